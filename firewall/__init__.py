@@ -1,0 +1,1 @@
+"""Stayhand: a firewall for the tool calls of AI agents."""

@@ -1,0 +1,177 @@
+"""What every dialect's codec offers to the gate.
+
+INVARIANT: no byte of a tool call's arguments, and none of the reasoning that belongs to it, is in any
+`forward` before `rule` released that call. Frames that need no change are forwarded verbatim.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from firewall.core.call import ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What we read of a client's request; everything else stays in `body`."""
+
+    model: str
+    stream: bool
+    body: bytes
+    """What goes upstream: the client's bytes, re-serialised only where the contract changes a field."""
+    identity: Mapping[str, object]
+    """The parsed request without what only chooses the transport (`stream`, `stream_options`): two requests
+    with equal identity ask for the same answer, streamed or not."""
+    hosted: tuple[ToolCall, ...] = ()
+    """Tools that the provider runs itself (web search, code execution, remote MCP): actions of the request."""
+    references: tuple[str, ...] = ()
+    """Provider-side ids that the request names (`previous_response_id`, item references, file ids)."""
+    session: str = ""
+    """The client's session id where its headers or body carry one; a claim, never trusted."""
+    max_output_tokens: int | None = None
+    candidates: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counts them; zero where it does not say."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A complete tool call that waits for a ruling; `slot` names it within its answer."""
+
+    slot: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The call may leave, byte for byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call may not leave; `text` takes its place."""
+
+    text: str
+
+
+Ruling = Released | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one piece of input led to."""
+
+    forward: bytes = b""
+    """May leave now, verbatim."""
+    calls: tuple[Pending, ...] = ()
+    """Became complete now; every one must be ruled on, in any order."""
+    done: bool = False
+    """The terminal event has been forwarded: nothing more will come."""
+
+
+class StreamCodec(Protocol):
+    """One streamed answer, fed as it arrives; one instance per answer."""
+
+    def feed(self, chunk: bytes) -> Step:
+        """Take bytes from the provider, cut anywhere.
+
+        Raises: ProtocolError (side upstream) when the bytes are no stream of this dialect; the gate then
+        calls `abort`.
+        """
+        ...
+
+    def rule(self, slot: int, ruling: Ruling) -> Step:
+        """Settle a pending call; returns what may leave now, in order."""
+        ...
+
+    def close(self) -> Step:
+        """The provider closed the connection.
+
+        A stream that ends mid-call releases nothing: the call is dropped and one well-formed terminal error
+        event ends the answer. After a complete answer this adds nothing.
+        """
+        ...
+
+    def abort(self, code: str, message: str) -> bytes:
+        """End the answer now with one well-formed terminal error event of the dialect; drops all that is held."""
+        ...
+
+    def keepalive(self, client: str) -> bytes:
+        """Return bytes that keep `client` waiting (CLIENTS.md); empty before anything was forwarded where
+        only real events work. `client` is `claude-code`, `codex`, `gemini-cli`, `opencode` or `other`.
+        """
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens seen so far."""
+        ...
+
+    @property
+    def issued(self) -> tuple[str, ...]:
+        """Provider-side ids that this answer gave out (a response id), which the client may name later."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer that was not streamed."""
+
+    calls: tuple[Pending, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    issued: tuple[str, ...] = ()
+
+
+class Codec(Protocol):
+    """A dialect, as a module: `firewall.codecs.anthropic`, `.openai_chat`, `.openai_responses`, `.gemini`."""
+
+    def read_request(
+        self, body: bytes, value: Mapping[str, object], headers: Mapping[str, str], path: str
+    ) -> ModelRequest:
+        """Read a request. `value` is `body` parsed strictly; `headers` have lower-case names; `path` is the
+        request path (Gemini keeps model and verb in it).
+
+        Raises: ProtocolError (400) with a stable code, naming the field, for an option or tool type that is
+        not in the table of inert ones, and for what DESIGN 6.4 refuses (`background`, `conversation`, …).
+        """
+        ...
+
+    def stream(self) -> StreamCodec:
+        """Start reading one streamed answer."""
+        ...
+
+    def read_answer(self, body: bytes) -> Answer:
+        """Find the tool calls of a complete answer.
+
+        Raises: ProtocolError (side upstream) when it is not an answer of this dialect.
+        """
+        ...
+
+    def rule_answer(self, body: bytes, rulings: Mapping[int, Ruling]) -> bytes:
+        """Return the answer with refused calls replaced; `body` itself when all are released."""
+        ...
+
+    def answer_of(self, stream: bytes) -> bytes:
+        """Fold a complete, already ruled stream into the answer that the same request without `stream` gets."""
+        ...
+
+    def stream_of(self, answer: bytes) -> bytes:
+        """Unfold a complete, already ruled answer into the stream that the same request with `stream` gets."""
+        ...
+
+    def refusal(self, request: ModelRequest, text: str) -> bytes:
+        """Return a whole ruled *answer* (not streamed) that says only `text`, for a request that was refused
+        before it was sent upstream (a hosted tool that is denied). `stream_of` makes it a stream.
+        """
+        ...
+
+    def error(self, status: int, code: str, message: str) -> bytes:
+        """Return the dialect's error object as JSON; always carries `code`."""
+        ...

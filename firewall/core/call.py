@@ -1,0 +1,30 @@
+"""A tool call as received, on any gate: what a model or agent asked for, before anybody understood it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class CallForm(StrEnum):
+    """How the arguments of a call are written."""
+
+    JSON = "json"
+    """A JSON object as text (function tools)."""
+    TEXT = "text"
+    """Raw text (custom and freeform tools: `apply_patch`, Codex's JavaScript `exec`)."""
+    HOSTED = "hosted"
+    """Run by the provider itself (web search, code execution, remote MCP): judged with the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One tool call, exactly as the model wrote it."""
+
+    id: str
+    """The dialect's call id; empty where the dialect has none."""
+    name: str
+    """The tool's name as the model uses it; a namespace is joined in front with `/`."""
+    arguments: bytes
+    """The exact bytes of the arguments: JSON text or raw text, by `form`. Never re-serialised."""
+    form: CallForm = CallForm.JSON
+    hint: str = field(default="", compare=False)
+    """What the agent or model says about the call (a description); shown as untrusted, never believed."""
