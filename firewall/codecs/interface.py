@@ -104,8 +104,9 @@ class StreamCodec(Protocol):
         ...
 
     def keepalive(self, client: str) -> bytes:
-        """Return bytes that keep `client` waiting (CLIENTS.md); empty before anything was forwarded where
-        only real events work. `client` is `claude-code`, `codex`, `gemini-cli`, `opencode` or `other`.
+        """Return bytes that keep `client` waiting; empty where nothing would help yet.
+
+        `client` is `claude-code`, `codex`, `gemini-cli`, `opencode` or `other`.
         """
         ...
 
@@ -135,8 +136,10 @@ class Codec(Protocol):
     def read_request(
         self, body: bytes, value: Mapping[str, object], headers: Mapping[str, str], path: str
     ) -> ModelRequest:
-        """Read a request. `value` is `body` parsed strictly; `headers` have lower-case names; `path` is the
-        request path (Gemini keeps model and verb in it).
+        """Read a request.
+
+        `value` is `body` parsed strictly; `headers` have lower-case names; `path` is the request path (Gemini
+        keeps model and verb in it).
 
         Raises: ProtocolError (400) with a stable code, naming the field, for an option or tool type that is
         not in the table of inert ones, and for what DESIGN 6.4 refuses (`background`, `conversation`, …).
@@ -167,8 +170,9 @@ class Codec(Protocol):
         ...
 
     def refusal(self, request: ModelRequest, text: str) -> bytes:
-        """Return a whole ruled *answer* (not streamed) that says only `text`, for a request that was refused
-        before it was sent upstream (a hosted tool that is denied). `stream_of` makes it a stream.
+        """Return a whole ruled *answer* (not streamed) that says only `text`.
+
+        For a request that was refused before it was sent upstream. `stream_of` makes it a stream.
         """
         ...
 

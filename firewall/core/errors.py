@@ -42,9 +42,7 @@ class ConfigError(FirewallError):
     code = "config_invalid"
     status = 500
 
-    def __init__(
-        self, public: str, *, hint: str = "", file: str = "", line: int = 0, detail: str = ""
-    ) -> None:
+    def __init__(self, public: str, *, hint: str = "", file: str = "", line: int = 0, detail: str = "") -> None:
         super().__init__(public, detail=detail)
         self.hint = hint
         self.file = file
@@ -63,9 +61,7 @@ class ProtocolError(FirewallError):
         status: int | None = None,
         detail: str = "",
     ) -> None:
-        super().__init__(
-            public, detail=detail, code=code, status=status or (400 if side == "client" else 502)
-        )
+        super().__init__(public, detail=detail, code=code, status=status or (400 if side == "client" else 502))
         self.side = side
 
 

@@ -1,0 +1,59 @@
+"""GCRA, the generic cell rate algorithm (ITU-T I.371): one number per bucket, exact across restarts.
+
+The stored number is the theoretical arrival time (TAT) in microseconds. The storage runs the same rule as one
+atomic statement; this pure form states it and is the oracle of its tests.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `limit` cells per `window_us`, of which `burst` may come at once."""
+
+    limit: int
+    window_us: int
+    burst: int
+
+    @property
+    def interval_us(self) -> int:
+        """Microseconds that one cell takes."""
+        return max(1, self.window_us // self.limit)
+
+    @property
+    def tolerance_us(self) -> int:
+        """How far the TAT may run ahead of now when one more cell is taken."""
+        return self.interval_us * max(1, self.burst)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The cell was taken; store `tat_us`."""
+
+    tat_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """The bucket is full; nothing is stored."""
+
+    retry_after_us: int
+
+
+def take(rate: Rate, *, tat_us: int, now_us: int, cells: int = 1) -> Taken | Full:
+    """Take `cells` from a bucket whose stored time is `tat_us` (0: never used)."""
+    new = max(tat_us, now_us) + rate.interval_us * cells
+    ahead = new - now_us
+    if ahead > rate.tolerance_us:
+        return Full(retry_after_us=ahead - rate.tolerance_us)
+    return Taken(tat_us=new)
+
+
+def per_minute(limit: int) -> Rate:
+    """Return a rate of `limit` a minute, a sixth of it at once (at least 1)."""
+    return Rate(limit=limit, window_us=60_000_000, burst=max(1, limit // 6))
+
+
+def per_hour(limit: int) -> Rate:
+    """Return a rate of `limit` an hour, all of it at once if need be."""
+    return Rate(limit=limit, window_us=3_600_000_000, burst=limit)

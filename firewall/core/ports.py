@@ -1,0 +1,65 @@
+"""Ports: what the inside asks of the outside, as Protocols. Adapters live in storage, sequencer and app."""
+
+from typing import Protocol
+
+from firewall.core.approval import Approval, Subject
+from firewall.core.work import Outcome, Unit
+
+
+class Clock(Protocol):
+    """Time, as an argument instead of a global."""
+
+    def now_us(self) -> int:
+        """Return unix time in microseconds."""
+        ...
+
+
+class Sequencer(Protocol):
+    """The sole owner of the log and of every transaction that appends, consumes, reserves or limits."""
+
+    async def submit(self, unit: Unit) -> Outcome:
+        """Commit a unit durably.
+
+        Raises: StoreError when it could not be made durable; then nothing of it was kept.
+        """
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """The last commit succeeded, so the gates may be open."""
+        ...
+
+    def pseudonym(self, name: str) -> str:
+        """Return the stable pseudonymous id of a person or principal."""
+        ...
+
+
+class ApprovalStore(Protocol):
+    """Reading approvals; writing goes through the sequencer."""
+
+    def get(self, approval_id: str) -> Approval | None:
+        """Return one approval with its opened subject, or None."""
+        ...
+
+    def usable(self, principal: str, digest: str, now_us: int) -> Approval | None:
+        """Return an approved, unused, unexpired approval of exactly this call."""
+        ...
+
+    def listing(self, status: str | None, limit: int) -> list[Approval]:
+        """Return approvals, newest first, subjects opened."""
+        ...
+
+    def due(self, now_us: int) -> list[Approval]:
+        """Return those whose time is over but whose status does not say so yet."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells people that something waits for them; carries ids and addresses, never arguments."""
+
+    async def opened(self, approval: Approval, address: str) -> None:
+        """Tell that an approval waits at `address`. Failures are the channel's own business to retry."""
+        ...
+
+
+__all__ = ["ApprovalStore", "Clock", "Notifier", "Sequencer", "Subject"]

@@ -1,0 +1,156 @@
+"""Units of work: what the sequencer commits together, as plain values that could cross a socket.
+
+A unit is all or nothing: when one step finds its condition unmet, none of its steps and records are kept, and
+`otherwise` is recorded instead.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.bucket import Rate
+
+Plain = str | int | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry for the log before it has a number."""
+
+    kind: str
+    """A member of `audit.Kind`."""
+    data: Mapping[str, Plain] = field(default_factory=dict)
+    """Unsealed: enums, numbers, digests and pseudonymous ids only."""
+    person: str = ""
+    """Whose key seals `private` and whose pseudonym stands in the entry: an owner's or approver's name."""
+    principal: str = ""
+    """Agent and owner as `owner/agent`; stored as a pseudonym."""
+    approval: str = ""
+    private: Mapping[str, object] | None = None
+    """Sealed: names, resources, reasons, evidence, arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Take cells from a bucket, or find it full."""
+
+    key: str
+    rate: Rate
+    cells: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OpenApproval:
+    """Open an approval, unless an equal one is pending or too many are."""
+
+    approval: Approval
+    max_pending: int
+    """Per requester's principal."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveApproval:
+    """Move an approval along its state machine, if it still stands where the caller saw it."""
+
+    id: str
+    expect: ApprovalStatus
+    become: ApprovalStatus
+    at: int
+    digest: str = ""
+    """When given, must equal the stored one (consumption)."""
+    by: str = ""
+    reason: str = ""
+    self_approved: bool = False
+    use_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PutToken:
+    """Store a minted token."""
+
+    id: str
+    fingerprint: bytes
+    kind: str
+    holder: str
+    """The person of an admin or approver token; empty for agents."""
+    parent: str
+    grant: str
+    """The grant as JSON; empty for other kinds."""
+    created_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndToken:
+    """Revoke a token that is not yet revoked."""
+
+    id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutPerson:
+    """Store or replace an approver or admin."""
+
+    name: str
+    role: str
+    """`approver` or `admin`."""
+    groups: tuple[str, ...]
+    passphrase_hash: str
+    """argon2id in its own encoding."""
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndPerson:
+    """Remove a person's right to sign in."""
+
+    name: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutIssued:
+    """Remember provider-side ids that a principal was given."""
+
+    principal: str
+    ids: tuple[str, ...]
+    at: int
+
+
+Step = Take | OpenApproval | MoveApproval | PutToken | EndToken | PutPerson | EndPerson | PutIssued
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is committed together."""
+
+    records: tuple[Record, ...] = ()
+    steps: tuple[Step, ...] = ()
+    otherwise: tuple[Record, ...] = ()
+    """Recorded when a step's condition is unmet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Durable; one number per record."""
+
+    seqs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A step found its condition unmet; `otherwise` is durable."""
+
+    step: int
+    """Index of the step."""
+    why: str
+    """A short stable word: `full`, `pending_exists`, `too_many_pending`, `moved_on`, `unknown`."""
+    retry_after_us: int = 0
+    found: str = ""
+    """An id that the caller may want instead (the pending approval)."""
+    seqs: tuple[int, ...] = ()
+    """Numbers of the `otherwise` records."""
+
+
+Outcome = Committed | Unmet
