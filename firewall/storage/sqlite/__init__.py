@@ -1,1 +1,1 @@
-"""sqlite."""
+"""SQLite, the default: one file for log, approvals, tokens and ledger, one writer."""

@@ -1,0 +1,135 @@
+"""Approvals at rest. What a call is about is sealed under its owner's key; the rest is plain."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.work import MoveApproval, OpenApproval, Unmet
+
+_COLUMNS = (
+    "id, status, digest, principal, token, session, environment, effects, approver_group, opened_at, expires_at,"
+    " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredApproval:
+    """An approval with its sealed parts still closed."""
+
+    approval: Approval
+    subject_key: str
+    subject: bytes
+    reason: bytes
+
+
+def open_approval(
+    connection: sqlite3.Connection, step: OpenApproval, index: int, sealed: tuple[str, bytes]
+) -> Unmet | None:
+    """Insert a pending approval, unless an equal one is pending or the requester has too many."""
+    wanted = step.approval
+    found = connection.execute(
+        "SELECT id FROM approvals WHERE principal = ? AND digest = ? AND status = 'pending' AND expires_at > ?",
+        (wanted.principal, wanted.digest, wanted.opened_at),
+    ).fetchone()
+    if found is not None:
+        return Unmet(index, "pending_exists", found=str(found[0]))
+    (pending,) = connection.execute(
+        "SELECT count(*) FROM approvals WHERE principal = ? AND status = 'pending' AND expires_at > ?",
+        (wanted.principal, wanted.opened_at),
+    ).fetchone()
+    if pending >= step.max_pending:
+        return Unmet(index, "too_many_pending")
+    key, subject = sealed
+    connection.execute(
+        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
+        (
+            wanted.id, wanted.status.value, wanted.digest, wanted.principal, wanted.token, wanted.session,
+            wanted.environment, " ".join(wanted.effects), wanted.group, wanted.opened_at, wanted.expires_at,
+            0, 0, "", 0, None, key, subject,
+        ),
+    )  # fmt: skip
+    return None
+
+
+def move_approval(
+    connection: sqlite3.Connection, step: MoveApproval, index: int, reason: bytes | None
+) -> Unmet | None:
+    """Take one step of the state machine, if the approval still stands where the caller saw it.
+
+    A pending approval can be decided only before `expires_at`, an approved one consumed only before
+    `use_before` and only with its own digest; expiry itself only after.
+    """
+    late = step.become is ApprovalStatus.EXPIRED
+    limit = "use_before" if step.expect is ApprovalStatus.APPROVED else "expires_at"
+    time_rule = f"{limit} <= :at" if late else f"{limit} > :at"
+    if step.become is ApprovalStatus.CANCELLED:
+        time_rule = "1"
+    changed = connection.execute(
+        "UPDATE approvals SET status = :become,"  # noqa: S608 - built from constants alone
+        " decided_at = CASE WHEN :by = '' THEN decided_at ELSE :at END,"
+        " decided_by = CASE WHEN :by = '' THEN decided_by ELSE :by END,"
+        " reason = coalesce(:reason, reason), self_approved = max(self_approved, :self_approved),"
+        " use_before = max(use_before, :use_before)"
+        f" WHERE id = :id AND status = :expect AND (:digest = '' OR digest = :digest) AND {time_rule}",
+        {
+            "become": step.become.value, "by": step.by, "at": step.at, "reason": reason, "id": step.id,
+            "self_approved": int(step.self_approved), "use_before": step.use_before,
+            "expect": step.expect.value, "digest": step.digest,
+        },
+    ).rowcount  # fmt: skip
+    return None if changed == 1 else Unmet(index, "moved_on", found=step.id)
+
+
+def get(connection: sqlite3.Connection, approval_id: str) -> StoredApproval | None:
+    """Return one approval, or None."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM approvals WHERE id = ?",  # noqa: S608 - constant
+        (approval_id,),
+    ).fetchone()
+    return None if row is None else _read(row)
+
+
+def usable(connection: sqlite3.Connection, principal: str, digest: str, now_us: int) -> StoredApproval | None:
+    """Return an approved, unused, unexpired approval of exactly this call."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM approvals WHERE principal = ? AND digest = ? AND status = 'approved'"  # noqa: S608
+        " AND use_before > ? ORDER BY decided_at LIMIT 1",
+        (principal, digest, now_us),
+    ).fetchone()
+    return None if row is None else _read(row)
+
+
+def listing(connection: sqlite3.Connection, status: str | None, limit: int) -> list[StoredApproval]:
+    """Return approvals, newest first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM approvals WHERE (:status IS NULL OR status = :status)"  # noqa: S608 - constant
+        " ORDER BY opened_at DESC LIMIT :limit",
+        {"status": status, "limit": limit},
+    ).fetchall()
+    return [_read(row) for row in rows]
+
+
+def due(connection: sqlite3.Connection, now_us: int) -> list[StoredApproval]:
+    """Return those whose time is over but whose status does not say so yet."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM approvals WHERE (status = 'pending' AND expires_at <= :now)"  # noqa: S608 - constant
+        " OR (status = 'approved' AND use_before <= :now) LIMIT 500",
+        {"now": now_us},
+    ).fetchall()
+    return [_read(row) for row in rows]
+
+
+def _read(row: tuple[object, ...]) -> StoredApproval:
+    text = [str(value) for value in row[:9]]
+    number = [int(str(value)) for value in row[9:13]]
+    approval = Approval(
+        id=text[0], status=ApprovalStatus(text[1]), digest=text[2], principal=text[3], token=text[4],
+        session=text[5], environment=text[6], effects=tuple(text[7].split()), group=text[8],
+        opened_at=number[0], expires_at=number[1], use_before=number[2], decided_at=number[3],
+        decided_by=str(row[13]), self_approved=bool(row[14]),
+    )  # fmt: skip
+    return StoredApproval(approval, str(row[16]), _blob(row[17]), _blob(row[15]))
+
+
+def _blob(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""

@@ -1,0 +1,106 @@
+"""Opening the one database file and its tables; the audit tables are the `audit` package's own.
+
+WAL with synchronous FULL: a commit that was acknowledged survives a crash. Plugins of sqlite-utils are off:
+nothing that happens to be installed may run on this connection.
+"""
+
+import sqlite3
+from pathlib import Path
+
+import sqlite_utils
+from sqlite_utils.db import Table
+
+from firewall.core.errors import StoreError
+
+BUSY_MS = 2_000
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open the file for the one writer, in autocommit mode (the sequencer says BEGIN and COMMIT itself).
+
+    Raises: StoreError when the file cannot be opened.
+    """
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA recursive_triggers=ON")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-32000")
+    except sqlite3.Error as error:
+        raise StoreError("the log cannot be opened", detail=f"{path}: {error}") from error
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open the file read-only, for lookups that must not wait for the writer.
+
+    Raises: StoreError when the file cannot be opened.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        connection.execute("PRAGMA query_only=ON")
+    except sqlite3.Error as error:
+        raise StoreError("the log cannot be opened", detail=f"{path}: {error}") from error
+    return connection
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Create what is missing; running it again changes nothing."""
+    database = sqlite_utils.Database(connection, execute_plugins=False)
+    with database.atomic():
+        _create(database)
+
+
+def _create(database: sqlite_utils.Database) -> None:
+    approvals = _table(
+        database,
+        "approvals",
+        {
+            "id": str, "status": str, "digest": str, "principal": str, "token": str, "session": str,
+            "environment": str, "effects": str, "approver_group": str, "opened_at": int, "expires_at": int,
+            "use_before": int, "decided_at": int, "decided_by": str, "self_approved": int, "reason": bytes,
+            "subject_key": str, "subject": bytes,
+        },
+        pk="id",
+    )  # fmt: skip
+    approvals.create_index(["principal", "digest", "status"], if_not_exists=True)
+    approvals.create_index(["status", "expires_at"], if_not_exists=True)
+    tokens = _table(
+        database,
+        "tokens",
+        {
+            "id": str, "fingerprint": bytes, "kind": str, "holder": str, "parent": str, "grant_json": str,
+            "created_at": int, "expires_at": int, "revoked_at": int,
+        },
+        pk="id",
+    )  # fmt: skip
+    tokens.create_index(["fingerprint"], unique=True, if_not_exists=True)
+    _table(
+        database,
+        "people",
+        {
+            "name": str, "role": str, "groups": str, "passphrase_hash": str, "created_at": int,
+            "removed_at": int,
+        },
+        pk="name",
+    )  # fmt: skip
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS buckets (key TEXT PRIMARY KEY, tat_us INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
+        "PRIMARY KEY (principal, id)) WITHOUT ROWID"
+    )
+
+
+def _table(database: sqlite_utils.Database, name: str, columns: dict[str, type], *, pk: str) -> Table:
+    table = database.table(name)
+    if not isinstance(table, Table):
+        raise StoreError("the log has a view where a table belongs", detail=name)
+    table.create(columns, pk=pk, not_null=set(columns) - {pk, "subject", "reason"}, if_not_exists=True)
+    return table

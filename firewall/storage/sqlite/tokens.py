@@ -1,0 +1,83 @@
+"""Tokens at rest: a fingerprint and a grant, never the token."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from firewall.core.work import EndToken, PutIssued, PutToken, Unmet
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """One row; times are unix microseconds, `revoked_at` 0 while it is not."""
+
+    id: str
+    kind: str
+    holder: str
+    parent: str
+    grant: str
+    created_at: int
+    expires_at: int
+    revoked_at: int
+
+
+_COLUMNS = "id, kind, holder, parent, grant_json, created_at, expires_at, revoked_at"
+
+
+def put_token(connection: sqlite3.Connection, step: PutToken) -> None:
+    """Insert a minted token."""
+    connection.execute(
+        f"INSERT INTO tokens ({_COLUMNS}, fingerprint) VALUES (?,?,?,?,?,?,?,0,?)",  # noqa: S608 - constant
+        (
+            step.id, step.kind, step.holder, step.parent, step.grant, step.created_at, step.expires_at,
+            step.fingerprint,
+        ),
+    )  # fmt: skip
+
+
+def end_token(connection: sqlite3.Connection, step: EndToken, index: int) -> Unmet | None:
+    """Revoke a token that is not yet revoked."""
+    changed = connection.execute(
+        "UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at = 0", (step.at, step.id)
+    ).rowcount
+    return None if changed == 1 else Unmet(index, "unknown", found=step.id)
+
+
+def by_fingerprint(connection: sqlite3.Connection, fingerprint: bytes) -> StoredToken | None:
+    """Look a token up by its SHA-256."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM tokens WHERE fingerprint = ?",  # noqa: S608 - constant
+        (fingerprint,),
+    ).fetchone()
+    return None if row is None else StoredToken(*row)
+
+
+def by_id(connection: sqlite3.Connection, token_id: str) -> StoredToken | None:
+    """Look a token up by its id."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM tokens WHERE id = ?",  # noqa: S608 - constant
+        (token_id,),
+    ).fetchone()
+    return None if row is None else StoredToken(*row)
+
+
+def listing(connection: sqlite3.Connection, limit: int) -> list[StoredToken]:
+    """Return tokens, newest first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM tokens ORDER BY created_at DESC LIMIT ?",  # noqa: S608 - constant
+        (limit,),
+    ).fetchall()
+    return [StoredToken(*row) for row in rows]
+
+
+def put_issued(connection: sqlite3.Connection, step: PutIssued) -> None:
+    """Remember provider-side ids that a principal was given."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO issued (principal, id, at) VALUES (?,?,?)",
+        [(step.principal, issued, step.at) for issued in step.ids],
+    )
+
+
+def was_issued(connection: sqlite3.Connection, principal: str, issued: str) -> bool:
+    """Tell whether a provider-side id was given to this principal."""
+    row = connection.execute("SELECT 1 FROM issued WHERE principal = ? AND id = ?", (principal, issued)).fetchone()
+    return row is not None
