@@ -1,1 +1,1 @@
-"""tokens."""
+"""Tokens and people: mint, narrow, revoke, look up, sign in."""

@@ -1,0 +1,99 @@
+"""What tokens and people read from the store; written through the sequencer only."""
+
+from typing import Protocol
+
+
+class TokenRow(Protocol):
+    """A stored token; times are unix microseconds, `revoked_at` 0 while it is not."""
+
+    @property
+    def id(self) -> str:
+        """Its public id."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        ...
+
+    @property
+    def holder(self) -> str:
+        """The person of an admin or approver token."""
+        ...
+
+    @property
+    def parent(self) -> str:
+        """Id of the token that it was narrowed from."""
+        ...
+
+    @property
+    def grant(self) -> str:
+        """The grant as JSON."""
+        ...
+
+    @property
+    def created_at(self) -> int:
+        """When it was minted."""
+        ...
+
+    @property
+    def expires_at(self) -> int:
+        """When it ends."""
+        ...
+
+    @property
+    def revoked_at(self) -> int:
+        """When it was revoked."""
+        ...
+
+
+class TokenRows(Protocol):
+    """Looking tokens up."""
+
+    def by_fingerprint(self, fingerprint: bytes) -> TokenRow | None:
+        """Return the token whose SHA-256 this is."""
+        ...
+
+    def by_id(self, token_id: str) -> TokenRow | None:
+        """Return the token with this id."""
+        ...
+
+    def listing(self, limit: int) -> list[TokenRow]:
+        """Return tokens, newest first."""
+        ...
+
+
+class PersonRow(Protocol):
+    """A stored approver or admin."""
+
+    @property
+    def name(self) -> str:
+        """The name that is typed to sign in."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """`approver` or `admin`."""
+        ...
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups that rows may ask for."""
+        ...
+
+    @property
+    def passphrase_hash(self) -> str:
+        """argon2id, encoded."""
+        ...
+
+
+class PeopleRows(Protocol):
+    """Looking people up."""
+
+    def get(self, name: str) -> PersonRow | None:
+        """Return a person who has not been removed."""
+        ...
+
+    def listing(self) -> list[PersonRow]:
+        """Return everybody who has not been removed."""
+        ...

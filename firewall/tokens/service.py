@@ -1,0 +1,214 @@
+"""Tokens: mint, narrow, revoke, check. A check needs no query once a token has been seen.
+
+INVARIANT: a token is good only while it and every ancestor are unexpired and unrevoked; revocation is in
+memory the moment its commit is durable, so that running holds and streams feel it.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from firewall.core.errors import AuthError, FirewallError
+from firewall.core.grant import Grant, GrantError, Wish, narrow
+from firewall.core.ids import principal_of, spell_id
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.token import ParsedToken, TokenKind, fingerprint, parse, spell
+from firewall.core.work import Committed, EndToken, PutToken, Record, Unit
+from firewall.tokens import grant_json
+from firewall.tokens.port import TokenRow, TokenRows
+
+AGENT_MAX = timedelta(hours=24)
+_CACHE_MAX = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whoever presented a good token."""
+
+    token_id: str
+    kind: TokenKind
+    expires_us: int
+    grant: Grant | None = None
+    """Of agent tokens."""
+    holder: str = ""
+    """The person of an admin or approver token."""
+    lineage: tuple[str, ...] = ()
+    """Ids of this token and its ancestors, itself first."""
+    principal: str = ""
+    """`owner/agent` of agent tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A new token; `text` is shown once and kept nowhere."""
+
+    id: str
+    text: str = field(repr=False)
+    expires_at: datetime
+
+
+class UnknownTokenError(FirewallError):
+    """No such token."""
+
+    code = "token_unknown"
+    status = 404
+
+
+class Tokens:
+    """Everything about tokens; reads through `rows`, writes through the sequencer."""
+
+    def __init__(self, *, sequencer: Sequencer, rows: TokenRows, clock: Clock) -> None:
+        self._sequencer = sequencer
+        self._rows = rows
+        self._clock = clock
+        self._good: dict[bytes, Bearer] = {}
+        self._revoked: set[str] = set()
+        self._watchers: list[Callable[[str], None]] = []
+
+    def check(self, text: str) -> Bearer:
+        """Return the bearer of a token.
+
+        Raises: AuthError for none, malformed, unknown, expired and revoked alike.
+        """
+        parsed = parse(text)
+        if parsed is None:
+            raise AuthError(detail="malformed")
+        bearer = self._good.get(parsed.fingerprint) or self._look_up(parsed)
+        if bearer.expires_us <= self._clock.now_us():
+            raise AuthError(detail="expired")
+        if not self._revoked.isdisjoint(bearer.lineage):
+            raise AuthError(detail="revoked")
+        return bearer
+
+    def is_live(self, bearer: Bearer) -> bool:
+        """Tell whether a bearer that was good still is."""
+        return bearer.expires_us > self._clock.now_us() and self._revoked.isdisjoint(bearer.lineage)
+
+    def on_revoked(self, watcher: Callable[[str], None]) -> None:
+        """Call `watcher(token_id)` as soon as a revocation is durable."""
+        self._watchers.append(watcher)
+
+    async def mint_agent(self, grant: Grant, *, by: str) -> Minted:
+        """Mint an agent token.
+
+        Raises: GrantError when it would live longer than 24 hours or is expired already.
+        """
+        now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+        if not now < grant.expires_at <= now + AGENT_MAX + timedelta(seconds=5):
+            raise GrantError("an agent token lives between a second and 24 hours")
+        record = Record(
+            kind="token.minted",
+            data={"token_kind": TokenKind.AGENT.value, "environment": grant.environment, "depth": grant.depth},
+            person=grant.owner,
+            principal=principal_of(grant.owner, grant.agent),
+            private={"by": by, "grant": grant_json.dump(grant)},
+        )
+        return await self._put(TokenKind.AGENT, grant.environment, grant.expires_at, record, grant=grant)
+
+    async def mint_control(self, kind: TokenKind, holder: str, expires_at: datetime, *, by: str) -> Minted:
+        """Mint an admin, approver or service token for a person."""
+        if kind is TokenKind.AGENT:
+            raise GrantError("an agent token needs a grant")
+        record = Record(
+            kind="token.minted",
+            data={"token_kind": kind.value},
+            person=holder,
+            private={"by": by, "holder": holder},
+        )
+        return await self._put(kind, "control", expires_at, record, holder=holder)
+
+    async def narrow(self, parent: Bearer, wish: Wish) -> Minted:
+        """Narrow an agent's own token into a child.
+
+        Raises: GrantError when the wish is wider than the parent.
+        """
+        if parent.grant is None:
+            raise GrantError("only an agent token can be narrowed")
+        grant = narrow(parent.grant, parent.token_id, wish)
+        record = Record(
+            kind="token.narrowed",
+            data={"environment": grant.environment, "depth": grant.depth, "parent": parent.token_id},
+            person=grant.owner,
+            principal=principal_of(grant.owner, grant.agent),
+            private={"grant": grant_json.dump(grant)},
+        )
+        return await self._put(TokenKind.AGENT, grant.environment, grant.expires_at, record, grant=grant)
+
+    async def revoke(self, token_id: str, *, by: str) -> None:
+        """Revoke a token and with it its children; running holds and streams end.
+
+        Raises: UnknownTokenError when there is none or it is revoked already.
+        """
+        now = self._clock.now_us()
+        record = Record(kind="token.revoked", data={"token": token_id}, person=by, private={"by": by})
+        outcome = await self._sequencer.submit(Unit(records=(record,), steps=(EndToken(token_id, now),)))
+        if not isinstance(outcome, Committed):
+            raise UnknownTokenError(f"there is no unrevoked token `{token_id}`")
+        self._revoked.add(token_id)
+        for watcher in self._watchers:
+            watcher(token_id)
+
+    def listing(self) -> list[TokenRow]:
+        """Return stored tokens, newest first; none can be used from this."""
+        return self._rows.listing(1000)
+
+    async def _put(
+        self,
+        kind: TokenKind,
+        environment: str,
+        expires_at: datetime,
+        record: Record,
+        *,
+        grant: Grant | None = None,
+        holder: str = "",
+    ) -> Minted:
+        text = spell(environment, kind, secrets.token_bytes(32))
+        token_id = spell_id("tok", secrets.token_bytes(17))
+        step = PutToken(
+            id=token_id,
+            fingerprint=fingerprint(text),
+            kind=kind.value,
+            holder=holder,
+            parent=grant.parent if grant else "",
+            grant=grant_json.dump(grant) if grant else "",
+            created_at=self._clock.now_us(),
+            expires_at=int(expires_at.timestamp() * 1e6),
+        )
+        record = Record(
+            kind=record.kind,
+            data={**record.data, "token": token_id, "expires_at": step.expires_at},
+            person=record.person,
+            principal=record.principal,
+            private=record.private,
+        )
+        await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+        return Minted(token_id, text, expires_at)
+
+    def _look_up(self, parsed: ParsedToken) -> Bearer:
+        row = self._rows.by_fingerprint(parsed.fingerprint)
+        if row is None or row.kind != parsed.kind.value:
+            raise AuthError(detail="unknown")
+        lineage = [row]
+        while lineage[-1].parent:
+            parent = self._rows.by_id(lineage[-1].parent)
+            if parent is None or len(lineage) > 8:
+                raise AuthError(detail="orphaned")
+            lineage.append(parent)
+        self._revoked.update(one.id for one in lineage if one.revoked_at)
+        grant = grant_json.parse(row.grant) if row.grant else None
+        if (grant is None) is (parsed.kind is TokenKind.AGENT):
+            raise AuthError(detail="a grant belongs to agent tokens alone")
+        bearer = Bearer(
+            token_id=row.id,
+            kind=parsed.kind,
+            expires_us=min(one.expires_at for one in lineage),
+            grant=grant,
+            holder=row.holder,
+            lineage=tuple(one.id for one in lineage),
+            principal=principal_of(grant.owner, grant.agent) if grant else "",
+        )
+        if len(self._good) >= _CACHE_MAX:
+            self._good.clear()
+        self._good[parsed.fingerprint] = bearer
+        return bearer
