@@ -1,0 +1,53 @@
+"""One stored row, and whether its columns are what its hashed body says."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from audit import entry, tree
+from audit.errors import AuditError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of `audit_entries`, as stored."""
+
+    seq: int
+    at: int
+    kind: str
+    principal: str
+    approval: str
+    leaf: bytes
+    body: bytes
+    sealed: bytes | None
+
+
+def check_row(row: Row, expected: int) -> str:
+    """Return what is wrong with a row that should be entry `expected`, or an empty text.
+
+    The body is hashed and compared with its leaf, and the body (strictly read) with every column derived from it.
+    """
+    if row.seq != expected:
+        return f"missing, the next stored is {row.seq}"
+    if tree.leaf_hash(row.body) != row.leaf:
+        return "body does not match its leaf"
+    return check_columns(row)
+
+
+def check_columns(row: Row) -> str:
+    """Return what in the columns contradicts the body, or an empty text."""
+    try:
+        said = entry.decode(row.body)
+    except AuditError as error:
+        return str(error)
+    columns = (
+        ("seq", row.seq, said.seq),
+        ("at", row.at, said.at),
+        ("kind", row.kind, said.kind),
+        ("principal", row.principal, said.principal),
+        ("approval", row.approval, said.approval),
+        ("sealed", "" if row.sealed is None else sha256(row.sealed).hexdigest(), said.sealed_sha256),
+    )
+    for name, stored, hashed in columns:
+        if stored != hashed:
+            return f"column `{name}` does not match the body"
+    return ""
