@@ -1,1 +1,1 @@
-"""approvals."""
+"""Approvals: open, decide, wait, consume, expire; and telling people that one waits."""

@@ -1,0 +1,98 @@
+"""The entries and errors that approvals leave behind: pure, values in and values out (DESIGN 6.6).
+
+Unsealed are enums, numbers, digests and pseudonymous ids; whatever names a person or a thing is in `private`.
+"""
+
+from firewall.approvals.people import Approver
+from firewall.core.approval import Approval, ApprovalStatus, Subject
+from firewall.core.errors import ApprovalError
+from firewall.core.work import MoveApproval, Record
+
+_SETTLED = {
+    ApprovalStatus.EXPIRED: ("approval_expired", "this approval has expired"),
+    ApprovalStatus.CANCELLED: ("approval_decided", "this approval was withdrawn"),
+}
+
+
+def settled(approval: Approval) -> ApprovalError:
+    """Return the error for deciding what is no longer pending: `approval_expired` or `approval_decided`."""
+    usual = ("approval_decided", f"this approval was already decided: it is {approval.status.value}")
+    code, public = _SETTLED.get(approval.status, usual)
+    return ApprovalError(public, code=code)
+
+
+def opened(approval: Approval, principal: str, subject: Subject) -> Record:
+    """Record that a call waits for people."""
+    return Record(
+        kind="approval.opened",
+        data={
+            "digest": approval.digest,
+            "environment": approval.environment,
+            "effects": approval.effects,
+            "token": approval.token,
+            "expires_at": approval.expires_at,
+        },
+        person=subject.owner,
+        principal=principal,
+        approval=approval.id,
+        private={
+            "agent": subject.agent,
+            "owner": subject.owner,
+            "session": approval.session,
+            "tool": subject.tool,
+            "row": subject.row,
+            "group": approval.group,
+            "actions": [
+                {"operation": view.operation, "resource": view.resource, "summary": view.summary}
+                for view in subject.actions
+            ],
+        },
+    )
+
+
+def viewed(approval_id: str, by: str) -> Record:
+    """Record that a signed-in person was shown an approval."""
+    return Record(kind="approval.viewed", person=by, principal=by, approval=approval_id, private={"name": by})
+
+
+def voted(approval: Approval, step: MoveApproval, by: Approver) -> Record:
+    """Record somebody's decision."""
+    return Record(
+        kind="approval.voted",
+        data={
+            "decision": step.become.value,
+            "digest": approval.digest,
+            "requester": approval.principal,
+            "via": by.via,
+            "self_approved": step.self_approved,
+        },
+        person=by.name,
+        principal=by.name,
+        approval=approval.id,
+        private={"name": by.name, "role": by.role, "reason": step.reason},
+    )
+
+
+def moved(kind: str, approval: Approval, *, why: str) -> Record:
+    """Record any other move: `approval.expired`, `approval.cancelled`, `approval.consumed`."""
+    return Record(
+        kind=kind,
+        data={
+            "why": why,
+            "digest": approval.digest,
+            "requester": approval.principal,
+            "environment": approval.environment,
+        },
+        person=approval.subject.owner if approval.subject else "",
+        approval=approval.id,
+    )
+
+
+def too_many(principal: str, owner: str, *, token: str, most: int) -> Record:
+    """Record that a requester has too many calls waiting."""
+    return Record(
+        kind="limit.hit",
+        data={"limit": "approvals_pending", "most": most, "token": token},
+        person=owner,
+        principal=principal,
+    )

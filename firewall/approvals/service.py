@@ -1,0 +1,362 @@
+"""Approvals in motion: open, decide, wait, consume, cancel, expire (DESIGN 5).
+
+Everything is written through the sequencer; this module decides nothing about calls, only who may answer.
+
+INVARIANT: an approval gets at most one decision and is consumed at most once, because each move names the state
+that it expects and the sequencer commits it only from there.
+INVARIANT: no failure and no silence here approves anything: a channel that fails, a wait that ends and a time that
+is over leave the call held or refused.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from firewall.approvals import records
+from firewall.approvals.people import Approver, Refusal, refusal_of
+from firewall.approvals.text import plain
+from firewall.core.approval import Approval, ApprovalStatus, Decision, Subject
+from firewall.core.errors import ApprovalError, StoreError
+from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
+from firewall.core.verdict import Obligations
+from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, Unit, Unmet
+
+SWEEP_S = 1.0
+"""How often what is overdue is looked for; whoever waits learns of the end of time at once."""
+_US = 1_000_000
+_LISTED = 10_000
+_TIMER_SLACK_S = 0.002  # a timer may fire a little before the clock says so
+_CANCEL_TRIES = 3  # it can be decided, and once more be on its way, while we ask
+_log = logging.getLogger("stayhand.approvals")
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRules:
+    """How people's answers are kept; seconds."""
+
+    ttl_s: int = 1800
+    """From opening to decision, unless the row says otherwise."""
+    use_within_s: int = 600
+    """From decision to use."""
+    solo: bool = False
+    """The owner may decide for his own agent outside production; recorded as self_approved."""
+    production: frozenset[str] = frozenset({"production", "prod", "prd", "live"})
+    """Environments in which `solo` never holds."""
+    max_pending: int = 20
+    """Per requester's principal."""
+    public_url: str = "http://localhost:8788"
+    """Links are built from this alone."""
+
+    def address(self, approval_id: str) -> str:
+        """Return the address of an approval's page."""
+        return f"{self.public_url.rstrip('/')}/approve/{approval_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the guard knows of a call that needs people's answer."""
+
+    digest: str
+    principal: str
+    """`owner/agent`; stored as a pseudonym."""
+    token: str
+    """Id of the requester's token."""
+    session: str
+    environment: str
+    effects: tuple[str, ...]
+    subject: Subject
+    obligations: Obligations = field(default_factory=Obligations)
+
+
+class Approvals:
+    """The one place where approvals are opened, answered and used up."""
+
+    def __init__(
+        self,
+        *,
+        sequencer: Sequencer,
+        store: ApprovalStore,
+        clock: Clock,
+        rules: ApprovalRules,
+        notifier: Notifier,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._sequencer = sequencer
+        self._store = store
+        self._clock = clock
+        self._rules = rules
+        self._notifier = notifier
+        self._new_id = new_id
+        self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._to_tell: asyncio.Queue[Approval] = asyncio.Queue()
+        self._complained: dict[str, int] = {}
+
+    @property
+    def rules(self) -> ApprovalRules:
+        """The rules in force."""
+        return self._rules
+
+    async def open(self, wanted: Wanted) -> Approval:
+        """Open an approval, or join the pending one for the same principal and digest.
+
+        Raises: ApprovalError `too_many_pending` (429); StoreError when the log takes no write.
+        """
+        now = self._clock.now_us()
+        approval = Approval(
+            id=self._new_id(),
+            status=ApprovalStatus.PENDING,
+            digest=wanted.digest,
+            principal=self._sequencer.pseudonym(wanted.principal),
+            token=wanted.token,
+            session=wanted.session,
+            environment=wanted.environment,
+            effects=wanted.effects,
+            group=wanted.obligations.group,
+            opened_at=now,
+            expires_at=now + (wanted.obligations.ttl_s or self._rules.ttl_s) * _US,
+            subject=wanted.subject,
+        )
+        step = OpenApproval(approval, self._rules.max_pending)
+        outcome = await self._sequencer.submit(
+            Unit(records=(records.opened(approval, wanted.principal, wanted.subject),), steps=(step,))
+        )
+        if isinstance(outcome, Unmet):
+            return await self._not_opened(outcome, wanted)
+        # INVARIANT: a channel is never given the subject, so none can leak an argument.
+        self._to_tell.put_nowait(replace(approval, subject=None))
+        return approval
+
+    def get(self, approval_id: str) -> Approval:
+        """Return an approval with its opened subject.
+
+        Raises: ApprovalError `approval_unknown` (404).
+        """
+        found = self._store.get(approval_id)
+        if found is None:
+            raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+        return found
+
+    def listing(self, status: str | None, limit: int = 200) -> list[Approval]:
+        """Return approvals, newest first; pending ones whose time is over are left out of `pending`."""
+        found = self._store.listing(status, limit)
+        if status != ApprovalStatus.PENDING:
+            return found
+        now = self._clock.now_us()
+        return [approval for approval in found if approval.expires_at > now]
+
+    def usable(self, principal: str, digest: str) -> Approval | None:
+        """Return an approved, unused, unexpired approval of exactly this call; `principal` is `owner/agent`."""
+        return self._store.usable(self._sequencer.pseudonym(principal), digest, self._clock.now_us())
+
+    def is_of(self, approval: Approval, principal: str) -> bool:
+        """Tell whether an approval was requested by `principal` (`owner/agent`)."""
+        return approval.principal == self._sequencer.pseudonym(principal)
+
+    def was_decided_by(self, approval: Approval, name: str) -> bool:
+        """Tell whether this person decided an approval."""
+        return bool(approval.decided_by) and approval.decided_by == self._sequencer.pseudonym(name)
+
+    def may_decide(self, approval: Approval, by: Approver) -> Refusal | None:
+        """Return why somebody may not decide this approval, or None when he may."""
+        return refusal_of(approval, by, solo=self._rules.solo, production=self._rules.production)
+
+    async def decide(self, approval_id: str, decision: Decision, *, by: Approver, reason: str = "") -> Approval:
+        """Record somebody's decision and wake whoever waits for it.
+
+        Raises: ApprovalError `approval_unknown` (404), `approver_not_permitted` or `own_approval` (403),
+        `approval_expired` or `approval_decided` (409); StoreError.
+        """
+        approval = self.get(approval_id)
+        refusal = self.may_decide(approval, by)
+        if refusal is not None:
+            raise ApprovalError(refusal.public, code=refusal.code, status=403)
+        if approval.status is not ApprovalStatus.PENDING:
+            raise records.settled(approval)
+        now = self._clock.now_us()
+        if approval.expires_at <= now:
+            raise records.settled(await self._expire(approval))
+        step = self._vote(approval, decision, by, reason=plain(reason), now=now)
+        outcome = await self._sequencer.submit(Unit(records=(records.voted(approval, step, by),), steps=(step,)))
+        if isinstance(outcome, Unmet):
+            current = self.get(approval_id)
+            overdue = current.status is ApprovalStatus.PENDING
+            raise records.settled(await self._expire(current) if overdue else current)
+        self._wake(approval_id)
+        _log.info("approval=%s decision=%s via=%s", approval_id, decision.value, by.via)
+        return self.get(approval_id)
+
+    async def viewed(self, approval_id: str, *, by: str) -> None:
+        """Record that a signed-in person is about to be shown an approval.
+
+        Raises: StoreError; then nothing may be shown.
+        """
+        await self._sequencer.submit(Unit(records=(records.viewed(approval_id, by),)))
+
+    async def wait(self, approval_id: str, *, until_us: int) -> Approval:
+        """Return as soon as an approval is no longer pending, or at `until_us` as it stands then.
+
+        Raises: ApprovalError `approval_unknown`; StoreError.
+        """
+        event = asyncio.Event()
+        self._waiters.setdefault(approval_id, set()).add(event)
+        try:
+            approval = self.get(approval_id)
+            if approval.status is not ApprovalStatus.PENDING:
+                return approval
+            left_us = min(until_us, approval.expires_at) - self._clock.now_us()
+            if left_us > 0:
+                await _woken(event, left_us / _US + _TIMER_SLACK_S)
+            return await self._as_it_stands(approval_id)
+        finally:
+            self._stop_waiting(approval_id, event)
+
+    def consume_step(self, approval: Approval) -> tuple[MoveApproval, Record]:
+        """Return what uses an approval up, for the guard's own unit: committed before the first released byte.
+
+        Unmet `moved_on` on this step means that it was used, cancelled or expired meanwhile: nothing is released.
+        """
+        step = MoveApproval(
+            id=approval.id,
+            expect=ApprovalStatus.APPROVED,
+            become=ApprovalStatus.CONSUMED,
+            at=self._clock.now_us(),
+            digest=approval.digest,
+        )
+        return step, records.moved("approval.consumed", approval, why="released")
+
+    async def cancel(self, approval_id: str, *, why: str = "withdrawn") -> Approval:
+        """Withdraw an approval that is pending or approved and unused; a settled one stays as it is.
+
+        `why` is a short stable word for the log. Raises: ApprovalError `approval_unknown`; StoreError.
+        """
+        approval = self.get(approval_id)
+        for _ in range(_CANCEL_TRIES):
+            if approval.status not in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
+                break
+            await self._move(approval, ApprovalStatus.CANCELLED, kind="approval.cancelled", why=why)
+            approval = self.get(approval_id)
+        return approval
+
+    async def cancel_of_token(self, token_id: str) -> int:
+        """Withdraw everything that a revoked token has pending or approved; return how many.
+
+        Raises: StoreError.
+        """
+        count = 0
+        for status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
+            for approval in self._store.listing(status.value, _LISTED):
+                if approval.token == token_id:
+                    await self.cancel(approval.id, why="token_revoked")
+                    count += 1
+        return count
+
+    async def run(self) -> None:
+        """Expire what is overdue and tell people what waits, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell_all(group))
+            while True:
+                await self.sweep()
+                await asyncio.sleep(SWEEP_S)
+
+    async def sweep(self) -> int:
+        """Move what is overdue to expired; return how many. A store that fails is tried again later."""
+        count = 0
+        try:
+            for approval in self._store.due(self._clock.now_us()):
+                await self._expire(approval)
+                count += 1
+        except StoreError as error:
+            _log.warning("overdue approvals could not be expired: %s", error.public)
+        return count
+
+    async def _not_opened(self, outcome: Unmet, wanted: Wanted) -> Approval:
+        if outcome.why == "pending_exists":
+            return self.get(outcome.found)
+        if outcome.why != "too_many_pending":
+            raise StoreError("the approval could not be opened", detail=outcome.why)
+        await self._complain(wanted)
+        raise ApprovalError(
+            f"this agent already has {self._rules.max_pending} calls waiting for approval",
+            code="too_many_pending",
+            status=429,
+        )
+
+    async def _complain(self, wanted: Wanted) -> None:
+        # One entry per requester and minute: a flood of requests must not become a flood of entries.
+        minute = self._clock.now_us() // (60 * _US)
+        if self._complained.get(wanted.principal) == minute:
+            return
+        if len(self._complained) > _LISTED:
+            self._complained.clear()
+        self._complained[wanted.principal] = minute
+        record = records.too_many(
+            wanted.principal, wanted.subject.owner, token=wanted.token, most=self._rules.max_pending
+        )
+        await self._sequencer.submit(Unit(records=(record,)))
+
+    def _vote(
+        self, approval: Approval, decision: Decision, by: Approver, *, reason: str, now: int
+    ) -> MoveApproval:
+        approve = decision is Decision.APPROVE
+        owner = approval.subject.owner if approval.subject else ""
+        return MoveApproval(
+            id=approval.id,
+            expect=ApprovalStatus.PENDING,
+            become=ApprovalStatus.APPROVED if approve else ApprovalStatus.DENIED,
+            at=now,
+            digest=approval.digest,
+            by=self._sequencer.pseudonym(by.name),
+            reason=reason,
+            self_approved=approve and by.is_called(owner),
+            use_before=now + self._rules.use_within_s * _US if approve else 0,
+        )
+
+    async def _as_it_stands(self, approval_id: str) -> Approval:
+        approval = self.get(approval_id)
+        if approval.status is ApprovalStatus.PENDING and approval.expires_at <= self._clock.now_us():
+            return await self._expire(approval)
+        return approval
+
+    async def _expire(self, approval: Approval) -> Approval:
+        await self._move(approval, ApprovalStatus.EXPIRED, kind="approval.expired", why=approval.status.value)
+        return self.get(approval.id)
+
+    async def _move(self, approval: Approval, become: ApprovalStatus, *, kind: str, why: str) -> None:
+        step = MoveApproval(id=approval.id, expect=approval.status, become=become, at=self._clock.now_us())
+        record = records.moved(kind, approval, why=why)
+        outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+        if isinstance(outcome, Committed):
+            self._wake(approval.id)
+
+    async def _tell_all(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            group.create_task(self._tell(await self._to_tell.get()))
+
+    async def _tell(self, approval: Approval) -> None:
+        try:
+            await self._notifier.opened(approval, self._rules.address(approval.id))
+        except Exception as error:  # noqa: BLE001 - foreign code behind a port must not end the sweeper
+            # The text of a foreign error may hold a channel's secret address: its type alone is logged.
+            _log.error("approval=%s could not be announced: %s", approval.id, type(error).__name__)  # noqa: TRY400 - see above
+
+    def _wake(self, approval_id: str) -> None:
+        for event in self._waiters.get(approval_id, ()):
+            event.set()
+
+    def _stop_waiting(self, approval_id: str, event: asyncio.Event) -> None:
+        waiting = self._waiters[approval_id]
+        waiting.discard(event)
+        if not waiting:
+            del self._waiters[approval_id]
+
+
+async def _woken(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+__all__ = ["ApprovalRules", "Approvals", "Approver", "Refusal", "Wanted"]
