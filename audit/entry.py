@@ -137,10 +137,11 @@ def encode(draft: Draft, seq: int) -> bytes:
     if (sealed is None) != (not draft.subject):
         raise AuditError("a sealed part needs the subject whose key sealed it, and a subject a sealed part")
     quote = encode_basestring
+    fields = _CANONICAL.encode(data if isinstance(data, dict) else dict(data))
     body = "".join(
         (
             f'{{"approval":{quote(draft.approval)},"at":' if draft.approval else '{"at":',
-            f'{draft.at},"data":{_CANONICAL.encode(data if isinstance(data, dict) else dict(data))},"kind":"{draft.kind.value}"',
+            f'{draft.at},"data":{fields},"kind":"{draft.kind.value}"',
             f',"principal":{quote(draft.principal)}',
             ""
             if sealed is None

@@ -3,7 +3,8 @@
 The tables live in the same file as the firewall's others, so that one commit holds an effect and its record. They
 are insert-only: triggers refuse UPDATE and DELETE, and a next-number trigger refuses what slips past those
 (REPLACE fires no delete trigger) as well as gaps. `guard` closes on one connection what triggers cannot: DROP,
-ALTER, ATTACH, writable_schema. Whoever owns the file can still change it: that is found, not prevented (`audit.verify`).
+ALTER, ATTACH, writable_schema. Whoever owns the file can still change it: that is found, not prevented
+(`audit.verify`).
 """
 
 import sqlite3

@@ -200,7 +200,7 @@ def open_log(
     """Take up the log at its end; the tables must exist (`schema.create`).
 
     The frontier is rebuilt from stored subtree hashes and must have the root that the newest checkpoint signed;
-    the last TAIL entries are hashed again and compared with their columns; every witnessed head must be one of ours.
+    the last TAIL entries are hashed again and compared with their columns; every witnessed head must be ours.
 
     `heads`: what witnesses have seen (verified already, `witness.read_heads`); `former`: older keys of this log.
 
