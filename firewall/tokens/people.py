@@ -12,7 +12,7 @@ from firewall.tokens.port import PeopleRows
 
 _HASHER = argon2.PasswordHasher()
 _NOBODY = _HASHER.hash("a passphrase that nobody has")
-_WORDS = (
+_WORDS = (  # noqa: SIM905 - a list of words reads as words
     "amber anchor apple arrow autumn badge bamboo beacon birch bottle breeze bridge bronze butter cabin "
     "candle canyon carbon castle cedar chalk cherry circle clover cobalt copper coral cotton crystal "
     "desert dolphin dragon eagle ember falcon feather fern fiddle forest fossil garden garnet ginger "
@@ -23,7 +23,7 @@ _WORDS = (
     "rocket saddle saffron salmon sandal silver sketch spruce stone summer sunset tablet temple thunder "
     "timber tulip tunnel turtle umber valley velvet violet walnut willow window winter wolf yarrow zebra "
     "zenith "
-).split()  # noqa: SIM905 - a list of words reads as words
+).split()
 
 
 class PersonError(FirewallError):

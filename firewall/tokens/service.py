@@ -22,6 +22,20 @@ AGENT_MAX = timedelta(hours=24)
 _CACHE_MAX = 50_000
 
 
+OWNER_FACTOR = 4
+"""An owner's agents together may send this many times what one of them may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One holder of buckets that a call draws from: the token, each ancestor, the owner. Zero: not capped."""
+
+    key: str
+    requests_per_minute: int
+    tokens_per_minute: int
+    destructive_per_hour: int
+
+
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """Whoever presented a good token."""
@@ -37,6 +51,8 @@ class Bearer:
     """Ids of this token and its ancestors, itself first."""
     principal: str = ""
     """`owner/agent` of agent tokens."""
+    draws: tuple[Draw, ...] = ()
+    """Whose buckets a call draws from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +223,26 @@ class Tokens:
             holder=row.holder,
             lineage=tuple(one.id for one in lineage),
             principal=principal_of(grant.owner, grant.agent) if grant else "",
+            draws=_draws([(one.id, grant_json.parse(one.grant)) for one in lineage if one.grant]),
         )
         if len(self._good) >= _CACHE_MAX:
             self._good.clear()
         self._good[parsed.fingerprint] = bearer
         return bearer
+
+
+def _draws(lineage: list[tuple[str, Grant]]) -> tuple[Draw, ...]:
+    if not lineage:
+        return ()
+    draws = [
+        Draw(token_id, grant.requests_per_minute, grant.tokens_per_minute, grant.destructive_per_hour)
+        for token_id, grant in lineage
+    ]
+    root = lineage[-1][1]
+    owner = Draw(
+        f"owner:{root.owner}",
+        root.requests_per_minute * OWNER_FACTOR,
+        root.tokens_per_minute * OWNER_FACTOR,
+        root.destructive_per_hour,
+    )
+    return (*draws, owner)

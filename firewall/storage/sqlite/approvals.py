@@ -80,6 +80,12 @@ def move_approval(
     return None if changed == 1 else Unmet(index, "moved_on", found=step.id)
 
 
+def subject_key(connection: sqlite3.Connection, approval_id: str) -> str:
+    """Return the id of the key that seals an approval, empty when there is no such approval."""
+    row = connection.execute("SELECT subject_key FROM approvals WHERE id = ?", (approval_id,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def get(connection: sqlite3.Connection, approval_id: str) -> StoredApproval | None:
     """Return one approval, or None."""
     row = connection.execute(

@@ -1,0 +1,304 @@
+"""The one door: `judge` turns a tool call into a verdict, records it, and only then answers (DESIGN 5).
+
+Order: our own reach, token, grant, policy, obligations; an ask then looks for an unused approval of exactly this
+call, otherwise one is opened. Releasing repeats all of it under the newest snapshot; the vote replaces only the
+ask. Consumption and the release entry are durable before the caller hears "go".
+
+FAIL-CLOSED: whatever raises while a call is being understood or judged becomes a deny with its own reason code.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from firewall.approvals.service import Approvals, Wanted
+from firewall.classify.context import Context
+from firewall.classify.tool import actions_of, bound_arguments
+from firewall.core.action import Action
+from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.bucket import per_hour
+from firewall.core.call import ToolCall
+from firewall.core.digest import call_digest
+from firewall.core.effect import Effect
+from firewall.core.errors import ApprovalError
+from firewall.core.grant import breach
+from firewall.core.ids import principal_of
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.reason import Reason
+from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictest_verdict, strictness
+from firewall.core.work import Committed, Record, Step, Take, Unit
+from firewall.guard.judgement import Judgement
+from firewall.guard.ports import Files, Rules
+from firewall.guard.reach import Territory, touches
+from firewall.guard.requester import Requester
+
+log = logging.getLogger("stayhand.guard")
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Released: the effect may start."""
+
+    entry: int
+    approval: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Held: people have been asked."""
+
+    entry: int
+    approval: Approval
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Refused; `verdict` says why."""
+
+    entry: int
+    verdict: Verdict
+    approval: str = ""
+
+
+Answer = Go | Wait | Stop
+
+
+class Guard:
+    """Judges every tool call of every gate."""
+
+    def __init__(
+        self,
+        *,
+        rules: Callable[[], Rules],
+        territory: Territory,
+        approvals: Approvals,
+        sequencer: Sequencer,
+        clock: Clock,
+        files: Files,
+        is_live: Callable[[Requester], bool],
+    ) -> None:
+        self._rules = rules
+        self._territory = territory
+        self._approvals = approvals
+        self._sequencer = sequencer
+        self._clock = clock
+        self._files = files
+        self._is_live = is_live
+
+    async def judge(self, call: ToolCall, requester: Requester) -> Answer:
+        """Judge a call, record the verdict, and say go, wait or stop.
+
+        Raises: StoreError when nothing could be recorded; the gate then answers 503 and releases nothing.
+        """
+        judgement = self.consider(call, requester)
+        match judgement.verdict:
+            case Allow():
+                return await self._go(judgement, requester)
+            case Ask():
+                return await self._ask(judgement, requester)
+            case Deny():
+                return await self._stop(judgement, requester, judgement.verdict)
+
+    async def release(self, held: Wait, requester: Requester) -> Answer:
+        """Judge a held call again and consume its approval; call it when the approval was decided or timed out.
+
+        A vote replaces only the ask: a deny stays a deny, and another digest (another policy row, another file)
+        asks anew.
+        """
+        approval = self._approvals.get(held.approval.id)
+        fresh = self.consider(held.judgement.call, requester)
+        if approval.status is not ApprovalStatus.APPROVED:
+            return await self._stop(fresh, requester, _unapproved(approval), approval=approval.id)
+        match fresh.verdict:
+            case Deny():
+                return await self._stop(fresh, requester, fresh.verdict, approval=approval.id)
+            case Allow():
+                return await self._go(fresh, requester)
+            case Ask() if fresh.digest == approval.digest:
+                return await self._consume(fresh, requester, approval)
+            case Ask():
+                return await self._ask(fresh, requester)
+
+    def consider(self, call: ToolCall, requester: Requester) -> Judgement:
+        """Understand and judge a call without recording anything; never raises."""
+        rules = self._rules()
+        try:
+            return self._consider(call, requester, rules)
+        except Exception as error:  # FAIL-CLOSED: whatever gave up, the answer is no
+            log.exception("judging failed")
+            action = Action(
+                operation="unknown:",
+                tool=call.name,
+                resource="unknown:",
+                environment="unresolved",
+                effects=(Effect.UNKNOWN,),
+                summary="could not be understood",
+            )
+            verdict = Deny(Reason.CLASSIFY_FAILED, detail=type(error).__name__)
+            return Judgement(call, (action,), verdict, action, "", rules.digest)
+
+    def _consider(self, call: ToolCall, requester: Requester, rules: Rules) -> Judgement:
+        grant = requester.grant
+        context = Context(
+            workspace=grant.workspace,
+            cwd="",
+            home=requester.home,
+            environments=rules.environments,
+            catalogue=rules.catalogue,
+        )
+        actions = actions_of(call, context)
+        raw = call.arguments.decode("utf-8", errors="backslashreplace")
+        verdicts = [self._verdict(action, raw, requester, rules) for action in actions]
+        verdict = strictest_verdict(verdicts)
+        deciding = actions[verdicts.index(verdict)] if verdict in verdicts else actions[0]
+        rows = sorted(
+            {f"{one.row} {_obligations(one)}" for one in verdicts if strictness(one) == strictness(verdict)}
+        )
+        files = self._files.hashes([path for action in actions for path in action.files], grant.workspace)
+        digest = call_digest(
+            principal=requester.principal,
+            session=requester.session,
+            target="",
+            arguments=bound_arguments(call, context),
+            workspace=grant.workspace,
+            actions=actions,
+            files=files,
+            tool_schema="",
+            rows=[rules.row(verdict.row), *rows],
+        )
+        return Judgement(call, actions, verdict, deciding, digest, rules.digest, rules.row(verdict.row))
+
+    def _verdict(self, action: Action, raw: str, requester: Requester, rules: Rules) -> Verdict:
+        touched = touches(self._territory, action, raw)
+        if touched:
+            return Deny(Reason.OWN_REACH, detail=touched)
+        if not self._is_live(requester):
+            return Deny(Reason.GRANT_TOKEN, detail="the token was revoked or has expired")
+        outside = breach(requester.grant, action)
+        if outside is not None:
+            return Deny(outside, detail=f"outside the grant: {action.summary}")
+        return rules.verdict(action, roles=frozenset({requester.grant.role}))
+
+    async def _go(self, judgement: Judgement, requester: Requester) -> Answer:
+        steps = self._destructive_budget(judgement, requester)
+        records = (
+            self._record("tool.judged", judgement, requester),
+            self._released(judgement, requester),
+        )
+        outcome = await self._sequencer.submit(
+            Unit(records=records, steps=steps, otherwise=(self._limited(judgement, requester),))
+        )
+        if isinstance(outcome, Committed):
+            return Go(outcome.seqs[0])
+        return Stop(_first(outcome.seqs), Deny(Reason.LIMIT_DESTRUCTIVE, detail=_LIMIT_TEXT))
+
+    async def _ask(self, judgement: Judgement, requester: Requester) -> Answer:
+        usable = self._approvals.usable(requester.principal, judgement.digest)
+        if usable is not None and usable.digest == judgement.digest:
+            return await self._consume(judgement, requester, usable)
+        outcome = await self._sequencer.submit(Unit(records=(self._record("tool.judged", judgement, requester),)))
+        try:
+            approval = await self._approvals.open(self._wanted(judgement, requester))
+        except ApprovalError as error:
+            verdict = Deny(Reason.APPROVAL_CANCELLED, detail=error.public)
+            return Stop(_first(outcome.seqs), verdict)
+        return Wait(_first(outcome.seqs), approval, judgement)
+
+    async def _consume(self, judgement: Judgement, requester: Requester, approval: Approval) -> Answer:
+        step, consumed = self._approvals.consume_step(approval)
+        unit = Unit(
+            records=(
+                self._record("tool.judged", judgement, requester, approval=approval.id),
+                consumed,
+                self._released(judgement, requester, approval=approval.id),
+            ),
+            steps=(step, *self._destructive_budget(judgement, requester)),
+            otherwise=(self._limited(judgement, requester),),
+        )
+        outcome = await self._sequencer.submit(unit)
+        if isinstance(outcome, Committed):
+            return Go(outcome.seqs[0], approval.id)
+        if outcome.why == "full":
+            return Stop(_first(outcome.seqs), Deny(Reason.LIMIT_DESTRUCTIVE, detail=_LIMIT_TEXT), approval.id)
+        return await self._ask(judgement, requester)
+
+    async def _stop(
+        self, judgement: Judgement, requester: Requester, verdict: Verdict, *, approval: str = ""
+    ) -> Answer:
+        refused = replace(judgement, verdict=verdict)
+        record = self._record("tool.judged", refused, requester, approval=approval)
+        outcome = await self._sequencer.submit(Unit(records=(record,)))
+        return Stop(_first(outcome.seqs), verdict, approval)
+
+    def _record(self, kind: str, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
+        return Record(
+            kind=kind,
+            data={**judgement.facts(), "gate": requester.gate, "token": requester.token_id},
+            person=requester.grant.owner,
+            principal=requester.principal,
+            approval=approval,
+            private=judgement.private(),
+        )
+
+    def _released(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
+        return Record(
+            kind="tool.released",
+            data={"digest": judgement.digest, "gate": requester.gate},
+            principal=requester.principal,
+            approval=approval,
+        )
+
+    def _limited(self, judgement: Judgement, requester: Requester) -> Record:
+        return Record(
+            kind="limit.hit",
+            data={"limit": "destructive_per_hour", "digest": judgement.digest, "token": requester.token_id},
+            principal=requester.principal,
+        )
+
+    def _destructive_budget(self, judgement: Judgement, requester: Requester) -> tuple[Step, ...]:
+        if not judgement.is_destructive:
+            return ()
+        return tuple(
+            Take(f"destructive:{draw.key}", per_hour(draw.destructive_per_hour))
+            for draw in requester.draws
+            if draw.destructive_per_hour
+        )
+
+    def _wanted(self, judgement: Judgement, requester: Requester) -> Wanted:
+        verdict = judgement.verdict
+        if not isinstance(verdict, Ask):
+            raise ApprovalError("only an ask can be opened")
+        return Wanted(
+            digest=judgement.digest,
+            principal=principal_of(requester.grant.owner, requester.grant.agent),
+            token=requester.token_id,
+            session=requester.session,
+            environment=judgement.environment,
+            effects=tuple(effect.value for effect in judgement.effects),
+            obligations=verdict.obligations,
+            subject=judgement.subject(requester),
+        )
+
+
+_LIMIT_TEXT = "the hourly budget of destructive actions is used up"
+
+
+def _unapproved(approval: Approval) -> Deny:
+    match approval.status:
+        case ApprovalStatus.DENIED:
+            return Deny(Reason.APPROVAL_DENIED, detail=approval.reason)
+        case ApprovalStatus.EXPIRED:
+            return Deny(Reason.APPROVAL_EXPIRED)
+        case ApprovalStatus.CANCELLED:
+            return Deny(Reason.APPROVAL_CANCELLED)
+        case _:
+            return Deny(Reason.HOLD_ENDED)
+
+
+def _obligations(verdict: Verdict) -> str:
+    return verdict.obligations.text() if isinstance(verdict, Ask) else ""
+
+
+def _first(seqs: tuple[int, ...]) -> int:
+    return seqs[0] if seqs else -1

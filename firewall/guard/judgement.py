@@ -1,0 +1,125 @@
+"""What judging one tool call comes to, and how it is shown to approvers and written to the log."""
+
+from dataclasses import dataclass
+
+from firewall.core.action import Action
+from firewall.core.approval import ActionView, Subject
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.effect import Effect, ordered
+from firewall.core.verdict import Ask, Verdict, word
+from firewall.core.work import Plain
+from firewall.guard.requester import Requester
+
+MAX_SHOWN = 256 * 1024
+"""Characters of arguments that an approval keeps to show; the digest binds all of them anyway."""
+MAX_SAID = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One tool call, understood and judged, before anything was recorded."""
+
+    call: ToolCall
+    actions: tuple[Action, ...]
+    verdict: Verdict
+    deciding: Action
+    """The action whose verdict is the strictest."""
+    digest: str
+    policy: str
+    """Digest of the snapshot that judged."""
+    row_text: str = ""
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """All effects of all actions, strictest first."""
+        return ordered(effect for action in self.actions for effect in action.effects)
+
+    @property
+    def environment(self) -> str:
+        """Where the deciding action lands."""
+        return self.deciding.environment
+
+    def facts(self) -> dict[str, Plain]:
+        """Return what may stand unsealed in an entry: enums, numbers, digests."""
+        return {
+            "verdict": word(self.verdict),
+            "reason": self.verdict.reason.value,
+            "row": self.verdict.row,
+            "effects": tuple(effect.value for effect in self.effects),
+            "environment": self.environment,
+            "actions": len(self.actions),
+            "digest": self.digest,
+            "policy": self.policy,
+        }
+
+    def private(self) -> dict[str, object]:
+        """Return what must be sealed: names, resources, summaries, arguments."""
+        return {
+            "tool": self.call.name,
+            "call": self.call.id,
+            "arguments": shown(self.call.arguments)[:MAX_SHOWN],
+            "actions": [
+                {
+                    "operation": action.operation,
+                    "resource": action.resource,
+                    "environment": action.environment,
+                    "effects": list(action.effects),
+                    "summary": action.summary,
+                }
+                for action in self.actions[:50]
+            ],
+            "detail": self.verdict.detail,
+        }
+
+    def subject(self, requester: Requester) -> Subject:
+        """Return what an approver reads, all of it from the intercepted bytes but `said`."""
+        return Subject(
+            tool=self.call.name,
+            arguments=shown(self.call.arguments)[:MAX_SHOWN],
+            actions=tuple(view(action) for action in self._by_severity()),
+            agent=requester.grant.agent,
+            owner=requester.grant.owner,
+            session=requester.session,
+            workspace=requester.grant.workspace,
+            row=f"{self.verdict.row}  {self.row_text}".strip(),
+            said=self.call.hint[:MAX_SAID],
+        )
+
+    def _by_severity(self) -> list[Action]:
+        rest = [action for action in self.actions if action is not self.deciding]
+        return [self.deciding, *rest][:50]
+
+    @property
+    def is_ask(self) -> bool:
+        """People must agree first."""
+        return isinstance(self.verdict, Ask)
+
+    @property
+    def is_destructive(self) -> bool:
+        """Draws from the budget of destructive actions."""
+        return Effect.DESTRUCTIVE in self.effects
+
+
+def view(action: Action) -> ActionView:
+    """Return what a page shows of one action."""
+    return ActionView(
+        operation=action.operation,
+        resource=action.resource,
+        environment=action.environment,
+        effects=tuple(effect.value for effect in action.effects),
+        summary=action.summary,
+        undo=action.undo,
+        text=action.text[:MAX_SHOWN],
+        evidence=tuple((span.start, span.end, span.note) for span in action.evidence if span.end <= MAX_SHOWN),
+        unseen=action.unseen,
+    )
+
+
+def shown(arguments: bytes) -> str:
+    """Return bytes as text; what is no UTF-8 is escaped visibly, never dropped."""
+    return arguments.decode("utf-8", errors="backslashreplace")
+
+
+def is_hosted(call: ToolCall) -> bool:
+    """Tell whether the provider itself would run the call."""
+    return call.form is CallForm.HOSTED

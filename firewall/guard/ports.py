@@ -1,0 +1,44 @@
+"""What the guard asks of its neighbours."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from firewall.classify.catalogue import Catalogue
+from firewall.classify.environments import Environments
+from firewall.core.action import Action
+from firewall.core.verdict import Verdict
+
+
+class Rules(Protocol):
+    """A policy snapshot: immutable, swapped as a whole."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 hex over the loaded files."""
+        ...
+
+    @property
+    def environments(self) -> Environments:
+        """What things belong to which environment."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What programs, hosts and tools do."""
+        ...
+
+    def verdict(self, action: Action, *, roles: frozenset[str]) -> Verdict:
+        """Return the strictest verdict among the action's effects; never raises."""
+        ...
+
+    def row(self, ref: str) -> str:
+        """Return the text of a row named as `policy.csv:12`."""
+        ...
+
+
+class Files(Protocol):
+    """Reading files of a workspace, so that what a call runs is bound by content."""
+
+    def hashes(self, paths: Sequence[str], workspace: str) -> dict[str, str]:
+        """Return path to SHA-256 hex; `unread` for what cannot be read or lies outside the workspace."""
+        ...

@@ -1,0 +1,124 @@
+"""Applying one unit of work inside an open transaction: all of it, or `otherwise`."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
+
+import orjson
+
+from audit import Draft, Kind
+from audit.seal import identity_of
+from audit.sqlite import Log
+from firewall.core.work import (
+    Committed,
+    EndPerson,
+    EndToken,
+    MoveApproval,
+    OpenApproval,
+    Outcome,
+    PutIssued,
+    PutPerson,
+    PutToken,
+    Record,
+    Step,
+    Take,
+    Unit,
+    Unmet,
+)
+from firewall.sequencer.sealing import Sealing, subject_json
+from firewall.storage.sqlite import approvals, limits, people, tokens
+
+
+class Applier:
+    """Turns units into rows and entries on one connection; never begins or commits."""
+
+    def __init__(self, connection: sqlite3.Connection, log: Log, sealing: Sealing) -> None:
+        self._connection = connection
+        self._log = log
+        self._sealing = sealing
+
+    def apply(self, unit: Unit, now_us: int) -> Outcome:
+        """Apply a unit; when a step's condition is unmet, undo it and record `otherwise`.
+
+        On any exception nothing of the unit is left in the transaction's rows; the caller takes the log back.
+        """
+        if not unit.steps:
+            return Committed(self._append(unit.records, now_us))
+        connection = self._connection
+        connection.execute("SAVEPOINT unit")
+        try:
+            unmet = self._run(unit.steps, now_us)
+            if unmet is None:
+                return Committed(self._append(unit.records, now_us))
+            connection.execute("ROLLBACK TO unit")
+            return replace(unmet, seqs=self._append(unit.otherwise, now_us))
+        except BaseException:
+            connection.execute("ROLLBACK TO unit")
+            raise
+        finally:
+            connection.execute("RELEASE unit")
+
+    def _run(self, steps: Sequence[Step], now_us: int) -> Unmet | None:
+        for index, step in enumerate(steps):
+            unmet = self._step(step, index, now_us)
+            if unmet is not None:
+                return unmet
+        return None
+
+    def _step(self, step: Step, index: int, now_us: int) -> Unmet | None:
+        match step:
+            case Take():
+                return limits.take(self._connection, step, index, now_us)
+            case OpenApproval() | MoveApproval():
+                return self._approval(step, index)
+            case EndToken():
+                return tokens.end_token(self._connection, step, index)
+            case EndPerson():
+                return people.end_person(self._connection, step, index)
+            case PutToken() | PutPerson() | PutIssued():
+                self._put(step)
+                return None
+            case _:
+                assert_never(step)
+
+    def _put(self, step: PutToken | PutPerson | PutIssued) -> None:
+        match step:
+            case PutToken():
+                tokens.put_token(self._connection, step)
+            case PutPerson():
+                people.put_person(self._connection, step)
+            case PutIssued():
+                tokens.put_issued(self._connection, step)
+
+    def _approval(self, step: OpenApproval | MoveApproval, index: int) -> Unmet | None:
+        if isinstance(step, OpenApproval):
+            wanted = step.approval
+            owner = wanted.subject.owner if wanted.subject else ""
+            sealed = self._sealing.seal(owner, subject_json(wanted.subject), wanted.id)
+            return approvals.open_approval(self._connection, step, index, sealed)
+        reason = None
+        if step.reason:
+            key = approvals.subject_key(self._connection, step.id)
+            reason = self._sealing.seal_under(key, step.reason.encode(), f"{step.id}/reason")
+        return approvals.move_approval(self._connection, step, index, reason)
+
+    def _append(self, records: Sequence[Record], now_us: int) -> tuple[int, ...]:
+        if not records:
+            return ()
+        return tuple(self._log.append([self._draft(record, now_us) for record in records]).seqs)
+
+    def _draft(self, record: Record, now_us: int) -> Draft:
+        sealing = self._sealing
+        draft = Draft(
+            kind=Kind(record.kind),
+            principal=sealing.pseudonym(record.principal) if record.principal else "",
+            at=now_us,
+            data=record.data,
+            approval=record.approval,
+        )
+        if record.private is None:
+            return draft
+        key = sealing.key_for(record.person)
+        sealed = key.seal(identity_of(draft, key.id), orjson.dumps(record.private))
+        return replace(draft, subject=key.id, sealed=sealed)

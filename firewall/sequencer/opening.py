@@ -1,0 +1,179 @@
+"""Making and opening an installation's log, keys and lookups; exactly one process may write.
+
+FAIL-CLOSED: a missing keystore or key, a log that is behind its witness or fails verification of its tail, or a
+second writer: nothing is opened.
+"""
+
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit import AuditError, Checkpoint, SigningKey, schema
+from audit.seal import Keystore, read_kek, write_kek
+from audit.sqlite import open_log
+from audit.witness import append_head, read_heads
+from firewall.core.errors import ConfigError, StoreError
+from firewall.core.ports import Clock
+from firewall.sequencer.reading import Approving, PeopleLookup, TokenLookup
+from firewall.sequencer.sealing import Sealing
+from firewall.sequencer.writer import Writer
+from firewall.storage.sqlite.schema import create_tables, open_reader, open_writer
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where an installation keeps what."""
+
+    database: Path
+    signing_key: Path
+    keystore: Path
+    keystore_key: Path
+    verify_key: Path
+    witness: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An open installation."""
+
+    writer: Writer
+    approving: Approving
+    tokens: TokenLookup
+    people: PeopleLookup
+    sealing: Sealing
+    reader: sqlite3.Connection
+    keystore: Keystore
+    verify_key: str
+    witness: tuple[Path, ...]
+    lock: int
+
+    async def close(self) -> None:
+        """Finish what waits and let go of every file."""
+        await self.writer.stop()
+        self.witnessed()
+        self.reader.close()
+        self.keystore.close()
+        os.close(self.lock)
+
+    def witnessed(self) -> None:
+        """Give the newest head to every witness file.
+
+        Raises: StoreError when one cannot be written or contradicts us.
+        """
+        head = self.writer.head
+        if head is None:
+            return
+        try:
+            for path in self.witness:
+                append_head(path, head)
+        except AuditError as error:
+            raise StoreError("a witness refuses the log's head", detail=str(error)) from error
+
+
+def create(places: Places) -> str:
+    """Make keys, keystore and an empty log; returns the verifier key. Nothing that exists is touched.
+
+    Raises: ConfigError when something of it exists already or cannot be written.
+    """
+    for path in (places.signing_key, places.keystore, places.keystore_key, places.database):
+        if path.exists():
+            raise ConfigError(
+                f"`{path}` exists already", hint="an installation is made once; use it, or another folder"
+            )
+    if places.keystore_key.resolve().is_relative_to(places.database.parent.resolve()):
+        raise ConfigError("the keystore's key must not lie in data_dir", hint="put the configuration elsewhere")
+    try:
+        for folder in {places.database.parent, places.keystore_key.parent}:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        places.database.parent.chmod(0o700)
+        key = SigningKey(f"stayhand.local/{secrets.token_hex(6)}", secrets.token_bytes(32))
+        _write_secret(places.signing_key, key.private_text() + "\n")
+        write_kek(places.keystore_key)
+        Keystore.create(places.keystore, read_kek(places.keystore_key)).close()
+        places.verify_key.write_text(f"{key.verifier}\n", encoding="ascii")
+        connection = open_writer(places.database)
+        try:
+            places.database.chmod(0o600)
+            schema.create(connection)
+            create_tables(connection)
+        finally:
+            connection.close()
+    except (OSError, AuditError, sqlite3.Error) as error:
+        raise ConfigError("the installation could not be made", detail=str(error), hint=str(error)) from error
+    return str(key.verifier)
+
+
+def open_installation(places: Places, clock: Clock) -> Installation:
+    """Open an installation for writing.
+
+    Raises: ConfigError when something is missing or another process writes; StoreError when the log must not be
+    extended (its tail fails, or it is behind its witness).
+    """
+    lock = _lock(places.database.parent)
+    try:
+        key = SigningKey.parse(places.signing_key.read_text(encoding="ascii").strip())
+        keystore = Keystore(places.keystore, read_kek(places.keystore_key))
+    except (OSError, AuditError) as error:
+        os.close(lock)
+        raise ConfigError(
+            f"the keys cannot be read: {error}", hint="run `stayhand init` once, or restore them"
+        ) from error
+    try:
+        heads = [head for path in _files(places.witness) if path.exists() for head in _heads(path, key)]
+        connection = open_writer(places.database)
+        create_tables(connection)
+        log = open_log(connection, key, origin=key.verifier.name, heads=heads)
+        schema.guard(connection)
+    except (AuditError, sqlite3.Error) as error:
+        os.close(lock)
+        keystore.close()
+        raise StoreError(f"the log must not be extended: {error}") from error
+    sealing = Sealing(keystore)
+    reader = open_reader(places.database)
+    return Installation(
+        writer=Writer(connection, log, sealing, clock),
+        approving=Approving(reader, sealing),
+        tokens=TokenLookup(reader),
+        people=PeopleLookup(reader),
+        sealing=sealing,
+        reader=reader,
+        keystore=keystore,
+        verify_key=str(key.verifier),
+        witness=_files(places.witness),
+        lock=lock,
+    )
+
+
+def _heads(path: Path, key: SigningKey) -> Sequence[Checkpoint]:
+    return read_heads(path, [key.verifier]).checkpoints
+
+
+def _files(witness: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(Path(source).expanduser() for source in witness if "://" not in source)
+
+
+def _lock(folder: Path) -> int:
+    try:
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"`{folder}` cannot be used: {error.strerror}", hint="run `stayhand init`") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise ConfigError(
+            f"another process writes in `{folder}`", hint="stop the other `stayhand serve`"
+        ) from error
+    return handle
+
+
+def _write_secret(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,98 @@
+"""Reading what the writer wrote: approvals opened for those permitted, tokens, people, entries."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from firewall.core.approval import Approval
+from firewall.core.errors import StoreError
+from firewall.sequencer.sealing import Sealing, read_subject
+from firewall.storage.sqlite import approvals, people, tokens
+from firewall.storage.sqlite.approvals import StoredApproval
+from firewall.storage.sqlite.people import StoredPerson
+from firewall.storage.sqlite.tokens import StoredToken
+
+_T = TypeVar("_T")
+
+
+def _guarded(read: Callable[[], _T]) -> _T:
+    """Run a query; a store that cannot be read closes the gates instead of looking empty."""
+    try:
+        return read()
+    except sqlite3.Error as error:
+        raise StoreError("the store cannot be read, so nothing may pass", detail=str(error)) from error
+
+
+class Approving:
+    """The `ApprovalStore` port over SQLite: what is sealed is opened here."""
+
+    def __init__(self, connection: sqlite3.Connection, sealing: Sealing) -> None:
+        self._connection = connection
+        self._sealing = sealing
+
+    def get(self, approval_id: str) -> Approval | None:
+        """Return one approval with its opened subject, or None."""
+        stored = _guarded(lambda: approvals.get(self._connection, approval_id))
+        return None if stored is None else self._opened(stored)
+
+    def usable(self, principal: str, digest: str, now_us: int) -> Approval | None:
+        """Return an approved, unused, unexpired approval of exactly this call."""
+        stored = _guarded(lambda: approvals.usable(self._connection, principal, digest, now_us))
+        return None if stored is None else self._opened(stored)
+
+    def listing(self, status: str | None, limit: int) -> list[Approval]:
+        """Return approvals, newest first, subjects opened."""
+        return self._all(_guarded(lambda: approvals.listing(self._connection, status, limit)))
+
+    def due(self, now_us: int) -> list[Approval]:
+        """Return those whose time is over but whose status does not say so yet."""
+        return self._all(_guarded(lambda: approvals.due(self._connection, now_us)))
+
+    def _all(self, stored: Sequence[StoredApproval]) -> list[Approval]:
+        return [self._opened(one) for one in stored]
+
+    def _opened(self, stored: StoredApproval) -> Approval:
+        approval = stored.approval
+        key = stored.subject_key
+        subject = read_subject(self._sealing.open(key, stored.subject, approval.id))
+        reason = self._sealing.open(key, stored.reason, f"{approval.id}/reason")
+        return replace(approval, subject=subject, reason=(reason or b"").decode("utf-8", errors="replace"))
+
+
+class TokenLookup:
+    """The `TokenRows` port over SQLite."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def by_fingerprint(self, fingerprint: bytes) -> StoredToken | None:
+        """Return the token whose SHA-256 this is."""
+        return _guarded(lambda: tokens.by_fingerprint(self._connection, fingerprint))
+
+    def by_id(self, token_id: str) -> StoredToken | None:
+        """Return the token with this id."""
+        return _guarded(lambda: tokens.by_id(self._connection, token_id))
+
+    def listing(self, limit: int) -> list[StoredToken]:
+        """Return tokens, newest first."""
+        return _guarded(lambda: tokens.listing(self._connection, limit))
+
+    def was_issued(self, principal: str, issued: str) -> bool:
+        """Tell whether a provider-side id was given to this principal (a pseudonym)."""
+        return _guarded(lambda: tokens.was_issued(self._connection, principal, issued))
+
+
+class PeopleLookup:
+    """The `PeopleRows` port over SQLite."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def get(self, name: str) -> StoredPerson | None:
+        """Return a person who has not been removed."""
+        return _guarded(lambda: people.get(self._connection, name))
+
+    def listing(self) -> list[StoredPerson]:
+        """Return everybody who has not been removed."""
+        return _guarded(lambda: people.listing(self._connection))

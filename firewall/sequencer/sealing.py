@@ -1,0 +1,89 @@
+"""Sealing what names people, things and reasons; opening it again for those permitted.
+
+Keys belong to people (`[audit] subject = "owner"`): a record about an owner's agent is sealed under that owner's
+key, and pseudonyms are made with it, so erasing the key erases the person while the log still verifies.
+"""
+
+from dataclasses import asdict
+
+import orjson
+
+from audit.seal import Keystore, SubjectKey
+from firewall.core.approval import ActionView, Subject
+from firewall.core.errors import StoreError
+
+SYSTEM = "stayhand"
+"""The subject of records that concern nobody in particular."""
+
+
+class Sealing:
+    """Keys by person's name; one instance per process."""
+
+    def __init__(self, keystore: Keystore) -> None:
+        self._keystore = keystore
+        self._pseudonyms: dict[str, str] = {}
+
+    def key_for(self, person: str) -> SubjectKey:
+        """Return the key of a person, made now if there is none; of nobody, the system's."""
+        return self._keystore.key_for(person or SYSTEM)
+
+    def pseudonym(self, name: str) -> str:
+        """Return the stable pseudonymous id of a person (`alice`) or a principal (`alice/claude`)."""
+        found = self._pseudonyms.get(name)
+        if found is None:
+            prefix = "prn_" if "/" in name else "per_"
+            found = self.key_for(name.partition("/")[0]).pseudonym(prefix, name)
+            self._pseudonyms[name] = found
+        return found
+
+    def seal(self, person: str, plaintext: bytes, what: str) -> tuple[str, bytes]:
+        """Seal bytes under a person's key, bound to `what`; returns the key's id and the ciphertext."""
+        key = self.key_for(person)
+        return key.id, key.seal(what.encode(), plaintext)
+
+    def seal_under(self, key_id: str, plaintext: bytes, what: str) -> bytes:
+        """Seal bytes under a key that is in use already; of an erased key, nothing is kept."""
+        key = self._keystore.find(key_id)
+        return b"" if key is None else key.seal(what.encode(), plaintext)
+
+    def open(self, key_id: str, sealed: bytes, what: str) -> bytes | None:
+        """Open sealed bytes; None when the key was erased."""
+        key = self._keystore.find(key_id)
+        return None if key is None or not sealed else key.open(what.encode(), sealed)
+
+
+def subject_json(subject: Subject | None) -> bytes:
+    """Write what an approval is about, for sealing."""
+    return orjson.dumps(asdict(subject)) if subject else b"null"
+
+
+def read_subject(data: bytes | None) -> Subject | None:
+    """Read what `subject_json` wrote.
+
+    Raises: StoreError when it is something else.
+    """
+    if data is None or data == b"null":
+        return None
+    try:
+        row = orjson.loads(data)
+        row["actions"] = tuple(_view(action) for action in row["actions"])
+        return Subject(**row)
+    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+        raise StoreError("a stored approval cannot be read", detail=type(error).__name__) from error
+
+
+def _view(row: dict[str, object]) -> ActionView:
+    fields: dict[str, object] = dict(row)
+    for name in ("effects", "unseen"):
+        fields[name] = _strings(row[name])
+    evidence = row["evidence"]
+    if not isinstance(evidence, list):
+        raise TypeError("evidence")
+    fields["evidence"] = tuple((int(start), int(end), str(note)) for start, end, note in evidence)
+    return ActionView(**fields)  # type: ignore[arg-type]  # every field is checked by the JSON's own writer
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("a list of strings")
+    return tuple(str(item) for item in value)

@@ -1,0 +1,174 @@
+"""The sequencer in process: statements on the loop, commits in one thread (docs/adr/0005).
+
+Units that arrive while a commit runs are applied together in the next transaction (group commit), so that the
+cost of making them durable is shared. Nobody is answered before their commit is durable.
+
+INVARIANT: between BEGIN and the end of COMMIT the connection is used by one side only: by the loop while a batch
+is applied, by the thread while it commits.
+FAIL-CLOSED: a failed commit undoes the whole batch; everybody in it gets StoreError and `is_open` is False until
+a later commit succeeds.
+"""
+
+import asyncio
+import sqlite3
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+from audit import AuditError
+from audit.sqlite import Log
+from firewall.core.errors import FirewallError, StoreError
+from firewall.core.ports import Clock
+from firewall.core.work import Outcome, Unit
+from firewall.sequencer.apply import Applier
+from firewall.sequencer.sealing import Sealing
+
+MAX_BATCH = 512
+MAX_WAITING = 10_000
+_CLOSED = "the log cannot be written, so nothing may pass"
+
+
+class Writer:
+    """One writer for one file. Use `start` inside the running loop, `stop` before it ends."""
+
+    def __init__(self, connection: sqlite3.Connection, log: Log, sealing: Sealing, clock: Clock) -> None:
+        self._connection = connection
+        self._log = log
+        self._sealing = sealing
+        self._clock = clock
+        self._applier = Applier(connection, log, sealing)
+        self._waiting: deque[tuple[Unit, asyncio.Future[Outcome]]] = deque()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self._busy = False
+        self._scheduled = False
+        self._open = True
+        self._stopped = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def is_open(self) -> bool:
+        """The last commit succeeded."""
+        return self._open and not self._stopped
+
+    @property
+    def head(self) -> bytes | None:
+        """The newest committed checkpoint, for witnesses."""
+        return self._log.head
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return self._log.size
+
+    def pseudonym(self, name: str) -> str:
+        """Return the stable pseudonymous id of a person or principal."""
+        return self._sealing.pseudonym(name)
+
+    async def submit(self, unit: Unit) -> Outcome:
+        """Commit a unit durably.
+
+        Raises: StoreError when it could not be made durable, or too many wait already.
+        """
+        if self._stopped or len(self._waiting) >= MAX_WAITING:
+            raise StoreError(_CLOSED, detail="stopped" if self._stopped else "too many units wait")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self._waiting.append((unit, future))
+        if not self._busy and not self._scheduled:
+            self._scheduled = True
+            self._idle.clear()
+            loop.call_soon(self._begin, loop)
+        return await future
+
+    async def stop(self) -> None:
+        """Finish what waits, then refuse everything."""
+        await self._idle.wait()
+        self._stopped = True
+        self._thread.shutdown(wait=True)
+        self._connection.close()
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._scheduled = False
+        batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        if not batch:
+            self._idle.set()
+            return
+        self._busy = True
+        applied: list[tuple[asyncio.Future[Outcome], Outcome]] = []
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            now_us = self._clock.now_us()
+            for unit, future in batch:
+                self._apply_one(unit, future, now_us, applied)
+            self._log.checkpoint()
+        except (sqlite3.Error, AuditError, FirewallError) as error:
+            self._undo(batch, error)
+            self._next(loop)
+            return
+        commit = loop.run_in_executor(self._thread, self._connection.execute, "COMMIT")
+        commit.add_done_callback(lambda done: self._end(loop, done, batch, applied))
+
+    def _apply_one(
+        self,
+        unit: Unit,
+        future: asyncio.Future[Outcome],
+        now_us: int,
+        applied: list[tuple[asyncio.Future[Outcome], Outcome]],
+    ) -> None:
+        """Apply one unit; a unit that is itself wrong (an over-long entry) fails alone."""
+        mark = self._log.mark()
+        try:
+            applied.append((future, self._applier.apply(unit, now_us)))
+        except (ValueError, TypeError, AuditError, FirewallError) as error:
+            self._log.back_to(mark)
+            _fail(future, error)
+
+    def _end(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        done: "asyncio.Future[sqlite3.Cursor]",
+        batch: list[tuple[Unit, asyncio.Future[Outcome]]],
+        applied: list[tuple[asyncio.Future[Outcome], Outcome]],
+    ) -> None:
+        error = done.exception()
+        if error is not None:
+            self._undo(batch, error)
+        else:
+            self._log.committed()
+            self._open = True
+            for future, outcome in applied:
+                if not future.done():
+                    future.set_result(outcome)
+        self._next(loop)
+
+    def _undo(self, batch: list[tuple[Unit, asyncio.Future[Outcome]]], error: BaseException) -> None:
+        """FAIL-CLOSED: nothing of the batch was kept, everybody in it hears so."""
+        self._open = False
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._log.rolled_back()
+        except (sqlite3.Error, AuditError) as worse:
+            error = worse
+            self._stopped = True  # the file is no longer what we know: only a restart may look at it again
+        for _, future in batch:
+            _fail(future, error)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._busy = False
+        if self._stopped:
+            while self._waiting:
+                _fail(self._waiting.popleft()[1], StoreError(_CLOSED))
+        if self._waiting:
+            self._scheduled = True
+            loop.call_soon(self._begin, loop)
+        else:
+            self._idle.set()
+
+
+def _fail(future: "asyncio.Future[Outcome]", error: BaseException) -> None:
+    if future.done():
+        return
+    wrapped = StoreError(_CLOSED, detail=f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    future.set_exception(wrapped)
