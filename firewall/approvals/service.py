@@ -90,6 +90,7 @@ class Approvals:
         self._new_id = new_id
         self._waiters: dict[str, set[asyncio.Event]] = {}
         self._to_tell: asyncio.Queue[Approval] = asyncio.Queue()
+        self._telling: dict[str, asyncio.Task[None]] = {}
         self._complained: dict[str, int] = {}
 
     @property
@@ -207,7 +208,7 @@ class Approvals:
             left_us = min(until_us, approval.expires_at) - self._clock.now_us()
             if left_us > 0:
                 await _woken(event, left_us / _US + _TIMER_SLACK_S)
-            return await self._as_it_stands(approval_id)
+            return await self.current(approval_id)
         finally:
             self._stop_waiting(approval_id, event)
 
@@ -312,7 +313,11 @@ class Approvals:
             use_before=now + self._rules.use_within_s * _US if approve else 0,
         )
 
-    async def _as_it_stands(self, approval_id: str) -> Approval:
+    async def current(self, approval_id: str) -> Approval:
+        """Return an approval as it stands now: one whose time is over is expired first.
+
+        Raises: ApprovalError `approval_unknown`; StoreError.
+        """
         approval = self.get(approval_id)
         if approval.status is ApprovalStatus.PENDING and approval.expires_at <= self._clock.now_us():
             return await self._expire(approval)
@@ -331,16 +336,23 @@ class Approvals:
 
     async def _tell_all(self, group: asyncio.TaskGroup) -> None:
         while True:
-            group.create_task(self._tell(await self._to_tell.get()))
+            approval = await self._to_tell.get()
+            self._telling[approval.id] = group.create_task(self._tell(approval))
 
     async def _tell(self, approval: Approval) -> None:
         try:
-            await self._notifier.opened(approval, self._rules.address(approval.id))
+            if self.get(approval.id).status is ApprovalStatus.PENDING:
+                await self._notifier.opened(approval, self._rules.address(approval.id))
         except Exception as error:  # noqa: BLE001 - foreign code behind a port must not end the sweeper
             # The text of a foreign error may hold a channel's secret address: its type alone is logged.
-            _log.error("approval=%s could not be announced: %s", approval.id, type(error).__name__)  # noqa: TRY400 - see above
+            _log.error("approval=%s could not be announced: %s", approval.id, type(error).__name__)
+        finally:
+            self._telling.pop(approval.id, None)
 
     def _wake(self, approval_id: str) -> None:
+        telling = self._telling.get(approval_id)
+        if telling is not None:
+            telling.cancel()
         for event in self._waiters.get(approval_id, ()):
             event.set()
 

@@ -1,0 +1,184 @@
+"""Channels that tell people that something waits: terminal and webhook.
+
+INVARIANT: a message carries an id, an address, an environment, effects and a time, never an argument: a channel is
+not a place where approvers are known, and an address is no authority.
+A channel that fails releases nothing; it is tried again with growing pauses until the approval's time is over.
+"""
+
+import asyncio
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, TextIO
+
+import httpx
+
+from firewall.core.approval import Approval
+from firewall.core.ports import Clock
+
+ATTEMPT_S = 10.0
+"""How long one attempt may take."""
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+SIGNATURE_HEADER = "x-stayhand-signature"
+_log = logging.getLogger("stayhand.notify")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a channel fares since the start, for metrics and the console."""
+
+    channel: str
+    delivered: int = 0
+    failed_attempts: int = 0
+    given_up: int = 0
+    last_failure: str = ""
+    """A short stable word (`http_500`, `ConnectError`), never an address; empty once one was delivered."""
+
+
+class Channel(Protocol):
+    """One way to reach people."""
+
+    @property
+    def health(self) -> Health:
+        """How it fares."""
+        ...
+
+    async def opened(self, approval: Approval, address: str) -> None:
+        """Deliver, or give up when the approval's time is over; never raises for a failing receiver."""
+        ...
+
+
+class Terminal:
+    """Writes one line, id and address only."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._delivered = 0
+
+    @property
+    def health(self) -> Health:
+        """How it fares."""
+        return Health("terminal", delivered=self._delivered)
+
+    async def opened(self, approval: Approval, address: str) -> None:
+        """Write the line."""
+        self._stream.write(f"stayhand: approval {approval.id} waits at {address}\n")
+        self._stream.flush()
+        self._delivered += 1
+
+
+class Webhook:
+    """Posts JSON, signed with HMAC-SHA256 when a secret is configured."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        clock: Clock,
+        secret: str = "",
+        name: str = "webhook",
+        transport: httpx.AsyncBaseTransport | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._url = url
+        self._clock = clock
+        self._secret = secret.encode()
+        self._pause = pause
+        self._health = Health(name)
+        # No environment proxies, no redirects: the address goes where it was configured to go or nowhere.
+        self._client = httpx.AsyncClient(
+            trust_env=False, follow_redirects=False, timeout=ATTEMPT_S, transport=transport
+        )
+
+    @property
+    def health(self) -> Health:
+        """How it fares."""
+        return self._health
+
+    async def opened(self, approval: Approval, address: str) -> None:
+        """Post until a 2xx answer comes or the approval's time is over."""
+        body = message(approval, address)
+        pause_s = FIRST_PAUSE_S
+        while True:
+            failure = await self._attempt(body)
+            if not failure:
+                self._note(delivered=1)
+                return
+            left_s = (approval.expires_at - self._clock.now_us()) / 1e6
+            gives_up = left_s <= pause_s
+            self._note(failure=failure, given_up=int(gives_up))
+            _log.warning("approval=%s channel=%s failure=%s", approval.id, self._health.channel, failure)
+            if gives_up:
+                return
+            await self._pause(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _attempt(self, body: bytes) -> str:
+        headers = {"content-type": "application/json", "user-agent": "stayhand"}
+        if self._secret:
+            headers[SIGNATURE_HEADER] = signature(self._secret, body, self._clock.now_us() // 1_000_000)
+        try:
+            answer = await self._client.post(self._url, content=body, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return type(error).__name__
+        return "" if answer.is_success else f"http_{answer.status_code}"
+
+    def _note(self, *, delivered: int = 0, failure: str = "", given_up: int = 0) -> None:
+        was = self._health
+        self._health = Health(
+            channel=was.channel,
+            delivered=was.delivered + delivered,
+            failed_attempts=was.failed_attempts + bool(failure),
+            given_up=was.given_up + given_up,
+            last_failure=failure,
+        )
+
+
+class Channels:
+    """All configured channels as one notifier; one that fails does not hold up another."""
+
+    def __init__(self, channels: Sequence[Channel]) -> None:
+        self._channels = tuple(channels)
+
+    @property
+    def health(self) -> tuple[Health, ...]:
+        """How each channel fares."""
+        return tuple(channel.health for channel in self._channels)
+
+    async def opened(self, approval: Approval, address: str) -> None:
+        """Tell every channel at the same time.
+
+        Raises: ExceptionGroup with whatever a channel raised, after all have had their turn.
+        """
+        results = await asyncio.gather(
+            *(channel.opened(approval, address) for channel in self._channels), return_exceptions=True
+        )
+        failures = [result for result in results if isinstance(result, Exception)]
+        if failures:
+            raise ExceptionGroup("channels failed", failures)
+
+
+def message(approval: Approval, address: str) -> bytes:
+    """Return the JSON that a webhook receives."""
+    expires_at = datetime.fromtimestamp(approval.expires_at / 1e6, UTC).isoformat(timespec="seconds")
+    content = {
+        "id": approval.id,
+        "address": address,
+        "environment": approval.environment,
+        "effects": list(approval.effects),
+        "expires_at": expires_at.replace("+00:00", "Z"),
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def signature(secret: bytes, body: bytes, at_s: int) -> str:
+    """Return the signature header: `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`."""
+    return f"t={at_s},v1={hmac.new(secret, b'%d.' % at_s + body, 'sha256').hexdigest()}"
