@@ -1,0 +1,51 @@
+"""A credential on its way through the process: shown as a fingerprint, handed out by one method alone.
+
+INVARIANT: no formatting, comparison, pickling or copying of a `Secret` yields its value.
+"""
+
+import hashlib
+import hmac
+from typing import NoReturn, final
+
+
+@final
+class Secret:
+    """A value that logs, errors and reports must not hold."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself; the caller sends it to its owner and nowhere else."""
+        return self._value
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 8 hexadecimal digits of the value's SHA-256: enough to tell two keys apart in a log."""
+        return hashlib.sha256(self._value.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return False
+        mine, theirs = (text.encode("utf-8", "surrogatepass") for text in (self._value, other._value))
+        return hmac.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.fingerprint))
+
+    def __repr__(self) -> str:
+        return f"Secret({self.fingerprint})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __format__(self, format_spec: str) -> str:
+        return repr(self)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret cannot be pickled or copied")

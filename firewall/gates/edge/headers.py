@@ -1,0 +1,127 @@
+"""Which request heads and header fields come in: tables and pure rules, no sockets.
+
+`check_head` is asked by the protocol before a request exists, `admit` by the middleware for what stays of it.
+Specs: RFC 9112 (message syntax), RFC 9110 (fields), RFC 6455 (upgrade).
+"""
+
+import re
+from collections.abc import Sequence
+
+from firewall.core.errors import ProtocolError
+
+Fields = Sequence[tuple[bytes, bytes]]
+
+SINGLE = frozenset(
+    {
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"host",
+        b"origin",
+        b"transfer-encoding",
+        b"x-api-key",
+        b"x-goog-api-key",
+    }
+)
+"""Fields that we read and that may stand once; so may everything under `x-stayhand-`."""
+
+OURS = b"x-stayhand-"
+READ_OF_OURS = frozenset({b"x-stayhand-token", b"x-stayhand-tags", b"x-stayhand-cache", b"x-stayhand-phase"})
+"""The only ones of ours that a client may send (DESIGN 6.4)."""
+
+FORWARDED = frozenset({b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip"})
+"""What a proxy says about who asked; with everything under `x-forwarded-`, believed from trusted proxies alone."""
+
+DROPPED = frozenset(
+    {
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        b"x-original-url",
+        b"x-rewrite-url",
+    }
+)
+"""Fields that some framework believes about method or path; nothing behind us may see them."""
+DROPPED_PREFIXES = (OURS, b"x-litellm-", b"x-portkey-")
+
+_SHADOWED = SINGLE | READ_OF_OURS | FORWARDED | DROPPED | {b"connection", b"cookie", b"upgrade"}
+_HOST = re.compile(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE", b"PRI"})
+
+
+def check_head(method: bytes, target: bytes, version: str, fields: Fields) -> None:
+    """Refuse a request head that two readers could understand differently.
+
+    Raises: ProtocolError with a stable code: 400, 405 (method), 417 (expect), 426 (websocket), 505 (version).
+    """
+    if version != "1.1":
+        raise ProtocolError("this server speaks HTTP/1.1 only", code="http_version", status=505)
+    if method in _REFUSED_METHODS:
+        raise ProtocolError("this method is not served", code="method_refused", status=405)
+    if target[:1] != b"/" or b"#" in target:
+        raise ProtocolError("the request target must be a path", code="target_refused")
+    single: dict[bytes, bytes] = {}
+    for name, value in fields:
+        if name in SINGLE or name.startswith(OURS):
+            if name in single:
+                raise ProtocolError(f"the header `{name.decode('ascii')}` stands twice", code="header_duplicate")
+            single[name] = value
+        elif name == b"upgrade":
+            _refuse_upgrade(value)
+    _check_framing(single)
+
+
+def _check_framing(single: dict[bytes, bytes]) -> None:
+    coding = single.get(b"transfer-encoding")
+    if coding is not None and coding.strip().lower() != b"chunked":
+        raise ProtocolError("transfer-encoding must be chunked", code="transfer_encoding_refused")
+    if coding is not None and b"content-length" in single:
+        raise ProtocolError("content-length and transfer-encoding exclude each other", code="framing_ambiguous")
+    if single.get(b"expect", b"100-continue").strip().lower() != b"100-continue":
+        raise ProtocolError("this expectation cannot be met", code="expectation_refused", status=417)
+    if not _HOST.fullmatch(single.get(b"host", b"").strip()):
+        raise ProtocolError("the host header must be one plain name or address", code="host_malformed")
+
+
+def _refuse_upgrade(value: bytes) -> None:
+    if b"websocket" in value.lower():
+        # Codex tries a websocket first and falls back to POST at once on 426 alone.
+        raise ProtocolError("websockets are not served here, use POST", code="websocket_refused", status=426)
+    raise ProtocolError("protocol upgrades are not served here", code="upgrade_refused")
+
+
+def admit(fields: Fields, *, trusted: bool) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """Return the fields that may come in, and the names with `_` that were dropped.
+
+    `trusted`: the peer is a proxy that we were told to believe.
+    Raises: ProtocolError `header_shadows` when a name with `_` would read as one of ours behind another server.
+    """
+    kept: list[tuple[bytes, bytes]] = []
+    odd: list[bytes] = []
+    for field in fields:
+        name = field[0]
+        if b"_" in name:
+            _refuse_twin(name)
+            odd.append(name)
+        elif not _is_dropped(name, trusted=trusted):
+            kept.append(field)
+    return kept, odd
+
+
+def _is_dropped(name: bytes, *, trusted: bool) -> bool:
+    if name.startswith(DROPPED_PREFIXES):
+        return name not in READ_OF_OURS
+    if name in DROPPED:
+        return True
+    return not trusted and (name.startswith(b"x-forwarded-") or name in FORWARDED)
+
+
+def _refuse_twin(name: bytes) -> None:
+    plain = name.replace(b"_", b"-").strip(b"-")
+    if plain in _SHADOWED or plain.startswith((OURS, b"x-forwarded-")):
+        raise ProtocolError(
+            f"the header `{name.decode('ascii')}` could be taken for `{plain.decode('ascii')}`",
+            code="header_shadows",
+        )

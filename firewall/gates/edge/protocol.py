@@ -1,0 +1,248 @@
+"""uvicorn's httptools protocol with the doors closed that it leaves open.
+
+What ASGI cannot show (absolute-form targets, duplicate fields before a framework picks one, trailers, bytes that
+never become a request) is judged here; everything else in the middleware. INVARIANT: a refused request gets one
+answer, the connection ends, and no application has seen it.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from firewall.core.errors import FirewallError, ProtocolError
+from firewall.gates.edge.headers import check_head
+from firewall.gates.edge.refusal import Render, Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one listener bears."""
+
+    head_bytes: int = 64 * 1024
+    """Request line and fields together; also bytes that lead to no progress (chunk extensions, trailers)."""
+    fields: int = 128
+    """Header fields in one request."""
+    head_s: float = 10.0
+    """From the first byte of a head, or from connecting, to its last byte."""
+    keep_alive_s: int = 65
+    """Idle time between two requests of one connection."""
+    linger_s: float = 1.0
+    """How long a refused client's remaining bytes are read and dropped, so that it can read our answer."""
+    connections: int = 2000
+    """Open at once; more are answered 503."""
+    backlog: int = 512
+
+
+class EdgeConfig(uvicorn.Config):
+    """uvicorn's configuration as every listener of ours uses it, with what the protocol needs besides."""
+
+    def __init__(self, app: ASGIApp, *, limits: Limits, render: Render, drain_s: int) -> None:
+        super().__init__(
+            app,
+            http=EdgeProtocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="error",  # a warning per malformed request would let strangers write our log
+            access_log=False,
+            proxy_headers=False,  # would believe X-Forwarded-For from loopback, where every agent is
+            server_header=False,
+            backlog=limits.backlog,
+            timeout_keep_alive=limits.keep_alive_s,
+            timeout_graceful_shutdown=drain_s,
+        )
+        self.limits = limits
+        self.render = render
+
+
+class EdgeProtocol(HttpToolsProtocol):
+    """One connection of a client."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        if not isinstance(config, EdgeConfig):
+            raise TypeError("EdgeProtocol needs an EdgeConfig")
+        self._limits = config.limits
+        self._render = config.render
+        self.access_log = False
+        self._refusal: FirewallError | None = None
+        self._in_head = True
+        self._idle_bytes = 0
+        self._lingering = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # -- the transport's side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Count the connection in, or answer that there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections:
+            self._refuse(FirewallError("too many connections", code="overloaded", status=503))
+            return
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection and its timer."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """End a refused connection as soon as its client has read enough."""
+        if self._lingering:
+            self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; those of a refused client are dropped."""
+        if self._is_over():
+            return
+        self._idle_bytes += len(data)
+        super().data_received(data)
+        if self._is_over():
+            return
+        if self._idle_bytes > self._limits.head_bytes and self._refusal is None:
+            self._refuse(_too_large())
+        elif self._timer is None and (self._in_head_bytes() or self._is_idle()):
+            self._arm()
+
+    def _is_over(self) -> bool:
+        return self._lingering or self.transport.is_closing()
+
+    # -- the parser's side; an exception here stops it
+
+    def on_message_begin(self) -> None:
+        """Start a head."""
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        """Judge the head before an application can see it."""
+        self._disarm()
+        self._idle_bytes = 0
+        try:
+            self._check()
+        except FirewallError as error:
+            self._refusal = error
+            raise
+        super().on_headers_complete()
+        self._in_head = False
+        # Trailers arrive through on_header and would otherwise slip into the scope's list unjudged.
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a piece of the body on."""
+        self._idle_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the request's own bytes."""
+        self._idle_bytes = 0
+        super().on_message_complete()
+
+    def _check(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self._limits.head_bytes or len(self.headers) > self._limits.fields:
+            raise _too_large()
+        check_head(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+
+    # -- refusing
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name; the text is ours
+        """Answer what the parser or our own callbacks refused."""
+        self._refuse(self._refusal or ProtocolError("the request is not valid HTTP/1.1", code="http_malformed"))
+
+    def _refuse(self, error: FirewallError) -> None:
+        self._refusal = error
+        if not self._may_answer():
+            # Another answer is on its way on this connection: a second one could be read as its body.
+            self.transport.close()
+            return
+        self.transport.write(_framed(self._render(_path_of(self), error)))
+        self._linger()
+
+    def _may_answer(self) -> bool:
+        cycle = self._current()
+        if cycle is None or (self._in_head and cycle.response_complete):
+            return True
+        if self._in_head or self.pipeline or cycle.response_started:
+            return False
+        # The refused bytes are the body of a request that the application already waits for.
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return True
+
+    def _linger(self) -> None:
+        # Closing with unread bytes sends RST, and a client may then never see the answer.
+        self._lingering = True
+        self._disarm()
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(self._limits.linger_s, self.transport.close)
+
+    # -- slow clients
+
+    def _in_head_bytes(self) -> bool:
+        return self._in_head and self._idle_bytes > 0
+
+    def _is_idle(self) -> bool:
+        cycle = self._current()
+        return cycle is None or cycle.response_complete
+
+    def _current(self) -> RequestResponseCycle | None:
+        """Return the newest request, or None before the first; uvicorn's own type leaves that out."""
+        return self.cycle
+
+    def _arm(self) -> None:
+        self._timer = self.loop.call_later(self._limits.head_s, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        if not self._is_idle():
+            # A started next request behind a running answer: the answer may finish, the next is not taken.
+            self.cycle.keep_alive = False
+        elif self._in_head:
+            self._refuse(FirewallError("the request head took too long", code="head_timeout", status=408))
+        else:
+            self.transport.close()
+
+
+def _too_large() -> ProtocolError:
+    return ProtocolError("the request head is too large", code="head_too_large", status=431)
+
+
+def _path_of(protocol: EdgeProtocol) -> str:
+    target: bytes = getattr(protocol, "url", b"")
+    return target.partition(b"?")[0].decode("ascii", "replace") if target.startswith(b"/") else ""
+
+
+def _framed(answer: Rendered) -> bytes:
+    lines = [
+        STATUS_LINE[answer.status].rstrip(b"\r\n"),
+        b"content-type: " + answer.content_type,
+        b"content-length: %d" % len(answer.body),
+        *(name + b": " + value for name, value in answer.headers),
+    ]
+    if answer.status == 426:
+        lines.append(b"upgrade: HTTP/1.1")  # RFC 9110, 15.5.22: name the protocol that is served
+    lines += [b"connection: close", b"", answer.body]
+    return b"\r\n".join(lines)
