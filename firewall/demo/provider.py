@@ -23,7 +23,7 @@ from starlette.routing import Route
 from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads_object
 from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Seal, Violation, plan
-from firewall.demo.dialects import anthropic
+from firewall.demo.dialects import anthropic, openai_responses
 from firewall.demo.reading import Json
 from firewall.demo.scenes import INCIDENT
 from firewall.demo.script import Fault, FaultKind, FaultPlace, Script, load
@@ -54,7 +54,7 @@ class Dialect(Protocol):
         """Return the error object."""
         ...
 
-    def error_frame(self, violation: Violation) -> bytes:
+    def error_frame(self, violation: Violation, reply: Reply) -> bytes:
         """Return the error as an event of a stream."""
         ...
 
@@ -111,6 +111,8 @@ def app(script: Script, *, key: str = "", records: bool = False) -> Starlette:
     routes = [
         Route("/v1/messages", _watched(stage, _speaking(stage, anthropic)), methods=["POST"]),
         Route("/v1/messages/count_tokens", _watched(stage, _counting(stage, anthropic)), methods=["POST"]),
+        Route("/v1/responses", _watched(stage, _speaking(stage, openai_responses)), methods=["POST"]),
+        Route("/v1/responses/input_tokens", _watched(stage, _counting(stage, openai_responses)), methods=["POST"]),
     ]
     if records:
         routes.append(Route("/_seen", _showing(stage)))
@@ -205,7 +207,7 @@ async def _perform(stage: Stage, dialect: Dialect, reply: Reply, fault: Fault | 
                 case FaultKind.END:
                     return
                 case FaultKind.ERROR:
-                    yield dialect.error_frame(_as_violation(fault))
+                    yield dialect.error_frame(_as_violation(fault), reply)
                     return
         if place and stage.script.delay_s:
             await asyncio.sleep(stage.script.delay_s)

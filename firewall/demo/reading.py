@@ -54,8 +54,10 @@ def spoken(texts: Iterable[str]) -> str:
 
 
 def is_context(said: str) -> bool:
-    """Tell whether the whole text is one tagged span, as clients send reminders and surroundings."""
+    """Tell whether the whole text is one tagged span or project rules, as clients send them beside the prompt."""
     said = said.strip()
+    if said.startswith("# AGENTS.md instructions"):
+        return True
     if not (said.startswith("<") and said.endswith(">")):
         return False
     tag = said[1:].split(">", 1)[0].split(" ", 1)[0]

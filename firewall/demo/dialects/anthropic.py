@@ -290,8 +290,9 @@ def error(violation: Violation) -> Json:
     }
 
 
-def error_frame(violation: Violation) -> bytes:
+def error_frame(violation: Violation, reply: Reply) -> bytes:
     """Return the error as it arrives in the middle of a stream."""
+    del reply
     return f"event: error\ndata: {json.dumps(error(violation))}\n\n".encode()
 
 
