@@ -1,0 +1,24 @@
+"""Gemini (`:generateContent`, `:streamGenerateContent`), the dialect of Gemini CLI, as a `Codec`."""
+
+from firewall.codecs.gemini.answer import answer_of, read_answer, rule_answer, stream_of
+from firewall.codecs.gemini.render import error, refusal
+from firewall.codecs.gemini.request import read_request
+from firewall.codecs.gemini.stream import GeminiStream
+from firewall.codecs.interface import StreamCodec
+
+
+def stream() -> StreamCodec:
+    """Start reading one streamed answer."""
+    return GeminiStream()
+
+
+__all__ = [
+    "answer_of",
+    "error",
+    "read_answer",
+    "read_request",
+    "refusal",
+    "rule_answer",
+    "stream",
+    "stream_of",
+]

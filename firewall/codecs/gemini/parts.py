@@ -1,0 +1,217 @@
+"""The parts of a GenerateContentResponse: what they are, and the same bytes with refused ones replaced.
+
+Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+import orjson
+
+from firewall.codecs import json_span
+from firewall.codecs.gemini import tables
+from firewall.codecs.gemini.fields import JsonObject, folded
+from firewall.codecs.interface import Refused, Usage
+from firewall.codecs.steps import Fate, Member, Role
+from firewall.core import strict_json
+from firewall.core.call import ToolCall
+from firewall.core.errors import ProtocolError
+
+_PLAIN = frozenset({"text"})
+
+
+def malformed(what: str, *, code: str = "stream_malformed") -> NoReturn:
+    """Refuse what the provider sent.
+
+    Raises: ProtocolError (502), always.
+    """
+    raise ProtocolError(f"the provider's answer is not readable: {what}", code=code, side="upstream")
+
+
+@dataclass(slots=True, kw_only=True)
+class Part(Member):
+    """One part of one candidate."""
+
+    candidate: int
+    """Position in `candidates`, which need not be the candidate's `index`."""
+    position: int
+    """Position in `parts`."""
+    index: int
+    """The candidate's `index`."""
+    call: ToolCall | None = None
+    signed: bool = False
+    """It carries a thought signature."""
+    empty: bool = False
+    """A text of nothing: it says neither that reasoning ended nor that a call follows."""
+
+
+def parse(data: bytes) -> dict[str, object]:
+    """Read one response object.
+
+    Raises: ProtocolError (502) when it is no such object, or says something in two spellings.
+    """
+    try:
+        value = strict_json.loads_object(data, what="response")
+    except ProtocolError as error:
+        raise ProtocolError(
+            f"the provider's answer is not readable: {error.public}", code=error.code, side="upstream"
+        ) from error
+    known = folded(value, "response", "upstream")
+    if known.get("automaticFunctionCallingHistory"):
+        malformed("it carries calls outside its candidates")
+    return known
+
+
+def candidates_of(value: JsonObject) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield (index, candidate with camelCase keys).
+
+    Raises: ProtocolError (502) for what is no candidate and for an index that stands twice.
+    """
+    found = value.get("candidates")
+    if found is not None and not isinstance(found, list):
+        malformed("`candidates` is no list")
+    seen: set[int] = set()
+    for candidate in found or ():
+        if not isinstance(candidate, dict):
+            malformed("a candidate is no object")
+        index = candidate.get("index") or 0
+        if not isinstance(index, int) or index in seen:
+            malformed("a candidate's `index` is no number or stands twice")
+        seen.add(index)
+        yield index, folded(candidate, "candidate", "upstream")
+
+
+def parts_of(value: JsonObject, data: bytes) -> Iterator[Part]:
+    """Yield all parts in order; calls with the exact bytes of their arguments in `data`.
+
+    Raises: ProtocolError (502) for a part that can be read in two ways.
+    """
+    for place, (index, candidate) in enumerate(candidates_of(value)):
+        content = candidate.get("content")
+        parts = content.get("parts") if isinstance(content, dict) else content
+        if parts is None:
+            continue
+        if not isinstance(parts, list):
+            malformed("`parts` is no list")
+        for position, part in enumerate(parts):
+            if not isinstance(part, dict):
+                malformed("a part is no object")
+            yield _part(part, data, Part(role=Role.FREE, candidate=place, position=position, index=index))
+
+
+def _part(raw: JsonObject, data: bytes, part: Part) -> Part:
+    if raw.keys() == _PLAIN:
+        part.empty = not raw["text"]
+        return part
+    known = folded(raw, "part", "upstream")
+    part.signed = bool(known.get("thoughtSignature"))
+    kinds = [name for name in known if name not in tables.PART_NOTES and known[name] is not None]
+    passing = [name for name in kinds if name in tables.PASSING_PARTS]
+    if "functionCall" in kinds:
+        if len(kinds) > 1:
+            malformed("a part is a call and something else")
+        part.role = Role.CALL
+        part.call = _call(known["functionCall"], raw, data, part)
+    elif len(passing) > 1:
+        malformed("a part is of two kinds")
+    elif kinds and not passing:
+        part.role = Role.CALL
+        whole = json_span.cut(data, ("candidates", part.candidate, "content", "parts", part.position))
+        part.call = ToolCall("", f"unknown:{kinds[0]}", whole or b"")
+    elif known.get("thought"):
+        part.role = Role.REASONING
+    else:
+        part.empty = not part.signed and not any(known[name] for name in kinds)
+    return part
+
+
+def _call(value: object, raw: JsonObject, data: bytes, part: Part) -> ToolCall:
+    if not isinstance(value, dict):
+        malformed("`functionCall` is no object")
+    known = folded(value, "functionCall", "upstream")
+    if known.get("partialArgs") or known.get("willContinue"):
+        malformed("a call in pieces, which this API does not have")
+    name, call_id, args = known.get("name"), known.get("id"), known.get("args")
+    if not isinstance(name, str) or not name:
+        malformed("a call without a name")
+    if call_id is not None and not isinstance(call_id, str):
+        malformed("a call id is no string")
+    if args is None:
+        return ToolCall(call_id or "", name, b"{}")
+    if not isinstance(args, dict):
+        malformed("`args` is no object")
+    key = next(one for one in raw if tables.camel(one) == "functionCall")
+    path = ("candidates", part.candidate, "content", "parts", part.position, key, "args")
+    return ToolCall(call_id or "", name, json_span.cut(data, path) or b"")
+
+
+def rewrite(data: bytes, parts: Iterable[Part]) -> bytes:
+    """Return `data` with refused calls as texts and without dropped parts; all else keeps its bytes."""
+    changes: dict[json_span.Span, bytes] = {}
+    by_candidate: dict[int, list[Part]] = {}
+    for part in parts:
+        by_candidate.setdefault(part.candidate, []).append(part)
+    for place, members in by_candidate.items():
+        if not any(_changes(part) for part in members):
+            continue
+        span = json_span.locate(data, ("candidates", place, "content", "parts"))
+        if span is None:
+            continue
+        kept: list[bytes] = []
+        for part, (begin, end) in zip(members, json_span.elements(data, span[0]), strict=True):
+            kept += _written(part, data[begin:end])
+        changes[span] = b"[" + (b",".join(kept) or b'{"text":""}') + b"]"
+    return json_span.splice(data, changes)
+
+
+def _changes(part: Part) -> bool:
+    return part.fate is not Fate.LEAVES or lacks_signature(part)
+
+
+def _written(part: Part, raw: bytes) -> Iterator[bytes]:
+    fate = part.fate
+    if fate is Fate.LEAVES:
+        yield _signed(raw) if lacks_signature(part) else raw
+    elif fate is Fate.REPLACED and isinstance(part.ruling, Refused):
+        yield orjson.dumps({"text": part.ruling.text})
+
+
+def _signed(raw: bytes) -> bytes:
+    brace = raw.index(b"{") + 1
+    return raw[:brace] + b'"thoughtSignature":"%s",' % tables.SKIP_SIGNATURE.encode() + raw[brace:]
+
+
+def lacks_signature(part: Part) -> bool:
+    """Tell whether a call lost the signature of its step: it stood on a call before it that was refused.
+
+    The API wants one on the first call of a step, and documents a value for calls that have none.
+    """
+    if part.role is not Role.CALL or part.signed or part.step is None:
+        return False
+    lost = False
+    for call in part.step.calls:
+        if call is part:
+            return lost
+        if call.fate is Fate.LEAVES:
+            return False
+        lost = lost or (isinstance(call, Part) and call.signed)
+    return False
+
+
+def usage_of(value: JsonObject) -> Usage | None:
+    """Read the token counts of a response, None when it has none."""
+    usage = value.get("usageMetadata")
+    if not isinstance(usage, dict):
+        return None
+    known = folded(usage, "usageMetadata", "upstream")
+    return Usage(
+        input_tokens=_count(known, "promptTokenCount") + _count(known, "toolUsePromptTokenCount"),
+        cached_input_tokens=_count(known, "cachedContentTokenCount"),
+        output_tokens=_count(known, "candidatesTokenCount") + _count(known, "thoughtsTokenCount"),
+    )
+
+
+def _count(value: Mapping[str, object], key: str) -> int:
+    count = value.get(key)
+    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else 0

@@ -1,0 +1,115 @@
+"""Where a value lies in the bytes of a JSON document: exact slices and splices without re-serialising.
+
+Only for documents that `firewall.core.strict_json` accepted; on anything else the answers mean nothing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import orjson
+
+Span = tuple[int, int]
+"""Offsets of a value's first byte and of the byte after its last."""
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
+_SPACE = re.compile(rb"[ \t\n\r]*")
+_SCALAR = re.compile(rb"[^,\]} \t\n\r]*")
+_GAP = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\n\r]+', re.DOTALL)
+
+
+def members(data: bytes, start: int = 0) -> Iterator[tuple[str, Span, Span]]:
+    """Yield (key, key's span, value's span) of the object at `start`, nothing when there is no object."""
+    at = _skip(data, start)
+    if data[at : at + 1] != b"{":
+        return
+    at = _skip(data, at + 1)
+    while data[at : at + 1] == b'"':
+        key = _end(data, at)
+        begin = _skip(data, _skip(data, key) + 1)
+        end = _end(data, begin)
+        yield str(orjson.loads(data[at:key])), (at, key), (begin, end)
+        at = _skip(data, _skip(data, end) + 1)
+
+
+def elements(data: bytes, start: int = 0) -> Iterator[Span]:
+    """Yield the spans of the elements of the array at `start`, nothing when there is no array."""
+    at = _skip(data, start)
+    if data[at : at + 1] != b"[":
+        return
+    at = _skip(data, at + 1)
+    while at < len(data) and data[at : at + 1] != b"]":
+        end = _end(data, at)
+        yield at, end
+        mark = _skip(data, end)
+        if data[mark : mark + 1] != b",":
+            return
+        at = _skip(data, mark + 1)
+
+
+def locate(data: bytes, path: tuple[str | int, ...], start: int = 0) -> Span | None:
+    """Return where the value at `path` (keys and indexes) lies, None when it is not there."""
+    begin = _skip(data, start)
+    for step in path:
+        found = _member(data, begin, step) if isinstance(step, str) else _element(data, begin, step)
+        if found is None:
+            return None
+        begin = found[0]
+    return begin, _end(data, begin)
+
+
+def cut(data: bytes, path: tuple[str | int, ...], start: int = 0) -> bytes | None:
+    """Return the exact bytes of the value at `path`, None when it is not there."""
+    span = locate(data, path, start)
+    return None if span is None else data[span[0] : span[1]]
+
+
+def splice(data: bytes, changes: Mapping[Span, bytes]) -> bytes:
+    """Return `data` with the bytes at each span replaced; spans must not overlap."""
+    out: list[bytes] = []
+    at = 0
+    for (begin, end), new in sorted(changes.items()):
+        out += (data[at:begin], new)
+        at = end
+    out.append(data[at:])
+    return b"".join(out)
+
+
+def one_line(data: bytes) -> bytes:
+    """Return the document without line breaks: as it is, or without its white space where it has some."""
+    if b"\n" not in data and b"\r" not in data:
+        return data
+    return _GAP.sub(lambda found: found.group(1) or b"", data)
+
+
+def _skip(data: bytes, at: int) -> int:
+    found = _SPACE.match(data, at)
+    return found.end() if found else at
+
+
+def _end(data: bytes, at: int) -> int:
+    lead = data[at : at + 1]
+    if lead == b'"':
+        found = _STRING.match(data, at)
+        return found.end() if found else len(data)
+    if lead not in (b"{", b"["):
+        found = _SCALAR.match(data, at)
+        return found.end() if found else len(data)
+    depth = 0
+    for mark in _MARK.finditer(data, at):
+        kind = mark.group()
+        if kind in (b"{", b"["):
+            depth += 1
+        elif kind in (b"}", b"]"):
+            depth -= 1
+            if depth == 0:
+                return mark.end()
+    return len(data)
+
+
+def _member(data: bytes, at: int, key: str) -> Span | None:
+    return next((value for name, _, value in members(data, at) if name == key), None)
+
+
+def _element(data: bytes, at: int, index: int) -> Span | None:
+    return next((span for place, span in enumerate(elements(data, at)) if place == index), None)
