@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from audit import entry, tree
+from audit.entry import Entry
 from audit.errors import AuditError
 
 
@@ -36,9 +37,13 @@ def check_row(row: Row, expected: int) -> str:
 def check_columns(row: Row) -> str:
     """Return what in the columns contradicts the body, or an empty text."""
     try:
-        said = entry.decode(row.body)
+        return contradiction(row, entry.decode(row.body))
     except AuditError as error:
         return str(error)
+
+
+def contradiction(row: Row, said: Entry) -> str:
+    """Return which column says something else than the entry in the body, or an empty text."""
     columns = (
         ("seq", row.seq, said.seq),
         ("at", row.at, said.at),

@@ -1,0 +1,91 @@
+"""What the entries about one approval must look like together (docs/audit-format.md, part 7).
+
+Pure: fed the entries that name an approval, in order; answers with what is wrong.
+
+    opened, then votes, then at most one of consumed | expired | cancelled ends it
+    tool.released and approval.consumed that name it come after an `approve` vote and no `deny`
+"""
+
+from dataclasses import dataclass
+
+from audit.entry import Entry, Kind
+
+VOTES = frozenset({"approve", "deny"})
+"""What `decision` in an approval.voted entry may say."""
+
+TELLING = frozenset(
+    {
+        Kind.APPROVAL_OPENED,
+        Kind.APPROVAL_VOTED,
+        Kind.APPROVAL_CONSUMED,
+        Kind.APPROVAL_EXPIRED,
+        Kind.APPROVAL_CANCELLED,
+        Kind.TOOL_RELEASED,
+    }
+)
+"""The kinds that change or depend on an approval's story; others may name one and say nothing."""
+
+
+@dataclass(slots=True)
+class _Story:
+    opened: bool = False
+    approved: bool = False
+    denied: bool = False
+    ended: str = ""
+
+
+class Approvals:
+    """The stories of all approvals seen so far."""
+
+    __slots__ = ("_stories",)
+
+    def __init__(self) -> None:
+        self._stories: dict[str, _Story] = {}
+
+    def feed(self, entry: Entry) -> str:
+        """Take the next entry that names an approval; return what contradicts its story, or an empty text."""
+        story = self._stories.setdefault(entry.approval, _Story())
+        match entry.kind:
+            case Kind.APPROVAL_OPENED:
+                wrong = "opened a second time" if story.opened else ""
+                story.opened = True
+            case Kind.APPROVAL_VOTED:
+                wrong = _vote(entry, story)
+            case Kind.APPROVAL_CONSUMED | Kind.APPROVAL_EXPIRED | Kind.APPROVAL_CANCELLED:
+                wrong = _end(entry.kind, story)
+            case Kind.TOOL_RELEASED:
+                wrong = _grounds("released", story)
+            case _:
+                wrong = ""
+        return f"approval `{entry.approval}` is {wrong}" if wrong else ""
+
+
+def _vote(entry: Entry, story: _Story) -> str:
+    decision = entry.data.get("decision")
+    if not story.opened:
+        return "voted on before it was opened"
+    if decision not in VOTES:
+        return "voted on without a decision"
+    if story.ended:
+        return f"voted on after it was {story.ended}"
+    story.approved |= decision == "approve"
+    story.denied |= decision == "deny"
+    return ""
+
+
+def _end(kind: str, story: _Story) -> str:
+    how = kind.partition(".")[2]
+    before, story.ended = story.ended, story.ended or how
+    if not story.opened:
+        return f"{how} before it was opened"
+    if before:
+        return f"{how} after it was {before}"
+    return _grounds(how, story) if kind == Kind.APPROVAL_CONSUMED else ""
+
+
+def _grounds(how: str, story: _Story) -> str:
+    if not story.opened:
+        return f"{how} without being opened"
+    if story.denied:
+        return f"{how} although a vote denied it"
+    return "" if story.approved else f"{how} without a vote for it"
