@@ -3,8 +3,9 @@
 A step is the reasoning that stands before something, with the calls that follow it directly. Shared by the
 dialects whose reasoning stands beside the calls; knows no wire format.
 
-INVARIANT: reasoning leaves when it turns out to belong to no call, or with the first call of its step that is
-released; when every call of its step is refused it is dropped, so no orphan stays in the history.
+INVARIANT: reasoning leaves when it turns out to belong to no call, or when the first call of its step is
+released, with which it was generated; when that call is refused it is dropped, so that no orphan stays in the
+history: providers demand that reasoning is followed by the very call it led to.
 """
 
 from dataclasses import dataclass, field
@@ -39,8 +40,6 @@ class Step:
     calls: "list[Member]" = field(default_factory=list)
     freed: bool = False
     """It turned out to belong to no call."""
-    closed: bool = False
-    """No further call joins it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,12 +73,10 @@ class Member:
 def _reasoning_fate(step: Step | None) -> Fate:
     if step is None or step.freed:
         return Fate.LEAVES
-    fates = [call.fate for call in step.calls]
-    if Fate.LEAVES in fates:
-        return Fate.LEAVES
-    if step.closed and Fate.WAITS not in fates:
-        return Fate.DROPPED
-    return Fate.WAITS
+    if not step.calls:
+        return Fate.WAITS
+    fate = step.calls[0].fate
+    return Fate.DROPPED if fate is Fate.REPLACED else fate
 
 
 class Steps:
@@ -106,6 +103,5 @@ class Steps:
     def end(self) -> None:
         """Nothing more joins the step that is open."""
         if self._step is not None:
-            self._step.closed = True
             self._step.freed = not self._step.calls
             self._step = None

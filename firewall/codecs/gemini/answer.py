@@ -49,7 +49,7 @@ def _read(body: bytes) -> tuple[list[Part], Usage]:
     value = parse(body)
     if not _MARKS & value.keys():
         malformed("it is no answer of this API")
-    parts = list(parts_of(value, body))
+    parts = list(parts_of(value, body, {}))
     steps: dict[int, Steps] = {}
     for part in parts:
         if not (part.role is Role.FREE and part.empty):

@@ -4,7 +4,7 @@ Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentRespons
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import orjson
@@ -42,6 +42,8 @@ class Part(Member):
     call: ToolCall | None = None
     signed: bool = False
     """It carries a thought signature."""
+    calls: "list[Part]" = field(default_factory=list)
+    """The function calls of its candidate so far, this one included; only on function calls."""
     empty: bool = False
     """A text of nothing: it says neither that reasoning ended nor that a call follows."""
 
@@ -82,8 +84,10 @@ def candidates_of(value: JsonObject) -> Iterator[tuple[int, dict[str, object]]]:
         yield index, folded(candidate, "candidate", "upstream")
 
 
-def parts_of(value: JsonObject, data: bytes) -> Iterator[Part]:
+def parts_of(value: JsonObject, data: bytes, calls: dict[int, list[Part]]) -> Iterator[Part]:
     """Yield all parts in order; calls with the exact bytes of their arguments in `data`.
+
+    `calls` gathers the function calls by candidate, over all frames of an answer.
 
     Raises: ProtocolError (502) for a part that can be read in two ways.
     """
@@ -97,7 +101,11 @@ def parts_of(value: JsonObject, data: bytes) -> Iterator[Part]:
         for position, part in enumerate(parts):
             if not isinstance(part, dict):
                 malformed("a part is no object")
-            yield _part(part, data, Part(role=Role.FREE, candidate=place, position=position, index=index))
+            found = _part(part, data, Part(role=Role.FREE, candidate=place, position=position, index=index))
+            if found.call is not None and not found.call.name.startswith("unknown:"):
+                found.calls = calls.setdefault(index, [])
+                found.calls.append(found)
+            yield found
 
 
 def _part(raw: JsonObject, data: bytes, part: Part) -> Part:
@@ -183,19 +191,17 @@ def _signed(raw: bytes) -> bytes:
 
 
 def lacks_signature(part: Part) -> bool:
-    """Tell whether a call lost the signature of its step: it stood on a call before it that was refused.
+    """Tell whether a call lost its candidate's signature: it stood on a call before it that was refused.
 
-    The API wants one on the first call of a step, and documents a value for calls that have none.
+    The API wants one on the first call of an answer, and documents a value for calls that have none.
     """
-    if part.role is not Role.CALL or part.signed or part.step is None:
-        return False
     lost = False
-    for call in part.step.calls:
+    for call in part.calls:
         if call is part:
-            return lost
+            return lost and not part.signed
         if call.fate is Fate.LEAVES:
             return False
-        lost = lost or (isinstance(call, Part) and call.signed)
+        lost = lost or call.signed
     return False
 
 

@@ -42,6 +42,7 @@ class GeminiStream:
         self._splitter = sse.Splitter()
         self._line: deque[_Held] = deque()
         self._steps: dict[int, Steps] = {}
+        self._calls: dict[int, list[Part]] = {}
         self._finished: set[int] = set()
         self._pending: dict[int, Part] = {}
         self._call_ids: set[str] = set()
@@ -167,7 +168,7 @@ class GeminiStream:
         self._usage = usage_of(value) or self._usage
         feedback = value.get("promptFeedback")
         self._blocked = self._blocked or (isinstance(feedback, dict) and bool(feedback))
-        parts = tuple(parts_of(value, frame.data))
+        parts = tuple(parts_of(value, frame.data, self._calls))
         for index, candidate in candidates_of(value):
             self._candidate(index, candidate, [part for part in parts if part.index == index])
         for part in parts:

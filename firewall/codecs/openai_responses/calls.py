@@ -19,6 +19,9 @@ _NESTED = {
 }
 """Calls whose arguments are an object of their own: our name for the tool, and the field."""
 
+_ROOT = "functions"
+"""The namespace in which models see tools that have none; Codex declares its own there by name."""
+
 _WHOLE = {"computer_call": "computer", "mcp_approval_request": "mcp_approval_request"}
 """Calls of which several fields decide: the whole item is the arguments."""
 
@@ -80,7 +83,7 @@ def _name(item: JsonObject) -> str:
     if not name:
         malformed("a call without a name")
     space = item.get("namespace")
-    if space is None or space == "":
+    if space is None or space in ("", _ROOT):
         return name
     if not isinstance(space, str):
         malformed("`namespace` is no string")
