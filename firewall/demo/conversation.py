@@ -8,10 +8,11 @@ import base64
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from firewall.demo.reading import Json
+from firewall.demo.reading import Json, as_table, table
 from firewall.demo.script import Call, Custom, Fault, Function, Script, Shell, Turn, WriteFile
 
 SHELLS = (
@@ -69,6 +70,8 @@ class Conversation:
     is_streamed: bool = False
     wants_thinking: bool = False
     wants_usage: bool = True
+    schema: Json = field(default_factory=dict)
+    """JSON schema that the answer must fit, where the client asks for an object (routing, titles)."""
     size_bytes: int = 0
 
 
@@ -103,6 +106,7 @@ class Reply:
     fault: Fault | None
     input_tokens: int
     seal: "Seal"
+    wants_usage: bool = True
 
     @property
     def output_tokens(self) -> int:
@@ -186,21 +190,43 @@ def plan(script: Script, conversation: Conversation) -> Reply:
     return Reply(
         id=seal.id("reply", *seed),
         model=conversation.model,
-        text=turn.text,
+        text=turn.text if None not in calls else f"{turn.text} No tool of this request fits what is scripted.",
         thinking=turn.thinking if conversation.wants_thinking else "",
         calls=tuple(call for call in calls if call is not None),
         fault=turn.fault,
         input_tokens=conversation.size_bytes // 4,
         seal=seal,
+        wants_usage=conversation.wants_usage,
     )
 
 
 def _turn(script: Script, conversation: Conversation) -> Turn:
-    """Answer a request without tools (a title, a summary) with a few harmless words."""
+    """Answer a request without tools (a title, a summary) with a few harmless words, or the object it asks for."""
+    if conversation.schema and not conversation.tools:
+        return Turn(text=json.dumps(example(conversation.schema)))
     turn = script.turn(conversation.prompt, conversation.step)
     if conversation.tools or not turn.calls:
         return turn
     return Turn(text="Tidying up a directory")
+
+
+def example(schema: Json) -> object:
+    """Return the plainest value that fits a JSON schema, as far as side requests need."""
+    choices = schema.get("enum")
+    if isinstance(choices, list) and choices:
+        first: object = choices[0]
+        return first
+    match str(schema.get("type", "")).lower():
+        case "object":
+            return {name: example(as_table(inner)) for name, inner in table(schema, "properties").items()}
+        case "array":
+            return []
+        case "integer" | "number":
+            return schema.get("minimum", 0)
+        case "boolean":
+            return False
+        case _:
+            return "Tidying up"
 
 
 def _bind(call: Call, tools: tuple[Tool, ...], ident: str) -> Spoken | None:
@@ -246,10 +272,11 @@ def _bind_write(call: WriteFile, tools: tuple[Tool, ...], ident: str) -> Spoken 
 
 
 def _bind_patch(call: WriteFile, tools: tuple[Tool, ...], ident: str) -> Spoken | None:
-    """Write by patch where that is the only way (Codex)."""
+    """Write by patch (Codex) or with the shell where there is no file tool."""
     tool = _find(tools, ("apply_patch",))
     if tool is None or not tool.is_freeform:
-        return None
+        written = f"printf %s {shlex.quote(call.content)} > {shlex.quote(call.path)}"
+        return _bind_shell(Shell(written, "Write a file"), tools, ident)
     lines = "".join(f"+{line}\n" for line in call.content.splitlines())
     patch = f"*** Begin Patch\n*** Add File: {call.path}\n{lines}*** End Patch\n"
     return Spoken(ident, tool.name, patch, is_freeform=True, namespace=tool.namespace)

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads_object
 from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Seal, Violation, plan
-from firewall.demo.dialects import anthropic, openai_responses
+from firewall.demo.dialects import anthropic, gemini, openai_chat, openai_responses
 from firewall.demo.reading import Json
 from firewall.demo.scenes import INCIDENT
 from firewall.demo.script import Fault, FaultKind, FaultPlace, Script, load
@@ -56,6 +56,10 @@ class Dialect(Protocol):
 
     def error_frame(self, violation: Violation, reply: Reply) -> bytes:
         """Return the error as an event of a stream."""
+        ...
+
+    def bad_key(self) -> Violation:
+        """Return the refusal of a key that is not the provider's."""
         ...
 
     def count(self, conversation: Conversation) -> Json:
@@ -109,11 +113,18 @@ def app(script: Script, *, key: str = "", records: bool = False) -> Starlette:
     """
     stage = Stage(script=script, key=key, records=records)
     routes = [
-        Route("/v1/messages", _watched(stage, _speaking(stage, anthropic)), methods=["POST"]),
-        Route("/v1/messages/count_tokens", _watched(stage, _counting(stage, anthropic)), methods=["POST"]),
-        Route("/v1/responses", _watched(stage, _speaking(stage, openai_responses)), methods=["POST"]),
-        Route("/v1/responses/input_tokens", _watched(stage, _counting(stage, openai_responses)), methods=["POST"]),
+        _route(stage, "/v1/messages", _speaking(stage, anthropic)),
+        _route(stage, "/v1/messages/count_tokens", _counting(stage, anthropic)),
+        _route(stage, "/v1/chat/completions", _speaking(stage, openai_chat)),
+        _route(stage, "/v1/responses", _speaking(stage, openai_responses)),
+        _route(stage, "/v1/responses/input_tokens", _counting(stage, openai_responses)),
     ]
+    for version in ("/v1beta", "/v1"):
+        routes += [
+            _route(stage, version + "/models/{model}:generateContent", _speaking(stage, gemini)),
+            _route(stage, version + "/models/{model}:streamGenerateContent", _speaking(stage, gemini)),
+            _route(stage, version + "/models/{model}:countTokens", _counting(stage, gemini)),
+        ]
     if records:
         routes.append(Route("/_seen", _showing(stage)))
     routes.append(Route("/{path:path}", _watched(stage, _unknown), methods=METHODS))
@@ -122,6 +133,10 @@ def app(script: Script, *, key: str = "", records: bool = False) -> Starlette:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _route(stage: Stage, path: str, handler: Handler) -> Route:
+    return Route(path, _watched(stage, handler), methods=["POST"])
 
 
 def _watched(stage: Stage, handler: Handler) -> Handler:
@@ -228,7 +243,7 @@ def _understand(stage: Stage, dialect: Dialect, request: Request, body: bytes) -
     if dialect.KEY_HEADER not in request.headers:
         presented = _other_key(request)
     if stage.key and presented != stage.key:
-        raise Violation("invalid x-api-key", status=401, code="invalid_api_key")
+        raise dialect.bad_key()
     try:
         value = loads_object(body)
     except ProtocolError as error:

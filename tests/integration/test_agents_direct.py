@@ -12,7 +12,7 @@ from firewall.demo.provider import app
 from firewall.demo.reading import Json
 from firewall.demo.script import Shell, Turn, turns
 from firewall.demo.serving import served
-from tests.support.agents import CLAUDE_CODE, CODEX, Agent, run_agent
+from tests.support.agents import AGENTS, Agent, run_agent
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(400)]
 
@@ -33,7 +33,7 @@ def _seen(url: str) -> list[Json]:
     return found
 
 
-@pytest.mark.parametrize("agent", [CLAUDE_CODE, CODEX], ids=lambda agent: agent.name)
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.name)
 def test_agent_plays_the_whole_script(agent: Agent, tmp_path: Path) -> None:
     """A real agent runs one command, then two at once, and ends; no rule of the provider is broken."""
     workspace = tmp_path / "workspace"

@@ -299,3 +299,8 @@ def error_frame(violation: Violation, reply: Reply) -> bytes:
 def count(conversation: Conversation) -> Json:
     """Answer `count_tokens`."""
     return {"input_tokens": conversation.size_bytes // 4}
+
+
+def bad_key() -> Violation:
+    """Return the refusal of a key that is not the provider's."""
+    return Violation("invalid x-api-key", status=401)

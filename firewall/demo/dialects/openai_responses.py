@@ -44,6 +44,7 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
         step=_answers(items[last:]),
         tools=_tools(value, items),
         is_streamed=flag(value, "stream"),
+        schema=table(table(table(value, "text"), "format"), "schema"),
         wants_thinking="reasoning.encrypted_content" in names(value, "include"),
     )
 
@@ -284,3 +285,8 @@ def error_frame(violation: Violation, reply: Reply) -> bytes:
 def count(conversation: Conversation) -> Json:
     """Answer `input_tokens`."""
     return {"object": "response.input_tokens", "input_tokens": conversation.size_bytes // 4}
+
+
+def bad_key() -> Violation:
+    """Return the refusal of a key that is not the provider's."""
+    return Violation("Incorrect API key provided.", status=401, code="invalid_api_key")
