@@ -251,6 +251,10 @@ class ResponsesStream:
         return item
 
     def _detail(self, frame: sse.Frame, name: str, value: JsonObject, calls: list[Pending]) -> Item:
+        index = value.get("output_index")
+        known = self._items.get(index) if isinstance(index, int) else None
+        if known is not None and known.kind is Kind.UNKNOWN and not known.done:
+            return known
         if not tables.is_item_event(name):
             unknown = Item(
                 role=Role.CALL, index=-1, kind=Kind.UNKNOWN, type=name, identity=str(self._slots), done=True
@@ -258,8 +262,6 @@ class ResponsesStream:
             self._ask(unknown, ToolCall("", f"unknown:{name}", frame.data), calls)
             return unknown
         item = self._item(value)
-        if item.kind is Kind.UNKNOWN:
-            return item
         if not tables.fits(name, item.kind):
             malformed(f"`{name}` at an item of type `{item.type}`")
         if item.draft is not None:
