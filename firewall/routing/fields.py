@@ -1,0 +1,111 @@
+"""Which header fields cross to a provider and back: tables as data, and two functions that apply them.
+
+Both directions are lists of what may pass; everything else stays. INVARIANT: nothing that authenticates, names an
+account, or steers a proxy crosses, in either direction.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from firewall.core.errors import ProtocolError
+
+OUT = frozenset(
+    {
+        b"accept",
+        b"anthropic-beta",
+        b"anthropic-dangerous-direct-browser-access",
+        b"anthropic-version",
+        b"content-type",
+        b"idempotency-key",
+        b"openai-beta",
+        b"originator",
+        b"session-id",
+        b"thread-id",
+        b"user-agent",
+        b"version",
+        b"x-app",
+        b"x-client-request-id",
+        b"x-goog-api-client",
+        b"x-openai-internal-codex-responses-lite",
+        b"x-openai-subagent",
+        b"x-request-id",
+    }
+)
+"""From the client to the provider: what the agents send and providers answer to (CLIENTS.md)."""
+OUT_PREFIXES = (b"x-claude-code-", b"x-codex-", b"x-gemini-", b"x-stainless-")
+OUT_WITH_OWN_LOGIN = frozenset({b"chatgpt-account-id", b"openai-organization", b"openai-project"})
+"""Name an account: only beside the client's own login, never beside our key."""
+
+BACK = frozenset(
+    {
+        b"anthropic-version",
+        b"content-type",
+        b"openai-model",
+        b"openai-processing-ms",
+        b"openai-version",
+        b"request-id",
+        b"retry-after",
+        b"retry-after-ms",
+        b"x-goog-request-id",
+        b"x-models-etag",
+        b"x-reasoning-included",
+        b"x-request-id",
+        b"x-should-retry",
+    }
+)
+"""From the provider to the client."""
+BACK_PREFIXES = (b"anthropic-ratelimit-", b"x-codex-", b"x-ratelimit-")
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_MARKS = (b"token", b"auth", b"secret", b"cookie", b"api-key", b"apikey", b"credential", b"password")
+"""No field with one of these in its name crosses, whichever prefix it has."""
+
+
+def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[tuple[str, str]]:
+    """Return the client's fields that go to the provider, without those that its Connection header names.
+
+    Raises: ProtocolError `header_malformed` (400) for a value that could end the line.
+    """
+    held = list(fields)
+    named = _named_by_connection(held)
+    kept: list[tuple[str, str]] = []
+    for name, value in held:
+        if not _goes_out(name, own_login=own_login) or name in named:
+            continue
+        if _CONTROL.search(value):
+            raise ProtocolError(
+                f"the header `{name.decode('ascii')}` has control characters", code="header_malformed"
+            )
+        kept.append((name.decode("ascii"), value.decode("latin-1")))
+    return kept
+
+
+def inbound(raw: Sequence[tuple[bytes, bytes]], secrets: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return the provider's fields that go to the client, names in lower case; none that holds a secret."""
+    kept: list[tuple[bytes, bytes]] = []
+    for cased, value in raw:
+        name = cased.lower()
+        if name not in BACK and not _is_under(name, BACK_PREFIXES):
+            continue
+        if _CONTROL.search(value) or any(secret in value for secret in secrets):
+            continue
+        kept.append((name, value))
+    return kept
+
+
+def _goes_out(name: bytes, *, own_login: bool) -> bool:
+    if name in OUT:
+        return True
+    return _is_under(name, OUT_PREFIXES) or (own_login and name in OUT_WITH_OWN_LOGIN)
+
+
+def _is_under(name: bytes, prefixes: tuple[bytes, ...]) -> bool:
+    # `x-ratelimit-remaining-tokens` counts tokens; it is no credential.
+    plain = name.replace(b"-tokens", b"")
+    return name.startswith(prefixes) and not any(mark in plain for mark in _MARKS)
+
+
+def _named_by_connection(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+    return {
+        token.strip().lower() for name, value in fields if name == b"connection" for token in value.split(b",")
+    }

@@ -1,0 +1,75 @@
+"""Who answers a model call: in this version the first provider of the spoken dialect, the model unchanged."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from firewall.core.dialect import Dialect
+from firewall.core.errors import FirewallError
+from firewall.core.secret import Secret
+from firewall.routing.port import Credential, Endpoint
+
+_HEADERS = {
+    Dialect.ANTHROPIC: ("x-api-key", ""),
+    Dialect.OPENAI_CHAT: ("authorization", "Bearer "),
+    Dialect.OPENAI_RESPONSES: ("authorization", "Bearer "),
+    Dialect.GEMINI: ("x-goog-api-key", ""),
+}
+_SHARED = {Dialect.OPENAI_CHAT: Dialect.OPENAI_RESPONSES, Dialect.OPENAI_RESPONSES: Dialect.OPENAI_CHAT}
+"""OpenAI's two dialects live under one base URL with one key: a provider of either serves both."""
+
+
+class NoProviderError(FirewallError):
+    """Nobody serves this dialect."""
+
+    code = "model_not_found"
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A configured provider, ready to be spoken to."""
+
+    name: str
+    dialect: Dialect
+    endpoint: Endpoint
+    key: Callable[[], Secret] | None
+    """Reads our key anew at each call (rotation without restart); None: the agent's own login passes through."""
+
+    def credential(self, own_login: "OwnLogin | None") -> Credential | None:
+        """Return what authenticates one request to this provider."""
+        if self.key is not None:
+            header, prefix = _HEADERS[self.dialect]
+            return Credential(header, self.key(), prefix)
+        if own_login is None:
+            return None
+        return Credential(own_login.header, own_login.secret, own_login.prefix, of_client=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLogin:
+    """The agent's own login at a provider, as it came."""
+
+    header: str
+    secret: Secret
+    prefix: str = ""
+
+
+class Providers:
+    """All configured providers, in order."""
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._providers = tuple(providers)
+
+    def pick(self, dialect: Dialect) -> Provider:
+        """Return who answers a dialect.
+
+        Raises: NoProviderError (404).
+        """
+        for wanted in (dialect, _SHARED.get(dialect)):
+            for provider in self._providers:
+                if provider.dialect is wanted:
+                    return provider
+        raise NoProviderError(f"no provider speaks `{dialect.value}` here")
+
+    def __iter__(self) -> Iterator[Provider]:
+        return iter(self._providers)

@@ -1,0 +1,58 @@
+"""The key is found wherever it is cut, and nothing else is touched."""
+
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firewall.core.errors import UpstreamError
+from firewall.routing.body import MASK, Decoder, Scrubber, scrub
+
+_KEY = b"sk-sk-abcabd"
+
+
+def _through(chunks: list[bytes]) -> bytes:
+    scrubber = Scrubber(_KEY)
+    return b"".join([*(scrubber.feed(chunk) for chunk in chunks), scrubber.finish()])
+
+
+@given(st.lists(st.sampled_from([b"s", b"sk-", b"sk-sk-", b"abcab", b"d", _KEY, b"x", b"\n\n"]), max_size=12))
+def test_scrubbing_does_not_depend_on_cuts(chunks: list[bytes]) -> None:
+    """Any chunking gives the same bytes as the whole, and none of them holds the key."""
+    whole = b"".join(chunks)
+    assert _through(chunks) == whole.replace(_KEY, MASK)
+    assert _through([whole[at : at + 1] for at in range(len(whole))]) == whole.replace(_KEY, MASK)
+
+
+@given(st.binary(max_size=200))
+def test_other_bytes_pass_unchanged(data: bytes) -> None:
+    """What is not the key is forwarded as it came."""
+    assert _through([data]) == data.replace(_KEY, MASK)
+
+
+def test_an_event_never_waits() -> None:
+    """A complete event leaves at once: nothing is held back unless it could be the key's beginning."""
+    assert Scrubber(_KEY).feed(b'data: {"s":"sk"}\n\n') == b'data: {"s":"sk"}\n\n'
+
+
+@given(st.binary(max_size=5000), st.integers(1, 50))
+def test_decoding_does_not_depend_on_cuts(data: bytes, step: int) -> None:
+    """Any chunking of a compressed body gives the body."""
+    packed = zlib.compress(data)
+    decoder = Decoder("deflate", limit=10_000)
+    out = b"".join(decoder.feed(packed[at : at + step]) for at in range(0, len(packed), step))
+    decoder.finish()
+    assert out == data
+
+
+def test_a_bomb_stops_at_the_limit() -> None:
+    """Decoding ends with an error as soon as more comes out than allowed."""
+    with pytest.raises(UpstreamError, match="too large"):
+        Decoder("gzip", limit=1000).feed(zlib.compress(b"a" * 100_000, wbits=31))
+
+
+def test_no_secret_no_change() -> None:
+    """An absent key changes no text."""
+    assert scrub("plain", "") == "plain"
+    assert scrub("a key here", "key") == "a [redacted] here"
