@@ -1,1 +1,1 @@
-"""models."""
+"""The models gate: agents point at it as their model endpoint; tool calls wait here until they are ruled on."""

@@ -1,0 +1,38 @@
+"""Errors in the shape of the dialect that was spoken, with the status that each client takes as final."""
+
+import math
+
+import orjson
+
+from firewall.codecs import anthropic, gemini, openai_chat, openai_responses
+from firewall.codecs.interface import Codec
+from firewall.core.dialect import Dialect
+from firewall.core.errors import FirewallError, LimitError
+from firewall.gates.models.clients import Client
+from firewall.gates.models.send import Headers
+
+CODECS: dict[Dialect, Codec] = {
+    Dialect.ANTHROPIC: anthropic,
+    Dialect.OPENAI_CHAT: openai_chat,
+    Dialect.OPENAI_RESPONSES: openai_responses,
+    Dialect.GEMINI: gemini,
+}
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+
+
+def error_answer(error: FirewallError, dialect: Dialect | None, client: Client) -> tuple[int, Headers, bytes]:
+    """Return status, headers and body for an error.
+
+    A refusal that must not be retried gets the client's own final status and `x-should-retry: false`.
+    """
+    status = client.final_status if error.status == 403 else error.status
+    headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+    if isinstance(error, LimitError):
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+    elif status not in _RETRIED:
+        headers.append((b"x-should-retry", b"false"))
+    if dialect is None:
+        body = orjson.dumps({"error": {"code": error.code, "message": error.public, "type": "stayhand_error"}})
+    else:
+        body = CODECS[dialect].error(status, error.code, error.public)
+    return status, headers, body

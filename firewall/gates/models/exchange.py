@@ -1,0 +1,300 @@
+"""One model call: ask the provider, rule on every tool call of the answer, hand out what may leave.
+
+Most answers pass straight through the connection that asked. Only when a call must wait for people does the
+answer become a `Hold` with a life of its own, which this connection follows and a later one may join.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from starlette.types import Receive, Send
+
+from firewall.approvals.service import Approvals
+from firewall.codecs.interface import Codec, ModelRequest, Pending, Usage
+from firewall.core.dialect import Dialect
+from firewall.core.errors import FirewallError, ProtocolError, UpstreamError, UpstreamFault
+from firewall.core.ports import Clock
+from firewall.gates.models.admit import request_digest
+from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
+from firewall.gates.models.errors import error_answer
+from firewall.gates.models.held import Hold, Holds, Waiting, judge_calls
+from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
+from firewall.gates.models.send import Connection, Headers, send_end, send_head, send_piece, send_whole
+from firewall.guard.guard import Guard
+from firewall.guard.requester import Requester
+from firewall.routing.port import UpstreamResponse
+
+STREAM_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
+JSON_TYPE = (b"content-type", b"application/json")
+NO_STORE = (b"cache-control", b"no-store")
+_MAX_ERROR_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every exchange of the gate works with."""
+
+    guard: Guard
+    approvals: Approvals
+    holds: Holds
+    clock: Clock
+    hold_s: int
+    max_answer_bytes: int
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One request on one connection."""
+
+    means: Means
+    request: ModelRequest
+    requester: Requester
+    client: Client
+    dialect: Dialect
+    codec: Codec
+    headers: Headers
+    """Ours, on every answer: entry, model, route."""
+    receive: Receive
+    send: Send
+    outcome: str = "ok"
+    """A short stable word for the log: `ok`, `client_gone`, `token_revoked`, or an error's code."""
+    ruler: Ruler | None = None
+    is_started: bool = False
+    _cause: str = ""
+    _task: "asyncio.Task[object] | None" = None
+    _sent: int = 0
+    _upstream: list[UpstreamResponse] = field(default_factory=list)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens seen so far."""
+        return self.ruler.usage if self.ruler else Usage()
+
+    def interrupt(self, cause: str) -> None:
+        """End the exchange from outside: `client_gone` or `token_revoked`."""
+        if not self._cause and self._task is not None:
+            self._cause = cause
+            self._task.cancel()
+
+    async def ask(self, open_upstream: Callable[[], Awaitable[UpstreamResponse]]) -> None:
+        """Call the provider and answer this connection.
+
+        Raises: FirewallError when nothing was sent yet; afterwards errors end the stream in its own form.
+        """
+        await self._watched(self._ask(open_upstream))
+
+    async def join(self, hold: Hold) -> None:
+        """Take over a hold that an earlier, equal request started."""
+        self.ruler = hold.ruler
+        await self._watched(self._follow(hold))
+
+    async def say(self, text: str) -> None:
+        """Answer with a text of ours, in the client's form, without asking the provider."""
+        body = self.codec.refusal(self.request, text)
+        if self.request.stream:
+            await self._send_stream(self.codec.stream_of(body))
+        else:
+            await send_whole(self.send, 200, [*self.headers, JSON_TYPE, NO_STORE], body)
+
+    async def _watched(self, work: Awaitable[None]) -> None:
+        self._task = asyncio.current_task()
+        connection = Connection(self.receive, lambda: self.interrupt("client_gone"))
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not self._cause or self._task is None:
+                raise
+            self._task.uncancel()
+            self.outcome = self._cause
+            await self._end_interrupted()
+        finally:
+            connection.close()
+            for response in self._upstream:
+                response.close()
+
+    async def _end_interrupted(self) -> None:
+        if self._cause == "client_gone" or self.ruler is None:
+            return
+        self.ruler.abort(self._cause, "the token was revoked while the answer was under way")
+        if self.is_started:
+            await self._flush()
+            await send_end(self.send)
+
+    async def _ask(self, open_upstream: Callable[[], Awaitable[UpstreamResponse]]) -> None:
+        response = await open_upstream()
+        self._upstream.append(response)
+        kind = _content_type(response)
+        if not 200 <= response.status < 300:
+            await self._pass_error(response, kind)
+        elif kind == "text/event-stream" and self.request.stream:
+            await self._stream(response)
+        elif kind == "application/json":
+            await self._whole(response)
+        else:
+            raise UpstreamError(
+                "the provider answered with something that is no answer",
+                fault=UpstreamFault.MALFORMED,
+                detail=f"content-type `{kind[:80]}`",
+            )
+
+    async def _pass_error(self, response: UpstreamResponse, kind: str) -> None:
+        body = await response.read(_MAX_ERROR_BYTES)
+        self.outcome = f"provider_{response.status}"
+        if kind != "application/json":
+            error = ProtocolError(
+                f"the provider answered with status {response.status}",
+                code="upstream_rejected",
+                status=response.status if response.status >= 400 else 502,
+            )
+            status, headers, body = error_answer(error, self.dialect, self.client)
+            await send_whole(self.send, status, [*self.headers, *headers], body)
+            return
+        await send_whole(self.send, response.status, [*self.headers, *response.fields, NO_STORE], body)
+
+    async def _stream(self, response: UpstreamResponse) -> None:
+        ruler = StreamRuler(self.codec)
+        self.ruler = ruler
+        await self._start_stream(response)
+        chunks = response.chunks()
+        try:
+            async for chunk in chunks:
+                calls = ruler.feed(chunk)
+                await self._flush()
+                if calls and await self._judge(ruler, calls, chunks):
+                    return
+                if ruler.done:
+                    break
+            else:
+                calls = ruler.close()
+                if calls and await self._judge(ruler, calls, None):
+                    return
+        except FirewallError as error:
+            self.outcome = error.code
+            ruler.abort(error.code, error.public)
+        if ruler.error is not None:
+            self.outcome = ruler.error.code
+        await self._flush()
+        await send_end(self.send)
+
+    async def _judge(
+        self, ruler: StreamRuler, calls: Sequence[Pending], rest: AsyncIterator[bytes] | None
+    ) -> bool:
+        """Judge complete calls; True when the answer became a hold and has been followed to its end."""
+        waiting = await judge_calls(self.means.guard, self.requester, ruler, calls)
+        await self._flush()
+        if waiting:
+            await self._hold(ruler, waiting, rest)
+        return bool(waiting)
+
+    async def _whole(self, response: UpstreamResponse) -> None:
+        body = await response.read(self.means.max_answer_bytes)
+        ruler = AnswerRuler(self.codec, body)
+        self.ruler = ruler
+        waiting = await judge_calls(self.means.guard, self.requester, ruler, ruler.calls)
+        if waiting:
+            await self._hold(ruler, waiting, None)
+        elif self.request.stream:
+            await self._send_stream(ruler.as_stream())
+        else:
+            await send_whole(self.send, 200, [*self.headers, *response.fields, NO_STORE], ruler.as_answer())
+
+    async def _hold(self, ruler: Ruler, waiting: list[Waiting], rest: AsyncIterator[bytes] | None) -> None:
+        means = self.means
+        hold = Hold(
+            key=(self.requester.principal, request_digest(self.request)),
+            requester=self.requester,
+            ruler=ruler,
+            guard=means.guard,
+            approvals=means.approvals,
+            clock=means.clock,
+            waiting=waiting,
+        )
+        upstream, self._upstream = self._upstream, []
+        means.holds.start(hold, rest, [response.close for response in upstream])
+        await self._follow(hold)
+
+    async def _follow(self, hold: Hold) -> None:
+        """Stay with a hold until its answer is over, another connection takes over, or this one ends."""
+        loop = asyncio.get_running_loop()
+        patience = hold_seconds(self.client, hold_s=self.means.hold_s, is_streamed=self.request.stream)
+        deadline = loop.time() + patience
+        generation = hold.attach()
+        try:
+            if self.request.stream:
+                await self._start_stream(None)
+            while not hold.ruler.done:
+                if generation != hold.generation:
+                    await self._superseded()
+                    return
+                await self._flush_held(hold)
+                left_s = deadline - loop.time()
+                if left_s <= 0:
+                    hold.conclude()
+                    left_s = KEEPALIVE_S
+                if not await hold.changed(min(KEEPALIVE_S, left_s)):
+                    await self._keep_alive(hold)
+            await self._deliver(hold)
+        finally:
+            hold.detach(generation)
+        self.means.holds.forget(hold)
+
+    async def _deliver(self, hold: Hold) -> None:
+        ruler = hold.ruler
+        if ruler.error is not None:
+            self.outcome = ruler.error.code
+        if self._is_live(hold):
+            await self._flush()
+            await send_end(self.send)
+        elif self.request.stream:
+            await send_piece(self.send, ruler.as_stream())
+            await send_end(self.send)
+        else:
+            await send_whole(self.send, 200, [*self.headers, JSON_TYPE, NO_STORE], ruler.as_answer())
+
+    def _is_live(self, hold: Hold) -> bool:
+        """A streaming client of a streamed answer gets frames as they are ruled on."""
+        return self.request.stream and isinstance(hold.ruler, StreamRuler)
+
+    async def _flush_held(self, hold: Hold) -> None:
+        if self._is_live(hold):
+            await self._flush()
+
+    async def _keep_alive(self, hold: Hold) -> None:
+        if self.request.stream:
+            piece = hold.ruler.keepalive(self.client.name)
+            if piece:
+                await send_piece(self.send, piece)
+
+    async def _superseded(self) -> None:
+        self.outcome = "superseded"
+        if self.is_started:
+            await send_end(self.send)
+            return
+        raise ProtocolError("the same request was sent again and waits there", code="superseded", status=409)
+
+    async def _flush(self) -> None:
+        if self.ruler is None or self._sent == len(self.ruler.out):
+            return
+        pieces = self.ruler.out[self._sent :]
+        self._sent += len(pieces)
+        await send_piece(self.send, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    async def _start_stream(self, response: UpstreamResponse | None) -> None:
+        if self.is_started:
+            return
+        self.is_started = True
+        passed = [pair for pair in response.fields if pair[0] != b"content-type"] if response else []
+        await send_head(self.send, 200, [*self.headers, *passed, STREAM_TYPE, NO_STORE])
+
+    async def _send_stream(self, stream: bytes) -> None:
+        await self._start_stream(None)
+        await send_piece(self.send, stream)
+        await send_end(self.send)
+
+
+def _content_type(response: UpstreamResponse) -> str:
+    for name, value in response.fields:
+        if name == b"content-type":
+            return value.decode("latin-1").partition(";")[0].strip().lower()
+    return ""

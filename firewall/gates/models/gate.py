@@ -1,0 +1,298 @@
+"""The models gate as an ASGI application on the agents' listener.
+
+INVARIANT: nothing leaves for a provider before its `model.requested` entry is durable; our token never goes along.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+
+from firewall.codecs.interface import ModelRequest
+from firewall.core.dialect import Dialect
+from firewall.core.errors import FirewallError
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.secret import Secret
+from firewall.core.strict_json import loads_object
+from firewall.core.work import PutIssued, Record, Step, Unit
+from firewall.gates.edge.body import read_body
+from firewall.gates.models import admit
+from firewall.gates.models.clients import Client, client_of
+from firewall.gates.models.errors import CODECS, error_answer
+from firewall.gates.models.exchange import Exchange, Means
+from firewall.gates.models.listing import filtered
+from firewall.gates.models.refusals import refusal_text
+from firewall.gates.models.routes import Place, Purpose, place_of, spoken_at
+from firewall.gates.models.send import Headers, send_whole
+from firewall.gates.models.status import approval_status
+from firewall.guard.guard import Go, Stop, Wait
+from firewall.guard.requester import Requester
+from firewall.routing.port import Upstream, UpstreamRequest, UpstreamResponse
+from firewall.routing.providers import OwnLogin, Provider, Providers
+from firewall.sequencer.posting import post
+
+log = logging.getLogger("stayhand.models")
+_MAX_LISTING = 4 << 20
+
+
+class NotServedError(FirewallError):
+    """A path that we do not serve."""
+
+    code = "endpoint_unsupported"
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is known of one request before its body is read."""
+
+    place: Place
+    path: str
+    query: str
+    fields: list[tuple[bytes, bytes]]
+    headers: Mapping[str, str]
+    client: Client
+    source: str
+
+
+class ModelsGate:
+    """Serves the model routes of DESIGN 6.4 and the requester's view of an approval."""
+
+    def __init__(
+        self,
+        *,
+        means: Means,
+        doorkeeper: admit.Doorkeeper,
+        providers: Providers,
+        upstream: Upstream,
+        sequencer: Sequencer,
+        clock: Clock,
+        was_issued: Callable[[str, str], bool],
+        max_body_bytes: int,
+    ) -> None:
+        self._means = means
+        self._doorkeeper = doorkeeper
+        self._providers = providers
+        self._upstream = upstream
+        self._sequencer = sequencer
+        self._clock = clock
+        self._was_issued = was_issued
+        self._max_body_bytes = max_body_bytes
+        self._running: set[Exchange] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; errors take the shape of the dialect that was spoken."""
+        fields: list[tuple[bytes, bytes]] = scope["headers"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
+        client = client_of(headers)
+        path: str = scope["path"]
+        started = _Started(send)
+        try:
+            source = scope["client"][0] if scope.get("client") else ""
+            if path.startswith("/v1/approvals/") and scope["method"] == "GET":
+                bearer = await self._doorkeeper.bearer(headers, source)
+                query = scope["query_string"].decode("latin-1")
+                body = await approval_status(self._means.approvals, self._clock, bearer, path=path, query=query)
+                await send_whole(send, 200, [(b"content-type", b"application/json")], body)
+                return
+            place = place_of(scope["method"], path, speaks_anthropic="anthropic-version" in headers)
+            if place is None:
+                raise NotServedError(f"`{scope['method']} {path[:120]}` is not served here")
+            query = scope["query_string"].decode("latin-1")
+            asked = _Asked(place, path, query, fields, headers, client, source)
+            await self._serve(asked, receive, started)
+        except FirewallError as error:
+            if error.detail:
+                log.info("code=%s detail=%s", error.code, error.detail)
+            if started.is_started:
+                raise
+            place = place_of(scope["method"], path, speaks_anthropic="anthropic-version" in headers)
+            dialect = place.dialect if place else spoken_at(path)
+            await send_whole(send, *error_answer(error, dialect, client))
+
+    def revoked(self, token_id: str) -> None:
+        """End running answers and holds of a token and its children at once."""
+        for exchange in list(self._running):
+            if token_id in exchange.requester.lineage:
+                exchange.interrupt("token_revoked")
+        self._means.holds.revoked(token_id)
+
+    async def _serve(self, asked: _Asked, receive: Receive, send: "_Started") -> None:
+        bearer = await self._doorkeeper.bearer(asked.headers, asked.source)
+        if asked.place.purpose is Purpose.MODELS:
+            await self._list_models(asked, admit.requester_of(bearer, asked.client, ""), send)
+            return
+        body = await read_body(receive, self._max_body_bytes)
+        value = loads_object(body)
+        codec = CODECS[asked.place.dialect]
+        if asked.place.purpose is Purpose.COUNT:
+            await self._count(asked, admit.requester_of(bearer, asked.client, ""), body, value, send)
+            return
+        request = codec.read_request(body, value, asked.headers, asked.path)
+        requester = admit.requester_of(bearer, asked.client, request.session)
+        admit.check_model(requester, request.model)
+        principal = self._sequencer.pseudonym(requester.principal)
+        admit.check_references(request, self._was_issued, principal)
+        provider = self._providers.pick(asked.place.dialect)
+        entry = await self._enter(asked, requester, request.model, body, streamed=request.stream)
+        exchange = Exchange(
+            means=self._means,
+            request=request,
+            requester=requester,
+            client=asked.client,
+            dialect=asked.place.dialect,
+            codec=codec,
+            headers=_ours(entry, request.model, provider.name),
+            receive=receive,
+            send=send,
+        )
+        self._running.add(exchange)
+        try:
+            await self._exchange(exchange, asked, provider)
+        except FirewallError as error:
+            exchange.outcome = error.code
+            raise
+        finally:
+            self._running.discard(exchange)
+            self._answered(exchange, entry)
+
+    async def _exchange(self, exchange: Exchange, asked: _Asked, provider: Provider) -> None:
+        holds = self._means.holds
+        if holds.has_any(exchange.requester.principal):
+            hold = holds.find(exchange.requester.principal, admit.request_digest(exchange.request))
+            if hold is not None:
+                await exchange.join(hold)
+                return
+        refused = await self._judge_hosted(exchange.request, exchange.requester)
+        if refused:
+            exchange.outcome = "hosted_tool_refused"
+            await exchange.say(refused)
+            return
+        body = exchange.request.body
+        await exchange.ask(lambda: self._open(asked, provider, body))
+
+    async def _judge_hosted(self, request: ModelRequest, requester: Requester) -> str:
+        """Judge tools that the provider would run itself; returns why the request may not be sent, or nothing."""
+        for call in request.hosted:
+            answer = await self._means.guard.judge(call, requester)
+            if isinstance(answer, Wait):
+                answer = await self._wait_for(answer, requester)
+            if isinstance(answer, Stop):
+                return refusal_text(call.name, answer)
+        return ""
+
+    async def _wait_for(self, held: Wait, requester: Requester) -> Go | Wait | Stop:
+        """Hold the request before its headers, as long as the client's patience allows."""
+        until = self._clock.now_us() + min(self._means.hold_s, 50) * 1_000_000
+        await self._means.approvals.wait(held.approval.id, until_us=until)
+        return await self._means.guard.release(held, requester)
+
+    async def _open(self, asked: _Asked, provider: Provider, body: bytes) -> UpstreamResponse:
+        request = UpstreamRequest(
+            method="GET" if asked.place.purpose is Purpose.MODELS else "POST",
+            path=upstream_path(asked.place.dialect, asked.path),
+            query=safe_query(asked.query),
+            fields=asked.fields,
+            body=body,
+            credential=provider.credential(_own_login(asked.headers) if provider.key is None else None),
+        )
+        return await self._upstream.open(provider.endpoint, request)
+
+    async def _enter(self, asked: _Asked, requester: Requester, model: str, body: bytes, *, streamed: bool) -> int:
+        return await admit.enter(
+            self._sequencer,
+            requester,
+            dialect=asked.place.dialect.value,
+            purpose=asked.place.purpose.value,
+            model=model,
+            body=body,
+            streamed=streamed,
+        )
+
+    async def _count(
+        self, asked: _Asked, requester: Requester, body: bytes, value: Mapping[str, object], send: "_Started"
+    ) -> None:
+        model = str(value.get("model") or asked.path.rpartition("/")[2].partition(":")[0])
+        admit.check_model(requester, model)
+        provider = self._providers.pick(asked.place.dialect)
+        entry = await self._enter(asked, requester, model, body, streamed=False)
+        async with await self._open(asked, provider, body) as response:
+            answer = await response.read(_MAX_LISTING)
+            headers = [*_ours(entry, model, provider.name), *response.fields]
+            await send_whole(send, response.status, headers, answer)
+
+    async def _list_models(self, asked: _Asked, requester: Requester, send: "_Started") -> None:
+        provider = self._providers.pick(asked.place.dialect)
+        entry = await self._enter(asked, requester, "", b"", streamed=False)
+        async with await self._open(asked, provider, b"") as response:
+            answer = await response.read(_MAX_LISTING)
+            if response.status == 200:
+                answer = filtered(answer, requester.grant)
+            headers = [*_ours(entry, "", provider.name), *response.fields]
+            await send_whole(send, response.status, headers, answer)
+
+    def _answered(self, exchange: Exchange, entry: int) -> None:
+        usage = exchange.usage
+        requester = exchange.requester
+        record = Record(
+            kind="model.answered",
+            data={
+                "request": entry,
+                "outcome": exchange.outcome,
+                "input_tokens": usage.input_tokens,
+                "cached_input_tokens": usage.cached_input_tokens,
+                "output_tokens": usage.output_tokens,
+            },
+            principal=requester.principal,
+        )
+        issued = exchange.ruler.issued if exchange.ruler else ()
+        steps: tuple[Step, ...] = ()
+        if issued and exchange.dialect is Dialect.OPENAI_RESPONSES:
+            steps = (PutIssued(self._sequencer.pseudonym(requester.principal), issued, self._clock.now_us()),)
+        post(self._sequencer, Unit(records=(record,), steps=steps))
+
+
+class _Started:
+    """A `send` that remembers whether the answer has begun."""
+
+    __slots__ = ("_send", "is_started")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.is_started = False
+
+    async def __call__(self, message: "Mapping[str, object]") -> None:
+        self.is_started = True
+        await self._send(dict(message))
+
+
+def _ours(entry: int, model: str, provider: str) -> Headers:
+    headers = [(b"x-stayhand-entry", b"%d" % entry), (b"x-stayhand-attempts", b"1")]
+    if model:
+        headers.append((b"x-stayhand-model", model.encode("ascii", "replace")))
+    headers.append((b"x-stayhand-route", provider.encode("ascii", "replace")))
+    return headers
+
+
+def upstream_path(dialect: Dialect, path: str) -> str:
+    """Return the path behind the provider's base URL: OpenAI's base URLs end in `/v1`, the others have none."""
+    if dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES):
+        return path.removeprefix("/v1")
+    return path
+
+
+def safe_query(query: str) -> str:
+    """Keep the query options that providers read and drop everything that could carry a credential."""
+    kept = [pair for pair in query.split("&") if pair.partition("=")[0] in ("beta", "alt")]
+    return "&".join(kept)
+
+
+def _own_login(headers: Mapping[str, str]) -> OwnLogin | None:
+    """Return the agent's own login; ours came in `x-stayhand-token`, and a token of ours never goes along."""
+    for name in ("authorization", "x-api-key", "x-goog-api-key"):
+        value = headers.get(name, "")
+        prefix, secret = ("Bearer ", value[7:]) if value.lower().startswith("bearer ") else ("", value)
+        if secret and not secret.startswith("shd_"):
+            return OwnLogin(name, Secret(secret), prefix)
+    return None

@@ -1,0 +1,240 @@
+"""Holding: an answer with calls that wait for people (DESIGN 5).
+
+A hold is independent of connections: a dropped one cancels nothing, a client that re-sends its request joins and
+takes over, and nobody calls the provider twice for it.
+
+INVARIANT: an approved call is released, and its approval consumed, only while a connection is there to receive it,
+and only to that one: from then on nobody can join. A connection that dies afterwards loses the approval; the call
+never leaves twice (some clients run a call before its stream has ended).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from firewall.approvals.service import Approvals
+from firewall.codecs.interface import Pending, Refused, Released
+from firewall.core.approval import Approval
+from firewall.core.errors import FirewallError
+from firewall.core.ports import Clock
+from firewall.core.reason import Reason
+from firewall.core.verdict import Deny
+from firewall.gates.models.refusals import refusal_text
+from firewall.gates.models.ruler import Ruler, StreamRuler
+from firewall.guard.guard import Answer, Go, Guard, Stop, Wait
+from firewall.guard.requester import Requester
+
+DELIVERY_US = 600_000_000
+"""How long a refusal waits for a connection that would like to know; approvals have their own time."""
+
+
+FINISHED_S = 120.0
+"""How long a finished answer without a released call stays for a client that lost its connection."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One call of the answer that people have been asked about."""
+
+    pending: Pending
+    wait: Wait
+
+
+@dataclass(slots=True, eq=False)
+class Hold:
+    """One held answer. `run` is its life; connections come and go."""
+
+    key: tuple[str, str]
+    """(principal, digest of the request)."""
+    requester: Requester
+    ruler: Ruler
+    guard: Guard
+    approvals: Approvals
+    clock: Clock
+    waiting: list[Waiting] = field(default_factory=list)
+    generation: int = 0
+    """Grows with every connection that takes over; older ones end."""
+    is_spent: bool = False
+    """Something was released to the present connection: nobody else can join."""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _concluded: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def attach(self) -> int:
+        """Take over; returns the generation that the connection must keep comparing."""
+        self.generation += 1
+        self._arrived.set()
+        self._changed.set()
+        return self.generation
+
+    def detach(self, generation: int) -> None:
+        """Say that a connection is gone; the hold goes on."""
+        if generation == self.generation:
+            self._arrived.clear()
+
+    def conclude(self) -> None:
+        """The client's patience is over: what is undecided becomes an explanation now."""
+        self._concluded.set()
+
+    def end(self, code: str, message: str) -> None:
+        """End the answer now; nothing of what is held may leave any more."""
+        self.ruler.abort(code, message)
+        for event in (self._arrived, self._concluded, self._changed):
+            event.set()
+
+    async def changed(self, timeout_s: float) -> bool:
+        """Wait until there is more to send or the answer is over; False when the time is over first."""
+        await _within(self._changed, timeout_s)
+        had_news = self._changed.is_set()
+        self._changed.clear()
+        return had_news
+
+    async def run(self, rest: AsyncIterator[bytes] | None) -> None:
+        """Read the rest of the provider's answer and rule on every call; returns when the answer is over."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for one in self.waiting:
+                    group.create_task(self._decide(one))
+                if rest is not None and isinstance(self.ruler, StreamRuler):
+                    await self._read(rest, self.ruler, group)
+        except* FirewallError as errors:
+            self.end(_code_of(errors), "the held answer could not be finished, so it ends here")
+        finally:
+            self._changed.set()
+
+    async def _read(self, rest: AsyncIterator[bytes], ruler: StreamRuler, group: asyncio.TaskGroup) -> None:
+        async for chunk in rest:
+            await self._judge(ruler.feed(chunk), group)
+            if ruler.done:
+                return
+        await self._judge(ruler.close(), group)
+
+    async def _judge(self, calls: Sequence[Pending], group: asyncio.TaskGroup) -> None:
+        for one in await judge_calls(self.guard, self.requester, self.ruler, calls):
+            self.waiting.append(one)
+            group.create_task(self._decide(one))
+        self._changed.set()
+
+    async def _decide(self, one: Waiting) -> None:
+        """Wait for people, then for somebody to receive the answer; then judge again and rule."""
+        while not self.ruler.done:
+            approval = await self._settled(one.wait.approval)
+            if not await self._has_receiver(approval):
+                self.end("hold_abandoned", "nobody came back for the held answer")
+                return
+            if self.ruler.done:
+                return
+            answer = await self.guard.release(one.wait, self.requester)
+            if isinstance(answer, Wait) and not self._concluded.is_set():
+                one.wait = answer
+                continue
+            self._rule(one, answer)
+            return
+
+    async def _settled(self, approval: Approval) -> Approval:
+        """Return the approval once it is decided, or as it stands when the hold is concluded first."""
+        deciding = asyncio.create_task(self.approvals.wait(approval.id, until_us=approval.expires_at))
+        concluding = asyncio.create_task(self._concluded.wait())
+        try:
+            await asyncio.wait({deciding, concluding}, return_when=asyncio.FIRST_COMPLETED)
+            return deciding.result() if deciding.done() else self.approvals.get(approval.id)
+        finally:
+            deciding.cancel()
+            concluding.cancel()
+
+    async def _has_receiver(self, approval: Approval) -> bool:
+        until = approval.use_before or self.clock.now_us() + DELIVERY_US
+        while not self._arrived.is_set():
+            left_us = until - self.clock.now_us()
+            if left_us <= 0:
+                return False
+            await _within(self._arrived, left_us / 1e6)
+        return True
+
+    def _rule(self, one: Waiting, answer: Answer) -> None:
+        match answer:
+            case Go():
+                self.is_spent = True
+                self.ruler.rule(one.pending.slot, Released())
+            case Stop():
+                self.ruler.rule(one.pending.slot, Refused(refusal_text(one.pending.call.name, answer)))
+            case Wait():
+                stop = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
+                self.ruler.rule(one.pending.slot, Refused(refusal_text(one.pending.call.name, stop)))
+        self._changed.set()
+
+
+async def judge_calls(guard: Guard, requester: Requester, ruler: Ruler, calls: Sequence[Pending]) -> list[Waiting]:
+    """Judge complete calls in order; go and stop are ruled on at once, the rest is returned."""
+    waiting: list[Waiting] = []
+    for pending in calls:
+        answer = await guard.judge(pending.call, requester)
+        match answer:
+            case Go():
+                ruler.rule(pending.slot, Released())
+            case Stop():
+                ruler.rule(pending.slot, Refused(refusal_text(pending.call.name, answer)))
+            case Wait():
+                waiting.append(Waiting(pending, answer))
+    return waiting
+
+
+class Holds:
+    """All holds of this process, by (principal, request digest)."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[tuple[str, str], Hold] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def has_any(self, principal: str) -> bool:
+        """Tell whether a principal has a hold, so that most requests need no digest."""
+        return any(key[0] == principal for key in self._by_key)
+
+    def find(self, principal: str, digest: str) -> Hold | None:
+        """Return the hold that an identical request joins."""
+        hold = self._by_key.get((principal, digest))
+        return None if hold is None or hold.is_spent else hold
+
+    def start(self, hold: Hold, rest: AsyncIterator[bytes] | None, closers: Sequence[Callable[[], None]]) -> None:
+        """Register a hold and let it live on its own; `closers` let go of the provider's answer at its end."""
+        self._by_key[hold.key] = hold
+        task = asyncio.create_task(hold.run(rest))
+        task.add_done_callback(lambda _: [close() for close in closers])
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        loop = asyncio.get_running_loop()
+        task.add_done_callback(lambda _: loop.call_later(FINISHED_S, self.forget, hold))
+
+    def forget(self, hold: Hold) -> None:
+        """Forget a hold whose answer was delivered or can no longer be."""
+        if self._by_key.get(hold.key) is hold:
+            del self._by_key[hold.key]
+
+    def revoked(self, token_id: str) -> None:
+        """End the holds of a token and its children."""
+        for hold in list(self._by_key.values()):
+            if token_id in hold.requester.lineage:
+                hold.end("token_revoked", "the token was revoked while a call was held")
+                self.forget(hold)
+
+    async def stop(self) -> None:
+        """Cancel what still runs; approvals stay, and an identical repeat finds them after the restart."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def _code_of(errors: BaseExceptionGroup[FirewallError]) -> str:
+    first: BaseException = errors
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first.code if isinstance(first, FirewallError) else "internal_error"

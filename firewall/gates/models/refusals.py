@@ -1,0 +1,58 @@
+"""What the agent is told in place of a refused call: why, and what it may do. Never a link, never an argument."""
+
+from firewall.core.reason import Reason
+from firewall.core.verdict import Verdict
+from firewall.guard.guard import Stop
+
+_WHY = {
+    Reason.OWN_REACH: "it touches the firewall itself",
+    Reason.GRANT_TOKEN: "the token was revoked or has expired",
+    Reason.GRANT_ENVIRONMENT: "it lands in another environment than the token's",
+    Reason.GRANT_VERB: "the token does not permit this kind of action",
+    Reason.GRANT_TOOL: "the token does not permit this tool",
+    Reason.GRANT_TARGET: "the token does not permit this target",
+    Reason.GRANT_RESOURCE: "the token does not permit this resource",
+    Reason.POLICY_DENY: "the policy forbids it",
+    Reason.POLICY_NO_ROW: "no policy row permits it",
+    Reason.POLICY_FAILED: "the policy could not be evaluated",
+    Reason.CLASSIFY_FAILED: "it could not be understood",
+    Reason.LIMIT_DESTRUCTIVE: "the hourly budget of destructive actions is used up",
+    Reason.APPROVAL_CANCELLED: "the request for approval was withdrawn",
+}
+
+
+def refusal_text(tool: str, stop: Stop) -> str:
+    """Return what stands in the place of the call, for the model and the person at the terminal."""
+    verdict = stop.verdict
+    head = f"[stayhand] The call of `{_plain(tool)}` was not run: "
+    match verdict.reason:
+        case Reason.APPROVAL_DENIED:
+            said = f' They said: "{verdict.detail}"' if verdict.detail else ""
+            return (
+                f"{head}a person denied it (approval {stop.approval}).{said} "
+                "Do not repeat it or look for another way to the same effect; ask the user how to go on."
+            )
+        case Reason.APPROVAL_EXPIRED:
+            return (
+                f"{head}nobody decided in time, so the request has expired (approval {stop.approval}). "
+                "Repeat exactly the same call to ask again."
+            )
+        case Reason.HOLD_ENDED:
+            return (
+                f"{head}it waits for a person's approval (approval {stop.approval}). "
+                "Once it is approved, repeat exactly the same call and it will run; until then do something else."
+            )
+        case _:
+            return (
+                f"{head}{_WHY.get(verdict.reason, 'it was refused')}.{_detail(verdict)} ({verdict.reason.value})"
+            )
+
+
+def _detail(verdict: Verdict) -> str:
+    if verdict.reason in (Reason.POLICY_DENY, Reason.POLICY_NO_ROW, Reason.APPROVAL_CANCELLED) and verdict.detail:
+        return f" {verdict.detail}."
+    return ""
+
+
+def _plain(name: str) -> str:
+    return "".join(char if char.isprintable() and char != "`" else "?" for char in name)[:80]

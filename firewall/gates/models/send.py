@@ -1,0 +1,58 @@
+"""Sending answers over ASGI, and noticing that a client is gone."""
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.types import Receive, Send
+
+Headers = list[tuple[bytes, bytes]]
+WATCH_AFTER_S = 0.25
+"""A plain answer that comes sooner needs nobody watching its connection."""
+
+
+async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send a complete answer."""
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_head(send: Send, status: int, headers: Headers) -> None:
+    """Start a streamed answer."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+async def send_piece(send: Send, piece: bytes) -> None:
+    """Send a part of a streamed answer."""
+    await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def send_end(send: Send) -> None:
+    """End a streamed answer."""
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class Connection:
+    """Notices within a second that the client is gone, and says so by calling `gone` once."""
+
+    def __init__(self, receive: Receive, gone: Callable[[], None]) -> None:
+        self._receive = receive
+        self._gone = gone
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._gone()
+                return

@@ -1,0 +1,45 @@
+"""`GET /v1/approvals/{id}[?wait=s]`: how the requester's own approval stands; no decision, no arguments."""
+
+from urllib.parse import parse_qs
+
+import orjson
+
+from firewall.approvals.service import Approvals
+from firewall.core.errors import ApprovalError, ProtocolError
+from firewall.core.ids import is_id
+from firewall.core.ports import Clock
+from firewall.tokens.service import Bearer
+
+MAX_WAIT_S = 300
+_UNKNOWN = "there is no such approval"
+
+
+async def approval_status(approvals: Approvals, clock: Clock, bearer: Bearer, *, path: str, query: str) -> bytes:
+    """Return `{"id", "status", "expires_at", "reason"?}`, times in unix seconds.
+
+    Raises: ApprovalError `approval_unknown` (404), also for somebody else's.
+    """
+    approval_id = path.rpartition("/")[2]
+    if not is_id(approval_id, "apr"):
+        raise ApprovalError(_UNKNOWN, code="approval_unknown", status=404)
+    approval = approvals.get(approval_id)
+    if not approvals.is_of(approval, bearer.principal):
+        raise ApprovalError(_UNKNOWN, code="approval_unknown", status=404)
+    wait_s = _seconds(query)
+    if wait_s:
+        approval = await approvals.wait(approval_id, until_us=clock.now_us() + wait_s * 1_000_000)
+    answer: dict[str, object] = {
+        "id": approval.id,
+        "status": approval.status.value,
+        "expires_at": approval.expires_at // 1_000_000,
+    }
+    if approval.reason:
+        answer["reason"] = approval.reason
+    return orjson.dumps(answer)
+
+
+def _seconds(query: str) -> int:
+    values = parse_qs(query).get("wait", ["0"])
+    if len(values) != 1 or not values[0].isdigit() or int(values[0]) > MAX_WAIT_S:
+        raise ProtocolError(f"`wait` must be 0 to {MAX_WAIT_S} seconds")
+    return int(values[0])
