@@ -1,0 +1,192 @@
+"""Tokens, people, policy, entries and operations: routes written against what the composition root provides.
+
+The desks know the things; here is only who may ask and the shape of the request.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from firewall.approvals.people import Approver
+from firewall.console.asking import Asker, read_json
+from firewall.core.errors import AuthError, ProtocolError
+
+Json = Mapping[str, object]
+
+WISH = {
+    "env": str, "role": str, "owner": str, "agent": str, "workspace": str, "ttl": str, "verbs": list,
+    "tools": list, "targets": list, "resources": list, "models": list, "max_requests_per_minute": int,
+    "destructive_per_hour": int, "kind": str, "holder": str, "session": str, "profile": str,
+}  # fmt: skip
+"""Fields of a wish to mint; `kind` other than `agent` needs `holder` instead of `env` and `owner`."""
+NARROWING = {
+    "agent": str, "workspace": str, "ttl": str, "verbs": list, "tools": list, "targets": list, "resources": list,
+    "models": list, "max_requests_per_minute": int, "destructive_per_hour": int, "session": str,
+}  # fmt: skip
+PERSON = {"name": str, "role": str, "groups": list}
+
+
+class TokenDesk(Protocol):
+    """Mints, lists, narrows and revokes tokens; wishes are plain JSON with the fields of WISH."""
+
+    async def mint(self, wish: Json, by: Approver) -> Json:
+        """Mint a token: `{"id", "token", "expires_at", …}`, shown once. Raises: FirewallError."""
+        ...
+
+    async def list(self) -> list[Json]:
+        """Return stored tokens; none can be used from this."""
+        ...
+
+    async def show(self, token_id: str) -> Json:
+        """Return one token with its grant. Raises: FirewallError `token_unknown` (404)."""
+        ...
+
+    async def narrow(self, token_id: str, wish: Json, by: Approver) -> Json:
+        """Mint a child of an agent token that is never wider than its parent. Raises: FirewallError."""
+        ...
+
+    async def revoke(self, token_id: str, by: Approver) -> Json:
+        """Revoke a token and its children. Raises: FirewallError `token_unknown` (404)."""
+        ...
+
+
+class PeopleDesk(Protocol):
+    """Adds, lists and removes approvers and admins."""
+
+    async def add(self, wish: Json, by: Approver) -> Json:
+        """Add a person, or give a new passphrase: `{"name", "role", "groups", "passphrase"}`, shown once."""
+        ...
+
+    async def list(self) -> list[Json]:
+        """Return everybody who may sign in."""
+        ...
+
+    async def remove(self, name: str, by: Approver) -> Json:
+        """End a person's right to sign in. Raises: FirewallError `person_unknown` (404)."""
+        ...
+
+
+class PolicyDesk(Protocol):
+    """Makes files on disk the policy in force."""
+
+    async def load(self, by: Approver) -> Json:
+        """Load, or keep the last good policy and raise FirewallError with file and row."""
+        ...
+
+
+class EntryDesk(Protocol):
+    """Reads the log for those permitted; reading is itself logged by the desk."""
+
+    async def get(self, seq: int, by: Approver) -> Json | None:
+        """Return an entry, or None."""
+        ...
+
+
+class Status(Protocol):
+    """How the process fares."""
+
+    def is_ready(self) -> bool:
+        """Tell whether calls can be judged and recorded."""
+        ...
+
+    def parts(self) -> Mapping[str, str]:
+        """Return the state of each part as a short word, for an admin's eyes only."""
+        ...
+
+    def metrics(self) -> bytes:
+        """Return the metrics in Prometheus' text format."""
+        ...
+
+
+class Admin:
+    """The handlers of `/api/tokens…`, `/api/approvers…`, `/api/policy/load`, `/api/entries/{seq}`, operations."""
+
+    def __init__(
+        self, *, tokens: TokenDesk, people: PeopleDesk, policy: PolicyDesk, entries: EntryDesk, status: Status
+    ) -> None:
+        self._tokens = tokens
+        self._people = people
+        self._policy = policy
+        self._entries = entries
+        self._status = status
+
+    async def mint(self, request: Request, asker: Asker) -> Response:
+        """Mint a token."""
+        wish = _lists_of_text(await read_json(request, WISH))
+        return JSONResponse(dict(await self._tokens.mint(wish, _known(asker))), 201)
+
+    async def tokens(self, _request: Request, _asker: Asker) -> Response:
+        """List tokens."""
+        return JSONResponse([dict(one) for one in await self._tokens.list()])
+
+    async def token(self, request: Request, _asker: Asker) -> Response:
+        """Show one token."""
+        return JSONResponse(dict(await self._tokens.show(request.path_params["id"])))
+
+    async def narrow(self, request: Request, asker: Asker) -> Response:
+        """Mint a child of a token."""
+        wish = _lists_of_text(await read_json(request, NARROWING))
+        return JSONResponse(dict(await self._tokens.narrow(request.path_params["id"], wish, _known(asker))), 201)
+
+    async def revoke(self, request: Request, asker: Asker) -> Response:
+        """Revoke a token."""
+        return JSONResponse(dict(await self._tokens.revoke(request.path_params["id"], _known(asker))))
+
+    async def add_person(self, request: Request, asker: Asker) -> Response:
+        """Add a person."""
+        wish = _lists_of_text(await read_json(request, PERSON, required=("name",)))
+        return JSONResponse(dict(await self._people.add(wish, _known(asker))), 201)
+
+    async def people(self, _request: Request, _asker: Asker) -> Response:
+        """List people."""
+        return JSONResponse([dict(one) for one in await self._people.list()])
+
+    async def remove_person(self, request: Request, asker: Asker) -> Response:
+        """Remove a person."""
+        return JSONResponse(dict(await self._people.remove(request.path_params["name"], _known(asker))))
+
+    async def load_policy(self, _request: Request, asker: Asker) -> Response:
+        """Make the files on disk the policy in force."""
+        return JSONResponse(dict(await self._policy.load(_known(asker))))
+
+    async def entry(self, request: Request, asker: Asker) -> Response:
+        """Show one entry of the log."""
+        text = request.path_params["seq"]
+        if not text.isascii() or not text.isdigit() or len(text) > 15:
+            raise ProtocolError("an entry's number is a whole number", code="entry_invalid")
+        found = await self._entries.get(int(text), _known(asker))
+        if found is None:
+            raise ProtocolError(f"there is no entry {int(text)}", code="entry_unknown", status=404)
+        return JSONResponse(dict(found))
+
+    async def healthz(self, _request: Request, _asker: Asker) -> Response:
+        """Say that the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(self, _request: Request, _asker: Asker) -> Response:
+        """Say whether calls can be judged and recorded; 503 when not."""
+        is_ready = self._status.is_ready()
+        return JSONResponse({"status": "ready" if is_ready else "closed"}, 200 if is_ready else 503)
+
+    async def status(self, _request: Request, _asker: Asker) -> Response:
+        """Show the state of each part."""
+        return JSONResponse({"ready": self._status.is_ready(), "parts": dict(self._status.parts())})
+
+    async def metrics(self, _request: Request, _asker: Asker) -> Response:
+        """Show the metrics."""
+        return Response(self._status.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _known(asker: Asker) -> Approver:
+    if asker.who is None:
+        raise AuthError(detail="route without a credential")
+    return asker.who
+
+
+def _lists_of_text(wish: dict[str, object]) -> dict[str, object]:
+    for name, value in wish.items():
+        if isinstance(value, list) and not all(isinstance(one, str) for one in value):
+            raise ProtocolError(f"`{name}` is a list of text", code="field_invalid")
+    return wish

@@ -1,0 +1,129 @@
+"""The JSON API for approvers and programs of the control side (DESIGN 6.4)."""
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from firewall.approvals.people import Approver
+from firewall.approvals.service import Approvals
+from firewall.console import shape
+from firewall.console.asking import Asker, Doorman, read_json
+from firewall.console.sessions import Sessions
+from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.errors import ApprovalError, AuthError, FirewallError, LimitError, ProtocolError
+from firewall.core.ids import is_id
+from firewall.core.ports import Clock
+
+LONGEST_WAIT_S = 60
+_LISTED = 500
+
+
+class Api:
+    """The handlers of `/api/session` and `/api/approvals…`."""
+
+    def __init__(self, *, approvals: Approvals, doorman: Doorman, sessions: Sessions, clock: Clock) -> None:
+        self._approvals = approvals
+        self._doorman = doorman
+        self._sessions = sessions
+        self._clock = clock
+
+    async def sign_in(self, request: Request, asker: Asker) -> Response:
+        """Begin a session: `{"name", "passphrase"}` -> cookie and `{"csrf"}`."""
+        fields = await read_json(request, {"name": str, "passphrase": str}, required=("name", "passphrase"))
+        session, value = await self._doorman.sign_in(
+            str(fields["name"]), str(fields["passphrase"]), request=request, source=asker.source
+        )
+        return JSONResponse(
+            {"name": session.name, "csrf": session.csrf}, headers={"set-cookie": self._sessions.cookie(value)}
+        )
+
+    async def sign_out(self, request: Request, asker: Asker) -> Response:
+        """End the session of the request."""
+        if asker.session is None:
+            raise ProtocolError("there is no session to end", code="no_session")
+        self._sessions.end(request.cookies.get(self._sessions.cookie_name, ""))
+        return JSONResponse({"ended": True}, headers={"set-cookie": self._sessions.cookie("")})
+
+    async def listing(self, request: Request, _asker: Asker) -> Response:
+        """List approvals, newest first; `?status=` keeps those of one status."""
+        wanted = request.query_params.get("status")
+        if wanted is not None and wanted not in set(ApprovalStatus):
+            raise ProtocolError(f"`{wanted[:40]}` is no status", code="status_invalid")
+        now = self._clock.now_us()
+        rows = [self._row(one, now) for one in self._approvals.listing(wanted, _LISTED)]
+        return JSONResponse([one for one in rows if wanted is None or one["status"] == wanted])
+
+    async def one(self, request: Request, asker: Asker) -> Response:
+        """Show one approval; `?wait=s` answers as soon as it is decided, at most after LONGEST_WAIT_S."""
+        who = _known(asker)
+        approval = await self._approvals.current(_id(request))
+        wait_s = _wait_s(request)
+        if wait_s:
+            until_us = self._clock.now_us() + wait_s * 1_000_000
+            approval = await self._approvals.wait(approval.id, until_us=until_us)
+        await self._approvals.viewed(approval.id, by=who.name)
+        return JSONResponse(self._detail(approval, who))
+
+    async def decide(self, request: Request, asker: Asker) -> Response:
+        """Record a decision: `{"decision": "approve"|"deny", "reason"?, "typed"?}`."""
+        who = _known(asker)
+        approval_id = _id(request)
+        fields = await read_json(request, {"decision": str, "reason": str, "typed": str}, required=("decision",))
+        try:
+            decision = Decision(str(fields["decision"]))
+        except ValueError as error:
+            raise ProtocolError("`decision` is `approve` or `deny`", code="decision_invalid") from error
+        if decision is Decision.APPROVE and "typed" in fields:
+            _demand_typed(self._approvals.get(approval_id), str(fields["typed"]))
+        decided = await self._approvals.decide(approval_id, decision, by=who, reason=str(fields.get("reason", "")))
+        return JSONResponse(self._row(decided, self._clock.now_us()))
+
+    def _row(self, approval: Approval, now_us: int) -> shape.Json:
+        return shape.row(approval, now_us=now_us, address=self._approvals.rules.address(approval.id))
+
+    def _detail(self, approval: Approval, who: Approver) -> shape.Json:
+        return shape.detail(
+            approval,
+            now_us=self._clock.now_us(),
+            address=self._approvals.rules.address(approval.id),
+            refusal=self._approvals.may_decide(approval, who),
+        )
+
+
+def problem(error: FirewallError) -> Response:
+    """Return an error as `{"error": {"code", "message"}}`."""
+    headers: Mapping[str, str] = {}
+    if isinstance(error, LimitError):
+        headers = {"retry-after": str(error.retry_after_s)}
+    elif isinstance(error, AuthError):
+        headers = {"www-authenticate": 'Bearer realm="stayhand"'}
+    return JSONResponse(
+        {"error": {"code": error.code, "message": error.public}}, error.status, headers=dict(headers)
+    )
+
+
+def _known(asker: Asker) -> Approver:
+    if asker.who is None:
+        raise AuthError(detail="route without a credential")
+    return asker.who
+
+
+def _id(request: Request) -> str:
+    approval_id = str(request.path_params["id"])
+    if not is_id(approval_id, "apr"):
+        raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+    return approval_id
+
+
+def _wait_s(request: Request) -> int:
+    text = request.query_params.get("wait", "0")
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise ProtocolError("`wait` is a whole number of seconds", code="wait_invalid")
+    return min(int(text), LONGEST_WAIT_S)
+
+
+def _demand_typed(approval: Approval, typed: str) -> None:
+    views = approval.subject.actions if approval.subject else ()
+    if typed not in {view.resource for view in views}:
+        raise ApprovalError("the typed name is not the resource of this call", code="typed_mismatch")

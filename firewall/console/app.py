@@ -1,0 +1,208 @@
+"""The control side's application: one table of routes with who may use each, and what every answer carries."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from firewall.approvals.service import Approvals
+from firewall.console.admin import Admin, EntryDesk, PeopleDesk, PolicyDesk, Status, TokenDesk
+from firewall.console.api import Api, problem
+from firewall.console.asking import Asker, Doorman
+from firewall.console.auth import Access, Authenticator
+from firewall.console.origin import Places, places
+from firewall.console.pages import Pages
+from firewall.console.sessions import Sessions
+from firewall.console.throttle import Refusals, Throttle
+from firewall.core.errors import FirewallError, ProtocolError, StoreError
+from firewall.core.ports import Clock, Sequencer
+
+Handler = Callable[[Request, Asker], Awaitable[Response]]
+
+FLUSH_S = 5.0
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "cache-control": "no-store",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "x-robots-tag": "noindex, nofollow",
+    "vary": "Cookie",
+}
+"""On every answer; a handler may set its own `cache-control`."""
+_log = logging.getLogger("stayhand.console")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One route: who may use it, and what answers."""
+
+    method: str
+    path: str
+    access: Access
+    handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """What the composition root provides beside approvals."""
+
+    tokens: TokenDesk
+    people: PeopleDesk
+    policy: PolicyDesk
+    entries: EntryDesk
+    status: Status
+
+
+class Console:
+    """The control side, ready to be served; `run` belongs into the server's task group."""
+
+    def __init__(
+        self,
+        *,
+        approvals: Approvals,
+        authenticator: Authenticator,
+        sequencer: Sequencer,
+        clock: Clock,
+        desks: Desks,
+        control_listen: str,
+        session_secret: bytes | None = None,
+    ) -> None:
+        self._places = places(approvals.rules.public_url, control_listen)
+        self.sessions = Sessions(clock=clock, is_https=self._places.is_https, secret=session_secret)
+        self._refusals = Refusals(sequencer=sequencer, clock=clock)
+        self._doorman = Doorman(
+            places=self._places,
+            sessions=self.sessions,
+            authenticator=authenticator,
+            sequencer=sequencer,
+            throttle=Throttle(clock=clock),
+            refusals=self._refusals,
+        )
+        self._pages = Pages(
+            approvals=approvals,
+            doorman=self._doorman,
+            sessions=self.sessions,
+            clock=clock,
+        )
+        api = Api(
+            approvals=approvals,
+            doorman=self._doorman,
+            sessions=self.sessions,
+            clock=clock,
+        )
+        admin = Admin(
+            tokens=desks.tokens,
+            people=desks.people,
+            policy=desks.policy,
+            entries=desks.entries,
+            status=desks.status,
+        )
+        self.rows = _table(self._pages, api, admin)
+        self.app: ASGIApp = Guarded(self._application(), self._places)
+
+    async def run(self) -> None:
+        """Write what was counted of refused sign-ins, until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            try:
+                await self._refusals.flush()
+            except StoreError as error:
+                _log.warning("refused sign-ins could not be recorded yet: %s", error.public)
+
+    def _application(self) -> Starlette:
+        application = Starlette(
+            routes=[Route(row.path, self._endpoint(row), methods=[row.method]) for row in self.rows],
+            exception_handlers={FirewallError: self._failed, HTTPException: self._failed},
+        )
+        application.router.redirect_slashes = False
+        return application
+
+    def _endpoint(self, row: Row) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            asker = await self._doorman.admit(request, row.access)
+            return await row.handler(request, asker)
+
+        return endpoint
+
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            code = "method_refused" if error.status_code == 405 else "not_found"
+            words = "this method is not served here" if error.status_code == 405 else "there is no such page"
+            error = ProtocolError(words, code=code, status=error.status_code)
+        if not isinstance(error, FirewallError):
+            raise error
+        if error.detail:
+            _log.info("path=%s code=%s detail=%s", request.url.path, error.code, error.detail)
+        is_page = request.url.path.startswith(("/approve/", "/console")) or request.url.path == "/"
+        return self._pages.problem(request, error) if is_page else problem(error)
+
+
+class Guarded:
+    """Refuses strange Host names and puts the same headers on every answer."""
+
+    def __init__(self, app: ASGIApp, known: Places) -> None:
+        self._app = app
+        self._places = known
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                message["headers"] = [*message["headers"], *(pair for pair in own if pair[0] not in present)]
+            await send(message)
+
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 or not self._places.knows_host(hosts[0]):
+            error = ProtocolError("this name is not served here", code="host_refused", status=421)
+            await problem(error)(scope, receive, dressed)
+            return
+        await self._app(scope, receive, dressed)
+
+
+def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
+    return (
+        Row("GET", "/", Access.PAGE, pages.queue),
+        Row("GET", "/console/", Access.PAGE, pages.queue),
+        Row("GET", "/console/console.css", Access.PUBLIC, pages.style),
+        Row("POST", "/console/sign-in", Access.SIGN_IN, pages.sign_in),
+        Row("POST", "/console/sign-out", Access.FORM, pages.sign_out),
+        Row("GET", "/approve/{id}", Access.PAGE, pages.approval),
+        Row("POST", "/approve/{id}", Access.FORM, pages.decide),
+        Row("POST", "/api/session", Access.SIGN_IN, api.sign_in),
+        Row("DELETE", "/api/session", Access.DECIDER, api.sign_out),
+        Row("GET", "/api/approvals", Access.DECIDER, api.listing),
+        Row("GET", "/api/approvals/{id}", Access.DECIDER, api.one),
+        Row("POST", "/api/approvals/{id}/decision", Access.DECIDER, api.decide),
+        Row("GET", "/api/tokens", Access.ADMIN, admin.tokens),
+        Row("POST", "/api/tokens", Access.ADMIN, admin.mint),
+        Row("GET", "/api/tokens/{id}", Access.ADMIN, admin.token),
+        Row("POST", "/api/tokens/{id}/narrow", Access.ADMIN, admin.narrow),
+        Row("DELETE", "/api/tokens/{id}", Access.ADMIN, admin.revoke),
+        Row("GET", "/api/approvers", Access.ADMIN, admin.people),
+        Row("POST", "/api/approvers", Access.ADMIN, admin.add_person),
+        Row("DELETE", "/api/approvers/{name}", Access.ADMIN, admin.remove_person),
+        Row("POST", "/api/policy/load", Access.ADMIN, admin.load_policy),
+        Row("GET", "/api/entries/{seq}", Access.DECIDER, admin.entry),
+        Row("GET", "/api/status", Access.ADMIN, admin.status),
+        Row("GET", "/healthz", Access.PUBLIC, admin.healthz),
+        Row("GET", "/readyz", Access.PUBLIC, admin.readyz),
+        Row("GET", "/metrics", Access.METRICS, admin.metrics),
+    )

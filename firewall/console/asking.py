@@ -1,0 +1,253 @@
+"""One request, read once: body, form, cookie, credential; and the checks that each route's row demands.
+
+INVARIANT: `Doorman.admit` runs before every handler and is the only place where a request becomes somebody.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from firewall.approvals.people import Approver
+from firewall.console.auth import ROLES, Access, Authenticator, agent_token_present
+from firewall.console.origin import Places
+from firewall.console.sessions import Session, Sessions
+from firewall.console.throttle import Refusals, Throttle, source_of
+from firewall.core.errors import AuthError, FirewallError, LimitError, ProtocolError
+from firewall.core.ports import Sequencer
+from firewall.core.strict_json import loads_object
+from firewall.core.work import Record, Unit
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_NAME_CHARS = 100
+BODY_S = 15.0
+CSRF_HEADER = "x-csrf-token"
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+class ForbiddenError(FirewallError):
+    """Known or not, this one may not do this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class SignedOutError(FirewallError):
+    """A page that needs a session, asked without one."""
+
+    code = "signed_out"
+    status = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, as far as the route wanted to know."""
+
+    who: Approver | None
+    session: Session | None
+    source: str
+
+
+class Doorman:
+    """Turns a request into somebody, or refuses it."""
+
+    def __init__(
+        self,
+        *,
+        places: Places,
+        sessions: Sessions,
+        authenticator: Authenticator,
+        sequencer: Sequencer,
+        throttle: Throttle,
+        refusals: Refusals,
+    ) -> None:
+        self._places = places
+        self._sessions = sessions
+        self._authenticator = authenticator
+        self._sequencer = sequencer
+        self._throttle = throttle
+        self._refusals = refusals
+        self._checking = asyncio.Semaphore(2)
+
+    async def admit(self, request: Request, access: Access) -> Asker:
+        """Check a request against its route's row.
+
+        Raises: ForbiddenError, SignedOutError, AuthError, LimitError.
+        """
+        if agent_token_present(request.scope["headers"], request.scope.get("query_string", b"")):
+            raise ForbiddenError("an agent's token is worth nothing here", code="agent_token_refused")
+        source = source_of(request.client.host if request.client else "")
+        if access is Access.PUBLIC:
+            return Asker(None, None, source)
+        if access is Access.SIGN_IN:
+            self._demand_same_origin(request)
+            return Asker(None, None, source)
+        if access in (Access.PAGE, Access.FORM):
+            return self._browser(request, access, source)
+        return await self._api(request, access, source)
+
+    def session_of(self, request: Request) -> tuple[Session, Approver] | None:
+        """Return the live session of a request and its person, who may have been removed meanwhile."""
+        session = self._sessions.find(request.cookies.get(self._sessions.cookie_name, ""))
+        if session is None:
+            return None
+        person = self._authenticator.person(session.name)
+        if person is None:
+            self._sessions.end_of(session.name)
+            return None
+        return session, person
+
+    def demand_csrf(self, session: Session, given: str) -> None:
+        """Refuse a form or call that does not carry its session's token.
+
+        Raises: ForbiddenError `csrf_refused`.
+        """
+        if not session.accepts(given):
+            raise ForbiddenError("this form is too old, open the page again", code="csrf_refused")
+
+    async def sign_in(self, name: str, passphrase: str, *, request: Request, source: str) -> tuple[Session, str]:
+        """Verify a passphrase and begin a session; return it and the cookie's value.
+
+        Raises: LimitError when tried too often; AuthError, counted; the same for every wrong reason; StoreError.
+        """
+        name = name.strip()[:MAX_NAME_CHARS]
+        retry_after_s = self._throttle.admit(name, source)
+        if retry_after_s:
+            await self._refusals.note(source, "throttled")
+            raise LimitError(
+                "too many tries, wait a little", retry_after_s=retry_after_s, code="sign_in_throttled"
+            )
+        async with self._checking:
+            person = await asyncio.to_thread(self._authenticator.passphrase, name, passphrase)
+        if person is None:
+            await self._refusals.note(source, "passphrase")
+            raise WrongPassphraseError
+        self._throttle.succeeded(name, source)
+        old = request.cookies.get(self._sessions.cookie_name, "")
+        session, value = self._sessions.start(person.name, instead_of=old)
+        record = Record(
+            kind="approver.signed_in", data={"via": "passphrase"}, person=person.name, principal=person.name
+        )
+        try:
+            await self._sequencer.submit(Unit(records=(record,)))
+        except BaseException:
+            self._sessions.end(value)
+            raise
+        return session, value
+
+    def _browser(self, request: Request, access: Access, source: str) -> Asker:
+        if access is Access.FORM:
+            self._demand_same_origin(request)
+        found = self.session_of(request)
+        if found is None:
+            if access is Access.FORM:
+                raise SignedOutError("sign in first")
+            return Asker(None, None, source)
+        session, person = found
+        return Asker(person, session, source)
+
+    async def _api(self, request: Request, access: Access, source: str) -> Asker:
+        who, session = await self._credential(request, source)
+        if session is not None and request.method not in _SAFE:
+            self._demand_same_origin(request)
+            self.demand_csrf(session, request.headers.get(CSRF_HEADER, ""))
+        if who.role not in ROLES[access]:
+            raise ForbiddenError(f"the role `{who.role}` may not do this", code="role_refused")
+        return Asker(who, session, source)
+
+    async def _credential(self, request: Request, source: str) -> tuple[Approver, Session | None]:
+        given = request.headers.get("authorization")
+        if given is None:
+            found = self.session_of(request)
+            if found is None:
+                raise AuthError(detail="neither token nor session")
+            return found[1], found[0]
+        scheme, _, text = given.partition(" ")
+        who = self._authenticator.token(text.strip()) if scheme.lower() == "bearer" else None
+        if who is None:
+            await self._refusals.note(source, "token")
+            raise AuthError(detail="token refused")
+        return who, None
+
+    def _demand_same_origin(self, request: Request) -> None:
+        origin = request.headers.get("origin")
+        if not self._places.is_same_origin(origin, request.headers.get("sec-fetch-site")):
+            raise ForbiddenError("this did not come from our own page", code="origin_refused")
+
+
+class WrongPassphraseError(FirewallError):
+    """A name or a passphrase is wrong; nobody is told which."""
+
+    code = "passphrase_wrong"
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("the name or the passphrase is wrong")
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the whole body, at most MAX_BODY_BYTES, within BODY_S seconds.
+
+    Raises: ProtocolError `body_too_large` (413) or `body_timeout` (408).
+    """
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for piece in request.stream():
+                size += len(piece)
+                if size > MAX_BODY_BYTES:
+                    raise ProtocolError(
+                        f"the body is larger than {MAX_BODY_BYTES} bytes", code="body_too_large", status=413
+                    )
+                pieces.append(piece)
+    except TimeoutError as error:
+        raise ProtocolError("the body took too long", code="body_timeout", status=408) from error
+    return b"".join(pieces)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a form; a field that stands twice is refused.
+
+    Raises: ProtocolError `form_invalid` (400).
+    """
+    body = await read_body(request)
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise ProtocolError("a form is expected", code="form_invalid")
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            max_num_fields=20,
+            errors="strict",
+        )
+    except ValueError as error:
+        raise ProtocolError("the form cannot be read", code="form_invalid") from error
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ProtocolError("the form has a field twice", code="form_invalid")
+    return fields
+
+
+async def read_json(
+    request: Request, allowed: Mapping[str, type], *, required: tuple[str, ...] = ()
+) -> dict[str, object]:
+    """Return a JSON object that has only `allowed` fields of their types.
+
+    Raises: ProtocolError (400; 415 for another content type).
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise ProtocolError("send application/json", code="content_type_refused", status=415)
+    value = loads_object(await read_body(request))
+    for name, found in value.items():
+        if name not in allowed:
+            raise ProtocolError(f"`{name[:60]}` is no field here", code="field_unknown")
+        if type(found) is not allowed[name]:
+            raise ProtocolError(f"`{name}` has the wrong type", code="field_invalid")
+    for name in required:
+        if name not in value:
+            raise ProtocolError(f"`{name}` is missing", code="field_missing")
+    return value

@@ -1,0 +1,250 @@
+"""What the approval page says, worked out before a template is asked. Pure.
+
+Order on the page: what will happen, where, to what, whether it can be undone; the intercepted text; effects, row
+and requester; what the agent says comes last and is never trusted. Every string that came from a call or an
+agent is spelled out by `spell_out` here, and escaped by the template.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from firewall.approvals.people import Refusal
+from firewall.console.marked import Shown, show, spell_out
+from firewall.console.shape import rfc3339, status_of, worst_first
+from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
+
+SAID_CHARS = 2_000
+"""How much of an agent's own words is shown."""
+_HEADLINE_CHARS = 240
+_RESOURCE_CHARS = 160
+EFFECT_WORDS = {
+    "read": "reads",
+    "write": "changes things that can be put back",
+    "disruptive": "interrupts a service",
+    "destructive": "destroys, cannot be put back the same way",
+    "privilege": "changes who may do what",
+    "secret": "returns credentials",
+    "exfil": "sends data outside",
+    "exec": "runs code that we cannot see into",
+    "unknown": "could not be understood",
+}
+STATUS_WORDS = {
+    ApprovalStatus.PENDING: ("Waiting for an answer", "The call is held until somebody decides."),
+    ApprovalStatus.APPROVED: ("Approved", "The exact same call may pass once, until its time is over."),
+    ApprovalStatus.DENIED: ("Denied", "The call was not let through; the agent is told."),
+    ApprovalStatus.EXPIRED: (
+        "Expired",
+        "Nobody decided in time, or it was not used in time. Nothing was let through.",
+    ),
+    ApprovalStatus.CANCELLED: ("Withdrawn", "The request is no longer valid. Nothing was let through."),
+    ApprovalStatus.CONSUMED: ("Used", "The call was let through once; this approval is worth nothing now."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One action in the list of what the call does."""
+
+    summary: str
+    operation: str
+    resource: str
+    environment: str
+    effects: tuple[str, ...]
+    undo: str
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An intercepted text that several actions may share."""
+
+    title: str
+    shown: Shown
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything the template shows of one approval."""
+
+    id: str
+    digest: str
+    status: str
+    status_title: str
+    status_text: str
+    is_pending: bool
+    is_readable: bool
+    headline: str
+    others: int
+    environment: str
+    is_production: bool
+    resource: str
+    undo: str
+    can_undo: bool
+    effects: tuple[tuple[str, str], ...]
+    texts: tuple[Text, ...]
+    raw: Shown | None
+    items: tuple[Item, ...]
+    tool: str
+    agent: str
+    owner: str
+    session: str
+    workspace: str
+    row: str
+    group: str
+    said: str
+    said_more: int
+    time_left: str
+    opened_at: str
+    expires_at: str
+    until: str
+    decided_at: str
+    decided_by: str
+    reason: str
+    self_approved: bool
+    refusal: str
+    refusal_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One line of the queue."""
+
+    id: str
+    headline: str
+    environment: str
+    is_production: bool
+    effects: tuple[str, ...]
+    requester: str
+    time_left: str
+    is_own: bool
+
+
+def page(
+    approval: Approval, *, now_us: int, refusal: Refusal | None, decided_by: str, production: frozenset[str]
+) -> Page:
+    """Work out the page of one approval."""
+    subject = approval.subject or Subject("", "", (), "", "", "", "", "", "")
+    status = status_of(approval, now_us)
+    title, text = STATUS_WORDS[status]
+    actions = worst_first(subject.actions)
+    first = actions[0] if actions else None
+    undo = spell_out(first.undo) if first else ""
+    said = spell_out(subject.said[:SAID_CHARS]).strip()
+    return Page(
+        id=approval.id,
+        digest=approval.digest,
+        status=status.value,
+        status_title=title,
+        status_text=text,
+        is_pending=status is ApprovalStatus.PENDING,
+        is_readable=approval.subject is not None,
+        headline=_headline(first),
+        others=max(0, len(subject.actions) - 1),
+        environment=spell_out(approval.environment),
+        is_production=approval.environment.casefold() in production,
+        resource=_short(spell_out(first.resource), _RESOURCE_CHARS) if first else "",
+        undo=undo or "Cannot be undone, or nobody knows how",
+        can_undo=bool(undo),
+        effects=tuple((effect, EFFECT_WORDS.get(effect, "")) for effect in approval.effects),
+        texts=_texts(actions, subject.arguments),
+        raw=_raw(subject),
+        items=tuple(_item(view) for view in actions),
+        tool=spell_out(subject.tool),
+        agent=spell_out(subject.agent),
+        owner=spell_out(subject.owner),
+        session=spell_out(approval.session or subject.session),
+        workspace=spell_out(subject.workspace),
+        row=spell_out(subject.row),
+        group=approval.group,
+        said=said,
+        said_more=max(0, len(subject.said) - SAID_CHARS),
+        time_left=time_left(approval.expires_at - now_us),
+        opened_at=rfc3339(approval.opened_at),
+        expires_at=rfc3339(approval.expires_at),
+        until=_clock(approval.use_before if status is ApprovalStatus.APPROVED else approval.expires_at),
+        decided_at=rfc3339(approval.decided_at),
+        decided_by=decided_by,
+        reason=spell_out(approval.reason),
+        self_approved=approval.self_approved,
+        refusal=refusal.public if refusal else "",
+        refusal_code=refusal.code if refusal else "",
+    )
+
+
+def card(approval: Approval, *, now_us: int, is_own: bool, production: frozenset[str]) -> Card:
+    """Work out one line of the queue."""
+    subject = approval.subject
+    actions = worst_first(subject.actions) if subject else ()
+    first = actions[0] if actions else None
+    return Card(
+        id=approval.id,
+        headline=_headline(first),
+        environment=spell_out(approval.environment),
+        is_production=approval.environment.casefold() in production,
+        effects=approval.effects,
+        requester=spell_out(f"{subject.agent} for {subject.owner}") if subject else "",
+        time_left=time_left(approval.expires_at - now_us),
+        is_own=is_own,
+    )
+
+
+def time_left(left_us: int) -> str:
+    """Return a duration in plain words."""
+    seconds = max(0, left_us // 1_000_000)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h"
+
+
+def _headline(first: ActionView | None) -> str:
+    if first is None:
+        return "What this call does can no longer be read"
+    return _short(spell_out(first.summary).replace("\n", " "), _HEADLINE_CHARS)
+
+
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit // 2]} … {text[-(limit // 2) :]}"
+
+
+def _texts(actions: Sequence[ActionView], arguments: str) -> tuple[Text, ...]:
+    spans: dict[str, list[tuple[int, int, str]]] = {}
+    for view in actions:
+        spans.setdefault(view.text, []).extend(view.evidence)
+    found = [(text, marks) for text, marks in spans.items() if text]
+    if not found and arguments:
+        return (Text("As intercepted", show(arguments, ()), "t0"),)
+    return tuple(
+        Text(
+            "What will run" if not index else f"And also ({index + 1} of {len(found)})",
+            show(text, marks),
+            f"t{index}",
+        )
+        for index, (text, marks) in enumerate(found)
+    )
+
+
+def _raw(subject: Subject) -> Shown | None:
+    texts = {view.text for view in subject.actions} - {""}
+    if not subject.arguments or not texts or subject.arguments in texts:
+        return None
+    return show(subject.arguments, ())
+
+
+def _item(view: ActionView) -> Item:
+    return Item(
+        summary=spell_out(view.summary),
+        operation=spell_out(view.operation),
+        resource=_short(spell_out(view.resource), _RESOURCE_CHARS * 2),
+        environment=spell_out(view.environment),
+        effects=view.effects,
+        undo=spell_out(view.undo),
+        unseen=tuple(spell_out(one) for one in view.unseen),
+    )
+
+
+def _clock(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%H:%M UTC") if at_us else ""

@@ -1,0 +1,190 @@
+"""The browser's side: sign in, queue, one approval, decide. Works without JavaScript.
+
+GET and HEAD change nothing but the log; a decision is a POST from our own page, by a session, with its CSRF token.
+"""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from firewall.approvals.people import Approver
+from firewall.approvals.service import Approvals
+from firewall.console.asking import (
+    Asker,
+    Doorman,
+    SignedOutError,
+    WrongPassphraseError,
+    read_form,
+)
+from firewall.console.page import card, page
+from firewall.console.sessions import Session, Sessions
+from firewall.core.approval import ApprovalStatus, Decision
+from firewall.core.errors import ApprovalError, FirewallError, LimitError, ProtocolError
+from firewall.core.ids import is_id
+from firewall.core.ports import Clock
+
+_OWN_PATH = re.compile(r"/approve/apr_[0-9A-Za-z]{22}|/console/")
+_STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
+_QUEUE = 200
+
+
+def own_path(text: str) -> str:
+    """Return where to go after signing in: one of our own pages, whatever was asked for."""
+    return text if _OWN_PATH.fullmatch(text) else "/console/"
+
+
+class Pages:
+    """The handlers of the browser's routes."""
+
+    def __init__(
+        self,
+        *,
+        approvals: Approvals,
+        doorman: Doorman,
+        sessions: Sessions,
+        clock: Clock,
+    ) -> None:
+        self._approvals = approvals
+        self._doorman = doorman
+        self._sessions = sessions
+        self._clock = clock
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("firewall.console", "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    async def style(self, _request: Request, _asker: Asker) -> Response:
+        """Serve the one stylesheet."""
+        return Response(_STYLE, media_type="text/css", headers={"cache-control": "public, max-age=300"})
+
+    async def queue(self, request: Request, asker: Asker) -> Response:
+        """Show what waits, to signed-in people."""
+        if asker.who is None or asker.session is None:
+            return self.sign_in_form(request.url.path)
+        now = self._clock.now_us()
+        waiting = self._approvals.listing(ApprovalStatus.PENDING.value, _QUEUE)
+        cards = [
+            card(
+                one,
+                now_us=now,
+                is_own=bool(one.subject and asker.who.is_called(one.subject.owner)),
+                production=self._approvals.rules.production,
+            )
+            for one in sorted(waiting, key=lambda one: one.expires_at)
+        ]
+        recent = [one for one in self._approvals.listing(None, 30) if one.status is not ApprovalStatus.PENDING]
+        done = [
+            (card(one, now_us=now, is_own=False, production=self._approvals.rules.production), one.status.value)
+            for one in recent[:10]
+        ]
+        return self._html("queue.html", asker.session, cards=cards, done=done)
+
+    async def approval(self, request: Request, asker: Asker) -> Response:
+        """Show one approval to signed-in people, and record that they saw it."""
+        approval_id = request.path_params["id"]
+        if asker.who is None or asker.session is None:
+            return self.sign_in_form(f"/approve/{approval_id}")
+        return await self._show(approval_id, asker.who, asker.session)
+
+    async def decide(self, request: Request, asker: Asker) -> Response:
+        """Record a decision; whoever comes second sees what was decided."""
+        if asker.who is None or asker.session is None:
+            raise SignedOutError("sign in first")
+        approval_id = request.path_params["id"]
+        fields = await read_form(request)
+        self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
+        try:
+            decision = Decision(fields.get("decision", ""))
+        except ValueError as error:
+            raise ProtocolError("say approve or deny", code="decision_invalid") from error
+        try:
+            await self._approvals.decide(approval_id, decision, by=asker.who, reason=fields.get("reason", ""))
+        except ApprovalError as error:
+            if error.code == "approval_unknown":
+                raise
+            return await self._show(approval_id, asker.who, asker.session, said=error)
+        return RedirectResponse(f"/approve/{approval_id}", 303)
+
+    async def sign_in(self, request: Request, asker: Asker) -> Response:
+        """Begin a session and go back to the page that was asked for."""
+        fields = await read_form(request)
+        back = own_path(fields.get("next", ""))
+        try:
+            _, value = await self._doorman.sign_in(
+                fields.get("name", ""),
+                fields.get("passphrase", "").strip(),
+                request=request,
+                source=asker.source,
+            )
+        except (WrongPassphraseError, LimitError) as error:
+            return self.sign_in_form(back, error)
+        return RedirectResponse(back, 303, headers={"set-cookie": self._sessions.cookie(value)})
+
+    async def sign_out(self, request: Request, asker: Asker) -> Response:
+        """End the session."""
+        if asker.session is not None:
+            self._doorman.demand_csrf(asker.session, (await read_form(request)).get("csrf", ""))
+            self._sessions.end(request.cookies.get(self._sessions.cookie_name, ""))
+        return RedirectResponse("/console/", 303, headers={"set-cookie": self._sessions.cookie("")})
+
+    def sign_in_form(self, back: str, error: FirewallError | None = None) -> Response:
+        """Return the sign-in page: the same for every approval, whether it exists or not."""
+        headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, LimitError) else {}
+        return self._html(
+            "signin.html",
+            None,
+            status=error.status if error else 200,
+            headers=headers,
+            back=own_path(back),
+            error=error.public if error else "",
+        )
+
+    def problem(self, request: Request, error: FirewallError) -> Response:
+        """Return an error as a page; somebody signed out gets the sign-in form."""
+        if isinstance(error, SignedOutError):
+            return self.sign_in_form(request.url.path, error)
+        headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, LimitError) else {}
+        return self._html(
+            "message.html", None, status=error.status, headers=headers, title=error.public, code=error.code
+        )
+
+    async def _show(
+        self, approval_id: str, who: Approver, session: Session, *, said: ApprovalError | None = None
+    ) -> Response:
+        if not is_id(approval_id, "apr"):
+            raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+        approval = await self._approvals.current(approval_id)
+        await self._approvals.viewed(approval_id, by=who.name)
+        shown = page(
+            approval,
+            now_us=self._clock.now_us(),
+            refusal=self._approvals.may_decide(approval, who),
+            decided_by="you" if self._approvals.was_decided_by(approval, who.name) else approval.decided_by,
+            production=self._approvals.rules.production,
+        )
+        return self._html(
+            "approval.html",
+            session,
+            status=said.status if said else 200,
+            page=shown,
+            said=said.public if said else "",
+        )
+
+    def _html(
+        self,
+        name: str,
+        session: Session | None,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: object,
+    ) -> Response:
+        body = self._templates.get_template(name).render(session=session, **context)
+        return HTMLResponse(body, status, headers=headers)

@@ -1,0 +1,121 @@
+"""Browser sessions, kept on the server and named by a signed cookie.
+
+INVARIANT: a session is only ever made by a sign-in and always under a new random id, so no id that somebody
+planted becomes a session; signing out or removing the person ends it on the server.
+Only hashes of ids are kept: reading our memory's dump gives no cookie.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, replace
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from firewall.core.ports import Clock
+
+LIFE_US = 12 * 3600 * 1_000_000
+"""A session ends, whatever happens."""
+IDLE_US = 2 * 3600 * 1_000_000
+"""A session ends when nobody uses it."""
+MAX_PER_PERSON = 10
+"""The oldest session of a person makes room."""
+_SALT = "stayhand-session"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who signed in; times are unix microseconds."""
+
+    key: str
+    """Hash of the id."""
+    name: str
+    csrf: str
+    signed_in_at: int
+    seen_at: int
+
+    def accepts(self, csrf: str) -> bool:
+        """Tell whether a CSRF token is this session's."""
+        return hmac.compare_digest(self.csrf.encode(), csrf.encode("utf-8", "replace"))
+
+
+class Sessions:
+    """All live sessions of this process."""
+
+    def __init__(self, *, clock: Clock, is_https: bool, secret: bytes | None = None) -> None:
+        """`secret` signs cookies; by default a new one, as sessions do not outlive the process anyway."""
+        self._clock = clock
+        self._is_https = is_https
+        self._signer = URLSafeSerializer(
+            secret or secrets.token_bytes(32), salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256}
+        )
+        self._live: dict[str, Session] = {}
+
+    @property
+    def cookie_name(self) -> str:
+        """The cookie's name; `__Host-` binds it to this host, https and path / where browsers can do that."""
+        return "__Host-stayhand" if self._is_https else "stayhand"
+
+    def start(self, name: str, *, instead_of: str = "") -> tuple[Session, str]:
+        """Begin a session for somebody who just proved who he is; return it and the cookie's value.
+
+        `instead_of`: the cookie value that the request came with; its session ends.
+        """
+        self.end(instead_of)
+        self._make_room(name)
+        session_id = secrets.token_urlsafe(32)
+        now = self._clock.now_us()
+        session = Session(_hash(session_id), name, secrets.token_urlsafe(32), now, now)
+        self._live[session.key] = session
+        return session, self._signer.dumps(session_id)
+
+    def find(self, cookie: str) -> Session | None:
+        """Return the live session that a cookie names."""
+        key = self._key(cookie)
+        session = self._live.get(key) if key else None
+        if session is None:
+            return None
+        now = self._clock.now_us()
+        if now - session.signed_in_at > LIFE_US or now - session.seen_at > IDLE_US:
+            del self._live[session.key]
+            return None
+        session = replace(session, seen_at=now)
+        self._live[session.key] = session
+        return session
+
+    def end(self, cookie: str) -> None:
+        """End the session that a cookie names, if any."""
+        key = self._key(cookie)
+        if key:
+            self._live.pop(key, None)
+
+    def end_of(self, name: str) -> None:
+        """End every session of a person."""
+        for session in [one for one in self._live.values() if one.name == name]:
+            del self._live[session.key]
+
+    def cookie(self, value: str) -> str:
+        """Return the Set-Cookie header for a value; an empty one removes the cookie."""
+        parts = [f"{self.cookie_name}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+        parts.append(f"Max-Age={LIFE_US // 1_000_000 if value else 0}")
+        if self._is_https:
+            parts.append("Secure")
+        return "; ".join(parts)
+
+    def _key(self, cookie: str) -> str:
+        if not cookie:
+            return ""
+        try:
+            session_id: object = self._signer.loads(cookie)
+        except BadSignature:
+            return ""
+        return _hash(session_id) if isinstance(session_id, str) else ""
+
+    def _make_room(self, name: str) -> None:
+        own = sorted((one for one in self._live.values() if one.name == name), key=lambda one: one.seen_at)
+        for session in own[: max(0, len(own) - MAX_PER_PERSON + 1)]:
+            del self._live[session.key]
+
+
+def _hash(session_id: str) -> str:
+    return hashlib.sha256(session_id.encode()).hexdigest()

@@ -1,0 +1,100 @@
+"""Approvals as JSON (DESIGN 6.1): stable field names, RFC 3339 times in UTC. Pure."""
+
+from datetime import UTC, datetime
+
+from firewall.approvals.people import Refusal
+from firewall.core.approval import ActionView, Approval, ApprovalStatus
+from firewall.core.effect import Effect, severity
+
+Json = dict[str, object]
+
+
+def rfc3339(at_us: int) -> str:
+    """Return an instant as `2026-11-21T09:30:00Z`; an empty string for 0 (not yet)."""
+    if not at_us:
+        return ""
+    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def status_of(approval: Approval, now_us: int) -> ApprovalStatus:
+    """Return the status, `expired` also where the time is over and the log does not say so yet."""
+    until = {ApprovalStatus.PENDING: approval.expires_at, ApprovalStatus.APPROVED: approval.use_before}
+    end = until.get(approval.status)
+    return ApprovalStatus.EXPIRED if end is not None and end <= now_us else approval.status
+
+
+def worst_first(actions: tuple[ActionView, ...]) -> tuple[ActionView, ...]:
+    """Return actions by their strictest effect, the strictest first, otherwise in the order of the call."""
+    known = {effect.value: severity(effect) for effect in Effect}
+
+    def rank(view: ActionView) -> int:
+        return -max((known.get(effect, known[Effect.UNKNOWN]) for effect in view.effects), default=0)
+
+    return tuple(sorted(actions, key=rank))
+
+
+def summary_of(approval: Approval) -> str:
+    """Return one sentence for a whole approval."""
+    subject = approval.subject
+    if subject is None or not subject.actions:
+        return "what this is about can no longer be read"
+    first = worst_first(subject.actions)[0].summary
+    others = len(subject.actions) - 1
+    return f"{first} (and {others} more)" if others else first
+
+
+def row(approval: Approval, *, now_us: int, address: str) -> Json:
+    """Return one line of a listing."""
+    subject = approval.subject
+    return {
+        "id": approval.id,
+        "status": status_of(approval, now_us).value,
+        "environment": approval.environment,
+        "effects": list(approval.effects),
+        "summary": summary_of(approval),
+        "digest": approval.digest,
+        "agent": subject.agent if subject else "",
+        "owner": subject.owner if subject else "",
+        "session": approval.session,
+        "group": approval.group,
+        "opened_at": rfc3339(approval.opened_at),
+        "expires_at": rfc3339(approval.expires_at),
+        "use_before": rfc3339(approval.use_before),
+        "decided_at": rfc3339(approval.decided_at),
+        "decided_by": approval.decided_by,
+        "self_approved": approval.self_approved,
+        "reason": approval.reason,
+        "address": address,
+    }
+
+
+def detail(approval: Approval, *, now_us: int, address: str, refusal: Refusal | None) -> Json:
+    """Return everything about one approval, for somebody who was recorded as having seen it."""
+    subject = approval.subject
+    shown = row(approval, now_us=now_us, address=address)
+    shown["may_decide"] = refusal is None
+    shown["refusal"] = refusal.code if refusal else ""
+    if subject is not None:
+        shown |= {
+            "tool": subject.tool,
+            "arguments": subject.arguments,
+            "workspace": subject.workspace,
+            "row": subject.row,
+            "said": subject.said,
+            "actions": [_action(view) for view in subject.actions],
+        }
+    return shown
+
+
+def _action(view: ActionView) -> Json:
+    return {
+        "operation": view.operation,
+        "resource": view.resource,
+        "environment": view.environment,
+        "effects": list(view.effects),
+        "summary": view.summary,
+        "undo": view.undo,
+        "text": view.text,
+        "evidence": [{"start": start, "end": end, "note": note} for start, end, note in view.evidence],
+        "unseen": list(view.unseen),
+    }
