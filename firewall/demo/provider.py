@@ -7,68 +7,32 @@ through the firewall against it would finish against them. With no script it pla
 """
 
 import argparse
-import asyncio
-import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads_object
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Seal, Violation, plan
+from firewall.demo import catalogue
+from firewall.demo.conversation import Conversation, Reply, Violation
 from firewall.demo.dialects import anthropic, gemini, openai_chat, openai_responses
+from firewall.demo.dialects.interface import Dialect
+from firewall.demo.performance import perform, refusal
+from firewall.demo.plan import plan
 from firewall.demo.reading import Json
 from firewall.demo.scenes import INCIDENT
-from firewall.demo.script import Fault, FaultKind, FaultPlace, Script, load
+from firewall.demo.script import Fault, Script, load
+from firewall.demo.seal import Seal
 from firewall.demo.serving import serve
 
 SEEN_LIMIT = 2000
 """Requests that are remembered for tests."""
-
-
-class Dialect(Protocol):
-    """A wire format, as a module of `firewall.demo.dialects`."""
-
-    KEY_HEADER: str
-
-    def read(self, value: Json, path: str, *, seal: Seal) -> Conversation:
-        """Read a request and enforce the rules on its history; raises Violation."""
-        ...
-
-    def answer(self, reply: Reply) -> Json:
-        """Return the whole answer."""
-        ...
-
-    def frames(self, reply: Reply) -> Iterator[Frame]:
-        """Unfold the answer into a stream."""
-        ...
-
-    def error(self, violation: Violation) -> Json:
-        """Return the error object."""
-        ...
-
-    def error_frame(self, violation: Violation, reply: Reply) -> bytes:
-        """Return the error as an event of a stream."""
-        ...
-
-    def bad_key(self) -> Violation:
-        """Return the refusal of a key that is not the provider's."""
-        ...
-
-    def count(self, conversation: Conversation) -> Json:
-        """Answer a request that only counts tokens."""
-        ...
-
-
-class CutError(Exception):
-    """Breaks the connection in the middle of an answer, as the script asked."""
 
 
 @dataclass(slots=True)
@@ -81,18 +45,19 @@ class Stage:
     seen: deque[Json] = field(default_factory=lambda: deque(maxlen=SEEN_LIMIT))
     faulted: Counter[str] = field(default_factory=Counter)
 
-    def record(self, request: Request, body: bytes, *, status: int) -> None:
-        """Remember a request and how it was answered; the provider's own key is the one value left out."""
-        self.seen.append(
-            {
-                "method": request.method,
-                "path": request.url.path,
-                "query": self._without_key(request.url.query),
-                "headers": {name: self._without_key(value) for name, value in request.headers.items()},
-                "body": body.decode(errors="replace"),
-                "status": status,
-            }
-        )
+    def record(self, request: Request, body: bytes) -> Json:
+        """Remember a request, its status once it is known; the provider's own key is the one value left out."""
+        entry: Json = {
+            "method": request.method,
+            "path": request.url.path,
+            "query": self._without_key(request.url.query),
+            "headers": {name: self._without_key(value) for name, value in request.headers.items()},
+            "body": body.decode(errors="replace"),
+            "status": None,
+        }
+        if self.records:
+            self.seen.append(entry)
+        return entry
 
     def _without_key(self, value: str) -> str:
         return value.replace(self.key, "<key>") if self.key else value
@@ -125,6 +90,10 @@ def app(script: Script, *, key: str = "", records: bool = False) -> Starlette:
             _route(stage, version + "/models/{model}:streamGenerateContent", _speaking(stage, gemini)),
             _route(stage, version + "/models/{model}:countTokens", _counting(stage, gemini)),
         ]
+        routes += [
+            Route(version + "/models", _watched(stage, _listing(stage)), methods=["GET"]),
+            Route(version + "/models/{model}", _watched(stage, _listing(stage)), methods=["GET"]),
+        ]
     if records:
         routes.append(Route("/_seen", _showing(stage)))
     routes.append(Route("/{path:path}", _watched(stage, _unknown), methods=METHODS))
@@ -141,10 +110,10 @@ def _route(stage: Stage, path: str, handler: Handler) -> Route:
 
 def _watched(stage: Stage, handler: Handler) -> Handler:
     async def watch(request: Request) -> Response:
-        body = await request.body()
+        entry = stage.record(request, await request.body())
+        request.state.entry = entry
         response = await handler(request)
-        if stage.records:
-            stage.record(request, body, status=response.status_code)
+        entry["status"] = response.status_code
         return response
 
     return watch
@@ -158,91 +127,25 @@ async def _unknown(request: Request) -> Response:
 
 def _speaking(stage: Stage, dialect: Dialect) -> Handler:
     async def speak(request: Request) -> Response:
-        body = await request.body()
         try:
-            conversation = _understand(stage, dialect, request, body)
+            conversation = _understand(stage, dialect, request, await request.body())
         except Violation as violation:
-            return _refusal(dialect, violation)
+            return refusal(dialect, violation)
         reply = plan(stage.script, conversation)
-        fault = stage.fault_for(reply)
-        if fault and fault.at is FaultPlace.START:
-            if fault.kind is FaultKind.ERROR:
-                return _refusal(dialect, Violation(fault.message, status=fault.status), fault.retry_after_s)
-            if fault.kind is FaultKind.STALL:
-                await asyncio.sleep(fault.seconds)
-                fault = None
-        if conversation.is_streamed:
-            return StreamingResponse(
-                _perform(stage, dialect, reply, fault), media_type="text/event-stream", headers=_NO_CACHE
-            )
-        return await _whole(dialect, reply, fault)
+        return await perform(
+            dialect,
+            reply,
+            fault=stage.fault_for(reply),
+            is_streamed=conversation.is_streamed,
+            delay_s=stage.script.delay_s,
+            entry=request.state.entry,
+        )
 
     return speak
 
 
-_NO_CACHE = {"cache-control": "no-cache"}
-
-
-async def _whole(dialect: Dialect, reply: Reply, fault: Fault | None) -> Response:
-    """Answer without a stream; here a fault in the middle breaks off the body."""
-    body = dialect.answer(reply)
-    match fault.kind if fault else None:
-        case None:
-            return JSONResponse(body)
-        case FaultKind.ERROR:
-            return _refusal(dialect, _as_violation(fault))
-        case FaultKind.STALL:
-            await asyncio.sleep(fault.seconds if fault else 0)
-            return JSONResponse(body)
-        case FaultKind.CUT | FaultKind.END:
-            torn = _torn(json.dumps(body).encode(), is_cut=fault is not None and fault.kind is FaultKind.CUT)
-            return StreamingResponse(torn, media_type="application/json")
-
-
-async def _torn(body: bytes, *, is_cut: bool) -> AsyncIterator[bytes]:
-    yield body[: len(body) // 2]
-    if is_cut:
-        raise CutError
-
-
-def _as_violation(fault: Fault | None) -> Violation:
-    return Violation(fault.message, status=fault.status) if fault else Violation("internal error", status=500)
-
-
-async def _perform(stage: Stage, dialect: Dialect, reply: Reply, fault: Fault | None) -> AsyncIterator[bytes]:
-    frames = list(dialect.frames(reply))
-    breaks_at = _break(frames, fault)
-    for place, frame in enumerate(frames):
-        if fault and place == breaks_at:
-            match fault.kind:
-                case FaultKind.STALL:
-                    await asyncio.sleep(fault.seconds)
-                case FaultKind.CUT:
-                    raise CutError
-                case FaultKind.END:
-                    return
-                case FaultKind.ERROR:
-                    yield dialect.error_frame(_as_violation(fault), reply)
-                    return
-        if place and stage.script.delay_s:
-            await asyncio.sleep(stage.script.delay_s)
-        yield frame.data
-
-
-def _break(frames: list[Frame], fault: Fault | None) -> int:
-    """Return before which frame the fault happens: the first, the second of text, the middle one of the calls."""
-    if fault is None or fault.at is FaultPlace.START:
-        return 0
-    wanted = Mark.TEXT if fault.at is FaultPlace.TEXT else Mark.CALL
-    places = [place for place, frame in enumerate(frames) if frame.mark is wanted]
-    return places[len(places) // 2] if places else len(frames) - 1
-
-
 def _understand(stage: Stage, dialect: Dialect, request: Request, body: bytes) -> Conversation:
-    presented = request.headers.get(dialect.KEY_HEADER, "").removeprefix("Bearer ")
-    if dialect.KEY_HEADER not in request.headers:
-        presented = _other_key(request)
-    if stage.key and presented != stage.key:
+    if stage.key and _key(dialect, request) != stage.key:
         raise dialect.bad_key()
     try:
         value = loads_object(body)
@@ -252,15 +155,10 @@ def _understand(stage: Stage, dialect: Dialect, request: Request, body: bytes) -
     return replace(conversation, size_bytes=len(body))
 
 
-def _other_key(request: Request) -> str:
-    """Return the key from where the providers also take it."""
-    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-    return bearer or request.query_params.get("key", "")
-
-
-def _refusal(dialect: Dialect, violation: Violation, retry_after_s: int | None = None) -> Response:
-    headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
-    return JSONResponse(dialect.error(violation), status_code=violation.status, headers=headers)
+def _key(dialect: Dialect, request: Request) -> str:
+    """Return the key from the dialect's own header, or from where the providers also take it."""
+    own = request.headers.get(dialect.KEY_HEADER) or request.headers.get("authorization", "")
+    return own.removeprefix("Bearer ") or request.query_params.get("key", "")
 
 
 def _counting(stage: Stage, dialect: Dialect) -> Handler:
@@ -269,9 +167,35 @@ def _counting(stage: Stage, dialect: Dialect) -> Handler:
         try:
             return JSONResponse(dialect.count(_understand(stage, dialect, request, body)))
         except Violation as violation:
-            return _refusal(dialect, violation)
+            return refusal(dialect, violation)
 
     return count
+
+
+def _listing(stage: Stage) -> Handler:
+    async def show(request: Request) -> Response:
+        dialect, everything, one = _catalogue(request)
+        if stage.key and _key(dialect, request) != stage.key:
+            return refusal(dialect, dialect.bad_key())
+        name = request.path_params.get("model")
+        if name is None:
+            return JSONResponse(everything())
+        if name not in catalogue.MODELS:
+            return refusal(
+                dialect, Violation(f"The model '{name}' does not exist", status=404, code="model_not_found")
+            )
+        return JSONResponse(one(name))
+
+    return show
+
+
+def _catalogue(request: Request) -> tuple[Dialect, Callable[[], Json], Callable[[str], Json]]:
+    """Tell by path and headers which API the client means."""
+    if request.url.path.startswith("/v1beta") or gemini.KEY_HEADER in request.headers:
+        return gemini, catalogue.gemini, catalogue.gemini_model
+    if "anthropic-version" in request.headers:
+        return anthropic, catalogue.anthropic, catalogue.anthropic_model
+    return openai_chat, catalogue.openai, catalogue.openai_model
 
 
 def _showing(stage: Stage) -> Handler:

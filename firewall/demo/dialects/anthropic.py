@@ -1,15 +1,12 @@
-"""Anthropic Messages as the scripted provider speaks it, with the rules that the real one enforces.
-
-The rules: every `tool_use` has its `tool_result` first thing in the next message and the other way round, ids are
-unique, thinking blocks are ours, unmodified and in order, and a tool call that was thought about keeps its
-thinking while its turn lasts.
-"""
+"""Anthropic Messages as the scripted provider speaks it; its rules on history are in `anthropic_rules`."""
 
 import json
 from collections.abc import Iterator, Mapping
 
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Seal, Tool, Violation, pieces
+from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Tool, Violation, pieces
+from firewall.demo.dialects import anthropic_rules
 from firewall.demo.reading import Json, content_blocks, flag, spoken, table, tables, text
+from firewall.demo.seal import Seal
 
 KEY_HEADER = "x-api-key"
 KINDS = {
@@ -36,11 +33,9 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
     if not messages:
         raise Violation("messages: at least one message is required")
     turns = [(text(message, "role"), content_blocks(message.get("content"))) for message in messages]
-    _check_shape(turns)
-    _check_pairs(turns)
     thinks = text(table(value, "thinking"), "type") in ("enabled", "adaptive")
-    _check_thinking(turns, seal, thinks=thinks)
-    said = [place for place, turn in enumerate(turns) if _is_prompt(turn)]
+    anthropic_rules.check(turns, seal=seal, thinks=thinks)
+    said = [place for place, turn in enumerate(turns) if anthropic_rules.is_prompt(turn)]
     last = said[-1] if said else 0
     return Conversation(
         model=model,
@@ -51,9 +46,6 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
         is_streamed=flag(value, "stream"),
         wants_thinking=thinks,
     )
-
-
-Message = tuple[str, list[Json]]
 
 
 def _tools(value: Json) -> tuple[Tool, ...]:
@@ -67,129 +59,13 @@ def _tools(value: Json) -> tuple[Tool, ...]:
     return found
 
 
-def _is_prompt(message: Message) -> bool:
-    role, blocks = message
-    said = spoken(text(block, "text") for block in blocks)
-    return role == "user" and bool(said) and not any(text(block, "type") == "tool_result" for block in blocks)
-
-
-def _answers(turns: list[Message]) -> int:
+def _answers(turns: list[anthropic_rules.Message]) -> int:
     roles = [role for role, _ in turns if role != "system"]
     return sum(
         1
         for place, role in enumerate(roles)
         if role == "assistant" and (place == 0 or roles[place - 1] != "assistant")
     )
-
-
-def _check_shape(turns: list[Message]) -> None:
-    for place, (role, blocks) in enumerate(turns):
-        if role not in ("user", "assistant", "system"):
-            raise Violation(f"messages.{place}.role: Input should be 'user' or 'assistant'")
-        if not blocks and place < len(turns) - 1:
-            raise Violation(
-                f"messages.{place}: all messages must have non-empty content except for the optional final "
-                "assistant message"
-            )
-        if any(text(block, "type") == "text" and not text(block, "text") for block in blocks):
-            raise Violation("messages: text content blocks must be non-empty")
-
-
-def _check_pairs(turns: list[Message]) -> None:
-    joined = _joined(turns)
-    seen: set[str] = set()
-    waiting: list[str] = []
-    for place, role, blocks in joined:
-        results = _leading_results(blocks) if role == "user" else []
-        _check_results(place, blocks, waiting)
-        missing = [ident for ident in waiting if ident not in results]
-        if missing:
-            raise _unanswered(place - 1, missing)
-        waiting = [text(block, "id") for block in blocks if text(block, "type") == "tool_use"]
-        if role == "assistant" and (seen & set(waiting) or len(set(waiting)) != len(waiting)):
-            raise Violation("messages: `tool_use` ids must be unique")
-        seen.update(waiting)
-    if waiting:
-        raise _unanswered(joined[-1][0], waiting)
-
-
-def _joined(turns: list[Message]) -> list[tuple[int, str, list[Json]]]:
-    """Merge neighbours of one role, as the API does; system messages in between do not count."""
-    joined: list[tuple[int, str, list[Json]]] = []
-    for place, (role, blocks) in enumerate(turns):
-        if role == "system":
-            continue
-        if joined and joined[-1][1] == role:
-            joined[-1][2].extend(blocks)
-        else:
-            joined.append((place, role, list(blocks)))
-    return joined
-
-
-def _leading_results(blocks: list[Json]) -> list[str]:
-    found: list[str] = []
-    for block in blocks:
-        if text(block, "type") != "tool_result":
-            break
-        found.append(text(block, "tool_use_id"))
-    return found
-
-
-def _check_results(place: int, blocks: list[Json], waiting: list[str]) -> None:
-    seen: set[str] = set()
-    for at, block in enumerate(blocks):
-        if text(block, "type") != "tool_result":
-            continue
-        ident = text(block, "tool_use_id")
-        if ident not in waiting:
-            raise Violation(
-                f"messages.{place}.content.{at}: unexpected `tool_use_id` found in `tool_result` blocks: {ident}. "
-                "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
-            )
-        if ident in seen:
-            raise Violation(
-                f"messages.{place}.content.{at}: each tool_use must have a single result. Found multiple "
-                f"`tool_result` blocks with id: {ident}"
-            )
-        seen.add(ident)
-
-
-def _unanswered(place: int, idents: list[str]) -> Violation:
-    return Violation(
-        f"messages.{place}: `tool_use` ids were found without `tool_result` blocks immediately after: "
-        f"{', '.join(idents)}. Each `tool_use` block must have a corresponding `tool_result` block in the next "
-        "message."
-    )
-
-
-def _check_thinking(turns: list[Message], seal: Seal, *, thinks: bool) -> None:
-    last_prompt = max((place for place, turn in enumerate(turns) if _is_prompt(turn)), default=0)
-    for place, (role, blocks) in enumerate(turns):
-        if role != "assistant":
-            continue
-        for at, block in enumerate(blocks):
-            if text(block, "type") == "thinking" and not seal.fits(
-                text(block, "signature"), "thinking", text(block, "thinking")
-            ):
-                raise Violation(f"messages.{place}.content.{at}: Invalid `signature` in `thinking` block")
-        if thinks and place > last_prompt:
-            _check_kept_thinking(place, blocks)
-
-
-def _check_kept_thinking(place: int, blocks: list[Json]) -> None:
-    """A call says in its id whether thinking came with it: then the message must still start with it."""
-    kinds = [text(block, "type") for block in blocks]
-    thought = any(_was_thought_about(block) for block in blocks)
-    if thought and kinds[0] != "thinking":
-        raise Violation(
-            f"messages.{place}.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
-            f"`{kinds[0]}`. When `thinking` is enabled, a final `assistant` message must start with "
-            "a thinking block (preceding the lastmost set of `tool_use` and `tool_result` blocks)."
-        )
-
-
-def _was_thought_about(block: Mapping[str, object]) -> bool:
-    return text(block, "type") == "tool_use" and text(block, "id").startswith("toolu_01T")
 
 
 def answer(reply: Reply) -> Json:

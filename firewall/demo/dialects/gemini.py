@@ -7,8 +7,9 @@ call of every step since the person last spoke carries its thought signature, un
 import json
 from collections.abc import Iterator
 
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Seal, Spoken, Tool, Violation, pieces
+from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Spoken, Tool, Violation, pieces
 from firewall.demo.reading import Json, flag, spoken, table, tables, text
+from firewall.demo.seal import Seal
 
 KEY_HEADER = "x-goog-api-key"
 UNCHECKED = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")

@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator
 from itertools import chain, zip_longest
 
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Seal, Spoken, Tool, Violation, pieces
+from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Spoken, Tool, Violation, pieces
 from firewall.demo.reading import Json, content_blocks, flag, spoken, table, tables, text
+from firewall.demo.seal import Seal
 
 KEY_HEADER = "authorization"
 CREATED_AT = 1_790_000_000

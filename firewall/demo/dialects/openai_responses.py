@@ -7,10 +7,11 @@ Every tool call is told four times (`output_item.added`, deltas, `….done`, `ou
 import json
 from collections.abc import Iterator
 
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Seal, Spoken, Tool, Violation, pieces
+from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Spoken, Tool, Violation, pieces
 from firewall.demo.dialects import responses_rules
 from firewall.demo.dialects.responses_rules import kind
 from firewall.demo.reading import Json, content_blocks, flag, names, spoken, table, tables, text
+from firewall.demo.seal import Seal
 
 KEY_HEADER = "authorization"
 CREATED_AT = 1_790_000_000

@@ -4,8 +4,9 @@ Every call has one output of its kind after it and every output its call; a reas
 is followed by the very item it was generated with.
 """
 
-from firewall.demo.conversation import Seal, Violation
+from firewall.demo.conversation import Violation
 from firewall.demo.reading import Json, text
+from firewall.demo.seal import Seal
 
 CALLS = {"function_call": "function call", "custom_tool_call": "custom tool call"}
 OUTPUTS = {"function_call_output": "function_call", "custom_tool_call_output": "custom_tool_call"}
