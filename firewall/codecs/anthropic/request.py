@@ -1,0 +1,183 @@
+"""Reading a `POST /v1/messages` request: known options only, hosted tools and provider-side ids brought to light.
+
+Source: https://platform.claude.com/docs/en/api/messages/create.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import orjson
+
+from firewall.codecs import json_span
+from firewall.codecs.anthropic import tables
+from firewall.codecs.interface import ModelRequest
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.errors import ProtocolError
+
+JsonObject = Mapping[str, object]
+Path = tuple[str | int, ...]
+
+_SESSION_HEADERS = ("x-claude-code-session-id", "x-opencode-session", "x-session-affinity", "x-session-id")
+_SESSION_IN_USER = re.compile(r"_session_([0-9A-Za-z-]+)$")
+
+
+def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], path: str) -> ModelRequest:
+    """Read a request; its bytes go upstream as they are.
+
+    Raises: ProtocolError (400) `option_unknown`, `option_refused` or `invalid_request`, naming the field.
+    """
+    del path
+    _refuse_options(value)
+    model = value.get("model")
+    if not isinstance(model, str) or not model:
+        raise ProtocolError("`model` must be a string")
+    hosted = [
+        *_hosted_tools(body, value.get("tools"), ("tools",)),
+        *_remote_servers(body, value.get("mcp_servers")),
+        *_hosted_in_messages(body, value.get("messages")),
+    ]
+    limit = value.get("max_tokens")
+    return ModelRequest(
+        model=model,
+        stream=_flag(value, "stream"),
+        body=body,
+        identity={key: one for key, one in value.items() if key != "stream"},
+        hosted=tuple(hosted),
+        references=tuple(dict.fromkeys(_references(value))),
+        session=_session(value, headers),
+        max_output_tokens=limit if isinstance(limit, int) and not isinstance(limit, bool) else None,
+    )
+
+
+def _refuse_options(value: JsonObject) -> None:
+    for name in value:
+        if name not in tables.OPTIONS:
+            raise ProtocolError(
+                f"option `{name}` is not one that this gateway knows; remove it", code="option_unknown"
+            )
+    for name in tables.REFUSED:
+        if value.get(name) is not None:
+            raise ProtocolError(f"option `{name}` is refused here; remove it", code="option_refused")
+
+
+def _flag(value: JsonObject, name: str) -> bool:
+    flag = value.get(name, False)
+    if not isinstance(flag, bool):
+        raise ProtocolError(f"`{name}` must be true or false")
+    return flag
+
+
+def _hosted_tools(body: bytes, tools: object, path: Path) -> Iterator[ToolCall]:
+    if tools is None:
+        return
+    for index, tool in enumerate(_objects(tools, "tools")):
+        yield from _hosted_tool(body, tool, (*path, index))
+
+
+def _hosted_tool(body: bytes, tool: JsonObject, path: Path) -> Iterator[ToolCall]:
+    type_ = tool.get("type")
+    if type_ is None:
+        return
+    if not isinstance(type_, str) or not (tables.is_client_tool(type_) or tables.is_hosted_tool(type_)):
+        where = ".".join(str(step) for step in path)
+        raise ProtocolError(
+            f"tool type `{type_}` at `{where}` is not one that this gateway knows; remove it",
+            code="option_unknown",
+        )
+    if tables.is_hosted_tool(type_):
+        yield _hosted(type_, body, path)
+
+
+def _remote_servers(body: bytes, servers: object) -> Iterator[ToolCall]:
+    if servers is None:
+        return
+    for index, _ in enumerate(_objects(servers, "mcp_servers")):
+        yield _hosted("mcp_servers", body, ("mcp_servers", index))
+
+
+def _hosted(name: str, body: bytes, path: Path) -> ToolCall:
+    return ToolCall(id="", name=name, arguments=json_span.cut(body, path) or b"", form=CallForm.HOSTED)
+
+
+def _hosted_in_messages(body: bytes, messages: object) -> Iterator[ToolCall]:
+    """A `tool_addition` block in the middle of a conversation may define a tool."""
+    if messages is None:
+        return
+    for place, message in enumerate(_objects(messages, "messages")):
+        content = message.get("content")
+        if not isinstance(content, list):
+            continue
+        for index, block in enumerate(_objects(content, f"messages.{place}.content")):
+            type_ = block.get("type")
+            if type_ not in tables.INPUT_BLOCKS:
+                raise ProtocolError(
+                    f"content block `{type_}` at `messages.{place}.content.{index}` is not one that this "
+                    "gateway knows; remove it",
+                    code="option_unknown",
+                )
+            tool = block.get("tool")
+            if type_ == "tool_addition" and isinstance(tool, dict) and "definition" in tool:
+                definition = tool["definition"]
+                if not isinstance(definition, dict):
+                    raise ProtocolError(f"`messages.{place}.content.{index}.tool.definition` must be an object")
+                spot = ("messages", place, "content", index, "tool", "definition")
+                yield from _hosted_tool(body, definition, spot)
+
+
+def _objects(value: object, where: str) -> list[JsonObject]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ProtocolError(f"`{where}` must be a list of objects")
+    return value
+
+
+def _references(value: JsonObject) -> Iterator[str]:
+    container = value.get("container")
+    if isinstance(container, str):
+        yield container
+    elif isinstance(container, dict):
+        yield from _strings(container.get("id"))
+        skills = container.get("skills")
+        for skill in skills if isinstance(skills, list) else ():
+            if isinstance(skill, dict) and skill.get("type") != "anthropic":
+                yield from _strings(skill.get("skill_id"))
+    yield from _named(value.get("diagnostics"))
+    yield from _named(value.get("messages"))
+    yield from _named(value.get("system"))
+
+
+def _named(value: object) -> Iterator[str]:
+    """Ids at the provider anywhere below, except in what a call was asked with: that is only history."""
+    if isinstance(value, list):
+        for one in value:
+            if isinstance(one, dict | list):
+                yield from _named(one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key in tables.REFERENCE_KEYS:
+                yield from _strings(one)
+            elif key != "input" and isinstance(one, dict | list):
+                yield from _named(one)
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str) and value:
+        yield value
+
+
+def _session(value: JsonObject, headers: Mapping[str, str]) -> str:
+    for name in _SESSION_HEADERS:
+        if headers.get(name):
+            return headers[name]
+    metadata = value.get("metadata")
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    if not isinstance(user, str):
+        return ""
+    found = _SESSION_IN_USER.search(user)
+    if found is not None:
+        return found.group(1)
+    try:
+        parts: object = orjson.loads(user)
+    except orjson.JSONDecodeError:
+        return ""
+    session = parts.get("session_id") if isinstance(parts, dict) else None
+    return session if isinstance(session, str) else ""
