@@ -1,0 +1,88 @@
+"""Pure combination of what the policy says about each effect of an action (DESIGN 5).
+
+Each effect by itself; deny over ask over allow, whatever their order in the file; no matching row is a deny.
+Whoever finds the matching rows (casbin today, an index later) hands them over as `Answers`.
+
+INVARIANT: nothing here raises, adding an effect or a deny never loosens, and the order of rows and effects
+does not matter to the verdict and its obligations.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from firewall.core.effect import Effect, severity
+from firewall.core.reason import Reason
+from firewall.core.verdict import Allow, Ask, Deny, Obligations, Verdict, strictness
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row that fits one effect of an action."""
+
+    row: str
+    """The row as `file:line`."""
+    obligations: Obligations = field(default_factory=Obligations)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The three answers about one effect: which deny row, which ask rows, which allow row fits."""
+
+    deny: Match | None = None
+    asks: tuple[Match, ...] = ()
+    """One row for each distinct set of obligations, in file order."""
+    allow: Match | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectVerdict:
+    """What the policy says about one effect."""
+
+    effect: Effect
+    verdict: Verdict
+    runner_up: str = ""
+    """The row that would have decided without the deciding one; empty: none."""
+
+
+def of_effect(effect: Effect, answers: Answers) -> EffectVerdict:
+    """Combine the three answers about one effect."""
+    asked = answers.asks[0].row if answers.asks else ""
+    allowed = answers.allow.row if answers.allow else ""
+    if answers.deny is not None:
+        deny = Deny(Reason.POLICY_DENY, answers.deny.row, f"{effect} is denied")
+        return EffectVerdict(effect, deny, asked or allowed)
+    if answers.asks:
+        asks = [Ask(Reason.POLICY_ASK, match.row, f"{effect} asks", match.obligations) for match in answers.asks]
+        return EffectVerdict(effect, combine(asks), allowed)
+    if answers.allow is not None:
+        return EffectVerdict(effect, Allow(Reason.POLICY_ALLOW, allowed, f"{effect} is allowed"))
+    return EffectVerdict(effect, Deny(Reason.POLICY_NO_ROW, detail=f"no row fits {effect}"))
+
+
+def of_action(verdicts: Iterable[EffectVerdict]) -> Verdict:
+    """Combine the verdicts of an action's effects: the strictest; among equals the strictest effect speaks."""
+    ranked = sorted(verdicts, key=lambda item: severity(item.effect), reverse=True)
+    return combine(item.verdict for item in ranked)
+
+
+def combine(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the strictest verdict, the first of equals; of none, a deny.
+
+    Asks that stand beside each other bind together: the shortest time to live of those that name one, and
+    the one group that they name. Two groups cannot both be asked in this build, so that is a deny.
+    """
+    found = list(verdicts)
+    if not found:
+        return Deny(Reason.CLASSIFY_FAILED, detail="nothing was judged")
+    first = max(found, key=strictness)
+    if not isinstance(first, Ask):
+        return first
+    asks = [verdict for verdict in found if isinstance(verdict, Ask)]
+    groups = sorted({ask.obligations.group for ask in asks} - {""})
+    if len(groups) > 1:
+        # FAIL-CLOSED: one approval cannot satisfy two groups, so nobody could rightly approve it.
+        detail = f"rows demand the groups {' and '.join(groups)} at once"
+        return Deny(Reason.POLICY_FAILED, first.row, detail)
+    times = [ask.obligations.ttl_s for ask in asks if ask.obligations.ttl_s > 0]
+    both = Obligations(ttl_s=min(times, default=0), group=groups[0] if groups else "")
+    return Ask(first.reason, first.row, first.detail, both)

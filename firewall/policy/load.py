@@ -1,0 +1,166 @@
+"""Read a policies folder into a Snapshot, or say everything that is wrong with it.
+
+Every file is read once: the bytes that are hashed are the bytes that are compiled.
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from firewall.classify.catalogue import Catalogue, compile_catalogue
+from firewall.classify.environments import Environments, compile_environments
+from firewall.core.errors import ConfigError
+from firewall.policy import lint, rows
+from firewall.policy.engine import MODEL_FILE, Engine, ModelError, read_model
+from firewall.policy.people import Approvers
+from firewall.policy.problem import PolicyProblems, Problem
+from firewall.policy.snapshot import Snapshot
+
+ENVIRONMENTS = "environments.toml"
+TOOLS = "tools.toml"
+HOSTS = "hosts.toml"
+PACKS = "packs"
+REQUIRED = (MODEL_FILE, rows.FILE, ENVIRONMENTS, TOOLS, HOSTS)
+_T = TypeVar("_T")
+MAX_FILE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Folder:
+    """The bytes of a policies folder, and what was found wrong so far."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def text(self, name: str) -> str:
+        return self.files.get(name, b"").decode("utf-8", errors="replace")
+
+    def table(self, name: str) -> Mapping[str, object]:
+        try:
+            return tomllib.loads(self.files.get(name, b"").decode("utf-8"))
+        except UnicodeDecodeError:
+            self.problems.append(Problem(name, 0, "not UTF-8 text", "save the file as UTF-8"))
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            line = re.search(r"at line ([0-9]+)", str(error))
+            message = f"not valid TOML: {re.sub(r' *[(]at .*', '', str(error))[:200]}"
+            self.problems.append(Problem(name, int(line[1]) if line else 0, message))
+        return {}
+
+    def digest(self) -> str:
+        found = hashlib.sha256()
+        for name in sorted(self.files):
+            for part in (name.encode(), self.files[name]):
+                found.update(len(part).to_bytes(8, "big") + part)
+        return found.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    folder: _Folder
+    table: rows.Table
+    environments: Environments
+    catalogue: Catalogue
+
+
+def load(directory: Path, *, approvers: Approvers | None = None, roles: frozenset[str] | None = None) -> Snapshot:
+    """Load a policies folder.
+
+    `roles`: the role names that tokens can have; None accepts any.
+    Raises: PolicyProblems with everything that is wrong; nothing is loaded then.
+    """
+    read = _read(directory, approvers=approvers or Approvers(), roles=roles)
+    if any(problem.is_fatal for problem in read.folder.problems):
+        raise PolicyProblems(read.folder.problems)
+    return Snapshot(
+        digest=read.folder.digest(),
+        environments=read.environments,
+        catalogue=read.catalogue,
+        rows=read.table.rows,
+        _engine=Engine(read.folder.text(MODEL_FILE), read.table.rows, groups=read.table.groups),
+        _texts={row.ref: row.text for row in read.table.rows},
+    )
+
+
+def check(
+    directory: Path, *, approvers: Approvers | None = None, roles: frozenset[str] | None = None
+) -> list[Problem]:
+    """Return everything that is wrong with a policies folder, warnings included."""
+    return _read(directory, approvers=approvers or Approvers(), roles=roles).folder.problems
+
+
+def _read(directory: Path, *, approvers: Approvers, roles: frozenset[str] | None) -> _Read:
+    folder = _Folder()
+    _read_files(directory, folder)
+    table = rows.read(folder.files[rows.FILE]) if rows.FILE in folder.files else rows.Table()
+    folder.problems += table.problems
+    environments = _environments(folder)
+    catalogue = _catalogue(folder)
+    if MODEL_FILE in folder.files:
+        try:
+            read_model(folder.text(MODEL_FILE))
+        except ModelError as error:
+            hint = "its rules are fixed; restore the file of this version"
+            folder.problems.append(Problem(MODEL_FILE, 0, str(error), hint))
+    if rows.FILE in folder.files:
+        world = lint.World(frozenset(environments.names()), frozenset(catalogue.tools), approvers, roles)
+        folder.problems += lint.lint(table, world)
+    return _Read(folder, table, environments, catalogue)
+
+
+def _read_files(directory: Path, folder: _Folder) -> None:
+    try:
+        packs = sorted(path.name for path in (directory / PACKS).glob("*.toml"))
+    except OSError:
+        packs = []
+        folder.problems.append(Problem(PACKS, 0, "cannot be listed"))
+    for name in (*REQUIRED, *(f"{PACKS}/{pack}" for pack in packs)):
+        try:
+            with (directory / name).open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            problem = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+            folder.problems.append(Problem(name, 0, problem, f"looked in `{directory}`"))
+            continue
+        if len(data) > MAX_FILE_BYTES:
+            folder.problems.append(Problem(name, 0, f"larger than {MAX_FILE_BYTES} bytes"))
+            continue
+        folder.files[name] = data
+
+
+def _environments(folder: _Folder) -> Environments:
+    def compile_it() -> Environments:
+        found = compile_environments(folder.table(ENVIRONMENTS))
+        if rows.ELSEWHERE in found.names():
+            raise ConfigError(f"`{rows.ELSEWHERE}` is a word of policy.csv and cannot name an environment")
+        return found
+
+    return _compiled(folder, compile_it, Environments())
+
+
+def _catalogue(folder: _Folder) -> Catalogue:
+    packs = [folder.table(name) for name in folder.files if name.startswith(f"{PACKS}/")]
+    tools, hosts = folder.table(TOOLS), folder.table(HOSTS)
+    return _compiled(folder, lambda: compile_catalogue(tools, hosts, packs), Catalogue())
+
+
+def _compiled(folder: _Folder, compile_it: Callable[[], _T], empty: _T) -> _T:
+    try:
+        return compile_it()
+    except ConfigError as error:
+        folder.problems.append(Problem(_file_of(error, folder), error.line, error.public, error.hint))
+        return empty
+
+
+def _file_of(error: ConfigError, folder: _Folder) -> str:
+    """Find the file that a compiler's message speaks of: it names it, or counts the packs from 1."""
+    if error.file:
+        return error.file
+    pack = re.match(r"pack ([0-9]+)\b", error.public)
+    if pack is not None:
+        names = [name for name in folder.files if name.startswith(f"{PACKS}/")]
+        return names[int(pack[1]) - 1] if int(pack[1]) <= len(names) else PACKS
+    return next((name for name in REQUIRED if error.public.startswith(name)), ENVIRONMENTS)

@@ -1,0 +1,109 @@
+"""A policy as one immutable value: loaded, validated, compiled; swapped as a whole.
+
+INVARIANT: `verdict` never raises; whatever gives up inside is a deny with its own reason code.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from firewall.classify.catalogue import Catalogue
+from firewall.classify.environments import Environments
+from firewall.core.action import LOCAL, UNRESOLVED, Action
+from firewall.core.decide import Answers, EffectVerdict, of_action, of_effect
+from firewall.core.effect import Effect
+from firewall.core.reason import Reason
+from firewall.core.verdict import Deny, Verdict, strictness
+from firewall.policy.engine import Engine, Place, Question
+from firewall.policy.facts import Facts, facts_of
+from firewall.policy.people import Requester
+from firewall.policy.rows import ANY, Row
+
+log = logging.getLogger("stayhand.policy")
+
+_ANYBODY = Requester()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A verdict with what led to it."""
+
+    verdict: Verdict
+    row: str
+    """The deciding row as `policy.csv:12`; empty: no row decided."""
+    runner_up: str
+    """The row that would have decided without it; empty: none."""
+    effects: tuple[EffectVerdict, ...]
+    """One verdict per effect, strictest effect first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A loaded policies folder."""
+
+    digest: str
+    """SHA-256 hex over the names and bytes of the loaded files."""
+    environments: Environments
+    catalogue: Catalogue
+    rows: tuple[Row, ...]
+    _engine: Engine
+    _texts: Mapping[str, str] = field(default_factory=dict)
+
+    def verdict(self, action: Action, *, roles: frozenset[str], requester: Requester = _ANYBODY) -> Verdict:
+        """Return the strictest verdict among the action's effects; never raises."""
+        return self.explain(action, roles=roles, requester=requester).verdict
+
+    def explain(self, action: Action, *, roles: frozenset[str], requester: Requester = _ANYBODY) -> Explanation:
+        """Return the verdict with the rows that led to it; never raises."""
+        try:
+            return self._explain(action, roles, requester)
+        except Exception as error:  # FAIL-CLOSED: no answer of the engine is a no
+            log.exception("the policy engine failed")
+            detail = f"the policy engine failed ({type(error).__name__})"
+            return Explanation(Deny(Reason.POLICY_FAILED, detail=detail), "", "", ())
+
+    def row(self, ref: str) -> str:
+        """Return the text of a row named as `policy.csv:12`; empty for a reference to no row."""
+        return self._texts.get(ref, "")
+
+    def _explain(self, action: Action, roles: frozenset[str], requester: Requester) -> Explanation:
+        facts = facts_of(action, requester)
+        found = tuple(self._effect(effect, action, roles, facts) for effect in action.effects)
+        verdict = of_action(found)
+        deciding = next((item for item in found if item.verdict.row == verdict.row), None)
+        runner_up = deciding.runner_up if deciding is not None and verdict.row else ""
+        return Explanation(verdict, verdict.row, runner_up, found)
+
+    def _effect(self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts) -> EffectVerdict:
+        known = action.environment == LOCAL or action.environment in self.environments.names()
+        if known:
+            return of_effect(effect, self._ask(effect, action, roles, facts, Place(action.environment)))
+        here = of_effect(effect, self._ask(effect, action, roles, facts, Place(UNRESOLVED)))
+        if self._is_named(here) or self._names_unresolved(effect, action, roles, facts):
+            return here
+        # Nothing was said about the unresolved: the strictest of what is said about any environment.
+        # FAIL-CLOSED: `local` is no candidate, for an action that lies there would have been resolved.
+        others = (name for name in self.environments.names() if name != LOCAL)
+        everywhere = [of_effect(effect, self._ask(effect, action, roles, facts, Place(name))) for name in others]
+        return max([here, *everywhere], key=lambda item: strictness(item.verdict))
+
+    def _is_named(self, found: EffectVerdict) -> bool:
+        return any(row.ref == found.verdict.row and row.environment == UNRESOLVED for row in self.rows)
+
+    def _names_unresolved(self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts) -> bool:
+        if not any(row.environment == UNRESOLVED and row.effect in (effect, ANY) for row in self.rows):
+            return False
+        named = self._ask(effect, action, roles, facts, Place(UNRESOLVED, by_name_only=True))
+        return named != Answers()
+
+    def _ask(self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts, place: Place) -> Answers:
+        question = Question(
+            roles=roles,
+            place=place,
+            tool=action.tool,
+            operation=action.operation,
+            resource=action.resource,
+            effect=effect,
+            facts=facts.at(place.environment),
+        )
+        return self._engine.answers(question)
