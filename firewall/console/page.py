@@ -82,6 +82,8 @@ class Page:
     resource: str
     undo: str
     can_undo: bool
+    hidden: int
+    look_alikes: tuple[str, ...]
     effects: tuple[tuple[str, str], ...]
     texts: tuple[Text, ...]
     raw: Shown | None
@@ -131,6 +133,7 @@ def page(
     actions = worst_first(subject.actions)
     first = actions[0] if actions else None
     undo = spell_out(first.undo) if first else ""
+    names = show(" ".join(f"{one.summary} {one.resource} {one.operation}" for one in actions), ())
     said = spell_out(subject.said[:SAID_CHARS]).strip()
     return Page(
         id=approval.id,
@@ -147,6 +150,8 @@ def page(
         resource=_short(spell_out(first.resource), _RESOURCE_CHARS) if first else "",
         undo=undo or "Cannot be undone, or nobody knows how",
         can_undo=bool(undo),
+        hidden=names.hidden,
+        look_alikes=names.look_alikes,
         effects=tuple((effect, EFFECT_WORDS.get(effect, "")) for effect in approval.effects),
         texts=_texts(actions, subject.arguments),
         raw=_raw(subject),

@@ -59,6 +59,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["moment"] = _moment
 
     async def style(self, _request: Request, _asker: Asker) -> Response:
         """Serve the one stylesheet."""
@@ -188,3 +189,7 @@ class Pages:
     ) -> Response:
         body = self._templates.get_template(name).render(session=session, **context)
         return HTMLResponse(body, status, headers=headers)
+
+
+def _moment(text: str) -> str:
+    return text.replace("T", " ").replace("Z", " UTC")

@@ -95,7 +95,7 @@ class Refusals:
         self._written[key] = now
         source, what = key
         data: dict[str, Plain] = {
-            "source": self._sequencer.pseudonym(f"source:{source}"),
+            "source": self._sequencer.pseudonym(f"sources/{source}"),
             "what": what,
             "count": count,
         }

@@ -1,0 +1,270 @@
+"""The desks behind the administration routes: tokens, people, policy, entries."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from firewall.approvals.people import Approver
+from firewall.core.errors import ConfigError, FirewallError
+from firewall.core.grant import ALL_VERBS, Grant, GrantError, Verb, Wish
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.token import TokenKind
+from firewall.core.work import Record, Unit
+from firewall.settings import seconds
+from firewall.tokens import grant_json
+from firewall.tokens.people import People, new_passphrase
+from firewall.tokens.port import TokenRow
+from firewall.tokens.service import Bearer, Minted, Tokens, UnknownTokenError
+
+Json = Mapping[str, object]
+
+CONTROL_TTL = timedelta(days=90)
+DEFAULT_REQUESTS_PER_MINUTE = 600
+DEFAULT_DESTRUCTIVE_PER_HOUR = 10
+
+
+class Tokening:
+    """Mints, lists, narrows and revokes tokens for admins."""
+
+    def __init__(self, tokens: Tokens, clock: Clock) -> None:
+        self._tokens = tokens
+        self._clock = clock
+
+    async def mint(self, wish: Json, by: Approver) -> Json:
+        """Mint a token. Raises: GrantError."""
+        kind = _kind(wish)
+        now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+        if kind is not TokenKind.AGENT:
+            holder = str(wish.get("holder") or by.name)
+            ttl = _ttl(wish, CONTROL_TTL)
+            return _shown(await self._tokens.mint_control(kind, holder, now + ttl, by=by.name))
+        grant = grant_of(wish, now=now, default_owner=by.name)
+        minted = await self._tokens.mint_agent(grant, by=by.name)
+        return {**_shown(minted), "environment": grant.environment, "owner": grant.owner, "agent": grant.agent}
+
+    async def list(self) -> list[Json]:
+        """Return stored tokens."""
+        return [_row(one) for one in self._tokens.listing()]
+
+    async def show(self, token_id: str) -> Json:
+        """Return one token with its grant."""
+        return _row(self._one(token_id))
+
+    async def narrow(self, token_id: str, wish: Json, by: Approver) -> Json:
+        """Mint a child of an agent token. Raises: GrantError, UnknownTokenError."""
+        row = self._one(token_id)
+        if not row.grant:
+            raise GrantError(f"`{token_id}` is no agent's token")
+        parent = Bearer(
+            token_id=row.id, kind=TokenKind.AGENT, expires_us=row.expires_at, grant=grant_json.parse(row.grant)
+        )
+        now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+        return {**_shown(await self._tokens.narrow(parent, wish_of(wish, now=now))), "by": by.name}
+
+    async def revoke(self, token_id: str, by: Approver) -> Json:
+        """Revoke a token and its children."""
+        await self._tokens.revoke(token_id, by=by.name)
+        return {"id": token_id, "status": "revoked"}
+
+    def _one(self, token_id: str) -> TokenRow:
+        for row in self._tokens.listing():
+            if row.id == token_id:
+                return row
+        raise UnknownTokenError(f"there is no token `{token_id[:40]}`")
+
+
+def grant_of(wish: Json, *, now: datetime, default_owner: str) -> Grant:
+    """Read a grant from a wish (fields of `console.admin.WISH`).
+
+    Raises: GrantError for what no grant can be.
+    """
+    environment = str(wish.get("env") or "")
+    if not environment or not environment.replace("-", "").isalnum() or not environment.isascii():
+        raise GrantError("`env` names one environment: letters, digits and `-`")
+    return Grant(
+        environment=environment,
+        owner=str(wish.get("owner") or default_owner),
+        agent=str(wish.get("agent") or wish.get("role") or "coding-agent"),
+        expires_at=now + _ttl(wish, timedelta(hours=8)),
+        role=str(wish.get("role") or "coding-agent"),
+        workspace=canonical_workspace(str(wish.get("workspace") or "")),
+        verbs=_verbs(wish.get("verbs")) or ALL_VERBS,
+        tools=_globs(wish.get("tools")) or ("*",),
+        targets=_globs(wish.get("targets")) or ("*",),
+        resources=_globs(wish.get("resources")) or ("*",),
+        models=_globs(wish.get("models")) or ("*",),
+        requests_per_minute=_count(wish, "max_requests_per_minute", DEFAULT_REQUESTS_PER_MINUTE),
+        destructive_per_hour=_count(wish, "destructive_per_hour", DEFAULT_DESTRUCTIVE_PER_HOUR),
+        session=str(wish.get("session") or ""),
+        profile=str(wish.get("profile") or ""),
+    )
+
+
+def wish_of(wish: Json, *, now: datetime) -> Wish:
+    """Read a narrowing from its JSON (fields of `console.admin.NARROWING`).
+
+    Raises: GrantError.
+    """
+    workspace = wish.get("workspace")
+    return Wish(
+        agent=str(wish["agent"]) if wish.get("agent") else None,
+        expires_at=now + _ttl(wish, timedelta(0)) if wish.get("ttl") else None,
+        workspace=canonical_workspace(str(workspace)) if workspace else None,
+        verbs=_verbs(wish.get("verbs")),
+        tools=_globs(wish.get("tools")),
+        targets=_globs(wish.get("targets")),
+        resources=_globs(wish.get("resources")),
+        models=_globs(wish.get("models")),
+        requests_per_minute=_count(wish, "max_requests_per_minute", 0) or None,
+        destructive_per_hour=_count(wish, "destructive_per_hour", 0) or None,
+        session=str(wish["session"]) if wish.get("session") else None,
+    )
+
+
+def canonical_workspace(path: str) -> str:
+    """Return a workspace with its links resolved; empty stays empty.
+
+    Raises: GrantError for a relative path, `/`, a top-level folder, or a home folder.
+    """
+    if not path:
+        return ""
+    if not path.startswith("/"):
+        raise GrantError(f"the workspace `{path}` must be an absolute path")
+    real = Path(path).resolve()
+    homes = {Path.home().resolve(), Path("/root")}
+    if real in homes or len(real.parts) <= 2 or (real.parts[1] == "home" and len(real.parts) <= 3):
+        raise GrantError(f"the workspace `{path}` is too wide: never `/`, a top-level folder or a home folder")
+    return str(real)
+
+
+class Peopling:
+    """Adds, lists and removes approvers and admins."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    async def add(self, wish: Json, by: Approver) -> Json:
+        """Add a person, or give a new passphrase, shown once."""
+        name, role = str(wish.get("name")), str(wish.get("role") or "approver")
+        if role not in ("approver", "admin"):
+            raise GrantError(f"`{role}` is no role: approver or admin")
+        groups = _globs(wish.get("groups")) or ()
+        passphrase = new_passphrase()
+        await self._people.add(name, role=role, groups=groups, passphrase=passphrase, by=by.name)
+        return {"name": name, "role": role, "groups": list(groups), "passphrase": passphrase}
+
+    async def list(self) -> list[Json]:
+        """Return everybody who may sign in."""
+        return [
+            {"name": person.name, "role": person.role, "groups": list(person.groups)}
+            for person in self._people.listing()
+        ]
+
+    async def remove(self, name: str, by: Approver) -> Json:
+        """End a person's right to sign in."""
+        await self._people.remove(name, by=by.name)
+        return {"name": name, "status": "removed"}
+
+
+class Policing:
+    """Makes files on disk the policy in force; a bad load keeps the last good one and says so."""
+
+    def __init__(self, load: Callable[[], str], sequencer: Sequencer) -> None:
+        """`load` swaps the snapshot and returns its digest, or raises and keeps the old one."""
+        self._load = load
+        self._sequencer = sequencer
+
+    async def load(self, by: Approver) -> Json:
+        """Load the files. Raises: ConfigError with file and row."""
+        try:
+            digest = self._load()
+        except ConfigError as error:
+            refused = Record(
+                kind="policy.refused",
+                person=by.name,
+                principal=by.name,
+                private={"by": by.name, "why": error.public},
+            )
+            await self._sequencer.submit(Unit(records=(refused,)))
+            raise FirewallError(error.public, code="policy_refused", status=422, detail=error.hint) from error
+        loaded = Record(
+            kind="policy.loaded",
+            data={"policy": digest},
+            person=by.name,
+            principal=by.name,
+            private={"by": by.name},
+        )
+        await self._sequencer.submit(Unit(records=(loaded,)))
+        return {"policy": digest, "status": "loaded"}
+
+
+def _kind(wish: Json) -> TokenKind:
+    try:
+        return TokenKind(str(wish.get("kind") or "agent"))
+    except ValueError as error:
+        raise GrantError(f"`{wish.get('kind')}` is no kind of token") from error
+
+
+def _ttl(wish: Json, default: timedelta) -> timedelta:
+    if not wish.get("ttl"):
+        return default
+    try:
+        return timedelta(seconds=seconds(wish["ttl"]))
+    except ValueError as error:
+        raise GrantError(str(error)) from error
+
+
+def _verbs(value: object) -> frozenset[Verb] | None:
+    if not isinstance(value, list) or not value:
+        return None
+    try:
+        return frozenset(Verb(str(one)) for one in value)
+    except ValueError as error:
+        known = ", ".join(verb.value for verb in Verb)
+        raise GrantError(f"a verb is one of {known}") from error
+
+
+def _globs(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list) or not value:
+        return None
+    return tuple(str(one) for one in value)
+
+
+def _count(wish: Json, name: str, default: int) -> int:
+    value = wish.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or value < 0:
+        raise GrantError(f"`{name}` is a whole number")
+    return value
+
+
+def _shown(minted: Minted) -> dict[str, object]:
+    return {"id": minted.id, "token": minted.text, "expires_at": minted.expires_at.isoformat()}
+
+
+def _row(row: TokenRow) -> Json:
+    shown: dict[str, object] = {
+        "id": row.id,
+        "kind": row.kind,
+        "holder": row.holder,
+        "created_at": _time(row.created_at),
+        "expires_at": _time(row.expires_at),
+        "revoked_at": _time(row.revoked_at) if row.revoked_at else "",
+    }
+    if row.grant:
+        grant = grant_json.parse(row.grant)
+        shown |= {
+            "environment": grant.environment,
+            "owner": grant.owner,
+            "agent": grant.agent,
+            "workspace": grant.workspace,
+            "verbs": sorted(grant.verbs),
+            "parent": grant.parent,
+            "depth": grant.depth,
+        }
+    return shown
+
+
+def _time(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,221 @@
+"""Approvals in memory for tests, held to the same contract as the real store."""
+
+import itertools
+from dataclasses import replace
+
+from firewall.approvals.people import Approver
+from firewall.approvals.service import ApprovalRules, Approvals, Wanted
+from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
+from firewall.core.errors import StoreError
+from firewall.core.ids import spell_id
+from firewall.core.work import Committed, MoveApproval, OpenApproval, Outcome, Record, Unit, Unmet
+
+START_US = 1_790_000_000_000_000
+
+
+class StillClock:
+    """Time that moves when a test says so."""
+
+    def __init__(self, now_us: int = START_US) -> None:
+        self.now = now_us
+
+    def now_us(self) -> int:
+        """Return unix time in microseconds."""
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += int(seconds * 1_000_000)
+
+
+class MemoryLog:
+    """Both ports, Sequencer and ApprovalStore, over dictionaries."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.rows: dict[str, Approval] = {}
+        self.is_failing = False
+
+    @property
+    def is_open(self) -> bool:
+        """As the port says."""
+        return not self.is_failing
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of all entries, oldest first."""
+        return [record.kind for record in self.records]
+
+    def pseudonym(self, name: str) -> str:
+        """As the port says."""
+        return f"per_{name[::-1]}"
+
+    async def submit(self, unit: Unit) -> Outcome:
+        """As the port says."""
+        if self.is_failing:
+            raise StoreError("the log cannot be written, so nothing may pass")
+        before = dict(self.rows)
+        for index, step in enumerate(unit.steps):
+            unmet = self._apply(step, index)
+            if unmet is not None:
+                self.rows = before
+                self.records += unit.otherwise
+                return unmet
+        first = len(self.records)
+        self.records += unit.records
+        return Committed(tuple(range(first, len(self.records))))
+
+    def get(self, approval_id: str) -> Approval | None:
+        """As the port says."""
+        if self.is_failing:
+            raise StoreError("the store cannot be read, so nothing may pass")
+        return self.rows.get(approval_id)
+
+    def usable(self, principal: str, digest: str, now_us: int) -> Approval | None:
+        """As the port says."""
+        found = [
+            one
+            for one in self.rows.values()
+            if (one.principal, one.digest, one.status) == (principal, digest, ApprovalStatus.APPROVED)
+            and one.use_before > now_us
+        ]
+        return min(found, key=lambda one: one.decided_at, default=None)
+
+    def listing(self, status: str | None, limit: int) -> list[Approval]:
+        """As the port says."""
+        found = [one for one in self.rows.values() if status is None or one.status.value == status]
+        return sorted(found, key=lambda one: -one.opened_at)[:limit]
+
+    def due(self, now_us: int) -> list[Approval]:
+        """As the port says."""
+        ends = {ApprovalStatus.PENDING: "expires_at", ApprovalStatus.APPROVED: "use_before"}
+        return [
+            one for one in self.rows.values() if one.status in ends and getattr(one, ends[one.status]) <= now_us
+        ]
+
+    def _apply(self, step: object, index: int) -> Unmet | None:
+        if isinstance(step, OpenApproval):
+            return self._open(step, index)
+        if isinstance(step, MoveApproval):
+            return self._move(step, index)
+        raise AssertionError(f"{type(step).__name__} is nothing for approvals")
+
+    def _open(self, step: OpenApproval, index: int) -> Unmet | None:
+        wanted = step.approval
+        pending = [
+            one
+            for one in self.rows.values()
+            if one.principal == wanted.principal
+            and one.status is ApprovalStatus.PENDING
+            and one.expires_at > wanted.opened_at
+        ]
+        equal = [one for one in pending if one.digest == wanted.digest]
+        if equal:
+            return Unmet(index, "pending_exists", found=equal[0].id)
+        if len(pending) >= step.max_pending:
+            return Unmet(index, "too_many_pending")
+        self.rows[wanted.id] = wanted
+        return None
+
+    def _move(self, step: MoveApproval, index: int) -> Unmet | None:
+        unmet = Unmet(index, "moved_on", found=step.id)
+        row = self.rows.get(step.id)
+        if row is None or row.status is not step.expect or step.digest not in ("", row.digest):
+            return unmet
+        limit = row.use_before if step.expect is ApprovalStatus.APPROVED else row.expires_at
+        is_late = limit <= step.at
+        if step.become is not ApprovalStatus.CANCELLED and is_late is not (step.become is ApprovalStatus.EXPIRED):
+            return unmet
+        self.rows[step.id] = replace(
+            row,
+            status=step.become,
+            decided_at=step.at if step.by else row.decided_at,
+            decided_by=step.by or row.decided_by,
+            reason=step.reason or row.reason,
+            self_approved=row.self_approved or step.self_approved,
+            use_before=max(row.use_before, step.use_before),
+        )
+        return None
+
+
+class Told:
+    """A notifier that remembers."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Approval, str]] = []
+
+    async def opened(self, approval: Approval, address: str) -> None:
+        """As the port says."""
+        self.told.append((approval, address))
+
+
+_numbers = itertools.count(1)
+
+ALICE = Approver("alice", "approver", ("oncall",))
+BOB = Approver("bob", "approver")
+ROOT = Approver("root", "admin")
+
+COMMAND = "cd /srv && rm -rf /srv/data"
+
+
+def new_id() -> str:
+    """Return a fresh approval id."""
+    return spell_id("apr", next(_numbers).to_bytes(16, "big"))
+
+
+def view(**changes: object) -> ActionView:
+    """Build a view of one action."""
+    plain = ActionView(
+        operation="shell:rm",
+        resource="file:/srv/data",
+        environment="staging",
+        effects=("destructive",),
+        summary="Deletes /srv/data and everything in it",
+        undo="",
+        text=COMMAND,
+        evidence=((COMMAND.index("rm"), len(COMMAND), "removes everything below, without asking"),),
+        unseen=(),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # tests name the fields
+
+
+def subject(**changes: object) -> Subject:
+    """Build what an approval is about."""
+    plain = Subject(
+        tool="Bash",
+        arguments='{"command":"' + COMMAND + '","description":"Clean up old build output"}',
+        actions=(view(),),
+        agent="claude-code",
+        owner="olga",
+        session="ses_1",
+        workspace="/home/olga/shop",
+        row="policy.csv:14  p, coding-agent, staging, *, *, destructive, , ask,",
+        said="I will tidy up the old build output now.",
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # tests name the fields
+
+
+def wanted(**changes: object) -> Wanted:
+    """Build a call that needs an answer."""
+    plain = Wanted(
+        digest="d" * 64,
+        principal="olga/claude-code",
+        token="tok_1",
+        session="ses_1",
+        environment="staging",
+        effects=("destructive",),
+        subject=subject(),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # tests name the fields
+
+
+def approvals(log: MemoryLog, clock: StillClock, told: Told | None = None, **rules: object) -> Approvals:
+    """Build the service over a log in memory."""
+    return Approvals(
+        sequencer=log,
+        store=log,
+        clock=clock,
+        rules=ApprovalRules(**rules),  # type: ignore[arg-type]  # tests name the fields
+        notifier=told or Told(),
+        new_id=new_id,
+    )

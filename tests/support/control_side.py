@@ -1,0 +1,212 @@
+"""The control side over a log in memory, spoken to in process or over a real socket."""
+
+import asyncio
+import contextlib
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
+from firewall.approvals.people import Approver
+from firewall.approvals.service import Approvals
+from firewall.console.app import Console, Desks
+from firewall.core.errors import FirewallError
+from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, approvals
+
+PUBLIC = "http://localhost:8788"
+SECRET = "amber-anchor-apple-arrow-autumn-badge-123"
+APPROVER_TOKEN = "shd_control_approver_" + "a" * 36
+ADMIN_TOKEN = "shd_control_admin_" + "b" * 36
+SERVICE_TOKEN = "shd_control_service_" + "c" * 36
+AGENT_TOKEN = "shd_staging_agent_" + "d" * 36
+
+
+class Doors:
+    """An authenticator whose people can be removed."""
+
+    def __init__(self) -> None:
+        self.people = {one.name: one for one in (ALICE, BOB, ROOT, Approver("olga", "approver"))}
+        self.tried: list[str] = []
+
+    def token(self, text: str) -> Approver | None:
+        """As the port says."""
+        known = {
+            APPROVER_TOKEN: Approver("alice", "approver", ("oncall",), via="token"),
+            ADMIN_TOKEN: Approver("root", "admin", via="token"),
+            SERVICE_TOKEN: Approver("prometheus", "service", via="token"),
+        }
+        return known.get(text)
+
+    def passphrase(self, name: str, passphrase: str) -> Approver | None:
+        """As the port says."""
+        self.tried.append(name)
+        return self.people.get(name) if passphrase == SECRET else None
+
+    def person(self, name: str) -> Approver | None:
+        """As the port says."""
+        return self.people.get(name)
+
+
+class Desk:
+    """Every desk at once; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    async def mint(self, wish: Mapping[str, object], by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self.asked.append(("mint", dict(wish), by.name))
+        return {"id": "tok_new", "token": "shown once", "expires_at": "2026-11-21T12:00:00Z"}
+
+    async def list(self) -> list[Mapping[str, object]]:
+        """As the port says."""
+        return [{"id": "tok_1", "name": "alice"}]
+
+    async def show(self, token_id: str) -> Mapping[str, object]:
+        """As the port says."""
+        if token_id != "tok_1":
+            raise FirewallError("there is no such token", code="token_unknown", status=404)
+        return {"id": token_id}
+
+    async def narrow(self, token_id: str, wish: Mapping[str, object], by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self.asked.append(("narrow", token_id, dict(wish), by.name))
+        return {"id": "tok_child", "token": "shown once"}
+
+    async def revoke(self, token_id: str, by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self.asked.append(("revoke", token_id, by.name))
+        return {"id": token_id, "revoked": True}
+
+    async def add(self, wish: Mapping[str, object], by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self.asked.append(("add", dict(wish), by.name))
+        return {"name": wish["name"], "role": "approver", "groups": [], "passphrase": "shown once"}
+
+    async def remove(self, name: str, by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self.asked.append(("remove", name, by.name))
+        return {"name": name, "removed": True}
+
+    async def load(self, by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self.asked.append(("load", by.name))
+        return {"rows": 12}
+
+    async def get(self, seq: int, by: Approver) -> Mapping[str, object] | None:
+        """As the port says."""
+        self.asked.append(("entry", seq, by.name))
+        return {"seq": seq, "kind": "approval.opened"} if seq < 10 else None
+
+    def is_ready(self) -> bool:
+        """As the port says."""
+        return True
+
+    def parts(self) -> Mapping[str, str]:
+        """As the port says."""
+        return {"log": "open"}
+
+    def metrics(self) -> bytes:
+        """As the port says."""
+        return b"stayhand_up 1\n"
+
+
+@dataclass(slots=True)
+class Side:
+    """A control side and everything behind it."""
+
+    log: MemoryLog
+    clock: StillClock
+    doors: Doors
+    desk: Desk
+    approvals: Approvals
+    console: Console
+    public: str = PUBLIC
+
+    def client(self, **options: object) -> httpx.AsyncClient:
+        """Return a client of this side, in process."""
+        transport = httpx.ASGITransport(self.console.app, client=("198.51.100.7", 50000))
+        return httpx.AsyncClient(transport=transport, base_url=self.public, **options)  # type: ignore[arg-type]
+
+    async def signed_in(self, name: str = "alice") -> "Browser":
+        """Return a browser with a session."""
+        browser = Browser(self.client(), self.public)
+        answer = await browser.sign_in(name)
+        assert answer.status_code == 303, answer.text
+        return browser
+
+
+@dataclass(slots=True)
+class Browser:
+    """What a browser sends with a form of our own page."""
+
+    client: httpx.AsyncClient
+    public: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.headers = {"origin": self.public, "sec-fetch-site": "same-origin"}
+
+    async def sign_in(self, name: str, passphrase: str = SECRET, back: str = "/console/") -> httpx.Response:
+        """Fill in the sign-in form."""
+        fields = {"name": name, "passphrase": passphrase, "next": back}
+        return await self.client.post("/console/sign-in", data=fields, headers=self.headers)
+
+    async def open(self, path: str) -> httpx.Response:
+        """Open a page."""
+        return await self.client.get(path)
+
+    async def csrf(self) -> str:
+        """Return the CSRF token of the session, as our own pages carry it."""
+        page = (await self.client.get("/console/")).text
+        found = re.search(r'name="csrf" value="([^"]+)"', page)
+        assert found, page
+        return found[1]
+
+    async def answer(self, approval_id: str, decision: str, **fields: str) -> httpx.Response:
+        """Click a button of an approval's page."""
+        data = {"csrf": await self.csrf(), "decision": decision} | fields
+        return await self.client.post(f"/approve/{approval_id}", data=data, headers=self.headers)
+
+
+def control_side(public: str = PUBLIC, listen: str = "127.0.0.1:8788", **rules: object) -> Side:
+    """Build a control side."""
+    log, clock, doors, desk = MemoryLog(), StillClock(), Doors(), Desk()
+    service = approvals(log, clock, public_url=public, **rules)
+    console = Console(
+        approvals=service,
+        authenticator=doors,
+        sequencer=log,
+        clock=clock,
+        desks=Desks(tokens=desk, people=desk, policy=desk, entries=desk, status=desk),
+        control_listen=listen,
+    )
+    return Side(log, clock, doors, desk, service, console, public)
+
+
+def free_socket() -> socket.socket:
+    """Return a bound loopback socket: its port is known before anything is built for it."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound
+
+
+@contextlib.asynccontextmanager
+async def served(app: ASGIApp, bound: socket.socket) -> AsyncIterator[int]:
+    """Serve an application on a bound socket; yields the port."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    task = asyncio.create_task(server.serve(sockets=[bound]))
+    try:
+        while not server.started:
+            await asyncio.sleep(0.005)
+            if task.done():
+                task.result()
+        yield int(bound.getsockname()[1])
+    finally:
+        server.should_exit = True
+        await task
+        bound.close()
