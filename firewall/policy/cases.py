@@ -1,0 +1,148 @@
+"""A policy's own tests: `cases/*.toml`, run against the policies beside them.
+
+[[case]]
+name = "the incident"
+kind = "shell"                     # or tool = "Write" with arguments = { … } (a string for a freeform tool)
+input = "rm -rf /srv/data"
+environment = "staging"            # of the grant; empty: any
+workspace = "/work/app"
+role = "coding-agent"
+expect = "ask"
+effects = ["destructive"]          # optional: all effects of all actions
+row = "p, *, unresolved, …"        # optional: the deciding row as it stands in policy.csv, blanks aside
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from firewall.core.call import ToolCall
+from firewall.core.effect import Effect
+from firewall.core.verdict import word
+from firewall.policy.reading import InputError, InputKind, call_of, tool_call
+from firewall.policy.snapshot import Snapshot
+from firewall.policy.trial import DEFAULT_ROLE, Scene, attempt
+
+FOLDER = "cases"
+DEFAULT_WORKSPACE = "/work/app"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Case(_Strict):
+    """One case of a file."""
+
+    name: str
+    kind: InputKind | None = None
+    input: object = None
+    dialect: str = ""
+    tool: str = ""
+    arguments: dict[str, object] | str | None = None
+    environment: str = "staging"
+    workspace: str = DEFAULT_WORKSPACE
+    role: str = DEFAULT_ROLE
+    expect: Literal["allow", "ask", "deny"]
+    effects: list[Effect] | None = None
+    row: str = ""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Case":
+        if (self.kind is None) == (not self.tool):
+            raise ValueError("a case has either `kind` and `input`, or `tool` and `arguments`")
+        if (self.kind is not None) is (self.input is None):
+            raise ValueError("`input` belongs to `kind`, `arguments` to `tool`")
+        return self
+
+    def call(self) -> ToolCall:
+        """Return the tool call of the case.
+
+        Raises: InputError when the input does not have the shape of its kind.
+        """
+        if self.kind is not None:
+            return call_of(self.kind, self.input, dialect=self.dialect)
+        return tool_call(self.tool, self.arguments if self.arguments is not None else {})
+
+
+class CaseFile(_Strict):
+    """One file of cases."""
+
+    case: list[Case]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFailure:
+    """A case that did not come out as written, or a file that cannot be read."""
+
+    file: str
+    name: str
+    message: str
+
+    def text(self) -> str:
+        """One line."""
+        return f"{self.file}: {self.name}: {self.message}" if self.name else f"{self.file}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    """What running all cases gave."""
+
+    count: int
+    failures: tuple[CaseFailure, ...]
+
+
+def run(directory: Path, snapshot: Snapshot) -> CaseReport:
+    """Run the cases of a policies folder; no case at all is a failure, for nothing was tested."""
+    files = sorted((directory / FOLDER).glob("*.toml"))
+    count = 0
+    failures: list[CaseFailure] = []
+    for path in files:
+        name = f"{FOLDER}/{path.name}"
+        try:
+            found = CaseFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            failures.append(CaseFailure(name, "", f"cannot be read: {error}"))
+            continue
+        except ValidationError as error:
+            failures += [_invalid(name, item["loc"], item["msg"]) for item in error.errors()]
+            continue
+        count += len(found.case)
+        failures += [failure for case in found.case if (failure := _run(name, case, snapshot)) is not None]
+    if not count and not failures:
+        failures.append(CaseFailure(FOLDER, "", "there is no case to run"))
+    return CaseReport(count, tuple(failures))
+
+
+def _invalid(file: str, where: tuple[int | str, ...], message: str) -> CaseFailure:
+    place = ".".join(str(part + 1) if isinstance(part, int) else part for part in where)
+    return CaseFailure(file, place, message.lower())
+
+
+def _run(file: str, case: Case, snapshot: Snapshot) -> CaseFailure | None:
+    try:
+        call = case.call()
+    except InputError as error:
+        return CaseFailure(file, case.name, str(error))
+    trial = attempt(
+        snapshot,
+        call,
+        Scene(environment=case.environment, workspace=case.workspace, role=case.role),
+    )
+    found = word(trial.verdict)
+    by = trial.verdict.row or trial.verdict.reason.value
+    if found != case.expect:
+        effects = " ".join(trial.effects)
+        return CaseFailure(
+            file, case.name, f"expected {case.expect}, got {found} by {by} ({effects}: {trial.verdict.detail})"
+        )
+    if case.effects is not None and set(case.effects) != set(trial.effects):
+        wanted = " ".join(case.effects)
+        return CaseFailure(file, case.name, f"expected the effects {wanted}, got {' '.join(trial.effects)}")
+    row = snapshot.row(trial.verdict.row)
+    if case.row and "".join(case.row.split()) not in ("".join(row.split()), trial.verdict.row):
+        return CaseFailure(file, case.name, f"expected the row `{case.row}`, decided by {by}: `{row}`")
+    return None
