@@ -10,6 +10,8 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Protocol
 
 from firewall.approvals.service import Approvals, Wanted
 from firewall.classify.context import Context
@@ -31,6 +33,7 @@ from firewall.guard.judgement import Judgement
 from firewall.guard.ports import Files, Rules
 from firewall.guard.reach import Territory, touches
 from firewall.guard.requester import Requester
+from firewall.policy.people import Requester as PolicyRequester
 
 log = logging.getLogger("stayhand.guard")
 
@@ -64,6 +67,14 @@ class Stop:
 Answer = Go | Wait | Stop
 
 
+class Observe(Protocol):
+    """Is told of every answer, after it is durable."""
+
+    def __call__(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
+        """Take note; must not raise."""
+        ...
+
+
 class Guard:
     """Judges every tool call of every gate."""
 
@@ -77,6 +88,7 @@ class Guard:
         clock: Clock,
         files: Files,
         is_live: Callable[[Requester], bool],
+        observe: Observe,
     ) -> None:
         self._rules = rules
         self._territory = territory
@@ -85,20 +97,25 @@ class Guard:
         self._clock = clock
         self._files = files
         self._is_live = is_live
+        self._observe = observe
 
     async def judge(self, call: ToolCall, requester: Requester) -> Answer:
         """Judge a call, record the verdict, and say go, wait or stop.
 
         Raises: StoreError when nothing could be recorded; the gate then answers 503 and releases nothing.
         """
+        started = perf_counter()
         judgement = self.consider(call, requester)
+        seconds = perf_counter() - started
         match judgement.verdict:
             case Allow():
-                return await self._go(judgement, requester)
+                answer = await self._go(judgement, requester)
             case Ask():
-                return await self._ask(judgement, requester)
+                answer = await self._ask(judgement, requester)
             case Deny():
-                return await self._stop(judgement, requester, judgement.verdict)
+                answer = await self._stop(judgement, requester, judgement.verdict)
+        self._observe(judgement, requester, answer, seconds=seconds)
+        return answer
 
     async def release(self, held: Wait, requester: Requester) -> Answer:
         """Judge a held call again and consume its approval; call it when the approval was decided or timed out.
@@ -106,8 +123,15 @@ class Guard:
         A vote replaces only the ask: a deny stays a deny, and another digest (another policy row, another file)
         asks anew.
         """
+        started = perf_counter()
         approval = self._approvals.get(held.approval.id)
         fresh = self.consider(held.judgement.call, requester)
+        seconds = perf_counter() - started
+        answer = await self._release(fresh, requester, approval)
+        self._observe(fresh, requester, answer, seconds=seconds)
+        return answer
+
+    async def _release(self, fresh: Judgement, requester: Requester, approval: Approval) -> Answer:
         if approval.status is not ApprovalStatus.APPROVED:
             return await self._stop(fresh, requester, _unapproved(approval), approval=approval.id)
         match fresh.verdict:
@@ -178,7 +202,12 @@ class Guard:
         outside = breach(requester.grant, action)
         if outside is not None:
             return Deny(outside, detail=f"outside the grant: {action.summary}")
-        return rules.verdict(action, roles=frozenset({requester.grant.role}))
+        asking = PolicyRequester(
+            owner=requester.grant.owner,
+            agent=requester.grant.agent,
+            grant_environment=requester.grant.environment,
+        )
+        return rules.verdict(action, roles=frozenset({requester.grant.role}), requester=asking)
 
     async def _go(self, judgement: Judgement, requester: Requester) -> Answer:
         steps = self._destructive_budget(judgement, requester)

@@ -7,6 +7,7 @@ from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
 from firewall.core.action import Action
 from firewall.core.verdict import Verdict
+from firewall.policy.people import Requester
 
 
 class Rules(Protocol):
@@ -27,7 +28,7 @@ class Rules(Protocol):
         """What programs, hosts and tools do."""
         ...
 
-    def verdict(self, action: Action, *, roles: frozenset[str]) -> Verdict:
+    def verdict(self, action: Action, *, roles: frozenset[str], requester: Requester) -> Verdict:
         """Return the strictest verdict among the action's effects; never raises."""
         ...
 

@@ -107,8 +107,8 @@ def create(places: Places) -> str:
     return str(key.verifier)
 
 
-def open_installation(places: Places, clock: Clock) -> Installation:
-    """Open an installation for writing.
+def open_installation(places: Places, clock: Clock, *, kek: bytes | None = None) -> Installation:
+    """Open an installation for writing; `kek` where the keystore's key comes from somewhere else than its file.
 
     Raises: ConfigError when something is missing or another process writes; StoreError when the log must not be
     extended (its tail fails, or it is behind its witness).
@@ -116,7 +116,7 @@ def open_installation(places: Places, clock: Clock) -> Installation:
     lock = _lock(places.database.parent)
     try:
         key = SigningKey.parse(places.signing_key.read_text(encoding="ascii").strip())
-        keystore = Keystore(places.keystore, read_kek(places.keystore_key))
+        keystore = Keystore(places.keystore, kek or read_kek(places.keystore_key))
     except (OSError, AuditError) as error:
         os.close(lock)
         raise ConfigError(

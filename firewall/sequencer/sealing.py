@@ -46,6 +46,11 @@ class Sealing:
         key = self._keystore.find(key_id)
         return b"" if key is None else key.seal(what.encode(), plaintext)
 
+    def open_under(self, key_id: str, sealed: bytes, identity: bytes) -> bytes | None:
+        """Open an entry's sealed part, bound to the entry's identity; None when the key was erased."""
+        key = self._keystore.find(key_id)
+        return None if key is None else key.open(identity, sealed)
+
     def open(self, key_id: str, sealed: bytes, what: str) -> bytes | None:
         """Open sealed bytes; None when the key was erased."""
         key = self._keystore.find(key_id)

@@ -97,9 +97,9 @@ class Tokens:
             raise AuthError(detail="revoked")
         return bearer
 
-    def is_live(self, bearer: Bearer) -> bool:
-        """Tell whether a bearer that was good still is."""
-        return bearer.expires_us > self._clock.now_us() and self._revoked.isdisjoint(bearer.lineage)
+    def is_live(self, lineage: tuple[str, ...], expires_at: datetime) -> bool:
+        """Tell whether a token that was good still is: neither expired nor revoked, nor any ancestor."""
+        return int(expires_at.timestamp() * 1e6) > self._clock.now_us() and self._revoked.isdisjoint(lineage)
 
     def on_revoked(self, watcher: Callable[[str], None]) -> None:
         """Call `watcher(token_id)` as soon as a revocation is durable."""

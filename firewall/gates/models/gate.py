@@ -69,6 +69,7 @@ class ModelsGate:
         sequencer: Sequencer,
         clock: Clock,
         was_issued: Callable[[str, str], bool],
+        answered: Callable[[str, str], None],
         max_body_bytes: int,
     ) -> None:
         self._means = means
@@ -78,6 +79,7 @@ class ModelsGate:
         self._sequencer = sequencer
         self._clock = clock
         self._was_issued = was_issued
+        self._count_answer = answered
         self._max_body_bytes = max_body_bytes
         self._running: set[Exchange] = set()
 
@@ -233,6 +235,7 @@ class ModelsGate:
             await send_whole(send, response.status, headers, answer)
 
     def _answered(self, exchange: Exchange, entry: int) -> None:
+        self._count_answer(exchange.dialect.value, exchange.outcome)
         usage = exchange.usage
         requester = exchange.requester
         record = Record(

@@ -91,7 +91,7 @@ class StreamRuler:
         step = self._stream.rule(slot, ruling)
         if step.forward:
             self.out.append(step.forward)
-        self.done = self.done or step.done
+        self.done = step.done
 
     def abort(self, code: str, message: str) -> None:
         """End the answer now with a terminal error event."""

@@ -1,0 +1,114 @@
+"""What operators see: a structured line per verdict, and metrics. Never a name, an argument or a secret."""
+
+import logging
+import sys
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from firewall.core.verdict import word
+from firewall.guard.guard import Answer, Go, Stop, Wait
+from firewall.guard.judgement import Judgement
+from firewall.guard.requester import Requester
+
+log = logging.getLogger("stayhand.verdict")
+
+
+class Gauged(Protocol):
+    """What is measured when somebody looks."""
+
+    @property
+    def is_open(self) -> bool:
+        """The log takes entries."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Entries in the log."""
+        ...
+
+
+class Telemetry:
+    """Counts and lines; one instance per process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._verdicts = Counter(
+            "stayhand_verdicts_total",
+            "Tool calls judged, by gate, verdict, strictest effect and reason.",
+            ["gate", "verdict", "effect", "reason"],
+            registry=self.registry,
+        )
+        self._judging = Histogram(
+            "stayhand_judging_seconds",
+            "Time to understand and judge one tool call, without the commit.",
+            buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25),
+            registry=self.registry,
+        )
+        self._entries = Gauge("stayhand_log_entries", "Entries in the log.", registry=self.registry)
+        self._open = Gauge(
+            "stayhand_log_open", "1 while the log takes entries, so the gates are open.", registry=self.registry
+        )
+        self._answers = Counter(
+            "stayhand_model_answers_total",
+            "Model calls answered, by dialect and outcome.",
+            ["dialect", "outcome"],
+            registry=self.registry,
+        )
+
+    def judged(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
+        """Count a verdict and write its one line."""
+        effect = judgement.effects[0].value if judgement.effects else "unknown"
+        said, approval, reason = _said(judgement, answer)
+        self._verdicts.labels(requester.gate, said, effect, reason).inc()
+        self._judging.observe(seconds)
+        log.info(
+            "verdict=%s reason=%s row=%s gate=%s environment=%s effects=%s actions=%d entry=%d approval=%s "
+            "token=%s client=%s digest=%s policy=%s judge_us=%d",
+            said,
+            reason,
+            judgement.verdict.row or "-",
+            requester.gate,
+            judgement.environment,
+            ",".join(one.value for one in judgement.effects),
+            len(judgement.actions),
+            answer.entry,
+            approval or "-",
+            requester.token_id,
+            requester.client,
+            judgement.digest[:16] or "-",
+            judgement.policy[:16],
+            int(seconds * 1e6),
+        )
+
+    def answered(self, dialect: str, outcome: str) -> None:
+        """Count an answered model call."""
+        self._answers.labels(dialect, outcome).inc()
+
+    def metrics(self, gauged: Gauged) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        self._entries.set(gauged.size)
+        self._open.set(int(gauged.is_open))
+        return generate_latest(self.registry)
+
+
+def _said(judgement: Judgement, answer: Answer) -> tuple[str, str, str]:
+    match answer:
+        case Go():
+            return "allow", answer.approval, judgement.verdict.reason.value
+        case Wait():
+            return "ask", answer.approval.id, judgement.verdict.reason.value
+        case Stop():
+            return word(answer.verdict), answer.approval, answer.verdict.reason.value
+
+
+def set_up_logging(level: str = "INFO") -> None:
+    """Write our lines to stderr, one per event, times in UTC."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+    )
+    root = logging.getLogger("stayhand")
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    root.propagate = False
