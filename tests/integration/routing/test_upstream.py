@@ -191,7 +191,7 @@ class Names:
         "100.64.0.1",
         "8.8.8.8 192.168.1.1",
         "::ffff:127.0.0.1",
-        "0.0.0.0",
+        "0.1.2.3",
     ],
 )
 async def test_public_providers_cannot_lead_inside(answer: str) -> None:

@@ -1,0 +1,37 @@
+"""Rules for every test: under `STAYHAND_REQUIRE`, what would be skipped fails.
+
+A newcomer without node or Chromium sees those tests skipped with the reason; the full run must not.
+"""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+_REQUIRED = frozenset(filter(None, os.environ.get("STAYHAND_REQUIRE", "").split(",")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure when anything is required: a skipped check is no check."""
+    del item, call
+    report = yield
+    if _REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although STAYHAND_REQUIRE is set: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Do the same for whole files that skip themselves."""
+    del collector
+    report = yield
+    if _REQUIRED and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped although STAYHAND_REQUIRE is set: {report.longrepr}"
+    return report
