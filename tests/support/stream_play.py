@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -86,7 +87,7 @@ def shape(pending: Pending) -> tuple[str, str, str, str]:
 def chunks(raw: bytes, cuts: Iterable[int]) -> list[bytes]:
     """Cut `raw` at the given offsets."""
     marks = [0, *sorted({cut for cut in cuts if 0 < cut < len(raw)}), len(raw)]
-    return [raw[start:end] for start, end in zip(marks, marks[1:], strict=False)]
+    return [raw[start:end] for start, end in pairwise(marks)]
 
 
 def play(

@@ -15,7 +15,7 @@ from firewall.codecs.interface import ModelRequest
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
 
-_SESSION_HEADERS = ("x-gemini-session-id", "session-id", "x-session-id", "x-session-affinity")
+_SESSION_HEADERS = ("session-id", "x-session-id", "x-session-affinity")
 
 
 def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], path: str) -> ModelRequest:

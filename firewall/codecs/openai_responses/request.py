@@ -13,7 +13,7 @@ from firewall.codecs.openai_responses import tables
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
 
-_SESSION_HEADERS = ("session-id", "session_id", "thread-id", "conversation_id")
+_SESSION_HEADERS = ("session-id", "session_id", "thread-id", "x-session-id", "x-session-affinity")
 _MAX_DEPTH = 8
 
 JsonObject = Mapping[str, object]

@@ -1,0 +1,73 @@
+"""Exact slices and splices of JSON bytes."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firewall.codecs import json_span
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=VALUES, indent=st.sampled_from([None, 1, 3]), ascii_only=st.booleans())
+def test_every_member_and_element_is_cut_exactly(value: object, indent: int | None, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+    """The bytes at each path parse to the value at that path, however the document is written."""
+    data = (
+        b" " + json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass") + b"\n"
+    )
+
+    def check(path: tuple, expected: object) -> None:
+        found = json_span.cut(data, path)
+        assert found is not None
+        assert json.loads(found.decode("utf-8", "surrogatepass")) == expected
+        assert found == found.strip()
+        steps = expected.items() if isinstance(expected, dict) else ()
+        steps = enumerate(expected) if isinstance(expected, list) else steps
+        for step, inner in steps:
+            check((*path, step), inner)
+
+    check((), value)
+
+
+@given(value=VALUES)
+def test_one_line_says_the_same(value: object) -> None:
+    """Without line breaks the document is the same document; one that has none is untouched."""
+    printed = json.dumps(value, indent=2).encode()
+    line = json_span.one_line(printed)
+    assert json.loads(line) == value
+    assert b"\n" not in line
+    assert json_span.one_line(line) is line
+
+
+def test_paths_that_are_not_there() -> None:
+    """A missing key or index, or a step into a scalar, is None."""
+    data = b'{"a":[1,{"b":2}]}'
+    for path in (("x",), ("a", 2), ("a", "b"), (0,), ("a", 0, "c"), ("a", 1, "b", 0)):
+        assert json_span.locate(data, path) is None
+    assert json_span.cut(data, ("a", 1, "b")) == b"2"
+    assert list(json_span.members(b"[1]")) == []
+    assert list(json_span.elements(b"{}")) == []
+    assert list(json_span.elements(b"[ ]")) == []
+
+
+def test_keys_are_compared_unescaped() -> None:
+    """An escaped key is the same key."""
+    assert json_span.cut(rb'{"\u0061": "x\"]}"}', ("a",)) == rb'"x\"]}"'
+
+
+def test_broken_documents_end_the_search() -> None:
+    """On bytes that are no JSON the search ends inside them."""
+    for data in (b'{"a":[', b'{"a":"x', b"[1,", b"[[", b"", b'{"a":1 "b":2}', b"[1 2]"):
+        list(json_span.members(data))
+        list(json_span.elements(data))
+        assert len(json_span.cut(data, ()) or b"") <= len(data)
+
+
+def test_splices_are_applied_in_order() -> None:
+    """Each span gets its bytes, whatever the order in which they are named."""
+    assert json_span.splice(b"abcdef", {(4, 5): b"X", (0, 2): b"", (2, 2): b"-"}) == b"-cdXf"
