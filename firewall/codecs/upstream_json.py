@@ -54,7 +54,9 @@ def _is_plain(data: bytes, value: object) -> bool:
     and to what is written from the parsed value, unless an escape hides a quote or a colon. A key that stands
     twice is lost in parsing, and with it at least one `":`.
     """
-    if b" :" in data or b"\\u00" in data or b"\n" in data or b"\t" in data or b"\r" in data:
+    if b" :" in data or b"\\u0022" in data or b"\\u003" in data:
+        return False
+    if b"\n" in data or b"\t" in data or b"\r" in data:
         return False
     return data.count(b'":') == orjson.dumps(value).count(b'":')
 

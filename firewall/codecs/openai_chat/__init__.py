@@ -1,0 +1,24 @@
+"""OpenAI Chat Completions (`POST /v1/chat/completions`), the dialect of most agents, as a `Codec`."""
+
+from firewall.codecs.interface import StreamCodec
+from firewall.codecs.openai_chat.answer import answer_of, read_answer, refusal, rule_answer, stream_of
+from firewall.codecs.openai_chat.render import error
+from firewall.codecs.openai_chat.request import read_request
+from firewall.codecs.openai_chat.stream import ChatStream
+
+
+def stream() -> StreamCodec:
+    """Start reading one streamed answer."""
+    return ChatStream()
+
+
+__all__ = [
+    "answer_of",
+    "error",
+    "read_answer",
+    "read_request",
+    "refusal",
+    "rule_answer",
+    "stream",
+    "stream_of",
+]

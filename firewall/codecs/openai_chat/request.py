@@ -1,0 +1,118 @@
+"""Reading a `POST /v1/chat/completions` request: known options, hosted tools, provider ids.
+
+Source: https://developers.openai.com/api/reference/resources/chat/subresources/completions/methods/create.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from firewall.codecs import json_span
+from firewall.codecs.interface import ModelRequest
+from firewall.codecs.openai_chat import tables
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.errors import ProtocolError
+
+JsonObject = Mapping[str, object]
+
+_SESSION_HEADERS = ("x-opencode-session", "x-session-affinity", "x-session-id", "session-id", "session_id")
+
+
+def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], path: str) -> ModelRequest:
+    """Read a request; `store` goes upstream as false.
+
+    Raises: ProtocolError (400) `option_unknown` or `invalid_request`, naming the field.
+    """
+    del path
+    for name in value:
+        if name not in tables.OPTIONS:
+            raise ProtocolError(
+                f"option `{name}` is not one that this gateway knows; remove it", code="option_unknown"
+            )
+    model = value.get("model")
+    if not isinstance(model, str) or not model:
+        raise ProtocolError("`model` must be a string")
+    return ModelRequest(
+        model=model,
+        stream=_flag(value, "stream"),
+        body=_unstored(body, value),
+        identity={key: one for key, one in value.items() if key not in tables.TRANSPORT},
+        hosted=tuple(_hosted(body, value)),
+        references=tuple(dict.fromkeys(_references(value.get("messages")))),
+        session=next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), ""),
+        max_output_tokens=_limit(value),
+        candidates=_candidates(value),
+    )
+
+
+def _flag(value: JsonObject, name: str) -> bool:
+    flag = value.get(name)
+    if flag is None:
+        return False
+    if not isinstance(flag, bool):
+        raise ProtocolError(f"`{name}` must be true or false")
+    return flag
+
+
+def _limit(value: JsonObject) -> int | None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        limit = value.get(name)
+        if isinstance(limit, int) and not isinstance(limit, bool):
+            return limit
+    return None
+
+
+def _candidates(value: JsonObject) -> int:
+    count = value.get("n")
+    if count is None:
+        return 1
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ProtocolError("`n` must be a positive integer")
+    return count
+
+
+def _unstored(body: bytes, value: JsonObject) -> bytes:
+    if "store" not in value or value["store"] is False:
+        return body
+    span = json_span.locate(body, ("store",))
+    if span is None:
+        raise ProtocolError("`store` must be true or false")
+    return json_span.splice(body, {span: b"false"})
+
+
+def _hosted(body: bytes, value: JsonObject) -> Iterator[ToolCall]:
+    for name in tables.HOSTED_OPTIONS:
+        if value.get(name) is not None:
+            yield ToolCall("", name, json_span.cut(body, (name,)) or b"", CallForm.HOSTED)
+    tools = value.get("tools")
+    if tools is None:
+        return
+    for index, tool in enumerate(_objects(tools, "tools")):
+        type_ = tool.get("type")
+        if type_ in tables.CLIENT_TOOLS:
+            continue
+        if not isinstance(type_, str) or type_ not in tables.HOSTED_TOOLS:
+            raise ProtocolError(
+                f"tool type `{type_}` at `tools.{index}` is not one that this gateway knows; remove it",
+                code="option_unknown",
+            )
+        yield ToolCall("", type_, json_span.cut(body, ("tools", index)) or b"", CallForm.HOSTED)
+
+
+def _references(messages: object) -> Iterator[str]:
+    """Audio answers and files that the provider keeps."""
+    if messages is None:
+        return
+    for message in _objects(messages, "messages"):
+        audio = message.get("audio")
+        if isinstance(audio, dict) and isinstance(audio.get("id"), str):
+            yield audio["id"]
+        content = message.get("content")
+        for part in content if isinstance(content, list) else ():
+            file = part.get("file") if isinstance(part, dict) else None
+            if isinstance(file, dict) and isinstance(file.get("file_id"), str):
+                yield file["file_id"]
+
+
+def _objects(value: object, where: str) -> list[JsonObject]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ProtocolError(f"`{where}` must be a list of objects")
+    return value
