@@ -1,0 +1,126 @@
+"""`stayhand approvals list|show|approve|deny|wait`."""
+
+import time
+
+import click
+
+from firewall.cli.client import (
+    CommandError,
+    Json,
+    control_client,
+    row_of,
+    rows_of,
+    segment,
+    show_fields,
+    show_json,
+    show_table,
+    talk,
+)
+
+STATUSES = ["pending", "approved", "denied", "expired", "cancelled", "consumed"]
+_COLUMNS = ("id", "status", "environment", "effects", "summary", "expires_at")
+_WAIT_S = 30
+
+
+@click.group("approvals", help="Answer what waits for people.")
+def approvals() -> None:
+    """Group the commands about approvals."""
+
+
+@approvals.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only those of one status.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def list_(ctx: click.Context, status: str | None, *, as_json: bool) -> None:
+    """List approvals, newest first.
+
+    Example: stayhand approvals list --status pending
+    """
+    with control_client(ctx) as control:
+        rows = rows_of(control.get("/api/approvals", params={"status": status} if status else None))
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_table(rows, _COLUMNS)
+    else:
+        talk("nothing waits" if status == "pending" else "there are none")
+
+
+@approvals.command("show")
+@click.argument("approval_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def show(ctx: click.Context, approval_id: str, *, as_json: bool) -> None:
+    """Show one approval with the intercepted call; that you saw it is recorded.
+
+    Example: stayhand approvals show apr_0SfvSp2wXKx1bW8n5kXk1Y
+    """
+    with control_client(ctx) as control:
+        row = row_of(control.get(f"/api/approvals/{segment(approval_id)}"))
+    _print(row, as_json=as_json)
+
+
+@approvals.command("approve")
+@click.argument("approval_id", metavar="ID")
+@click.option("--typed", help="The resource's name, where the policy wants it typed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def approve(ctx: click.Context, approval_id: str, typed: str | None, *, as_json: bool) -> None:
+    """Let the exact call of an approval pass once.
+
+    Example: stayhand approvals approve apr_0SfvSp2wXKx1bW8n5kXk1Y
+    """
+    _decide(ctx, approval_id, {"decision": "approve"} | ({"typed": typed} if typed else {}), as_json=as_json)
+
+
+@approvals.command("deny")
+@click.argument("approval_id", metavar="ID")
+@click.option("--reason", help="Told to the agent.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def deny(ctx: click.Context, approval_id: str, reason: str | None, *, as_json: bool) -> None:
+    """Refuse the call of an approval.
+
+    Example: stayhand approvals deny apr_0SfvSp2wXKx1bW8n5kXk1Y --reason "not before the backup"
+    """
+    _decide(ctx, approval_id, {"decision": "deny"} | ({"reason": reason} if reason else {}), as_json=as_json)
+
+
+@approvals.command("wait")
+@click.argument("approval_id", metavar="ID")
+@click.option("--timeout", "timeout_s", type=click.IntRange(1, 86400), default=3600, help="Seconds, at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def wait(ctx: click.Context, approval_id: str, timeout_s: int, *, as_json: bool) -> None:
+    """Wait until an approval is decided: exit 0 when approved, 1 otherwise.
+
+    Example: stayhand approvals wait apr_0SfvSp2wXKx1bW8n5kXk1Y --timeout 600
+    """
+    end = time.monotonic() + timeout_s
+    path = f"/api/approvals/{segment(approval_id)}"
+    with control_client(ctx) as control:
+        while True:
+            left_s = max(0, min(_WAIT_S, int(end - time.monotonic())))
+            row = row_of(control.get(path, params={"wait": str(left_s)}, timeout_s=_WAIT_S + 15))
+            if row["status"] != "pending" or left_s == 0:
+                break
+    _print(row, as_json=as_json)
+    if row["status"] not in ("approved", "consumed"):
+        raise CommandError(f"the approval is {row['status']}")
+
+
+def _decide(ctx: click.Context, approval_id: str, body: dict[str, str], *, as_json: bool) -> None:
+    with control_client(ctx) as control:
+        row = row_of(control.post(f"/api/approvals/{segment(approval_id)}/decision", body))
+    if as_json:
+        show_json(row)
+    else:
+        talk(f"{row['status']}: {row['summary']} ({row['environment']})")
+        click.echo(str(row["id"]))
+
+
+def _print(row: Json, *, as_json: bool) -> None:
+    if as_json:
+        show_json(row)
+    else:
+        show_fields({name: value for name, value in row.items() if value not in ("", [], None)})

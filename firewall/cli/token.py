@@ -1,0 +1,141 @@
+"""`stayhand token mint|list|show|narrow|revoke`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from firewall.cli.client import control_client, row_of, rows_of, segment, show_fields, show_json, show_table, talk
+
+_COLUMNS = ("id", "kind", "environment", "owner", "agent", "expires_at", "revoked_at")
+_LISTS = ("verbs", "tools", "resources", "models")
+Command = Callable[..., None]
+
+
+@click.group("token", help="What agents and people show.")
+def token() -> None:
+    """Group the commands about tokens."""
+
+
+def _narrowing(command: Command) -> Command:
+    """Add the flags that limit a grant, shared by mint and narrow."""
+    for decorate in reversed(
+        (
+            click.option("--agent", help="The agent's stable name."),
+            click.option("--workspace", type=click.Path(file_okay=False), help="The folder that counts as local."),
+            click.option("--ttl", help="How long it lives, for example `8h`."),
+            click.option("--verbs", help="Of read, write, delete, admin, secret, send, exec; comma-separated."),
+            click.option("--tools", help="Globs of tool names, comma-separated."),
+            click.option("--resources", help="Globs of resources, comma-separated."),
+            click.option("--models", help="Globs of model names, comma-separated."),
+            click.option("--max-requests-per-minute", type=click.IntRange(min=1)),
+            click.option("--destructive-per-hour", type=click.IntRange(min=1)),
+            click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+@token.command("mint")
+@click.option("--env", help="The one environment of an agent's token.")
+@click.option("--role", help="Which policy rows apply; default coding-agent.")
+@click.option("--owner", help="The human who answers for the agent.")
+@click.option("--kind", type=click.Choice(["agent", "admin", "approver", "service"]), default="agent")
+@click.option("--holder", help="The person of an admin, approver or service token.")
+@_narrowing
+@click.pass_context
+def mint(ctx: click.Context, *, kind: str, as_json: bool, **flags: str | int | None) -> None:
+    """Mint a token; it is shown once.
+
+    Example: stayhand token mint --env staging --owner alice --workspace . --ttl 8h --json
+    """
+    if kind == "agent" and not flags["env"]:
+        raise click.UsageError("an agent's token needs --env")
+    if kind != "agent" and not flags["holder"]:
+        raise click.UsageError(f"a token of kind {kind} needs --holder")
+    with control_client(ctx) as control:
+        row = row_of(control.post("/api/tokens", {"kind": kind} | _wish(flags)))
+    _show_once(row, as_json=as_json)
+
+
+@token.command("narrow")
+@click.argument("token_id", metavar="ID")
+@_narrowing
+@click.pass_context
+def narrow(ctx: click.Context, token_id: str, *, as_json: bool, **flags: str | int | None) -> None:
+    """Mint a child of an agent's token that permits no more than its parent.
+
+    Example: stayhand token narrow tok_0SfvSp2wXKx1bW8n5kXk1Y --verbs read --ttl 1h
+    """
+    with control_client(ctx) as control:
+        row = row_of(control.post(f"/api/tokens/{segment(token_id)}/narrow", _wish(flags)))
+    _show_once(row, as_json=as_json)
+
+
+@token.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def list_(ctx: click.Context, *, as_json: bool) -> None:
+    """List tokens, newest first; none can be used from this.
+
+    Example: stayhand token list
+    """
+    with control_client(ctx) as control:
+        rows = rows_of(control.get("/api/tokens"))
+    if as_json:
+        show_json(rows)
+    else:
+        show_table(rows, _COLUMNS)
+
+
+@token.command("show")
+@click.argument("token_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def show(ctx: click.Context, token_id: str, *, as_json: bool) -> None:
+    """Show what a token permits.
+
+    Example: stayhand token show tok_0SfvSp2wXKx1bW8n5kXk1Y
+    """
+    with control_client(ctx) as control:
+        row = row_of(control.get(f"/api/tokens/{segment(token_id)}"))
+    if as_json:
+        show_json(row)
+    else:
+        show_fields(row)
+
+
+@token.command("revoke")
+@click.argument("token_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def revoke(ctx: click.Context, token_id: str, *, as_json: bool) -> None:
+    """Revoke a token and its children; running holds and streams end within a second.
+
+    Example: stayhand token revoke tok_0SfvSp2wXKx1bW8n5kXk1Y
+    """
+    with control_client(ctx) as control:
+        row = row_of(control.delete(f"/api/tokens/{segment(token_id)}"))
+    if as_json:
+        show_json(row)
+    else:
+        talk(f"{token_id} is revoked")
+
+
+def _wish(flags: dict[str, str | int | None]) -> dict[str, object]:
+    wish: dict[str, object] = {name: value for name, value in flags.items() if value is not None}
+    for name in _LISTS:
+        if name in wish:
+            wish[name] = [part.strip() for part in str(wish[name]).split(",") if part.strip()]
+    if "workspace" in wish:
+        wish["workspace"] = str(Path(str(wish["workspace"])).expanduser().resolve())
+    return wish
+
+
+def _show_once(row: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        show_json(row)
+        return
+    talk(f"{row.get('id', '')} until {row.get('expires_at', '')}; the token is shown this once:")
+    click.echo(str(row.get("token", "")))
