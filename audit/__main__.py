@@ -6,7 +6,6 @@ Results on stdout, talk on stderr; exit 0 ok, 1 refused or failed, 2 usage. Ever
 import argparse
 import base64
 import json
-import sqlite3
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from audit import entry
 from audit.checkpoint import VerifierKey
-from audit.errors import AuditError
+from audit.errors import READ_ERRORS, AuditError
 from audit.reader import open_readonly
 from audit.report import Report
 from audit.seal import Keystore, identity_of, read_kek
@@ -170,7 +169,7 @@ def _show(options: argparse.Namespace) -> int:
     conn = open_readonly(options.log)
     try:
         row = conn.execute("SELECT body, leaf, sealed FROM audit_entries WHERE seq = ?", (options.seq,)).fetchone()
-    except sqlite3.Error as error:
+    except READ_ERRORS as error:
         raise AuditError(f"cannot read `{options.log}`: {error}") from error
     finally:
         conn.close()
@@ -230,7 +229,7 @@ def _export(options: argparse.Namespace) -> int:
         head = conn.execute("SELECT note FROM audit_checkpoints ORDER BY size DESC LIMIT 1").fetchone()
         if head is not None:
             out.write(json.dumps({"checkpoint": head[0].decode()}) + "\n")
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except READ_ERRORS as error:
         raise AuditError(f"cannot read `{options.log}`: {error}") from error
     finally:
         conn.close()

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from audit.errors import AuditError
+from audit.errors import READ_ERRORS, AuditError
 
 
 def open_readonly(path: Path, *, text: type[bytes] | type[str] = str) -> sqlite3.Connection:
@@ -16,11 +16,11 @@ def open_readonly(path: Path, *, text: type[bytes] | type[str] = str) -> sqlite3
         raise AuditError(f"there is no log at `{path}`")
     try:
         return _connect(path, "mode=ro", text)
-    except sqlite3.Error as error:
+    except READ_ERRORS as error:
         # A copy in WAL mode in a folder that we cannot write: without a WAL beside it, it cannot change either.
         wal = path.with_name(path.name + "-wal")
         if not wal.exists() or wal.stat().st_size == 0:
-            with suppress(sqlite3.Error):
+            with suppress(*READ_ERRORS):
                 return _connect(path, "mode=ro&immutable=1", text)
         raise AuditError(f"cannot read `{path}`: {error}") from error
 
@@ -31,7 +31,7 @@ def _connect(path: Path, mode: str, text: type[bytes] | type[str]) -> sqlite3.Co
         conn.text_factory = text
         conn.execute("BEGIN")
         conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
+    except READ_ERRORS:
         conn.close()
         raise
     return conn

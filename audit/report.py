@@ -82,5 +82,5 @@ class Findings:
         return len(self.items) >= MAX_FINDINGS
 
     def ordered(self) -> tuple[Finding, ...]:
-        """Return them by entry; those about no entry first."""
-        return tuple(sorted(self.items, key=lambda found: -1 if found.seq is None else found.seq))
+        """Return them by entry; those about no entry last."""
+        return tuple(sorted(self.items, key=lambda found: (found.seq is None, found.seq or 0)))

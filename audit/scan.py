@@ -13,7 +13,7 @@ from typing import TypeAlias
 from audit import entry, tree
 from audit.approvals import TELLING, Approvals
 from audit.checkpoint import Checkpoint
-from audit.errors import AuditError
+from audit.errors import READ_ERRORS, WRONG_TYPES, AuditError
 from audit.report import Fault, Findings
 from audit.rows import Row, contradiction
 from audit.signatures import Signatures
@@ -52,8 +52,8 @@ class Scan:
         self._named: dict[tuple[bytes, bytes], bytes] = {}
         self._heads = sorted(heads, key=lambda head: head[1].size)
         self._next_head = 0
-        self._notes = self._read_notes()
-        self._note = next(self._notes, None)
+        self._notes = conn.execute("SELECT size, note FROM audit_checkpoints ORDER BY size")
+        self._note: tuple[int, bytes] | None = self._notes.fetchone()
         self._nodes = self._read_nodes()
         self._stored: tree.Frontier | None = None
         """The tree by stored leaves, from the first entry since the last good root whose leaf differs."""
@@ -75,8 +75,11 @@ class Scan:
                     stop = self._compare_roots()
                 if self.findings.is_full:
                     return
-        except sqlite3.Error as error:
+        except READ_ERRORS as error:
             self.findings.add(Fault.UNREADABLE, f"cannot be read: {error}", self.size)
+            return
+        except WRONG_TYPES:  # FAIL-CLOSED: never a crash that looks like no answer
+            self.findings.add(Fault.UNREADABLE, "cannot be read: a value has the wrong type", self.size)
             return
         self._finish()
 
@@ -85,7 +88,7 @@ class Scan:
         leaf = sha256(b"\x00" + body).digest()
         if leaf != stored_leaf or self._stored is not None:
             self._differ(seq, leaf, stored_leaf)
-        if seq & _LAST_OF_TILE == _LAST_OF_TILE:
+        if seq & _LAST_OF_TILE == _LAST_OF_TILE and not self._is_lost:
             self._check_nodes(leaf)
         self.frontier.append(leaf)
         self.size = seq + 1
@@ -165,7 +168,7 @@ class Scan:
             first = index << tree.TILE_HEIGHT * level
             if stored is None:
                 self.findings.add(Fault.NODE, f"the stored subtree hash {level}/{index} is missing", first)
-            elif stored != digest and self._stored is None and not self._is_lost:
+            elif stored != digest and self._stored is None:
                 self.findings.add(Fault.NODE, f"the stored subtree hash {level}/{index} is wrong", first)
 
     def _compare_roots(self) -> int:
@@ -173,7 +176,7 @@ class Scan:
         root = self.frontier.root()
         while self._note is not None and self._note[0] <= self.size:
             self._compare_note(*self._note, root)
-            self._note = next(self._notes, None)
+            self._note = self._notes.fetchone()
             root = self.frontier.root()
         while self._next_head < len(self._heads) and self._heads[self._next_head][1].size <= self.size:
             self._compare_head(*self._heads[self._next_head], root)
@@ -246,16 +249,13 @@ class Scan:
             )
         for seq in self._differing:
             self.findings.add(Fault.BODY, "body does not match its leaf", seq)
-        for level, index in self._nodes:
+        for level, index in () if self._is_lost else self._nodes:
             self.findings.add(Fault.NODE, f"the stored subtree hash {level}/{index} belongs to nothing")
 
     def _rest(self) -> Iterator[tuple[int, bytes]]:
         while self._note is not None:
             yield self._note
-            self._note = next(self._notes, None)
-
-    def _read_notes(self) -> Iterator[tuple[int, bytes]]:
-        yield from self._conn.execute("SELECT size, note FROM audit_checkpoints ORDER BY size")
+            self._note = self._notes.fetchone()
 
     def _read_nodes(self) -> dict[tuple[int, int], bytes]:
         return {(row[0], row[1]): row[2] for row in self._conn.execute("SELECT level, idx, hash FROM audit_nodes")}

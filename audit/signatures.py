@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from audit.checkpoint import VerifierKey, verify_note
-from audit.errors import AuditError
+from audit.errors import WRONG_TYPES, AuditError
 from audit.report import Fault, Findings
 
 _CHUNK = 64
@@ -63,4 +63,6 @@ def _verify(notes: Sequence[tuple[int, bytes]], keys: Sequence[VerifierKey]) -> 
             verify_note(note, keys, alone=True)
         except AuditError as error:
             wrong.append((size, str(error)))
+        except WRONG_TYPES:
+            wrong.append((size, "the note has the wrong type"))
     return wrong

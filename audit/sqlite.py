@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from audit import entry, schema, tree
 from audit.checkpoint import Checkpoint, SigningKey, VerifierKey, verify_note
 from audit.entry import Draft
-from audit.errors import AuditError
+from audit.errors import READ_ERRORS, WRONG_TYPES, AuditError
 from audit.rows import Row, check_row
 from audit.tiles import Tiles
 
@@ -184,7 +184,7 @@ def stored_size(conn: sqlite3.Connection) -> int:
     """
     try:
         row = conn.execute("SELECT coalesce(max(seq), -1) + 1 FROM audit_entries").fetchone()
-    except sqlite3.Error as error:
+    except READ_ERRORS as error:
         raise AuditError(f"cannot read the log: {error}") from error
     return int(row[0])
 
@@ -209,7 +209,7 @@ def open_log(
     """
     try:
         return _open(conn, key, origin=origin, heads=heads, keys=(key.verifier, *former))
-    except sqlite3.Error as error:
+    except (*READ_ERRORS, *WRONG_TYPES) as error:
         raise AuditError(f"cannot read the log: {error}") from error
 
 

@@ -7,13 +7,12 @@ that was cut, rolled back or rewritten by somebody who holds its key, together w
 """
 
 import base64
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from audit import entry, schema, tree
 from audit.checkpoint import Checkpoint, VerifierKey, unb64, verify_note
-from audit.errors import AuditError
+from audit.errors import READ_ERRORS, WRONG_TYPES, AuditError
 from audit.reader import open_readonly
 from audit.report import Fault, Findings, Report
 from audit.scan import Scan
@@ -55,7 +54,7 @@ def verify(
                 heads=[(heads.source, head) for heads in witnesses for head in heads.checkpoints],
             )
             scan.run()
-    except sqlite3.Error as error:
+    except (*READ_ERRORS, *WRONG_TYPES) as error:
         findings.add(Fault.UNREADABLE, f"the log cannot be read: {error}")
         return Report(0, tree.EMPTY_ROOT, 0, findings.ordered())
     finally:
@@ -100,7 +99,7 @@ def prove(log: Path, seq: int) -> str:
         if row is None or head is None or head[0] <= seq:
             raise AuditError(f"there is no signed entry {seq}")
         path = Tiles(conn).inclusion(seq, head[0])
-    except sqlite3.Error as error:
+    except READ_ERRORS as error:
         raise AuditError(f"cannot read `{log}`: {error}") from error
     finally:
         conn.close()

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from audit import Draft, Kind, SigningKey, schema
+from audit import Draft, Kind, SigningKey, leaf_hash, schema
 from audit.report import Report
 from audit.sqlite import Log, open_log
 from audit.verify import verify
@@ -76,17 +76,32 @@ def stories(path: Path, entries: Iterable[tuple[Kind, str]], *, decision: str = 
     conn.close()
 
 
-def tamper(path: Path, *statements: str) -> None:
-    """Change a log as the owner of its file could: guards and triggers out of the way, then back in place."""
+def tamper(path: Path, *statements: str, values: Sequence[bytes | int] = ()) -> None:
+    """Change a log as the owner of its file could: triggers out of the way, then back in place.
+
+    `values` are bound to each statement.
+    """
     conn = sqlite3.connect(path, isolation_level=None)
     for name in schema.TRIGGERS:
         conn.execute(f"DROP TRIGGER {name}")
     for statement in statements:
-        conn.execute(statement)
+        conn.execute(statement, values)
     for text in schema.TRIGGERS.values():
         conn.execute(text)
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     conn.close()
+
+
+def forge(path: Path, seq: int) -> None:
+    """Change an entry's body and its leaf hash so that they agree."""
+    conn = sqlite3.connect(path)
+    (body,) = conn.execute("SELECT body FROM audit_entries WHERE seq = ?", (seq,)).fetchone()
+    conn.close()
+    forged = body.replace(b'"held":true', b'"held":false')
+    assert forged != body
+    tamper(
+        path, "UPDATE audit_entries SET body = ?, leaf = ? WHERE seq = ?", values=(forged, leaf_hash(forged), seq)
+    )
 
 
 def check(path: Path, witness: Path | None = None, *, strict: bool = False) -> Report:

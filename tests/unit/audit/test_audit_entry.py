@@ -158,7 +158,10 @@ def test_kinds_are_subject_and_verb() -> None:
     """Every kind is `subject.verb` in plain ASCII, so that it stands literally in a body."""
     for kind in Kind:
         subject, dot, verb = kind.value.partition(".")
-        assert dot and subject.isascii() and subject.isalpha() and verb.replace("_", "").isalpha()
+        assert dot
+        assert kind.value.isascii()
+        assert subject.isalpha()
+        assert verb.replace("_", "").isalpha()
 
 
 def test_public_names_are_exactly_these() -> None:

@@ -20,7 +20,7 @@ CHANGES = [
 INSERTS = [
     "INSERT OR REPLACE INTO audit_entries VALUES (2, 1, 'k', '', '', x'00', x'00', NULL)",
     "REPLACE INTO audit_entries VALUES (2, 1, 'k', '', '', x'00', x'00', NULL)",
-    "INSERT INTO audit_entries VALUES (2, 1, 'k', '', '', x'00', x'00', NULL) ON CONFLICT DO UPDATE SET body = x'01'",
+    "INSERT INTO audit_entries VALUES (2, 1, 'k', '', '', x'', x'', NULL) ON CONFLICT DO UPDATE SET body = x''",
     "INSERT INTO audit_entries VALUES (999999, 1, 'k', '', '', x'00', x'00', NULL)",
     "INSERT INTO audit_entries VALUES (-1, 1, 'k', '', '', x'00', x'00', NULL)",
     "INSERT INTO audit_entries VALUES (NULL, 1, 'k', '', '', x'00', x'00', NULL)",
@@ -77,7 +77,7 @@ def test_triggers_alone_refuse_changes_gaps_and_replacement(path: Path, statemen
         or "audit_nodes VALUES (1, 0" in statement
     ):
         conn.execute("INSERT INTO audit_nodes VALUES (1, 0, x'aa')")
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"append-only"):
         conn.execute(statement)
     assert conn.execute("SELECT * FROM audit_entries").fetchall() == before
     conn.close()
@@ -87,7 +87,7 @@ def test_triggers_alone_refuse_changes_gaps_and_replacement(path: Path, statemen
 def test_a_guarded_connection_refuses_to_compile_it(path: Path, statement: str) -> None:
     """What triggers cannot stop is refused when it is compiled: definitions, ATTACH, pragmas, extensions."""
     conn = connect(path)
-    with pytest.raises(sqlite3.DatabaseError, match="not authorized|prohibited|denied"):
+    with pytest.raises(sqlite3.DatabaseError, match=r"not authorized|prohibited|denied"):
         conn.execute(statement)
     conn.close()
 
@@ -98,7 +98,7 @@ def test_a_guarded_connection_refuses_bad_inserts(path: Path, statement: str) ->
     conn = connect(path)
     if "audit_nodes VALUES (1, 0" in statement:
         conn.execute("INSERT INTO audit_nodes VALUES (1, 0, x'aa')")
-    with pytest.raises(sqlite3.DatabaseError, match="append-only|not authorized|prohibited"):
+    with pytest.raises(sqlite3.DatabaseError, match=r"append-only|not authorized|prohibited"):
         conn.execute(statement)
     conn.close()
 

@@ -7,7 +7,7 @@ import pytest
 
 from audit import AuditError, Checkpoint, Draft, Kind, SigningKey, decode, leaf_hash, root_of, verify_note
 from audit.sqlite import TAIL, open_log, stored_size
-from tests.support.audit_logs import KEY, ORIGIN, check, commit, connect, draft, make, reopen, tamper
+from tests.support.audit_logs import KEY, ORIGIN, check, commit, connect, draft, forge, make, reopen, tamper
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_failed_commit_keeps_the_frontier_right(path: Path) -> None:
 
 
 def test_a_full_disk_refuses_and_recovers(path: Path) -> None:
-    """SQLITE_FULL in the middle of an append is an AuditError; nothing acknowledged is lost, and it goes on after."""
+    """SQLITE_FULL amid an append is an AuditError; nothing acknowledged is lost, and it goes on after."""
     conn = connect(path, guarded=False)
     log = reopen(conn)
     commit(conn, log, [draft(n) for n in range(10)])
@@ -290,14 +290,7 @@ def test_a_changed_entry_under_an_old_checkpoint_is_not_extended(path: Path) -> 
 def test_entry_and_leaf_changed_together_do_not_fit_the_subtree(path: Path) -> None:
     """A body and its leaf that agree, but are not what the tree holds, are found by the stored subtree hash."""
     make(path, [512])
-    conn = sqlite3.connect(path)
-    (body,) = conn.execute("SELECT body FROM audit_entries WHERE seq = 5").fetchone()
-    conn.close()
-    forged = body.replace(b'"held":true', b'"held":false')
-    tamper(
-        path,
-        f"UPDATE audit_entries SET body = x'{forged.hex()}', leaf = x'{leaf_hash(forged).hex()}' WHERE seq = 5",
-    )
+    forge(path, 5)
     conn = connect(path)
     with pytest.raises(AuditError, match="entries 0 to 255: the stored subtree hash is wrong"):
         reopen(conn)
