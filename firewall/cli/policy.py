@@ -70,7 +70,7 @@ def check(directory: Path | None, config: str | None, *, wants_json: bool) -> No
 @click.option("--dir", "directory", type=click.Path(path_type=Path), metavar="DIR", help="A policies folder.")
 @_config
 @_json
-def explain(  # noqa: PLR0913 - one argument per option
+def explain(
     *,
     command: tuple[str, ...],
     batch: IO[str] | None,
@@ -186,11 +186,13 @@ def _explain_batch(snapshot: Snapshot, batch: IO[str], scene: Scene) -> bool:
         try:
             case = json.loads(line)
             if not isinstance(case, dict):
-                raise InputError("an object was expected")  # noqa: TRY301 - answered below like its kin
+                raise InputError("an object was expected")
             name = case.get("id")
-            call = call_of(InputKind(case.get("kind")), case.get("input"), dialect=str(case.get("dialect") or ""))
+            call = call_of(
+                InputKind(str(case.get("kind"))), case.get("input"), dialect=str(case.get("dialect") or "")
+            )
             answer = as_label(attempt(snapshot, call, scene))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             _say(f"stayhand: error: line {number}: {error}")
             ok = False
         click.echo(json.dumps({"id": name, **answer}, ensure_ascii=False))

@@ -22,7 +22,8 @@ _STRICT = {Word.ALLOW: 0, Word.ASK: 1, Word.DENY: 2}
 class World:
     """What rows may name."""
 
-    environments: frozenset[str]
+    environments: frozenset[str] | None
+    """None: environments.toml cannot be read, so no name can be checked."""
     tools: frozenset[str]
     approvers: Approvers
     roles: frozenset[str] | None = None
@@ -74,6 +75,8 @@ def _groups(groups: Sequence[Group]) -> Iterator[Problem]:
 
 
 def _environment(row: Row, world: World) -> Iterator[Problem]:
+    if world.environments is None:
+        return
     reserved = {ANY, ELSEWHERE, LOCAL, UNRESOLVED}
     if row.environment not in reserved | world.environments:
         known = ", ".join(sorted(world.environments | reserved))

@@ -106,7 +106,9 @@ def _read(directory: Path, *, approvers: Approvers, roles: frozenset[str] | None
             hint = "its rules are fixed; restore the file of this version"
             folder.problems.append(Problem(MODEL_FILE, 0, str(error), hint))
     if rows.FILE in folder.files:
-        world = lint.World(frozenset(environments.names()), frozenset(catalogue.tools), approvers, roles)
+        broken = any(problem.file == ENVIRONMENTS for problem in folder.problems)
+        names = None if broken else frozenset(environments.names())
+        world = lint.World(names, frozenset(catalogue.tools), approvers, roles)
         folder.problems += lint.lint(table, world)
     return _Read(folder, table, environments, catalogue)
 

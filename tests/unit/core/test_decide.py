@@ -1,0 +1,56 @@
+"""Combining answers about effects into one verdict."""
+
+from firewall.core.decide import Answers, EffectVerdict, Match, combine, of_action, of_effect
+from firewall.core.effect import Effect
+from firewall.core.reason import Reason
+from firewall.core.verdict import Allow, Ask, Deny, Obligations
+
+DENY, ASK, ALLOW = Match("p:1"), Match("p:2"), Match("p:3")
+
+
+def test_no_answer_is_a_deny() -> None:
+    """No fitting row denies."""
+    found = of_effect(Effect.READ, Answers()).verdict
+    assert found == Deny(Reason.POLICY_NO_ROW, detail="no row fits read")
+
+
+def test_deny_over_ask_over_allow() -> None:
+    """The strictest answer decides, and the next in line is its runner-up."""
+    every = of_effect(Effect.WRITE, Answers(DENY, (ASK,), ALLOW))
+    asks = of_effect(Effect.WRITE, Answers(None, (ASK,), ALLOW))
+    allows = of_effect(Effect.WRITE, Answers(None, (), ALLOW))
+    assert (type(every.verdict), every.verdict.row, every.runner_up) == (Deny, "p:1", "p:2")
+    assert (type(asks.verdict), asks.verdict.row, asks.runner_up) == (Ask, "p:2", "p:3")
+    assert (type(allows.verdict), allows.verdict.row, allows.runner_up) == (Allow, "p:3", "")
+    assert of_effect(Effect.WRITE, Answers(DENY, (), ALLOW)).runner_up == "p:3"
+
+
+def test_nothing_judged_is_a_deny() -> None:
+    """An action without effects, or a call without actions, is denied."""
+    assert of_action([]) == combine([]) == Deny(Reason.CLASSIFY_FAILED, detail="nothing was judged")
+
+
+def test_among_equals_the_strictest_effect_speaks() -> None:
+    """Whatever order effects come in, the strictest of those that ask is named."""
+    read = EffectVerdict(Effect.READ, Ask(Reason.POLICY_ASK, "p:1"))
+    destructive = EffectVerdict(Effect.DESTRUCTIVE, Ask(Reason.POLICY_ASK, "p:2"))
+    assert of_action([read, destructive]) == of_action([destructive, read]) == destructive.verdict
+
+
+def test_asks_bind_together() -> None:
+    """The shortest time and the one group that are demanded hold for the one approval."""
+    asks = [
+        Ask(Reason.POLICY_ASK, "p:1", obligations=Obligations(ttl_s=60)),
+        Ask(Reason.POLICY_ASK, "p:2", obligations=Obligations(group="a")),
+        Ask(Reason.POLICY_ASK, "p:3", obligations=Obligations(ttl_s=30, group="a")),
+    ]
+    found = combine([Allow(Reason.POLICY_ALLOW), *asks])
+    assert found == Ask(Reason.POLICY_ASK, "p:1", "", Obligations(ttl_s=30, group="a"))
+
+
+def test_two_groups_at_once_are_a_deny() -> None:
+    """What one approval cannot satisfy is not asked."""
+    asks = [Ask(Reason.POLICY_ASK, "p:1", obligations=Obligations(group=name)) for name in "ab"]
+    found = combine(asks)
+    assert isinstance(found, Deny)
+    assert found.reason is Reason.POLICY_FAILED
