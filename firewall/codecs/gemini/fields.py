@@ -14,6 +14,8 @@ def folded(value: JsonObject, where: str, side: Literal["client", "upstream"]) -
 
     Raises: ProtocolError `json_duplicate_key` when a field stands there in both spellings.
     """
+    if "_" not in "".join(value):
+        return dict(value)
     out: dict[str, object] = {}
     for name, one in value.items():
         key = tables.camel(name)

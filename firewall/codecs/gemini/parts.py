@@ -19,6 +19,7 @@ from firewall.core.call import ToolCall
 from firewall.core.errors import ProtocolError
 
 _PLAIN = frozenset({"text"})
+_NOWHERE = (0, 0)
 
 
 def malformed(what: str, *, code: str = "stream_malformed") -> NoReturn:
@@ -92,20 +93,41 @@ def parts_of(value: JsonObject, data: bytes, calls: dict[int, list[Part]]) -> It
     Raises: ProtocolError (502) for a part that can be read in two ways.
     """
     for place, (index, candidate) in enumerate(candidates_of(value)):
-        content = candidate.get("content")
-        parts = content.get("parts") if isinstance(content, dict) else content
-        if parts is None:
-            continue
-        if not isinstance(parts, list):
-            malformed("`parts` is no list")
-        for position, part in enumerate(parts):
-            if not isinstance(part, dict):
-                malformed("a part is no object")
-            found = _part(part, data, Part(role=Role.FREE, candidate=place, position=position, index=index))
-            if found.call is not None and not found.call.name.startswith("unknown:"):
-                found.calls = calls.setdefault(index, [])
-                found.calls.append(found)
-            yield found
+        yield from parts_in(candidate, data, (place, index), calls)
+
+
+def parts_in(
+    candidate: JsonObject, data: bytes, spot: tuple[int, int], calls: dict[int, list[Part]]
+) -> Iterator[Part]:
+    """Yield the parts of one candidate as `parts_of` does; `spot` is its position and its index.
+
+    Raises: ProtocolError (502) for a part that can be read in two ways.
+    """
+    place, index = spot
+    for position, part in enumerate(_raw_parts(candidate)):
+        if not isinstance(part, dict):
+            malformed("a part is no object")
+        found = _part(part, data, Part(role=Role.FREE, candidate=place, position=position, index=index))
+        if found.call is not None and not found.call.name.startswith("unknown:"):
+            found.calls = calls.setdefault(index, [])
+            found.calls.append(found)
+        yield found
+
+
+def is_plain(candidate: JsonObject) -> bool:
+    """Tell whether a candidate says something, and nothing but text: what most frames of a stream are."""
+    parts = _raw_parts(candidate)
+    return bool(parts) and all(isinstance(part, dict) and part.keys() == _PLAIN and part["text"] for part in parts)
+
+
+def _raw_parts(candidate: JsonObject) -> list[object]:
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else content
+    if parts is None:
+        return []
+    if not isinstance(parts, list):
+        malformed("`parts` is no list")
+    return parts
 
 
 def _part(raw: JsonObject, data: bytes, part: Part) -> Part:
@@ -163,9 +185,7 @@ def rewrite(data: bytes, parts: Iterable[Part]) -> bytes:
     for place, members in by_candidate.items():
         if not any(_changes(part) for part in members):
             continue
-        span = json_span.locate(data, ("candidates", place, "content", "parts"))
-        if span is None:
-            continue
+        span = json_span.locate(data, ("candidates", place, "content", "parts")) or _NOWHERE
         kept: list[bytes] = []
         for part, (begin, end) in zip(members, json_span.elements(data, span[0]), strict=True):
             kept += _written(part, data[begin:end])

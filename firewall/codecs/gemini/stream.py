@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 from firewall.codecs import json_span, sse
 from firewall.codecs.gemini import render
-from firewall.codecs.gemini.fields import JsonObject
+from firewall.codecs.gemini.fields import JsonObject, folded
 from firewall.codecs.gemini.parts import (
     Part,
     candidates_of,
+    is_plain,
     lacks_signature,
     malformed,
     parse,
-    parts_of,
+    parts_in,
     rewrite,
     usage_of,
 )
@@ -46,7 +47,7 @@ class GeminiStream:
         self._finished: set[int] = set()
         self._pending: dict[int, Part] = {}
         self._call_ids: set[str] = set()
-        self._usage = Usage()
+        self._counted: JsonObject = {}
         self._slots = 0
         self._blocked = False
         self._started = False
@@ -118,7 +119,7 @@ class GeminiStream:
     @property
     def usage(self) -> Usage:
         """Tokens seen so far."""
-        return self._usage
+        return usage_of(self._counted) or Usage()
 
     @property
     def issued(self) -> tuple[str, ...]:
@@ -165,24 +166,31 @@ class GeminiStream:
             self._pending.clear()
             calls.clear()
             return ()
-        self._usage = usage_of(value) or self._usage
+        if "usageMetadata" in value:
+            self._counted = value
         feedback = value.get("promptFeedback")
-        self._blocked = self._blocked or (isinstance(feedback, dict) and bool(feedback))
-        parts = tuple(parts_of(value, frame.data, self._calls))
-        for index, candidate in candidates_of(value):
-            self._candidate(index, candidate, [part for part in parts if part.index == index])
+        if isinstance(feedback, dict) and folded(feedback, "promptFeedback", "upstream").get("blockReason"):
+            self._blocked = True
+        parts: list[Part] = []
+        for place, (index, candidate) in enumerate(candidates_of(value)):
+            steps = self._steps.get(index) or self._steps.setdefault(index, Steps())
+            if is_plain(candidate):
+                steps.end()
+            else:
+                parts += self._parts(frame.data, candidate, (place, index), steps)
+            if candidate.get("finishReason"):
+                self._finished.add(index)
+                steps.end()
         for part in parts:
             self._ask(part, calls)
-        return parts
+        return tuple(parts)
 
-    def _candidate(self, index: int, candidate: JsonObject, parts: list[Part]) -> None:
-        steps = self._steps.setdefault(index, Steps())
+    def _parts(self, data: bytes, candidate: JsonObject, spot: tuple[int, int], steps: Steps) -> list[Part]:
+        parts = list(parts_in(candidate, data, spot, self._calls))
         for part in parts:
             if not (part.role is Role.FREE and part.empty):
                 steps.add(part)
-        if candidate.get("finishReason"):
-            self._finished.add(index)
-            steps.end()
+        return parts
 
     def _ask(self, part: Part, calls: list[Pending]) -> None:
         if part.call is None:

@@ -65,9 +65,7 @@ def rewrite(data: bytes, path: Path, pairs: Sequence[Item | None], seed: str) ->
 
     Everything outside the list, and every element that stays, keeps its bytes.
     """
-    span = json_span.locate(data, path)
-    if span is None:
-        return data
+    span = json_span.locate(data, path) or (0, 0)
     kept: list[bytes] = []
     for item, (begin, end) in zip(pairs, json_span.elements(data, span[0]), strict=True):
         fate = _unmatched(data[begin:end]) if item is None else item.fate

@@ -7,8 +7,6 @@ import orjson
 
 from firewall.codecs import json_span, sse
 
-Json = Mapping[str, object] | orjson.Fragment
-
 _ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -20,12 +18,9 @@ _ERROR_TYPES = {
 }
 
 
-def event(name: str, fields: Mapping[str, object], sequence: int | None) -> bytes:
-    """Return one event as a frame; `sequence` None leaves the number out."""
-    body: dict[str, object] = {"type": name}
-    if sequence is not None:
-        body["sequence_number"] = sequence
-    body.update(fields)
+def event(name: str, fields: Mapping[str, object], sequence: int) -> bytes:
+    """Return one event as a frame."""
+    body = {"type": name, "sequence_number": sequence, **fields}
     return sse.frame(json_span.one_line(orjson.dumps(body)), event=name)
 
 

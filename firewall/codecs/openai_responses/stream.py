@@ -193,8 +193,9 @@ class ResponsesStream:
 
     def _open(self, name: str, value: JsonObject) -> None:
         response = self._response(value)
-        if response.get("output"):
-            malformed("a response that opens with output")
+        output = response.get("output") or []
+        if not isinstance(output, list) or not all(_is_free(element) for element in output):
+            malformed("a response that opens with a call or reasoning")
         if self._opened is None:
             self._opened = response
         elif name == "response.created":
@@ -377,6 +378,10 @@ class ResponsesStream:
     @property
     def _seed(self) -> str:
         return identity_of(self._opened) if self._opened is not None else ""
+
+
+def _is_free(element: object) -> bool:
+    return isinstance(element, dict) and tables.kind_of(element) in (Kind.TEXT, Kind.HOSTED)
 
 
 def _object(value: object) -> dict[str, object]:

@@ -8,7 +8,7 @@ from firewall.codecs.gemini import stream
 from firewall.codecs.gemini.tables import SKIP_SIGNATURE
 from firewall.codecs.interface import Refused, Released
 from firewall.core.errors import ProtocolError
-from tests.support.stream_play import MARK, case, events, play
+from tests.support.stream_play import MARK, Case, case, cases, events, play
 
 
 def raw(name: str) -> bytes:
@@ -218,3 +218,44 @@ def test_responses_of_functions_in_an_answer_are_unknown() -> None:
     """A model does not answer calls: such a part is held under its kind."""
     (found,) = stream().feed(chunk({"functionResponse": {"name": "f"}})).calls
     assert found.call.name == "unknown:functionResponse"
+
+
+@pytest.mark.parametrize("one", cases("gemini"), ids=str)
+def test_stored_streams_are_read_as_they_say(one: Case) -> None:
+    """Each stored stream brings up its calls and counts; one that is complete leaves as it came."""
+    played = play(one.codec, [one.raw])
+    assert played.calls == one.calls
+    assert (played.forward == one.raw) == (one.ends == "complete")
+
+
+def test_usage_is_the_last_one_said() -> None:
+    """Counts come with every frame; the newest is right, and none is zero."""
+    codec = stream()
+    assert codec.usage.input_tokens == 0
+    codec.feed(b'data: {"usage_metadata":{"promptTokenCount":3}}\n\n')
+    codec.feed(b'data: {"usageMetadata":{"promptTokenCount":4,"toolUsePromptTokenCount":1}}\n\n')
+    assert codec.usage.input_tokens == 5
+
+
+def test_feedback_without_a_block_is_no_end() -> None:
+    """Only a blocked prompt is an answer without candidates."""
+    codec = stream()
+    codec.feed(b'data: {"promptFeedback":{"safetyRatings":[]}}\n\n')
+    assert b"stream_truncated" in codec.close().forward
+
+
+def test_comments_after_an_error_say_nothing() -> None:
+    """A blank line or comment after the provider's error is dropped; late rulings find nothing."""
+    codec = stream()
+    codec.feed(raw("error"))
+    step = codec.feed(b"\r\n: bye\r\n\r\n")
+    assert (step.forward, step.done) == (b"", True)
+
+
+def test_a_slot_is_ruled_once() -> None:
+    """Ruling on what does not wait is a fault of ours and says so."""
+    codec = stream()
+    codec.feed(raw("parallel_calls"))
+    codec.rule(0, Released())
+    with pytest.raises(KeyError):
+        codec.rule(0, Released())

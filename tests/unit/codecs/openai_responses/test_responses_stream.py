@@ -8,7 +8,7 @@ from firewall.codecs.interface import Refused, Released
 from firewall.codecs.openai_responses import stream
 from firewall.core.call import CallForm
 from firewall.core.errors import ProtocolError
-from tests.support.stream_play import MARK, case, events, play
+from tests.support.stream_play import MARK, Case, case, cases, events, play
 
 MESSAGE = [
     "response.output_item.added",
@@ -347,3 +347,84 @@ def test_reasoning_in_the_end_that_the_stream_did_not_carry_goes_with_a_refusal(
     codec.feed(ended({"type": "reasoning", "id": "rs_9", "summary": [{"text": "SECRET"}]}, CALL))
     assert first.calls
     assert MARK not in codec.rule(0, Refused("no")).forward
+
+
+@pytest.mark.parametrize("one", cases("openai_responses"), ids=str)
+def test_stored_streams_are_read_as_they_say(one: Case) -> None:
+    """Each stored stream brings up its calls; one that is complete leaves as it came."""
+    played = play(one.codec, [one.raw])
+    assert played.calls == one.calls
+    assert (played.forward == one.raw) == (one.ends == "complete")
+
+
+def test_a_broken_off_stream_fails_once() -> None:
+    """Without a terminal event the close is a `response.failed`, also when the last frame cannot be read."""
+    codec = stream()
+    codec.feed(opened() + finished(0))
+    step = codec.close()
+    assert [one["type"] for one in events(step.forward)] == ["response.failed"]
+    assert step.done
+    codec = stream()
+    codec.feed(opened() + b"data: {broken\r\n\r")
+    assert b"json_invalid" in codec.close().forward
+
+
+def test_answers_of_providers_without_numbers_or_ids_are_ruled_too() -> None:
+    """Frames without `sequence_number`, comments between them and new ids at the end change no decision."""
+    codec = stream()
+    thought = {"type": "reasoning", "id": "rs_0", "summary": []}
+    first = codec.feed(
+        frame("response.created", response={"id": "resp_1"})
+        + frame("response.output_item.done", output_index=0, item=thought)
+        + b": waiting\n\n"
+        + finished(1)
+    )
+    assert len(first.calls) == 1
+    text = {"type": "message", "id": "msg_2", "content": []}
+    codec.feed(frame("response.output_item.done", output_index=2, item=text) + b": more\n\n")
+    codec.feed(ended({**thought, "id": "rs_9"}, {**CALL, "call_id": "c1"}, {**text, "id": "msg_9"}))
+    ruled = codec.rule(0, Refused("no"))
+    assert ruled.done
+    assert b": more" in ruled.forward
+    last = events(ruled.forward)[-1]
+    assert [item["type"] for item in last["response"]["output"]] == ["message", "message"]
+    assert last["response"]["output"][1]["id"] == "msg_9"
+
+
+def test_loose_numbers_and_hosted_events_must_fit_their_item() -> None:
+    """An event of one family at an item of another is refused for every family."""
+    for kind, name in (
+        ("web_search_call", "response.function_call_arguments.delta"),
+        ("reasoning", "response.output_text.delta"),
+        ("message", "response.web_search_call.completed"),
+    ):
+        codec = stream()
+        codec.feed(opened() + frame("response.output_item.added", output_index=0, item={"type": kind, "id": "x"}))
+        with pytest.raises(ProtocolError):
+            codec.feed(frame(name, output_index=0, delta="x"))
+
+
+def test_opening_events_may_repeat_text_and_nothing_else() -> None:
+    """A lifecycle event with finished text in its output passes; with a call or reasoning it is refused."""
+    said = {"type": "message", "id": "msg_0", "content": []}
+    codec = stream()
+    data = opened() + frame("response.in_progress", response={"id": "resp_1", "output": [said]})
+    assert codec.feed(data).forward == data
+    thought = {"type": "reasoning", "id": "rs_0", "summary": []}
+    with pytest.raises(ProtocolError):
+        codec.feed(frame("response.in_progress", response={"id": "resp_1", "output": [said, thought]}))
+
+
+def test_search_arguments_as_text_are_their_text() -> None:
+    """A tool search whose arguments are a string is the call with that string."""
+    (one,) = stream().feed(opened() + finished(0, "tool_search_call", arguments='{"q":1}', name=None)).calls
+    assert (one.call.name, one.call.arguments) == ("tool_search", b'{"q":1}')
+
+
+def test_calls_without_any_id_are_told_apart_by_their_content() -> None:
+    """A call without id is held like any other."""
+    item = {"type": "function_call", "name": "f", "arguments": "{}"}
+    codec = stream()
+    step = codec.feed(opened() + frame("response.output_item.done", output_index=0, item=item) + ended(item))
+    assert [one.call.id for one in step.calls] == [""]
+    assert codec.rule(0, Released()).done
