@@ -7,6 +7,7 @@ through the firewall against it would finish against them. With no script it pla
 """
 
 import argparse
+import json
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -152,7 +153,13 @@ def _understand(stage: Stage, dialect: Dialect, request: Request, body: bytes) -
     except ProtocolError as error:
         raise Violation(error.public, code=error.code) from error
     conversation = dialect.read(value, request.url.path, seal=Seal.of(stage.script.seed))
-    return replace(conversation, size_bytes=len(body))
+    return replace(conversation, size_bytes=_size(value))
+
+
+def _size(value: Json) -> int:
+    """Return the size of what is asked in bytes, without what only chooses the transport."""
+    asked = {name: field for name, field in value.items() if name not in ("stream", "stream_options")}
+    return len(json.dumps(asked, separators=(",", ":"), ensure_ascii=False).encode(errors="replace"))
 
 
 def _key(dialect: Dialect, request: Request) -> str:

@@ -14,6 +14,8 @@ from firewall.demo.seal import Seal
 KEY_HEADER = "x-goog-api-key"
 UNCHECKED = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
 """What the real API takes in place of a signature from clients that moved a conversation here."""
+ORDINARY = str.maketrans("-_", "+/")
+URL_SAFE = str.maketrans("+/", "-_")
 STATUSES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -52,7 +54,7 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
         step=sum(1 for role, _ in contents[last:] if role == "model"),
         tools=_tools(asked),
         is_streamed=verb == "streamGenerateContent",
-        wants_thinking=flag(thinking, "includeThoughts"),
+        wants_thinking=flag(thinking, "includeThoughts") or flag(thinking, "include_thoughts"),
         schema=_schema(table(asked, "generationConfig")),
     )
 
@@ -161,13 +163,15 @@ def _check_signature(part: Json, seal: Seal) -> None:
         call = table(part, "functionCall")
         is_ours = seal.fits(signature, "call", text(call, "name"), _canonical(table(call, "args")))
     else:
-        is_ours = seal.unwrap(signature) is not None
+        is_ours = seal.unwrap(signature.translate(URL_SAFE)) is not None
     if not is_ours:
         raise Violation("Corrupted thought signature.")
 
 
 def _signature(part: Json) -> str:
-    return text(part, "thoughtSignature") or text(part, "thought_signature")
+    """Return the signature in the ordinary alphabet: it is bytes, and some clients write them url-safe."""
+    signature = text(part, "thoughtSignature") or text(part, "thought_signature")
+    return signature if signature in UNCHECKED else signature.translate(ORDINARY)
 
 
 def _canonical(args: Json) -> str:
@@ -184,7 +188,7 @@ def answer(reply: Reply) -> Json:
 
 
 def _last_words(reply: Reply) -> Json:
-    return {"text": reply.text, "thoughtSignature": reply.seal.wrap({"reply": reply.id})}
+    return {"text": reply.text, "thoughtSignature": reply.seal.wrap({"reply": reply.id}).translate(ORDINARY)}
 
 
 def _calls(reply: Reply) -> list[Json]:
@@ -228,7 +232,7 @@ def frames(reply: Reply) -> Iterator[Frame]:
         yield _frame(_chunk(reply, [part], is_last=False), Mark.CALL)
     ending: Json = {"text": ""}
     if not reply.calls:
-        ending["thoughtSignature"] = reply.seal.wrap({"reply": reply.id})
+        ending["thoughtSignature"] = reply.seal.wrap({"reply": reply.id}).translate(ORDINARY)
     yield _frame(_chunk(reply, [ending], is_last=True), Mark.END)
 
 
