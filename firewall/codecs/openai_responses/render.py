@@ -1,4 +1,4 @@
-"""Writing Responses objects and events: refusal texts, errors, keep-alives. Pure: ids come from hashes."""
+"""Writing Responses objects and events: refusals, errors, what keeps clients waiting. Pure: ids are hashes."""
 
 import hashlib
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Streamed Responses answers: order, replacement, numbering, keep-alives, errors, and what is refused."""
+"""Streamed Responses answers: order, replacement, numbering, waiting, errors, and what is refused."""
 
 import json
 
