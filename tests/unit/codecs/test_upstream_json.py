@@ -1,0 +1,46 @@
+"""Providers' JSON, read strictly."""
+
+import pytest
+
+from firewall.codecs import upstream_json
+from firewall.core.errors import ProtocolError
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":1,"a":2}',
+        b'{"a":1,"a" :2}',
+        b'{"a":1,"a"  :2}',
+        b'{"a":1,"a"\t \n:2}',
+        b'{"a":1,"\\u0061":2}',
+        b'{"a":{"b":1,"b":2}}',
+        b'{"x":[{"b":":\\":","b":2}]}',
+        b'{"a":"\\u0022\\u003a","b":1,"b":2}',
+        b'{"a":NaN}',
+        b"[1]",
+        b"{",
+        b'{"a":"\\ud800"}',
+        b'{"a":' + b"[" * 300 + b"]" * 300 + b"}",
+    ],
+)
+def test_what_two_readers_could_understand_differently_is_refused(data: bytes) -> None:
+    """A document with a key twice, in whatever disguise, never passes."""
+    with pytest.raises(ProtocolError) as caught:
+        upstream_json.loads_object(data)
+    assert (caught.value.code, caught.value.side) == ("upstream_json_invalid", "upstream")
+    assert not upstream_json.is_strict_object(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":1}',
+        b'{ "a" : "b\\":c" , "d" : "\\u0022:" }',
+        b'{"a":"\\u003a\\":","b":[{"a":1},{"a":2}]}',
+        b'{"text":": \\n \\":"}        ',
+    ],
+)
+def test_what_has_one_meaning_is_read(data: bytes) -> None:
+    """Quotes, colons and white space in strings are no reason to refuse."""
+    assert upstream_json.is_strict_object(data)
