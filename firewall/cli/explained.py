@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
+from firewall.approvals.text import visible
 from firewall.core.action import Action, Evidence
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.policy.snapshot import Explanation, Snapshot
@@ -61,11 +62,6 @@ def underlined(text: str, spans: Sequence[Evidence]) -> list[str]:
         if under.strip():
             lines.append(under.rstrip())
     return lines
-
-
-def visible(text: str) -> str:
-    """Return a text with control, bidi and zero-width characters spelled out, so that a terminal obeys none."""
-    return "".join(char if char.isprintable() else f"\\u{{{ord(char):04x}}}" for char in text)
 
 
 def _width(text: str) -> int:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from firewall.classify.catalogue import Catalogue, compile_catalogue
 from firewall.classify.environments import Environments, compile_environments
+from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.errors import ConfigError
 from firewall.policy import lint, rows
 from firewall.policy.engine import MODEL_FILE, Engine, ModelError, read_model
@@ -24,6 +25,8 @@ ENVIRONMENTS = "environments.toml"
 TOOLS = "tools.toml"
 HOSTS = "hosts.toml"
 PACKS = "packs"
+COMMON = frozenset({"dev", "staging", "production"})
+"""Names that rows may always use: tokens carry them before environments.toml says what belongs to them."""
 REQUIRED = (MODEL_FILE, rows.FILE, ENVIRONMENTS, TOOLS, HOSTS)
 _T = TypeVar("_T")
 MAX_FILE_BYTES = 8 * 1024 * 1024
@@ -66,13 +69,20 @@ class _Read:
     catalogue: Catalogue
 
 
-def load(directory: Path, *, approvers: Approvers | None = None, roles: frozenset[str] | None = None) -> Snapshot:
+def load(
+    directory: Path,
+    *,
+    approvers: Approvers | None = None,
+    roles: frozenset[str] | None = None,
+    environments: frozenset[str] = frozenset(),
+) -> Snapshot:
     """Load a policies folder.
 
-    `roles`: the role names that tokens can have; None accepts any.
+    `roles`: the role names that tokens can have; None accepts any. `environments`: names that rows may use
+    besides those of environments.toml and the common ones (those of targets and MCP servers).
     Raises: PolicyProblems with everything that is wrong; nothing is loaded then.
     """
-    read = _read(directory, approvers=approvers or Approvers(), roles=roles)
+    read = _read(directory, approvers=approvers or Approvers(), roles=roles, also=environments)
     if any(problem.is_fatal for problem in read.folder.problems):
         raise PolicyProblems(read.folder.problems)
     return Snapshot(
@@ -80,19 +90,25 @@ def load(directory: Path, *, approvers: Approvers | None = None, roles: frozense
         environments=read.environments,
         catalogue=read.catalogue,
         rows=read.table.rows,
+        places=_places(read),
         _engine=Engine(read.folder.text(MODEL_FILE), read.table.rows, groups=read.table.groups),
         _texts={row.ref: row.text for row in read.table.rows},
     )
 
 
 def check(
-    directory: Path, *, approvers: Approvers | None = None, roles: frozenset[str] | None = None
+    directory: Path,
+    *,
+    approvers: Approvers | None = None,
+    roles: frozenset[str] | None = None,
+    environments: frozenset[str] = frozenset(),
 ) -> list[Problem]:
-    """Return everything that is wrong with a policies folder, warnings included."""
-    return _read(directory, approvers=approvers or Approvers(), roles=roles).folder.problems
+    """Return everything that is wrong with a policies folder, warnings included; arguments as for `load`."""
+    found = _read(directory, approvers=approvers or Approvers(), roles=roles, also=environments)
+    return found.folder.problems
 
 
-def _read(directory: Path, *, approvers: Approvers, roles: frozenset[str] | None) -> _Read:
+def _read(directory: Path, *, approvers: Approvers, roles: frozenset[str] | None, also: frozenset[str]) -> _Read:
     folder = _Folder()
     _read_files(directory, folder)
     table = rows.read(folder.files[rows.FILE]) if rows.FILE in folder.files else rows.Table()
@@ -107,10 +123,17 @@ def _read(directory: Path, *, approvers: Approvers, roles: frozenset[str] | None
             folder.problems.append(Problem(MODEL_FILE, 0, str(error), hint))
     if rows.FILE in folder.files:
         broken = any(problem.file == ENVIRONMENTS for problem in folder.problems)
-        names = None if broken else frozenset(environments.names())
+        names = None if broken else COMMON | also | frozenset(environments.names())
         world = lint.World(names, frozenset(catalogue.tools), approvers, roles)
         folder.problems += lint.lint(table, world)
     return _Read(folder, table, environments, catalogue)
+
+
+def _places(read: _Read) -> tuple[str, ...]:
+    """Return every environment that the folder knows by name, `local` left out, in a fixed order."""
+    reserved = {rows.ANY, rows.ELSEWHERE, LOCAL, UNRESOLVED}
+    named = {row.environment for row in read.table.rows} | set(read.environments.names())
+    return tuple(sorted(named - reserved))
 
 
 def _read_files(directory: Path, folder: _Folder) -> None:

@@ -46,6 +46,8 @@ class Snapshot:
     environments: Environments
     catalogue: Catalogue
     rows: tuple[Row, ...]
+    places: tuple[str, ...]
+    """Every environment that rows or environments.toml name, without `local`."""
     _engine: Engine
     _texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,16 +77,16 @@ class Snapshot:
         return Explanation(verdict, verdict.row, runner_up, found)
 
     def _effect(self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts) -> EffectVerdict:
-        known = action.environment == LOCAL or action.environment in self.environments.names()
-        if known:
+        if action.environment == LOCAL or action.environment in self.places:
             return of_effect(effect, self._ask(effect, action, roles, facts, Place(action.environment)))
         here = of_effect(effect, self._ask(effect, action, roles, facts, Place(UNRESOLVED)))
         if self._is_named(here) or self._names_unresolved(effect, action, roles, facts):
             return here
         # Nothing was said about the unresolved: the strictest of what is said about any environment.
         # FAIL-CLOSED: `local` is no candidate, for an action that lies there would have been resolved.
-        others = (name for name in self.environments.names() if name != LOCAL)
-        everywhere = [of_effect(effect, self._ask(effect, action, roles, facts, Place(name))) for name in others]
+        everywhere = [
+            of_effect(effect, self._ask(effect, action, roles, facts, Place(name))) for name in self.places
+        ]
         return max([here, *everywhere], key=lambda item: strictness(item.verdict))
 
     def _is_named(self, found: EffectVerdict) -> bool:
