@@ -27,7 +27,7 @@ from firewall.core.secret import Secret
 from firewall.core.token import TokenKind
 from firewall.core.work import Record, Unit
 from firewall.demo.provider import app as scripted
-from firewall.demo.scenes import DEFAULT_SCRIPT
+from firewall.demo.scenes import INCIDENT
 from firewall.gates.edge.middleware import Access, Edge, trusted_networks
 from firewall.gates.edge.server import Listener, serving
 from firewall.gates.models.admit import Doorkeeper
@@ -78,6 +78,7 @@ class Rules:
     approvers: Approvers
 
     def __call__(self) -> Snapshot:
+        """Return the snapshot in force."""
         return self.snapshot
 
     def load(self) -> str:
@@ -415,7 +416,7 @@ def providers_of(settings: Settings) -> list[Provider]:
 async def scripted_providers() -> AsyncIterator[list[Provider]]:
     """Serve the scripted provider on loopback: what answers where no real provider is configured."""
     key = secrets.token_hex(16)
-    async with serving([Listener(scripted(DEFAULT_SCRIPT, key=key), "127.0.0.1", 0)]) as served:
+    async with serving([Listener(scripted(INCIDENT, key=key), "127.0.0.1", 0)]) as served:
         base = f"http://127.0.0.1:{served.ports[0]}"
         yield [
             Provider("scripted", dialect, Endpoint("scripted", base + suffix, private=True), lambda: Secret(key))

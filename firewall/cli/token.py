@@ -45,7 +45,7 @@ def _narrowing(command: Command) -> Command:
 @click.option("--holder", help="The person of an admin, approver or service token.")
 @_narrowing
 @click.pass_context
-def mint(ctx: click.Context, *, kind: str, as_json: bool, **flags: str | int | None) -> None:
+def mint(ctx: click.Context, /, *, kind: str, as_json: bool, **flags: str | int | None) -> None:
     """Mint a token; it is shown once.
 
     Example: stayhand token mint --env staging --owner alice --workspace . --ttl 8h --json
@@ -63,7 +63,7 @@ def mint(ctx: click.Context, *, kind: str, as_json: bool, **flags: str | int | N
 @click.argument("token_id", metavar="ID")
 @_narrowing
 @click.pass_context
-def narrow(ctx: click.Context, token_id: str, *, as_json: bool, **flags: str | int | None) -> None:
+def narrow(ctx: click.Context, /, token_id: str, *, as_json: bool, **flags: str | int | None) -> None:
     """Mint a child of an agent's token that permits no more than its parent.
 
     Example: stayhand token narrow tok_0SfvSp2wXKx1bW8n5kXk1Y --verbs read --ttl 1h

@@ -1,5 +1,6 @@
 """What tokens and people read from the store; written through the sequencer only."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -58,7 +59,7 @@ class TokenRows(Protocol):
         """Return the token with this id."""
         ...
 
-    def listing(self, limit: int) -> list[TokenRow]:
+    def listing(self, limit: int) -> Sequence[TokenRow]:
         """Return tokens, newest first."""
         ...
 
@@ -94,6 +95,6 @@ class PeopleRows(Protocol):
         """Return a person who has not been removed."""
         ...
 
-    def listing(self) -> list[PersonRow]:
+    def listing(self) -> Sequence[PersonRow]:
         """Return everybody who has not been removed."""
         ...

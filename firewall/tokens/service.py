@@ -5,7 +5,7 @@ memory the moment its commit is durable, so that running holds and streams feel 
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -165,7 +165,7 @@ class Tokens:
         for watcher in self._watchers:
             watcher(token_id)
 
-    def listing(self) -> list[TokenRow]:
+    def listing(self) -> Sequence[TokenRow]:
         """Return stored tokens, newest first; none can be used from this."""
         return self._rows.listing(1000)
 

@@ -17,15 +17,14 @@ def take(connection: sqlite3.Connection, step: Take, index: int, now_us: int) ->
     """Take the cells, or say how long the bucket stays full. The rule is `core.bucket.take`."""
     rate = step.rate
     cost = rate.interval_us * step.cells
-    if cost > rate.tolerance_us:
-        return Unmet(index, "full", retry_after_us=cost - rate.tolerance_us, found=step.key)
-    row = connection.execute(
-        _TAKE, {"key": step.key, "now": now_us, "cost": cost, "tolerance": rate.tolerance_us}
-    ).fetchone()
-    if row is not None:
-        return None
-    (tat_us,) = connection.execute("SELECT tat_us FROM buckets WHERE key = ?", (step.key,)).fetchone()
-    full = oracle_rule(rate, tat_us=tat_us, now_us=now_us, cells=step.cells)
+    if cost <= rate.tolerance_us:  # an insert has no condition, so what never fits must not get that far
+        row = connection.execute(
+            _TAKE, {"key": step.key, "now": now_us, "cost": cost, "tolerance": rate.tolerance_us}
+        ).fetchone()
+        if row is not None:
+            return None
+    stored = connection.execute("SELECT tat_us FROM buckets WHERE key = ?", (step.key,)).fetchone()
+    full = oracle_rule(rate, tat_us=stored[0] if stored else 0, now_us=now_us, cells=step.cells)
     return Unmet(index, "full", retry_after_us=getattr(full, "retry_after_us", 0), found=step.key)
 
 

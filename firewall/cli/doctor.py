@@ -1,0 +1,148 @@
+"""`stayhand doctor`: what is configured, reachable and unsafe; one line each with a hint."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import httpx
+
+from firewall.app import open_rules, providers_of, territory_of
+from firewall.cli.report import config_of, result
+from firewall.cli.serve import warnings_of
+from firewall.core.errors import FirewallError
+from firewall.settings import Settings, load_settings
+
+_LEVELS = {"ok": "ok     ", "warn": "warn   ", "unsafe": "UNSAFE ", "error": "error  "}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's."""
+
+    level: str
+    """`ok`, `warn`, `unsafe` or `error`."""
+    what: str
+    hint: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of {level, what, hint}.")
+@click.pass_context
+def doctor(ctx: click.Context, /, *, as_json: bool) -> None:
+    r"""Say what is configured, reachable and unsafe. Exit 1 when something is in error.
+
+    \b
+    Example:
+      stayhand doctor
+    """
+    settings = load_settings(config_of(ctx))
+    findings = [finding for look in _LOOKS for finding in look(settings)]
+    if as_json:
+        result([{"level": one.level, "what": one.what, "hint": one.hint} for one in findings])
+    else:
+        for one in findings:
+            click.echo(f"{_LEVELS[one.level]} {one.what}")
+            if one.hint:
+                click.echo(f"        hint: {one.hint}")
+    if any(one.level == "error" for one in findings):
+        ctx.exit(1)
+
+
+def _configuration(settings: Settings) -> Iterator[Finding]:
+    yield Finding("ok", f"configuration {settings.path}")
+    for path in (settings.database, settings.signing_key, settings.keystore, settings.keystore_key):
+        if not path.exists():
+            yield Finding("error", f"`{path}` is missing", "run `stayhand init`, or restore it")
+    yield from _modes(settings)
+    if settings.keystore_key.resolve().is_relative_to(settings.data_dir.resolve()):
+        yield Finding("error", "the keystore's key lies in data_dir", "move it beside the configuration")
+
+
+def _modes(settings: Settings) -> Iterator[Finding]:
+    for path in (
+        settings.data_dir,
+        settings.folder,
+        settings.signing_key,
+        settings.keystore,
+        settings.keystore_key,
+    ):
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError:
+            continue
+        if mode & 0o077:
+            yield Finding("unsafe", f"`{path}` can be read by others ({mode:o})", f"chmod go= {path}")
+
+
+def _policy(settings: Settings) -> Iterator[Finding]:
+    try:
+        rules = open_rules(settings)
+    except FirewallError as error:
+        yield Finding("error", f"policy: {error.public}", "stayhand policy check")
+        return
+    yield Finding("ok", f"policy {rules.snapshot.digest[:16]} with {len(rules.snapshot.rows)} rows")
+
+
+def _providers(settings: Settings) -> Iterator[Finding]:
+    try:
+        found = providers_of(settings)
+    except FirewallError as error:
+        yield Finding("error", f"providers: {error.public}", getattr(error, "hint", ""))
+        return
+    for provider in found:
+        yield Finding("ok", f"provider {provider.name} ({provider.dialect.value}) at {provider.endpoint.base_url}")
+        if provider.endpoint.base_url.startswith("http://"):
+            yield Finding("warn", f"provider {provider.name} is spoken to unencrypted", "fine on loopback only")
+    if not found:
+        yield Finding(
+            "warn", "no provider: the scripted one answers", "set ANTHROPIC_API_KEY or list a [[provider]]"
+        )
+
+
+def _server(settings: Settings) -> Iterator[Finding]:
+    address = f"http://{settings.server.control_listen}"
+    try:
+        answer = httpx.get(f"{address}/readyz", timeout=3, trust_env=False)
+    except httpx.HTTPError:
+        yield Finding("warn", f"no server answers at {address}", "stayhand serve")
+        return
+    ready = answer.status_code == 200
+    yield Finding("ok" if ready else "error", f"server at {address} is {'ready' if ready else 'closed'}")
+
+
+def _approving(settings: Settings) -> Iterator[Finding]:
+    url = urlsplit(settings.server.public_url)
+    if url.hostname in ("localhost", "127.0.0.1"):
+        yield Finding(
+            "warn", f"approvers reach {settings.server.public_url} on this machine only", "set server.public_url"
+        )
+    elif url.scheme != "https":
+        yield Finding("unsafe", "approvers would sign in over plain http", "put TLS in front, use https")
+    for line in warnings_of(settings, is_demo=False):
+        level = "unsafe" if line.startswith("UNSAFE") else "warn"
+        yield Finding(level, line.removeprefix("UNSAFE: "))
+
+
+def _reach(settings: Settings) -> Iterator[Finding]:
+    ground = territory_of(settings)
+    inside = [path for path in ground.paths if Path(path).is_relative_to(Path.cwd()) and Path.cwd() != Path("/")]
+    if inside:
+        yield Finding(
+            "unsafe", f"`{inside[0]}` lies in the folder you stand in", "keep it out of agents' workspaces"
+        )
+    if os.geteuid() == 0:
+        yield Finding("warn", "you are root: nothing on this machine is kept from an agent that you start")
+
+
+_LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    _configuration,
+    _policy,
+    _providers,
+    _server,
+    _approving,
+    _reach,
+)

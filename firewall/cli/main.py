@@ -1,0 +1,90 @@
+"""`stayhand`: the one entry point; commands import what they need when they run, so that start-up stays short."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from firewall.cli.report import fail
+from firewall.core.errors import ConfigError, FirewallError
+
+COMMANDS = {
+    "init": "firewall.cli.init:init",
+    "quickstart": "firewall.cli.quickstart:quickstart",
+    "serve": "firewall.cli.serve:serve",
+    "demo": "firewall.cli.demo:demo",
+    "run": "firewall.cli.run:run",
+    "token": "firewall.cli.token:token",
+    "approver": "firewall.cli.approver:approver",
+    "approvals": "firewall.cli.approvals:approvals",
+    "policy": "firewall.cli.policy:policy",
+    "doctor": "firewall.cli.doctor:doctor",
+}
+
+
+class _Late(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
+        """Return the names in the order of a first day's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Late, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", help="stayhand.toml; default: ./stayhand.toml, then the user's configuration folder.")
+@click.version_option(package_name=None, version="0.1.0", prog_name="stayhand")
+def stayhand(config: str | None) -> None:
+    r"""Stayhand: a firewall for the tool calls of AI agents.
+
+    \b
+    First steps:
+      stayhand init                      make a configuration, keys, an approver and an admin
+      stayhand serve                     start the firewall
+      stayhand run -- claude             start an agent that is pointed at it
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; errors become two lines on stderr and exit code 1."""
+    try:
+        stayhand.main(args=_config_first(list(argv) if argv is not None else sys.argv[1:]), standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ConfigError as error:
+        fail(error.public, hint=error.hint)
+    except FirewallError as error:
+        fail(error.public, hint=error.detail)
+
+
+def _config_first(argv: list[str]) -> list[str]:
+    """Let `--config F` stand anywhere before `--`: every command takes it, and only the root declares it."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    moved: list[str] = []
+    rest: list[str] = []
+    words = iter(argv[:end])
+    for word in words:
+        if word == "--config":
+            moved += [word, next(words, "")]
+        elif word.startswith("--config="):
+            moved.append(word)
+        else:
+            rest.append(word)
+    return [*moved, *rest, *argv[end:]]
+
+
+if __name__ == "__main__":
+    main()

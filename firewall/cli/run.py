@@ -1,0 +1,65 @@
+"""`stayhand run -- AGENT`: start an agent that is already pointed at us, with a token that dies with the day."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+
+from firewall.cli.client import control_client, row_of
+from firewall.cli.pointing import PROVIDER_KEYS, point
+from firewall.cli.report import config_of, fail, say
+from firewall.settings import load_settings
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--env", "environment", default="staging", show_default=True, help="The token's one environment.")
+@click.option("--workspace", type=click.Path(path_type=Path), help="What counts as local; default: this folder.")
+@click.option("--ttl", default="8h", show_default=True, help="How long the token lives.")
+@click.option("--owner", default="", help="Who answers for the agent; default: whose credential mints it.")
+@click.option(
+    "--own-login", is_flag=True, help='The agent keeps its own login; the provider is `api_key = "client"`.'
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    environment: str,
+    workspace: Path | None,
+    ttl: str,
+    owner: str,
+    command: tuple[str, ...],
+    *,
+    own_login: bool,
+) -> None:
+    r"""Start an agent with a fresh token, provider keys removed from its environment.
+
+    Needs a credential: STAYHAND_TOKEN of kind admin, or an admin's passphrase typed at the terminal.
+
+    \b
+    Example:
+      stayhand run -- claude
+      stayhand run --env staging -- codex exec "tidy up"
+    """
+    if not shutil.which(command[0]):
+        fail(f"`{command[0]}` is not installed", hint="name a program on your PATH")
+    settings = load_settings(config_of(ctx))
+    name = Path(command[0]).name
+    wish: dict[str, object] = {
+        "env": environment,
+        "ttl": ttl,
+        "agent": name,
+        "workspace": str((workspace or Path.cwd()).absolute()),
+    }
+    if owner:
+        wish["owner"] = owner
+    with control_client(ctx) as client:
+        minted = row_of(client.post("/api/tokens", wish))
+    say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {minted['expires_at']}")
+    pointed = point(name, f"http://{settings.server.listen}", str(minted["token"]), own_login=own_login)
+    inherited = {key: value for key, value in os.environ.items() if key not in PROVIDER_KEYS or own_login}
+    argv = [command[0], *pointed.arguments, *command[1:]]
+    done = subprocess.run(argv, env={**inherited, **pointed.environment}, check=False)  # noqa: S603 - the user's own
+    raise SystemExit(done.returncode)

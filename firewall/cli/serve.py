@@ -1,0 +1,99 @@
+"""`stayhand serve`: the two listeners, until a signal."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from firewall.app import Application, running
+from firewall.cli.report import config_of, say
+from firewall.gates.edge.server import run, serve_listeners
+from firewall.settings import Settings, load_settings
+from firewall.telemetry import set_up_logging
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the listeners are reached."""
+
+    agents: str
+    control: str
+
+
+async def serve_settings(
+    settings: Settings,
+    *,
+    port: int | None = None,
+    ready: Callable[[Application, Addresses], None] | None = None,
+) -> None:
+    """Serve an installation until SIGTERM or SIGINT; `port` overrides the agents' port, 0 takes free ones.
+
+    Raises: ConfigError, StoreError.
+    """
+    async with running(settings) as application:
+        agents, control = application.listeners(agents_port=port, control_port=0 if port == 0 else None)
+
+        def started(ports: tuple[int, ...]) -> None:
+            where = Addresses(f"http://{agents.host}:{ports[0]}", f"http://{control.host}:{ports[1]}")
+            say(f"stayhand: agents at {where.agents}, approvals and administration at {where.control}")
+            for line in warnings_of(settings, is_demo=application.is_demo):
+                say(f"stayhand: {line}")
+            if ready is not None:
+                ready(application, where)
+
+        await serve_listeners([agents, control], on_drain=application.gate.drain, started=started)
+
+
+def warnings_of(settings: Settings, *, is_demo: bool) -> list[str]:
+    """Return what an operator must know at start: UNSAFE, unwitnessed, scripted."""
+    found = []
+    if _same_user():
+        found.append(
+            "UNSAFE: agents started by this user can read and change the firewall's files and stop its process; "
+            "run the server as a user of its own (docs/threat-model.md)"
+        )
+    if settings.approvals.solo:
+        found.append("solo: an owner may approve his own agent's calls outside production; each is marked so")
+    if not settings.audit.witness:
+        found.append("unwitnessed: name a file on another machine under [audit] witness")
+    if is_demo:
+        found.append("no provider is configured: the scripted provider answers (it calls no model)")
+    return found
+
+
+def _same_user() -> bool:
+    """An installation that its operator runs by hand shares his user with the agents that he starts.
+
+    A service has no terminal and no login shell: only there, under a user of its own, is this False.
+    """
+    return os.geteuid() == 0 or sys.stdin.isatty() or _has_shell()
+
+
+def _has_shell() -> bool:
+    import pwd
+
+    try:
+        shell = pwd.getpwuid(os.geteuid()).pw_shell
+    except KeyError:
+        return False
+    return Path(shell).name not in ("nologin", "false", "")
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="The agents' port; 0 takes free ports for both sides.")
+@click.option("--workers", type=int, default=1, help="Processes; more than one comes with scale-out.")
+@click.pass_context
+def serve(ctx: click.Context, /, port: int | None, workers: int) -> None:
+    r"""Start the firewall.
+
+    \b
+    Example:
+      stayhand serve --config /etc/stayhand/stayhand.toml
+    """
+    if workers != 1:
+        raise click.UsageError("--workers above 1 comes with scale-out: run one process for now")
+    set_up_logging()
+    run(serve_settings(load_settings(config_of(ctx)), port=port))

@@ -1,0 +1,58 @@
+"""JSON that two readers could understand differently is refused."""
+
+import json
+
+import pytest
+
+from firewall.core.errors import ProtocolError
+from firewall.core.strict_json import MAX_DEPTH, loads, loads_object
+
+REFUSED = {
+    "duplicate": (b'{"a":1,"a":2}', "json_duplicate_key"),
+    "duplicate with a space before the colon": (b'{"a":1,"a" :2}', "json_duplicate_key"),
+    "duplicate with a newline before the colon": (b'{"a":1,"a"\n:2}', "json_duplicate_key"),
+    "duplicate spelled with an escape": (b'{"a":1,"\\u0061":2}', "json_duplicate_key"),
+    "duplicate hidden behind an escaped quote": (b'{"a":1,"a":"\\u0022:"}', "json_duplicate_key"),
+    "duplicate hidden behind an escaped colon": (b'{"a":1,"a":"\\"\\u003a"}', "json_duplicate_key"),
+    "duplicate deep inside": (b'{"x":[{"y":{"a":1,"b":2,"a":3}}]}', "json_duplicate_key"),
+    "NaN": (b'{"a":NaN}', "json_invalid"),
+    "infinity": (b'{"a":-Infinity}', "json_invalid"),
+    "lone surrogate": (b'{"a":"\\ud800"}', "json_invalid"),
+    "byte order mark": (b'\xef\xbb\xbf{"a":1}', "json_invalid"),
+    "UTF-16": ('{"a":1}'.encode("utf-16-le"), "json_invalid"),
+    "trailing comma": (b'{"a":1,}', "json_invalid"),
+    "two values": (b'{"a":1}{"b":2}', "json_invalid"),
+    "control character": (b'{"a":"\n"}', "json_invalid"),
+    "too deep": (b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2), "json_too_deep"),
+    "far too deep": (b"[" * 5000 + b"]" * 5000, "json_invalid"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_ambiguous_json_is_refused(name: str) -> None:
+    """Each ambiguity is a 400 with its own stable code."""
+    data, code = REFUSED[name]
+    with pytest.raises(ProtocolError) as caught:
+        loads(data)
+    assert (caught.value.code, caught.value.status) == (code, 400)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":{"a":1},"b":[{"a":1},{"a":2}]}',
+        b'{"text":"\\"a\\":1,\\"a\\":2"}',
+        b'{"text":"\\u0022:", "b" : 1}',
+        b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
+        b'"x"',
+    ],
+)
+def test_plain_json_is_read_as_the_standard_library_reads_it(data: bytes) -> None:
+    """What is not ambiguous is read, and read alike."""
+    assert loads(data) == json.loads(data)
+
+
+def test_object_is_demanded() -> None:
+    """An array where an object belongs is refused by name."""
+    with pytest.raises(ProtocolError, match="must be a JSON object"):
+        loads_object(b"[]")
