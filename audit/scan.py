@@ -188,7 +188,10 @@ class Scan:
     def _compare_note(self, size: int, note: bytes, root: bytes) -> None:
         self.checkpoints += 1
         self._signatures.check(size, note)
-        if self._is_lost or size != self.size:
+        if self._is_lost:
+            return
+        if size != self.size:
+            self.findings.add(Fault.CHECKPOINT, f"checkpoint {size} is stored out of order", max(0, size - 1))
             return
         if note.startswith(self._text(root)):
             self._settle("the leaf stored beside it was changed, the body is as signed")

@@ -195,6 +195,7 @@ def test_a_truncated_log_is_found_by_its_checkpoints(path: Path) -> None:
         ("INSERT INTO audit_nodes VALUES (1, 1, zeroblob(32))", ("node", None)),
         ("UPDATE audit_checkpoints SET size = 8 WHERE size = 9", ("checkpoint", 7)),
         ("UPDATE audit_checkpoints SET note = x'00' WHERE size = 9", ("checkpoint", 8)),
+        ("UPDATE audit_checkpoints SET size = -9 WHERE size = 9", ("checkpoint", 0)),
         ("DROP TRIGGER audit_entries_no_delete", ("schema", None)),
     ],
 )
