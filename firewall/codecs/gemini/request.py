@@ -40,13 +40,19 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         model=model,
         stream=verb == "streamGenerateContent",
         body=_unstored(body, value),
-        identity={**{key: one for key, one in value.items() if key != "store"}, "model": model},
+        identity=_identity(value, model, verb),
         hosted=tuple(hosted),
         references=tuple(dict.fromkeys(references)),
         session=next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), ""),
         max_output_tokens=limit,
         candidates=candidates,
     )
+
+
+def _identity(value: JsonObject, model: str, verb: str) -> dict[str, object]:
+    identity = {key: one for key, one in value.items() if key != "store"} | {"model": model}
+    # Streamed or not is the same question; counting is another one.
+    return identity | {"method": verb} if verb == "countTokens" else identity
 
 
 def _target(path: str) -> tuple[str, str]:

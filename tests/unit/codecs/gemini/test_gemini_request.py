@@ -170,3 +170,11 @@ def test_store_goes_upstream_as_false() -> None:
     assert read_request(b'{"store": true, "contents": []}', {"store": True, "contents": []}, {}, ASK).body == (
         b'{"store": false, "contents": []}'
     )
+
+
+def test_identity_is_the_question() -> None:
+    """Streamed or not is the same question of the same model; counting, or another model, is not."""
+    value = {"contents": HELLO}
+    assert read(value, STREAM).identity == read({**value, "store": True}, ASK).identity
+    assert read(value, ASK).identity != read(value, COUNT).identity
+    assert read(value, ASK).identity != read(value, ASK.replace("3.8", "3.9")).identity
