@@ -74,7 +74,7 @@ class TokenLookup:
         """Return the token with this id."""
         return _guarded(lambda: tokens.by_id(self._connection, token_id))
 
-    def listing(self, limit: int) -> list[StoredToken]:
+    def listing(self, limit: int) -> Sequence[StoredToken]:
         """Return tokens, newest first."""
         return _guarded(lambda: tokens.listing(self._connection, limit))
 
@@ -93,6 +93,6 @@ class PeopleLookup:
         """Return a person who has not been removed."""
         return _guarded(lambda: people.get(self._connection, name))
 
-    def listing(self) -> list[StoredPerson]:
+    def listing(self) -> Sequence[StoredPerson]:
         """Return everybody who has not been removed."""
         return _guarded(lambda: people.listing(self._connection))

@@ -120,6 +120,10 @@ class ModelsGate:
                 exchange.interrupt("token_revoked")
         self._means.holds.revoked(token_id)
 
+    def drain(self) -> None:
+        """The server is stopping: connections that only wait for people are told so now."""
+        self._means.holds.drain()
+
     async def _serve(self, asked: _Asked, receive: Receive, send: "_Started") -> None:
         bearer = await self._doorkeeper.bearer(asked.headers, asked.source)
         if asked.place.purpose is Purpose.MODELS:

@@ -217,6 +217,11 @@ class Holds:
                 hold.end("token_revoked", "the token was revoked while a call was held")
                 self.forget(hold)
 
+    def drain(self) -> None:
+        """End every wait: undecided calls become explanations; approvals stay and survive the restart."""
+        for hold in self._by_key.values():
+            hold.conclude()
+
     async def stop(self) -> None:
         """Cancel what still runs; approvals stay, and an identical repeat finds them after the restart."""
         tasks = list(self._tasks)
