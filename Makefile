@@ -28,6 +28,7 @@ check: $(DEV) ## Format, lint, types, import contracts, spelling and the rules a
 fix: $(DEV) ## Format, and mend what can be mended without thought
 	@$(VENV)/bin/ruff check -q --fix firewall audit tests || true
 	@$(VENV)/bin/ruff format -q firewall audit tests
+	@$(PY) -m tests.meta.reference
 
 e2e: $(DEV) ## The end-to-end tests alone
 	@$(PY) -m tests.suite e2e

@@ -125,6 +125,7 @@ class EdgeProtocol(HttpToolsProtocol):
         """Start a head."""
         super().on_message_begin()
         self._in_head = True
+        self._disarm()  # `data_received` arms anew when the head does not come in one piece
 
     def on_headers_complete(self) -> None:
         """Judge the head before an application can see it."""
@@ -149,6 +150,10 @@ class EdgeProtocol(HttpToolsProtocol):
         """End the request's own bytes."""
         self._idle_bytes = 0
         super().on_message_complete()
+        if self._is_idle():
+            # Answered before its body had come: uvicorn has given up its own keep-alive timer by now.
+            self._disarm()
+            self._timer = self.loop.call_later(self._limits.keep_alive_s, self._too_slow)
 
     def _check(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

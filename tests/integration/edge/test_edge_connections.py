@@ -133,6 +133,20 @@ async def test_slow_heads_are_cut_off(pieces: tuple[bytes, ...]) -> None:
     assert app.scopes == []
 
 
+@pytest.mark.parametrize(("keep_alive_s", "second"), [(5, True), (0, False)])
+async def test_a_connection_answered_early_stays_usable_and_ends(keep_alive_s: int, *, second: bool) -> None:
+    """A body that comes behind its refusal is dropped; the connection serves on, and idles no longer than any."""
+    app = Witness(limit=1000)
+    limits = Limits(head_s=0.1, keep_alive_s=keep_alive_s)
+    edge = Edge(app, max_body_bytes=10)
+    async with serving([Listener(edge, "127.0.0.1", 0)], limits=limits) as running:
+        raw = post("Content-Length: 20")
+        late = get("/v1/models") if second else b""
+        got = await talk(running.ports[0], raw, b"a" * 20, b"", late, pause_s=0.06)
+    assert (status_of(got), answers(got)) == (413, 2 if second else 1)
+    assert len(app.scopes) == (1 if second else 0)
+
+
 async def test_slow_bodies_are_cut_off() -> None:
     """A body that never ends is answered 408 by whoever reads it."""
 
