@@ -172,7 +172,7 @@ def _checked(token: str) -> str:
 
 
 def _sign_in(client: httpx.Client, address: str) -> dict[str, str]:
-    if not sys.stdin.isatty():
+    if not _at_terminal():
         raise CommandError(
             "this needs a credential", hint=f"set {TOKEN_ENV}, or run it at a terminal and type a passphrase"
         )
@@ -185,6 +185,10 @@ def _sign_in(client: httpx.Client, address: str) -> dict[str, str]:
     cookie = answer.headers.get("set-cookie", "").partition(";")[0]
     client.cookies.clear()
     return {"cookie": cookie, "x-csrf-token": str(session.get("csrf", "")), "origin": address}
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _answer(

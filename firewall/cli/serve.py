@@ -1,8 +1,10 @@
 """`stayhand serve`: the two listeners, until a signal."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +35,8 @@ async def serve_settings(
 
     Raises: ConfigError, StoreError.
     """
-    async with running(settings) as application:
-        agents, control = application.listeners(agents_port=port, control_port=0 if port == 0 else None)
+    async with running(_at_port(settings, port)) as application:
+        agents, control = application.listeners()
 
         def started(ports: tuple[int, ...]) -> None:
             where = Addresses(f"http://{agents.host}:{ports[0]}", f"http://{control.host}:{ports[1]}")
@@ -45,6 +47,35 @@ async def serve_settings(
                 ready(application, where)
 
         await serve_listeners([agents, control], on_drain=application.gate.drain, started=started)
+
+
+def _at_port(settings: Settings, port: int | None) -> Settings:
+    """Return the settings with another agents' port; with 0, both sides and every link get free ones."""
+    if port is None:
+        return settings
+    server = settings.server
+    host = server.listen.rpartition(":")[0]
+    if port:
+        changed = {"listen": f"{host}:{port}"}
+    else:
+        control_host = server.control_listen.rpartition(":")[0]
+        agents, control = _free_ports(2)
+        changed = {
+            "listen": f"{host}:{agents}",
+            "control_listen": f"{control_host}:{control}",
+            "public_url": f"http://localhost:{control}",
+        }
+    return settings.model_copy(update={"server": server.model_copy(update=changed)})
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        found = []
+        for _ in range(count):
+            probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            probe.bind(("127.0.0.1", 0))
+            found.append(int(probe.getsockname()[1]))
+        return found
 
 
 def warnings_of(settings: Settings, *, is_demo: bool) -> list[str]:
