@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import orjson
 
 from firewall.codecs import json_span, sse
-from firewall.codecs.gemini.parts import Part, malformed, parse, parts_of, rewrite, usage_of
+from firewall.codecs.gemini.fields import JsonObject
+from firewall.codecs.gemini.parts import Part, candidates_of, malformed, parse, parts_of, rewrite, usage_of
 from firewall.codecs.gemini.tables import camel
 from firewall.codecs.interface import Answer, Pending, Refused, Released, Ruling, Usage
 from firewall.codecs.steps import Role, Steps
@@ -83,7 +84,8 @@ def answer_of(stream: bytes) -> bytes:
         if "error" in value:
             return frame.data
         whole.update({key: one for key, one in value.items() if key != "candidates"})
-        _gather(frame.data, candidates, parts)
+        indexes = [index for index, _ in candidates_of(value)]
+        _gather(frame.data, indexes, candidates, parts)
     if not whole and not candidates:
         malformed("a stream without content", code="stream_truncated")
     if candidates:
@@ -91,11 +93,13 @@ def answer_of(stream: bytes) -> bytes:
     return orjson.dumps(whole)
 
 
-def _gather(data: bytes, candidates: dict[int, dict[str, object]], parts: dict[int, list[bytes]]) -> None:
+def _gather(
+    data: bytes, indexes: list[int], candidates: dict[int, dict[str, object]], parts: dict[int, list[bytes]]
+) -> None:
     span = json_span.locate(data, ("candidates",))
-    for begin, _ in json_span.elements(data, span[0]) if span else ():
+    spans = json_span.elements(data, span[0]) if span else ()
+    for index, (begin, _) in zip(indexes, spans, strict=True):
         fields = {camel(key): (start, end) for key, _, (start, end) in json_span.members(data, begin)}
-        index = int(data[slice(*fields["index"])]) if "index" in fields else 0
         mine = candidates.setdefault(index, {})
         known = parts.setdefault(index, [])
         for key, (start, end) in fields.items():
@@ -112,12 +116,22 @@ def _gather(data: bytes, candidates: dict[int, dict[str, object]], parts: dict[i
 def _append(parts: list[bytes], raw: bytes) -> None:
     if parts:
         last, new = orjson.loads(parts[-1]), orjson.loads(raw)
-        if last.keys() == new.keys() and last.keys() in _MERGEABLE and last.get("thought") == new.get("thought"):
+        if _merge(last, new):
             parts[-1] = orjson.dumps({**last, "text": last["text"] + new["text"]})
             return
         if new == {"text": ""}:
             return
     parts.append(raw)
+
+
+def _merge(last: JsonObject, new: JsonObject) -> bool:
+    return (
+        last.keys() == new.keys()
+        and last.keys() in _MERGEABLE
+        and last.get("thought") == new.get("thought")
+        and isinstance(last["text"], str)
+        and isinstance(new["text"], str)
+    )
 
 
 def _whole(candidate: dict[str, object], parts: list[bytes]) -> dict[str, object]:

@@ -1,0 +1,90 @@
+"""Whatever a provider sends, a codec answers or refuses; it never breaks."""
+
+import copy
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from firewall.codecs.interface import Refused, Released
+from firewall.core.errors import ProtocolError
+from tests.support.stream_play import Case, cases, events, play
+
+each = pytest.mark.parametrize("case", cases(), ids=str)
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SCALARS = st.sampled_from([None, True, False, 0, -1, 7, 1.5, "", "x", [], {}, ["x"], {"type": "x"}, [{}], [None]])
+
+
+def paths(value: object, path: tuple = ()) -> list[tuple]:
+    """Return the paths of all values in a document."""
+    found = [path] if path else []
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        found += paths(inner, (*path, step))
+    return found
+
+
+def blame(error: ProtocolError) -> None:
+    """Check that a refusal names the provider as its cause."""
+    assert (error.side, error.status) == ("upstream", 502)
+
+
+def damaged(value: dict, path: tuple, new: object) -> dict:
+    """Return a copy with another value at `path`."""
+    out = copy.deepcopy(value)
+    at = out
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = new
+    return out
+
+
+@each
+@quick
+@given(data=st.data())
+def test_values_of_other_types_are_read_or_refused(case: Case, data: st.DataObject) -> None:
+    """One value of another type anywhere in a stream leads to an answer or to ProtocolError, never to a crash."""
+    found = events(case.raw)
+    place = data.draw(st.integers(0, len(found) - 1))
+    path = data.draw(st.sampled_from(paths(found[place])))
+    found[place] = damaged(found[place], path, data.draw(SCALARS))
+    raw = b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in found)
+    refused = data.draw(st.booleans())
+    try:
+        played = play(case.codec, [raw], lambda _: Refused("no") if refused else Released())
+        answer = case.codec.answer_of(played.forward)
+        case.codec.rule_answer(answer, {one.slot: Refused("no") for one in case.codec.read_answer(answer).calls})
+    except ProtocolError as error:
+        blame(error)
+
+
+@each
+@quick
+@given(place=st.integers(0, 9000), byte=st.integers(0, 255))
+def test_any_one_wrong_byte_is_read_or_refused(case: Case, place: int, byte: int) -> None:
+    """One wrong byte leads to an answer that ends, or to ProtocolError."""
+    raw = bytearray(case.raw)
+    raw[place % len(raw)] = byte
+    try:
+        assert play(case.codec, [bytes(raw)]).done
+    except ProtocolError as error:
+        blame(error)
+
+
+@each
+@quick
+@given(data=st.data())
+def test_damaged_whole_answers_are_read_or_refused(case: Case, data: st.DataObject) -> None:
+    """One value of another type in a whole answer leads to an answer or to ProtocolError."""
+    try:
+        value = json.loads(case.codec.answer_of(case.raw))
+    except ProtocolError:
+        return
+    body = json.dumps(damaged(value, data.draw(st.sampled_from(paths(value))), data.draw(SCALARS))).encode()
+    try:
+        calls = case.codec.read_answer(body).calls
+        case.codec.rule_answer(body, {one.slot: Refused("no") for one in calls})
+        case.codec.stream_of(body)
+    except ProtocolError as error:
+        blame(error)
