@@ -3,15 +3,16 @@
 Pure: fed the entries that name an approval, in order; answers with what is wrong.
 
     opened, then votes, then at most one of consumed | expired | cancelled ends it
-    tool.released and approval.consumed that name it come after an `approve` vote and no `deny`
+    tool.released and approval.consumed that name it come after a vote for it and none against it
 """
 
 from dataclasses import dataclass
 
 from audit.entry import Entry, Kind
 
-VOTES = frozenset({"approve", "deny"})
-"""What `decision` in an approval.voted entry may say."""
+FOR = frozenset({"approve", "approved"})
+AGAINST = frozenset({"deny", "denied"})
+"""What `decision` in an approval.voted entry may say, as the vote or as what it made of the approval."""
 
 TELLING = frozenset(
     {
@@ -64,12 +65,12 @@ def _vote(entry: Entry, story: _Story) -> str:
     decision = entry.data.get("decision")
     if not story.opened:
         return "voted on before it was opened"
-    if decision not in VOTES:
+    if decision not in FOR | AGAINST:
         return "voted on without a decision"
     if story.ended:
         return f"voted on after it was {story.ended}"
-    story.approved |= decision == "approve"
-    story.denied |= decision == "deny"
+    story.approved |= decision in FOR
+    story.denied |= decision in AGAINST
     return ""
 
 

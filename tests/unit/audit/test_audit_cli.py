@@ -252,6 +252,33 @@ def test_it_runs_as_a_module_without_the_firewall(shell: Shell) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_closed_pipe_is_no_traceback(shell: Shell) -> None:
+    """`export | head -1` ends quietly with exit 1."""
+    conn = connect(shell.folder / "log.db")
+    commit(conn, reopen(conn), [draft(n) for n in range(2000)])
+    conn.close()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "audit", "export", "--log", "log.db"],
+        cwd=shell.folder,
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith('{"leaf":')
+        process.stdout.close()
+        said = process.stderr.read()
+        assert process.wait(timeout=50) == 1
+    finally:
+        process.kill()
+        process.wait(timeout=20)
+        process.stderr.close() if process.stderr else None
+    assert said == ""
+
+
 def test_odd_text_cannot_write_on_the_terminal(shell: Shell) -> None:
     """Control and bidi characters in an entry are shown, not sent."""
     conn = connect(shell.folder / "log.db")

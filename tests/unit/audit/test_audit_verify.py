@@ -2,11 +2,12 @@
 
 import shutil
 import sqlite3
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
-from audit import AuditError, Checkpoint, Kind, SigningKey
+from audit import AuditError, Checkpoint, Kind, SigningKey, encode, leaf_hash
 from audit.report import MAX_FINDINGS
 from audit.sqlite import open_log
 from audit.verify import prove, verify, verify_proof
@@ -333,6 +334,62 @@ def test_a_torn_page_is_a_finding(path: Path) -> None:
     assert not check(path).ok
 
 
+@pytest.mark.parametrize(
+    "change", ["body = 5", "body = NULL", "at = NULL", "leaf = NULL", "seq = NULL", "sealed = 7"]
+)
+def test_a_value_of_another_type_is_a_finding(path: Path, change: str) -> None:
+    """A table that no longer keeps its types, as a damaged page can make it, does not crash the verifier."""
+    conn = sqlite3.connect(path, isolation_level=None)
+    conn.execute("CREATE TABLE copy AS SELECT * FROM audit_entries")
+    conn.execute("DROP TABLE audit_entries")
+    conn.execute("CREATE TABLE audit_entries AS SELECT * FROM copy")
+    conn.execute(f"UPDATE audit_entries SET {change} WHERE seq = 3")  # noqa: S608 -- our own text
+    conn.close()
+    faults = [fault for fault, _ in found(check(path))]
+    assert "schema" in faults
+    assert set(faults) - {"schema"}
+    conn = sqlite3.connect(path)
+    with pytest.raises(AuditError):
+        reopen(conn)
+    conn.close()
+
+
+def test_a_checkpoint_of_another_type_is_a_finding(path: Path) -> None:
+    """So too for notes: the signature check refuses what is no bytes."""
+    conn = sqlite3.connect(path, isolation_level=None)
+    conn.execute("CREATE TABLE copy AS SELECT * FROM audit_checkpoints")
+    conn.execute("DROP TABLE audit_checkpoints")
+    conn.execute("ALTER TABLE copy RENAME TO audit_checkpoints")
+    conn.execute("UPDATE audit_checkpoints SET note = 5 WHERE size = 9")
+    conn.close()
+    assert {"checkpoint", "unreadable"} <= {fault for fault, _ in found(check(path))}
+
+
+def test_entries_changed_before_a_gap_are_still_named(path: Path) -> None:
+    """A hole does not hide what was changed before it, nor what was changed after it."""
+    tamper(
+        path,
+        "UPDATE audit_entries SET leaf = zeroblob(32) WHERE seq IN (5, 100)",
+        "DELETE FROM audit_entries WHERE seq = 7",
+    )
+    assert [finding for finding in found(check(path)) if finding[0] != "node"] == [
+        ("body", 5),
+        ("missing", 7),
+        ("body", 100),
+    ]
+
+
+def test_many_checkpoints_are_all_checked(tmp_path: Path) -> None:
+    """More notes than one chunk of signatures: the forged one among them is named."""
+    path = tmp_path / "log.db"
+    make(path, [1] * 150)
+    note = SigningKey(ORIGIN, bytes(32)).sign(Checkpoint(ORIGIN, 140, bytes(32)))
+    tamper(path, "UPDATE audit_checkpoints SET note = ? WHERE size = 140", values=(note,))
+    report = check(path)
+    assert ("checkpoint", 139) in found(report)
+    assert report.checkpoints == 150
+
+
 def test_a_hopeless_log_ends_the_scan(path: Path) -> None:
     """After enough findings the scan stops; the first is still the first."""
     tamper(path, "UPDATE audit_entries SET principal = 'x'")
@@ -371,6 +428,13 @@ def test_honest_stories_pass(tmp_path: Path, entries: list[tuple[Kind, str]]) ->
     """Opened, voted, then consumed or ended; a release without an approval needs none."""
     stories(tmp_path / "log.db", entries)
     assert check(tmp_path / "log.db").ok
+
+
+@pytest.mark.parametrize(("decision", "is_ok"), [("approve", True), ("approved", True), ("denied", False)])
+def test_votes_are_read_in_both_spellings(tmp_path: Path, decision: str, *, is_ok: bool) -> None:
+    """The vote itself, or what it made of the approval."""
+    stories(tmp_path / "log.db", [*APPROVED, (Kind.APPROVAL_CONSUMED, "a")], decision=decision)
+    assert check(tmp_path / "log.db").ok is is_ok
 
 
 @pytest.mark.parametrize(
@@ -440,6 +504,14 @@ class TestProof:
     def test_what_is_no_proof_is_refused(self, text: str) -> None:
         """Text of another form proves nothing."""
         with pytest.raises(AuditError):
+            verify_proof(text, [KEY.verifier])
+
+    def test_a_proof_at_another_index_is_refused(self) -> None:
+        """Signed or not: an entry that says another number than its place proves nothing."""
+        body = encode(draft(0), 7)
+        note = KEY.sign(Checkpoint(ORIGIN, 1, leaf_hash(body))).decode()
+        text = f"c2sp.org/tlog-proof@v1\nextra {b64encode(body).decode()}\nindex 0\n\n{note}"
+        with pytest.raises(AuditError, match="of entry 7, not 0"):
             verify_proof(text, [KEY.verifier])
 
     def test_a_proof_of_another_log_or_key_is_refused(self, path: Path) -> None:
