@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from firewall.codecs.openai_chat.calls import Call, Choice
-from firewall.codecs.openai_chat.tables import CALLS, CHOICE, REASONING, TEXT
+from firewall.codecs.openai_chat.tables import CALLS, CHOICE, REASONING, SPOKEN, TEXT
 from firewall.codecs.upstream_json import JsonObject, malformed
 
 MAX_CHOICES = 128
@@ -56,9 +56,9 @@ def read(choice: JsonObject, said: JsonObject, state: Choice, raw: bytes, *, str
     for key, value in said.items():
         if value in _EMPTY or key == "role":
             continue
-        if key in TEXT:
-            if key in ("content", "refusal") and not isinstance(value, str):
-                _unknown(f"?{key}", key, state, found, raw=raw)
+        if key in SPOKEN and not isinstance(value, str):
+            _unknown(f"?{key}", key, state, found, raw=raw)
+        elif key in TEXT:
             found.text = True
         elif key in REASONING:
             found.reasoning = True

@@ -46,10 +46,11 @@ CHOICE = frozenset({
 TEXT = frozenset({"annotations", "audio", "content", "refusal"})
 """Members of a delta or message that are said to the user."""
 
+SPOKEN = frozenset({"content", "refusal"})
+"""Those of them that are plain strings; in any other form they are unknown."""
+
 REASONING = frozenset({"reasoning", "reasoning_content", "reasoning_details", "reasoning_text", "thinking_blocks"})
 """Members that hold what the model thought before it spoke or called."""
-
-INERT = TEXT | {"role"}
 
 CALLS = frozenset({"function_call", "tool_calls"})
 
