@@ -1,1 +1,1 @@
-"""Bytes and text to effects with evidence. Pure; catalogues come in as values, from policies/."""
+"""Pure understanding: bytes and text in, actions with effects and evidence out; no clock, no input or output."""

@@ -1,0 +1,42 @@
+"""What `when` expressions may ask for besides an action's own fields: one table, used by policy validation.
+
+An attribute that is absent is false, zero or empty. Attributes describe what was seen; one that could only
+loosen a verdict (`inside_workspace`, `scratch`, `regenerable`) is set only when everything the action touches
+was seen and fits.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_DOCS: dict[str, tuple[type, str]] = {
+    "inside_workspace": (bool, "everything it touches lies under the grant's workspace"),
+    "whole_workspace": (bool, "removes or overwrites the workspace itself, or everything directly in it"),
+    "history": (bool, "version control history or uncommitted work is lost"),
+    "scratch": (bool, "everything it touches lies in a scratch folder of environments.toml"),
+    "regenerable": (bool, "everything it removes can be built again (node_modules, build, caches)"),
+    "overwrites": (bool, "replaces the whole content of a file that may exist"),
+    "recursive": (bool, "acts on a folder and everything below it"),
+    "system": (bool, "touches a system folder (/etc, /usr, /boot, ...) or a device"),
+    "foreign_credential": (bool, "carries a credential that this firewall did not issue"),
+    "package_install": (bool, "installs third-party packages"),
+    "network": (bool, "speaks to another machine"),
+    "hosts": (int, "number of hosts that it speaks to"),
+    "host": (str, "the host that it speaks to, lower case"),
+    "method": (str, "the HTTP method"),
+    "branch": (str, "the git branch that it changes"),
+    "remote": (str, "the git remote that it speaks to"),
+    "elevated": (bool, "runs with more rights than the agent has (sudo, a sandbox switched off)"),
+    "background": (bool, "keeps running after the call returns"),
+    "machine": (str, "runs on another machine or in a container: `ssh:host`, `container:name`, `pod:name`"),
+    "force": (bool, "a safety check of the tool is switched off (--force)"),
+    "dry_run": (bool, "the tool itself only shows what it would do"),
+    "instructions": (bool, "writes a file that agents read as instructions (CLAUDE.md, AGENTS.md)"),
+    "nested": (int, "how many layers of wrapping stood around it"),
+    "count": (int, "number of things that it names"),
+}
+
+KNOWN_ATTRIBUTES: Mapping[str, type] = MappingProxyType({name: kind for name, (kind, _) in _DOCS.items()})
+"""Name to type of every attribute that classification may set."""
+
+ATTRIBUTE_DOCS: Mapping[str, str] = MappingProxyType({name: doc for name, (_, doc) in _DOCS.items()})
+"""Name to meaning, for documentation and `policy check`."""

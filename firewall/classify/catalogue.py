@@ -1,0 +1,343 @@
+"""tools.toml, hosts.toml and the packs, compiled into one value that every reader shares."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from firewall.classify.globs import glob_pattern
+from firewall.classify.reader import Reader
+from firewall.classify.rows import Program, read_programs
+from firewall.core.effect import Effect
+from firewall.core.errors import ConfigError
+
+_NOTHING = re.compile(r"(?!)")
+
+
+class ToolKind(StrEnum):
+    """How an agent's own tool is read."""
+
+    SHELL = "shell"
+    INPUT = "input"
+    """Text typed into an open session."""
+    READ = "read"
+    LIST = "list"
+    WRITE = "write"
+    """The whole content of a file."""
+    EDIT = "edit"
+    PATCH = "patch"
+    INERT = "inert"
+    """Changes nothing outside the conversation (todo lists, plans, questions)."""
+    AGENT = "agent"
+    """Starts another agent whose own calls are judged again."""
+    FETCH = "fetch"
+    SEARCH = "search"
+    OPAQUE = "opaque"
+    """Known by name, not understood: `unknown`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """One tool of an agent, by name."""
+
+    name: str
+    kind: ToolKind
+    text: tuple[str, ...] = ()
+    """Arguments that hold the text (first that is present)."""
+    paths: tuple[str, ...] = ()
+    """Arguments that hold a path or a list of paths."""
+    cwd: tuple[str, ...] = ()
+    """Arguments that hold the working directory."""
+    urls: tuple[str, ...] = ()
+    inert: frozenset[str] = frozenset()
+    """Arguments that are shown, never bound by an approval."""
+    known: frozenset[str] = frozenset()
+    """Other arguments whose meaning is known; one that is not makes the call `unknown`."""
+    elevating: frozenset[str] = frozenset()
+    """Arguments that switch a sandbox off when true."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathSets:
+    """Kinds of paths, each as one pattern for `fullmatch` on an absolute path."""
+
+    privilege: re.Pattern[str] = _NOTHING
+    secret: re.Pattern[str] = _NOTHING
+    harmless_secret: re.Pattern[str] = _NOTHING
+    """Looks like a credential file and is none (`.env.example`, `id_rsa.pub`)."""
+    regenerable: re.Pattern[str] = _NOTHING
+    system: re.Pattern[str] = _NOTHING
+    device: re.Pattern[str] = _NOTHING
+    void: re.Pattern[str] = _NOTHING
+    """Swallows what is written (/dev/null, terminals)."""
+    history: re.Pattern[str] = _NOTHING
+    instructions: re.Pattern[str] = _NOTHING
+    bin: re.Pattern[str] = _NOTHING
+    """Folders whose programs are what their name says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Verbs and nouns of vendors' command lines and APIs."""
+
+    read: frozenset[str] = frozenset()
+    write: frozenset[str] = frozenset()
+    disruptive: frozenset[str] = frozenset()
+    destructive: frozenset[str] = frozenset()
+    privilege: frozenset[str] = frozenset()
+    """Nouns: a change of one is a change of rights."""
+    secret: frozenset[str] = frozenset()
+    """Nouns: reading one shows credentials."""
+    execute: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What environment variables mean."""
+
+    assumed: Mapping[str, str] = field(default_factory=dict)
+    running: re.Pattern[str] = _NOTHING
+    """Names whose value makes programs run code (LD_PRELOAD, GIT_SSH_COMMAND)."""
+    secret: re.Pattern[str] = _NOTHING
+    plain: re.Pattern[str] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class HostRule:
+    """(method, path) -> effects at some hosts."""
+
+    methods: frozenset[str]
+    path: re.Pattern[str]
+    effects: tuple[Effect, ...]
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A family of hosts."""
+
+    hosts: re.Pattern[str]
+    provider: str
+    kind: str = "rest"
+    """`rest`, `graphql`, `aws`, `kubernetes`."""
+    known: bool = False
+    """Writes there are writes, not `unknown`: the API's methods mean what they say."""
+    rules: tuple[HostRule, ...] = ()
+    paths: re.Pattern[str] = _NOTHING
+    """GraphQL endpoints of the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """What a GraphQL root field does when its arguments fit."""
+
+    effects: tuple[Effect, ...]
+    when: Mapping[str, object] = field(default_factory=dict)
+    """Dotted argument -> value it must have for the rule to fit; `*` is any value."""
+    resource: str = ""
+    summary: str = ""
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A vendor's GraphQL schema, as far as we know it."""
+
+    provider: str
+    hosts: re.Pattern[str]
+    queries: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
+    mutations: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All catalogues, compiled."""
+
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    tools: Mapping[str, ToolSpec] = field(default_factory=dict)
+    paths: PathSets = field(default_factory=PathSets)
+    words: Words = field(default_factory=Words)
+    variables: Variables = field(default_factory=Variables)
+    hosts: tuple[HostRow, ...] = ()
+    packs: tuple[Pack, ...] = ()
+
+
+def compile_catalogue(
+    tools: Mapping[str, object], hosts: Mapping[str, object], packs: Sequence[Mapping[str, object]]
+) -> Catalogue:
+    """Compile the parsed data files.
+
+    Raises: ConfigError naming the file and row.
+    """
+    table = Reader(tools, "tools.toml")
+    programs: dict[str, Program] = {}
+    for row in table.rows("program"):
+        for program in read_programs(row):
+            if program.name in programs:
+                raise ConfigError(f"{row.where}: `{program.name}` stands twice")
+            programs[program.name] = program
+    specs: dict[str, ToolSpec] = {}
+    for row in table.rows("tool"):
+        for spec in _tools(row):
+            if spec.name in specs:
+                raise ConfigError(f"{row.where}: tool `{spec.name}` stands twice")
+            specs[spec.name] = spec
+    catalogue = Catalogue(
+        programs=programs,
+        tools=specs,
+        paths=_path_sets(table.inner("paths")),
+        words=_words(table.inner("words")),
+        variables=_variables(table.inner("variables")),
+        hosts=_host_rows(Reader(hosts, "hosts.toml")),
+        packs=tuple(_pack(Reader(pack, f"pack {index}")) for index, pack in enumerate(packs, 1)),
+    )
+    table.finish()
+    return catalogue
+
+
+def any_of(globs: Sequence[str], *, path: bool = False) -> re.Pattern[str]:
+    """Join globs into one pattern; none fit nothing."""
+    if not globs:
+        return _NOTHING
+    return re.compile("|".join(f"(?:{glob_pattern(glob, path=path).pattern})" for glob in globs), re.DOTALL)
+
+
+def _tools(row: Reader) -> tuple[ToolSpec, ...]:
+    names = row.strings("names")
+    try:
+        kind = ToolKind(row.string("kind"))
+    except ValueError as error:
+        raise row.wrong("kind", f"one of {', '.join(ToolKind)}") from error
+    text, paths, cwd, urls = (row.strings(key) for key in ("text", "paths", "cwd", "urls"))
+    inert, known, elevating = (frozenset(row.strings(key)) for key in ("inert", "known", "elevating"))
+    row.finish()
+    if not names:
+        raise ConfigError(f"{row.where} needs `names`")
+    everything = known | {*text, *paths, *cwd, *urls} | inert | elevating
+    return tuple(
+        ToolSpec(
+            name=name,
+            kind=kind,
+            text=text,
+            paths=paths,
+            cwd=cwd,
+            urls=urls,
+            inert=inert,
+            known=everything,
+            elevating=elevating,
+        )
+        for name in names
+    )
+
+
+def _path_sets(table: Reader) -> PathSets:
+    found = PathSets(
+        privilege=any_of(table.strings("privilege"), path=True),
+        secret=any_of(table.strings("secret"), path=True),
+        harmless_secret=any_of(table.strings("harmless_secret"), path=True),
+        regenerable=any_of(table.strings("regenerable"), path=True),
+        system=any_of(table.strings("system"), path=True),
+        device=any_of(table.strings("device"), path=True),
+        void=any_of(table.strings("void"), path=True),
+        history=any_of(table.strings("history"), path=True),
+        instructions=any_of(table.strings("instructions"), path=True),
+        bin=any_of(table.strings("bin"), path=True),
+    )
+    table.finish()
+    return found
+
+
+def _words(table: Reader) -> Words:
+    found = Words(
+        read=frozenset(table.strings("read")),
+        write=frozenset(table.strings("write")),
+        disruptive=frozenset(table.strings("disruptive")),
+        destructive=frozenset(table.strings("destructive")),
+        privilege=frozenset(table.strings("privilege")),
+        secret=frozenset(table.strings("secret")),
+        execute=frozenset(table.strings("execute")),
+    )
+    table.finish()
+    return found
+
+
+def _variables(table: Reader) -> Variables:
+    assumed = {name: str(value) for name, value in table.attributes("assumed").items()}
+    found = Variables(
+        assumed=assumed,
+        running=any_of(table.strings("running")),
+        secret=any_of(table.strings("secret")),
+        plain=any_of(table.strings("plain")),
+    )
+    table.finish()
+    return found
+
+
+def _host_rows(table: Reader) -> tuple[HostRow, ...]:
+    rows = tuple(_host(row) for row in table.rows("host"))
+    table.finish()
+    return rows
+
+
+def _host(row: Reader) -> HostRow:
+    found = HostRow(
+        hosts=any_of(row.strings("hosts")),
+        provider=row.string("provider"),
+        kind=row.string("kind", "rest"),
+        known=row.boolean("known"),
+        rules=tuple(_host_rule(rule) for rule in row.rows("rules")),
+        paths=any_of(row.strings("paths")),
+    )
+    row.finish()
+    if found.kind not in ("rest", "graphql", "aws", "kubernetes"):
+        raise row.wrong("kind", "one of rest, graphql, aws, kubernetes")
+    return found
+
+
+def _host_rule(row: Reader) -> HostRule:
+    found = HostRule(
+        methods=frozenset(method.upper() for method in row.strings("methods")),
+        path=any_of(row.strings("path") or ("*",)),
+        effects=row.effects("effects"),
+        summary=row.string("summary"),
+    )
+    row.finish()
+    if not found.effects:
+        raise ConfigError(f"{row.where} needs `effects`")
+    return found
+
+
+def _pack(table: Reader) -> Pack:
+    provider = table.string("provider")
+    hosts = any_of(table.strings("hosts"))
+    queries = {name: _fields(row) for name, row in table.inner("query").tables()}
+    mutations = {name: _fields(row) for name, row in table.inner("mutation").tables()}
+    table.get("provenance")
+    table.finish()
+    if not provider:
+        raise ConfigError(f"{table.where} needs a `provider`")
+    return Pack(provider=provider, hosts=hosts, queries=queries, mutations=mutations)
+
+
+def _fields(row: Reader) -> tuple[FieldRule, ...]:
+    """One field: a single rule as the table itself, or several under `rules`."""
+    if row.get("rules") is None:
+        return (_field(row),)
+    rules = tuple(_field(rule) for rule in row.rows("rules"))
+    row.finish()
+    return rules
+
+
+def _field(row: Reader) -> FieldRule:
+    row.get("rules")
+    found = FieldRule(
+        effects=row.effects("effects"),
+        when=dict(row.attributes("when")),
+        resource=row.string("resource"),
+        summary=row.string("summary"),
+        undo=row.string("undo"),
+    )
+    row.finish()
+    if not found.effects:
+        raise ConfigError(f"{row.where} needs `effects`")
+    return found

@@ -1,0 +1,22 @@
+"""What classification may know besides the bytes of a call: the grant's workspace and the compiled catalogues."""
+
+from dataclasses import dataclass
+
+from firewall.classify.catalogue import Catalogue
+from firewall.classify.environments import Environments
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a call is judged from. Only `workspace` is a fact of the grant; the rest can only narrow."""
+
+    workspace: str
+    """Canonical absolute path of the grant's workspace; empty: none."""
+    cwd: str
+    """Where the agent says it runs; a claim, used only to narrow; empty: the workspace."""
+    home: str
+    """The agent's home as far as known; empty: unknown, `~` then is unseen."""
+    environments: Environments
+    """environments.toml, compiled."""
+    catalogue: Catalogue
+    """tools.toml, hosts.toml and the packs, compiled."""

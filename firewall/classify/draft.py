@@ -1,0 +1,117 @@
+"""Actions while they are being put together, and spans that lead back into the text that was judged."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from firewall.core.action import Action, Attribute, Evidence, Reach, with_effects
+from firewall.core.effect import Effect
+
+MAX_SUMMARY_CHARS = 400
+MAX_REACH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A piece of text on its way through the readers, and where it stands in the judged text."""
+
+    text: str
+    base: int | None = 0
+    """Offset in the judged text when it stands there character for character; None: decoded or joined."""
+    outer: tuple[int, int] = (0, 0)
+    """Span of the judged text that it came from, used when `base` is None."""
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span in the judged text for offsets into `text`."""
+        if self.base is None:
+            return self.outer
+        return self.base + start, self.base + end
+
+    def whole(self) -> tuple[int, int]:
+        """Return the span of everything."""
+        return self.span(0, len(self.text))
+
+    def part(self, text: str, start: int, end: int) -> "Source":
+        """Return text found at offsets: character for character where it is, else as a whole."""
+        if self.base is not None and self.text[start:end] == text:
+            return Source(text, base=self.base + start)
+        return Source(text, base=None, outer=self.span(start, end))
+
+
+@dataclass(slots=True)
+class Draft:
+    """One action in the making."""
+
+    operation: str
+    resource: str = "unknown:"
+    environment: str = "unresolved"
+    effects: set[Effect] = field(default_factory=set)
+    summary: str = ""
+    undo: str = ""
+    inside_workspace: bool = False
+    evidence: list[Evidence] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    trees: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    programs: list[str] = field(default_factory=list)
+    signals: list[str] = field(default_factory=list)
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+
+    def point(self, span: tuple[int, int], note: str) -> None:
+        """Add evidence; empty spans are left out."""
+        if span[1] > span[0] and len(self.evidence) < MAX_REACH:
+            self.evidence.append(Evidence(span[0], span[1], note))
+
+    def action(self, tool: str, text: str) -> Action:
+        """Return the finished action."""
+        attributes = dict(self.attributes)
+        attributes["inside_workspace"] = self.inside_workspace
+        return Action(
+            operation=self.operation,
+            tool=tool,
+            resource=self.resource,
+            environment=self.environment,
+            effects=with_effects(*self.effects),
+            summary=one_line(self.summary) or f"does `{self.operation}`",
+            text=text,
+            evidence=tuple(
+                Evidence(max(0, min(item.start, len(text))), max(0, min(item.end, len(text))), item.note)
+                for item in self.evidence
+            ),
+            inside_workspace=self.inside_workspace,
+            undo=self.undo,
+            unseen=_distinct(self.unseen),
+            files=_distinct(self.files),
+            reach=Reach(
+                paths=_distinct(self.paths),
+                trees=_distinct(self.trees),
+                addresses=_distinct(self.addresses),
+                programs=_distinct(self.programs),
+                signals=_distinct(self.signals),
+            ),
+            attributes=attributes,
+        )
+
+
+def unknown_action(tool: str, why: str, text: str = "", *, operation: str = "tool:unknown") -> Action:
+    """Return the action for something that could not be read: one, whose effect is `unknown`."""
+    draft = Draft(operation, summary=why, effects={Effect.UNKNOWN}, unseen=[why])
+    draft.point((0, len(text)), why)
+    return draft.action(tool, text)
+
+
+def one_line(text: str) -> str:
+    """Return text as one printable line of bounded length."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return line if len(line) <= MAX_SUMMARY_CHARS else line[: MAX_SUMMARY_CHARS - 1] + "…"
+
+
+def shown(text: str, most: int = 80) -> str:
+    """Return user input for a message: in backticks, one line, bounded."""
+    line = "".join(char if char.isprintable() else " " for char in text).replace("`", "'")
+    return f"`{line if len(line) <= most else line[: most - 1] + '…'}`"
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))

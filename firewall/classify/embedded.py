@@ -1,0 +1,116 @@
+"""Code in another language inside a shell line: what can be told of it by its literals.
+
+The deep readers (Python's `ast`, tree-sitter-javascript, SQL parsers) have modules of their own; until a
+language has one, code is `exec` with the shell text and words that its literals hold.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.environments import Place
+from firewall.classify.sql import judge_sql
+from firewall.core.effect import Effect
+
+
+@dataclass(slots=True)
+class Found:
+    """What a piece of code was found to do."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    shell: list[Source] = field(default_factory=list)
+    """Shell text that it hands to a shell."""
+
+
+def read(source: Source, language: str, program: str, context: Context, places: Sequence[Place]) -> Found:
+    """Judge code by what stands in it; anything that may run more is `exec` at least."""
+    if language == "sql":
+        return Found([judge_sql(source, program, context, places)])
+    if language in ("awk", "jq"):
+        return _awk(source, program) if language == "awk" else Found()
+    return _script(source, language, program)
+
+
+_CALL = re.compile(
+    r"(?:os\.system|os\.popen|subprocess\.\w+|\bsystem|\bexec(?:Sync|File|FileSync)?|\bspawn(?:Sync)?|\bpopen|\bqx|%x|shell_exec|passthru|Popen|\bsh)"
+    r"\s*[({\[/|!]?\s*\[?\s*[rbf]?(?P<quote>['\"`])(?P<text>.*?)(?<!\\)(?P=quote)",
+    re.DOTALL,
+)
+_LIST_CALL = re.compile(
+    r"(?:subprocess\.\w+|Popen|spawn(?:Sync)?|execFile(?:Sync)?|system|exec)\s*\(\s*\[?\s*(?P<items>['\"][^'\"]*['\"](?:\s*,\s*\[?\s*['\"][^'\"]*['\"])+)"
+)
+_BACKTICKS = re.compile(r"`(?P<text>[^`]+)`")
+_LOSSY = re.compile(
+    r"\b(?:rmtree|rmdir|removedirs|unlink(?:Sync)?|rm(?:Sync|dirSync)|os\.remove|remove_file|remove_dir_all|rm_rf|rm_r|FileUtils\.rm\w*|File\.delete|truncate(?:Sync)?|"
+    r"drop_all|dropDatabase|dropCollection|deleteMany|delete_many|delete_bucket|delete_object|terminate_instances|delete_db_instance|flushall|flushdb)\b",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+
+
+def _script(source: Source, language: str, program: str) -> Found:
+    draft = Draft(
+        "code:inline",
+        f"code:{program}",
+        effects={Effect.EXEC},
+        summary=f"runs {language if language != 'other' else program} code given on the command line",
+    )
+    draft.point(source.whole(), "code that is run")
+    found = Found([draft])
+    if match := _LOSSY.search(source.text):
+        draft.effects.add(Effect.DESTRUCTIVE)
+        draft.summary = f"runs code that calls {shown(match.group(0))}; what it removes cannot be seen for sure"
+        draft.point(source.span(match.start(), match.end()), "removes or empties something")
+    for match in _CALL.finditer(source.text):
+        found.shell.append(source.part(match.group("text"), match.start("text"), match.end("text")))
+    for match in _LIST_CALL.finditer(source.text):
+        words = " ".join(_unquoted(item) for item in _QUOTED.findall(match.group("items")))
+        found.shell.append(Source(words, base=None, outer=source.span(match.start(), match.end())))
+    if language in ("ruby", "perl", "php", "other"):
+        for match in _BACKTICKS.finditer(source.text):
+            found.shell.append(source.part(match.group("text"), match.start("text"), match.end("text")))
+    return found
+
+
+def _unquoted(item: str) -> str:
+    return "'" + item[1:-1].replace("'", "") + "'"
+
+
+_AWK_RUNS = re.compile(r"\bsystem\s*\(|\|\s*getline|getline\s*<|\|\s*&?\s*\"|print[^;}]*\|\s*\"")
+_AWK_TEXT = re.compile(r"system\s*\(\s*\"(?P<text>(?:[^\"\\]|\\.)*)\"\s*\)")
+_AWK_WRITES = re.compile(r"\bprintf?\b[^;}|]*>{1,2}\s*[\"A-Za-z$(]")
+
+
+def _awk(source: Source, program: str) -> Found:
+    """Awk reads, unless it starts commands or writes files."""
+    text = source.text
+    found = Found()
+    plain = re.sub(r"\"(?:[^\"\\]|\\.)*\"", '""', text)
+    if _AWK_RUNS.search(text) and ("system" in plain or "getline" in plain or "|" in plain.replace("||", "")):
+        draft = Draft(
+            "code:inline",
+            f"code:{program}",
+            effects={Effect.EXEC},
+            summary="runs an awk program that starts commands",
+        )
+        whole = [match.group(0) for match in _AWK_TEXT.finditer(text)]
+        if not whole or plain.count("system") != len(whole):
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append("the commands that it starts")
+        draft.point(source.whole(), "starts commands")
+        found.drafts.append(draft)
+        for match in _AWK_TEXT.finditer(text):
+            found.shell.append(source.part(match.group("text"), match.start("text"), match.end("text")))
+    elif _AWK_WRITES.search(plain) and not re.search(r"[<>]=?\s*\d", plain):
+        draft = Draft(
+            "code:inline",
+            f"code:{program}",
+            effects={Effect.DESTRUCTIVE},
+            summary="runs an awk program that writes files",
+            unseen=["the files that it writes"],
+        )
+        draft.point(source.whole(), "writes files")
+        found.drafts.append(draft)
+    return found

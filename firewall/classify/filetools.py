@@ -1,0 +1,171 @@
+"""Agents' own file tools, patches and page fetches: no shell in between, the path is the argument."""
+
+import re
+from collections.abc import Mapping
+
+from firewall.classify.catalogue import ToolKind, ToolSpec
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, shown
+from firewall.classify.http import Request, judge_http
+from firewall.classify.rows import Verb
+from firewall.classify.shell.scope import Scope
+from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.classify.shell.words import Word
+from firewall.core.action import UNRESOLVED
+from firewall.core.effect import Effect
+
+_VERBS = {
+    ToolKind.READ: Verb.READ,
+    ToolKind.LIST: Verb.LIST,
+    ToolKind.WRITE: Verb.OVERWRITE,
+    ToolKind.EDIT: Verb.EDIT,
+}
+_PHRASES = {
+    Verb.READ: "reads {path}",
+    Verb.LIST: "lists names below {path}",
+    Verb.OVERWRITE: "writes {path}, replacing what is there",
+    Verb.EDIT: "edits {path}",
+    Verb.CREATE: "creates {path}",
+    Verb.REMOVE: "deletes {path}",
+    Verb.PLACE: "writes {path}",
+    Verb.MOVE: "moves {path} away",
+}
+_OPERATIONS = {
+    Verb.READ: "file:read",
+    Verb.LIST: "file:list",
+    Verb.OVERWRITE: "file:write",
+    Verb.EDIT: "file:edit",
+    Verb.CREATE: "file:create",
+    Verb.REMOVE: "file:delete",
+    Verb.PLACE: "file:write",
+    Verb.MOVE: "file:move",
+}
+
+
+def touch(
+    spec: ToolSpec, arguments: Mapping[str, object], context: Context, scope: Scope
+) -> tuple[list[Draft], str]:
+    """Judge a file tool by its path arguments; returns drafts and the text that evidence points into."""
+    verb = _VERBS[spec.kind]
+    names: list[str] = []
+    for key in spec.paths:
+        value = arguments.get(key)
+        if isinstance(value, str):
+            names.append(value)
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            names += [str(item) for item in value]
+        elif value is not None:
+            return [_unreadable(spec, f"the argument {shown(key)} is no path")], ""
+    if not names and verb not in (Verb.LIST, Verb.READ):
+        return [_unreadable(spec, f"{shown(spec.name)} without a path")], ""
+    text = "\n".join(names)
+    return paths_drafts([(verb, name) for name in names or ["."]], context, scope, text=text), text
+
+
+def _unreadable(spec: ToolSpec, why: str) -> Draft:
+    return Draft(f"file:{spec.kind.value}", effects={Effect.UNKNOWN}, unseen=[why], summary=why)
+
+
+def paths_drafts(items: list[tuple[Verb, str]], context: Context, scope: Scope, *, text: str) -> list[Draft]:
+    """Judge (verb, path) pairs; evidence points at the path's first appearance in `text`."""
+    drafts: list[Draft] = []
+    for verb in dict.fromkeys(verb for verb, _ in items):
+        touched = []
+        for name in dict.fromkeys(name for kind, name in items if kind is verb):
+            at = text.find(name)
+            span = (at, at + len(name)) if at >= 0 else (0, 0)
+            is_glob = verb in (Verb.READ, Verb.LIST) and any(char in name for char in "*?")
+            touched.append(
+                Touched(verb, Word(name, glob=is_glob, head=name, span=span), recursive=verb is Verb.LIST)
+            )
+        for group in touch_drafts(touched, scope, context):
+            drafts.append(_described(group.draft, verb, group.shown))
+    return drafts
+
+
+def _described(draft: Draft, verb: Verb, names: str) -> Draft:
+    draft.operation = _OPERATIONS[verb]
+    draft.summary = _PHRASES[verb].replace("{path}", names)
+    if Effect.PRIVILEGE in draft.effects:
+        draft.summary += "; it configures agents, hooks, shells, editors, CI, git or access"
+    if Effect.SECRET in draft.effects:
+        draft.summary += ", which usually holds credentials"
+    if verb is Verb.OVERWRITE and draft.inside_workspace and Effect.DESTRUCTIVE in draft.effects:
+        # An agent's write inside its own workspace is its daily work; what was there is in its transcript or in git.
+        draft.effects.discard(Effect.DESTRUCTIVE)
+        draft.effects.add(Effect.WRITE)
+        draft.undo = "the earlier content is in version control or in the agent's transcript, if it was read"
+    return draft
+
+
+_BEGIN = re.compile(r"^\*\*\* (?P<what>Add|Update|Delete) File: (?P<path>.+?)\s*$", re.MULTILINE)
+_MOVE = re.compile(r"^\*\*\* Move to: (?P<path>.+?)\s*$", re.MULTILINE)
+_UNIFIED = re.compile(r"^(?P<side>---|\+\+\+) (?P<path>\S[^\t\n]*?)\s*$", re.MULTILINE)
+_RENAMES = re.compile(r"^(?:rename|copy) (?P<side>from|to) (?P<path>.+?)\s*$", re.MULTILINE)
+
+
+def patch(text: str, context: Context, scope: Scope) -> list[Draft]:
+    """Judge a patch (`*** Begin Patch` or a unified diff) by the files that it names."""
+    items = _patch_items(text)
+    if not items:
+        return [
+            Draft(
+                "file:patch",
+                effects={Effect.UNKNOWN},
+                unseen=["a patch that is not understood"],
+                summary="applies a patch that is not understood",
+            )
+        ]
+    return paths_drafts(items, context, scope, text=text)
+
+
+def _patch_items(text: str) -> list[tuple[Verb, str]]:
+    verbs = {"Add": Verb.OVERWRITE, "Update": Verb.EDIT, "Delete": Verb.REMOVE}
+    items = [(verbs[match.group("what")], match.group("path")) for match in _BEGIN.finditer(text)]
+    items += [(Verb.PLACE, match.group("path")) for match in _MOVE.finditer(text)]
+    if items or "*** " in text[:200]:
+        return items
+    sides = [(match.group("side"), match.group("path")) for match in _UNIFIED.finditer(text)]
+    for (left, old), (right, new) in zip(sides, sides[1:], strict=False):
+        if left == "---" and right == "+++":
+            items.append(_diff_item(old, new))
+    items += [
+        (Verb.MOVE if match.group("side") == "from" else Verb.PLACE, match.group("path"))
+        for match in _RENAMES.finditer(text)
+    ]
+    return items
+
+
+def _diff_item(old: str, new: str) -> tuple[Verb, str]:
+    if new == "/dev/null":
+        return Verb.REMOVE, re.sub(r"^a/", "", old)
+    name = re.sub(r"^b/", "", new)
+    return (Verb.CREATE if old == "/dev/null" else Verb.EDIT), name
+
+
+_URL = re.compile(r"https?://[^\s'\"<>)\]]+")
+
+
+def fetch(spec: ToolSpec, arguments: Mapping[str, object], context: Context) -> tuple[list[Draft], str]:
+    """Judge a page fetch by its addresses, a web search by nothing but its words."""
+    text = "\n".join(value for key in (*spec.urls, *spec.text) if isinstance(value := arguments.get(key), str))
+    drafts: list[Draft] = []
+    for match in list(_URL.finditer(text))[:20]:
+        drafts += judge_http(Request("GET", match.group(0)), context, (match.start(), match.end()))
+    if spec.kind is ToolKind.SEARCH and not drafts:
+        draft = Draft(
+            "web:search", "web:search", effects={Effect.READ}, summary=f"searches the web for {shown(text)}"
+        )
+        draft.attributes["network"] = True
+        draft.environment = UNRESOLVED
+        drafts.append(draft)
+    if not drafts:
+        drafts.append(
+            Draft(
+                "web:fetch",
+                effects={Effect.UNKNOWN},
+                unseen=["the address"],
+                summary="fetches an address that cannot be read",
+            )
+        )
+    return drafts, text

@@ -1,0 +1,52 @@
+"""Globs as data files use them: `*` within one path segment, `**` across segments, `?` one character.
+
+For names that are no paths (hosts, contexts, resources) `*` matches anything. Compiled once; matching is
+linear in practice because at most `MAX_STARS` stars are accepted.
+"""
+
+import re
+from functools import lru_cache
+
+from firewall.core.errors import ConfigError
+
+MAX_STARS = 8
+
+
+@lru_cache(maxsize=4096)
+def glob_pattern(glob: str, *, path: bool = False) -> re.Pattern[str]:
+    """Compile a glob into a pattern for `fullmatch`.
+
+    Raises: ConfigError when it is empty or has more than `MAX_STARS` stars.
+    """
+    if not glob or glob.count("*") > MAX_STARS * 2:
+        raise ConfigError(f"`{glob}` is no usable glob", hint=f"at most {MAX_STARS} stars, and not empty")
+    out: list[str] = []
+    position = 0
+    while position < len(glob):
+        position = _step(glob, position, out, path=path)
+    return re.compile("".join(out), re.DOTALL)
+
+
+def _step(glob: str, position: int, out: list[str], *, path: bool) -> int:
+    rest = glob[position:]
+    if path and rest.startswith("/**") and rest in ("/**", "/**/"):
+        out.append("(?:/.*)?")
+        return len(glob)
+    if path and rest.startswith("**/"):
+        out.append("(?:.*/)?")
+        return position + 3
+    if rest.startswith("**"):
+        out.append(".*")
+        return position + 2
+    if rest[0] == "*":
+        out.append("[^/]*" if path else ".*")
+    elif rest[0] == "?":
+        out.append("[^/]" if path else ".")
+    else:
+        out.append(re.escape(rest[0]))
+    return position + 1
+
+
+def matches(globs: tuple[re.Pattern[str], ...], value: str) -> bool:
+    """Tell whether any compiled glob fits the whole value."""
+    return any(glob.fullmatch(value) for glob in globs)

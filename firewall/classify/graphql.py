@@ -1,0 +1,293 @@
+"""GraphQL: every root field of every operation that would run, each an action of its own.
+
+Fragments, aliases, batches, `operationName` and variables are resolved; what cannot be (a persisted query, a
+text that does not parse, variables that are not seen) is `unknown`. Directives count for nothing: a field
+under `@skip(if: true)` is read as if it ran.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from graphql import GraphQLError, parse
+from graphql.language import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+)
+from graphql.utilities import value_from_ast_untyped
+
+from firewall.classify.catalogue import FieldRule, Pack
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.names import effects_of_names
+from firewall.core.effect import Effect
+
+if TYPE_CHECKING:
+    from firewall.classify.http import Address, Request
+
+MAX_DOCUMENT_CHARS = 64 * 1024
+MAX_TOKENS = 4000
+MAX_FIELDS = 200
+MAX_BATCH = 50
+_INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One GraphQL request."""
+
+    query: str
+    variables: Mapping[str, object]
+    operation_name: str
+    host: str
+    source: Source
+    sealed: bool = False
+    """Something in it is not known before it runs."""
+
+
+def looks_like_graphql(body: str) -> bool:
+    """Tell whether a body is JSON with a GraphQL `query`."""
+    return '"query"' in body[:20_000] and ("mutation" in body or "{" in body[body.find('"query"') + 7 :])
+
+
+def judge_body(request: "Request", address: "Address", context: Context, span: tuple[int, int]) -> list[Draft]:
+    """Judge the body of a request to a GraphQL endpoint."""
+    source = request.body_source or Source(request.body, base=None, outer=span)
+    if not request.body_known and not request.body:
+        return [_sealed(address.host, source.whole(), "a body that is not seen")]
+    if request.headers.get("content-type", "").startswith("application/graphql"):
+        return judge_document(
+            Document(request.body, {}, "", address.host, source, not request.body_known), context
+        )
+    try:
+        value = json.loads(request.body, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        found = [_sealed(address.host, source.whole(), "a body that is not JSON")]
+        return found
+    drafts: list[Draft] = []
+    for item in value if isinstance(value, list) else [value]:
+        drafts += _item(item, address.host, source, context, sealed=not request.body_known)
+        if len(drafts) > MAX_FIELDS:
+            drafts.append(_sealed(address.host, source.whole(), "more operations than are read"))
+            break
+    return drafts or [_sealed(address.host, source.whole(), "an empty batch")]
+
+
+def judge_query_string(address: "Address", context: Context, span: tuple[int, int]) -> list[Draft]:
+    """Judge a GraphQL request in a URL."""
+    values = dict(parse_qsl(address.query, keep_blank_values=True))
+    variables: object = {}
+    try:
+        variables = json.loads(values.get("variables") or "{}")
+    except (ValueError, RecursionError):
+        variables = None
+    source = Source(values.get("query", ""), base=None, outer=span)
+    if not isinstance(variables, dict):
+        return [_sealed(address.host, span, "variables that are not JSON")]
+    return judge_document(
+        Document(values.get("query", ""), variables, values.get("operationName", ""), address.host, source),
+        context,
+    )
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError("duplicate key")
+        found[key] = value
+    return found
+
+
+def _item(item: object, host: str, source: Source, context: Context, *, sealed: bool) -> list[Draft]:
+    if not isinstance(item, dict):
+        return [_sealed(host, source.whole(), "a request that is no object")]
+    query = item.get("query")
+    name = item.get("operationName") or ""
+    variables = item.get("variables") or {}
+    if not isinstance(query, str) or not query.strip():
+        return [_sealed(host, source.whole(), "a persisted query, whose text is not seen")]
+    if not isinstance(variables, dict) or not isinstance(name, str):
+        return [_sealed(host, source.whole(), "variables or a name that are not of their kind")]
+    return judge_document(Document(query, variables, name, host, source, sealed), context)
+
+
+def judge_document(document: Document, context: Context) -> list[Draft]:
+    """Return one draft per root field that would run."""
+    if len(document.query) > MAX_DOCUMENT_CHARS:
+        return [_sealed(document.host, document.source.whole(), "a document that is too long to read")]
+    try:
+        tree = parse(document.query, no_location=False, max_tokens=MAX_TOKENS)
+    except (GraphQLError, RecursionError):
+        return [_sealed(document.host, document.source.whole(), "a document that does not parse")]
+    operations = [node for node in tree.definitions if isinstance(node, OperationDefinitionNode)]
+    chosen = [node for node in operations if node.name is not None and node.name.value == document.operation_name]
+    if document.operation_name and len(chosen) != 1:
+        return [
+            _sealed(
+                document.host, document.source.whole(), "an operation name that the document does not have once"
+            )
+        ]
+    drafts: list[Draft] = []
+    for operation in chosen or operations:
+        drafts += _operation(operation, tree, document, context)
+    return drafts or [_sealed(document.host, document.source.whole(), "a document without an operation")]
+
+
+def _operation(
+    operation: OperationDefinitionNode, tree: DocumentNode, document: Document, context: Context
+) -> list[Draft]:
+    fragments = {node.name.value: node for node in tree.definitions if isinstance(node, FragmentDefinitionNode)}
+    fields = _root_fields(operation.selection_set, fragments)
+    if fields is None:
+        return [_sealed(document.host, document.source.whole(), "fragments that name each other or do not exist")]
+    defaults = {
+        node.variable.name.value: value_from_ast_untyped(node.default_value)
+        for node in operation.variable_definitions or ()
+        if node.default_value is not None
+    }
+    variables = {**defaults, **document.variables}
+    return [_field(field, operation.operation, variables, document, context) for field in fields[:MAX_FIELDS]]
+
+
+def _root_fields(
+    selection: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> list[FieldNode] | None:
+    """Return the root fields, fragments opened; None when a fragment is missing, circular or there are too many."""
+    found: list[FieldNode] = []
+    stack: list[tuple[SelectionSetNode, frozenset[str]]] = [(selection, frozenset())]
+    steps = 0
+    while stack:
+        current, seen = stack.pop()
+        for node in current.selections:
+            steps += 1
+            if steps > MAX_FIELDS * 2:
+                return None
+            if isinstance(node, FieldNode):
+                found.append(node)
+            elif isinstance(node, InlineFragmentNode):
+                stack.append((node.selection_set, seen))
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name in seen or name not in fragments:
+                    return None
+                stack.append((fragments[name].selection_set, seen | {name}))
+    return found
+
+
+def _field(
+    field: FieldNode, kind: OperationType, variables: Mapping[str, object], document: Document, context: Context
+) -> Draft:
+    name = field.name.value
+    arguments = {node.name.value: _value(node.value, variables) for node in field.arguments or ()}
+    pack = next((pack for pack in context.catalogue.packs if pack.hosts.fullmatch(document.host)), None)
+    rule = _rule(name, kind, arguments, pack)
+    provider = pack.provider if pack is not None else document.host
+    draft = Draft(f"graphql:{name}", f"field:{provider}/{name}")
+    if rule is not None:
+        draft.effects |= set(rule.effects)
+        draft.resource = _fill(rule.resource, arguments, provider) or draft.resource
+        draft.summary = _fill(rule.summary, arguments, provider)
+        draft.undo = _fill(rule.undo, arguments, provider)
+    else:
+        draft.effects |= _by_name(name, kind, context)
+        draft.summary = f"calls the {kind.value} {shown(name)} at {shown(document.host)}"
+        if Effect.UNKNOWN in draft.effects:
+            draft.unseen.append(f"what {shown(name)} does")
+    if document.sealed:
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen.append("parts of the document that are not known before it runs")
+    draft.point(_span(field, document), draft.summary)
+    return draft
+
+
+def _span(field: FieldNode, document: Document) -> tuple[int, int]:
+    """Find the field's words in the judged text; its name alone where the document was decoded."""
+    if field.loc is not None and document.source.text == document.query:
+        return document.source.span(field.loc.start, field.loc.end)
+    at = document.source.text.find(field.name.value)
+    if at >= 0:
+        return document.source.span(at, at + len(field.name.value))
+    return document.source.whole()
+
+
+def _value(node: ValueNode, variables: Mapping[str, object]) -> object:
+    if isinstance(node, VariableNode):
+        return variables.get(node.name.value)
+    value: object = value_from_ast_untyped(node, dict(variables))
+    return value
+
+
+def _rule(name: str, kind: OperationType, arguments: Mapping[str, object], pack: Pack | None) -> FieldRule | None:
+    if pack is None:
+        return None
+    table = pack.queries if kind is OperationType.QUERY else pack.mutations
+    for rule in table.get(name, ()):
+        if all(_fits(path, wanted, arguments) for path, wanted in rule.when.items()):
+            return rule
+    return None
+
+
+def _fits(path: str, wanted: object, arguments: Mapping[str, object]) -> bool:
+    value: object = arguments
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if wanted == "*":
+        return value is not None
+    return value == wanted and type(value) is type(wanted)
+
+
+def _by_name(name: str, kind: OperationType, context: Context) -> set[Effect]:
+    """Read an operation that no pack names: queries read, mutations only raise."""
+    words = context.catalogue.words
+    found = effects_of_names([name], words)
+    if kind is not OperationType.MUTATION:
+        if name in _INTROSPECTION:
+            return {Effect.READ}
+        return {Effect.SECRET} if Effect.SECRET in effects_of_names([f"get_{name}"], words) else {Effect.READ}
+    raised = found & {Effect.DESTRUCTIVE, Effect.PRIVILEGE, Effect.EXEC, Effect.DISRUPTIVE}
+    return raised or {Effect.UNKNOWN}
+
+
+def _fill(template: str, arguments: Mapping[str, object], provider: str) -> str:
+    """Fill `{provider}` and `{argument.path}`; what is missing becomes `?`."""
+    out: list[str] = []
+    rest = template
+    while "{" in rest:
+        before, _, tail = rest.partition("{")
+        key, _, rest = tail.partition("}")
+        value: object = {"provider": provider}.get(key)
+        if value is None:
+            value = arguments
+            for part in key.split("."):
+                value = value.get(part) if isinstance(value, Mapping) else None
+        out += [before, _plain(value)]
+    return "".join([*out, rest])
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, str):
+        return "".join(char if char.isprintable() and char not in "`" else "?" for char in value[:120])
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, Sequence):
+        return ",".join(_plain(item) for item in value[:5])
+    return "?"
+
+
+def _sealed(host: str, span: tuple[int, int], why: str) -> Draft:
+    draft = Draft(
+        "graphql:unknown", effects={Effect.UNKNOWN}, unseen=[why], summary=f"sends GraphQL to {shown(host)}: {why}"
+    )
+    draft.point(span, why)
+    return draft

@@ -1,0 +1,199 @@
+"""Paths: where they lie, what kind of file they are, and what doing something to them means.
+
+Only text is looked at: links are not resolved here (the guard may know more and may only be stricter).
+INVARIANT: a path that is not fully known is never inside the workspace, scratch or regenerable.
+"""
+
+import posixpath
+
+from dataclasses import dataclass, field
+
+from firewall.classify.context import Context
+from firewall.classify.rows import Verb
+from firewall.core.action import LOCAL, UNRESOLVED, Attribute
+from firewall.core.effect import Effect
+
+_READING = frozenset({Verb.LIST, Verb.READ})
+_REMOVING = frozenset({Verb.REMOVE, Verb.ERASE})
+_REPLACING = frozenset({Verb.OVERWRITE, Verb.REMOVE, Verb.ERASE})
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A path as far as it is known."""
+
+    paths: tuple[str, ...]
+    """Absolute, normalised candidates (several while the working directory is in doubt); empty: unknown."""
+    shown: str
+    below: bool = False
+    """What is meant lies below these paths (a glob, `find`), not the paths themselves."""
+    recursive: bool = False
+    """The path with everything below it."""
+    everything: bool = False
+    """A bare `*`: all that lies directly in the folder."""
+    span: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one verb on one spot means."""
+
+    effects: frozenset[Effect]
+    environment: str
+    inside: bool
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+
+
+def locate(text: str, cwds: tuple[str, ...], home: str, *, span: tuple[int, int] = (0, 0)) -> Spot:
+    """Resolve a fully known path text against the possible working directories."""
+    if not text or "\0" in text:
+        return Spot((), text, span=span)
+    if text == "~" or text.startswith("~/"):
+        if not home:
+            return Spot((), text, span=span)
+        return Spot((normal(home + text[1:]),), text, span=span)
+    if text.startswith("~"):
+        return Spot((), text, span=span)
+    if text.startswith("/"):
+        return Spot((normal(text),), text, span=span)
+    return Spot(tuple(dict.fromkeys(normal(f"{cwd}/{text}") for cwd in cwds)), text, span=span)
+
+
+def normal(path: str) -> str:
+    """Normalise an absolute path: `.`, `..`, doubled slashes, a trailing slash."""
+    cleaned = posixpath.normpath(path)
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+def is_under(path: str, folder: str) -> bool:
+    """Tell whether an absolute path is the folder or lies below it."""
+    return bool(folder) and (path == folder or path.startswith(folder.rstrip("/") + "/"))
+
+
+def inside(spot: Spot, context: Context) -> bool:
+    """Tell whether every candidate lies under the workspace and none is claimed by a row."""
+    return bool(spot.paths) and all(
+        is_under(path, context.workspace) and not context.environments.claims_path(path) for path in spot.paths
+    )
+
+
+def environment_of(spot: Spot, context: Context) -> str:
+    """Return `local`, the environment that rows name for it, or `unresolved`."""
+    names = {_environment(path, context) for path in spot.paths}
+    return names.pop() if len(names) == 1 else UNRESOLVED
+
+
+def _environment(path: str, context: Context) -> str:
+    claimed = context.environments.claims_path(path)
+    if claimed:
+        return claimed
+    if is_under(path, context.workspace) or _scratch(path, context):
+        return LOCAL
+    return UNRESOLVED
+
+
+def _scratch(path: str, context: Context) -> bool:
+    """Below a scratch folder, and no part of the workspace nor above it."""
+    workspace = context.workspace
+    if workspace and (is_under(path, workspace) or is_under(workspace, path)):
+        return False
+    return context.environments.is_scratch(path)
+
+
+def judge(verb: Verb, spot: Spot, context: Context) -> Judged:
+    """Return what `verb` does to the spot; an unknown path is judged by the verb alone."""
+    attributes: dict[str, Attribute] = {}
+    is_inside = inside(spot, context)
+    environment = environment_of(spot, context)
+    sets = context.catalogue.paths
+    if spot.paths and all(sets.void.fullmatch(path) for path in spot.paths) and verb is not Verb.RUN:
+        return Judged(frozenset({Effect.READ}), LOCAL if context.workspace else UNRESOLVED, inside=True)
+    effects = {_plain(verb, spot, context, is_inside, attributes)}
+    effects |= _sensitive(verb, spot, context)
+    if spot.paths and all(_scratch(path, context) for path in spot.paths):
+        attributes["scratch"] = True
+    if any(sets.system.fullmatch(path) or sets.device.fullmatch(path) for path in spot.paths):
+        attributes["system"] = True
+    if spot.recursive:
+        attributes["recursive"] = True
+    if verb not in _READING and any(sets.instructions.fullmatch(path) for path in spot.paths):
+        attributes["instructions"] = True
+    return Judged(frozenset(effects), environment, is_inside, attributes)
+
+
+def _plain(
+    verb: Verb,
+    spot: Spot,
+    context: Context,
+    is_inside: bool,
+    attributes: dict[str, Attribute],  # noqa: FBT001 - internal
+) -> Effect:
+    if verb in _READING:
+        return Effect.READ
+    if verb is Verb.RUN:
+        return Effect.EXEC
+    if verb is Verb.MODE:
+        return Effect.PRIVILEGE
+    _note_losses(verb, spot, context, attributes)
+    sets = context.catalogue.paths
+    if any(sets.device.fullmatch(path) for path in spot.paths):
+        return Effect.DESTRUCTIVE
+    if verb in _REPLACING:
+        if (
+            verb is not Verb.ERASE
+            and not attributes.get("whole_workspace")
+            and _is_cheap(spot, context, is_inside)
+        ):
+            attributes["regenerable"] = all(sets.regenerable.fullmatch(path) for path in spot.paths)
+            return Effect.WRITE
+        return Effect.DESTRUCTIVE
+    if verb is Verb.PLACE and any(sets.system.fullmatch(path) for path in spot.paths):
+        return Effect.DESTRUCTIVE
+    return Effect.WRITE
+
+
+def _note_losses(verb: Verb, spot: Spot, context: Context, attributes: dict[str, Attribute]) -> None:
+    """Say when the workspace itself or its history goes."""
+    if verb is Verb.OVERWRITE:
+        attributes["overwrites"] = True
+    if verb not in _REMOVING and verb is not Verb.MOVE:
+        return
+    workspace = context.workspace
+    gone = [path for path in spot.paths if not spot.below]
+    folders = [path for path in spot.paths if spot.everything]
+    if workspace and any(is_under(workspace, path) for path in (*gone, *folders)):
+        attributes["whole_workspace"] = True
+    if any(context.catalogue.paths.history.fullmatch(path) for path in spot.paths):
+        attributes["history"] = True
+
+
+def _is_cheap(spot: Spot, context: Context, is_inside: bool) -> bool:  # noqa: FBT001 - internal
+    """Scratch, or regenerable under the workspace: losing it costs nothing that cannot be made again."""
+    if not spot.paths:
+        return False
+    if all(_scratch(path, context) for path in spot.paths):
+        return True
+    regenerable = context.catalogue.paths.regenerable
+    return is_inside and all(regenerable.fullmatch(path) for path in spot.paths)
+
+
+def _sensitive(verb: Verb, spot: Spot, context: Context) -> set[Effect]:
+    found: set[Effect] = set()
+    if verb is Verb.LIST:
+        return found
+    if verb in (Verb.READ, Verb.MOVE) and any(is_secret(path, context) for path in spot.paths):
+        found.add(Effect.SECRET)
+    if verb not in _READING and verb is not Verb.RUN and any(is_privileged(path, context) for path in spot.paths):
+        found.add(Effect.PRIVILEGE)
+    return found
+
+
+def is_secret(path: str, context: Context) -> bool:
+    """Tell whether a file usually holds credentials."""
+    sets = context.catalogue.paths
+    return bool(sets.secret.fullmatch(path)) and not sets.harmless_secret.fullmatch(path)
+
+
+def is_privileged(path: str, context: Context) -> bool:
+    """Tell whether a file configures agents, hooks, shells, editors, CI, git or access."""
+    return bool(context.catalogue.paths.privilege.fullmatch(path))

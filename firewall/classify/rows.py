@@ -1,0 +1,285 @@
+"""The rows of the catalogues: what a program, a host, a GraphQL field or an agent's tool does, as data.
+
+A rule is (operation, argument predicate) -> effects. Rules of one operation stand from strict to mild, the
+first that fits decides; an operation without a fitting rule is `unknown`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from firewall.classify.attributes import KNOWN_ATTRIBUTES
+from firewall.classify.environments import PlaceKind
+from firewall.classify.globs import glob_pattern
+from firewall.classify.reader import Reader
+from firewall.core.action import Attribute
+from firewall.core.effect import Effect
+from firewall.core.errors import ConfigError
+
+
+class Verb(StrEnum):
+    """What is done to a path; `paths.judge` turns it into effects."""
+
+    LIST = "list"
+    """Names and metadata only."""
+    READ = "read"
+    CREATE = "create"
+    """Made where nothing is; an existing thing is left alone."""
+    APPEND = "append"
+    EDIT = "edit"
+    """Part of the content changes."""
+    PLACE = "place"
+    """Put there by a copy or a move; may replace what is there."""
+    OVERWRITE = "overwrite"
+    """The whole content is replaced."""
+    MOVE = "move"
+    """Taken away, to appear elsewhere."""
+    REMOVE = "remove"
+    ERASE = "erase"
+    """Removed so that nothing brings it back, regenerable or not."""
+    MODE = "mode"
+    """Owner or permissions change."""
+    RUN = "run"
+    """Executed, or read as configuration that runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Which words of a command are paths, and what is done to them."""
+
+    verb: Verb
+    which: str
+    """`all`, `first`, `second`, `rest`, `last`, `butlast`, `cwd`, or options as `-o|--output`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One (predicate -> effects); an empty predicate fits."""
+
+    flag: tuple[str, ...] = ()
+    """Any of these options is given; a long option also by its prefix."""
+    every: tuple[str, ...] = ()
+    """All of these options are given."""
+    exact: tuple[str, ...] = ()
+    """Any of these is given, spelled out: for options that make a rule milder."""
+    without: tuple[str, ...] = ()
+    """None of these is given."""
+    arg: tuple[re.Pattern[str], ...] = ()
+    """Some positional argument fits."""
+    first: tuple[re.Pattern[str], ...] = ()
+    """The first positional argument fits."""
+    least: int = 0
+    most: int = 10_000
+    effects: tuple[Effect, ...] = ()
+    touch: tuple[Touch, ...] = ()
+    place: str = ""
+    """`none`, `cwd`, `remote`, `outside`; empty: by the paths, without paths `outside`."""
+    operation: str = ""
+    resource: str = ""
+    summary: str = ""
+    undo: str = ""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+
+PLACES = ("", "none", "cwd", "remote", "outside")
+
+
+def read_rule(row: Reader) -> Rule:
+    """Compile one rule.
+
+    Raises: ConfigError naming the row.
+    """
+    rule = Rule(
+        flag=row.strings("flag"),
+        every=row.strings("every"),
+        exact=row.strings("exact"),
+        without=row.strings("without"),
+        arg=tuple(glob_pattern(glob) for glob in row.strings("arg")),
+        first=tuple(glob_pattern(glob) for glob in row.strings("first")),
+        least=row.integer("least", 0),
+        most=row.integer("most", 10_000),
+        effects=row.effects("effects"),
+        touch=_touches(row.inner("touch")),
+        place=row.string("place"),
+        operation=row.string("operation"),
+        resource=row.string("resource"),
+        summary=row.string("summary"),
+        undo=row.string("undo"),
+        attributes=row.attributes("attributes"),
+    )
+    row.finish()
+    if not rule.effects and not rule.touch:
+        raise ConfigError(f"{row.where} needs `effects` or `touch`")
+    if rule.place not in PLACES:
+        raise ConfigError(f"{row.where}: `place` must be one of {', '.join(PLACES[1:])}")
+    for name in rule.attributes:
+        if name not in KNOWN_ATTRIBUTES:
+            raise ConfigError(f"{row.where}: unknown attribute `{name}`")
+    return rule
+
+
+def _touches(table: Reader) -> tuple[Touch, ...]:
+    found: list[Touch] = []
+    for verb in Verb:
+        found += [Touch(verb, which) for which in table.strings(verb.value)]
+    table.finish()
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """A program whose arguments are another command line."""
+
+    skip: int = 0
+    """Positional arguments of its own before the command."""
+    assignments: bool = False
+    """`NAME=value` words may stand before the command."""
+    joined: bool = False
+    """The command's words are joined and read by a shell again (ssh, su -c)."""
+    text: tuple[str, ...] = ()
+    """Options whose value is shell text."""
+    after: str = ""
+    """The command starts behind this word (`--`)."""
+    subcommands: tuple[str, ...] = ()
+    """Only these subcommands wrap; empty: the program itself does."""
+    machine: str = ""
+    """Where the command runs when not here, `{0}` is the first skipped word; empty: here."""
+    stdin: bool = False
+    """Arguments are appended from the standard input (xargs)."""
+    effects: tuple[Effect, ...] = ()
+    """What the wrapper itself adds."""
+    alone: tuple[Effect, ...] = (Effect.READ,)
+    """What it does without a command."""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+
+def read_wrap(row: Reader) -> Wrap:
+    """Compile a `wrap` table.
+
+    Raises: ConfigError naming the row.
+    """
+    wrap = Wrap(
+        skip=row.integer("skip", 0),
+        assignments=row.boolean("assignments"),
+        joined=row.boolean("joined"),
+        text=row.strings("text"),
+        after=row.string("after"),
+        subcommands=row.strings("subcommands"),
+        machine=row.string("machine"),
+        stdin=row.boolean("stdin"),
+        effects=row.effects("effects"),
+        alone=row.effects("alone") or (Effect.READ,),
+        attributes=row.attributes("attributes"),
+    )
+    row.finish()
+    return wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A program that runs text in a language."""
+
+    language: str
+    """`shell`, `python`, `javascript`, `sql`, `awk`, `other`."""
+    text: tuple[str, ...] = ()
+    """Options whose value is code."""
+    first: bool = False
+    """The first positional argument is code (awk, jq)."""
+    script: bool = True
+    """The first positional argument is a script file."""
+    stdin: bool = True
+    """Without either, the standard input is code."""
+    module: str = ""
+    """The option that names a module to run (`-m`)."""
+
+
+def read_code(row: Reader) -> Code:
+    """Compile a `code` table.
+
+    Raises: ConfigError naming the row.
+    """
+    code = Code(
+        language=row.string("language", "other"),
+        text=row.strings("text"),
+        first=row.boolean("first"),
+        script=not row.boolean("no_script"),
+        stdin=not row.boolean("no_stdin"),
+        module=row.string("module"),
+    )
+    row.finish()
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Everything known about one program."""
+
+    name: str
+    style: str = "gnu"
+    """`gnu` (long options, joined short ones) or `single` (`-name` is one option)."""
+    takes: frozenset[str] = frozenset()
+    """Options that take a value."""
+    rules: tuple[Rule, ...] = ()
+    subcommands: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    """Words joined by one space -> rules."""
+    sub_takes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Value-taking options of a subcommand, beside the program's own."""
+    places: Mapping[PlaceKind, tuple[str, ...]] = field(default_factory=dict)
+    """Options whose values say where it acts."""
+    provider: str = ""
+    """Vendor name for resources."""
+    verbs: bool = False
+    """Operations that no rule names are read by their verb (`list`, `delete`, …)."""
+    special: str = ""
+    """A reader of its own in the code, named."""
+    wrap: Wrap | None = None
+    code: Code | None = None
+
+
+def read_programs(row: Reader) -> tuple[Program, ...]:
+    """Compile one `[[program]]`, which may serve several names.
+
+    Raises: ConfigError naming the row.
+    """
+    names = row.strings("names")
+    if not names:
+        raise ConfigError(f"{row.where} needs `names`")
+    first = _program(names[0], row)
+    return (first, *(replace(first, name=name, provider=first.provider or name) for name in names[1:]))
+
+
+def _program(name: str, row: Reader) -> Program:
+    subcommands: dict[str, tuple[Rule, ...]] = {}
+    sub_takes: dict[str, frozenset[str]] = {}
+    for words, table in row.inner("sub").tables():
+        rules = tuple(read_rule(rule) for rule in table.rows("rules"))
+        takes = frozenset(table.strings("takes"))
+        table.finish()
+        for word in words.split("|"):
+            subcommands[word.strip()] = rules
+            sub_takes[word.strip()] = takes
+    program = Program(
+        name=name,
+        style=row.string("style", "gnu"),
+        takes=frozenset(row.strings("takes")),
+        rules=tuple(read_rule(rule) for rule in row.rows("rules")),
+        subcommands=subcommands,
+        sub_takes=sub_takes,
+        places=_places(row.inner("places")),
+        provider=row.string("provider"),
+        verbs=row.boolean("verbs"),
+        special=row.string("special"),
+        wrap=read_wrap(row.inner("wrap")) if row.get("wrap") is not None else None,
+        code=read_code(row.inner("code")) if row.get("code") is not None else None,
+    )
+    row.finish()
+    if program.style not in ("gnu", "single"):
+        raise ConfigError(f"{row.where}: `style` must be `gnu` or `single`")
+    return program
+
+
+def _places(table: Reader) -> dict[PlaceKind, tuple[str, ...]]:
+    found = {kind: options for kind in PlaceKind if (options := table.strings(kind.value))}
+    table.finish()
+    return found

@@ -1,0 +1,86 @@
+"""One classification in progress: what it may know, what it has found, how much work is left.
+
+INVARIANT: when depth or work runs out, an `unknown` action stands for the rest.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, Source
+from firewall.classify.shell.scope import Feed, Scope
+from firewall.classify.shell.words import Word
+from firewall.core.action import Attribute
+from firewall.core.effect import Effect
+
+MAX_DEPTH = 10
+MAX_WORK = 400
+MAX_DRAFTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One simple command, its words resolved as far as they are known."""
+
+    words: tuple[Word, ...]
+    """Never empty; the program first."""
+    scope: Scope
+    span: tuple[int, int] = (0, 0)
+    feed: Feed | None = None
+    """Standard input, when something is connected to it."""
+    assignments: Mapping[str, str | None] = field(default_factory=dict)
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    """What wrappers around it said."""
+    depth: int = 0
+    piped_out: bool = False
+    """Its output goes to another command."""
+
+    @property
+    def name(self) -> str:
+        """The first word."""
+        return self.words[0].text
+
+    def rest(self, words: tuple[Word, ...], **changes: object) -> "Command":
+        """Return the command that a wrapper starts."""
+        nested = {**self.attributes, "nested": int(self.attributes.get("nested", 0)) + 1}
+        span = (min(word.span[0] for word in words), max(word.span[1] for word in words))
+        changed = replace(self, words=words, span=span, attributes=nested, depth=self.depth + 1)
+        return replace(changed, **changes) if changes else changed  # type: ignore[arg-type]  # fields by name
+
+
+@dataclass(slots=True)
+class Analysis:
+    """One classification in progress."""
+
+    context: Context
+    script: "Callable[[Analysis, Source, Scope, Feed | None, int], None]"
+    """Reads shell text (the walker; passed in because commands contain scripts and scripts commands)."""
+    run: "Callable[[Command, Analysis], None]"
+    """Judges one command, for the same reason."""
+    drafts: list[Draft] = field(default_factory=list)
+    work: int = MAX_WORK
+    exhausted: bool = False
+
+    def spend(self, depth: int, span: tuple[int, int]) -> bool:
+        """Take one unit of work; False: nothing is left, and that has been said."""
+        self.work -= 1
+        if self.work > 0 and depth <= MAX_DEPTH and len(self.drafts) < MAX_DRAFTS:
+            return True
+        if not self.exhausted:
+            self.exhausted = True
+            self.opaque(span, "too much or too deeply nested to read", operation="shell:unread")
+        return False
+
+    def opaque(
+        self,
+        span: tuple[int, int],
+        why: str,
+        *,
+        operation: str = "shell:unknown",
+        effects: tuple[Effect, ...] = (Effect.UNKNOWN,),
+    ) -> Draft:
+        """Add an action for something that cannot be seen."""
+        draft = Draft(operation, summary=why, effects=set(effects), unseen=[why])
+        draft.point(span, why)
+        self.drafts.append(draft)
+        return draft

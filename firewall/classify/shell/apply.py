@@ -1,0 +1,280 @@
+"""Apply a program's rows to its words: the subcommand, the first rule that fits, what it touches, where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from firewall.classify.draft import Draft, shown
+from firewall.classify.environments import Place, PlaceKind
+from firewall.classify.paths import Spot, environment_of, inside
+from firewall.classify.rows import Program, Rule, Touch, Verb
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.options import Options, fits, read_options
+from firewall.classify.shell.touches import Group, Touched, touch_drafts
+from firewall.classify.shell.verbs import judge_verbs
+from firewall.classify.shell.words import Word
+from firewall.core.action import LOCAL, UNRESOLVED
+from firewall.core.effect import Effect, severity, strictest
+
+_RECURSIVE = ("-r", "-R", "--recursive", "-a", "--archive")
+_FORCE = ("-f", "--force")
+_HELP = ("--help", "--version")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a program: its row, subcommand and arguments."""
+
+    program: Program
+    command: Command
+    sub: str
+    options: Options
+    positional: tuple[Word, ...]
+
+    @property
+    def operation(self) -> str:
+        """Return `git:push`, `kubectl:delete`, `shell:rm`."""
+        if self.sub:
+            return f"{self.program.name}:{self.sub.replace(' ', '-')}"
+        if self.program.subcommands or self.program.verbs:
+            words = "-".join(word.text for word in self.positional[:2] if word.known)
+            return f"{self.program.name}:{words or 'run'}"
+        return f"shell:{self.program.name}"
+
+
+def apply_program(program: Program, command: Command, analysis: Analysis) -> None:
+    """Add the actions of a program by its rules; without a fitting one it is `unknown`."""
+    use = read_use(program, command)
+    if _is_help(use):
+        rule: Rule | None = Rule(effects=(Effect.READ,), place="none", summary="shows help")
+    else:
+        rule = choose(use)
+    if rule is None and program.verbs:
+        rule = judge_verbs(use.positional, use.options, program, analysis.context.catalogue.words)
+    if rule is None:
+        draft = analysis.opaque(command.span, f"an operation of `{program.name}` that is not known")
+        draft.operation = use.operation
+        draft.summary = f"runs {shown(_line(command))}: not known what this does"
+        finish(draft, command, analysis)
+        return
+    add_rule(rule, use, analysis)
+
+
+def read_use(program: Program, command: Command) -> Use:
+    """Split a command's words by the program's row."""
+    options, _ = read_options(command.words[1:], program.takes, style=program.style)
+    if not program.subcommands:
+        return Use(program, command, "", options, tuple(options.positional))
+    sub, count = _subcommand(program, options.positional)
+    if sub and program.sub_takes.get(sub):
+        options, _ = read_options(command.words[1:], program.takes | program.sub_takes[sub], style=program.style)
+        again, count = _subcommand(program, options.positional)
+        sub = again or sub
+    if options.dashes >= 0:
+        options.dashes = max(0, options.dashes - count)
+    return Use(program, command, sub, options, tuple(options.positional[count:]))
+
+
+def _subcommand(program: Program, positional: Sequence[Word]) -> tuple[str, int]:
+    for count in (3, 2, 1):
+        words = positional[:count]
+        if len(words) == count and all(word.known for word in words):
+            sub = " ".join(word.text for word in words)
+            if sub in program.subcommands:
+                return sub, count
+    return "", 0
+
+
+def _is_help(use: Use) -> bool:
+    if any(flag in use.options.flags for flag in _HELP):
+        return True
+    if "-h" in use.options.flags and "-h" not in use.program.takes and len(use.command.words) == 2:
+        return True
+    return bool(use.positional) and use.positional[0].text == "help" and bool(use.program.subcommands)
+
+
+def choose(use: Use) -> Rule | None:
+    """Return the first rule that fits; with unseen options, also what a stricter rule would add."""
+    rules = use.program.subcommands[use.sub] if use.sub else use.program.rules
+    for rule in rules:
+        if fits(rule, use.options, use.positional):
+            return rule
+    return None
+
+
+def add_rule(rule: Rule, use: Use, analysis: Analysis) -> None:
+    """Add the actions that a rule says this use has."""
+    touched = [item for touch in rule.touch for item in _touched(touch, use)]
+    groups = touch_drafts(touched, use.command.scope, analysis.context)
+    if not groups:
+        groups = [_placed(rule, use, analysis)]
+    hidden = _hidden_option(rule, use)
+    for group in groups:
+        _complete(group, rule, use, analysis, hidden=hidden)
+
+
+def _complete(group: Group, rule: Rule, use: Use, analysis: Analysis, *, hidden: Word | None) -> None:
+    draft = group.draft
+    draft.operation = rule.operation or use.operation
+    draft.effects |= set(rule.effects)
+    if rule.resource:
+        draft.resource = _fill(rule.resource, use, group)
+    draft.summary = _fill(rule.summary, use, group) if rule.summary else _default_summary(draft, use, group)
+    draft.undo = _fill(rule.undo, use, group)
+    draft.attributes.update(rule.attributes)
+    if any(use.options.given(flag) for flag in _FORCE):
+        draft.attributes.setdefault("force", True)
+    draft.attributes["count"] = len(use.positional)
+    _point(draft, rule, use)
+    if rule.place == "outside":
+        draft.environment, draft.inside_workspace = UNRESOLVED, False
+    if hidden is not None:
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen.append(f"options that {shown(hidden.text)} may add")
+        draft.point(hidden.span, "not known before it runs; may add options")
+    if not _lossy(draft):
+        draft.attributes.pop("whole_workspace", None)
+    analysis.drafts.append(draft)
+    finish(draft, use.command, analysis)
+
+
+def _lossy(draft: Draft) -> bool:
+    return Effect.DESTRUCTIVE in draft.effects or Effect.UNKNOWN in draft.effects or Effect.WRITE in draft.effects
+
+
+def _point(draft: Draft, rule: Rule, use: Use) -> None:
+    """Underline the words that decided: the program with its subcommand, and the options that the rule names."""
+    first = use.command.words[0]
+    draft.point(first.span, f"runs `{use.operation}`")
+    for name in (*rule.flag, *rule.every, *rule.exact):
+        flag = use.options.given(name)
+        if flag:
+            draft.point(use.options.spans[flag], f"with {shown(flag)}")
+
+
+def _hidden_option(rule: Rule, use: Use) -> Word | None:
+    """Return an unseen word that could be an option which makes this stricter."""
+    loose = use.options.loose
+    if loose is None:
+        return None
+    rules = use.program.subcommands[use.sub] if use.sub else use.program.rules
+    current = severity(strictest(rule.effects)) if rule.effects else 0
+    for other in rules:
+        if other is not rule and (other.flag or other.every) and _worst(other) > current:
+            return loose
+    return None
+
+
+def _worst(rule: Rule) -> int:
+    if any(touch.verb in (Verb.REMOVE, Verb.OVERWRITE, Verb.ERASE) for touch in rule.touch):
+        return severity(Effect.DESTRUCTIVE)
+    if any(touch.verb not in (Verb.READ, Verb.LIST) for touch in rule.touch):
+        return severity(Effect.WRITE)
+    return severity(strictest(rule.effects)) if rule.effects else 0
+
+
+def _touched(touch: Touch, use: Use) -> list[Touched]:
+    recursive = any(use.options.given(flag) for flag in _RECURSIVE)
+    return [Touched(touch.verb, word, recursive) for word in _which(touch.which, use)]
+
+
+def _which(which: str, use: Use) -> list[Word]:
+    words = list(use.positional)
+    match which:
+        case "all":
+            return words
+        case "first":
+            return words[:1]
+        case "second":
+            return words[1:2]
+        case "rest":
+            return words[1:]
+        case "last":
+            return words[-1:]
+        case "butlast":
+            return words[:-1]
+        case "cwd":
+            return [Word(".", span=use.command.words[0].span)]
+        case "behind":
+            return words[use.options.dashes :] if use.options.dashes >= 0 else []
+        case _:
+            return use.options.values(which.split("|"))
+
+
+def _placed(rule: Rule, use: Use, analysis: Analysis) -> Group:
+    """Return the draft of a use that touches no path: placed by the rule."""
+    context = analysis.context
+    scope = use.command.scope
+    draft = Draft("", resource=f"program:{use.program.name}")
+    if rule.place in ("none", "cwd") and not scope.machine:
+        spot = Spot(scope.cwds, ".")
+        draft.environment = (
+            environment_of(spot, context) if rule.place == "cwd" else (LOCAL if context.workspace else UNRESOLVED)
+        )
+        draft.inside_workspace = inside(spot, context) if rule.place == "cwd" else bool(context.workspace)
+        if rule.place == "cwd":
+            draft.resource = f"project:{scope.cwds[0]}" if scope.cwds else "unknown:"
+            draft.trees += scope.cwds
+    else:
+        draft.environment = context.environments.name_of(places_of(use))
+    return Group(draft, shown="")
+
+
+def places_of(use: Use) -> list[Place]:
+    """Return the places that a use's options name."""
+    found: list[Place] = []
+    for kind, options in use.program.places.items():
+        for word in use.options.values(options):
+            value = (
+                f"{use.program.provider or use.program.name}/{word.text}"
+                if kind is PlaceKind.PROJECT
+                else word.text
+            )
+            found.append((kind, value if word.known else "?"))
+    if use.command.scope.machine:
+        found.append((PlaceKind.MACHINE, use.command.scope.machine))
+    return found
+
+
+def finish(draft: Draft, command: Command, analysis: Analysis) -> None:
+    """Fill what every action of a command has: reach, wrappers' attributes, where it runs."""
+    draft.programs.append(_line(command))
+    draft.attributes.update(command.attributes)
+    if command.scope.machine:
+        draft.attributes["machine"] = command.scope.machine
+        draft.inside_workspace = False
+        if draft.environment in (LOCAL, UNRESOLVED):
+            draft.environment = analysis.context.environments.name_of([(PlaceKind.MACHINE, command.scope.machine)])
+    if not draft.summary:
+        draft.summary = f"runs {shown(_line(command))}"
+
+
+def _line(command: Command) -> str:
+    return " ".join(word.text for word in command.words)[:1000]
+
+
+def _default_summary(draft: Draft, use: Use, group: Group) -> str:
+    what = f"`{use.program.name}{' ' + use.sub if use.sub else ''}`"
+    if draft.effects <= {Effect.READ}:
+        return f"{what} reads {group.shown}" if group.shown else f"{what} only reads"
+    return f"runs {shown(_line(use.command))}"
+
+
+def _fill(template: str, use: Use, group: Group) -> str:
+    """Fill `{path}`, `{args}`, `{sub}`, `{0}`, `{1}`, `{last}` of a template; other braces stay."""
+    if "{" not in template:
+        return template
+    words = [word.text for word in use.positional]
+    first = words[0] if words else ""
+    values = {
+        "{path}": group.shown or shown(" ".join(words)),
+        "{args}": shown(" ".join(words)),
+        "{sub}": use.sub,
+        "{0}": first if template.startswith(("{", "volume:", "branch:")) else shown(first),
+        "{raw0}": first,
+        "{1}": shown(words[1]) if len(words) > 1 else "it",
+        "{last}": shown(words[-1]) if words else "it",
+        "{line}": shown(_line(use.command)),
+    }
+    for name, value in values.items():
+        template = template.replace(name, value)
+    return template

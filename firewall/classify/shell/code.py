@@ -1,0 +1,146 @@
+"""Interpreters: text given to them is read in its language where we can, and is `exec` or `unknown` where we cannot."""
+
+from firewall.classify import embedded
+from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.paths import is_under
+from firewall.classify.rows import Code, Program, Verb
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.apply import finish, places_of, read_use
+from firewall.classify.shell.options import Options, read_options
+from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.classify.shell.words import Word
+from firewall.core.action import LOCAL
+from firewall.core.effect import Effect
+
+
+def run_code(program: Program, code: Code, command: Command, analysis: Analysis) -> bool:
+    """Judge what an interpreter is given; False: its own rules decide."""
+    takes = program.takes | frozenset(code.text) | ({code.module} if code.module else frozenset())
+    options, used = read_options(
+        command.words[1:], takes, style=program.style, first_only=code.script and not code.first
+    )
+    if any(flag in options.flags for flag in ("--help", "--version", "-V")):
+        return False
+    rest = list(command.words[1 + used :]) if code.script and not code.first else list(options.positional)
+    texts = options.values(code.text)
+    if texts:
+        for word in texts:
+            _text(word, program, code, command, analysis, rest)
+        return True
+    if code.module and (module := options.values((code.module,))):
+        return _module(module[0], program, command, analysis)
+    if code.first and rest:
+        _text(rest[0], program, code, command, analysis, rest[1:])
+        return False
+    if code.script and rest and rest[0].text != "-":
+        _script_file(rest[0], program, command, analysis)
+        return True
+    return _from_stdin(program, code, command, analysis, options)
+
+
+def _text(  # noqa: PLR0917 - one step of `run_code`
+    word: Word, program: Program, code: Code, command: Command, analysis: Analysis, rest: list[Word]
+) -> None:
+    source = word.source or Source(word.text, base=None, outer=word.span)
+    if not word.known:
+        finish(
+            analysis.opaque(word.span, f"code for `{program.name}` that is not known before it runs"),
+            command,
+            analysis,
+        )
+    read_text(source, code.language, command, analysis, program, rest)
+
+
+def read_text(  # noqa: PLR0917 - what a piece of code needs to be read
+    source: Source, language: str, command: Command, analysis: Analysis, program: Program, rest: list[Word]
+) -> None:
+    """Judge code in a language; shell is read again, the rest by `embedded`."""
+    before = len(analysis.drafts)
+    if language == "shell":
+        scope = command.scope.copy()
+        scope.positional = tuple(word.text if word.known else None for word in rest[1:])
+        analysis.script(analysis, source, scope, command.feed, command.depth + 1)
+    else:
+        found = embedded.read(
+            source, language, program.name, analysis.context, places_of(read_use(program, command))
+        )
+        for nested in found.shell:
+            analysis.script(analysis, nested, command.scope.copy(), None, command.depth + 1)
+        analysis.drafts += found.drafts
+    line = " ".join(word.text for word in command.words)[:1000]
+    for draft in analysis.drafts[before:]:
+        draft.attributes["nested"] = int(draft.attributes.get("nested", 0)) + 1
+        draft.programs.append(line)
+        if command.scope.machine:
+            draft.attributes["machine"] = command.scope.machine
+        for name, value in command.attributes.items():
+            draft.attributes.setdefault(name, value)
+
+
+def _script_file(word: Word, program: Program, command: Command, analysis: Analysis) -> None:
+    """Run a file: `code:run`, bound by hash where it is visible."""
+    for group in touch_drafts([Touched(Verb.RUN, word)], command.scope, analysis.context):
+        draft = group.draft
+        draft.operation = "code:run"
+        draft.summary = f"runs the file {group.shown} with `{program.name}`"
+        if not word.known or word.text.startswith(("/dev/", "<(")) or word.text.startswith(("http:", "https:")):
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append("the code that it runs")
+        draft.files += draft.trees
+        draft.paths, draft.trees = [*draft.paths, *draft.trees], []
+        draft.point(command.span, draft.summary)
+        analysis.drafts.append(draft)
+        finish(draft, command, analysis)
+
+
+def _module(word: Word, program: Program, command: Command, analysis: Analysis) -> bool:
+    """Run `python -m NAME`: as the program of that name where the catalogue knows it, else as code."""
+    index = next((i for i, item in enumerate(command.words) if item.span == word.span), len(command.words) - 1)
+    if word.text in analysis.context.catalogue.programs and word.known:
+        before = len(analysis.drafts)
+        analysis.run(command.rest((word, *command.words[index + 1 :])), analysis)
+        for draft in analysis.drafts[before:]:
+            draft.programs.append(" ".join(item.text for item in command.words)[:1000])
+        return True
+    workspace_code(command, analysis, f"runs the Python module {shown(word.text)}")
+    return True
+
+
+def workspace_code(command: Command, analysis: Analysis, summary: str) -> Draft:
+    """Add an action for code that is found from the working directory and not seen."""
+    context = analysis.context
+    cwds = command.scope.cwds
+    here = bool(cwds) and all(is_under(cwd, context.workspace) for cwd in cwds) and not command.scope.machine
+    draft = Draft("code:run", f"project:{cwds[0]}" if cwds else "unknown:", effects={Effect.EXEC}, summary=summary)
+    draft.environment = LOCAL if here else "unresolved"
+    draft.inside_workspace = here
+    draft.paths += cwds
+    draft.point(command.span, summary)
+    analysis.drafts.append(draft)
+    finish(draft, command, analysis)
+    return draft
+
+
+def _from_stdin(program: Program, code: Code, command: Command, analysis: Analysis, options: Options) -> bool:
+    """Judge an interpreter that reads its code from the standard input."""
+    if not code.stdin:
+        return False
+    feed = command.feed
+    if feed is not None and feed.text is not None:
+        source = feed.source or Source(feed.text, base=None, outer=command.span)
+        if source.text != feed.text and source.text != feed.text.rstrip("\n"):
+            source = Source(feed.text, base=None, outer=source.whole())
+        inner = command.rest(command.words, feed=None)
+        read_text(source, code.language, inner, analysis, program, [])
+        return True
+    if feed is None and options.flags and not code.script:
+        return False
+    why = (
+        f"`{program.name}` runs what it reads from {shown(feed.exec_label)}"
+        if feed is not None
+        else f"`{program.name}` runs what is typed into it later"
+    )
+    draft = analysis.opaque(command.span, why, effects=(Effect.EXEC, Effect.UNKNOWN))
+    draft.operation = "code:stdin"
+    finish(draft, command, analysis)
+    return True

@@ -1,0 +1,148 @@
+"""One simple command: which program it is, what wraps it, and what its row in the catalogue says."""
+
+import posixpath
+from dataclasses import replace
+
+from firewall.classify.draft import shown
+from firewall.classify.paths import is_under
+from firewall.classify.rows import Program, Verb
+from firewall.classify.shell import code, specials, wrappers
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.apply import apply_program, finish
+from firewall.classify.shell.scope import Body
+from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.core.effect import Effect
+
+
+def run(command: Command, analysis: Analysis) -> None:
+    """Add the actions of a simple command."""
+    if not analysis.spend(command.depth, command.span):
+        return
+    word = command.words[0]
+    if not word.known or word.glob or not word.text:
+        why = (
+            "the command's name is not known before it runs"
+            if not word.glob
+            else "the command's name is a pattern"
+        )
+        draft = analysis.opaque(word.span if word.text else command.span, why)
+        draft.summary = f"runs {shown(word.text)}: {why}"
+        finish(draft, command, analysis)
+        return
+    if word.text == "\\" or not word.text.isprintable():
+        finish(
+            analysis.opaque(word.span, "the command's name holds characters that cannot be shown"),
+            command,
+            analysis,
+        )
+        return
+    before = len(analysis.drafts)
+    _run_known(command, analysis)
+    _judge_assignments(command, analysis, before)
+
+
+def _run_known(command: Command, analysis: Analysis) -> None:
+    name = command.name
+    body = command.scope.functions.get(name)
+    if body is not None:
+        _call(body, command, analysis)
+        return
+    alias = command.scope.aliases.get(name)
+    if alias is not None:
+        _expand_alias(alias, command, analysis)
+        return
+    program = find_program(command, analysis)
+    if program is not None:
+        run_program(program, command, analysis)
+
+
+def run_program(program: Program, command: Command, analysis: Analysis) -> None:
+    """Add the actions of a program that the catalogue knows."""
+    special = specials.READERS.get(program.special)
+    if special is not None and special(command, program, analysis):
+        return
+    if program.wrap is not None and wrappers.peel(program, program.wrap, command, analysis):
+        return
+    if program.code is not None and code.run_code(program, program.code, command, analysis):
+        return
+    apply_program(program, command, analysis)
+
+
+def find_program(command: Command, analysis: Analysis) -> Program | None:
+    """Return the program's row; what has none is added as `unknown` or as workspace code."""
+    name = command.name
+    programs = analysis.context.catalogue.programs
+    if "/" not in name:
+        program = programs.get(name) or programs.get(_versionless(name))
+        if program is None:
+            specials.unknown_program(command, analysis)
+        return program
+    folder, base = posixpath.split(name)
+    if analysis.context.catalogue.paths.bin.fullmatch(posixpath.normpath(folder)) and not command.scope.machine:
+        program = programs.get(base) or programs.get(_versionless(base))
+        if program is not None:
+            return program
+    return _run_path(command, analysis)
+
+
+def _versionless(name: str) -> str:
+    """`python3.11` is `python3`."""
+    return name.rstrip("0123456789").rstrip(".") + "3" if name.startswith(("python3.", "pip3.")) else ""
+
+
+def _run_path(command: Command, analysis: Analysis) -> Program | None:
+    """Run a file by its path: code that is not seen; tools of the workspace's own environment also by name."""
+    groups = touch_drafts([Touched(Verb.RUN, command.words[0])], command.scope, analysis.context)
+    base = posixpath.basename(command.name)
+    path = groups[0].draft.trees[0] if groups[0].draft.trees else ""
+    known = analysis.context.catalogue.programs.get(base) or analysis.context.catalogue.programs.get(
+        _versionless(base)
+    )
+    for group in groups:
+        draft = group.draft
+        draft.operation = "code:run"
+        draft.summary = f"runs the program {group.shown}"
+        draft.files += draft.trees
+        draft.paths, draft.trees = [*draft.paths, *draft.trees], []
+        analysis.drafts.append(draft)
+        finish(draft, command, analysis)
+    if (
+        known is not None
+        and is_under(path, analysis.context.workspace)
+        and ("/.venv/" in path or "/venv/" in path or "/node_modules/.bin/" in path)
+    ):
+        return known
+    return known if known is not None and any(Effect.UNKNOWN in group.draft.effects for group in groups) else None
+
+
+def _call(body: Body, command: Command, analysis: Analysis) -> None:
+    """Run a function that the text itself defines."""
+    scope = command.scope.copy()
+    scope.functions.pop(command.name, None)
+    scope.positional = tuple(word.text if word.known else None for word in command.words[1:])
+    analysis.script(analysis, body.source, scope, command.feed, command.depth + 1)
+
+
+def _expand_alias(body: Body, command: Command, analysis: Analysis) -> None:
+    """Run an alias that the text itself defines, with the words behind it."""
+    scope = command.scope.copy()
+    scope.aliases.pop(command.name, None)
+    tail = " ".join(word.text for word in command.words[1:])
+    source = (
+        body.source
+        if not tail
+        else replace(body.source, text=f"{body.source.text} {tail}", base=None, outer=command.span)
+    )
+    analysis.script(analysis, source, scope, command.feed, command.depth + 1)
+
+
+def _judge_assignments(command: Command, analysis: Analysis, before: int) -> None:
+    """Raise the command's actions when a variable in front of it makes programs run something else."""
+    running = analysis.context.catalogue.variables.running
+    for name in command.assignments:
+        if not running.fullmatch(name):
+            continue
+        for draft in analysis.drafts[before:]:
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append(f"what {shown(name)} makes the program run")
+            draft.point(command.span, f"{shown(name)} decides what runs")

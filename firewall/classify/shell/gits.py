@@ -1,0 +1,143 @@
+"""git: what must be read before its rows apply: configuration on the command line, another directory, refspecs."""
+
+import re
+from dataclasses import replace
+
+from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.environments import PlaceKind
+from firewall.classify.rows import Program
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.apply import Use, apply_program, finish, read_use
+from firewall.classify.shell.touches import spot_of
+from firewall.classify.shell.words import Word
+from firewall.core.effect import Effect
+
+RUNNING_KEYS = re.compile(
+    r"(?:alias\..*|core\.(?:sshcommand|pager|editor|hookspath|fsmonitor|askpass|gitproxy|worktree)|pager\..*|credential\..*helper|credential\.helper|"
+    r"diff\..*|difftool\..*|mergetool\..*|filter\..*|merge\..*\.driver|gpg\..*|sequence\.editor|protocol\..*|uploadpack\..*|"
+    r"remote\..*\.(?:uploadpack|receivepack|vcs|proxy)|url\..*|include\..*|includeif\..*|http\..*proxy|http\.sslverify|init\.templatedir|submodule\..*\.update|safe\..*)",
+    re.IGNORECASE,
+)
+_HARMLESS_VALUES = frozenset(
+    {"cat", "less", "", "true", "false", "always", "never", "auto", "vim", "nano", "vi", ":"}
+)
+
+
+def git(command: Command, program: Program, analysis: Analysis) -> bool:
+    """Judge one git command; always complete."""
+    use = read_use(program, command)
+    before = len(analysis.drafts)
+    configured = _configured(use, command, analysis)
+    scope = command.scope
+    folders = (
+        use.options.values(("-C", "--git-dir", "--work-tree"))
+        if use.options.given("-C") or use.options.given("--git-dir")
+        else []
+    )
+    if folders:
+        scope = scope.copy()
+        for word in folders:
+            spot = spot_of(word, scope, analysis.context)
+            scope.move(() if spot.below else spot.paths)
+    inner = replace(command, scope=scope)
+    if use.sub == "" and use.positional and configured.get(f"alias.{use.positional[0].text}") is not None:
+        return True
+    start = len(analysis.drafts)
+    apply_program(program, inner, analysis)
+    for draft in analysis.drafts[start:]:
+        if draft.operation in (
+            "git:push",
+            "git:pull",
+            "git:fetch",
+            "git:clone",
+            "git:ls-remote",
+            "git:remote-update",
+            "git:remote-prune",
+        ):
+            draft.attributes["network"] = True
+        if draft.operation == "git:push":
+            _push(draft_use=read_use(program, inner), analysis=analysis, start=start)
+    for draft in analysis.drafts[before:start]:
+        draft.attributes.setdefault("nested", 1)
+    return True
+
+
+def _configured(use: Use, command: Command, analysis: Analysis) -> dict[str, str]:
+    """Judge `-c key=value`: keys that make git run something are read as what they run."""
+    found: dict[str, str] = {}
+    for word in use.options.values(("-c", "--config-env")):
+        key, _, value = word.text.partition("=")
+        if not word.known:
+            finish(
+                analysis.opaque(word.span, "git configuration that is not known before it runs"), command, analysis
+            )
+            continue
+        if not RUNNING_KEYS.fullmatch(key) or value in _HARMLESS_VALUES:
+            continue
+        found[key.lower()] = value
+        text = (
+            value.removeprefix("!")
+            if value.startswith("!") or not key.lower().startswith("alias.")
+            else f"git {value}"
+        )
+        draft = analysis.opaque(
+            word.span,
+            f"git configuration {shown(key)} runs {shown(value)}",
+            operation="git:config-run",
+            effects=(Effect.EXEC,),
+        )
+        draft.unseen.clear()
+        finish(draft, command, analysis)
+        source = Source(text, base=None, outer=word.span)
+        analysis.script(analysis, source, command.scope.copy(), None, command.depth + 1)
+    return found
+
+
+def _push(*, draft_use: Use, analysis: Analysis, start: int) -> None:
+    """Say which branch of which remote a push changes, and whether a refspec forces or deletes."""
+    remote, refs = _destination(draft_use)
+    draft = analysis.drafts[start]
+    forced = [word for word in refs if word.text.startswith("+")]
+    removed = [word for word in refs if word.text.startswith(":") and len(word.text) > 1]
+    branches = [_branch(word) for word in refs]
+    branch = next((name for name in branches if name), "")
+    draft.resource = f"branch:{remote}/{branch or 'HEAD'}"
+    draft.attributes["remote"] = remote
+    draft.attributes["branch"] = branch
+    draft.environment = analysis.context.environments.name_of(
+        [(PlaceKind.GIT_REMOTE, f"{remote}/{branch or 'HEAD'}")]
+    )
+    draft.inside_workspace = False
+    on = f"{'branch ' + shown(branch) if branch else 'the current branch'} on {shown(remote)}"
+    if removed or draft_use.options.given("--delete") or "-d" in draft_use.options.flags:
+        _lose(draft, f"deletes {on}; commits that only the remote has are lost", removed)
+    elif forced or Effect.DESTRUCTIVE in draft.effects:
+        if draft_use.options.given("--mirror") and "--mirror" in draft_use.options.flags:
+            on = f"every branch and tag on {shown(remote)}"
+        _lose(draft, f"overwrites {on}; commits that only the remote has are lost", forced)
+    else:
+        draft.summary = f"pushes to {on}"
+    if any(not word.known for word in (*refs, *draft_use.positional[:1])):
+        draft.unseen.append("which branch it pushes")
+        draft.effects.add(Effect.UNKNOWN)
+
+
+def _lose(draft: Draft, summary: str, words: list[Word]) -> None:
+    draft.effects = {Effect.DESTRUCTIVE}
+    draft.attributes["history"] = True
+    draft.summary = summary
+    draft.undo = ""
+    for word in words:
+        draft.point(word.span, "forces or deletes")
+
+
+def _destination(use: Use) -> tuple[str, list[Word]]:
+    words = list(use.positional)
+    named = use.options.values(("--repo",))
+    if not words:
+        return (named[0].text if named else "origin"), []
+    return words[0].text if words[0].known else "?", words[1:]
+
+
+def _branch(word: Word) -> str:
+    return word.text.lstrip("+").rpartition(":")[2].removeprefix("refs/heads/") if word.known else "?"

@@ -1,0 +1,153 @@
+"""Arguments of a program: options with their values, and positional words; abbreviations count where they raise."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from firewall.classify.rows import Rule
+from firewall.classify.shell.words import Word
+
+
+@dataclass(slots=True)
+class Options:
+    """Parsed arguments."""
+
+    flags: dict[str, list[Word | None]] = field(default_factory=dict)
+    """Option -> its values in order; None where it had none."""
+    positional: list[Word] = field(default_factory=list)
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    loose: Word | None = None
+    """A word that cannot be seen and may be an option."""
+    dashes: int = -1
+    """How many positional words stood before `--`; -1: there was none."""
+
+    def given(self, name: str) -> str:
+        """Return the option as it was written when `name` or an abbreviation of it is given; else empty."""
+        if name in self.flags:
+            return name
+        if name.startswith("--"):
+            for flag in self.flags:
+                if len(flag) > 2 and flag.startswith("--") and name.startswith(flag):
+                    return flag
+        return ""
+
+    def values(self, names: Iterable[str]) -> list[Word]:
+        """Return the values of some options."""
+        return [value for name in names if (flag := self.given(name)) for value in self.flags[flag] if value]
+
+    def add(self, name: str, value: Word | None, span: tuple[int, int]) -> None:
+        """Note an option."""
+        self.flags.setdefault(name, []).append(value)
+        self.spans.setdefault(name, span)
+
+
+def read_options(
+    words: Sequence[Word], takes: frozenset[str], *, style: str = "gnu", first_only: bool = False
+) -> tuple[Options, int]:
+    """Split words into options and positional arguments.
+
+    With `first_only`, stop in front of the first positional word (wrappers). Returns the options and how many
+    words were read.
+    """
+    found = Options()
+    index = 0
+    while index < len(words):
+        word = words[index]
+        text = word.text
+        if text == "--" and word.known:
+            found.dashes = len(found.positional)
+            if not first_only:
+                found.positional += words[index + 1 :]
+                return found, len(words)
+            return found, index + 1
+        if (
+            len(text) < 2
+            or text[0] not in "-+"
+            or not (word.known or word.head.startswith("-"))
+            or _is_number(text)
+        ):
+            if word.may_be_option and found.loose is None:
+                found.loose = word
+            if first_only:
+                return found, index
+            found.positional.append(word)
+            index += 1
+            continue
+        index += 1 + _option(word, words, index, takes, style, found)
+    return found, index
+
+
+def _is_number(text: str) -> bool:
+    return text[0] == "+" and not text[1:2].isalpha()
+
+
+def _option(  # noqa: PLR0917 - one step of the loop above
+    word: Word, words: Sequence[Word], index: int, takes: frozenset[str], style: str, found: Options
+) -> int:
+    """Read one option word; return how many following words it ate."""
+    text = word.text
+    follower = words[index + 1] if index + 1 < len(words) else None
+    if text.startswith("--") or style == "single":
+        name, equals, value = text.partition("=")
+        if equals:
+            found.add(name, _tail(word, value), word.span)
+            return 0
+        if _takes(name, takes) and follower is not None:
+            found.add(name, follower, word.span)
+            return 1
+        found.add(name, None, word.span)
+        return 0
+    for position in range(1, len(text)):
+        name = text[0] + text[position]
+        if name not in takes:
+            found.add(name, None, word.span)
+            continue
+        rest = text[position + 1 :]
+        if rest:
+            found.add(name, _tail(word, rest), word.span)
+            return 0
+        found.add(name, follower, word.span)
+        return 1 if follower is not None else 0
+    return 0
+
+
+def _takes(name: str, takes: frozenset[str]) -> bool:
+    return name in takes or (
+        len(name) > 4 and name.startswith("--") and any(item.startswith(name) for item in takes)
+    )
+
+
+def _tail(word: Word, value: str) -> Word:
+    source = word.source
+    if source is not None and source.base is not None:
+        start = len(word.text) - len(value)
+        source = source.part(value, start, len(word.text))
+    return Word(
+        value,
+        known=word.known,
+        glob=word.glob,
+        head=value if word.known else "",
+        span=word.span,
+        source=source,
+        names=word.names,
+    )
+
+
+def fits(rule: Rule, options: Options, positional: Sequence[Word]) -> bool:
+    """Tell whether a rule's predicate holds; options that raise count abbreviated, those that lower do not."""
+    if not rule.least <= len(positional) <= rule.most:
+        return False
+    if rule.flag and not any(options.given(name) for name in rule.flag):
+        return False
+    if rule.every and not all(options.given(name) for name in rule.every):
+        return False
+    if rule.exact and not any(name in options.flags for name in rule.exact):
+        return False
+    if rule.without and any(options.given(name) for name in rule.without):
+        return False
+    return _words_fit(rule, positional)
+
+
+def _words_fit(rule: Rule, positional: Sequence[Word]) -> bool:
+    if rule.first and not (positional and any(glob.fullmatch(positional[0].text) for glob in rule.first)):
+        return False
+    return not rule.arg or any(glob.fullmatch(word.text) for word in positional for glob in rule.arg)

@@ -1,0 +1,64 @@
+"""Programs that a row alone cannot describe: each has a reader here, named in tools.toml as `special`.
+
+A reader returns True when it added everything that the command does; False leaves the rest to the rows.
+"""
+
+from collections.abc import Callable
+
+from firewall.classify.draft import shown
+from firewall.classify.rows import Program
+from firewall.classify.shell import builtins, files, gits, net
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.apply import finish
+from firewall.classify.names import tokens_of
+from firewall.core.effect import Effect
+
+Reader = Callable[[Command, Program, Analysis], bool]
+
+READERS: dict[str, Reader] = {
+    "cd": builtins.change_directory,
+    "eval": builtins.evaluate,
+    "source": builtins.source_file,
+    "declare": builtins.declare,
+    "alias": builtins.alias,
+    "trap": builtins.trap,
+    "read": builtins.read_variable,
+    "echo": builtins.echo,
+    "set": builtins.set_options,
+    "printenv": builtins.print_environment,
+    "kill": builtins.kill,
+    "find": files.find,
+    "tar": files.tar,
+    "sed": files.sed,
+    "dd": files.dd,
+    "copy": files.copy,
+    "chmod": files.chmod,
+    "crontab": files.crontab,
+    "at": files.at,
+    "git": gits.git,
+    "curl": net.curl,
+    "wget": net.wget,
+    "netcat": net.netcat,
+    "container": net.container,
+}
+
+
+def unknown_program(command: Command, analysis: Analysis) -> None:
+    """Add a program that no row names: `unknown`, and `destructive` where its own words say so."""
+    words = analysis.context.catalogue.words
+    draft = analysis.opaque(command.span, f"{shown(command.name)} is not in the catalogue")
+    draft.operation = f"shell:{command.name[:40]}"
+    draft.summary = (
+        f"runs {shown(' '.join(word.text for word in command.words))}: a program that is not in the catalogue"
+    )
+    for word in command.words[:5]:
+        if (
+            not word.text.startswith("-")
+            and "/" not in word.text
+            and set(tokens_of(word.text)) & words.destructive
+        ):
+            draft.effects.add(Effect.DESTRUCTIVE)
+            draft.point(word.span, "says that it removes something")
+            draft.summary = f"runs {shown(' '.join(word.text for word in command.words))}, which says that it removes something"
+            break
+    finish(draft, command, analysis)

@@ -1,0 +1,139 @@
+"""Words that are paths, judged and put together: one draft per environment that they land in."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, shown
+from firewall.classify.environments import Environments, PlaceKind
+from firewall.classify.paths import Judged, Spot, judge, locate, normal
+from firewall.classify.rows import Verb
+from firewall.classify.shell.scope import Scope
+from firewall.classify.shell.words import Word
+from firewall.core.effect import Effect
+
+_ALL = ("inside_workspace", "scratch", "regenerable")
+"""Attributes that hold for an action only when they hold for everything it touches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """One word as a path, with what is done to it."""
+
+    verb: Verb
+    word: Word
+    recursive: bool = False
+
+
+@dataclass(slots=True)
+class Group:
+    """Everything touched in one environment."""
+
+    draft: Draft
+    shown: str = ""
+    """The paths for a message."""
+    is_void: bool = True
+    """Nothing but /dev/null and terminals."""
+    words: list[str] = field(default_factory=list)
+
+    def effect_names(self) -> set[str]:
+        """Return the effects as words."""
+        return {effect.value for effect in self.draft.effects}
+
+
+def spot_of(word: Word, scope: Scope, context: Context, *, recursive: bool = False) -> Spot:
+    """Resolve a word to a spot, as far as it is known."""
+    cwds = () if scope.machine else scope.cwds
+    home = "" if scope.machine else context.home
+    if word.below:
+        return Spot(word.below, word.text, below=True, recursive=recursive, span=word.span)
+    if not word.known:
+        return Spot((), word.text, recursive=recursive, span=word.span)
+    text = word.text.removeprefix("file://") if word.text.startswith("file:///") else word.text
+    if not word.glob:
+        return replace(locate(text, cwds, home, span=word.span), recursive=recursive)
+    cut = min((text.find(char) for char in "*?[" if char in text), default=0)
+    folder, _, last = text[:cut].rpartition("/")
+    tail = text[len(folder) :].strip("/")
+    if ".." in tail.split("/"):
+        return Spot((), text, recursive=recursive, span=word.span)
+    start = locate(folder or ("/" if text.startswith("/") else "."), cwds, home, span=word.span)
+    everything = not last and tail in ("*", ".*", "**", "**/*", ".[!.]*", "{*,.*}", "./*")
+    return Spot(start.paths, text, below=True, recursive=recursive, everything=everything, span=word.span)
+
+
+def touch_drafts(touched: Sequence[Touched], scope: Scope, context: Context) -> list[Group]:
+    """Judge touched words and group them by environment, in order of appearance."""
+    groups: dict[str, Group] = {}
+    judged_in = _away(context) if scope.machine else context
+    for item in touched:
+        spot = spot_of(item.word, scope, context, recursive=item.recursive)
+        judged = judge(item.verb, spot, judged_in)
+        environment = judged.environment
+        if scope.machine:
+            environment = context.environments.name_of([(PlaceKind.MACHINE, scope.machine)])
+        group = groups.get(environment)
+        if group is None:
+            group = groups[environment] = Group(Draft("", environment=environment, inside_workspace=True))
+        _add(group, item, spot, judged, scope)
+    for group in groups.values():
+        group.shown = _list(group.words)
+    return list(groups.values())
+
+
+def _away(context: Context) -> Context:
+    """Return what can be said about paths on another machine: nothing there is the workspace."""
+    return replace(context, workspace="", cwd="", home="", environments=Environments())
+
+
+def _add(group: Group, item: Touched, spot: Spot, judged: Judged, scope: Scope) -> None:
+    draft = group.draft
+    first = not group.words
+    draft.effects |= judged.effects
+    draft.inside_workspace = draft.inside_workspace and judged.inside
+    for name, value in judged.attributes.items():
+        if name not in _ALL:
+            draft.attributes[name] = value
+    for name in _ALL[1:]:
+        held = bool(judged.attributes.get(name))
+        draft.attributes[name] = held if first else bool(draft.attributes.get(name)) and held
+    if first:
+        draft.resource = _resource(spot, scope)
+    if judged.effects != {Effect.READ} or not spot.paths:
+        draft.point(item.word.span, _note(item, judged))
+    reached = draft.trees if spot.below or spot.recursive or item.verb is Verb.RUN else draft.paths
+    reached += [] if scope.machine else spot.paths
+    if not spot.paths:
+        draft.unseen.append(f"the path {shown(spot.shown)}")
+    group.words.append(spot.shown)
+    group.is_void = group.is_void and item.word.text.startswith("/dev/") and judged.effects == {Effect.READ}
+
+
+def _resource(spot: Spot, scope: Scope) -> str:
+    if scope.machine:
+        return f"file:{scope.machine}/{normal('/' + spot.shown).lstrip('/')}" if spot.shown else "unknown:"
+    if not spot.paths:
+        return "unknown:"
+    path = spot.paths[0]
+    if spot.below:
+        tail = spot.shown.rpartition("/")[2] if any(char in spot.shown for char in "*?[") else "**"
+        return f"file:{path.rstrip('/')}/{tail}"
+    return f"file:{path}"
+
+
+def _note(item: Touched, judged: Judged) -> str:
+    if Effect.SECRET in judged.effects:
+        return "a file that usually holds credentials"
+    if Effect.PRIVILEGE in judged.effects and item.verb is not Verb.MODE:
+        return "a file that configures agents, hooks, shells, editors, CI, git or access"
+    if judged.attributes.get("whole_workspace"):
+        return "the whole workspace"
+    return f"the path ({item.verb.value})"
+
+
+def _list(words: Iterable[str]) -> str:
+    """Return words for a message: all of few, the first of many."""
+    names = [shown(word) for word in dict.fromkeys(words)]
+    if len(names) <= 3:
+        return ", ".join(names)
+    return f"{', '.join(names[:2])} and {len(names) - 2} more"

@@ -1,0 +1,540 @@
+"""Walk a shell syntax tree in the order in which it runs, carrying what the shell knows.
+
+INVARIANT: every command, substitution and redirection of a tree that parsed is visited; a kind of node that
+is not named here is `unknown`, and a tree with an error is `unknown` whatever else is found.
+"""
+
+from collections.abc import Callable
+
+from tree_sitter import Node
+
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, Source
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.command import run
+from firewall.classify.shell.output import output_of
+from firewall.classify.shell.parse import Parsed, parse, spread_braces
+from firewall.classify.shell.redirects import redirect
+from firewall.classify.shell.scope import Body, Feed, Scope
+from firewall.classify.shell.words import Reading, Word, inner_fragments, words_of
+from firewall.core.effect import Effect
+
+MAX_TREE_DEPTH = 60
+MAX_LOOP = 8
+
+
+def analyse(source: Source, context: Context, scope: Scope) -> list[Draft]:
+    """Return drafts for everything that a piece of shell text does; at least one."""
+    analysis = Analysis(context, script, run)
+    script(analysis, source, scope, None, 0)
+    if not analysis.drafts:
+        draft = Draft("shell:nothing", "none:", effects={Effect.READ}, summary="does nothing")
+        draft.environment, draft.inside_workspace = ("local", True) if context.workspace else ("unresolved", False)
+        analysis.drafts.append(draft)
+    return analysis.drafts
+
+
+def script(analysis: Analysis, source: Source, scope: Scope, feed: Feed | None, depth: int) -> None:
+    """Read shell text in a scope."""
+    parsed = parse(source)
+    if parsed is None:
+        analysis.opaque(source.whole(), "text that is too long or not Unicode", operation="shell:unread")
+        return
+    if parsed.root.has_error:
+        analysis.opaque(source.whole(), "shell text that does not parse", operation="shell:unparsed")
+        parsed = _retry(source) or parsed
+    walker = _Walker(analysis, parsed, depth)
+    walker.visit(parsed.root, scope, feed, 0)
+
+
+def _retry(source: Source) -> Parsed | None:
+    """Parse again with top-level braces written out; what is found then only adds."""
+    spread = spread_braces(source.text)
+    if spread == source.text:
+        return None
+    return parse(Source(spread, base=None, outer=source.whole()))
+
+
+class _Walker:
+    """One parsed text being walked."""
+
+    def __init__(self, analysis: Analysis, parsed: Parsed, depth: int) -> None:
+        self.analysis = analysis
+        self.parsed = parsed
+        self.depth = depth
+
+    def visit(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit one statement."""
+        if level > MAX_TREE_DEPTH:
+            self.analysis.opaque(self.parsed.span(node), "nested too deeply to read", operation="shell:unread")
+            return
+        visitor = _VISITORS.get(node.type)
+        if visitor is not None:
+            visitor(self, node, scope, feed, level)
+        elif node.type not in _SILENT and node.is_named:
+            self.analysis.opaque(self.parsed.span(node), f"syntax that is not understood ({node.type})")
+            self.inside(node, scope, level)
+
+    def inside(self, node: Node, scope: Scope, level: int) -> None:
+        """Visit the substitutions inside words, tests and arithmetic."""
+        for child in node.named_children:
+            if child.type in ("command_substitution", "process_substitution"):
+                self.block(child, scope.copy(), None, level + 1)
+            elif child.child_count:
+                if level > MAX_TREE_DEPTH:
+                    self.analysis.opaque(
+                        self.parsed.span(child), "nested too deeply to read", operation="shell:unread"
+                    )
+                    return
+                self.inside(child, scope, level + 1)
+
+    def block(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit statements one after another."""
+        for child in node.named_children:
+            self.visit(child, scope, feed, level + 1)
+
+    def subshell(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit statements whose changes to the shell are lost."""
+        self.block(node, scope.copy(), feed, level)
+
+    def maybe(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit something that may or may not run, with one child after another."""
+        before = scope.copy()
+        self.block(node, scope, feed, level)
+        scope.merge(before)
+
+    # -- lists and pipelines
+
+    def chain(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit `a && b || c`: what stands behind `&&` may rely on what stands before it."""
+        outcomes: Scope | None = None
+        moved = False
+        for operator, item in self._flat(node):
+            if operator == "||" and outcomes is not None:
+                scope.merge(outcomes)
+            elif operator == "&&" and moved:
+                scope.move(scope.cwds[:1])
+            before = scope.cwds
+            start = scope.copy()
+            self.visit(item, scope, feed, level + 1)
+            moved = scope.cwds != before and len(scope.cwds) > 1
+            if outcomes is None:
+                outcomes = scope.copy()
+                outcomes.merge(start)
+            else:
+                outcomes.merge(scope)
+        if outcomes is not None:
+            scope.merge(outcomes)
+
+    def _flat(self, node: Node) -> list[tuple[str, Node]]:
+        found: list[tuple[str, Node]] = []
+        stack: list[tuple[str, Node]] = [("", node)]
+        while stack:
+            operator, item = stack.pop()
+            if item.type == "list":
+                left, right = item.named_children[0], item.named_children[-1]
+                sign = next((child.type for child in item.children if child.type in ("&&", "||")), "||")
+                stack += [(sign, right), (operator, left)]
+            else:
+                found.append((operator, item))
+        return found
+
+    def pipeline(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit `a | b`: each in a shell of its own, each fed by the one before."""
+        stages = [child for child in node.named_children if child.type != "comment"]
+        self.stages(stages, scope, feed, level)
+
+    def stages(self, stages: list[Node], scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit the stages of a pipeline."""
+        current = feed
+        for index, stage in enumerate(stages):
+            own = scope.copy() if len(stages) > 1 else scope
+            self.visit(stage, own, current, level + 1)
+            if index + 1 < len(stages):
+                current = self.output(stage, own, current)
+
+    def output(self, stage: Node, scope: Scope, feed: Feed | None) -> Feed:
+        """Return what a stage hands to the next."""
+        commands = self._simple_commands(stage, scope, feed)
+        if commands is None:
+            return Feed(exec_label=self.parsed.text(stage)[:60])
+        return output_of(commands, self.analysis.context, self.parsed.text(stage)[:60])
+
+    def _simple_commands(self, stage: Node, scope: Scope, feed: Feed | None) -> list[Command] | None:
+        """Return the plain commands of a stage, in order, when it holds nothing else."""
+        if stage.type == "redirected_statement":
+            body = stage.child_by_field_name("body")
+            if body is None:
+                return None
+            fed = self._redirected_feed(stage, scope, feed)
+            if any(child.type == "file_redirect" and b">" in _text(child) for child in stage.named_children):
+                return None
+            return self._simple_commands(body, scope, fed)
+        if stage.type in ("compound_statement", "subshell", "list"):
+            found: list[Command] = []
+            for child in stage.named_children:
+                inner = self._simple_commands(child, scope, feed)
+                if inner is None:
+                    return None
+                found += inner
+            return found
+        if stage.type != "command":
+            return None
+        command = self.command_of(stage, scope, feed)
+        return None if command is None else [command]
+
+    # -- commands
+
+    def reading(self, scope: Scope) -> Reading:
+        """Return how words are read here."""
+        return Reading(self.parsed, scope, lambda node: self.constant(node, scope))
+
+    def constant(self, node: Node, scope: Scope) -> str | None:
+        """Return the output of a command substitution when it is a constant."""
+        children = node.named_children
+        if len(children) != 1 or self.depth > 6:
+            return None
+        child = children[0]
+        if child.type == "pipeline":
+            feed: Feed | None = None
+            for stage in child.named_children:
+                feed = self.output(stage, scope, feed)
+            return feed.text if feed is not None else None
+        return self.output(child, scope, None).text
+
+    def command_of(self, node: Node, scope: Scope, feed: Feed | None) -> Command | None:
+        """Resolve the words of a command node; None when it has none."""
+        words: list[Word] = []
+        assignments: dict[str, str | None] = {}
+        reading = self.reading(scope)
+        for child in node.named_children:
+            if child.type == "variable_assignment":
+                name, value = self._assignment(child, scope)
+                assignments[name] = value
+            elif child.type == "herestring_redirect":
+                feed = self._herestring(child, scope)
+            elif child.type not in ("file_redirect", "heredoc_redirect", "comment"):
+                words += words_of(child, reading)
+        if not words:
+            return None
+        return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, depth=self.depth)
+
+    def command(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit a simple command: its substitutions first, then itself."""
+        self.inside(node, scope, level)
+        for child in node.named_children:
+            if child.type == "file_redirect":
+                redirect(self.analysis, self.parsed, child, scope, self.reading(scope))
+        command = self.command_of(node, scope, feed)
+        if command is not None:
+            run(command, self.analysis)
+
+    def redirected(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit a statement with redirections, here-documents and what hangs on them."""
+        self.inside_redirects(node, scope, level)
+        for child in node.named_children:
+            if child.type == "file_redirect":
+                redirect(self.analysis, self.parsed, child, scope, self.reading(scope))
+        body = node.child_by_field_name("body")
+        fed = self._redirected_feed(node, scope, feed)
+        trailing = [child for child in node.named_children if child.type == "heredoc_redirect"]
+        if body is not None:
+            self.visit(body, scope, fed, level + 1)
+        for heredoc in trailing:
+            self._behind_heredoc(heredoc, body, scope, fed, level)
+
+    def inside_redirects(self, node: Node, scope: Scope, level: int) -> None:
+        """Visit substitutions in redirection targets and here-documents."""
+        for child in node.named_children:
+            if child.type in ("file_redirect", "heredoc_redirect", "herestring_redirect"):
+                for part in child.named_children:
+                    if part.type in ("heredoc_body", "word", "string", "concatenation", "raw_string"):
+                        self.inside(part, scope, level + 1)
+                    elif part.type in ("command_substitution", "process_substitution"):
+                        self.block(part, scope.copy(), None, level + 1)
+
+    def _behind_heredoc(  # noqa: PLR0917 - the state of a visit
+        self, node: Node, body: Node | None, scope: Scope, feed: Feed | None, level: int
+    ) -> None:
+        """Visit what stands on the line behind `<<EOF`: redirections, a pipe, `&&`."""
+        operator = ""
+        for child in node.children:
+            if child.type == "file_redirect":
+                redirect(self.analysis, self.parsed, child, scope, self.reading(scope))
+            elif child.type == "pipeline":
+                stages = child.named_children
+                piped = self.output(body, scope, feed) if body is not None else Feed(exec_label="here-document")
+                self.stages(list(stages), scope.copy(), piped, level + 1)
+            elif child.type in ("&&", "||"):
+                operator = child.type
+            elif operator and child.is_named and not child.type.startswith("heredoc"):
+                self.visit(child, scope, None, level + 1)
+                operator = ""
+
+    def _redirected_feed(self, node: Node, scope: Scope, feed: Feed | None) -> Feed | None:
+        for child in node.named_children:
+            if child.type == "heredoc_redirect":
+                feed = self._heredoc(child, scope)
+            elif child.type == "herestring_redirect":
+                feed = self._herestring(child, scope)
+            elif child.type == "file_redirect" and _text(child).lstrip(b"0").startswith(b"<"):
+                feed = Feed(exec_label=self.parsed.text(child), local=True)
+        return feed
+
+    def _heredoc(self, node: Node, scope: Scope) -> Feed:
+        start = next((child for child in node.children if child.type == "heredoc_start"), None)
+        body = next((child for child in node.children if child.type == "heredoc_body"), None)
+        if body is None:
+            return Feed(text="")
+        raw = self.parsed.text(body)
+        if any(child.type == "<<-" for child in node.children):
+            raw = "\n".join(line.lstrip("\t") for line in raw.split("\n"))
+        at = self.parsed.at(body.start_byte)
+        source = self.parsed.source.part(raw, at, at + len(raw))
+        quoted = start is not None and any(char in self.parsed.text(start) for char in "'\"\\")
+        if quoted or ("$" not in raw and "`" not in raw):
+            return Feed(text=raw, source=source)
+        pieces = inner_fragments(body, self.reading(scope), start=body.start_byte, end=body.end_byte)
+        text = "".join(piece for piece, _ in pieces)
+        known = all(kind < 3 for _, kind in pieces)
+        return Feed(
+            text=text if known else None,
+            source=source if not known else _off(self.parsed, body, text),
+            exec_label="here-document",
+        )
+
+    def _herestring(self, node: Node, scope: Scope) -> Feed:
+        words = [word for child in node.named_children for word in words_of(child, self.reading(scope))]
+        text = " ".join(word.text for word in words)
+        known = bool(words) and all(word.known for word in words)
+        if not known:
+            return Feed(exec_label="here-string")
+        source = words[0].source if len(words) == 1 else None
+        return Feed(text=text + "\n", source=source or Source(text, base=None, outer=self.parsed.span(node)))
+
+    # -- assignments and declarations
+
+    def _assignment(self, node: Node, scope: Scope) -> tuple[str, str | None]:
+        name_node = node.child_by_field_name("name")
+        value_node = node.child_by_field_name("value")
+        name = self.parsed.text(name_node) if name_node is not None else ""
+        if value_node is None:
+            return name, ""
+        if (
+            value_node.type == "array"
+            or name_node is None
+            or name_node.type == "subscript"
+            or b"+=" in _text(node)[: len(name) + 2]
+        ):
+            return name.partition("[")[0], None
+        words = words_of(value_node, self.reading(scope))
+        if not words:
+            return name, ""
+        value = " ".join(word.text for word in words)
+        return name, value if all(word.known for word in words) else None
+
+    def assign(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
+        """Visit `x=value` on its own."""
+        self.inside(node, scope, level)
+        name, value = self._assignment(node, scope)
+        scope.variables[name] = value
+        scope.below.pop(name, None)
+
+    def declare(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit `export x=value`, `declare`, `local`, `readonly`."""
+        self.inside(node, scope, level)
+        for child in node.named_children:
+            if child.type == "variable_assignment":
+                name, value = self._assignment(child, scope)
+                scope.variables[name] = value
+        words = [
+            word
+            for child in node.named_children
+            if child.type != "variable_assignment"
+            for word in words_of(child, self.reading(scope))
+        ]
+        named = [child for child in node.named_children if child.type == "variable_assignment"]
+        assigned = {name: value for child in named for name, value in [self._assignment(child, scope)]}
+        head = Word(self.parsed.text(node.children[0]), span=self.parsed.span(node.children[0]))
+        command = Command((head, *words), scope, self.parsed.span(node), feed, assigned, depth=self.depth)
+        run(command, self.analysis)
+
+    def unset(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
+        """Visit `unset x`: nobody follows it further."""
+        self.inside(node, scope, level)
+        for child in node.named_children:
+            name = self.parsed.text(child)
+            scope.variables[name] = None
+            scope.functions.pop(name, None)
+
+    def define(self, node: Node, scope: Scope, _feed: Feed | None, _level: int) -> None:
+        """Visit a function's definition: kept for its calls, and read once in case nobody sees them."""
+        name_node = node.child_by_field_name("name")
+        body = node.child_by_field_name("body")
+        if name_node is None or body is None:
+            return
+        name = self.parsed.text(name_node)
+        text = self.parsed.text(body)
+        start = self.parsed.at(body.start_byte)
+        scope.functions[name] = Body(self.parsed.source.part(text, start, start + len(text)))
+
+    # -- control flow
+
+    def loop_for(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit `for x in …`: once per value while they are few and known."""
+        self.inside_values(node, scope, level)
+        variable = node.child_by_field_name("variable")
+        body = node.child_by_field_name("body")
+        if variable is None or body is None:
+            return
+        name = self.parsed.text(variable)
+        values = [
+            word for child in node.children_by_field_name("value") for word in words_of(child, self.reading(scope))
+        ]
+        before = scope.copy()
+        if values and len(values) <= MAX_LOOP and all(word.known and not word.glob for word in values):
+            for word in values:
+                scope.variables[name] = word.text
+                self.visit(body, scope, feed, level + 1)
+        else:
+            scope.variables[name] = None
+            scope.below[name] = below_of(values, scope)
+            if not scope.below[name]:
+                scope.below.pop(name)
+            self.visit(body, scope, feed, level + 1)
+        scope.merge(before)
+
+    def inside_values(self, node: Node, scope: Scope, level: int) -> None:
+        """Visit substitutions in the values of a loop, not its body."""
+        for child in node.named_children:
+            if child.type in ("command_substitution", "process_substitution"):
+                self.block(child, scope.copy(), None, level + 1)
+            elif child.type not in ("do_group", "compound_statement"):
+                self.inside(child, scope, level + 1)
+
+    def loop_while(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit `while …; do …; done`: what `read` fills is not known."""
+        before = scope.copy()
+        self.block(node, scope, feed, level)
+        scope.merge(before)
+
+    def branches(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit `if` and `case`: each branch may or may not run."""
+        self.inside_tests(node, scope, level)
+        before = scope.copy()
+        result: Scope | None = None
+        own = scope.copy()
+        for child in node.named_children:
+            if child.type in ("elif_clause", "else_clause", "case_item"):
+                branch = before.copy()
+                self.visit(child, branch, feed, level + 1)
+                result = _joined(result, branch)
+            elif child.type in _VISITORS and child.type not in _WORDLIKE:
+                self.visit(child, own, feed, level + 1)
+        scope.take(own)
+        scope.merge(before)
+        if result is not None:
+            scope.merge(result)
+
+    def inside_tests(self, node: Node, scope: Scope, level: int) -> None:
+        """Visit substitutions in the word of a `case`."""
+        for child in node.named_children:
+            if child.type in _WORDLIKE:
+                if child.type in ("command_substitution", "process_substitution"):
+                    self.block(child, scope.copy(), None, level + 1)
+                else:
+                    self.inside(child, scope, level + 1)
+
+    def test(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
+        """Visit `[ … ]`, `[[ … ]]`, `(( … ))`: only their substitutions act."""
+        self.inside(node, scope, level)
+
+
+def _joined(result: Scope | None, branch: Scope) -> Scope:
+    if result is None:
+        return branch
+    result.merge(branch)
+    return result
+
+
+def below_of(values: list[Word], scope: Scope) -> tuple[str, ...]:
+    """Return the folders that globbed or found words lie below; empty when one is not known to."""
+    found: list[str] = []
+    for word in values:
+        if word.below:
+            found += word.below
+        elif word.known:
+            head = word.text.split("*", 1)[0].split("?", 1)[0].split("[", 1)[0]
+            folder = head.rpartition("/")[0]
+            if ".." in word.text.split("/") or head.startswith("~"):
+                return ()
+            if head.startswith("/"):
+                found.append(folder or "/")
+            else:
+                found += [f"{cwd}/{folder}".rstrip("/") for cwd in scope.cwds]
+                if not scope.cwds:
+                    return ()
+        else:
+            return ()
+    return tuple(dict.fromkeys(found))
+
+
+def _text(node: Node) -> bytes:
+    return node.text or b""
+
+
+def _off(parsed: Parsed, node: Node, text: str) -> Source:
+    return Source(text, base=None, outer=parsed.span(node))
+
+
+_SILENT = frozenset({"comment", "heredoc_body", "heredoc_start", "heredoc_end", "ERROR_WORD"})
+_WORDLIKE = frozenset(
+    {
+        "word", "string", "raw_string", "concatenation", "simple_expansion", "expansion", "number",
+        "command_substitution", "process_substitution", "ansi_c_string", "translated_string",
+        "variable_name", "extglob_pattern", "regex", "arithmetic_expansion",
+    }
+)  # fmt: skip
+
+_Visitor = Callable[[_Walker, Node, Scope, Feed | None, int], None]
+
+
+def _words_only(walker: _Walker, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
+    if node.type in ("command_substitution", "process_substitution"):
+        walker.block(node, scope.copy(), None, level + 1)
+    else:
+        walker.inside(node, scope, level)
+
+
+_VISITORS: dict[str, _Visitor] = {
+    "program": _Walker.block,
+    "list": _Walker.chain,
+    "pipeline": _Walker.pipeline,
+    "command": _Walker.command,
+    "redirected_statement": _Walker.redirected,
+    "variable_assignment": _Walker.assign,
+    "variable_assignments": _Walker.block,
+    "declaration_command": _Walker.declare,
+    "unset_command": _Walker.unset,
+    "function_definition": _Walker.define,
+    "subshell": _Walker.subshell,
+    "compound_statement": _Walker.block,
+    "do_group": _Walker.block,
+    "negated_command": _Walker.block,
+    "if_statement": _Walker.branches,
+    "elif_clause": _Walker.block,
+    "else_clause": _Walker.block,
+    "case_statement": _Walker.branches,
+    "case_item": _Walker.block,
+    "while_statement": _Walker.loop_while,
+    "for_statement": _Walker.loop_for,
+    "c_style_for_statement": _Walker.maybe,
+    "test_command": _Walker.test,
+    "ERROR": _Walker.block,
+    **dict.fromkeys(_WORDLIKE, _words_only),
+    **dict.fromkeys(
+        ("binary_expression", "unary_expression", "postfix_expression", "parenthesized_expression",
+         "ternary_expression", "subscript", "test_operator", "arithmetic_expansion"),
+        _words_only,
+    ),
+}  # fmt: skip

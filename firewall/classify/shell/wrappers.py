@@ -1,0 +1,209 @@
+"""Programs whose arguments are another command: peeled by data, what is inside is judged as itself.
+
+INVARIANT: a wrapper never lowers what is inside; it may add effects, attributes and another machine.
+"""
+
+import re
+
+from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.rows import Program, Wrap
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.apply import finish, read_use
+from firewall.classify.shell.options import Options, read_options
+from firewall.classify.shell.scope import Scope
+from firewall.classify.shell.words import Word
+from firewall.core.action import LOCAL, UNRESOLVED
+from firewall.core.effect import Effect
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+
+
+def peel(program: Program, wrap: Wrap, command: Command, analysis: Analysis) -> bool:
+    """Judge the command inside a wrapper; False: this use wraps nothing and its own rules decide."""
+    words = list(command.words[1:])
+    if wrap.subcommands:
+        use = read_use(program, command)
+        matched = _subcommand(wrap, [word.text for word in use.options.positional])
+        if matched is None:
+            return False
+        words = _behind_subcommand(words, matched)
+    before = len(analysis.drafts)
+    done = _inner(program, wrap, words, command, analysis)
+    if not done:
+        return False
+    for draft in analysis.drafts[before:]:
+        draft.effects |= set(wrap.effects)
+        draft.attributes.update(wrap.attributes)
+    return True
+
+
+def _subcommand(wrap: Wrap, positional: list[str]) -> list[str] | None:
+    for item in wrap.subcommands:
+        wanted = item.split(" ")
+        if positional[: len(wanted)] == wanted:
+            return wanted
+    return None
+
+
+def _behind_subcommand(words: list[Word], wanted: list[str]) -> list[Word]:
+    """Drop the subcommand's own words; options between and before them stay in front."""
+    left = list(wanted)
+    found: list[Word] = []
+    for word in words:
+        if left and word.text == left[0]:
+            left.pop(0)
+        else:
+            found.append(word)
+    return found
+
+
+def _inner(  # noqa: PLR0917 - one step of `peel`
+    program: Program, wrap: Wrap, words: list[Word], command: Command, analysis: Analysis
+) -> bool:
+    takes = program.takes | frozenset(wrap.text)
+    options, used = read_options(words, takes, style=program.style, first_only=True)
+    rest = words[used:]
+    scope = command.scope
+    texts = options.values(wrap.text)
+    if wrap.after:
+        cut = next((index for index, word in enumerate(words) if word.text == wrap.after), None)
+        if cut is None:
+            if not texts:
+                return False
+        else:
+            options, _ = read_options(words[:cut], takes, style=program.style)
+            if wrap.machine:
+                scope = _machine(wrap, options.positional, scope)
+            rest = words[cut + 1 :]
+    elif wrap.skip:
+        skipped, rest = _skip(rest, wrap.skip)
+        if wrap.machine:
+            scope = _machine(wrap, skipped, scope)
+    assigned = dict(command.assignments)
+    if wrap.assignments:
+        rest = _assignments(rest, assigned)
+    for text in texts:
+        _shell_text(text, command, scope, analysis)
+    if not rest:
+        return bool(texts) or _alone(program, wrap, command, analysis, options)
+    return _start(wrap, rest, command, scope, assigned, analysis)
+
+
+def _start(  # noqa: PLR0917 - one step of `peel`
+    wrap: Wrap,
+    rest: list[Word],
+    command: Command,
+    scope: Scope,
+    assigned: dict[str, str | None],
+    analysis: Analysis,
+) -> bool:
+    if wrap.joined:
+        _joined(rest, command, scope, analysis)
+        return True
+    if wrap.stdin:
+        rest = _fed(rest, command)
+    inner = command.rest(tuple(rest), scope=scope, assignments=assigned)
+    if wrap.stdin:
+        inner = inner.rest(tuple(rest), feed=None, depth=inner.depth)
+    analysis.run(inner, analysis)
+    return True
+
+
+def _skip(rest: list[Word], count: int) -> tuple[list[Word], list[Word]]:
+    """Take positional words of the wrapper itself, with options that stand between."""
+    skipped = rest[:count]
+    behind = rest[count:]
+    while behind and behind[0].text.startswith("-") and behind[0].text != "--":
+        behind = behind[1:]
+    if behind and behind[0].text == "--":
+        behind = behind[1:]
+    return skipped, behind
+
+
+def _machine(wrap: Wrap, words: list[Word], scope: Scope) -> Scope:
+    name = words[0].text if words and words[0].known else "?"
+    inner = Scope(machine=wrap.machine.replace("{0}", name.rpartition("@")[2]))
+    inner.variables = {key: None for key in scope.variables}
+    return inner
+
+
+def _assignments(rest: list[Word], assigned: dict[str, str | None]) -> list[Word]:
+    while rest and (match := _ASSIGNMENT.fullmatch(rest[0].text)):
+        assigned[match.group(1)] = match.group(2) if rest[0].known else None
+        rest = rest[1:]
+    return rest
+
+
+def _shell_text(word: Word, command: Command, scope: Scope, analysis: Analysis) -> None:
+    """Read the value of `-c`, `-S`, `--command` as shell text."""
+    if not word.known:
+        finish(analysis.opaque(word.span, "shell text that is not known before it runs"), command, analysis)
+    source = word.source or Source(word.text, base=None, outer=word.span)
+    before = len(analysis.drafts)
+    analysis.script(analysis, source, scope.copy(), None, command.depth + 1)
+    _nested(analysis, before, command)
+
+
+def _joined(rest: list[Word], command: Command, scope: Scope, analysis: Analysis) -> None:
+    if len(rest) == 1:
+        _shell_text(rest[0], command, scope, analysis)
+        return
+    span = (rest[0].span[0], rest[-1].span[1])
+    if not all(word.known for word in rest):
+        finish(analysis.opaque(span, "shell text that is not known before it runs"), command, analysis)
+    text = " ".join(word.text for word in rest)
+    before = len(analysis.drafts)
+    analysis.script(analysis, Source(text, base=None, outer=span), scope.copy(), None, command.depth + 1)
+    _nested(analysis, before, command)
+
+
+def _nested(analysis: Analysis, before: int, command: Command) -> None:
+    line = " ".join(word.text for word in command.words)[:1000]
+    for draft in analysis.drafts[before:]:
+        draft.attributes["nested"] = int(draft.attributes.get("nested", 0)) + 1
+        draft.programs.append(line)
+        for name, value in command.attributes.items():
+            draft.attributes.setdefault(name, value)
+
+
+def _fed(rest: list[Word], command: Command) -> list[Word]:
+    """Append what xargs will read: the words when they are known, else one word that is not."""
+    feed = command.feed
+    options, _ = read_options(
+        command.words[1:], frozenset({"-I", "-n", "-P", "-d", "-L", "-a", "--replace"}), first_only=True
+    )
+    marks = {word.text for word in options.values(("-I", "--replace"))} or (
+        {"{}"} if options.given("-i") or options.given("--replace") else set()
+    )
+    span = command.words[0].span
+    if feed is not None and feed.text is not None and len(feed.text) < 4096 and not marks:
+        return [*rest, *(Word(text, span=span, head=text) for text in feed.text.split())]
+    below = feed.below if feed is not None else ()
+    label = feed.exec_label if feed is not None and feed.exec_label else "the standard input"
+    hidden = Word(label, known=False, loose=not below, span=span, below=below)
+    if marks:
+        return [_replaced(word, marks, hidden) for word in rest]
+    return [*rest, hidden]
+
+
+def _replaced(word: Word, marks: set[str], hidden: Word) -> Word:
+    if word.text in marks:
+        return hidden
+    if any(mark in word.text for mark in marks):
+        return Word(word.text, known=False, head="", span=word.span, below=())
+    return word
+
+
+def _alone(program: Program, wrap: Wrap, command: Command, analysis: Analysis, options: Options) -> bool:
+    """Judge a wrapper that was given no command (`sudo -l`, a bare `ssh host`)."""
+    if program.rules or program.subcommands:
+        return False
+    draft = Draft(f"shell:{program.name}", f"program:{program.name}", effects=set(wrap.alone))
+    draft.environment = LOCAL if analysis.context.workspace and set(wrap.alone) == {Effect.READ} else UNRESOLVED
+    draft.summary = f"runs {shown(' '.join(word.text for word in command.words))}"
+    draft.point(command.span, draft.summary)
+    if Effect.EXEC in draft.effects or Effect.UNKNOWN in draft.effects:
+        draft.unseen.append("what is typed into it later")
+    analysis.drafts.append(draft)
+    finish(draft, command, analysis)
+    return bool(options is not None)

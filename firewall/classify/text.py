@@ -1,0 +1,93 @@
+"""Bare text of a named kind to actions, for `stayhand policy explain`."""
+
+import json
+from collections.abc import Mapping
+
+from firewall.classify.context import Context
+from firewall.classify.draft import Source, unknown_action
+from firewall.classify.embedded import read
+from firewall.classify.graphql import Document, judge_document
+from firewall.classify.http import Request, address_of, judge_http
+from firewall.classify.shell.walk import analyse
+from firewall.classify.sql import judge_sql
+from firewall.classify.tool import start_scope
+from firewall.core.action import Action
+
+KINDS = ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python")
+
+
+def actions_of_input(kind: str, text: str, context: Context) -> tuple[Action, ...]:
+    """Return the actions of a piece of text; at least one, `unknown` for kinds that have no reader yet.
+
+    `http` and `graphql` are JSON: {method, url, headers, body} and {endpoint, query, variables}; `graphql` may
+    also be the bare document.
+    """
+    try:
+        return _read(kind, text, context)
+    except RecursionError:
+        # FAIL-CLOSED: text too deeply nested to read is not read.
+        return (unknown_action(kind, "text that is too deeply nested to read", text),)
+
+
+def _read(kind: str, text: str, context: Context) -> tuple[Action, ...]:
+    match kind:
+        case "shell" | "aws":
+            drafts = analyse(Source(text), context, start_scope(context))
+        case "sql":
+            drafts = [judge_sql(Source(text), "sql", context, ())]
+        case "http":
+            return _http(text, context)
+        case "graphql":
+            return _graphql(text, context)
+        case "javascript" | "python":
+            found = read(Source(text), kind, kind, context, ())
+            drafts = found.drafts
+            for nested in found.shell:
+                drafts += analyse(nested, context, start_scope(context))
+        case _:
+            return (unknown_action(kind, f"no reader for {kind} yet", text),)
+    return tuple(draft.action(kind, text) for draft in drafts)
+
+
+def _object(text: str) -> Mapping[str, object] | None:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, Mapping) else None
+
+
+def _http(text: str, context: Context) -> tuple[Action, ...]:
+    value = _object(text)
+    if value is None:
+        return (unknown_action("http", "a request that is no JSON object", text),)
+    headers = value.get("headers")
+    body = value.get("body", "")
+    request = Request(
+        method=str(value.get("method", "GET")).upper(),
+        url=str(value.get("url", "")),
+        headers={str(key).lower(): str(item) for key, item in headers.items()}
+        if isinstance(headers, Mapping)
+        else {},
+        body=body if isinstance(body, str) else json.dumps(body),
+    )
+    return tuple(draft.action("http", text) for draft in judge_http(request, context, (0, len(text))))
+
+
+def _graphql(text: str, context: Context) -> tuple[Action, ...]:
+    value = _object(text)
+    if value is None:
+        return tuple(
+            draft.action("graphql", text)
+            for draft in judge_document(Document(text, {}, "", "", Source(text)), context)
+        )
+    address = address_of(str(value.get("endpoint", "")))
+    variables = value.get("variables")
+    document = Document(
+        query=str(value.get("query", "")),
+        variables=variables if isinstance(variables, Mapping) else {},
+        operation_name=str(value.get("operationName") or ""),
+        host=address.host if address is not None else "",
+        source=Source(text),
+    )
+    return tuple(draft.action("graphql", text) for draft in judge_document(document, context))

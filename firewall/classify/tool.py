@@ -1,0 +1,261 @@
+"""An agent's tool call to actions: `actions_of` and `bound_arguments`, the face of classification for the gates.
+
+INVARIANT: never empty and never raising, for any bytes: what cannot be parsed is one action with effect
+`unknown`. An argument that is not in the tool's row makes the call `unknown`, because it may change the meaning.
+"""
+
+from collections.abc import Mapping
+
+import orjson
+
+from firewall.classify import filetools
+from firewall.classify.catalogue import ToolKind, ToolSpec
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, Source, one_line, shown, unknown_action
+from firewall.classify.paths import locate, normal
+from firewall.classify.shell.scope import Scope
+from firewall.classify.shell.walk import analyse
+from firewall.core.action import LOCAL, UNRESOLVED, Action
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.effect import Effect
+from firewall.core.errors import ProtocolError
+from firewall.core.strict_json import loads_object
+
+MAX_ARGUMENT_BYTES = 16 * 1024 * 1024
+
+
+def actions_of(call: ToolCall, context: Context) -> tuple[Action, ...]:
+    """Return every action of a tool call, in order; at least one."""
+    try:
+        return _actions(call, context)
+    except RecursionError:
+        # FAIL-CLOSED: a call too deeply nested to read is not read.
+        return (unknown_action(call.name, "a call that is too deeply nested to read"),)
+
+
+def bound_arguments(call: ToolCall, context: Context) -> bytes:
+    """Return the canonical bytes of the arguments that an approval binds: without what is inert for the tool.
+
+    Arguments that are no JSON object are bound as they came.
+    """
+    if call.form is not CallForm.JSON:
+        return call.arguments
+    try:
+        arguments = loads_object(call.arguments, what="arguments")
+    except (ProtocolError, RecursionError):
+        return call.arguments
+    spec = context.catalogue.tools.get(_bare(call.name))
+    inert = spec.inert if spec is not None else frozenset[str]()
+    return orjson.dumps(
+        {key: value for key, value in arguments.items() if key not in inert}, option=orjson.OPT_SORT_KEYS
+    )
+
+
+def _bare(name: str) -> str:
+    """Drop the namespace that Codex puts in front of its own tools."""
+    return name.removeprefix("functions/")
+
+
+def _actions(call: ToolCall, context: Context) -> tuple[Action, ...]:
+    if call.form is CallForm.HOSTED:
+        return (_hosted(call),)
+    spec = context.catalogue.tools.get(_bare(call.name))
+    if spec is None:
+        text = call.arguments[:4096].decode("utf-8", "replace")
+        return (unknown_action(call.name, f"the tool {shown(call.name)} is not known", text),)
+    if call.form is CallForm.TEXT:
+        return _from_text(call, spec, context)
+    try:
+        arguments = loads_object(call.arguments or b"{}", what="arguments")
+    except ProtocolError as error:
+        text = call.arguments[:4096].decode("utf-8", "replace")
+        return (unknown_action(call.name, f"arguments that are not understood: {error.public}", text),)
+    return _from_object(call, spec, arguments, context)
+
+
+def _hosted(call: ToolCall) -> Action:
+    """A tool that the provider runs itself: known by its name alone."""
+    text = call.arguments[:4096].decode("utf-8", "replace")
+    draft = Draft(f"hosted:{call.name}", f"hosted:{call.name}", effects={Effect.UNKNOWN})
+    name = call.name.lower()
+    if "search" in name:
+        draft.effects = {Effect.READ}
+        draft.summary = "lets the provider search"
+    elif "fetch" in name:
+        draft.effects = {Effect.READ}
+        draft.summary = "lets the provider fetch pages"
+    elif "mcp" in name:
+        draft.unseen.append("what the remote MCP server does")
+        draft.summary = "lets the provider call a remote MCP server"
+    else:
+        draft.effects = {Effect.EXEC}
+        draft.summary = f"lets the provider run {shown(call.name)}"
+        draft.unseen.append("what it runs")
+    draft.attributes["network"] = True
+    return draft.action(call.name, text)
+
+
+def _from_text(call: ToolCall, spec: ToolSpec, context: Context) -> tuple[Action, ...]:
+    try:
+        text = call.arguments.decode("utf-8")
+    except UnicodeDecodeError:
+        return (
+            unknown_action(call.name, "text that is not UTF-8", call.arguments[:4096].decode("utf-8", "replace")),
+        )
+    match spec.kind:
+        case ToolKind.PATCH:
+            return _finished(filetools.patch(text, context, start_scope(context, "")), call, text)
+        case ToolKind.SHELL | ToolKind.INPUT:
+            return _shell(call, spec, text, context, start_scope(context, ""))
+        case _:
+            return (unknown_action(call.name, f"{shown(call.name)} with text that is not understood", text),)
+
+
+def _from_object(
+    call: ToolCall, spec: ToolSpec, arguments: Mapping[str, object], context: Context
+) -> tuple[Action, ...]:
+    strange = sorted(set(arguments) - spec.known)
+    actions = _by_kind(call, spec, arguments, context)
+    if not strange:
+        return actions
+    why = f"the argument {shown(strange[0])} of {shown(call.name)} is not known"
+    return (*actions, unknown_action(call.name, why, one_line(", ".join(strange))))
+
+
+def _by_kind(
+    call: ToolCall, spec: ToolSpec, arguments: Mapping[str, object], context: Context
+) -> tuple[Action, ...]:
+    cwd = _first(arguments, spec.cwd)
+    if cwd is None:
+        return (unknown_action(call.name, "a working directory that is no text"),)
+    scope = start_scope(context, cwd)
+    match spec.kind:
+        case ToolKind.SHELL | ToolKind.INPUT:
+            return _shell_call(call, spec, arguments, context, scope)
+        case ToolKind.PATCH:
+            text = _first(arguments, spec.text)
+            if not text:
+                return (unknown_action(call.name, "a patch without text"),)
+            return _finished(filetools.patch(text, context, scope), call, text)
+        case ToolKind.READ | ToolKind.LIST | ToolKind.WRITE | ToolKind.EDIT:
+            drafts, text = filetools.touch(spec, arguments, context, scope)
+            return _finished(drafts, call, text)
+        case ToolKind.FETCH | ToolKind.SEARCH:
+            drafts, text = filetools.fetch(spec, arguments, context)
+            return _finished(drafts, call, text)
+        case ToolKind.INERT | ToolKind.AGENT:
+            return _finished([_inert(spec, context)], call, "")
+        case ToolKind.OPAQUE:
+            return (
+                unknown_action(
+                    call.name, f"{shown(call.name)} is not understood", _first(arguments, spec.text) or ""
+                ),
+            )
+
+
+def _inert(spec: ToolSpec, context: Context) -> Draft:
+    draft = Draft(
+        f"agent:{spec.name}", "none:", effects={Effect.READ}, summary="changes nothing outside the conversation"
+    )
+    if spec.kind is ToolKind.AGENT:
+        draft.summary = "starts another agent, whose own calls are judged one by one"
+    draft.environment = LOCAL if context.workspace else UNRESOLVED
+    draft.inside_workspace = bool(context.workspace)
+    return draft
+
+
+def _shell_call(  # noqa: PLR0917 - one step of `_by_kind`
+    call: ToolCall, spec: ToolSpec, arguments: Mapping[str, object], context: Context, scope: Scope
+) -> tuple[Action, ...]:
+    text = _first(arguments, spec.text)
+    if text is None:
+        return (unknown_action(call.name, "a command that is no text"),)
+    actions = _shell(call, spec, text, context, scope)
+    elevated = sorted(
+        name for name in spec.elevating if arguments.get(name) not in (None, False, "", "use_default")
+    )
+    shell = arguments.get("shell")
+    extra: list[Action] = []
+    if isinstance(shell, str) and shell.rpartition("/")[2] not in ("", "bash", "sh", "zsh", "dash"):
+        extra.append(unknown_action(call.name, f"the shell {shown(shell)} is not one whose text is read", text))
+    if elevated:
+        why = f"switches the agent's sandbox off ({shown(elevated[0])})"
+        draft = Draft("agent:elevate", "none:", effects={Effect.PRIVILEGE}, summary=why)
+        draft.attributes["elevated"] = True
+        extra.append(draft.action(call.name, text))
+    return (*actions, *extra)
+
+
+def _shell(  # noqa: PLR0917 - one step of `_by_kind`
+    call: ToolCall, spec: ToolSpec, text: str, context: Context, scope: Scope
+) -> tuple[Action, ...]:
+    if spec.kind is ToolKind.INPUT:
+        return _input(call, text, context)
+    return _finished(analyse(Source(text), context, scope), call, text)
+
+
+def _input(call: ToolCall, text: str, context: Context) -> tuple[Action, ...]:
+    """Judge text typed into an open session: as shell text, and as code for whatever runs there."""
+    if not text:
+        draft = Draft(
+            "session:poll", "none:", effects={Effect.READ}, summary="reads what an open session has written"
+        )
+        draft.environment = LOCAL if context.workspace else UNRESOLVED
+        draft.inside_workspace = bool(context.workspace)
+        return _finished([draft], call, text)
+    typed = Draft(
+        "session:input", "unknown:", effects={Effect.EXEC}, summary=f"types {shown(text)} into an open session"
+    )
+    typed.unseen.append("what the session runs and already holds")
+    typed.point((0, len(text)), "typed into an open session")
+    if text in ("\x03", "\x04", "\x1a"):
+        typed.effects = {Effect.WRITE}
+        typed.summary = "interrupts what runs in an open session"
+        typed.environment, typed.inside_workspace = (LOCAL, True) if context.workspace else (UNRESOLVED, False)
+        return _finished([typed], call, text)
+    scope = Scope(cwds=())
+    return _finished([typed, *analyse(Source(text), context, scope)], call, text)
+
+
+def _finished(drafts: list[Draft], call: ToolCall, text: str) -> tuple[Action, ...]:
+    if not drafts:
+        return (unknown_action(call.name, "nothing that could be read", text),)
+    return tuple(draft.action(call.name, text) for draft in drafts)
+
+
+def _scope(context: Context, cwd: str) -> Scope:
+    return startstart_scope(context, cwd)
+
+
+def start_scope(context: Context, cwd: str = "") -> Scope:
+    """Return the scope that a command starts in; `cwd` is the call's own working directory, or empty."""
+    base = context.cwd or context.workspace
+    cwds: tuple[str, ...] = (normal(base),) if base.startswith("/") else ()
+    if cwd:
+        cwds = locate(cwd, cwds, context.home).paths
+    variables: dict[str, str | None] = dict(context.catalogue.variables.assumed)
+    if context.home:
+        variables["HOME"] = context.home
+    return Scope(cwds=cwds, variables=variables)
+
+
+def _first(arguments: Mapping[str, object], names: tuple[str, ...]) -> str | None:
+    """Return the first argument that is there: empty when none is, None when it is no text."""
+    for name in names:
+        value = arguments.get(name)
+        if value is None:
+            continue
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+            return _command_line([str(item) for item in value])
+        return value if isinstance(value, str) else None
+    return ""
+
+
+def _command_line(words: list[str]) -> str:
+    """Write an argument vector as a line: `["bash", "-lc", "ls"]` is `bash -lc 'ls'`."""
+    return " ".join(
+        word
+        if word and all(char.isalnum() or char in "-_./=:,@%+" for char in word)
+        else "'" + word.replace("'", "'\\''") + "'"
+        for word in words
+    )
