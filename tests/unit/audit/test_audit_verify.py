@@ -2,15 +2,14 @@
 
 import shutil
 import sqlite3
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
-from audit import AuditError, Checkpoint, Kind, SigningKey, encode, leaf_hash
+from audit import AuditError, Checkpoint, Kind, SigningKey
 from audit.report import MAX_FINDINGS
 from audit.sqlite import open_log
-from audit.verify import prove, verify, verify_proof
+from audit.verify import prove, verify
 from audit.witness import append_head, read_heads
 from tests.support.audit_logs import (
     KEY,
@@ -409,115 +408,3 @@ def test_what_is_no_log_is_an_error(tmp_path: Path, path: Path) -> None:
         verify(path, [])
     sqlite3.connect(tmp_path / "other").execute("CREATE TABLE x (y)").connection.close()
     assert not check(tmp_path / "other").ok
-
-
-APPROVED = [(Kind.APPROVAL_OPENED, "a"), (Kind.APPROVAL_VOTED, "a")]
-
-
-@pytest.mark.parametrize(
-    "entries",
-    [
-        [*APPROVED, (Kind.APPROVAL_CONSUMED, "a"), (Kind.TOOL_RELEASED, "a"), (Kind.TOOL_RELEASED, "a")],
-        [*APPROVED, (Kind.APPROVAL_VIEWED, "a"), (Kind.APPROVAL_EXPIRED, "a")],
-        [(Kind.APPROVAL_OPENED, "a"), (Kind.APPROVAL_OPENED, "b"), (Kind.APPROVAL_CANCELLED, "a")],
-        [*APPROVED, *APPROVED[1:], (Kind.APPROVAL_CONSUMED, "a")],
-        [(Kind.TOOL_JUDGED, "a"), (Kind.TOOL_RELEASED, "")],
-    ],
-)
-def test_honest_stories_pass(tmp_path: Path, entries: list[tuple[Kind, str]]) -> None:
-    """Opened, voted, then consumed or ended; a release without an approval needs none."""
-    stories(tmp_path / "log.db", entries)
-    assert check(tmp_path / "log.db").ok
-
-
-@pytest.mark.parametrize(("decision", "is_ok"), [("approve", True), ("approved", True), ("denied", False)])
-def test_votes_are_read_in_both_spellings(tmp_path: Path, decision: str, *, is_ok: bool) -> None:
-    """The vote itself, or what it made of the approval."""
-    stories(tmp_path / "log.db", [*APPROVED, (Kind.APPROVAL_CONSUMED, "a")], decision=decision)
-    assert check(tmp_path / "log.db").ok is is_ok
-
-
-@pytest.mark.parametrize(
-    ("entries", "decision", "seq", "what"),
-    [
-        ([(Kind.TOOL_RELEASED, "a")], "approve", 0, "released without being opened"),
-        ([(Kind.APPROVAL_CONSUMED, "a")], "approve", 0, "consumed before it was opened"),
-        ([(Kind.APPROVAL_VOTED, "a")], "approve", 0, "voted on before it was opened"),
-        ([(Kind.APPROVAL_EXPIRED, "a")], "approve", 0, "expired before it was opened"),
-        ([APPROVED[0], APPROVED[0]], "approve", 1, "opened a second time"),
-        ([APPROVED[0], (Kind.APPROVAL_CONSUMED, "a")], "approve", 1, "consumed without a vote for it"),
-        ([APPROVED[0], (Kind.TOOL_RELEASED, "a")], "approve", 1, "released without a vote for it"),
-        ([*APPROVED, (Kind.TOOL_RELEASED, "a")], "deny", 2, "released although a vote denied it"),
-        ([*APPROVED, (Kind.APPROVAL_CONSUMED, "a")], "deny", 2, "consumed although a vote denied it"),
-        (APPROVED, "perhaps", 1, "voted on without a decision"),
-        ([*APPROVED, *[(Kind.APPROVAL_CONSUMED, "a")] * 2], "approve", 3, "consumed after it was consumed"),
-        (
-            [*APPROVED, (Kind.APPROVAL_EXPIRED, "a"), (Kind.APPROVAL_CONSUMED, "a")],
-            "approve",
-            3,
-            "consumed after it was expired",
-        ),
-        (
-            [APPROVED[0], (Kind.APPROVAL_CANCELLED, "a"), APPROVED[1]],
-            "approve",
-            2,
-            "voted on after it was cancelled",
-        ),
-    ],
-)
-def test_impossible_stories_are_named(
-    tmp_path: Path, entries: list[tuple[Kind, str]], decision: str, seq: int, what: str
-) -> None:
-    """Signed or not: an approval used without its vote, twice, or after its end is a finding about that entry."""
-    stories(tmp_path / "log.db", entries, decision=decision)
-    report = check(tmp_path / "log.db")
-    assert found(report) == [("approval", seq)]
-    assert report.findings[0].text == f"approval `a` is {what}"
-
-
-class TestProof:
-    """One entry, proven offline."""
-
-    @pytest.mark.parametrize("seq", [0, 3, 255, 256, 310])
-    def test_a_proof_proves_its_entry(self, path: Path, seq: int) -> None:
-        """Whatever the entry's place, the proof leads to the newest signed root."""
-        entry, head = verify_proof(prove(path, seq), [KEY.verifier])
-        assert (entry.seq, entry.data["n"], head.size) == (seq, seq, 311)
-
-    def test_there_is_no_proof_of_nothing(self, path: Path) -> None:
-        """An entry that is not there, or not signed, has no proof."""
-        with pytest.raises(AuditError, match="there is no signed entry 311"):
-            prove(path, 311)
-        tamper(path, "DELETE FROM audit_checkpoints WHERE size > 309")
-        with pytest.raises(AuditError, match="there is no signed entry 310"):
-            prove(path, 310)
-
-    def test_every_character_of_a_proof_counts(self, path: Path) -> None:
-        """No change of one character leaves a proof that passes."""
-        text = prove(path, 300)
-        for at, letter in enumerate(text):
-            changed = text[:at] + ("B" if letter != "B" else "C") + text[at + 1 :]
-            with pytest.raises(AuditError):
-                verify_proof(changed, [KEY.verifier])
-
-    @pytest.mark.parametrize("text", ["", "c2sp.org/tlog-proof@v1\n\n", "c2sp.org/tlog-proof@v1\nindex 1\nx\n\n"])
-    def test_what_is_no_proof_is_refused(self, text: str) -> None:
-        """Text of another form proves nothing."""
-        with pytest.raises(AuditError):
-            verify_proof(text, [KEY.verifier])
-
-    def test_a_proof_at_another_index_is_refused(self) -> None:
-        """Signed or not: an entry that says another number than its place proves nothing."""
-        body = encode(draft(0), 7)
-        note = KEY.sign(Checkpoint(ORIGIN, 1, leaf_hash(body))).decode()
-        text = f"c2sp.org/tlog-proof@v1\nextra {b64encode(body).decode()}\nindex 0\n\n{note}"
-        with pytest.raises(AuditError, match="of entry 7, not 0"):
-            verify_proof(text, [KEY.verifier])
-
-    def test_a_proof_of_another_log_or_key_is_refused(self, path: Path) -> None:
-        """Key and origin are pinned."""
-        text = prove(path, 1)
-        with pytest.raises(AuditError, match="not signed by a pinned key"):
-            verify_proof(text, [SigningKey(ORIGIN, bytes(32)).verifier])
-        with pytest.raises(AuditError, match="another log"):
-            verify_proof(text, [KEY.verifier], origin="another")

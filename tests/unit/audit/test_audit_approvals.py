@@ -1,0 +1,71 @@
+"""Entries of one approval together: honest stories pass, impossible ones are named."""
+
+from pathlib import Path
+
+import pytest
+
+from audit import Kind
+from tests.support.audit_logs import check, found, stories
+
+APPROVED = [(Kind.APPROVAL_OPENED, "a"), (Kind.APPROVAL_VOTED, "a")]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [*APPROVED, (Kind.APPROVAL_CONSUMED, "a"), (Kind.TOOL_RELEASED, "a"), (Kind.TOOL_RELEASED, "a")],
+        [*APPROVED, (Kind.APPROVAL_VIEWED, "a"), (Kind.APPROVAL_EXPIRED, "a")],
+        [(Kind.APPROVAL_OPENED, "a"), (Kind.APPROVAL_OPENED, "b"), (Kind.APPROVAL_CANCELLED, "a")],
+        [*APPROVED, *APPROVED[1:], (Kind.APPROVAL_CONSUMED, "a")],
+        [(Kind.TOOL_JUDGED, "a"), (Kind.TOOL_RELEASED, "")],
+    ],
+)
+def test_honest_stories_pass(tmp_path: Path, entries: list[tuple[Kind, str]]) -> None:
+    """Opened, voted, then consumed or ended; a release without an approval needs none."""
+    stories(tmp_path / "log.db", entries)
+    assert check(tmp_path / "log.db").ok
+
+
+@pytest.mark.parametrize(("decision", "is_ok"), [("approve", True), ("approved", True), ("denied", False)])
+def test_votes_are_read_in_both_spellings(tmp_path: Path, decision: str, *, is_ok: bool) -> None:
+    """The vote itself, or what it made of the approval."""
+    stories(tmp_path / "log.db", [*APPROVED, (Kind.APPROVAL_CONSUMED, "a")], decision=decision)
+    assert check(tmp_path / "log.db").ok is is_ok
+
+
+@pytest.mark.parametrize(
+    ("entries", "decision", "seq", "what"),
+    [
+        ([(Kind.TOOL_RELEASED, "a")], "approve", 0, "released without being opened"),
+        ([(Kind.APPROVAL_CONSUMED, "a")], "approve", 0, "consumed before it was opened"),
+        ([(Kind.APPROVAL_VOTED, "a")], "approve", 0, "voted on before it was opened"),
+        ([(Kind.APPROVAL_EXPIRED, "a")], "approve", 0, "expired before it was opened"),
+        ([APPROVED[0], APPROVED[0]], "approve", 1, "opened a second time"),
+        ([APPROVED[0], (Kind.APPROVAL_CONSUMED, "a")], "approve", 1, "consumed without a vote for it"),
+        ([APPROVED[0], (Kind.TOOL_RELEASED, "a")], "approve", 1, "released without a vote for it"),
+        ([*APPROVED, (Kind.TOOL_RELEASED, "a")], "deny", 2, "released although a vote denied it"),
+        ([*APPROVED, (Kind.APPROVAL_CONSUMED, "a")], "deny", 2, "consumed although a vote denied it"),
+        (APPROVED, "perhaps", 1, "voted on without a decision"),
+        ([*APPROVED, *[(Kind.APPROVAL_CONSUMED, "a")] * 2], "approve", 3, "consumed after it was consumed"),
+        (
+            [*APPROVED, (Kind.APPROVAL_EXPIRED, "a"), (Kind.APPROVAL_CONSUMED, "a")],
+            "approve",
+            3,
+            "consumed after it was expired",
+        ),
+        (
+            [APPROVED[0], (Kind.APPROVAL_CANCELLED, "a"), APPROVED[1]],
+            "approve",
+            2,
+            "voted on after it was cancelled",
+        ),
+    ],
+)
+def test_impossible_stories_are_named(
+    tmp_path: Path, entries: list[tuple[Kind, str]], decision: str, seq: int, what: str
+) -> None:
+    """Signed or not: an approval used without its vote, twice, or after its end is a finding about that entry."""
+    stories(tmp_path / "log.db", entries, decision=decision)
+    report = check(tmp_path / "log.db")
+    assert found(report) == [("approval", seq)]
+    assert report.findings[0].text == f"approval `a` is {what}"
