@@ -114,7 +114,7 @@ def _read_tools(
         elif _is_hosted(tool):
             hosted.append(ToolCall("", str(name), orjson.dumps(tool), CallForm.HOSTED))
             references += _tool_ids(tool)
-        elif name not in tables.CLIENT_TOOLS and name != "shell":
+        elif not isinstance(name, str) or name not in tables.CLIENT_TOOLS | {"shell"}:
             raise ProtocolError(
                 f"tool type `{name}` at `{spot}` is not one that this gateway knows", code="option_unknown"
             )

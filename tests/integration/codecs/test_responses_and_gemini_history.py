@@ -27,6 +27,7 @@ def reply(said: str) -> Reply:
     )
     return Reply(
         id="a1",
+        turn_id="t1",
         model="m",
         text=said,
         thinking="Three are needed.",

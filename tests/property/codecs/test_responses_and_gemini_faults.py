@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from firewall.codecs.interface import Refused, Released
 from firewall.core.errors import ProtocolError
-from tests.support.stream_play import Case, cases, events, play
+from tests.support.stream_play import DIALECTS, Case, cases, events, play
 
 each = pytest.mark.parametrize("case", cases(), ids=str)
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -88,3 +88,53 @@ def test_damaged_whole_answers_are_read_or_refused(case: Case, data: st.DataObje
         case.codec.stream_of(body)
     except ProtocolError as error:
         blame(error)
+
+
+RESPONSES_REQUEST = {
+    "model": "m",
+    "stream": True,
+    "store": False,
+    "prompt": {"id": "x"},
+    "prompt_cache_options": {"comparison_response_id": "x"},
+    "input": [
+        {
+            "type": "additional_tools",
+            "tools": [{"type": "namespace", "tools": [{"type": "custom", "name": "exec"}]}],
+        },
+        {"role": "user", "content": [{"type": "input_file", "file_id": "f"}]},
+        {"type": "computer_call_output", "output": {"file_id": "x"}},
+    ],
+    "tools": [
+        {"type": "file_search", "vector_store_ids": ["v"]},
+        {"type": "code_interpreter", "container": {"file_ids": ["a"]}},
+        {"type": "shell", "environment": {"type": "container_auto", "skills": [{"skill_id": "x"}]}},
+    ],
+}
+GEMINI_REQUEST = {
+    "cachedContent": "x",
+    "contents": [
+        {
+            "parts": [
+                {"fileData": {"fileUri": "x"}},
+                {"functionResponse": {"parts": [{"fileData": {"fileUri": "y"}}]}},
+            ]
+        }
+    ],
+    "tools": [{"fileSearch": {"fileSearchStoreNames": ["a"]}}, {"functionDeclarations": [{"name": "f"}]}],
+    "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}},
+    "generationConfig": {"maxOutputTokens": 3, "candidateCount": 1},
+}
+
+
+@pytest.mark.parametrize("name", sorted(DIALECTS))
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_damaged_requests_are_read_or_refused(name: str, data: st.DataObject) -> None:
+    """One value of another type in a request leads to a reading or to a 400, never to a crash."""
+    request = RESPONSES_REQUEST if name == "openai_responses" else GEMINI_REQUEST
+    value = damaged(request, data.draw(st.sampled_from(paths(request))), data.draw(SCALARS))
+    try:
+        DIALECTS[name].read_request(json.dumps(value).encode(), value, {}, "/v1beta/models/g:generateContent")
+    except ProtocolError as error:
+        if (error.side, error.status) != ("client", 400):
+            raise

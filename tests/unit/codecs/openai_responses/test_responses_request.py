@@ -107,6 +107,7 @@ def test_approving_a_remote_call_is_an_action() -> None:
         ({"teleport": 1}, "option_unknown", "`teleport`"),
         ({"tools": [{"type": "teleport"}]}, "option_unknown", "`tools[0]`"),
         ({"tools": [{"name": "x"}]}, "option_unknown", "`tools[0]`"),
+        ({"tools": [{"type": ["function"]}]}, "option_unknown", "`tools[0]`"),
         (
             {"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "warp"}]}]},
             "option_unknown",
