@@ -85,7 +85,7 @@ class Splitter:
             self._first = False
             if raw.startswith(_BOM):
                 body = raw[3:]
-        if not raw.isascii() and _OTHER_BREAK.search(raw) is not None:
+        if not raw.isascii() and _hides_a_field(raw):
             raise _malformed("a unicode line break stands before a field name")
         event, data, lines = _fields(body)
         return Frame(raw, event, data, lines)
@@ -147,6 +147,8 @@ def _fields(body: bytes) -> tuple[str, bytes, int]:
     lines = body.split(b"\n")
     if len(lines) == 3 and lines[0].startswith(b"data: "):
         return "", lines[0][6:], 1
+    if len(lines) == 4 and lines[0].startswith(b"event: ") and lines[1].startswith(b"data: "):
+        return _text(lines[0][7:]), lines[1][6:], 1
     event, data = "", []
     for line in lines:
         if line.startswith(b"data:"):
@@ -158,6 +160,11 @@ def _fields(body: bytes) -> tuple[str, bytes, int]:
         elif line:
             _refuse_unless_inert(line)
     return event, b"\n".join(data), len(data)
+
+
+def _hides_a_field(raw: bytes) -> bool:
+    rare = b"\xe2\x80\xa8" in raw or b"\xe2\x80\xa9" in raw or b"\xc2\x85" in raw
+    return rare and _OTHER_BREAK.search(raw) is not None
 
 
 def _value(line: bytes, start: int) -> bytes:

@@ -33,7 +33,7 @@ def loads_object(data: bytes) -> JsonObject:
         malformed("a document is not valid JSON", code="upstream_json_invalid")
     if type(value) is not dict:
         malformed("a document is not a JSON object", code="upstream_json_invalid")
-    if data.count(b"{") + data.count(b"[") > strict_json.MAX_DEPTH or not _is_plain(data, value):
+    if _may_be_deep(data) or not _is_plain(data, value):
         _look_closely(data)
     return value
 
@@ -47,18 +47,27 @@ def is_strict_object(data: bytes) -> bool:
     return True
 
 
+def _may_be_deep(data: bytes) -> bool:
+    limit = strict_json.MAX_DEPTH
+    return len(data) > 2 * limit and data.count(b"{") + data.count(b"[") > limit
+
+
 def _is_plain(data: bytes, value: object) -> bool:
     r"""Tell cheaply that no key stands twice; False means: not known.
 
-    Without white space before a colon every key ends in `":`; strings add the same number of them to the input
-    and to what is written from the parsed value, unless an escape hides a quote or a colon. A key that stands
-    twice is lost in parsing, and with it at least one `":`.
+    Written again, a value has each key once: if that gives the very same bytes, so had they. Otherwise, without
+    white space before a colon every key ends in `":`; strings add the same number of them to the input and to
+    what is written from the parsed value, unless an escape hides a quote or a colon. A key that stands twice is
+    lost in parsing, and with it at least one `":`.
     """
-    if b" :" in data or b"\\u0022" in data or b"\\u003" in data:
+    written = orjson.dumps(value)
+    if written == data:
+        return True
+    if b" :" in data or (b"\\u" in data and (b"\\u0022" in data or b"\\u003" in data)):
         return False
     if b"\n" in data or b"\t" in data or b"\r" in data:
         return False
-    return data.count(b'":') == orjson.dumps(value).count(b'":')
+    return data.count(b'":') == written.count(b'":')
 
 
 def _look_closely(data: bytes) -> None:

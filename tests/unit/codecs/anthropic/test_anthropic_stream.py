@@ -1,6 +1,6 @@
 """One streamed answer of the Messages API."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import anthropic as sdk
 import httpx2
@@ -16,7 +16,7 @@ def _event(value: dict[str, object], name: str | None = None) -> bytes:
     return b"event: %s\ndata: %s\n\n" % ((name or str(value["type"])).encode(), orjson.dumps(value))
 
 
-def _start(index: int, block: dict[str, object]) -> bytes:
+def _start(index: int, block: Mapping[str, object]) -> bytes:
     return _event({"type": "content_block_start", "index": index, "content_block": block})
 
 
@@ -47,7 +47,7 @@ def _thinking(index: int, text: str) -> bytes:
     return start + _delta(index, {"type": "thinking_delta", "thinking": text}) + _stop(index)
 
 
-MESSAGE = {
+MESSAGE: dict[str, object] = {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None,
     "stop_sequence": None, "usage": {"input_tokens": 2, "cache_read_input_tokens": 30, "output_tokens": 1},
 }  # fmt: skip
@@ -159,7 +159,7 @@ def test_a_delta_that_no_table_knows_waits(index: int) -> None:
 
 
 def _bad() -> Iterator[tuple[str, bytes]]:
-    use = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}
+    use: dict[str, object] = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}
     yield "event before the message", _text(0, "a")
     yield "second message", BEGIN + BEGIN
     yield "message with content", _event({"type": "message_start", "message": {**MESSAGE, "content": [use]}})
@@ -215,6 +215,31 @@ def test_a_slot_is_ruled_once() -> None:
     for slot in (0, 1, -1):
         with pytest.raises(ValueError, match="slot"):
             codec.rule(slot, Released())
+
+
+def test_files_of_hosted_tools_are_issued() -> None:
+    """A file that a hosted tool made may be named by the client later; what it was asked with may not."""
+    result = {
+        "type": "code_execution_tool_result",
+        "content": {"content": [{"file_id": "file_1"}]},
+        "input": {"file_id": "no"},
+    }
+    codec = anthropic.stream()
+    codec.feed(BEGIN + _start(0, result) + _stop(0))
+    assert codec.issued == ("msg_1", "file_1")
+
+
+def test_an_unknown_block_of_an_answer_waits() -> None:
+    """In a whole answer too, a block that no table knows is a call."""
+    message = {**MESSAGE, "content": [{"type": "odd", "x": 1}, {"type": "text", "text": "a"}]}
+    body = orjson.dumps(message)
+    (pending,) = anthropic.read_answer(body).calls
+    assert (pending.call.name, pending.call.arguments) == ("unknown:odd", b'{"type":"odd","x":1}')
+    ruled = orjson.loads(anthropic.rule_answer(body, {0: Refused("no")}))
+    assert ruled["content"][0] == {"type": "text", "text": "no"}
+    doubled = {**MESSAGE, "content": [{"type": "tool_use", "id": "t", "name": "x", "input": {}}] * 2}
+    with pytest.raises(ProtocolError):
+        anthropic.read_answer(orjson.dumps(doubled))
 
 
 def test_keep_alives_suit_the_client() -> None:
