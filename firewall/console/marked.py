@@ -64,7 +64,7 @@ class Shown:
 
 def show(text: str, spans: Sequence[Span]) -> Shown:
     """Prepare a text for a page."""
-    cleaned = sorted((max(0, start), min(len(text), end), note) for start, end, note in spans)
+    cleaned = sorted((max(0, start), min(len(text), end), spell_out(note)) for start, end, note in spans)
     cleaned = [span for span in cleaned if span[0] < span[1]]
     whole = _lines(text, cleaned)
     is_short = len(whole) <= SHORT_LINES and len(text) <= SHORT_CHARS

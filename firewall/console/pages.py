@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 import jinja2
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
+from firewall.approvals.text import visible
 from firewall.console.asking import (
     Asker,
     Doorman,
@@ -58,6 +60,7 @@ class Pages:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=_finalize,
         )
         self._templates.filters["moment"] = _moment
 
@@ -189,6 +192,11 @@ class Pages:
     ) -> Response:
         body = self._templates.get_template(name).render(session=session, **context)
         return HTMLResponse(body, status, headers=headers)
+
+
+def _finalize(value: object) -> object:
+    # Every string on a page goes through here, so that none with a hidden character can be forgotten.
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _moment(text: str) -> str:

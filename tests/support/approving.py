@@ -1,6 +1,8 @@
 """Approvals in memory for tests, held to the same contract as the real store."""
 
+import asyncio
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 from firewall.approvals.people import Approver
@@ -136,6 +138,13 @@ class MemoryLog:
             use_before=max(row.use_before, step.use_before),
         )
         return None
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Return as soon as something holds that other tasks bring about; fail after ten seconds."""
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.001)
 
 
 class Told:

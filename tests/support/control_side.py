@@ -15,14 +15,15 @@ from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console, Desks
 from firewall.core.errors import FirewallError
+from firewall.core.token import TokenKind, spell
 from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, approvals
 
 PUBLIC = "http://localhost:8788"
 SECRET = "amber-anchor-apple-arrow-autumn-badge-123"
-APPROVER_TOKEN = "shd_control_approver_" + "a" * 36
-ADMIN_TOKEN = "shd_control_admin_" + "b" * 36
-SERVICE_TOKEN = "shd_control_service_" + "c" * 36
-AGENT_TOKEN = "shd_staging_agent_" + "d" * 36
+APPROVER_TOKEN = spell("control", TokenKind.APPROVER, b"a" * 32)
+ADMIN_TOKEN = spell("control", TokenKind.ADMIN, b"b" * 32)
+SERVICE_TOKEN = spell("control", TokenKind.SERVICE, b"c" * 32)
+AGENT_TOKEN = spell("staging", TokenKind.AGENT, b"d" * 32)
 
 
 class Doors:

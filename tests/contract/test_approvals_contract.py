@@ -1,0 +1,174 @@
+"""What approvals rely on, held against the real writer and SQLite and against the fake of the tests alike."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from firewall.approvals.service import ApprovalRules, Approvals
+from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.errors import ApprovalError
+from firewall.core.ports import ApprovalStore, Sequencer
+from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, Unit, Unmet
+from firewall.sequencer.opening import Places, create, open_installation
+from tests.support.approving import ALICE, START_US, MemoryLog, StillClock, Told, new_id, subject, wanted
+
+
+@dataclass(slots=True)
+class Ports:
+    """One implementation of both ports."""
+
+    sequencer: Sequencer
+    store: ApprovalStore
+    clock: StillClock
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ports]:
+    """The fake, and the real thing on a file."""
+    clock = StillClock()
+    if request.param == "memory":
+        log = MemoryLog()
+        yield Ports(log, log, clock)
+        return
+    data = tmp_path / "data"
+    places = Places(
+        database=data / "stayhand.db",
+        signing_key=data / "log.key",
+        keystore=data / "keystore.db",
+        keystore_key=tmp_path / "conf" / "keystore.key",
+        verify_key=tmp_path / "conf" / "verify.key",
+    )
+    create(places)
+    installation = open_installation(places, clock)
+    yield Ports(installation.writer, installation.approving, clock)
+    await installation.close()
+
+
+def _pending(ports: Ports, **changes: object) -> Approval:
+    plain = Approval(
+        id=new_id(),
+        status=ApprovalStatus.PENDING,
+        digest="a" * 64,
+        principal="prn_olga",
+        token="tok_1",
+        session="ses_1",
+        environment="staging",
+        effects=("destructive", "exec"),
+        group="",
+        opened_at=ports.clock.now,
+        expires_at=ports.clock.now + 1_000_000,
+        subject=subject(),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # tests name the fields
+
+
+def _move(approval: Approval, expect: ApprovalStatus, become: ApprovalStatus, at: int, **more: object) -> Unit:
+    step = MoveApproval(id=approval.id, expect=expect, become=become, at=at, **more)  # type: ignore[arg-type]
+    record = Record(kind="approval.voted", approval=approval.id, person="alice")
+    return Unit(records=(record,), steps=(step,))
+
+
+async def test_what_is_opened_is_read_back_whole(ports: Ports) -> None:
+    """Every field survives, the subject with its actions and evidence too."""
+    approval = _pending(ports)
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),))), Committed)
+    assert ports.store.get(approval.id) == approval
+    assert ports.store.listing("pending", 10) == [approval]
+    assert ports.store.get("apr_nothing") is None
+
+
+async def test_an_equal_pending_one_is_found(ports: Ports) -> None:
+    """The same principal and digest is not opened twice while the first is pending and in time."""
+    first = _pending(ports)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(first, 5),)))
+    outcome = await ports.sequencer.submit(Unit(steps=(OpenApproval(_pending(ports), 5),)))
+    assert outcome == Unmet(0, "pending_exists", found=first.id)
+    ports.clock.forward(1)
+    again = _pending(ports)
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(OpenApproval(again, 5),))), Committed)
+
+
+async def test_pending_ones_are_capped_per_principal(ports: Ports) -> None:
+    """One over the cap is unmet; another principal has its own."""
+    for digest in "ab":
+        opened = OpenApproval(_pending(ports, digest=digest * 64), 2)
+        assert isinstance(await ports.sequencer.submit(Unit(steps=(opened,))), Committed)
+    third = OpenApproval(_pending(ports, digest="c" * 64), 2)
+    assert await ports.sequencer.submit(Unit(steps=(third,))) == Unmet(0, "too_many_pending")
+    other = OpenApproval(_pending(ports, digest="c" * 64, principal="prn_pia"), 2)
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(other,))), Committed)
+
+
+async def test_a_move_needs_the_expected_state_digest_and_time(ports: Ports) -> None:
+    """From elsewhere, with another digest, or too late, a move is unmet and nothing of its unit is kept."""
+    approval = _pending(ports)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),)))
+    pending, approved, consumed = ApprovalStatus.PENDING, ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED
+    late = approval.expires_at
+    for unit in (
+        _move(approval, approved, consumed, START_US),
+        _move(approval, pending, approved, START_US, digest="0" * 64),
+        _move(approval, pending, approved, late, by="per_alice"),
+        _move(approval, pending, ApprovalStatus.EXPIRED, late - 1),
+    ):
+        assert await ports.sequencer.submit(unit) == Unmet(0, "moved_on", found=approval.id)
+    assert ports.store.get(approval.id) == approval
+    use_before = START_US + 50
+    vote = _move(approval, pending, approved, START_US, by="per_alice", use_before=use_before, reason="fine")
+    assert isinstance(await ports.sequencer.submit(vote), Committed)
+    decided = ports.store.get(approval.id)
+    assert decided is not None
+    assert (decided.status, decided.decided_by, decided.decided_at) == (approved, "per_alice", START_US)
+    assert (decided.use_before, decided.reason) == (use_before, "fine")
+    assert ports.store.usable("prn_olga", "a" * 64, START_US) == decided
+    assert ports.store.usable("prn_olga", "a" * 64, use_before) is None
+    assert ports.store.due(use_before - 1) == []
+    assert [one.id for one in ports.store.due(use_before)] == [approval.id]
+    late_use = _move(approval, approved, consumed, use_before, digest="a" * 64)
+    assert isinstance(await ports.sequencer.submit(late_use), Unmet)
+    use = _move(approval, approved, consumed, START_US + 1, digest="a" * 64)
+    assert isinstance(await ports.sequencer.submit(use), Committed)
+    assert isinstance(await ports.sequencer.submit(use), Unmet)
+
+
+async def test_the_service_works_over_both(ports: Ports) -> None:
+    """Open, wait, decide, use and refuse a second use, with every text sealed and opened on the way."""
+    service = Approvals(
+        sequencer=ports.sequencer,
+        store=ports.store,
+        clock=ports.clock,
+        rules=ApprovalRules(),
+        notifier=Told(),
+        new_id=new_id,
+    )
+    approval = await service.open(wanted())
+    waiting = asyncio.create_task(service.wait(approval.id, until_us=ports.clock.now + 60_000_000))
+    await asyncio.sleep(0)
+    await service.viewed(approval.id, by="alice")
+    outcomes = await asyncio.gather(
+        *(service.decide(approval.id, decision, by=ALICE, reason="because") for decision in Decision),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, Approval) for one in outcomes) == 1
+    assert sum(isinstance(one, ApprovalError) for one in outcomes) == 1
+    decided = await asyncio.wait_for(waiting, 5)
+    assert decided.reason == "because"
+    assert decided.subject == subject()
+    assert service.is_of(decided, "olga/claude-code")
+    assert service.was_decided_by(decided, "alice")
+    second = await service.open(replace(wanted(), digest="e" * 64))
+    await service.decide(second.id, Decision.APPROVE, by=ALICE)
+    usable = service.usable("olga/claude-code", "e" * 64)
+    assert usable is not None
+    step, record = service.consume_step(usable)
+    unit = Unit(records=(record,), steps=(step,))
+    assert isinstance(await ports.sequencer.submit(unit), Committed)
+    assert isinstance(await ports.sequencer.submit(unit), Unmet)
+    ports.clock.forward(3600)
+    assert await service.sweep() == 1
+    third = await service.open(replace(wanted(), digest="f" * 64))
+    assert await service.cancel_of_token("tok_1") == 1
+    assert service.get(third.id).status is ApprovalStatus.CANCELLED

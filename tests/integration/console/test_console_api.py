@@ -1,0 +1,160 @@
+"""The JSON API: shapes, waiting, deciding, strict bodies."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from firewall.core.approval import ApprovalStatus
+from tests.support.approving import subject, until, view, wanted
+from tests.support.control_side import ADMIN_TOKEN, APPROVER_TOKEN, SECRET, Side, control_side
+
+BEARER = {"authorization": f"Bearer {APPROVER_TOKEN}"}
+ADMIN = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+
+
+@pytest.fixture
+def side() -> Side:
+    """A control side in memory."""
+    return control_side()
+
+
+async def test_a_listing_has_the_documented_fields(side: Side) -> None:
+    """DESIGN 6.1: id, status, environment, effects, summary, digest, expires_at; times are RFC 3339 in UTC."""
+    approval = await side.approvals.open(wanted())
+    async with side.client(headers=BEARER) as client:
+        rows = (await client.get("/api/approvals")).json()
+        assert (await client.get("/api/approvals?status=denied")).json() == []
+        bad = await client.get("/api/approvals?status=maybe")
+    assert bad.status_code == 400
+    (row,) = rows
+    assert row["id"] == approval.id
+    assert row["status"] == "pending"
+    assert row["environment"] == "staging"
+    assert row["effects"] == ["destructive"]
+    assert row["summary"] == "Deletes /srv/data and everything in it"
+    assert row["digest"] == "d" * 64
+    assert row["expires_at"] == "2026-09-21T14:43:20Z"
+    assert "arguments" not in row
+    assert side.log.kinds == ["approval.opened"]
+
+
+async def test_the_worst_action_speaks_for_the_call(side: Side) -> None:
+    """The summary is that of the strictest action, whatever comes first in the call."""
+    actions = (view(effects=("read",), summary="Lists files"), view(), view(effects=("write",), summary="Writes"))
+    await side.approvals.open(replace(wanted(), subject=subject(actions=actions)))
+    async with side.client(headers=BEARER) as client:
+        rows = (await client.get("/api/approvals")).json()
+    assert rows[0]["summary"] == "Deletes /srv/data and everything in it (and 2 more)"
+
+
+async def test_one_approval_shows_the_call_and_is_recorded_as_viewed(side: Side) -> None:
+    """Arguments and evidence are there for those permitted, and the log says who saw them."""
+    approval = await side.approvals.open(wanted())
+    async with side.client(headers=BEARER) as client:
+        row = (await client.get(f"/api/approvals/{approval.id}")).json()
+        unknown = await client.get("/api/approvals/apr_" + "z" * 22)
+        malformed = await client.get("/api/approvals/1")
+    assert row["arguments"] == subject().arguments
+    assert row["actions"][0]["evidence"][0]["note"] == "removes everything below, without asking"
+    assert row["may_decide"] is True
+    assert side.log.kinds[-1] == "approval.viewed"
+    assert {unknown.status_code, malformed.status_code} == {404}
+
+
+async def test_wait_answers_when_decided(side: Side) -> None:
+    """`?wait=` returns as soon as somebody decides, not at the end of the wait."""
+    approval = await side.approvals.open(wanted())
+    async with side.client(headers=BEARER) as client:
+        waiting = asyncio.create_task(client.get(f"/api/approvals/{approval.id}?wait=60"))
+        await until(lambda: approval.id in side.approvals._waiters)
+        answer = await client.post(
+            f"/api/approvals/{approval.id}/decision", json={"decision": "deny", "reason": "no"}
+        )
+        assert answer.json()["status"] == "denied"
+        row = (await asyncio.wait_for(waiting, 5)).json()
+        bad = await client.get(f"/api/approvals/{approval.id}?wait=-1")
+    assert (row["status"], row["reason"]) == ("denied", "no")
+    assert bad.status_code == 400
+
+
+async def test_the_typed_name_must_be_the_resource(side: Side) -> None:
+    """A typed name that is not this call's resource approves nothing."""
+    approval = await side.approvals.open(wanted())
+    path = f"/api/approvals/{approval.id}/decision"
+    async with side.client(headers=BEARER) as client:
+        wrong = await client.post(path, json={"decision": "approve", "typed": "file:/srv/other"})
+        assert (wrong.status_code, wrong.json()["error"]["code"]) == (409, "typed_mismatch")
+        assert side.log.rows[approval.id].status is ApprovalStatus.PENDING
+        right = await client.post(path, json={"decision": "approve", "typed": "file:/srv/data"})
+    assert right.json()["status"] == "approved"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"decision":"approve","decision":"deny"}', "json_duplicate_key"),
+        (b'{"decision":"yes"}', "decision_invalid"),
+        (b'{"decision":true}', "field_invalid"),
+        (b'{"decision":"approve","force":true}', "field_unknown"),
+        (b"{}", "field_missing"),
+        (b"[]", "json_invalid"),
+        (b"", "json_invalid"),
+        (b"decision=approve", "json_invalid"),
+    ],
+)
+async def test_a_decision_is_read_strictly(side: Side, body: bytes, code: str) -> None:
+    """37, 32: what two readers could read differently, or a field too many, decides nothing."""
+    approval = await side.approvals.open(wanted())
+    async with side.client(headers=BEARER | {"content-type": "application/json"}) as client:
+        answer = await client.post(f"/api/approvals/{approval.id}/decision", content=body)
+        other = await client.post(
+            f"/api/approvals/{approval.id}/decision", content=body, headers={"content-type": "text/plain"}
+        )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    assert other.status_code == 415
+    assert side.log.rows[approval.id].status is ApprovalStatus.PENDING
+
+
+async def test_a_session_by_json_decides_with_its_csrf_token(side: Side) -> None:
+    """Sign in, decide, sign out; afterwards the cookie is worth nothing."""
+    approval = await side.approvals.open(wanted())
+    origin = {"origin": side.public}
+    async with side.client() as client:
+        wrong = await client.post("/api/session", json={"name": "bob", "passphrase": "x"}, headers=origin)
+        assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "passphrase_wrong")
+        signed = await client.post("/api/session", json={"name": "bob", "passphrase": SECRET}, headers=origin)
+        headers = origin | {"x-csrf-token": signed.json()["csrf"]}
+        path = f"/api/approvals/{approval.id}/decision"
+        assert (await client.post(path, json={"decision": "approve"}, headers=origin)).status_code == 403
+        decided = await client.post(path, json={"decision": "approve"}, headers=headers)
+        assert decided.json()["status"] == "approved"
+        vote = next(record for record in side.log.records if record.kind == "approval.voted")
+        assert (vote.data["via"], vote.person) == ("session", "bob")
+        cookie = client.cookies["stayhand"]
+        assert (await client.delete("/api/session", headers=headers)).status_code == 200
+    async with side.client(cookies={"stayhand": cookie}) as client:
+        assert (await client.get("/api/approvals")).status_code == 401
+    assert side.log.kinds.count("approver.signed_in") == 1
+
+
+async def test_the_desks_are_asked_in_the_name_of_the_asker(side: Side) -> None:
+    """Minting, narrowing, revoking, people and policy carry who did it; unknown fields are refused."""
+    async with side.client(headers=ADMIN) as client:
+        assert (await client.post("/api/tokens", json={"env": "staging", "verbs": ["read"]})).status_code == 201
+        assert (await client.post("/api/tokens", json={"is_admin": True})).status_code == 400
+        assert (await client.post("/api/tokens", json={"verbs": [1]})).status_code == 400
+        assert (await client.post("/api/tokens/tok_1/narrow", json={"env": "production"})).status_code == 400
+        assert (await client.post("/api/tokens/tok_1/narrow", json={"ttl": "1h"})).status_code == 201
+        assert (await client.get("/api/tokens/tok_9")).status_code == 404
+        assert (await client.delete("/api/tokens/tok_1")).status_code == 200
+        assert (await client.post("/api/approvers", json={"name": "zoe", "groups": ["oncall"]})).status_code == 201
+        assert (await client.delete("/api/approvers/zoe")).status_code == 200
+        assert (await client.post("/api/policy/load")).json() == {"rows": 12}
+        assert (await client.get("/api/entries/3")).json()["seq"] == 3
+        assert (await client.get("/api/entries/99")).status_code == 404
+        assert (await client.get("/api/entries/x")).status_code == 400
+    assert [one[0] for one in side.desk.asked] == [
+        "mint", "narrow", "revoke", "add", "remove", "load", "entry", "entry",
+    ]  # fmt: skip
+    assert {one[-1] for one in side.desk.asked} == {"root"}

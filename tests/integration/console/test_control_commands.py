@@ -1,0 +1,242 @@
+"""The command line against a control side on a real socket: results, talk, exits, credentials."""
+
+import asyncio
+import functools
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from firewall.cli import client as client_module
+from firewall.cli.approvals import approvals
+from firewall.cli.approver import approver
+from firewall.cli.token import token
+from firewall.core.approval import ApprovalStatus
+from tests.support.approving import subject, until, view, wanted
+from tests.support.control_side import (
+    ADMIN_TOKEN,
+    AGENT_TOKEN,
+    APPROVER_TOKEN,
+    SECRET,
+    SERVICE_TOKEN,
+    Side,
+    control_side,
+    free_socket,
+    served,
+)
+
+
+@click.group()
+@click.option("--config")
+def stayhand(config: str | None) -> None:
+    """Stand in for the main command, which registers these groups."""
+    assert config
+
+
+for group in (approvals, approver, token):
+    stayhand.add_command(group)
+
+
+@dataclass(slots=True)
+class Line:
+    """A command line with its configuration."""
+
+    side: Side
+    config: Path
+
+    async def run(self, *args: str, credential: str = ADMIN_TOKEN, typed: str | None = None) -> Result:
+        """Run a command in a thread, as the server runs in this one."""
+        environ = {
+            "STAYHAND_TOKEN": credential,
+            "STAYHAND_APPROVER": "",
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "ALL_PROXY": "http://127.0.0.1:9",
+        }
+        call: Callable[[], Result] = lambda: CliRunner().invoke(  # noqa: E731 - one call for the thread
+            stayhand, ["--config", str(self.config), *args], input=typed, env=environ
+        )
+        return await asyncio.to_thread(call)
+
+
+@pytest.fixture
+async def line(tmp_path: Path) -> AsyncIterator[Line]:
+    """A served control side and a configuration that names it."""
+    bound = free_socket()
+    port = bound.getsockname()[1]
+    side = control_side(public=f"http://localhost:{port}", listen=f"127.0.0.1:{port}")
+    config = tmp_path / "stayhand.toml"
+    config.write_text(
+        f'[server]\ncontrol_listen = "127.0.0.1:{port}"\npublic_url = "http://localhost:{port}"\n',
+        encoding="utf-8",
+    )
+    async with served(side.console.app, bound):
+        yield Line(side, config)
+
+
+async def test_an_approver_lists_shows_and_decides(line: Line) -> None:
+    """Results are on stdout as documented, and the decision is recorded as made with a token."""
+    approval = await line.side.approvals.open(wanted())
+    listed = await line.run("approvals", "list", "--json", credential=APPROVER_TOKEN)
+    assert listed.exit_code == 0, listed.output
+    assert [row["id"] for row in json.loads(listed.stdout)] == [approval.id]
+    shown = await line.run("approvals", "show", approval.id, "--json", credential=APPROVER_TOKEN)
+    assert json.loads(shown.stdout)["arguments"] == subject().arguments
+    denied = await line.run("approvals", "deny", approval.id, "--reason", "not now", credential=APPROVER_TOKEN)
+    assert denied.exit_code == 0
+    assert denied.stdout.strip() == approval.id
+    row = line.side.log.rows[approval.id]
+    assert (row.status, row.reason) == (ApprovalStatus.DENIED, "not now")
+    assert line.side.log.records[-1].data["via"] == "token"
+
+
+async def test_a_second_decision_fails_with_exit_1(line: Line) -> None:
+    """What was decided stays decided; the error is one line on stderr."""
+    approval = await line.side.approvals.open(wanted())
+    assert (await line.run("approvals", "approve", approval.id)).exit_code == 0
+    again = await line.run("approvals", "deny", approval.id)
+    assert again.exit_code == 1
+    assert again.stdout == ""
+    assert again.stderr.startswith("stayhand: error: this approval was already decided")
+
+
+async def test_waiting_ends_with_the_decision(line: Line) -> None:
+    """Exit 0 when approved, 1 when denied."""
+    for decision, code in (("approve", 0), ("deny", 1)):
+        approval = await line.side.approvals.open(wanted())
+        waiting = asyncio.create_task(line.run("approvals", "wait", approval.id, "--json"))
+        await until(functools.partial(line.side.approvals._waiters.__contains__, approval.id))
+        # the runner swaps the process's streams, so the second command must not overlap: decide in process
+        async with line.side.client(headers={"authorization": f"Bearer {APPROVER_TOKEN}"}) as client:
+            await client.post(f"/api/approvals/{approval.id}/decision", json={"decision": decision})
+        assert (await waiting).exit_code == code
+
+
+async def test_terminal_output_shows_hidden_characters(line: Line) -> None:
+    """A call's text cannot move the cursor, colour or reorder what an approver reads in a terminal."""
+    text = "\x1b[2J\x1b[1;32mSAFE\u202e"
+    hostile = subject(actions=(view(summary=text, resource=text),), agent=text, said=text, arguments=text)
+    opened = await line.side.approvals.open(wanted(subject=hostile))
+    for args in (["list"], ["list", "--json"], ["show", opened.id], ["show", opened.id, "--json"]):
+        output = (await line.run("approvals", *args)).output
+        assert "\x1b" not in output
+        assert "\u202e" not in output
+        assert "SAFE" in output
+
+
+@pytest.mark.parametrize("credential", [AGENT_TOKEN, SERVICE_TOKEN, "nonsense", ADMIN_TOKEN[:-1] + "x"])
+async def test_only_control_tokens_are_sent(line: Line, credential: str) -> None:
+    """An agent's token in the environment is refused before anything is asked."""
+    approval = await line.side.approvals.open(wanted())
+    result = await line.run("approvals", "approve", approval.id, credential=credential)
+    assert result.exit_code == 1
+    assert "STAYHAND_TOKEN holds" in result.stderr
+    assert credential not in result.output
+    assert line.side.log.rows[approval.id].status is ApprovalStatus.PENDING
+
+
+async def test_without_a_terminal_no_passphrase_is_read(line: Line) -> None:
+    """A pipe is no person: a passphrase on stdin is not taken."""
+    result = await line.run("approvals", "list", credential="", typed=f"alice\n{SECRET}\n")
+    assert result.exit_code == 1
+    assert "needs a credential" in result.stderr
+    assert line.side.doors.tried == []
+
+
+async def test_a_passphrase_is_typed_at_the_terminal(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session that a command begins ends with it, and stdout holds the result alone."""
+    monkeypatch.setattr(client_module, "_at_terminal", lambda: True)
+    approval = await line.side.approvals.open(wanted())
+    result = await line.run("approvals", "approve", approval.id, credential="", typed=f"bob\n{SECRET}\n")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == approval.id
+    assert line.side.log.rows[approval.id].status is ApprovalStatus.APPROVED
+    assert line.side.log.records[-1].data["via"] == "session"
+    assert line.side.console.sessions._live == {}
+    wrong = await line.run("approvals", "list", credential="", typed="bob\nwrong\n")
+    assert wrong.exit_code == 1
+    assert "the name or the passphrase is wrong" in wrong.stderr
+
+
+async def test_tokens_are_minted_narrowed_listed_and_revoked(line: Line, tmp_path: Path) -> None:
+    """Flags become the wish that the desk is asked; what is shown once goes to stdout."""
+    (tmp_path / "work").mkdir()
+    minted = await line.run(
+        *(
+            "token",
+            "mint",
+            "--env",
+            "staging",
+            "--owner",
+            "olga",
+            "--workspace",
+            str(tmp_path / "x" / ".." / "work"),
+        ),
+        *("--ttl", "8h", "--verbs", "read, write", "--destructive-per-hour", "2", "--json"),
+    )
+    assert minted.exit_code == 0, minted.output
+    assert set(json.loads(minted.stdout)) >= {"id", "token", "expires_at"}
+    wish = line.side.desk.asked[0][1]
+    assert wish == {
+        "kind": "agent", "env": "staging", "owner": "olga", "workspace": str(tmp_path / "work"), "ttl": "8h",
+        "verbs": ["read", "write"], "destructive_per_hour": 2,
+    }  # fmt: skip
+    plain = await line.run("token", "mint", "--env", "staging")
+    assert plain.stdout == "shown once\n"
+    assert (await line.run("token", "narrow", "tok_1", "--verbs", "read")).exit_code == 0
+    assert (await line.run("token", "list", "--json")).exit_code == 0
+    assert (await line.run("token", "show", "tok_1")).exit_code == 0
+    assert (await line.run("token", "show", "tok_9")).exit_code == 1
+    assert (await line.run("token", "revoke", "tok_1")).exit_code == 0
+    assert [one[0] for one in line.side.desk.asked] == ["mint", "mint", "narrow", "revoke"]
+
+
+async def test_people_are_added_listed_and_removed_by_admins_alone(line: Line) -> None:
+    """An approver's token adds nobody."""
+    added = await line.run("approver", "add", "zoe", "--group", "oncall")
+    assert (added.exit_code, added.stdout) == (0, "shown once\n")
+    assert (await line.run("approver", "list")).exit_code == 0
+    assert (await line.run("approver", "remove", "zoe")).exit_code == 0
+    refused = await line.run("approver", "add", "eve", credential=APPROVER_TOKEN)
+    assert refused.exit_code == 1
+    assert "stayhand: hint: this needs an admin's credential" in refused.stderr
+    assert [one[0] for one in line.side.desk.asked] == ["add", "remove"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["token", "mint"],
+        ["token", "mint", "--kind", "admin"],
+        ["approvals", "show"],
+        ["approvals", "list", "--status", "maybe"],
+        ["approvals", "nothing"],
+    ],
+    ids=str,
+)
+async def test_wrong_usage_is_exit_2(line: Line, args: list[str]) -> None:
+    """Usage errors are told apart from refusals."""
+    assert (await line.run(*args)).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["../session", "a/b", "..", ""])
+async def test_an_id_cannot_become_another_path(line: Line, name: str) -> None:
+    """User input is one path segment or nothing."""
+    assert (await line.run("token", "revoke", name)).exit_code == 1
+    assert line.side.desk.asked == []
+
+
+async def test_nobody_there_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    """A server that does not run is named with what to do."""
+    bound = free_socket()
+    port = bound.getsockname()[1]
+    config = tmp_path / "stayhand.toml"
+    config.write_text(f'[server]\ncontrol_listen = "127.0.0.1:{port}"\n', encoding="utf-8")
+    result = await Line(control_side(), config).run("approvals", "list")
+    bound.close()
+    assert result.exit_code == 1
+    assert "nobody answers" in result.stderr
+    assert "stayhand: hint:" in result.stderr

@@ -1,0 +1,341 @@
+"""Approvals over a log in memory: states, waiting, limits, who may answer."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from firewall.approvals.people import Approver
+from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.errors import ApprovalError, StoreError
+from firewall.core.verdict import Obligations
+from firewall.core.work import Committed, Unit, Unmet
+from tests.support.approving import (
+    ALICE,
+    BOB,
+    ROOT,
+    MemoryLog,
+    StillClock,
+    Told,
+    approvals,
+    subject,
+    until,
+    view,
+    wanted,
+)
+
+MINUTE = 60_000_000
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    """A log in memory."""
+    return MemoryLog()
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    """Time that stands still."""
+    return StillClock()
+
+
+async def test_opening_is_recorded_in_the_same_unit(log: MemoryLog, clock: StillClock) -> None:
+    """An approval exists exactly when its entry does, and the entry shows no name outside its sealed part."""
+    approval = await approvals(log, clock).open(wanted())
+    assert log.kinds == ["approval.opened"]
+    record = log.records[0]
+    assert record.approval == approval.id
+    assert record.person == "olga"
+    plain = str(dict(record.data))
+    assert "olga" not in plain
+    assert "/srv/data" not in plain
+    assert log.rows[approval.id].principal == log.pseudonym("olga/claude-code")
+
+
+async def test_an_equal_call_joins_the_pending_approval(log: MemoryLog, clock: StillClock) -> None:
+    """A re-sent request opens nothing new and tells nobody twice."""
+    told = Told()
+    service = approvals(log, clock, told)
+    first = await service.open(wanted())
+    second = await service.open(wanted())
+    assert second.id == first.id
+    assert log.kinds == ["approval.opened"]
+
+
+async def test_too_many_pending_are_refused_and_recorded_once_a_minute(log: MemoryLog, clock: StillClock) -> None:
+    """A flood of calls becomes neither a flood of approvals nor one of entries."""
+    service = approvals(log, clock, max_pending=2)
+    for digest in "ab":
+        await service.open(replace(wanted(), digest=digest * 64))
+    for digest in "cde":
+        with pytest.raises(ApprovalError) as caught:
+            await service.open(replace(wanted(), digest=digest * 64))
+        assert (caught.value.code, caught.value.status) == ("too_many_pending", 429)
+    assert log.kinds.count("limit.hit") == 1
+    clock.forward(60)
+    with pytest.raises(ApprovalError):
+        await service.open(replace(wanted(), digest="f" * 64))
+    assert log.kinds.count("limit.hit") == 2
+    other = await service.open(replace(wanted(), principal="pia/codex"))
+    assert other.status is ApprovalStatus.PENDING
+
+
+async def test_a_row_can_shorten_the_time(log: MemoryLog, clock: StillClock) -> None:
+    """The row's ttl obligation counts from opening, in place of the configured one."""
+    approval = await approvals(log, clock).open(replace(wanted(), obligations=Obligations(ttl_s=60)))
+    assert approval.expires_at - approval.opened_at == MINUTE
+
+
+@pytest.mark.parametrize("decision", list(Decision))
+async def test_a_decision_wakes_the_waiting_call(log: MemoryLog, clock: StillClock, decision: Decision) -> None:
+    """Whoever waits learns of a decision without polling."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    waiting = [asyncio.create_task(service.wait(approval.id, until_us=clock.now + MINUTE)) for _ in range(3)]
+    await asyncio.sleep(0)
+    decided = await service.decide(approval.id, decision, by=ALICE, reason="no\u202e\x1b[31m\nreason ")
+    found = await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert {one.status for one in found} == {decided.status}
+    assert decided.reason == "no[31m reason"
+    assert decided.decided_by == log.pseudonym("alice")
+    assert log.kinds == ["approval.opened", "approval.voted"]
+    assert service._waiters == {}
+
+
+async def test_a_reason_is_capped(log: MemoryLog, clock: StillClock) -> None:
+    """At most 500 characters of a reason are kept."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    decided = await service.decide(approval.id, Decision.DENY, by=ALICE, reason="x" * 10_000)
+    assert len(decided.reason) == 500
+
+
+async def test_a_wait_ends_at_its_own_time_with_the_call_still_pending(log: MemoryLog, clock: StillClock) -> None:
+    """The end of a hold decides nothing."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    found = await service.wait(approval.id, until_us=clock.now + 20_000)
+    assert found.status is ApprovalStatus.PENDING
+
+
+async def test_a_wait_that_meets_the_end_of_time_expires_the_approval(log: MemoryLog, clock: StillClock) -> None:
+    """Expiry is recorded by whoever notices it, without waiting for the sweeper."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    clock.forward(1800)
+    found = await service.wait(approval.id, until_us=clock.now + MINUTE)
+    assert found.status is ApprovalStatus.EXPIRED
+    assert log.kinds[-1] == "approval.expired"
+
+
+async def test_the_sweeper_expires_what_is_overdue_and_wakes(log: MemoryLog, clock: StillClock) -> None:
+    """Pending ones expire at their ttl, approved ones when they were not used in time; both are entries."""
+    service = approvals(log, clock)
+    pending = await service.open(wanted())
+    used_late = await service.open(replace(wanted(), digest="e" * 64))
+    await service.decide(used_late.id, Decision.APPROVE, by=ALICE)
+    clock.forward(601)
+    assert await service.sweep() == 1
+    assert service.get(used_late.id).status is ApprovalStatus.EXPIRED
+    waiting = asyncio.create_task(service.wait(pending.id, until_us=clock.now + 3600 * 1_000_000))
+    await asyncio.sleep(0)
+    clock.forward(1800)
+    assert await service.sweep() == 1
+    assert (await asyncio.wait_for(waiting, 5)).status is ApprovalStatus.EXPIRED
+    assert log.kinds.count("approval.expired") == 2
+
+
+async def test_the_second_decision_is_refused(log: MemoryLog, clock: StillClock) -> None:
+    """A double click or a race leaves exactly one decision."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    outcomes = await asyncio.gather(
+        *(service.decide(approval.id, decision, by=by) for decision in Decision for by in (ALICE, BOB, ROOT)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, Approval) for one in outcomes) == 1
+    assert {one.code for one in outcomes if isinstance(one, ApprovalError)} == {"approval_decided"}
+    assert log.kinds.count("approval.voted") == 1
+
+
+async def test_after_its_time_nothing_can_be_decided(log: MemoryLog, clock: StillClock) -> None:
+    """Late is expired, which is neither approved nor denied."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    clock.forward(1800)
+    with pytest.raises(ApprovalError) as caught:
+        await service.decide(approval.id, Decision.APPROVE, by=ALICE)
+    assert caught.value.code == "approval_expired"
+    assert service.get(approval.id).status is ApprovalStatus.EXPIRED
+
+
+async def test_an_unknown_approval_is_404(log: MemoryLog, clock: StillClock) -> None:
+    """What does not exist is told as such to those who may ask."""
+    with pytest.raises(ApprovalError) as caught:
+        await approvals(log, clock).decide("apr_0000000000000000000000", Decision.DENY, by=ALICE)
+    assert (caught.value.code, caught.value.status) == ("approval_unknown", 404)
+
+
+OLGA = Approver("olga", "approver", ("oncall",))
+
+
+@pytest.mark.parametrize(
+    ("by", "solo", "environment", "group", "code"),
+    [
+        (ALICE, False, "staging", "", None),
+        (ROOT, False, "production", "", None),
+        (OLGA, False, "staging", "", "own_approval"),
+        (OLGA, True, "staging", "", None),
+        (OLGA, True, "production", "", "own_approval"),
+        (OLGA, True, "Production", "", "own_approval"),
+        (Approver(" OLGA ", "admin"), False, "staging", "", "own_approval"),
+        (Approver("o", "admin", aliases=("olga",)), False, "staging", "", "own_approval"),
+        (ALICE, False, "staging", "oncall", None),
+        (BOB, False, "staging", "oncall", "approver_not_permitted"),
+        (ROOT, False, "staging", "oncall", "approver_not_permitted"),
+        (Approver("prometheus", "service"), False, "staging", "", "approver_not_permitted"),
+        (Approver("vera", "viewer"), True, "staging", "", "approver_not_permitted"),
+    ],
+)
+async def test_who_may_answer(
+    log: MemoryLog, clock: StillClock, by: Approver, *, solo: bool, environment: str, group: str, code: str | None
+) -> None:
+    """Four eyes, groups and roles hold for approving and denying alike; solo never in production."""
+    service = approvals(log, clock, solo=solo)
+    approval = await service.open(replace(wanted(), environment=environment, obligations=Obligations(group=group)))
+    refusal = service.may_decide(approval, by)
+    assert (refusal.code if refusal else None) == code
+    for decision in Decision:
+        if code is None:
+            continue
+        with pytest.raises(ApprovalError) as caught:
+            await service.decide(approval.id, decision, by=by)
+        assert (caught.value.code, caught.value.status) == (code, 403)
+    if code is None:
+        decided = await service.decide(approval.id, Decision.APPROVE, by=by)
+        assert decided.self_approved is (by is OLGA)
+        assert log.records[-1].data["self_approved"] is (by is OLGA)
+
+
+async def test_one_production_action_is_enough_against_solo(log: MemoryLog, clock: StillClock) -> None:
+    """A call that lands in production among other places is production."""
+    service = approvals(log, clock, solo=True)
+    approval = await service.open(replace(wanted(), subject=subject(actions=(view(), view(environment="prod")))))
+    refusal = service.may_decide(approval, OLGA)
+    assert refusal is not None
+    assert refusal.code == "own_approval"
+
+
+async def test_what_cannot_be_read_cannot_be_answered(log: MemoryLog, clock: StillClock) -> None:
+    """After an erasure nobody approves a call that nobody can see."""
+    service = approvals(log, clock, solo=True)
+    approval = await service.open(wanted())
+    log.rows[approval.id] = replace(approval, subject=None)
+    for by in (ALICE, ROOT, OLGA):
+        with pytest.raises(ApprovalError) as caught:
+            await service.decide(approval.id, Decision.APPROVE, by=by)
+        assert caught.value.code == "approver_not_permitted"
+
+
+async def test_an_approval_is_usable_once_by_its_own_principal_and_digest(
+    log: MemoryLog, clock: StillClock
+) -> None:
+    """Consumption is a step for the guard's unit: the second use, another digest and a late use find nothing."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    assert service.usable("olga/claude-code", approval.digest) is None
+    await service.decide(approval.id, Decision.APPROVE, by=ALICE)
+    assert service.usable("pia/codex", approval.digest) is None
+    assert service.usable("olga/claude-code", "0" * 64) is None
+    usable = service.usable("olga/claude-code", approval.digest)
+    assert usable is not None
+    step, record = service.consume_step(usable)
+    unit = Unit(records=(record,), steps=(step,))
+    assert isinstance(await log.submit(unit), Committed)
+    assert isinstance(await log.submit(unit), Unmet)
+    assert log.kinds.count("approval.consumed") == 1
+    assert service.usable("olga/claude-code", approval.digest) is None
+    with pytest.raises(ApprovalError) as caught:
+        await service.decide(approval.id, Decision.APPROVE, by=ALICE)
+    assert caught.value.code == "approval_decided"
+
+
+async def test_an_unused_approval_is_not_usable_after_its_time(log: MemoryLog, clock: StillClock) -> None:
+    """use_within counts from the decision; the sweeper is not needed for it."""
+    service = approvals(log, clock, use_within_s=60)
+    approval = await service.open(wanted())
+    await service.decide(approval.id, Decision.APPROVE, by=ALICE)
+    usable = service.usable("olga/claude-code", approval.digest)
+    assert usable is not None
+    clock.forward(60)
+    assert service.usable("olga/claude-code", approval.digest) is None
+    step, record = service.consume_step(usable)
+    assert isinstance(await log.submit(Unit(records=(record,), steps=(step,))), Unmet)
+
+
+async def test_revoking_a_token_withdraws_what_it_has(log: MemoryLog, clock: StillClock) -> None:
+    """Pending and approved ones of that token end, those of others stay, and waiting calls learn of it."""
+    service = approvals(log, clock)
+    pending = await service.open(wanted())
+    approved = await service.open(replace(wanted(), digest="e" * 64))
+    other = await service.open(replace(wanted(), digest="f" * 64, token="tok_2"))
+    await service.decide(approved.id, Decision.APPROVE, by=ALICE)
+    waiting = asyncio.create_task(service.wait(pending.id, until_us=clock.now + MINUTE))
+    await asyncio.sleep(0)
+    assert await service.cancel_of_token("tok_1") == 2
+    assert (await asyncio.wait_for(waiting, 5)).status is ApprovalStatus.CANCELLED
+    assert service.get(approved.id).status is ApprovalStatus.CANCELLED
+    assert service.get(other.id).status is ApprovalStatus.PENDING
+    assert log.kinds.count("approval.cancelled") == 2
+    with pytest.raises(ApprovalError):
+        await service.decide(pending.id, Decision.APPROVE, by=ALICE)
+
+
+async def test_a_settled_approval_cannot_be_cancelled(log: MemoryLog, clock: StillClock) -> None:
+    """What was denied stays denied."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    await service.decide(approval.id, Decision.DENY, by=ALICE)
+    assert (await service.cancel(approval.id)).status is ApprovalStatus.DENIED
+
+
+async def test_without_the_log_nothing_is_opened_decided_or_shown(log: MemoryLog, clock: StillClock) -> None:
+    """A log that takes no write closes every way forward."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    log.is_failing = True
+    with pytest.raises(StoreError):
+        await service.open(replace(wanted(), digest="e" * 64))
+    with pytest.raises(StoreError):
+        await service.decide(approval.id, Decision.APPROVE, by=ALICE)
+    with pytest.raises(StoreError):
+        await service.viewed(approval.id, by="alice")
+    log.is_failing = False
+    assert service.get(approval.id).status is ApprovalStatus.PENDING
+
+
+async def test_people_are_told_without_the_subject_and_a_failing_channel_ends_nothing(
+    log: MemoryLog, clock: StillClock
+) -> None:
+    """Notifying is nobody's wait: a channel that raises stops neither opening nor the next message."""
+
+    class Broken(Told):
+        async def opened(self, approval: Approval, address: str) -> None:
+            await super().opened(approval, address)
+            if len(self.told) == 1:
+                raise RuntimeError("https://hooks.example/secret")
+
+    told = Broken()
+    service = approvals(log, clock, told, public_url="https://stayhand.example/")
+    first = await service.open(wanted())
+    running = asyncio.create_task(service.run())
+    second = await service.open(replace(wanted(), digest="e" * 64))
+    await until(lambda: len(told.told) == 2)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [address for _, address in told.told] == [
+        f"https://stayhand.example/approve/{one.id}" for one in (first, second)
+    ]
+    assert all(approval.subject is None for approval, _ in told.told)
+    assert service.get(first.id).status is ApprovalStatus.PENDING

@@ -1,0 +1,103 @@
+"""Intercepted text on a page: spans survive any cutting, nothing hides, nothing is left out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firewall.console.marked import show, spell_out
+
+
+def test_a_span_is_marked_exactly() -> None:
+    """The marked words are those of the span, with its note."""
+    shown = show("cd /srv && rm -rf data", [(11, 22, "removes")])
+    assert [(part.text, part.marked) for part in shown.first[0].segments] == [
+        ("cd /srv && ", False),
+        ("rm -rf data", True),
+    ]
+    assert shown.notes == ("removes",)
+    assert (shown.whole, shown.more) == ((), 0)
+
+
+def test_overlapping_spans_keep_both_notes() -> None:
+    """Where two reasons meet both are told."""
+    shown = show("abcdef", [(0, 4, "one"), (2, 6, "two")])
+    assert [(part.text, part.note) for part in shown.first[0].segments] == [
+        ("ab", "one"),
+        ("cd", "one; two"),
+        ("ef", "two"),
+    ]
+
+
+def test_a_span_over_lines_marks_each_of_them() -> None:
+    """A here-doc's words stay marked on every line."""
+    shown = show("a\nbb\nc", [(0, 6, "n")])
+    assert [line.marked for line in shown.first] == [True, True, True]
+
+
+def test_a_long_text_shows_its_deciding_lines_first() -> None:
+    """Padding before, behind and beside the deciding words does not push them away."""
+    text = "\n".join(["x"] * 500 + ["y" * 5000 + "rm -rf /" + "z" * 5000] + ["x"] * 500)
+    at = text.index("rm")
+    shown = show(text, [(at, at + 8, "")])
+    (line,) = shown.first
+    assert line.number == 501
+    assert [part.text for part in line.segments if part.marked] == ["rm -rf /"]
+    assert sum(len(part.text) for part in line.segments) < 500
+    assert len(shown.whole) == 1001
+    assert shown.more == 1000
+
+
+def test_a_long_text_without_evidence_shows_its_beginning() -> None:
+    """Where nothing decided by itself the first lines stand in front of the whole."""
+    shown = show("line\n" * 100, [])
+    assert [line.number for line in shown.first] == [1, 2, 3, 4, 5]
+    assert shown.more == 96
+
+
+@given(
+    text=st.text(alphabet=st.characters(exclude_characters="\u27e6\u27e7", codec="utf-8"), max_size=300),
+    spans=st.lists(st.tuples(st.integers(-5, 320), st.integers(-5, 320), st.text(max_size=5)), max_size=6),
+)
+def test_the_whole_text_is_shown_whatever_the_spans(text: str, spans: list[tuple[int, int, str]]) -> None:
+    """No span, however wrong, drops, repeats or reorders a character; every character of a span is marked."""
+    shown = show(text, spans)
+    lines = shown.whole or shown.first
+    inside = {at for start, end, _ in spans if start < end for at in range(max(0, start), min(len(text), end))}
+    assert [line.number for line in lines] == list(range(1, text.count("\n") + 2))
+    start = 0
+    for line, content in zip(lines, text.split("\n"), strict=True):
+        pieces = _pieces(content, start, inside)
+        shown_pieces = [(part.text, part.marked) for part in line.segments]
+        assert "".join(piece for piece, marked in shown_pieces if marked) == "".join(
+            piece for piece, marked in pieces if marked
+        ) or "⟦" in str(shown_pieces)
+        if "⟦" not in "".join(part.text for part in line.segments):
+            assert "".join(part.text for part in line.segments) == content
+        start += len(content) + 1
+
+
+def _pieces(content: str, offset: int, inside: set[int]) -> list[tuple[str, bool]]:
+    return [(char, offset + index in inside) for index, char in enumerate(content)]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202eb", "a⟦U+202E⟧b"),
+        ("a" + " " * 100 + "b", "a⟦100 spaces⟧b"),
+        ("a" + "\t" * 9 + "b", "a⟦9 tabs⟧b"),
+        ("a\tb  c\nd", "a\tb  c\nd"),
+        ("\x1b[31m", "⟦U+001B⟧[31m"),
+        ("é 日本", "é 日本"),
+    ],
+)
+def test_odd_characters_are_spelled_and_blanks_counted(text: str, shown: str) -> None:
+    """Nothing is hidden by a character that does not show or by a run of blanks."""
+    assert spell_out(text) == shown
+
+
+def test_look_alike_letters_are_named() -> None:
+    """A Cyrillic letter in a path is said by name."""
+    shown = show("rm -rf /srv/d\u0430ta", [])
+    assert shown.look_alikes == ("\u0430 cyrillic small letter a",)
+    assert shown.hidden == 0
