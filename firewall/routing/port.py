@@ -86,6 +86,8 @@ class UpstreamRequest:
     """The client's header fields; the carrier's table decides which go along."""
     body: bytes = b""
     credential: Credential | None = None
+    streamed: bool = True
+    """False: the answer comes whole, so its first byte may take as long as all of it."""
 
 
 class UpstreamResponse(Protocol):

@@ -62,7 +62,7 @@ class AiohttpUpstream:
                 headers=headers,
                 data=body,
                 allow_redirects=False,
-                timeout=_timeout(endpoint.timeouts),
+                timeout=_timeout(endpoint.timeouts, streamed=request.streamed),
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _failure(endpoint, error, request.credential)
@@ -211,12 +211,12 @@ def _headers(request: UpstreamRequest) -> list[tuple[str, str]]:
     return headers
 
 
-def _timeout(timeouts: Timeouts) -> aiohttp.ClientTimeout:
+def _timeout(timeouts: Timeouts, *, streamed: bool) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=timeouts.total_s,
         connect=timeouts.connect_s,
         sock_connect=timeouts.connect_s,
-        sock_read=timeouts.first_byte_s,
+        sock_read=timeouts.first_byte_s if streamed else None,
     )
 
 

@@ -350,6 +350,18 @@ async def test_slow_providers_are_given_up(
     assert (error.fault, error.status) == (UpstreamFault.TIMEOUT, 504)
 
 
+async def test_whole_answers_may_take_their_time(upstream: AiohttpUpstream) -> None:
+    """An answer that is not streamed begins when it is finished: only the total limit holds."""
+    async with provider(says(b"", whole(b"{}"), pause_s=0.3)) as found:
+        request = UpstreamRequest("POST", "/v1/x", body=b"{}", credential=_OURS, streamed=False)
+        async with await upstream.open(_endpoint(found.base_url, first_byte_s=0.1), request) as got:
+            assert await got.read(10) == b"{}"
+        short = _endpoint(found.base_url, first_byte_s=0.1, total_s=0.1)
+        with pytest.raises(UpstreamError) as caught:
+            await upstream.open(short, request)
+    assert caught.value.fault is UpstreamFault.TIMEOUT
+
+
 async def test_nobody_listening_is_unavailable(upstream: AiohttpUpstream) -> None:
     """A refused connection is named as such."""
     taken = socket.create_server(("127.0.0.1", 0))
