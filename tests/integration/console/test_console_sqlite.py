@@ -1,0 +1,124 @@
+"""The control side over the real writer, SQLite, argon2 and sockets: decided by a click, proven in the log."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from audit import VerifierKey
+from audit.verify import verify
+from firewall.app import Credentials
+from firewall.approvals.service import ApprovalRules, Approvals
+from firewall.console.app import Console, Desks
+from firewall.core.approval import ApprovalStatus, Decision
+from firewall.core.errors import ApprovalError
+from firewall.core.work import Unit
+from firewall.sequencer.opening import Installation, Places, create, open_installation
+from firewall.settings import Settings
+from firewall.tokens.people import People
+from firewall.tokens.service import Tokens
+from tests.support.approving import ALICE, COMMAND, Told, new_id, wanted
+from tests.support.control_side import Browser, Desk, free_socket, served
+
+PASSPHRASE = "amber-canary-of-the-console-4711"
+
+
+class WallClock:
+    """The clock of the machine."""
+
+    def now_us(self) -> int:
+        """Return unix time in microseconds."""
+        return time.time_ns() // 1000
+
+
+@dataclass(slots=True)
+class Real:
+    """A running control side over files."""
+
+    url: str
+    installation: Installation
+    approvals: Approvals
+    people: People
+    folder: Path
+
+
+@pytest.fixture
+async def real(tmp_path: Path) -> AsyncIterator[Real]:
+    """A fresh installation with alice as approver, served on loopback."""
+    data = tmp_path / "data"
+    places = Places(
+        database=data / "stayhand.db",
+        signing_key=data / "log.key",
+        keystore=data / "keystore.db",
+        keystore_key=tmp_path / "conf" / "keystore.key",
+        verify_key=tmp_path / "conf" / "verify.key",
+    )
+    create(places)
+    clock = WallClock()
+    installation = open_installation(places, clock)
+    people = People(sequencer=installation.writer, rows=installation.people, clock=clock)
+    await people.add("alice", role="approver", groups=(), passphrase=PASSPHRASE, by="init")
+    bound = free_socket()
+    port = bound.getsockname()[1]
+    approvals = Approvals(
+        sequencer=installation.writer,
+        store=installation.approving,
+        clock=clock,
+        rules=ApprovalRules(public_url=f"http://localhost:{port}"),
+        notifier=Told(),
+        new_id=new_id,
+    )
+    tokens = Tokens(sequencer=installation.writer, rows=installation.tokens, clock=clock)
+    desk = Desk()
+    console = Console(
+        approvals=approvals,
+        authenticator=Credentials(tokens, people, Settings()),
+        sequencer=installation.writer,
+        clock=clock,
+        desks=Desks(tokens=desk, people=desk, policy=desk, entries=desk, status=desk),
+        control_listen=f"127.0.0.1:{port}",
+    )
+    async with served(console.app, bound):
+        yield Real(f"http://127.0.0.1:{port}", installation, approvals, people, tmp_path)
+    await installation.close()
+
+
+def _files(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_a_click_is_committed_used_once_and_proven(real: Real) -> None:
+    """From opening to use over real parts; the verifier finds nothing wrong and no file holds what is sealed."""
+    approval = await real.approvals.open(wanted())
+    waiting = asyncio.create_task(real.approvals.wait(approval.id, until_us=approval.opened_at + 60_000_000))
+    async with httpx.AsyncClient(base_url=real.url, trust_env=False) as client:
+        browser = Browser(client, real.url)
+        assert (await browser.sign_in("alice", "wrong")).status_code == 401
+        assert (await browser.sign_in("nobody", PASSPHRASE)).status_code == 401
+        assert (await browser.sign_in("alice", PASSPHRASE)).status_code == 303
+        page = await browser.open(f"/approve/{approval.id}")
+        assert "rm -rf /srv/data" in page.text
+        answers = await asyncio.gather(*(browser.answer(approval.id, "approve") for _ in range(5)))
+        assert sorted(one.status_code for one in answers) == [303, 409, 409, 409, 409]
+        assert (await asyncio.wait_for(waiting, 5)).status is ApprovalStatus.APPROVED
+        await real.people.remove("alice", by="root")
+        assert "Passphrase" in (await browser.open("/console/")).text
+    usable = real.approvals.usable("olga/claude-code", approval.digest)
+    assert usable is not None
+    step, record = real.approvals.consume_step(usable)
+    unit = Unit(records=(record,), steps=(step,))
+    outcomes = await asyncio.gather(*(real.installation.writer.submit(unit) for _ in range(4)))
+    assert [type(one).__name__ for one in outcomes].count("Committed") == 1
+    withdrawn = await real.approvals.open(replace(wanted(), digest="e" * 64))
+    assert await real.approvals.cancel_of_token("tok_1") == 1
+    with pytest.raises(ApprovalError):
+        await real.approvals.decide(withdrawn.id, Decision.APPROVE, by=ALICE)
+    report = verify(real.folder / "data" / "stayhand.db", [VerifierKey.parse(real.installation.verify_key)])
+    assert report.ok, report.findings
+    stored = _files(real.folder)
+    for secret in (PASSPHRASE, COMMAND, "removes everything below", "tidy up the old build"):
+        assert secret.encode() not in stored
