@@ -48,6 +48,7 @@ _ROWS = [
     ("production", ["write"], {}, "ask"),
     ("dev", ["destructive"], {}, "ask"),
     ("staging", ["destructive"], {}, "ask"),
+    ("staging", ["destructive"], {"scratch": True}, "ask"),
     ("production", ["destructive"], {}, "deny"),
     ("production", ["destructive"], {"scratch": True}, "deny"),
 ]
