@@ -44,7 +44,9 @@ class Conversation:
     prompts: int
     """How often the person spoke."""
     step: int
-    """How often the model answered since then."""
+    """How many of the model's answers since then held calls; an answer cut short before its call is none."""
+    depth: int = 0
+    """How many pieces of the model's answers the whole history holds."""
     tools: tuple[Tool, ...] = ()
     is_streamed: bool = False
     wants_thinking: bool = False
@@ -78,6 +80,8 @@ class Reply:
     """One answer before it has a wire format."""
 
     id: str
+    turn_id: str
+    """The same for every request that meets this turn, also after an attempt that was cut short."""
     model: str
     text: str
     thinking: str
@@ -92,6 +96,34 @@ class Reply:
         """A plausible count: four characters a token."""
         said = len(self.text) + len(self.thinking) + sum(len(call.arguments) for call in self.calls)
         return said // 4 + 8
+
+
+class Piece(Enum):
+    """What one message or item of a history is."""
+
+    OTHER = auto()
+    ANSWER = auto()
+    """From the model, without a call."""
+    CALL = auto()
+    """From the model, with a call."""
+
+
+def steps(history: list[Piece]) -> int:
+    """Count the answers that held calls; neighbouring pieces are one answer."""
+    count = 0
+    is_counted = False
+    for piece in history:
+        if piece is Piece.OTHER:
+            is_counted = False
+        elif piece is Piece.CALL and not is_counted:
+            count += 1
+            is_counted = True
+    return count
+
+
+def depth(history: list[Piece]) -> int:
+    """Count the pieces that are the model's."""
+    return sum(piece is not Piece.OTHER for piece in history)
 
 
 class Mark(Enum):

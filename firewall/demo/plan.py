@@ -34,13 +34,15 @@ def plan(script: Script, conversation: Conversation) -> Reply:
     """Choose the turn for this conversation and fit its calls to the tools that were declared."""
     seal = Seal.of(script.seed)
     turn = _turn(script, conversation)
-    seed = (conversation.model, conversation.prompt, conversation.prompts, conversation.step)
+    place = (conversation.model, conversation.prompt, conversation.prompts, conversation.step)
+    seed = (*place, conversation.depth)
     calls = tuple(
-        _bind(call, conversation.tools, seal.id("call", place, bool(turn.thinking), *seed))
-        for place, call in enumerate(turn.calls)
+        _bind(call, conversation.tools, seal.id("call", number, bool(turn.thinking), *seed))
+        for number, call in enumerate(turn.calls)
     )
     return Reply(
         id=seal.id("reply", *seed),
+        turn_id=seal.id("turn", *place),
         model=conversation.model,
         text=turn.text if None not in calls else f"{turn.text} No tool of this request fits what is scripted.",
         thinking=turn.thinking if conversation.wants_thinking else "",

@@ -68,8 +68,8 @@ class Stage:
         fault = reply.fault
         if fault is None or fault.times is None:
             return fault
-        self.faulted[reply.id] += 1
-        return fault if self.faulted[reply.id] <= fault.times else None
+        self.faulted[reply.turn_id] += 1
+        return fault if self.faulted[reply.turn_id] <= fault.times else None
 
 
 def app(script: Script, *, key: str = "", records: bool = False) -> Starlette:

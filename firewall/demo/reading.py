@@ -6,6 +6,8 @@ Absent and of another type are the same here: the rules of a dialect decide what
 from collections.abc import Iterable, Mapping
 
 Json = dict[str, object]
+CONTEXTS = ("# AGENTS.md instructions", "Your response above was cut off mid-stream.")
+"""How texts begin that clients write in a person's place: project rules, a plea to go on after a broken stream."""
 
 
 def text(value: Mapping[str, object], key: str) -> str:
@@ -54,9 +56,9 @@ def spoken(texts: Iterable[str]) -> str:
 
 
 def is_context(said: str) -> bool:
-    """Tell whether the whole text is one tagged span or project rules, as clients send them beside the prompt."""
+    """Tell whether the client wrote this text itself: one tagged span, or one of `CONTEXTS`."""
     said = said.strip()
-    if said.startswith("# AGENTS.md instructions"):
+    if said.startswith(CONTEXTS):
         return True
     if not (said.startswith("<") and said.endswith(">")):
         return False

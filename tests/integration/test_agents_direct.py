@@ -12,7 +12,7 @@ import pytest
 
 from firewall.demo.provider import app
 from firewall.demo.reading import Json
-from firewall.demo.script import Fault, FaultKind, Shell, Turn, turns
+from firewall.demo.script import Fault, FaultKind, FaultPlace, Shell, Turn, turns
 from firewall.demo.serving import served
 from tests.support.agent_process import run_agent, started
 from tests.support.agents import (
@@ -65,6 +65,21 @@ def test_agent_plays_the_whole_script(name: str, tmp_path: Path) -> None:
     assert seen
     assert not [request for request in seen if request["status"] != 200], done.output[-3000:]
     assert all(request["method"] == "POST" for request in seen)
+
+
+@pytest.mark.parametrize("name", ["claude-code", "codex", "opencode"])
+@pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.ERROR])
+def test_agent_goes_on_after_a_broken_stream(name: str, kind: FaultKind, tmp_path: Path) -> None:
+    """An answer that breaks off in the middle of a call runs nothing; asked again, the call runs once."""
+    workspace = tmp_path / "workspace"
+    fault = Fault(kind, at=FaultPlace.CALL, times=1)
+    broken = turns(Turn(text="Now.", calls=(Shell("echo once >> once.txt"),), fault=fault), Turn(text=CLOSING))
+    with served(app(broken, key=KEY, records=True)) as url:
+        done = run_agent(COMMANDS[name](url, KEY, "please have a look", workspace, tmp_path / "home"))
+        seen = _seen(url)
+    assert done.returncode == 0, done.output[-3000:]
+    assert (workspace / "once.txt").read_text() == "once\n"
+    assert len([request for request in seen if '"tools"' in str(request["body"])]) >= 3
 
 
 def _alive(group: int) -> list[str]:

@@ -3,7 +3,18 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Tool, Violation, pieces
+from firewall.demo.conversation import (
+    Conversation,
+    Frame,
+    Mark,
+    Piece,
+    Reply,
+    Tool,
+    Violation,
+    depth,
+    pieces,
+    steps,
+)
 from firewall.demo.dialects import anthropic_rules
 from firewall.demo.reading import Json, content_blocks, flag, spoken, table, tables, text
 from firewall.demo.seal import Seal
@@ -32,16 +43,20 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
     messages = tables(value, "messages")
     if not messages:
         raise Violation("messages: at least one message is required")
-    turns = [(text(message, "role"), content_blocks(message.get("content"))) for message in messages]
+    turns: list[anthropic_rules.Message] = [
+        (text(message, "role"), content_blocks(message.get("content"))) for message in messages
+    ]
     thinks = text(table(value, "thinking"), "type") in ("enabled", "adaptive")
     anthropic_rules.check(turns, seal=seal, thinks=thinks)
     said = [place for place, turn in enumerate(turns) if anthropic_rules.is_prompt(turn)]
     last = said[-1] if said else 0
+    history = [_piece(turn) for turn in turns]
     return Conversation(
         model=model,
         prompt=spoken(text(block, "text") for block in turns[last][1]),
         prompts=len(said),
-        step=_answers(turns[last:]),
+        step=steps(history[last:]),
+        depth=depth(history),
         tools=_tools(value),
         is_streamed=flag(value, "stream"),
         wants_thinking=thinks,
@@ -59,13 +74,11 @@ def _tools(value: Json) -> tuple[Tool, ...]:
     return found
 
 
-def _answers(turns: list[anthropic_rules.Message]) -> int:
-    roles = [role for role, _ in turns if role != "system"]
-    return sum(
-        1
-        for place, role in enumerate(roles)
-        if role == "assistant" and (place == 0 or roles[place - 1] != "assistant")
-    )
+def _piece(message: anthropic_rules.Message) -> Piece:
+    role, blocks = message
+    if role != "assistant":
+        return Piece.OTHER
+    return Piece.CALL if any(text(block, "type") == "tool_use" for block in blocks) else Piece.ANSWER
 
 
 def answer(reply: Reply) -> Json:

@@ -7,7 +7,19 @@ call of every step since the person last spoke carries its thought signature, un
 import json
 from collections.abc import Iterator
 
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Spoken, Tool, Violation, pieces
+from firewall.demo.conversation import (
+    Conversation,
+    Frame,
+    Mark,
+    Piece,
+    Reply,
+    Spoken,
+    Tool,
+    Violation,
+    depth,
+    pieces,
+    steps,
+)
 from firewall.demo.reading import Json, flag, spoken, table, tables, text
 from firewall.demo.seal import Seal
 
@@ -47,16 +59,25 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
     _check_pairs(contents)
     _check_signatures(contents, last, seal)
     thinking = table(table(asked, "generationConfig"), "thinkingConfig")
+    history = [_piece(content) for content in contents]
     return Conversation(
         model=model,
         prompt=spoken(text(part, "text") for part in contents[last][1]),
         prompts=len(said),
-        step=sum(1 for role, _ in contents[last:] if role == "model"),
+        step=steps(history[last:]),
+        depth=depth(history),
         tools=_tools(asked),
         is_streamed=verb == "streamGenerateContent",
         wants_thinking=flag(thinking, "includeThoughts") or flag(thinking, "include_thoughts"),
         schema=_schema(table(asked, "generationConfig")),
     )
+
+
+def _piece(content: Content) -> Piece:
+    role, parts = content
+    if role != "model":
+        return Piece.OTHER
+    return Piece.CALL if any("functionCall" in part for part in parts) else Piece.ANSWER
 
 
 def _joined(contents: list[Content]) -> list[Content]:

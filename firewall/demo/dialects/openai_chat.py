@@ -8,7 +8,19 @@ import json
 from collections.abc import Iterator
 from itertools import chain, zip_longest
 
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Spoken, Tool, Violation, pieces
+from firewall.demo.conversation import (
+    Conversation,
+    Frame,
+    Mark,
+    Piece,
+    Reply,
+    Spoken,
+    Tool,
+    Violation,
+    depth,
+    pieces,
+    steps,
+)
 from firewall.demo.reading import Json, content_blocks, flag, spoken, table, tables, text
 from firewall.demo.seal import Seal
 
@@ -39,11 +51,13 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
     _check_pairs(messages)
     said = [place for place, message in enumerate(messages) if _is_prompt(message)]
     last = said[-1] if said else 0
+    history = [_piece(message) for message in messages]
     return Conversation(
         model=model,
         prompt=spoken(_texts(messages[last])),
         prompts=len(said),
-        step=_answers(messages[last:]),
+        step=steps(history[last:]),
+        depth=depth(history),
         tools=_tools(value),
         is_streamed=flag(value, "stream"),
         wants_usage=flag(table(value, "stream_options"), "include_usage"),
@@ -59,11 +73,10 @@ def _is_prompt(message: Json) -> bool:
     return text(message, "role") == "user" and bool(spoken(_texts(message)))
 
 
-def _answers(messages: list[Json]) -> int:
-    roles = [text(message, "role") for message in messages]
-    return sum(
-        1 for place, role in enumerate(roles) if role == "assistant" and roles[place - 1 : place] != ["assistant"]
-    )
+def _piece(message: Json) -> Piece:
+    if text(message, "role") != "assistant":
+        return Piece.OTHER
+    return Piece.CALL if message.get("tool_calls") else Piece.ANSWER
 
 
 def _tools(value: Json) -> tuple[Tool, ...]:

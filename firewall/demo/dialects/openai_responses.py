@@ -7,7 +7,19 @@ Every tool call is told four times (`output_item.added`, deltas, `….done`, `ou
 import json
 from collections.abc import Iterator
 
-from firewall.demo.conversation import Conversation, Frame, Mark, Reply, Spoken, Tool, Violation, pieces
+from firewall.demo.conversation import (
+    Conversation,
+    Frame,
+    Mark,
+    Piece,
+    Reply,
+    Spoken,
+    Tool,
+    Violation,
+    depth,
+    pieces,
+    steps,
+)
 from firewall.demo.dialects import responses_rules
 from firewall.demo.dialects.responses_rules import kind
 from firewall.demo.reading import Json, content_blocks, flag, names, spoken, table, tables, text
@@ -38,11 +50,13 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
     responses_rules.check(items, seal=seal)
     said = [place for place, item in enumerate(items) if _is_prompt(item)]
     last = said[-1] if said else 0
+    history = [_piece(item) for item in items]
     return Conversation(
         model=model,
         prompt=spoken(_texts(items[last])) if items else "",
         prompts=len(said),
-        step=_answers(items[last:]),
+        step=steps(history[last:]),
+        depth=depth(history),
         tools=_tools(value, items),
         is_streamed=flag(value, "stream"),
         schema=table(table(table(value, "text"), "format"), "schema"),
@@ -65,15 +79,11 @@ def _is_prompt(item: Json) -> bool:
     return kind(item) == "message" and text(item, "role") == "user" and bool(spoken(_texts(item)))
 
 
-def _answers(items: list[Json]) -> int:
-    ours = [_is_answer(item) for item in items]
-    return sum(1 for place, mine in enumerate(ours) if mine and ours[place - 1 : place] != [True])
-
-
-def _is_answer(item: Json) -> bool:
-    if kind(item) == "message":
-        return text(item, "role") == "assistant"
-    return kind(item) == "reasoning" or kind(item) in responses_rules.CALLS
+def _piece(item: Json) -> Piece:
+    if kind(item) in responses_rules.CALLS:
+        return Piece.CALL
+    is_said = kind(item) == "message" and text(item, "role") == "assistant"
+    return Piece.ANSWER if is_said or kind(item) == "reasoning" else Piece.OTHER
 
 
 def _tools(value: Json, items: list[Json]) -> tuple[Tool, ...]:

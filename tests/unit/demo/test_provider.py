@@ -246,8 +246,8 @@ def test_the_incident_leads_to_the_deed(prompt: str, command: str) -> None:
     [
         ("clean", "A"),
         ("other", "B"),
-        ("<system-reminder>\nclean\n</system-reminder>", "There is nothing left to do."),
-        ("# AGENTS.md instructions for /w\nclean", "There is nothing left to do."),
+        ("<system-reminder>\nclean\n</system-reminder>", "A"),
+        ("# AGENTS.md instructions for /w\nclean", "A"),
     ],
     ids=["fits", "fits not", "a reminder is no prompt", "rules are no prompt"],
 )
@@ -262,3 +262,56 @@ def test_scenes_are_chosen_by_the_last_prompt_only(last: str, wanted: str) -> No
     ]
     answer = _client(script).post("/v1/messages", json=BODIES["/v1/messages"] | {"messages": messages})
     assert answer.json()["content"][0]["text"] == wanted
+
+
+RESUMED: dict[str, Body] = {
+    "/v1/messages": {
+        "messages": [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": "I w"},
+            {"role": "user", "content": "Your response above was cut off mid-stream. Resume directly."},
+        ]
+    },
+    "/v1/chat/completions": {
+        "messages": [{"role": "user", "content": "go"}, {"role": "assistant", "content": "I w"}]
+    },
+    "/v1/responses": {
+        "input": [
+            {"role": "user", "content": "go"},
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I w"}]},
+        ]
+    },
+    "/v1beta/models/m:generateContent": {
+        "contents": [
+            {"role": "user", "parts": [{"text": "go"}]},
+            {"role": "model", "parts": [{"text": "I w"}]},
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_an_answer_cut_short_is_taken_up_again(path: str) -> None:
+    """A client that sends back what it got of a broken answer meets the same turn, with ids of its own."""
+    fault = Fault(FaultKind.ERROR, at=FaultPlace.CALL, times=1)
+    script = turns(Turn(text="I will.", calls=(Shell("rm -rf /srv/data"),), fault=fault), Turn(text="Done."))
+    client = _client(script)
+    where, body = _streamed(path)
+    broken = client.post(where, json=body)
+    assert not [end for end in ENDS if end in broken.text]
+    resumed = client.post(path, json=BODIES[path] | RESUMED[path])
+    assert resumed.status_code == 200
+    assert "rm -rf /srv/data" in resumed.text
+    ident = next(resumed.json()[name] for name in ("id", "responseId") if name in resumed.json())
+    assert ident not in broken.text
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_a_request_sent_again_meets_the_end_of_its_fault(path: str) -> None:
+    """A fault of one time is over when the very same request comes again."""
+    fault = Fault(FaultKind.END, at=FaultPlace.CALL, times=1)
+    client = _client(turns(Turn(text="I will.", calls=(Shell("rm -rf /srv/data"),), fault=fault)))
+    where, body = _streamed(path)
+    first, second = (client.post(where, json=body).text for _ in range(2))
+    assert not [end for end in ENDS if end in first]
+    assert [end for end in ENDS if end in second]
