@@ -9,12 +9,11 @@ from typing import NoReturn
 
 import orjson
 
-from firewall.codecs import json_span
+from firewall.codecs import json_span, upstream_json
 from firewall.codecs.gemini import tables
 from firewall.codecs.gemini.fields import JsonObject, folded
 from firewall.codecs.interface import Refused, Usage
 from firewall.codecs.steps import Fate, Member, Role
-from firewall.core import strict_json
 from firewall.core.call import ToolCall
 from firewall.core.errors import ProtocolError
 
@@ -54,13 +53,7 @@ def parse(data: bytes) -> dict[str, object]:
 
     Raises: ProtocolError (502) when it is no such object, or says something in two spellings.
     """
-    try:
-        value = strict_json.loads_object(data, what="response")
-    except ProtocolError as error:
-        raise ProtocolError(
-            f"the provider's answer is not readable: {error.public}", code=error.code, side="upstream"
-        ) from error
-    known = folded(value, "response", "upstream")
+    known = folded(upstream_json.loads_object(data), "response", "upstream")
     if known.get("automaticFunctionCallingHistory"):
         malformed("it carries calls outside its candidates")
     return known

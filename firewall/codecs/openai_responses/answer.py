@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
-from firewall.codecs import json_span, sse
+from firewall.codecs import json_span, sse, upstream_json
 from firewall.codecs.interface import Answer, ModelRequest, Pending, Refused, Released, Ruling
 from firewall.codecs.openai_responses import final, render
 from firewall.codecs.openai_responses.calls import JsonObject, call_of, identity_of, malformed
 from firewall.codecs.openai_responses.items import Item, item_of
 from firewall.codecs.openai_responses.tables import TERMINAL, Kind
 from firewall.codecs.steps import Steps
-from firewall.core import strict_json
 from firewall.core.errors import ProtocolError
 
 _NOT_RULED = Refused("This tool call was not released.")
@@ -62,12 +61,7 @@ def rule_answer(body: bytes, rulings: Mapping[int, Ruling]) -> bytes:
 
 
 def _read(body: bytes) -> tuple[dict[str, object], list[Item]]:
-    try:
-        value = strict_json.loads_object(body, what="answer")
-    except ProtocolError as error:
-        raise ProtocolError(
-            f"the provider's answer is not readable: {error.public}", code=error.code, side="upstream"
-        ) from error
+    value = upstream_json.loads_object(body)
     items = [item_of(element, place) for place, element in enumerate(_output(value))]
     return value, items
 

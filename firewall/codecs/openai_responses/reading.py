@@ -4,18 +4,15 @@ Source: https://developers.openai.com/api/reference/resources/responses/streamin
 """
 
 from dataclasses import dataclass
-from typing import NoReturn
 
-from firewall.codecs import sse
+from firewall.codecs import sse, upstream_json
 from firewall.codecs.interface import Pending, Usage
 from firewall.codecs.openai_responses import final, tables
 from firewall.codecs.openai_responses.calls import JsonObject, call_of, identity_of, malformed
 from firewall.codecs.openai_responses.items import Item, item_of
 from firewall.codecs.openai_responses.tables import Kind
 from firewall.codecs.steps import Role, Steps
-from firewall.core import strict_json
 from firewall.core.call import ToolCall
-from firewall.core.errors import ProtocolError
 
 DONE = b"[DONE]"
 """What some providers send after the terminal event."""
@@ -68,7 +65,7 @@ class Reader:
             if frame.data == DONE:
                 return None
             malformed("data after the end")
-        value = _parse(frame.data)
+        value = upstream_json.loads_object(frame.data)
         name = value.get("type")
         if not isinstance(name, str) or frame.event not in ("", name):
             malformed("an event whose name and type differ")
@@ -216,16 +213,3 @@ def _object(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         malformed("an item is no object")
     return value
-
-
-def _parse(data: bytes) -> dict[str, object]:
-    try:
-        return strict_json.loads_object(data, what="event")
-    except ProtocolError as error:
-        _unreadable(error)
-
-
-def _unreadable(error: ProtocolError) -> NoReturn:
-    raise ProtocolError(
-        f"the provider's answer is not readable: {error.public}", code=error.code, side="upstream"
-    ) from error

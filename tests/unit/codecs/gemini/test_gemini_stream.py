@@ -158,7 +158,7 @@ def test_bad_end_of_a_stream_is_an_error_at_close() -> None:
     codec.feed(b"data: {broken\r\n\r")
     step = codec.close()
     assert step.done
-    assert b"json_invalid" in step.forward
+    assert b"upstream_json_invalid" in step.forward
 
 
 @pytest.mark.parametrize(
