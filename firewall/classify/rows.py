@@ -143,6 +143,10 @@ class Wrap:
     """The command starts behind this word (`--`)."""
     subcommands: tuple[str, ...] = ()
     """Only these subcommands wrap; empty: the program itself does."""
+    takes: frozenset[str] = frozenset()
+    """Options with a value, beside the program's own."""
+    operation: str = ""
+    """What it is called when no command is given."""
     machine: str = ""
     """Where the command runs when not here, `{0}` is the first skipped word; empty: here."""
     stdin: bool = False
@@ -166,6 +170,8 @@ def read_wrap(row: Reader) -> Wrap:
         text=row.strings("text"),
         after=row.string("after"),
         subcommands=row.strings("subcommands"),
+        takes=frozenset(row.strings("takes")),
+        operation=row.string("operation"),
         machine=row.string("machine"),
         stdin=row.boolean("stdin"),
         effects=row.effects("effects"),
@@ -220,6 +226,8 @@ class Program:
     """`gnu` (long options, joined short ones) or `single` (`-name` is one option)."""
     takes: frozenset[str] = frozenset()
     """Options that take a value."""
+    front: frozenset[str] = frozenset()
+    """Options that take a value only in front of the subcommand."""
     rules: tuple[Rule, ...] = ()
     subcommands: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     """Words joined by one space -> rules."""
@@ -263,6 +271,7 @@ def _program(name: str, row: Reader) -> Program:
         name=name,
         style=row.string("style", "gnu"),
         takes=frozenset(row.strings("takes")),
+        front=frozenset(row.strings("front")),
         rules=tuple(read_rule(rule) for rule in row.rows("rules")),
         subcommands=subcommands,
         sub_takes=sub_takes,

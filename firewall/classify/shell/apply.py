@@ -1,5 +1,6 @@
 """Apply a program's rows to its words: the subcommand, the first rule that fits, what it touches, where."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from firewall.core.effect import Effect, severity, strictest
 _RECURSIVE = ("-r", "-R", "--recursive", "-a", "--archive")
 _FORCE = ("-f", "--force")
 _HELP = ("--help", "--version")
+_DATABASE_URL = re.compile(
+    r"(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|clickhouse|cockroachdb)://"
+    r"(?:[^@/]*@)?(?P<host>[^:/?]+)(?::\d+)?(?:/(?P<name>[^?]*))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,10 @@ def read_use(program: Program, command: Command) -> Use:
     if not program.subcommands:
         return Use(program, command, "", options, tuple(options.positional))
     sub, count = _subcommand(program, options.positional)
+    if not sub and program.front:
+        again, _ = read_options(command.words[1:], program.takes | program.front, style=program.style)
+        sub, count = _subcommand(program, again.positional)
+        options = again if sub else options
     if sub and program.sub_takes.get(sub):
         options, _ = read_options(command.words[1:], program.takes | program.sub_takes[sub], style=program.style)
         again, count = _subcommand(program, options.positional)
@@ -230,6 +239,10 @@ def places_of(use: Use) -> list[Place]:
                 else word.text
             )
             found.append((kind, value if word.known else "?"))
+    for word in use.command.words[1:]:
+        if word.known and (match := _DATABASE_URL.match(word.text)):
+            found.append((PlaceKind.HOST, match.group("host").lower()))
+            found.append((PlaceKind.DATABASE, match.group("name") or "?"))
     if use.command.scope.machine:
         found.append((PlaceKind.MACHINE, use.command.scope.machine))
     return found
@@ -243,7 +256,8 @@ def finish(draft: Draft, command: Command, analysis: Analysis) -> None:
         draft.attributes["machine"] = command.scope.machine
         draft.inside_workspace = False
         if draft.environment in (LOCAL, UNRESOLVED):
-            draft.environment = analysis.context.environments.name_of([(PlaceKind.MACHINE, command.scope.machine)])
+            here = (PlaceKind.MACHINE, command.scope.machine)
+            draft.environment = analysis.context.environments.name_of([here, *command.scope.places])
     if not draft.summary:
         draft.summary = f"runs {shown(_line(command))}"
 

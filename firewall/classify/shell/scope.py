@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tree_sitter import Node
 
 from firewall.classify.draft import Source
+from firewall.classify.environments import Place
 
 MAX_CWDS = 4
 
@@ -52,6 +53,8 @@ class Scope:
     """`$1` and so on; None: unknown how many."""
     machine: str = ""
     """Where it runs when not here: `ssh:host`, `container:name`."""
+    places: tuple[Place, ...] = ()
+    """What else is known about where that machine is."""
     below: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Variables that hold a path below these folders."""
 
@@ -64,6 +67,7 @@ class Scope:
             dict(self.aliases),
             self.positional,
             self.machine,
+            self.places,
             dict(self.below),
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from firewall.classify.draft import shown
 from firewall.classify.rows import Program
-from firewall.classify.shell import builtins, files, gits, net
+from firewall.classify.shell import builtins, files, gits, net, vendors
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
 from firewall.classify.names import tokens_of
@@ -40,6 +40,9 @@ READERS: dict[str, Reader] = {
     "wget": net.wget,
     "netcat": net.netcat,
     "container": net.container,
+    "httpie": vendors.httpie,
+    "gh": vendors.gh,
+    "sqlite": vendors.sqlite,
 }
 
 

@@ -71,7 +71,7 @@ def touch_drafts(touched: Sequence[Touched], scope: Scope, context: Context) -> 
         judged = judge(item.verb, spot, judged_in)
         environment = judged.environment
         if scope.machine:
-            environment = context.environments.name_of([(PlaceKind.MACHINE, scope.machine)])
+            environment = context.environments.name_of([(PlaceKind.MACHINE, scope.machine), *scope.places])
         group = groups.get(environment)
         if group is None:
             group = groups[environment] = Group(Draft("", environment=environment, inside_workspace=True))
@@ -98,7 +98,7 @@ def _add(group: Group, item: Touched, spot: Spot, judged: Judged, scope: Scope) 
         held = bool(judged.attributes.get(name))
         draft.attributes[name] = held if first else bool(draft.attributes.get(name)) and held
     if first:
-        draft.resource = _resource(spot, scope)
+        draft.resource = _resource(spot, scope, is_glob=item.word.glob)
     if judged.effects != {Effect.READ} or not spot.paths:
         draft.point(item.word.span, _note(item, judged))
     reached = draft.trees if spot.below or spot.recursive or item.verb is Verb.RUN else draft.paths
@@ -109,14 +109,14 @@ def _add(group: Group, item: Touched, spot: Spot, judged: Judged, scope: Scope) 
     group.is_void = group.is_void and item.word.text.startswith("/dev/") and judged.effects == {Effect.READ}
 
 
-def _resource(spot: Spot, scope: Scope) -> str:
+def _resource(spot: Spot, scope: Scope, *, is_glob: bool) -> str:
     if scope.machine:
         return f"file:{scope.machine}/{normal('/' + spot.shown).lstrip('/')}" if spot.shown else "unknown:"
     if not spot.paths:
         return "unknown:"
     path = spot.paths[0]
     if spot.below:
-        tail = spot.shown.rpartition("/")[2] if any(char in spot.shown for char in "*?[") else "**"
+        tail = spot.shown.rpartition("/")[2] if is_glob else "**"
         return f"file:{path.rstrip('/')}/{tail}"
     return f"file:{path}"
 

@@ -8,7 +8,7 @@ import re
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.rows import Program, Wrap
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import finish, read_use
+from firewall.classify.shell.apply import finish, places_of, read_use
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.words import Word
@@ -60,7 +60,7 @@ def _behind_subcommand(words: list[Word], wanted: list[str]) -> list[Word]:
 def _inner(  # noqa: PLR0917 - one step of `peel`
     program: Program, wrap: Wrap, words: list[Word], command: Command, analysis: Analysis
 ) -> bool:
-    takes = program.takes | frozenset(wrap.text)
+    takes = program.takes | wrap.takes | frozenset(wrap.text)
     options, used = read_options(words, takes, style=program.style, first_only=True)
     rest = words[used:]
     scope = command.scope
@@ -73,12 +73,12 @@ def _inner(  # noqa: PLR0917 - one step of `peel`
         else:
             options, _ = read_options(words[:cut], takes, style=program.style)
             if wrap.machine:
-                scope = _machine(wrap, options.positional, scope)
+                scope = _machine(wrap, options.positional, program, command)
             rest = words[cut + 1 :]
     elif wrap.skip:
         skipped, rest = _skip(rest, wrap.skip)
         if wrap.machine:
-            scope = _machine(wrap, skipped, scope)
+            scope = _machine(wrap, skipped, program, command)
     assigned = dict(command.assignments)
     if wrap.assignments:
         rest = _assignments(rest, assigned)
@@ -120,9 +120,11 @@ def _skip(rest: list[Word], count: int) -> tuple[list[Word], list[Word]]:
     return skipped, behind
 
 
-def _machine(wrap: Wrap, words: list[Word], scope: Scope) -> Scope:
+def _machine(wrap: Wrap, words: list[Word], program: Program, command: Command) -> Scope:
     name = words[0].text if words and words[0].known else "?"
+    scope = command.scope
     inner = Scope(machine=wrap.machine.replace("{0}", name.rpartition("@")[2]))
+    inner.places = (*scope.places, *places_of(read_use(program, command)))
     inner.variables = {key: None for key in scope.variables}
     return inner
 
@@ -196,9 +198,9 @@ def _replaced(word: Word, marks: set[str], hidden: Word) -> Word:
 
 def _alone(program: Program, wrap: Wrap, command: Command, analysis: Analysis, options: Options) -> bool:
     """Judge a wrapper that was given no command (`sudo -l`, a bare `ssh host`)."""
-    if program.rules or program.subcommands:
+    if (program.rules or program.subcommands) and not wrap.operation and not wrap.subcommands:
         return False
-    draft = Draft(f"shell:{program.name}", f"program:{program.name}", effects=set(wrap.alone))
+    draft = Draft(wrap.operation or f"shell:{program.name}", f"program:{program.name}", effects=set(wrap.alone))
     draft.environment = LOCAL if analysis.context.workspace and set(wrap.alone) == {Effect.READ} else UNRESOLVED
     draft.summary = f"runs {shown(' '.join(word.text for word in command.words))}"
     draft.point(command.span, draft.summary)
