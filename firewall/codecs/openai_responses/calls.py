@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NoReturn
 
-from firewall.codecs import json_span
+from firewall.codecs import json_span, upstream_json
 from firewall.codecs.openai_responses.tables import Kind
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
@@ -64,7 +64,7 @@ def call_of(item: JsonObject, kind: Kind, *, data: bytes, path: Path) -> ToolCal
     if kind is Kind.UNKNOWN:
         return ToolCall(identity, f"unknown:{type_}", json_span.cut(data, path) or b"")
     if type_ == "function_call":
-        return ToolCall(identity, _name(item), text_of(item, "arguments").encode())
+        return _strict(identity, _name(item), text_of(item, "arguments").encode())
     if type_ == "custom_tool_call":
         return ToolCall(identity, _name(item), text_of(item, "input").encode(), CallForm.TEXT)
     if type_ in _WHOLE:
@@ -75,7 +75,13 @@ def call_of(item: JsonObject, kind: Kind, *, data: bytes, path: Path) -> ToolCal
         malformed(f"`{type_}` without `{key}`")
     if isinstance(item.get(key), str):
         arguments = text_of(item, key).encode()
-    return ToolCall(identity, name, arguments)
+    return _strict(identity, name, arguments)
+
+
+def _strict(identity: str, name: str, arguments: bytes) -> ToolCall:
+    # FAIL-CLOSED: arguments that two readers could understand differently are those of no tool that we know.
+    plain = not arguments.strip() or upstream_json.is_strict_object(arguments)
+    return ToolCall(identity, name if plain else f"unknown:{name}", arguments)
 
 
 def _name(item: JsonObject) -> str:

@@ -428,3 +428,12 @@ def test_calls_without_any_id_are_told_apart_by_their_content() -> None:
     step = codec.feed(opened() + frame("response.output_item.done", output_index=0, item=item) + ended(item))
     assert [one.call.id for one in step.calls] == [""]
     assert codec.rule(0, Released()).done
+
+
+@pytest.mark.parametrize("arguments", ['{"a":1,"a":2}', '{"a":', "[]", "null", "rm -rf /"])
+def test_arguments_that_can_be_read_in_two_ways_are_unknown(arguments: str) -> None:
+    """A call whose arguments are no plain object comes up as unknown, never under its tool's name."""
+    (one,) = stream().feed(opened() + finished(0, arguments=arguments)).calls
+    assert (one.call.name, one.call.arguments) == ("unknown:f", arguments.encode())
+    (one,) = stream().feed(opened() + finished(0, arguments="")).calls
+    assert one.call.name == "f"
