@@ -68,6 +68,16 @@ def test_all_parts_fit_into_the_promised_time() -> None:
     assert {"check", "unit", "integration", "e2e"} == {part.group for part in suite.PARTS}
 
 
+def test_no_test_is_left_out() -> None:
+    """Every folder that holds tests belongs to a part, and every folder that a part names holds some."""
+    tests = Path(suite.__file__).parent
+    holding = {path.relative_to(tests).parts[0] for path in tests.rglob("test_*.py")}
+    named = {
+        word.removeprefix("tests/") for part in suite.PARTS for word in part.command if word.startswith("tests/")
+    }
+    assert holding - {"bench"} == named
+
+
 @pytest.mark.parametrize(("required", "code"), [("", 0), ("agents,browser", 1)])
 @pytest.mark.parametrize(
     "skipping",
