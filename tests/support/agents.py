@@ -22,6 +22,16 @@ from tests.support.agent_process import Launch
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 INSTALL_LIMIT_S: Final = 300
+NPM_FLAGS: Final = (
+    "--ignore-scripts",
+    "--no-package-lock",
+    "--no-fund",
+    "--no-audit",
+    "--loglevel=error",
+    "--fetch-retries=1",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=3000",
+)
 NOWHERE: Final = "http://127.0.0.1:9"
 """A proxy where nobody listens: what is not meant for loopback fails at once."""
 
@@ -212,6 +222,8 @@ def _installed(agent: Agent) -> Path:
     place = root / f"{agent.name}-{agent.version}"
     with (root / f"{agent.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if place in _GIVEN_UP:
+            unavailable(_GIVEN_UP[place])
         if not place.is_dir():
             _install(agent, place)
     return place
@@ -223,17 +235,25 @@ def _install(agent: Agent, place: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     (fresh / "package.json").write_text('{"private": true}')
-    flags = ("--ignore-scripts", "--no-package-lock", "--no-fund", "--no-audit", "--loglevel=error")
-    argv = (str(_node()), str(_npm()), "install", *flags, f"{agent.package}@{agent.version}")
+    argv = (str(_node()), str(_npm()), "install", *NPM_FLAGS, f"{agent.package}@{agent.version}")
     try:
         done = subprocess.run(
             argv, cwd=fresh, capture_output=True, text=True, timeout=INSTALL_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        unavailable(f"{agent.package} did not install within {INSTALL_LIMIT_S} s")
+        _give_up(place, f"{agent.package} did not install within {INSTALL_LIMIT_S} s")
     if done.returncode:
-        unavailable(f"{agent.package} did not install: {done.stderr[-500:]}")
+        _give_up(place, f"{agent.package} did not install: {done.stderr.strip()[-500:]}")
     fresh.rename(place)
+
+
+def _give_up(place: Path, reason: str) -> NoReturn:
+    """Remember the reason, so that every other test of this run need not find it out anew."""
+    _GIVEN_UP[place] = reason
+    unavailable(reason)
+
+
+_GIVEN_UP: dict[Path, str] = {}
 
 
 def _node() -> Path:

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from firewall.demo.performance import CutError
 from firewall.demo.provider import app
-from firewall.demo.scenes import INCIDENT
+from firewall.demo.scenes import INCIDENT, incident, remove
 from firewall.demo.script import Fault, FaultKind, FaultPlace, Scene, Script, Shell, Turn, turns
 
 KEY = "sk-the-providers-key"
@@ -239,6 +239,15 @@ def test_the_incident_leads_to_the_deed(prompt: str, command: str) -> None:
     call = answer["choices"][0]["message"]["tool_calls"][0]["function"]
     assert call["name"] == "bash"
     assert command in json.loads(call["arguments"])["command"]
+
+
+def test_the_incident_can_aim_elsewhere() -> None:
+    """The demo aims the same script at things of its own; nothing of the defaults is left in it."""
+    script = incident(directory="/tmp/own data", railway="http://127.0.0.1:1/graphql/v2")  # noqa: S108 - only text
+    assert script.turn("clean up", 0).calls == (remove("/tmp/own data"),)  # noqa: S108 - only text
+    assert "/srv/data" not in str(script)
+    assert "railway.app" not in str(script)
+    assert "rm -rf '/tmp/own data'" in str(script)
 
 
 @pytest.mark.parametrize(
