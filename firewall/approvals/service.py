@@ -11,15 +11,15 @@ is over leave the call held or refused.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from firewall.approvals import records
 from firewall.approvals.people import Approver, Refusal, refusal_of
 from firewall.approvals.text import plain
-from firewall.core.approval import Approval, ApprovalStatus, Decision, Subject
+from firewall.approvals.wanted import MAX_SUBJECT_CHARS, ApprovalRules, Wanted, size_of
+from firewall.core.approval import Approval, ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
-from firewall.core.verdict import Obligations
 from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, Unit, Unmet
 
 SWEEP_S = 1.0
@@ -29,44 +29,6 @@ _LISTED = 10_000
 _TIMER_SLACK_S = 0.002  # a timer may fire a little before the clock says so
 _CANCEL_TRIES = 3  # it can be decided, and once more be on its way, while we ask
 _log = logging.getLogger("stayhand.approvals")
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalRules:
-    """How people's answers are kept; seconds."""
-
-    ttl_s: int = 1800
-    """From opening to decision, unless the row says otherwise."""
-    use_within_s: int = 600
-    """From decision to use."""
-    solo: bool = False
-    """The owner may decide for his own agent outside production; recorded as self_approved."""
-    production: frozenset[str] = frozenset({"production", "prod", "prd", "live"})
-    """Environments in which `solo` never holds."""
-    max_pending: int = 20
-    """Per requester's principal."""
-    public_url: str = "http://localhost:8788"
-    """Links are built from this alone."""
-
-    def address(self, approval_id: str) -> str:
-        """Return the address of an approval's page."""
-        return f"{self.public_url.rstrip('/')}/approve/{approval_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the guard knows of a call that needs people's answer."""
-
-    digest: str
-    principal: str
-    """`owner/agent`; stored as a pseudonym."""
-    token: str
-    """Id of the requester's token."""
-    session: str
-    environment: str
-    effects: tuple[str, ...]
-    subject: Subject
-    obligations: Obligations = field(default_factory=Obligations)
 
 
 class Approvals:
@@ -101,8 +63,11 @@ class Approvals:
     async def open(self, wanted: Wanted) -> Approval:
         """Open an approval, or join the pending one for the same principal and digest.
 
-        Raises: ApprovalError `too_many_pending` (429); StoreError when the log takes no write.
+        Raises: ApprovalError `too_many_pending` (429) or `call_too_large` (413); StoreError when the log takes no
+        write.
         """
+        if size_of(wanted.subject) > MAX_SUBJECT_CHARS:
+            raise ApprovalError("this call is too large for a person to read", code="call_too_large", status=413)
         now = self._clock.now_us()
         approval = Approval(
             id=self._new_id(),

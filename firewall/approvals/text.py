@@ -4,7 +4,9 @@ Pure. Characters that do not show, reorder what shows, or look like a plain spac
 removed (`plain`, for what approvers write) or spelled out (`visible`, for what agents and models wrote).
 """
 
+import re
 import unicodedata
+from functools import lru_cache
 
 REASON_CHARS = 500
 """How much of an approver's reason is kept."""
@@ -24,9 +26,11 @@ _INVISIBLE_MARKS = frozenset(
     }
 )
 """Assigned as letters, marks or symbols, yet drawn as nothing: fillers, joiners, variation selectors, a blank."""
+_BEYOND = re.compile(r"[^ -~]")
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+@lru_cache(maxsize=4096)
 def is_hidden(char: str) -> bool:
     """Tell whether a character does not show as itself: controls, bidi, zero-width, odd spaces, unassigned."""
     if " " <= char <= "~":
@@ -35,6 +39,7 @@ def is_hidden(char: str) -> bool:
     return category in _HIDDEN_CATEGORIES or category == "Zs" or ord(char) in _INVISIBLE_MARKS
 
 
+@lru_cache(maxsize=4096)
 def spelled(char: str) -> str:
     """Spell a character by its number, as `⟦U+202E⟧`."""
     return f"⟦U+{ord(char):04X}⟧"
@@ -44,7 +49,11 @@ def visible(text: str, *, keep: str = "\n") -> str:
     """Return `text` with every hidden character spelled out, except those in `keep`."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(spelled(char) if is_hidden(char) and char not in keep else char for char in text)
+
+    def shown(found: re.Match[str]) -> str:
+        return spelled(found[0]) if is_hidden(found[0]) and found[0] not in keep else found[0]
+
+    return _BEYOND.sub(shown, text)
 
 
 def plain(text: str, *, limit: int = REASON_CHARS) -> str:

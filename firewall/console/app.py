@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from firewall.approvals.notify import Health
 from firewall.approvals.service import Approvals
 from firewall.console.admin import Admin, EntryDesk, PeopleDesk, PolicyDesk, Status, TokenDesk
 from firewall.console.api import Api, problem
@@ -78,7 +79,9 @@ class Console:
         desks: Desks,
         control_listen: str,
         session_secret: bytes | None = None,
+        channels: Callable[[], Sequence[Health]] = tuple,
     ) -> None:
+        """Wire the control side; `channels` tells how notification channels fare, for the queue page."""
         self._places = places(approvals.rules.public_url, control_listen)
         self.sessions = Sessions(clock=clock, is_https=self._places.is_https, secret=session_secret)
         self._refusals = Refusals(sequencer=sequencer, clock=clock)
@@ -95,6 +98,7 @@ class Console:
             doorman=self._doorman,
             sessions=self.sessions,
             clock=clock,
+            channels=channels,
         )
         api = Api(
             approvals=approvals,

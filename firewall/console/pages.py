@@ -3,8 +3,9 @@
 GET and HEAD change nothing but the log; a decision is a POST from our own page, by a session, with its CSRF token.
 """
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 
 import jinja2
@@ -12,9 +13,11 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from firewall.approvals.notify import Health
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import visible
+from firewall.approvals.wanted import size_of
 from firewall.console.asking import (
     Asker,
     Doorman,
@@ -32,6 +35,8 @@ from firewall.core.ports import Clock
 _OWN_PATH = re.compile(r"/approve/apr_[0-9A-Za-z]{22}|/console/")
 _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
 _QUEUE = 200
+THREADED_CHARS = 20_000
+"""Longer calls are rendered in a thread."""
 
 
 def own_path(text: str) -> str:
@@ -49,11 +54,13 @@ class Pages:
         doorman: Doorman,
         sessions: Sessions,
         clock: Clock,
+        channels: Callable[[], Sequence[Health]],
     ) -> None:
         self._approvals = approvals
         self._doorman = doorman
         self._sessions = sessions
         self._clock = clock
+        self._channels = channels
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("firewall.console", "templates"),
             autoescape=True,
@@ -63,6 +70,8 @@ class Pages:
             finalize=_finalize,
         )
         self._templates.filters["moment"] = _moment
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)
 
     async def style(self, _request: Request, _asker: Asker) -> Response:
         """Serve the one stylesheet."""
@@ -88,7 +97,8 @@ class Pages:
             (card(one, now_us=now, is_own=False, production=self._approvals.rules.production), one.status.value)
             for one in recent[:10]
         ]
-        return self._html("queue.html", asker.session, cards=cards, done=done)
+        failing = [one for one in self._channels() if one.last_failure]
+        return self._html("queue.html", asker.session, cards=cards, done=done, failing=failing)
 
     async def approval(self, request: Request, asker: Asker) -> Response:
         """Show one approval to signed-in people, and record that they saw it."""
@@ -166,20 +176,23 @@ class Pages:
             raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
         approval = await self._approvals.current(approval_id)
         await self._approvals.viewed(approval_id, by=who.name)
-        shown = page(
-            approval,
-            now_us=self._clock.now_us(),
-            refusal=self._approvals.may_decide(approval, who),
-            decided_by="you" if self._approvals.was_decided_by(approval, who.name) else approval.decided_by,
-            production=self._approvals.rules.production,
-        )
-        return self._html(
-            "approval.html",
-            session,
-            status=said.status if said else 200,
-            page=shown,
-            said=said.public if said else "",
-        )
+        decided_by = "you" if self._approvals.was_decided_by(approval, who.name) else approval.decided_by
+
+        def render() -> Response:
+            shown = page(
+                approval,
+                now_us=self._clock.now_us(),
+                refusal=self._approvals.may_decide(approval, who),
+                decided_by=decided_by,
+                production=self._approvals.rules.production,
+            )
+            status = said.status if said else 200
+            return self._html(
+                "approval.html", session, status=status, page=shown, said=said.public if said else ""
+            )
+
+        # A long text takes a while, and other calls must not wait for somebody who reads one.
+        return await asyncio.to_thread(render) if size_of(approval.subject) > THREADED_CHARS else render()
 
     def _html(
         self,

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from firewall.approvals.notify import Health
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console, Desks
@@ -174,7 +175,13 @@ class Browser:
         return await self.client.post(f"/approve/{approval_id}", data=data, headers=self.headers)
 
 
-def control_side(public: str = PUBLIC, listen: str = "127.0.0.1:8788", **rules: object) -> Side:
+def control_side(
+    public: str = PUBLIC,
+    listen: str = "127.0.0.1:8788",
+    *,
+    channels: Callable[[], Sequence[Health]] = tuple,
+    **rules: object,
+) -> Side:
     """Build a control side."""
     log, clock, doors, desk = MemoryLog(), StillClock(), Doors(), Desk()
     service = approvals(log, clock, public_url=public, **rules)
@@ -185,6 +192,7 @@ def control_side(public: str = PUBLIC, listen: str = "127.0.0.1:8788", **rules: 
         clock=clock,
         desks=Desks(tokens=desk, people=desk, policy=desk, entries=desk, status=desk),
         control_listen=listen,
+        channels=channels,
     )
     return Side(log, clock, doors, desk, service, console, public)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from firewall.approvals.notify import Health
 from firewall.core.approval import ApprovalStatus
 from tests.support.approving import subject, until, view, wanted
 from tests.support.control_side import ADMIN_TOKEN, APPROVER_TOKEN, SECRET, Side, control_side
@@ -158,3 +159,12 @@ async def test_the_desks_are_asked_in_the_name_of_the_asker(side: Side) -> None:
         "mint", "narrow", "revoke", "add", "remove", "load", "entry", "entry",
     ]  # fmt: skip
     assert {one[-1] for one in side.desk.asked} == {"root"}
+
+
+async def test_a_failing_channel_is_shown_to_people() -> None:
+    """A channel that does not get through is said on the queue page, by name and without its address."""
+    failing = (Health("webhook", failed_attempts=3, last_failure="http_500"), Health("terminal", delivered=1))
+    side = control_side(channels=lambda: failing)
+    page = (await (await side.signed_in()).open("/console/")).text
+    assert "The channel webhook does not get through (http_500)" in page
+    assert "terminal" not in page

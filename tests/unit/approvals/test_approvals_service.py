@@ -339,3 +339,12 @@ async def test_people_are_told_without_the_subject_and_a_failing_channel_ends_no
     ]
     assert all(approval.subject is None for approval, _ in told.told)
     assert service.get(first.id).status is ApprovalStatus.PENDING
+
+
+async def test_a_call_that_nobody_could_read_is_refused(log: MemoryLog, clock: StillClock) -> None:
+    """Megabytes are not asked about: no page, no store and no person has to carry them."""
+    large = subject(actions=(view(text="x" * 2_500_000),), arguments="y" * 2_500_000)
+    with pytest.raises(ApprovalError) as caught:
+        await approvals(log, clock).open(wanted(subject=large))
+    assert (caught.value.code, caught.value.status) == ("call_too_large", 413)
+    assert log.kinds == []

@@ -1,0 +1,55 @@
+"""What is asked of people, and the rules for their answers: plain values."""
+
+from dataclasses import dataclass, field
+
+from firewall.core.approval import Subject
+from firewall.core.verdict import Obligations
+
+MAX_SUBJECT_CHARS = 4_000_000
+"""A larger call is refused instead of asked: nobody reads it, and every page would carry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRules:
+    """How people's answers are kept; seconds."""
+
+    ttl_s: int = 1800
+    """From opening to decision, unless the row says otherwise."""
+    use_within_s: int = 600
+    """From decision to use."""
+    solo: bool = False
+    """The owner may decide for his own agent outside production; recorded as self_approved."""
+    production: frozenset[str] = frozenset({"production", "prod", "prd", "live"})
+    """Environments in which `solo` never holds."""
+    max_pending: int = 20
+    """Per requester's principal."""
+    public_url: str = "http://localhost:8788"
+    """Links are built from this alone."""
+
+    def address(self, approval_id: str) -> str:
+        """Return the address of an approval's page."""
+        return f"{self.public_url.rstrip('/')}/approve/{approval_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the guard knows of a call that needs people's answer."""
+
+    digest: str
+    principal: str
+    """`owner/agent`; stored as a pseudonym."""
+    token: str
+    """Id of the requester's token."""
+    session: str
+    environment: str
+    effects: tuple[str, ...]
+    subject: Subject
+    obligations: Obligations = field(default_factory=Obligations)
+
+
+def size_of(subject: Subject | None) -> int:
+    """Return how many characters of a call people are shown; texts that actions share count once."""
+    if subject is None:
+        return 0
+    texts = {view.text for view in subject.actions} | {subject.arguments, subject.said}
+    return sum(map(len, texts)) + sum(len(view.summary) + len(view.resource) for view in subject.actions)
