@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place
+from firewall.classify.inline import javascript_reads, python_reads
 from firewall.classify.sql import judge_sql
 from firewall.core.effect import Effect
 
@@ -22,6 +23,8 @@ class Found:
     drafts: list[Draft] = field(default_factory=list)
     shell: list[Source] = field(default_factory=list)
     """Shell text that it hands to a shell."""
+    reads: tuple[str, ...] | None = None
+    """The files that it reads when it can be seen to do nothing else."""
 
 
 def read(source: Source, language: str, program: str, context: Context, places: Sequence[Place]) -> Found:
@@ -30,6 +33,9 @@ def read(source: Source, language: str, program: str, context: Context, places: 
         return Found([judge_sql(source, program, context, places)])
     if language in ("awk", "jq"):
         return _awk(source, program) if language == "awk" else Found()
+    files = python_reads(source.text) if language == "python" else javascript_reads(source.text) if language == "javascript" else None
+    if files is not None:
+        return Found(reads=files)
     return _script(source, language, program)
 
 

@@ -127,7 +127,7 @@ def _graphql(
     request: Request, address: Address, row: HostRow | None, context: Context, span: tuple[int, int]
 ) -> list[Draft] | None:
     """Read the request as GraphQL when it is one; None: it is not."""
-    from firewall.classify.graphql import judge_body, judge_query_string, looks_like_graphql  # noqa: PLC0415 - http and graphql name each other
+    from firewall.classify.graphql import judge_body, judge_query_string, looks_like_graphql
 
     named = row is not None and row.kind == "graphql" and (row.paths.fullmatch(address.path) is not None)
     endpoint = named or "graphql" in address.path.lower()
@@ -193,9 +193,7 @@ def _generic(request: Request, address: Address, context: Context, *, known: boo
     if method in _READING:
         return (
             {Effect.SECRET}
-            if last & words.secret
-            and "list" not in tokens
-            and not address.path.endswith("s")
+            if (last & words.secret and "list" not in tokens and not address.path.endswith("s"))
             or "kubeconfig" in tokens
             or "credentials" in last
             else {Effect.READ}

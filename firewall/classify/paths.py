@@ -5,7 +5,6 @@ INVARIANT: a path that is not fully known is never inside the workspace, scratch
 """
 
 import posixpath
-
 from dataclasses import dataclass, field
 
 from firewall.classify.context import Context
@@ -126,7 +125,7 @@ def _plain(
     spot: Spot,
     context: Context,
     is_inside: bool,
-    attributes: dict[str, Attribute],  # noqa: FBT001 - internal
+    attributes: dict[str, Attribute],
 ) -> Effect:
     if verb in _READING:
         return Effect.READ

@@ -4,14 +4,17 @@ import json
 from collections.abc import Mapping
 
 from firewall.classify.context import Context
-from firewall.classify.draft import Source, unknown_action
+from firewall.classify.draft import Draft, Source, unknown_action
 from firewall.classify.embedded import read
+from firewall.classify.filetools import paths_drafts
 from firewall.classify.graphql import Document, judge_document
 from firewall.classify.http import Request, address_of, judge_http
+from firewall.classify.rows import Verb
 from firewall.classify.shell.walk import analyse
 from firewall.classify.sql import judge_sql
 from firewall.classify.tool import start_scope
-from firewall.core.action import Action
+from firewall.core.action import LOCAL, UNRESOLVED, Action
+from firewall.core.effect import Effect
 
 KINDS = ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python")
 
@@ -42,11 +45,21 @@ def _read(kind: str, text: str, context: Context) -> tuple[Action, ...]:
         case "javascript" | "python":
             found = read(Source(text), kind, kind, context, ())
             drafts = found.drafts
+            if found.reads is not None:
+                items = [(Verb.READ, name) for name in found.reads]
+                drafts += paths_drafts(items, context, start_scope(context), text=text) or [_prints(context)]
             for nested in found.shell:
                 drafts += analyse(nested, context, start_scope(context))
         case _:
             return (unknown_action(kind, f"no reader for {kind} yet", text),)
     return tuple(draft.action(kind, text) for draft in drafts)
+
+
+def _prints(context: Context) -> Draft:
+    draft = Draft("code:inline", "none:", effects={Effect.READ}, summary="runs code that only reads and prints")
+    draft.environment = LOCAL if context.workspace else UNRESOLVED
+    draft.inside_workspace = bool(context.workspace)
+    return draft
 
 
 def _object(text: str) -> Mapping[str, object] | None:

@@ -164,7 +164,7 @@ def _inert(spec: ToolSpec, context: Context) -> Draft:
     return draft
 
 
-def _shell_call(  # noqa: PLR0917 - one step of `_by_kind`
+def _shell_call(
     call: ToolCall, spec: ToolSpec, arguments: Mapping[str, object], context: Context, scope: Scope
 ) -> tuple[Action, ...]:
     text = _first(arguments, spec.text)
@@ -186,9 +186,7 @@ def _shell_call(  # noqa: PLR0917 - one step of `_by_kind`
     return (*actions, *extra)
 
 
-def _shell(  # noqa: PLR0917 - one step of `_by_kind`
-    call: ToolCall, spec: ToolSpec, text: str, context: Context, scope: Scope
-) -> tuple[Action, ...]:
+def _shell(call: ToolCall, spec: ToolSpec, text: str, context: Context, scope: Scope) -> tuple[Action, ...]:
     if spec.kind is ToolKind.INPUT:
         return _input(call, text, context)
     return _finished(analyse(Source(text), context, scope), call, text)
@@ -224,7 +222,7 @@ def _finished(drafts: list[Draft], call: ToolCall, text: str) -> tuple[Action, .
 
 
 def _scope(context: Context, cwd: str) -> Scope:
-    return startstart_scope(context, cwd)
+    return start_scope(context, cwd)
 
 
 def start_scope(context: Context, cwd: str = "") -> Scope:

@@ -71,9 +71,9 @@ def read_use(program: Program, command: Command) -> Use:
         return Use(program, command, "", options, tuple(options.positional))
     sub, count = _subcommand(program, options.positional)
     if not sub and program.front:
-        again, _ = read_options(command.words[1:], program.takes | program.front, style=program.style)
-        sub, count = _subcommand(program, again.positional)
-        options = again if sub else options
+        wider, _ = read_options(command.words[1:], program.takes | program.front, style=program.style)
+        sub, count = _subcommand(program, wider.positional)
+        options = wider if sub else options
     if sub and program.sub_takes.get(sub):
         options, _ = read_options(command.words[1:], program.takes | program.sub_takes[sub], style=program.style)
         again, count = _subcommand(program, options.positional)

@@ -38,7 +38,7 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
     return _from_stdin(program, code, command, analysis, options)
 
 
-def _text(  # noqa: PLR0917 - one step of `run_code`
+def _text(
     word: Word, program: Program, code: Code, command: Command, analysis: Analysis, rest: list[Word]
 ) -> None:
     source = word.source or Source(word.text, base=None, outer=word.span)
@@ -51,7 +51,7 @@ def _text(  # noqa: PLR0917 - one step of `run_code`
     read_text(source, code.language, command, analysis, program, rest)
 
 
-def read_text(  # noqa: PLR0917 - what a piece of code needs to be read
+def read_text(
     source: Source, language: str, command: Command, analysis: Analysis, program: Program, rest: list[Word]
 ) -> None:
     """Judge code in a language; shell is read again, the rest by `embedded`."""
@@ -64,6 +64,8 @@ def read_text(  # noqa: PLR0917 - what a piece of code needs to be read
         found = embedded.read(
             source, language, program.name, analysis.context, places_of(read_use(program, command))
         )
+        if found.reads is not None:
+            _reads(found.reads, source, program, command, analysis)
         for nested in found.shell:
             analysis.script(analysis, nested, command.scope.copy(), None, command.depth + 1)
         analysis.drafts += found.drafts
@@ -75,6 +77,24 @@ def read_text(  # noqa: PLR0917 - what a piece of code needs to be read
             draft.attributes["machine"] = command.scope.machine
         for name, value in command.attributes.items():
             draft.attributes.setdefault(name, value)
+
+
+def _reads(  # what a piece of code needs to be shown
+    files: tuple[str, ...], source: Source, program: Program, command: Command, analysis: Analysis
+) -> None:
+    """Add code that was seen to do nothing but read and print."""
+    words = [Word(name, head=name, span=source.whole()) for name in files]
+    groups = touch_drafts([Touched(Verb.READ, word) for word in words], command.scope, analysis.context)
+    if not groups:
+        nowhere = Word("/dev/stdout", span=source.whole())
+        groups = touch_drafts([Touched(Verb.LIST, nowhere)], command.scope, analysis.context)
+    for group in groups:
+        group.draft.operation = "code:inline"
+        group.draft.resource = f"code:{program.name}" if not files else group.draft.resource
+        group.draft.summary = f"runs `{program.name}` code that only reads and prints"
+        group.draft.point(source.whole(), "code that only reads and prints")
+        analysis.drafts.append(group.draft)
+        finish(group.draft, command, analysis)
 
 
 def _script_file(word: Word, program: Program, command: Command, analysis: Analysis) -> None:

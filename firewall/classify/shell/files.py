@@ -19,7 +19,7 @@ _REGENERABLE_NAMES = re.compile(
 )
 
 
-def add(group: Group, command: Command, analysis: Analysis, operation: str, summary: str) -> Draft:  # noqa: PLR0917
+def add(group: Group, command: Command, analysis: Analysis, operation: str, summary: str) -> Draft:
     """Complete and add the draft of a group."""
     draft = group.draft
     draft.operation = operation
@@ -115,7 +115,8 @@ def _found(word: Word, below: tuple[str, ...]) -> Word:
     if word.text == "{}":
         return Word("{}", known=False, span=word.span, below=below, head="" if below else "./")
     if "{}" in word.text:
-        return Word(word.text, known=False, head=word.text.split("{}")[0], span=word.span, source=word.source)
+        text = word.text.replace("{}", "${INSERTED}")
+        return Word(text, known=False, head=text.partition("${INSERTED}")[0], span=word.span)
     return word
 
 
@@ -300,7 +301,7 @@ def _remote(word: Word) -> re.Match[str] | None:
     return None if match is None or "/" in word.text.partition(":")[0] else match
 
 
-def _copy_end(  # noqa: PLR0917 - one end of a copy
+def _copy_end(
     command: Command, program: Program, analysis: Analysis, word: Word, verb: Verb, *, deletes: bool
 ) -> None:
     remote = _url_match(word)

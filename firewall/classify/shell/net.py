@@ -76,7 +76,7 @@ def _send(request: Request, url: Word, command: Command, analysis: Analysis) -> 
         finish(draft, command, analysis)
 
 
-def _curl_request(url: Word, options: Options, body: _Body, command: Command, analysis: Analysis) -> Request:  # noqa: PLR0917
+def _curl_request(url: Word, options: Options, body: _Body, command: Command, analysis: Analysis) -> Request:
     method = _method(options, body)
     secret = analysis.context.catalogue.variables.secret
     names = [name for word in (*body.words, url) for name in word.names]

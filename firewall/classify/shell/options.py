@@ -50,6 +50,7 @@ def read_options(
     """
     found = Options()
     index = 0
+    signs = "-+" if "+o" in takes else "-"
     while index < len(words):
         word = words[index]
         text = word.text
@@ -61,9 +62,8 @@ def read_options(
             return found, index + 1
         if (
             len(text) < 2
-            or text[0] not in "-+"
+            or text[0] not in signs
             or not (word.known or word.head.startswith("-"))
-            or _is_number(text)
         ):
             if word.may_be_option and found.loose is None:
                 found.loose = word
@@ -76,11 +76,7 @@ def read_options(
     return found, index
 
 
-def _is_number(text: str) -> bool:
-    return text[0] == "+" and not text[1:2].isalpha()
-
-
-def _option(  # noqa: PLR0917 - one step of the loop above
+def _option(
     word: Word, words: Sequence[Word], index: int, takes: frozenset[str], style: str, found: Options
 ) -> int:
     """Read one option word; return how many following words it ate."""

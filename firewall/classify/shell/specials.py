@@ -6,11 +6,11 @@ A reader returns True when it added everything that the command does; False leav
 from collections.abc import Callable
 
 from firewall.classify.draft import shown
+from firewall.classify.names import tokens_of
 from firewall.classify.rows import Program
 from firewall.classify.shell import builtins, files, gits, net, vendors
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
-from firewall.classify.names import tokens_of
 from firewall.core.effect import Effect
 
 Reader = Callable[[Command, Program, Analysis], bool]

@@ -12,11 +12,11 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.command import run
-from firewall.classify.shell.output import output_of
+from firewall.classify.shell.nodes import CommandReader, below_of
 from firewall.classify.shell.parse import Parsed, parse, spread_braces
 from firewall.classify.shell.redirects import redirect
 from firewall.classify.shell.scope import Body, Feed, Scope
-from firewall.classify.shell.words import Reading, Word, inner_fragments, words_of
+from firewall.classify.shell.words import Word, words_of
 from firewall.core.effect import Effect
 
 MAX_TREE_DEPTH = 60
@@ -62,6 +62,7 @@ class _Walker:
         self.analysis = analysis
         self.parsed = parsed
         self.depth = depth
+        self.read = CommandReader(parsed, analysis.context, depth)
 
     def visit(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit one statement."""
@@ -151,81 +152,17 @@ class _Walker:
             own = scope.copy() if len(stages) > 1 else scope
             self.visit(stage, own, current, level + 1)
             if index + 1 < len(stages):
-                current = self.output(stage, own, current)
-
-    def output(self, stage: Node, scope: Scope, feed: Feed | None) -> Feed:
-        """Return what a stage hands to the next."""
-        commands = self._simple_commands(stage, scope, feed)
-        if commands is None:
-            return Feed(exec_label=self.parsed.text(stage)[:60])
-        return output_of(commands, self.analysis.context, self.parsed.text(stage)[:60])
-
-    def _simple_commands(self, stage: Node, scope: Scope, feed: Feed | None) -> list[Command] | None:
-        """Return the plain commands of a stage, in order, when it holds nothing else."""
-        if stage.type == "redirected_statement":
-            body = stage.child_by_field_name("body")
-            if body is None:
-                return None
-            fed = self._redirected_feed(stage, scope, feed)
-            if any(child.type == "file_redirect" and b">" in _text(child) for child in stage.named_children):
-                return None
-            return self._simple_commands(body, scope, fed)
-        if stage.type in ("compound_statement", "subshell", "list"):
-            found: list[Command] = []
-            for child in stage.named_children:
-                inner = self._simple_commands(child, scope, feed)
-                if inner is None:
-                    return None
-                found += inner
-            return found
-        if stage.type != "command":
-            return None
-        command = self.command_of(stage, scope, feed)
-        return None if command is None else [command]
+                current = self.read.output(stage, own, current)
 
     # -- commands
-
-    def reading(self, scope: Scope) -> Reading:
-        """Return how words are read here."""
-        return Reading(self.parsed, scope, lambda node: self.constant(node, scope))
-
-    def constant(self, node: Node, scope: Scope) -> str | None:
-        """Return the output of a command substitution when it is a constant."""
-        children = node.named_children
-        if len(children) != 1 or self.depth > 6:
-            return None
-        child = children[0]
-        if child.type == "pipeline":
-            feed: Feed | None = None
-            for stage in child.named_children:
-                feed = self.output(stage, scope, feed)
-            return feed.text if feed is not None else None
-        return self.output(child, scope, None).text
-
-    def command_of(self, node: Node, scope: Scope, feed: Feed | None) -> Command | None:
-        """Resolve the words of a command node; None when it has none."""
-        words: list[Word] = []
-        assignments: dict[str, str | None] = {}
-        reading = self.reading(scope)
-        for child in node.named_children:
-            if child.type == "variable_assignment":
-                name, value = self._assignment(child, scope)
-                assignments[name] = value
-            elif child.type == "herestring_redirect":
-                feed = self._herestring(child, scope)
-            elif child.type not in ("file_redirect", "heredoc_redirect", "comment"):
-                words += words_of(child, reading)
-        if not words:
-            return None
-        return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, depth=self.depth)
 
     def command(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit a simple command: its substitutions first, then itself."""
         self.inside(node, scope, level)
         for child in node.named_children:
             if child.type == "file_redirect":
-                redirect(self.analysis, self.parsed, child, scope, self.reading(scope))
-        command = self.command_of(node, scope, feed)
+                redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
+        command = self.read.command_of(node, scope, feed)
         if command is not None:
             run(command, self.analysis)
 
@@ -234,9 +171,9 @@ class _Walker:
         self.inside_redirects(node, scope, level)
         for child in node.named_children:
             if child.type == "file_redirect":
-                redirect(self.analysis, self.parsed, child, scope, self.reading(scope))
+                redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
         body = node.child_by_field_name("body")
-        fed = self._redirected_feed(node, scope, feed)
+        fed = self.read.redirected_feed(node, scope, feed)
         trailing = [child for child in node.named_children if child.type == "heredoc_redirect"]
         if body is not None:
             self.visit(body, scope, fed, level + 1)
@@ -253,17 +190,17 @@ class _Walker:
                     elif part.type in ("command_substitution", "process_substitution"):
                         self.block(part, scope.copy(), None, level + 1)
 
-    def _behind_heredoc(  # noqa: PLR0917 - the state of a visit
-        self, node: Node, body: Node | None, scope: Scope, feed: Feed | None, level: int
-    ) -> None:
+    def _behind_heredoc(self, node: Node, body: Node | None, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit what stands on the line behind `<<EOF`: redirections, a pipe, `&&`."""
         operator = ""
         for child in node.children:
             if child.type == "file_redirect":
-                redirect(self.analysis, self.parsed, child, scope, self.reading(scope))
+                redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
             elif child.type == "pipeline":
                 stages = child.named_children
-                piped = self.output(body, scope, feed) if body is not None else Feed(exec_label="here-document")
+                piped = (
+                    self.read.output(body, scope, feed) if body is not None else Feed(exec_label="here-document")
+                )
                 self.stages(list(stages), scope.copy(), piped, level + 1)
             elif child.type in ("&&", "||"):
                 operator = child.type
@@ -271,72 +208,12 @@ class _Walker:
                 self.visit(child, scope, None, level + 1)
                 operator = ""
 
-    def _redirected_feed(self, node: Node, scope: Scope, feed: Feed | None) -> Feed | None:
-        for child in node.named_children:
-            if child.type == "heredoc_redirect":
-                feed = self._heredoc(child, scope)
-            elif child.type == "herestring_redirect":
-                feed = self._herestring(child, scope)
-            elif child.type == "file_redirect" and _text(child).lstrip(b"0").startswith(b"<"):
-                feed = Feed(exec_label=self.parsed.text(child), local=True)
-        return feed
-
-    def _heredoc(self, node: Node, scope: Scope) -> Feed:
-        start = next((child for child in node.children if child.type == "heredoc_start"), None)
-        body = next((child for child in node.children if child.type == "heredoc_body"), None)
-        if body is None:
-            return Feed(text="")
-        raw = self.parsed.text(body)
-        if any(child.type == "<<-" for child in node.children):
-            raw = "\n".join(line.lstrip("\t") for line in raw.split("\n"))
-        at = self.parsed.at(body.start_byte)
-        source = self.parsed.source.part(raw, at, at + len(raw))
-        quoted = start is not None and any(char in self.parsed.text(start) for char in "'\"\\")
-        if quoted or ("$" not in raw and "`" not in raw):
-            return Feed(text=raw, source=source)
-        pieces = inner_fragments(body, self.reading(scope), start=body.start_byte, end=body.end_byte)
-        text = "".join(piece for piece, _ in pieces)
-        known = all(kind < 3 for _, kind in pieces)
-        return Feed(
-            text=text if known else None,
-            source=source if not known else _off(self.parsed, body, text),
-            exec_label="here-document",
-        )
-
-    def _herestring(self, node: Node, scope: Scope) -> Feed:
-        words = [word for child in node.named_children for word in words_of(child, self.reading(scope))]
-        text = " ".join(word.text for word in words)
-        known = bool(words) and all(word.known for word in words)
-        if not known:
-            return Feed(exec_label="here-string")
-        source = words[0].source if len(words) == 1 else None
-        return Feed(text=text + "\n", source=source or Source(text, base=None, outer=self.parsed.span(node)))
-
     # -- assignments and declarations
-
-    def _assignment(self, node: Node, scope: Scope) -> tuple[str, str | None]:
-        name_node = node.child_by_field_name("name")
-        value_node = node.child_by_field_name("value")
-        name = self.parsed.text(name_node) if name_node is not None else ""
-        if value_node is None:
-            return name, ""
-        if (
-            value_node.type == "array"
-            or name_node is None
-            or name_node.type == "subscript"
-            or b"+=" in _text(node)[: len(name) + 2]
-        ):
-            return name.partition("[")[0], None
-        words = words_of(value_node, self.reading(scope))
-        if not words:
-            return name, ""
-        value = " ".join(word.text for word in words)
-        return name, value if all(word.known for word in words) else None
 
     def assign(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
         """Visit `x=value` on its own."""
         self.inside(node, scope, level)
-        name, value = self._assignment(node, scope)
+        name, value = self.read.assignment(node, scope)
         scope.variables[name] = value
         scope.below.pop(name, None)
 
@@ -345,16 +222,16 @@ class _Walker:
         self.inside(node, scope, level)
         for child in node.named_children:
             if child.type == "variable_assignment":
-                name, value = self._assignment(child, scope)
+                name, value = self.read.assignment(child, scope)
                 scope.variables[name] = value
         words = [
             word
             for child in node.named_children
             if child.type != "variable_assignment"
-            for word in words_of(child, self.reading(scope))
+            for word in words_of(child, self.read.reading(scope))
         ]
         named = [child for child in node.named_children if child.type == "variable_assignment"]
-        assigned = {name: value for child in named for name, value in [self._assignment(child, scope)]}
+        assigned = {name: value for child in named for name, value in [self.read.assignment(child, scope)]}
         head = Word(self.parsed.text(node.children[0]), span=self.parsed.span(node.children[0]))
         command = Command((head, *words), scope, self.parsed.span(node), feed, assigned, depth=self.depth)
         run(command, self.analysis)
@@ -389,7 +266,9 @@ class _Walker:
             return
         name = self.parsed.text(variable)
         values = [
-            word for child in node.children_by_field_name("value") for word in words_of(child, self.reading(scope))
+            word
+            for child in node.children_by_field_name("value")
+            for word in words_of(child, self.read.reading(scope))
         ]
         before = scope.copy()
         if values and len(values) <= MAX_LOOP and all(word.known and not word.glob for word in values):
@@ -455,36 +334,6 @@ def _joined(result: Scope | None, branch: Scope) -> Scope:
         return branch
     result.merge(branch)
     return result
-
-
-def below_of(values: list[Word], scope: Scope) -> tuple[str, ...]:
-    """Return the folders that globbed or found words lie below; empty when one is not known to."""
-    found: list[str] = []
-    for word in values:
-        if word.below:
-            found += word.below
-        elif word.known:
-            head = word.text.split("*", 1)[0].split("?", 1)[0].split("[", 1)[0]
-            folder = head.rpartition("/")[0]
-            if ".." in word.text.split("/") or head.startswith("~"):
-                return ()
-            if head.startswith("/"):
-                found.append(folder or "/")
-            else:
-                found += [f"{cwd}/{folder}".rstrip("/") for cwd in scope.cwds]
-                if not scope.cwds:
-                    return ()
-        else:
-            return ()
-    return tuple(dict.fromkeys(found))
-
-
-def _text(node: Node) -> bytes:
-    return node.text or b""
-
-
-def _off(parsed: Parsed, node: Node, text: str) -> Source:
-    return Source(text, base=None, outer=parsed.span(node))
 
 
 _SILENT = frozenset({"comment", "heredoc_body", "heredoc_start", "heredoc_end", "ERROR_WORD"})

@@ -90,14 +90,20 @@ _NAMED = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _DEFAULTED = re.compile(r"\$\{([A-Za-z_]\w*):?([-=])([^${}`'\"\\]*)\}")
 _SLICED = re.compile(r"\$\{([A-Za-z_]\w*):(\d+)(?::(\d+))?\}")
 _GLOB = re.compile(r"[*?]|\[[^\]]+\]")
+_ALL_ARGUMENTS = frozenset({'"$@"', "$@", "$*", '"${@}"', "${@}"})
 _NAMES = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
 def words_of(node: Node, reading: Reading) -> list[Word]:
     """Return the words that a syntax node becomes; usually one."""
-    fragments = fragments_of(node, reading, quoted=False)
     span = reading.parsed.span(node)
     shown = reading.parsed.text(node)
+    if shown in _ALL_ARGUMENTS and reading.scope.positional is not None:
+        return [
+            Word(shown if value is None else value, known=value is not None, head=value or "", loose=value is None, span=span)
+            for value in reading.scope.positional
+        ]
+    fragments = fragments_of(node, reading, quoted=False)
     names = tuple(_NAMES.findall(shown)) if any(kind >= Kind.HIDDEN for _, kind in fragments) else ()
     found: list[Word] = []
     for variant in _spread(fragments):
@@ -189,8 +195,8 @@ def inner_fragments(node: Node, reading: Reading, *, start: int, end: int) -> li
             found.append((_double(reading.parsed.slice(last, child.start_byte)), Kind.QUOTED))
             found += fragments_of(child, reading, quoted=True)
             last = child.end_byte
-    found.append((_double(reading.parsed.slice(last, end)), Kind.QUOTED))
-    return found
+    tail = _double(reading.parsed.slice(last, end))
+    return [piece for piece in (*found, (tail, Kind.QUOTED)) if piece[0]] or [("", Kind.QUOTED)]
 
 
 def _double(text: str) -> str:

@@ -57,9 +57,7 @@ def _behind_subcommand(words: list[Word], wanted: list[str]) -> list[Word]:
     return found
 
 
-def _inner(  # noqa: PLR0917 - one step of `peel`
-    program: Program, wrap: Wrap, words: list[Word], command: Command, analysis: Analysis
-) -> bool:
+def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, analysis: Analysis) -> bool:
     takes = program.takes | wrap.takes | frozenset(wrap.text)
     options, used = read_options(words, takes, style=program.style, first_only=True)
     rest = words[used:]
@@ -89,7 +87,7 @@ def _inner(  # noqa: PLR0917 - one step of `peel`
     return _start(wrap, rest, command, scope, assigned, analysis)
 
 
-def _start(  # noqa: PLR0917 - one step of `peel`
+def _start(
     wrap: Wrap,
     rest: list[Word],
     command: Command,
@@ -125,7 +123,7 @@ def _machine(wrap: Wrap, words: list[Word], program: Program, command: Command) 
     scope = command.scope
     inner = Scope(machine=wrap.machine.replace("{0}", name.rpartition("@")[2]))
     inner.places = (*scope.places, *places_of(read_use(program, command)))
-    inner.variables = {key: None for key in scope.variables}
+    inner.variables = dict.fromkeys(scope.variables)
     return inner
 
 
@@ -188,11 +186,19 @@ def _fed(rest: list[Word], command: Command) -> list[Word]:
     return [*rest, hidden]
 
 
+def inserted(word: Word, marks: set[str]) -> Word:
+    """Write what will stand in place of a mark as a variable that nobody knows (read again, it stays unknown)."""
+    text = word.text
+    for mark in marks:
+        text = text.replace(mark, "${INSERTED}")
+    return Word(text, known=False, head=text.partition("${INSERTED}")[0], span=word.span)
+
+
 def _replaced(word: Word, marks: set[str], hidden: Word) -> Word:
     if word.text in marks:
         return hidden
     if any(mark in word.text for mark in marks):
-        return Word(word.text, known=False, head="", span=word.span, below=())
+        return inserted(word, marks)
     return word
 
 

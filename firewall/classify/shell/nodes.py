@@ -1,0 +1,175 @@
+"""Syntax nodes to values: the words of a command, what feeds it, what it writes; nothing here adds an action."""
+
+from tree_sitter import Node
+
+from firewall.classify.context import Context
+from firewall.classify.draft import Source
+from firewall.classify.shell.analysis import Command
+from firewall.classify.shell.output import output_of
+from firewall.classify.shell.parse import Parsed
+from firewall.classify.shell.scope import Feed, Scope
+from firewall.classify.shell.words import Kind, Reading, Word, inner_fragments, words_of
+
+MAX_CONSTANT_DEPTH = 6
+
+
+class CommandReader:
+    """Reads the commands of one parsed text."""
+
+    __slots__ = ("context", "depth", "parsed")
+
+    def __init__(self, parsed: Parsed, context: Context, depth: int) -> None:
+        self.parsed = parsed
+        self.context = context
+        self.depth = depth
+
+    def output(self, stage: Node, scope: Scope, feed: Feed | None) -> Feed:
+        """Return what a stage hands to the next."""
+        commands = self._simple_commands(stage, scope, feed)
+        if commands is None:
+            return Feed(exec_label=self.parsed.text(stage)[:60])
+        return output_of(commands, self.context, self.parsed.text(stage)[:60])
+
+    def _simple_commands(self, stage: Node, scope: Scope, feed: Feed | None) -> list[Command] | None:
+        """Return the plain commands of a stage, in order, when it holds nothing else."""
+        if stage.type == "redirected_statement":
+            body = stage.child_by_field_name("body")
+            if body is None:
+                return None
+            fed = self.redirected_feed(stage, scope, feed)
+            if any(child.type == "file_redirect" and b">" in raw_of(child) for child in stage.named_children):
+                return None
+            return self._simple_commands(body, scope, fed)
+        if stage.type in ("compound_statement", "subshell", "list"):
+            found: list[Command] = []
+            for child in stage.named_children:
+                inner = self._simple_commands(child, scope, feed)
+                if inner is None:
+                    return None
+                found += inner
+            return found
+        if stage.type != "command":
+            return None
+        command = self.command_of(stage, scope, feed)
+        return None if command is None else [command]
+
+    def reading(self, scope: Scope) -> Reading:
+        """Return how words are read here."""
+        return Reading(self.parsed, scope, lambda node: self.constant(node, scope))
+
+    def constant(self, node: Node, scope: Scope) -> str | None:
+        """Return the output of a command substitution when it is a constant."""
+        children = node.named_children
+        if len(children) != 1 or self.depth > MAX_CONSTANT_DEPTH:
+            return None
+        child = children[0]
+        if child.type == "pipeline":
+            feed: Feed | None = None
+            for stage in child.named_children:
+                feed = self.output(stage, scope, feed)
+            return feed.text if feed is not None else None
+        return self.output(child, scope, None).text
+
+    def command_of(self, node: Node, scope: Scope, feed: Feed | None) -> Command | None:
+        """Resolve the words of a command node; None when it has none."""
+        words: list[Word] = []
+        assignments: dict[str, str | None] = {}
+        reading = self.reading(scope)
+        for child in node.named_children:
+            if child.type == "variable_assignment":
+                name, value = self.assignment(child, scope)
+                assignments[name] = value
+            elif child.type == "herestring_redirect":
+                feed = self.herestring(child, scope)
+            elif child.type not in ("file_redirect", "heredoc_redirect", "comment"):
+                words += words_of(child, reading)
+        if not words:
+            return None
+        return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, depth=self.depth)
+
+    def redirected_feed(self, node: Node, scope: Scope, feed: Feed | None) -> Feed | None:
+        for child in node.named_children:
+            if child.type == "heredoc_redirect":
+                feed = self.heredoc(child, scope)
+            elif child.type == "herestring_redirect":
+                feed = self.herestring(child, scope)
+            elif child.type == "file_redirect" and raw_of(child).lstrip(b"0").startswith(b"<"):
+                feed = Feed(exec_label=self.parsed.text(child), local=True)
+        return feed
+
+    def heredoc(self, node: Node, scope: Scope) -> Feed:
+        start = next((child for child in node.children if child.type == "heredoc_start"), None)
+        body = next((child for child in node.children if child.type == "heredoc_body"), None)
+        if body is None:
+            return Feed(text="")
+        raw = self.parsed.text(body)
+        if any(child.type == "<<-" for child in node.children):
+            raw = "\n".join(line.lstrip("\t") for line in raw.split("\n"))
+        at = self.parsed.at(body.start_byte)
+        source = self.parsed.source.part(raw, at, at + len(raw))
+        quoted = start is not None and any(char in self.parsed.text(start) for char in "'\"\\")
+        if quoted or ("$" not in raw and "`" not in raw):
+            return Feed(text=raw, source=source)
+        pieces = inner_fragments(body, self.reading(scope), start=body.start_byte, end=body.end_byte)
+        text = "".join(piece for piece, _ in pieces)
+        known = all(kind < Kind.HIDDEN for _, kind in pieces)
+        return Feed(
+            text=text if known else None,
+            source=source if not known else Source(text, base=None, outer=self.parsed.span(body)),
+            exec_label="here-document",
+        )
+
+    def herestring(self, node: Node, scope: Scope) -> Feed:
+        words = [word for child in node.named_children for word in words_of(child, self.reading(scope))]
+        text = " ".join(word.text for word in words)
+        known = bool(words) and all(word.known for word in words)
+        if not known:
+            return Feed(exec_label="here-string")
+        source = words[0].source if len(words) == 1 else None
+        return Feed(text=text + "\n", source=source or Source(text, base=None, outer=self.parsed.span(node)))
+
+    def assignment(self, node: Node, scope: Scope) -> tuple[str, str | None]:
+        name_node = node.child_by_field_name("name")
+        value_node = node.child_by_field_name("value")
+        name = self.parsed.text(name_node) if name_node is not None else ""
+        if value_node is None:
+            return name, ""
+        if (
+            value_node.type == "array"
+            or name_node is None
+            or name_node.type == "subscript"
+            or b"+=" in raw_of(node)[: len(name) + 2]
+        ):
+            return name.partition("[")[0], None
+        words = words_of(value_node, self.reading(scope))
+        if not words:
+            return name, ""
+        value = " ".join(word.text for word in words)
+        return name, value if all(word.known for word in words) else None
+
+
+def below_of(values: list[Word], scope: Scope) -> tuple[str, ...]:
+    """Return the folders that globbed or found words lie below; empty when one is not known to."""
+    found: list[str] = []
+    for word in values:
+        if word.below:
+            found += word.below
+        elif word.known:
+            head = word.text.split("*", 1)[0].split("?", 1)[0].split("[", 1)[0]
+            folder = head.rpartition("/")[0]
+            if ".." in word.text.split("/") or head.startswith("~"):
+                return ()
+            if head.startswith("/"):
+                found.append(folder or "/")
+            else:
+                found += [f"{cwd}/{folder}".rstrip("/") for cwd in scope.cwds]
+                if not scope.cwds:
+                    return ()
+        else:
+            return ()
+    return tuple(dict.fromkeys(found))
+
+
+def raw_of(node: Node) -> bytes:
+    """Return the bytes of a node."""
+    return node.text or b""
