@@ -52,7 +52,9 @@ class Stage:
             "method": request.method,
             "path": request.url.path,
             "query": self._without_key(request.url.query),
-            "headers": {name: self._without_key(value) for name, value in request.headers.items()},
+            "headers": {
+                name: self._without_key(", ".join(request.headers.getlist(name))) for name in request.headers
+            },
             "body": body.decode(errors="replace"),
             "status": None,
         }

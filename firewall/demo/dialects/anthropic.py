@@ -128,10 +128,11 @@ def frames(reply: Reply) -> Iterator[Frame]:
     """Unfold the answer into the events of a stream."""
     start = answer(reply) | {"content": [], "stop_reason": None, "usage": _usage(reply, 1)}
     yield _frame("message_start", {"message": start}, Mark.START)
-    yield _frame("ping", {}, Mark.START)
     for index, block in enumerate(_content(reply)):
         mark = Mark.CALL if block["type"] == "tool_use" else Mark.TEXT
         yield _frame("content_block_start", {"index": index, "content_block": _opening(block)}, mark)
+        if index == 0:
+            yield _frame("ping", {}, mark)
         for delta in _deltas(block):
             yield _frame("content_block_delta", {"index": index, "delta": delta}, mark)
         yield _frame("content_block_stop", {"index": index}, mark)

@@ -101,7 +101,7 @@ def test_the_key_is_demanded(path: str) -> None:
 def test_what_was_received_is_told_without_the_key() -> None:
     """Tests see every header and body; the provider's own key is masked, any other secret is not."""
     client = _client(CALLING, key=KEY, records=True)
-    headers = {"x-api-key": KEY, "x-other": "shd_staging_agent_secret"}
+    headers = [("x-api-key", KEY), ("x-other", "shd_staging_agent_secret"), ("x-other", "twice")]
     client.post("/v1/messages?beta=true", json=BODIES["/v1/messages"], headers=headers)
     client.get("/nowhere")
     seen = client.get("/_seen").json()
@@ -111,7 +111,7 @@ def test_what_was_received_is_told_without_the_key() -> None:
     ]
     assert seen[0]["query"] == "beta=true"
     assert seen[0]["headers"]["x-api-key"] == "<key>"
-    assert seen[0]["headers"]["x-other"] == "shd_staging_agent_secret"
+    assert seen[0]["headers"]["x-other"] == "shd_staging_agent_secret, twice"
     assert json.loads(seen[0]["body"]) == BODIES["/v1/messages"]
     assert seen[0]["ended"] == "whole"
 
