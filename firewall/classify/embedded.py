@@ -33,7 +33,13 @@ def read(source: Source, language: str, program: str, context: Context, places: 
         return Found([judge_sql(source, program, context, places)])
     if language in ("awk", "jq"):
         return _awk(source, program) if language == "awk" else Found()
-    files = python_reads(source.text) if language == "python" else javascript_reads(source.text) if language == "javascript" else None
+    files = (
+        python_reads(source.text)
+        if language == "python"
+        else javascript_reads(source.text)
+        if language == "javascript"
+        else None
+    )
     if files is not None:
         return Found(reads=files)
     return _script(source, language, program)

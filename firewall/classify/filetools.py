@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from firewall.classify.catalogue import ToolKind, ToolSpec
 from firewall.classify.context import Context
@@ -78,8 +79,7 @@ def paths_drafts(items: list[tuple[Verb, str]], context: Context, scope: Scope, 
             touched.append(
                 Touched(verb, Word(name, glob=is_glob, head=name, span=span), recursive=verb is Verb.LIST)
             )
-        for group in touch_drafts(touched, scope, context):
-            drafts.append(_described(group.draft, verb, group.shown))
+        drafts += [_described(group.draft, verb, group.shown) for group in touch_drafts(touched, scope, context)]
     return drafts
 
 
@@ -91,7 +91,7 @@ def _described(draft: Draft, verb: Verb, names: str) -> Draft:
     if Effect.SECRET in draft.effects:
         draft.summary += ", which usually holds credentials"
     if verb is Verb.OVERWRITE and draft.inside_workspace and Effect.DESTRUCTIVE in draft.effects:
-        # An agent's write inside its own workspace is its daily work; what was there is in its transcript or in git.
+        # Daily work of an agent in its own workspace; what was there is in its transcript or in git.
         draft.effects.discard(Effect.DESTRUCTIVE)
         draft.effects.add(Effect.WRITE)
         draft.undo = "the earlier content is in version control or in the agent's transcript, if it was read"
@@ -126,7 +126,7 @@ def _patch_items(text: str) -> list[tuple[Verb, str]]:
     if items or "*** " in text[:200]:
         return items
     sides = [(match.group("side"), match.group("path")) for match in _UNIFIED.finditer(text)]
-    for (left, old), (right, new) in zip(sides, sides[1:], strict=False):
+    for (left, old), (right, new) in pairwise(sides):
         if left == "---" and right == "+++":
             items.append(_diff_item(old, new))
     items += [

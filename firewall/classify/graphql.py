@@ -72,8 +72,7 @@ def judge_body(request: "Request", address: "Address", context: Context, span: t
     try:
         value = json.loads(request.body, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
-        found = [_sealed(address.host, source.whole(), "a body that is not JSON")]
-        return found
+        return [_sealed(address.host, source.whole(), "a body that is not JSON")]
     drafts: list[Draft] = []
     for item in value if isinstance(value, list) else [value]:
         drafts += _item(item, address.host, source, context, sealed=not request.body_known)
@@ -163,7 +162,7 @@ def _operation(
 def _root_fields(
     selection: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]
 ) -> list[FieldNode] | None:
-    """Return the root fields, fragments opened; None when a fragment is missing, circular or there are too many."""
+    """Return the root fields, fragments opened; None: one is missing or circular, or they are too many."""
     found: list[FieldNode] = []
     stack: list[tuple[SelectionSetNode, frozenset[str]]] = [(selection, frozenset())]
     steps = 0
@@ -277,7 +276,7 @@ def _fill(template: str, arguments: Mapping[str, object], provider: str) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, str):
-        return "".join(char if char.isprintable() and char not in "`" else "?" for char in value[:120])
+        return "".join(char if char.isprintable() and char != "`" else "?" for char in value[:120])
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Sequence):

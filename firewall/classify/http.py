@@ -182,37 +182,36 @@ def _effects(request: Request, address: Address, row: HostRow | None, context: C
     return _generic(request, address, context, known=row is not None and row.known), ""
 
 
+_PLAIN_SEGMENT = re.compile(r"v?\d+|[0-9a-f-]{16,}|\{.*\}")
+_DELETED = re.compile(r"\"_?(?:deleted|destroy)\"\s*:\s*true")
+
+
 def _generic(request: Request, address: Address, context: Context, *, known: bool) -> set[Effect]:
+    """Judge a request by method and the words of its path, where no row says more."""
     words = context.catalogue.words
-    method = request.method
-    segments = [
-        part for part in address.path.split("/") if part and not re.fullmatch(r"v?\d+|[0-9a-f-]{16,}|\{.*\}", part)
-    ]
+    segments = [part for part in address.path.split("/") if part and not _PLAIN_SEGMENT.fullmatch(part)]
     tokens = {token for part in segments for token in tokens_of(part)}
     last = set(tokens_of(segments[-1])) if segments else set()
-    if method in _READING:
-        return (
-            {Effect.SECRET}
-            if (last & words.secret and "list" not in tokens and not address.path.endswith("s"))
-            or "kubeconfig" in tokens
-            or "credentials" in last
-            else {Effect.READ}
+    if request.method in _READING:
+        shows = (
+            "kubeconfig" in tokens or "credentials" in last or (last & words.secret and address.path[-1] != "s")
         )
-    if method == "DELETE":
+        return {Effect.SECRET} if shows else {Effect.READ}
+    if request.method == "DELETE":
         return {Effect.DESTRUCTIVE, Effect.PRIVILEGE} if tokens & words.privilege else {Effect.DESTRUCTIVE}
-    if last & words.destructive or re.search(r"\"_?(?:deleted|destroy)\"\s*:\s*true", request.body):
+    if last & words.destructive or _DELETED.search(request.body):
         return {Effect.DESTRUCTIVE}
-    if last & (words.execute | {"exec", "attach"}):
+    return _sending(request, tokens, last, context, known=known)
+
+
+def _sending(request: Request, tokens: set[str], last: set[str], context: Context, *, known: bool) -> set[Effect]:
+    words = context.catalogue.words
+    if last & (words.execute | {"attach"}):
         return {Effect.EXEC}
-    if tokens & words.privilege and known:
-        return {Effect.PRIVILEGE}
-    if last & {"search", "query", "_search", "count", "_count", "graphql", "validate"} and method == "POST":
-        return {Effect.READ} if request.body_known and last & {"search", "count"} else {Effect.UNKNOWN}
     if known:
-        return {Effect.WRITE}
-    if method in ("PUT", "PATCH", "POST"):
-        return {Effect.UNKNOWN}
-    return {Effect.UNKNOWN}
+        return {Effect.PRIVILEGE} if tokens & words.privilege else {Effect.WRITE}
+    is_search = bool(last & {"search", "count"}) and request.method == "POST" and request.body_known
+    return {Effect.READ} if is_search else {Effect.UNKNOWN}
 
 
 def _aws(request: Request, address: Address, context: Context) -> set[Effect]:

@@ -8,25 +8,37 @@ import re
 
 MAX_CODE_CHARS = 4000
 _MODULES = frozenset(
-    "json sys re math datetime time calendar collections itertools functools string textwrap statistics decimal fractions "
-    "platform random uuid hashlib base64 binascii html urllib.parse tomllib csv operator bisect heapq typing dataclasses enum "
-    "unicodedata difflib pprint zlib struct ipaddress keyword token colorsys cmath numbers".split()
-)
+    {
+        "json", "sys", "re", "math", "datetime", "time", "calendar", "collections", "itertools",
+        "functools", "string", "textwrap", "statistics", "decimal", "fractions", "platform", "random",
+        "uuid", "hashlib", "base64", "binascii", "html", "urllib.parse", "tomllib", "csv", "operator",
+        "bisect", "heapq", "typing", "dataclasses", "enum", "unicodedata", "difflib", "pprint", "zlib",
+        "struct", "ipaddress", "keyword", "token", "colorsys", "cmath", "numbers",
+    }
+)  # fmt: skip
 _NAMES = frozenset(
-    "print len range sorted sum min max abs round int float str bool bytes list dict set tuple frozenset enumerate zip map "
-    "filter any all repr ord chr hex bin oct reversed isinstance type iter next format hash divmod pow ascii slice complex".split()
-)
+    {
+        "print", "len", "range", "sorted", "sum", "min", "max", "abs", "round", "int", "float", "str",
+        "bool", "bytes", "list", "dict", "set", "tuple", "frozenset", "enumerate", "zip", "map", "filter",
+        "any", "all", "repr", "ord", "chr", "hex", "bin", "oct", "reversed", "isinstance", "type", "iter",
+        "next", "format", "hash", "divmod", "pow", "ascii", "slice", "complex",
+    }
+)  # fmt: skip
 _REFUSED_ATTRIBUTES = frozenset(
-    {"system", "popen", "modules", "__globals__", "__builtins__", "__subclasses__", "__class__", "__bases__", "__mro__",
-     "__dict__", "__import__", "__loader__", "write", "writelines", "settrace", "setprofile", "exit", "path_hooks",
-     "meta_path", "attrgetter", "methodcaller", "stdout", "stderr", "stdin", "format_map"}
+    {
+        "system", "popen", "modules", "__globals__", "__builtins__", "__subclasses__", "__class__",
+        "__bases__", "__mro__", "__dict__", "__import__", "__loader__", "write", "writelines", "settrace",
+        "setprofile", "exit", "path_hooks", "meta_path", "attrgetter", "methodcaller", "stdout", "stderr",
+        "stdin", "format_map",
+    }
 )  # fmt: skip
 _NODES = (
-    ast.Module, ast.Expr, ast.Import, ast.ImportFrom, ast.alias, ast.Assign, ast.AugAssign, ast.For, ast.If, ast.Call,
-    ast.Name, ast.Load, ast.Store, ast.Attribute, ast.Constant, ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp,
-    ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.List, ast.Tuple, ast.Dict, ast.Set,
-    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr, ast.FormattedValue,
-    ast.IfExp, ast.keyword, ast.Starred, ast.Lambda, ast.arguments, ast.arg, ast.Pass,
+    ast.Module, ast.Expr, ast.Import, ast.ImportFrom, ast.alias, ast.Assign, ast.AugAssign, ast.For, ast.If,
+    ast.Call, ast.Name, ast.Load, ast.Store, ast.Attribute, ast.Constant, ast.Subscript, ast.Slice,
+    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+    ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+    ast.comprehension, ast.JoinedStr, ast.FormattedValue, ast.IfExp, ast.keyword, ast.Starred, ast.Lambda,
+    ast.arguments, ast.arg, ast.Pass,
 )  # fmt: skip
 
 
@@ -38,7 +50,18 @@ def python_reads(code: str) -> tuple[str, ...] | None:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    bound = _bound(tree)
+    imported = _imports(tree)
+    if bound is None or imported is None:
+        return None
     files: list[str] = []
+    if not all(_allowed(node, bound | imported, files) for node in ast.walk(tree)):
+        return None
+    return tuple(files)
+
+
+def _bound(tree: ast.AST) -> set[str] | None:
+    """Return the names that the code binds; None: it holds what is not in the list, or hides a builtin."""
     bound = {"_"}
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
@@ -47,15 +70,7 @@ def python_reads(code: str) -> tuple[str, ...] | None:
             bound.add(node.id)
         elif isinstance(node, ast.arg):
             bound.add(node.arg)
-    if bound & (_NAMES | {"open", "__builtins__"}):
-        return None
-    imported = _imports(tree)
-    if imported is None:
-        return None
-    for node in ast.walk(tree):
-        if not _allowed(node, bound | imported, files):
-            return None
-    return tuple(files)
+    return None if bound & (_NAMES | {"open", "__builtins__"}) else bound
 
 
 def _imports(tree: ast.AST) -> set[str] | None:
@@ -87,7 +102,11 @@ def _allowed(node: ast.AST, known: set[str], files: list[str]) -> bool:
 
 
 def _opens_to_read(node: ast.Call, files: list[str]) -> bool:
-    if not node.args or len(node.args) > 2 or any(item.arg not in ("encoding", "errors") for item in node.keywords):
+    if (
+        not node.args
+        or len(node.args) > 2
+        or any(item.arg not in ("encoding", "errors") for item in node.keywords)
+    ):
         return False
     path = node.args[0]
     mode = node.args[1] if len(node.args) == 2 else None

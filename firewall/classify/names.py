@@ -1,4 +1,4 @@
-"""What the words of an operation's name say: `volumes delete`, `DeleteDBSnapshot`, `volumeInstanceBackupDelete`."""
+"""What the words of an operation's name say: `volumes delete`, `DeleteDBSnapshot`, `volumeBackupDelete`."""
 
 import re
 from collections.abc import Sequence

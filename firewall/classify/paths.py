@@ -107,7 +107,7 @@ def judge(verb: Verb, spot: Spot, context: Context) -> Judged:
     sets = context.catalogue.paths
     if spot.paths and all(sets.void.fullmatch(path) for path in spot.paths) and verb is not Verb.RUN:
         return Judged(frozenset({Effect.READ}), LOCAL if context.workspace else UNRESOLVED, inside=True)
-    effects = {_plain(verb, spot, context, is_inside, attributes)}
+    effects = {_plain(verb, spot, context, attributes)}
     effects |= _sensitive(verb, spot, context)
     if spot.paths and all(_scratch(path, context) for path in spot.paths):
         attributes["scratch"] = True
@@ -120,34 +120,29 @@ def judge(verb: Verb, spot: Spot, context: Context) -> Judged:
     return Judged(frozenset(effects), environment, is_inside, attributes)
 
 
-def _plain(
-    verb: Verb,
-    spot: Spot,
-    context: Context,
-    is_inside: bool,
-    attributes: dict[str, Attribute],
-) -> Effect:
-    if verb in _READING:
-        return Effect.READ
-    if verb is Verb.RUN:
-        return Effect.EXEC
-    if verb is Verb.MODE:
-        return Effect.PRIVILEGE
+_FIXED = {
+    Verb.LIST: Effect.READ,
+    Verb.READ: Effect.READ,
+    Verb.RUN: Effect.EXEC,
+    Verb.MODE: Effect.PRIVILEGE,
+}
+
+
+def _plain(verb: Verb, spot: Spot, context: Context, attributes: dict[str, Attribute]) -> Effect:
+    """Return what the verb does to an ordinary file at this spot."""
+    if verb in _FIXED:
+        return _FIXED[verb]
     _note_losses(verb, spot, context, attributes)
     sets = context.catalogue.paths
     if any(sets.device.fullmatch(path) for path in spot.paths):
         return Effect.DESTRUCTIVE
-    if verb in _REPLACING:
-        if (
-            verb is not Verb.ERASE
-            and not attributes.get("whole_workspace")
-            and _is_cheap(spot, context, is_inside)
-        ):
-            attributes["regenerable"] = all(sets.regenerable.fullmatch(path) for path in spot.paths)
-            return Effect.WRITE
-        return Effect.DESTRUCTIVE
     if verb is Verb.PLACE and any(sets.system.fullmatch(path) for path in spot.paths):
         return Effect.DESTRUCTIVE
+    if verb not in _REPLACING:
+        return Effect.WRITE
+    if verb is Verb.ERASE or attributes.get("whole_workspace") or not _is_cheap(spot, context):
+        return Effect.DESTRUCTIVE
+    attributes["regenerable"] = all(sets.regenerable.fullmatch(path) for path in spot.paths)
     return Effect.WRITE
 
 
@@ -166,14 +161,14 @@ def _note_losses(verb: Verb, spot: Spot, context: Context, attributes: dict[str,
         attributes["history"] = True
 
 
-def _is_cheap(spot: Spot, context: Context, is_inside: bool) -> bool:  # noqa: FBT001 - internal
+def _is_cheap(spot: Spot, context: Context) -> bool:
     """Scratch, or regenerable under the workspace: losing it costs nothing that cannot be made again."""
     if not spot.paths:
         return False
     if all(_scratch(path, context) for path in spot.paths):
         return True
     regenerable = context.catalogue.paths.regenerable
-    return is_inside and all(regenerable.fullmatch(path) for path in spot.paths)
+    return inside(spot, context) and all(regenerable.fullmatch(path) for path in spot.paths)
 
 
 def _sensitive(verb: Verb, spot: Spot, context: Context) -> set[Effect]:

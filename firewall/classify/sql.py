@@ -1,4 +1,4 @@
-"""SQL by its tokens: honest about little. Statements whose kind is certain are named, everything else is `unknown`.
+r"""SQL by its tokens: honest about little. Statements whose kind is certain are named, all else is `unknown`.
 
 Comments, strings and quoted names are taken out first; a comment that some servers run (`/*!`), client
 commands (`\\!`, `source`) and statements that run text are never read as milder than `unknown`.
@@ -16,9 +16,17 @@ _NOISE = re.compile(
     r"--[^\n]*|/\*(?!!).*?\*/|'(?:[^'\\]|''|\\.)*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\$(\w*)\$.*?\$\1\$", re.DOTALL
 )
 _READS = frozenset({"SELECT", "SHOW", "DESCRIBE", "DESC", "VALUES", "TABLE", "USE", "PRAGMA", "HELP"})
-_WRITES = frozenset({"INSERT", "CREATE", "COMMENT", "ANALYZE", "BEGIN", "START", "COMMIT", "SAVEPOINT", "SET", "UPSERT", "LOCK", "UNLOCK", "REINDEX", "END", "RELEASE", "OPTIMIZE"})  # fmt: skip
-_LOSES = frozenset({"DROP", "TRUNCATE", "DELETE", "PURGE", "VACUUM", "ROLLBACK", "FLUSHALL", "FLUSHDB"})
-_RIGHTS = frozenset({"GRANT", "REVOKE"})
+_WRITES = frozenset(
+    {
+        "INSERT", "CREATE", "COMMENT", "ANALYZE", "BEGIN", "START", "COMMIT", "SAVEPOINT", "SET", "UPSERT", "LOCK",
+        "UNLOCK", "REINDEX", "END", "RELEASE", "OPTIMIZE",
+    }
+)  # fmt: skip
+_FIXED = {
+    **dict.fromkeys(("DROP", "TRUNCATE", "DELETE", "PURGE", "FLUSHALL", "FLUSHDB"), Effect.DESTRUCTIVE),
+    **dict.fromkeys(("VACUUM", "ROLLBACK"), Effect.WRITE),
+    **dict.fromkeys(("GRANT", "REVOKE"), Effect.PRIVILEGE),
+}
 _DML_INSIDE = re.compile(
     r"\b(DELETE\s+FROM|DROP\s+\w+|TRUNCATE|UPDATE\s+\S+\s+SET|INSERT\s+INTO|MERGE\s+INTO)\b", re.IGNORECASE
 )
@@ -28,106 +36,27 @@ _DOUBTFUL = re.compile(
 )
 _FUNCTION = re.compile(r"\b([a-z_][\w.]*)\s*\(", re.IGNORECASE)
 _PLAIN_FUNCTIONS = frozenset(
-    [
-        "count",
-        "sum",
-        "min",
-        "max",
-        "avg",
-        "abs",
-        "round",
-        "floor",
-        "ceil",
-        "ceiling",
-        "coalesce",
-        "nullif",
-        "length",
-        "lower",
-        "upper",
-        "trim",
-        "ltrim",
-        "rtrim",
-        "substring",
-        "substr",
-        "replace",
-        "concat",
-        "now",
-        "date",
-        "time",
-        "datetime",
-        "strftime",
-        "date_trunc",
-        "extract",
-        "cast",
-        "convert",
-        "row_number",
-        "rank",
-        "dense_rank",
-        "lag",
-        "lead",
-        "over",
-        "partition",
-        "in",
-        "exists",
-        "values",
-        "any",
-        "all",
-        "array_agg",
-        "string_agg",
-        "group_concat",
-        "json_agg",
-        "json_object",
-        "json_extract",
-        "json_build_object",
-        "jsonb_agg",
-        "to_char",
-        "to_date",
-        "to_timestamp",
-        "current_date",
-        "current_timestamp",
-        "version",
-        "pg_size_pretty",
-        "pg_database_size",
-        "pg_total_relation_size",
-        "pg_relation_size",
-        "position",
-        "greatest",
-        "least",
-        "distinct",
-        "case",
-        "when",
-        "and",
-        "or",
-        "on",
-        "from",
-        "where",
-        "select",
-        "not",
-        "as",
-        "by",
-        "union",
-        "except",
-        "intersect",
-        "join",
-        "using",
-        "interval",
-        "sqlite_version",
-        "typeof",
-        "printf",
-        "instr",
-        "random",
-        "first_value",
-        "last_value",
-        "ntile",
-        "percentile_cont",
-    ]
-)
+    {
+        "count", "sum", "min", "max", "avg", "abs", "round", "floor", "ceil", "ceiling", "coalesce",
+        "nullif", "length", "lower", "upper", "trim", "ltrim", "rtrim", "substring", "substr", "replace",
+        "concat", "now", "date", "time", "datetime", "strftime", "date_trunc", "extract", "cast", "convert",
+        "row_number", "rank", "dense_rank", "lag", "lead", "over", "partition", "in", "exists", "values",
+        "any", "all", "array_agg", "string_agg", "group_concat", "json_agg", "json_object", "json_extract",
+        "json_build_object", "jsonb_agg", "to_char", "to_date", "to_timestamp", "current_date",
+        "current_timestamp", "version", "pg_size_pretty", "pg_database_size", "pg_total_relation_size",
+        "pg_relation_size", "position", "greatest", "least", "distinct", "case", "when", "and", "or", "on",
+        "from", "where", "select", "not", "as", "by", "union", "except", "intersect", "join", "using",
+        "interval", "sqlite_version", "typeof", "printf", "instr", "random", "first_value", "last_value",
+        "ntile", "percentile_cont",
+    }
+)  # fmt: skip
 _CLIENT = re.compile(
     r"^\s*(?:\\[!icgwoe]\S*|\\copy|\\gexec|source\s|system\s|\\\.|\.(?:shell|system|read|import|output|once|excel|load|restore|save|clone|archive|backup)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _CLIENT_READ = re.compile(
-    r"\s*(?:\\(?:d\S*|l\+?|conninfo|timing|x|z|q|\?|h\b.*|echo .*)(?:\s+[\w.*\"]+)?|\.(?:tables|schema|databases|indexes|mode|headers|quit|exit|help|show)\b.*)\s*",
+    r"\s*(?:\\(?:d\S*|l\+?|conninfo|timing|x|z|q|\?|h\b.*|echo .*)(?:\s+[\w.*\"]+)?"
+    r"|\.(?:tables|schema|databases|indexes|mode|headers|quit|exit|help|show)\b.*)\s*",
     re.IGNORECASE,
 )
 
@@ -162,26 +91,21 @@ def _statements(text: str, draft: Draft) -> None:
             draft.effects |= _statement(statement.strip())
 
 
+_BOUNDED = re.compile(r"\bWHERE\b(?!\s*(?:1\s*=\s*1|true)\b)", re.IGNORECASE)
+
+
 def _statement(statement: str) -> set[Effect]:
     words = re.findall(r"[A-Za-z_]+", statement)
     verb = words[0].upper() if words else ""
-    if verb in _LOSES:
-        return {Effect.DESTRUCTIVE} if verb not in ("VACUUM", "ROLLBACK") else {Effect.WRITE}
-    if verb in _RIGHTS:
-        return {Effect.PRIVILEGE}
+    if verb in _FIXED:
+        return {_FIXED[verb]}
     if verb in ("ALTER", "RENAME"):
         return _alter(statement)
     if verb == "UPDATE":
-        return (
-            {Effect.WRITE}
-            if re.search(r"\bWHERE\b(?!\s*(?:1\s*=\s*1|true)\b)", statement, re.IGNORECASE)
-            else {Effect.DESTRUCTIVE}
-        )
-    if verb in ("WITH", "EXPLAIN") or verb in _READS:
+        return {Effect.WRITE} if _BOUNDED.search(statement) else {Effect.DESTRUCTIVE}
+    if verb in _READS or verb in ("WITH", "EXPLAIN"):
         return _reading(statement, verb)
-    if verb in _WRITES:
-        return _writing(statement, verb)
-    return {Effect.UNKNOWN}
+    return _writing(statement, verb) if verb in _WRITES else {Effect.UNKNOWN}
 
 
 def _reading(statement: str, verb: str) -> set[Effect]:

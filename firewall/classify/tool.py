@@ -129,28 +129,29 @@ def _by_kind(
     if cwd is None:
         return (unknown_action(call.name, "a working directory that is no text"),)
     scope = start_scope(context, cwd)
+    if spec.kind in (ToolKind.SHELL, ToolKind.INPUT):
+        return _shell_call(call, spec, arguments, context, scope)
+    drafts, text = _read_tool(spec, arguments, context, scope)
+    return _finished(drafts, call, text)
+
+
+def _read_tool(
+    spec: ToolSpec, arguments: Mapping[str, object], context: Context, scope: Scope
+) -> tuple[list[Draft], str]:
+    """Return the drafts of a tool that is no shell, and the text that their evidence points into."""
     match spec.kind:
-        case ToolKind.SHELL | ToolKind.INPUT:
-            return _shell_call(call, spec, arguments, context, scope)
         case ToolKind.PATCH:
-            text = _first(arguments, spec.text)
-            if not text:
-                return (unknown_action(call.name, "a patch without text"),)
-            return _finished(filetools.patch(text, context, scope), call, text)
+            text = _first(arguments, spec.text) or ""
+            return filetools.patch(text, context, scope), text
         case ToolKind.READ | ToolKind.LIST | ToolKind.WRITE | ToolKind.EDIT:
-            drafts, text = filetools.touch(spec, arguments, context, scope)
-            return _finished(drafts, call, text)
+            return filetools.touch(spec, arguments, context, scope)
         case ToolKind.FETCH | ToolKind.SEARCH:
-            drafts, text = filetools.fetch(spec, arguments, context)
-            return _finished(drafts, call, text)
+            return filetools.fetch(spec, arguments, context)
         case ToolKind.INERT | ToolKind.AGENT:
-            return _finished([_inert(spec, context)], call, "")
-        case ToolKind.OPAQUE:
-            return (
-                unknown_action(
-                    call.name, f"{shown(call.name)} is not understood", _first(arguments, spec.text) or ""
-                ),
-            )
+            return [_inert(spec, context)], ""
+        case _:
+            text = _first(arguments, spec.text) or ""
+            return [], text
 
 
 def _inert(spec: ToolSpec, context: Context) -> Draft:

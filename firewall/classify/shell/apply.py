@@ -186,27 +186,26 @@ def _touched(touch: Touch, use: Use) -> list[Touched]:
     return [Touched(touch.verb, word, recursive) for word in _which(touch.which, use)]
 
 
+_SLICES = {
+    "all": slice(None),
+    "first": slice(1),
+    "second": slice(1, 2),
+    "rest": slice(1, None),
+    "last": slice(-1, None),
+    "butlast": slice(-1),
+}
+
+
 def _which(which: str, use: Use) -> list[Word]:
+    """Return the words that a rule's `touch` names."""
     words = list(use.positional)
-    match which:
-        case "all":
-            return words
-        case "first":
-            return words[:1]
-        case "second":
-            return words[1:2]
-        case "rest":
-            return words[1:]
-        case "last":
-            return words[-1:]
-        case "butlast":
-            return words[:-1]
-        case "cwd":
-            return [Word(".", span=use.command.words[0].span)]
-        case "behind":
-            return words[use.options.dashes :] if use.options.dashes >= 0 else []
-        case _:
-            return use.options.values(which.split("|"))
+    if which in _SLICES:
+        return words[_SLICES[which]]
+    if which == "cwd":
+        return [Word(".", span=use.command.words[0].span)]
+    if which == "behind":
+        return words[use.options.dashes :] if use.options.dashes >= 0 else []
+    return use.options.values(which.split("|"))
 
 
 def _placed(rule: Rule, use: Use, analysis: Analysis) -> Group:

@@ -37,10 +37,7 @@ def change_directory(command: Command, _program: Program, analysis: Analysis) ->
         quiet(command, analysis, "changes the working directory")
         return True
     target = options.positional[0] if options.positional else Word("~", span=command.span)
-    if target.text == "-":
-        spot = Spot((), "-")
-    else:
-        spot = spot_of(target, scope, analysis.context)
+    spot = Spot((), "-") if target.text == "-" else spot_of(target, scope, analysis.context)
     if spot.below:
         spot = Spot((), target.text)
     scope.move((*spot.paths, *before) if spot.paths else ())

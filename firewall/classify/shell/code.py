@@ -1,4 +1,4 @@
-"""Interpreters: text given to them is read in its language where we can, and is `exec` or `unknown` where we cannot."""
+"""Interpreters: text given to them is read in its language where we can, else `exec` or `unknown`."""
 
 from firewall.classify import embedded
 from firewall.classify.draft import Draft, Source, shown
@@ -28,7 +28,7 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
             _text(word, program, code, command, analysis, rest)
         return True
     if code.module and (module := options.values((code.module,))):
-        return _module(module[0], program, command, analysis)
+        return _module(module[0], command, analysis)
     if code.first and rest:
         _text(rest[0], program, code, command, analysis, rest[1:])
         return False
@@ -113,7 +113,7 @@ def _script_file(word: Word, program: Program, command: Command, analysis: Analy
         finish(draft, command, analysis)
 
 
-def _module(word: Word, program: Program, command: Command, analysis: Analysis) -> bool:
+def _module(word: Word, command: Command, analysis: Analysis) -> bool:
     """Run `python -m NAME`: as the program of that name where the catalogue knows it, else as code."""
     index = next((i for i, item in enumerate(command.words) if item.span == word.span), len(command.words) - 1)
     if word.text in analysis.context.catalogue.programs and word.known:

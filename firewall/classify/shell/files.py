@@ -6,7 +6,7 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
-from firewall.classify.shell.options import read_options
+from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.scope import Feed
 from firewall.classify.shell.touches import Group, Touched, spot_of, touch_drafts
 from firewall.classify.shell.words import Word
@@ -149,10 +149,7 @@ def tar(command: Command, program: Program, analysis: Analysis) -> bool:
                 analysis,
             )
             analysis.script(analysis, source, command.scope.copy(), None, command.depth + 1)
-    archive = options.values(("-f", "--file"))
-    touched = _tar_touched(
-        options.flags.keys(), archive, options.positional, options.values(("-C", "--directory"))
-    )
+    touched = _tar_touched(options)
     if any(flag in options.flags for flag in ("--remove-files",)):
         touched += [Touched(Verb.REMOVE, word, recursive=True) for word in options.positional]
     for group in touch_drafts(
@@ -162,8 +159,10 @@ def tar(command: Command, program: Program, analysis: Analysis) -> bool:
     return True
 
 
-def _tar_touched(flags: object, archive: list[Word], members: list[Word], folder: list[Word]) -> list[Touched]:
-    names = set(flags) if isinstance(flags, type({}.keys())) else set()
+def _tar_touched(options: Options) -> list[Touched]:
+    names = set(options.flags)
+    archive, folder = options.values(("-f", "--file")), options.values(("-C", "--directory"))
+    members = options.positional
     here = [word for word in archive if word.text != "-"]
     if names & {"-t", "--list", "-d", "--diff", "--compare"}:
         return [Touched(Verb.READ, word) for word in here]

@@ -251,7 +251,7 @@ def wget(command: Command, program: Program, analysis: Analysis) -> bool:
             url_known=url.known or _host_known(url),
         )
         _send(request, url, command, analysis)
-    target = [word for word in options.values(("-O", "--output-document", "-o", "--output-file", "-a"))]
+    target = options.values(("-O", "--output-document", "-o", "--output-file", "-a"))
     quiet = "--spider" in options.flags
     written = [Touched(Verb.OVERWRITE, word) for word in target if word.text != "-"]
     if not target and not quiet:
@@ -294,6 +294,7 @@ def netcat(command: Command, program: Program, analysis: Analysis) -> bool:
     return True
 
 
+_RIGHTS = ("--privileged", "--cap-add", "--device", "--security-opt")
 _MOUNT = re.compile(r"(?:.*,)?(?:source|src)=(?P<path>[^,]+)")
 
 
@@ -313,9 +314,11 @@ def container(command: Command, _program: Program, analysis: Analysis) -> bool:
         for word in options.values(("-v", "--volume"))
         if ":" in word.text
     ]
-    for word in options.values(("--mount",)):
-        if match := _MOUNT.match(word.text):
-            mounts.append(Word(match.group("path"), known=word.known, head=match.group("path"), span=word.span))
+    mounts += [
+        Word(match.group("path"), known=word.known, head=match.group("path"), span=word.span)
+        for word in options.values(("--mount",))
+        if (match := _MOUNT.match(word.text))
+    ]
     touched = [
         Touched(Verb.RUN, word, recursive=True) for word in mounts if word.text[:1] in "/.~$" or not word.known
     ]
@@ -324,7 +327,9 @@ def container(command: Command, _program: Program, analysis: Analysis) -> bool:
         if not draft.inside_workspace:
             draft.effects |= {Effect.UNKNOWN}
             draft.unseen.append("what the container does with folders of this machine")
-    risky = [flag for flag in ("--privileged", "--cap-add", "--device", "--security-opt") if flag in options.flags]
+    risky: list[str] = [
+        flag for flag in ("--privileged", "--cap-add", "--device", "--security-opt") if flag in options.flags
+    ]
     risky += [
         word.text
         for word in options.values(("--pid", "--network", "--ipc"))

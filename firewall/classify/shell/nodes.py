@@ -28,30 +28,26 @@ class CommandReader:
         commands = self._simple_commands(stage, scope, feed)
         if commands is None:
             return Feed(exec_label=self.parsed.text(stage)[:60])
-        return output_of(commands, self.context, self.parsed.text(stage)[:60])
+        return output_of(commands, self.parsed.text(stage)[:60])
 
     def _simple_commands(self, stage: Node, scope: Scope, feed: Feed | None) -> list[Command] | None:
         """Return the plain commands of a stage, in order, when it holds nothing else."""
         if stage.type == "redirected_statement":
-            body = stage.child_by_field_name("body")
-            if body is None:
-                return None
-            fed = self.redirected_feed(stage, scope, feed)
-            if any(child.type == "file_redirect" and b">" in raw_of(child) for child in stage.named_children):
-                return None
-            return self._simple_commands(body, scope, fed)
+            return self._redirected(stage, scope, feed)
         if stage.type in ("compound_statement", "subshell", "list"):
-            found: list[Command] = []
-            for child in stage.named_children:
-                inner = self._simple_commands(child, scope, feed)
-                if inner is None:
-                    return None
-                found += inner
-            return found
-        if stage.type != "command":
-            return None
-        command = self.command_of(stage, scope, feed)
+            inner = [self._simple_commands(child, scope, feed) for child in stage.named_children]
+            found = [commands for commands in inner if commands is not None]
+            return [command for commands in found for command in commands] if len(found) == len(inner) else None
+        command = self.command_of(stage, scope, feed) if stage.type == "command" else None
         return None if command is None else [command]
+
+    def _redirected(self, stage: Node, scope: Scope, feed: Feed | None) -> list[Command] | None:
+        """Return the plain commands of a stage that is fed by a redirection and writes nowhere else."""
+        body = stage.child_by_field_name("body")
+        writes = any(child.type == "file_redirect" and b">" in raw_of(child) for child in stage.named_children)
+        if body is None or writes:
+            return None
+        return self._simple_commands(body, scope, self.redirected_feed(stage, scope, feed))
 
     def reading(self, scope: Scope) -> Reading:
         """Return how words are read here."""
@@ -88,6 +84,7 @@ class CommandReader:
         return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, depth=self.depth)
 
     def redirected_feed(self, node: Node, scope: Scope, feed: Feed | None) -> Feed | None:
+        """Return what the redirections of a statement feed it; `feed` where they say nothing."""
         for child in node.named_children:
             if child.type == "heredoc_redirect":
                 feed = self.heredoc(child, scope)
@@ -98,6 +95,7 @@ class CommandReader:
         return feed
 
     def heredoc(self, node: Node, scope: Scope) -> Feed:
+        """Read a here-document: a constant, or unknown where it expands what is not."""
         start = next((child for child in node.children if child.type == "heredoc_start"), None)
         body = next((child for child in node.children if child.type == "heredoc_body"), None)
         if body is None:
@@ -120,6 +118,7 @@ class CommandReader:
         )
 
     def herestring(self, node: Node, scope: Scope) -> Feed:
+        """Read `<<< word`."""
         words = [word for child in node.named_children for word in words_of(child, self.reading(scope))]
         text = " ".join(word.text for word in words)
         known = bool(words) and all(word.known for word in words)
@@ -129,6 +128,7 @@ class CommandReader:
         return Feed(text=text + "\n", source=source or Source(text, base=None, outer=self.parsed.span(node)))
 
     def assignment(self, node: Node, scope: Scope) -> tuple[str, str | None]:
+        """Return the name and the constant value of `x=value`; None: not known."""
         name_node = node.child_by_field_name("name")
         value_node = node.child_by_field_name("value")
         name = self.parsed.text(name_node) if name_node is not None else ""

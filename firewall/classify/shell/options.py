@@ -1,4 +1,4 @@
-"""Arguments of a program: options with their values, and positional words; abbreviations count where they raise."""
+"""Arguments of a program: options with values, and positional words; abbreviations count where they raise."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -60,11 +60,7 @@ def read_options(
                 found.positional += words[index + 1 :]
                 return found, len(words)
             return found, index + 1
-        if (
-            len(text) < 2
-            or text[0] not in signs
-            or not (word.known or word.head.startswith("-"))
-        ):
+        if len(text) < 2 or text[0] not in signs or not (word.known or word.head.startswith("-")):
             if word.may_be_option and found.loose is None:
                 found.loose = word
             if first_only:

@@ -1,9 +1,8 @@
-"""What a command writes, when that can be told without running it: constants, and names of files below a folder."""
+"""What a command writes, when that can be told without running it: constants, and names below a folder."""
 
 import re
 from collections.abc import Callable, Sequence
 
-from firewall.classify.context import Context
 from firewall.classify.decode import as_text, from_base64, from_hex, inflate
 from firewall.classify.draft import Source
 from firewall.classify.shell.analysis import Command
@@ -13,11 +12,16 @@ from firewall.classify.shell.words import ansi_text
 
 _LISTERS = frozenset({"find", "fd", "ls", "git", "rg", "grep", "tree", "locate"})
 _PASSERS = frozenset({"grep", "egrep", "sort", "uniq", "head", "tail", "tac"})
-_READERS = frozenset({"cat", "head", "tail", "grep", "sort", "awk", "sed", "jq", "tar", "gzip", "base64", "cut", "zcat", "mysqldump", "pg_dump", "env", "printenv"})  # fmt: skip
+_READERS = frozenset(
+    {
+        "cat", "head", "tail", "grep", "sort", "awk", "sed", "jq", "tar", "gzip", "base64", "cut", "zcat",
+        "mysqldump", "pg_dump", "env", "printenv",
+    }
+)  # fmt: skip
 _FORMAT = re.compile(r"%(-?\d*)(?:\.\d+)?([sbdic%q])")
 
 
-def output_of(commands: Sequence[Command], context: Context, label: str) -> Feed:
+def output_of(commands: Sequence[Command], label: str) -> Feed:
     """Return what the next stage of a pipeline is fed by these commands, run one after another."""
     texts = [_text(command) for command in commands]
     if texts and all(text is not None for text in texts):

@@ -62,6 +62,7 @@ def unknown_program(command: Command, analysis: Analysis) -> None:
         ):
             draft.effects.add(Effect.DESTRUCTIVE)
             draft.point(word.span, "says that it removes something")
-            draft.summary = f"runs {shown(' '.join(word.text for word in command.words))}, which says that it removes something"
+            line = shown(" ".join(word.text for word in command.words))
+            draft.summary = f"runs {line}, which says that it removes something"
             break
     finish(draft, command, analysis)

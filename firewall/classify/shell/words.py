@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 from tree_sitter import Node
 
@@ -100,7 +101,13 @@ def words_of(node: Node, reading: Reading) -> list[Word]:
     shown = reading.parsed.text(node)
     if shown in _ALL_ARGUMENTS and reading.scope.positional is not None:
         return [
-            Word(shown if value is None else value, known=value is not None, head=value or "", loose=value is None, span=span)
+            Word(
+                shown if value is None else value,
+                known=value is not None,
+                head=value or "",
+                loose=value is None,
+                span=span,
+            )
             for value in reading.scope.positional
         ]
     fragments = fragments_of(node, reading, quoted=False)
@@ -111,6 +118,13 @@ def words_of(node: Node, reading: Reading) -> list[Word]:
         if len(found) > MAX_FIELDS:
             return [Word(shown, known=False, loose=True, span=span)]
     return found
+
+
+def _argument(value: str | None, shown: str, span: tuple[int, int]) -> Word:
+    """Return one of `"$@"`."""
+    if value is None:
+        return Word(shown, known=False, loose=True, span=span)
+    return Word(value, head=value, span=span)
 
 
 def _word(
@@ -380,7 +394,7 @@ def _options(
 ) -> tuple[list[list[Fragment]], int] | None:
     if commas:
         edges = [start, *commas, end]
-        return [chars[left + 1 : right] for left, right in zip(edges, edges[1:], strict=False)], end
+        return [chars[left + 1 : right] for left, right in pairwise(edges)], end
     body = "".join(text for text, _ in chars[start + 1 : end])
     if match := re.fullmatch(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.\d+)?", body):
         low, high = int(match.group(1)), int(match.group(2))
