@@ -181,8 +181,8 @@ def _sign_in(client: httpx.Client, address: str) -> dict[str, str]:
     body = {"name": name, "passphrase": passphrase}
     answer = _send(client, "POST", "/api/session", headers={"origin": address}, body=body)
     session = row_of(answer.json())
-    # The cookie is kept by hand: over loopback http a client would not send one that is marked Secure.
-    cookie = answer.headers.get("set-cookie", "").partition(";")[0]
+    # The cookies are kept by hand: over loopback http a client would not send those that are marked Secure.
+    cookie = "; ".join(one.partition(";")[0] for one in answer.headers.get_list("set-cookie"))
     client.cookies.clear()
     return {"cookie": cookie, "x-csrf-token": str(session.get("csrf", "")), "origin": address}
 

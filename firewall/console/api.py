@@ -9,7 +9,7 @@ from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console import shape
 from firewall.console.asking import Asker, Doorman, read_json
-from firewall.console.sessions import Sessions
+from firewall.console.sessions import Cookies, Sessions, with_cookies
 from firewall.core.approval import Approval, ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError, AuthError, FirewallError, LimitError, ProtocolError
 from firewall.core.ids import is_id
@@ -31,11 +31,11 @@ class Api:
     async def sign_in(self, request: Request, asker: Asker) -> Response:
         """Begin a session: `{"name", "passphrase"}` -> cookie and `{"csrf"}`."""
         fields = await read_json(request, {"name": str, "passphrase": str}, required=("name", "passphrase"))
-        session, value = await self._doorman.sign_in(
+        session, cookies = await self._doorman.sign_in(
             str(fields["name"]), str(fields["passphrase"]), request=request, source=asker.source
         )
-        return JSONResponse(
-            {"name": session.name, "csrf": session.csrf}, headers={"set-cookie": self._sessions.cookie(value)}
+        return with_cookies(
+            JSONResponse({"name": session.name, "csrf": session.csrf}), self._sessions.headers(cookies)
         )
 
     async def sign_out(self, request: Request, asker: Asker) -> Response:
@@ -43,7 +43,7 @@ class Api:
         if asker.session is None:
             raise ProtocolError("there is no session to end", code="no_session")
         self._sessions.end(request.cookies.get(self._sessions.cookie_name, ""))
-        return JSONResponse({"ended": True}, headers={"set-cookie": self._sessions.cookie("")})
+        return with_cookies(JSONResponse({"ended": True}), self._sessions.headers(Cookies()))
 
     async def listing(self, request: Request, _asker: Asker) -> Response:
         """List approvals, newest first; `?status=` keeps those of one status."""

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from firewall.approvals.people import Approver
 from firewall.console.auth import ROLES, Access, Authenticator, agent_token_present
 from firewall.console.origin import Places
-from firewall.console.sessions import Session, Sessions
+from firewall.console.sessions import Cookies, Session, Sessions
 from firewall.console.throttle import Refusals, Throttle, source_of
 from firewall.core.errors import AuthError, FirewallError, LimitError, ProtocolError
 from firewall.core.ports import Sequencer
@@ -107,8 +107,10 @@ class Doorman:
         if not session.accepts(given):
             raise ForbiddenError("this form is too old, open the page again", code="csrf_refused")
 
-    async def sign_in(self, name: str, passphrase: str, *, request: Request, source: str) -> tuple[Session, str]:
-        """Verify a passphrase and begin a session; return it and the cookie's value.
+    async def sign_in(
+        self, name: str, passphrase: str, *, request: Request, source: str
+    ) -> tuple[Session, Cookies]:
+        """Verify a passphrase and begin a session; return it and its cookies.
 
         Raises: LimitError when tried too often; AuthError, counted; the same for every wrong reason; StoreError.
         """
@@ -126,16 +128,16 @@ class Doorman:
             raise WrongPassphraseError
         self._throttle.succeeded(name, source)
         old = request.cookies.get(self._sessions.cookie_name, "")
-        session, value = self._sessions.start(person.name, instead_of=old)
+        session, cookies = self._sessions.start(person.name, instead_of=old)
         record = Record(
             kind="approver.signed_in", data={"via": "passphrase"}, person=person.name, principal=person.name
         )
         try:
             await self._sequencer.submit(Unit(records=(record,)))
         except BaseException:
-            self._sessions.end(value)
+            self._sessions.end(cookies.shows)
             raise
-        return session, value
+        return session, cookies
 
     def _browser(self, request: Request, access: Access, source: str) -> Asker:
         if access is Access.FORM:
@@ -146,12 +148,15 @@ class Doorman:
                 raise SignedOutError("sign in first")
             return Asker(None, None, source)
         session, person = found
+        if access is Access.FORM:
+            self._demand_strict(request, session)
         return Asker(person, session, source)
 
     async def _api(self, request: Request, access: Access, source: str) -> Asker:
         who, session = await self._credential(request, source)
         if session is not None and request.method not in _SAFE:
             self._demand_same_origin(request)
+            self._demand_strict(request, session)
             self.demand_csrf(session, request.headers.get(CSRF_HEADER, ""))
         if who.role not in ROLES[access]:
             raise ForbiddenError(f"the role `{who.role}` may not do this", code="role_refused")
@@ -170,6 +175,12 @@ class Doorman:
             await self._refusals.note(source, "token")
             raise AuthError(detail="token refused")
         return who, None
+
+    def _demand_strict(self, request: Request, session: Session) -> None:
+        if not self._sessions.may_change(session, request.cookies.get(self._sessions.strict_cookie_name, "")):
+            raise ForbiddenError(
+                "open the page again and sign in to change anything", code="strict_cookie_missing"
+            )
 
     def _demand_same_origin(self, request: Request) -> None:
         origin = request.headers.get("origin")

@@ -26,7 +26,7 @@ from firewall.console.asking import (
     read_form,
 )
 from firewall.console.page import card, page
-from firewall.console.sessions import Session, Sessions
+from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError, FirewallError, LimitError, ProtocolError
 from firewall.core.ids import is_id
@@ -131,7 +131,7 @@ class Pages:
         fields = await read_form(request)
         back = own_path(fields.get("next", ""))
         try:
-            _, value = await self._doorman.sign_in(
+            _, cookies = await self._doorman.sign_in(
                 fields.get("name", ""),
                 fields.get("passphrase", "").strip(),
                 request=request,
@@ -139,14 +139,14 @@ class Pages:
             )
         except (WrongPassphraseError, LimitError) as error:
             return self.sign_in_form(back, error)
-        return RedirectResponse(back, 303, headers={"set-cookie": self._sessions.cookie(value)})
+        return with_cookies(RedirectResponse(back, 303), self._sessions.headers(cookies))
 
     async def sign_out(self, request: Request, asker: Asker) -> Response:
         """End the session."""
         if asker.session is not None:
             self._doorman.demand_csrf(asker.session, (await read_form(request)).get("csrf", ""))
             self._sessions.end(request.cookies.get(self._sessions.cookie_name, ""))
-        return RedirectResponse("/console/", 303, headers={"set-cookie": self._sessions.cookie("")})
+        return with_cookies(RedirectResponse("/console/", 303), self._sessions.headers(Cookies()))
 
     def sign_in_form(self, back: str, error: FirewallError | None = None) -> Response:
         """Return the sign-in page: the same for every approval, whether it exists or not."""

@@ -2,6 +2,8 @@
 
 INVARIANT: a session is only ever made by a sign-in and always under a new random id, so no id that somebody
 planted becomes a session; signing out or removing the person ends it on the server.
+INVARIANT: two cookies make one session. A Lax one shows pages, so that a link from a chat or a mail works; only
+together with a Strict one, which no other site's link or form makes a browser send, is anything changed.
 Only hashes of ids are kept: reading our memory's dump gives no cookie.
 """
 
@@ -11,6 +13,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 from itsdangerous import BadSignature, URLSafeSerializer
+from starlette.responses import Response
 
 from firewall.core.ports import Clock
 
@@ -29,6 +32,8 @@ class Session:
 
     key: str
     """Hash of the id."""
+    strict_key: str
+    """Hash of the second id, which the Strict cookie carries."""
     name: str
     csrf: str
     signed_in_at: int
@@ -37,6 +42,14 @@ class Session:
     def accepts(self, csrf: str) -> bool:
         """Tell whether a CSRF token is this session's."""
         return hmac.compare_digest(self.csrf.encode(), csrf.encode("utf-8", "replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The values of a new session's two cookies; empty ones remove them."""
+
+    shows: str = ""
+    changes: str = ""
 
 
 class Sessions:
@@ -56,18 +69,34 @@ class Sessions:
         """The cookie's name; `__Host-` binds it to this host, https and path / where browsers can do that."""
         return "__Host-stayhand" if self._is_https else "stayhand"
 
-    def start(self, name: str, *, instead_of: str = "") -> tuple[Session, str]:
-        """Begin a session for somebody who just proved who he is; return it and the cookie's value.
+    @property
+    def strict_cookie_name(self) -> str:
+        """The name of the cookie without which nothing is changed."""
+        return f"{self.cookie_name}-strict"
+
+    def start(self, name: str, *, instead_of: str = "") -> tuple[Session, Cookies]:
+        """Begin a session for somebody who just proved who he is; return it and its cookies.
 
         `instead_of`: the cookie value that the request came with; its session ends.
         """
         self.end(instead_of)
         self._make_room(name)
-        session_id = secrets.token_urlsafe(32)
+        shows, changes = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         now = self._clock.now_us()
-        session = Session(_hash(session_id), name, secrets.token_urlsafe(32), now, now)
+        session = Session(
+            key=_hash(shows),
+            strict_key=_hash(changes),
+            name=name,
+            csrf=secrets.token_urlsafe(32),
+            signed_in_at=now,
+            seen_at=now,
+        )
         self._live[session.key] = session
-        return session, self._signer.dumps(session_id)
+        return session, Cookies(self._signer.dumps(shows), self._signer.dumps(changes))
+
+    def may_change(self, session: Session, strict_cookie: str) -> bool:
+        """Tell whether the Strict cookie is this session's."""
+        return hmac.compare_digest(self._key(strict_cookie), session.strict_key)
 
     def find(self, cookie: str) -> Session | None:
         """Return the live session that a cookie names."""
@@ -94,9 +123,15 @@ class Sessions:
         for session in [one for one in self._live.values() if one.name == name]:
             del self._live[session.key]
 
-    def cookie(self, value: str) -> str:
-        """Return the Set-Cookie header for a value; an empty one removes the cookie."""
-        parts = [f"{self.cookie_name}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+    def headers(self, cookies: Cookies) -> tuple[str, str]:
+        """Return the two Set-Cookie headers."""
+        return (
+            self._header(self.cookie_name, cookies.shows, "Lax"),
+            self._header(self.strict_cookie_name, cookies.changes, "Strict"),
+        )
+
+    def _header(self, name: str, value: str, same_site: str) -> str:
+        parts = [f"{name}={value}", "Path=/", "HttpOnly", f"SameSite={same_site}"]
         parts.append(f"Max-Age={LIFE_US // 1_000_000 if value else 0}")
         if self._is_https:
             parts.append("Secure")
@@ -115,6 +150,13 @@ class Sessions:
         own = sorted((one for one in self._live.values() if one.name == name), key=lambda one: one.seen_at)
         for session in own[: max(0, len(own) - MAX_PER_PERSON + 1)]:
             del self._live[session.key]
+
+
+def with_cookies(response: Response, headers: tuple[str, str]) -> Response:
+    """Return a response with both Set-Cookie headers."""
+    for header in headers:
+        response.headers.append("set-cookie", header)
+    return response
 
 
 def _hash(session_id: str) -> str:

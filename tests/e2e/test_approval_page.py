@@ -198,3 +198,28 @@ async def test_the_queue_shows_what_waits(side: Side, context: BrowserContext) -
     await page.goto(f"{side.public}/console/")
     await page.get_by_role("button", name="Sign out").click()
     await page.get_by_role("heading", name="Sign in").wait_for()
+
+
+async def test_another_sites_link_shows_and_its_form_decides_nothing(side: Side, context: BrowserContext) -> None:
+    """Coming from a chat the page shows and works; another site's form is refused; nothing frames us."""
+    approval = await side.approvals.open(wanted())
+    address = side.approvals.rules.address(approval.id)
+    page = await context.new_page()
+    await _sign_in(page, address)
+    csrf = await page.locator('.decide input[name="csrf"]').input_value()
+    evil = (
+        f'<a href="{address}">look</a><iframe src="{address}"></iframe><form method="post" action="{address}">'
+        f'<input name="csrf" value="{csrf}"><input name="decision" value="approve"><button>go</button></form>'
+    )
+    await context.route("http://evil.test/**", lambda route: route.fulfill(body=evil, content_type="text/html"))
+    await page.goto("http://evil.test/")
+    for frame in page.frames:
+        assert "rm -rf" not in await frame.content()
+    await page.get_by_role("button", name="go").click()
+    await page.get_by_text("did not come from our own page").wait_for()
+    assert side.approvals.get(approval.id).status is ApprovalStatus.PENDING
+    await page.goto("http://evil.test/")
+    await page.get_by_role("link", name="look").click()
+    await page.get_by_role("button", name="Approve once").click()
+    await page.get_by_text("Approved").first.wait_for()
+    assert side.approvals.get(approval.id).status is ApprovalStatus.APPROVED

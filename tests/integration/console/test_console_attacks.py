@@ -359,6 +359,29 @@ async def test_signing_out_and_removal_end_a_session_on_the_server(side: Side) -
             assert "Passphrase" in (await client.get("/console/")).text
 
 
+async def test_the_cookie_that_shows_decides_nothing(side: Side) -> None:
+    """51: a browser that another site sent here brings the Lax cookie alone, and that only reads."""
+    approval = await side.approvals.open(wanted())
+    alice, bob = await side.signed_in("alice"), await side.signed_in("bob")
+    csrf = await alice.csrf()
+    shows = alice.client.cookies["stayhand"]
+    foreign = bob.client.cookies["stayhand-strict"]
+    for cookies in ({"stayhand": shows}, {"stayhand": shows, "stayhand-strict": foreign}):
+        async with side.client(cookies=cookies) as client:
+            assert "rm -rf" in (await client.get(f"/approve/{approval.id}")).text
+            posted = await client.post(
+                f"/approve/{approval.id}", data={"csrf": csrf, "decision": "approve"}, headers=alice.headers
+            )
+            called = await client.post(
+                f"/api/approvals/{approval.id}/decision",
+                json={"decision": "approve"},
+                headers=alice.headers | {"x-csrf-token": csrf},
+            )
+        assert (posted.status_code, called.status_code) == (403, 403)
+        assert "strict_cookie_missing" in posted.text
+    assert _pending(side, approval.id)
+
+
 async def test_a_session_ends_by_time(side: Side) -> None:
     """24: idle for two hours, or twelve hours old, it is over."""
     alice = await side.signed_in()
@@ -376,15 +399,17 @@ async def test_cookies_are_bound_to_host_and_https_where_there_is_https() -> Non
     """56: over https the cookie is `__Host-` and Secure, everywhere HttpOnly and SameSite."""
     side = control_side(public="https://stayhand.example")
     async with side.client() as client:
-        secure = (await Browser(client, side.public).sign_in("alice")).headers["set-cookie"]
+        secure = (await Browser(client, side.public).sign_in("alice")).headers.get_list("set-cookie")
     plain_side = control_side()
     async with plain_side.client() as client:
-        plain = (await Browser(client, PUBLIC).sign_in("alice")).headers["set-cookie"]
-    assert secure.startswith("__Host-stayhand=")
-    assert "; Secure" in secure
-    for cookie in (secure, plain):
+        plain = (await Browser(client, PUBLIC).sign_in("alice")).headers.get_list("set-cookie")
+    assert [cookie.partition("=")[0] for cookie in secure] == ["__Host-stayhand", "__Host-stayhand-strict"]
+    assert all("; Secure" in cookie for cookie in secure)
+    for cookies in (secure, plain):
+        assert "SameSite=Lax" in cookies[0]
+        assert "SameSite=Strict" in cookies[1]
+    for cookie in (*secure, *plain):
         assert "HttpOnly" in cookie
-        assert "SameSite=Lax" in cookie
         assert "Path=/" in cookie
         assert "Domain" not in cookie
 

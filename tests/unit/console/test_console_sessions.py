@@ -15,10 +15,11 @@ def _sessions(clock: StillClock) -> Sessions:
 def test_memory_holds_no_cookie() -> None:
     """What is kept of a session does not open one."""
     sessions = _sessions(StillClock())
-    session, cookie = sessions.start("alice")
-    assert cookie not in repr(sessions._live)
-    assert session.key not in cookie
-    found = sessions.find(cookie)
+    session, cookies = sessions.start("alice")
+    for cookie in (cookies.shows, cookies.changes):
+        assert cookie not in repr(sessions._live)
+        assert session.key not in cookie
+    found = sessions.find(cookies.shows)
     assert found is not None
     assert found.name == "alice"
 
@@ -27,7 +28,11 @@ def test_every_sign_in_gets_its_own_id_and_csrf_token() -> None:
     """Nothing about one session tells of another."""
     sessions = _sessions(StillClock())
     (first, one), (second, two) = sessions.start("alice"), sessions.start("alice")
-    assert one != two
+    assert len({one.shows, one.changes, two.shows, two.changes}) == 4
+    assert sessions.may_change(first, one.changes)
+    for other in (one.shows, two.changes, "", "x"):
+        assert not sessions.may_change(first, other)
+    assert sessions.find(one.changes) is None
     assert first.csrf != second.csrf
     assert not first.accepts(second.csrf)
     assert not first.accepts("")
@@ -38,8 +43,8 @@ def test_every_sign_in_gets_its_own_id_and_csrf_token() -> None:
 def test_another_process_does_not_know_our_cookies() -> None:
     """Signed by another key, or signed by ours and ended, a cookie is nothing."""
     clock = StillClock()
-    _, cookie = _sessions(clock).start("alice")
-    assert _sessions(clock).find(cookie) is None
+    _, cookies = _sessions(clock).start("alice")
+    assert _sessions(clock).find(cookies.shows) is None
 
 
 def test_a_person_has_a_bounded_number_of_sessions() -> None:
@@ -48,9 +53,9 @@ def test_a_person_has_a_bounded_number_of_sessions() -> None:
     sessions = _sessions(clock)
     cookies = []
     for _ in range(MAX_PER_PERSON + 1):
-        cookies.append(sessions.start("alice")[1])
+        cookies.append(sessions.start("alice")[1].shows)
         clock.forward(1)
-    other = sessions.start("bob")[1]
+    other = sessions.start("bob")[1].shows
     assert sessions.find(cookies[0]) is None
     assert all(sessions.find(cookie) for cookie in [*cookies[1:], other])
 
@@ -58,8 +63,8 @@ def test_a_person_has_a_bounded_number_of_sessions() -> None:
 def test_all_sessions_of_a_person_end_together() -> None:
     """Removal ends every device, and nobody else's."""
     sessions = _sessions(StillClock())
-    cookies = [sessions.start("alice")[1] for _ in range(3)]
-    other = sessions.start("bob")[1]
+    cookies = [sessions.start("alice")[1].shows for _ in range(3)]
+    other = sessions.start("bob")[1].shows
     sessions.end_of("alice")
     assert [sessions.find(cookie) for cookie in cookies] == [None] * 3
     assert sessions.find(other) is not None
