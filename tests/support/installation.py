@@ -74,9 +74,11 @@ class Served:
 
     def pending(self) -> list[dict[str, object]]:
         """Return what waits for people."""
-        answer = httpx.get(
-            f"{self.control}/api/approvals", params={"status": "pending"}, headers=self.approver, trust_env=False
-        )
+        return self.approvals({"status": "pending"})
+
+    def approvals(self, params: dict[str, str] | None = None) -> list[dict[str, object]]:
+        """Return approvals, newest first."""
+        answer = httpx.get(f"{self.control}/api/approvals", params=params, headers=self.approver, trust_env=False)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, object]] = answer.json()
         return found
@@ -122,12 +124,19 @@ def install(folder: Path, *, provider: str = "", settings: str = "", models: str
         text = text.replace("hold_s = 120", models)
     if provider:
         text += "".join(
-            f'\n[[provider]]\nname = "scripted-{dialect}"\ndialect = "{dialect}"\nbase_url = "{provider}{suffix}"\n'
-            'api_key = { env = "SCRIPTED_KEY" }\n'
+            f'\n[[provider]]\nname = "scripted-{dialect}"\ndialect = "{dialect}"\n'
+            f'base_url = "{provider}{suffix}"\napi_key = {{ env = "SCRIPTED_KEY" }}\n'
             for dialect, suffix in (("anthropic", ""), ("openai-responses", "/v1"), ("gemini", ""))
         )
     installed.config.write_text(text + settings)
+    _no_scratch(installed.config.parent / "policies" / "environments.toml")
     return installed
+
+
+def _no_scratch(environments: Path) -> None:
+    """Tests live in a scratch folder: what they call precious must not be taken for litter."""
+    text = environments.read_text()
+    environments.write_text(re.sub(r"(?m)^scratch = .*$", "scratch = []", text))
 
 
 @contextmanager
