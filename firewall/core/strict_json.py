@@ -12,6 +12,7 @@ import orjson
 from firewall.core.errors import ProtocolError
 
 MAX_DEPTH = 200
+_LONG = 32_768
 
 
 def loads(data: bytes, *, what: str = "body") -> object:
@@ -23,7 +24,8 @@ def loads(data: bytes, *, what: str = "body") -> object:
         value: object = orjson.loads(data)
     except (orjson.JSONDecodeError, RecursionError) as error:
         raise ProtocolError(f"the {what} is not valid JSON: {_where(error)}", code="json_invalid") from error
-    _refuse_deep(value, what)
+    if _may_be_deep(data):
+        _refuse_deep(value, what)
     if not _keys_are_plainly_unique(data, value):
         _refuse_duplicates(data, what)
     return value
@@ -46,32 +48,40 @@ def _where(error: Exception) -> str:
     return "nested too deeply"
 
 
+def _may_be_deep(data: bytes) -> bool:
+    """Tell whether there are brackets enough for it; in a long body, counting them costs as much as looking."""
+    return len(data) > _LONG or data.count(b"{") + data.count(b"[") > MAX_DEPTH
+
+
 def _refuse_deep(value: object, what: str) -> None:
     level = [value]
-    depth = 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH + 1:
-            raise ProtocolError(f"the {what} is nested deeper than {MAX_DEPTH}", code="json_too_deep")
-        below: list[object] = []
-        for node in level:
-            if type(node) is dict:
-                below += [child for child in node.values() if type(child) is dict or type(child) is list]
-            elif type(node) is list:
-                below += [child for child in node if type(child) is dict or type(child) is list]
-        level = below
+    for _ in range(MAX_DEPTH + 1):
+        # One level down: only objects and arrays, so that an empty one is the last.
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node if type(node) is list else ())
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return
+    raise ProtocolError(f"the {what} is nested deeper than {MAX_DEPTH}", code="json_too_deep")
 
 
 def _keys_are_plainly_unique(data: bytes, value: object) -> bool:
     r"""Tell without a second parse that no key stands twice; False means: not known, look closely.
 
-    Every key ends in `":`, as does every string that holds `\":`. Parsing drops duplicates and what they held, so
-    it only ever lowers that count; the two ways to raise it (an escaped quote or colon, a space before the
-    colon) are looked for first.
+    Written again, a value has each key once: if that gives the very same bytes, so had they (most clients write
+    as compactly as we do). Otherwise, every key ends in `":`, as does every string that holds `\":`. Parsing drops
+    duplicates and what they held, so it only ever lowers that count; the two ways to raise it (an escaped quote or
+    colon, white space before a colon) are looked for first.
     """
-    if b"\\u00" in data or b'" :' in data or b'"\n' in data or b'"\t' in data or b'"\r' in data:
+    written = orjson.dumps(value)
+    if written == data:
+        return True
+    if b"\\u00" in data or b" :" in data or b"\n:" in data or b"\t:" in data or b"\r:" in data:
         return False
-    return data.count(b'":') == orjson.dumps(value).count(b'":')
+    return data.count(b'":') == written.count(b'":')
 
 
 def _refuse_duplicates(data: bytes, what: str) -> None:

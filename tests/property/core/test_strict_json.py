@@ -10,7 +10,7 @@ from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads
 
 KEYS = st.sampled_from(["a", "b", 'q"', "c:", '":', "\u00e9", "\\", "\n"])
-SPACES = st.sampled_from(["", " ", "\n", "\t", " \r\n"])
+SPACES = st.sampled_from(["", " ", "\n", "\t", " \r\n", "  ", " \t", "\t\t", "\n ", "\r"])
 
 
 def _spelled(text: str, *, escaped: bool) -> str:

@@ -11,6 +11,9 @@ REFUSED = {
     "duplicate": (b'{"a":1,"a":2}', "json_duplicate_key"),
     "duplicate with a space before the colon": (b'{"a":1,"a" :2}', "json_duplicate_key"),
     "duplicate with a newline before the colon": (b'{"a":1,"a"\n:2}', "json_duplicate_key"),
+    "duplicate with two spaces before the colon": (b'{"a":1,"a"  :2}', "json_duplicate_key"),
+    "duplicate with a space and a tab before the colon": (b'{"a":1,"a" \t:2}', "json_duplicate_key"),
+    "duplicate with a space and a return before the colon": (b'{"a":1,"a" \r:2}', "json_duplicate_key"),
     "duplicate spelled with an escape": (b'{"a":1,"\\u0061":2}', "json_duplicate_key"),
     "duplicate hidden behind an escaped quote": (b'{"a":1,"a":"\\u0022:"}', "json_duplicate_key"),
     "duplicate hidden behind an escaped colon": (b'{"a":1,"a":"\\"\\u003a"}', "json_duplicate_key"),
@@ -24,6 +27,10 @@ REFUSED = {
     "two values": (b'{"a":1}{"b":2}', "json_invalid"),
     "control character": (b'{"a":"\n"}', "json_invalid"),
     "too deep": (b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2), "json_too_deep"),
+    "too deep beside much else": (
+        b'{"a":"' + b"x" * 40_000 + b'","b":' + b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1) + b"}",
+        "json_too_deep",
+    ),
     "far too deep": (b"[" * 5000 + b"]" * 5000, "json_invalid"),
 }
 
@@ -44,6 +51,9 @@ def test_ambiguous_json_is_refused(name: str) -> None:
         b'{"text":"\\"a\\":1,\\"a\\":2"}',
         b'{"text":"\\u0022:", "b" : 1}',
         b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
+        b'{"a":"' + b"x" * 40_000 + b'","b":' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}",
+        b"{" + b",".join(b'"%d":[[]]' % number for number in range(MAX_DEPTH)) + b"}",
+        b'{"note":"a :b", "1" : 1.0, "c":1e5}',
         b'"x"',
     ],
 )
