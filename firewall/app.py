@@ -1,12 +1,13 @@
 """The composition root: the only place that names concrete classes and wires them together."""
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +16,15 @@ from urllib.parse import urlsplit
 from audit import AuditError
 from audit.seal import parse_kek
 from firewall.approvals.notify import Channel, Channels, Terminal, Webhook
-from firewall.approvals.people import Approver
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.app import Console, Desks
+from firewall.console.credentials import Credentials
 from firewall.console.desks import Peopling, Policing, Tokening
 from firewall.console.entries import Entries
 from firewall.core.dialect import Dialect
-from firewall.core.errors import AuthError, ConfigError
+from firewall.core.errors import ConfigError, StoreError
 from firewall.core.ids import spell_id
 from firewall.core.secret import Secret
-from firewall.core.token import TokenKind
 from firewall.core.work import Record, Unit
 from firewall.demo.provider import app as scripted
 from firewall.demo.scenes import INCIDENT
@@ -38,27 +38,21 @@ from firewall.gates.models.refused import render_for
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Guard
 from firewall.guard.reach import Territory, territory
-from firewall.policy.load import load as load_policy
-from firewall.policy.people import Approvers
-from firewall.policy.snapshot import Snapshot
+from firewall.policy.in_force import Rules, open_rules
 from firewall.references import reader_of
-from firewall.routing.port import Endpoint, Timeouts, is_private_by_configuration
+from firewall.routing.configured import providers_of
+from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider, Providers
 from firewall.routing.upstream import AiohttpUpstream
 from firewall.sequencer.opening import Installation, Places, open_installation
-from firewall.settings import Notify, SecretRef, Settings
-from firewall.settings import Provider as ProviderSettings
-from firewall.telemetry import Telemetry
+from firewall.settings import Notify, Settings, default_config_dir
+from firewall.telemetry import Condition, Telemetry
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
 
+log = logging.getLogger("stayhand.app")
 WITNESS_S = 5.0
-FROM_ENVIRONMENT = (
-    ("ANTHROPIC_API_KEY", "anthropic", Dialect.ANTHROPIC, "https://api.anthropic.com"),
-    ("OPENAI_API_KEY", "openai", Dialect.OPENAI_RESPONSES, "https://api.openai.com/v1"),
-    ("GEMINI_API_KEY", "gemini", Dialect.GEMINI, "https://generativelanguage.googleapis.com"),
-)
-"""Where providers are found when the configuration names none."""
+MAX_ANSWER_BYTES = 64 << 20
 
 
 class SystemClock:
@@ -67,69 +61,6 @@ class SystemClock:
     def now_us(self) -> int:
         """Return unix time in microseconds."""
         return time.time_ns() // 1000
-
-
-@dataclass(slots=True)
-class Rules:
-    """The policy in force; swapped as a whole, and only when the new one is good."""
-
-    snapshot: Snapshot
-    directory: Path
-    approvers: Approvers
-
-    def __call__(self) -> Snapshot:
-        """Return the snapshot in force."""
-        return self.snapshot
-
-    def load(self) -> str:
-        """Read the folder again and put it in force; returns its digest.
-
-        Raises: ConfigError with file and row; the last good one stays.
-        """
-        self.snapshot = load_policy(self.directory, approvers=self.approvers)
-        return self.snapshot.digest
-
-
-class Credentials:
-    """The console's `Authenticator`: control tokens and passphrases."""
-
-    def __init__(self, tokens: Tokens, people: People, settings: Settings) -> None:
-        self._tokens = tokens
-        self._people = people
-        self._emails = {one.name: one.email for one in settings.approver if one.email}
-        self._groups = {one.name: one.groups for one in settings.approver}
-
-    def token(self, text: str) -> Approver | None:
-        """Return the holder of a live admin, approver or service token."""
-        try:
-            bearer = self._tokens.check(text)
-        except AuthError:
-            return None
-        if bearer.kind is TokenKind.AGENT:
-            return None
-        groups = self._all_groups(bearer.holder)
-        return Approver(
-            bearer.holder, bearer.kind.value, groups, via="token", aliases=self._aliases(bearer.holder)
-        )
-
-    def passphrase(self, name: str, passphrase: str) -> Approver | None:
-        """Verify a passphrase; slow, call it in a thread."""
-        person = self._people.check(name, passphrase)
-        return None if person is None else self.person(person.name)
-
-    def person(self, name: str) -> Approver | None:
-        """Return somebody who may still sign in."""
-        person = self._people.get(name)
-        if person is None:
-            return None
-        return Approver(person.name, person.role, self._all_groups(name), aliases=self._aliases(name))
-
-    def _all_groups(self, name: str) -> tuple[str, ...]:
-        person = self._people.get(name)
-        return tuple({*(person.groups if person else ()), *self._groups.get(name, ())})
-
-    def _aliases(self, name: str) -> tuple[str, ...]:
-        return (self._emails[name],) if name in self._emails else ()
 
 
 @dataclass(slots=True, eq=False)
@@ -186,7 +117,10 @@ class Application:
     async def _witness(self) -> None:
         while True:
             await asyncio.sleep(WITNESS_S)
-            self.installation.witnessed()
+            try:
+                await asyncio.to_thread(self.installation.witnessed)
+            except StoreError as error:  # keep working, keep saying so; the next head covers what was missed
+                log.error("%s: %s", error.public, error.detail)  # noqa: TRY400 - the detail is the message
 
 
 @asynccontextmanager
@@ -208,7 +142,9 @@ async def running(
             found = await stack.enter_async_context(scripted_providers())
         upstream = AiohttpUpstream()
         stack.push_async_callback(upstream.close)
-        application = _wire(settings, installation, rules, Providers(found), upstream, clock, is_demo=is_demo)
+        base = _base(settings, installation, rules, clock)
+        stack.push_async_callback(base.channels.aclose)
+        application = _wire(base, Providers(found), upstream, is_demo=is_demo)
         stack.push_async_callback(application.holds.stop)
         await installation.writer.submit(
             Unit(
@@ -216,6 +152,7 @@ async def running(
             )
         )
         background = asyncio.create_task(application.background())
+        background.add_done_callback(_ended)
         try:
             yield application
         finally:
@@ -223,120 +160,142 @@ async def running(
             await asyncio.gather(background, return_exceptions=True)
 
 
-def _wire(
-    settings: Settings,
-    installation: Installation,
-    rules: Rules,
-    providers: Providers,
-    upstream: AiohttpUpstream,
-    clock: SystemClock,
-    *,
-    is_demo: bool,
-) -> Application:
+def _ended(task: "asyncio.Task[None]") -> None:
+    """Say loudly that background work has died; times are also checked where they matter, so nothing opens."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("background work has ended: restart the server", exc_info=task.exception())
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What every part is built on."""
+
+    settings: Settings
+    installation: Installation
+    rules: Rules
+    clock: SystemClock
+    telemetry: Telemetry
+    tokens: Tokens
+    people: People
+    channels: Channels
+    approvals: Approvals
+
+
+def _base(settings: Settings, installation: Installation, rules: Rules, clock: SystemClock) -> _Base:
     writer = installation.writer
-    telemetry = Telemetry()
-    tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
-    people = People(sequencer=writer, rows=installation.people, clock=clock)
-    approvals = Approvals(
-        sequencer=writer,
-        store=installation.approving,
-        clock=clock,
-        rules=approval_rules(settings),
-        notifier=Channels([_channel(one, clock) for one in settings.notify]),
-        new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
-    )
-    guard = Guard(
-        rules=rules,
-        territory=territory_of(settings),
-        approvals=approvals,
-        sequencer=writer,
-        clock=clock,
-        files=WorkspaceFiles(),
-        is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
-        observe=telemetry.judged,
-    )
-    holds = Holds()
-    gate = ModelsGate(
-        means=Means(
-            guard=guard,
-            approvals=approvals,
-            holds=holds,
-            clock=clock,
-            hold_s=settings.models.hold_s,
-            max_answer_bytes=64 << 20,
-        ),
-        doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=clock),
-        providers=providers,
-        upstream=upstream,
-        sequencer=writer,
-        clock=clock,
-        was_issued=installation.tokens.was_issued,
-        answered=telemetry.answered,
-        max_body_bytes=settings.models.max_body_mib << 20,
-    )
-    console = Console(
-        approvals=approvals,
-        authenticator=Credentials(tokens, people, settings),
-        sequencer=writer,
-        clock=clock,
-        desks=Desks(
-            tokens=Tokening(tokens, clock),
-            people=Peopling(people),
-            policy=Policing(rules.load, writer),
-            entries=Entries(installation.reader, installation.sealing, writer),
-            status=_Status(installation, rules, telemetry),
-        ),
-        control_listen=settings.server.control_listen,
-    )
-    tokens.on_revoked(gate.revoked)
-    tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(approvals.cancel_of_token(token_id))))
-    return Application(
+    channels = Channels([_channel(one, clock) for one in settings.notify])
+    return _Base(
         settings=settings,
         installation=installation,
         rules=rules,
+        clock=clock,
+        telemetry=Telemetry(),
+        tokens=Tokens(sequencer=writer, rows=installation.tokens, clock=clock),
+        people=People(sequencer=writer, rows=installation.people, clock=clock),
+        channels=channels,
+        approvals=Approvals(
+            sequencer=writer,
+            store=installation.approving,
+            clock=clock,
+            rules=approval_rules(settings),
+            notifier=channels,
+            new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
+        ),
+    )
+
+
+def _guard(base: _Base) -> Guard:
+    tokens = base.tokens
+    return Guard(
+        rules=base.rules,
+        territory=territory_of(base.settings),
+        approvals=base.approvals,
+        sequencer=base.installation.writer,
+        clock=base.clock,
+        files=WorkspaceFiles(),
+        is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
+        observe=base.telemetry.judged,
+    )
+
+
+def _gate(base: _Base, guard: Guard, holds: Holds, providers: Providers, upstream: AiohttpUpstream) -> ModelsGate:
+    writer = base.installation.writer
+    models = base.settings.models
+    means = Means(
+        guard=guard,
+        approvals=base.approvals,
+        holds=holds,
+        clock=base.clock,
+        hold_s=models.hold_s,
+        max_answer_bytes=MAX_ANSWER_BYTES,
+    )
+    return ModelsGate(
+        means=means,
+        doorkeeper=Doorkeeper(tokens=base.tokens, sequencer=writer, clock=base.clock),
+        providers=providers,
+        upstream=upstream,
+        sequencer=writer,
+        clock=base.clock,
+        was_issued=base.installation.tokens.was_issued,
+        answered=base.telemetry.answered,
+        max_body_bytes=models.max_body_mib << 20,
+    )
+
+
+def _console(base: _Base) -> Console:
+    installation, rules = base.installation, base.rules
+    writer = installation.writer
+    desks = Desks(
+        tokens=Tokening(base.tokens, base.clock),
+        people=Peopling(base.people),
+        policy=Policing(rules.load, writer),
+        entries=Entries(installation.reader, installation.sealing, writer),
+        status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
+    )
+    return Console(
+        approvals=base.approvals,
+        authenticator=Credentials(base.tokens, base.people, base.settings),
+        sequencer=writer,
+        clock=base.clock,
+        desks=desks,
+        control_listen=base.settings.server.control_listen,
+        channels=lambda: base.channels.health,
+    )
+
+
+def _wire(base: _Base, providers: Providers, upstream: AiohttpUpstream, *, is_demo: bool) -> Application:
+    guard = _guard(base)
+    holds = Holds()
+    gate = _gate(base, guard, holds, providers, upstream)
+    tokens, approvals = base.tokens, base.approvals
+    tokens.on_revoked(gate.revoked)
+    tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(_cancel_family(tokens, approvals, token_id))))
+    return Application(
+        settings=base.settings,
+        installation=base.installation,
+        rules=base.rules,
         tokens=tokens,
-        people=people,
+        people=base.people,
         approvals=approvals,
         guard=guard,
         gate=gate,
         holds=holds,
-        console=console,
-        telemetry=telemetry,
+        console=_console(base),
+        telemetry=base.telemetry,
         providers=providers,
         is_demo=is_demo,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Status:
-    """The console's `Status`."""
-
-    installation: Installation
-    rules: Rules
-    telemetry: Telemetry
-
-    def is_ready(self) -> bool:
-        """Calls can be judged and recorded."""
-        return self.installation.writer.is_open
-
-    def parts(self) -> Mapping[str, str]:
-        """Return the state of each part."""
-        return {
-            "log": "open" if self.installation.writer.is_open else "closed",
-            "entries": str(self.installation.writer.size),
-            "policy": self.rules.snapshot.digest[:16],
-            "witness": "watched" if self.installation.witness else "unwitnessed",
-        }
-
-    def metrics(self) -> bytes:
-        """Return the metrics."""
-        return self.telemetry.metrics(self.installation.writer)
+async def _cancel_family(tokens: Tokens, approvals: Approvals, token_id: str) -> None:
+    for one in tokens.family(token_id):
+        await approvals.cancel_of_token(one)
 
 
-_tasks: set["asyncio.Task[int]"] = set()
+_tasks: set["asyncio.Task[None]"] = set()
 
 
-def _keep(task: "asyncio.Task[int]") -> None:
+def _keep(task: "asyncio.Task[None]") -> None:
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
 
@@ -351,17 +310,6 @@ def places_of(settings: Settings) -> Places:
         verify_key=settings.verify_key,
         witness=settings.audit.witness,
     )
-
-
-def open_rules(settings: Settings) -> Rules:
-    """Load the policies.
-
-    Raises: ConfigError with every problem, file and row.
-    """
-    approvers = Approvers(
-        groups={one.name: frozenset(one.groups) for one in settings.approver}, solo=settings.approvals.solo
-    )
-    return Rules(load_policy(settings.policy_dir, approvers=approvers), settings.policy_dir, approvers)
 
 
 def approval_rules(settings: Settings) -> ApprovalRules:
@@ -379,6 +327,7 @@ def territory_of(settings: Settings) -> Territory:
     """Return what belongs to the firewall on this machine (DESIGN 2.10)."""
     _, control = _host_port(settings.server.control_listen)
     public = urlsplit(settings.server.public_url)
+    own_folders = [folder for folder in (default_config_dir(), Path("/etc/stayhand")) if folder == settings.folder]
     ports = {control, public.port or (443 if public.scheme == "https" else 80)}
     hosts = {public.hostname or "", _host_port(settings.server.control_listen)[0], socket.gethostname().lower()}
     return territory(
@@ -389,27 +338,25 @@ def territory_of(settings: Settings) -> Territory:
             settings.policy_dir,
             settings.keystore_key,
             settings.verify_key,
+            *own_folders,
+            *settings.secret_files,
             *(Path(one).expanduser() for one in settings.audit.witness if "://" not in one),
         ],
         ports=sorted(ports),
         hosts=sorted(host for host in hosts if host),
-        process_id=os.getpid(),
-        process_names=("stayhand", f"{Path(sys.executable).name} -m firewall.cli.main serve", "python"),
+        process_ids=(os.getpid(), os.getpgrp(), os.getsid(0)),
+        process_names=(*_own_names(), "stayhand", "python3 -m firewall.cli.main serve", "python"),
     )
 
 
-def providers_of(settings: Settings) -> list[Provider]:
-    """Return the configured providers; with none, those whose keys are in the environment.
-
-    Raises: ConfigError for an address or a secret that cannot be used.
-    """
-    if settings.provider:
-        return [_provider(one) for one in settings.provider]
-    return [
-        _provider(ProviderSettings(name=name, dialect=dialect, base_url=url, api_key=SecretRef(env=variable)))
-        for variable, name, dialect, url in FROM_ENVIRONMENT
-        if os.environ.get(variable)
-    ]
+def _own_names() -> tuple[str, ...]:
+    """Return the name and command line by which this process is found, as the system tells them."""
+    try:
+        line = Path("/proc/self/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        name = Path("/proc/self/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return (" ".join(sys.orig_argv),)
+    return tuple(filter(None, (name, line)))
 
 
 @asynccontextmanager
@@ -426,17 +373,6 @@ async def scripted_providers() -> AsyncIterator[list[Provider]]:
                 (Dialect.GEMINI, ""),
             )
         ]
-
-
-def _provider(one: ProviderSettings) -> Provider:
-    endpoint = Endpoint(
-        name=one.name,
-        base_url=one.base_url,
-        private=is_private_by_configuration(one.base_url, one.hosting),
-        timeouts=Timeouts(first_byte_s=one.first_token_timeout_s, total_s=one.timeout_s),
-    )
-    key = None if one.api_key == "client" else reader_of(one.api_key, f"provider `{one.name}`")
-    return Provider(one.name, one.dialect, endpoint, key)
 
 
 def _channel(one: Notify, clock: SystemClock) -> Channel:

@@ -56,7 +56,7 @@ def _address(text: str) -> str:
     return text
 
 
-Duration = Annotated[int, BeforeValidator(seconds)]
+Duration = Annotated[int, BeforeValidator(seconds), Field(ge=1, le=31_536_000)]
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -96,6 +96,13 @@ class Server(_Section):
     """Log, keys and approvals; default `$XDG_STATE_HOME/stayhand`, mode 0700."""
     allowed_hosts: tuple[str, ...] = ()
     """More Host names that the agents' listener answers to, besides loopback names and `listen`."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Server":
+        port = self.listen.rpartition(":")[2]
+        if port != "0" and port == self.control_listen.rpartition(":")[2]:
+            raise ValueError("agents and approvers must not share a port: change `listen` or `control_listen`")
+        return self
 
 
 class Models(_Section):
@@ -200,10 +207,22 @@ class Settings(_Section):
         """The folder of the configuration file."""
         return Path(self.path).parent
 
+    def anchored(self, path: str) -> Path:
+        """Return a path as the configuration means it: `~` is the home folder, a relative one starts beside it."""
+        return self.folder / Path(path).expanduser()
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Files that hold secrets of ours by reference."""
+        refs: list[object] = [self.audit.keystore_key]
+        refs += [one.api_key for one in self.provider]
+        refs += [ref for one in self.notify for ref in (one.url, one.secret)]
+        return tuple(self.anchored(ref.file) for ref in refs if isinstance(ref, SecretRef) and ref.file)
+
     @property
     def data_dir(self) -> Path:
         """Where log and keys are."""
-        return Path(self.server.data_dir).expanduser() if self.server.data_dir else default_data_dir()
+        return self.anchored(self.server.data_dir) if self.server.data_dir else default_data_dir()
 
     @property
     def policy_dir(self) -> Path:
@@ -229,7 +248,7 @@ class Settings(_Section):
     def keystore_key(self) -> Path:
         """The file of the key that wraps them; never in data_dir."""
         ref = self.audit.keystore_key
-        return Path(ref.file).expanduser() if ref and ref.file else self.folder / "keystore.key"
+        return self.anchored(ref.file) if ref and ref.file else self.folder / "keystore.key"
 
     @property
     def verify_key(self) -> Path:
@@ -291,13 +310,27 @@ def load_settings(given: str | None = None, environ: Mapping[str, str] = os.envi
 
 
 def _from_environment(table: dict[str, object], environ: Mapping[str, str]) -> None:
-    sections = {
-        name for name, field in Settings.model_fields.items() if name not in ("provider", "approver", "notify")
-    }
-    for name, value in environ.items():
+    """Put `STAYHAND_SECTION__KEY` into the table.
+
+    Raises: ConfigError for a section that is none: a setting that is silently ignored protects nobody.
+    """
+    sections = set(Settings.model_fields) - {"provider", "approver", "notify", "path"}
+    for name, value in sorted(environ.items()):
         section, found, key = name.removeprefix("STAYHAND_").partition("__")
-        if not name.startswith("STAYHAND_") or not found or section.lower() not in sections:
+        if not name.startswith("STAYHAND_") or not found:
             continue
+        if section.lower() not in sections:
+            known = ", ".join(sorted(sections))
+            raise ConfigError(f"the variable `{name}` sets nothing", hint=f"sections are {known}")
         target = table.setdefault(section.lower(), {})
         if isinstance(target, dict):
-            target[key.lower()] = value
+            target[key.lower()] = _value(section.lower(), key.lower(), value)
+
+
+def _value(section: str, key: str, text: str) -> object:
+    """Read an environment value: lists are comma-separated, everything else is text for pydantic to read."""
+    model = Settings.model_fields[section].annotation
+    field = model.model_fields.get(key) if isinstance(model, type) and issubclass(model, BaseModel) else None
+    if field is not None and "tuple" in str(field.annotation):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -90,6 +92,34 @@ class Telemetry:
         self._entries.set(gauged.size)
         self._open.set(int(gauged.is_open))
         return generate_latest(self.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the process fares: the console's `Status`."""
+
+    log: Gauged
+    policy: Callable[[], str]
+    """Digest of the policy in force."""
+    is_witnessed: bool
+    telemetry: Telemetry
+
+    def is_ready(self) -> bool:
+        """Calls can be judged and recorded."""
+        return self.log.is_open
+
+    def parts(self) -> Mapping[str, str]:
+        """Return the state of each part as a short word."""
+        return {
+            "log": "open" if self.log.is_open else "closed",
+            "entries": str(self.log.size),
+            "policy": self.policy()[:16],
+            "witness": "watched" if self.is_witnessed else "unwitnessed",
+        }
+
+    def metrics(self) -> bytes:
+        """Return the metrics."""
+        return self.telemetry.metrics(self.log)
 
 
 def _said(judgement: Judgement, answer: Answer) -> tuple[str, str, str]:

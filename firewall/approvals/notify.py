@@ -51,6 +51,10 @@ class Channel(Protocol):
         """Deliver, or give up when the approval's time is over; never raises for a failing receiver."""
         ...
 
+    async def aclose(self) -> None:
+        """Let go of what is kept open."""
+        ...
+
 
 class Terminal:
     """Writes one line, id and address only."""
@@ -63,6 +67,9 @@ class Terminal:
     def health(self) -> Health:
         """How it fares."""
         return Health("terminal", delivered=self._delivered)
+
+    async def aclose(self) -> None:
+        """Nothing is kept open: the stream is somebody else's."""
 
     async def opened(self, approval: Approval, address: str) -> None:
         """Write the line."""
@@ -152,6 +159,11 @@ class Channels:
     def health(self) -> tuple[Health, ...]:
         """How each channel fares."""
         return tuple(channel.health for channel in self._channels)
+
+    async def aclose(self) -> None:
+        """Close what the channels keep open."""
+        for channel in self._channels:
+            await channel.aclose()
 
     async def opened(self, approval: Approval, address: str) -> None:
         """Tell every channel at the same time.

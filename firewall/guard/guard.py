@@ -8,8 +8,9 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from firewall.core.action import Action
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.bucket import per_hour
 from firewall.core.call import ToolCall
+from firewall.core.decide import combine
 from firewall.core.digest import call_digest
 from firewall.core.effect import Effect
 from firewall.core.errors import ApprovalError
@@ -27,7 +29,7 @@ from firewall.core.grant import breach
 from firewall.core.ids import principal_of
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
-from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictest_verdict, strictness
+from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictness
 from firewall.core.work import Committed, Record, Step, Take, Unit
 from firewall.guard.judgement import Judgement
 from firewall.guard.ports import Files, Rules
@@ -150,7 +152,8 @@ class Guard:
         try:
             return self._consider(call, requester, rules)
         except Exception as error:  # FAIL-CLOSED: whatever gave up, the answer is no
-            log.exception("judging failed")
+            # What a foreign error says may quote the call: its type and place are logged, never its text.
+            log.error("judging failed: %s at %s", type(error).__name__, _place_of(error))  # noqa: TRY400
             action = Action(
                 operation="unknown:",
                 tool=call.name,
@@ -173,9 +176,9 @@ class Guard:
         )
         actions = actions_of(call, context)
         raw = call.arguments.decode("utf-8", errors="backslashreplace")
-        verdicts = [self._verdict(action, raw, requester, rules) for action in actions]
-        verdict = strictest_verdict(verdicts)
-        deciding = actions[verdicts.index(verdict)] if verdict in verdicts else actions[0]
+        verdicts = self._verdicts(actions, raw, requester, rules)
+        verdict = combine(verdicts)
+        deciding = _deciding(actions, verdicts, verdict)
         rows = sorted(
             {f"{one.row} {_obligations(one)}" for one in verdicts if strictness(one) == strictness(verdict)}
         )
@@ -193,12 +196,16 @@ class Guard:
         )
         return Judgement(call, actions, verdict, deciding, digest, rules.digest, rules.row(verdict.row))
 
-    def _verdict(self, action: Action, raw: str, requester: Requester, rules: Rules) -> Verdict:
-        touched = touches(self._territory, action, raw)
-        if touched:
-            return Deny(Reason.OWN_REACH, detail=touched)
+    def _verdicts(self, actions: Sequence[Action], raw: str, requester: Requester, rules: Rules) -> list[Verdict]:
+        """Ask each question of all actions before the next one: what comes first speaks for the whole call."""
+        touched = [touches(self._territory, action, raw) for action in actions]
+        if any(touched):
+            return [Deny(Reason.OWN_REACH, detail=next(filter(None, touched))) for _ in actions]
         if not self._is_live(requester):
-            return Deny(Reason.GRANT_TOKEN, detail="the token was revoked or has expired")
+            return [Deny(Reason.GRANT_TOKEN, detail="the token was revoked or has expired") for _ in actions]
+        return [self._verdict(action, requester, rules) for action in actions]
+
+    def _verdict(self, action: Action, requester: Requester, rules: Rules) -> Verdict:
         outside = breach(requester.grant, action)
         if outside is not None:
             return Deny(outside, detail=f"outside the grant: {action.summary}")
@@ -215,12 +222,10 @@ class Guard:
             self._record("tool.judged", judgement, requester),
             self._released(judgement, requester),
         )
-        outcome = await self._sequencer.submit(
-            Unit(records=records, steps=steps, otherwise=(self._limited(judgement, requester),))
-        )
+        outcome = await self._sequencer.submit(Unit(records=records, steps=steps))
         if isinstance(outcome, Committed):
             return Go(outcome.seqs[0])
-        return Stop(_first(outcome.seqs), Deny(Reason.LIMIT_DESTRUCTIVE, detail=_LIMIT_TEXT))
+        return await self._used_up(judgement, requester)
 
     async def _ask(self, judgement: Judgement, requester: Requester) -> Answer:
         usable = self._approvals.usable(requester.principal, judgement.digest)
@@ -229,9 +234,8 @@ class Guard:
         outcome = await self._sequencer.submit(Unit(records=(self._record("tool.judged", judgement, requester),)))
         try:
             approval = await self._approvals.open(self._wanted(judgement, requester))
-        except ApprovalError as error:
-            verdict = Deny(Reason.APPROVAL_CANCELLED, detail=error.public)
-            return Stop(_first(outcome.seqs), verdict)
+        except ApprovalError as error:  # nobody can be asked: the log must not end with an open question
+            return await self._stop(judgement, requester, Deny(Reason.APPROVAL_CANCELLED, detail=error.public))
         return Wait(_first(outcome.seqs), approval, judgement)
 
     async def _consume(self, judgement: Judgement, requester: Requester, approval: Approval) -> Answer:
@@ -243,21 +247,33 @@ class Guard:
                 self._released(judgement, requester, approval=approval.id),
             ),
             steps=(step, *self._destructive_budget(judgement, requester)),
-            otherwise=(self._limited(judgement, requester),),
         )
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
             return Go(outcome.seqs[0], approval.id)
         if outcome.why == "full":
-            return Stop(_first(outcome.seqs), Deny(Reason.LIMIT_DESTRUCTIVE, detail=_LIMIT_TEXT), approval.id)
+            return await self._used_up(judgement, requester, approval=approval.id)
         return await self._ask(judgement, requester)
 
+    async def _used_up(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Answer:
+        """Refuse what the hourly budget does not allow; an approval stays usable until its own time is over."""
+        verdict = Deny(Reason.LIMIT_DESTRUCTIVE, detail="the hourly budget of destructive actions is used up")
+        return await self._stop(
+            judgement, requester, verdict, approval=approval, more=(self._limited(judgement, requester),)
+        )
+
     async def _stop(
-        self, judgement: Judgement, requester: Requester, verdict: Verdict, *, approval: str = ""
+        self,
+        judgement: Judgement,
+        requester: Requester,
+        verdict: Verdict,
+        *,
+        approval: str = "",
+        more: tuple[Record, ...] = (),
     ) -> Answer:
         refused = replace(judgement, verdict=verdict)
         record = self._record("tool.judged", refused, requester, approval=approval)
-        outcome = await self._sequencer.submit(Unit(records=(record,)))
+        outcome = await self._sequencer.submit(Unit(records=(record, *more)))
         return Stop(_first(outcome.seqs), verdict, approval)
 
     def _record(self, kind: str, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
@@ -310,9 +326,6 @@ class Guard:
         )
 
 
-_LIMIT_TEXT = "the hourly budget of destructive actions is used up"
-
-
 def _unapproved(approval: Approval) -> Deny:
     match approval.status:
         case ApprovalStatus.DENIED:
@@ -325,8 +338,27 @@ def _unapproved(approval: Approval) -> Deny:
             return Deny(Reason.HOLD_ENDED)
 
 
+def _deciding(actions: Sequence[Action], verdicts: Sequence[Verdict], verdict: Verdict) -> Action:
+    """Return the action that a combined verdict is about: of the same row and strictness, else the strictest."""
+    pairs = list(zip(actions, verdicts, strict=True))
+    for action, one in pairs:
+        if strictness(one) == strictness(verdict) and one.row == verdict.row:
+            return action
+    return max(pairs, key=lambda pair: strictness(pair[1]))[0]
+
+
 def _obligations(verdict: Verdict) -> str:
     return verdict.obligations.text() if isinstance(verdict, Ask) else ""
+
+
+def _place_of(error: BaseException) -> str:
+    """Return file and line where an error was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "nowhere"
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 def _first(seqs: tuple[int, ...]) -> int:

@@ -165,6 +165,16 @@ class Tokens:
         for watcher in self._watchers:
             watcher(token_id)
 
+    def family(self, token_id: str) -> tuple[str, ...]:
+        """Return the ids of a token and everything narrowed from it."""
+        found = [token_id]
+        children: dict[str, list[str]] = {}
+        for row in self.listing():
+            children.setdefault(row.parent, []).append(row.id)
+        for known in found:
+            found += children.get(known, ())
+        return tuple(found)
+
     def listing(self) -> Sequence[TokenRow]:
         """Return stored tokens, newest first; none can be used from this."""
         return self._rows.listing(1000)
@@ -179,7 +189,7 @@ class Tokens:
         grant: Grant | None = None,
         holder: str = "",
     ) -> Minted:
-        text = spell(environment, kind, secrets.token_bytes(32))
+        text = _spelled(environment, kind)
         token_id = spell_id("tok", secrets.token_bytes(17))
         step = PutToken(
             id=token_id,
@@ -229,6 +239,18 @@ class Tokens:
             self._good.clear()
         self._good[parsed.fingerprint] = bearer
         return bearer
+
+
+def _spelled(environment: str, kind: TokenKind) -> str:
+    """Spell a new token that can be read again.
+
+    Raises: GrantError when the environment's name cannot stand in a token.
+    """
+    readable = environment.isascii() and environment.replace("-", "").isalnum()
+    text = spell(environment, kind, secrets.token_bytes(32)) if readable else ""
+    if not text or parse(text) is None:
+        raise GrantError(f"the environment `{environment[:80]}` cannot be part of a token")
+    return text
 
 
 def _draws(lineage: list[tuple[str, Grant]]) -> tuple[Draw, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from firewall.core.errors import FirewallError, ProtocolError
+from firewall.core.errors import ConfigError, FirewallError, ProtocolError
 from firewall.gates.edge.body import ClientGoneError, limited, too_large
 from firewall.gates.edge.headers import admit
 from firewall.gates.edge.paths import check_path
@@ -37,9 +37,12 @@ class Access:
 def trusted_networks(values: Iterable[str]) -> tuple[Network, ...]:
     """Read `server.trusted_proxies`: addresses or networks.
 
-    Raises: ValueError naming the value.
+    Raises: ConfigError naming the value.
     """
-    return tuple(ipaddress.ip_network(value, strict=False) for value in values)
+    try:
+        return tuple(ipaddress.ip_network(value, strict=False) for value in values)
+    except ValueError as error:
+        raise ConfigError(f"`server.trusted_proxies`: {error}", hint="write addresses or networks") from error
 
 
 class Edge:

@@ -11,7 +11,7 @@ import pytest
 
 from audit import VerifierKey
 from audit.verify import verify
-from firewall.app import Credentials
+from firewall.console.credentials import Credentials
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.app import Console, Desks
 from firewall.core.approval import ApprovalStatus, Decision

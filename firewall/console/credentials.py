@@ -1,0 +1,52 @@
+"""Who a credential of the control side belongs to: tokens of its kinds, and passphrases."""
+
+from firewall.approvals.people import Approver
+from firewall.core.errors import AuthError
+from firewall.core.token import TokenKind
+from firewall.settings import Settings
+from firewall.tokens.people import People
+from firewall.tokens.service import Tokens
+
+
+class Credentials:
+    """The console's `Authenticator`: control tokens and passphrases."""
+
+    def __init__(self, tokens: Tokens, people: People, settings: Settings) -> None:
+        self._tokens = tokens
+        self._people = people
+        self._emails = {one.name: one.email for one in settings.approver if one.email}
+        self._groups = {one.name: one.groups for one in settings.approver}
+
+    def token(self, text: str) -> Approver | None:
+        """Return the holder of a live admin, approver or service token."""
+        try:
+            bearer = self._tokens.check(text)
+        except AuthError:
+            return None
+        if bearer.kind is TokenKind.AGENT:
+            return None
+        if bearer.kind is not TokenKind.SERVICE and self._people.get(bearer.holder) is None:
+            return None  # a person who was removed takes his tokens with him
+        groups = self._all_groups(bearer.holder)
+        return Approver(
+            bearer.holder, bearer.kind.value, groups, via="token", aliases=self._aliases(bearer.holder)
+        )
+
+    def passphrase(self, name: str, passphrase: str) -> Approver | None:
+        """Verify a passphrase; slow, call it in a thread."""
+        person = self._people.check(name, passphrase)
+        return None if person is None else self.person(person.name)
+
+    def person(self, name: str) -> Approver | None:
+        """Return somebody who may still sign in."""
+        person = self._people.get(name)
+        if person is None:
+            return None
+        return Approver(person.name, person.role, self._all_groups(name), aliases=self._aliases(name))
+
+    def _all_groups(self, name: str) -> tuple[str, ...]:
+        person = self._people.get(name)
+        return tuple({*(person.groups if person else ()), *self._groups.get(name, ())})
+
+    def _aliases(self, name: str) -> tuple[str, ...]:
+        return (self._emails[name],) if name in self._emails else ()
