@@ -308,7 +308,7 @@ def places_of(settings: Settings) -> Places:
         keystore=settings.keystore,
         keystore_key=settings.keystore_key,
         verify_key=settings.verify_key,
-        witness=settings.audit.witness,
+        witness=settings.witness,
     )
 
 
@@ -340,7 +340,7 @@ def territory_of(settings: Settings) -> Territory:
             settings.verify_key,
             *own_folders,
             *settings.secret_files,
-            *(Path(one).expanduser() for one in settings.audit.witness if "://" not in one),
+            *(Path(one) for one in settings.witness if "://" not in one),
         ],
         ports=sorted(ports),
         hosts=sorted(host for host in hosts if host),

@@ -42,14 +42,15 @@ def _variable_reader(name: str, what: str) -> Callable[[], Secret]:
 
 
 def _file_reader(path: Path, what: str) -> Callable[[], Secret]:
-    known: tuple[float, Secret] | None = None
+    known: tuple[tuple[int, int, int], Secret] | None = None
 
     def read() -> Secret:
         nonlocal known
         try:
-            changed_at = path.stat().st_mtime
-            if known is None or known[0] != changed_at:
-                known = (changed_at, Secret(path.read_text(encoding="utf-8").removesuffix("\n")))
+            status = path.stat()
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if known is None or known[0] != version:
+                known = (version, _not_empty(path.read_text(encoding="utf-8"), what, f"look at the file `{path}`"))
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"the secret of {what} cannot be read", hint=f"look at the file `{path}`") from error
         return known[1]
@@ -79,4 +80,11 @@ def _printed(command: tuple[str, ...], what: str) -> Secret:
         raise ConfigError(
             f"the command for the secret of {what} failed", hint=f"run `{command[0]}` yourself"
         ) from error
-    return Secret(done.stdout.removesuffix("\n"))
+    return _not_empty(done.stdout, what, f"run `{command[0]}` yourself")
+
+
+def _not_empty(text: str, what: str, hint: str) -> Secret:
+    secret = text.removesuffix("\n")
+    if not secret.strip():
+        raise ConfigError(f"the secret of {what} is empty", hint=hint)
+    return Secret(secret)

@@ -212,12 +212,18 @@ class Settings(_Section):
         return self.folder / Path(path).expanduser()
 
     @property
+    def witness(self) -> tuple[str, ...]:
+        """Files and addresses of witnesses; relative files start beside the configuration."""
+        return tuple(one if "://" in one else str(self.anchored(one)) for one in self.audit.witness)
+
+    @property
     def secret_files(self) -> tuple[Path, ...]:
         """Files that hold secrets of ours by reference."""
         refs: list[object] = [self.audit.keystore_key]
         refs += [one.api_key for one in self.provider]
         refs += [ref for one in self.notify for ref in (one.url, one.secret)]
-        return tuple(self.anchored(ref.file) for ref in refs if isinstance(ref, SecretRef) and ref.file)
+        files = [Path(ref.file).expanduser() for ref in refs if isinstance(ref, SecretRef) and ref.file]
+        return tuple(file.absolute() for file in files)
 
     @property
     def data_dir(self) -> Path:

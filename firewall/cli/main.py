@@ -78,7 +78,7 @@ def _config_first(argv: list[str]) -> list[str]:
     words = iter(argv[:end])
     for word in words:
         if word == "--config":
-            moved += [word, next(words, "")]
+            moved += [word, *([value] if (value := next(words, "")) else [])]
         elif word.startswith("--config="):
             moved.append(word)
         else:

@@ -14,10 +14,8 @@ PROVIDER_KEYS = (
     "OPENAI_API_KEY",
     "GEMINI_API_KEY",
     "GOOGLE_API_KEY",
-    "STAYHAND_TOKEN",
-    "STAYHAND_APPROVER",
 )
-"""Never inherited by an agent that we start."""
+"""Inherited by an agent that we start only where it keeps its own login."""
 TOKEN_VARIABLE = "STAYHAND_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -28,6 +26,18 @@ class Pointed:
     environment: Mapping[str, str]
     arguments: tuple[str, ...] = ()
     """Inserted behind the program's name."""
+
+
+def inherited_by_agents(environ: Mapping[str, str], *, own_login: bool = False) -> dict[str, str]:
+    """Return what an agent inherits: never a variable of ours, for those hold credentials that decide.
+
+    `own_login`: the agent keeps its provider's keys.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("STAYHAND_") and (own_login or name not in PROVIDER_KEYS)
+    }
 
 
 def point(program: str, base_url: str, token: str, *, own_login: bool = False) -> Pointed:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from firewall.cli.client import control_client, row_of
-from firewall.cli.pointing import PROVIDER_KEYS, point
+from firewall.cli.pointing import inherited_by_agents, point
 from firewall.cli.report import config_of, fail, say
 from firewall.settings import load_settings
 
@@ -59,7 +59,7 @@ def run(
         minted = row_of(client.post("/api/tokens", wish))
     say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {minted['expires_at']}")
     pointed = point(name, f"http://{settings.server.listen}", str(minted["token"]), own_login=own_login)
-    inherited = {key: value for key, value in os.environ.items() if key not in PROVIDER_KEYS or own_login}
+    inherited = inherited_by_agents(os.environ, own_login=own_login)
     argv = [command[0], *pointed.arguments, *command[1:]]
     done = subprocess.run(argv, env={**inherited, **pointed.environment}, check=False)  # noqa: S603 - the user's own
     raise SystemExit(done.returncode)

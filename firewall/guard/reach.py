@@ -5,8 +5,10 @@ cannot be seen through (unknown, exec, an unseen part), the text itself is searc
 nothing and is judged by policy, a hit is denied.
 """
 
+import ipaddress
 import os
 import re
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +34,8 @@ class Territory:
     """Ports on which non-agent routes listen."""
     hosts: tuple[str, ...]
     """Names under which the control side is reached, besides loopback."""
-    process_id: int
+    process_ids: tuple[int, ...]
+    """Our process, its group and its session: ending any of them ends us."""
     process_names: tuple[str, ...]
     """Names and command lines by which a signal could find us."""
     spellings: tuple[str, ...]
@@ -44,7 +47,7 @@ def territory(
     paths: Iterable[Path],
     ports: Iterable[int],
     hosts: Iterable[str],
-    process_id: int,
+    process_ids: Iterable[int],
     process_names: Iterable[str],
 ) -> Territory:
     """Describe our territory; resolves links and adds the usual spellings of paths under the home folder."""
@@ -61,7 +64,7 @@ def territory(
         paths=tuple(real),
         ports=tuple(ports),
         hosts=tuple(hosts),
-        process_id=process_id,
+        process_ids=tuple(sorted({number for number in process_ids if number > 1})),
         process_names=tuple(process_names),
         spellings=tuple(sorted(spelled)),
     )
@@ -102,7 +105,27 @@ def _by_address(ground: Territory, reach: Reach) -> str:
 
 
 def _is_loopback(name: str) -> bool:
-    return name in _LOOPBACK or name.startswith("127.") or name.endswith(".localhost")
+    """Tell whether a host is this machine, in any spelling that the C library takes (0x7f000001, 2130706433)."""
+    if name in _LOOPBACK or name.endswith(".localhost"):
+        return True
+    address = _address_of(name)
+    if address is None:
+        return name.startswith("127.")
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    found = mapped or address
+    return found.is_loopback or found.is_unspecified
+
+
+def _address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    bare = name.strip("[]").partition("%")[0]
+    try:
+        return ipaddress.ip_address(bare)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(bare))
+    except (OSError, ValueError):
+        return None
 
 
 def _by_program(reach: Reach) -> str:
@@ -115,7 +138,7 @@ def _by_program(reach: Reach) -> str:
 
 def _by_signal(ground: Territory, reach: Reach) -> str:
     for signal in reach.signals:
-        if signal in (str(ground.process_id), f"-{ground.process_id}", "-1"):
+        if signal in (*(f"{sign}{number}" for number in ground.process_ids for sign in ("", "-")), "-1"):
             return "it signals the firewall's process"
         if signal and not signal.lstrip("-").isdigit() and signal != "*" and _finds_us(signal, ground):
             return "it signals the firewall's process by name"
@@ -133,6 +156,7 @@ def _finds_us(pattern: str, ground: Territory) -> bool:
 def _by_text(ground: Territory, action: Action, raw: str) -> str:
     if not (action.unseen or _OPAQUE.intersection(action.effects)):
         return ""
-    if any(spelling in raw for spelling in ground.spellings):
+    # The arguments as they came, and as they read once their own escapes are undone.
+    if any(spelling in raw or spelling in action.text for spelling in ground.spellings):
         return "it names the firewall's own files or addresses and cannot be seen through"
     return ""

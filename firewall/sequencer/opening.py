@@ -7,14 +7,16 @@ second writer: nothing is opened.
 import fcntl
 import os
 import secrets
+import shlex
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from audit import AuditError, Checkpoint, SigningKey, schema
 from audit.seal import Keystore, read_kek, write_kek
-from audit.sqlite import open_log
+from audit.sqlite import Log, open_log, stored_size
 from audit.witness import append_head, read_heads
 from firewall.core.errors import ConfigError, StoreError
 from firewall.core.ports import Clock
@@ -53,11 +55,13 @@ class Installation:
 
     async def close(self) -> None:
         """Finish what waits and let go of every file."""
-        await self.writer.stop()
-        self.witnessed()
-        self.reader.close()
-        self.keystore.close()
-        os.close(self.lock)
+        try:
+            await self.writer.stop()
+            self.witnessed()
+        finally:
+            self.reader.close()
+            self.keystore.close()
+            os.close(self.lock)
 
     def witnessed(self) -> None:
         """Give the newest head to every witness file.
@@ -79,7 +83,8 @@ def create(places: Places) -> str:
 
     Raises: ConfigError when something of it exists already or cannot be written.
     """
-    for path in (places.signing_key, places.keystore, places.keystore_key, places.database):
+    made = (places.signing_key, places.keystore, places.keystore_key, places.verify_key, places.database)
+    for path in made:
         if path.exists():
             raise ConfigError(
                 f"`{path}` exists already", hint="an installation is made once; use it, or another folder"
@@ -111,29 +116,36 @@ def open_installation(places: Places, clock: Clock, *, kek: bytes | None = None)
     """Open an installation for writing; `kek` where the keystore's key comes from somewhere else than its file.
 
     Raises: ConfigError when something is missing or another process writes; StoreError when the log must not be
-    extended (its tail fails, or it is behind its witness).
+    extended (its tail fails, it is behind its witness, or a witness cannot be read).
     """
     lock = _lock(places.database.parent)
     try:
+        return _open_locked(places, clock, kek, lock)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> Installation:
+    if not places.database.is_file():
+        raise ConfigError(
+            f"there is no log at `{places.database}`", hint="run `stayhand init` once, or restore it with its keys"
+        )
+    try:
         key = SigningKey.parse(places.signing_key.read_text(encoding="ascii").strip())
         keystore = Keystore(places.keystore, kek or read_kek(places.keystore_key))
-    except (OSError, AuditError) as error:
-        os.close(lock)
+    except (OSError, ValueError, AuditError) as error:
         raise ConfigError(
             f"the keys cannot be read: {error}", hint="run `stayhand init` once, or restore them"
         ) from error
-    try:
-        heads = [head for path in _files(places.witness) if path.exists() for head in _heads(path, key)]
+    with ExitStack() as undo:
+        undo.callback(keystore.close)
         connection = open_writer(places.database)
-        create_tables(connection)
-        log = open_log(connection, key, origin=key.verifier.name, heads=heads)
-        schema.guard(connection)
-    except (AuditError, sqlite3.Error) as error:
-        os.close(lock)
-        keystore.close()
-        raise StoreError(f"the log must not be extended: {error}") from error
-    sealing = Sealing(keystore)
-    reader = open_reader(places.database)
+        undo.callback(connection.close)
+        log = _taken_up(connection, key, places.witness)
+        sealing = Sealing(keystore)
+        reader = open_reader(places.database)
+        undo.pop_all()
     return Installation(
         writer=Writer(connection, log, sealing, clock),
         approving=Approving(reader, sealing),
@@ -148,8 +160,35 @@ def open_installation(places: Places, clock: Clock, *, kek: bytes | None = None)
     )
 
 
-def _heads(path: Path, key: SigningKey) -> Sequence[Checkpoint]:
-    return read_heads(path, [key.verifier]).checkpoints
+def _taken_up(connection: sqlite3.Connection, key: SigningKey, witness: Sequence[str]) -> Log:
+    try:
+        size = stored_size(connection)
+        heads = [head for source in witness for head in _heads(source, key, size)]
+        create_tables(connection)
+        log = open_log(connection, key, origin=key.verifier.name, heads=heads)
+        schema.guard(connection)
+    except (AuditError, sqlite3.Error) as error:
+        raise StoreError(f"the log must not be extended: {error}") from error
+    return log
+
+
+def _heads(source: str, key: SigningKey, size: int) -> Sequence[Checkpoint]:
+    """Return what a witness has seen.
+
+    Raises: AuditError when it cannot be read; ConfigError for a file that is missing although the log has entries:
+    whoever removes a witness could hide that the log was cut.
+    """
+    if "://" in source:
+        return read_heads(source, [key.verifier]).checkpoints
+    path = Path(source).expanduser()
+    if path.exists():
+        return read_heads(path, [key.verifier]).checkpoints
+    if size:
+        raise ConfigError(
+            f"the witness `{path}` is missing, so nobody can tell whether the log was cut",
+            hint=f"restore it; for a new witness, create it empty: touch {shlex.quote(str(path))}",
+        )
+    return ()
 
 
 def _files(witness: tuple[str, ...]) -> tuple[Path, ...]:

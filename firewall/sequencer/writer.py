@@ -10,6 +10,7 @@ a later commit succeeds.
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from firewall.core.work import Outcome, Unit
 from firewall.sequencer.apply import Applier
 from firewall.sequencer.sealing import Sealing
 
+log = logging.getLogger("stayhand.sequencer")
 MAX_BATCH = 512
 MAX_WAITING = 10_000
 _CLOSED = "the log cannot be written, so nothing may pass"
@@ -101,7 +103,8 @@ class Writer:
             for unit, future in batch:
                 self._apply_one(unit, future, now_us, applied)
             self._log.checkpoint()
-        except (sqlite3.Error, AuditError, FirewallError) as error:
+        except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: nobody in the batch may wait for ever
+            log.error("a batch could not be applied: %s", type(error).__name__)  # noqa: TRY400 - may quote a unit
             self._undo(batch, error)
             self._next(loop)
             return
