@@ -71,6 +71,7 @@ class CommandReader:
         words: list[Word] = []
         assignments: dict[str, str | None] = {}
         reading = self.reading(scope)
+        pieces: list[Node] = []
         for child in node.named_children:
             if child.type == "variable_assignment":
                 name, value = self.assignment(child, scope)
@@ -78,7 +79,12 @@ class CommandReader:
             elif child.type == "herestring_redirect":
                 feed = self.herestring(child, scope)
             elif child.type not in ("file_redirect", "heredoc_redirect", "comment"):
-                words += words_of(child, reading)
+                if pieces and pieces[-1].end_byte != child.start_byte:
+                    words += words_of(pieces[0], reading, *pieces[1:])
+                    pieces = []
+                pieces.append(child)
+        if pieces:
+            words += words_of(pieces[0], reading, *pieces[1:])
         if not words:
             return None
         return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, depth=self.depth)

@@ -32,6 +32,9 @@ def redirect(analysis: Analysis, parsed: Parsed, node: Node, scope: Scope, readi
     if target.type == "process_substitution":
         return
     verb = _VERBS[operator]
+    after = node.next_sibling
+    if after is not None and after.is_named and after.start_byte == target.end_byte:
+        analysis.opaque(parsed.span(node), "a redirection whose file name is not read for sure")
     touched = [Touched(verb, word) for word in words_of(target, reading)]
     spots = touch_drafts(touched, scope, analysis.context)
     for draft in spots:

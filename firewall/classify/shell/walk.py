@@ -4,6 +4,7 @@ INVARIANT: every command, substitution and redirection of a tree that parsed is 
 is not named here is `unknown`, and a tree with an error is `unknown` whatever else is found.
 """
 
+import re
 from collections.abc import Callable
 
 from tree_sitter import Node
@@ -97,6 +98,19 @@ class _Walker:
     def subshell(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit statements whose changes to the shell are lost."""
         self.block(node, scope.copy(), feed, level)
+
+    def compound(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit `{ … }`, or `(( … ))`, which is arithmetic to bash and two subshells to a plain `sh`."""
+        if not node.children or node.children[0].type != "((":
+            self.block(node, scope, feed, level)
+            return
+        self.inside(node, scope, level)
+        inner = self.parsed.slice(node.start_byte + 2, node.end_byte - 2)
+        first = re.split(r"[\s;|&()]", inner.lstrip("(){} \t\n!\\"), maxsplit=1)[0]
+        if first in self.analysis.context.catalogue.programs:
+            start = self.parsed.at(node.start_byte) + 2
+            source = self.parsed.source.part(inner, start, start + len(inner))
+            self.analysis.script(self.analysis, source, scope.copy(), feed, self.depth + 1)
 
     def maybe(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit something that may or may not run, with one child after another."""
@@ -367,7 +381,7 @@ _VISITORS: dict[str, _Visitor] = {
     "unset_command": _Walker.unset,
     "function_definition": _Walker.define,
     "subshell": _Walker.subshell,
-    "compound_statement": _Walker.block,
+    "compound_statement": _Walker.compound,
     "do_group": _Walker.block,
     "negated_command": _Walker.block,
     "if_statement": _Walker.branches,

@@ -95,22 +95,19 @@ _ALL_ARGUMENTS = frozenset({'"$@"', "$@", "$*", '"${@}"', "${@}"})
 _NAMES = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
-def words_of(node: Node, reading: Reading) -> list[Word]:
-    """Return the words that a syntax node becomes; usually one."""
-    span = reading.parsed.span(node)
-    shown = reading.parsed.text(node)
+def words_of(node: Node, reading: Reading, *behind: Node) -> list[Word]:
+    r"""Return the words that a syntax node becomes; usually one.
+
+    `behind` are nodes that follow without a blank: the grammar sometimes cuts one word in two (`'r'\m`).
+    """
+    parsed = reading.parsed
+    span = (parsed.span(node)[0], parsed.span(behind[-1])[1]) if behind else parsed.span(node)
+    shown = parsed.slice(node.start_byte, (behind[-1] if behind else node).end_byte)
     if shown in _ALL_ARGUMENTS and reading.scope.positional is not None:
-        return [
-            Word(
-                shown if value is None else value,
-                known=value is not None,
-                head=value or "",
-                loose=value is None,
-                span=span,
-            )
-            for value in reading.scope.positional
-        ]
+        return [_argument(value, shown, span) for value in reading.scope.positional]
     fragments = fragments_of(node, reading, quoted=False)
+    for follower in behind:
+        fragments += fragments_of(follower, reading, quoted=False)
     names = tuple(_NAMES.findall(shown)) if any(kind >= Kind.HIDDEN for _, kind in fragments) else ()
     found: list[Word] = []
     for variant in _spread(fragments):
