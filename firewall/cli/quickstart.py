@@ -1,7 +1,10 @@
 """`stayhand quickstart` (`make run`): everything for a first call, then the server."""
 
 import asyncio
+import shutil
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -62,7 +65,8 @@ async def _welcome(application: Application, where: Addresses) -> None:
     click.echo(minted.text)
     say()
     say("Point an agent at it. In another terminal, in the folder where the agent works:")
-    say("  stayhand run -- claude        (asks for the admin's passphrase; the folder becomes its workspace)")
+    say(f"  {_launcher()} run -- claude")
+    say("    (asks for the admin's passphrase; the folder becomes the agent's workspace)")
     say("or paste one of these:")
     for name, line in pasted(where.agents, minted.text):
         say(f"  {name:12} {line}")
@@ -72,6 +76,12 @@ async def _welcome(application: Application, where: Addresses) -> None:
     say("    -H 'content-type: application/json' -d '" + _FIRST_CALL + "'")
     say(f"It waits for you at {application.settings.server.public_url}/ (sign in as {owner}).")
     say("Ctrl-C stops the server.")
+
+
+def _launcher() -> str:
+    """Return how this very command is called: by name where it is on the PATH, by its place otherwise."""
+    beside = Path(sys.executable).with_name("stayhand")
+    return "stayhand" if shutil.which("stayhand") or not beside.exists() else str(beside)
 
 
 _FIRST_CALL = (
