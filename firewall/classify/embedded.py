@@ -90,6 +90,7 @@ def _unquoted(item: str) -> str:
     return "'" + item[1:-1].replace("'", "") + "'"
 
 
+MAX_AWK_CHARS = 4096
 _AWK_RUNS = re.compile(r"\bsystem\s*\(|\|\s*getline|getline\s*<|\|\s*&?\s*\"|print[^;}]*\|\s*\"")
 _AWK_TEXT = re.compile(r"system\s*\(\s*\"(?P<text>(?:[^\"\\]|\\.)*)\"\s*\)")
 _AWK_WRITES = re.compile(r"\bprintf?\b[^;}|]*>{1,2}\s*[\"A-Za-z$(]")
@@ -99,6 +100,11 @@ def _awk(source: Source, program: str) -> Found:
     """Awk reads, unless it starts commands or writes files."""
     text = source.text
     found = Found()
+    if len(text) > MAX_AWK_CHARS:
+        draft = Draft(
+            "code:inline", f"code:{program}", effects={Effect.UNKNOWN}, unseen=["an awk program that is too long"]
+        )
+        return Found([draft])
     plain = re.sub(r"\"(?:[^\"\\]|\\.)*\"", '""', text)
     if _AWK_RUNS.search(text) and ("system" in plain or "getline" in plain or "|" in plain.replace("||", "")):
         draft = Draft(

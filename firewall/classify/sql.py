@@ -87,7 +87,9 @@ def _statements(text: str, draft: Draft) -> None:
         return
     plain = _NOISE.sub(lambda found: " " if found.group(0).startswith(("--", "/*")) else "''", text)
     for statement in plain.split(";"):
-        if statement.strip():
+        if statement.count("(") != statement.count(")"):
+            draft.effects.add(Effect.UNKNOWN)
+        elif statement.strip():
             draft.effects |= _statement(statement.strip())
 
 

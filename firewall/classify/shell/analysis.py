@@ -15,6 +15,7 @@ from firewall.core.effect import Effect
 
 MAX_DEPTH = 10
 MAX_WORK = 400
+MAX_STEPS = 3000
 MAX_DRAFTS = 200
 
 
@@ -59,17 +60,29 @@ class Analysis:
     """Judges one command, for the same reason."""
     drafts: list[Draft] = field(default_factory=list)
     work: int = MAX_WORK
+    steps: int = MAX_STEPS
     exhausted: bool = False
+
+    def step(self, span: tuple[int, int]) -> bool:
+        """Take one step through a syntax tree; False: nothing is left, and that has been said."""
+        self.steps -= 1
+        if self.steps > 0 and not self.exhausted:
+            return True
+        self._exhaust(span)
+        return False
 
     def spend(self, depth: int, span: tuple[int, int]) -> bool:
         """Take one unit of work; False: nothing is left, and that has been said."""
         self.work -= 1
         if self.work > 0 and depth <= MAX_DEPTH and len(self.drafts) < MAX_DRAFTS:
             return True
+        self._exhaust(span)
+        return False
+
+    def _exhaust(self, span: tuple[int, int]) -> None:
         if not self.exhausted:
             self.exhausted = True
             self.opaque(span, "too much or too deeply nested to read", operation="shell:unread")
-        return False
 
     def opaque(
         self,

@@ -12,6 +12,7 @@ from firewall.classify.shell.touches import Group, Touched, spot_of, touch_draft
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
+MAX_SCRIPT_CHARS = 1500
 _FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _FIND_WRITES = frozenset({"-fprint", "-fprint0", "-fprintf", "-fls"})
 _REGENERABLE_NAMES = re.compile(
@@ -219,7 +220,7 @@ _SED_WRITES = re.compile(
 
 
 def _sed_script(word: Word, command: Command, analysis: Analysis) -> None:
-    if len(word.text) > 4096:
+    if len(word.text) > MAX_SCRIPT_CHARS:
         finish(analysis.opaque(word.span, "a sed script that is too long to read"), command, analysis)
         return
     if match := _SED_WRITES.search(word.text):

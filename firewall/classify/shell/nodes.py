@@ -11,6 +11,7 @@ from firewall.classify.shell.scope import Feed, Scope
 from firewall.classify.shell.words import Kind, Reading, Word, inner_fragments, words_of
 
 MAX_CONSTANT_DEPTH = 6
+MAX_WORDS = 2000
 
 
 class CommandReader:
@@ -67,7 +68,11 @@ class CommandReader:
         return self.output(child, scope, None).text
 
     def command_of(self, node: Node, scope: Scope, feed: Feed | None) -> Command | None:
-        """Resolve the words of a command node; None when it has none."""
+        """Resolve the words of a command node; None when it has none; too many become one that is not known."""
+        if node.named_child_count > MAX_WORDS:
+            return Command(
+                (Word("…", known=False, loose=True, span=self.parsed.span(node)),), scope, depth=self.depth
+            )
         words: list[Word] = []
         assignments: dict[str, str | None] = {}
         reading = self.reading(scope)

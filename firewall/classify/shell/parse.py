@@ -8,7 +8,7 @@ from tree_sitter import Language, Node, Parser
 
 from firewall.classify.draft import Source
 
-MAX_TEXT_CHARS = 512 * 1024
+MAX_TEXT_CHARS = 128 * 1024
 _PARSER = Parser(Language(tree_sitter_bash.language()))
 
 

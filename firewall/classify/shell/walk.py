@@ -67,6 +67,8 @@ class _Walker:
 
     def visit(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit one statement."""
+        if not self.analysis.step(self.parsed.span(node)):
+            return
         if level > MAX_TREE_DEPTH:
             self.analysis.opaque(self.parsed.span(node), "nested too deeply to read", operation="shell:unread")
             return
@@ -163,6 +165,8 @@ class _Walker:
         """Visit the stages of a pipeline."""
         current = feed
         for index, stage in enumerate(stages):
+            if self.analysis.exhausted:
+                return
             own = scope.copy() if len(stages) > 1 else scope
             self.visit(stage, own, current, level + 1)
             if index + 1 < len(stages):

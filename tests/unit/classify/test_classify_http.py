@@ -86,8 +86,8 @@ def test_fields(query: str, wanted: Effect) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"extensions": {"persistedQuery": {"sha256Hash": "x"}}}, {"query": 5}, {"query": "{ me }", "variables": 5}, [],
-     5, {"query": "{ me }", "operationName": "Other"}],
+    [{"extensions": {"persistedQuery": {"sha256Hash": "x"}}}, {"query": 5}, {"query": "{ me }", "variables": 5},
+     [], 5, {"query": "{ me }", "operationName": "Other"}],
 )  # fmt: skip
 def test_bodies_that_hide_their_text(body: object) -> None:
     """Persisted queries, empty batches and wrong types are unknown."""
