@@ -110,15 +110,11 @@ class Applier:
 
     def _draft(self, record: Record, now_us: int) -> Draft:
         sealing = self._sealing
-        draft = Draft(
-            kind=Kind(record.kind),
-            principal=sealing.pseudonym(record.principal) if record.principal else "",
-            at=now_us,
-            data=record.data,
-            approval=record.approval,
-        )
+        kind = Kind(record.kind)
+        principal = sealing.pseudonym(record.principal) if record.principal else ""
+        draft = Draft(kind, principal, now_us, record.data, record.approval)
         if record.private is None:
             return draft
         key = sealing.key_for(record.person)
         sealed = key.seal(identity_of(draft, key.id), orjson.dumps(record.private))
-        return replace(draft, subject=key.id, sealed=sealed)
+        return Draft(kind, principal, now_us, record.data, record.approval, key.id, sealed)

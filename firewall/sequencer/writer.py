@@ -71,6 +71,13 @@ class Writer:
 
         Raises: StoreError when it could not be made durable, or too many wait already.
         """
+        return await self.queue(unit)
+
+    def queue(self, unit: Unit) -> "asyncio.Future[Outcome]":
+        """Take a unit for the next commit; the future is done when it is durable, or holds a StoreError.
+
+        Raises: StoreError when too many wait already.
+        """
         if self._stopped or len(self._waiting) >= MAX_WAITING:
             raise StoreError(_CLOSED, detail="stopped" if self._stopped else "too many units wait")
         loop = asyncio.get_running_loop()
@@ -80,7 +87,7 @@ class Writer:
             self._scheduled = True
             self._idle.clear()
             loop.call_soon(self._begin, loop)
-        return await future
+        return future
 
     async def stop(self) -> None:
         """Finish what waits, then refuse everything."""

@@ -4,7 +4,7 @@ INVARIANT: nothing leaves for a provider before its `model.requested` entry is d
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
@@ -135,7 +135,7 @@ class ModelsGate:
         if asked.place.purpose is Purpose.COUNT:
             await self._count(asked, admit.requester_of(bearer, asked.client, ""), body, value, send)
             return
-        request = codec.read_request(body, value, asked.headers, asked.path)
+        request = codec.read_request(body, value, asked.headers, _target(asked))
         requester = admit.requester_of(bearer, asked.client, request.session)
         admit.check_model(requester, request.model)
         principal = self._sequencer.pseudonym(requester.principal)
@@ -176,7 +176,7 @@ class ModelsGate:
             await exchange.say(refused)
             return
         body = exchange.request.body
-        await exchange.ask(lambda: self._open(asked, provider, body))
+        await exchange.ask(lambda: self._open(asked, provider, body, streamed=exchange.request.stream))
 
     async def _judge_hosted(self, request: ModelRequest, requester: Requester) -> str:
         """Judge tools that the provider would run itself; returns why the request may not be sent, or nothing."""
@@ -194,7 +194,9 @@ class ModelsGate:
         await self._means.approvals.wait(held.approval.id, until_us=until)
         return await self._means.guard.release(held, requester)
 
-    async def _open(self, asked: _Asked, provider: Provider, body: bytes) -> UpstreamResponse:
+    async def _open(
+        self, asked: _Asked, provider: Provider, body: bytes, *, streamed: bool = False
+    ) -> UpstreamResponse:
         request = UpstreamRequest(
             method="GET" if asked.place.purpose is Purpose.MODELS else "POST",
             path=upstream_path(asked.place.dialect, asked.path),
@@ -202,6 +204,7 @@ class ModelsGate:
             fields=asked.fields,
             body=body,
             credential=provider.credential(_own_login(asked.headers) if provider.key is None else None),
+            streamed=streamed,
         )
         return await self._upstream.open(provider.endpoint, request)
 
@@ -269,9 +272,9 @@ class _Started:
         self._send = send
         self.is_started = False
 
-    async def __call__(self, message: "Mapping[str, object]") -> None:
+    def __call__(self, message: "MutableMapping[str, object]") -> Awaitable[None]:
         self.is_started = True
-        await self._send(dict(message))
+        return self._send(message)
 
 
 def _ours(entry: int, model: str, provider: str) -> Headers:
@@ -280,6 +283,13 @@ def _ours(entry: int, model: str, provider: str) -> Headers:
         headers.append((b"x-stayhand-model", model.encode("ascii", "replace")))
     headers.append((b"x-stayhand-route", provider.encode("ascii", "replace")))
     return headers
+
+
+def _target(asked: _Asked) -> str:
+    """Return what the codec reads beside the body: in Gemini's dialect the query chooses the stream's format."""
+    if asked.query and asked.place.dialect is Dialect.GEMINI:
+        return f"{asked.path}?{asked.query}"
+    return asked.path
 
 
 def upstream_path(dialect: Dialect, path: str) -> str:
