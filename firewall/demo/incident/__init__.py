@@ -1,0 +1,1 @@
+"""The play behind `stayhand demo`: the nine-second incident, first without, then with the firewall."""

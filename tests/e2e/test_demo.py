@@ -1,0 +1,203 @@
+"""`stayhand demo` as a newcomer runs it: a real process, nobody at the terminal or somebody who presses a key."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from firewall.demo.incident.agent import Agent, Deed, Ran, Said
+from firewall.demo.incident.play import Worker
+from firewall.demo.incident.proof import tamper, verify
+from firewall.demo.incident.stage import Firewall, Stage, fenced, staged
+from tests.support.installation import REPOSITORY
+
+LIMIT_S = 60
+"""What the demo promises, once everything is installed."""
+DEMO = (sys.executable, "-m", "firewall.cli.main", "demo")
+WHOLE = "data.db, backups/2026-04-22.db, backups/2026-04-23.db, backups/2026-04-24.db"
+
+
+def environment(folder: Path, *, path: str = "") -> dict[str, str]:
+    """Return an environment with a home and a temporary folder that are empty."""
+    home, temporary = folder / "home", folder / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    return {"PATH": path or os.environ["PATH"], "HOME": str(home), "TMPDIR": str(temporary)}
+
+
+def check_promises(output: str) -> None:
+    """Check part by part what `--auto` promises."""
+    first, second, third = re.split(r"\n\d  ", output)[1:]
+    assert f"files     {WHOLE}" in first
+    assert '{"data":{"volumeDelete":true}}' in first
+    assert re.search(r"files     none: the volume is gone, and with it every backup", first)
+    assert second.count(f"files     {WHOLE}") == 2
+    assert "runs      ls -la" in second
+    assert "volumeDelete(" not in second
+    assert second.index("HELD") < second.index("/approve/apr_") < second.index("DENIED")
+    assert "a person denied it" in second
+    assert re.search(r"sign in as alice with passphrase [a-z]+(-[a-z]+)+-\d+", second)
+    whole, broken = third.split("change    ")
+    assert re.search(r"ok: \d+ entries", whole)
+    changed = re.search(r"one byte in a copy: entry (\d+) \(approval\.voted\)", broken)
+    assert changed is not None
+    assert f"entry {changed[1]}: body does not match its leaf" in broken
+    assert re.search(r"failed: 1 finding in \d+ entries", broken)
+
+
+def test_auto_keeps_every_promise(tmp_path: Path) -> None:
+    """Nobody presses anything: deleted without, kept with, verified, the changed entry named, nothing left."""
+    surroundings = environment(tmp_path)
+    done = subprocess.run(
+        [*DEMO, "--auto"],
+        cwd=REPOSITORY,
+        env=surroundings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    check_promises(done.stdout)
+    assert done.stdout.isascii()
+    assert "\x1b" not in done.stdout
+    assert len(done.stdout.splitlines()) <= 40
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_without_a_terminal_it_says_so_and_goes_on(tmp_path: Path) -> None:
+    """In a pipe nobody can decide: the demo says that it denies by itself, and works without curl installed."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("ls", "sh"):
+        (tools / name).symlink_to(Path("/bin") / name)
+    done = subprocess.run(
+        DEMO,
+        cwd=REPOSITORY,
+        env=environment(tmp_path, path=str(tools)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no terminal here" in done.stderr
+    assert "curl is not installed" in done.stdout
+    check_promises(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("key", "wanted"),
+    [
+        ("d", ["DENIED    by alice", f"files     {WHOLE}", "ok: "]),
+        ("a", ["APPROVED  by alice: exactly this command", "files     none: a person wanted it so", "ok: "]),
+    ],
+)
+def test_one_key_decides(key: str, wanted: list[str], tmp_path: Path) -> None:
+    """At a terminal `d` denies and `a` approves; what happens then is shown as it is."""
+    output, code = at_a_terminal(key, environment(tmp_path))
+    plain = re.sub(r"\x1b\[\d+m", "", output)
+    assert code == 0, plain
+    second = plain[plain.index("2  With Stayhand") :]
+    places = [second.rindex(text) for text in wanted]
+    assert places == sorted(places)
+    assert ('{"data":{"volumeDelete":true}}' in second) is (key == "a")
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def at_a_terminal(key: str, surroundings: dict[str, str]) -> tuple[str, int]:
+    """Run the demo on a terminal of its own and press one key when it asks."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        DEMO,
+        cwd=REPOSITORY,
+        env={**surroundings, "TERM": "xterm"},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+    )
+    os.close(follower)
+    output = ""
+    is_pressed = False
+    try:
+        for _ in range(LIMIT_S * 10):
+            ready, _, _ = select.select([leader], [], [], 0.1)
+            piece = _read(leader) if ready else None
+            if piece == "":
+                break
+            output += piece or ""
+            if "press d to deny" in output and not is_pressed:
+                os.write(leader, key.encode())
+                is_pressed = True
+        return output.replace("\r\n", "\n"), process.wait(LIMIT_S)
+    finally:
+        os.close(leader)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _read(leader: int) -> str:
+    try:
+        return os.read(leader, 65536).decode()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def held(deeds: list[Deed]) -> Iterator[tuple[Stage, Firewall, Worker, str]]:
+    """Bring the play to the point where the call is held."""
+    with staged() as stage, fenced(stage, hold_s=30) as firewall:
+        stage.plant()
+        agent = Agent(firewall.agents, firewall.agent_token, stage.workspace, stage.environment, deeds.append)
+        worker = Worker(agent)
+        for _ in range(200):
+            if firewall.waiting() is not None or worker.is_done:
+                break
+            worker.pause(0.1)
+        approval = firewall.waiting()
+        assert approval is not None, deeds
+        yield stage, firewall, worker, str(approval["id"])
+        worker.finish(30)
+
+
+def test_what_the_demo_shows_is_so(tmp_path: Path) -> None:
+    """Seen from outside: held, the files lie there and the agent has run one harmless command; denied, as well."""
+    deeds: list[Deed] = []
+    with held(deeds) as (stage, firewall, worker, approval):
+        volume = stage.volumes / "vol_production"
+        assert (volume / "data.db").is_file()
+        assert [deed.command for deed in deeds if isinstance(deed, Ran)] == ["ls -la"]
+        page = httpx.get(f"{firewall.control}/approve/{approval}", trust_env=False)
+        assert "volumeDelete" not in page.text
+        firewall.decide(approval, "deny")
+        worker.finish(30)
+        assert len(list((volume / "backups").glob("*.db"))) == 3
+        assert [deed.command for deed in deeds if isinstance(deed, Ran)] == ["ls -la"]
+        assert any(isinstance(deed, Said) and "denied" in deed.text for deed in deeds)
+        copy = tmp_path / "copy.db"
+        assert verify(firewall.database, firewall.verify_key).ok
+        seq, kind = tamper(firewall.database, copy)
+        assert kind == "approval.voted"
+        before = httpx.get(f"{firewall.control}/healthz", trust_env=False)
+    assert before.status_code == 200
+    said = verify(copy, firewall.verify_key)
+    assert not said.ok
+    assert said.lines[0].startswith(f"entry {seq}:")
+    assert not stage.folder.exists()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{firewall.control}/healthz", trust_env=False)
