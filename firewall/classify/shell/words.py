@@ -189,11 +189,11 @@ def _unescape(text: str, kind: Kind) -> list[Fragment]:
     return [piece for piece in found if piece[0]]
 
 
-def _raw(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _raw(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     return [(reading.parsed.text(node)[1:-1], Kind.QUOTED)]
 
 
-def _string(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _string(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     return inner_fragments(node, reading, start=node.start_byte + 1, end=node.end_byte - 1)
 
 
@@ -216,7 +216,7 @@ def _double(text: str) -> str:
     return _DOUBLE_ESCAPE.sub(lambda match: "" if match.group(1) == "\n" else match.group(1), text)
 
 
-def _ansi(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _ansi(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     return [(ansi_text(reading.parsed.text(node)[2:-1]), Kind.QUOTED)]
 
 
@@ -237,11 +237,11 @@ def _ansi_escape(match: re.Match[str]) -> str:
     return _ANSI_PLAIN.get(code, code)
 
 
-def _translated(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _translated(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     return [piece for child in node.named_children for piece in fragments_of(child, reading, quoted=True)]
 
 
-def _joined(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _joined(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     found: list[Fragment] = []
     last = node.start_byte
     for child in node.children:
@@ -255,7 +255,7 @@ def _joined(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # no
     return found
 
 
-def _simple(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _simple(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     shown = reading.parsed.text(node)
     return _value(_lookup(shown[1:], reading.scope), shown, quoted=quoted)
 
@@ -282,7 +282,7 @@ def _lookup(name: str, scope: Scope) -> str | None:
     return None
 
 
-def _expansion(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _expansion(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     shown = reading.parsed.text(node)
     return _value(_expanded(shown, reading.scope), shown, quoted=quoted)
 
@@ -303,17 +303,17 @@ def _expanded(shown: str, scope: Scope) -> str | None:
     return None
 
 
-def _substitution(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _substitution(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     value = reading.output(node)
     shown = reading.parsed.text(node)
     return _value(None if value is None else value.rstrip("\n"), shown, quoted=quoted)
 
 
-def _hidden(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _hidden(node: Node, reading: Reading, _quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     return [(reading.parsed.text(node), Kind.HIDDEN)]
 
 
-def _number(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001
+def _number(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     return _bare(node, reading, quoted) if not node.named_children else _joined(node, reading, quoted)
 
 
