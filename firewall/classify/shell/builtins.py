@@ -37,8 +37,8 @@ def change_directory(command: Command, _program: Program, analysis: Analysis) ->
         quiet(command, analysis, "changes the working directory")
         return True
     target = options.positional[0] if options.positional else Word("~", span=command.span)
-    spot = Spot((), "-") if target.text == "-" else spot_of(target, scope, analysis.context)
-    if spot.below:
+    spot = Spot((), "-") if target.text == "-" else spot_of(target, scope)
+    if spot.below or ("CDPATH" in scope.variables and not target.text.startswith(("/", "."))):
         spot = Spot((), target.text)
     scope.move((*spot.paths, *before) if spot.paths else ())
     draft = quiet(command, analysis, f"changes the working directory to {shown(target.text)}")
@@ -136,7 +136,7 @@ def read_variable(command: Command, _program: Program, analysis: Analysis) -> bo
     """`read x`: fills variables with what nobody knows; paths below a folder stay such paths."""
     options, _ = read_options(command.words[1:], frozenset({"-p", "-d", "-t", "-n", "-N", "-u", "-i", "-a"}))
     feed = command.feed
-    for word in options.positional:
+    for word in (*options.positional, *options.values(("-a",))):
         command.scope.variables[word.text] = None
         if feed is not None and feed.below and len(options.positional) == 1:
             command.scope.below[word.text] = feed.below

@@ -44,12 +44,13 @@ def run(command: Command, analysis: Analysis) -> None:
 def _run_known(command: Command, analysis: Analysis) -> None:
     name = command.name
     body = command.scope.functions.get(name)
+    alias = command.scope.aliases.get(name)
     if body is not None:
         _call(body, command, analysis)
-        return
-    alias = command.scope.aliases.get(name)
-    if alias is not None:
+    elif alias is not None:
         _expand_alias(alias, command, analysis)
+    # FAIL-CLOSED: aliases are often off and definitions may not have run, so the program is judged as well.
+    if (body is not None or alias is not None) and name not in analysis.context.catalogue.programs:
         return
     program = find_program(command, analysis)
     if program is not None:
@@ -121,6 +122,7 @@ def _call(body: Body, command: Command, analysis: Analysis) -> None:
     scope.functions.pop(command.name, None)
     scope.positional = tuple(word.text if word.known else None for word in command.words[1:])
     analysis.script(analysis, body.source, scope, command.feed, command.depth + 1)
+    command.scope.merge(scope)
 
 
 def _expand_alias(body: Body, command: Command, analysis: Analysis) -> None:

@@ -43,11 +43,11 @@ def find(command: Command, _program: Program, analysis: Analysis) -> bool:
     tests = words[cut:]
     texts = [word.text for word in tests]
     verb = Verb.REMOVE if "-delete" in texts else Verb.LIST
-    spots = [spot_of(word, command.scope, analysis.context) for word in starts]
+    spots = [spot_of(word, command.scope) for word in starts]
     below = tuple(path for spot in spots for path in spot.paths) if all(spot.paths for spot in spots) else ()
     names = [tests[index + 1].text for index, text in enumerate(texts[:-1]) if text in ("-name", "-iname")]
     for group in touch_drafts(
-        [Touched(verb, _below(word, command, analysis, verb), recursive=True) for word in starts],
+        [Touched(verb, _below(word, command, verb), recursive=True) for word in starts],
         command.scope,
         analysis.context,
     ):
@@ -70,11 +70,11 @@ def find(command: Command, _program: Program, analysis: Analysis) -> bool:
     return True
 
 
-def _below(word: Word, command: Command, analysis: Analysis, verb: Verb) -> Word:
+def _below(word: Word, command: Command, verb: Verb) -> Word:
     """`find . -delete` leaves the folder's own fate open; a narrowing test spares the rest."""
     if verb is not Verb.REMOVE:
         return word
-    spot = spot_of(word, command.scope, analysis.context)
+    spot = spot_of(word, command.scope)
     narrowed = any(
         item.text
         in ("-name", "-iname", "-path", "-regex", "-size", "-mtime", "-empty", "-newer", "-mmin", "-atime")

@@ -37,7 +37,7 @@ def git(command: Command, program: Program, analysis: Analysis) -> bool:
     if folders:
         scope = scope.copy()
         for word in folders:
-            spot = spot_of(word, scope, analysis.context)
+            spot = spot_of(word, scope)
             scope.move(() if spot.below else spot.paths)
     inner = replace(command, scope=scope)
     if use.sub == "" and use.positional and configured.get(f"alias.{use.positional[0].text}") is not None:

@@ -184,7 +184,7 @@ def _form(word: Word, body: _Body) -> None:
 
 
 def _secret_files(files: list[Word], command: Command, analysis: Analysis) -> bool:
-    spots = [spot_of(word, command.scope, analysis.context) for word in files]
+    spots = [spot_of(word, command.scope) for word in files]
     return any(is_secret(path, analysis.context) for spot in spots for path in spot.paths)
 
 

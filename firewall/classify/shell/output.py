@@ -50,6 +50,8 @@ def _source(commands: Sequence[Command], text: str) -> Source:
 def _text(command: Command) -> str | None:
     if not all(word.known and not word.glob for word in command.words):
         return None
+    if command.name in command.scope.functions or command.name in command.scope.aliases:
+        return None
     maker = _MAKERS.get(command.name.rpartition("/")[2])
     return None if maker is None else maker([word.text for word in command.words[1:]], command)
 

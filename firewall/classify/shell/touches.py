@@ -41,10 +41,10 @@ class Group:
         return {effect.value for effect in self.draft.effects}
 
 
-def spot_of(word: Word, scope: Scope, context: Context, *, recursive: bool = False) -> Spot:
+def spot_of(word: Word, scope: Scope, *, recursive: bool = False) -> Spot:
     """Resolve a word to a spot, as far as it is known."""
     cwds = () if scope.machine else scope.cwds
-    home = "" if scope.machine else context.home
+    home = "" if scope.machine else scope.variables.get("HOME") or ""
     if word.below:
         return Spot(word.below, word.text, below=True, recursive=recursive, span=word.span)
     if not word.known:
@@ -67,7 +67,7 @@ def touch_drafts(touched: Sequence[Touched], scope: Scope, context: Context) -> 
     groups: dict[str, Group] = {}
     judged_in = _away(context) if scope.machine else context
     for item in touched:
-        spot = spot_of(item.word, scope, context, recursive=item.recursive)
+        spot = spot_of(item.word, scope, recursive=item.recursive)
         judged = judge(item.verb, spot, judged_in)
         environment = judged.environment
         if scope.machine:

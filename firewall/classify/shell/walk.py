@@ -114,11 +114,12 @@ class _Walker:
             source = self.parsed.source.part(inner, start, start + len(inner))
             self.analysis.script(self.analysis, source, scope.copy(), feed, self.depth + 1)
 
-    def maybe(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
-        """Visit something that may or may not run, with one child after another."""
-        before = scope.copy()
-        self.block(node, scope, feed, level)
-        scope.merge(before)
+    def loop_arithmetic(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit `for ((…))`: its body may run any number of times."""
+        self.inside_values(node, scope, level)
+        for child in node.named_children:
+            if child.type in ("do_group", "compound_statement"):
+                self._again(child, scope, feed, level)
 
     # -- lists and pipelines
 
@@ -234,6 +235,9 @@ class _Walker:
         name, value = self.read.assignment(node, scope)
         scope.variables[name] = value
         scope.below.pop(name, None)
+        if self.analysis.context.catalogue.variables.running.fullmatch(name):
+            why = f"sets `{name}`, which decides what later programs run or where"
+            self.analysis.opaque(self.parsed.span(node), why, operation="shell:assign")
 
     def declare(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit `export x=value`, `declare`, `local`, `readonly`."""
@@ -298,7 +302,7 @@ class _Walker:
             scope.below[name] = below_of(values, scope)
             if not scope.below[name]:
                 scope.below.pop(name)
-            self.visit(body, scope, feed, level + 1)
+            self._again(body, scope, feed, level)
         scope.merge(before)
 
     def inside_values(self, node: Node, scope: Scope, level: int) -> None:
@@ -311,9 +315,28 @@ class _Walker:
 
     def loop_while(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit `while …; do …; done`: what `read` fills is not known."""
+        self._again(node, scope, feed, level)
+
+    def _again(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit a body that may run any number of times: a second time when it changes what it starts from."""
         before = scope.copy()
-        self.block(node, scope, feed, level)
+        self.visit_body(node, scope, feed, level)
+        changed = (scope.variables, scope.cwds, scope.functions) != (
+            before.variables,
+            before.cwds,
+            before.functions,
+        )
         scope.merge(before)
+        if changed:
+            self.visit_body(node, scope, feed, level)
+            scope.merge(before)
+
+    def visit_body(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
+        """Visit a loop's body, or a whole `while` with its condition."""
+        if node.type == "while_statement":
+            self.block(node, scope, feed, level)
+        else:
+            self.visit(node, scope, feed, level + 1)
 
     def branches(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit `if` and `case`: each branch may or may not run."""
@@ -395,7 +418,7 @@ _VISITORS: dict[str, _Visitor] = {
     "case_item": _Walker.block,
     "while_statement": _Walker.loop_while,
     "for_statement": _Walker.loop_for,
-    "c_style_for_statement": _Walker.maybe,
+    "c_style_for_statement": _Walker.loop_arithmetic,
     "test_command": _Walker.test,
     "ERROR": _Walker.block,
     **dict.fromkeys(_WORDLIKE, _words_only),

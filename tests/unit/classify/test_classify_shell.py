@@ -203,3 +203,31 @@ def test_depth_and_work_are_capped() -> None:
         for effect in action.effects
     }
     assert actions_of_input("shell", "(" * 5000 + ")" * 5000, shipped_context())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HOME=/srv; rm -rf ~/app/data",
+        "CDPATH=/srv; cd data && rm -rf x",
+        "alias rm=ls; rm -rf /srv",
+        "rm() { ls; }; rm -rf /srv",
+        "false && rm() { ls; }; rm -rf /srv",
+        "f() { x=rm; }; x=ls; f; $x -rf /srv",
+        "echo() { printf rm; }; $(echo ls) -rf /srv",
+        "x=ls; read -a x; $x -rf /srv",
+        "x=ls; for i in $(seq 9); do $x -rf /srv; x=rm; done",
+        "x=ls; while read y; do $x -rf /srv; x=rm; done",
+        "x=ls; for ((i=0; i<2; i++)); do $x -rf /srv; x=rm; done",
+        "x=ls; if test -f y; then x=rm; fi; $x -rf /srv",
+        "x=ls; true && x=rm; $x -rf /srv",
+        "x=ls; x+=x; $x -rf /srv",
+        "PATH=/tmp/bin:$PATH; ls",
+        "((rm -rf /srv))",
+    ],
+)
+def test_a_shells_state_hides_nothing(text: str) -> None:
+    """What earlier parts of a line change is followed, or what depends on it is unknown or outside."""
+    strict = worst(text)
+    assert strict.effect in (Effect.DESTRUCTIVE, Effect.UNKNOWN, Effect.EXEC)
+    assert strict.inside_workspace is False
