@@ -280,7 +280,7 @@ def _fill(template: str, use: Use, group: Group) -> str:
     first = words[0] if words else ""
     values = {
         "{path}": group.shown or shown(" ".join(words)),
-        "{args}": shown(" ".join(words)),
+        "{args}": shown(" ".join(words)) if words else "its default",
         "{sub}": use.sub,
         "{0}": first if template.startswith(("{", "volume:", "branch:")) else shown(first),
         "{raw0}": first,

@@ -152,6 +152,11 @@ def _tee(_arguments: list[str], command: Command) -> str | None:
     return _cat([], command)
 
 
+def _pwd(_arguments: list[str], command: Command) -> str | None:
+    scope = command.scope
+    return scope.cwds[0] + "\n" if len(scope.cwds) == 1 and not scope.machine else None
+
+
 _MAKERS: dict[str, Callable[[list[str], Command], str | None]] = {
     "echo": _echo,
     "printf": _printf,
@@ -163,6 +168,7 @@ _MAKERS: dict[str, Callable[[list[str], Command], str | None]] = {
     "gunzip": _gunzip,
     "zcat": _gunzip,
     "tee": _tee,
+    "pwd": _pwd,
 }
 
 
