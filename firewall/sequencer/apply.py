@@ -59,7 +59,41 @@ class Applier:
         finally:
             connection.execute("RELEASE unit")
 
+    def apply_all(self, units: Sequence[Unit], now_us: int) -> list[Outcome]:
+        """Apply units in order and append their entries in one go: what `apply` does for each, at less cost.
+
+        On any exception part of it is in the transaction, which the caller must then roll back as a whole.
+        """
+        drafts: list[Draft] = []
+        ends: list[tuple[Unmet | None, int]] = []
+        for unit in units:
+            unmet = self._try_steps(unit.steps, now_us) if unit.steps else None
+            drafts += [self._draft(record, now_us) for record in (unit.otherwise if unmet else unit.records)]
+            ends.append((unmet, len(drafts)))
+        start = self._log.append(drafts).first_seq if drafts else 0
+        outcomes: list[Outcome] = []
+        begin = 0
+        for unmet, end in ends:
+            seqs = tuple(range(start + begin, start + end))
+            outcomes.append(Committed(seqs) if unmet is None else replace(unmet, seqs=seqs))
+            begin = end
+        return outcomes
+
+    def _try_steps(self, steps: Sequence[Step], now_us: int) -> Unmet | None:
+        self._connection.execute("SAVEPOINT unit")
+        unmet = self._run(steps, now_us)
+        if unmet is not None:
+            self._connection.execute("ROLLBACK TO unit")
+        self._connection.execute("RELEASE unit")
+        return unmet
+
     def _run(self, steps: Sequence[Step], now_us: int) -> Unmet | None:
+        takes = [step for step in steps if isinstance(step, Take)]
+        if len(takes) == len(steps):
+            if limits.take_all(self._connection, takes, now_us):
+                return None
+            self._connection.execute("ROLLBACK TO unit")  # what the others gave
+            return limits.full(self._connection, takes, now_us)
         for index, step in enumerate(steps):
             unmet = self._step(step, index, now_us)
             if unmet is not None:

@@ -26,6 +26,8 @@ from firewall.sequencer.sealing import Sealing
 log = logging.getLogger("stayhand.sequencer")
 MAX_BATCH = 512
 MAX_WAITING = 10_000
+_WRONG = (ValueError, TypeError, OverflowError, sqlite3.IntegrityError, AuditError, FirewallError)
+"""What a unit that is itself wrong raises; it fails alone."""
 _CLOSED = "the log cannot be written, so nothing may pass"
 
 
@@ -107,8 +109,7 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             now_us = self._clock.now_us()
-            for unit, future in batch:
-                self._apply_one(unit, future, now_us, applied)
+            self._apply(batch, now_us, applied)
             self._log.checkpoint()
         except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: nobody in the batch may wait for ever
             log.error("a batch could not be applied: %s", type(error).__name__)  # noqa: TRY400 - may quote a unit
@@ -118,6 +119,24 @@ class Writer:
         commit = loop.run_in_executor(self._thread, self._connection.execute, "COMMIT")
         commit.add_done_callback(lambda done: self._end(loop, done, batch, applied))
 
+    def _apply(
+        self,
+        batch: list[tuple[Unit, asyncio.Future[Outcome]]],
+        now_us: int,
+        applied: list[tuple[asyncio.Future[Outcome], Outcome]],
+    ) -> None:
+        """Apply a batch in one go; when one unit is itself wrong, start again with each by itself."""
+        try:
+            outcomes = self._applier.apply_all([unit for unit, _ in batch], now_us)
+        except _WRONG:
+            self._connection.execute("ROLLBACK")
+            self._log.rolled_back()
+            self._connection.execute("BEGIN IMMEDIATE")
+            for unit, future in batch:
+                self._apply_one(unit, future, now_us, applied)
+            return
+        applied += zip((future for _, future in batch), outcomes, strict=True)
+
     def _apply_one(
         self,
         unit: Unit,
@@ -125,11 +144,11 @@ class Writer:
         now_us: int,
         applied: list[tuple[asyncio.Future[Outcome], Outcome]],
     ) -> None:
-        """Apply one unit; a unit that is itself wrong (an over-long entry) fails alone."""
+        """Apply one unit; a unit that is itself wrong (an over-long entry, an id that exists) fails alone."""
         mark = self._log.mark()
         try:
             applied.append((future, self._applier.apply(unit, now_us)))
-        except (ValueError, TypeError, AuditError, FirewallError) as error:
+        except _WRONG as error:
             self._log.back_to(mark)
             _fail(future, error)
 

@@ -47,3 +47,38 @@ def _play(connection: sqlite3.Connection, rate: Rate, steps: list[tuple[int, int
                 assert unmet is not None
                 assert unmet.retry_after_us == said.retry_after_us
     assert taken <= max(1, rate.burst) + (now - start) // rate.interval_us + 1
+
+
+@settings(max_examples=60)
+@given(st.lists(RATES, min_size=1, max_size=4), STEPS)
+def test_several_buckets_are_taken_from_together_or_not_at_all(
+    rates: list[Rate], steps: list[tuple[int, int]]
+) -> None:
+    """A call that draws from its token, its ancestors and its owner takes from all of them or from none."""
+    with TemporaryDirectory() as folder:
+        connection = open_writer(Path(folder) / "log.db")
+        create_tables(connection)
+        try:
+            _play_together(connection, rates, steps)
+        finally:
+            connection.close()
+
+
+def _play_together(connection: sqlite3.Connection, rates: list[Rate], steps: list[tuple[int, int]]) -> None:
+    now, tats = 1_000_000, [0] * len(rates)
+    for pause, cells in steps:
+        now += pause
+        said = [take(rate, tat_us=tat, now_us=now, cells=cells) for rate, tat in zip(rates, tats, strict=True)]
+        takes = [Take(f"key{index}", rate, cells) for index, rate in enumerate(rates)]
+        connection.execute("BEGIN")
+        if limits.take_all(connection, takes, now):
+            connection.execute("COMMIT")
+            tats = [one.tat_us for one in said if isinstance(one, Taken)]
+            assert len(tats) == len(rates)
+        else:
+            connection.execute("ROLLBACK")
+            unmet = limits.full(connection, takes, now)
+            refused = said[unmet.step]
+            assert isinstance(refused, Full)
+            assert unmet.retry_after_us == refused.retry_after_us
+            assert all(isinstance(one, Taken) for one in said[: unmet.step])
