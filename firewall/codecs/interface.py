@@ -33,6 +33,15 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """What a client reports of a call that it ran; a claim, kept as the outcome and never trusted."""
+
+    call_id: str
+    """The call's id, or its name where the dialect has no ids."""
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the provider counts them; zero where it does not say."""
 
@@ -144,6 +153,10 @@ class Codec(Protocol):
         Raises: ProtocolError (400) with a stable code, naming the field, for an option or tool type that is
         not in the table of inert ones, and for what DESIGN 6.4 refuses (`background`, `conversation`, …).
         """
+        ...
+
+    def results(self, value: Mapping[str, object]) -> tuple[Result, ...]:
+        """Return the results that the newest turn of a request reports; none of malformed ones."""
         ...
 
     def stream(self) -> StreamCodec:

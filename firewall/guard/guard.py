@@ -32,6 +32,7 @@ from firewall.core.reason import Reason
 from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictness
 from firewall.core.work import Committed, Record, Step, Take, Unit
 from firewall.guard.judgement import Judgement
+from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules
 from firewall.guard.reach import Territory, touches
 from firewall.guard.requester import Requester
@@ -100,6 +101,7 @@ class Guard:
         self._files = files
         self._is_live = is_live
         self._observe = observe
+        self._outcomes = Outcomes(sequencer)
 
     async def judge(self, call: ToolCall, requester: Requester) -> Answer:
         """Judge a call, record the verdict, and say go, wait or stop.
@@ -118,6 +120,10 @@ class Guard:
                 answer = await self._stop(judgement, requester, judgement.verdict)
         self._observe(judgement, requester, answer, seconds=seconds)
         return answer
+
+    def finished(self, requester: Requester, reported: Sequence[tuple[str, bool]]) -> None:
+        """Record what an agent reports of released calls: (call id or name, is error). Nothing is waited for."""
+        self._outcomes.finished(requester, reported)
 
     async def release(self, held: Wait, requester: Requester) -> Answer:
         """Judge a held call again and consume its approval; call it when the approval was decided or timed out.
@@ -224,6 +230,7 @@ class Guard:
         )
         outcome = await self._sequencer.submit(Unit(records=records, steps=steps))
         if isinstance(outcome, Committed):
+            self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
             return Go(outcome.seqs[0])
         return await self._used_up(judgement, requester)
 
@@ -250,6 +257,7 @@ class Guard:
         )
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
+            self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
             return Go(outcome.seqs[0], approval.id)
         if outcome.why == "full":
             return await self._used_up(judgement, requester, approval=approval.id)

@@ -1,6 +1,7 @@
 """Anthropic Messages (`POST /v1/messages`), the dialect of Claude Code, as a `Codec`."""
 
 from firewall.codecs.anthropic.answer import answer_of, read_answer, refusal, rule_answer, stream_of
+from firewall.codecs.anthropic.outcomes import results
 from firewall.codecs.anthropic.render import error
 from firewall.codecs.anthropic.request import read_request
 from firewall.codecs.anthropic.stream import AnthropicStream
@@ -18,6 +19,7 @@ __all__ = [
     "read_answer",
     "read_request",
     "refusal",
+    "results",
     "rule_answer",
     "stream",
     "stream_of",

@@ -1,6 +1,7 @@
 """Gemini (`:generateContent`, `:streamGenerateContent`), the dialect of Gemini CLI, as a `Codec`."""
 
 from firewall.codecs.gemini.answer import answer_of, read_answer, rule_answer, stream_of
+from firewall.codecs.gemini.outcomes import results
 from firewall.codecs.gemini.render import error, refusal
 from firewall.codecs.gemini.request import read_request
 from firewall.codecs.gemini.stream import GeminiStream
@@ -18,6 +19,7 @@ __all__ = [
     "read_answer",
     "read_request",
     "refusal",
+    "results",
     "rule_answer",
     "stream",
     "stream_of",

@@ -2,6 +2,7 @@
 
 from firewall.codecs.interface import StreamCodec
 from firewall.codecs.openai_responses.answer import answer_of, read_answer, refusal, rule_answer, stream_of
+from firewall.codecs.openai_responses.outcomes import results
 from firewall.codecs.openai_responses.render import error
 from firewall.codecs.openai_responses.request import read_request
 from firewall.codecs.openai_responses.stream import ResponsesStream
@@ -18,6 +19,7 @@ __all__ = [
     "read_answer",
     "read_request",
     "refusal",
+    "results",
     "rule_answer",
     "stream",
     "stream_of",

@@ -142,6 +142,7 @@ class ModelsGate:
         admit.check_references(request, self._was_issued, principal)
         provider = self._providers.pick(asked.place.dialect)
         entry = await self._enter(asked, requester, request.model, body, streamed=request.stream)
+        self._means.guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
         exchange = Exchange(
             means=self._means,
             request=request,
