@@ -182,13 +182,24 @@ def _heads(source: str, key: SigningKey, size: int) -> Sequence[Checkpoint]:
         return read_heads(source, [key.verifier]).checkpoints
     path = Path(source).expanduser()
     if path.exists():
-        return read_heads(path, [key.verifier]).checkpoints
+        heads = read_heads(path, [key.verifier])
+        if heads.is_torn and not heads.checkpoints and not _is_begun(path, key):
+            raise AuditError(f"`{path}` is no witness of `{key.verifier.name}`")
+        return heads.checkpoints
     if size:
         raise ConfigError(
             f"the witness `{path}` is missing, so nobody can tell whether the log was cut",
             hint=f"restore it; for a new witness, create it empty: touch {shlex.quote(str(path))}",
         )
     return ()
+
+
+def _is_begun(path: Path, key: SigningKey) -> bool:
+    """Tell whether a file holds the beginning of our first head, as a crash can leave it."""
+    first = f"{key.verifier.name}\n".encode()
+    with path.open("rb") as file:
+        start = file.read(len(first))
+    return first.startswith(start)
 
 
 def _files(witness: tuple[str, ...]) -> tuple[Path, ...]:
