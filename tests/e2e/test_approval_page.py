@@ -12,31 +12,14 @@ from playwright.async_api import BrowserContext, Page, async_playwright
 
 from firewall.core.approval import ApprovalStatus
 from tests.support.approving import COMMAND, subject, view, wanted
+from tests.support.browser import CHROMIUM, FLAGS, needs_chromium
 from tests.support.control_side import SECRET, Side, control_side, free_socket, served
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 SHOTS = os.environ.get("STAYHAND_SHOTS", "")
 
 pytestmark = pytest.mark.browser
-
-
-def _needs_chromium() -> None:
-    if CHROMIUM.exists():
-        return
-    if "browser" in os.environ.get("STAYHAND_REQUIRE", "").split(","):
-        pytest.fail("STAYHAND_REQUIRE demands a browser and there is no /usr/bin/chromium")
-    pytest.skip("there is no /usr/bin/chromium")
 
 
 @pytest.fixture
@@ -52,11 +35,11 @@ async def side() -> AsyncIterator[Side]:
 @pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
 async def context(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BrowserContext]:
     """A browser of its own, with its own profile."""
-    _needs_chromium()
+    needs_chromium()
     profile = tmp_path / "profile"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=str(CHROMIUM), headless=True, args=FLAGS, viewport=request.param
+            str(profile), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport=request.param
         )
         yield browser
         await browser.close()
