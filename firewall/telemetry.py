@@ -58,6 +58,8 @@ class Telemetry:
             registry=self.registry,
         )
 
+        self._answered: dict[tuple[str, str], Counter] = {}
+
     def judged(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
         """Count a verdict and write its one line."""
         effect = judgement.effects[0].value if judgement.effects else "unknown"
@@ -85,7 +87,11 @@ class Telemetry:
 
     def answered(self, dialect: str, outcome: str) -> None:
         """Count an answered model call."""
-        self._answers.labels(dialect, outcome).inc()
+        key = (dialect, outcome)
+        counter = self._answered.get(key)
+        if counter is None:
+            counter = self._answered[key] = self._answers.labels(dialect, outcome)
+        counter.inc()
 
     def metrics(self, gauged: Gauged) -> bytes:
         """Return all metrics in Prometheus' text format."""

@@ -9,6 +9,7 @@ import io
 import re
 import ssl
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +30,8 @@ _KEEP_ALIVE_S = 15.0
 _DECODED_BYTES = 256 << 20
 _HEADER_BYTES = 32 << 10
 _LARGE_BODY = 1 << 20
+_KEPT_CHARS = 160
+"""Addresses up to this long are made once: paths are few, and longer ones are not worth the memory."""
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})+)+")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@/?%-]*")
 _AUTO = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -124,15 +127,19 @@ class AiohttpResponse:
 
         Raises: UpstreamError.
         """
-        body = bytearray()
-        async for chunk in self.chunks():
-            body += chunk
-            if len(body) > limit:
+        pieces: list[bytes] = []
+        size = 0
+        while raw := await self._next():
+            piece = self._clean(raw)
+            size += len(piece)
+            if size > limit:
                 self.close()
                 raise UpstreamError(
                     f"`{self._endpoint.name}` answered with more than {limit} bytes", fault=UpstreamFault.MALFORMED
                 )
-        return bytes(body)
+            pieces.append(piece)
+        pieces.append(self._rest())
+        return b"".join(pieces)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the decoded body as it arrives.
@@ -142,9 +149,7 @@ class AiohttpResponse:
         while raw := await self._next():
             if piece := self._clean(raw):
                 yield piece
-        if self._decoder is not None:
-            self._decoder.finish()
-        if self._scrubber is not None and (rest := self._scrubber.finish()):
+        if rest := self._rest():
             yield rest
 
     def close(self) -> None:
@@ -159,9 +164,17 @@ class AiohttpResponse:
         """Close it."""
         self.close()
 
+    def _rest(self) -> bytes:
+        if self._decoder is not None:
+            self._decoder.finish()
+        return self._scrubber.finish() if self._scrubber is not None else b""
+
     async def _next(self) -> bytes:
+        content = self._response.content
+        if content.at_eof() and content.exception() is None:
+            return b""
         try:
-            return await self._response.content.readany()
+            return await content.readany()
         except (aiohttp.ClientError, OSError) as error:
             failure = _failure(self._endpoint, error, self._credential)
         raise failure
@@ -192,11 +205,19 @@ def _accept(
 
 
 def _url(endpoint: Endpoint, request: UpstreamRequest) -> URL:
-    dots = any(segment in {".", ".."} for segment in request.path.lower().replace("%2e", ".").split("/"))
-    if dots or not _PATH.fullmatch(request.path) or not _QUERY.fullmatch(request.query):
+    if len(request.path) + len(request.query) <= _KEPT_CHARS:
+        return _kept_url(endpoint.base_url, request.path, request.query)
+    return _made_url(endpoint.base_url, request.path, request.query)
+
+
+def _made_url(base_url: str, path: str, query: str) -> URL:
+    dots = any(segment in {".", ".."} for segment in path.lower().replace("%2e", ".").split("/"))
+    if dots or not _PATH.fullmatch(path) or not _QUERY.fullmatch(query):
         raise ProtocolError("the path or query cannot be sent to a provider", code="path_refused")
-    query = f"?{request.query}" if request.query else ""
-    return URL(endpoint.base_url.rstrip("/") + request.path + query, encoded=True)
+    return URL(base_url.rstrip("/") + path + (f"?{query}" if query else ""), encoded=True)
+
+
+_kept_url = lru_cache(maxsize=256)(_made_url)
 
 
 def _headers(request: UpstreamRequest) -> list[tuple[str, str]]:
@@ -211,6 +232,7 @@ def _headers(request: UpstreamRequest) -> list[tuple[str, str]]:
     return headers
 
 
+@lru_cache(maxsize=64)
 def _timeout(timeouts: Timeouts, *, streamed: bool) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=timeouts.total_s,

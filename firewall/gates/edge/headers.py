@@ -46,6 +46,26 @@ DROPPED = frozenset(
 """Fields that some framework believes about method or path; nothing behind us may see them."""
 DROPPED_PREFIXES = (OURS, b"x-litellm-", b"x-portkey-")
 
+_COMMON = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"anthropic-beta",
+        b"anthropic-version",
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"user-agent",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"x-stayhand-token",
+    }
+)
+"""Come in as they are; known at one look."""
+
 _SHADOWED = SINGLE | READ_OF_OURS | FORWARDED | DROPPED | {b"connection", b"cookie", b"upgrade"}
 _HOST = re.compile(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE", b"PRI"})
@@ -102,7 +122,9 @@ def admit(fields: Fields, *, trusted: bool) -> tuple[list[tuple[bytes, bytes]], 
     odd: list[bytes] = []
     for field in fields:
         name = field[0]
-        if b"_" in name:
+        if name in _COMMON:
+            kept.append(field)
+        elif b"_" in name:
             _refuse_twin(name)
             odd.append(name)
         elif not _is_dropped(name, trusted=trusted):

@@ -6,7 +6,7 @@ Pure ASGI, in front of every router. It decides on `raw_path` and the header lis
 
 import ipaddress
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,10 +74,10 @@ class Edge:
             return
         started = False
 
-        async def tracked(message: Message) -> None:
+        def tracked(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
         try:
             admitted, bounded = self._admit(scope, receive)
@@ -145,9 +145,12 @@ class Edge:
         await send({"type": "http.response.body", "body": answer.body})
 
 
+_USUAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a Host name means this machine: `localhost`, 127.0.0.0/8, ::1."""
-    if host == "localhost":
+    if host in _USUAL:
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -12,7 +12,7 @@ from firewall.core.errors import ProtocolError
 # A segment: never empty, and an escape never hides a character that means something or could stand plainly.
 _PLAIN = rb"[A-Za-z0-9._~!$&'()*+,=:@-]"
 _ESCAPE = rb"%(?:2[0-246-9A-Ca-c]|3[AaCcDdEe]|40|5[BbDdEe]|60|7[BbCcDd])"
-_OWN = re.compile(rb"/|(?:/(?:" + _PLAIN + rb"|" + _ESCAPE + rb")+)+/?")
+_OWN = re.compile(rb"/|(?:/(?:" + _PLAIN + rb"++|" + _ESCAPE + rb")++)++/?")
 _DOTS = re.compile(rb"/\.{1,2}(?:/|$)")
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -15,7 +16,7 @@ from firewall.core.token import TokenKind
 from firewall.core.work import Committed, Plain, Record, Step, Take, Unit
 from firewall.gates.models.clients import Client
 from firewall.guard.requester import Requester
-from firewall.tokens.service import Bearer, Tokens
+from firewall.tokens.service import Bearer, Draw, Tokens
 
 TOKEN_HEADERS = ("x-stayhand-token", "x-api-key", "x-goog-api-key")
 _BAD_PER_MINUTE = 10
@@ -127,6 +128,15 @@ def request_digest(request: ModelRequest) -> str:
     return hashlib.sha256(orjson.dumps(request.identity, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+@lru_cache(maxsize=1024)
+def _takes(draws: tuple[Draw, ...]) -> tuple[Step, ...]:
+    return tuple(
+        Take(f"requests:{draw.key}", per_minute(draw.requests_per_minute))
+        for draw in draws
+        if draw.requests_per_minute
+    )
+
+
 async def enter(
     sequencer: Sequencer,
     requester: Requester,
@@ -141,11 +151,7 @@ async def enter(
 
     Raises: LimitError (429) when a bucket is full; StoreError when nothing can be recorded.
     """
-    steps: tuple[Step, ...] = tuple(
-        Take(f"requests:{draw.key}", per_minute(draw.requests_per_minute))
-        for draw in requester.draws
-        if draw.requests_per_minute
-    )
+    steps = _takes(requester.draws)
     facts: dict[str, Plain] = {
         "dialect": dialect,
         "purpose": purpose,
