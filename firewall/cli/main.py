@@ -78,7 +78,10 @@ def _config_first(argv: list[str]) -> list[str]:
     words = iter(argv[:end])
     for word in words:
         if word == "--config":
-            moved += [word, *([value] if (value := next(words, "")) else [])]
+            value = next(words, "")
+            if not value:
+                raise click.UsageError("--config needs the name of a file")
+            moved += [word, value]
         elif word.startswith("--config="):
             moved.append(word)
         else:

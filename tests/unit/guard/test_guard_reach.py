@@ -72,8 +72,10 @@ def test_tree_elsewhere_is_free(ground: Territory, tmp_path: Path) -> None:
     "host",
     [
         "127.0.0.1", "localhost", "LOCALHOST", "localhost.", "[::1]", "::1", "0x7f000001", "0x7f.0.0.1",
-        "2130706433", "0177.0.0.1", "127.1", "127.0.1", "127.255.255.254", "0.0.0.0", "0", "[::]",  # noqa: S104 - an attack
-        "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]", "foo.localhost", "approvals.example.com", "APPROVALS.example.com.",
+        "2130706433", "0177.0.0.1", "127.1", "127.0.1", "127.255.255.254", "0", "[::]",
+        "0.0.0.0",  # noqa: S104 - compared with
+        "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]", "foo.localhost", "approvals.example.com",
+        "APPROVALS.example.com.",
     ],
 )  # fmt: skip
 def test_control_side_is_denied_in_every_spelling(ground: Territory, host: str) -> None:
