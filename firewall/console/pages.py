@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -70,6 +70,7 @@ class Pages:
             finalize=_finalize,
         )
         self._templates.filters["moment"] = _moment
+        self._templates.filters["prose"] = _prose
         for name in self._templates.list_templates():
             self._templates.get_template(name)
 
@@ -210,6 +211,16 @@ class Pages:
 def _finalize(value: object) -> object:
     # Every string on a page goes through here, so that none with a hidden character can be forgotten.
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _prose(text: str) -> Markup:
+    """Show a sentence of ours: its first letter large, code between backticks, hidden characters spelled out."""
+    plain = visible(text)
+    parts = (plain[:1].upper() + plain[1:]).split("`")
+    if len(parts) % 2 == 0:  # a name with a backtick in it: nothing is guessed
+        return escape(plain)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
 
 
 def _moment(text: str) -> str:
