@@ -26,5 +26,7 @@ class ToolCall:
     arguments: bytes
     """The exact bytes of the arguments: JSON text or raw text, by `form`. Never re-serialised."""
     form: CallForm = CallForm.JSON
+    schema: str = ""
+    """SHA-256 hex of the tool's declaration in the request; empty where nothing declares it."""
     hint: str = field(default="", compare=False)
     """What the agent or model says about the call (a description); shown as untrusted, never believed."""

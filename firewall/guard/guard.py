@@ -197,7 +197,7 @@ class Guard:
             workspace=grant.workspace,
             actions=actions,
             files=files,
-            tool_schema="",
+            tool_schema=call.schema,
             rows=[rules.row(verdict.row), *rows],
         )
         return Judgement(call, actions, verdict, deciding, digest, rules.digest, rules.row(verdict.row))

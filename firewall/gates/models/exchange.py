@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from starlette.types import Receive, Send
 
 from firewall.approvals.service import Approvals
+from firewall.codecs.declared import schema_hash
 from firewall.codecs.interface import Codec, ModelRequest, Pending, Usage
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, ProtocolError, UpstreamError, UpstreamFault
@@ -97,6 +98,9 @@ class Exchange:
         else:
             await send_whole(self.send, 200, [*self.headers, JSON_TYPE, NO_STORE], body)
 
+    def _schema_of(self, name: str) -> str:
+        return schema_hash(self.request.identity, name)
+
     async def _watched(self, work: Awaitable[None]) -> None:
         self._task = asyncio.current_task()
         connection = Connection(self.receive, lambda: self.interrupt("client_gone"))
@@ -181,7 +185,7 @@ class Exchange:
         self, ruler: StreamRuler, calls: Sequence[Pending], rest: AsyncIterator[bytes] | None
     ) -> bool:
         """Judge complete calls; True when the answer became a hold and has been followed to its end."""
-        waiting = await judge_calls(self.means.guard, self.requester, ruler, calls)
+        waiting = await judge_calls(self.means.guard, self.requester, ruler, calls, self._schema_of)
         await self._flush()
         if waiting:
             await self._hold(ruler, waiting, rest)
@@ -191,7 +195,7 @@ class Exchange:
         body = await response.read(self.means.max_answer_bytes)
         ruler = AnswerRuler(self.codec, body)
         self.ruler = ruler
-        waiting = await judge_calls(self.means.guard, self.requester, ruler, ruler.calls)
+        waiting = await judge_calls(self.means.guard, self.requester, ruler, ruler.calls, self._schema_of)
         if waiting:
             await self._hold(ruler, waiting, None)
         elif self.request.stream:
@@ -208,6 +212,7 @@ class Exchange:
             guard=means.guard,
             approvals=means.approvals,
             clock=means.clock,
+            schema_of=self._schema_of,
             waiting=waiting,
         )
         upstream, self._upstream = self._upstream, []
@@ -219,7 +224,7 @@ class Exchange:
         loop = asyncio.get_running_loop()
         patience = hold_seconds(self.client, hold_s=self.means.hold_s, is_streamed=self.request.stream)
         deadline = loop.time() + patience
-        generation = hold.attach()
+        generation = hold.attach(self.requester)
         try:
             if self.request.stream:
                 await self._start_stream(None)

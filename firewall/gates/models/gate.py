@@ -167,7 +167,7 @@ class ModelsGate:
     async def _exchange(self, exchange: Exchange, asked: _Asked, provider: Provider) -> None:
         holds = self._means.holds
         if holds.has_any(exchange.requester.principal):
-            hold = holds.find(exchange.requester.principal, admit.request_digest(exchange.request))
+            hold = holds.find(exchange.requester, admit.request_digest(exchange.request))
             if hold is not None:
                 await exchange.join(hold)
                 return

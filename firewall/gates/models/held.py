@@ -10,12 +10,13 @@ never leaves twice (some clients run a call before its stream has ended).
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from firewall.approvals.service import Approvals
 from firewall.codecs.interface import Pending, Refused, Released
 from firewall.core.approval import Approval
 from firewall.core.errors import FirewallError
+from firewall.core.grant import Grant
 from firewall.core.ports import Clock
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
@@ -30,6 +31,9 @@ DELIVERY_US = 600_000_000
 
 FINISHED_S = 120.0
 """How long a finished answer without a released call stays for a client that lost its connection."""
+
+
+SchemaOf = Callable[[str], str]
 
 
 @dataclass(slots=True)
@@ -51,6 +55,8 @@ class Hold:
     guard: Guard
     approvals: Approvals
     clock: Clock
+    schema_of: SchemaOf
+    """Hash of a tool's declaration in the request."""
     waiting: list[Waiting] = field(default_factory=list)
     generation: int = 0
     """Grows with every connection that takes over; older ones end."""
@@ -60,8 +66,12 @@ class Hold:
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _concluded: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def attach(self) -> int:
-        """Take over; returns the generation that the connection must keep comparing."""
+    def attach(self, requester: Requester) -> int:
+        """Take over; returns the generation that the connection must keep comparing.
+
+        From now on releases are judged for whoever receives them.
+        """
+        self.requester = requester
         self.generation += 1
         self._arrived.set()
         self._changed.set()
@@ -110,7 +120,7 @@ class Hold:
         await self._judge(ruler.close(), group)
 
     async def _judge(self, calls: Sequence[Pending], group: asyncio.TaskGroup) -> None:
-        for one in await judge_calls(self.guard, self.requester, self.ruler, calls):
+        for one in await judge_calls(self.guard, self.requester, self.ruler, calls, self.schema_of):
             self.waiting.append(one)
             group.create_task(self._decide(one))
         self._changed.set()
@@ -164,11 +174,13 @@ class Hold:
         self._changed.set()
 
 
-async def judge_calls(guard: Guard, requester: Requester, ruler: Ruler, calls: Sequence[Pending]) -> list[Waiting]:
+async def judge_calls(
+    guard: Guard, requester: Requester, ruler: Ruler, calls: Sequence[Pending], schema_of: SchemaOf
+) -> list[Waiting]:
     """Judge complete calls in order; go and stop are ruled on at once, the rest is returned."""
     waiting: list[Waiting] = []
     for pending in calls:
-        answer = await guard.judge(pending.call, requester)
+        answer = await guard.judge(replace(pending.call, schema=schema_of(pending.call.name)), requester)
         match answer:
             case Go():
                 ruler.rule(pending.slot, Released())
@@ -190,10 +202,15 @@ class Holds:
         """Tell whether a principal has a hold, so that most requests need no digest."""
         return any(key[0] == principal for key in self._by_key)
 
-    def find(self, principal: str, digest: str) -> Hold | None:
-        """Return the hold that an identical request joins."""
-        hold = self._by_key.get((principal, digest))
-        return None if hold is None or hold.is_spent else hold
+    def find(self, requester: Requester, digest: str) -> Hold | None:
+        """Return the hold that an identical request joins.
+
+        Only a token that permits the same joins: what was released already was judged by the first one's grant.
+        """
+        hold = self._by_key.get((requester.principal, digest))
+        if hold is None or hold.is_spent or not permits_the_same(hold.requester.grant, requester.grant):
+            return None
+        return hold
 
     def start(self, hold: Hold, rest: AsyncIterator[bytes] | None, closers: Sequence[Callable[[], None]]) -> None:
         """Register a hold and let it live on its own; `closers` let go of the provider's answer at its end."""
@@ -228,6 +245,12 @@ class Holds:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def permits_the_same(one: Grant, other: Grant) -> bool:
+    """Tell whether two grants differ in nothing but time, session and descent."""
+    left = replace(one, expires_at=other.expires_at, session="", parent="", depth=0)
+    return left == replace(other, session="", parent="", depth=0)
 
 
 async def _within(event: asyncio.Event, seconds: float) -> None:
