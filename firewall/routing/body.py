@@ -53,6 +53,7 @@ class Scrubber:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._alphabet = frozenset(secret)
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
@@ -74,6 +75,8 @@ class Scrubber:
         return held
 
     def _beginning(self, chunk: bytes) -> int:
+        if not chunk or chunk[-1] not in self._alphabet:  # every event ends in a line break, no key has one
+            return len(chunk)
         first = self._secret[:1]
         at = chunk.find(first, max(0, len(chunk) - len(self._secret) + 1))
         while at >= 0:

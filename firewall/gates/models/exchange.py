@@ -20,6 +20,7 @@ from firewall.gates.models.admit import request_digest
 from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.held import Hold, Holds, Waiting, judge_calls
+from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.gates.models.send import Connection, Headers, send_end, send_head, send_piece, send_whole
 from firewall.guard.guard import Guard
@@ -65,6 +66,7 @@ class Exchange:
     _cause: str = ""
     _task: "asyncio.Task[object] | None" = None
     _sent: int = 0
+    _pulse: Pulse | None = None
     _upstream: list[UpstreamResponse] = field(default_factory=list)
 
     @property
@@ -157,14 +159,17 @@ class Exchange:
         await send_whole(self.send, response.status, [*self.headers, *response.fields, NO_STORE], body)
 
     async def _stream(self, response: UpstreamResponse) -> None:
-        ruler = StreamRuler(self.codec)
+        ruler = StreamRuler(self.codec, max_held=self.means.max_answer_bytes)
         self.ruler = ruler
         await self._start_stream(response)
+        self._pulse = Pulse(self._beat, KEEPALIVE_S)
         chunks = response.chunks()
         try:
             async for chunk in chunks:
                 calls = ruler.feed(chunk)
-                await self._flush()
+                if self._sent != len(ruler.out):
+                    await self._flush()
+                    self._pulse.sent()
                 if calls and await self._judge(ruler, calls, chunks):
                     return
                 if ruler.done:
@@ -176,10 +181,18 @@ class Exchange:
         except FirewallError as error:
             self.outcome = error.code
             ruler.abort(error.code, error.public)
+        finally:
+            self._pulse.stop()
         if ruler.error is not None:
             self.outcome = ruler.error.code
         await self._flush()
         await send_end(self.send)
+
+    async def _beat(self) -> None:
+        """The provider is silent, or what it sends is held until it is known what it belongs to."""
+        piece = self.ruler.keepalive(self.client.name) if self.ruler else b""
+        if piece:
+            await send_piece(self.send, piece)
 
     async def _judge(
         self, ruler: StreamRuler, calls: Sequence[Pending], rest: AsyncIterator[bytes] | None
@@ -204,6 +217,8 @@ class Exchange:
             await send_whole(self.send, 200, [*self.headers, *response.fields, NO_STORE], ruler.as_answer())
 
     async def _hold(self, ruler: Ruler, waiting: list[Waiting], rest: AsyncIterator[bytes] | None) -> None:
+        if self._pulse is not None:
+            self._pulse.stop()  # a hold keeps its clients waiting itself
         means = self.means
         hold = Hold(
             key=(self.requester.principal, request_digest(self.request)),
@@ -281,9 +296,10 @@ class Exchange:
     async def _flush(self) -> None:
         if self.ruler is None or self._sent == len(self.ruler.out):
             return
-        pieces = self.ruler.out[self._sent :]
-        self._sent += len(pieces)
-        await send_piece(self.send, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        out = self.ruler.out
+        piece = out[-1] if len(out) == self._sent + 1 else b"".join(out[self._sent :])
+        self._sent = len(out)
+        await send_piece(self.send, piece)
 
     async def _start_stream(self, response: UpstreamResponse | None) -> None:
         if self.is_started:

@@ -10,6 +10,8 @@ from typing import Protocol
 from firewall.codecs.interface import Codec, Pending, Ruling, StreamCodec, Usage
 from firewall.core.errors import ProtocolError
 
+_TOO_LARGE = "the answer holds back more than this gateway keeps"
+
 
 class Ruler(Protocol):
     """An answer whose calls are being ruled on."""
@@ -52,9 +54,12 @@ class Ruler(Protocol):
 class StreamRuler:
     """A streamed answer."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, *, max_held: int = 64 << 20) -> None:
+        """`max_held`: how many bytes of frames may wait for rulings."""
         self._codec = codec
         self._stream: StreamCodec = codec.stream()
+        self._max_held = max_held
+        self._held = 0
         self.out: list[bytes] = []
         self.done = False
         self.error: ProtocolError | None = None
@@ -66,9 +71,14 @@ class StreamRuler:
         except ProtocolError as error:
             self._fail(error)
             return ()
+        self._held += len(chunk)
         if step.forward:
             self.out.append(step.forward)
+            self._held -= len(step.forward)
         self.done = self.done or step.done
+        if self._held > self._max_held and not self.done:
+            self._fail(ProtocolError(_TOO_LARGE, code="answer_too_large", side="upstream"))
+            return ()
         return step.calls
 
     def close(self) -> Sequence[Pending]:
@@ -91,6 +101,7 @@ class StreamRuler:
         step = self._stream.rule(slot, ruling)
         if step.forward:
             self.out.append(step.forward)
+            self._held = max(0, self._held - len(step.forward))
         self.done = step.done
 
     def abort(self, code: str, message: str) -> None:
@@ -131,7 +142,8 @@ class StreamRuler:
 
     def _fail(self, error: ProtocolError) -> None:
         self.error = error
-        self.abort(error.code, "the provider's stream could not be read, so the answer ends here")
+        public = "the provider's stream could not be read, so the answer ends here"
+        self.abort(error.code, error.public if error.code == "answer_too_large" else public)
 
 
 class AnswerRuler:
