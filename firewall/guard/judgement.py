@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from firewall.core.action import Action
+from firewall.core.action import LOCAL, Action
 from firewall.core.approval import ActionView, Subject
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect, ordered
@@ -96,8 +96,8 @@ class Judgement:
 
     @property
     def is_destructive(self) -> bool:
-        """Draws from the budget of destructive actions."""
-        return Effect.DESTRUCTIVE in self.effects
+        """Draws from the budget of destructive actions: what is lost outside the workspace counts."""
+        return any(Effect.DESTRUCTIVE in action.effects and action.environment != LOCAL for action in self.actions)
 
 
 def view(action: Action) -> ActionView:

@@ -270,6 +270,6 @@ def _draws(lineage: list[tuple[str, Grant]]) -> tuple[Draw, ...]:
         f"owner:{root.owner}",
         root.requests_per_minute * OWNER_FACTOR,
         root.tokens_per_minute * OWNER_FACTOR,
-        root.destructive_per_hour,
+        root.destructive_per_hour * OWNER_FACTOR,
     )
     return (*draws, owner)
