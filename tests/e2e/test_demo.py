@@ -6,17 +6,19 @@ import re
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from firewall.demo.incident.agent import Agent, Deed, Ran, Said
 from firewall.demo.incident.play import Worker
 from firewall.demo.incident.proof import tamper, verify
 from firewall.demo.incident.stage import Firewall, Stage, fenced, staged
+from tests.support.browser import CHROMIUM, FLAGS, needs_chromium
 from tests.support.installation import REPOSITORY
 
 LIMIT_S = 60
@@ -126,8 +128,7 @@ def test_without_a_terminal_it_says_so_and_goes_on(tmp_path: Path) -> None:
 )
 def test_one_key_decides(key: str, wanted: list[str], tmp_path: Path) -> None:
     """At a terminal `d` denies and `a` approves; what happens then is shown as it is."""
-    output, code = at_a_terminal(key, environment(tmp_path))
-    plain = re.sub(r"\x1b\[\d+m", "", output)
+    plain, code = at_a_terminal(lambda _, terminal: pressed(key, terminal), environment(tmp_path))
     assert code == 0, plain
     second = plain[plain.index("2  With Stayhand") :]
     places = [second.rindex(text) for text in wanted]
@@ -136,8 +137,46 @@ def test_one_key_decides(key: str, wanted: list[str], tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def at_a_terminal(key: str, surroundings: dict[str, str]) -> tuple[str, int]:
-    """Run the demo on a terminal of its own and press one key when it asks."""
+@pytest.mark.browser
+def test_a_click_in_the_browser_decides(tmp_path: Path) -> None:
+    """The shown link, name and passphrase open the page; nothing is decided by opening it; Deny denies."""
+    needs_chromium()
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), executable_path=CHROMIUM, headless=True, args=FLAGS
+        )
+        page = context.new_page()
+        plain, code = at_a_terminal(lambda said, _: clicked(said, page), environment(tmp_path))
+        context.close()
+    assert code == 0, plain
+    second = plain[plain.index("2  With Stayhand") :]
+    assert "DENIED    by alice" in second
+    assert second.count(f"files     {WHOLE}") == 2
+
+
+def clicked(said: str, page: Page) -> None:
+    """Follow the link that the demo shows, sign in with what it shows, read and deny."""
+    link = re.search(r"http://localhost:\d+/approve/\w+", said)
+    shown = re.search(r"sign in as (\w+) with passphrase (\S+)", said)
+    assert link is not None
+    assert shown is not None
+    page.goto(link[0])
+    page.get_by_label("Name").fill(shown[1])
+    page.get_by_label("Passphrase").fill(shown[2])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(link[0])
+    assert "volumeDelete" in page.content()
+    page.get_by_role("button", name="Deny").click()
+    page.get_by_text("Denied").first.wait_for()
+
+
+def pressed(key: str, terminal: int) -> None:
+    """Press one key."""
+    os.write(terminal, key.encode())
+
+
+def at_a_terminal(answer: Callable[[str, int], None], surroundings: dict[str, str]) -> tuple[str, int]:
+    """Run the demo on a terminal of its own and answer when it asks; returns what it wrote, without colours."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         DEMO,
@@ -150,7 +189,7 @@ def at_a_terminal(key: str, surroundings: dict[str, str]) -> tuple[str, int]:
     )
     os.close(follower)
     output = ""
-    is_pressed = False
+    is_answered = False
     try:
         for _ in range(LIMIT_S * 10):
             ready, _, _ = select.select([leader], [], [], 0.1)
@@ -158,10 +197,10 @@ def at_a_terminal(key: str, surroundings: dict[str, str]) -> tuple[str, int]:
             if piece == "":
                 break
             output += piece or ""
-            if "press d to deny" in output and not is_pressed:
-                os.write(leader, key.encode())
-                is_pressed = True
-        return output.replace("\r\n", "\n"), process.wait(LIMIT_S)
+            if "press d to deny" in output and not is_answered:
+                is_answered = True
+                answer(re.sub(r"\x1b\[\d+m", "", output), leader)
+        return re.sub(r"\x1b\[\d+m", "", output.replace("\r\n", "\n")), process.wait(LIMIT_S)
     finally:
         os.close(leader)
         if process.poll() is None:

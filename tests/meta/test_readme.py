@@ -133,7 +133,7 @@ def test_the_main_commands_are_shown() -> None:
         "stayhand run -- opencode",
         "stayhand approvals approve",
         "stayhand-python -m audit verify",
-        "stayhand policy explain --",
+        "stayhand policy explain",
         "stayhand policy test",
     ):
         assert any(line.startswith(wanted) for line in shown_), wanted
@@ -197,7 +197,7 @@ def test_the_explained_command_is_explained_so() -> None:
     done = CliRunner().invoke(stayhand, [*words[1:3], "--dir", folder, *words[3:]])
     assert done.exit_code == 0, done.output
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = text.partition("stayhand policy explain --")[2].split("```")[2]
+    block = text.partition("stayhand policy explain ")[2].split("```")[2]
     missing = [line for line in block.strip("\n").splitlines() if line not in done.output]
     assert missing == []
 
