@@ -4,10 +4,12 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -128,7 +130,7 @@ def test_without_a_terminal_it_says_so_and_goes_on(tmp_path: Path) -> None:
 )
 def test_one_key_decides(key: str, wanted: list[str], tmp_path: Path) -> None:
     """At a terminal `d` denies and `a` approves; what happens then is shown as it is."""
-    plain, code = at_a_terminal(lambda _, terminal: pressed(key, terminal), environment(tmp_path))
+    plain, code = at_a_terminal(lambda _, run: run.press(key), environment(tmp_path))
     assert code == 0, plain
     second = plain[plain.index("2  With Stayhand") :]
     places = [second.rindex(text) for text in wanted]
@@ -170,12 +172,37 @@ def clicked(said: str, page: Page) -> None:
     page.get_by_text("Denied").first.wait_for()
 
 
-def pressed(key: str, terminal: int) -> None:
-    """Press one key."""
-    os.write(terminal, key.encode())
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_ending_it_leaves_nothing_behind(number: int, code: int, tmp_path: Path) -> None:
+    """Ended while the call is held, the demo takes its server and its folder with it."""
+    ports: list[str] = []
+
+    def end(said: str, run: Run) -> None:
+        ports.extend(re.findall(r"http://localhost:(\d+)/approve", said))
+        run.process.send_signal(number)
+
+    plain, ended = at_a_terminal(end, environment(tmp_path))
+    assert ended == code, plain
+    assert "Traceback" not in plain
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert len(ports) == 1
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{ports[0]}/healthz", trust_env=False)
 
 
-def at_a_terminal(answer: Callable[[str, int], None], surroundings: dict[str, str]) -> tuple[str, int]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A demo on a terminal of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    terminal: int
+
+    def press(self, key: str) -> None:
+        """Press one key."""
+        os.write(self.terminal, key.encode())
+
+
+def at_a_terminal(answer: Callable[[str, Run], None], surroundings: dict[str, str]) -> tuple[str, int]:
     """Run the demo on a terminal of its own and answer when it asks; returns what it wrote, without colours."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
@@ -199,7 +226,7 @@ def at_a_terminal(answer: Callable[[str, int], None], surroundings: dict[str, st
             output += piece or ""
             if "press d to deny" in output and not is_answered:
                 is_answered = True
-                answer(re.sub(r"\x1b\[\d+m", "", output), leader)
+                answer(re.sub(r"\x1b\[\d+m", "", output), Run(process, leader))
         return re.sub(r"\x1b\[\d+m", "", output.replace("\r\n", "\n")), process.wait(LIMIT_S)
     finally:
         os.close(leader)

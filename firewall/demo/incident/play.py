@@ -121,7 +121,7 @@ def _show_held(screen: Screen, firewall: Firewall, approval: Json, *, is_watched
     screen.line("HELD", text(approval, "summary"), "wait")
     effects = approval.get("effects")
     said = ", ".join(map(str, effects)) if isinstance(effects, list) else ""
-    screen.line("", f"effect: {said}; environment: {text(approval, 'environment')}, so the strictest rows decide")
+    screen.line("", f"effect: {said}; environment: {text(approval, 'environment')}, so it may be production")
     screen.line("decide", f"{firewall.control.replace('127.0.0.1', 'localhost')}/approve/{text(approval, 'id')}")
     screen.line("", f"sign in as {APPROVER} with passphrase {firewall.passphrase}")
     if is_watched:
