@@ -1,0 +1,187 @@
+"""`make bench`: prints what the firewall costs beside its targets, nginx and a plain pass-through. Judges nothing.
+
+Every server is pinned to one processor, the load and the mock provider to another. Processor time per request
+comes from the scheduler and is the figure to trust on a shared machine; times to the first byte are not, there.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.bench import bodies, micro, nginx
+from tests.bench.processes import REPOSITORY, Load, Machine, Measured, module, pin, run_load
+from tests.support.installation import PROVIDER_KEY, Installed, Served, install, serving
+
+ROUNDS = 2
+SECONDS = "2.5"
+MANY = 100_000
+_PROVIDER = """
+[[provider]]
+name = "bench"
+dialect = "openai-chat"
+base_url = "http://127.0.0.1:{port}/v1"
+api_key = {{ env = "SCRIPTED_KEY" }}
+"""
+_STREAMING = 200
+_QUIET_S = "20"
+
+
+class Table:
+    """The one table; a row is printed as soon as it is known."""
+
+    def __init__(self) -> None:
+        self._line("figure", "target", "measured", "beside it")
+        self._line("-" * 50, "-" * 13, "-" * 15, "-" * 40)
+
+    def row(self, figure: str, target: str, measured: str, beside: str = "") -> None:
+        """Print a row."""
+        self._line(figure, target, measured, beside)
+
+    def _line(self, figure: str, target: str, measured: str, beside: str) -> None:
+        sys.stdout.write(f"{figure:<50} {target:>13} {measured:>15}  {beside}".rstrip() + "\n")
+        sys.stdout.flush()
+
+
+Loads = dict[str, list[Load]]
+
+
+def _interleaved(machine: Machine, targets: Sequence[Measured], body: Path, *flags: str) -> Loads:
+    """Run the same load on every target in turn, several rounds, after a warm-up."""
+    for target in targets:
+        run_load(machine, target, body, "--seconds", "0.7", *flags)
+    found: Loads = {target.name: [] for target in targets}
+    for _ in range(ROUNDS):
+        for target in targets:
+            found[target.name].append(run_load(machine, target, body, "--seconds", SECONDS, *flags))
+    return found
+
+
+def _cost(loads: Sequence[Load], *, per_event: bool = False) -> float:
+    return statistics.median(load.per_event_us if per_event else load.per_answer_us for load in loads)
+
+
+def _others(found: Loads, *, per_event: bool = False) -> str:
+    said = [
+        f"{name} {_cost(loads, per_event=per_event):.0f}" for name, loads in found.items() if name != "stayhand"
+    ]
+    wrong = sum(load.errors for loads in found.values() for load in loads)
+    return ", ".join(said) + (f"; {wrong} ERRORS: {_first_error(found)}" if wrong else "")
+
+
+def _first_error(found: Loads) -> str:
+    return next((load.said for loads in found.values() for load in loads if load.said), "cut off")[:200]
+
+
+@contextmanager
+def _firewall(folder: Path, upstream: int, machine: Machine) -> Iterator[tuple[Measured, Installed, float]]:
+    """Run a real installation; its token's limits are on and never reached."""
+    installed = install(folder, settings=_PROVIDER.format(port=upstream))
+    begun = time.perf_counter()
+    with serving(installed) as served:
+        started_s = time.perf_counter() - begun
+        yield _measured(served, machine), installed, started_s
+
+
+def _measured(served: Served, machine: Machine) -> Measured:
+    token = served.mint(max_requests_per_minute=100_000_000)
+    pin(served.process.pid, machine.serving)
+    return Measured("stayhand", served.process.pid, int(served.agents.rpartition(":")[2]), token)
+
+
+def _servers(table: Table, folder: Path, machine: Machine) -> None:
+    files = bodies.written(folder)
+    with ExitStack() as stack:
+        fast = stack.enter_context(module("tests.bench.upstream", machine.asking))
+        firewall, _, started_s = stack.enter_context(_firewall(folder, fast.port, machine))
+        plain = stack.enter_context(module("tests.bench.passthrough", machine.serving, str(fast.port)))
+        plain.name = "starlette+aiohttp"
+        floor = stack.enter_context(nginx.proxy(folder, fast.port, machine.serving))
+        if floor is None:
+            sys.stdout.write("nginx is not installed: left out\n")
+        targets = [*([floor] if floor else []), plain, firewall]
+        table.row("start-up, process to both listeners", "2 s", f"{started_s:.2f} s")
+        for name, target in (("2 KB", "300 us"), ("57 KB", "600 us")):
+            found = _interleaved(machine, targets, files[name])
+            mine = found["stayhand"]
+            rate = statistics.median(load.answers / load.seconds for load in mine)
+            table.row(f"chat {name}, 32 connections, CPU", target, f"{_cost(mine):.0f} us", _others(found))
+            table.row(f"chat {name}, answers, p50, p99", "", f"{rate:,.0f}/s", _times(mine))
+        found = _interleaved(machine, targets, files["stream"])
+        cost = _cost(found["stayhand"], per_event=True)
+        table.row("stream relayed, CPU per event", "20 us", f"{cost:.1f} us", _others(found, per_event=True))
+        _first_byte(table, machine, targets, files["stream"])
+        _flat(table, machine, firewall, files["2 KB"])
+
+
+def _times(loads: Sequence[Load]) -> str:
+    p50 = statistics.median(load.whole_p50_ms for load in loads)
+    p99 = statistics.median(load.whole_p99_ms for load in loads)
+    return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+
+def _first_byte(table: Table, machine: Machine, targets: Sequence[Measured], body: Path) -> None:
+    """Few streams with pauses between them: what a waiting agent feels."""
+    found = _interleaved(machine, targets, body, "--connections", "2", "--gap", "0.02")
+    first = {name: statistics.median(load.first_p50_ms for load in loads) for name, loads in found.items()}
+    said = ", ".join(f"{name} {ms:.2f}" for name, ms in first.items() if name != "stayhand")
+    floor = first.get("nginx", first["starlette+aiohttp"])
+    table.row("stream, added time to the first byte, p50", "1.5 ms", f"{first['stayhand'] - floor:.2f} ms", said)
+
+
+def _flat(table: Table, machine: Machine, firewall: Measured, body: Path) -> None:
+    """Memory before and after many requests; bounded in time on a slow machine."""
+    before = firewall.rss_mib()
+    load = run_load(machine, firewall, body, "--requests", str(MANY), "--seconds", "60")
+    after = firewall.rss_mib()
+    table.row(
+        f"memory over {load.answers:,} more requests", "flat", f"{after - before:+.1f} MiB", f"{after:.0f} MiB"
+    )
+
+
+def _many_streams(table: Table, folder: Path, machine: Machine) -> None:
+    body = bodies.written(folder)["stream"]
+    paced = module("tests.bench.upstream", machine.asking, "--pause", "0.02")
+    with paced as upstream, _firewall(folder, upstream.port, machine) as (firewall, _, _):
+        load = run_load(machine, firewall, body, "--connections", str(_STREAMING), "--seconds", _QUIET_S, "--once")
+    whole = f"{load.answers} whole, {load.events:,} events, {load.per_event_us:.0f} us CPU per paced event"
+    table.row(f"{_STREAMING} streams of 60 events at once", "0 errors", f"{load.errors} errors", whole)
+
+
+def _steps(table: Table, folder: Path) -> None:
+    os.environ.setdefault("SCRIPTED_KEY", PROVIDER_KEY)
+    installed = install(folder, settings=_PROVIDER.format(port=9))
+    for step in micro.steps(installed.config):
+        table.row(step.name, step.target, f"{step.us:,.1f} us")
+
+
+def _audit(entries: int) -> None:
+    script = REPOSITORY / "tests" / "bench" / "bench_audit.py"
+    sys.stdout.write("audit log (targets: append 5,000/s and p99 50 ms at 64 submitters, verify 150,000/s)\n")
+    sys.stdout.flush()
+    subprocess.run([sys.executable, str(script), str(entries)], cwd=REPOSITORY, timeout=120, check=True)
+
+
+def main() -> None:
+    """Print the table; a fresh folder beside the checkout's files, because /tmp may be no disk."""
+    machine = Machine.here()
+    alone = "" if machine.serving != machine.asking else " (one processor only: rates mean little)"
+    sys.stdout.write(f"load average {os.getloadavg()[0]:.1f}{alone}; smaller is better, us of CPU per request\n")
+    table = Table()
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=REPOSITORY) as name:
+        folder = Path(name)
+        for part in ("servers", "streams", "steps"):
+            (folder / part).mkdir()
+        _servers(table, folder / "servers", machine)
+        _many_streams(table, folder / "streams", machine)
+        _steps(table, folder / "steps")
+    _audit(60_000)
+
+
+if __name__ == "__main__":
+    main()
