@@ -4,11 +4,12 @@ INVARIANT: no byte of a tool call's arguments, and none of the reasoning that be
 `forward` before `rule` released that call. Frames that need no change are forwarded verbatim.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from firewall.core.call import ToolCall
+from firewall.core.errors import ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,23 @@ class Result:
     call_id: str
     """The call's id, or its name where the dialect has no ids."""
     is_error: bool = False
+
+
+MAX_HOSTED = 64
+"""Tools that the provider runs itself in one request: each is judged and recorded by itself."""
+
+
+def few(hosted: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
+    """Return the hosted tools of a request.
+
+    Raises: ProtocolError `too_many_tools` (400) for more than MAX_HOSTED: one request must not write the log full.
+    """
+    found = tuple(hosted)
+    if len(found) > MAX_HOSTED:
+        raise ProtocolError(
+            f"a request may declare {MAX_HOSTED} tools that the provider runs itself", code="too_many_tools"
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,12 @@ def elements(data: bytes, start: int = 0) -> Iterator[Span]:
         at = _skip(data, mark + 1)
 
 
+def starts(data: bytes, path: tuple[str | int, ...], start: int = 0) -> list[int]:
+    """Return where each element of the array at `path` begins, in one walk; nothing when there is no array."""
+    span = locate(data, path, start)
+    return [] if span is None else [begin for begin, _ in elements(data, span[0])]
+
+
 def locate(data: bytes, path: tuple[str | int, ...], start: int = 0) -> Span | None:
     """Return where the value at `path` (keys and indexes) lies, None when it is not there."""
     begin = _skip(data, start)

@@ -21,6 +21,10 @@ _FRAME_END = re.compile(_NEWLINE + _NEWLINE)
 _OTHER_BREAK = re.compile(rb"(?:\xc2\x85|\xe2\x80[\xa8\xa9])\s*(?:data|event|id|retry)\s*:")
 """U+0085, U+2028 and U+2029 end a line for readers that split text instead of bytes: a field may not follow."""
 
+_TEXT_BREAK = re.compile(rb"[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+"""All that ends a line for Python's `str.splitlines`, by which httpx reads lines; in JSON these stand in no data
+but within strings, and there the first five only escaped."""
+
 
 class Frame(NamedTuple):
     """One frame of the stream; a blank line or comment between events is a frame without data."""
@@ -173,12 +177,17 @@ def _value(line: bytes, start: int) -> bytes:
 
 def _text(name: bytes) -> str:
     try:
-        return name.decode("utf-8")
+        text = name.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed("an event name is not UTF-8") from error
+    if not text.isprintable():
+        raise _malformed("an event name has control characters")
+    return text
 
 
 def _refuse_unless_inert(line: bytes) -> None:
+    if _TEXT_BREAK.search(line):
+        raise _malformed("a line holds what ends a line for readers that split text")
     if line.startswith((b"id:", b"retry:")):
         return
     if not line.startswith(b":"):

@@ -28,9 +28,9 @@ def read_answer(body: bytes) -> Answer:
     notes.message(message)
     calls: list[Pending] = []
     seen: set[str] = set()
-    for index, block in enumerate(content):
+    for block, start in zip(content, json_span.starts(body, ("content",)), strict=True):
         notes.block(block)
-        call = call_of(block, data=body, path=("content", index))
+        call = call_of(block, data=body, start=start)
         if call is None:
             continue
         if call.id and call.id in seen:
@@ -47,12 +47,14 @@ def rule_answer(body: bytes, rulings: Mapping[int, Ruling]) -> bytes:
     """
     message, content = _message(body)
     changes: dict[json_span.Span, bytes] = {}
-    places = [index for index, block in enumerate(content) if kind_of(block)[0] in (Kind.CALL, Kind.UNKNOWN)]
-    for slot, index in enumerate(places):
+    starts = json_span.starts(body, ("content",))
+    held = (Kind.CALL, Kind.UNKNOWN)
+    places = [start for start, block in zip(starts, content, strict=True) if kind_of(block)[0] in held]
+    for slot, start in enumerate(places):
         ruling = rulings.get(slot)
         if ruling is None:
             raise ValueError(f"slot {slot} has no ruling")
-        span = json_span.locate(body, ("content", index))
+        span = json_span.locate(body, (), start)
         if isinstance(ruling, Refused) and span is not None:
             changes[span] = orjson.dumps({"type": "text", "text": ruling.text})
     reason = json_span.locate(body, ("stop_reason",))
@@ -106,8 +108,9 @@ def stream_of(answer: bytes) -> bytes:
     begin = {**message, "content": [], "stop_reason": None, "stop_sequence": None}
     begin.pop("context_management", None)
     out = [render.event({"type": "message_start", "message": begin})]
-    for index, block in enumerate(content):
-        out += _unfolded(index, block, answer)
+    starts = json_span.starts(answer, ("content",))
+    for index, (block, start) in enumerate(zip(content, starts, strict=True)):
+        out += _unfolded(index, block, json_span.cut(answer, ("input",), start))
     end: JsonObject = {"type": "message_delta", "delta": ends, "usage": message.get("usage") or {}}
     if message.get("context_management") is not None:
         end["context_management"] = message["context_management"]
@@ -204,7 +207,7 @@ def _merge(message: JsonObject, value: JsonObject) -> None:
     message |= {key: one for key, one in value.items() if key not in ("type", "delta", "usage")}
 
 
-def _unfolded(index: int, block: JsonObject, data: bytes) -> Iterator[bytes]:
+def _unfolded(index: int, block: JsonObject, written: bytes | None) -> Iterator[bytes]:
     start, deltas = dict(block), []
     type_ = str(block.get("type"))
     if type_ in _STREAMED:
@@ -219,8 +222,7 @@ def _unfolded(index: int, block: JsonObject, data: bytes) -> Iterator[bytes]:
         deltas += [{"type": "citations_delta", "citation": one} for one in _list(block["citations"])]
     if type_ in _WITH_INPUT:
         start["input"] = {}
-        written = json_span.cut(data, ("content", index, "input")) or b"{}"
-        deltas.append({"type": "input_json_delta", "partial_json": written.decode()})
+        deltas.append({"type": "input_json_delta", "partial_json": (written or b"{}").decode()})
     yield render.event({"type": "content_block_start", "index": index, "content_block": start})
     for delta in deltas:
         yield render.event({"type": "content_block_delta", "index": index, "delta": delta})

@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
-from firewall.codecs import json_span
 from firewall.codecs.anthropic import tables
-from firewall.codecs.interface import ModelRequest
+from firewall.codecs.interface import ModelRequest, few
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
 
 JsonObject = Mapping[str, object]
-Path = tuple[str | int, ...]
 
 _SESSION_HEADERS = ("x-claude-code-session-id", "x-opencode-session", "x-session-affinity", "x-session-id")
 _SESSION_IN_USER = re.compile(r"_session_([0-9A-Za-z-]+)$")
@@ -32,9 +30,9 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
     if not isinstance(model, str) or not model:
         raise ProtocolError("`model` must be a string")
     hosted = [
-        *_hosted_tools(body, value.get("tools"), ("tools",)),
-        *_remote_servers(body, value.get("mcp_servers")),
-        *_hosted_in_messages(body, value.get("messages")),
+        *_hosted_tools(value.get("tools")),
+        *_remote_servers(value.get("mcp_servers")),
+        *_hosted_in_messages(value.get("messages")),
     ]
     limit = value.get("max_tokens")
     return ModelRequest(
@@ -42,7 +40,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         stream=_flag(value, "stream"),
         body=body,
         identity={key: one for key, one in value.items() if key != "stream"},
-        hosted=tuple(hosted),
+        hosted=few(hosted),
         references=tuple(dict.fromkeys(_references(value))),
         session=_session(value, headers),
         max_output_tokens=limit if isinstance(limit, int) and not isinstance(limit, bool) else None,
@@ -67,39 +65,38 @@ def _flag(value: JsonObject, name: str) -> bool:
     return flag
 
 
-def _hosted_tools(body: bytes, tools: object, path: Path) -> Iterator[ToolCall]:
+def _hosted_tools(tools: object) -> Iterator[ToolCall]:
     if tools is None:
         return
     for index, tool in enumerate(_objects(tools, "tools")):
-        yield from _hosted_tool(body, tool, (*path, index))
+        yield from _hosted_tool(tool, f"tools.{index}")
 
 
-def _hosted_tool(body: bytes, tool: JsonObject, path: Path) -> Iterator[ToolCall]:
+def _hosted_tool(tool: JsonObject, where: str) -> Iterator[ToolCall]:
     type_ = tool.get("type")
     if type_ is None:
         return
     if not isinstance(type_, str) or not (tables.is_client_tool(type_) or tables.is_hosted_tool(type_)):
-        where = ".".join(str(step) for step in path)
         raise ProtocolError(
             f"tool type `{type_}` at `{where}` is not one that this gateway knows; remove it",
             code="option_unknown",
         )
     if tables.is_hosted_tool(type_):
-        yield _hosted(type_, body, path)
+        yield _hosted(type_, tool)
 
 
-def _remote_servers(body: bytes, servers: object) -> Iterator[ToolCall]:
+def _remote_servers(servers: object) -> Iterator[ToolCall]:
     if servers is None:
         return
-    for index, _ in enumerate(_objects(servers, "mcp_servers")):
-        yield _hosted("mcp_servers", body, ("mcp_servers", index))
+    for server in _objects(servers, "mcp_servers"):
+        yield _hosted("mcp_servers", server)
 
 
-def _hosted(name: str, body: bytes, path: Path) -> ToolCall:
-    return ToolCall(id="", name=name, arguments=json_span.cut(body, path) or b"", form=CallForm.HOSTED)
+def _hosted(name: str, declared: JsonObject) -> ToolCall:
+    return ToolCall(id="", name=name, arguments=orjson.dumps(declared), form=CallForm.HOSTED)
 
 
-def _hosted_in_messages(body: bytes, messages: object) -> Iterator[ToolCall]:
+def _hosted_in_messages(messages: object) -> Iterator[ToolCall]:
     """A `tool_addition` block in the middle of a conversation may define a tool."""
     if messages is None:
         return
@@ -120,8 +117,8 @@ def _hosted_in_messages(body: bytes, messages: object) -> Iterator[ToolCall]:
                 definition = tool["definition"]
                 if not isinstance(definition, dict):
                     raise ProtocolError(f"`messages.{place}.content.{index}.tool.definition` must be an object")
-                spot = ("messages", place, "content", index, "tool", "definition")
-                yield from _hosted_tool(body, definition, spot)
+                spot = f"messages.{place}.content.{index}.tool.definition"
+                yield from _hosted_tool(definition, spot)
 
 
 def _objects(value: object, where: str) -> list[JsonObject]:

@@ -97,10 +97,13 @@ def parts_in(
     Raises: ProtocolError (502) for a part that can be read in two ways.
     """
     place, index = spot
-    for position, part in enumerate(_raw_parts(candidate)):
+    raws = _raw_parts(candidate)
+    starts = [] if is_plain(candidate) else json_span.starts(data, ("candidates", place, "content", "parts"))
+    for position, part in enumerate(raws):
         if not isinstance(part, dict):
             malformed("a part is no object")
-        found = _part(part, data, Part(role=Role.FREE, candidate=place, position=position, index=index))
+        begin = starts[position] if starts else 0
+        found = _part(part, data, begin, Part(role=Role.FREE, candidate=place, position=position, index=index))
         if found.call is not None and not found.call.name.startswith("unknown:"):
             found.calls = calls.setdefault(index, [])
             found.calls.append(found)
@@ -115,7 +118,11 @@ def is_plain(candidate: JsonObject) -> bool:
 
 def _raw_parts(candidate: JsonObject) -> list[object]:
     content = candidate.get("content")
-    parts = content.get("parts") if isinstance(content, dict) else content
+    if content is None:
+        return []
+    if not isinstance(content, dict):
+        malformed("`content` is no object")
+    parts = content.get("parts")
     if parts is None:
         return []
     if not isinstance(parts, list):
@@ -123,7 +130,7 @@ def _raw_parts(candidate: JsonObject) -> list[object]:
     return parts
 
 
-def _part(raw: JsonObject, data: bytes, part: Part) -> Part:
+def _part(raw: JsonObject, data: bytes, start: int, part: Part) -> Part:
     if raw.keys() == _PLAIN:
         part.empty = not raw["text"]
         return part
@@ -135,13 +142,12 @@ def _part(raw: JsonObject, data: bytes, part: Part) -> Part:
         if len(kinds) > 1:
             malformed("a part is a call and something else")
         part.role = Role.CALL
-        part.call = _call(known["functionCall"], raw, data, part)
+        part.call = _call(known["functionCall"], raw, data, start)
     elif len(passing) > 1:
         malformed("a part is of two kinds")
     elif kinds and not passing:
         part.role = Role.CALL
-        whole = json_span.cut(data, ("candidates", part.candidate, "content", "parts", part.position))
-        part.call = ToolCall("", f"unknown:{kinds[0]}", whole or b"")
+        part.call = ToolCall("", f"unknown:{kinds[0]}", json_span.cut(data, (), start) or b"")
     elif known.get("thought"):
         part.role = Role.REASONING
     else:
@@ -149,7 +155,7 @@ def _part(raw: JsonObject, data: bytes, part: Part) -> Part:
     return part
 
 
-def _call(value: object, raw: JsonObject, data: bytes, part: Part) -> ToolCall:
+def _call(value: object, raw: JsonObject, data: bytes, start: int) -> ToolCall:
     if not isinstance(value, dict):
         malformed("`functionCall` is no object")
     known = folded(value, "functionCall", "upstream")
@@ -165,8 +171,8 @@ def _call(value: object, raw: JsonObject, data: bytes, part: Part) -> ToolCall:
     if not isinstance(args, dict):
         malformed("`args` is no object")
     key = next(one for one in raw if tables.camel(one) == "functionCall")
-    path = ("candidates", part.candidate, "content", "parts", part.position, key, "args")
-    return ToolCall(call_id or "", name, json_span.cut(data, path) or b"")
+    spelled = next(one for one in value if tables.camel(one) == "args")
+    return ToolCall(call_id or "", name, json_span.cut(data, (key, spelled), start) or b"")
 
 
 def rewrite(data: bytes, parts: Iterable[Part]) -> bytes:

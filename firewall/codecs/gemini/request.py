@@ -11,7 +11,7 @@ import orjson
 from firewall.codecs import json_span
 from firewall.codecs.gemini import tables
 from firewall.codecs.gemini.fields import JsonObject, folded
-from firewall.codecs.interface import ModelRequest
+from firewall.codecs.interface import ModelRequest, few
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
 
@@ -41,7 +41,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         stream=verb == "streamGenerateContent",
         body=_unstored(body, value),
         identity=_identity(value, model, verb),
-        hosted=tuple(hosted),
+        hosted=few(hosted),
         references=tuple(dict.fromkeys(references)),
         session=next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), ""),
         max_output_tokens=limit,

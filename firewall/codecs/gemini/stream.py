@@ -158,6 +158,9 @@ class GeminiStream:
     def _read(self, frame: sse.Frame, calls: list[Pending]) -> tuple[Part, ...]:
         if frame.event not in ("", "message"):
             malformed("an event with a name, which this API does not have")
+        if frame.lines > 1:
+            # FAIL-CLOSED: the google-genai SDK takes every data line for a document of its own.
+            malformed("the data of an event has several lines")
         value = parse(frame.data)
         if "error" in value:
             # FAIL-CLOSED: the answer ends here; what is held was not finished.

@@ -131,14 +131,14 @@ def _entries(body: bytes) -> tuple[JsonObject, list[Entry]]:
         malformed("it is no chat completion", code="answer_malformed")
     states: dict[int, Choice] = {}
     entries: list[Entry] = []
-    for place, choice in enumerate(choices):
+    for choice, start in zip(choices, json_span.starts(body, ("choices",)), strict=True):
         message = choice.get("message")
         if not isinstance(message, dict):
             malformed("a choice without a message", code="answer_malformed")
         if choice.get("index") in states:
             malformed("two choices have the same index", code="answer_malformed")
         state = reading.choice_of(choice, states)
-        shown = json_span.cut(body, ("choices", place)) or b""
+        shown = json_span.cut(body, (), start) or b""
         reading.read(choice, message, state, shown, streamed=False)
         entries.append((choice, message, state))
     return value, entries

@@ -5,8 +5,10 @@ Source: https://developers.openai.com/api/reference/resources/chat/subresources/
 
 from collections.abc import Iterator, Mapping
 
+import orjson
+
 from firewall.codecs import json_span
-from firewall.codecs.interface import ModelRequest
+from firewall.codecs.interface import ModelRequest, few
 from firewall.codecs.openai_chat import tables
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
@@ -35,7 +37,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         stream=_flag(value, "stream"),
         body=_unstored(body, value),
         identity={key: one for key, one in value.items() if key not in tables.TRANSPORT},
-        hosted=tuple(_hosted(body, value)),
+        hosted=few(_hosted(value)),
         references=tuple(dict.fromkeys(_references(value.get("messages")))),
         session=next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), ""),
         max_output_tokens=_limit(value),
@@ -78,10 +80,10 @@ def _unstored(body: bytes, value: JsonObject) -> bytes:
     return json_span.splice(body, {span: b"false"})
 
 
-def _hosted(body: bytes, value: JsonObject) -> Iterator[ToolCall]:
+def _hosted(value: JsonObject) -> Iterator[ToolCall]:
     for name in tables.HOSTED_OPTIONS:
         if value.get(name) is not None:
-            yield ToolCall("", name, json_span.cut(body, (name,)) or b"", CallForm.HOSTED)
+            yield ToolCall("", name, orjson.dumps(value[name]), CallForm.HOSTED)
     tools = value.get("tools")
     if tools is None:
         return
@@ -94,7 +96,7 @@ def _hosted(body: bytes, value: JsonObject) -> Iterator[ToolCall]:
                 f"tool type `{type_}` at `tools.{index}` is not one that this gateway knows; remove it",
                 code="option_unknown",
             )
-        yield ToolCall("", type_, json_span.cut(body, ("tools", index)) or b"", CallForm.HOSTED)
+        yield ToolCall("", type_, orjson.dumps(tool), CallForm.HOSTED)
 
 
 def _references(messages: object) -> Iterator[str]:

@@ -25,10 +25,11 @@ def read_answer(body: bytes) -> Answer:
     value, items = _read(body)
     calls: list[Pending] = []
     seen: set[str] = set()
-    for item, element in zip(items, _output(value), strict=True):
+    starts = json_span.starts(body, ("output",))
+    for item, element, start in zip(items, _output(value), starts, strict=True):
         if item.kind not in (Kind.CALL, Kind.UNKNOWN):
             continue
-        call = call_of(element, item.kind, data=body, path=("output", item.index))
+        call = call_of(element, item.kind, data=body, start=start)
         if call.id and call.id in seen:
             malformed("a call id is used twice", code="stream_inconsistent")
         seen.add(call.id)

@@ -54,23 +54,23 @@ def identity_of(item: JsonObject) -> str:
     return ""
 
 
-def call_of(item: JsonObject, kind: Kind, *, data: bytes, path: Path) -> ToolCall:
-    """Return the call that an item of kind CALL or UNKNOWN stands for; the item lies at `path` in `data`.
+def call_of(item: JsonObject, kind: Kind, *, data: bytes, start: int) -> ToolCall:
+    """Return the call that an item of kind CALL or UNKNOWN stands for; the item begins at `start` in `data`.
 
     Raises: ProtocolError (502) when a field that decides what is run is missing or of another type.
     """
     type_ = str(item.get("type"))
     identity = identity_of(item)
     if kind is Kind.UNKNOWN:
-        return ToolCall(identity, f"unknown:{type_}", json_span.cut(data, path) or b"")
+        return ToolCall(identity, f"unknown:{type_}", json_span.cut(data, (), start) or b"")
     if type_ == "function_call":
         return _strict(identity, _name(item), text_of(item, "arguments").encode())
     if type_ == "custom_tool_call":
         return ToolCall(identity, _name(item), text_of(item, "input").encode(), CallForm.TEXT)
     if type_ in _WHOLE:
-        return ToolCall(identity, _WHOLE[type_], json_span.cut(data, path) or b"")
+        return ToolCall(identity, _WHOLE[type_], json_span.cut(data, (), start) or b"")
     name, key = _NESTED[type_]
-    arguments = json_span.cut(data, (*path, key))
+    arguments = json_span.cut(data, (key,), start)
     if arguments is None:
         malformed(f"`{type_}` without `{key}`")
     if isinstance(item.get(key), str):

@@ -5,7 +5,7 @@ Source: https://developers.openai.com/api/reference/resources/responses/streamin
 
 from dataclasses import dataclass
 
-from firewall.codecs import sse, upstream_json
+from firewall.codecs import json_span, sse, upstream_json
 from firewall.codecs.interface import Pending, Usage
 from firewall.codecs.openai_responses import final, tables
 from firewall.codecs.openai_responses.calls import JsonObject, call_of, identity_of, malformed
@@ -65,6 +65,8 @@ class Reader:
             if frame.data == DONE:
                 return None
             malformed("data after the end")
+        if frame.lines > 1:
+            malformed("the data of an event has several lines")
         value = upstream_json.loads_object(frame.data)
         name = value.get("type")
         if not isinstance(name, str) or frame.event not in ("", name):
@@ -150,7 +152,8 @@ class Reader:
                 item.gone = True
                 return item
             self._finished[item.index] = element
-            self._ask(item, call_of(element, item.kind, data=frame.data, path=("item",)), calls)
+            begin = (json_span.locate(frame.data, ("item",)) or (0, 0))[0]
+            self._ask(item, call_of(element, item.kind, data=frame.data, start=begin), calls)
         return item
 
     def _detail(self, frame: sse.Frame, name: str, value: JsonObject, calls: list[Pending]) -> Item:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import orjson
 
 from firewall.codecs import json_span
-from firewall.codecs.interface import ModelRequest
+from firewall.codecs.interface import ModelRequest, few
 from firewall.codecs.openai_responses import tables
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
@@ -40,7 +40,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         stream=_flag(value, "stream"),
         body=_unstored(body, value),
         identity={key: one for key, one in value.items() if key not in tables.TRANSPORT},
-        hosted=tuple(hosted),
+        hosted=few(hosted),
         references=tuple(dict.fromkeys(references)),
         session=_session(value, headers),
         max_output_tokens=limit if isinstance(limit, int) else None,

@@ -165,6 +165,8 @@ def test_bad_end_of_a_stream_is_an_error_at_close() -> None:
     "data",
     [
         b"data: {broken\n\n",
+        b'data:{"a":\ndata: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"a"}}]}}]}\ndata:}\n\n',
+        b'data: {"candidates":[{"content":[{"functionCall":{"name":"a","args":{"x":1}}}]}]}\n\n',
         b'data: {"candidates":[],"candidates":[]}\n\n',
         b"data: []\n\n",
         b"event: done\ndata: {}\n\n",

@@ -296,6 +296,7 @@ CALL = {"type": "function_call", "id": "fc_0", "call_id": "c0", "name": "f", "ar
         opened() + finished(0) + ended(CALL, CALL),
         opened() + finished(0) + ended({**CALL, "type": "teleport_call"}),
         opened() + ended("x"),
+        opened() + b'data: {"type":"keepalive","a":\ndata: {"name":"x"}\ndata: }\n\n',
         opened() + frame("response.completed", response={"id": "resp_1", "output": "x"}),
         opened() + frame("response.completed", response={"id": "resp_2", "output": []}),
         opened() + ended() + opened(),
