@@ -65,6 +65,8 @@ class PathSets:
     secret: re.Pattern[str] = _NOTHING
     harmless_secret: re.Pattern[str] = _NOTHING
     """Looks like a credential file and is none (`.env.example`, `id_rsa.pub`)."""
+    secret_folders: re.Pattern[str] = _NOTHING
+    """Folders whose content, taken as a whole, holds credentials."""
     regenerable: re.Pattern[str] = _NOTHING
     system: re.Pattern[str] = _NOTHING
     device: re.Pattern[str] = _NOTHING
@@ -100,6 +102,12 @@ class Variables:
     """Names whose value makes programs run code (LD_PRELOAD, GIT_SSH_COMMAND)."""
     secret: re.Pattern[str] = _NOTHING
     plain: re.Pattern[str] = _NOTHING
+    harmless: frozenset[str] = frozenset()
+    """Values of `running` variables that run nothing new."""
+    search: re.Pattern[str] = _NOTHING
+    """Names whose value lists folders that code is loaded from."""
+    trusted_path: re.Pattern[str] = _NOTHING
+    """Folders that may stand in `PATH`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +203,12 @@ def compile_catalogue(
     return catalogue
 
 
-def any_of(globs: Sequence[str], *, path: bool = False) -> re.Pattern[str]:
+def any_of(globs: Sequence[str], *, path: bool = False, any_case: bool = False) -> re.Pattern[str]:
     """Join globs into one pattern; none fit nothing."""
     if not globs:
         return _NOTHING
-    return re.compile("|".join(f"(?:{glob_pattern(glob, path=path).pattern})" for glob in globs), re.DOTALL)
+    flags = re.DOTALL | re.IGNORECASE if any_case else re.DOTALL
+    return re.compile("|".join(f"(?:{glob_pattern(glob, path=path).pattern})" for glob in globs), flags)
 
 
 def _tools(row: Reader) -> tuple[ToolSpec, ...]:
@@ -232,9 +241,10 @@ def _tools(row: Reader) -> tuple[ToolSpec, ...]:
 
 def _path_sets(table: Reader) -> PathSets:
     found = PathSets(
-        privilege=any_of(table.strings("privilege"), path=True),
-        secret=any_of(table.strings("secret"), path=True),
+        privilege=any_of(table.strings("privilege"), path=True, any_case=True),
+        secret=any_of(table.strings("secret"), path=True, any_case=True),
         harmless_secret=any_of(table.strings("harmless_secret"), path=True),
+        secret_folders=any_of(table.strings("secret_folders"), path=True, any_case=True),
         regenerable=any_of(table.strings("regenerable"), path=True),
         system=any_of(table.strings("system"), path=True),
         device=any_of(table.strings("device"), path=True),
@@ -268,6 +278,9 @@ def _variables(table: Reader) -> Variables:
         running=any_of(table.strings("running")),
         secret=any_of(table.strings("secret")),
         plain=any_of(table.strings("plain")),
+        harmless=frozenset(table.strings("harmless")),
+        search=any_of(table.strings("search")),
+        trusted_path=any_of(table.strings("trusted_path"), path=True),
     )
     table.finish()
     return found

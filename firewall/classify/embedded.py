@@ -91,7 +91,7 @@ def _unquoted(item: str) -> str:
 
 
 MAX_AWK_CHARS = 4096
-_AWK_RUNS = re.compile(r"\bsystem\s*\(|\|\s*getline|getline\s*<|\|\s*&?\s*\"|print[^;}]*\|\s*\"")
+_AWK_RUNS = re.compile(r"@\s*\w|\bsystem\s*\(|\|\s*getline|getline\s*<|\|\s*&?\s*\"|print[^;}]*\|\s*\"")
 _AWK_TEXT = re.compile(r"system\s*\(\s*\"(?P<text>(?:[^\"\\]|\\.)*)\"\s*\)")
 _AWK_WRITES = re.compile(r"\bprintf?\b[^;}|]*>{1,2}\s*[\"A-Za-z$(]")
 
@@ -106,7 +106,9 @@ def _awk(source: Source, program: str) -> Found:
         )
         return Found([draft])
     plain = re.sub(r"\"(?:[^\"\\]|\\.)*\"", '""', text)
-    if _AWK_RUNS.search(text) and ("system" in plain or "getline" in plain or "|" in plain.replace("||", "")):
+    if _AWK_RUNS.search(text) and (
+        "@" in plain or "system" in plain or "getline" in plain or "|" in plain.replace("||", "")
+    ):
         draft = Draft(
             "code:inline",
             f"code:{program}",

@@ -4,7 +4,6 @@ A *place* is (kind, value): a path, a host, a resource, a kube context … An en
 or that no row names, is `unresolved`. `local` is never decided here for paths: that is the workspace's.
 """
 
-import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,8 +67,8 @@ class Environments:
         return found.pop() if len(found) == 1 else UNRESOLVED
 
     def is_scratch(self, path: str) -> bool:
-        """Tell whether an absolute, normalised path lies below a scratch folder (never the folder itself)."""
-        return matches(self.scratch, path) and matches(self.scratch, posixpath.dirname(path))
+        """Tell whether a row names a normalised path as scratch (never the folder of a `/**` itself)."""
+        return matches(self.scratch, path)
 
     def names(self) -> tuple[str, ...]:
         """Return the configured names in file order, once each."""
@@ -89,7 +88,7 @@ def compile_environments(table: Mapping[str, object]) -> Environments:
         raise ConfigError("environments.toml: `environment` must be a list of tables")
     return Environments(
         rows=tuple(_row(row, index) for index, row in enumerate(rows, 1)),
-        scratch=_globs(table.get("scratch", []), where="environments.toml: `scratch`", kind=PlaceKind.PATH),
+        scratch=_scratch(table.get("scratch", [])),
     )
 
 
@@ -114,6 +113,16 @@ def _row(row: object, index: int) -> EnvironmentRow:
         if kind.value in row
     }
     return EnvironmentRow(name=name, globs=globs)
+
+
+def _scratch(values: object) -> tuple[re.Pattern[str], ...]:
+    """Compile scratch globs: `/tmp/**` is everything below /tmp, and not /tmp."""
+    below = (
+        [f"{value[:-1]}/**" if isinstance(value, str) and value.endswith("/**") else value for value in values]
+        if isinstance(values, list)
+        else values
+    )
+    return _globs(below, where="environments.toml: `scratch`", kind=PlaceKind.PATH)
 
 
 def _globs(values: object, *, where: str, kind: PlaceKind) -> tuple[re.Pattern[str], ...]:

@@ -1,10 +1,12 @@
 """Paths: where they lie, what kind of file they are, and what doing something to them means.
 
 Only text is looked at: links are not resolved here (the guard may know more and may only be stricter).
-INVARIANT: a path that is not fully known is never inside the workspace, scratch or regenerable.
+INVARIANT: a path that is not fully known is never inside the workspace, scratch or regenerable. What can still
+be told by its end (`$X/.ssh/id_rsa`) only raises.
 """
 
 import posixpath
+import re
 from dataclasses import dataclass, field
 
 from firewall.classify.context import Context
@@ -15,6 +17,8 @@ from firewall.core.effect import Effect
 _READING = frozenset({Verb.LIST, Verb.READ})
 _REMOVING = frozenset({Verb.REMOVE, Verb.ERASE})
 _REPLACING = frozenset({Verb.OVERWRITE, Verb.REMOVE, Verb.ERASE})
+_SHOWING = frozenset({Verb.READ, Verb.MOVE, Verb.RUN})
+"""What is done with the content: shown, taken elsewhere, or taken into the shell (`source .env`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,16 @@ class Spot:
     """The path with everything below it."""
     everything: bool = False
     """A bare `*`: all that lies directly in the folder."""
+    shallow: bool = False
+    """What is meant by `below` lies directly in the folder."""
     span: tuple[int, int] = (0, 0)
+    guess: tuple[str, ...] = ()
+    """Made-up absolute paths that end as this one may: only for telling what kind of file it is."""
+
+    @property
+    def likely(self) -> tuple[str, ...]:
+        """Return the paths to compare with kinds of files."""
+        return (*self.paths, *self.guess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +56,24 @@ class Judged:
     attributes: dict[str, Attribute] = field(default_factory=dict)
 
 
-def locate(text: str, cwds: tuple[str, ...], home: str, *, span: tuple[int, int] = (0, 0)) -> Spot:
-    """Resolve a fully known path text against the possible working directories."""
-    if not text or "\0" in text:
+_NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z]:[\\/]|\\\\")
+"""An address, a drive of another system, a share: no path here, and no name in this folder."""
+
+
+def locate(text: str, cwds: tuple[str, ...], home: str, *, near: str = "", span: tuple[int, int] = (0, 0)) -> Spot:
+    """Resolve a fully known path text against the possible working directories; `near` is where it may be."""
+    if not text:
         return Spot((), text, span=span)
-    if text == "~" or text.startswith("~/"):
-        if not home:
-            return Spot((), text, span=span)
-        return Spot((normal(home + text[1:]),), text, span=span)
+    if _NO_PATH.match(text):
+        return Spot((), text, span=span, guess=(normal("/" + text.replace("\\", "/")),))
+    if "\0" in text or (text.startswith("~") and not (home and text[1:2] in ("", "/"))):
+        return Spot((), text, span=span, guess=(normal(f"/{text}"),))
     if text.startswith("~"):
-        return Spot((), text, span=span)
+        return Spot((normal(home + text[1:]),), text, span=span)
     if text.startswith("/"):
         return Spot((normal(text),), text, span=span)
-    return Spot(tuple(dict.fromkeys(normal(f"{cwd}/{text}") for cwd in cwds)), text, span=span)
+    guess = (normal(f"{near}/{text}"),) if near or not cwds else ()
+    return Spot(tuple(dict.fromkeys(normal(f"{cwd}/{text}") for cwd in cwds)), text, span=span, guess=guess)
 
 
 def normal(path: str) -> str:
@@ -76,46 +94,61 @@ def inside(spot: Spot, context: Context) -> bool:
     )
 
 
-def environment_of(spot: Spot, context: Context) -> str:
+def environment_of(spot: Spot, context: Context, verb: Verb = Verb.RUN) -> str:
     """Return `local`, the environment that rows name for it, or `unresolved`."""
-    names = {_environment(path, context) for path in spot.paths}
+    names = {_environment(path, spot, context, verb) for path in spot.paths}
     return names.pop() if len(names) == 1 else UNRESOLVED
 
 
-def _environment(path: str, context: Context) -> str:
+def _environment(path: str, spot: Spot, context: Context, verb: Verb) -> str:
     claimed = context.environments.claims_path(path)
     if claimed:
         return claimed
-    if is_under(path, context.workspace) or _scratch(path, context):
+    if is_under(path, context.workspace) or _scratch(path, spot, context, verb):
         return LOCAL
     return UNRESOLVED
 
 
-def _scratch(path: str, context: Context) -> bool:
-    """Below a scratch folder, and no part of the workspace nor above it."""
+def _is_scratch(verb: Verb, spot: Spot, context: Context) -> bool:
+    """Tell whether everything that is touched is litter by a row of environments.toml."""
+    return bool(spot.paths) and all(_scratch(path, spot, context, verb) for path in spot.paths)
+
+
+def _scratch(path: str, spot: Spot, context: Context, verb: Verb) -> bool:
+    """Tell whether a path is scratch: no part of the workspace nor above it, and with all that goes with it.
+
+    What acts on a whole folder must fit for everything below it, so a child is made up and tried as well; a
+    move may take a folder along. Running what lies there is no litter at all.
+    """
     workspace = context.workspace
-    if workspace and (is_under(path, workspace) or is_under(workspace, path)):
+    if verb is Verb.RUN or (workspace and (is_under(path, workspace) or is_under(workspace, path))):
         return False
-    return context.environments.is_scratch(path)
+    if spot.below:
+        if not spot.shallow or spot.everything:
+            return False
+        path = f"{path}/x"
+    is_scratch = context.environments.is_scratch
+    whole = spot.recursive or verb is Verb.MOVE
+    return is_scratch(path) and (not whole or is_scratch(f"{path}/x"))
 
 
 def judge(verb: Verb, spot: Spot, context: Context) -> Judged:
     """Return what `verb` does to the spot; an unknown path is judged by the verb alone."""
     attributes: dict[str, Attribute] = {}
     is_inside = inside(spot, context)
-    environment = environment_of(spot, context)
+    environment = environment_of(spot, context, verb)
     sets = context.catalogue.paths
     if spot.paths and all(sets.void.fullmatch(path) for path in spot.paths) and verb is not Verb.RUN:
         return Judged(frozenset({Effect.READ}), LOCAL if context.workspace else UNRESOLVED, inside=True)
     effects = {_plain(verb, spot, context, attributes)}
     effects |= _sensitive(verb, spot, context)
-    if spot.paths and all(_scratch(path, context) for path in spot.paths):
+    if _is_scratch(verb, spot, context):
         attributes["scratch"] = True
     if any(sets.system.fullmatch(path) or sets.device.fullmatch(path) for path in spot.paths):
         attributes["system"] = True
     if spot.recursive:
         attributes["recursive"] = True
-    if verb not in _READING and any(sets.instructions.fullmatch(path) for path in spot.paths):
+    if verb not in _READING and any(sets.instructions.fullmatch(path) for path in spot.likely):
         attributes["instructions"] = True
     return Judged(frozenset(effects), environment, is_inside, attributes)
 
@@ -140,7 +173,7 @@ def _plain(verb: Verb, spot: Spot, context: Context, attributes: dict[str, Attri
         return Effect.DESTRUCTIVE
     if verb not in _REPLACING:
         return Effect.WRITE
-    if verb is Verb.ERASE or attributes.get("whole_workspace") or not _is_cheap(spot, context):
+    if verb is Verb.ERASE or attributes.get("whole_workspace") or not _is_cheap(verb, spot, context):
         return Effect.DESTRUCTIVE
     attributes["regenerable"] = all(sets.regenerable.fullmatch(path) for path in spot.paths)
     return Effect.WRITE
@@ -161,11 +194,11 @@ def _note_losses(verb: Verb, spot: Spot, context: Context, attributes: dict[str,
         attributes["history"] = True
 
 
-def _is_cheap(spot: Spot, context: Context) -> bool:
+def _is_cheap(verb: Verb, spot: Spot, context: Context) -> bool:
     """Scratch, or regenerable under the workspace: losing it costs nothing that cannot be made again."""
     if not spot.paths:
         return False
-    if all(_scratch(path, context) for path in spot.paths):
+    if _is_scratch(verb, spot, context):
         return True
     regenerable = context.catalogue.paths.regenerable
     return inside(spot, context) and all(regenerable.fullmatch(path) for path in spot.paths)
@@ -175,11 +208,16 @@ def _sensitive(verb: Verb, spot: Spot, context: Context) -> set[Effect]:
     found: set[Effect] = set()
     if verb is Verb.LIST:
         return found
-    if verb in (Verb.READ, Verb.MOVE) and any(is_secret(path, context) for path in spot.paths):
+    if verb in _SHOWING and any(is_secret(path, context) or _holds_secrets(path, context) for path in spot.likely):
         found.add(Effect.SECRET)
-    if verb not in _READING and verb is not Verb.RUN and any(is_privileged(path, context) for path in spot.paths):
+    if verb not in _READING and verb is not Verb.RUN and any(is_privileged(path, context) for path in spot.likely):
         found.add(Effect.PRIVILEGE)
     return found
+
+
+def _holds_secrets(path: str, context: Context) -> bool:
+    """Tell whether a folder is kept for credentials, or holds everything of a person."""
+    return bool(context.catalogue.paths.secret_folders.fullmatch(path))
 
 
 def is_secret(path: str, context: Context) -> bool:

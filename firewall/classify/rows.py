@@ -65,6 +65,8 @@ class Rule:
     """Any of these is given, spelled out: for options that make a rule milder."""
     without: tuple[str, ...] = ()
     """None of these is given."""
+    value: tuple[re.Pattern[str], ...] = ()
+    """Some value of the options in `flag` fits."""
     arg: tuple[re.Pattern[str], ...] = ()
     """Some positional argument fits."""
     first: tuple[re.Pattern[str], ...] = ()
@@ -95,6 +97,7 @@ def read_rule(row: Reader) -> Rule:
         every=row.strings("every"),
         exact=row.strings("exact"),
         without=row.strings("without"),
+        value=tuple(glob_pattern(glob) for glob in row.strings("value")),
         arg=tuple(glob_pattern(glob) for glob in row.strings("arg")),
         first=tuple(glob_pattern(glob) for glob in row.strings("first")),
         least=row.integer("least", 0),
@@ -145,6 +148,8 @@ class Wrap:
     """Only these subcommands wrap; empty: the program itself does."""
     takes: frozenset[str] = frozenset()
     """Options with a value, beside the program's own."""
+    unless: tuple[str, ...] = ()
+    """With one of these options it runs nothing (`command -v`)."""
     operation: str = ""
     """What it is called when no command is given."""
     machine: str = ""
@@ -171,6 +176,7 @@ def read_wrap(row: Reader) -> Wrap:
         after=row.string("after"),
         subcommands=row.strings("subcommands"),
         takes=frozenset(row.strings("takes")),
+        unless=row.strings("unless"),
         operation=row.string("operation"),
         machine=row.string("machine"),
         stdin=row.boolean("stdin"),
@@ -239,6 +245,8 @@ class Program:
     """Vendor name for resources."""
     verbs: bool = False
     """Operations that no rule names are read by their verb (`list`, `delete`, …)."""
+    version: frozenset[str] = frozenset()
+    """Options beside `--version` that, alone, only show the version."""
     special: str = ""
     """A reader of its own in the code, named."""
     wrap: Wrap | None = None
@@ -278,6 +286,7 @@ def _program(name: str, row: Reader) -> Program:
         places=_places(row.inner("places")),
         provider=row.string("provider"),
         verbs=row.boolean("verbs"),
+        version=frozenset(row.strings("version")),
         special=row.string("special"),
         wrap=read_wrap(row.inner("wrap")) if row.get("wrap") is not None else None,
         code=read_code(row.inner("code")) if row.get("code") is not None else None,

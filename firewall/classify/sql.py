@@ -51,7 +51,7 @@ _PLAIN_FUNCTIONS = frozenset(
     }
 )  # fmt: skip
 _CLIENT = re.compile(
-    r"^\s*(?:\\[!icgwoe]\S*|\\copy|\\gexec|source\s|system\s|\\\.|\.(?:shell|system|read|import|output|once|excel|load|restore|save|clone|archive|backup)\b)",
+    r"^\s*(?:\\[!icgwoe]\S*|\\copy|\\gexec|source\s|system\s|\\\.|pager\s|tee\s|\.(?:shell|sh|system|read|import|output|once|excel|load|restore|save|clone|archive|backup)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _CLIENT_READ = re.compile(
@@ -86,6 +86,10 @@ def _statements(text: str, draft: Draft) -> None:
         draft.effects.add(Effect.UNKNOWN)
         return
     plain = _NOISE.sub(lambda found: " " if found.group(0).startswith(("--", "/*")) else "''", text)
+    if "\\" in plain:
+        # FAIL-CLOSED: outside of strings a backslash starts a client's own command (`\\g |program`).
+        draft.effects |= {Effect.EXEC, Effect.UNKNOWN}
+        draft.unseen.append("what the client command runs")
     for statement in plain.split(";"):
         if statement.count("(") != statement.count(")"):
             draft.effects.add(Effect.UNKNOWN)

@@ -4,6 +4,7 @@ INVARIANT: never empty and never raising, for any bytes: what cannot be parsed i
 `unknown`. An argument that is not in the tool's row makes the call `unknown`, because it may change the meaning.
 """
 
+import re
 from collections.abc import Mapping
 
 import orjson
@@ -22,6 +23,16 @@ from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads_object
 
 MAX_ARGUMENT_BYTES = 16 * 1024 * 1024
+_SEARCHES = re.compile(
+    r"(?:web|file|google|tool|x|maps?)_?search(?:_call|_preview|_tool)?(?:[_-][\w-]*\d{4,})?"
+    r"|google_?search_?retrieval|google_?maps|enterprise_?web_?search|tool_search_tool_\w+",
+    re.IGNORECASE,
+)
+_FETCHES = re.compile(r"web_?fetch(?:[_-][\w-]*\d{4,})?|url_?context", re.IGNORECASE)
+_CONNECTS = re.compile(
+    rb"\"(?:server_url|connector_id|mcp_server_name|mcp_servers|server_label)\"\s*:", re.IGNORECASE
+)
+"""Keys of a declaration that names a server of somebody else's."""
 
 
 def actions_of(call: ToolCall, context: Context) -> tuple[Action, ...]:
@@ -74,19 +85,19 @@ def _actions(call: ToolCall, context: Context) -> tuple[Action, ...]:
 
 
 def _hosted(call: ToolCall) -> Action:
-    """A tool that the provider runs itself: known by its name alone."""
+    """Judge a tool that the provider runs itself by its name, and by what its declaration connects to."""
     text = call.arguments[:4096].decode("utf-8", "replace")
     draft = Draft(f"hosted:{call.name}", f"hosted:{call.name}", effects={Effect.UNKNOWN})
-    name = call.name.lower()
-    if "search" in name:
+    if "mcp" in call.name.lower() or _CONNECTS.search(call.arguments) is not None:
+        draft.operation = f"hosted:{call.name}" if call.name.lower().startswith("mcp") else "hosted:mcp"
+        draft.unseen.append("what the remote server does")
+        draft.summary = "lets the provider call a remote MCP server or connector, which nobody here sees"
+    elif _SEARCHES.fullmatch(call.name):
         draft.effects = {Effect.READ}
         draft.summary = "lets the provider search"
-    elif "fetch" in name:
+    elif _FETCHES.fullmatch(call.name):
         draft.effects = {Effect.READ}
         draft.summary = "lets the provider fetch pages"
-    elif "mcp" in name:
-        draft.unseen.append("what the remote MCP server does")
-        draft.summary = "lets the provider call a remote MCP server"
     else:
         draft.effects = {Effect.EXEC}
         draft.summary = f"lets the provider run {shown(call.name)}"

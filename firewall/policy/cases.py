@@ -3,6 +3,7 @@
 [[case]]
 name = "the incident"
 kind = "shell"                     # or tool = "Write" with arguments = { … } (a string for a freeform tool)
+hosted = false                     # with tool: the provider runs it itself, and `arguments` is its declaration
 input = "rm -rf /srv/data"
 environment = "staging"            # of the grant; empty: any
 workspace = "/work/app"
@@ -13,13 +14,13 @@ row = "p, *, unresolved, …"        # optional: the deciding row as it stands i
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from firewall.core.call import ToolCall
+from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.verdict import word
 from firewall.policy.reading import InputError, InputKind, call_of, tool_call
@@ -43,6 +44,7 @@ class Case(_Strict):
     dialect: str = ""
     tool: str = ""
     arguments: dict[str, object] | str | None = None
+    hosted: bool = False
     environment: str = "staging"
     workspace: str = DEFAULT_WORKSPACE
     role: str = DEFAULT_ROLE
@@ -65,7 +67,8 @@ class Case(_Strict):
         """
         if self.kind is not None:
             return call_of(self.kind, self.input, dialect=self.dialect)
-        return tool_call(self.tool, self.arguments if self.arguments is not None else {})
+        call = tool_call(self.tool, self.arguments if self.arguments is not None else {})
+        return replace(call, form=CallForm.HOSTED) if self.hosted else call
 
 
 class CaseFile(_Strict):

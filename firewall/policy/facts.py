@@ -50,10 +50,13 @@ def facts_of(action: Action, requester: Requester) -> Facts:
         "tool": action.tool,
         "resource": action.resource,
         "environment": action.environment,
-        "grant_environment": requester.grant_environment,
         "owner": requester.owner,
         "agent": requester.agent,
     }
     known = {name: value for name, value in own.items() if value}
-    inside = {"inside_workspace": action.inside_workspace}
-    return Facts({**_UNSET_FLAGS, **action.attributes, **known, **inside})
+    # Always known: a grant has exactly one environment, and who asks without a grant has none.
+    given: dict[str, Attribute] = {
+        "inside_workspace": action.inside_workspace,
+        "grant_environment": requester.grant_environment,
+    }
+    return Facts({**_UNSET_FLAGS, **action.attributes, **known, **given})

@@ -129,14 +129,7 @@ def install(folder: Path, *, provider: str = "", settings: str = "", models: str
             for dialect, suffix in (("anthropic", ""), ("openai-responses", "/v1"), ("gemini", ""))
         )
     installed.config.write_text(text + settings)
-    _no_scratch(installed.config.parent / "policies" / "environments.toml")
     return installed
-
-
-def _no_scratch(environments: Path) -> None:
-    """Tests live in a scratch folder: what they call precious must not be taken for litter."""
-    text = environments.read_text()
-    environments.write_text(re.sub(r"(?m)^scratch = .*$", "scratch = []", text))
 
 
 @contextmanager

@@ -30,6 +30,8 @@ class Command:
     feed: Feed | None = None
     """Standard input, when something is connected to it."""
     assignments: Mapping[str, str | None] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
+    """How the values of its assignments stand in the text."""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     """What wrappers around it said."""
     depth: int = 0
@@ -62,6 +64,8 @@ class Analysis:
     work: int = MAX_WORK
     steps: int = MAX_STEPS
     exhausted: bool = False
+    pending: list[Draft] = field(default_factory=list)
+    """Assignments of `PATH` that matter once a program runs."""
 
     def step(self, span: tuple[int, int]) -> bool:
         """Take one step through a syntax tree; False: nothing is left, and that has been said."""

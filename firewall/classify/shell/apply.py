@@ -130,7 +130,7 @@ def _complete(group: Group, rule: Rule, use: Use, analysis: Analysis, *, hidden:
     draft.summary = _fill(rule.summary, use, group) if rule.summary else _default_summary(draft, use, group)
     draft.undo = _fill(rule.undo, use, group)
     draft.attributes.update(rule.attributes)
-    if any(use.options.given(flag) for flag in _FORCE):
+    if any((flag := use.options.given(name)) and not any(use.options.flags[flag]) for name in _FORCE):
         draft.attributes.setdefault("force", True)
     draft.attributes["count"] = len(use.positional)
     _point(draft, rule, use)
@@ -250,6 +250,7 @@ def places_of(use: Use) -> list[Place]:
 def finish(draft: Draft, command: Command, analysis: Analysis) -> None:
     """Fill what every action of a command has: reach, wrappers' attributes, where it runs."""
     draft.programs.append(_line(command))
+    draft.addresses += _addresses(command)
     draft.attributes.update(command.attributes)
     if command.scope.machine:
         draft.attributes["machine"] = command.scope.machine
@@ -259,6 +260,27 @@ def finish(draft: Draft, command: Command, analysis: Analysis) -> None:
             draft.environment = analysis.context.environments.name_of([here, *command.scope.places])
     if not draft.summary:
         draft.summary = f"runs {shown(_line(command))}"
+
+
+_URL = re.compile(
+    r"[a-z][a-z0-9+.-]*://(?:[^/@\s]*@)?(?P<host>\[[^\]\s]+\]|[^/:?#\s\[\]]+)"
+    r"(?::(?P<port>\d+))?(?P<path>/[^\s?#]*)?",
+    re.IGNORECASE,
+)
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ssh": 22, "git": 9418, "ftp": 21}
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{2,5})(?P<path>/\S*)?")
+
+
+def _addresses(command: Command) -> list[str]:
+    """Return the addresses that stand in a command's words, whatever the program does with them."""
+    found: list[str] = []
+    for word in command.words[1:20]:
+        for match in list(_URL.finditer(word.text[:2000]))[:4]:
+            port = match.group("port") or _PORTS.get(match.group(0).partition(":")[0].lower(), 0)
+            found.append(f"{match.group('host').lower()}:{port}{match.group('path') or '/'}")
+        if "://" not in word.text and (plain := _HOST_PORT.fullmatch(word.text)):
+            found.append(f"{plain.group('host').lower()}:{plain.group('port')}{plain.group('path') or '/'}")
+    return found
 
 
 def _line(command: Command) -> str:

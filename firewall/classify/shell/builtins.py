@@ -10,6 +10,7 @@ from firewall.classify.shell.apply import finish
 from firewall.classify.shell.options import read_options
 from firewall.classify.shell.scope import Body
 from firewall.classify.shell.touches import Touched, spot_of, touch_drafts
+from firewall.classify.shell.variables import decides, later, waits
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.effect import Effect
@@ -41,6 +42,7 @@ def change_directory(command: Command, _program: Program, analysis: Analysis) ->
     if spot.below or ("CDPATH" in scope.variables and not target.text.startswith(("/", "."))):
         spot = Spot((), target.text)
     scope.move((*spot.paths, *before) if spot.paths else ())
+    scope.near = "" if spot.paths or not spot.guess else spot.guess[0]
     draft = quiet(command, analysis, f"changes the working directory to {shown(target.text)}")
     draft.resource = f"file:{spot.paths[0]}" if spot.paths else "unknown:"
     draft.environment = environment_of(spot, analysis.context)
@@ -87,18 +89,24 @@ def source_file(command: Command, _program: Program, analysis: Analysis) -> bool
 
 def declare(command: Command, _program: Program, analysis: Analysis) -> bool:
     """`export`, `declare`, `local`: variables that make programs run code stay in force."""
-    running = analysis.context.catalogue.variables.running
     assigned = dict(command.assignments)
+    written = dict(command.written)
     for word in command.words[1:]:
         if match := _ASSIGNMENT.fullmatch(word.text):
             assigned[match.group(1)] = match.group(2) if word.known else None
+            written[match.group(1)] = match.group(2)
             command.scope.variables[match.group(1)] = assigned[match.group(1)]
     draft = quiet(command, analysis, f"sets {', '.join(shown(name) for name in assigned) or 'shell variables'}")
-    if any(running.fullmatch(name) for name in assigned):
-        draft.effects.add(Effect.UNKNOWN)
+    context = analysis.context
+    deciding = [name for name in assigned if decides(name, assigned[name], written.get(name, "$"), context)]
+    if deciding:
         draft.summary += ", which decides what later programs run"
-        draft.unseen.append("what later programs run because of it")
         draft.point(command.span, "decides what later programs run")
+        if deciding == ["PATH"] and waits(written.get("PATH", "$"), context):
+            later(draft, analysis)
+        else:
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append("what later programs run because of it")
     if not assigned and any(word.text == "-p" for word in command.words[1:]):
         draft.effects.add(Effect.SECRET)
         draft.summary = "prints every variable of the environment, credentials among them"
@@ -134,6 +142,9 @@ def trap(command: Command, _program: Program, analysis: Analysis) -> bool:
 
 def read_variable(command: Command, _program: Program, analysis: Analysis) -> bool:
     """`read x`: fills variables with what nobody knows; paths below a folder stay such paths."""
+    if any(word.text.startswith("-C") for word in command.words[1:]):
+        why = "text that runs for every line that is read"
+        finish(analysis.opaque(command.span, why, effects=(Effect.EXEC, Effect.UNKNOWN)), command, analysis)
     options, _ = read_options(command.words[1:], frozenset({"-p", "-d", "-t", "-n", "-N", "-u", "-i", "-a"}))
     feed = command.feed
     for word in (*options.positional, *options.values(("-a",))):

@@ -21,6 +21,7 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
     )
     if any(flag in options.flags for flag in ("--help", "--version", "-V")):
         return False
+    _loads(code, options, command, analysis)
     rest = list(command.words[1 + used :]) if code.script and not code.first else list(options.positional)
     texts = options.values(code.text)
     if texts:
@@ -28,14 +29,37 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
             _text(word, program, code, command, analysis, rest)
         return True
     if code.module and (module := options.values((code.module,))):
-        return _module(module[0], command, analysis)
+        return run_module(module[0], rest, program, command, analysis)
     if code.first and rest:
         _text(rest[0], program, code, command, analysis, rest[1:])
         return False
-    if code.script and rest and rest[0].text != "-":
+    if code.script and rest and rest[0].text != "-" and not (code.language == "shell" and "-s" in options.flags):
         _script_file(rest[0], program, command, analysis)
         return True
     return _from_stdin(program, code, command, analysis, options)
+
+
+_LOADING = {
+    "sql": ("-f", "--file", "-init", "--init-command", "--pager", "--defaults-file", "--defaults-extra-file",
+            "--plugin-dir", "--login-path"),
+    "javascript": ("-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file"),
+}  # fmt: skip
+"""Options that load more code beside the text that is given."""
+
+
+def _loads(code: Code, options: Options, command: Command, analysis: Analysis) -> None:
+    """Add what an interpreter loads or starts besides its text, so that harmless text hides none of it."""
+    for word in options.values(_LOADING.get(code.language, ())):
+        effects = (Effect.EXEC, Effect.UNKNOWN)
+        why = f"reads commands or settings from {shown(word.text)}"
+        finish(analysis.opaque(word.span, why, effects=effects), command, analysis)
+    values = [word for found in options.flags.values() for word in found if word is not None]
+    piped = [word for word in values if word.text.lstrip().startswith("|")]
+    for word in piped:
+        why = f"hands its output to {shown(word.text)}"
+        finish(analysis.opaque(word.span, why, effects=(Effect.EXEC, Effect.UNKNOWN)), command, analysis)
+        source = Source(word.text.lstrip(" |"), base=None, outer=word.span)
+        analysis.script(analysis, source, command.scope.copy(), None, command.depth + 1)
 
 
 def _text(
@@ -113,16 +137,26 @@ def _script_file(word: Word, program: Program, command: Command, analysis: Analy
         finish(draft, command, analysis)
 
 
-def _module(word: Word, command: Command, analysis: Analysis) -> bool:
+def run_module(word: Word, rest: list[Word], program: Program, command: Command, analysis: Analysis) -> bool:
     """Run `python -m NAME`: as the program of that name where the catalogue knows it, else as code."""
     index = next((i for i, item in enumerate(command.words) if item.span == word.span), len(command.words) - 1)
-    if word.text in analysis.context.catalogue.programs and word.known:
+    catalogue = analysis.context.catalogue
+    known = f"python:{word.text}" if f"python:{word.text}" in catalogue.programs else word.text
+    if known in catalogue.programs and word.known:
         before = len(analysis.drafts)
-        analysis.run(command.rest((word, *command.words[index + 1 :])), analysis)
+        head = Word(known, head=known, span=word.span)
+        analysis.run(command.rest((head, *command.words[index + 1 :])), analysis)
         for draft in analysis.drafts[before:]:
             draft.programs.append(" ".join(item.text for item in command.words)[:1000])
         return True
-    workspace_code(command, analysis, f"runs the Python module {shown(word.text)}")
+    draft = workspace_code(command, analysis, f"runs the Python module {shown(word.text)}")
+    if not word.known:
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen.append("the module that it runs")
+    for item in rest:
+        if " " in item.text or "(" in item.text:
+            source = item.source or Source(item.text, base=None, outer=item.span)
+            read_text(source, "python", command, analysis, program, [])
     return True
 
 

@@ -1,17 +1,47 @@
 """One simple command: which program it is, what wraps it, and what its row in the catalogue says."""
 
 import posixpath
+import re
 from dataclasses import replace
 
 from firewall.classify.draft import shown
 from firewall.classify.paths import is_under
 from firewall.classify.rows import Program, Verb
-from firewall.classify.shell import code, specials, wrappers
+from firewall.classify.shell import builtins, code, specials, wrappers
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish
 from firewall.classify.shell.scope import Body
 from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.classify.shell.variables import decides, run_behind
 from firewall.core.effect import Effect
+
+EVALUATED = re.compile(r"\w\[[^\]]*(?:\$\(|`)")
+"""An index that a shell evaluates once more, whatever quotes stand around it (`test -v 'a[$(id)]'`)."""
+_EVALUATING = frozenset(
+    {"test", "[", "let", "read", "unset", "declare", "typeset", "local", "export", "readonly", "mapfile",
+     "readarray", "wait", "getopts"}
+)  # fmt: skip
+_OF_THE_SHELL = frozenset(
+    {
+        "export",
+        "cd",
+        "echo",
+        "set",
+        "alias",
+        "declare",
+        "local",
+        "readonly",
+        "true",
+        ":",
+        "pwd",
+        "printf",
+        "test",
+        "[",
+    }
+)
+"""Builtins: what `PATH` holds is nothing to them."""
+_WITH_ONE = 2
+"""Words of a program with a single argument."""
 
 
 def run(command: Command, analysis: Analysis) -> None:
@@ -29,16 +59,30 @@ def run(command: Command, analysis: Analysis) -> None:
         draft.summary = f"runs {shown(word.text)}: {why}"
         finish(draft, command, analysis)
         return
-    if word.text == "\\" or not word.text.isprintable():
+    if word.text == "\\" or not word.text.isprintable() or " " in word.text:
         finish(
-            analysis.opaque(word.span, "the command's name holds characters that cannot be shown"),
+            analysis.opaque(word.span, "the command's name holds characters that no program's name has"),
             command,
             analysis,
         )
         return
     before = len(analysis.drafts)
+    if command.name not in _OF_THE_SHELL:
+        run_behind(analysis)
+    _evaluated(command, analysis)
     _run_known(command, analysis)
     _judge_assignments(command, analysis, before)
+
+
+def _evaluated(command: Command, analysis: Analysis) -> None:
+    """Add what builtins evaluate inside a word that is quoted."""
+    name = command.name
+    prints = name == "printf" and len(command.words) > 1 and command.words[1].text.startswith("-v")
+    if name not in _EVALUATING and not prints:
+        return
+    for word in command.words[1 : 3 if prints else None]:
+        if EVALUATED.search(word.text):
+            finish(analysis.opaque(word.span, "an index that the shell evaluates"), command, analysis)
 
 
 def _run_known(command: Command, analysis: Analysis) -> None:
@@ -59,6 +103,9 @@ def _run_known(command: Command, analysis: Analysis) -> None:
 
 def run_program(program: Program, command: Command, analysis: Analysis) -> None:
     """Add the actions of a program that the catalogue knows."""
+    if shows_version(command, program.version):
+        builtins.quiet(command, analysis, f"shows the version or help of {shown(command.name)}")
+        return
     special = specials.READERS.get(program.special)
     if special is not None and special(command, program, analysis):
         return
@@ -69,13 +116,23 @@ def run_program(program: Program, command: Command, analysis: Analysis) -> None:
     apply_program(program, command, analysis)
 
 
+def shows_version(command: Command, more: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a command is nothing but `PROGRAM --version`: nothing is read, not even the standard input."""
+    words = command.words
+    if command.assignments or len(words) != _WITH_ONE or not words[1].known:
+        return False
+    return words[1].text in ("--version", "--help") or words[1].text in more
+
+
 def find_program(command: Command, analysis: Analysis) -> Program | None:
     """Return the program's row; what has none is added as `unknown` or as workspace code."""
     name = command.name
     programs = analysis.context.catalogue.programs
     if "/" not in name:
         program = programs.get(name) or programs.get(_versionless(name))
-        if program is None:
+        if program is None and shows_version(command) and not command.scope.machine:
+            builtins.quiet(command, analysis, f"shows the version or help of {shown(name)}")
+        elif program is None:
             specials.unknown_program(command, analysis)
         return program
     folder, base = posixpath.split(name)
@@ -140,9 +197,8 @@ def _expand_alias(body: Body, command: Command, analysis: Analysis) -> None:
 
 def _judge_assignments(command: Command, analysis: Analysis, before: int) -> None:
     """Raise the command's actions when a variable in front of it makes programs run something else."""
-    running = analysis.context.catalogue.variables.running
-    for name in command.assignments:
-        if not running.fullmatch(name):
+    for name, value in command.assignments.items():
+        if not decides(name, value, command.written.get(name, value or "$"), analysis.context):
             continue
         for draft in analysis.drafts[before:]:
             draft.effects.add(Effect.UNKNOWN)

@@ -1,8 +1,11 @@
 """File programs with a language of their own: find, tar, sed, dd, chmod, and schedulers that keep shell text."""
 
 import re
+from itertools import pairwise
 
 from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.likely import globbed
+from firewall.classify.paths import Spot, inside
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
@@ -13,6 +16,7 @@ from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
 MAX_SCRIPT_CHARS = 1500
+MAX_ENDS = 24
 _FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _FIND_WRITES = frozenset({"-fprint", "-fprint0", "-fprintf", "-fls"})
 _REGENERABLE_NAMES = re.compile(
@@ -46,6 +50,7 @@ def find(command: Command, _program: Program, analysis: Analysis) -> bool:
     spots = [spot_of(word, command.scope) for word in starts]
     below = tuple(path for spot in spots for path in spot.paths) if all(spot.paths for spot in spots) else ()
     names = [tests[index + 1].text for index, text in enumerate(texts[:-1]) if text in ("-name", "-iname")]
+    ends = found_ends(spots, texts)
     for group in touch_drafts(
         [Touched(verb, _below(word, command, verb), recursive=True) for word in starts],
         command.scope,
@@ -66,8 +71,19 @@ def find(command: Command, _program: Program, analysis: Analysis) -> bool:
         )
         draft = add(group, command, analysis, "shell:find", summary)
         _point_word(draft, tests, "-delete", "deletes what is found")
-    _find_runs(tests, below, command, analysis)
+    _find_runs(tests, below, ends, command, analysis)
     return True
+
+
+def found_ends(spots: list[Spot], tests: list[str]) -> tuple[str, ...]:
+    """Return made-up paths for what `find` finds: starts that are not known, and names looked for."""
+    named = [
+        text for option, text in pairwise(tests) if option in ("-name", "-iname", "-path", "-ipath", "-wholename")
+    ]
+    found = [path for spot in spots for path in spot.guess]
+    for name in named:
+        found += [f"/{name.lstrip('*/')}", *globbed(("/x",), name.rpartition("/")[2])]
+    return tuple(found)[:MAX_ENDS]
 
 
 def _below(word: Word, command: Command, verb: Verb) -> Word:
@@ -91,7 +107,9 @@ def _point_word(draft: Draft, words: list[Word], text: str, note: str) -> None:
             draft.point(word.span, note)
 
 
-def _find_runs(tests: list[Word], below: tuple[str, ...], command: Command, analysis: Analysis) -> None:
+def _find_runs(
+    tests: list[Word], below: tuple[str, ...], ends: tuple[str, ...], command: Command, analysis: Analysis
+) -> None:
     index = 0
     while index < len(tests):
         text = tests[index].text
@@ -100,7 +118,7 @@ def _find_runs(tests: list[Word], below: tuple[str, ...], command: Command, anal
                 (at for at in range(index + 1, len(tests)) if tests[at].text in (";", "+", "\\;", ";z")),
                 len(tests),
             )
-            inner = [_found(word, below) for word in tests[index + 1 : end]]
+            inner = [_found(word, below, ends) for word in tests[index + 1 : end]]
             if inner:
                 analysis.run(command.rest(tuple(inner), feed=None), analysis)
             index = end
@@ -112,9 +130,9 @@ def _find_runs(tests: list[Word], below: tuple[str, ...], command: Command, anal
         index += 1
 
 
-def _found(word: Word, below: tuple[str, ...]) -> Word:
+def _found(word: Word, below: tuple[str, ...], ends: tuple[str, ...]) -> Word:
     if word.text == "{}":
-        return Word("{}", known=False, span=word.span, below=below, head="" if below else "./")
+        return Word("{}", known=False, span=word.span, below=below, head="" if below else "./", ends=ends)
     if "{}" in word.text:
         text = word.text.replace("{}", "${INSERTED}")
         return Word(text, known=False, head=text.partition("${INSERTED}")[0], span=word.span)
@@ -151,6 +169,8 @@ def tar(command: Command, program: Program, analysis: Analysis) -> bool:
             )
             analysis.script(analysis, source, command.scope.copy(), None, command.depth + 1)
     touched = _tar_touched(options)
+    if options.given("--absolute-names") or "-P" in options.flags:
+        finish(analysis.opaque(command.span, "tar may write anywhere that the archive says"), command, analysis)
     if any(flag in options.flags for flag in ("--remove-files",)):
         touched += [Touched(Verb.REMOVE, word, recursive=True) for word in options.positional]
     for group in touch_drafts(
@@ -327,7 +347,32 @@ def _url_match(word: Word) -> re.Match[str] | None:
     return _remote(word)
 
 
-_MILD_MODE = re.compile(r"[ugoa]*\+[xX]|[ua]?\+r|[u]\+[rwxX]+")
+def link(command: Command, program: Program, analysis: Analysis) -> bool:
+    """`ln`: a link to what lies outside the workspace makes later paths mean something else."""
+    options, _ = read_options(command.words[1:], program.takes)
+    words = options.positional
+    into = options.values(("-t", "--target-directory"))
+    targets, places = (words, into) if into else (words[:-1] or words, words[1:][-1:])
+    forced = any(flag in options.flags for flag in ("-f", "--force"))
+    verb = Verb.PLACE if forced or into else Verb.CREATE
+    touched = [Touched(Verb.READ, word) for word in targets]
+    touched += [Touched(verb, word) for word in places or [Word(".", span=command.span)]]
+    away = [
+        word
+        for word in targets
+        if not inside(spot_of(word, command.scope), analysis.context) and command.scope.cwds
+    ]
+    for group in touch_drafts(touched, command.scope, analysis.context):
+        draft = add(group, command, analysis, f"shell:{program.name}", "links {path}")
+        if away and draft.effects & {Effect.WRITE, Effect.DESTRUCTIVE}:
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append("what is later done through the link")
+            draft.summary = f"makes a link to {shown(away[0].text)}, which lies outside the workspace"
+    return bool(words)
+
+
+_MILD_MODE = re.compile(r"[ugoa]*\+[xX]|[ua]?\+r|[u]\+[rwxX]+|0?[4567][0145][0145]")
+"""Makes a file executable or readable, or takes rights from others."""
 
 
 def chmod(command: Command, program: Program, analysis: Analysis) -> bool:

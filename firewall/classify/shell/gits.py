@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import PlaceKind
-from firewall.classify.rows import Program
+from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import Use, apply_program, finish, read_use
-from firewall.classify.shell.touches import spot_of
+from firewall.classify.shell.options import read_options
+from firewall.classify.shell.touches import Touched, spot_of, touch_drafts
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
@@ -28,6 +29,7 @@ def git(command: Command, program: Program, analysis: Analysis) -> bool:
     use = read_use(program, command)
     before = len(analysis.drafts)
     configured = _configured(use, command, analysis)
+    _started(use, command, analysis)
     scope = command.scope
     folders = (
         use.options.values(("-C", "--git-dir", "--work-tree"))
@@ -91,6 +93,77 @@ def _configured(use: Use, command: Command, analysis: Analysis) -> dict[str, str
         source = Source(text, base=None, outer=word.span)
         analysis.script(analysis, source, command.scope.copy(), None, command.depth + 1)
     return found
+
+
+_PROGRAM_OPTIONS = {
+    "rebase": ("-x", "--exec"),
+    "archive": ("--exec",),
+    "grep": ("-O", "--open-files-in-pager"),
+    "fetch": ("--upload-pack",),
+    "pull": ("--upload-pack",),
+    "clone": ("-u", "--upload-pack"),
+    "ls-remote": ("--upload-pack", "--exec"),
+    "push": ("--receive-pack", "--exec"),
+    "difftool": ("-x", "--extcmd"),
+    "filter-branch": (
+        "--tree-filter", "--index-filter", "--msg-filter", "--env-filter", "--commit-filter", "--parent-filter",
+        "--tag-name-filter", "--setup",
+    ),
+}  # fmt: skip
+"""Subcommand -> options whose value git runs."""
+_SHOWS_CONTENT = frozenset(
+    {"show", "diff", "cat-file", "blame", "annotate", "grep", "hash-object", "archive", "diff-index", "diff-tree"}
+)
+_TRANSPORT = re.compile(r"(?:ext|fd|file)::.*|-.+", re.DOTALL)
+
+
+def _started(use: Use, command: Command, analysis: Analysis) -> None:
+    """Judge what git starts besides itself: helpers in addresses, commands for every commit or submodule."""
+    words = list(use.positional)
+    takes = use.program.takes | frozenset(_PROGRAM_OPTIONS.get(use.sub, ()))
+    options, _ = read_options(command.words[1:], takes, style=use.program.style)
+    texts = options.values(_PROGRAM_OPTIONS.get(use.sub, ()))
+    if use.sub == "submodule foreach" and words:
+        texts.append(_joined(words))
+    if use.sub == "bisect" and words and words[0].text == "run" and len(words) > 1:
+        texts.append(_joined(words[1:]))
+    for word in command.words[1:]:
+        if "::" in word.text and _TRANSPORT.fullmatch(word.text) and not word.text.startswith(("file::", "-")):
+            _runs(word, word.text.partition("::")[2], "an address that starts a program", command, analysis)
+    for word in texts:
+        _runs(word, word.text, f"git runs {shown(word.text)}", command, analysis)
+    for word in use.options.values(("--exec-path",)):
+        finish(analysis.opaque(word.span, f"git programs from {shown(word.text)}"), command, analysis)
+    if use.sub in _SHOWS_CONTENT:
+        _shows(words, command, analysis)
+
+
+def _joined(words: list[Word]) -> Word:
+    text = " ".join(word.text for word in words)
+    return Word(text, known=all(word.known for word in words), span=(words[0].span[0], words[-1].span[1]))
+
+
+def _runs(word: Word, text: str, why: str, command: Command, analysis: Analysis) -> None:
+    draft = analysis.opaque(word.span, why, operation="git:run", effects=(Effect.EXEC,))
+    draft.unseen = [] if word.known else [why]
+    draft.effects |= set() if word.known else {Effect.UNKNOWN}
+    finish(draft, command, analysis)
+    scope = command.scope.copy()
+    scope.move(())
+    analysis.script(analysis, Source(text, base=None, outer=word.span), scope, None, command.depth + 1)
+
+
+def _shows(words: list[Word], command: Command, analysis: Analysis) -> None:
+    """Say when the content that git shows is that of a credential file (`HEAD:.env`)."""
+    for word in words:
+        revision, colon, path = word.text.partition(":")
+        item = Word(path if colon and revision else word.text, known=word.known, glob=word.glob, span=word.span)
+        for group in touch_drafts([Touched(Verb.READ, item)], command.scope, analysis.context):
+            if Effect.SECRET in group.draft.effects:
+                group.draft.operation = "git:show-file"
+                group.draft.summary = f"shows {group.shown}, which usually holds credentials"
+                analysis.drafts.append(group.draft)
+                finish(group.draft, command, analysis)
 
 
 def _push(*, draft_use: Use, analysis: Analysis, start: int) -> None:

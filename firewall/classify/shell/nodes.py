@@ -1,5 +1,7 @@
 """Syntax nodes to values: the words of a command, what feeds it, what it writes; nothing here adds an action."""
 
+import re
+
 from tree_sitter import Node
 
 from firewall.classify.context import Context
@@ -75,12 +77,14 @@ class CommandReader:
             )
         words: list[Word] = []
         assignments: dict[str, str | None] = {}
+        written: dict[str, str] = {}
         reading = self.reading(scope)
         pieces: list[Node] = []
         for child in node.named_children:
             if child.type == "variable_assignment":
                 name, value = self.assignment(child, scope)
                 assignments[name] = value
+                written[name] = self.written(child)
             elif child.type == "herestring_redirect":
                 feed = self.herestring(child, scope)
             elif child.type not in ("file_redirect", "heredoc_redirect", "comment"):
@@ -92,7 +96,12 @@ class CommandReader:
             words += words_of(pieces[0], reading, *pieces[1:])
         if not words:
             return None
-        return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, depth=self.depth)
+        return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, written, depth=self.depth)
+
+    def written(self, node: Node) -> str:
+        """Return how the value of an assignment stands in the text."""
+        value = node.child_by_field_name("value")
+        return "" if value is None else self.parsed.text(value)
 
     def redirected_feed(self, node: Node, scope: Scope, feed: Feed | None) -> Feed | None:
         """Return what the redirections of a statement feed it; `feed` where they say nothing."""
@@ -127,6 +136,14 @@ class CommandReader:
             source=source if not known else Source(text, base=None, outer=self.parsed.span(body)),
             exec_label="here-document",
         )
+
+    def heredoc_backticks(self, node: Node) -> bool:
+        """Tell whether a here-document that expands holds back-quoted commands, which no node shows."""
+        start = next((child for child in node.children if child.type == "heredoc_start"), None)
+        body = next((child for child in node.children if child.type == "heredoc_body"), None)
+        if body is None or start is None or any(char in self.parsed.text(start) for char in "'\"\\"):
+            return False
+        return re.search(r"(?<!\\)`", self.parsed.text(body)) is not None
 
     def herestring(self, node: Node, scope: Scope) -> Feed:
         """Read `<<< word`."""

@@ -128,15 +128,21 @@ def fits(rule: Rule, options: Options, positional: Sequence[Word]) -> bool:
     """Tell whether a rule's predicate holds; options that raise count abbreviated, those that lower do not."""
     if not rule.least <= len(positional) <= rule.most:
         return False
+    return _options_fit(rule, options) and _words_fit(rule, positional)
+
+
+def _options_fit(rule: Rule, options: Options) -> bool:
     if rule.flag and not any(options.given(name) for name in rule.flag):
+        return False
+    if rule.value and not any(
+        one.fullmatch(word.text) for word in options.values(rule.flag) for one in rule.value
+    ):
         return False
     if rule.every and not all(options.given(name) for name in rule.every):
         return False
     if rule.exact and not any(name in options.flags for name in rule.exact):
         return False
-    if rule.without and any(options.given(name) for name in rule.without):
-        return False
-    return _words_fit(rule, positional)
+    return not any(options.given(name) for name in rule.without)
 
 
 def _words_fit(rule: Rule, positional: Sequence[Word]) -> bool:

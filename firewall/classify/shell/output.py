@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from firewall.classify.decode import as_text, from_base64, from_hex, inflate
 from firewall.classify.draft import Source
+from firewall.classify.likely import ends_of
 from firewall.classify.shell.analysis import Command
 from firewall.classify.shell.options import read_options
 from firewall.classify.shell.scope import Feed
@@ -18,6 +19,7 @@ _READERS = frozenset(
         "mysqldump", "pg_dump", "env", "printenv",
     }
 )  # fmt: skip
+MAX_ENDS = 24
 _FORMAT = re.compile(r"%(-?\d*)(?:\.\d+)?([sbdic%q])")
 
 
@@ -28,11 +30,13 @@ def output_of(commands: Sequence[Command], label: str) -> Feed:
         text = "".join(part or "" for part in texts)
         return Feed(text=text, source=_source(commands, text), exec_label=label)
     below: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
     local = any(command.name.rpartition("/")[2] in _READERS for command in commands)
     if len(commands) == 1:
         below = _below(commands[0])
+        ends = _ends(commands[0])
         local = local or (commands[0].feed is not None and commands[0].feed.local)
-    return Feed(below=below, exec_label=label, local=local)
+    return Feed(below=below, ends=ends, exec_label=label, local=local)
 
 
 def _source(commands: Sequence[Command], text: str) -> Source:
@@ -198,6 +202,14 @@ def _below(command: Command) -> tuple[str, ...]:
             else [f"{cwd}/{folder}".removesuffix("/.").rstrip("/") for cwd in scope.cwds]
         )
     return tuple(dict.fromkeys(found))
+
+
+def _ends(command: Command) -> tuple[str, ...]:
+    """Return how printed names may end: what `find` and `fd` look for, what a filter looks for in names."""
+    fed = command.feed.ends if command.feed is not None else ()
+    if command.name not in _LISTERS and command.name not in _PASSERS:
+        return ()
+    return (*fed, *(end for word in command.words[1:] for end in ends_of(word.text)))[:MAX_ENDS]
 
 
 def _starts(command: Command) -> list[str]:

@@ -1,5 +1,7 @@
 """Redirections: `>` replaces a file, `>>` adds to one, `<` reads one."""
 
+import re
+
 from tree_sitter import Node
 
 from firewall.classify.draft import shown
@@ -9,6 +11,7 @@ from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Reading, words_of
+from firewall.core.effect import Effect
 
 _VERBS = {">": Verb.OVERWRITE, ">|": Verb.OVERWRITE, "&>": Verb.OVERWRITE, ">&": Verb.OVERWRITE, "<>": Verb.APPEND,
           ">>": Verb.APPEND, "&>>": Verb.APPEND, "<": Verb.READ}  # fmt: skip
@@ -17,6 +20,17 @@ _PHRASES = {
     Verb.APPEND: "adds to {path}",
     Verb.READ: "reads {path}",
 }
+
+
+_SOCKET = re.compile(r"/dev/(?:tcp|udp)/(?P<host>[^/\s]+)/(?P<port>\S+)")
+
+
+def _connect(match: re.Match[str], node: Node, parsed: Parsed, analysis: Analysis) -> None:
+    """Add the connection that bash opens for `/dev/tcp/HOST/PORT`."""
+    why = f"opens a raw connection to {shown(match.group('host'))}"
+    draft = analysis.opaque(parsed.span(node), why, operation="net:socket", effects=(Effect.EXFIL, Effect.UNKNOWN))
+    draft.addresses.append(f"{match.group('host').lower()}:{match.group('port')}/")
+    draft.attributes.update(network=True, hosts=1, host=match.group("host").lower())
 
 
 def redirect(analysis: Analysis, parsed: Parsed, node: Node, scope: Scope, reading: Reading) -> None:
@@ -32,6 +46,8 @@ def redirect(analysis: Analysis, parsed: Parsed, node: Node, scope: Scope, readi
     if target.type == "process_substitution":
         return
     verb = _VERBS[operator]
+    if match := _SOCKET.fullmatch(parsed.text(target).strip("\"'")):
+        _connect(match, node, parsed, analysis)
     after = node.next_sibling
     if after is not None and after.is_named and after.start_byte == target.end_byte:
         analysis.opaque(parsed.span(node), "a redirection whose file name is not read for sure")

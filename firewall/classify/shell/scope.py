@@ -34,6 +34,8 @@ class Feed:
     """Where that text stands."""
     below: tuple[str, ...] = ()
     """The lines are paths below these folders (`find`, `ls`), when the text is not known."""
+    ends: tuple[str, ...] = ()
+    """The lines are paths that may end like these."""
     exec_label: str = ""
     """What produced it, for messages."""
     local: bool = False
@@ -57,6 +59,8 @@ class Scope:
     """What else is known about where that machine is."""
     below: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Variables that hold a path below these folders."""
+    near: str = ""
+    """While `cwds` is unknown: a made-up path that ends like the working directory."""
 
     def copy(self) -> "Scope":
         """Return an independent copy."""
@@ -69,6 +73,7 @@ class Scope:
             self.machine,
             self.places,
             dict(self.below),
+            self.near,
         )
 
     def take(self, other: "Scope") -> None:
@@ -78,6 +83,7 @@ class Scope:
         self.functions = other.functions
         self.aliases = other.aliases
         self.below = other.below
+        self.near = other.near
 
     def merge(self, other: "Scope") -> None:
         """Join with what another path through the line leaves behind."""
@@ -89,6 +95,7 @@ class Scope:
         for name in {*self.variables, *other.variables}:
             if self.variables.get(name) != other.variables.get(name):
                 self.variables[name] = None
+        self.near = self.near or other.near
         for name, body in other.functions.items():
             self.functions.setdefault(name, body)
         for name, body in other.aliases.items():

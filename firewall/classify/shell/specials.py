@@ -8,7 +8,7 @@ from collections.abc import Callable
 from firewall.classify.draft import shown
 from firewall.classify.names import tokens_of
 from firewall.classify.rows import Program
-from firewall.classify.shell import builtins, files, gits, net, vendors
+from firewall.classify.shell import builtins, files, gits, net, remote, vendors
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
 from firewall.core.effect import Effect
@@ -40,6 +40,8 @@ READERS: dict[str, Reader] = {
     "wget": net.wget,
     "netcat": net.netcat,
     "container": net.container,
+    "ssh": remote.ssh,
+    "link": files.link,
     "httpie": vendors.httpie,
     "gh": vendors.gh,
     "sqlite": vendors.sqlite,

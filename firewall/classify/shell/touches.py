@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown
 from firewall.classify.environments import Environments, PlaceKind
+from firewall.classify.likely import ends_of, globbed
 from firewall.classify.paths import Judged, Spot, judge, locate, normal
 from firewall.classify.rows import Verb
 from firewall.classify.shell.scope import Scope
@@ -45,21 +46,30 @@ def spot_of(word: Word, scope: Scope, *, recursive: bool = False) -> Spot:
     """Resolve a word to a spot, as far as it is known."""
     cwds = () if scope.machine else scope.cwds
     home = "" if scope.machine else scope.variables.get("HOME") or ""
-    if word.below:
-        return Spot(word.below, word.text, below=True, recursive=recursive, span=word.span)
-    if not word.known:
-        return Spot((), word.text, recursive=recursive, span=word.span)
+    near = "" if scope.machine else scope.near
+    if word.below or not word.known:
+        guess = (*ends_of(word.text), *word.ends)
+        return Spot(word.below, word.text, bool(word.below), recursive, span=word.span, guess=guess)
     text = word.text.removeprefix("file://") if word.text.startswith("file:///") else word.text
     if not word.glob:
-        return replace(locate(text, cwds, home, span=word.span), recursive=recursive)
+        return replace(locate(text, cwds, home, near=near, span=word.span), recursive=recursive)
     cut = min((text.find(char) for char in "*?[" if char in text), default=0)
     folder, _, last = text[:cut].rpartition("/")
     tail = text[len(folder) :].strip("/")
     if ".." in tail.split("/"):
-        return Spot((), text, recursive=recursive, span=word.span)
-    start = locate(folder or ("/" if text.startswith("/") else "."), cwds, home, span=word.span)
+        return Spot((), text, recursive=recursive, span=word.span, guess=ends_of(text))
+    start = locate(folder or ("/" if text.startswith("/") else "."), cwds, home, near=near, span=word.span)
     everything = not last and tail in ("*", ".*", "**", "**/*", ".[!.]*", "{*,.*}", "./*")
-    return Spot(start.paths, text, below=True, recursive=recursive, everything=everything, span=word.span)
+    return Spot(
+        start.paths,
+        text,
+        below=True,
+        recursive=recursive,
+        everything=everything,
+        shallow="/" not in tail,
+        span=word.span,
+        guess=(*start.guess, *globbed(start.likely, tail)),
+    )
 
 
 def touch_drafts(touched: Sequence[Touched], scope: Scope, context: Context) -> list[Group]:

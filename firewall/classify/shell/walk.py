@@ -4,6 +4,7 @@ INVARIANT: every command, substitution and redirection of a tree that parsed is 
 is not named here is `unknown`, and a tree with an error is `unknown` whatever else is found.
 """
 
+import posixpath
 import re
 from collections.abc import Callable
 
@@ -12,11 +13,12 @@ from tree_sitter import Node
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.command import run
+from firewall.classify.shell.command import EVALUATED, run
 from firewall.classify.shell.nodes import CommandReader, below_of
 from firewall.classify.shell.parse import Parsed, parse, spread_braces
 from firewall.classify.shell.redirects import redirect
 from firewall.classify.shell.scope import Body, Feed, Scope
+from firewall.classify.shell.variables import decides, later, waits
 from firewall.classify.shell.words import Word, words_of
 from firewall.core.effect import Effect
 
@@ -28,11 +30,34 @@ def analyse(source: Source, context: Context, scope: Scope) -> list[Draft]:
     """Return drafts for everything that a piece of shell text does; at least one."""
     analysis = Analysis(context, script, run)
     script(analysis, source, scope, None, 0)
+    _written_then_run(analysis.drafts)
     if not analysis.drafts:
         draft = Draft("shell:nothing", "none:", effects={Effect.READ}, summary="does nothing")
         draft.environment, draft.inside_workspace = ("local", True) if context.workspace else ("unresolved", False)
         analysis.drafts.append(draft)
     return analysis.drafts
+
+
+_WRITES = frozenset({Effect.WRITE, Effect.DESTRUCTIVE, Effect.PRIVILEGE})
+_BUILD_FILES = frozenset(
+    {
+        "Makefile", "makefile", "GNUmakefile", "package.json", "justfile", "Justfile", "conftest.py", "setup.py",
+        "build.gradle", "Rakefile", "CMakeLists.txt", "build.rs",
+    }
+)  # fmt: skip
+
+
+def _written_then_run(drafts: list[Draft]) -> None:
+    """Raise what runs a file that this very text has written: its code is not the workspace's yet."""
+    written: set[str] = set()
+    for draft in drafts:
+        names = {posixpath.basename(path) for path in written}
+        builds = draft.operation == "code:run" and bool(names & _BUILD_FILES)
+        if Effect.EXEC in draft.effects and (builds or written.intersection((*draft.files, *draft.paths))):
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append("what it runs was written by the same text")
+        if draft.effects & _WRITES:
+            written.update(draft.paths)
 
 
 def script(analysis: Analysis, source: Source, scope: Scope, feed: Feed | None, depth: int) -> None:
@@ -84,6 +109,9 @@ class _Walker:
         for child in node.named_children:
             if child.type in ("command_substitution", "process_substitution"):
                 self.block(child, scope.copy(), None, level + 1)
+            elif child.type in _UNREAD_INSIDE and self._unread(child):
+                self.analysis.opaque(self.parsed.span(child), "text that the shell evaluates and that is not read")
+                self.inside(child, scope, level + 1)
             elif child.child_count:
                 if level > MAX_TREE_DEPTH:
                     self.analysis.opaque(
@@ -91,6 +119,13 @@ class _Walker:
                     )
                     return
                 self.inside(child, scope, level + 1)
+
+    def _unread(self, node: Node) -> bool:
+        """Tell whether an expansion, an index or a test holds a command that the grammar does not show."""
+        text = self.parsed.text(node)
+        if node.type == "expansion" and (re.search(r"@[PEA]\}$", text) or "`" in text):
+            return True
+        return node.type in ("raw_string", "string", "ansi_c_string") and bool(EVALUATED.search(text))
 
     def block(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit statements one after another."""
@@ -189,6 +224,8 @@ class _Walker:
         """Visit a statement with redirections, here-documents and what hangs on them."""
         self.inside_redirects(node, scope, level)
         for child in node.named_children:
+            if child.type == "heredoc_redirect" and self.read.heredoc_backticks(child):
+                self.analysis.opaque(self.parsed.span(child), "a here-document that runs commands")
             if child.type == "file_redirect":
                 redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
         body = node.child_by_field_name("body")
@@ -235,9 +272,12 @@ class _Walker:
         name, value = self.read.assignment(node, scope)
         scope.variables[name] = value
         scope.below.pop(name, None)
-        if self.analysis.context.catalogue.variables.running.fullmatch(name):
+        context = self.analysis.context
+        if decides(name, value, self.read.written(node), context):
             why = f"sets `{name}`, which decides what later programs run or where"
-            self.analysis.opaque(self.parsed.span(node), why, operation="shell:assign")
+            draft = self.analysis.opaque(self.parsed.span(node), why, operation="shell:assign")
+            if name == "PATH" and waits(self.read.written(node), context):
+                later(draft, self.analysis)
 
     def declare(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit `export x=value`, `declare`, `local`, `readonly`."""
@@ -246,6 +286,8 @@ class _Walker:
             if child.type == "variable_assignment":
                 name, value = self.read.assignment(child, scope)
                 scope.variables[name] = value
+            if EVALUATED.search(self.parsed.text(child)):
+                self.analysis.opaque(self.parsed.span(child), "an index that the shell evaluates")
         words = [
             word
             for child in node.named_children
@@ -255,7 +297,8 @@ class _Walker:
         named = [child for child in node.named_children if child.type == "variable_assignment"]
         assigned = {name: value for child in named for name, value in [self.read.assignment(child, scope)]}
         head = Word(self.parsed.text(node.children[0]), span=self.parsed.span(node.children[0]))
-        command = Command((head, *words), scope, self.parsed.span(node), feed, assigned, depth=self.depth)
+        written = {self.read.assignment(child, scope)[0]: self.read.written(child) for child in named}
+        command = Command((head, *words), scope, self.parsed.span(node), feed, assigned, written, depth=self.depth)
         run(command, self.analysis)
 
     def unset(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
@@ -263,6 +306,8 @@ class _Walker:
         self.inside(node, scope, level)
         for child in node.named_children:
             name = self.parsed.text(child)
+            if EVALUATED.search(name):
+                self.analysis.opaque(self.parsed.span(child), "an index that the shell evaluates")
             scope.variables[name] = None
             scope.functions.pop(name, None)
 
@@ -366,8 +411,10 @@ class _Walker:
                     self.inside(child, scope, level + 1)
 
     def test(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
-        """Visit `[ … ]`, `[[ … ]]`, `(( … ))`: only their substitutions act."""
+        """Visit `[ … ]`, `[[ … ]]`, `(( … ))`: only their substitutions act, and what an index evaluates."""
         self.inside(node, scope, level)
+        if EVALUATED.search(self.parsed.text(node)):
+            self.analysis.opaque(self.parsed.span(node), "an index that the shell evaluates")
 
 
 def _joined(result: Scope | None, branch: Scope) -> Scope:
@@ -377,6 +424,7 @@ def _joined(result: Scope | None, branch: Scope) -> Scope:
     return result
 
 
+_UNREAD_INSIDE = frozenset({"expansion"})
 _SILENT = frozenset({"comment", "heredoc_body", "heredoc_start", "heredoc_end", "ERROR_WORD"})
 _WORDLIKE = frozenset(
     {

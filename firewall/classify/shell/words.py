@@ -56,6 +56,8 @@ class Word:
     """Not known, but a path below these folders."""
     names: tuple[str, ...] = ()
     """Unknown variables that it holds."""
+    ends: tuple[str, ...] = ()
+    """Not known, but a path that may end like one of these."""
 
     @property
     def may_be_option(self) -> bool:

@@ -6,11 +6,12 @@ INVARIANT: a wrapper never lowers what is inside; it may add effects, attributes
 import re
 
 from firewall.classify.draft import Draft, Source, shown
-from firewall.classify.rows import Program, Wrap
+from firewall.classify.rows import Program, Verb, Wrap
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish, places_of, read_use
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.scope import Scope
+from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.effect import Effect
@@ -61,6 +62,8 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
     takes = program.takes | wrap.takes | frozenset(wrap.text)
     options, used = read_options(words, takes, style=program.style, first_only=True)
     rest = words[used:]
+    if any(flag in options.flags for flag in wrap.unless):
+        return False
     scope = command.scope
     texts = options.values(wrap.text)
     if wrap.after:
@@ -74,17 +77,32 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
                 scope = _machine(wrap, options.positional, program, command)
             rest = words[cut + 1 :]
     elif wrap.skip:
+        behind, _ = read_options(words[used + wrap.skip :], takes, style=program.style, first_only=True)
         skipped, rest = _skip(rest, wrap.skip)
+        texts += behind.values(wrap.text)
+        rest = [] if texts and not wrap.joined else rest
         if wrap.machine:
             scope = _machine(wrap, skipped, program, command)
     assigned = dict(command.assignments)
-    if wrap.assignments:
-        rest = _assignments(rest, assigned)
+    rest = _assignments(rest, assigned) if wrap.assignments else rest
     for text in texts:
         _shell_text(text, command, scope, analysis)
+    _records(options, program, command, analysis)
     if not rest:
         return bool(texts) or _alone(program, wrap, command, analysis, options)
     return _start(wrap, rest, command, scope, assigned, analysis)
+
+
+def _records(options: Options, program: Program, command: Command, analysis: Analysis) -> None:
+    """Add the file that a tracing wrapper writes its findings to."""
+    if program.name not in ("strace", "ltrace", "time", "gtime", "valgrind"):
+        return
+    touched = [Touched(Verb.OVERWRITE, word) for word in options.values(("-o", "--output"))]
+    for group in touch_drafts(touched, command.scope, analysis.context):
+        group.draft.operation = f"shell:{program.name}"
+        group.draft.summary = f"replaces the content of {group.shown}"
+        analysis.drafts.append(group.draft)
+        finish(group.draft, command, analysis)
 
 
 def _start(
@@ -180,7 +198,8 @@ def _fed(rest: list[Word], command: Command) -> list[Word]:
         return [*rest, *(Word(text, span=span, head=text) for text in feed.text.split())]
     below = feed.below if feed is not None else ()
     label = feed.exec_label if feed is not None and feed.exec_label else "the standard input"
-    hidden = Word(label, known=False, loose=not below, span=span, below=below)
+    ends = feed.ends if feed is not None else ()
+    hidden = Word(label, known=False, loose=not below, span=span, below=below, ends=ends)
     if marks:
         return [_replaced(word, marks, hidden) for word in rest]
     return [*rest, hidden]

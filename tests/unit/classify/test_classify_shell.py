@@ -81,11 +81,45 @@ def test_history(text: str) -> None:
     assert action.attributes.get("history") is True
 
 
-def test_scratch_is_a_write_and_its_root_is_not() -> None:
-    """Single paths in a scratch folder come and go; the folder itself does not."""
-    assert worst("rm -rf /tmp/x").effects == (Effect.WRITE,)
-    assert worst("rm -rf /tmp").effect is Effect.DESTRUCTIVE
-    assert worst("rm -rf /tmp/*").effect is Effect.DESTRUCTIVE
+@pytest.mark.parametrize(
+    "text",
+    ["rm -f /tmp/x.log", "rm /tmp/a /tmp/b", "> /tmp/out.log", "cat > /tmp/patch.diff", "mkdir /tmp/x",
+     "tee /tmp/x < README.md", "rm -f /tmp/build-*.log"],
+)  # fmt: skip
+def test_single_scratch_entries_come_and_go(text: str) -> None:
+    """One entry directly in a scratch folder is made, replaced and removed as an ordinary write."""
+    action = worst(text)
+    assert (action.effect, action.environment) == (Effect.WRITE, LOCAL)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rm -rf /tmp", "rm -rf /tmp/*", "rm -f /tmp/*", "rm -rf /tmp/x", "rm -r /tmp/x/y", "rm -f /tmp/a/b",
+     "> /tmp/a/b", "find /tmp/x -delete", "find /tmp -name x -delete", "rsync -a --delete a/ /tmp/x/",
+     "rm -rf /tmp/x*", "cd /tmp && rm -rf x"],
+)  # fmt: skip
+def test_a_folder_below_scratch_is_somebodys(text: str) -> None:
+    """What lies deeper, and whatever takes a folder with everything below it, is no litter."""
+    action = worst(text)
+    assert action.effect is Effect.DESTRUCTIVE
+    assert action.environment == UNRESOLVED
+    assert not action.attributes.get("scratch")
+
+
+@pytest.mark.parametrize(
+    "text", ["mv /tmp/x /srv/y", "mv /tmp/x .", "cp -r src /tmp/x", "bash /tmp/x.sh", "tar xf a.tar -C /tmp/x"]
+)
+def test_moving_filling_and_running_scratch_is_asked(text: str) -> None:
+    """A move may take a folder, a copy may fill one, and code in a scratch folder is nobody's code."""
+    assert UNRESOLVED in {action.environment for action in actions_of_input("shell", text, shipped_context())}
+
+
+def test_a_team_may_say_that_a_folder_is_litter() -> None:
+    """A `/**` row makes everything below a folder scratch, recursive removal too, and never the folder itself."""
+    context = context_with('scratch = ["/tmp/build/**"]')
+    assert actions_of_input("shell", "rm -rf /tmp/build/x", context)[0].effects == (Effect.WRITE,)
+    assert actions_of_input("shell", "rm -rf /tmp/build", context)[0].effect is Effect.DESTRUCTIVE
+    assert actions_of_input("shell", "rm -rf /tmp/build/*", context)[0].effect is Effect.DESTRUCTIVE
 
 
 def test_two_environments_are_two_actions() -> None:
