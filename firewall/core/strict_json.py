@@ -5,7 +5,7 @@ integers that a double cannot hold exactly when they exceed 64 bits, and nesting
 """
 
 import json
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import orjson
 
@@ -13,6 +13,7 @@ from firewall.core.errors import ProtocolError
 
 MAX_DEPTH = 200
 _LONG = 32_768
+_NESTING = frozenset({dict, list})
 
 
 def loads(data: bytes, *, what: str = "body") -> object:
@@ -54,14 +55,15 @@ def _may_be_deep(data: bytes) -> bool:
 
 
 def _refuse_deep(value: object, what: str) -> None:
-    level = [value]
+    level = [value] if type(value) in _NESTING else []
     for _ in range(MAX_DEPTH + 1):
         # One level down: only objects and arrays, so that an empty one is the last.
+        nodes = cast("list[dict[str, object] | list[object]]", level)
         level = [
             child
-            for node in level
-            for child in (node.values() if type(node) is dict else node if type(node) is list else ())
-            if type(child) is dict or type(child) is list
+            for node in nodes
+            for child in (node.values() if isinstance(node, dict) else node)
+            if type(child) in _NESTING
         ]
         if not level:
             return
