@@ -143,13 +143,12 @@ def is_item_event(event: str) -> bool:
 
 
 def kind_of(item: Mapping[str, object]) -> Kind:
-    """Return what an output item is: a shell in the provider's container and a server's search are hosted."""
+    """Return what an output item is; a server's search is hosted.
+
+    A `shell_call` always waits: clients run it by how their own tool is declared, whatever place the item claims.
+    """
     type_ = item.get("type")
     kind = ITEMS.get(type_, Kind.UNKNOWN) if isinstance(type_, str) else Kind.UNKNOWN
-    if type_ == "shell_call":
-        place = item.get("environment")
-        if isinstance(place, dict) and str(place.get("type", "")).startswith("container"):
-            return Kind.HOSTED
     if type_ == "tool_search_call" and item.get("execution") == "server":
         return Kind.HOSTED
     return kind

@@ -329,16 +329,29 @@ def test_shell_deltas_must_agree_with_the_end() -> None:
         stream().feed(start + delta(0, "ls") + delta(1, "rm -rf /") + end)
 
 
-def test_hosted_shells_and_searches_pass() -> None:
-    """A shell in the provider's container and a search on its side were judged with the request."""
-    for item in (
-        {"type": "shell_call", "id": "sh", "environment": {"type": "container_reference"}},
-        {"type": "tool_search_call", "id": "ts", "execution": "server"},
-    ):
-        data = opened() + frame("response.output_item.added", output_index=0, item=item)
-        data += frame("response.output_item.done", output_index=0, item=item)
-        step = stream().feed(data)
-        assert (step.forward, step.calls) == (data, ())
+def test_a_hosted_search_passes() -> None:
+    """A search on the provider's side was judged with the request."""
+    item = {"type": "tool_search_call", "id": "ts", "execution": "server"}
+    data = opened() + frame("response.output_item.added", output_index=0, item=item)
+    data += frame("response.output_item.done", output_index=0, item=item)
+    step = stream().feed(data)
+    assert (step.forward, step.calls) == (data, ())
+
+
+def test_a_shell_call_waits_whatever_place_it_claims() -> None:
+    """The agents SDK runs a shell call by how its own tool is declared: the item's claim lowers nothing."""
+    item = {
+        "type": "shell_call",
+        "id": "sh",
+        "call_id": "c9",
+        "environment": {"type": "container_reference"},
+        "action": {"commands": [MARK.decode()]},
+    }
+    data = opened() + frame("response.output_item.added", output_index=0, item=item)
+    data += frame("response.output_item.done", output_index=0, item=item)
+    step = stream().feed(data)
+    assert [one.call.name for one in step.calls] == ["shell"]
+    assert MARK not in step.forward
 
 
 def test_reasoning_in_the_end_that_the_stream_did_not_carry_goes_with_a_refusal() -> None:
