@@ -53,7 +53,6 @@ class Scrubber:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._alphabet = frozenset(secret)
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
@@ -75,7 +74,7 @@ class Scrubber:
         return held
 
     def _beginning(self, chunk: bytes) -> int:
-        if not chunk or chunk[-1] not in self._alphabet:  # every event ends in a line break, no key has one
+        if not chunk or chunk[-1] not in self._secret:  # every event ends in a line break, no key has one
             return len(chunk)
         first = self._secret[:1]
         at = chunk.find(first, max(0, len(chunk) - len(self._secret) + 1))

@@ -6,6 +6,7 @@ account, or steers a proxy crosses, in either direction.
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from firewall.core.errors import ProtocolError
 
@@ -56,6 +57,7 @@ BACK = frozenset(
 """From the provider to the client."""
 BACK_PREFIXES = (b"anthropic-ratelimit-", b"x-codex-", b"x-ratelimit-")
 
+_KEPT_BYTES = 64
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _MARKS = (b"token", b"auth", b"secret", b"cookie", b"api-key", b"apikey", b"credential", b"password")
 """No field with one of these in its name crosses, whichever prefix it has."""
@@ -70,7 +72,8 @@ def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[
     named = _named_by_connection(held)
     kept: list[tuple[str, str]] = []
     for name, value in held:
-        if not _goes_out(name, own_login=own_login) or name in named:
+        known = _known_out if len(name) <= _KEPT_BYTES else _goes_out
+        if not known(name, own_login=own_login) or name in named:
             continue
         if _CONTROL.search(value):
             raise ProtocolError(
@@ -84,8 +87,8 @@ def inbound(raw: Sequence[tuple[bytes, bytes]], secrets: Sequence[bytes]) -> lis
     """Return the provider's fields that go to the client, names in lower case; none that holds a secret."""
     kept: list[tuple[bytes, bytes]] = []
     for cased, value in raw:
-        name = cased.lower()
-        if name not in BACK and not _is_under(name, BACK_PREFIXES):
+        name = _known_back(cased) if len(cased) <= _KEPT_BYTES else _goes_back(cased)
+        if not name:
             continue
         if _CONTROL.search(value) or any(secret in value for secret in secrets):
             continue
@@ -97,6 +100,17 @@ def _goes_out(name: bytes, *, own_login: bool) -> bool:
     if name in OUT:
         return True
     return _is_under(name, OUT_PREFIXES) or (own_login and name in OUT_WITH_OWN_LOGIN)
+
+
+def _goes_back(cased: bytes) -> bytes:
+    """Return the name in lower case, nothing for a field that stays."""
+    name = cased.lower()
+    return name if name in BACK or _is_under(name, BACK_PREFIXES) else b""
+
+
+_known_out = lru_cache(maxsize=1024)(_goes_out)
+_known_back = lru_cache(maxsize=1024)(_goes_back)
+"""Few names come often; long ones are not worth the memory."""
 
 
 def _is_under(name: bytes, prefixes: tuple[bytes, ...]) -> bool:

@@ -42,11 +42,26 @@ async def read_body(receive: Receive, limit: int, *, timeout_s: float = 60.0) ->
 
     Raises: ProtocolError `body_too_large` (413) or `body_timeout` (408); ClientGoneError.
     """
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("read_body needs a task")
+    late = False
+
+    def expire() -> None:
+        nonlocal late
+        late = True
+        task.cancel()
+
+    # `asyncio.timeout` in fewer steps: nearly every body is there already when it is asked for.
+    timer = asyncio.get_running_loop().call_later(timeout_s, expire)
     try:
-        async with asyncio.timeout(timeout_s):
-            return await _read(receive, limit)
-    except TimeoutError as error:
-        raise ProtocolError("the body took too long", code="body_timeout", status=408) from error
+        return await _read(receive, limit)
+    except asyncio.CancelledError:
+        if late and task.uncancel() == 0:
+            raise ProtocolError("the body took too long", code="body_timeout", status=408) from None
+        raise
+    finally:
+        timer.cancel()
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
