@@ -19,7 +19,7 @@ from firewall.tokens.people import People, new_passphrase
 from firewall.tokens.service import Tokens
 
 CONTROL_TTL = timedelta(days=90)
-TEMPLATE = """# Stayhand's configuration. Every key is described in docs/configuration.md.
+TEMPLATE = """# Stayhand's configuration. Every key is described in docs/reference.md.
 # Secrets are references, never values: {{ env = "NAME" }}, {{ file = "/path" }} or {{ command = ["program"] }}.
 
 [server]

@@ -26,6 +26,9 @@ class Pointed:
     environment: Mapping[str, str]
     arguments: tuple[str, ...] = ()
     """Inserted behind the program's name."""
+    defaults: str = ""
+    """Text of a settings file, and the variable that names it: the program needs one."""
+    defaults_variable: str = ""
 
 
 def inherited_by_agents(environ: Mapping[str, str], *, own_login: bool = False) -> dict[str, str]:
@@ -58,7 +61,12 @@ def point(program: str, base_url: str, token: str, *, own_login: bool = False) -
             arguments = ("-c", "model_provider=stayhand", "-c", f"model_providers.stayhand={provider}")
             return Pointed({TOKEN_VARIABLE: token}, arguments)
         case "gemini":
-            return Pointed({"GOOGLE_GEMINI_BASE_URL": base_url, "GEMINI_API_KEY": token})
+            return Pointed(
+                {"GOOGLE_GEMINI_BASE_URL": base_url, "GEMINI_API_KEY": token},
+                # Without a chosen login it takes an address of ours for a gateway of its own kind and ends.
+                defaults=json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}),
+                defaults_variable="GEMINI_CLI_SYSTEM_DEFAULTS_PATH",
+            )
         case "opencode":
             return Pointed({"OPENCODE_CONFIG_CONTENT": json.dumps(_opencode(base_url, token))})
         case _:

@@ -60,7 +60,14 @@ def check(directory: Path | None, *, wants_json: bool) -> None:
 @click.option(
     "--batch", type=click.File("r", encoding="utf-8"), metavar="F", help="One case a line; `-` reads stdin."
 )
-@click.option("--env", "environment", default="", metavar="E", help="Environment of the grant.")
+@click.option(
+    "--env",
+    "environment",
+    default="staging",
+    show_default=True,
+    metavar="E",
+    help="Environment of the grant.",
+)
 @click.option("--workspace", default="", metavar="D", help="Workspace of the grant [default: here].")
 @click.option("--role", default=DEFAULT_ROLE, show_default=True, help="Role of the token.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path), metavar="DIR", help="A policies folder.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from firewall.cli.client import control_client, row_of
-from firewall.cli.pointing import inherited_by_agents, point
+from firewall.cli.pointing import Pointed, inherited_by_agents, point
 from firewall.cli.report import config_of, fail, say
 from firewall.settings import load_settings
 
@@ -60,6 +60,18 @@ def run(
     say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {minted['expires_at']}")
     pointed = point(name, f"http://{settings.server.listen}", str(minted["token"]), own_login=own_login)
     inherited = inherited_by_agents(os.environ, own_login=own_login)
+    environment_of_agent = {**inherited, **pointed.environment, **_defaults(name, pointed)}
     argv = [command[0], *pointed.arguments, *command[1:]]
-    done = subprocess.run(argv, env={**inherited, **pointed.environment}, check=False)  # noqa: S603 - the user's own
+    done = subprocess.run(argv, env=environment_of_agent, check=False)  # noqa: S603 - the user's own
     raise SystemExit(done.returncode)
+
+
+def _defaults(name: str, pointed: Pointed) -> dict[str, str]:
+    """Write the settings file that a program needs into the user's cache; return the variable that names it."""
+    if not pointed.defaults:
+        return {}
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stayhand-agents"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    path.write_text(pointed.defaults, encoding="utf-8")
+    return {pointed.defaults_variable: str(path)}

@@ -93,6 +93,15 @@ class Served:
             trust_env=False,
         )
 
+    def at_its_ports(self) -> Path:
+        """Return a copy of the configuration with the ports in use, for commands that look for the server."""
+        text = self.installed.config.read_text()
+        for default, used in (("127.0.0.1:8787", self.agents), ("127.0.0.1:8788", self.control)):
+            text = text.replace(default, used.removeprefix("http://"))
+        path = self.installed.config.with_name("at-its-ports.toml")
+        path.write_text(text)
+        return path
+
     def kill(self) -> None:
         """Kill -9, as a power cut would."""
         self.process.send_signal(signal.SIGKILL)

@@ -198,7 +198,7 @@ async def test_child_draws_from_every_ancestor_and_the_owner(desk: Desk) -> None
     assert [(draw.key, draw.requests_per_minute, draw.destructive_per_hour) for draw in draws] == [
         (child.id, 10, 5),
         (root.id, 60, 5),
-        ("owner:olga", 60 * OWNER_FACTOR, 5),
+        ("owner:olga", 60 * OWNER_FACTOR, 5 * OWNER_FACTOR),
     ]
 
 
