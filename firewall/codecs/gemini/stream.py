@@ -156,12 +156,7 @@ class GeminiStream:
         return self._drain()
 
     def _read(self, frame: sse.Frame, calls: list[Pending]) -> tuple[Part, ...]:
-        if frame.event not in ("", "message"):
-            malformed("an event with a name, which this API does not have")
-        if frame.lines > 1:
-            # FAIL-CLOSED: the google-genai SDK takes every data line for a document of its own.
-            malformed("the data of an event has several lines")
-        value = parse(frame.data)
+        value = _document(frame)
         if "error" in value:
             # FAIL-CLOSED: the answer ends here; what is held was not finished.
             self._over = True
@@ -219,3 +214,19 @@ class GeminiStream:
             else:
                 out.append(sse.frame(json_span.one_line(rewrite(held.frame.data, held.parts))))
         return b"".join(out)
+
+
+def _document(frame: sse.Frame) -> JsonObject:
+    """Return the one response object, or the one error object, of a frame.
+
+    Raises: ProtocolError (502) for what clients of this API read in different ways.
+    """
+    if frame.event not in ("", "message"):
+        malformed("an event with a name, which this API does not have")
+    if frame.lines > 1:
+        # FAIL-CLOSED: the google-genai SDK takes every data line for a document of its own.
+        malformed("the data of an event has several lines")
+    value = parse(frame.data)
+    if "error" in value and (len(value) > 1 or not value["error"]):
+        malformed("an error beside something else, or an empty one")
+    return value

@@ -7,6 +7,8 @@ Source: https://developers.openai.com/api/reference/resources/chat/subresources/
 from collections import deque
 from dataclasses import dataclass, field
 
+import orjson
+
 from firewall.codecs import sse
 from firewall.codecs.interface import Pending, Ruling, Step, Usage
 from firewall.codecs.openai_chat import reading, render
@@ -145,7 +147,7 @@ class ChatStream:
             return
         value = loads_object(frame.data)
         if value.get("error") is not None:
-            self._on_error(frame, out)
+            self._on_error(frame, value, out)
         else:
             self._on_chunk(frame, value, out)
 
@@ -237,15 +239,21 @@ class ChatStream:
         self._free(list(self._thoughts), out)
         self._hold(_Held(frame), out)
 
-    def _on_error(self, frame: Frame, out: list[bytes]) -> None:
-        """The provider gave up: what is held is dropped, and an error that might quote it is not passed on."""
+    def _on_error(self, frame: Frame, value: JsonObject, out: list[bytes]) -> None:
+        """The provider gave up: what is held is dropped, and an error that might quote it is not passed on.
+
+        SDKs read on where an error is empty: such a chunk is none of ours to pass.
+        """
+        if not value["error"]:
+            malformed("an empty error")
         self._failed = True
         if any(choice.calls for choice in self._choices.values()):
             out.append(self.abort("upstream_error", "the provider ended its answer with an error"))
             return
         out += (held.frame.raw for held in self._queue)
         self._queue.clear()
-        out.append(frame.raw)
+        # Some providers end in an error beside a last choice: of that, the error alone leaves.
+        out.append(frame.raw if len(value) == 1 else sse.frame(orjson.dumps({"error": value["error"]})))
         self._done = True
 
     def _free(self, choices: list[Choice], out: list[bytes]) -> None:

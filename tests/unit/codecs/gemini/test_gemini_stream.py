@@ -170,6 +170,8 @@ def test_bad_end_of_a_stream_is_an_error_at_close() -> None:
         b'data: {"candidates":[],"candidates":[]}\n\n',
         b"data: []\n\n",
         b"event: done\ndata: {}\n\n",
+        b'data: {"error":null}\n\n',
+        b'data: {"error":{"code":500},"candidates":[{"content":{"parts":[{"functionCall":{"name":"a"}}]}}]}\n\n',
         b'data: {"candidates":{}}\n\n',
         b'data: {"candidates":["x"]}\n\n',
         b'data: {"candidates":[{"index":"0"}]}\n\n',

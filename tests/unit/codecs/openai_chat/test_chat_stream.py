@@ -167,6 +167,8 @@ def _bad() -> Iterator[tuple[str, bytes]]:
     yield "too many choices", b'data: {"choices":[{"index":1000,"delta":{}}]}\n\n'
     yield "delta no object", b'data: {"choices":[{"index":0,"delta":1}]}\n\n'
     yield "event name", b"event: x\n" + ROLE
+    for empty in (b'""', b"{}", b"0", b"false", b"[]"):
+        yield "an error that SDKs do not take for one", b'data: {"error":' + empty + b',"choices":[]}\n\n'
     yield "two data lines", b'data: {"choices":\ndata: []}\n\n'
     yield "key twice", b'data: {"choices":[],"choices":[]}\n\n'
     yield "end with more", b"data: [DONE] x\n\n"
@@ -180,6 +182,16 @@ def test_a_malformed_stream_is_refused(raw: bytes) -> None:
         codec.feed(raw)
     assert caught.value.side == "upstream"
     assert codec.abort("x", "y").count(b'"error"') in (0, 1)
+
+
+def test_of_an_error_beside_a_choice_the_error_alone_leaves() -> None:
+    """A chunk that is an error is not read for calls, so nothing else of it may pass."""
+    call = (
+        b'[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"MARKER"}}]}}]'
+    )
+    codec = openai_chat.stream()
+    step = codec.feed(ROLE + b'data: {"id":"x","error":{"code":"y"},"choices":' + call + b"}\n\n")
+    assert (step.forward, step.done) == (ROLE + b'data: {"error":{"code":"y"}}\n\n', True)
 
 
 def test_an_error_of_the_provider_ends_the_answer() -> None:
