@@ -12,7 +12,13 @@ def approver() -> None:
 
 @approver.command("add")
 @click.argument("name")
-@click.option("--role", type=click.Choice(["approver", "admin"]), default="approver", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["approver", "admin"]),
+    default="approver",
+    show_default=True,
+    help="Admins also mint tokens and load policies.",
+)
 @click.option("--group", "groups", multiple=True, help="A group that policy rows can ask for; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context

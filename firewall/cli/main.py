@@ -30,7 +30,7 @@ class _Late(click.Group):
         """Return the names in the order of a first day's work."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's own signature
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None

@@ -28,8 +28,12 @@ def _narrowing(command: Command) -> Command:
             click.option("--tools", help="Globs of tool names, comma-separated."),
             click.option("--resources", help="Globs of resources, comma-separated."),
             click.option("--models", help="Globs of model names, comma-separated."),
-            click.option("--max-requests-per-minute", type=click.IntRange(min=1)),
-            click.option("--destructive-per-hour", type=click.IntRange(min=1)),
+            click.option("--max-requests-per-minute", type=click.IntRange(min=1), help="Model calls a minute."),
+            click.option(
+                "--destructive-per-hour",
+                type=click.IntRange(min=1),
+                help="Destructive actions an hour, approved ones included.",
+            ),
             click.option("--json", "as_json", is_flag=True, help="Print JSON."),
         )
     ):
@@ -41,7 +45,12 @@ def _narrowing(command: Command) -> Command:
 @click.option("--env", help="The one environment of an agent's token.")
 @click.option("--role", help="Which policy rows apply; default coding-agent.")
 @click.option("--owner", help="The human who answers for the agent.")
-@click.option("--kind", type=click.Choice(["agent", "admin", "approver", "service"]), default="agent")
+@click.option(
+    "--kind",
+    type=click.Choice(["agent", "admin", "approver", "service"]),
+    default="agent",
+    help="What it is for; kinds are never interchangeable.",
+)
 @click.option("--holder", help="The person of an admin, approver or service token.")
 @_narrowing
 @click.pass_context

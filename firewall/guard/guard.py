@@ -159,7 +159,7 @@ class Guard:
             return self._consider(call, requester, rules)
         except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: whatever gave up, the answer is no
             # What a foreign error says may quote the call: its type and place are logged, never its text.
-            log.error("judging failed: %s at %s", type(error).__name__, _place_of(error))  # noqa: TRY400
+            log.error("judging failed: %s at %s", type(error).__name__, _place_of(error))  # noqa: TRY400 - no traceback
             action = Action(
                 operation="unknown:",
                 tool=call.name,

@@ -98,7 +98,7 @@ def get(connection: sqlite3.Connection, approval_id: str) -> StoredApproval | No
 def usable(connection: sqlite3.Connection, principal: str, digest: str, now_us: int) -> StoredApproval | None:
     """Return an approved, unused, unexpired approval of exactly this call."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals WHERE principal = ? AND digest = ? AND status = 'approved'"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM approvals WHERE principal = ? AND digest = ? AND status = 'approved'"  # noqa: S608 - constant
         " AND use_before > ? ORDER BY decided_at LIMIT 1",
         (principal, digest, now_us),
     ).fetchone()

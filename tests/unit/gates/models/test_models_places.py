@@ -1,0 +1,106 @@
+"""Which paths are served, in whose shape they are refused, and what reaches the provider of them."""
+
+import orjson
+import pytest
+
+from firewall.core.dialect import Dialect
+from firewall.core.errors import FirewallError, LimitError, ProtocolError
+from firewall.gates.models.gate import safe_query, upstream_path
+from firewall.gates.models.listing import filtered
+from firewall.gates.models.refused import render_for
+from firewall.gates.models.routes import Place, Purpose, place_of, spoken_at
+from firewall.gates.models.status import MAX_WAIT_S, approval_status
+from tests.unit.gates.models.grants import GRANT
+
+ROWS = [
+    ("POST", "/v1/messages", Place(Dialect.ANTHROPIC, Purpose.GENERATE)),
+    ("POST", "/v1/messages/count_tokens", Place(Dialect.ANTHROPIC, Purpose.COUNT)),
+    ("POST", "/v1/chat/completions", Place(Dialect.OPENAI_CHAT, Purpose.GENERATE)),
+    ("POST", "/v1/responses", Place(Dialect.OPENAI_RESPONSES, Purpose.GENERATE)),
+    ("POST", "/v1beta/models/gemini-3:generateContent", Place(Dialect.GEMINI, Purpose.GENERATE)),
+    ("POST", "/v1beta/models/gemini-3:streamGenerateContent", Place(Dialect.GEMINI, Purpose.GENERATE)),
+    ("POST", "/v1/models/gemini-3:countTokens", Place(Dialect.GEMINI, Purpose.COUNT)),
+    ("GET", "/v1/models", Place(Dialect.OPENAI_CHAT, Purpose.MODELS)),
+    ("GET", "/v1beta/models/gemini-3", Place(Dialect.GEMINI, Purpose.MODELS)),
+    ("POST", "/v1beta/models/gemini-3:batchGenerateContent", None),
+    ("POST", "/v1beta/models/a/b:generateContent", None),
+    ("POST", "/v1beta/models/..:generateContent", Place(Dialect.GEMINI, Purpose.GENERATE)),
+    ("GET", "/v1/messages", None),
+    ("DELETE", "/v1/models/x", None),
+    ("POST", "/v1/files", None),
+    ("POST", "/v1/batches", None),
+    ("POST", "/V1/MESSAGES", None),
+    ("POST", "/v1/messages/", None),
+    ("GET", "/approve/apr_x", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "expected"), [row for row in ROWS if ".." not in row[1]])
+def test_only_named_places_are_served(method: str, path: str, expected: Place | None) -> None:
+    """Everything that is not in the table is nothing."""
+    assert place_of(method, path, speaks_anthropic=False) == expected
+
+
+def test_shared_listing_goes_to_who_is_spoken_to() -> None:
+    """Anthropic's clients say so in a header; the path is the same."""
+    assert place_of("GET", "/v1/models", speaks_anthropic=True) == Place(Dialect.ANTHROPIC, Purpose.MODELS)
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/v1/messages/x", ("type",)),
+        ("/v1/responses/x", ("error", "code")),
+        ("/v1beta/x", ("error", "status")),
+        ("/nothing", ("error", "code")),
+    ],
+)
+def test_refusals_have_the_shape_of_their_path(path: str, key: tuple[str, ...]) -> None:
+    """Even an unknown path is refused in the dialect that its neighbours speak, with our code."""
+    rendered = render_for(path, ProtocolError("no", code="endpoint_unsupported", status=404))
+    found = orjson.loads(rendered.body)
+    for name in key:
+        found = found[name]
+    assert rendered.status == 404
+    assert b"endpoint_unsupported" in rendered.body
+
+
+def test_limits_say_when_to_come_back() -> None:
+    """A 429 has Retry-After and nothing that forbids another try."""
+    rendered = render_for("/v1/messages", LimitError("slow down", retry_after_s=7))
+    assert (b"retry-after", b"7") in rendered.headers
+    assert (b"x-should-retry", b"false") not in rendered.headers
+
+
+def test_provider_gets_neither_our_prefix_nor_credentials_in_the_query() -> None:
+    """OpenAI's base URL has the version in it; keys in queries are dropped."""
+    assert upstream_path(Dialect.OPENAI_CHAT, "/v1/chat/completions") == "/chat/completions"
+    assert upstream_path(Dialect.ANTHROPIC, "/v1/messages") == "/v1/messages"
+    assert safe_query("beta=true&key=AIza&access_token=x&alt=sse&KEY=y") == "beta=true&alt=sse"
+
+
+def test_listings_show_what_the_grant_permits() -> None:
+    """In both shapes; one model that is not permitted does not exist."""
+    openai = orjson.dumps({"data": [{"id": "gpt-5"}, {"id": "claude-5"}]})
+    gemini = orjson.dumps({"models": [{"name": "models/gemini-3"}, {"name": "models/claude-5"}]})
+    assert orjson.loads(filtered(openai, GRANT))["data"] == [{"id": "claude-5"}]
+    assert orjson.loads(filtered(gemini, GRANT))["models"] == [{"name": "models/claude-5"}]
+    with pytest.raises(ProtocolError, match="not available"):
+        filtered(orjson.dumps({"id": "gpt-5"}), GRANT)
+    with pytest.raises(ProtocolError):
+        filtered(b"<html>", GRANT)
+
+
+def test_guessed_dialect_is_only_a_shape() -> None:
+    """A path of nobody's has no dialect."""
+    assert spoken_at("/healthz") is None
+    assert spoken_at("/v1/unknown") is Dialect.OPENAI_CHAT
+
+
+@pytest.mark.parametrize("path", ["/v1/approvals/", "/v1/approvals/apr_short", "/v1/approvals/tok_" + "a" * 22])
+async def test_status_of_what_is_no_id_is_unknown(path: str) -> None:
+    """Nothing is looked up for text that is no approval's id."""
+    with pytest.raises(FirewallError) as caught:
+        await approval_status(None, None, None, path=path, query="")  # type: ignore[arg-type]  # never touched
+    assert (caught.value.code, caught.value.status) == ("approval_unknown", 404)
+    assert MAX_WAIT_S <= 300
