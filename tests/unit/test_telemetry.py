@@ -1,0 +1,91 @@
+"""What operators see: counts, one line per verdict, and nothing that names anything."""
+
+import logging
+
+import pytest
+
+from firewall.core.action import Action
+from firewall.core.call import ToolCall
+from firewall.core.effect import Effect
+from firewall.core.reason import Reason
+from firewall.core.verdict import Allow, Ask, Deny, Verdict
+from firewall.guard.guard import Answer, Go, Stop
+from firewall.guard.judgement import Judgement
+from firewall.guard.requester import Requester
+from firewall.telemetry import Condition, Telemetry, set_up_logging
+from tests.unit.gates.models.grants import GRANT
+
+ACTION = Action("shell:rm", "Bash", "file:/srv/secret-name", "staging", (Effect.DESTRUCTIVE,), "removes")
+WHO = Requester("tok_1", ("tok_1",), (), GRANT, "alice/claude", session="secret-session")
+
+
+class Log:
+    """A log of seven entries."""
+
+    is_open = True
+    size = 7
+
+
+@pytest.mark.parametrize(
+    ("verdict", "answer", "said"),
+    [
+        (Allow(Reason.POLICY_ALLOW), Go(3), "allow"),
+        (Ask(Reason.POLICY_ASK), Go(3, "apr_1"), "allow"),
+        (Deny(Reason.OWN_REACH), Stop(3, Deny(Reason.OWN_REACH)), "deny"),
+    ],
+)
+def test_verdict_is_one_line_without_names(
+    verdict: Verdict, answer: Answer, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Constant field names, the entry's number, no argument, resource, owner or session."""
+    telemetry = Telemetry()
+    judgement = Judgement(
+        ToolCall("c", "Bash", b'{"command":"rm /srv/secret-name"}'),
+        (ACTION,),
+        verdict,
+        ACTION,
+        "ab" * 32,
+        "cd" * 32,
+    )
+    with caplog.at_level(logging.INFO, logger="stayhand.verdict"):
+        telemetry.judged(judgement, WHO, answer, seconds=0.0005)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"verdict={said} ")
+    assert "entry=3" in line
+    assert not [word for word in ("secret-name", "secret-session", "alice", "srv") if word in line]
+    shown = telemetry.metrics(Log()).decode()
+    assert 'stayhand_verdicts_total{effect="destructive",gate="models",reason="' in shown
+    assert "stayhand_log_entries 7.0" in shown
+    assert "stayhand_log_open 1.0" in shown
+
+
+def test_answers_are_counted_by_outcome() -> None:
+    """Outcomes are short stable words."""
+    telemetry = Telemetry()
+    telemetry.answered("anthropic", "ok")
+    telemetry.answered("anthropic", "ok")
+    assert (
+        'stayhand_model_answers_total{dialect="anthropic",outcome="ok"} 2.0' in telemetry.metrics(Log()).decode()
+    )
+
+
+def test_condition_says_when_it_is_closed() -> None:
+    """Ready is: the log takes entries."""
+    log = Log()
+    condition = Condition(log, lambda: "ab" * 32, is_witnessed=False, telemetry=Telemetry())
+    assert condition.is_ready()
+    assert condition.parts() == {"log": "open", "entries": "7", "policy": "ab" * 8, "witness": "unwitnessed"}
+    log.is_open = False
+    assert not condition.is_ready()
+    assert condition.parts()["log"] == "closed"
+
+
+def test_our_lines_go_nowhere_else() -> None:
+    """Setting up twice writes each line once."""
+    set_up_logging()
+    set_up_logging()
+    root = logging.getLogger("stayhand")
+    assert len(root.handlers) == 1
+    assert root.propagate is False
+    root.handlers[:] = []
+    root.propagate = True
