@@ -56,7 +56,8 @@ def stayhand(config: str | None) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors become two lines on stderr and exit code 1."""
     try:
-        stayhand.main(args=_config_first(list(argv) if argv is not None else sys.argv[1:]), standalone_mode=False)
+        arguments = _config_first(list(argv) if argv is not None else sys.argv[1:])
+        code = stayhand.main(args=arguments, standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.exceptions.Exit as error:
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         fail(error.public, hint=error.hint)
     except FirewallError as error:
         fail(error.public, hint=error.detail)
+    if isinstance(code, int) and code:  # what a command gave to `ctx.exit`, which click returns here
+        sys.exit(code)
 
 
 def _config_first(argv: list[str]) -> list[str]:

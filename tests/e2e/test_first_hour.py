@@ -1,0 +1,160 @@
+"""A newcomer's first hour: `make run`'s command, the first curl, doctor, an entry read, all as processes."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from firewall.cli import doctor, quickstart
+from firewall.console import entries
+from tests.support.installation import REPOSITORY, install, serving
+
+COMMANDS = (doctor.doctor.name, quickstart.quickstart.name)
+TOKEN = re.compile(r"^shd_staging_agent_\w{36}$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Started:
+    """`stayhand quickstart` in a fresh home."""
+
+    process: "subprocess.Popen[str]"
+    said: str
+
+    def find(self, pattern: str) -> str:
+        """Return the first group of a pattern in what was said."""
+        found = re.search(pattern, self.said)
+        assert found is not None, self.said
+        return found[1]
+
+
+def quick(home: Path) -> Started:
+    """Start it on free ports and read until it says that it is done."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "firewall.cli.main", "quickstart", "--port", "0"],
+        env=environment,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        said += line
+        if "Ctrl-C stops the server" in line:
+            break
+    return Started(process, said)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """An empty home."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+def end(started: Started) -> str:
+    """Stop it by its process id; returns what else it said."""
+    started.process.send_signal(signal.SIGTERM)
+    rest, _ = started.process.communicate(timeout=60)
+    assert started.process.returncode == 0, rest
+    return rest
+
+
+def test_everything_for_a_first_held_call_is_printed(home: Path) -> None:
+    """Keys, people and a token are made once; the printed curl is held; a second start only mints a new token."""
+    first = quick(home)
+    try:
+        config = Path(first.find(r"configuration\s+(\S+)"))
+        data = Path(first.find(r"log and keys\s+(\S+)"))
+        assert config == home / ".config/stayhand/stayhand.toml"
+        assert data == home / ".local/state/stayhand"
+        assert oct(data.stat().st_mode & 0o777) == "0o700"
+        assert "solo = true" in config.read_text()
+        assert "UNSAFE" in first.said or os.geteuid() != 0
+        for agent in ("claude", "codex", "gemini", "opencode"):
+            assert agent in first.said
+        token = TOKEN.search(first.said)
+        assert token is not None
+        agents = first.find(r"agents at (http://\S+),")
+        control = first.find(r"administration at (http://\S+)")
+        body = json.loads(first.find(r"-d '(\{.*\})'"))
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(
+                f"{agents}/v1/messages", json=body, headers={"x-api-key": token[0]}, timeout=3, trust_env=False
+            )
+        approver = first.find(r"approver's token\s+(\S+)")
+        waiting = httpx.get(
+            f"{control}/api/approvals",
+            params={"status": "pending"},
+            headers={"authorization": f"Bearer {approver}"},
+            trust_env=False,
+        ).json()
+        assert [one["effects"] for one in waiting] == [["destructive"]]
+    finally:
+        end(first)
+    second = quick(home)
+    end(second)
+    again = TOKEN.search(second.said)
+    assert again is not None
+    assert again[0] != token[0]
+    assert "passphrase" not in second.said.replace("admin's passphrase", "")
+
+
+def test_doctor_says_what_is_wrong_with_a_hint(tmp_path: Path) -> None:
+    """A sound installation has no error; a lost key is one, and exits 1."""
+    installed = install(tmp_path / "firewall")
+    with serving(installed) as running:
+        sound = _doctor(running.at_its_ports())
+    assert sound.returncode == 0, sound.stdout + sound.stderr
+    levels = {row["level"] for row in json.loads(sound.stdout)}
+    assert "error" not in levels
+    installed.config.with_name("keystore.key").unlink()
+    broken = _doctor(installed.config)
+    assert broken.returncode == 1
+    assert any(
+        row["level"] == "error" and "keystore.key" in row["what"] and row["hint"]
+        for row in json.loads(broken.stdout)
+    )
+
+
+def test_entry_is_read_with_its_sealed_part_and_the_reading_is_logged(tmp_path: Path) -> None:
+    """An approver reads who minted what; the next entry says that he did."""
+    assert entries.Entries.__doc__
+    with serving(install(tmp_path / "firewall")) as running:
+        running.mint(agent="reader")
+        size = int(
+            httpx.get(f"{running.control}/api/status", headers=running.admin, trust_env=False).json()["parts"][
+                "entries"
+            ]
+        )
+        address = f"{running.control}/api/entries"
+        read = httpx.get(f"{address}/{size - 1}", headers=running.approver, trust_env=False).json()
+        logged = httpx.get(f"{address}/{size}", headers=running.approver, trust_env=False).json()
+        missing = httpx.get(f"{address}/999999", headers=running.approver, trust_env=False)
+    assert read["kind"] == "token.minted"
+    assert json.loads(read["private"]["grant"])["agent"] == "reader"
+    assert (logged["kind"], logged["data"]["read"]) == ("audit.read", size - 1)
+    assert missing.status_code == 404
+
+
+def _doctor(config: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "firewall.cli.main", "--config", str(config), "doctor", "--json"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
