@@ -50,7 +50,9 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path, *, hold_s: int = 60, said: str = "Now I tidy up.") -> Iterator[Scene]:
+def scene(
+    folder: Path, *, hold_s: int = 60, said: str = "Now I tidy up.", own_login: bool = False
+) -> Iterator[Scene]:
     """Serve a provider and a firewall, and mint a token whose workspace is the agent's folder.
 
     `said` is the text in front of the destructive call (Codex itself refuses a forced `rm`, so it is not forced).
@@ -65,7 +67,9 @@ def scene(folder: Path, *, hold_s: int = 60, said: str = "Now I tidy up.") -> It
         Turn(text=CLOSING),
     )
     with served(app(script, key=PROVIDER_KEY, records=True)) as provider:
-        installed = install(folder / "firewall", provider=provider, models=f"hold_s = {hold_s}")
+        installed = install(
+            folder / "firewall", provider=provider, models=f"hold_s = {hold_s}", own_login=own_login
+        )
         with serving(installed) as firewall:
             token = firewall.mint(workspace=str(workspace), ttl="1h")
             yield Scene(firewall, provider, workspace, folder / "home", precious, token)

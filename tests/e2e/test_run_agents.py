@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.test_agents import AGENT_LIMIT_S, CLOSING, Scene, scene, when_asked
 from tests.support.agents import CLAUDE_CODE, CODEX, GEMINI_CLI, OPENCODE, Agent, program
-from tests.support.installation import REPOSITORY
+from tests.support.installation import PROVIDER_KEY, REPOSITORY
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(400)]
 
@@ -60,7 +60,9 @@ def wrapped(agent: Agent, name: str, folder: Path) -> None:
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
 
 
-def run(world: Scene, name: str, folder: Path, home: Path) -> "subprocess.CompletedProcess[str]":
+def run(
+    world: Scene, name: str, folder: Path, home: Path, *, own_login: str = ""
+) -> "subprocess.CompletedProcess[str]":
     """Start an agent through `stayhand run`, with an admin's token as the credential."""
     agent, arguments = ARGUMENTS[name]
     wrapped(agent, name, folder / "bin")
@@ -69,13 +71,13 @@ def run(world: Scene, name: str, folder: Path, home: Path) -> "subprocess.Comple
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "HOME": str(home),
         "STAYHAND_TOKEN": world.firewall.installed.shown["admin_token"],
-        "ANTHROPIC_API_KEY": "sk-must-not-be-inherited",
+        "ANTHROPIC_API_KEY": own_login or "sk-must-not-be-inherited",
         "PYTHONPATH": str(REPOSITORY),
         **QUIET,
     }
     argv = [sys.executable, "-m", "firewall.cli.main", "--config", str(config), "run", "--owner", "alice"]
     return subprocess.run(
-        [*argv, "--", name, *arguments],
+        [*argv, *(["--own-login"] if own_login else []), "--", name, *arguments],
         cwd=world.workspace,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -100,3 +102,19 @@ def test_agent_started_by_us_needs_nothing_else(name: str, tmp_path: Path, home:
     assert (world.workspace / "first.txt").exists()
     assert not world.precious.exists()
     assert "sk-must-not-be-inherited" not in asked
+
+
+def test_own_login_passes_to_its_provider_and_our_token_does_not(tmp_path: Path, home: Path) -> None:
+    """`api_key = "client"`: Claude Code keeps its login, ours comes beside it, and is judged and stripped here."""
+    with scene(tmp_path, own_login=True) as world:
+        thread = when_asked(world.firewall, lambda approval: world.firewall.decide(approval, "approve") and None)
+        done = run(world, "claude", tmp_path, home, own_login=PROVIDER_KEY)
+        thread.join(5)
+        asked = world.asked()
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-3000:]
+    assert CLOSING in said
+    assert not world.precious.exists()
+    assert asked
+    assert "shd_" not in str(asked)
+    assert all(request["status"] == 200 for request in asked)

@@ -123,8 +123,13 @@ def cli(
     )
 
 
-def install(folder: Path, *, provider: str = "", settings: str = "", models: str = "") -> Installed:
-    """Make an installation; `provider` is the scripted provider's address, `settings` more TOML."""
+def install(
+    folder: Path, *, provider: str = "", settings: str = "", models: str = "", own_login: bool = False
+) -> Installed:
+    """Make an installation; `provider` is the scripted provider's address, `settings` more TOML.
+
+    `own_login`: clients bring their own logins at the provider.
+    """
     done = cli("init", str(folder / "conf"), "--data-dir", str(folder / "data"), "--approver", "alice", "--json")
     assert done.returncode == 0, done.stderr
     installed = Installed(folder, json.loads(done.stdout))
@@ -132,9 +137,10 @@ def install(folder: Path, *, provider: str = "", settings: str = "", models: str
     if models:
         text = text.replace("hold_s = 120", models)
     if provider:
+        key = '"client"' if own_login else '{ env = "SCRIPTED_KEY" }'
         text += "".join(
             f'\n[[provider]]\nname = "scripted-{dialect}"\ndialect = "{dialect}"\n'
-            f'base_url = "{provider}{suffix}"\napi_key = {{ env = "SCRIPTED_KEY" }}\n'
+            f'base_url = "{provider}{suffix}"\napi_key = {key}\n'
             for dialect, suffix in (("anthropic", ""), ("openai-responses", "/v1"), ("gemini", ""))
         )
     installed.config.write_text(text + settings)
