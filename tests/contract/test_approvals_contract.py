@@ -66,7 +66,7 @@ def _pending(ports: Ports, **changes: object) -> Approval:
 
 
 def _move(approval: Approval, expect: ApprovalStatus, become: ApprovalStatus, at: int, **more: object) -> Unit:
-    step = MoveApproval(id=approval.id, expect=expect, become=become, at=at, **more)  # type: ignore[arg-type]
+    step = MoveApproval(id=approval.id, expect=expect, become=become, at=at, **more)  # type: ignore[arg-type]  # rows of a table
     record = Record(kind="approval.voted", approval=approval.id, person="alice")
     return Unit(records=(record,), steps=(step,))
 

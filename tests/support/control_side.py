@@ -132,7 +132,7 @@ class Side:
     def client(self, **options: object) -> httpx.AsyncClient:
         """Return a client of this side, in process."""
         transport = httpx.ASGITransport(self.console.app, client=("198.51.100.7", 50000))
-        return httpx.AsyncClient(transport=transport, base_url=self.public, **options)  # type: ignore[arg-type]
+        return httpx.AsyncClient(transport=transport, base_url=self.public, **options)  # type: ignore[arg-type]  # passed on
 
     async def signed_in(self, name: str = "alice") -> "Browser":
         """Return a browser with a session."""
