@@ -46,6 +46,8 @@ class ToolSpec:
     """Arguments that hold the text (first that is present)."""
     paths: tuple[str, ...] = ()
     """Arguments that hold a path or a list of paths."""
+    globs: tuple[str, ...] = ()
+    """Arguments that narrow a search to names, below the paths."""
     cwd: tuple[str, ...] = ()
     """Arguments that hold the working directory."""
     urls: tuple[str, ...] = ()
@@ -217,18 +219,19 @@ def _tools(row: Reader) -> tuple[ToolSpec, ...]:
         kind = ToolKind(row.string("kind"))
     except ValueError as error:
         raise row.wrong("kind", f"one of {', '.join(ToolKind)}") from error
-    text, paths, cwd, urls = (row.strings(key) for key in ("text", "paths", "cwd", "urls"))
+    text, paths, globs, cwd, urls = (row.strings(key) for key in ("text", "paths", "globs", "cwd", "urls"))
     inert, known, elevating = (frozenset(row.strings(key)) for key in ("inert", "known", "elevating"))
     row.finish()
     if not names:
         raise ConfigError(f"{row.where} needs `names`")
-    everything = known | {*text, *paths, *cwd, *urls} | inert | elevating
+    everything = known | {*text, *paths, *globs, *cwd, *urls} | inert | elevating
     return tuple(
         ToolSpec(
             name=name,
             kind=kind,
             text=text,
             paths=paths,
+            globs=globs,
             cwd=cwd,
             urls=urls,
             inert=inert,

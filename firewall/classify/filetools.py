@@ -57,10 +57,44 @@ def touch(
             names += [str(item) for item in value]
         elif value is not None:
             return [_unreadable(spec, f"the argument {shown(key)} is no path")], ""
+    strange = _nested(spec, arguments, names)
+    if strange:
+        return [_unreadable(spec, strange)], ""
+    names += _globs(spec, arguments, names)
     if not names and verb not in (Verb.LIST, Verb.READ):
         return [_unreadable(spec, f"{shown(spec.name)} without a path")], ""
     text = "\n".join(names)
     return paths_drafts([(verb, name) for name in names or ["."]], context, scope, text=text), text
+
+
+_EDIT_KEYS = frozenset({"old_string", "new_string", "oldString", "newString", "replace_all", "replaceAll"})
+
+
+def _nested(spec: ToolSpec, arguments: Mapping[str, object], names: list[str]) -> str:
+    """Take the paths that a list of edits names of its own; returns why it cannot be read, or an empty text."""
+    edits = arguments.get("edits")
+    if edits is None:
+        return ""
+    if not isinstance(edits, list):
+        return "edits that are no list"
+    for edit in edits:
+        if not isinstance(edit, Mapping):
+            return "an edit that is no object"
+        own = {key: edit[key] for key in spec.paths if key in edit}
+        if set(edit) - set(own) - _EDIT_KEYS or not all(isinstance(value, str) for value in own.values()):
+            return "an edit with arguments that are not known"
+        names += [str(value) for value in own.values()]
+    return ""
+
+
+def _globs(spec: ToolSpec, arguments: Mapping[str, object], names: list[str]) -> list[str]:
+    """Return the globs that narrow a search, below the folders that it names."""
+    found: list[str] = []
+    for key in spec.globs:
+        value = arguments.get(key)
+        globs = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        found += [f"{folder}/{glob}" for glob in globs if isinstance(glob, str) for folder in names or ["."]]
+    return [glob for glob in found if "/!" not in glob]
 
 
 def _unreadable(spec: ToolSpec, why: str) -> Draft:
@@ -98,8 +132,11 @@ def _described(draft: Draft, verb: Verb, names: str) -> Draft:
     return draft
 
 
-_BEGIN = re.compile(r"^\*\*\* (?P<what>Add|Update|Delete) File: (?P<path>.+?)\s*$", re.MULTILINE)
-_MOVE = re.compile(r"^\*\*\* Move to: (?P<path>.+?)\s*$", re.MULTILINE)
+_BEGIN = re.compile(r"^[ \t]*\*\*\* (?P<what>Add|Update|Delete) File: (?P<path>.+?)\s*$", re.MULTILINE)
+_MOVE = re.compile(r"^[ \t]*\*\*\* Move to: (?P<path>.+?)\s*$", re.MULTILINE)
+_PATCH_LINE = re.compile(
+    r"[+\- @\\].*|[ \t]*\*\*\* (?:(?:Add|Update|Delete) File|Move to): .*|\*\*\* End of File|"
+)
 _UNIFIED = re.compile(r"^(?P<side>---|\+\+\+) (?P<path>\S[^\t\n]*?)\s*$", re.MULTILINE)
 _RENAMES = re.compile(r"^(?:rename|copy) (?P<side>from|to) (?P<path>.+?)\s*$", re.MULTILINE)
 
@@ -116,7 +153,23 @@ def patch(text: str, context: Context, scope: Scope) -> list[Draft]:
                 summary="applies a patch that is not understood",
             )
         ]
-    return paths_drafts(items, context, scope, text=text)
+    drafts = paths_drafts(items, context, scope, text=text)
+    if _has_more(text, items):
+        why = "parts of the patch that are not understood"
+        summary = f"applies a patch with {why}"
+        drafts.append(Draft("file:patch", effects={Effect.UNKNOWN}, unseen=[why], summary=summary))
+    return drafts
+
+
+def _has_more(text: str, items: list[tuple[Verb, str]]) -> bool:
+    """Tell whether a patch holds lines that no reader of patches needs, or names that are written in code."""
+    if any(name.startswith('"') for _, name in items):
+        return True
+    lines = text.strip().split("\n")
+    if not lines[0].startswith("*** Begin Patch"):
+        return "*** Begin Patch" in text
+    whole = lines[0].strip() == "*** Begin Patch" and lines[-1].strip() == "*** End Patch"
+    return not whole or not all(_PATCH_LINE.fullmatch(line.rstrip("\r")) for line in lines[1:-1])
 
 
 def _patch_items(text: str) -> list[tuple[Verb, str]]:

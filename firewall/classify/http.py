@@ -1,8 +1,9 @@
 """One HTTP request, whoever sends it: method, host, path, headers and body to effects."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from firewall.classify.catalogue import HostRow
@@ -41,6 +42,12 @@ class Request:
     credentials: bool = False
     """A credential beside the headers (`-u`)."""
     url_known: bool = True
+    secret_in_url: bool = False
+    """A variable in the address is named like a credential."""
+    carries_output: bool = False
+    """The address or a header holds the output of a command."""
+    redirected: str = ""
+    """An option sends it somewhere else than its address says, or through somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def address_of(url: str) -> Address | None:
     text = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(text.replace("\\", "/"))
-        host = (parts.hostname or "").rstrip(".").lower()
+        host = _plain_host(parts.hostname or "")
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         return None
@@ -73,8 +80,34 @@ def address_of(url: str) -> Address | None:
     return Address(host, port, unquote(parts.path or "/"), parts.query, parts.scheme)
 
 
+def _plain_host(host: str) -> str:
+    """Write a host as the programs that connect to it do: look-alike dots and digits, invisible characters."""
+    if host.isascii():
+        return host.rstrip(".").lower()
+    folded = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
+    return "".join(char for char in folded if unicodedata.category(char) != "Cf").rstrip(".").lower()
+
+
+_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+_OVERRIDING = frozenset({"DELETE", "PUT", "PATCH", "POST"})
+_WEB = frozenset({"http", "https", "ws", "wss", "ftp", "ftps", "sftp"})
+
+
+def _meant(request: Request) -> Request:
+    """Take the method that a header or a `_method` parameter asks the server to use, where it is stricter."""
+    asked = [request.headers.get(name, "") for name in _OVERRIDES]
+    try:
+        query = urlsplit(request.url).query
+    except ValueError:
+        return request
+    asked += [value for name, value in parse_qsl(query) if name.lower() in ("_method", "x-http-method-override")]
+    meant = next((value.upper() for value in asked if value.upper() in _OVERRIDING), "")
+    return replace(request, method=meant) if meant and request.method != "DELETE" else request
+
+
 def judge_http(request: Request, context: Context, span: tuple[int, int]) -> list[Draft]:
     """Return drafts for a request; several where its body holds several operations."""
+    request = _meant(request)
     address = address_of(request.url)
     if address is None:
         return [_nowhere(request, span)]
@@ -82,6 +115,9 @@ def judge_http(request: Request, context: Context, span: tuple[int, int]) -> lis
     drafts = _graphql(request, address, row, context, span)
     if drafts is None:
         drafts = [_rest(request, address, row, context, span)]
+    elif not _is_endpoint(address, row) or request.method not in ("GET", "POST"):
+        # FAIL-CLOSED: only the body looks like GraphQL; the path may mean anything.
+        drafts.append(_rest(request, address, row, context, span))
     for draft in drafts:
         _complete(draft, request, address, context)
     return drafts
@@ -107,9 +143,15 @@ def _complete(draft: Draft, request: Request, address: Address, context: Context
     draft.attributes.update(network=True, hosts=1, host=address.host, method=request.method)
     if _has_credentials(request, address):
         draft.attributes["foreign_credential"] = True
-    if not request.url_known:
-        draft.effects.add(Effect.UNKNOWN)
-        draft.unseen.append("the whole address")
+    for unseen, holds in (
+        ("the whole address", not request.url_known),
+        ("what the output of a command tells the server", request.carries_output),
+        (f"where it goes: {request.redirected}", bool(request.redirected)),
+        (f"what is said in {address.scheme}", address.scheme not in _WEB),
+    ):
+        if holds:
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append(unseen)
 
 
 def _has_credentials(request: Request, address: Address) -> bool:
@@ -123,14 +165,18 @@ def _has_credentials(request: Request, address: Address) -> bool:
     return any(_SENSITIVE_QUERY.fullmatch(name) for name, _ in parse_qsl(address.query))
 
 
+def _is_endpoint(address: Address, row: HostRow | None) -> bool:
+    named = row is not None and row.kind == "graphql" and (row.paths.fullmatch(address.path) is not None)
+    return named or "graphql" in address.path.lower()
+
+
 def _graphql(
     request: Request, address: Address, row: HostRow | None, context: Context, span: tuple[int, int]
 ) -> list[Draft] | None:
     """Read the request as GraphQL when it is one; None: it is not."""
     from firewall.classify.graphql import judge_body, judge_query_string, looks_like_graphql
 
-    named = row is not None and row.kind == "graphql" and (row.paths.fullmatch(address.path) is not None)
-    endpoint = named or "graphql" in address.path.lower()
+    endpoint = _is_endpoint(address, row)
     if request.method == "GET" and endpoint and "query=" in address.query:
         return judge_query_string(address, context, span)
     if request.method in _READING or not (endpoint or looks_like_graphql(request.body)):
@@ -155,7 +201,7 @@ def _rest(
         draft.effects.add(Effect.EXFIL)
         draft.unseen.append("the file that it sends")
         draft.summary = f"sends a local file to {shown(address.host)}"
-    if request.sends_secret and not _only_in_headers(request):
+    if request.secret_in_url or (request.sends_secret and not _only_in_headers(request)):
         draft.effects.add(Effect.EXFIL)
         draft.summary = f"sends what is usually a credential to {shown(address.host)}"
     return draft

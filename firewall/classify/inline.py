@@ -5,6 +5,7 @@ Everything here is a list of what is allowed: one name, call or import beyond it
 
 import ast
 import re
+import sys
 
 MAX_CODE_CHARS = 4000
 _MODULES = frozenset(
@@ -12,7 +13,7 @@ _MODULES = frozenset(
         "json", "sys", "re", "math", "datetime", "time", "calendar", "collections", "itertools",
         "functools", "string", "textwrap", "statistics", "decimal", "fractions", "platform", "random",
         "uuid", "hashlib", "base64", "binascii", "html", "urllib.parse", "tomllib", "csv", "operator",
-        "bisect", "heapq", "typing", "dataclasses", "enum", "unicodedata", "difflib", "pprint", "zlib",
+        "bisect", "heapq", "unicodedata", "difflib", "pprint", "zlib",
         "struct", "ipaddress", "keyword", "token", "colorsys", "cmath", "numbers",
     }
 )  # fmt: skip
@@ -29,9 +30,22 @@ _REFUSED_ATTRIBUTES = frozenset(
         "system", "popen", "modules", "__globals__", "__builtins__", "__subclasses__", "__class__",
         "__bases__", "__mro__", "__dict__", "__import__", "__loader__", "write", "writelines", "settrace",
         "setprofile", "exit", "path_hooks", "meta_path", "attrgetter", "methodcaller", "stdout", "stderr",
-        "stdin", "format_map",
+        "stdin", "format_map", "main", "open", "eval", "exec", "remove", "unlink", "run", "call", "get_type_hints",
+        "singledispatch", "singledispatchmethod", "breakpointhook", "addaudithook", "path_importer_cache",
+        "displayhook", "excepthook", "setrecursionlimit", "set_int_max_str_digits", "intern",
     }
 )  # fmt: skip
+_SYS = frozenset(
+    {"argv", "version", "version_info", "platform", "maxsize", "byteorder", "executable", "implementation",
+     "getsizeof", "prefix", "base_prefix", "flags", "float_info", "int_info", "maxunicode", "api_version"}
+)  # fmt: skip
+"""What may be asked of `sys`."""
+_HARMLESS_MODULES = frozenset(name.partition(".")[0] for name in _MODULES) - {"sys", "urllib"} | {
+    "copy",
+    "abc",
+    "parse",
+}
+"""Names of modules that may also stand behind a dot: they lead to nothing that is not judged by its own name."""
 _NODES = (
     ast.Module, ast.Expr, ast.Import, ast.ImportFrom, ast.alias, ast.Assign, ast.AugAssign, ast.For, ast.If,
     ast.Call, ast.Name, ast.Load, ast.Store, ast.Attribute, ast.Constant, ast.Subscript, ast.Slice,
@@ -54,10 +68,21 @@ def python_reads(code: str) -> tuple[str, ...] | None:
     imported = _imports(tree)
     if bound is None or imported is None:
         return None
+    if _hands_on_sys(tree):
+        return None
     files: list[str] = []
     if not all(_allowed(node, bound | imported, files) for node in ast.walk(tree)):
         return None
     return tuple(files)
+
+
+def _hands_on_sys(tree: ast.AST) -> bool:
+    """Tell whether `sys` is used as a value, and not only asked for something by a dot."""
+    asked = sum(
+        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys"
+        for node in ast.walk(tree)
+    )
+    return sum(isinstance(node, ast.Name) and node.id == "sys" for node in ast.walk(tree)) > asked
 
 
 def _bound(tree: ast.AST) -> set[str] | None:
@@ -79,11 +104,13 @@ def _imports(tree: ast.AST) -> set[str] | None:
         if isinstance(node, ast.Import):
             if any(item.name not in _MODULES for item in node.names):
                 return None
+            if any(item.name == "sys" and item.asname for item in node.names):
+                return None
             found |= {item.asname or item.name.partition(".")[0] for item in node.names}
         elif isinstance(node, ast.ImportFrom):
             if node.level or node.module not in _MODULES or any(item.name == "*" for item in node.names):
                 return None
-            if any(item.name in _REFUSED_ATTRIBUTES for item in node.names):
+            if any(_leads_away(item.name) or node.module == "sys" for item in node.names):
                 return None
             found |= {item.asname or item.name for item in node.names}
     return found
@@ -91,7 +118,10 @@ def _imports(tree: ast.AST) -> set[str] | None:
 
 def _allowed(node: ast.AST, known: set[str], files: list[str]) -> bool:
     if isinstance(node, ast.Attribute):
-        return not node.attr.startswith("_") and node.attr not in _REFUSED_ATTRIBUTES
+        asks_sys = isinstance(node.value, ast.Name) and node.value.id == "sys"
+        return (
+            isinstance(node.ctx, ast.Load) and not _leads_away(node.attr) and (not asks_sys or node.attr in _SYS)
+        )
     if isinstance(node, ast.Name):
         return node.id in known or node.id in _NAMES or node.id == "open"
     if isinstance(node, ast.Call):
@@ -99,6 +129,15 @@ def _allowed(node: ast.AST, known: set[str], files: list[str]) -> bool:
             return _opens_to_read(node, files)
         return isinstance(node.func, ast.Name | ast.Attribute)
     return True
+
+
+def _leads_away(name: str) -> bool:
+    """Tell whether a name behind a dot leads to another module or to something that acts."""
+    return (
+        name.startswith("_")
+        or name in _REFUSED_ATTRIBUTES
+        or (name in sys.stdlib_module_names and name not in _HARMLESS_MODULES)
+    )
 
 
 def _opens_to_read(node: ast.Call, files: list[str]) -> bool:

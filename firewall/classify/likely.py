@@ -32,7 +32,8 @@ def ends_of(text: str) -> tuple[str, ...]:
 def globbed(folders: tuple[str, ...], tail: str) -> tuple[str, ...]:
     """Return paths that a glob may stand for, of the kinds that matter; the folder is one of them."""
     last = [part for part in tail.split("/") if part]
-    found = list(folders)
+    plain = re.sub(r"\*+|\?", "x", "/".join(last))
+    found = [*folders, *(f"{folder.rstrip('/')}/{plain}" for folder in folders[:2])]
     for folder in folders[:2]:
         parts = [*folder.strip("/").split("/"), *last]
         found += [

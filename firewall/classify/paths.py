@@ -56,6 +56,11 @@ class Judged:
     attributes: dict[str, Attribute] = field(default_factory=dict)
 
 
+INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Characters that nobody sees, or that change the order of what is seen: such a path is not what it looks like."""
 _NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z]:[\\/]|\\\\")
 """An address, a drive of another system, a share: no path here, and no name in this folder."""
 
@@ -141,6 +146,8 @@ def judge(verb: Verb, spot: Spot, context: Context) -> Judged:
     if spot.paths and all(sets.void.fullmatch(path) for path in spot.paths) and verb is not Verb.RUN:
         return Judged(frozenset({Effect.READ}), LOCAL if context.workspace else UNRESOLVED, inside=True)
     effects = {_plain(verb, spot, context, attributes)}
+    if verb is not Verb.LIST and INVISIBLE.search(spot.shown):
+        effects.add(Effect.UNKNOWN)
     effects |= _sensitive(verb, spot, context)
     if _is_scratch(verb, spot, context):
         attributes["scratch"] = True

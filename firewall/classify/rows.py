@@ -245,6 +245,8 @@ class Program:
     """Vendor name for resources."""
     verbs: bool = False
     """Operations that no rule names are read by their verb (`list`, `delete`, …)."""
+    script: bool = False
+    """A file of this name, run by its path or by an interpreter, is judged by these rules."""
     version: frozenset[str] = frozenset()
     """Options beside `--version` that, alone, only show the version."""
     special: str = ""
@@ -286,6 +288,7 @@ def _program(name: str, row: Reader) -> Program:
         places=_places(row.inner("places")),
         provider=row.string("provider"),
         verbs=row.boolean("verbs"),
+        script=row.boolean("script"),
         version=frozenset(row.strings("version")),
         special=row.string("special"),
         wrap=read_wrap(row.inner("wrap")) if row.get("wrap") is not None else None,

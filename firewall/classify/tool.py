@@ -23,6 +23,7 @@ from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads_object
 
 MAX_ARGUMENT_BYTES = 16 * 1024 * 1024
+_SHELL = re.compile(r"(?:(?:/usr)?(?:/local)?/bin/)?(?:bash|sh|zsh|dash)|")
 _SEARCHES = re.compile(
     r"(?:web|file|google|tool|x|maps?)_?search(?:_call|_preview|_tool)?(?:[_-][\w-]*\d{4,})?"
     r"|google_?search_?retrieval|google_?maps|enterprise_?web_?search|tool_search_tool_\w+",
@@ -126,10 +127,11 @@ def _from_object(
     call: ToolCall, spec: ToolSpec, arguments: Mapping[str, object], context: Context
 ) -> tuple[Action, ...]:
     strange = sorted(set(arguments) - spec.known)
+    strange += [key for key in spec.text if arguments.get(key) is not None][1:]
     actions = _by_kind(call, spec, arguments, context)
     if not strange:
         return actions
-    why = f"the argument {shown(strange[0])} of {shown(call.name)} is not known"
+    why = f"the argument {shown(strange[0])} of {shown(call.name)} is not known, or stands beside another text"
     return (*actions, unknown_action(call.name, why, one_line(", ".join(strange))))
 
 
@@ -188,8 +190,10 @@ def _shell_call(
     )
     shell = arguments.get("shell")
     extra: list[Action] = []
-    if isinstance(shell, str) and shell.rpartition("/")[2] not in ("", "bash", "sh", "zsh", "dash"):
-        extra.append(unknown_action(call.name, f"the shell {shown(shell)} is not one whose text is read", text))
+    if shell is not None and not (isinstance(shell, str) and _SHELL.fullmatch(shell)):
+        extra.append(
+            unknown_action(call.name, f"the shell {shown(str(shell))} is not one whose text is read", text)
+        )
     if elevated:
         why = f"switches the agent's sandbox off ({shown(elevated[0])})"
         draft = Draft("agent:elevate", "none:", effects={Effect.PRIVILEGE}, summary=why)
@@ -218,7 +222,7 @@ def _input(call: ToolCall, text: str, context: Context) -> tuple[Action, ...]:
     )
     typed.unseen.append("what the session runs and already holds")
     typed.point((0, len(text)), "typed into an open session")
-    if text in ("\x03", "\x04", "\x1a"):
+    if text in ("\x03", "\x1a"):
         typed.effects = {Effect.WRITE}
         typed.summary = "interrupts what runs in an open session"
         typed.environment, typed.inside_workspace = (LOCAL, True) if context.workspace else (UNRESOLVED, False)

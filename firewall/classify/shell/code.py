@@ -1,11 +1,13 @@
 """Interpreters: text given to them is read in its language where we can, else `exec` or `unknown`."""
 
+import posixpath
+
 from firewall.classify import embedded
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.paths import is_under
 from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import finish, places_of, read_use
+from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Word
@@ -35,6 +37,7 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
         return False
     if code.script and rest and rest[0].text != "-" and not (code.language == "shell" and "-s" in options.flags):
         _script_file(rest[0], program, command, analysis)
+        framework(rest[0], tuple(rest[1:]), command, analysis)
         return True
     return _from_stdin(program, code, command, analysis, options)
 
@@ -119,6 +122,16 @@ def _reads(  # what a piece of code needs to be shown
         group.draft.point(source.whole(), "code that only reads and prints")
         analysis.drafts.append(group.draft)
         finish(group.draft, command, analysis)
+
+
+def framework(word: Word, arguments: tuple[Word, ...], command: Command, analysis: Analysis) -> None:
+    """Add what a framework's script does with its arguments (`python manage.py flush`)."""
+    base = posixpath.basename(word.text)
+    program = analysis.context.catalogue.programs.get(base)
+    if word.known and program is not None and program.script:
+        head = Word(base, head=base, span=word.span)
+        inner = command.rest((head, *arguments))
+        apply_program(program, inner, analysis)
 
 
 def _script_file(word: Word, program: Program, command: Command, analysis: Analysis) -> None:

@@ -150,6 +150,7 @@ def _versionless(name: str) -> str:
 
 def _run_path(command: Command, analysis: Analysis) -> Program | None:
     """Run a file by its path: code that is not seen; tools of the workspace's own environment also by name."""
+    code.framework(command.words[0], command.words[1:], command, analysis)
     groups = touch_drafts([Touched(Verb.RUN, command.words[0])], command.scope, analysis.context)
     base = posixpath.basename(command.name)
     path = groups[0].draft.trees[0] if groups[0].draft.trees else ""

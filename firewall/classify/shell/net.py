@@ -102,7 +102,35 @@ def _curl_request(url: Word, options: Options, body: _Body, command: Command, an
         )
         or bool(options.given("-n") or "--netrc" in options.flags),
         url_known=not hidden,
+        secret_in_url=any(secret.fullmatch(name.upper()) for name in url.names),
+        carries_output=_carries_output(url, options),
+        redirected=_redirected(options),
     )
+
+
+_CARRYING = ("-H", "--header", "-A", "--user-agent", "-e", "--referer", "-b", "--cookie", "-u", "--user")
+_ELSEWHERE = (
+    "-x", "--proxy", "--preproxy", "--socks4", "--socks4a", "--socks5", "--socks5-hostname", "--resolve",
+    "--connect-to", "--unix-socket", "--abstract-unix-socket", "--doh-url", "--dns-servers", "--engine", "-Q",
+    "--quote", "--telnet-option", "--proxy-header", "--variable", "--expand-url", "--interface", "--alt-svc",
+)  # fmt: skip
+
+
+def _carries_output(url: Word, options: Options) -> bool:
+    """Tell whether the address or a header is made of what a command prints, or a header of a file."""
+    words = [url, *options.values(_CARRYING)]
+    printed = any(not word.known and re.search(r"\$\(|`", word.text) for word in words)
+    return printed or any(word.text.startswith("@") for word in options.values(("-H", "--header")))
+
+
+def _redirected(options: Options) -> str:
+    for name in _ELSEWHERE:
+        if words := options.values((name,)):
+            return f"{name} {words[0].text[:80]}"
+    wrote = next(
+        (word.text for word in options.values(("-w", "--write-out")) if re.match(r"@|.*%output", word.text)), ""
+    )
+    return f"--write-out {wrote[:80]}" if wrote else ""
 
 
 def _host_known(url: Word) -> bool:

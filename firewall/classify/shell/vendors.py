@@ -26,8 +26,8 @@ def httpie(command: Command, program: Program, analysis: Analysis) -> bool:
     if not words:
         return False
     method = ""
-    if len(words) > 1 and words[0].known and _METHOD.fullmatch(words[0].text) and words[0].text.isupper():
-        method = words.pop(0).text
+    if len(words) > 1 and words[0].known and _METHOD.fullmatch(words[0].text):
+        method = words.pop(0).text.upper()
     url, items = words[0], words[1:]
     data = [word for word in items if _ITEM.match(word.text) and "==" not in word.text]
     text = url.text if not url.text.startswith(":") else f"localhost{url.text}"
