@@ -76,7 +76,7 @@ def test_no_acknowledged_entry_is_lost(tmp_path: Path, provider: str) -> None:
 
 
 def _killed_under_load(firewall: Served, agent: Agent, *, after: int) -> set[int]:
-    """Let many ask at once, kill the server after so many answers; return the entries that were told."""
+    """Let many ask at once, kill the server after so many answers; return the entries told."""
     told: list[int] = []
     enough = threading.Event()
 
