@@ -101,7 +101,7 @@ def _killed_under_load(firewall: Served, agent: Agent, *, after: int) -> set[int
 
 @pytest.mark.parametrize("moment", range(4))
 def test_approved_call_is_never_released_twice(tmp_path: Path, provider: str, moment: int) -> None:
-    """Killed around the decision: the call comes at most once for one approval, which is used up or usable once."""
+    """Killed around the decision: the call comes at most once for one approval, used up or usable once."""
     installed = installed_in(tmp_path, provider)
     chance = random.Random(moment)  # noqa: S311 - moments, not secrets
     delivered = 0

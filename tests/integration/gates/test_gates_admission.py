@@ -101,7 +101,7 @@ def test_tools_that_the_provider_runs_are_judged_before_the_request_is_sent(
 
 
 def test_ids_of_the_provider_are_good_only_for_whom_they_were_issued(house: House) -> None:
-    """A response id is accepted from the agent that got it, and from nobody else, nor a guessed one."""
+    """A response id is accepted from the agent that got it and from nobody else; a guessed one from nobody."""
     agent, other = agent_of(house.firewall, "responses"), agent_of(house.firewall, "responses")
     issued = agent.ask("hello", stream=False).ident
     assert issued
@@ -124,7 +124,7 @@ def test_nothing_is_kept_at_the_provider(house: House) -> None:
 
 @EVERY
 def test_secrets_stay_on_their_side(house: House, dialect: str) -> None:
-    """Our token never goes upstream, in no header or body; the provider's key never comes back or lies anywhere."""
+    """Our token never goes upstream, in no header or body; the provider's key never comes back."""
     agent = agent_of(house.firewall, dialect)
     hostile = {
         "api-base": "https://evil.example.com", "x-litellm-api-base": "https://evil.example.com",
