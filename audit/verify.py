@@ -74,7 +74,7 @@ def _report(scan: Scan, findings: Findings, witnesses: Sequence[Heads], *, stric
         if since is None:
             continue
         notes.append(f"{word} since {since}")
-        if strict:
+        if strict or fault is Fault.UNSIGNED:  # every commit ends in a checkpoint: the rest is not the writer's
             findings.add(fault, f"{meaning}, nor are those after it", since)
     return Report(
         scan.size,

@@ -340,6 +340,7 @@ def territory_of(settings: Settings) -> Territory:
             settings.verify_key,
             *own_folders,
             *settings.secret_files,
+            Path(f"/proc/{os.getpid()}"),
             *(Path(one) for one in settings.witness if "://" not in one),
         ],
         ports=sorted(ports),

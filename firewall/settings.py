@@ -217,13 +217,21 @@ class Settings(_Section):
         return tuple(one if "://" in one else str(self.anchored(one)) for one in self.audit.witness)
 
     @property
-    def secret_files(self) -> tuple[Path, ...]:
-        """Files that hold secrets of ours by reference."""
+    def _secret_refs(self) -> tuple[SecretRef, ...]:
         refs: list[object] = [self.audit.keystore_key]
         refs += [one.api_key for one in self.provider]
         refs += [ref for one in self.notify for ref in (one.url, one.secret)]
-        files = [Path(ref.file).expanduser() for ref in refs if isinstance(ref, SecretRef) and ref.file]
-        return tuple(file.absolute() for file in files)
+        return tuple(ref for ref in refs if isinstance(ref, SecretRef))
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Files that hold secrets of ours by reference."""
+        return tuple(Path(ref.file).expanduser().absolute() for ref in self._secret_refs if ref.file)
+
+    @property
+    def secret_variables(self) -> tuple[str, ...]:
+        """Environment variables that hold secrets of ours by reference."""
+        return tuple(ref.env for ref in self._secret_refs if ref.env)
 
     @property
     def data_dir(self) -> Path:

@@ -5,7 +5,7 @@ Facts about the programs: docs/clients.md. Provider keys are removed from what a
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 PROVIDER_KEYS = (
@@ -16,6 +16,15 @@ PROVIDER_KEYS = (
     "GOOGLE_API_KEY",
 )
 """Inherited by an agent that we start only where it keeps its own login."""
+PAST_US = (
+    "CLAUDE_CODE_USE_",
+    "ANTHROPIC_BEDROCK_",
+    "ANTHROPIC_VERTEX_",
+    "ANTHROPIC_CUSTOM_HEADERS",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "GOOGLE_GENAI_USE_",
+)
+"""Beginnings of variables that make an agent speak to somebody else, or as somebody else: never inherited."""
 TOKEN_VARIABLE = "STAYHAND_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -31,15 +40,20 @@ class Pointed:
     defaults_variable: str = ""
 
 
-def inherited_by_agents(environ: Mapping[str, str], *, own_login: bool = False) -> dict[str, str]:
-    """Return what an agent inherits: never a variable of ours, for those hold credentials that decide.
+def inherited_by_agents(
+    environ: Mapping[str, str], *, own_login: bool = False, secrets: Iterable[str] = ()
+) -> dict[str, str]:
+    """Return what an agent inherits: none of ours, no provider's key, nothing that leads it past us.
 
-    `own_login`: the agent keeps its provider's keys.
+    `own_login`: the agent keeps its provider's keys; `secrets`: variables that hold secrets of our configuration.
     """
+    ours = frozenset(secrets)
     return {
         name: value
         for name, value in environ.items()
-        if not name.startswith("STAYHAND_") and (own_login or name not in PROVIDER_KEYS)
+        if not name.startswith(("STAYHAND_", *PAST_US))
+        and name not in ours
+        and (own_login or not (name in PROVIDER_KEYS or name.endswith("_OAUTH_TOKEN")))
     }
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import click
@@ -59,11 +58,11 @@ def run(
         minted = row_of(client.post("/api/tokens", wish))
     say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {minted['expires_at']}")
     pointed = point(name, f"http://{settings.server.listen}", str(minted["token"]), own_login=own_login)
-    inherited = inherited_by_agents(os.environ, own_login=own_login)
+    inherited = inherited_by_agents(os.environ, own_login=own_login, secrets=settings.secret_variables)
     environment_of_agent = {**inherited, **pointed.environment, **_defaults(name, pointed)}
     argv = [command[0], *pointed.arguments, *command[1:]]
-    done = subprocess.run(argv, env=environment_of_agent, check=False)  # noqa: S603 - the user's own
-    raise SystemExit(done.returncode)
+    # In place of this process, so that no parent is left whose environment holds the credential that minted.
+    os.execvpe(command[0], argv, environment_of_agent)  # noqa: S606 - the user's own program
 
 
 def _defaults(name: str, pointed: Pointed) -> dict[str, str]:

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     APPROVAL_DENIED = "approval:vote:denied"
     APPROVAL_EXPIRED = "approval:time:expired"
     APPROVAL_CANCELLED = "approval:request:cancelled"
+    APPROVAL_TOO_LARGE = "approval:call:too_large"
     HOLD_ENDED = "approval:hold:ended"
     STREAM_BROKEN = "stream:upstream:broken"
     CREDENTIAL_FOREIGN = "credential:foreign:used"

@@ -238,6 +238,8 @@ class Guard:
         usable = self._approvals.usable(requester.principal, judgement.digest)
         if usable is not None and usable.digest == judgement.digest:
             return await self._consume(judgement, requester, usable)
+        if judgement.is_too_large:
+            return await self._stop(judgement, requester, Deny(Reason.APPROVAL_TOO_LARGE))
         outcome = await self._sequencer.submit(Unit(records=(self._record("tool.judged", judgement, requester),)))
         try:
             approval = await self._approvals.open(self._wanted(judgement, requester))

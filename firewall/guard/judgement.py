@@ -11,7 +11,9 @@ from firewall.core.work import Plain
 from firewall.guard.requester import Requester
 
 MAX_SHOWN = 256 * 1024
-"""Characters of arguments that an approval keeps to show; the digest binds all of them anyway."""
+"""Characters of arguments, and of each text, that a person can be shown; nobody is asked about more."""
+MAX_ACTIONS = 200
+"""Actions of one call that a person can be shown."""
 MAX_SAID = 500
 
 
@@ -75,7 +77,7 @@ class Judgement:
         """Return what an approver reads, all of it from the intercepted bytes but `said`."""
         return Subject(
             tool=self.call.name,
-            arguments=shown(self.call.arguments)[:MAX_SHOWN],
+            arguments=shown(self.call.arguments),
             actions=tuple(view(action) for action in self._by_severity()),
             agent=requester.grant.agent,
             owner=requester.grant.owner,
@@ -87,12 +89,18 @@ class Judgement:
 
     def _by_severity(self) -> list[Action]:
         rest = [action for action in self.actions if action is not self.deciding]
-        return [self.deciding, *rest][:50]
+        return [self.deciding, *rest]
 
     @property
     def is_ask(self) -> bool:
         """People must agree first."""
         return isinstance(self.verdict, Ask)
+
+    @property
+    def is_too_large(self) -> bool:
+        """A person could not be shown all of it, so nobody may be asked: what is cut could be what matters."""
+        texts = [shown(self.call.arguments), *(action.text for action in self.actions)]
+        return len(self.actions) > MAX_ACTIONS or any(len(text) > MAX_SHOWN for text in texts)
 
     @property
     def is_destructive(self) -> bool:
@@ -109,8 +117,8 @@ def view(action: Action) -> ActionView:
         effects=tuple(effect.value for effect in action.effects),
         summary=action.summary,
         undo=action.undo,
-        text=action.text[:MAX_SHOWN],
-        evidence=tuple((span.start, span.end, span.note) for span in action.evidence if span.end <= MAX_SHOWN),
+        text=action.text,
+        evidence=tuple((span.start, span.end, span.note) for span in action.evidence),
         unseen=action.unseen,
     )
 

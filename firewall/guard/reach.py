@@ -24,6 +24,11 @@ _OPAQUE = frozenset({Effect.EXEC, Effect.UNKNOWN})
 _OUR_MODULES = re.compile(r"-m\s*(?:firewall|audit)\b")
 
 
+_LONG_PATTERN = 500
+_MAY_BE_ABSENT = re.compile(r".[*?{]")
+_META = re.compile(r"[\^$.*+?{}]+")
+
+
 @dataclass(frozen=True, slots=True)
 class Territory:
     """What belongs to the firewall on this machine."""
@@ -146,11 +151,16 @@ def _by_signal(ground: Territory, reach: Reach) -> str:
 
 
 def _finds_us(pattern: str, ground: Territory) -> bool:
-    try:
-        found = re.compile(pattern)
-    except re.error:
-        return any(pattern in name for name in ground.process_names)
-    return any(found.search(name) for name in ground.process_names)
+    """Tell whether a pattern of pkill or killall could match us, without ever running it.
+
+    FAIL-CLOSED: what has alternatives, groups or classes, or is very long, could. Of the rest every literal run is
+    mandatory (but for a character that may be absent), so a run that no name of ours holds clears it.
+    """
+    if len(pattern) > _LONG_PATTERN or any(char in pattern for char in "|([\\"):
+        return True
+    runs = [run for run in _META.split(_MAY_BE_ABSENT.sub(".", pattern.casefold())) if run]
+    names = [name.casefold() for name in ground.process_names]
+    return any(all(run in name for run in runs) for name in names)
 
 
 def _by_text(ground: Territory, action: Action, raw: str) -> str:

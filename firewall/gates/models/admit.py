@@ -9,6 +9,7 @@ import orjson
 
 from firewall.codecs.interface import ModelRequest
 from firewall.core.bucket import per_minute
+from firewall.core.dialect import Dialect
 from firewall.core.errors import AuthError, FirewallError, LimitError, ProtocolError
 from firewall.core.grant import any_matches
 from firewall.core.ports import Clock, Sequencer
@@ -21,6 +22,7 @@ from firewall.tokens.service import Bearer, Draw, Tokens
 TOKEN_HEADERS = ("x-stayhand-token", "x-api-key", "x-goog-api-key")
 _BAD_PER_MINUTE = 10
 _MINUTE_US = 60_000_000
+MAX_MODEL = 200
 
 
 class ModelError(FirewallError):
@@ -119,13 +121,16 @@ def check_model(requester: Requester, model: str) -> None:
 
     Raises: ModelError.
     """
+    if not model.isprintable() or len(model) > MAX_MODEL:
+        raise ProtocolError("a model's name is printable and short", code="model_invalid")
     if not any_matches(requester.grant.models, model):
         raise ModelError(f"the model `{model[:80]}` is not available to this token")
 
 
-def request_digest(request: ModelRequest) -> str:
-    """Return the digest under which an identical request joins a hold."""
-    return hashlib.sha256(orjson.dumps(request.identity, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def request_digest(dialect: Dialect, request: ModelRequest) -> str:
+    """Return the digest under which an identical request joins a hold: dialect, model and everything asked."""
+    document = [dialect.value, request.model, request.identity]
+    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 @lru_cache(maxsize=1024)

@@ -147,19 +147,20 @@ class Exchange:
     async def _pass_error(self, response: UpstreamResponse, kind: str) -> None:
         body = await response.read(_MAX_ERROR_BYTES)
         self.outcome = f"provider_{response.status}"
-        if kind != "application/json":
+        is_error = 400 <= response.status <= 599
+        if kind != "application/json" or not is_error:
             error = ProtocolError(
                 f"the provider answered with status {response.status}",
                 code="upstream_rejected",
-                status=response.status if response.status >= 400 else 502,
+                status=response.status if is_error else 502,
             )
             status, headers, body = error_answer(error, self.dialect, self.client)
             await send_whole(self.send, status, [*self.headers, *headers], body)
             return
-        await send_whole(self.send, response.status, [*self.headers, *response.fields, NO_STORE], body)
+        await send_whole(self.send, response.status, [*self.headers, *passed(response), JSON_TYPE, NO_STORE], body)
 
     async def _stream(self, response: UpstreamResponse) -> None:
-        ruler = StreamRuler(self.codec, max_held=self.means.max_answer_bytes)
+        ruler = StreamRuler(self.codec, max_bytes=self.means.max_answer_bytes)
         self.ruler = ruler
         await self._start_stream(response)
         self._pulse = Pulse(self._beat, KEEPALIVE_S)
@@ -214,14 +215,16 @@ class Exchange:
         elif self.request.stream:
             await self._send_stream(ruler.as_stream())
         else:
-            await send_whole(self.send, 200, [*self.headers, *response.fields, NO_STORE], ruler.as_answer())
+            await send_whole(
+                self.send, 200, [*self.headers, *passed(response), JSON_TYPE, NO_STORE], ruler.as_answer()
+            )
 
     async def _hold(self, ruler: Ruler, waiting: list[Waiting], rest: AsyncIterator[bytes] | None) -> None:
         if self._pulse is not None:
             self._pulse.stop()  # a hold keeps its clients waiting itself
         means = self.means
         hold = Hold(
-            key=(self.requester.principal, request_digest(self.request)),
+            key=(self.requester.principal, request_digest(self.dialect, self.request)),
             requester=self.requester,
             ruler=ruler,
             guard=means.guard,
@@ -254,6 +257,9 @@ class Exchange:
                     left_s = KEEPALIVE_S
                 if not await hold.changed(min(KEEPALIVE_S, left_s)):
                     await self._keep_alive(hold)
+            if generation != hold.generation:  # taken over while this connection was busy sending
+                await self._superseded()
+                return
             await self._deliver(hold)
         finally:
             hold.detach(generation)
@@ -305,13 +311,32 @@ class Exchange:
         if self.is_started:
             return
         self.is_started = True
-        passed = [pair for pair in response.fields if pair[0] != b"content-type"] if response else []
-        await send_head(self.send, 200, [*self.headers, *passed, STREAM_TYPE, NO_STORE])
+        fields = passed(response) if response else []
+        await send_head(self.send, 200, [*self.headers, *fields, STREAM_TYPE, NO_STORE])
 
     async def _send_stream(self, stream: bytes) -> None:
         await self._start_stream(None)
         await send_piece(self.send, stream)
         await send_end(self.send)
+
+
+async def read_plain(response: UpstreamResponse, limit: int) -> bytes:
+    """Return the JSON body of an answer that can hold no calls (counts, listings, errors).
+
+    Raises: UpstreamError when it is anything else.
+    """
+    if _content_type(response) != "application/json" or not (
+        response.status < 300 or 400 <= response.status < 600
+    ):
+        raise UpstreamError(
+            "the provider answered with something that is no answer", fault=UpstreamFault.MALFORMED
+        )
+    return await response.read(limit)
+
+
+def passed(response: UpstreamResponse) -> Headers:
+    """Return the provider's header fields but its content type: the client reads what we judged, as we read it."""
+    return [pair for pair in response.fields if pair[0] != b"content-type"]
 
 
 def _content_type(response: UpstreamResponse) -> str:

@@ -20,7 +20,7 @@ from firewall.gates.edge.body import read_body
 from firewall.gates.models import admit
 from firewall.gates.models.clients import Client, client_of
 from firewall.gates.models.errors import CODECS, error_answer
-from firewall.gates.models.exchange import Exchange, Means
+from firewall.gates.models.exchange import JSON_TYPE, Exchange, Means, passed, read_plain
 from firewall.gates.models.listing import filtered
 from firewall.gates.models.refusals import refusal_text
 from firewall.gates.models.routes import Place, Purpose, place_of, spoken_at
@@ -167,7 +167,7 @@ class ModelsGate:
     async def _exchange(self, exchange: Exchange, asked: _Asked, provider: Provider) -> None:
         holds = self._means.holds
         if holds.has_any(exchange.requester.principal):
-            hold = holds.find(exchange.requester, admit.request_digest(exchange.request))
+            hold = holds.find(exchange.requester, admit.request_digest(exchange.dialect, exchange.request))
             if hold is not None:
                 await exchange.join(hold)
                 return
@@ -223,23 +223,24 @@ class ModelsGate:
     async def _count(
         self, asked: _Asked, requester: Requester, body: bytes, value: Mapping[str, object], send: "_Started"
     ) -> None:
-        model = str(value.get("model") or asked.path.rpartition("/")[2].partition(":")[0])
+        in_path = asked.path.rpartition("/")[2].partition(":")[0]
+        model = in_path if asked.place.dialect is Dialect.GEMINI else str(value.get("model", ""))
         admit.check_model(requester, model)
         provider = self._providers.pick(asked.place.dialect)
         entry = await self._enter(asked, requester, model, body, streamed=False)
         async with await self._open(asked, provider, body) as response:
-            answer = await response.read(_MAX_LISTING)
-            headers = [*_ours(entry, model, provider.name), *response.fields]
+            answer = await read_plain(response, _MAX_LISTING)
+            headers = [*_ours(entry, model, provider.name), *passed(response), JSON_TYPE]
             await send_whole(send, response.status, headers, answer)
 
     async def _list_models(self, asked: _Asked, requester: Requester, send: "_Started") -> None:
         provider = self._providers.pick(asked.place.dialect)
         entry = await self._enter(asked, requester, "", b"", streamed=False)
         async with await self._open(asked, provider, b"") as response:
-            answer = await response.read(_MAX_LISTING)
+            answer = await read_plain(response, _MAX_LISTING)
             if response.status == 200:
                 answer = filtered(answer, requester.grant)
-            headers = [*_ours(entry, "", provider.name), *response.fields]
+            headers = [*_ours(entry, "", provider.name), *passed(response), JSON_TYPE]
             await send_whole(send, response.status, headers, answer)
 
     def _answered(self, exchange: Exchange, entry: int) -> None:

@@ -34,6 +34,9 @@ FINISHED_S = 120.0
 
 
 SchemaOf = Callable[[str], str]
+MAX_CALLS = 128
+"""Calls of one answer that are judged; each is two entries and a commit."""
+_TOO_MANY = f"[stayhand] Not run: more than {MAX_CALLS} calls in one answer. Make fewer at a time."
 
 
 @dataclass(slots=True)
@@ -180,6 +183,10 @@ async def judge_calls(
     """Judge complete calls in order; go and stop are ruled on at once, the rest is returned."""
     waiting: list[Waiting] = []
     for pending in calls:
+        ruler.judged += 1
+        if ruler.judged > MAX_CALLS:
+            ruler.rule(pending.slot, Refused(_TOO_MANY))
+            continue
         answer = await guard.judge(replace(pending.call, schema=schema_of(pending.call.name)), requester)
         match answer:
             case Go():

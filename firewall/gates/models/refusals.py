@@ -17,6 +17,7 @@ _WHY = {
     Reason.POLICY_FAILED: "the policy could not be evaluated",
     Reason.CLASSIFY_FAILED: "it could not be understood",
     Reason.LIMIT_DESTRUCTIVE: "the hourly budget of destructive actions is used up",
+    Reason.APPROVAL_TOO_LARGE: "it needs a person's approval and is too large to be shown; make smaller calls",
     Reason.APPROVAL_CANCELLED: "the request for approval was withdrawn",
 }
 

@@ -19,6 +19,8 @@ class Ruler(Protocol):
     out: list[bytes]
     done: bool
     error: ProtocolError | None
+    judged: int
+    """Calls that were judged so far."""
 
     def rule(self, slot: int, ruling: Ruling) -> None:
         """Settle one call."""
@@ -54,12 +56,13 @@ class Ruler(Protocol):
 class StreamRuler:
     """A streamed answer."""
 
-    def __init__(self, codec: Codec, *, max_held: int = 64 << 20) -> None:
-        """`max_held`: how many bytes of frames may wait for rulings."""
+    def __init__(self, codec: Codec, *, max_bytes: int = 64 << 20) -> None:
+        """`max_bytes`: how long an answer may be; all of it is kept for a client that asks again."""
         self._codec = codec
         self._stream: StreamCodec = codec.stream()
-        self._max_held = max_held
-        self._held = 0
+        self._max_bytes = max_bytes
+        self._taken = 0
+        self.judged = 0
         self.out: list[bytes] = []
         self.done = False
         self.error: ProtocolError | None = None
@@ -71,12 +74,11 @@ class StreamRuler:
         except ProtocolError as error:
             self._fail(error)
             return ()
-        self._held += len(chunk)
+        self._taken += len(chunk)
         if step.forward:
             self.out.append(step.forward)
-            self._held -= len(step.forward)
         self.done = self.done or step.done
-        if self._held > self._max_held and not self.done:
+        if self._taken > self._max_bytes and not self.done:
             self._fail(ProtocolError(_TOO_LARGE, code="answer_too_large", side="upstream"))
             return ()
         return step.calls
@@ -101,7 +103,6 @@ class StreamRuler:
         step = self._stream.rule(slot, ruling)
         if step.forward:
             self.out.append(step.forward)
-            self._held = max(0, self._held - len(step.forward))
         self.done = step.done
 
     def abort(self, code: str, message: str) -> None:
@@ -159,6 +160,7 @@ class AnswerRuler:
         self._answer = codec.read_answer(body)
         self._open = {pending.slot for pending in self._answer.calls}
         self._rulings: dict[int, Ruling] = {}
+        self.judged = 0
         self.out: list[bytes] = []
         self.done = False
         self.error: ProtocolError | None = None

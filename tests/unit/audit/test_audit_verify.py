@@ -171,10 +171,11 @@ def test_an_inserted_entry_is_found(path: Path) -> None:
 
 
 def test_a_tail_without_checkpoint_is_said_and_strictly_refused(path: Path) -> None:
-    """Anybody can add unsigned entries: they are reported, and fail under --strict."""
+    """Anybody can add unsigned entries, and every commit of ours is signed: they are a finding."""
     tamper(path, "DELETE FROM audit_checkpoints WHERE size > 309")
     report = check(path)
-    assert (report.ok, report.unsigned_since) == (True, 309)
+    assert (report.ok, report.unsigned_since) == (False, 309)
+    assert found(report) == [("unsigned", 309)]
     assert "unsigned since 309" in report.notes
     assert found(check(path, strict=True)) == [("unwitnessed", 0), ("unsigned", 309)]
 
