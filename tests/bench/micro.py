@@ -28,7 +28,7 @@ COMMANDS = (
     "git diff HEAD~1 -- src/app.py",
     "python -m pytest -q tests/unit",
     "npm run build",
-    "grep -rn 'TODO' src --include='*.py'",
+    "grep -rn 'import os' src --include='*.py'",
     "sed -n '1,80p' src/app.py",
     "mkdir -p build && cp src/app.py build/",
     "find . -name '*.pyc' -print | head -20",
