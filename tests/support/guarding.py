@@ -154,7 +154,7 @@ async def keeping(folder: Path, rows: str = "", **rules: object) -> AsyncIterato
         clock=clock,
         files=WorkspaceFiles(),
         is_live=lambda _: kept.is_live,
-        observe=lambda judgement, _, answer, *, seconds: kept.observed.append((judgement, answer)),  # noqa: ARG005
+        observe=lambda judgement, _, answer, *, seconds: kept.observed.append((judgement, answer)),  # noqa: ARG005 - a port
     )
     kept = Kept(folder, installation, clock, approvals, guard, ground, policies_in(folder / "policies", rows))
     try:

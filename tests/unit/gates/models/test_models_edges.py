@@ -112,7 +112,7 @@ def test_errors_take_the_dialects_shape(dialect: Dialect, client: object) -> Non
     assert status in (400, 403)
     assert (b"x-should-retry", b"false") in headers
     assert "canary_code" in orjson.dumps(orjson.loads(body)).decode()
-    limited = error_answer(LimitError("slowly", retry_after_s=7), dialect, client)  # type: ignore[arg-type]
+    limited = error_answer(LimitError("slowly", retry_after_s=7), dialect, client)  # type: ignore[arg-type]  # of the table
     assert limited[0] == 429
     assert (b"retry-after", b"7") in limited[1]
     assert not any(name == b"x-should-retry" for name, _ in limited[1])
