@@ -8,6 +8,8 @@ from firewall.core.effect import Effect
 
 MAX_SUMMARY_CHARS = 400
 MAX_REACH = 64
+SECRET_NOTE = "a file that usually holds credentials"  # noqa: S105 - words for people
+PRIVILEGE_NOTE = "a file that configures agents, hooks, shells, editors, CI, git or access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,16 @@ class Draft:
         if span[1] > span[0] and len(self.evidence) < MAX_REACH:
             self.evidence.append(Evidence(span[0], span[1], note))
 
+    def _told(self) -> str:
+        """Return the summary with what a reader in a hurry must not miss."""
+        notes = {item.note for item in self.evidence}
+        told = self.summary
+        if told and Effect.SECRET in self.effects and SECRET_NOTE in notes and "credential" not in told:
+            told += "; this file usually holds credentials"
+        if told and Effect.PRIVILEGE in self.effects and PRIVILEGE_NOTE in notes and "configures" not in told:
+            told += "; this file configures agents, hooks, shells, editors, CI, git or access"
+        return told
+
     def action(self, tool: str, text: str) -> Action:
         """Return the finished action."""
         attributes = dict(self.attributes)
@@ -73,7 +85,7 @@ class Draft:
             resource=self.resource,
             environment=self.environment,
             effects=with_effects(*self.effects),
-            summary=one_line(self.summary) or f"does `{self.operation}`",
+            summary=one_line(self._told()) or f"does `{self.operation}`",
             text=text,
             evidence=tuple(
                 Evidence(max(0, min(item.start, len(text))), max(0, min(item.end, len(text))), item.note)
@@ -103,13 +115,13 @@ def unknown_action(tool: str, why: str, text: str = "", *, operation: str = "too
 
 def one_line(text: str) -> str:
     """Return text as one printable line of bounded length."""
-    line = "".join(char if char.isprintable() else " " for char in text)
+    line = "".join(char if char.isprintable() else " " for char in text[: MAX_SUMMARY_CHARS + 1])
     return line if len(line) <= MAX_SUMMARY_CHARS else line[: MAX_SUMMARY_CHARS - 1] + "…"
 
 
 def shown(text: str, most: int = 80) -> str:
     """Return user input for a message: in backticks, one line, bounded."""
-    line = "".join(char if char.isprintable() else " " for char in text).replace("`", "'")
+    line = "".join(char if char.isprintable() else " " for char in text[: most + 1]).replace("`", "'")
     return f"`{line if len(line) <= most else line[: most - 1] + '…'}`"
 
 

@@ -13,6 +13,7 @@ from firewall.classify.environments import PlaceKind
 from firewall.classify.names import effects_of_names, tokens_of
 from firewall.core.effect import Effect, severity
 
+MAX_URL_CHARS = 8192
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _CREDENTIAL_HEADER = re.compile(
     r"(?:authorization|proxy-authorization|cookie|.*(?:api-?key|token|secret|auth|access-?key).*)", re.IGNORECASE
@@ -68,6 +69,8 @@ class Address:
 
 def address_of(url: str) -> Address | None:
     """Read a URL, with or without a scheme; None when it has no host."""
+    if len(url) > MAX_URL_CHARS:
+        return None
     text = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(text.replace("\\", "/"))
@@ -323,4 +326,6 @@ def _summary(request: Request, address: Address, effects: set[Effect]) -> str:
         return f"reads {where}, which shows credentials"
     if Effect.PRIVILEGE in effects:
         return f"changes who may do what: {request.method} {where}"
+    if Effect.UNKNOWN in effects:
+        return f"sends {request.method} to {where}; what that changes there is not known here"
     return f"sends {request.method} to {where}"

@@ -12,6 +12,8 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place
 from firewall.core.effect import Effect
 
+MAX_SQL_CHARS = 32 * 1024
+MAX_STATEMENTS = 200
 _NOISE = re.compile(
     r"--[^\n]*|/\*(?!!).*?\*/|'(?:[^'\\]|''|\\.)*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\$(\w*)\$.*?\$\1\$", re.DOTALL
 )
@@ -82,7 +84,7 @@ def judge_sql(source: Source, program: str, context: Context, places: Sequence[P
 
 
 def _statements(text: str, draft: Draft) -> None:
-    if len(text) > 256 * 1024:
+    if len(text) > MAX_SQL_CHARS or text.count(";") > MAX_STATEMENTS:
         draft.effects.add(Effect.UNKNOWN)
         return
     plain = _NOISE.sub(lambda found: " " if found.group(0).startswith(("--", "/*")) else "''", text)

@@ -37,6 +37,24 @@ class Explanation:
     """One verdict per effect, strictest effect first."""
 
 
+MAX_MEMO = 1024
+
+
+def _key(action: Action, roles: frozenset[str], requester: Requester) -> object:
+    """Return everything that a verdict may depend on."""
+    return (
+        action.environment,
+        action.tool,
+        action.operation,
+        action.resource,
+        action.effects,
+        action.inside_workspace,
+        tuple(sorted((name, type(value).__name__, str(value)) for name, value in action.attributes.items())),
+        roles,
+        requester,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A loaded policies folder."""
@@ -50,6 +68,8 @@ class Snapshot:
     """Every environment that rows or environments.toml name, without `local`."""
     _engine: Engine
     _texts: Mapping[str, str] = field(default_factory=dict)
+    _memo: dict[object, Explanation] = field(default_factory=dict, compare=False, repr=False)
+    """Answers given before: a snapshot never changes, so neither do they."""
 
     def verdict(self, action: Action, *, roles: frozenset[str], requester: Requester = _ANYBODY) -> Verdict:
         """Return the strictest verdict among the action's effects; never raises."""
@@ -58,11 +78,18 @@ class Snapshot:
     def explain(self, action: Action, *, roles: frozenset[str], requester: Requester = _ANYBODY) -> Explanation:
         """Return the verdict with the rows that led to it; never raises."""
         try:
-            return self._explain(action, roles, requester)
+            key = _key(action, roles, requester)
+            found = self._memo.get(key)
+            if found is None:
+                found = self._explain(action, roles, requester)
+                if len(self._memo) >= MAX_MEMO:
+                    self._memo.clear()
+                self._memo[key] = found
         except Exception as error:  # FAIL-CLOSED: no answer of the engine is a no
             log.exception("the policy engine failed")
             detail = f"the policy engine failed ({type(error).__name__})"
             return Explanation(Deny(Reason.POLICY_FAILED, detail=detail), "", "", ())
+        return found
 
     def row(self, ref: str) -> str:
         """Return the text of a row named as `policy.csv:12`; empty for a reference to no row."""

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source
+from firewall.classify.shell.parse import MAX_TICKS
 from firewall.classify.shell.scope import Feed, Scope
 from firewall.classify.shell.words import Word
 from firewall.core.action import Attribute
 from firewall.core.effect import Effect
 
 MAX_DEPTH = 10
-MAX_WORK = 400
-MAX_STEPS = 3000
-MAX_DRAFTS = 200
+MAX_WORK = 160
+MAX_STEPS = 1500
+MAX_DRAFTS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Analysis:
     drafts: list[Draft] = field(default_factory=list)
     work: int = MAX_WORK
     steps: int = MAX_STEPS
+    ticks: int = MAX_TICKS
+    """What is left of the parser's patience."""
     exhausted: bool = False
     pending: list[Draft] = field(default_factory=list)
     """Assignments of `PATH` that matter once a program runs."""
@@ -70,7 +73,7 @@ class Analysis:
     def step(self, span: tuple[int, int]) -> bool:
         """Take one step through a syntax tree; False: nothing is left, and that has been said."""
         self.steps -= 1
-        if self.steps > 0 and not self.exhausted:
+        if self.steps > 0 and len(self.drafts) < MAX_DRAFTS and not self.exhausted:
             return True
         self._exhaust(span)
         return False

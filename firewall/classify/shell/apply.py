@@ -128,6 +128,8 @@ def _complete(group: Group, rule: Rule, use: Use, analysis: Analysis, *, hidden:
     if rule.resource:
         draft.resource = _fill(rule.resource, use, group)
     draft.summary = _fill(rule.summary, use, group) if rule.summary else _default_summary(draft, use, group)
+    if draft.attributes.get("recursive") and draft.summary.startswith(f"deletes {group.shown}"):
+        draft.summary = draft.summary.replace(group.shown, f"{group.shown} and everything below", 1)
     draft.undo = _fill(rule.undo, use, group)
     draft.attributes.update(rule.attributes)
     if any((flag := use.options.given(name)) and not any(use.options.flags[flag]) for name in _FORCE):
@@ -252,9 +254,13 @@ def finish(draft: Draft, command: Command, analysis: Analysis) -> None:
     draft.programs.append(_line(command))
     draft.addresses += _addresses(command)
     draft.attributes.update(command.attributes)
+    if command.attributes.get("elevated") and draft.summary and not draft.summary.startswith("with more rights"):
+        draft.summary = f"with more rights than the agent has: {draft.summary}"
     if command.scope.machine:
         draft.attributes["machine"] = command.scope.machine
         draft.inside_workspace = False
+        if draft.summary and not draft.summary.startswith("on `"):
+            draft.summary = f"on {shown(command.scope.machine)}: {draft.summary}"
         if draft.environment in (LOCAL, UNRESOLVED):
             here = (PlaceKind.MACHINE, command.scope.machine)
             draft.environment = analysis.context.environments.name_of([here, *command.scope.places])
@@ -267,6 +273,7 @@ _URL = re.compile(
     r"(?::(?P<port>\d+))?(?P<path>/[^\s?#]*)?",
     re.IGNORECASE,
 )
+MAX_ADDRESS_CHARS = 2000
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ssh": 22, "git": 9418, "ftp": 21}
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{2,5})(?P<path>/\S*)?")
 
@@ -275,16 +282,20 @@ def _addresses(command: Command) -> list[str]:
     """Return the addresses that stand in a command's words, whatever the program does with them."""
     found: list[str] = []
     for word in command.words[1:20]:
-        for match in list(_URL.finditer(word.text[:2000]))[:4]:
+        for match in list(_URL.finditer(word.text[:MAX_ADDRESS_CHARS]))[:4]:
             port = match.group("port") or _PORTS.get(match.group(0).partition(":")[0].lower(), 0)
             found.append(f"{match.group('host').lower()}:{port}{match.group('path') or '/'}")
-        if "://" not in word.text and (plain := _HOST_PORT.fullmatch(word.text)):
+        if (
+            len(word.text) < MAX_ADDRESS_CHARS
+            and "://" not in word.text
+            and (plain := _HOST_PORT.fullmatch(word.text))
+        ):
             found.append(f"{plain.group('host').lower()}:{plain.group('port')}{plain.group('path') or '/'}")
     return found
 
 
 def _line(command: Command) -> str:
-    return " ".join(word.text for word in command.words)[:1000]
+    return " ".join(word.text[:1000] for word in command.words[:200])[:1000]
 
 
 def _default_summary(draft: Draft, use: Use, group: Group) -> str:
@@ -307,6 +318,7 @@ def _fill(template: str, use: Use, group: Group) -> str:
         "{0}": first if template.startswith(("{", "volume:", "branch:")) else shown(first),
         "{raw0}": first,
         "{1}": shown(words[1]) if len(words) > 1 else "it",
+        "{from}": shown(" ".join(words[:-1])) if len(words) > 1 else "it",
         "{last}": shown(words[-1]) if words else "it",
         "{line}": shown(_line(use.command)),
     }

@@ -139,7 +139,7 @@ def _script_file(word: Word, program: Program, command: Command, analysis: Analy
     for group in touch_drafts([Touched(Verb.RUN, word)], command.scope, analysis.context):
         draft = group.draft
         draft.operation = "code:run"
-        draft.summary = f"runs the file {group.shown} with `{program.name}`"
+        draft.summary = f"runs the file {group.shown} with `{program.name}`; what it does is not seen here"
         if not word.known or word.text.startswith(("/dev/", "<(")) or word.text.startswith(("http:", "https:")):
             draft.effects.add(Effect.UNKNOWN)
             draft.unseen.append("the code that it runs")

@@ -15,7 +15,7 @@ from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.variables import decides, run_behind
 from firewall.core.effect import Effect
 
-EVALUATED = re.compile(r"\w\[[^\]]*(?:\$\(|`)")
+EVALUATED = re.compile(r"\w\[[^\]\[]{0,200}(?:\$\(|`)")
 """An index that a shell evaluates once more, whatever quotes stand around it (`test -v 'a[$(id)]'`)."""
 _EVALUATING = frozenset(
     {"test", "[", "let", "read", "unset", "declare", "typeset", "local", "export", "readonly", "mapfile",
@@ -160,7 +160,7 @@ def _run_path(command: Command, analysis: Analysis) -> Program | None:
     for group in groups:
         draft = group.draft
         draft.operation = "code:run"
-        draft.summary = f"runs the program {group.shown}"
+        draft.summary = f"runs the program {group.shown}; what it does is not seen here"
         draft.files += draft.trees
         draft.paths, draft.trees = [*draft.paths, *draft.trees], []
         analysis.drafts.append(draft)

@@ -176,7 +176,14 @@ def tar(command: Command, program: Program, analysis: Analysis) -> bool:
     for group in touch_drafts(
         touched or [Touched(Verb.READ, Word(".", span=command.span))], command.scope, analysis.context
     ):
-        add(group, command, analysis, "shell:tar", "packs or unpacks {path}")
+        writes = Effect.READ not in group.draft.effects or len(group.draft.effects) > 1
+        unpacks = bool(set(options.flags) & {"-x", "--extract", "--get"})
+        summary = (
+            "unpacks into {path}, replacing files of the same name"
+            if unpacks and writes
+            else "packs or reads {path}"
+        )
+        add(group, command, analysis, "shell:tar", summary)
     return True
 
 
@@ -371,6 +378,7 @@ def link(command: Command, program: Program, analysis: Analysis) -> bool:
     return bool(words)
 
 
+_OPEN_MODE = re.compile(r"[0-7]?[0-7][0-7][2367]|[ugo]*[ao][ugoa]*[+=][rx]*w[rwxX]*")
 _MILD_MODE = re.compile(r"[ugoa]*\+[xX]|[ua]?\+r|[u]\+[rwxX]+|0?[4567][0145][0145]")
 """Makes a file executable or readable, or takes rights from others."""
 
@@ -399,7 +407,9 @@ def chmod(command: Command, program: Program, analysis: Analysis) -> bool:
             command,
             analysis,
             f"shell:{program.name}",
-            f"changes who may use {{path}} ({shown(mode.text) if mode else 'mode'})",
+            f"changes who may use {{path}}{' and everything below' if recursive else ''} "
+            f"({shown(mode.text) if mode else 'mode'})"
+            f"{'; everybody may then change it' if mode and _OPEN_MODE.fullmatch(mode.text) else ''}",
         )
     if not words:
         finish(

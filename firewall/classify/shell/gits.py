@@ -187,7 +187,7 @@ def _push(*, draft_use: Use, analysis: Analysis, start: int) -> None:
     elif forced or Effect.DESTRUCTIVE in draft.effects:
         if draft_use.options.given("--mirror") and "--mirror" in draft_use.options.flags:
             on = f"every branch and tag on {shown(remote)}"
-        _lose(draft, f"overwrites {on}; commits that only the remote has are lost", forced)
+        _lose(draft, f"overwrites {on}; commits that only the remote has are lost, for everybody", forced)
     else:
         draft.summary = f"pushes to {on}"
     if any(not word.known for word in (*refs, *draft_use.positional[:1])):

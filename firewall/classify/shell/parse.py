@@ -1,6 +1,7 @@
 """Text to a syntax tree, with offsets in characters. tree-sitter never raises: errors are a flag on the root."""
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import tree_sitter_bash
@@ -8,7 +9,16 @@ from tree_sitter import Language, Node, Parser
 
 from firewall.classify.draft import Source
 
-MAX_TEXT_CHARS = 128 * 1024
+MAX_TEXT_CHARS = 64 * 1024
+MAX_TICKS = 250
+"""Calls of the parser's progress callback, about 30 µs each: a clock would not say the same twice."""
+SHORT_BYTES = 2048
+PATIENT_WITH_ERRORS = 5
+"""Recovery from errors takes more than linear time, so only a short text may have several."""
+MAX_KNOTS = 8
+_KNOTS = re.compile(r"<{4,}|(?:<&){2,}")
+"""The grammar takes quadratic time over these."""
+_TAIL = re.compile(rb"[\x80-\xbf]")
 _PARSER = Parser(Language(tree_sitter_bash.language()))
 
 
@@ -19,13 +29,14 @@ class Parsed:
     source: Source
     data: bytes
     root: Node
-    plain: bool
+    ticks: int
+    """How much of the parser's patience it took."""
+    tails: tuple[int, ...]
+    """Offsets of bytes that continue a character."""
 
     def at(self, offset: int) -> int:
         """Return the character offset of a byte offset."""
-        if self.plain:
-            return offset
-        return len(self.data[:offset].decode("utf-8", "replace"))
+        return offset - bisect_left(self.tails, offset)
 
     def text(self, node: Node) -> str:
         """Return the text of a node."""
@@ -40,16 +51,31 @@ class Parsed:
         return self.source.span(self.at(node.start_byte), self.at(node.end_byte))
 
 
-def parse(source: Source) -> Parsed | None:
-    """Parse shell text; None when it is too long or no text at all (lone surrogates)."""
-    if len(source.text) > MAX_TEXT_CHARS:
+def parse(source: Source, ticks: int = MAX_TICKS) -> Parsed | None:
+    """Parse shell text; None when it is too long, takes too long, or is no text at all (NUL, lone surrogates)."""
+    text = source.text
+    if len(text) > MAX_TEXT_CHARS or "\0" in text or len(_KNOTS.findall(text)) > MAX_KNOTS:
         return None
     try:
-        data = source.text.encode("utf-8")
+        data = text.encode("utf-8")
     except UnicodeEncodeError:
         return None
-    tree = _PARSER.parse(data)
-    return Parsed(source, data, tree.root_node, len(data) == len(source.text))
+    used, wrong = 0, 0
+    patience = PATIENT_WITH_ERRORS if len(data) <= SHORT_BYTES else 1
+
+    def enough(_offset: int, has_error: bool) -> bool:  # noqa: FBT001 - the parser calls it so
+        nonlocal used, wrong
+        used += 1
+        wrong += has_error
+        return used >= ticks or wrong >= patience
+
+    try:
+        tree = _PARSER.parse(lambda start, _point: data[start:], progress_callback=enough)
+    except ValueError:  # halted: what is left of it must not leak into the next text
+        _PARSER.reset()
+        return None
+    tails = () if len(data) == len(text) else tuple(match.start() for match in _TAIL.finditer(data))
+    return Parsed(source, data, tree.root_node, used, tails)
 
 
 _BRACES = re.compile(r"(?<![\w$'\"\\{}])\{([^\s{}'\"$`();|&<>]*,[^\s{}'\"$`();|&<>]*)\}(?![\w{}])")

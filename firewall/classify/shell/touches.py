@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from firewall.classify.context import Context
-from firewall.classify.draft import Draft, shown
+from firewall.classify.draft import PRIVILEGE_NOTE, SECRET_NOTE, Draft, shown
 from firewall.classify.environments import Environments, PlaceKind
 from firewall.classify.likely import ends_of, globbed
 from firewall.classify.paths import Judged, Spot, judge, locate, normal
@@ -133,9 +133,9 @@ def _resource(spot: Spot, scope: Scope, *, is_glob: bool) -> str:
 
 def _note(item: Touched, judged: Judged) -> str:
     if Effect.SECRET in judged.effects:
-        return "a file that usually holds credentials"
+        return SECRET_NOTE
     if Effect.PRIVILEGE in judged.effects and item.verb is not Verb.MODE:
-        return "a file that configures agents, hooks, shells, editors, CI, git or access"
+        return PRIVILEGE_NOTE
     if judged.attributes.get("whole_workspace"):
         return "the whole workspace"
     return f"the path ({item.verb.value})"

@@ -62,10 +62,12 @@ def _written_then_run(drafts: list[Draft]) -> None:
 
 def script(analysis: Analysis, source: Source, scope: Scope, feed: Feed | None, depth: int) -> None:
     """Read shell text in a scope."""
-    parsed = parse(source)
+    parsed = parse(source, analysis.ticks)
     if parsed is None:
-        analysis.opaque(source.whole(), "text that is too long or not Unicode", operation="shell:unread")
+        analysis.ticks = max(1, analysis.ticks // 2)
+        analysis.opaque(source.whole(), "text that is too long or that no shell takes", operation="shell:unread")
         return
+    analysis.ticks = max(1, analysis.ticks - parsed.ticks)
     if parsed.root.has_error:
         analysis.opaque(source.whole(), "shell text that does not parse", operation="shell:unparsed")
         parsed = _retry(source) or parsed
@@ -107,6 +109,8 @@ class _Walker:
     def inside(self, node: Node, scope: Scope, level: int) -> None:
         """Visit the substitutions inside words, tests and arithmetic."""
         for child in node.named_children:
+            if child.child_count and not self.analysis.step(self.parsed.span(child)):
+                return
             if child.type in ("command_substitution", "process_substitution"):
                 self.block(child, scope.copy(), None, level + 1)
             elif child.type in _UNREAD_INSIDE and self._unread(child):
@@ -214,7 +218,7 @@ class _Walker:
         """Visit a simple command: its substitutions first, then itself."""
         self.inside(node, scope, level)
         for child in node.named_children:
-            if child.type == "file_redirect":
+            if child.type == "file_redirect" and self.analysis.step(self.parsed.span(child)):
                 redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
         command = self.read.command_of(node, scope, feed)
         if command is not None:
@@ -226,7 +230,7 @@ class _Walker:
         for child in node.named_children:
             if child.type == "heredoc_redirect" and self.read.heredoc_backticks(child):
                 self.analysis.opaque(self.parsed.span(child), "a here-document that runs commands")
-            if child.type == "file_redirect":
+            if child.type == "file_redirect" and self.analysis.step(self.parsed.span(child)):
                 redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
         body = node.child_by_field_name("body")
         fed = self.read.redirected_feed(node, scope, feed)
@@ -250,7 +254,7 @@ class _Walker:
         """Visit what stands on the line behind `<<EOF`: redirections, a pipe, `&&`."""
         operator = ""
         for child in node.children:
-            if child.type == "file_redirect":
+            if child.type == "file_redirect" and self.analysis.step(self.parsed.span(child)):
                 redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
             elif child.type == "pipeline":
                 stages = child.named_children

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from tree_sitter import Node
 
@@ -17,6 +17,7 @@ from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Scope
 
 MAX_FIELDS = 256
+MAX_ESCAPES = 2000
 
 
 class Kind(IntEnum):
@@ -181,6 +182,8 @@ def _bare(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa
 def _unescape(text: str, kind: Kind) -> list[Fragment]:
     if "\\" not in text:
         return [(text, kind)]
+    if text.count("\\") > MAX_ESCAPES:
+        return [(text, Kind.LOOSE)]
     found: list[Fragment] = []
     last = 0
     for match in _ESCAPE.finditer(text):
@@ -365,8 +368,8 @@ def _braces(chars: list[Fragment], depth: int) -> list[list[Fragment]]:
                 options, end = found
                 tails = _braces(chars[end + 1 :], depth + 1)
                 heads = [variant for option in options for variant in _braces(option, depth + 1)]
-                whole = [chars[:start] + head + tail for head in heads for tail in tails]
-                return whole[: MAX_FIELDS + 1]
+                whole = (chars[:start] + head + tail for head in heads for tail in tails)
+                return list(islice(whole, MAX_FIELDS + 1))
     return [chars]
 
 

@@ -227,7 +227,9 @@ def _alone(program: Program, wrap: Wrap, command: Command, analysis: Analysis, o
         return False
     draft = Draft(wrap.operation or f"shell:{program.name}", f"program:{program.name}", effects=set(wrap.alone))
     draft.environment = LOCAL if analysis.context.workspace and set(wrap.alone) == {Effect.READ} else UNRESOLVED
-    draft.summary = f"runs {shown(' '.join(word.text for word in command.words))}"
+    line = shown(" ".join(word.text for word in command.words))
+    shows = Effect.SECRET in draft.effects
+    draft.summary = "shows every variable of the environment, credentials among them" if shows else f"runs {line}"
     draft.point(command.span, draft.summary)
     if Effect.EXEC in draft.effects or Effect.UNKNOWN in draft.effects:
         draft.unseen.append("what is typed into it later")
