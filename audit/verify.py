@@ -74,7 +74,8 @@ def _report(scan: Scan, findings: Findings, witnesses: Sequence[Heads], *, stric
         if since is None:
             continue
         notes.append(f"{word} since {since}")
-        if strict or fault is Fault.UNSIGNED:  # every commit ends in a checkpoint: the rest is not the writer's
+        # Every commit ends in a checkpoint, so an unsigned tail on a sound log is not the writer's.
+        if strict or (fault is Fault.UNSIGNED and not findings.ordered()):
             findings.add(fault, f"{meaning}, nor are those after it", since)
     return Report(
         scan.size,

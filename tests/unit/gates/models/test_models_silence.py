@@ -192,13 +192,13 @@ def test_client_of_a_silent_provider_is_kept_waiting() -> None:
 
 def test_what_an_answer_holds_back_is_bounded() -> None:
     """A call that never ends cannot fill the memory: the answer ends with its own code and without the call."""
-    ruler = StreamRuler(openai_chat, max_bytes=1000)
+    ruler = StreamRuler(openai_chat, max_bytes=4500)
     ruler.feed(chunk({"content": "x" * 500}))
     call = {"index": 0, "id": "c", "type": "function", "function": {"name": "bash", "arguments": "{"}}
     ruler.feed(chunk({"tool_calls": [call]}))
     assert ruler.error is None
     pieces = 0
-    while not ruler.done and pieces < 20:
+    while not ruler.done and pieces < 50:
         pieces += 1
         ruler.feed(chunk({"tool_calls": [{"index": 0, "function": {"arguments": "SECRET"}}]}))
     assert ruler.error is not None
