@@ -38,7 +38,7 @@ def opened(approval: Approval, principal: str, subject: Subject) -> Record:
         private={
             "agent": subject.agent,
             "owner": subject.owner,
-            "session": approval.session,
+            "session": subject.session,
             "tool": subject.tool,
             "row": subject.row,
             "group": approval.group,

@@ -75,7 +75,7 @@ class Approvals:
             digest=wanted.digest,
             principal=self._sequencer.pseudonym(wanted.principal),
             token=wanted.token,
-            session=wanted.session,
+            session="",  # the client's own words: sealed with the subject, not kept in the clear
             environment=wanted.environment,
             effects=wanted.effects,
             group=wanted.obligations.group,

@@ -90,7 +90,7 @@ class Doorkeeper:
 def token_of(headers: Mapping[str, str]) -> str:
     """Return the token that a request presents, ours in whichever header it comes; empty where there is none."""
     for name in TOKEN_HEADERS:
-        value = headers.get(name, "")
+        value = headers.get(name, "").strip()
         if value and (name == "x-stayhand-token" or value.startswith("shd_")):
             return value
     scheme, _, value = headers.get("authorization", "").partition(" ")

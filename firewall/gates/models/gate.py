@@ -204,7 +204,7 @@ class ModelsGate:
             query=safe_query(asked.query),
             fields=asked.fields,
             body=body,
-            credential=provider.credential(_own_login(asked.headers) if provider.key is None else None),
+            credential=provider.credential(own_login(asked.headers) if provider.key is None else None),
             streamed=streamed,
         )
         return await self._upstream.open(provider.endpoint, request)
@@ -307,11 +307,12 @@ def safe_query(query: str) -> str:
     return "&".join(kept)
 
 
-def _own_login(headers: Mapping[str, str]) -> OwnLogin | None:
-    """Return the agent's own login; ours came in `x-stayhand-token`, and a token of ours never goes along."""
+def own_login(headers: Mapping[str, str]) -> OwnLogin | None:
+    """Return the agent's own login; ours came in `x-stayhand-token`, and nothing that holds it goes along."""
     for name in ("authorization", "x-api-key", "x-goog-api-key"):
-        value = headers.get(name, "")
-        prefix, secret = ("Bearer ", value[7:]) if value.lower().startswith("bearer ") else ("", value)
-        if secret and not secret.startswith("shd_"):
+        value = headers.get(name, "").strip()
+        scheme, _, rest = value.partition(" ")
+        prefix, secret = ("Bearer ", rest.strip()) if scheme.lower() == "bearer" else ("", value)
+        if secret and "shd_" not in value.lower():
             return OwnLogin(name, Secret(secret), prefix)
     return None
