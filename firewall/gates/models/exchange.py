@@ -14,7 +14,7 @@ from firewall.approvals.service import Approvals
 from firewall.codecs.declared import schema_hash
 from firewall.codecs.interface import Codec, ModelRequest, Pending, Usage
 from firewall.core.dialect import Dialect
-from firewall.core.errors import FirewallError, ProtocolError, UpstreamError, UpstreamFault
+from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock
 from firewall.gates.models.admit import request_digest
 from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
@@ -31,6 +31,7 @@ STREAM_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 JSON_TYPE = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
 _MAX_ERROR_BYTES = 1 << 20
+_REVOKED = "the token was revoked while the answer was under way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class Exchange:
     _cause: str = ""
     _task: "asyncio.Task[object] | None" = None
     _sent: int = 0
+    _has_used: bool = False
+    """A call of this answer was released by an approval: it is this connection's alone."""
+    _connection: Connection | None = None
     _pulse: Pulse | None = None
     _upstream: list[UpstreamResponse] = field(default_factory=list)
 
@@ -105,7 +109,7 @@ class Exchange:
 
     async def _watched(self, work: Awaitable[None]) -> None:
         self._task = asyncio.current_task()
-        connection = Connection(self.receive, lambda: self.interrupt("client_gone"))
+        connection = self._connection = Connection(self.receive, lambda: self.interrupt("client_gone"))
         try:
             await work
         except asyncio.CancelledError:
@@ -120,12 +124,25 @@ class Exchange:
                 response.close()
 
     async def _end_interrupted(self) -> None:
-        if self._cause == "client_gone" or self.ruler is None:
+        """End what was interrupted in the client's form.
+
+        Raises: AuthError when nothing was sent yet and the token is the cause.
+        """
+        if self._cause == "client_gone":
             return
-        self.ruler.abort(self._cause, "the token was revoked while the answer was under way")
-        if self.is_started:
+        if self.ruler is not None:
+            self.ruler.abort(self._cause, _REVOKED)
+        if not self.is_started:
+            raise AuthError(detail=self._cause)
+        if isinstance(self.ruler, StreamRuler):
             await self._flush()
-            await send_end(self.send)
+        else:
+            await self._send_abort(self._cause, _REVOKED)
+        await send_end(self.send)
+
+    async def _send_abort(self, code: str, message: str) -> None:
+        """Send the dialect's terminal error event on a stream that has no frames of its own."""
+        await send_piece(self.send, self.codec.stream().abort(code, message))
 
     async def _ask(self, open_upstream: Callable[[], Awaitable[UpstreamResponse]]) -> None:
         response = await open_upstream()
@@ -199,19 +216,21 @@ class Exchange:
         self, ruler: StreamRuler, calls: Sequence[Pending], rest: AsyncIterator[bytes] | None
     ) -> bool:
         """Judge complete calls; True when the answer became a hold and has been followed to its end."""
-        waiting = await judge_calls(self.means.guard, self.requester, ruler, calls, self._schema_of)
+        judged = await judge_calls(self.means.guard, self.requester, ruler, calls, self._schema_of)
+        self._has_used |= judged.has_used
         await self._flush()
-        if waiting:
-            await self._hold(ruler, waiting, rest)
-        return bool(waiting)
+        if judged.waiting:
+            await self._hold(ruler, judged.waiting, rest)
+        return bool(judged.waiting)
 
     async def _whole(self, response: UpstreamResponse) -> None:
         body = await response.read(self.means.max_answer_bytes)
         ruler = AnswerRuler(self.codec, body)
         self.ruler = ruler
-        waiting = await judge_calls(self.means.guard, self.requester, ruler, ruler.calls, self._schema_of)
-        if waiting:
-            await self._hold(ruler, waiting, None)
+        judged = await judge_calls(self.means.guard, self.requester, ruler, ruler.calls, self._schema_of)
+        self._has_used |= judged.has_used
+        if judged.waiting:
+            await self._hold(ruler, judged.waiting, None)
         elif self.request.stream:
             await self._send_stream(ruler.as_stream())
         else:
@@ -232,6 +251,7 @@ class Exchange:
             clock=means.clock,
             schema_of=self._schema_of,
             waiting=waiting,
+            is_spent=self._has_used,
         )
         upstream, self._upstream = self._upstream, []
         means.holds.start(hold, rest, [response.close for response in upstream])
@@ -242,6 +262,8 @@ class Exchange:
         loop = asyncio.get_running_loop()
         patience = hold_seconds(self.client, hold_s=self.means.hold_s, is_streamed=self.request.stream)
         deadline = loop.time() + patience
+        if self._connection is not None:
+            self._connection.watch()  # who leaves now must not be given what people approve
         generation = hold.attach(self.requester)
         try:
             if self.request.stream:
@@ -273,7 +295,10 @@ class Exchange:
             await self._flush()
             await send_end(self.send)
         elif self.request.stream:
-            await send_piece(self.send, ruler.as_stream())
+            if ruler.error is not None:
+                await self._send_abort(ruler.error.code, ruler.error.public)
+            else:
+                await send_piece(self.send, ruler.as_stream())
             await send_end(self.send)
         else:
             await send_whole(self.send, 200, [*self.headers, JSON_TYPE, NO_STORE], ruler.as_answer())
@@ -295,6 +320,7 @@ class Exchange:
     async def _superseded(self) -> None:
         self.outcome = "superseded"
         if self.is_started:
+            await self._send_abort("superseded", "the same request was sent again and waits there")
             await send_end(self.send)
             return
         raise ProtocolError("the same request was sent again and waits there", code="superseded", status=409)

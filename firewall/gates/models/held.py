@@ -9,6 +9,7 @@ never leaves twice (some clients run a call before its stream has ended).
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,6 +26,7 @@ from firewall.gates.models.ruler import Ruler, StreamRuler
 from firewall.guard.guard import Answer, Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
 
+log = logging.getLogger("stayhand.models")
 DELIVERY_US = 600_000_000
 """How long a refusal waits for a connection that would like to know; approvals have their own time."""
 
@@ -36,6 +38,7 @@ FINISHED_S = 120.0
 SchemaOf = Callable[[str], str]
 MAX_CALLS = 128
 """Calls of one answer that are judged; each is two entries and a commit."""
+_BROKEN = "the held answer could not be finished, so it ends here"
 _TOO_MANY = f"[stayhand] Not run: more than {MAX_CALLS} calls in one answer. Make fewer at a time."
 
 
@@ -111,7 +114,10 @@ class Hold:
                 if rest is not None and isinstance(self.ruler, StreamRuler):
                     await self._read(rest, self.ruler, group)
         except* FirewallError as errors:
-            self.end(_code_of(errors), "the held answer could not be finished, so it ends here")
+            self.end(_code_of(errors), _BROKEN)
+        except* Exception as errors:  # noqa: BLE001 - FAIL-CLOSED: whoever follows would otherwise wait for ever
+            log.error("a hold broke: %s", type(errors.exceptions[0]).__name__)  # noqa: TRY400 - may quote a call
+            self.end("internal_error", _BROKEN)
         finally:
             self._changed.set()
 
@@ -123,7 +129,9 @@ class Hold:
         await self._judge(ruler.close(), group)
 
     async def _judge(self, calls: Sequence[Pending], group: asyncio.TaskGroup) -> None:
-        for one in await judge_calls(self.guard, self.requester, self.ruler, calls, self.schema_of):
+        judged = await judge_calls(self.guard, self.requester, self.ruler, calls, self.schema_of)
+        self.is_spent = self.is_spent or judged.has_used
+        for one in judged.waiting:
             self.waiting.append(one)
             group.create_task(self._decide(one))
         self._changed.set()
@@ -177,11 +185,21 @@ class Hold:
         self._changed.set()
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What judging an answer's calls came to."""
+
+    waiting: list[Waiting]
+    has_used: bool
+    """An approval was used up: the answer belongs to the connection that is there now, and to no later one."""
+
+
 async def judge_calls(
     guard: Guard, requester: Requester, ruler: Ruler, calls: Sequence[Pending], schema_of: SchemaOf
-) -> list[Waiting]:
+) -> Judged:
     """Judge complete calls in order; go and stop are ruled on at once, the rest is returned."""
     waiting: list[Waiting] = []
+    has_used = False
     for pending in calls:
         ruler.judged += 1
         if ruler.judged > MAX_CALLS:
@@ -190,12 +208,13 @@ async def judge_calls(
         answer = await guard.judge(replace(pending.call, schema=schema_of(pending.call.name)), requester)
         match answer:
             case Go():
+                has_used = has_used or bool(answer.approval)
                 ruler.rule(pending.slot, Released())
             case Stop():
                 ruler.rule(pending.slot, Refused(refusal_text(pending.call.name, answer)))
             case Wait():
                 waiting.append(Waiting(pending, answer))
-    return waiting
+    return Judged(waiting, has_used)
 
 
 class Holds:
@@ -203,6 +222,8 @@ class Holds:
 
     def __init__(self) -> None:
         self._by_key: dict[tuple[str, str], Hold] = {}
+        self._living: set[Hold] = set()
+        """Also those whose key an equal request that was under way at the same time has taken."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def has_any(self, principal: str) -> bool:
@@ -222,10 +243,12 @@ class Holds:
     def start(self, hold: Hold, rest: AsyncIterator[bytes] | None, closers: Sequence[Callable[[], None]]) -> None:
         """Register a hold and let it live on its own; `closers` let go of the provider's answer at its end."""
         self._by_key[hold.key] = hold
+        self._living.add(hold)
         task = asyncio.create_task(hold.run(rest))
         task.add_done_callback(lambda _: [close() for close in closers])
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._living.discard(hold))
         loop = asyncio.get_running_loop()
         task.add_done_callback(lambda _: loop.call_later(FINISHED_S, self.forget, hold))
 
@@ -236,14 +259,14 @@ class Holds:
 
     def revoked(self, token_id: str) -> None:
         """End the holds of a token and its children."""
-        for hold in list(self._by_key.values()):
+        for hold in {*self._living, *self._by_key.values()}:
             if token_id in hold.requester.lineage:
                 hold.end("token_revoked", "the token was revoked while a call was held")
                 self.forget(hold)
 
     def drain(self) -> None:
         """End every wait: undecided calls become explanations; approvals stay and survive the restart."""
-        for hold in self._by_key.values():
+        for hold in {*self._living, *self._by_key.values()}:
             hold.conclude()
 
     async def stop(self) -> None:

@@ -41,6 +41,12 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
 
+    def watch(self) -> None:
+        """Watch from now on, without waiting for the timer."""
+        self._timer.cancel()
+        if self._task is None:
+            self._start()
+
     def close(self) -> None:
         """Stop watching."""
         self._timer.cancel()
