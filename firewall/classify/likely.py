@@ -26,7 +26,9 @@ _SAMPLES = tuple(
 def ends_of(text: str) -> tuple[str, ...]:
     """Return made-up paths for a word that is not known: each of its pieces that looks like a path."""
     pieces = [piece.lstrip(":-+?=!#@") for piece in _CUT.split(text[:2000])]
-    return tuple(f"/{piece.lstrip('/')}" for piece in pieces if piece)[:MAX_GUESSES]
+    found = [f"/{piece.lstrip('/')}" for piece in pieces if piece][:MAX_GUESSES]
+    patterns = [end for end in found if "*" in end or "?" in end or "[" in end]
+    return (*found, *(guess for pattern in patterns[:2] for guess in globbed(("/x",), pattern)))
 
 
 def globbed(folders: tuple[str, ...], tail: str) -> tuple[str, ...]:

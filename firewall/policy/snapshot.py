@@ -68,7 +68,7 @@ class Snapshot:
     """Every environment that rows or environments.toml name, without `local`."""
     _engine: Engine
     _texts: Mapping[str, str] = field(default_factory=dict)
-    _memo: dict[object, Explanation] = field(default_factory=dict, compare=False, repr=False)
+    _memo: dict[object, Explanation] = field(init=False, default_factory=dict, compare=False, repr=False)
     """Answers given before: a snapshot never changes, so neither do they."""
 
     def verdict(self, action: Action, *, roles: frozenset[str], requester: Requester = _ANYBODY) -> Verdict:

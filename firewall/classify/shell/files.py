@@ -241,7 +241,7 @@ _SED_RUNS = re.compile(
     r"(?:^|[;{\n/}0-9$,|#])\s*e(?:\s|$|;)|s(?P<mark>[^\w\s\\]).*?(?P=mark).*?(?P=mark)[0-9gpiIMm]*e", re.DOTALL
 )
 _SED_WRITES = re.compile(
-    r"(?:^|[;{\n/0-9$}])\s*[wW]\s+(?P<file>[^\s;]+)|s(?P<mark>[^\w\s\\])(?:\\.|(?!(?P=mark)).)*(?P=mark)(?:\\.|(?!(?P=mark)).)*(?P=mark)[0-9gpiIMm]*w\s+(?P<other>[^\s;]+)",
+    r"(?:^|[;{\n/0-9$}])\s*[wW]\s+(?P<file>[^\s;]+)|s(?P<mark>[^\w\s\\])(?:\\.|(?!(?P=mark)).)*(?P=mark)(?:\\.|(?!(?P=mark)).)*(?P=mark)[0-9gpiIMm]*w\s*(?P<other>[^\s;]+)",
     re.DOTALL,
 )
 

@@ -190,6 +190,9 @@ def _push(*, draft_use: Use, analysis: Analysis, start: int) -> None:
         _lose(draft, f"overwrites {on}; commits that only the remote has are lost, for everybody", forced)
     else:
         draft.summary = f"pushes to {on}"
+    if re.search(r"://|^[./~]|@.*:|\\", remote) and draft.effects & {Effect.WRITE, Effect.DESTRUCTIVE}:
+        draft.effects.add(Effect.EXFIL)
+        draft.summary += "; that is an address, not one of the repository's remotes"
     if any(not word.known for word in (*refs, *draft_use.positional[:1])):
         draft.unseen.append("which branch it pushes")
         draft.effects.add(Effect.UNKNOWN)

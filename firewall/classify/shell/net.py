@@ -293,6 +293,18 @@ def wget(command: Command, program: Program, analysis: Analysis) -> bool:
     return True
 
 
+def lookup(command: Command, _program: Program, analysis: Analysis) -> bool:
+    """`dig`, `ping` and their kin: a name made of what a command prints carries that out."""
+    secret = analysis.context.catalogue.variables.secret
+    for word in command.words[1:]:
+        told = re.search(r"\$\(|`", word.text) or any(secret.fullmatch(name.upper()) for name in word.names)
+        if not word.known and told:
+            why = f"asks the network for a name made of {shown(word.text)}"
+            effects = (Effect.EXFIL, Effect.UNKNOWN)
+            finish(analysis.opaque(word.span, why, operation="net:lookup", effects=effects), command, analysis)
+    return False
+
+
 def netcat(command: Command, program: Program, analysis: Analysis) -> bool:
     """`nc`, `socat`: a raw connection; what it carries is not seen."""
     options, _ = read_options(command.words[1:], program.takes)

@@ -38,6 +38,7 @@ READERS: dict[str, Reader] = {
     "git": gits.git,
     "curl": net.curl,
     "wget": net.wget,
+    "lookup": net.lookup,
     "netcat": net.netcat,
     "container": net.container,
     "ssh": remote.ssh,

@@ -39,6 +39,7 @@ def analyse(source: Source, context: Context, scope: Scope) -> list[Draft]:
 
 
 _WRITES = frozenset({Effect.WRITE, Effect.DESTRUCTIVE, Effect.PRIVILEGE})
+_FETCHES = frozenset({"shell:curl", "shell:wget", "git:clone", "shell:scp", "shell:rsync"})
 _BUILD_FILES = frozenset(
     {
         "Makefile", "makefile", "GNUmakefile", "package.json", "justfile", "Justfile", "conftest.py", "setup.py",
@@ -50,14 +51,16 @@ _BUILD_FILES = frozenset(
 def _written_then_run(drafts: list[Draft]) -> None:
     """Raise what runs a file that this very text has written: its code is not the workspace's yet."""
     written: set[str] = set()
+    fetched = False
     for draft in drafts:
         names = {posixpath.basename(path) for path in written}
-        builds = draft.operation == "code:run" and bool(names & _BUILD_FILES)
-        if Effect.EXEC in draft.effects and (builds or written.intersection((*draft.files, *draft.paths))):
+        is_run = draft.operation == "code:run" and Effect.EXEC in draft.effects
+        if is_run and (fetched or names & _BUILD_FILES or written.intersection((*draft.files, *draft.paths))):
             draft.effects.add(Effect.UNKNOWN)
-            draft.unseen.append("what it runs was written by the same text")
+            draft.unseen.append("what it runs was written or fetched by the same text")
         if draft.effects & _WRITES:
             written.update(draft.paths)
+            fetched = fetched or draft.operation in _FETCHES
 
 
 def script(analysis: Analysis, source: Source, scope: Scope, feed: Feed | None, depth: int) -> None:

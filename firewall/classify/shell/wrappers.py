@@ -94,13 +94,16 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
 
 
 def _records(options: Options, program: Program, command: Command, analysis: Analysis) -> None:
-    """Add the file that a tracing wrapper writes its findings to."""
-    if program.name not in ("strace", "ltrace", "time", "gtime", "valgrind"):
-        return
-    touched = [Touched(Verb.OVERWRITE, word) for word in options.values(("-o", "--output"))]
+    """Add the file that a tracing wrapper writes its findings to, or that xargs takes its words from."""
+    touched: list[Touched] = []
+    if program.name in ("strace", "ltrace", "time", "gtime", "valgrind"):
+        touched = [Touched(Verb.OVERWRITE, word) for word in options.values(("-o", "--output"))]
+    elif program.wrap is not None and program.wrap.stdin:
+        touched = [Touched(Verb.READ, word) for word in options.values(("-a", "--arg-file"))]
     for group in touch_drafts(touched, command.scope, analysis.context):
         group.draft.operation = f"shell:{program.name}"
-        group.draft.summary = f"replaces the content of {group.shown}"
+        replaces = group.draft.effects - {Effect.READ, Effect.SECRET}
+        group.draft.summary = f"{'replaces the content of' if replaces else 'reads'} {group.shown}"
         analysis.drafts.append(group.draft)
         finish(group.draft, command, analysis)
 

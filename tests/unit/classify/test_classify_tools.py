@@ -1,6 +1,7 @@
 """Agents' own tools: shells, files, patches, sessions, and what an approval binds."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -126,6 +127,68 @@ def test_patches_touch_the_files_that_they_name() -> None:
     assert Effect.PRIVILEGE in effects("apply_patch", outside)
     diff = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n--- a/y.py\n+++ /dev/null\n"
     assert effects("apply_patch", diff) == {Effect.WRITE, Effect.DESTRUCTIVE}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PATCH.replace("*** Add File: src/new.ts", "\t*** Add File: .mcp.json"),
+        PATCH.replace("src/old.ts", "../../x"),
+        PATCH.replace("src/moved.ts", "../../.bashrc"),
+        PATCH + "cd /srv; rm -rf x\n",
+        PATCH.replace("*** Begin Patch\n", "*** Begin Patch\n*** Environment ID: x\n"),
+        PATCH.replace("src/new.ts", "src/new\u200b.ts"),
+        '--- "a/.git/\\150ooks/x"\n+++ "b/.git/\\150ooks/x"\n@@ -1 +1 @@\n-a\n+b\n',
+    ],
+)
+def test_patches_with_more_in_them(text: str) -> None:
+    """Indented headers count, and what no reader of patches needs makes the patch unknown."""
+    actions = actions_of(call("apply_patch", text), shipped_context())
+    stopped = {Effect.UNKNOWN, Effect.PRIVILEGE}
+    assert any(stopped & set(action.effects) or action.environment == UNRESOLVED for action in actions)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "wanted"),
+    [
+        ("Grep", {"pattern": "KEY", "glob": ".env*"}, Effect.SECRET),
+        ("grep", {"pattern": "KEY", "path": ".", "include": "*.pem"}, Effect.SECRET),
+        ("Grep", {"pattern": "x", "path": "~/.aws"}, Effect.SECRET),
+        ("Read", {"file_path": "$HOME/.aws/credentials"}, Effect.SECRET),
+        ("read_many_files", {"paths": ["**/.env"]}, Effect.SECRET),
+        ("Write", {"file_path": "/home/dev/app/.GIT/hooks/x", "content": ""}, Effect.PRIVILEGE),
+        ("Write", {"file_path": "/home/dev/app/.git", "content": "gitdir: x"}, Effect.PRIVILEGE),
+        ("Write", {"file_path": "/home/dev/app/a\u202eb", "content": ""}, Effect.UNKNOWN),
+        ("Write", {"file_path": "C:\\Users\\x", "content": ""}, Effect.DESTRUCTIVE),
+        ("MultiEdit", {"file_path": "a", "edits": [{"file_path": "/etc/passwd"}]}, Effect.PRIVILEGE),
+        ("MultiEdit", {"file_path": "a", "edits": [{"where": "/etc/passwd"}]}, Effect.UNKNOWN),
+        ("Bash", {"command": "ls", "cmd": "rm -rf /srv"}, Effect.UNKNOWN),
+        ("exec_command", {"cmd": "ls", "shell": "./bash"}, Effect.UNKNOWN),
+        ("exec_command", {"cmd": "ls", "shell": ["bash"]}, Effect.UNKNOWN),
+        ("write_stdin", {"session_id": 1, "chars": "\x04"}, Effect.EXEC),
+    ],
+)  # fmt: skip
+def test_tool_calls_that_hide_something(name: str, arguments: dict[str, object], wanted: Effect) -> None:
+    """Globs, half-known paths, nested paths, invisible characters and second texts are seen or unknown."""
+    context = replace(shipped_context(), home="")
+    found = {effect for action in actions_of(call(name, arguments), context) for effect in action.effects}
+    assert wanted in found
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "operation"),
+    [
+        ("mcp", b"{}", "hosted:mcp"),
+        ("mcp_servers", b"[]", "hosted:mcp_servers"),
+        ("mcp_toolset", b"{}", "hosted:mcp_toolset"),
+        ("web_search", b'{"server_url": "https://x"}', "hosted:mcp"),
+        ("file_search", b'{"connector_id": "c"}', "hosted:mcp"),
+    ],
+)
+def test_whatever_connects_elsewhere_is_a_remote_server(name: str, declared: bytes, operation: str) -> None:
+    """A hosted tool whose declaration names a server or a connector has the operation that policy denies."""
+    (action,) = actions_of(ToolCall("", name, declared, CallForm.HOSTED), shipped_context())
+    assert (action.operation, action.effect) == (operation, Effect.UNKNOWN)
 
 
 def test_hosted_tools_are_judged_by_name() -> None:
