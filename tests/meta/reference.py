@@ -38,6 +38,7 @@ REASONS = {
     Reason.APPROVAL_DENIED: "somebody said no",
     Reason.APPROVAL_EXPIRED: "nobody decided in time",
     Reason.APPROVAL_CANCELLED: "the request was taken back",
+    Reason.APPROVAL_TOO_LARGE: "the call needs a person's answer and is too large to be shown whole",
     Reason.HOLD_ENDED: "the client would not wait longer; the approval stays open, the same call may be repeated",
     Reason.STREAM_BROKEN: "the provider's answer ended in the middle of the call",
     Reason.CREDENTIAL_FOREIGN: "it carries a credential that we did not issue",
