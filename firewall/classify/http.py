@@ -74,7 +74,7 @@ def address_of(url: str) -> Address | None:
     text = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(text.replace("\\", "/"))
-        host = _plain_host(parts.hostname or "")
+        host = plain_host(parts.hostname or "")
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         return None
@@ -83,7 +83,7 @@ def address_of(url: str) -> Address | None:
     return Address(host, port, unquote(parts.path or "/"), parts.query, parts.scheme)
 
 
-def _plain_host(host: str) -> str:
+def plain_host(host: str) -> str:
     """Write a host as the programs that connect to it do: look-alike dots and digits, invisible characters."""
     if host.isascii():
         return host.rstrip(".").lower()

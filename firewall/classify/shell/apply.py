@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from firewall.classify.draft import Draft, shown
 from firewall.classify.environments import Place, PlaceKind
+from firewall.classify.http import plain_host
 from firewall.classify.paths import Spot, environment_of, inside
 from firewall.classify.rows import Program, Rule, Touch, Verb
 from firewall.classify.shell.analysis import Analysis, Command
@@ -275,7 +276,7 @@ _URL = re.compile(
 )
 MAX_ADDRESS_CHARS = 2000
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ssh": 22, "git": 9418, "ftp": 21}
-_HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{2,5})(?P<path>/\S*)?")
+_HOST_PORT = re.compile(r"(?:[^/\s]*:)?(?P<host>\[[^\]\s/]+\]|[^\s:/@\[\]]+):(?P<port>\d{2,5})(?P<path>/\S*)?")
 
 
 def _addresses(command: Command) -> list[str]:
@@ -284,13 +285,13 @@ def _addresses(command: Command) -> list[str]:
     for word in command.words[1:20]:
         for match in list(_URL.finditer(word.text[:MAX_ADDRESS_CHARS]))[:4]:
             port = match.group("port") or _PORTS.get(match.group(0).partition(":")[0].lower(), 0)
-            found.append(f"{match.group('host').lower()}:{port}{match.group('path') or '/'}")
+            found.append(f"{plain_host(match.group('host'))}:{port}{match.group('path') or '/'}")
         if (
             len(word.text) < MAX_ADDRESS_CHARS
             and "://" not in word.text
             and (plain := _HOST_PORT.fullmatch(word.text))
         ):
-            found.append(f"{plain.group('host').lower()}:{plain.group('port')}{plain.group('path') or '/'}")
+            found.append(f"{plain_host(plain.group('host'))}:{plain.group('port')}{plain.group('path') or '/'}")
     return found
 
 

@@ -198,6 +198,12 @@ def print_environment(command: Command, _program: Program, analysis: Analysis) -
     return True
 
 
+def _signalled(word: Word) -> str:
+    """Return a process as signals name it: numbers without leading zeros, `*` where it is not known."""
+    number = re.fullmatch(r"(-?)0*(\d+)", word.text)
+    return "*" if not word.known else f"{number.group(1)}{number.group(2)}" if number else word.text
+
+
 def kill(command: Command, program: Program, analysis: Analysis) -> bool:
     """`kill`, `pkill`, `killall`: interrupts processes."""
     options, _ = read_options(command.words[1:], program.takes)
@@ -206,9 +212,12 @@ def kill(command: Command, program: Program, analysis: Analysis) -> bool:
         return True
     draft = Draft(f"shell:{command.name}", effects={Effect.DISRUPTIVE})
     targets = [word for word in options.positional if not re.fullmatch(r"-?(?:SIG)?[A-Z]+\d?", word.text)]
+    # The first `-9` is the signal; a negative number behind it is a process group, -1 everybody.
+    signs = [word for word in command.words[1:] if re.fullmatch(r"-\d+", word.text) and word not in targets]
+    targets += signs[1:]
     names = ", ".join(shown(word.text) for word in targets) or "processes"
     draft.resource = f"process:{targets[0].text}" if targets and targets[0].known else "unknown:"
-    draft.signals += [word.text if word.known else "*" for word in targets] or ["*"]
+    draft.signals += [_signalled(word) for word in targets] or ["*"]
     draft.signals += ["*"] if any(word.text in ("-1", "0") for word in targets) else []
     draft.summary = f"ends or signals {names}"
     draft.environment = UNRESOLVED

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from firewall.classify.draft import Draft, shown
-from firewall.classify.http import Request, judge_http
+from firewall.classify.http import Request, judge_http, plain_host
 from firewall.classify.paths import is_secret
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
@@ -313,7 +313,7 @@ def netcat(command: Command, program: Program, analysis: Analysis) -> bool:
         summary=f"opens a raw connection: {shown(' '.join(word.text for word in command.words))}",
     )
     hosts = [word.text for word in options.positional]
-    draft.addresses.append(":".join(hosts[:2]) + "/" if hosts else "?:0/")
+    draft.addresses.append(":".join([plain_host(hosts[0]), *hosts[1:2]]) + "/" if hosts else "?:0/")
     draft.attributes.update(network=True, hosts=1, host=hosts[0].lower() if hosts else "")
     text = " ".join(hosts)
     if (

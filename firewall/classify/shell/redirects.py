@@ -5,6 +5,7 @@ import re
 from tree_sitter import Node
 
 from firewall.classify.draft import shown
+from firewall.classify.http import plain_host
 from firewall.classify.rows import Verb
 from firewall.classify.shell.analysis import Analysis
 from firewall.classify.shell.parse import Parsed
@@ -29,7 +30,7 @@ def _connect(match: re.Match[str], node: Node, parsed: Parsed, analysis: Analysi
     """Add the connection that bash opens for `/dev/tcp/HOST/PORT`."""
     why = f"opens a raw connection to {shown(match.group('host'))}"
     draft = analysis.opaque(parsed.span(node), why, operation="net:socket", effects=(Effect.EXFIL, Effect.UNKNOWN))
-    draft.addresses.append(f"{match.group('host').lower()}:{match.group('port')}/")
+    draft.addresses.append(f"{plain_host(match.group('host'))}:{match.group('port')}/")
     draft.attributes.update(network=True, hosts=1, host=match.group("host").lower())
 
 

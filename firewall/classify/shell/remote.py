@@ -3,6 +3,7 @@
 import re
 
 from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.http import plain_host
 from firewall.classify.rows import Program
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
@@ -58,7 +59,7 @@ def _forward(flag: str, word: Word, command: Command, analysis: Analysis) -> Non
     draft.unseen.append("what is sent through the forwarded port")
     match = _FORWARD.fullmatch(word.text)
     if match:
-        draft.addresses.append(f"{match.group('host').lower()}:{match.group('port')}/")
+        draft.addresses.append(f"{plain_host(match.group('host'))}:{match.group('port')}/")
     draft.attributes["network"] = True
     draft.point(word.span, "forwards a port")
     analysis.drafts.append(draft)
