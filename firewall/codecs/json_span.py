@@ -53,6 +53,52 @@ def starts(data: bytes, path: tuple[str | int, ...], start: int = 0) -> list[int
     return [] if span is None else [begin for begin, _ in elements(data, span[0])]
 
 
+class Places:
+    """Where the elements of the array at `path` begin: walked when first asked, since most answers need none."""
+
+    __slots__ = ("_data", "_elements", "_path", "_starts")
+
+    def __init__(self, data: bytes, path: tuple[str | int, ...]) -> None:
+        self._data = data
+        self._path = path
+        self._starts: list[int] | None = None
+        self._elements: dict[int, bytes] = {}
+
+    def start(self, place: int) -> int:
+        """Return where the element at `place` begins.
+
+        Raises: IndexError when there is no such element.
+        """
+        if self._starts is None:
+            self._starts = starts(self._data, self._path)
+        return self._starts[place]
+
+    def span(self, place: int) -> Span:
+        """Return where the element at `place` lies.
+
+        Raises: IndexError as `start`.
+        """
+        start = self.start(place)
+        return start, _end(self._data, start)
+
+    def element(self, place: int) -> bytes:
+        """Return the exact bytes of the element at `place`, found once.
+
+        Raises: IndexError as `start`.
+        """
+        if place not in self._elements:
+            begin, end = self.span(place)
+            self._elements[place] = self._data[begin:end]
+        return self._elements[place]
+
+    def member(self, place: int, key: str) -> bytes | None:
+        """Return the exact bytes of a member of the object at `place`, None when it has no such member.
+
+        Raises: IndexError as `start`.
+        """
+        return cut(self._data, (key,), self.start(place))
+
+
 def locate(data: bytes, path: tuple[str | int, ...], start: int = 0) -> Span | None:
     """Return where the value at `path` (keys and indexes) lies, None when it is not there."""
     begin = _skip(data, start)

@@ -135,7 +135,15 @@ def _cut_any(buffer: bytes, *, final: bool) -> tuple[list[bytes], int]:
     raws: list[bytes] = []
     start = 0
     stop = len(buffer) if final or not buffer.endswith(b"\r") else len(buffer) - 1
+    feed = -1
     while start < stop:
+        if feed < start:  # kept, because a stream may have very many frames and no line feed
+            feed = buffer.find(b"\n", start)
+            feed = feed if feed >= 0 else stop
+        if buffer.startswith(b"\r\n\r\n", feed - 1) and start < buffer.find(b"\r", start) == feed - 1:
+            raws.append(buffer[start : feed + 3])
+            start = feed + 3
+            continue
         found = _LEADING_NEWLINE.match(buffer, start, stop) or _FRAME_END.search(buffer, start, stop)
         if found is None:
             break
@@ -146,6 +154,14 @@ def _cut_any(buffer: bytes, *, final: bool) -> tuple[list[bytes], int]:
 
 def _fields(body: bytes) -> tuple[str, bytes, int]:
     """Read the fields of a frame: event name, data, number of data lines."""
+    if body.endswith(b"\r\n\r\n") and body.startswith(b"data: "):
+        only = body[6:-4]
+        if b"\r" not in only and b"\n" not in only:
+            return "", only, 1
+    return _any_fields(body)
+
+
+def _any_fields(body: bytes) -> tuple[str, bytes, int]:
     if b"\r" in body:
         body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = body.split(b"\n")

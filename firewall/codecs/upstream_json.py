@@ -4,6 +4,7 @@ FAIL-CLOSED: a document that two readers could understand differently is refused
 """
 
 import json
+import re
 from typing import NoReturn
 
 import orjson
@@ -12,6 +13,10 @@ from firewall.core import strict_json
 from firewall.core.errors import ProtocolError
 
 JsonObject = dict[str, object]
+
+_LOOSE_COLON = re.compile(rb'"[ \t\n\r]+:')
+_HIDDEN = re.compile(rb"\\u00(?:22|3[aA])")
+"""An escaped quote or colon; other escapes, as Google writes `<`, `=` and `'`, hide neither."""
 
 
 def malformed(what: str, *, code: str = "stream_malformed") -> NoReturn:
@@ -63,9 +68,7 @@ def _is_plain(data: bytes, value: object) -> bool:
     written = orjson.dumps(value)
     if written == data:
         return True
-    if b" :" in data or (b"\\u" in data and (b"\\u0022" in data or b"\\u003" in data)):
-        return False
-    if b"\n" in data or b"\t" in data or b"\r" in data:
+    if _HIDDEN.search(data) or _LOOSE_COLON.search(data):
         return False
     return data.count(b'":') == written.count(b'":')
 

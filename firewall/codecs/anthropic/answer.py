@@ -28,9 +28,10 @@ def read_answer(body: bytes) -> Answer:
     notes.message(message)
     calls: list[Pending] = []
     seen: set[str] = set()
-    for block, start in zip(content, json_span.starts(body, ("content",)), strict=True):
+    places = json_span.Places(body, ("content",))
+    for place, block in enumerate(content):
         notes.block(block)
-        call = call_of(block, data=body, start=start)
+        call = call_of(block, places, place)
         if call is None:
             continue
         if call.id and call.id in seen:
@@ -47,19 +48,19 @@ def rule_answer(body: bytes, rulings: Mapping[int, Ruling]) -> bytes:
     """
     message, content = _message(body)
     changes: dict[json_span.Span, bytes] = {}
-    starts = json_span.starts(body, ("content",))
+    elements = json_span.Places(body, ("content",))
     held = (Kind.CALL, Kind.UNKNOWN)
-    places = [start for start, block in zip(starts, content, strict=True) if kind_of(block)[0] in held]
-    for slot, start in enumerate(places):
+    places = [place for place, block in enumerate(content) if kind_of(block)[0] in held]
+    for slot, place in enumerate(places):
         ruling = rulings.get(slot)
         if ruling is None:
             raise ValueError(f"slot {slot} has no ruling")
-        span = json_span.locate(body, (), start)
-        if isinstance(ruling, Refused) and span is not None:
-            changes[span] = orjson.dumps({"type": "text", "text": ruling.text})
-    reason = json_span.locate(body, ("stop_reason",))
-    if changes and len(changes) == len(places) and message.get("stop_reason") == "tool_use" and reason:
-        changes[reason] = b'"end_turn"'
+        if isinstance(ruling, Refused):
+            changes[elements.span(place)] = orjson.dumps({"type": "text", "text": ruling.text})
+    if changes and len(changes) == len(places) and message.get("stop_reason") == "tool_use":
+        reason = json_span.locate(body, ("stop_reason",))
+        if reason:
+            changes[reason] = b'"end_turn"'
     return json_span.splice(body, changes) if changes else body
 
 

@@ -104,14 +104,14 @@ def identity_of(block: JsonObject) -> str:
     return found if isinstance(found, str) else ""
 
 
-def call_of(block: JsonObject, *, data: bytes, start: int) -> ToolCall | None:
-    """Return the call of a block in a whole answer, which begins at `start` in `data`; None when it is none.
+def call_of(block: JsonObject, places: json_span.Places, place: int) -> ToolCall | None:
+    """Return the call of the block at `place` among those of a whole answer; None when it is none.
 
     Raises: ProtocolError (502) as `tool_use`.
     """
     kind, type_ = kind_of(block)
     if kind is Kind.CALL:
-        return tool_use(block, json_span.cut(data, ("input",), start) or b"{}")
+        return tool_use(block, places.member(place, "input") or b"{}")
     if kind is Kind.UNKNOWN:
-        return ToolCall(identity_of(block), f"unknown:{type_}", json_span.cut(data, (), start) or b"")
+        return ToolCall(identity_of(block), f"unknown:{type_}", places.element(place))
     return None

@@ -98,12 +98,12 @@ def parts_in(
     """
     place, index = spot
     raws = _raw_parts(candidate)
-    starts = [] if is_plain(candidate) else json_span.starts(data, ("candidates", place, "content", "parts"))
+    places = json_span.Places(data, ("candidates", place, "content", "parts"))
     for position, part in enumerate(raws):
         if not isinstance(part, dict):
             malformed("a part is no object")
-        begin = starts[position] if starts else 0
-        found = _part(part, data, begin, Part(role=Role.FREE, candidate=place, position=position, index=index))
+        found = Part(role=Role.FREE, candidate=place, position=position, index=index)
+        _read(part, data, places, found)
         if found.call is not None and not found.call.name.startswith("unknown:"):
             found.calls = calls.setdefault(index, [])
             found.calls.append(found)
@@ -130,10 +130,10 @@ def _raw_parts(candidate: JsonObject) -> list[object]:
     return parts
 
 
-def _part(raw: JsonObject, data: bytes, start: int, part: Part) -> Part:
+def _read(raw: JsonObject, data: bytes, places: json_span.Places, part: Part) -> None:
     if raw.keys() == _PLAIN:
         part.empty = not raw["text"]
-        return part
+        return
     known = folded(raw, "part", "upstream")
     part.signed = bool(known.get("thoughtSignature"))
     kinds = [name for name in known if name not in tables.PART_NOTES and known[name] is not None]
@@ -142,17 +142,16 @@ def _part(raw: JsonObject, data: bytes, start: int, part: Part) -> Part:
         if len(kinds) > 1:
             malformed("a part is a call and something else")
         part.role = Role.CALL
-        part.call = _call(known["functionCall"], raw, data, start)
+        part.call = _call(known["functionCall"], raw, data, places.start(part.position))
     elif len(passing) > 1:
         malformed("a part is of two kinds")
     elif kinds and not passing:
         part.role = Role.CALL
-        part.call = ToolCall("", f"unknown:{kinds[0]}", json_span.cut(data, (), start) or b"")
+        part.call = ToolCall("", f"unknown:{kinds[0]}", places.element(part.position))
     elif known.get("thought"):
         part.role = Role.REASONING
     else:
         part.empty = not part.signed and not any(known[name] for name in kinds)
-    return part
 
 
 def _call(value: object, raw: JsonObject, data: bytes, start: int) -> ToolCall:

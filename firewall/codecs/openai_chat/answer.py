@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import orjson
 
@@ -131,15 +132,15 @@ def _entries(body: bytes) -> tuple[JsonObject, list[Entry]]:
         malformed("it is no chat completion", code="answer_malformed")
     states: dict[int, Choice] = {}
     entries: list[Entry] = []
-    for choice, start in zip(choices, json_span.starts(body, ("choices",)), strict=True):
+    places = json_span.Places(body, ("choices",))
+    for place, choice in enumerate(choices):
         message = choice.get("message")
         if not isinstance(message, dict):
             malformed("a choice without a message", code="answer_malformed")
         if choice.get("index") in states:
             malformed("two choices have the same index", code="answer_malformed")
         state = reading.choice_of(choice, states)
-        shown = json_span.cut(body, (), start) or b""
-        reading.read(choice, message, state, shown, streamed=False)
+        reading.read(choice, message, state, partial(places.element, place), streamed=False)
         entries.append((choice, message, state))
     return value, entries
 

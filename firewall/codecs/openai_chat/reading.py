@@ -1,5 +1,6 @@
 """What one choice of a chunk or of a whole answer says: text, reasoning, calls, its end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from firewall.codecs.openai_chat.calls import Call, Choice
@@ -9,6 +10,9 @@ from firewall.codecs.upstream_json import JsonObject, malformed
 MAX_CHOICES = 128
 
 _EMPTY: tuple[object, ...] = (None, "", [], {})
+
+Shown = Callable[[], bytes]
+"""Gives what is shown for a member that no table knows: the bytes around it."""
 
 
 @dataclass(slots=True)
@@ -47,8 +51,8 @@ def delta_of(value: JsonObject) -> JsonObject:
     return delta
 
 
-def read(choice: JsonObject, said: JsonObject, state: Choice, raw: bytes, *, streamed: bool) -> Said:
-    """Read a choice; `said` is its delta or message, `raw` what is shown for a member that no table knows.
+def read(choice: JsonObject, said: JsonObject, state: Choice, shown: Shown, *, streamed: bool) -> Said:
+    """Read a choice; `said` is its delta or message, `shown` is asked only where there is more than text.
 
     Raises: ProtocolError (502) when calls contradict each other.
     """
@@ -57,27 +61,27 @@ def read(choice: JsonObject, said: JsonObject, state: Choice, raw: bytes, *, str
         if value in _EMPTY or key == "role":
             continue
         if key in SPOKEN and not isinstance(value, str):
-            _unknown(f"?{key}", key, state, found, raw=raw)
+            _unknown(f"?{key}", key, state, found, shown=shown)
         elif key in TEXT:
             found.text = True
         elif key in REASONING:
             found.reasoning = True
         elif key in CALLS:
-            _calls(key, value, state, found, raw=raw, streamed=streamed)
+            _calls(key, value, state, found, shown=shown, streamed=streamed)
         else:
-            _unknown(f"?{key}", key, state, found, raw=raw)
+            _unknown(f"?{key}", key, state, found, shown=shown)
     if not choice.keys() <= CHOICE or (streamed and "message" in choice):
         for key, value in choice.items():
             odd = key not in CHOICE or (streamed and key == "message")
             if odd and value not in _EMPTY:
-                _unknown(f"!{key}", key, state, found, raw=raw)
+                _unknown(f"!{key}", key, state, found, shown=shown)
     return found
 
 
-def _calls(key: str, value: object, state: Choice, found: Said, *, raw: bytes, streamed: bool) -> None:
+def _calls(key: str, value: object, state: Choice, found: Said, *, shown: Shown, streamed: bool) -> None:
     if key == "function_call":
         call = state.call_named(key)
-        call.raws.append(raw)
+        call.raws.append(shown())
         call.fill(value, "function")
         found.calls.append(call)
         return
@@ -85,11 +89,11 @@ def _calls(key: str, value: object, state: Choice, found: Said, *, raw: bytes, s
         malformed("`tool_calls` is no list of objects")
     for place, piece in enumerate(value):
         call = state.call_at(piece.get("index") if streamed else place)
-        call.add(piece, raw)
+        call.add(piece, shown())
         found.calls.append(call)
 
 
-def _unknown(key: str, member: str, state: Choice, found: Said, *, raw: bytes) -> None:
+def _unknown(key: str, member: str, state: Choice, found: Said, *, shown: Shown) -> None:
     call = state.call_named(key, member)
-    call.raws.append(raw)
+    call.raws.append(shown())
     found.calls.append(call)

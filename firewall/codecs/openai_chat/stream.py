@@ -180,7 +180,7 @@ class ChatStream:
             malformed("a choice is no object")
         state = reading.choice_of(value, self._choices)
         delta = reading.delta_of(value)
-        said = reading.read(value, delta, state, held.frame.raw, streamed=True)
+        said = reading.read(value, delta, state, lambda: held.frame.raw, streamed=True)
         self._end_of(value, state, said, held)
         if "audio" in delta:
             self._notes.audio(delta)

@@ -25,11 +25,11 @@ def read_answer(body: bytes) -> Answer:
     value, items = _read(body)
     calls: list[Pending] = []
     seen: set[str] = set()
-    starts = json_span.starts(body, ("output",))
-    for item, element, start in zip(items, _output(value), starts, strict=True):
+    places = json_span.Places(body, ("output",))
+    for place, (item, element) in enumerate(zip(items, _output(value), strict=True)):
         if item.kind not in (Kind.CALL, Kind.UNKNOWN):
             continue
-        call = call_of(element, item.kind, data=body, start=start)
+        call = call_of(element, item.kind, data=body, start=places.start(place))
         if call.id and call.id in seen:
             malformed("a call id is used twice", code="stream_inconsistent")
         seen.add(call.id)

@@ -11,6 +11,7 @@ from firewall.core.errors import ProtocolError
 _PIECES = st.sampled_from(
     [
         b"data: a",
+        b"data: b\r\n\r\n",
         b"data:",
         b"event: x",
         b": c",

@@ -5,6 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pytest
+
 from firewall.codecs import json_span
 
 VALUES = st.recursive(
@@ -71,3 +73,22 @@ def test_broken_documents_end_the_search() -> None:
 def test_splices_are_applied_in_order() -> None:
     """Each span gets its bytes, whatever the order in which they are named."""
     assert json_span.splice(b"abcdef", {(4, 5): b"X", (0, 2): b"", (2, 2): b"-"}) == b"-cdXf"
+
+
+def test_places_give_the_elements_of_an_array_in_any_order() -> None:
+    """Each element has its exact bytes, its span and its members; one that is not there is an error."""
+    data = b' { "x" : [ {"a" : [1, 2]} , "]", {} ] }'
+    places = json_span.Places(data, ("x",))
+    assert [places.element(place) for place in (2, 0, 1, 0)] == [
+        b"{}",
+        b'{"a" : [1, 2]}',
+        b'"]"',
+        b'{"a" : [1, 2]}',
+    ]
+    begin, end = places.span(1)
+    assert (data[begin:end], places.start(1)) == (b'"]"', begin)
+    assert (places.member(0, "a"), places.member(0, "b"), places.member(2, "a")) == (b"[1, 2]", None, None)
+    with pytest.raises(IndexError):
+        places.element(3)
+    with pytest.raises(IndexError):
+        json_span.Places(data, ("y",)).start(0)

@@ -17,6 +17,15 @@ from firewall.core.errors import ProtocolError
         b'{"a":{"b":1,"b":2}}',
         b'{"x":[{"b":":\\":","b":2}]}',
         b'{"a":"\\u0022\\u003a","b":1,"b":2}',
+        b'{"a":"\\u0022:","b":1,"b":2}',
+        b'{"a":"\\"\\u003a","b":1,"b":2}',
+        b'{"a":"\\"\\u003A","b":1,"b":2}',
+        b'{"a":"\\u003a","b":1,"b":2}',
+        b'{"a":1,"a"\n:2}',
+        b'{"a":1,"a"\t:2}',
+        b'{"a":1,"a"\r:2}',
+        b'{"a" :1,"a" :2}',
+        b'{"a":"\\u003cb\\u003e \\u003d \\u0027","a":2}',
         b'{"a":NaN}',
         b"[1]",
         b"{",
@@ -39,6 +48,7 @@ def test_what_two_readers_could_understand_differently_is_refused(data: bytes) -
         b'{ "a" : "b\\":c" , "d" : "\\u0022:" }',
         b'{"a":"\\u003a\\":","b":[{"a":1},{"a":2}]}',
         b'{"text":": \\n \\":"}        ',
+        b'{"text": "\\u003cb\\u003e isn\\u0027t : \\u0026",\r\n\t"b": "\\u003a"}',
     ],
 )
 def test_what_has_one_meaning_is_read(data: bytes) -> None:
