@@ -8,7 +8,7 @@ import re
 from fnmatch import fnmatchcase
 
 MAX_GUESSES = 12
-_CUT = re.compile(r"[\s\"'`(){};|<>,=]+")
+_CUT = re.compile(r"(?::[-=+?]|[\s\"'`(){};|&<>,=])+")
 _SAMPLES = tuple(
     tuple(sample.split("/"))
     for sample in (
