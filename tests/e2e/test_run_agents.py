@@ -41,14 +41,24 @@ QUIET = {
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A fresh home outside the temporary folder: Gemini CLI takes no settings from below a folder open to all."""
+    """A fresh home in the checkout: Gemini CLI takes no settings of ours from below a folder that is open to all.
+
+    Where the checkout itself lies below one, the home gets the setting that the README tells people to write.
+    """
     ignored = REPOSITORY / ".agents"
     ignored.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="home-", dir=ignored, ignore_cleanup_errors=True) as folder:
-        permissions = Path(folder) / ".config" / "opencode" / "opencode.json"
-        permissions.parent.mkdir(parents=True)
-        permissions.write_text('{"permission": {"*": "allow"}}')
-        yield Path(folder)
+    with tempfile.TemporaryDirectory(prefix="home-", dir=ignored, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        write(folder / ".config/opencode/opencode.json", '{"permission": {"*": "allow"}}')
+        if any(parent.stat().st_mode & 0o022 for parent in folder.parents):
+            write(folder / ".gemini/settings.json", '{"security": {"auth": {"selectedType": "gemini-api-key"}}}')
+        yield folder
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def wrapped(agent: Agent, name: str, folder: Path) -> None:
