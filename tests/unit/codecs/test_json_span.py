@@ -2,10 +2,9 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-import pytest
 
 from firewall.codecs import json_span
 
