@@ -67,13 +67,14 @@ class Scan:
         """Scan to the end, or until the findings are full or the file cannot be read."""
         try:
             stop = self._compare_roots()
+            found = self.findings.items
             for row in self._conn.execute(_ENTRIES):
                 if row[0] != self.size:
                     self._hole(row[0])
                 self._take(row)
                 if self.size >= stop:
                     stop = self._compare_roots()
-                if self.findings.is_full:
+                if found and self.findings.is_full:
                     return
         except READ_ERRORS as error:
             self.findings.add(Fault.UNREADABLE, f"cannot be read: {error}", self.size)
@@ -135,7 +136,10 @@ class Scan:
         if sealed is None:
             return body.endswith(b'%b,"seq":%d,"v":1}' % (named, seq))
         end = b'","sha256":"%b"},"seq":%d,"v":1}' % (sha256(sealed).hexdigest().encode(), seq)
-        return body.endswith(end) and body.endswith(named, 0, max(0, body.rfind(b',"sealed":{"key":"')))
+        if not body.endswith(end):
+            return False
+        sealed_at = body.rfind(b',"sealed":{"key":"')
+        return sealed_at > 0 and body.endswith(named, 0, sealed_at)
 
     def _name(self, kind: bytes, principal: bytes) -> bytes:
         """Return how these two columns stand in a body, or nothing where that is not literally so."""
