@@ -32,6 +32,7 @@ from firewall.core.reason import Reason
 from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictness
 from firewall.core.work import Committed, Record, Step, Take, Unit
 from firewall.guard.judgement import Judgement
+from firewall.guard.links import through_links
 from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules
 from firewall.guard.reach import Territory, touches
@@ -39,6 +40,7 @@ from firewall.guard.requester import Requester
 from firewall.policy.people import Requester as PolicyRequester
 
 log = logging.getLogger("stayhand.guard")
+_HOME_MARKS = ("~", "HOME", "\\u007e", "\\u007E")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +182,10 @@ class Guard:
             environments=rules.environments,
             catalogue=rules.catalogue,
         )
-        actions = actions_of(call, context)
+        actions = tuple(through_links(action, grant.workspace) for action in actions_of(call, context))
         raw = call.arguments.decode("utf-8", errors="backslashreplace")
-        verdicts = self._verdicts(actions, raw, requester, rules)
+        touched = self._touched(call, actions, context, raw)
+        verdicts = self._verdicts(actions, touched, requester, rules)
         verdict = combine(verdicts)
         deciding = _deciding(actions, verdicts, verdict)
         rows = sorted(
@@ -202,11 +205,19 @@ class Guard:
         )
         return Judgement(call, actions, verdict, deciding, digest, rules.digest, rules.row(verdict.row))
 
-    def _verdicts(self, actions: Sequence[Action], raw: str, requester: Requester, rules: Rules) -> list[Verdict]:
+    def _touched(self, call: ToolCall, actions: Sequence[Action], context: Context, raw: str) -> str:
+        """Say how a call touches the firewall; a home that nobody knows might be ours, so ours is tried too."""
+        candidates = list(actions)
+        if not context.home and any(mark in raw for mark in _HOME_MARKS):
+            candidates += actions_of(call, replace(context, home=self._territory.home))
+        return next(filter(None, (touches(self._territory, action, raw) for action in candidates)), "")
+
+    def _verdicts(
+        self, actions: Sequence[Action], touched: str, requester: Requester, rules: Rules
+    ) -> list[Verdict]:
         """Ask each question of all actions before the next one: what comes first speaks for the whole call."""
-        touched = [touches(self._territory, action, raw) for action in actions]
-        if any(touched):
-            return [Deny(Reason.OWN_REACH, detail=next(filter(None, touched))) for _ in actions]
+        if touched:
+            return [Deny(Reason.OWN_REACH, detail=touched) for _ in actions]
         if not self._is_live(requester):
             return [Deny(Reason.GRANT_TOKEN, detail="the token was revoked or has expired") for _ in actions]
         return [self._verdict(action, requester, rules) for action in actions]

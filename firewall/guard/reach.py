@@ -18,7 +18,8 @@ from firewall.core.effect import Effect
 
 _ANY = "0.0.0.0"  # noqa: S104 - compared with, never bound
 _LOOPBACK = frozenset(
-    {"localhost", "127.0.0.1", "::1", "[::1]", _ANY, "0", "[::]", "::", "127.1", "ip6-localhost"}
+    {"localhost", "127.0.0.1", "::1", "[::1]", _ANY, "0", "[::]", "::", "127.1", "ip6-localhost", "ip6-loopback"}
+    | {"localhost.localdomain", "localhost6", "localhost4", "[::127.0.0.1]", "::127.0.0.1", "64:ff9b::7f00:1"}
 )
 _OPAQUE = frozenset({Effect.EXEC, Effect.UNKNOWN})
 _OUR_MODULES = re.compile(r"-m\s*(?:firewall|audit)\b")
@@ -45,6 +46,8 @@ class Territory:
     """Names and command lines by which a signal could find us."""
     spellings: tuple[str, ...]
     """How our places are written in text: absolute, with `~`, with `$HOME`, with variables."""
+    home: str = ""
+    """The home folder of the server's own user, where an agent's may be as well."""
 
 
 def territory(
@@ -62,10 +65,11 @@ def territory(
     for path in real:
         if path.startswith(home + "/"):
             rest = path[len(home) :]
-            spelled |= {f"~{rest}", f"$HOME{rest}", f"${{HOME}}{rest}"}
+            spelled |= {rest.lstrip("/"), f"~{rest}", f"$HOME{rest}", f"${{HOME}}{rest}"}
     spelled |= {"XDG_STATE_HOME/stayhand", "XDG_STATE_HOME}/stayhand", "XDG_CONFIG_HOME/stayhand", "stayhand.db"}
     spelled |= {f"{host}:{port}" for host in (*_LOOPBACK, *hosts) if len(host) > 1 for port in ports}
     return Territory(
+        home=home,
         paths=tuple(real),
         ports=tuple(ports),
         hosts=tuple(hosts),
@@ -111,7 +115,7 @@ def _by_address(ground: Territory, reach: Reach) -> str:
 
 def _is_loopback(name: str) -> bool:
     """Tell whether a host is this machine, in any spelling that the C library takes (0x7f000001, 2130706433)."""
-    if name in _LOOPBACK or name.endswith(".localhost"):
+    if name in _LOOPBACK or name.endswith((".localhost", ".nip.io", ".sslip.io", ".localtest.me", ".lvh.me")):
         return True
     address = _address_of(name)
     if address is None:
