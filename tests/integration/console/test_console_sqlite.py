@@ -11,9 +11,9 @@ import pytest
 
 from audit import VerifierKey
 from audit.verify import verify
-from firewall.console.credentials import Credentials
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.app import Console, Desks
+from firewall.console.credentials import Credentials
 from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError
 from firewall.core.work import Unit
