@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from firewall.demo.provider import app
 from firewall.demo.script import Shell, Turn, turns
 from firewall.demo.serving import served
 from tests.support.agent_process import Finished, run_agent, started
-from tests.support.agents import AGENTS, Command, opencode_gemini, opencode_messages, opencode_responses
+from tests.support.agents import AGENTS, Command, opencode_gemini, opencode_messages, opencode_responses, program
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.installation import PROVIDER_KEY, Served, install, serving, verify
 
@@ -29,6 +29,13 @@ COMMANDS: dict[str, Command] = {agent.name: agent.command for agent in AGENTS} |
     "opencode-gemini": opencode_gemini,
 }
 FOUR = ("claude-code", "codex", "gemini-cli", "opencode")
+
+
+@pytest.fixture(autouse=True)
+def _is_installed(request: pytest.FixtureRequest) -> None:
+    """Skip (or fail, where agents are required) before anything is started for an agent that is not there."""
+    name = str(request.node.callspec.params["name"])
+    program(next(agent for agent in AGENTS if name.startswith(agent.name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +86,13 @@ def when_asked(firewall: Served, act: Callable[[str], None]) -> threading.Thread
     """Call `act` with the first approval that waits, from another thread."""
 
     def watch() -> None:
-        for _ in range(WAIT_LIMIT_S * 10):
-            waiting = firewall.pending()
-            if waiting:
-                act(str(waiting[0]["id"]))
-                return
-            threading.Event().wait(0.1)
+        with suppress(httpx.HTTPError):  # the server is gone: the test has ended, and says itself how
+            for _ in range(WAIT_LIMIT_S * 10):
+                waiting = firewall.pending()
+                if waiting:
+                    act(str(waiting[0]["id"]))
+                    return
+                threading.Event().wait(0.1)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

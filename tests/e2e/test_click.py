@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.test_agents import CLOSING, play, scene
+from tests.support.agents import CLAUDE_CODE, program
 from tests.support.browser import CHROMIUM, FLAGS, needs_chromium
 from tests.support.installation import Served, verify
 
@@ -47,6 +48,7 @@ def click(firewall: Served, address: str, button: str, profile: Path, seen: dict
 def test_person_clicks_and_the_agent_goes_on(button: str, *, is_approved: bool, tmp_path: Path) -> None:
     """Opening the link changes and shows nothing; signed in, the page says what will run; one click decides."""
     needs_chromium()
+    program(CLAUDE_CODE)
     with scene(tmp_path, hold_s=100) as world:
         seen: dict[str, str] = {}
 

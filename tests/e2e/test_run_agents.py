@@ -39,6 +39,13 @@ QUIET = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _is_installed(request: pytest.FixtureRequest) -> None:
+    """Skip (or fail, where agents are required) before anything is started for an agent that is not there."""
+    callspec = getattr(request.node, "callspec", None)
+    program(ARGUMENTS[callspec.params["name"] if callspec else "claude"][0])
+
+
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A fresh home in the checkout: Gemini CLI takes no settings of ours from below a folder that is open to all.

@@ -63,7 +63,7 @@ def test_one_failure_fails_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_parts_fit_into_the_promised_time() -> None:
-    """Part bounds are guards against a hang on a busy machine; even all of them together end well within the hour."""
+    """Part bounds are guards against a hang on a busy machine; all of them together end within the hour."""
     assert max(part.bound_s for part in suite.PARTS) <= 600
     assert sum(part.bound_s for part in suite.PARTS) <= 45 * 60
     assert {"check", "unit", "integration", "e2e"} == {part.group for part in suite.PARTS}
