@@ -13,7 +13,7 @@ from firewall.demo.serving import ServingError
 @click.command()
 @click.option("--auto", is_flag=True, help="Deny by itself; nobody needs to press or click anything.")
 def demo(*, auto: bool) -> None:
-    r"""Show the nine-second incident with real parts, first without, then with the firewall.
+    """Show the nine-second incident with real parts, first without, then with the firewall.
 
     Servers on loopback, a temporary folder, no key and no account; everything is gone afterwards.
 

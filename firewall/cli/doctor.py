@@ -35,7 +35,7 @@ class Finding:
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {level, what, hint}.")
 @click.pass_context
 def doctor(ctx: click.Context, /, *, as_json: bool) -> None:
-    r"""Say what is configured, reachable and unsafe. Exit 1 when something is in error.
+    """Say what is configured, reachable and unsafe. Exit 1 when something is in error.
 
     \b
     Example:

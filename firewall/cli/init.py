@@ -124,7 +124,7 @@ def make(folder: Path, data_dir: Path | None, *, approver: str) -> dict[str, str
 @click.option("--approver", default="", help="Name of the first approver; default: your login name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; shown once.")
 def init(folder: Path | None, data_dir: Path | None, approver: str, *, as_json: bool) -> None:
-    r"""Make a configuration, policies, keys, an approver, an admin and first tokens.
+    """Make a configuration, policies, keys, an approver, an admin and first tokens.
 
     DIR is where stayhand.toml and policies/ go; default: the user's configuration folder, which no agent works in.
 

@@ -43,7 +43,7 @@ class _Late(click.Group):
 @click.option("--config", help="stayhand.toml; default: ./stayhand.toml, then the user's configuration folder.")
 @click.version_option(package_name=None, version="0.1.0", prog_name="stayhand")
 def stayhand(config: str | None) -> None:
-    r"""Stayhand: a firewall for the tool calls of AI agents.
+    """Stayhand: a firewall for the tool calls of AI agents.
 
     \b
     First steps:
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors become two lines on stderr and exit code 1."""
     try:
         arguments = _config_first(list(argv) if argv is not None else sys.argv[1:])
-        code = stayhand.main(args=arguments, standalone_mode=False)
+        code = stayhand.main(args=arguments, prog_name="stayhand", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.exceptions.Exit as error:

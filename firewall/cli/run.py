@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from firewall.cli.client import control_client, row_of
+from firewall.cli.init import login_name
 from firewall.cli.pointing import Pointed, inherited_by_agents, point
 from firewall.cli.report import config_of, fail, say
 from firewall.settings import load_settings
@@ -16,7 +17,7 @@ from firewall.settings import load_settings
 @click.option("--env", "environment", default="staging", show_default=True, help="The token's one environment.")
 @click.option("--workspace", type=click.Path(path_type=Path), help="What counts as local; default: this folder.")
 @click.option("--ttl", default="8h", show_default=True, help="How long the token lives.")
-@click.option("--owner", default="", help="Who answers for the agent; default: whose credential mints it.")
+@click.option("--owner", default="", help="Who answers for the agent; default: your login name.")
 @click.option(
     "--own-login", is_flag=True, help='The agent keeps its own login; the provider is `api_key = "client"`.'
 )
@@ -33,7 +34,7 @@ def run(
     *,
     own_login: bool,
 ) -> None:
-    r"""Start an agent with a fresh token, provider keys removed from its environment.
+    """Start an agent with a fresh token, provider keys removed from its environment.
 
     Needs a credential: STAYHAND_TOKEN of kind admin, or an admin's passphrase typed at the terminal.
 
@@ -50,13 +51,13 @@ def run(
         "env": environment,
         "ttl": ttl,
         "agent": name,
+        "owner": owner or login_name(),
         "workspace": str((workspace or Path.cwd()).absolute()),
     }
-    if owner:
-        wish["owner"] = owner
     with control_client(ctx) as client:
         minted = row_of(client.post("/api/tokens", wish))
     say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {minted['expires_at']}")
+    say(f"stayhand: held calls wait at {settings.server.public_url}")
     pointed = point(name, f"http://{settings.server.listen}", str(minted["token"]), own_login=own_login)
     inherited = inherited_by_agents(os.environ, own_login=own_login, secrets=settings.secret_variables)
     environment_of_agent = {**inherited, **pointed.environment, **_defaults(name, pointed)}

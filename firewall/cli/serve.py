@@ -118,7 +118,7 @@ def _has_shell() -> bool:
 @click.option("--workers", type=int, default=1, help="Processes; more than one comes with scale-out.")
 @click.pass_context
 def serve(ctx: click.Context, /, port: int | None, workers: int) -> None:
-    r"""Start the firewall.
+    """Start the firewall.
 
     \b
     Example:

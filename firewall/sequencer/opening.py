@@ -216,7 +216,7 @@ def _lock(folder: Path) -> int:
     except OSError as error:
         os.close(handle)
         raise ConfigError(
-            f"another process writes in `{folder}`", hint="stop the other `stayhand serve`"
+            f"another process writes in `{folder}`", hint="a server is running already: use it, or stop it first"
         ) from error
     return handle
 
