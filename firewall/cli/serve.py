@@ -4,15 +4,14 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from firewall.app import Application, running
 from firewall.cli.report import config_of, say
-from firewall.gates.edge.server import run, serve_listeners
+from firewall.gates.edge.server import bind, run, serve_listeners
 from firewall.settings import Settings, load_settings
 from firewall.telemetry import set_up_logging
 
@@ -35,8 +34,11 @@ async def serve_settings(
 
     Raises: ConfigError, StoreError.
     """
-    async with running(_at_port(settings, port)) as application:
-        agents, control = application.listeners()
+    settings, bound = _at_port(settings, port)
+    async with running(settings) as application:
+        agents, control = (
+            replace(listener, bound=sock) for listener, sock in zip(application.listeners(), bound, strict=True)
+        )
 
         def started(ports: tuple[int, ...]) -> None:
             where = Addresses(f"http://{agents.host}:{ports[0]}", f"http://{control.host}:{ports[1]}")
@@ -49,33 +51,27 @@ async def serve_settings(
         await serve_listeners([agents, control], on_drain=application.gate.drain, started=started)
 
 
-def _at_port(settings: Settings, port: int | None) -> Settings:
-    """Return the settings with another agents' port; with 0, both sides and every link get free ones."""
+def _at_port(settings: Settings, port: int | None) -> tuple[Settings, list[socket.socket | None]]:
+    """Return the settings with another agents' port; with 0, both sides and every link get free ones.
+
+    Free ports are bound at once and stay so: nobody can take one before it is served.
+    """
     if port is None:
-        return settings
+        return settings, [None, None]
     server = settings.server
     host = server.listen.rpartition(":")[0]
     if port:
         changed = {"listen": f"{host}:{port}"}
-    else:
-        control_host = server.control_listen.rpartition(":")[0]
-        agents, control = _free_ports(2)
-        changed = {
-            "listen": f"{host}:{agents}",
-            "control_listen": f"{control_host}:{control}",
-            "public_url": f"http://localhost:{control}",
-        }
-    return settings.model_copy(update={"server": server.model_copy(update=changed)})
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        found = []
-        for _ in range(count):
-            probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            probe.bind(("127.0.0.1", 0))
-            found.append(int(probe.getsockname()[1]))
-        return found
+        return settings.model_copy(update={"server": server.model_copy(update=changed)}), [None, None]
+    control_host = server.control_listen.rpartition(":")[0]
+    bound = [bind(host.strip("[]"), 0), bind(control_host.strip("[]"), 0)]
+    agents, control = (int(sock.getsockname()[1]) for sock in bound)
+    changed = {
+        "listen": f"{host}:{agents}",
+        "control_listen": f"{control_host}:{control}",
+        "public_url": f"http://localhost:{control}",
+    }
+    return settings.model_copy(update={"server": server.model_copy(update=changed)}), [*bound]
 
 
 def warnings_of(settings: Settings, *, is_demo: bool) -> list[str]:

@@ -35,6 +35,8 @@ class Listener:
     app: ASGIApp
     host: str
     port: int
+    bound: socket.socket | None = None
+    """Already bound to that address, where the port had to be known before the application was built."""
 
 
 class _Server(uvicorn.Server):
@@ -197,7 +199,7 @@ def _bind_all(listeners: Sequence[Listener]) -> list[socket.socket]:
     bound: list[socket.socket] = []
     try:
         for listener in listeners:
-            bound.append(_bind(listener.host, listener.port))  # noqa: PERF401 - the list must be complete on failure
+            bound.append(listener.bound or bind(listener.host, listener.port))  # noqa: PERF401 - the list must be complete on failure
     except ConfigError:
         for sock in bound:
             sock.close()
@@ -205,7 +207,11 @@ def _bind_all(listeners: Sequence[Listener]) -> list[socket.socket]:
     return bound
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket at an address; port 0 takes any free one.
+
+    Raises: ConfigError when it cannot be had.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
