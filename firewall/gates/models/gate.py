@@ -13,8 +13,10 @@ from firewall.codecs.interface import ModelRequest
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock, Sequencer
+from firewall.core.reason import Reason
 from firewall.core.secret import Secret
 from firewall.core.strict_json import loads_object
+from firewall.core.verdict import Deny
 from firewall.core.work import PutIssued, Record, Step, Unit
 from firewall.gates.edge.body import read_body
 from firewall.gates.models import admit
@@ -185,6 +187,8 @@ class ModelsGate:
             answer = await self._means.guard.judge(call, requester)
             if isinstance(answer, Wait):
                 answer = await self._wait_for(answer, requester)
+            if isinstance(answer, Wait):  # FAIL-CLOSED: asked anew meanwhile, so nobody has agreed to this yet
+                answer = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
             if isinstance(answer, Stop):
                 return refusal_text(call.name, answer)
         return ""

@@ -41,7 +41,6 @@ _GEMINI_VERBS = {
     "streamGenerateContent": Purpose.GENERATE,
     "countTokens": Purpose.COUNT,
 }
-UNSUPPORTED = ("/v1/audio", "/v1/files", "/v1/batches", "/v1/realtime", "/v1/embeddings", "/v1/images")
 
 
 def place_of(method: str, path: str, *, speaks_anthropic: bool) -> Place | None:
