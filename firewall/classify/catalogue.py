@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from firewall.classify.globs import glob_pattern
 from firewall.classify.reader import Reader
-from firewall.classify.rows import Program, read_programs
+from firewall.classify.rows import Program
+from firewall.classify.shelf import Shelf
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
 
@@ -173,19 +174,23 @@ class Catalogue:
 
 
 def compile_catalogue(
-    tools: Mapping[str, object], hosts: Mapping[str, object], packs: Sequence[Mapping[str, object]]
+    tools: Mapping[str, object],
+    hosts: Mapping[str, object],
+    packs: Sequence[Mapping[str, object]],
+    *,
+    programs: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Catalogue:
-    """Compile the parsed data files.
+    """Compile the parsed data files; `programs`: the files of `tools/`, by their names.
 
     Raises: ConfigError naming the file and row.
     """
     table = Reader(tools, "tools.toml")
-    programs: dict[str, Program] = {}
-    for row in table.rows("program"):
-        for program in read_programs(row):
-            if program.name in programs:
-                raise ConfigError(f"{row.where}: `{program.name}` stands twice")
-            programs[program.name] = program
+    shelf = Shelf()
+    shelf.take(table)
+    for name, more in (programs or {}).items():
+        file = Reader(more, name)
+        shelf.take(file)
+        file.finish()
     specs: dict[str, ToolSpec] = {}
     for row in table.rows("tool"):
         for spec in _tools(row):
@@ -193,7 +198,7 @@ def compile_catalogue(
                 raise ConfigError(f"{row.where}: tool `{spec.name}` stands twice")
             specs[spec.name] = spec
     catalogue = Catalogue(
-        programs=programs,
+        programs=shelf.programs,
         tools=specs,
         paths=_path_sets(table.inner("paths")),
         words=_words(table.inner("words")),

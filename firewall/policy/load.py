@@ -25,6 +25,8 @@ ENVIRONMENTS = "environments.toml"
 TOOLS = "tools.toml"
 HOSTS = "hosts.toml"
 PACKS = "packs"
+PROGRAMS = "tools"
+"""The folder of further files of programs, beside tools.toml."""
 COMMON = frozenset({"dev", "staging", "production"})
 """Names that rows may always use: tokens carry them before environments.toml says what belongs to them."""
 REQUIRED = (MODEL_FILE, rows.FILE, ENVIRONMENTS, TOOLS, HOSTS)
@@ -137,12 +139,13 @@ def _places(read: _Read) -> tuple[str, ...]:
 
 
 def _read_files(directory: Path, folder: _Folder) -> None:
-    try:
-        packs = sorted(path.name for path in (directory / PACKS).glob("*.toml"))
-    except OSError:
-        packs = []
-        folder.problems.append(Problem(PACKS, 0, "cannot be listed"))
-    for name in (*REQUIRED, *(f"{PACKS}/{pack}" for pack in packs)):
+    listed: list[str] = []
+    for inner in (PROGRAMS, PACKS):
+        try:
+            listed += sorted(f"{inner}/{path.name}" for path in (directory / inner).glob("*.toml"))
+        except OSError:
+            folder.problems.append(Problem(inner, 0, "cannot be listed"))
+    for name in (*REQUIRED, *listed):
         try:
             with (directory / name).open("rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
@@ -168,8 +171,9 @@ def _environments(folder: _Folder) -> Environments:
 
 def _catalogue(folder: _Folder) -> Catalogue:
     packs = [folder.table(name) for name in folder.files if name.startswith(f"{PACKS}/")]
+    programs = {name: folder.table(name) for name in folder.files if name.startswith(f"{PROGRAMS}/")}
     tools, hosts = folder.table(TOOLS), folder.table(HOSTS)
-    return _compiled(folder, lambda: compile_catalogue(tools, hosts, packs), Catalogue())
+    return _compiled(folder, lambda: compile_catalogue(tools, hosts, packs, programs=programs), Catalogue())
 
 
 def _compiled(folder: _Folder, compile_it: Callable[[], _T], empty: _T) -> _T:
@@ -188,4 +192,4 @@ def _file_of(error: ConfigError, folder: _Folder) -> str:
     if pack is not None:
         names = [name for name in folder.files if name.startswith(f"{PACKS}/")]
         return names[int(pack[1]) - 1] if int(pack[1]) <= len(names) else PACKS
-    return next((name for name in REQUIRED if error.public.startswith(name)), ENVIRONMENTS)
+    return next((name for name in folder.files if error.public.startswith(name)), ENVIRONMENTS)

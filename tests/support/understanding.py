@@ -20,7 +20,10 @@ HOME = "/home/dev"
 def shipped_catalogue() -> Catalogue:
     """Return the shipped catalogues, compiled once."""
     packs = [tomllib.loads(path.read_text("utf-8")) for path in sorted((ROOT / "policies/packs").glob("*.toml"))]
-    return compile_catalogue(_table("tools.toml"), _table("hosts.toml"), packs)
+    programs = {
+        f"tools/{path.name}": _table(f"tools/{path.name}") for path in (ROOT / "policies/tools").glob("*.toml")
+    }
+    return compile_catalogue(_table("tools.toml"), _table("hosts.toml"), packs, programs=programs)
 
 
 def _table(name: str) -> dict[str, object]:
