@@ -198,7 +198,7 @@ def compile_catalogue(
                 raise ConfigError(f"{row.where}: tool `{spec.name}` stands twice")
             specs[spec.name] = spec
     catalogue = Catalogue(
-        programs=shelf.programs,
+        programs=shelf.all(),
         tools=specs,
         paths=_path_sets(table.inner("paths")),
         words=_words(table.inner("words")),

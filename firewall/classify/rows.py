@@ -243,6 +243,8 @@ class Program:
     """Options whose values say where it acts."""
     provider: str = ""
     """Vendor name for resources."""
+    published: Mapping[str, Rule] = field(default_factory=dict)
+    """Subcommands of `[commands]`, asked where no rule fits."""
     verbs: bool = False
     """Operations that no rule names are read by their verb (`list`, `delete`, …)."""
     script: bool = False

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from firewall.classify.catalogue import Words
 from firewall.classify.draft import Draft, shown
 from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.http import plain_host
@@ -11,6 +12,7 @@ from firewall.classify.paths import Spot, environment_of, inside
 from firewall.classify.rows import Program, Rule, Touch, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.options import Options, fits, read_options
+from firewall.classify.shell.published import published_rule
 from firewall.classify.shell.touches import Group, Touched, touch_drafts
 from firewall.classify.shell.verbs import judge_verbs
 from firewall.classify.shell.words import Word
@@ -41,7 +43,7 @@ class Use:
         """Return `git:push`, `kubectl:delete`, `shell:rm`."""
         if self.sub:
             return f"{self.program.name}:{self.sub.replace(' ', '-')}"
-        if self.program.subcommands or self.program.verbs:
+        if self.program.subcommands or self.program.verbs or self.program.published:
             words = "-".join(word.text for word in self.positional[:2] if word.known)
             return f"{self.program.name}:{words or 'run'}"
         return f"shell:{self.program.name}"
@@ -53,9 +55,7 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
     if _is_help(use):
         rule: Rule | None = Rule(effects=(Effect.READ,), place="none", summary="shows help")
     else:
-        rule = choose(use)
-    if rule is None and program.verbs:
-        rule = judge_verbs(use.positional, use.options, program, analysis.context.catalogue.words)
+        rule = choose(use) or _told(use, analysis.context.catalogue.words)
     if rule is None:
         draft = analysis.opaque(command.span, f"an operation of `{program.name}` that is not known")
         draft.operation = use.operation
@@ -63,6 +63,22 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
         finish(draft, command, analysis)
         return
     add_rule(rule, use, analysis)
+
+
+def _told(use: Use, words: Words) -> Rule | None:
+    """Return what is published about an operation that no rule names, else what its own words say.
+
+    What runs something is both: the words behind it may say what.
+    """
+    program = use.program
+    names = [*use.sub.split(), *(word.text for word in use.positional if word.known)]
+    found = published_rule(program, names, use.options, words)
+    if not program.verbs or (found is not None and Effect.EXEC not in found.effects):
+        return found
+    guess = judge_verbs(use.positional, use.options, program, words)
+    if found is None or guess is None or Effect.READ in guess.effects:
+        return found or guess
+    return replace(guess, effects=(*found.effects, *guess.effects))
 
 
 def read_use(program: Program, command: Command) -> Use:

@@ -1,0 +1,50 @@
+"""Subcommands that no row of ours names, by what their program publishes about them (`[commands]`)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from firewall.classify.catalogue import Words
+from firewall.classify.names import tokens_of
+from firewall.classify.rows import Program, Rule
+from firewall.classify.shell.options import Options
+from firewall.core.effect import Effect
+
+_DEEPEST = 5
+_RUNNING = frozenset({"exec", "command", "script", "eval", "hook", "shell", "editor", "pager"})
+
+
+def published_rule(program: Program, words: Sequence[str], options: Options, known: Words) -> Rule | None:
+    """Return the rule of the longest published subcommand that the words begin with.
+
+    Its options are not described, so one that says that it removes or runs something counts.
+    """
+    if not program.published:
+        return None
+    for count in range(min(len(words), _DEEPEST), 0, -1):
+        path = " ".join(words[:count])
+        rule = program.published.get(path)
+        if rule is not None:
+            effects = set(rule.effects) | _of_options(options, known, runs=Effect.EXEC in rule.effects)
+            what = _SUMMARIES.get(rule.effects[0], "changes what it names")
+            return replace(rule, effects=tuple(effects), summary=f"`{program.name} {path}` {what}")
+    return None
+
+
+_SUMMARIES = {
+    Effect.READ: "only reads",
+    Effect.SECRET: "shows credentials",
+    Effect.DESTRUCTIVE: "removes what it names; no undo that we know of",
+    Effect.DISRUPTIVE: "stops what it names",
+    Effect.PRIVILEGE: "changes who may do what",
+}
+
+
+def _of_options(options: Options, known: Words, *, runs: bool) -> set[Effect]:
+    found: set[Effect] = set()
+    for name in options.flags:
+        tokens = set(tokens_of(name)) if name.startswith("--") else set()
+        if tokens & known.destructive:
+            found.add(Effect.DESTRUCTIVE)
+        if tokens & _RUNNING and not runs:
+            found.add(Effect.UNKNOWN)
+    return found
