@@ -1,12 +1,11 @@
 """casbin, asked three questions about one effect of one action: does a deny row fit, an ask row, an allow row.
 
-The only module that knows casbin. It finds rows and never combines them (`firewall.core.decide` does), so a
-compiled index can stand in front of it later and be held to its answers.
+The only module that knows casbin. It loads the rows under the model and is the oracle of what fits; at run time
+the index (`firewall.policy.index`) answers, and a property test holds it to the answers given here.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import casbin
@@ -19,6 +18,7 @@ from firewall.core.effect import Effect
 from firewall.policy import when
 from firewall.policy.facts import KNOWN, Facts
 from firewall.policy.glob import compiled
+from firewall.policy.question import Place, Question
 from firewall.policy.rows import ANY, ELSEWHERE, Group, Row, Word
 
 MODEL_FILE = "model.conf"
@@ -28,28 +28,6 @@ _TYPES = {Word.DENY: "", Word.ASK: "2", Word.ALLOW: "3"}
 
 class ModelError(ValueError):
     """A model.conf that is not the one of this version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a question is asked for."""
-
-    environment: str
-    by_name_only: bool = False
-    """Only rows that name this environment, not those that say `*` or `elsewhere`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One effect of one action, as rows see it."""
-
-    roles: frozenset[str]
-    place: Place
-    tool: str
-    operation: str
-    resource: str
-    effect: Effect
-    facts: Facts
 
 
 class _Enforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no types

@@ -17,6 +17,7 @@ from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.errors import ConfigError
 from firewall.policy import lint, rows
 from firewall.policy.engine import MODEL_FILE, Engine, ModelError, read_model
+from firewall.policy.index import Index
 from firewall.policy.people import Approvers
 from firewall.policy.problem import PolicyProblems, Problem
 from firewall.policy.snapshot import Snapshot
@@ -87,13 +88,15 @@ def load(
     read = _read(directory, approvers=approvers or Approvers(), roles=roles, also=environments)
     if any(problem.is_fatal for problem in read.folder.problems):
         raise PolicyProblems(read.folder.problems)
+    # casbin takes every row under the model, or says why not; what is asked later is asked of the index.
+    Engine(read.folder.text(MODEL_FILE), read.table.rows, groups=read.table.groups)
     return Snapshot(
         digest=read.folder.digest(),
         environments=read.environments,
         catalogue=read.catalogue,
         rows=read.table.rows,
         places=_places(read),
-        _engine=Engine(read.folder.text(MODEL_FILE), read.table.rows, groups=read.table.groups),
+        _answering=Index(read.table.rows, groups=read.table.groups),
         _texts={row.ref: row.text for row in read.table.rows},
     )
 

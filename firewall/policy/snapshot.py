@@ -14,10 +14,10 @@ from firewall.core.decide import Answers, EffectVerdict, of_action, of_effect
 from firewall.core.effect import Effect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny, Verdict, strictness
-from firewall.policy.engine import Engine, Place, Question
 from firewall.policy.facts import Facts, facts_of
 from firewall.policy.people import Requester
-from firewall.policy.rows import ANY, Row
+from firewall.policy.question import Answering, Place, Question
+from firewall.policy.rows import Row
 
 log = logging.getLogger("stayhand.policy")
 
@@ -66,10 +66,18 @@ class Snapshot:
     rows: tuple[Row, ...]
     places: tuple[str, ...]
     """Every environment that rows or environments.toml name, without `local`."""
-    _engine: Engine
+    _answering: Answering
+    """The compiled index; casbin has read the rows before and would answer the same."""
     _texts: Mapping[str, str] = field(default_factory=dict)
     _memo: dict[object, Explanation] = field(init=False, default_factory=dict, compare=False, repr=False)
     """Answers given before: a snapshot never changes, so neither do they."""
+
+    _unresolved: frozenset[str] = field(init=False, default=frozenset(), compare=False, repr=False)
+    """The rows that name `unresolved`."""
+
+    def __post_init__(self) -> None:
+        named = frozenset(row.ref for row in self.rows if row.environment == UNRESOLVED)
+        object.__setattr__(self, "_unresolved", named)
 
     def verdict(self, action: Action, *, roles: frozenset[str], requester: Requester = _ANYBODY) -> Verdict:
         """Return the strictest verdict among the action's effects; never raises."""
@@ -107,7 +115,7 @@ class Snapshot:
         if action.environment == LOCAL or action.environment in self.places:
             return of_effect(effect, self._ask(effect, action, roles, facts, Place(action.environment)))
         here = of_effect(effect, self._ask(effect, action, roles, facts, Place(UNRESOLVED)))
-        if self._is_named(here) or self._names_unresolved(effect, action, roles, facts):
+        if here.verdict.row in self._unresolved or self._names_unresolved(effect, action, roles, facts):
             return here
         # Nothing was said about the unresolved: the strictest of what is said about any environment.
         # FAIL-CLOSED: `local` is no candidate, for an action that lies there would have been resolved.
@@ -116,12 +124,7 @@ class Snapshot:
         ]
         return max([here, *everywhere], key=lambda item: strictness(item.verdict))
 
-    def _is_named(self, found: EffectVerdict) -> bool:
-        return any(row.ref == found.verdict.row and row.environment == UNRESOLVED for row in self.rows)
-
     def _names_unresolved(self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts) -> bool:
-        if not any(row.environment == UNRESOLVED and row.effect in (effect, ANY) for row in self.rows):
-            return False
         named = self._ask(effect, action, roles, facts, Place(UNRESOLVED, by_name_only=True))
         return named != Answers()
 
@@ -135,4 +138,4 @@ class Snapshot:
             effect=effect,
             facts=facts.at(place.environment),
         )
-        return self._engine.answers(question)
+        return self._answering.answers(question)

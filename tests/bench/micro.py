@@ -3,8 +3,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,8 @@ from firewall.core.call import ToolCall
 from firewall.core.grant import Grant
 from firewall.guard.requester import Requester
 from firewall.settings import load_settings
+from tests.bench import policies
+from tests.bench.steps import Step, median_us
 
 COMMANDS = (
     "ls -la",
@@ -46,33 +47,11 @@ CODECS: dict[str, Codec] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One measured step."""
-
-    name: str
-    target: str
-    us: float
-    """Median of one call, microseconds."""
-
-
-def median_us(step: Callable[[], object], *, calls: int = 200, rounds: int = 9) -> float:
-    """Return the median over rounds of the mean time of one call, microseconds."""
-    step()
-    found = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        for _ in range(calls):
-            step()
-        found.append((time.perf_counter() - begun) / calls * 1e6)
-    return statistics.median(found)
-
-
 def steps(config: Path) -> list[Step]:
     """Measure inside a running installation."""
     with asyncio.Runner() as runner:
         inside = runner.run(_inside(config))
-    return [*inside, *_codecs()]
+    return [*inside, *policies.steps(), *_codecs()]
 
 
 async def _inside(config: Path) -> list[Step]:
@@ -102,7 +81,11 @@ async def _inside(config: Path) -> list[Step]:
             Step("shell command judged, the slowest of them", "", max(judged)),
             Step("shell command understood, p50", "", statistics.median(understood)),
             Step("allowed command judged and recorded durably", "", statistics.median(recorded)),
-            Step("policy, one action", "", median_us(lambda: rules.verdict(action, roles=roles), calls=50)),
+            Step(
+                "policy, one action, asked before",
+                "",
+                median_us(lambda: rules.verdict(action, roles=roles), calls=50),
+            ),
         ]
 
 

@@ -15,12 +15,12 @@ from firewall.core.effect import Effect, ordered
 from firewall.core.reason import Reason
 from firewall.core.verdict import Allow, Ask, Deny, Obligations, Verdict, strictness
 from firewall.policy import rows, when
-from firewall.policy.defaults import shipped
-from firewall.policy.engine import Engine, Place, Question
 from firewall.policy.facts import KNOWN, facts_of
 from firewall.policy.glob import compiled
+from firewall.policy.index import Index
 from firewall.policy.load import check
 from firewall.policy.people import Requester
+from firewall.policy.question import Place, Question
 from firewall.policy.rows import Row, Word
 from firewall.policy.snapshot import Snapshot
 from tests.support.policy_folder import APPROVERS, ROLES, an_action, snapshot_of, write_folder
@@ -70,9 +70,8 @@ def _snapshot(texts: list[str]) -> Snapshot:
     """Compile rows without the linter: what always holds must hold for foolish rows too."""
     table = rows.read("".join(f"{text}\n" for text in texts).encode())
     assert not table.problems
-    model = (shipped() / "model.conf").read_text(encoding="utf-8")
     places = ("dev", "production", "staging")
-    return replace(_template(), rows=table.rows, places=places, _engine=Engine(model, table.rows))
+    return replace(_template(), rows=table.rows, places=places, _answering=Index(table.rows))
 
 
 def _binding(verdict: Verdict) -> tuple[object, ...]:
@@ -125,15 +124,15 @@ def test_unresolved_is_never_milder_than_every_place(texts: list[str], action: A
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(row_texts, max_size=8), actions)
-def test_engine_agrees_with_a_plain_reading(texts: list[str], action: Action) -> None:
-    """The three answers of casbin are those of a loop over the rows that reads DESIGN 5 literally."""
+def test_the_index_agrees_with_a_plain_reading(texts: list[str], action: Action) -> None:
+    """The three answers are those of a loop over the rows that reads DESIGN 5 literally."""
     snapshot = _snapshot(texts)
     facts = facts_of(action, Requester())
     for effect in action.effects:
         question = Question(
             ROLES, Place(action.environment), action.tool, action.operation, action.resource, effect, facts
         )
-        answers = snapshot._engine.answers(question)
+        answers = snapshot._answering.answers(question)
         fitting = {
             word: [row for row in snapshot.rows if row.word is word and _fits(row, question)] for word in Word
         }
@@ -157,7 +156,7 @@ def _fits(row: Row, question: Question) -> bool:
 
 
 class _Broken:
-    """An engine that raises whatever it likes."""
+    """An index that raises whatever it likes."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -169,9 +168,9 @@ class _Broken:
 
 @settings(max_examples=20, deadline=None)
 @given(actions, st.sampled_from([ValueError, KeyError, RuntimeError, RecursionError, MemoryError, OSError]))
-def test_a_failing_engine_is_a_deny(action: Action, error: type[Exception]) -> None:
-    """Whatever the engine raises becomes a deny with its own reason code, never an exception."""
-    snapshot = replace(_template(), _engine=_Broken(error("x")))  # type: ignore[arg-type]  # broken on purpose
+def test_a_failing_index_is_a_deny(action: Action, error: type[Exception]) -> None:
+    """Whatever the index raises becomes a deny with its own reason code, never an exception."""
+    snapshot = replace(_template(), _answering=_Broken(error("x")))
     verdict = snapshot.verdict(action, roles=ROLES)
     assert isinstance(verdict, Deny)
     assert verdict.reason is Reason.POLICY_FAILED
