@@ -43,7 +43,7 @@ from firewall.references import reader_of
 from firewall.routing.configured import providers_of
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider, Providers
-from firewall.routing.upstream import AiohttpUpstream
+from firewall.routing.upstream import HttpUpstream
 from firewall.sequencer.opening import Installation, Places, open_installation
 from firewall.settings import Notify, Settings, default_config_dir
 from firewall.telemetry import Condition, Telemetry
@@ -140,7 +140,7 @@ async def running(
         is_demo = not found
         if is_demo:
             found = await stack.enter_async_context(scripted_providers())
-        upstream = AiohttpUpstream()
+        upstream = HttpUpstream()
         stack.push_async_callback(upstream.close)
         base = _base(settings, installation, rules, clock)
         stack.push_async_callback(base.channels.aclose)
@@ -218,7 +218,7 @@ def _guard(base: _Base) -> Guard:
     )
 
 
-def _gate(base: _Base, guard: Guard, holds: Holds, providers: Providers, upstream: AiohttpUpstream) -> ModelsGate:
+def _gate(base: _Base, guard: Guard, holds: Holds, providers: Providers, upstream: HttpUpstream) -> ModelsGate:
     writer = base.installation.writer
     models = base.settings.models
     means = Means(
@@ -263,7 +263,7 @@ def _console(base: _Base) -> Console:
     )
 
 
-def _wire(base: _Base, providers: Providers, upstream: AiohttpUpstream, *, is_demo: bool) -> Application:
+def _wire(base: _Base, providers: Providers, upstream: HttpUpstream, *, is_demo: bool) -> Application:
     guard = _guard(base)
     holds = Holds()
     gate = _gate(base, guard, holds, providers, upstream)

@@ -63,14 +63,14 @@ _MARKS = (b"token", b"auth", b"secret", b"cookie", b"api-key", b"apikey", b"cred
 """No field with one of these in its name crosses, whichever prefix it has."""
 
 
-def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[tuple[str, str]]:
+def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[tuple[bytes, bytes]]:
     """Return the client's fields that go to the provider, without those that its Connection header names.
 
     Raises: ProtocolError `header_malformed` (400) for a value that could end the line.
     """
     held = list(fields)
     named = _named_by_connection(held)
-    kept: list[tuple[str, str]] = []
+    kept: list[tuple[bytes, bytes]] = []
     for name, value in held:
         known = _known_out if len(name) <= _KEPT_BYTES else _goes_out
         if not known(name, own_login=own_login) or name in named:
@@ -79,7 +79,7 @@ def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[
             raise ProtocolError(
                 f"the header `{name.decode('ascii')}` has control characters", code="header_malformed"
             )
-        kept.append((name.decode("ascii"), value.decode("latin-1")))
+        kept.append((name, value))
     return kept
 
 

@@ -10,12 +10,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
-
 from firewall.routing.addresses import literal, refusal
 
-Lookup = Callable[[str, int, socket.AddressFamily], Awaitable[list[ResolveResult]]]
+Lookup = Callable[[str, int], Awaitable[list[str]]]
+"""Host and port to addresses as text, in the order to try them; OSError where the name server has none."""
 
 
 class AddressRefusedError(OSError):
@@ -24,12 +22,12 @@ class AddressRefusedError(OSError):
 
 @dataclass(slots=True)
 class _Pin:
-    results: list[ResolveResult] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
     fresh_until: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class PinningResolver(AbstractResolver):
+class PinningResolver:
     """Resolves once, checks, and answers the same until the pin expires."""
 
     def __init__(
@@ -43,48 +41,47 @@ class PinningResolver(AbstractResolver):
     ) -> None:
         """`stale_s`: how much longer a pin serves while the name server does not answer."""
         self._private_ok = private_ok
-        self._lookup = lookup
+        self._lookup = lookup or _system
         self._ttl_s = ttl_s
         self._stale_s = stale_s
         self._clock = clock
-        self._pins: dict[tuple[str, int, int], _Pin] = {}
+        self._pins: dict[tuple[str, int], _Pin] = {}
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int) -> list[str]:
         """Return the pinned addresses of `host`.
 
         Raises: AddressRefusedError; OSError from the name server.
         """
-        pin = self._pins.setdefault((host, port, family), _Pin())
+        pin = self._pins.setdefault((host, port), _Pin())
         if self._clock() < pin.fresh_until:
-            return list(pin.results)
+            return list(pin.addresses)
         async with pin.lock:
             if self._clock() >= pin.fresh_until:
-                await self._renew(pin, host, port, family)
-            return list(pin.results)
+                await self._renew(pin, host, port)
+            return list(pin.addresses)
 
-    async def close(self) -> None:
-        """Forget all pins."""
-        self._pins.clear()
-
-    async def _renew(self, pin: _Pin, host: str, port: int, family: socket.AddressFamily) -> None:
-        lookup = self._lookup or ThreadedResolver().resolve
+    async def _renew(self, pin: _Pin, host: str, port: int) -> None:
         try:
-            found = await lookup(host, port, family)
+            found = await self._lookup(host, port)
         except OSError:
-            if pin.results and self._clock() < pin.fresh_until + self._stale_s:
+            if pin.addresses and self._clock() < pin.fresh_until + self._stale_s:
                 return
             raise
         self._check(host, found)
-        pin.results = found
+        pin.addresses = found
         pin.fresh_until = self._clock() + self._ttl_s
 
-    def _check(self, host: str, found: list[ResolveResult]) -> None:
+    def _check(self, host: str, found: list[str]) -> None:
         if not found:
             raise OSError(f"`{host}` has no address")
-        for result in found:
-            address = literal(result["host"].partition("%")[0])
+        for text in found:
+            address = literal(text.partition("%")[0])
             reason = "no address" if address is None else refusal(address, private_ok=self._private_ok)
             if reason is not None:
                 raise AddressRefusedError(f"`{host}` leads to {reason}")
+
+
+async def _system(host: str, port: int) -> list[str]:
+    """Ask the operating system's resolver, in a thread."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))

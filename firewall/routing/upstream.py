@@ -1,125 +1,124 @@
-"""The carrier of model traffic: aiohttp behind the `Upstream` port (why aiohttp: ADR 0002).
+"""The carrier of model traffic: our own HTTP/1.1 client over httptools (why: ADR 0010).
 
 Redirects are not followed, the environment is not read, names are resolved once, checked and pinned, TLS is
-verified against a bundle that no variable can replace. INVARIANT: the key goes into one header of one request and
-comes back in nothing: not in bodies, fields, errors or details.
+verified against a bundle that no variable can replace, nothing is ever sent twice. INVARIANT: the key goes into
+one header of one request and comes back in nothing: not in bodies, fields, errors or details.
 """
 
-import io
+import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
-import aiohttp
 import certifi
-from yarl import URL
 
 from firewall.core.errors import ConfigError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.routing.body import Decoder, Scrubber, scrub
 from firewall.routing.fields import inbound, outbound
-from firewall.routing.port import Credential, Endpoint, Timeouts, UpstreamRequest
-from firewall.routing.resolver import AddressRefusedError, Lookup, PinningResolver
+from firewall.routing.pool import Origin, Pool
+from firewall.routing.port import Credential, Endpoint, UpstreamRequest
+from firewall.routing.resolver import Lookup, PinningResolver
+from firewall.routing.wire import BrokenError, Limits, Reply
 
-_CONNECTIONS = 1024
-"""Open at once per kind of network; held streams keep theirs, so this is well over the 200 that must flow."""
-_KEEP_ALIVE_S = 15.0
-"""Shorter than providers' own, so that a POST seldom meets a connection that is being closed."""
 _DECODED_BYTES = 256 << 20
-_HEADER_BYTES = 32 << 10
-_LARGE_BODY = 1 << 20
 _KEPT_CHARS = 160
-"""Addresses up to this long are made once: paths are few, and longer ones are not worth the memory."""
+"""Targets up to this long are made once: paths are few, and longer ones are not worth the memory."""
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})+)+")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@/?%-]*")
-_AUTO = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_NEVER = float("inf")
 
 
-class AiohttpUpstream:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a request goes: the connection's other end, and how its head begins."""
+
+    origin: Origin
+    head: bytes
+
+
+class HttpUpstream:
     """Carries requests over pooled connections; `close` it in the loop that used it."""
 
     def __init__(
         self, *, lookup: Lookup | None = None, dns_ttl_s: float = 60.0, ca_file: Path | None = None
     ) -> None:
         """`ca_file` replaces the bundled certificate authorities, for providers with one of their own."""
-        self._lookup = lookup
-        self._dns_ttl_s = dns_ttl_s
         self._tls = _tls(ca_file)
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        # Two pools, since a resolver knows a host and not for whom it is asked.
+        self._pools = {
+            private: Pool(
+                resolve=PinningResolver(private_ok=private, lookup=lookup, ttl_s=dns_ttl_s).resolve, tls=self._tls
+            )
+            for private in (False, True)
+        }
 
-    async def open(self, endpoint: Endpoint, request: UpstreamRequest) -> "AiohttpResponse":
+    async def open(self, endpoint: Endpoint, request: UpstreamRequest) -> "ProviderAnswer":
         """Send `request` and return the head of the answer.
 
         Raises: UpstreamError; ProtocolError (400) where path, query or a field cannot be sent as it is.
         """
-        url = _url(endpoint, request)
-        headers = _headers(request)
-        # Written in pieces when large; aiohttp warns about large plain bytes.
-        body = io.BytesIO(request.body) if len(request.body) > _LARGE_BODY else request.body or None
+        target = _target(endpoint, request)
+        head = _head(target, request)
+        begun = asyncio.get_running_loop().time()
+        pool = self._pools[endpoint.private]
         try:
-            response = await self._session(private=endpoint.private).request(
-                request.method,
-                url,
-                headers=headers,
-                data=body,
-                allow_redirects=False,
-                timeout=_timeout(endpoint.timeouts, streamed=request.streamed),
-            )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reply = await _asked(pool, target.origin, head, endpoint, request, begun)
+        except BrokenError as error:
             failure = _failure(endpoint, error, request.credential)
         else:
-            return _accept(endpoint, response, request.credential)
-        # Outside the handler: aiohttp's errors hold the request's header fields, and with them the key.
+            return _accept(endpoint, reply, request.credential)
+        # Outside the handler: what failed may hold the request's header fields, and with them the key.
         raise failure
 
     async def close(self) -> None:
         """Close every connection."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
-
-    def _session(self, *, private: bool) -> aiohttp.ClientSession:
-        # Two pools, since the resolver knows a host and not for whom it is asked.
-        session = self._sessions.get(private)
-        if session is None:
-            resolver = PinningResolver(private_ok=private, lookup=self._lookup, ttl_s=self._dns_ttl_s)
-            session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    resolver=resolver,
-                    use_dns_cache=False,
-                    ssl=self._tls,
-                    limit=_CONNECTIONS,
-                    keepalive_timeout=_KEEP_ALIVE_S,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                auto_decompress=False,
-                skip_auto_headers=_AUTO,
-                max_line_size=_HEADER_BYTES,
-                max_field_size=_HEADER_BYTES,
-            )
-            self._sessions[private] = session
-        return session
+        for pool in self._pools.values():
+            pool.close()
+        await asyncio.sleep(0)  # the connections learn of it in the loop's next turn
 
 
-class AiohttpResponse:
+async def _asked(
+    pool: Pool, origin: Origin, head: bytes, endpoint: Endpoint, request: UpstreamRequest, begun: float
+) -> Reply:
+    """Send, and wait for the head; cancelling closes the connection.
+
+    Raises: BrokenError.
+    """
+    times = endpoint.timeouts
+    connection = pool.idle(origin) or await pool.connect(origin, min(times.connect_s, times.total_s))
+    now = asyncio.get_running_loop().time()
+    limits = Limits(now + times.first_byte_s if request.streamed else _NEVER, times.idle_s, begun + times.total_s)
+    reply = connection.send(head, request.body, limits)
+    try:
+        await reply.head()
+    except BaseException:
+        reply.abandon()
+        raise
+    return reply
+
+
+class ProviderAnswer:
     """A provider's answer: decoded, scrubbed, its fields reduced to the table."""
 
-    def __init__(
-        self, endpoint: Endpoint, response: aiohttp.ClientResponse, credential: Credential | None
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, reply: Reply, credential: Credential | None) -> None:
+        """Read the head.
+
+        Raises: UpstreamError malformed for a content coding that cannot be undone.
+        """
         self._endpoint = endpoint
-        self._response = response
+        self._reply = reply
         self._credential = credential
         secret = credential.secret.reveal().encode("utf-8") if credential else b""
         self._scrubber = Scrubber(secret) if secret else None
-        coding = response.headers.get("content-encoding", "identity").strip().lower()
-        self._decoder = None if coding in {"identity", ""} else Decoder(coding, limit=_DECODED_BYTES)
-        self.status = response.status
+        self._decoder = _decoder(reply.fields)
+        self.status = reply.status
         """The status, never a redirect."""
-        self.fields: list[tuple[bytes, bytes]] = inbound(response.raw_headers, [secret] if secret else [])
+        self.fields: list[tuple[bytes, bytes]] = inbound(reply.fields, [secret] if secret else [])
         """The header fields that may go to the client."""
 
     async def read(self, limit: int) -> bytes:
@@ -154,7 +153,7 @@ class AiohttpResponse:
 
     def close(self) -> None:
         """Let go of the answer; an unread rest closes its connection at once."""
-        self._response.close()
+        self._reply.abandon()
 
     async def __aenter__(self) -> Self:
         """Return the answer itself."""
@@ -170,12 +169,9 @@ class AiohttpResponse:
         return self._scrubber.finish() if self._scrubber is not None else b""
 
     async def _next(self) -> bytes:
-        content = self._response.content
-        if content.at_eof() and content.exception() is None:
-            return b""
         try:
-            return await content.readany()
-        except (aiohttp.ClientError, OSError) as error:
+            return await self._reply.take()
+        except BrokenError as error:
             failure = _failure(self._endpoint, error, self._credential)
         raise failure
 
@@ -184,94 +180,80 @@ class AiohttpResponse:
         return piece if self._scrubber is None else self._scrubber.feed(piece)
 
 
-def _accept(
-    endpoint: Endpoint, response: aiohttp.ClientResponse, credential: Credential | None
-) -> AiohttpResponse:
-    if 300 <= response.status < 400:
-        response.close()
+def _accept(endpoint: Endpoint, reply: Reply, credential: Credential | None) -> ProviderAnswer:
+    if 300 <= reply.status < 400:
+        reply.abandon()
         raise UpstreamError(
             f"`{endpoint.name}` answered with a redirect, which is not followed", fault=UpstreamFault.REJECTED
         )
     try:
-        answer = AiohttpResponse(endpoint, response, credential)
+        return ProviderAnswer(endpoint, reply, credential)
     except UpstreamError:
-        response.close()
+        reply.abandon()
         raise
-    connection = response.connection
-    if connection is not None and connection.protocol is not None:
-        # The first byte is there: from now on the idle limit counts.
-        connection.protocol.read_timeout = endpoint.timeouts.idle_s
-    return answer
 
 
-def _url(endpoint: Endpoint, request: UpstreamRequest) -> URL:
-    if len(request.path) + len(request.query) <= _KEPT_CHARS:
-        return _kept_url(endpoint.base_url, request.path, request.query)
-    return _made_url(endpoint.base_url, request.path, request.query)
+def _decoder(fields: list[tuple[bytes, bytes]]) -> Decoder | None:
+    codings = [value for name, value in fields if len(name) == 16 and name.lower() == b"content-encoding"]
+    coding = b", ".join(codings).decode("latin-1").strip().lower()
+    return None if coding in {"identity", ""} else Decoder(coding, limit=_DECODED_BYTES)
 
 
-def _made_url(base_url: str, path: str, query: str) -> URL:
+def _target(endpoint: Endpoint, request: UpstreamRequest) -> _Target:
+    made = _kept_target if len(request.path) + len(request.query) <= _KEPT_CHARS else _made_target
+    return made(endpoint.base_url, request.method, request.path, request.query)
+
+
+def _made_target(base_url: str, method: str, path: str, query: str) -> _Target:
     dots = any(segment in {".", ".."} for segment in path.lower().replace("%2e", ".").split("/"))
     if dots or not _PATH.fullmatch(path) or not _QUERY.fullmatch(query):
         raise ProtocolError("the path or query cannot be sent to a provider", code="path_refused")
-    return URL(base_url.rstrip("/") + path + (f"?{query}" if query else ""), encoded=True)
+    parts = urlsplit(base_url)
+    is_tls = parts.scheme == "https"
+    host = parts.hostname or ""
+    port = parts.port or (443 if is_tls else 80)
+    named = f"[{host}]" if ":" in host else host
+    authority = named if parts.port is None else f"{named}:{port}"
+    target = parts.path.rstrip("/") + path + (f"?{query}" if query else "")
+    head = f"{method} {target} HTTP/1.1\r\nhost: {authority}\r\naccept-encoding: identity\r\n"
+    return _Target(Origin(host, port, is_tls), head.encode("ascii"))
 
 
-_kept_url = lru_cache(maxsize=256)(_made_url)
+_kept_target = lru_cache(maxsize=256)(_made_target)
 
 
-def _headers(request: UpstreamRequest) -> list[tuple[str, str]]:
+def _head(target: _Target, request: UpstreamRequest) -> bytes:
+    """Write the head: ours, the client's fields that may go along, and the key in its one place."""
     credential = request.credential
-    headers = outbound(request.fields, own_login=credential is not None and credential.of_client)
-    headers.append(("accept-encoding", "identity"))
+    pieces = [target.head]
+    for name, value in outbound(request.fields, own_login=credential is not None and credential.of_client):
+        pieces += (name, b": ", value, b"\r\n")
     if credential is not None:
-        value = credential.prefix + credential.secret.reveal()
-        if not value.isascii() or not value.isprintable():
+        key = credential.prefix + credential.secret.reveal()
+        if not key.isascii() or not key.isprintable():
             raise ConfigError("a credential has characters that no header can carry")
-        headers.append((credential.header, value))
-    return headers
+        pieces.append(f"{credential.header}: {key}\r\n".encode("ascii"))
+    if request.body or request.method != "GET":
+        pieces.append(b"content-length: %d\r\n" % len(request.body))
+    pieces.append(b"\r\n")
+    return b"".join(pieces)
 
 
-@lru_cache(maxsize=64)
-def _timeout(timeouts: Timeouts, *, streamed: bool) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(
-        total=timeouts.total_s,
-        connect=timeouts.connect_s,
-        sock_connect=timeouts.connect_s,
-        sock_read=timeouts.first_byte_s if streamed else None,
-    )
-
-
-def _failure(endpoint: Endpoint, error: Exception, credential: Credential | None) -> UpstreamError:
+def _failure(endpoint: Endpoint, error: BrokenError, credential: Credential | None) -> UpstreamError:
     """Say what went wrong without what was sent."""
     secret = credential.secret.reveal() if credential else ""
-    detail = scrub(f"{type(error).__name__}: {error}", secret)
-    fault, words = _fault(error)
     return UpstreamError(
-        f"`{endpoint.name}` {words}",
-        fault=fault,
-        status=504 if fault is UpstreamFault.TIMEOUT else 502,
-        detail=detail,
+        f"`{endpoint.name}` {error.words}",
+        fault=error.fault,
+        status=504 if error.fault is UpstreamFault.TIMEOUT else 502,
+        detail=scrub(error.detail, secret),
     )
-
-
-def _fault(error: Exception) -> tuple[UpstreamFault, str]:
-    if isinstance(error, aiohttp.ClientConnectorDNSError) and isinstance(error.os_error, AddressRefusedError):
-        return UpstreamFault.REJECTED, "leads to an address that is not allowed"
-    if isinstance(error, TimeoutError):
-        return UpstreamFault.TIMEOUT, "did not answer in time"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return UpstreamFault.UNAVAILABLE, "could not prove who it is"
-    if isinstance(error, aiohttp.ClientResponseError | ValueError):
-        return UpstreamFault.MALFORMED, "gave an answer that cannot be read"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return UpstreamFault.UNAVAILABLE, "broke off its answer"
-    return UpstreamFault.UNAVAILABLE, "cannot be reached"
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
     # Not ssl.create_default_context: it reads SSL_CERT_FILE and SSLKEYLOGFILE from the environment.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     context.load_verify_locations(cafile=str(ca_file) if ca_file else certifi.where())
     return context

@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from aiohttp.abc import ResolveResult
 
 from firewall.core.errors import FirewallError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
 from firewall.routing.port import Credential, Endpoint, Timeouts, UpstreamRequest
-from firewall.routing.upstream import AiohttpUpstream
+from firewall.routing.upstream import HttpUpstream
 from tests.support.provider import Behave, provider, says, whole
 
 _KEY = "sk-canary-7f3a9b2c5d8e1f4a"
@@ -23,8 +22,8 @@ _OURS = Credential("authorization", Secret(_KEY), prefix="Bearer ")
 
 
 @pytest_asyncio.fixture
-async def upstream() -> AsyncIterator[AiohttpUpstream]:
-    carrier = AiohttpUpstream()
+async def upstream() -> AsyncIterator[HttpUpstream]:
+    carrier = HttpUpstream()
     yield carrier
     await carrier.close()
 
@@ -37,7 +36,7 @@ def _post(*fields: tuple[bytes, bytes], body: bytes = b"{}", path: str = "/v1/re
     return UpstreamRequest("POST", path, fields=fields, body=body, credential=_OURS)
 
 
-async def _get_all(upstream: AiohttpUpstream, behave: Behave, **seconds: float) -> tuple[int, bytes]:
+async def _get_all(upstream: HttpUpstream, behave: Behave, **seconds: float) -> tuple[int, bytes]:
     async with (
         provider(behave) as found,
         await upstream.open(_endpoint(found.base_url, **seconds), _post()) as got,
@@ -45,13 +44,13 @@ async def _get_all(upstream: AiohttpUpstream, behave: Behave, **seconds: float) 
         return got.status, await got.read(1 << 20)
 
 
-async def _fault_of(upstream: AiohttpUpstream, behave: Behave, **seconds: float) -> UpstreamError:
+async def _fault_of(upstream: HttpUpstream, behave: Behave, **seconds: float) -> UpstreamError:
     with pytest.raises(UpstreamError) as caught:
         await _get_all(upstream, behave, **seconds)
     return caught.value
 
 
-async def test_a_request_goes_out_with_our_key_and_the_clients_bytes(upstream: AiohttpUpstream) -> None:
+async def test_a_request_goes_out_with_our_key_and_the_clients_bytes(upstream: HttpUpstream) -> None:
     """Method, path, query and body arrive verbatim; the key stands once, as the provider wants it."""
     async with provider(says(whole(b"{}"))) as found:
         request = UpstreamRequest(
@@ -98,7 +97,7 @@ _CLIENT_FIELDS = (
 )
 
 
-async def test_only_listed_fields_go_out(upstream: AiohttpUpstream) -> None:
+async def test_only_listed_fields_go_out(upstream: HttpUpstream) -> None:
     """Credentials, accounts, proxies' and our own fields stay; what agents need arrives."""
     async with (
         provider(says(whole(b"{}"))) as found,
@@ -122,7 +121,7 @@ async def test_only_listed_fields_go_out(upstream: AiohttpUpstream) -> None:
     assert b"evil" not in head
 
 
-async def test_an_own_login_brings_its_account(upstream: AiohttpUpstream) -> None:
+async def test_an_own_login_brings_its_account(upstream: HttpUpstream) -> None:
     """Beside the client's own login the fields that name its account go along."""
     own = Credential("authorization", Secret("own-login"), prefix="Bearer ", of_client=True)
     request = UpstreamRequest("POST", "/v1/responses", fields=_CLIENT_FIELDS, body=b"{}", credential=own)
@@ -136,7 +135,7 @@ async def test_an_own_login_brings_its_account(upstream: AiohttpUpstream) -> Non
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent"])
-async def test_redirects_are_not_followed(upstream: AiohttpUpstream, status: str) -> None:
+async def test_redirects_are_not_followed(upstream: HttpUpstream, status: str) -> None:
     """A redirect ends the exchange: nobody else is asked, and the key goes to nobody else."""
     async with provider(says(whole(b"{}"))) as other:
         location = f"Location: {other.base_url}/steal"
@@ -146,7 +145,7 @@ async def test_redirects_are_not_followed(upstream: AiohttpUpstream, status: str
 
 
 async def test_the_environment_is_not_read(
-    upstream: AiohttpUpstream, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    upstream: HttpUpstream, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     """Proxy variables, netrc and certificate variables change nothing."""
     async with provider(says(whole(b"proxied"))) as proxy:
@@ -158,7 +157,7 @@ async def test_the_environment_is_not_read(
         with open(f"{tmp_path}/netrc", "w", encoding="ascii") as file:  # noqa: ASYNC230, PTH123 - a test's own file
             file.write("default login thief password thief\n")
         assert await _get_all(upstream, says(whole(b"direct"))) == (200, b"direct")
-        assert AiohttpUpstream()._tls.keylog_filename is None
+        assert HttpUpstream()._tls.keylog_filename is None
     assert proxy.requests == []
 
 
@@ -169,17 +168,14 @@ class Names:
         self.answers = list(answers)
         self.asked = 0
 
-    async def __call__(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    async def __call__(self, host: str, port: int) -> list[str]:
         """Give the next answer, the last one for ever."""
-        del family
+        del host, port
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
         if isinstance(answer, OSError):
             raise answer
-        return [
-            ResolveResult(hostname=host, host=one, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for one in answer.split()
-        ]
+        return answer.split()
 
 
 @pytest.mark.parametrize(
@@ -196,7 +192,7 @@ class Names:
 )
 async def test_public_providers_cannot_lead_inside(answer: str) -> None:
     """A public name that resolves to a private address is refused, also when only one address is private."""
-    carrier = AiohttpUpstream(lookup=Names(answer))
+    carrier = HttpUpstream(lookup=Names(answer))
     with pytest.raises(UpstreamError, match="not allowed") as caught:
         await carrier.open(Endpoint("openai", "https://api.example.com"), _post())
     await carrier.close()
@@ -209,7 +205,7 @@ async def test_names_are_pinned_and_rebinding_is_refused() -> None:
     behave = says(whole(b"{}", "Connection: close"))
     async with provider(behave) as found:
         endpoint = _endpoint(f"http://ollama.internal:{found.port}")
-        pinned, rebound = AiohttpUpstream(lookup=names), AiohttpUpstream(lookup=names, dns_ttl_s=0.0)
+        pinned, rebound = HttpUpstream(lookup=names), HttpUpstream(lookup=names, dns_ttl_s=0.0)
         for _ in range(3):
             async with await pinned.open(endpoint, _post()) as got:
                 await got.read(10)
@@ -223,7 +219,7 @@ async def test_names_are_pinned_and_rebinding_is_refused() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 7, 1000])
-async def test_compressed_answers_are_decoded_before_anybody_judges(upstream: AiohttpUpstream, cut: int) -> None:
+async def test_compressed_answers_are_decoded_before_anybody_judges(upstream: HttpUpstream, cut: int) -> None:
     """A provider that compresses in spite of `identity` is understood, wherever its bytes are cut."""
     plain = b'data: {"type":"x"}\n\n' * 20
     packed = gzip.compress(plain[:100]) + gzip.compress(plain[100:])
@@ -243,20 +239,20 @@ async def test_compressed_answers_are_decoded_before_anybody_judges(upstream: Ai
     ],
 )
 async def test_answers_that_cannot_be_decoded_are_malformed(
-    upstream: AiohttpUpstream, coding: str, body: bytes
+    upstream: HttpUpstream, coding: str, body: bytes
 ) -> None:
     """An unknown, broken or cut encoding is an error, never passed on unread."""
     error = await _fault_of(upstream, says(whole(body, f"Content-Encoding: {coding}")))
     assert error.fault is UpstreamFault.MALFORMED
 
 
-async def test_bombs_are_bounded(upstream: AiohttpUpstream) -> None:
+async def test_bombs_are_bounded(upstream: HttpUpstream) -> None:
     """A small answer that unpacks into a large one ends at the reader's limit."""
     error = await _fault_of(upstream, says(whole(gzip.compress(b"a" * (8 << 20)), "Content-Encoding: gzip")))
     assert error.fault is UpstreamFault.MALFORMED
 
 
-async def test_the_key_never_comes_back(upstream: AiohttpUpstream, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_key_never_comes_back(upstream: HttpUpstream, caplog: pytest.LogCaptureFixture) -> None:
     """A provider that echoes the key in an error body, in fields, or cut into pieces gives the client a mask."""
     caplog.set_level(logging.DEBUG)
     body = json.dumps({"error": {"message": f"Incorrect API key provided: {_KEY}. Bearer {_KEY}"}}).encode()
@@ -299,7 +295,7 @@ _FAULTS = [
 
 @pytest.mark.parametrize(("behave", "fault"), [row[1:] for row in _FAULTS], ids=[row[0] for row in _FAULTS])
 async def test_faults_are_named_and_hold_no_key(
-    upstream: AiohttpUpstream, behave: Behave, fault: UpstreamFault
+    upstream: HttpUpstream, behave: Behave, fault: UpstreamFault
 ) -> None:
     """Every way to fail becomes one error with its fault; neither it nor what it carries along holds the key."""
     error = await _fault_of(upstream, behave)
@@ -309,7 +305,7 @@ async def test_faults_are_named_and_hold_no_key(
     assert _KEY not in "".join(traceback.format_exception(error)) + error.public + error.detail + repr(error.args)
 
 
-async def test_a_reset_in_the_middle_is_unavailable(upstream: AiohttpUpstream) -> None:
+async def test_a_reset_in_the_middle_is_unavailable(upstream: HttpUpstream) -> None:
     """RST behind the first event: what came is delivered, then the error."""
 
     async def reset(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -343,14 +339,14 @@ async def test_a_reset_in_the_middle_is_unavailable(upstream: AiohttpUpstream) -
     ids=["first byte", "idle", "total"],
 )
 async def test_slow_providers_are_given_up(
-    upstream: AiohttpUpstream, behave: Behave, seconds: dict[str, float]
+    upstream: HttpUpstream, behave: Behave, seconds: dict[str, float]
 ) -> None:
     """Each of the limits ends a slow exchange as a time-out (504)."""
     error = await _fault_of(upstream, behave, **seconds)
     assert (error.fault, error.status) == (UpstreamFault.TIMEOUT, 504)
 
 
-async def test_whole_answers_may_take_their_time(upstream: AiohttpUpstream) -> None:
+async def test_whole_answers_may_take_their_time(upstream: HttpUpstream) -> None:
     """An answer that is not streamed begins when it is finished: only the total limit holds."""
     async with provider(says(b"", whole(b"{}"), pause_s=0.3)) as found:
         request = UpstreamRequest("POST", "/v1/x", body=b"{}", credential=_OURS, streamed=False)
@@ -362,7 +358,7 @@ async def test_whole_answers_may_take_their_time(upstream: AiohttpUpstream) -> N
     assert caught.value.fault is UpstreamFault.TIMEOUT
 
 
-async def test_nobody_listening_is_unavailable(upstream: AiohttpUpstream) -> None:
+async def test_nobody_listening_is_unavailable(upstream: HttpUpstream) -> None:
     """A refused connection is named as such."""
     taken = socket.create_server(("127.0.0.1", 0))
     port = taken.getsockname()[1]
@@ -373,7 +369,7 @@ async def test_nobody_listening_is_unavailable(upstream: AiohttpUpstream) -> Non
 
 
 @pytest.mark.parametrize("pieces", [(), (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",)])
-async def test_cancelling_closes_the_connection(upstream: AiohttpUpstream, pieces: tuple[bytes, ...]) -> None:
+async def test_cancelling_closes_the_connection(upstream: HttpUpstream, pieces: tuple[bytes, ...]) -> None:
     """A cancelled caller ends the exchange at the provider at once, before the head and amid a stream."""
     async with provider(says(*pieces, then_hang=True)) as found:
 
@@ -392,7 +388,7 @@ async def test_cancelling_closes_the_connection(upstream: AiohttpUpstream, piece
             await found.gone.wait()
 
 
-async def test_a_slow_reader_slows_the_provider(upstream: AiohttpUpstream) -> None:
+async def test_a_slow_reader_slows_the_provider(upstream: HttpUpstream) -> None:
     """What nobody reads is not piled up: the provider cannot send on."""
     sent = 0
 
@@ -414,7 +410,7 @@ async def test_a_slow_reader_slows_the_provider(upstream: AiohttpUpstream) -> No
         assert sent < 64 << 20
 
 
-async def test_large_bodies_go_out_whole(upstream: AiohttpUpstream) -> None:
+async def test_large_bodies_go_out_whole(upstream: HttpUpstream) -> None:
     """A request of several MiB arrives byte for byte with its length."""
     body = bytes(range(256)) * 12_000
     async with (
@@ -443,7 +439,7 @@ async def test_large_bodies_go_out_whole(upstream: AiohttpUpstream) -> None:
         _post((b"user-agent", b"a\0b")),
     ],
 )
-async def test_nothing_can_break_out_of_its_place(upstream: AiohttpUpstream, request_: UpstreamRequest) -> None:
+async def test_nothing_can_break_out_of_its_place(upstream: HttpUpstream, request_: UpstreamRequest) -> None:
     """Paths, queries and field values that could become something else are refused before anything is sent."""
     async with provider(says(whole(b"{}"))) as found:
         with pytest.raises(ProtocolError):
@@ -452,7 +448,7 @@ async def test_nothing_can_break_out_of_its_place(upstream: AiohttpUpstream, req
 
 
 @pytest.mark.parametrize("value", ["sk\r\nx: y", "sk\0", "ключ", ""])
-async def test_a_key_that_no_header_can_carry_is_named_without_it(upstream: AiohttpUpstream, value: str) -> None:
+async def test_a_key_that_no_header_can_carry_is_named_without_it(upstream: HttpUpstream, value: str) -> None:
     """A malformed key fails without being shown; an empty one is sent as nothing but its prefix."""
     request = UpstreamRequest("POST", "/v1/x", body=b"{}", credential=Credential("x-api-key", Secret(value)))
     async with provider(says(whole(b"{}"))) as found:
@@ -466,7 +462,7 @@ async def test_a_key_that_no_header_can_carry_is_named_without_it(upstream: Aioh
                 assert got.status == 200
 
 
-async def test_two_hundred_streams_flow_at_once(upstream: AiohttpUpstream) -> None:
+async def test_two_hundred_streams_flow_at_once(upstream: HttpUpstream) -> None:
     """The pool carries 200 concurrent streams to their end."""
     events = [b"data: %d\n\n" % number for number in range(10)]
     stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"

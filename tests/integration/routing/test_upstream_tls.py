@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest
-from firewall.routing.upstream import AiohttpUpstream
+from firewall.routing.upstream import HttpUpstream
 from tests.support.provider import whole
 
 
@@ -45,7 +45,7 @@ def _certificate(folder: Path, name: str, *, days: int = 1) -> Path:
     return file
 
 
-async def _ask(certificate: Path, carrier: AiohttpUpstream) -> tuple[bytes, list[bytes]]:
+async def _ask(certificate: Path, carrier: HttpUpstream) -> tuple[bytes, list[bytes]]:
     heard: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,7 +70,7 @@ async def _ask(certificate: Path, carrier: AiohttpUpstream) -> tuple[bytes, list
 async def test_a_known_authority_is_believed(tmp_path: Path) -> None:
     """With its authority configured, a provider is spoken to over TLS."""
     file = _certificate(tmp_path, "localhost")
-    body, heard = await _ask(file, AiohttpUpstream(ca_file=file))
+    body, heard = await _ask(file, HttpUpstream(ca_file=file))
     assert body == b"{}"
     assert b"sk-canary" in heard[0]
 
@@ -82,5 +82,5 @@ async def test_nobody_else_gets_the_key(tmp_path: Path, name: str, days: int, *,
     """An unknown authority, another name or an expired certificate ends the exchange before the key is sent."""
     file = _certificate(tmp_path, name, days=days)
     with pytest.raises(UpstreamError, match="who it is") as caught:
-        await _ask(file, AiohttpUpstream(ca_file=file if known else None))
+        await _ask(file, HttpUpstream(ca_file=file if known else None))
     assert caught.value.fault is UpstreamFault.UNAVAILABLE

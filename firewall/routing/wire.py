@@ -1,0 +1,390 @@
+"""One HTTP/1.1 connection to a provider, and the answer that arrives on it (RFC 9112, read by llhttp).
+
+The parser is httptools', strict: obs-fold, bare line feeds, two lengths, a length beside a transfer coding are
+errors. What it leaves open is closed here: heads are bounded, `chunked` is the only transfer coding, and bytes
+behind an answer end the connection, since they could be read as the answer to somebody else's request.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import httptools
+
+from firewall.core.errors import UpstreamFault
+
+HEAD_BYTES = 64 << 10
+"""Status line and fields of an answer, and its trailers."""
+HEAD_FIELDS = 256
+_INFORMATIONAL = 8
+"""How many 1xx answers may come before the real one."""
+_HIGH = 1 << 20
+"""Bytes that nobody has taken yet: reading stops above, and goes on below a quarter of it."""
+_LOW = _HIGH >> 2
+_NEVER = float("inf")
+
+
+class BrokenError(Exception):
+    """An exchange that failed; the words stand after the provider's name and hold nothing that was sent."""
+
+    def __init__(self, fault: UpstreamFault, words: str, detail: str = "") -> None:
+        super().__init__(words)
+        self.fault = fault
+        self.words = words
+        self.detail = detail
+
+
+def malformed(detail: str) -> BrokenError:
+    """Return the error for an answer that cannot be read."""
+    return BrokenError(UpstreamFault.MALFORMED, "gave an answer that cannot be read", detail)
+
+
+def late(detail: str) -> BrokenError:
+    """Return the error for a provider that was too slow."""
+    return BrokenError(UpstreamFault.TIMEOUT, "did not answer in time", detail)
+
+
+def unreachable(detail: str) -> BrokenError:
+    """Return the error for a provider that is not there."""
+    return BrokenError(UpstreamFault.UNAVAILABLE, "cannot be reached", detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long an answer may take; `first_at` and `total_at` are times of the loop's clock."""
+
+    first_at: float
+    """When the head must be there; infinite for an answer that comes whole."""
+    idle_s: float
+    """Between two reads, once the head is there."""
+    total_at: float
+    """When everything must be there."""
+
+
+class Reply:
+    """An answer while it arrives: its head, and the bytes of its body that nobody has taken yet."""
+
+    __slots__ = ("_connection", "_pieces", "_size", "_waiter", "done", "error", "fields", "has_head", "status")
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection: Connection | None = connection
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self.status = 0
+        self.fields: list[tuple[bytes, bytes]] = []
+        """As they were written, in order."""
+        self.has_head = False
+        self.done = False
+        """All of it has come, or nothing more will."""
+        self.error: BrokenError | None = None
+
+    async def head(self) -> None:
+        """Wait for the head.
+
+        Raises: BrokenError.
+        """
+        while not self.has_head:
+            if self.error is not None:
+                raise self.error
+            await self._wait()
+
+    async def take(self) -> bytes:
+        """Return what has come and was not taken, waiting for it; empty at the end.
+
+        Raises: BrokenError once everything before it was taken.
+        """
+        while not self._pieces:
+            if self.error is not None:
+                raise self.error
+            if self.done:
+                return b""
+            await self._wait()
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if self._connection is not None:
+            self._connection.resume()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def abandon(self) -> None:
+        """Let go: an answer that has not ended takes its connection along."""
+        connection = self._connection
+        if connection is not None:
+            self.end(None)
+            connection.abort()
+
+    # -- the connection's side
+
+    def put(self, body: bytes) -> int:
+        """Add a piece of the body; returns how many bytes wait."""
+        self._pieces.append(body)
+        self._size += len(body)
+        return self._size
+
+    def end(self, error: BrokenError | None) -> None:
+        """Nothing more comes."""
+        self.done = True
+        self.error = error
+        self._connection = None
+
+    def wake(self) -> None:
+        """Let the one who waits look again."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+
+class Connection(asyncio.Protocol):
+    """A connection: idle, or with one exchange under way."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        free: Callable[["Connection"], None],
+        lost: Callable[["Connection"], None],
+    ) -> None:
+        """`free`: called when another request may be sent; `lost`: called once when it is closed."""
+        self._loop = loop
+        self._free = free
+        self._lost = lost
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._reply: Reply | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._limits = Limits(_NEVER, _NEVER, _NEVER)
+        self._quiet_at = _NEVER
+        self._paused = False
+        self._keeps = False
+        self._until_close = False
+        self._answering = False
+        self._informational = 0
+        self._head_bytes = 0
+        self._head_fields = 0
+        self.idle_since = 0.0
+        """When it last became free (the pool's)."""
+
+    @property
+    def is_open(self) -> bool:
+        """Another request may be written."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, head: bytes, body: bytes, limits: Limits) -> Reply:
+        """Write a request on an idle connection; the reply fills as bytes arrive."""
+        transport = self._open_transport()
+        reply = self._reply = Reply(self)
+        self._limits = limits
+        self._quiet_at = limits.first_at
+        self._keeps = self._until_close = self._answering = False
+        self._informational = self._head_bytes = self._head_fields = 0
+        self._arm()
+        if len(body) <= _LOW:
+            transport.write(head + body)
+        else:
+            transport.writelines([head, body])
+        return reply
+
+    def resume(self) -> None:
+        """Read on after what waited was taken."""
+        if self._paused:
+            self._paused = False
+            self._quiet_at = self._loop.time() + self._limits.idle_s
+            self._arm()
+            if self.is_open:
+                self._open_transport().resume_reading()
+
+    def abort(self) -> None:
+        """Close at once; what has not been written or read is dropped."""
+        self._disarm()
+        self._reply = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Close an idle connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # -- the transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; bytes that nobody asked for end the connection."""
+        reply = self._reply
+        if reply is None:
+            self.abort()
+            return
+        if not reply.has_head:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, BrokenError) as error:
+            self._spoilt(reply, error)
+            return
+        if reply.done:
+            self._finished(reply)
+        elif not reply.has_head and self._head_bytes > HEAD_BYTES:
+            self._break(malformed("the head is too large"))
+        elif reply.has_head:
+            self._quiet_at = self._loop.time() + self._limits.idle_s
+            if not self._answering:
+                self._answering = True  # from now on the idle limit counts, which may be the shorter one
+                self._arm()
+            reply.wake()
+
+    def eof_received(self) -> None:
+        """The provider sends no more; `connection_lost` follows."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what was under way: an answer without a length ends here, any other is cut off."""
+        self._disarm()
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            detail = type(exc).__name__ if exc else "closed"
+            if not reply.has_head:
+                reply.end(unreachable(detail))
+            elif self._until_close and exc is None:
+                reply.end(None)
+            else:
+                reply.end(BrokenError(UpstreamFault.UNAVAILABLE, "broke off its answer", detail))
+            reply.wake()
+        self._lost(self)
+
+    # -- the parser's side; an exception here stops it, and httptools wraps it
+
+    def on_message_begin(self) -> None:
+        """Refuse an answer behind the answer."""
+        reply = self._reply
+        if reply is None or reply.done:
+            self._keeps = False
+            raise malformed("more than one answer")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field; trailers are counted and dropped."""
+        self._head_fields += 1
+        reply = self._reply
+        if self._head_fields > HEAD_FIELDS or reply is None:
+            raise malformed("too many header fields")
+        if reply.has_head:
+            self._head_bytes += len(name) + len(value)
+            if self._head_bytes > HEAD_BYTES:
+                raise malformed("the trailers are too large")
+        elif len(name) + len(value) > HEAD_BYTES:
+            raise malformed("a header field is too large")
+        else:
+            reply.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Judge how the body is framed."""
+        reply = self._reply
+        if reply is None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            reply.fields.clear()
+            self._informational += 1
+            if status == 101 or self._informational > _INFORMATIONAL:
+                raise malformed("an answer that is no answer")
+            return
+        has_length = is_chunked = False
+        for cased, value in reply.fields:
+            if len(cased) == 14 and cased.lower() == b"content-length":
+                has_length = True
+            elif len(cased) == 17 and cased.lower() == b"transfer-encoding":
+                if is_chunked or value.strip().lower() != b"chunked":
+                    raise malformed("a transfer coding that was not asked for")
+                is_chunked = True
+        self._until_close = not has_length and not is_chunked
+        self._keeps = self._parser.should_keep_alive()
+        reply.status = status
+        reply.has_head = True
+        self._head_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; stop reading when too much waits."""
+        reply = self._reply
+        if reply is not None and reply.put(body) > _HIGH and not self._paused:
+            self._paused = True
+            self._open_transport().pause_reading()
+
+    def on_message_complete(self) -> None:
+        """End the answer, unless it was an informational one."""
+        reply = self._reply
+        if reply is not None and reply.has_head:
+            reply.end(None)
+
+    # -- ends
+
+    def _finished(self, reply: Reply) -> None:
+        """The whole answer is here: the connection may serve again when both sides are through."""
+        self._disarm()
+        self._reply = None
+        reply.wake()
+        transport = self._open_transport()
+        if self._paused:
+            self._paused = False
+            transport.resume_reading()
+        if self._keeps and not transport.is_closing() and transport.get_write_buffer_size() == 0:
+            self._free(self)
+        else:
+            transport.abort()
+
+    def _spoilt(self, reply: Reply, error: Exception) -> None:
+        if reply.done:  # the answer is whole; what came behind it is not anybody's
+            self._keeps = False
+            self._finished(reply)
+            return
+        context = error.__context__
+        found = error if isinstance(error, BrokenError) else context if isinstance(context, BrokenError) else None
+        self._break(found or malformed(type(error).__name__))
+
+    def _break(self, error: BrokenError) -> None:
+        reply = self._reply
+        self.abort()
+        if reply is not None:
+            error.__traceback__ = None
+            reply.end(error)
+            reply.wake()
+
+    # -- time
+
+    def _arm(self) -> None:
+        at = min(self._quiet_at, self._limits.total_at)
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._look) if at < _NEVER else None
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        """The earliest limit has come: give up, or look again at the one that now is the earliest."""
+        self._timer = None
+        reply = self._reply
+        if reply is None:
+            return
+        if self._paused:  # nobody takes what came: that is not the provider's silence
+            self._quiet_at = self._loop.time() + self._limits.idle_s
+        if self._loop.time() >= min(self._quiet_at, self._limits.total_at):
+            self._break(late("total" if self._loop.time() >= self._limits.total_at else "silent"))
+        else:
+            self._arm()
+
+    def _open_transport(self) -> asyncio.Transport:
+        if self._transport is None:
+            raise RuntimeError("used before it was connected")
+        return self._transport
