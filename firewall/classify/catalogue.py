@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firewall.classify.globs import glob_pattern
+from firewall.classify.mcp.tables import McpServer, read_server
 from firewall.classify.reader import Reader
 from firewall.classify.rows import Program
 from firewall.classify.shelf import Shelf
@@ -152,12 +153,13 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A vendor's GraphQL schema, as far as we know it."""
+    """A vendor's GraphQL schema and MCP server, as far as we know them."""
 
     provider: str
     hosts: re.Pattern[str]
     queries: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
     mutations: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
+    mcp: McpServer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,11 +335,12 @@ def _pack(table: Reader) -> Pack:
     hosts = any_of(table.strings("hosts"))
     queries = {name: _fields(row) for name, row in table.inner("query").tables()}
     mutations = {name: _fields(row) for name, row in table.inner("mutation").tables()}
+    server = read_server(table.inner("mcp"), provider)
     table.get("provenance")
     table.finish()
     if not provider:
         raise ConfigError(f"{table.where} needs a `provider`")
-    return Pack(provider=provider, hosts=hosts, queries=queries, mutations=mutations)
+    return Pack(provider=provider, hosts=hosts, queries=queries, mutations=mutations, mcp=server)
 
 
 def _fields(row: Reader) -> tuple[FieldRule, ...]:

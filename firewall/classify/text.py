@@ -9,6 +9,8 @@ from firewall.classify.embedded import read
 from firewall.classify.filetools import paths_drafts
 from firewall.classify.graphql import Document, judge_document
 from firewall.classify.http import Request, address_of, judge_http
+from firewall.classify.mcp.calls import McpCall
+from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.rows import Verb
 from firewall.classify.shell.walk import analyse
 from firewall.classify.sql import judge_sql
@@ -42,6 +44,8 @@ def _read(kind: str, text: str, context: Context) -> tuple[Action, ...]:
             return _http(text, context)
         case "graphql":
             return _graphql(text, context)
+        case "mcp":
+            return _mcp(text, context)
         case "javascript" | "python":
             found = read(Source(text), kind, kind, context, ())
             drafts = found.drafts
@@ -85,6 +89,24 @@ def _http(text: str, context: Context) -> tuple[Action, ...]:
         body=body if isinstance(body, str) else json.dumps(body),
     )
     return tuple(draft.action("http", text) for draft in judge_http(request, context, (0, len(text))))
+
+
+def _mcp(text: str, context: Context) -> tuple[Action, ...]:
+    """Judge {server, tool, description, arguments, annotations}."""
+    value = _object(text)
+    if value is None or not isinstance(value.get("tool"), str) or not value["tool"]:
+        return (unknown_action("mcp", "a call that is no JSON object with a `tool`", text),)
+    arguments, hints = value.get("arguments", {}), value.get("annotations", {})
+    if not isinstance(arguments, Mapping):
+        return (unknown_action("mcp", "arguments that are no JSON object", text),)
+    call = McpCall(
+        server=str(value.get("server", "")),
+        tool=str(value["tool"]),
+        arguments=arguments,
+        description=str(value.get("description", "")),
+        hints=hints if isinstance(hints, Mapping) else {},
+    )
+    return tuple(draft.action("mcp", text) for draft in judge_mcp(call, context, text))
 
 
 def _graphql(text: str, context: Context) -> tuple[Action, ...]:

@@ -13,6 +13,10 @@ from firewall.classify import filetools
 from firewall.classify.catalogue import ToolKind, ToolSpec
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, one_line, shown, unknown_action
+from firewall.classify.mcp import names as mcp_names
+from firewall.classify.mcp.calls import McpCall, server_of
+from firewall.classify.mcp.calls import judge as judge_mcp
+from firewall.classify.mcp.tables import canonical
 from firewall.classify.paths import locate, normal
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.walk import analyse
@@ -72,6 +76,8 @@ def _actions(call: ToolCall, context: Context) -> tuple[Action, ...]:
     if call.form is CallForm.HOSTED:
         return (_hosted(call),)
     spec = context.catalogue.tools.get(_bare(call.name))
+    if spec is None and (named := mcp_names.split(_bare(call.name), context)) is not None:
+        return _mcp(call, named, context)
     if spec is None:
         text = call.arguments[:4096].decode("utf-8", "replace")
         return (unknown_action(call.name, f"the tool {shown(call.name)} is not known", text),)
@@ -83,6 +89,23 @@ def _actions(call: ToolCall, context: Context) -> tuple[Action, ...]:
         text = call.arguments[:4096].decode("utf-8", "replace")
         return (unknown_action(call.name, f"arguments that are not understood: {error.public}", text),)
     return _from_object(call, spec, arguments, context)
+
+
+def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Action, ...]:
+    """Judge the tool of an MCP server; one that a pack calls the same as an agent's own is read as that."""
+    server, tool = named
+    text = call.arguments.decode("utf-8", "replace")
+    try:
+        arguments = loads_object(call.arguments or b"{}", what="arguments")
+    except ProtocolError as error:
+        return (unknown_action(call.name, f"arguments that are not understood: {error.public}", text[:4096]),)
+    known = server_of(server, context)
+    like = known.same.get(canonical(tool), "") if known is not None else ""
+    spec = context.catalogue.tools.get(like)
+    if spec is not None:
+        return _from_object(call, spec, arguments, context)
+    drafts = judge_mcp(McpCall(server, tool, arguments), context, text)
+    return _finished(drafts, call, text)
 
 
 def _hosted(call: ToolCall) -> Action:

@@ -1,0 +1,1 @@
+"""MCP tools: what a call to a server of somebody else's does."""

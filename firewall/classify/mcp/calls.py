@@ -1,0 +1,184 @@
+"""One call of an MCP tool: which server, what its tool does, what its arguments carry.
+
+Trust: a pack names servers, pins what their tools do and lets the words of an unpinned tool's name decide. On a
+server that no pack names, everything is `unknown` beside what the words say. A description and an annotation
+are the server's own claim: INVARIANT: they only raise. Arguments only raise as well, but for a pack's own rule.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, shown
+from firewall.classify.environments import Place, PlaceKind
+from firewall.classify.globs import matches
+from firewall.classify.mcp import words
+from firewall.classify.mcp.carried import carried
+from firewall.classify.mcp.tables import McpServer, canonical
+from firewall.core.effect import Effect, severity, strictest
+
+_MILD = frozenset({Effect.READ, Effect.WRITE, Effect.DISRUPTIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class McpCall:
+    """One call, as the client makes it."""
+
+    server: str
+    tool: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    description: str = ""
+    """The server's words about the tool; empty where nobody repeats them."""
+    hints: Mapping[str, object] = field(default_factory=dict)
+    """The server's annotations (`readOnlyHint`, `destructiveHint`)."""
+
+
+def server_of(name: str, context: Context) -> McpServer | None:
+    """Return the pack's server of this name, or None."""
+    folded = name.lower()
+    packs = (pack.mcp for pack in context.catalogue.packs)
+    return next((server for server in packs if server is not None and matches(server.names, folded)), None)
+
+
+def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
+    """Return drafts for a call: the tool itself first, then what its arguments hand to other readers.
+
+    `text` is what evidence points into.
+    """
+    server = server_of(call.server, context)
+    if server is not None and server.dispatch:
+        call = _dispatched(call, server)
+    draft = _tool(call, server)
+    _claims(call, draft)
+    held = carried(call.tool, call.arguments, context, text)
+    if held.decides and draft.effects <= {Effect.READ, Effect.EXEC, Effect.UNKNOWN}:
+        # The tool does what its text says; the readers of that text speak for it.
+        draft.effects = {Effect.READ} | ({Effect.UNKNOWN} if server is None else set())
+    draft.effects |= held.effects
+    _place(call, draft, server, context)
+    _tell(call, draft, server, text)
+    drafts = [draft, *held.drafts]
+    for other in held.drafts:
+        other.environment = draft.environment if other.environment == "unresolved" else other.environment
+    return drafts
+
+
+def _dispatched(call: McpCall, server: McpServer) -> McpCall:
+    """Unwrap a tool that takes another's name: `storage {command: "storage_account_list", parameters: {…}}`."""
+    name = call.arguments.get(server.dispatch)
+    inner = call.arguments.get("parameters", {})
+    if not isinstance(name, str) or not name or not isinstance(inner, Mapping):
+        return call
+    tool = canonical(name)
+    whole = tool in server.tools or tool.startswith(f"{canonical(call.tool)}_")
+    return McpCall(
+        call.server,
+        tool if whole else f"{call.tool}_{tool}",
+        {str(key): value for key, value in inner.items()},
+        "",
+        call.hints,
+    )
+
+
+def _tool(call: McpCall, server: McpServer | None) -> Draft:
+    name = canonical(call.tool)
+    provider = server.provider if server is not None else call.server.lower()
+    draft = Draft(f"mcp:{call.tool}", f"mcp:{provider}/{call.tool}")
+    rule = next((rule for rule in server.rules if rule.fits(name, call.arguments)), None) if server else None
+    if rule is not None:
+        draft.effects = set(rule.effects)
+        draft.summary, draft.undo = rule.summary, rule.undo
+    elif server is not None and name in server.tools:
+        draft.effects = set(server.tools[name])
+    else:
+        draft.effects = _spoken(call)
+    if server is None:
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen.append(f"what the server {shown(call.server)} does: no pack names it")
+    elif not draft.effects:
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen.append(f"what {shown(call.tool)} does: no pack pins it and its name does not tell")
+    return draft
+
+
+def _spoken(call: McpCall) -> set[Effect]:
+    """Return what the words of an unpinned tool say: the name's, else the description's."""
+    named = words.of_name(call.tool).effects
+    told = words.of_description(call.description).effects
+    return set(named or told)
+
+
+def _claims(call: McpCall, draft: Draft) -> None:
+    """Add what the server itself says about the tool, where it is worse than what we think."""
+    reads = draft.effects <= {Effect.READ, Effect.SECRET, Effect.UNKNOWN}
+    if not words.rebuilds(call.tool):
+        draft.effects |= words.of_description(call.description).effects & {Effect.DESTRUCTIVE}
+    admitted = (
+        "" if reads and call.hints.get("destructiveHint") is not True else words.admits_loss(call.description)
+    )
+    if admitted and Effect.DESTRUCTIVE not in draft.effects:
+        draft.effects.add(Effect.DESTRUCTIVE)
+    if reads and call.hints.get("readOnlyHint") is False and draft.effects <= {Effect.READ}:
+        draft.effects.add(Effect.WRITE)
+    if Effect.DESTRUCTIVE in draft.effects:
+        draft.effects.discard(Effect.WRITE)
+
+
+_PLACES = {
+    "project": PlaceKind.PROJECT,
+    "projectid": PlaceKind.PROJECT,
+    "project_id": PlaceKind.PROJECT,
+    "projectref": PlaceKind.PROJECT,
+    "subscription": PlaceKind.PROJECT,
+    "repo": PlaceKind.PROJECT,
+    "app": PlaceKind.PROJECT,
+    "environment": PlaceKind.PROJECT,
+    "environmentid": PlaceKind.PROJECT,
+    "context": PlaceKind.KUBE_CONTEXT,
+    "cluster": PlaceKind.KUBE_CONTEXT,
+    "namespace": PlaceKind.KUBE_NAMESPACE,
+    "database": PlaceKind.DATABASE,
+    "branch": PlaceKind.PROJECT,
+    "branchid": PlaceKind.PROJECT,
+}
+
+
+def _place(call: McpCall, draft: Draft, server: McpServer | None, context: Context) -> None:
+    """Find the environment by the server, the tool and the arguments that name a place; two that differ: none."""
+    provider = server.provider if server is not None else call.server.lower()
+    places: list[Place] = [(PlaceKind.RESOURCE, draft.resource), (PlaceKind.MACHINE, f"mcp:{call.server}")]
+    for key, value in call.arguments.items():
+        kind = _PLACES.get(key.lower().replace("-", "_"))
+        if kind is not None and isinstance(value, str):
+            places.append((kind, f"{provider}/{value}" if kind is PlaceKind.PROJECT else value))
+    draft.environment = context.environments.name_of(places)
+    draft.attributes["network"] = True
+    draft.attributes["machine"] = f"mcp:{call.server}"
+
+
+_PHRASES = {
+    Effect.READ: "reads",
+    Effect.WRITE: "changes something that can be changed back",
+    Effect.DISRUPTIVE: "interrupts a service",
+    Effect.EXEC: "runs code",
+    Effect.UNKNOWN: "does something that is not known here",
+    Effect.EXFIL: "sends data out",
+    Effect.SECRET: "shows credentials",
+    Effect.PRIVILEGE: "changes who may do what",
+    Effect.DESTRUCTIVE: "removes or overwrites something; no undo on this server that we know of",
+}
+
+
+def _tell(call: McpCall, draft: Draft, server: McpServer | None, text: str) -> None:
+    effect = strictest(draft.effects)
+    if not draft.summary:
+        draft.summary = f"{_PHRASES[effect]}: {shown(call.tool)} of the MCP server {shown(call.server)}"
+    if severity(effect) == 0 and server is not None:
+        return
+    at = text.find(call.tool)
+    if at >= 0 and call.tool:
+        draft.point((at, at + len(call.tool)), f"the tool: {_PHRASES[effect]}")
+    said = "" if draft.effects <= _MILD else words.admits_loss(call.description)
+    at = text.find(said) if said else -1
+    if at >= 0:
+        draft.point((at, at + len(said)), "its server's own words")
