@@ -18,8 +18,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from firewall.classify.mcp import words  # noqa: E402 - found from the repository, not installed
-from firewall.core.effect import Effect  # noqa: E402
+from firewall.classify.mcp import words
+from firewall.core.effect import Effect
 
 _DOUBTFUL = frozenset(
     {

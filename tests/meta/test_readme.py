@@ -146,7 +146,7 @@ def test_configuration_can_be_pasted(path: Path) -> None:
         table = tomllib.loads(block)
         if "case" in table:
             assert CaseFile.model_validate(table).case
-        elif not {"environment", "scratch", "program", "tool", "host"} & table.keys():
+        elif not {"environment", "scratch", "program", "tool", "host", "mcp"} & table.keys():
             assert Settings.model_validate(table)
 
 

@@ -219,23 +219,23 @@ _FOR_EVER = re.compile(
     re.IGNORECASE,
 )
 _ALSO_DELETES = re.compile(
-    r"\b(?:creat|add|updat|edit|modif|manag|replac|upsert|run|patch|ignor|watch|enabl|list|renam|writ|trigger|submit"
+    r"\b(?:creat|add|upda|edit|modif|manag|replac|upsert|run|patch|ignor|watch|enabl|list|renam|writ|trigger|submit"
     r"|attach)\w*\b[^.;:!?\n]{0,90}?(?:,|/|\band\b|\bor\b)\s*(?:then |also |permanently |\(|/)?"
-    r"(?:delet(?:e|es|ing)|remov(?:e|es|ing)|drop(?:s|ping)?|purg(?:e|es|ing)|destroy(?:s|ing)?)\b"
+    r"(?:dele(?:te|tes|ting)|remov(?:e|es|ing)|drop(?:s|ping)?|purg(?:e|es|ing)|destroy(?:s|ing)?)\b"
     r"|(?:^|\n|\s)(?:[-*\u2022]|\d+\.)\s*['\"`]?(?:delete|remove|drop|purge)\w*['\"`]?\s*(?::|-|\u2014)"
-    r"|\b(?:supports?|including|includes?|operations?)\b[^.!?\n]{0,160}?\b(?:delet(?:e|ing)|remov(?:e|ing)|dropping|purging)\b",
+    r"|\b(?:supports?|including|includes?|operations?)\b[^.!?\n]{0,160}?\b(?:dele(?:te|ting)|remov(?:e|ing)|dropping|purging)\b",
     re.IGNORECASE,
 )
 _GUARDS = (
-    r"(?:soft[- ]delet\w*|immutabilit\w*|multi-user authorization|\bmua\b|delet(?:e|ion) protection|versioning)"
+    r"(?:soft[- ]dele\w*|immutabilit\w*|multi-user authorization|\bmua\b|dele(?:te|tion) protection|versioning)"
 )
 _PROTECTION = rf"(?:{_GUARDS}|backups?\b|point-in-time)"
 _WEAKENS = re.compile(
-    r"\b(?:disabl\w+|turn(?:s|ing)? off|stop(?:s|ping)?|remov\w+|linking or unlinking|omit\b[^.]{0,60}to disable)"
+    r"\b(?:disab\w+|turn(?:s|ing)? off|stop(?:s|ping)?|remov\w+|linking or unlinking|omit\b[^.]{0,60}to disable)"
     rf"[^.]{{0,40}}{_PROTECTION}",
     re.IGNORECASE,
 )
-_SETTLES = re.compile(rf"\b(?:configur|updat|modif|set|chang)\w*\b[^.]{{0,120}}{_GUARDS}", re.IGNORECASE)
+_SETTLES = re.compile(rf"\b(?:configur|upda|modif|set|chang)\w*\b[^.]{{0,120}}{_GUARDS}", re.IGNORECASE)
 _ONE_WAY = re.compile(r"\b(?:cannot be (?:disabled|turned off)|enables?\b[^.]{0,30}restore)", re.IGNORECASE)
 
 
