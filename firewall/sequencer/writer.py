@@ -116,8 +116,7 @@ class Writer:
             self._undo(batch, error)
             self._next(loop)
             return
-        commit = loop.run_in_executor(self._thread, self._connection.execute, "COMMIT")
-        commit.add_done_callback(lambda done: self._end(loop, done, batch, applied))
+        self._thread.submit(self._commit, loop, batch, applied)
 
     def _apply(
         self,
@@ -152,16 +151,29 @@ class Writer:
             self._log.back_to(mark)
             _fail(future, error)
 
-    def _end(
+    def _commit(
         self,
         loop: asyncio.AbstractEventLoop,
-        done: "asyncio.Future[sqlite3.Cursor]",
         batch: list[tuple[Unit, asyncio.Future[Outcome]]],
         applied: list[tuple[asyncio.Future[Outcome], Outcome]],
     ) -> None:
-        error = done.exception()
-        if error is not None:
-            self._undo(batch, error)
+        """Make a batch durable, in the thread, and go on in the loop: one hop, because everybody waits for it."""
+        failed: BaseException | None = None
+        try:
+            self._connection.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 - FAIL-CLOSED: whatever it was, nobody may wait for ever
+            failed = error
+        loop.call_soon_threadsafe(self._end, loop, failed, batch, applied)
+
+    def _end(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        failed: BaseException | None,
+        batch: list[tuple[Unit, asyncio.Future[Outcome]]],
+        applied: list[tuple[asyncio.Future[Outcome], Outcome]],
+    ) -> None:
+        if failed is not None:
+            self._undo(batch, failed)
         else:
             self._log.committed()
             self._open = True
