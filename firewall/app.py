@@ -25,7 +25,7 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import ConfigError, StoreError
 from firewall.core.ids import spell_id
 from firewall.core.secret import Secret
-from firewall.core.work import Record, Unit
+from firewall.core.work import Record, Sweep, Unit
 from firewall.demo.provider import app as scripted
 from firewall.demo.scenes import INCIDENT
 from firewall.gates.edge.middleware import Access, Edge, trusted_networks
@@ -52,6 +52,9 @@ from firewall.tokens.service import Tokens
 
 log = logging.getLogger("stayhand.app")
 WITNESS_S = 5.0
+SWEEP_S = 600.0
+ISSUED_US = 31 * 24 * 3600 * 1_000_000
+"""Providers keep what they issued for 30 days."""
 MAX_ANSWER_BYTES = 64 << 20
 
 
@@ -113,6 +116,17 @@ class Application:
             group.create_task(self.approvals.run())
             group.create_task(self.console.run())
             group.create_task(self._witness())
+            group.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Keep the tables from growing with every owner, token and answer there ever was."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = SystemClock().now_us()
+            try:
+                await self.installation.writer.submit(Unit(steps=(Sweep(issued_before=now - ISSUED_US),)))
+            except StoreError as error:  # rows too many do no harm; the next turn finds them as well
+                log.error("%s: %s", error.public, error.detail)  # noqa: TRY400 - the detail is the message
 
     async def _witness(self) -> None:
         while True:

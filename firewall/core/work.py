@@ -118,7 +118,15 @@ class PutIssued:
     at: int
 
 
-Step = Take | OpenApproval | MoveApproval | PutToken | EndToken | PutPerson | EndPerson | PutIssued
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Forget rows that say nothing any more: buckets that are empty again, and provider-side ids of long ago."""
+
+    issued_before: int
+    """Unix microseconds; providers have forgotten what they issued before then."""
+
+
+Step = Take | OpenApproval | MoveApproval | PutToken | EndToken | PutPerson | EndPerson | PutIssued | Sweep
 
 
 @dataclass(frozen=True, slots=True)

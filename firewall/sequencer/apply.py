@@ -22,6 +22,7 @@ from firewall.core.work import (
     PutToken,
     Record,
     Step,
+    Sweep,
     Take,
     Unit,
     Unmet,
@@ -112,6 +113,10 @@ class Applier:
                 return people.end_person(self._connection, step, index)
             case PutToken() | PutPerson() | PutIssued():
                 self._put(step)
+                return None
+            case Sweep():
+                limits.sweep(self._connection, now_us)
+                tokens.sweep_issued(self._connection, step)
                 return None
             case _:
                 assert_never(step)

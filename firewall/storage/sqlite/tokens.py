@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from firewall.core.work import EndToken, PutIssued, PutToken, Unmet
+from firewall.core.work import EndToken, PutIssued, PutToken, Sweep, Unmet
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,11 @@ def put_issued(connection: sqlite3.Connection, step: PutIssued) -> None:
         "INSERT OR IGNORE INTO issued (principal, id, at) VALUES (?,?,?)",
         [(step.principal, issued, step.at) for issued in step.ids],
     )
+
+
+def sweep_issued(connection: sqlite3.Connection, step: Sweep) -> None:
+    """Forget provider-side ids that the provider itself has forgotten."""
+    connection.execute("DELETE FROM issued WHERE at < ?", (step.issued_before,))
 
 
 def was_issued(connection: sqlite3.Connection, principal: str, issued: str) -> bool:

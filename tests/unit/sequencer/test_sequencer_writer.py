@@ -20,9 +20,11 @@ from firewall.core.work import (
     EndToken,
     MoveApproval,
     OpenApproval,
+    PutIssued,
     PutPerson,
     PutToken,
     Record,
+    Sweep,
     Take,
     Unit,
     Unmet,
@@ -301,6 +303,27 @@ async def test_bucket_is_exact_under_parallel_takers(bench: Bench) -> None:
     never = await bench.writer.submit(Unit(steps=(Take("new", per_hour(2), cells=3),)))
     assert isinstance(never, Unmet)
     assert bench.count("buckets") == 1
+
+
+async def test_sweeping_forgets_only_what_says_nothing(bench: Bench) -> None:
+    """A bucket that is empty again and an id of long ago go; a bucket in use and a recent id stay."""
+    hour = 3600 * 1_000_000
+    used = Unit(
+        steps=(
+            Take("used", per_hour(2)),
+            PutIssued("prn_1", ("resp_old",), bench.clock.now_us()),
+            PutIssued("prn_1", ("resp_new",), bench.clock.now_us() + 3 * hour),
+        )
+    )
+    await bench.writer.submit(used)
+    bench.clock.forward(7200)
+    await bench.writer.submit(Unit(steps=(Take("again", per_hour(2)),)))
+    assert bench.count("buckets") == 2
+    swept = await bench.writer.submit(Unit(steps=(Sweep(issued_before=bench.clock.now_us()),)))
+    assert swept == Committed(())
+    keys = [row[0] for row in bench.reader.execute("SELECT key FROM buckets")]
+    ids = [row[0] for row in bench.reader.execute("SELECT id FROM issued")]
+    assert (keys, ids) == (["again"], ["resp_new"])
 
 
 async def test_approval_is_sealed_at_rest_and_moves_once(bench: Bench) -> None:
