@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,17 +13,21 @@ from firewall.settings import SecretRef
 
 _COMMAND_S = 10
 _KEPT_S = 60.0
+"""When a printed secret is asked for anew, in a thread: whoever needs it meanwhile has the old one."""
+_STALE_S = 300.0
+"""A printed secret that could not be renewed for so long is used no more."""
 
 
 def reader_of(ref: SecretRef, what: str) -> Callable[[], Secret]:
     """Return a function that reads the secret anew, so that a rotated one is used without a restart.
 
-    What a command prints is kept for a minute. The first reading happens now.
+    What a command prints is kept for a minute and renewed in the background. The first reading happens now.
 
     Raises: ConfigError when it cannot be read; so does the function later.
     """
+    reader: Callable[[], Secret]
     if ref.command:
-        reader = _command_reader(ref.command, what)
+        reader = _Printed(ref.command, what)
     elif ref.file:
         reader = _file_reader(Path(ref.file).expanduser(), what)
     else:
@@ -58,17 +63,40 @@ def _file_reader(path: Path, what: str) -> Callable[[], Secret]:
     return read
 
 
-def _command_reader(command: tuple[str, ...], what: str) -> Callable[[], Secret]:
-    known: tuple[float, Secret] | None = None
+class _Printed:
+    """What a command prints. Nobody waits for the command but the first reader, who starts the server."""
 
-    def read() -> Secret:
-        nonlocal known
+    def __init__(self, command: tuple[str, ...], what: str) -> None:
+        self._command = command
+        self._what = what
+        self._known: tuple[float, Secret] | None = None
+        self._failure: ConfigError | None = None
+        self._renewing = threading.Lock()
+
+    def __call__(self) -> Secret:
+        """Return the secret.
+
+        Raises: ConfigError when the command fails at first, or has failed for _STALE_S.
+        """
         now = time.monotonic()
-        if known is None or now - known[0] > _KEPT_S:
-            known = (now, _printed(command, what))
-        return known[1]
+        if self._known is None:
+            self._known = (now, _printed(self._command, self._what))
+        read_at, secret = self._known
+        if now - read_at <= _KEPT_S:
+            return secret
+        if self._renewing.acquire(blocking=False):
+            threading.Thread(target=self._renew, name="secret", daemon=True).start()
+        if now - read_at > _STALE_S:
+            raise self._failure or ConfigError(f"the secret of {self._what} could not be renewed in time")
+        return secret
 
-    return read
+    def _renew(self) -> None:
+        try:
+            self._known = (time.monotonic(), _printed(self._command, self._what))
+        except ConfigError as error:
+            self._failure = error
+        finally:
+            self._renewing.release()
 
 
 def _printed(command: tuple[str, ...], what: str) -> Secret:

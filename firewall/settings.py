@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from firewall.core.complaints import complaints
 from firewall.core.dialect import Dialect
 from firewall.core.errors import ConfigError
 
@@ -318,9 +319,8 @@ def load_settings(given: str | None = None, environ: Mapping[str, str] = os.envi
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"`{where}` in `{path}`: {first['msg'].lower()}", file=str(path)) from error
+        where, what = complaints(error)[0]
+        raise ConfigError(f"`{where}` in `{path}` {what}", file=str(path)) from error
 
 
 def _from_environment(table: dict[str, object], environ: Mapping[str, str]) -> None:

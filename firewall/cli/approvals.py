@@ -32,18 +32,23 @@ def approvals() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def list_(ctx: click.Context, status: str | None, *, as_json: bool) -> None:
-    """List approvals, newest first.
+    """List approvals: first what waits for an answer, then what was answered, each newest first.
 
     Example: stayhand approvals list --status pending
     """
     with control_client(ctx) as control:
         rows = rows_of(control.get("/api/approvals", params={"status": status} if status else None))
+    rows.sort(key=lambda row: row["status"] != "pending")
     if as_json:
         show_json(rows)
-    elif rows:
+        return
+    waiting = sum(row["status"] == "pending" for row in rows)
+    if rows:
         show_table(rows, _COLUMNS)
-    else:
-        talk("nothing waits" if status == "pending" else "there are none")
+    if status in (None, "pending"):
+        talk("nothing waits for an answer" if not waiting else f"{waiting} of them wait for an answer")
+    elif not rows:
+        talk("there are none")
 
 
 @approvals.command("show")

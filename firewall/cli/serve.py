@@ -48,7 +48,11 @@ async def serve_settings(
             if ready is not None:
                 ready(application, where)
 
-        await serve_listeners([agents, control], on_drain=application.gate.drain, started=started)
+        def stopping() -> None:
+            say("stayhand: stopping; running answers may finish for half a minute, a second signal ends them")
+            application.gate.drain()
+
+        await serve_listeners([agents, control], on_drain=stopping, started=started)
 
 
 def _at_port(settings: Settings, port: int | None) -> tuple[Settings, list[socket.socket | None]]:

@@ -21,6 +21,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from firewall.core.call import CallForm, ToolCall
+from firewall.core.complaints import complaints
 from firewall.core.effect import Effect
 from firewall.core.verdict import word
 from firewall.policy.reading import InputError, InputKind, call_of, tool_call
@@ -111,18 +112,13 @@ def run(directory: Path, snapshot: Snapshot) -> CaseReport:
             failures.append(CaseFailure(name, "", f"cannot be read: {error}"))
             continue
         except ValidationError as error:
-            failures += [_invalid(name, item["loc"], item["msg"]) for item in error.errors()]
+            failures += [CaseFailure(name, where, what) for where, what in complaints(error)]
             continue
         count += len(found.case)
         failures += [failure for case in found.case if (failure := _run(name, case, snapshot)) is not None]
     if not count and not failures:
         failures.append(CaseFailure(FOLDER, "", "there is no case to run"))
     return CaseReport(count, tuple(failures))
-
-
-def _invalid(file: str, where: tuple[int | str, ...], message: str) -> CaseFailure:
-    place = ".".join(str(part + 1) if isinstance(part, int) else part for part in where)
-    return CaseFailure(file, place, message.lower())
 
 
 def _run(file: str, case: Case, snapshot: Snapshot) -> CaseFailure | None:

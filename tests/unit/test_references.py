@@ -2,11 +2,15 @@
 
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from firewall import references
 from firewall.core.errors import ConfigError
+from firewall.core.secret import Secret
 from firewall.references import reader_of
 from firewall.settings import SecretRef
 
@@ -68,6 +72,34 @@ def test_command_is_run_once_a_minute(tmp_path: Path) -> None:
     read = reader_of(SecretRef(command=(sys.executable, "-c", code)), "x")
     assert [read().reveal() for _ in range(3)] == ["printed"] * 3
     assert count.read_text() == "x"
+
+
+def test_command_is_run_anew_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotated secret is taken up without anybody waiting; one that cannot be renewed is given up in time."""
+    value = tmp_path / "value"
+    value.write_text("one")
+    read = reader_of(SecretRef(command=("cat", str(value))), "x")
+    monkeypatch.setattr(references, "_KEPT_S", -1.0)
+    value.write_text("two")
+    seen = _until(read, "two")
+    assert seen in (["two"], ["one", "two"])
+    value.unlink()
+    monkeypatch.setattr(references, "_STALE_S", -1.0)
+    with pytest.raises(ConfigError, match="x"):
+        _until(read, "never")
+
+
+def _until(read: Callable[[], Secret], wanted: str) -> list[str]:
+    """Read until the secret is the wanted one; returns the distinct values seen, in order."""
+    seen: list[str] = []
+    for _ in range(500):
+        value = read().reveal()
+        if value not in seen:
+            seen.append(value)
+        if value == wanted:
+            return seen
+        time.sleep(0.01)
+    raise AssertionError(f"only {seen}")
 
 
 @pytest.mark.parametrize(

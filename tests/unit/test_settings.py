@@ -48,12 +48,12 @@ def test_empty_file_is_a_careful_default(tmp_path: Path) -> None:
         ("[approvals]\nmax_pending = 0", "approvals.max_pending"),
         ("[audit]\nsubject = 'session'", "audit.subject"),
         ("[storage]\nurl = 'postgresql://x'", "storage.url"),
-        (PROVIDER, "provider.0.api_key"),
-        (f"{PROVIDER}api_key = 'sk-plain'", "provider.0.api_key"),
-        (f"{PROVIDER}api_key = {{ env = 'A', file = 'b' }}", "provider.0.api_key"),
-        (f"{PROVIDER}api_key = {{ }}", "provider.0.api_key"),
-        ("[[provider]]\nname = 'a'\ndialect = 'morse'\nbase_url = 'x'\napi_key = 'client'", "provider.0.dialect"),
-        ("[[notify]]\nkind = 'slack'", "notify.0.kind"),
+        (PROVIDER, "provider.1.api_key"),
+        (f"{PROVIDER}api_key = 'sk-plain'", "provider.1.api_key"),
+        (f"{PROVIDER}api_key = {{ env = 'A', file = 'b' }}", "provider.1.api_key"),
+        (f"{PROVIDER}api_key = {{ }}", "provider.1.api_key"),
+        ("[[provider]]\nname = 'a'\ndialect = 'morse'\nbase_url = 'x'\napi_key = 'client'", "provider.1.dialect"),
+        ("[[notify]]\nkind = 'slack'", "notify.1.kind"),
         ("[[route]]\nname = 'x'", "route"),
         ("[[target]]\nname = 'x'", "target"),
         ("[[mcp_server]]\nname = 'x'", "mcp_server"),
@@ -183,3 +183,21 @@ def test_what_is_no_duration(text: object) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match="no duration"):
         seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[server]\nlistn = 'x'", "`server.listn` in `{path}` is no key of ours"),
+        ("[models]\nhold_s = 0", "`models.hold_s` in `{path}` must be at least 1"),
+        ("[models]\nhold_s = 'long'", "`models.hold_s` in `{path}` must be a whole number"),
+        ("server = 3", "`server` in `{path}` must be a table"),
+        ("[models]\non_refusal = 3", "`models.on_refusal` in `{path}` must be"),
+    ],
+)
+def test_what_is_wrong_is_said_in_our_words(tmp_path: Path, text: str, words: str) -> None:
+    """A person reads the key, the file and what was expected, not a library's vocabulary."""
+    with pytest.raises(ConfigError) as refused:
+        loaded(tmp_path, text)
+    assert refused.value.public.startswith(words.format(path=tmp_path / "stayhand.toml"))
+    assert "input" not in refused.value.public
