@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from firewall.core.action import Action, Attribute, Evidence, Reach, with_effects
+from firewall.core.action import Action, Attribute, Confidence, Evidence, Reach, with_effects
 from firewall.core.effect import Effect
 
 MAX_SUMMARY_CHARS = 400
@@ -59,6 +59,8 @@ class Draft:
     programs: list[str] = field(default_factory=list)
     signals: list[str] = field(default_factory=list)
     attributes: dict[str, Attribute] = field(default_factory=dict)
+    by_name: bool = False
+    """Read by the words of its name or by what is published about it, not by a rule of ours."""
 
     def point(self, span: tuple[int, int], note: str) -> None:
         """Add evidence; empty spans are left out."""
@@ -74,6 +76,15 @@ class Draft:
         if told and Effect.PRIVILEGE in self.effects and PRIVILEGE_NOTE in notes and "configures" not in told:
             told += "; this file configures agents, hooks, shells, editors, CI, git or access"
         return told
+
+    def _confidence(self) -> Confidence:
+        if not self.effects or Effect.UNKNOWN in self.effects:
+            return Confidence.GUESS
+        return Confidence.LIKELY if self.by_name or self.unseen else Confidence.CERTAIN
+
+    def _built_again(self) -> str:
+        mild = self.effects <= {Effect.READ, Effect.WRITE}
+        return "what it removes can be built again" if mild and self.attributes.get("regenerable") else ""
 
     def action(self, tool: str, text: str) -> Action:
         """Return the finished action."""
@@ -92,7 +103,7 @@ class Draft:
                 for item in self.evidence
             ),
             inside_workspace=self.inside_workspace,
-            undo=self.undo,
+            undo=self.undo or self._built_again(),
             unseen=_distinct(self.unseen),
             files=_distinct(self.files),
             reach=Reach(
@@ -103,6 +114,7 @@ class Draft:
                 signals=_distinct(self.signals),
             ),
             attributes=attributes,
+            confidence=self._confidence(),
         )
 
 

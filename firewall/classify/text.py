@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, unknown_action
 from firewall.classify.embedded import read
-from firewall.classify.filetools import paths_drafts
+from firewall.classify.filetools import patch, paths_drafts
 from firewall.classify.graphql import Document, judge_document
 from firewall.classify.http import Request, address_of, judge_http
 from firewall.classify.mcp.calls import McpCall
@@ -18,28 +18,31 @@ from firewall.classify.tool import start_scope
 from firewall.core.action import LOCAL, UNRESOLVED, Action
 from firewall.core.effect import Effect
 
-KINDS = ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python")
+KINDS = ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python", "patch", "powershell")
 
 
-def actions_of_input(kind: str, text: str, context: Context) -> tuple[Action, ...]:
+def actions_of_input(kind: str, text: str, context: Context, *, dialect: str = "") -> tuple[Action, ...]:
     """Return the actions of a piece of text; at least one, `unknown` for kinds that have no reader yet.
 
+    `dialect`: of SQL, where it is known.
     `http` and `graphql` are JSON: {method, url, headers, body} and {endpoint, query, variables}; `graphql` may
     also be the bare document.
     """
     try:
-        return _read(kind, text, context)
+        return _read(kind, text, context, dialect)
     except RecursionError:
         # FAIL-CLOSED: text too deeply nested to read is not read.
         return (unknown_action(kind, "text that is too deeply nested to read", text),)
 
 
-def _read(kind: str, text: str, context: Context) -> tuple[Action, ...]:
+def _read(kind: str, text: str, context: Context, dialect: str) -> tuple[Action, ...]:
     match kind:
         case "shell" | "aws":
             drafts = analyse(Source(text), context, start_scope(context))
+        case "patch":
+            drafts = patch(text, context, start_scope(context))
         case "sql":
-            drafts = [judge_sql(Source(text), "sql", context, ())]
+            drafts = [judge_sql(Source(text), dialect or "sql", context, ())]
         case "http":
             return _http(text, context)
         case "graphql":

@@ -1,28 +1,62 @@
-"""How a judged command looks in a terminal and as JSON."""
+"""How a judged command looks in a terminal and as JSON (docs/explain.md)."""
 
-import unicodedata
 from collections.abc import Sequence
 
 from firewall.approvals.text import visible
-from firewall.core.action import Action, Evidence
+from firewall.classify.shell.trace import Found
+from firewall.cli.underlined import underlined
+from firewall.core.action import Action, Confidence, Reversal, Scope
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.policy.snapshot import Explanation, Snapshot
 from firewall.policy.trial import Trial
 
+VERSION = 1
+"""Of the JSON shape: fields are added under the same number and never change their meaning."""
 _NOBODY = "no row"
+_WHERE = {
+    Scope.WORKSPACE: "inside the workspace",
+    Scope.MACHINE: "on this machine, outside the workspace",
+    Scope.ELSEWHERE: "elsewhere",
+    Scope.UNSEEN: "not seen where",
+}
+_UNDO = {
+    Reversal.NOTHING: "nothing to undo",
+    Reversal.UNDO: "can be put back through the same interface",
+    Reversal.LOST: "cannot be undone through the same interface",
+    Reversal.UNKNOWN: "nobody can say",
+}
+_SURE = {
+    Confidence.CERTAIN: "certain",
+    Confidence.LIKELY: "likely: read by its name, or with something unseen",
+    Confidence.GUESS: "a guess: it could not be resolved",
+}
 
 
-def as_json(trial: Trial, snapshot: Snapshot) -> dict[str, object]:
+def as_json(trial: Trial, snapshot: Snapshot, *, kind: str, parse: Sequence[Found]) -> dict[str, object]:
     """Return the answer of `explain --json` (DESIGN 6.1)."""
     pairs = zip(trial.actions, trial.explanations, strict=True)
     verdict, deciding = trial.verdict, trial.deciding
     return {
+        "version": VERSION,
+        "kind": kind,
+        "parse": [
+            {
+                "text": one.text,
+                "start": one.span[0],
+                "end": one.span[1],
+                "depth": one.depth,
+                "machine": one.machine,
+            }
+            for one in parse
+        ],
         "actions": [_action(action, explanation) for action, explanation in pairs],
+        "effects": [effect.value for effect in trial.effects],
         "verdict": word(verdict),
         "row": verdict.row,
         "reason": verdict.reason.value,
         "row_text": snapshot.row(verdict.row),
         "runner_up": deciding.runner_up,
+        "runner_up_text": snapshot.row(deciding.runner_up),
         "obligations": verdict.obligations.text() if isinstance(verdict, Ask) else "",
         "detail": verdict.detail,
     }
@@ -34,41 +68,33 @@ def as_label(trial: Trial) -> dict[str, object]:
     return {"label": first.value, "also": [effect.value for effect in others]}
 
 
-def as_text(trial: Trial, snapshot: Snapshot) -> list[str]:
-    """Return the lines of `explain`: the text with the deciding words underlined, then what each action means."""
+def as_text(trial: Trial, snapshot: Snapshot, *, parse: Sequence[Found] = (), width: int = 0) -> list[str]:
+    """Return the lines of `explain`.
+
+    The text with the deciding words underlined, the commands that it was read as, what each action means, and
+    what the policies say.
+    """
     lines: list[str] = []
     for text in dict.fromkeys(action.text for action in trial.actions):
         spans = [span for action in trial.actions if action.text == text for span in action.evidence]
-        lines += underlined(text, spans)
+        lines += underlined(text, spans, width=width)
+    lines += _parse(parse)
     for number, (action, explanation) in enumerate(zip(trial.actions, trial.explanations, strict=True), 1):
         lines += ["", f"{number}. {visible(action.summary)}", *_facts(action, explanation, snapshot)]
-    return [*lines, "", f"verdict: {_verdict(trial.verdict, snapshot)}"]
+    lines += ["", f"verdict: {_verdict(trial.verdict, snapshot)}"]
+    runner_up = trial.deciding.runner_up
+    return [*lines, f"runner-up: {_row(runner_up, snapshot)}"] if runner_up else lines
 
 
-def underlined(text: str, spans: Sequence[Evidence]) -> list[str]:
-    """Return the lines of a text, each followed by a line of `^` under the words that decided."""
-    marked = [False] * len(text)
-    for span in spans:
-        for at in range(max(span.start, 0), min(span.end, len(text))):
-            marked[at] = True
-    lines: list[str] = []
-    start = 0
-    for line in text.split("\n"):
-        shown = [visible(char) for char in line]
-        flags = marked[start : start + len(line)]
-        start += len(line) + 1
-        lines.append("".join(shown))
-        under = "".join(("^" if flag else " ") * _width(part) for part, flag in zip(shown, flags, strict=True))
-        if under.strip():
-            lines.append(under.rstrip())
+def _parse(parse: Sequence[Found]) -> list[str]:
+    """Return the commands in order, what came out of a wrapper behind an arrow below it."""
+    lines = ["", "read as"] if parse else []
+    level = -1
+    for one in parse:
+        level = min(one.depth, level + 1)
+        place = f"  (on {visible(one.machine)})" if one.machine else ""
+        lines.append(f"   {'   ' * (level - 1) + '└─ ' if level else ''}{visible(one.text, keep='')}{place}")
     return lines
-
-
-def _width(text: str) -> int:
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )
 
 
 def _action(action: Action, explanation: Explanation) -> dict[str, object]:
@@ -78,6 +104,9 @@ def _action(action: Action, explanation: Explanation) -> dict[str, object]:
         "resource": action.resource,
         "environment": action.environment,
         "effects": [effect.value for effect in action.effects],
+        "scope": action.scope.value,
+        "reversal": action.reversal.value,
+        "confidence": action.confidence.value,
         "summary": action.summary,
         "undo": action.undo,
         "evidence": [
@@ -94,6 +123,7 @@ def _action(action: Action, explanation: Explanation) -> dict[str, object]:
         "verdict": word(explanation.verdict),
         "row": explanation.verdict.row,
         "reason": explanation.verdict.reason.value,
+        "runner_up": explanation.runner_up,
         "verdicts": {item.effect.value: word(item.verdict) for item in explanation.effects},
     }
 
@@ -102,20 +132,25 @@ def _facts(action: Action, explanation: Explanation, snapshot: Snapshot) -> list
     facts = [
         ("operation", action.operation),
         ("resource", action.resource),
-        ("environment", action.environment),
+        ("environment", f"{action.environment} ({_WHERE[action.scope]})"),
         ("effects", ", ".join(action.effects)),
-        ("undo", action.undo),
+        ("undo", action.undo or _UNDO[action.reversal]),
+        ("confidence", _SURE[action.confidence]),
         ("not seen", "; ".join(action.unseen)),
     ]
-    lines = [f"   {name:<12}{visible(value)}" for name, value in facts if value]
-    lines += [f"   {'because':<12}{visible(note)}" for note in dict.fromkeys(e.note for e in action.evidence)]
+    lines = [f"   {name:<12}{visible(value, keep='')}" for name, value in facts if value]
+    notes = dict.fromkeys(span.note for span in action.evidence)
+    lines += [f"   {'because':<12}{visible(note, keep='')}" for note in notes if note != action.summary]
     lines.append(f"   {'verdict':<12}{_verdict(explanation.verdict, snapshot)}")
     if explanation.runner_up:
-        row = snapshot.row(explanation.runner_up)
-        lines.append(f"   {'runner-up':<12}{explanation.runner_up}  {visible(row)}")
+        lines.append(f"   {'runner-up':<12}{_row(explanation.runner_up, snapshot)}")
     return lines
 
 
+def _row(ref: str, snapshot: Snapshot) -> str:
+    return f"{ref}  {visible(snapshot.row(ref))}"
+
+
 def _verdict(verdict: Verdict, snapshot: Snapshot) -> str:
-    by = f"{verdict.row}  {visible(snapshot.row(verdict.row))}" if verdict.row else _NOBODY
+    by = _row(verdict.row, snapshot) if verdict.row else _NOBODY
     return f"{word(verdict)} ({verdict.reason.value}: {visible(verdict.detail)}) by {by}"

@@ -5,13 +5,14 @@ and requester; what the agent says comes last and is never trusted. Every string
 agent is spelled out by `spell_out` here, and escaped by the template.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from firewall.approvals.people import Refusal
 from firewall.console.marked import Shown, show, spell_out
 from firewall.console.shape import rfc3339, status_of, worst_first
+from firewall.core.action import Confidence, Reversal, Scope
 from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
 
 SAID_CHARS = 2_000
@@ -29,6 +30,23 @@ EFFECT_WORDS = {
     "exec": "runs code that we cannot see into",
     "unknown": "could not be understood",
 }
+SCOPE_WORDS: Mapping[str, str] = {
+    Scope.WORKSPACE: "inside the workspace",
+    Scope.MACHINE: "on the agent's machine, outside the workspace",
+    Scope.ELSEWHERE: "on another machine or service",
+    Scope.UNSEEN: "cannot be seen where",
+}
+UNDO_WORDS: Mapping[str, tuple[str, bool]] = {
+    Reversal.NOTHING: ("There is nothing to undo", True),
+    Reversal.UNDO: ("Can be put back through the same interface", True),
+    Reversal.LOST: ("Cannot be undone through the same interface", False),
+    Reversal.UNKNOWN: ("Nobody can say whether it can be undone", False),
+}
+CONFIDENCE_WORDS: Mapping[str, str] = {
+    Confidence.LIKELY: "likely, not certain: it was read by its name, or part of it cannot be seen",
+    Confidence.GUESS: "a guess: it could not be resolved, so the worst may be true",
+}
+"""What was read by a rule about this very operation needs no words."""
 STATUS_WORDS = {
     ApprovalStatus.PENDING: ("Waiting for an answer", "The call is held until somebody decides."),
     ApprovalStatus.APPROVED: ("Approved", "The exact same call may pass once, until its time is over."),
@@ -53,6 +71,8 @@ class Item:
     effects: tuple[str, ...]
     undo: str
     unseen: tuple[str, ...]
+    scope: str
+    confidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +100,10 @@ class Page:
     environment: str
     is_production: bool
     resource: str
+    scope: str
     undo: str
     can_undo: bool
+    confidence: str
     hidden: int
     look_alikes: tuple[str, ...]
     effects: tuple[tuple[str, str], ...]
@@ -132,7 +154,7 @@ def page(
     title, text = STATUS_WORDS[status]
     actions = worst_first(subject.actions)
     first = actions[0] if actions else None
-    undo = spell_out(first.undo) if first else ""
+    undo, can_undo = _undo(first)
     names = show(" ".join(f"{one.summary} {one.resource} {one.operation}" for one in actions), ())
     said = spell_out(subject.said[:SAID_CHARS]).strip()
     return Page(
@@ -148,8 +170,10 @@ def page(
         environment=spell_out(approval.environment),
         is_production=approval.environment.casefold() in production,
         resource=_short(spell_out(first.resource), _RESOURCE_CHARS) if first else "",
-        undo=undo or "Cannot be undone, or nobody knows how",
-        can_undo=bool(undo),
+        scope=SCOPE_WORDS.get(first.scope, "") if first else "",
+        undo=undo,
+        can_undo=can_undo,
+        confidence=CONFIDENCE_WORDS.get(first.confidence, "") if first else "",
         hidden=names.hidden,
         look_alikes=names.look_alikes,
         effects=tuple((effect, EFFECT_WORDS.get(effect, "")) for effect in approval.effects),
@@ -205,6 +229,13 @@ def time_left(left_us: int) -> str:
     return f"{seconds // 3600} h"
 
 
+def _undo(first: ActionView | None) -> tuple[str, bool]:
+    """Say how the first action can be undone, and whether it can."""
+    if first is not None and first.undo:
+        return spell_out(first.undo), True
+    return UNDO_WORDS.get(first.reversal if first else "", ("Cannot be undone, or nobody knows how", False))
+
+
 def _headline(first: ActionView | None) -> str:
     if first is None:
         return "What this call does can no longer be read"
@@ -248,6 +279,8 @@ def _item(view: ActionView) -> Item:
         effects=view.effects,
         undo=spell_out(view.undo),
         unseen=tuple(spell_out(one) for one in view.unseen),
+        scope=SCOPE_WORDS.get(view.scope, ""),
+        confidence=CONFIDENCE_WORDS.get(view.confidence, ""),
     )
 
 

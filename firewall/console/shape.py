@@ -97,4 +97,7 @@ def _action(view: ActionView) -> Json:
         "text": view.text,
         "evidence": [{"start": start, "end": end, "note": note} for start, end, note in view.evidence],
         "unseen": list(view.unseen),
+        "scope": view.scope,
+        "reversal": view.reversal,
+        "confidence": view.confidence,
     }

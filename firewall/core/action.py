@@ -6,6 +6,7 @@ everything here from bytes alone; nothing an agent claims lowers it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from firewall.core.effect import Effect, ordered, strictest
 
@@ -15,6 +16,43 @@ UNRESOLVED = "unresolved"
 """The environment of a thing that no row of environments.toml names: judged strictly, can be asked."""
 
 Attribute = int | str | bool
+
+
+class Scope(StrEnum):
+    """Where what an action touches lies, as seen from the agent."""
+
+    WORKSPACE = "workspace"
+    """All of it under the grant's workspace."""
+    MACHINE = "machine"
+    """On this machine, outside the workspace."""
+    ELSEWHERE = "elsewhere"
+    """On another machine, in a container, or behind an interface."""
+    UNSEEN = "unseen"
+    """It cannot be seen what it touches."""
+
+
+class Reversal(StrEnum):
+    """What can be taken back."""
+
+    NOTHING = "nothing"
+    """There is nothing to take back."""
+    UNDO = "undo"
+    """The same interface can restore it."""
+    LOST = "lost"
+    """What it removes, or has sent out, does not come back through that interface."""
+    UNKNOWN = "unknown"
+    """Nobody can say."""
+
+
+class Confidence(StrEnum):
+    """How an action was read; members stand from the best to the worst."""
+
+    CERTAIN = "certain"
+    """By the grammar and by a rule about this very operation, all of it seen."""
+    LIKELY = "likely"
+    """By the words of its name, by what is published about it, or with something unseen."""
+    GUESS = "guess"
+    """It could not be resolved; what is said is the least that must be assumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +113,49 @@ class Action:
     reach: Reach = Reach()
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     """What `when` expressions may ask for besides the fields above."""
+    confidence: Confidence = Confidence.CERTAIN
+
+    @property
+    def scope(self) -> Scope:
+        """Where what it touches lies."""
+        kind = self.resource.partition(":")[0]
+        if self.inside_workspace:
+            return Scope.WORKSPACE
+        if self.attributes.get("machine") or self.attributes.get("network"):
+            return Scope.ELSEWHERE
+        if kind in _HERE:
+            return Scope.MACHINE
+        return Scope.UNSEEN if kind == "unknown" else Scope.ELSEWHERE
+
+    @property
+    def reversal(self) -> Reversal:
+        """What can be taken back, by its effects and by what is known to undo it."""
+        found = {_REVERSAL[effect] for effect in self.effects}
+        if Reversal.LOST in found and not self.undo:
+            return Reversal.LOST
+        if Reversal.UNKNOWN in found:
+            return Reversal.UNKNOWN
+        return Reversal.UNDO if found - {Reversal.NOTHING} else Reversal.NOTHING
 
     @property
     def effect(self) -> Effect:
         """The strictest effect."""
         return strictest(self.effects)
+
+
+_HERE = frozenset({"file", "project", "code", "process", "program", "schedule", "none"})
+"""Kinds of resources that lie on this machine unless something says otherwise."""
+_REVERSAL = {
+    Effect.READ: Reversal.NOTHING,
+    Effect.WRITE: Reversal.UNDO,
+    Effect.DISRUPTIVE: Reversal.UNDO,
+    Effect.EXEC: Reversal.UNKNOWN,
+    Effect.UNKNOWN: Reversal.UNKNOWN,
+    Effect.EXFIL: Reversal.LOST,
+    Effect.SECRET: Reversal.LOST,
+    Effect.PRIVILEGE: Reversal.UNKNOWN,
+    Effect.DESTRUCTIVE: Reversal.LOST,
+}
 
 
 def with_effects(*effects: Effect) -> tuple[Effect, ...]:

@@ -65,6 +65,12 @@ class ActionView:
     evidence: tuple[tuple[int, int, str], ...]
     """Spans of `text` with their notes."""
     unseen: tuple[str, ...]
+    scope: str = ""
+    """Where what it touches lies (`firewall.core.action.Scope`); empty in approvals of older versions."""
+    reversal: str = ""
+    """What can be taken back (`Reversal`)."""
+    confidence: str = ""
+    """How it was read (`Confidence`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,9 @@ def view(action: Action) -> ActionView:
         text=action.text,
         evidence=tuple((span.start, span.end, span.note) for span in action.evidence),
         unseen=action.unseen,
+        scope=action.scope.value,
+        reversal=action.reversal.value,
+        confidence=action.confidence.value,
     )
 
 

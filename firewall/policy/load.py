@@ -97,6 +97,7 @@ def load(
         rows=read.table.rows,
         places=_places(read),
         _answering=Index(read.table.rows, groups=read.table.groups),
+        _groups=read.table.groups,
         _texts={row.ref: row.text for row in read.table.rows},
     )
 

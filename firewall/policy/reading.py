@@ -12,6 +12,7 @@ from enum import StrEnum
 from firewall.core.call import CallForm, ToolCall
 
 SHELL_TOOL = "Bash"
+PATCH_TOOL = "apply_patch"
 
 
 class InputKind(StrEnum):
@@ -25,6 +26,8 @@ class InputKind(StrEnum):
     MCP = "mcp"
     JAVASCRIPT = "javascript"
     PYTHON = "python"
+    PATCH = "patch"
+    POWERSHELL = "powershell"
 
 
 class InputError(ValueError):
@@ -57,6 +60,8 @@ def call_of(kind: InputKind, value: object, *, dialect: str = "") -> ToolCall:
             return shell_call(f"{client} {shlex.quote(_text(value))}")
         case InputKind.MCP:
             return _mcp(_table(value))
+        case InputKind.PATCH:
+            return tool_call(PATCH_TOOL, _text(value))
         case _:
             return shell_call(_COMMANDS[kind](value))
 
@@ -112,4 +117,5 @@ _COMMANDS: Mapping[InputKind, Callable[[object], str]] = {
     InputKind.GRAPHQL: lambda value: _graphql(_table(value)),
     InputKind.JAVASCRIPT: lambda value: f"node -e {shlex.quote(_text(value))}",
     InputKind.PYTHON: lambda value: f"python3 -c {shlex.quote(_text(value))}",
+    InputKind.POWERSHELL: lambda value: f"pwsh -c {shlex.quote(_text(value))}",
 }

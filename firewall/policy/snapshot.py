@@ -5,7 +5,7 @@ INVARIANT: `verdict` never raises; whatever gives up inside is a deny with its o
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
@@ -15,9 +15,10 @@ from firewall.core.effect import Effect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny, Verdict, strictness
 from firewall.policy.facts import Facts, facts_of
+from firewall.policy.index import Index
 from firewall.policy.people import Requester
 from firewall.policy.question import Answering, Place, Question
-from firewall.policy.rows import Row
+from firewall.policy.rows import Group, Row
 
 log = logging.getLogger("stayhand.policy")
 
@@ -32,7 +33,7 @@ class Explanation:
     row: str
     """The deciding row as `policy.csv:12`; empty: no row decided."""
     runner_up: str
-    """The row that would have decided without it; empty: none."""
+    """The first row of a milder word that fits; empty: none. `with_runner_ups` asks more thoroughly."""
     effects: tuple[EffectVerdict, ...]
     """One verdict per effect, strictest effect first."""
 
@@ -68,6 +69,7 @@ class Snapshot:
     """Every environment that rows or environments.toml name, without `local`."""
     _answering: Answering
     """The compiled index; casbin has read the rows before and would answer the same."""
+    _groups: tuple[Group, ...] = ()
     _texts: Mapping[str, str] = field(default_factory=dict)
     _memo: dict[object, Explanation] = field(init=False, default_factory=dict, compare=False, repr=False)
     """Answers given before: a snapshot never changes, so neither do they."""
@@ -98,6 +100,11 @@ class Snapshot:
             detail = f"the policy engine failed ({type(error).__name__})"
             return Explanation(Deny(Reason.POLICY_FAILED, detail=detail), "", "", ())
         return found
+
+    def without(self, ref: str) -> "Snapshot":
+        """Return the same policies without a row: who would decide then is the runner-up of who decides now."""
+        rest = tuple(row for row in self.rows if row.ref != ref)
+        return replace(self, rows=rest, _answering=Index(rest, groups=self._groups))
 
     def row(self, ref: str) -> str:
         """Return the text of a row named as `policy.csv:12`; empty for a reference to no row."""

@@ -1,11 +1,12 @@
-"""Judging a tool call on paper: classification, the grant's environment and the policy, without a token.
+"""Judging a tool call, or a text of a known kind, on paper: classification, the grant's environment, the policy.
 
 What only a running firewall knows stays out: its own reach, limits, approvals, a token's tools and caps.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firewall.classify.context import Context
+from firewall.classify.text import actions_of_input
 from firewall.classify.tool import actions_of
 from firewall.core.action import LOCAL, UNRESOLVED, Action
 from firewall.core.call import ToolCall
@@ -53,14 +54,35 @@ class Trial:
 
 def attempt(snapshot: Snapshot, call: ToolCall, scene: Scene) -> Trial:
     """Judge a call as the guard would, as far as policies go."""
-    context = Context(
+    return _judged(actions_of(call, context_of(snapshot, scene)), snapshot, scene)
+
+
+def attempt_text(snapshot: Snapshot, kind: str, text: str, scene: Scene, *, dialect: str = "") -> Trial:
+    """Judge a text of a kind that classification has a reader for; spans of evidence point into this very text."""
+    return _judged(actions_of_input(kind, text, context_of(snapshot, scene), dialect=dialect), snapshot, scene)
+
+
+def with_runner_ups(trial: Trial, snapshot: Snapshot, scene: Scene) -> Trial:
+    """Return the trial with the rows that would decide without the deciding ones; judges once more."""
+    found = []
+    for action, explanation in zip(trial.actions, trial.explanations, strict=True):
+        again = _explain(snapshot.without(explanation.row), action, scene) if explanation.row else explanation
+        found.append(replace(explanation, runner_up=again.row if explanation.row else ""))
+    return replace(trial, explanations=tuple(found))
+
+
+def context_of(snapshot: Snapshot, scene: Scene) -> Context:
+    """Return what classification may know in a scene."""
+    return Context(
         workspace=scene.workspace,
         cwd="",
         home=scene.home,
         environments=snapshot.environments,
         catalogue=snapshot.catalogue,
     )
-    actions = tuple(actions_of(call, context))
+
+
+def _judged(actions: tuple[Action, ...], snapshot: Snapshot, scene: Scene) -> Trial:
     explanations = tuple(_explain(snapshot, action, scene) for action in actions)
     return Trial(combine(item.verdict for item in explanations), actions, explanations)
 

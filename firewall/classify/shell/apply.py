@@ -52,10 +52,10 @@ class Use:
 def apply_program(program: Program, command: Command, analysis: Analysis) -> None:
     """Add the actions of a program by its rules; without a fitting one it is `unknown`."""
     use = read_use(program, command)
-    if _is_help(use):
-        rule: Rule | None = Rule(effects=(Effect.READ,), place="none", summary="shows help")
-    else:
-        rule = choose(use) or _told(use, analysis.context.catalogue.words)
+    before = len(analysis.drafts)
+    rule = Rule(effects=(Effect.READ,), place="none", summary="shows help") if _is_help(use) else choose(use)
+    by_name = rule is None
+    rule = rule or _told(use, analysis.context.catalogue.words)
     if rule is None:
         draft = analysis.opaque(command.span, f"an operation of `{program.name}` that is not known")
         draft.operation = use.operation
@@ -63,6 +63,8 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
         finish(draft, command, analysis)
         return
     add_rule(rule, use, analysis)
+    for draft in analysis.drafts[before:]:
+        draft.by_name = draft.by_name or by_name
 
 
 def _told(use: Use, words: Words) -> Rule | None:

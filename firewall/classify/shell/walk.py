@@ -225,7 +225,7 @@ class _Walker:
                 redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
         command = self.read.command_of(node, scope, feed)
         if command is not None:
-            run(command, self.analysis)
+            self.analysis.run(command, self.analysis)
 
     def redirected(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit a statement with redirections, here-documents and what hangs on them."""
@@ -306,7 +306,7 @@ class _Walker:
         head = Word(self.parsed.text(node.children[0]), span=self.parsed.span(node.children[0]))
         written = {self.read.assignment(child, scope)[0]: self.read.written(child) for child in named}
         command = Command((head, *words), scope, self.parsed.span(node), feed, assigned, written, depth=self.depth)
-        run(command, self.analysis)
+        self.analysis.run(command, self.analysis)
 
     def unset(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
         """Visit `unset x`: nobody follows it further."""

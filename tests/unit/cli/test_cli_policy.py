@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from firewall.cli.explained import underlined
 from firewall.cli.policy import policy
+from firewall.cli.underlined import underlined
 from firewall.core.action import Evidence
 from firewall.policy.defaults import copy_to
 
@@ -73,7 +73,8 @@ def test_explain_for_people(folder: Path) -> None:
     text = "\n".join(lines)
     assert "environment unresolved" in text
     assert "effects     destructive" in text
-    assert lines[-1].startswith("verdict: ask (policy:row:ask")
+    assert lines[-2].startswith("verdict: ask (policy:row:ask")
+    assert lines[-1].startswith("runner-up: policy.csv:")
 
 
 def test_explain_batch(folder: Path) -> None:
