@@ -182,7 +182,7 @@ def _plain(verb: Verb, spot: Spot, context: Context, attributes: dict[str, Attri
         return Effect.WRITE
     if verb is Verb.ERASE or attributes.get("whole_workspace") or not _is_cheap(verb, spot, context):
         return Effect.DESTRUCTIVE
-    attributes["regenerable"] = all(sets.regenerable.fullmatch(path) for path in spot.paths)
+    attributes["regenerable"] = _is_regenerable(spot, context)
     return Effect.WRITE
 
 
@@ -203,12 +203,19 @@ def _note_losses(verb: Verb, spot: Spot, context: Context, attributes: dict[str,
 
 def _is_cheap(verb: Verb, spot: Spot, context: Context) -> bool:
     """Scratch, or regenerable under the workspace: losing it costs nothing that cannot be made again."""
-    if not spot.paths:
+    return _is_scratch(verb, spot, context) or _is_regenerable(spot, context)
+
+
+def _is_regenerable(spot: Spot, context: Context) -> bool:
+    """Tell whether everything lies in folders of the workspace that a build makes again.
+
+    What stands above the workspace does not count: a checkout in `/tmp` or `/srv/build` is no litter itself.
+    """
+    if not spot.paths or not inside(spot, context):
         return False
-    if _is_scratch(verb, spot, context):
-        return True
+    above = len(context.workspace.rstrip("/"))
     regenerable = context.catalogue.paths.regenerable
-    return inside(spot, context) and all(regenerable.fullmatch(path) for path in spot.paths)
+    return all(regenerable.fullmatch(path[above:] or "/") for path in spot.paths)
 
 
 def _sensitive(verb: Verb, spot: Spot, context: Context) -> set[Effect]:

@@ -1,5 +1,7 @@
 """Shell lines, looked at closely: resources, environments, evidence, reach."""
 
+from dataclasses import replace
+
 import pytest
 
 from firewall.classify.text import actions_of_input
@@ -265,3 +267,15 @@ def test_a_shells_state_hides_nothing(text: str) -> None:
     strict = worst(text)
     assert strict.effect in (Effect.DESTRUCTIVE, Effect.UNKNOWN, Effect.EXEC)
     assert strict.inside_workspace is False
+
+
+@pytest.mark.parametrize("workspace", ["/tmp/app", "/srv/build/app", "/home/dev/dist", "/data/target/out/app"])  # noqa: S108 - names only
+def test_where_a_workspace_lies_makes_nothing_in_it_litter(workspace: str) -> None:
+    """Folders above the workspace that are named like build output do not make its own files regenerable."""
+    context = replace(shipped_context(), workspace=workspace)
+    for text in ("find . -name '*.bak' -delete", "rm -rf src", "git ls-files | xargs rm"):
+        actions = actions_of_input("shell", text, context)
+        assert any(Effect.DESTRUCTIVE in action.effects for action in actions), text
+    (litter,) = actions_of_input("shell", "rm -rf node_modules build", context)
+    assert litter.effects == (Effect.WRITE,)
+    assert litter.attributes["regenerable"] is True
