@@ -95,7 +95,7 @@ def declare(command: Command, _program: Program, analysis: Analysis) -> bool:
         if match := _ASSIGNMENT.fullmatch(word.text):
             assigned[match.group(1)] = match.group(2) if word.known else None
             written[match.group(1)] = match.group(2)
-            command.scope.variables[match.group(1)] = assigned[match.group(1)]
+            command.scope.assign(match.group(1), assigned[match.group(1)])
     draft = quiet(command, analysis, f"sets {', '.join(shown(name) for name in assigned) or 'shell variables'}")
     context = analysis.context
     deciding = [name for name in assigned if decides(name, assigned[name], written.get(name, "$"), context)]
@@ -148,7 +148,7 @@ def read_variable(command: Command, _program: Program, analysis: Analysis) -> bo
     options, _ = read_options(command.words[1:], frozenset({"-p", "-d", "-t", "-n", "-N", "-u", "-i", "-a"}))
     feed = command.feed
     for word in (*options.positional, *options.values(("-a",))):
-        command.scope.variables[word.text] = None
+        command.scope.assign(word.text, None)
         if feed is not None and feed.below and len(options.positional) == 1:
             command.scope.below[word.text] = feed.below
     quiet(command, analysis, "reads a line into variables")
@@ -166,7 +166,7 @@ def echo(command: Command, _program: Program, analysis: Analysis) -> bool:
                 draft.summary = f"prints the variable {shown(name)}, which is named like a credential"
                 draft.point(word.span, "named like a credential")
     if command.words[0].text == "printf" and any(word.text == "-v" for word in command.words[1:2]):
-        command.scope.variables[command.words[2].text if len(command.words) > 2 else ""] = None
+        command.scope.assign(command.words[2].text if len(command.words) > 2 else "", None)
     return True
 
 

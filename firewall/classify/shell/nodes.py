@@ -7,10 +7,12 @@ from tree_sitter import Node
 from firewall.classify.context import Context
 from firewall.classify.draft import Source
 from firewall.classify.shell.analysis import Command
+from firewall.classify.shell.expansions import looked_up
 from firewall.classify.shell.output import output_of
+from firewall.classify.shell.fragments import Kind
 from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Feed, Scope
-from firewall.classify.shell.words import Kind, Reading, Word, inner_fragments, words_of
+from firewall.classify.shell.words import Reading, Word, inner_fragments, value_of, words_of
 
 MAX_CONSTANT_DEPTH = 6
 MAX_WORDS = 2000
@@ -156,24 +158,32 @@ class CommandReader:
         return Feed(text=text + "\n", source=source or Source(text, base=None, outer=self.parsed.span(node)))
 
     def assignment(self, node: Node, scope: Scope) -> tuple[str, str | None]:
-        """Return the name and the constant value of `x=value`; None: not known."""
+        """Return the name and the constant value of `x=value`; None: not known (arrays never are one value)."""
         name_node = node.child_by_field_name("name")
         value_node = node.child_by_field_name("value")
-        name = self.parsed.text(name_node) if name_node is not None else ""
+        name = self.parsed.text(name_node).partition("[")[0] if name_node is not None else ""
         if value_node is None:
             return name, ""
-        if (
-            value_node.type == "array"
-            or name_node is None
-            or name_node.type == "subscript"
-            or b"+=" in raw_of(node)[: len(name) + 2]
-        ):
-            return name.partition("[")[0], None
-        words = words_of(value_node, self.reading(scope))
-        if not words:
-            return name, ""
-        value = " ".join(word.text for word in words)
-        return name, value if all(word.known for word in words) else None
+        if name_node is None or value_node.type == "array" or name_node.type == "subscript":
+            return name, None
+        value = value_of(value_node, self.reading(scope))
+        if b"+=" not in raw_of(node)[: len(name.encode()) + 2]:
+            return name, value
+        before = looked_up(name, scope)
+        return name, before + value if before is not None and value is not None else None
+
+    def assign(self, node: Node, scope: Scope) -> tuple[str, str | None]:
+        """Carry out `x=value` in a scope; return the name and the constant value, None: not known."""
+        name, value = self.assignment(node, scope)
+        array = node.child_by_field_name("value")
+        target = node.child_by_field_name("name")
+        scope.assign(name, value)
+        if array is not None and array.type == "array" and target is not None and target.type == "variable_name":
+            words = [word for child in array.named_children for word in words_of(child, self.reading(scope))]
+            plain = not any(word.loose or word.glob or word.text.startswith("[") for word in words)
+            if plain and b"+=" not in raw_of(node)[: len(name.encode()) + 2]:
+                scope.assign_all(name, tuple(word.text if word.known else None for word in words))
+        return name, value
 
 
 def below_of(values: list[Word], scope: Scope) -> tuple[str, ...]:

@@ -49,6 +49,8 @@ class Scope:
     cwds: tuple[str, ...] = ()
     """Where it may be; empty: unknown."""
     variables: dict[str, str | None] = field(default_factory=dict)
+    arrays: dict[str, tuple[str | None, ...]] = field(default_factory=dict)
+    """Arrays of which the number of elements is known; a name is a variable or an array, never both."""
     functions: dict[str, Body] = field(default_factory=dict)
     aliases: dict[str, Body] = field(default_factory=dict)
     positional: tuple[str | None, ...] | None = None
@@ -67,6 +69,7 @@ class Scope:
         return Scope(
             self.cwds,
             dict(self.variables),
+            dict(self.arrays),
             dict(self.functions),
             dict(self.aliases),
             self.positional,
@@ -80,6 +83,7 @@ class Scope:
         """Become another scope (after a part that certainly ran)."""
         self.cwds = other.cwds
         self.variables = other.variables
+        self.arrays = other.arrays
         self.functions = other.functions
         self.aliases = other.aliases
         self.below = other.below
@@ -95,12 +99,25 @@ class Scope:
         for name in {*self.variables, *other.variables}:
             if self.variables.get(name) != other.variables.get(name):
                 self.variables[name] = None
+        for name in [name for name, values in self.arrays.items() if other.arrays.get(name) != values]:
+            self.arrays.pop(name)
+            self.variables[name] = None
         self.near = self.near or other.near
         for name, body in other.functions.items():
             self.functions.setdefault(name, body)
         for name, body in other.aliases.items():
             self.aliases.setdefault(name, body)
         self.below = {name: value for name, value in self.below.items() if other.below.get(name) == value}
+
+    def assign(self, name: str, value: str | None) -> None:
+        """Set a variable; None: to what nobody knows."""
+        self.variables[name] = value
+        self.arrays.pop(name, None)
+
+    def assign_all(self, name: str, values: tuple[str | None, ...]) -> None:
+        """Set an array."""
+        self.arrays[name] = values
+        self.variables.pop(name, None)
 
     def move(self, to: tuple[str, ...]) -> None:
         """Change the working directory; empty: nobody knows where to."""

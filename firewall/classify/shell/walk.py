@@ -276,8 +276,7 @@ class _Walker:
     def assign(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
         """Visit `x=value` on its own."""
         self.inside(node, scope, level)
-        name, value = self.read.assignment(node, scope)
-        scope.variables[name] = value
+        name, value = self.read.assign(node, scope)
         scope.below.pop(name, None)
         context = self.analysis.context
         if decides(name, value, self.read.written(node), context):
@@ -291,8 +290,7 @@ class _Walker:
         self.inside(node, scope, level)
         for child in node.named_children:
             if child.type == "variable_assignment":
-                name, value = self.read.assignment(child, scope)
-                scope.variables[name] = value
+                self.read.assign(child, scope)
             if EVALUATED.search(self.parsed.text(child)):
                 self.analysis.opaque(self.parsed.span(child), "an index that the shell evaluates")
         words = [
@@ -315,7 +313,7 @@ class _Walker:
             name = self.parsed.text(child)
             if EVALUATED.search(name):
                 self.analysis.opaque(self.parsed.span(child), "an index that the shell evaluates")
-            scope.variables[name] = None
+            scope.assign(name, None)
             scope.functions.pop(name, None)
 
     def define(self, node: Node, scope: Scope, _feed: Feed | None, _level: int) -> None:
@@ -347,10 +345,10 @@ class _Walker:
         before = scope.copy()
         if values and len(values) <= MAX_LOOP and all(word.known and not word.glob for word in values):
             for word in values:
-                scope.variables[name] = word.text
+                scope.assign(name, word.text)
                 self.visit(body, scope, feed, level + 1)
         else:
-            scope.variables[name] = None
+            scope.assign(name, None)
             scope.below[name] = below_of(values, scope)
             if not scope.below[name]:
                 scope.below.pop(name)
@@ -373,8 +371,9 @@ class _Walker:
         """Visit a body that may run any number of times: a second time when it changes what it starts from."""
         before = scope.copy()
         self.visit_body(node, scope, feed, level)
-        changed = (scope.variables, scope.cwds, scope.functions) != (
+        changed = (scope.variables, scope.arrays, scope.cwds, scope.functions) != (
             before.variables,
+            before.arrays,
             before.cwds,
             before.functions,
         )

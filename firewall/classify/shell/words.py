@@ -7,34 +7,16 @@ a command substitution whose output is a constant (`$(echo rm)`) is resolved by 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
-from itertools import islice, pairwise
 
 from tree_sitter import Node
 
 from firewall.classify.draft import Source
+from firewall.classify.shell.expansions import elements, expanded, looked_up
+from firewall.classify.shell.fragments import MAX_FIELDS, Fragment, Kind, split, spread
 from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Scope
 
-MAX_FIELDS = 256
 MAX_ESCAPES = 2000
-
-
-class Kind(IntEnum):
-    """How a fragment of a word is read."""
-
-    LITERAL = 0
-    """Unquoted: braces and globs count."""
-    QUOTED = 1
-    VALUE = 2
-    """A constant's unquoted value: split and globbed."""
-    HIDDEN = 3
-    """Unknown, quoted: one word."""
-    LOOSE = 4
-    """Unknown, unquoted: any number of words."""
-
-
-Fragment = tuple[str, Kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +72,9 @@ _ANSI_PLAIN = {
     "f": "\f",
     "v": "\v",
 }
-_NAMED = re.compile(r"\$\{([A-Za-z_]\w*)\}")
-_DEFAULTED = re.compile(r"\$\{([A-Za-z_]\w*):?([-=])([^${}`'\"\\]*)\}")
-_SLICED = re.compile(r"\$\{([A-Za-z_]\w*):(\d+)(?::(\d+))?\}")
 _GLOB = re.compile(r"[*?]|\[[^\]]+\]")
-_ALL_ARGUMENTS = frozenset({'"$@"', "$@", "$*", '"${@}"', "${@}"})
+_ELEMENTS = ("$", '"')
+"""How the elements of an array begin: `"$@"`, `${a[@]}`."""
 _NAMES = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
@@ -106,15 +86,15 @@ def words_of(node: Node, reading: Reading, *behind: Node) -> list[Word]:
     parsed = reading.parsed
     span = (parsed.span(node)[0], parsed.span(behind[-1])[1]) if behind else parsed.span(node)
     shown = parsed.slice(node.start_byte, (behind[-1] if behind else node).end_byte)
-    if shown in _ALL_ARGUMENTS and reading.scope.positional is not None:
-        return [_argument(value, shown, span) for value in reading.scope.positional]
+    if shown[:1] in _ELEMENTS and (values := elements(shown, reading.scope)) is not None:
+        return [_argument(value, shown, span) for value in values]
     fragments = fragments_of(node, reading, quoted=False)
     for follower in behind:
         fragments += fragments_of(follower, reading, quoted=False)
     names = tuple(_NAMES.findall(shown)) if any(kind >= Kind.HIDDEN for _, kind in fragments) else ()
     found: list[Word] = []
-    for variant in _spread(fragments):
-        found += [_word(field, shown, span, names, reading, node) for field in _split(variant, reading.scope)]
+    for variant in spread(fragments):
+        found += [_word(field, shown, span, names, reading, node) for field in split(variant, reading.scope)]
         if len(found) > MAX_FIELDS:
             return [Word(shown, known=False, loose=True, span=span)]
     return found
@@ -165,6 +145,14 @@ def _source(text: str, shown: str, reading: Reading, node: Node) -> Source | Non
         return None
     start = reading.parsed.at(node.start_byte) + at
     return reading.parsed.source.part(text, start, start + len(text))
+
+
+def value_of(node: Node, reading: Reading) -> str | None:
+    """Return the constant value of an assignment, where nothing is split or expanded by pattern; None: not known."""
+    fragments = fragments_of(node, reading, quoted=False)
+    if any(kind >= Kind.HIDDEN for _, kind in fragments):
+        return None
+    return "".join(text for text, _ in fragments)
 
 
 def fragments_of(node: Node, reading: Reading, *, quoted: bool) -> list[Fragment]:
@@ -262,7 +250,7 @@ def _joined(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # no
 
 def _simple(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     shown = reading.parsed.text(node)
-    return _value(_lookup(shown[1:], reading.scope), shown, quoted=quoted)
+    return _value(looked_up(shown[1:], reading.scope), shown, quoted=quoted)
 
 
 def _value(value: str | None, shown: str, *, quoted: bool) -> list[Fragment]:
@@ -271,41 +259,9 @@ def _value(value: str | None, shown: str, *, quoted: bool) -> list[Fragment]:
     return [(value, Kind.QUOTED if quoted else Kind.VALUE)]
 
 
-def _lookup(name: str, scope: Scope) -> str | None:
-    if name in scope.variables:
-        return scope.variables[name]
-    if name == "IFS":
-        return " \t\n"
-    if name == "PWD" and len(scope.cwds) == 1 and not scope.machine:
-        return scope.cwds[0]
-    if scope.positional is not None:
-        if name.isdigit() and int(name) > 0:
-            index = int(name) - 1
-            return scope.positional[index] if index < len(scope.positional) else ""
-        if name in "@*" and all(value is not None for value in scope.positional):
-            return " ".join(value or "" for value in scope.positional)
-    return None
-
-
 def _expansion(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
     shown = reading.parsed.text(node)
-    return _value(_expanded(shown, reading.scope), shown, quoted=quoted)
-
-
-def _expanded(shown: str, scope: Scope) -> str | None:
-    if match := _NAMED.fullmatch(shown):
-        return _lookup(match.group(1), scope)
-    if match := _DEFAULTED.fullmatch(shown):
-        return _lookup(match.group(1), scope) or None
-    if match := _SLICED.fullmatch(shown):
-        value = _lookup(match.group(1), scope)
-        if value is None:
-            return None
-        start = int(match.group(2))
-        return value[start : start + int(match.group(3))] if match.group(3) else value[start:]
-    if re.fullmatch(r"\$\{[1-9@*]\}", shown):
-        return _lookup(shown[2:-1], scope)
-    return None
+    return _value(expanded(shown, reading.scope), shown, quoted=quoted)
 
 
 def _substitution(node: Node, reading: Reading, quoted: bool) -> list[Fragment]:  # noqa: FBT001 - one shape for all readers
@@ -346,89 +302,3 @@ _READERS: dict[str, Callable[[Node, Reading, bool], list[Fragment]]] = {
 }
 
 
-def _spread(fragments: list[Fragment]) -> list[list[Fragment]]:
-    """Expand `{a,b}` and `{1..3}` over fragments; quoted braces do not count."""
-    if not any(kind is Kind.LITERAL and "{" in text for text, kind in fragments):
-        return [fragments]
-    chars: list[Fragment] = [
-        piece
-        for text, kind in fragments
-        for piece in ([(char, kind) for char in text] if kind is Kind.LITERAL else [(text, kind)])
-    ]
-    return [_packed(variant) for variant in _braces(chars, 0)]
-
-
-def _braces(chars: list[Fragment], depth: int) -> list[list[Fragment]]:
-    if depth > 8:
-        return [chars]
-    for start, (char, kind) in enumerate(chars):
-        if char == "{" and kind is Kind.LITERAL:
-            found = _group(chars, start)
-            if found is not None:
-                options, end = found
-                tails = _braces(chars[end + 1 :], depth + 1)
-                heads = [variant for option in options for variant in _braces(option, depth + 1)]
-                whole = (chars[:start] + head + tail for head in heads for tail in tails)
-                return list(islice(whole, MAX_FIELDS + 1))
-    return [chars]
-
-
-def _group(chars: list[Fragment], start: int) -> tuple[list[list[Fragment]], int] | None:
-    level = 0
-    commas: list[int] = []
-    for index in range(start, len(chars)):
-        char, kind = chars[index]
-        if kind is not Kind.LITERAL:
-            continue
-        if char == "{":
-            level += 1
-        elif char == "," and level == 1:
-            commas.append(index)
-        elif char == "}":
-            level -= 1
-            if level == 0:
-                return _options(chars, start, index, commas)
-    return None
-
-
-def _options(
-    chars: list[Fragment], start: int, end: int, commas: list[int]
-) -> tuple[list[list[Fragment]], int] | None:
-    if commas:
-        edges = [start, *commas, end]
-        return [chars[left + 1 : right] for left, right in pairwise(edges)], end
-    body = "".join(text for text, _ in chars[start + 1 : end])
-    if match := re.fullmatch(r"(-?\d{1,6})\.\.(-?\d{1,6})(?:\.\.\d+)?", body):
-        low, high = int(match.group(1)), int(match.group(2))
-        step = 1 if high >= low else -1
-        values = range(low, high + step, step)[: MAX_FIELDS + 1]
-        return [[(str(value), Kind.QUOTED)] for value in values], end
-    return None
-
-
-def _packed(fragments: list[Fragment]) -> list[Fragment]:
-    found: list[Fragment] = []
-    for text, kind in fragments:
-        if found and found[-1][1] is kind and kind < Kind.HIDDEN:
-            found[-1] = (found[-1][0] + text, kind)
-        else:
-            found.append((text, kind))
-    return found
-
-
-def _split(fragments: list[Fragment], scope: Scope) -> list[list[Fragment]]:
-    """Split unquoted constants at blanks (or `IFS`); what is empty and unquoted vanishes."""
-    if not any(kind is Kind.VALUE for _, kind in fragments):
-        return [fragments] if fragments else []
-    separators = scope.variables.get("IFS", " \t\n")
-    if separators is None:
-        return [[("".join(text for text, _ in fragments), Kind.LOOSE)]]
-    fields: list[list[Fragment]] = [[]]
-    for text, kind in fragments:
-        if kind is not Kind.VALUE:
-            fields[-1].append((text, kind))
-            continue
-        pieces = re.split(f"[{re.escape(separators)}]+", text) if separators else [text]
-        fields[-1] += [(pieces[0], kind)] if pieces[0] else []
-        fields += [[(piece, kind)] if piece else [] for piece in pieces[1:]]
-    return [field for field in fields if field]
