@@ -18,6 +18,14 @@ def from_base64(text: str) -> bytes | None:
         return None
 
 
+def from_base32(text: str) -> bytes | None:
+    """Decode base32 text; None when it is none."""
+    try:
+        return base64.b32decode("".join(text.split()))
+    except (binascii.Error, ValueError):
+        return None
+
+
 def from_hex(text: str) -> bytes | None:
     """Decode hexadecimal text; None when it is none."""
     try:

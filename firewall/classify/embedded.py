@@ -96,6 +96,14 @@ _AWK_TEXT = re.compile(r"system\s*\(\s*\"(?P<text>(?:[^\"\\]|\\.)*)\"\s*\)")
 _AWK_WRITES = re.compile(r"\bprintf?\b[^;}|]*>{1,2}\s*[\"A-Za-z$(]")
 
 
+_AWK_REGEX = re.compile(r"(?:^|(?<=[\s(,~!{;&|]))/(?:[^/\\\n]|\\.)+/")
+
+
+def _pipes(plain: str) -> bool:
+    """Tell whether a program, its texts emptied, hands something to a command by a single `|`."""
+    return "|" in _AWK_REGEX.sub("//", plain).replace("||", "")
+
+
 def _awk(source: Source, program: str) -> Found:
     """Awk reads, unless it starts commands or writes files."""
     text = source.text
@@ -106,9 +114,8 @@ def _awk(source: Source, program: str) -> Found:
         )
         return Found([draft])
     plain = re.sub(r"\"(?:[^\"\\]|\\.)*\"", '""', text)
-    if _AWK_RUNS.search(text) and (
-        "@" in plain or "system" in plain or "getline" in plain or "|" in plain.replace("||", "")
-    ):
+    starts = "@" in plain or "system" in plain or "getline" in plain
+    if _pipes(plain) or (starts and _AWK_RUNS.search(text)):
         draft = Draft(
             "code:inline",
             f"code:{program}",

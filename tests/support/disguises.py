@@ -12,7 +12,11 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).resolve().parents[1] / "cases/classify/disguises"
 _ALIKE = dict(
-    zip(map(ord, "aceopxyistudfrmgkl"), "\u0430\u0441\u0435\u043e\u0440\u0445\u0443\u0456\u0455\u0442\u057d\u0501\u0493\u0433\u043c\u0261\u043a\u0456", strict=True)
+    zip(
+        map(ord, "aceopxyistudfrmgkl"),
+        "\u0430\u0441\u0435\u043e\u0440\u0445\u0443\u0456\u0455\u0442\u057d\u0501\u0493\u0433\u043c\u0261\u043a\u0456",
+        strict=True,
+    )
 )
 """Letters of other alphabets that look like ours."""
 
@@ -37,7 +41,9 @@ class Disguise:
 @cache
 def disguises() -> tuple[Disguise, ...]:
     """Return every variant of every family."""
-    rows = [row for path in sorted(_FOLDER.glob("*.toml")) for row in tomllib.loads(path.read_text("utf-8"))["family"]]
+    rows = [
+        row for path in sorted(_FOLDER.glob("*.toml")) for row in tomllib.loads(path.read_text("utf-8"))["family"]
+    ]
     return tuple(
         Disguise(row["name"], variant, bool(row.get("opaque"))) for row in rows for variant in row["variants"]
     )

@@ -287,6 +287,17 @@ def finish(draft: Draft, command: Command, analysis: Analysis) -> None:
         draft.summary = f"runs {shown(_line(command))}"
 
 
+def add(group: Group, command: Command, analysis: Analysis, operation: str, summary: str) -> Draft:
+    """Complete and add the draft of a group."""
+    draft = group.draft
+    draft.operation = operation
+    draft.summary = summary.replace("{path}", group.shown)
+    draft.point(command.words[0].span, f"runs `{operation}`")
+    analysis.drafts.append(draft)
+    finish(draft, command, analysis)
+    return draft
+
+
 _URL = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:[^/@\s]*@)?(?P<host>\[[^\]\s]+\]|[^/:?#\s\[\]]+)"
     r"(?::(?P<port>\d+))?(?P<path>/[^\s?#]*)?",

@@ -8,6 +8,7 @@ from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
 from firewall.classify.shell.options import read_options
+from firewall.classify.shell.output import printed
 from firewall.classify.shell.scope import Body
 from firewall.classify.shell.touches import Touched, spot_of, touch_drafts
 from firewall.classify.shell.variables import decides, later, waits
@@ -69,6 +70,13 @@ def evaluate(command: Command, _program: Program, analysis: Analysis) -> bool:
 def source_file(command: Command, _program: Program, analysis: Analysis) -> bool:
     """`source file`: runs a file in this shell; afterwards nobody knows its variables."""
     words = command.words[1:2]
+    text = words[0].output if words else None
+    if words and words[0].text in ("/dev/stdin", "/dev/fd/0") and command.feed is not None:
+        text = command.feed.text
+    if text is not None:
+        source = Source(text, base=None, outer=words[0].span)
+        analysis.script(analysis, source, command.scope, None, command.depth + 1)
+        return True
     for group in touch_drafts([Touched(Verb.RUN, word) for word in words], command.scope, analysis.context):
         draft = group.draft
         draft.operation = "code:run"
@@ -83,7 +91,7 @@ def source_file(command: Command, _program: Program, analysis: Analysis) -> bool
         finish(draft, command, analysis)
     if not words:
         quiet(command, analysis, "does nothing")
-    command.scope.variables = dict.fromkeys(command.scope.variables)
+    command.scope.forget()
     return True
 
 
@@ -96,6 +104,16 @@ def declare(command: Command, _program: Program, analysis: Analysis) -> bool:
             assigned[match.group(1)] = match.group(2) if word.known else None
             written[match.group(1)] = match.group(2)
             command.scope.assign(match.group(1), assigned[match.group(1)])
+    for word in command.words[1:]:
+        if word.known and word.text in command.scope.variables:
+            value = command.scope.variables[word.text]
+            assigned[word.text], written[word.text] = value, "$" if value is None else value
+    if (
+        any(word.text[:1] == "-" and "n" in word.text[1:] for word in command.words[1:])
+        and command.name != "export"
+    ):
+        why = "a name that stands for another variable"
+        finish(analysis.opaque(command.span, why), command, analysis)
     draft = quiet(command, analysis, f"sets {', '.join(shown(name) for name in assigned) or 'shell variables'}")
     context = analysis.context
     deciding = [name for name in assigned if decides(name, assigned[name], written.get(name, "$"), context)]
@@ -136,7 +154,12 @@ def trap(command: Command, _program: Program, analysis: Analysis) -> bool:
     if not word.known:
         finish(analysis.opaque(word.span, "a signal handler that is not known"), command, analysis)
     source = word.source or Source(word.text, base=None, outer=word.span)
-    analysis.script(analysis, source, command.scope.copy(), None, command.depth + 1)
+    handler = command.scope.copy()
+    analysis.script(analysis, source, handler, None, command.depth + 1)
+    changes = handler.variables != command.scope.variables or handler.arrays != command.scope.arrays
+    if changes and any(signal.text.upper() in ("DEBUG", "RETURN", "ERR") for signal in words[1:]):
+        finish(analysis.opaque(word.span, "a handler that sets variables before every command"), command, analysis)
+    command.scope.merge(handler)
     return True
 
 
@@ -148,6 +171,9 @@ def read_variable(command: Command, _program: Program, analysis: Analysis) -> bo
     options, _ = read_options(command.words[1:], frozenset({"-p", "-d", "-t", "-n", "-N", "-u", "-i", "-a"}))
     feed = command.feed
     for word in (*options.positional, *options.values(("-a",))):
+        if decides(word.text, None, "$", analysis.context):
+            why = f"sets {shown(word.text)}, which decides what later programs run, to what it reads"
+            finish(analysis.opaque(word.span, why), command, analysis)
         command.scope.assign(word.text, None)
         if feed is not None and feed.below and len(options.positional) == 1:
             command.scope.below[word.text] = feed.below
@@ -166,7 +192,20 @@ def echo(command: Command, _program: Program, analysis: Analysis) -> bool:
                 draft.summary = f"prints the variable {shown(name)}, which is named like a credential"
                 draft.point(word.span, "named like a credential")
     if command.words[0].text == "printf" and any(word.text == "-v" for word in command.words[1:2]):
-        command.scope.assign(command.words[2].text if len(command.words) > 2 else "", None)
+        words = command.words[3:]
+        value = printed([word.text for word in words]) if all(word.known for word in words) else None
+        command.scope.assign(command.words[2].text if len(command.words) > 2 else "", value)
+    return True
+
+
+def shift(command: Command, _program: Program, analysis: Analysis) -> bool:
+    """`shift [n]`: drops the first positional parameters."""
+    words = command.words[1:]
+    scope = command.scope
+    number = words[0].text if words else "1"
+    if scope.positional is not None:
+        scope.positional = scope.positional[int(number) :] if re.fullmatch(r"\d{1,4}", number) else None
+    quiet(command, analysis, "drops arguments of the shell")
     return True
 
 

@@ -17,6 +17,9 @@ from firewall.core.effect import Effect
 
 def run_code(program: Program, code: Code, command: Command, analysis: Analysis) -> bool:
     """Judge what an interpreter is given; False: its own rules decide."""
+    if code.language == "shell" and (given := _shell_text(program, code, command)) is not None:
+        _text(given[0], program, code, command, analysis, list(given))
+        return True
     takes = program.takes | frozenset(code.text) | ({code.module} if code.module else frozenset())
     options, used = read_options(
         command.words[1:], takes, style=program.style, first_only=code.script and not code.first
@@ -26,20 +29,42 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
     _loads(code, options, command, analysis)
     rest = list(command.words[1 + used :]) if code.script and not code.first else list(options.positional)
     texts = options.values(code.text)
-    if texts:
-        for word in texts:
-            _text(word, program, code, command, analysis, rest)
-        return True
-    if code.module and (module := options.values((code.module,))):
+    for word in texts:
+        _text(word, program, code, command, analysis, [word, *rest])
+    if not texts and code.module and (module := options.values((code.module,))):
         return run_module(module[0], rest, program, command, analysis)
+    return bool(texts) or _positional(rest, program, code, command, analysis, options)
+
+
+def _positional(
+    rest: list[Word], program: Program, code: Code, command: Command, analysis: Analysis, options: Options
+) -> bool:
+    """Judge an interpreter without code in its options: a first word of code, a file, the standard input."""
     if code.first and rest:
-        _text(rest[0], program, code, command, analysis, rest[1:])
+        _text(rest[0], program, code, command, analysis, rest)
         return False
-    if code.script and rest and rest[0].text != "-" and not (code.language == "shell" and "-s" in options.flags):
-        _script_file(rest[0], program, command, analysis)
-        framework(rest[0], tuple(rest[1:]), command, analysis)
+    script = rest[0] if code.script and rest and rest[0].text not in _STDIN else None
+    if script is None or (code.language == "shell" and "-s" in options.flags):
+        return _from_stdin(program, code, command, analysis, options)
+    if script.output is not None:
+        source = Source(script.output, base=None, outer=script.span)
+        read_text(source, code.language, command, analysis, program, rest)
         return True
-    return _from_stdin(program, code, command, analysis, options)
+    _script_file(script, program, command, analysis)
+    framework(script, tuple(rest[1:]), command, analysis)
+    return True
+
+
+_STDIN = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+
+
+def _shell_text(program: Program, code: Code, command: Command) -> tuple[Word, ...] | None:
+    """Return the text behind a shell's `-c` with its arguments; for a shell `-c` takes no value of its own."""
+    options, used = read_options(command.words[1:], program.takes - frozenset(code.text), first_only=True)
+    rest = command.words[1 + used :]
+    if rest and rest[0].text == "--":
+        rest = rest[1:]
+    return rest if rest and any(flag in options.flags for flag in code.text) else None
 
 
 _LOADING = {
@@ -85,7 +110,9 @@ def read_text(
     before = len(analysis.drafts)
     if language == "shell":
         scope = command.scope.copy()
-        scope.positional = tuple(word.text if word.known else None for word in rest[1:])
+        if rest:
+            scope.positional = tuple(word.text if word.known else None for word in rest[2:])
+            scope.variables["0"] = rest[1].text if rest[1:] and rest[1].known else None
         analysis.script(analysis, source, scope, command.feed, command.depth + 1)
     else:
         found = embedded.read(

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import shlex
 from dataclasses import replace
 
 from firewall.classify.draft import shown
@@ -10,6 +11,7 @@ from firewall.classify.rows import Program, Verb
 from firewall.classify.shell import builtins, code, specials, wrappers
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish
+from firewall.classify.shell.assigning import forget_set
 from firewall.classify.shell.scope import Body
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.variables import decides, run_behind
@@ -70,6 +72,7 @@ def run(command: Command, analysis: Analysis) -> None:
     if command.name not in _OF_THE_SHELL:
         run_behind(analysis)
     _evaluated(command, analysis)
+    forget_set(command)
     _run_known(command, analysis)
     _judge_assignments(command, analysis, before)
 
@@ -187,7 +190,7 @@ def _expand_alias(body: Body, command: Command, analysis: Analysis) -> None:
     """Run an alias that the text itself defines, with the words behind it."""
     scope = command.scope.copy()
     scope.aliases.pop(command.name, None)
-    tail = " ".join(word.text for word in command.words[1:])
+    tail = " ".join(shlex.quote(word.text) if word.known else word.text for word in command.words[1:])
     source = (
         body.source
         if not tail

@@ -46,7 +46,7 @@ def _positional(name: str, values: tuple[str | None, ...]) -> str | None:
 
 
 def elements(shown: str, scope: Scope) -> tuple[str | None, ...] | None:
-    """Return the words of `"$@"`, `"${a[@]}"` and their unquoted forms; None: this is none of them, or not known."""
+    """Return the words of `"$@"`, `"${a[@]}"` and the same unquoted; None: none of them, or not known."""
     if shown[:1] == '"' and shown[-1:] == '"':
         shown = shown[1:-1]
     if shown in ("$@", "$*", "${@}", "${*}"):
@@ -78,7 +78,9 @@ def expanded(shown: str, scope: Scope) -> str | None:
     if value is None or len(value) > MAX_VALUE_CHARS or not match.group("rest"):
         return None if value is not None and len(value) > MAX_VALUE_CHARS else value
     operation = _OPERATION.fullmatch(match.group("rest"))
-    return None if operation is None else _applied(value, operation.group("sign"), operation.group("operand"), scope)
+    return (
+        None if operation is None else _applied(value, operation.group("sign"), operation.group("operand"), scope)
+    )
 
 
 def _base(match: re.Match[str], scope: Scope) -> str | None:
@@ -108,17 +110,23 @@ def _applied(value: str, sign: str, operand: str, scope: Scope) -> str | None:
     """Return what an operation makes of a known value."""
     if sign == ":":
         return _sliced(value, operand, scope)
-    if sign.endswith(("-", "=", "?")):
-        return None if not value and sign.startswith(":") else value
+    if sign.endswith(("-", "=", "?", "+")):
+        return _defaulted(value, sign, operand)
     if _HIDING.search(operand):
         return None
-    if sign.endswith("+"):
-        return operand if value or sign == "+" else ""
     if sign == "@":
         return {"L": value.lower(), "U": value.upper(), "u": value[:1].upper() + value[1:]}.get(operand)
     if sign[0] in "^,":
         return _cased(value, sign, operand)
     return _cut(value, sign, operand) if sign[0] in "#%" else _replaced(value, sign, operand)
+
+
+def _defaulted(value: str, sign: str, operand: str) -> str | None:
+    """Return `${x:-a}` and its kin for a variable that is set."""
+    is_used = bool(value) or not sign.startswith(":")
+    if sign.endswith("+"):
+        return "" if not is_used else None if _HIDING.search(operand) else operand
+    return value if is_used else None
 
 
 def _sliced(value: str, operand: str, scope: Scope) -> str | None:

@@ -35,7 +35,10 @@ def spread(fragments: list[Fragment]) -> list[list[Fragment]]:
     openings = sum(text.count("{") for text, kind in fragments if kind is Kind.LITERAL)
     if not openings:
         return [fragments]
-    if openings > MAX_BRACES or sum(len(text) for text, kind in fragments if kind is Kind.LITERAL) > MAX_BRACED_CHARS:
+    if (
+        openings > MAX_BRACES
+        or sum(len(text) for text, kind in fragments if kind is Kind.LITERAL) > MAX_BRACED_CHARS
+    ):
         return [[("".join(text for text, _ in fragments), Kind.LOOSE)]]
     chars: list[Fragment] = [
         piece

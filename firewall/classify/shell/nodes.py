@@ -1,6 +1,7 @@
 """Syntax nodes to values: the words of a command, what feeds it, what it writes; nothing here adds an action."""
 
 import re
+from collections.abc import Sequence
 
 from tree_sitter import Node
 
@@ -8,8 +9,8 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Source
 from firewall.classify.shell.analysis import Command
 from firewall.classify.shell.expansions import looked_up
-from firewall.classify.shell.output import output_of
 from firewall.classify.shell.fragments import Kind
+from firewall.classify.shell.output import output_of
 from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Feed, Scope
 from firewall.classify.shell.words import Reading, Word, inner_fragments, value_of, words_of
@@ -71,8 +72,11 @@ class CommandReader:
             return feed.text if feed is not None else None
         return self.output(child, scope, None).text
 
-    def command_of(self, node: Node, scope: Scope, feed: Feed | None) -> Command | None:
-        """Resolve the words of a command node; None when it has none; too many become one that is not known."""
+    def command_of(self, node: Node, scope: Scope, feed: Feed | None, more: Sequence[Node] = ()) -> Command | None:
+        """Resolve the words of a command node; None when it has none; too many become one that is not known.
+
+        `more` are words that the grammar put behind a redirection (`rm >x -rf y`).
+        """
         if node.named_child_count > MAX_WORDS:
             return Command(
                 (Word("…", known=False, loose=True, span=self.parsed.span(node)),), scope, depth=self.depth
@@ -82,7 +86,7 @@ class CommandReader:
         written: dict[str, str] = {}
         reading = self.reading(scope)
         pieces: list[Node] = []
-        for child in node.named_children:
+        for child in (*node.named_children, *more):
             if child.type == "variable_assignment":
                 name, value = self.assignment(child, scope)
                 assignments[name] = value
@@ -90,7 +94,7 @@ class CommandReader:
             elif child.type == "herestring_redirect":
                 feed = self.herestring(child, scope)
             elif child.type not in ("file_redirect", "heredoc_redirect", "comment"):
-                if pieces and pieces[-1].end_byte != child.start_byte:
+                if pieces and not self._joined(pieces[-1], child):
                     words += words_of(pieces[0], reading, *pieces[1:])
                     pieces = []
                 pieces.append(child)
@@ -99,6 +103,10 @@ class CommandReader:
         if not words:
             return None
         return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, written, depth=self.depth)
+
+    def _joined(self, left: Node, right: Node) -> bool:
+        """Tell whether two nodes are one word: nothing lies between them but continued lines."""
+        return not self.parsed.data[left.end_byte : right.start_byte].replace(b"\\\n", b"")
 
     def written(self, node: Node) -> str:
         """Return how the value of an assignment stands in the text."""
@@ -184,6 +192,17 @@ class CommandReader:
             if plain and b"+=" not in raw_of(node)[: len(name.encode()) + 2]:
                 scope.assign_all(name, tuple(word.text if word.known else None for word in words))
         return name, value
+
+
+def behind_redirects(node: Node) -> list[Node]:
+    """Return the words behind the file names of redirections: they are the command's."""
+    return [
+        word
+        for child in node.named_children
+        if child.type == "file_redirect"
+        for word in child.children_by_field_name("destination")[1:]
+        if word.start_byte > child.children_by_field_name("destination")[0].end_byte
+    ]
 
 
 def below_of(values: list[Word], scope: Scope) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from firewall.classify.decode import as_text, from_base64, from_hex, inflate
+from firewall.classify.decode import as_text, from_base32, from_base64, from_hex, inflate
 from firewall.classify.draft import Source
 from firewall.classify.likely import ends_of
 from firewall.classify.shell.analysis import Command
@@ -71,6 +71,11 @@ def _echo(arguments: list[str], _command: Command) -> str | None:
 
 
 def _printf(arguments: list[str], _command: Command) -> str | None:
+    return printed(arguments)
+
+
+def printed(arguments: list[str]) -> str | None:
+    """Return what `printf` prints for constant arguments; None: not known."""
     if arguments and arguments[0] == "--":
         arguments = arguments[1:]
     if not arguments or arguments[0].startswith("-v"):
@@ -128,6 +133,29 @@ def _gunzip(_arguments: list[str], command: Command) -> str | None:
         return None
 
 
+def _gzip(arguments: list[str], command: Command) -> str | None:
+    flags = "".join(argument for argument in arguments if argument[:1] == "-")
+    return (
+        _gunzip([], command)
+        if "d" in flags and arguments == [flag for flag in arguments if flag[:1] == "-"]
+        else None
+    )
+
+
+def _base32(arguments: list[str], command: Command) -> str | None:
+    text = _cat([], command)
+    return None if text is None or arguments not in (["-d"], ["--decode"]) else _decoded(from_base32(text))
+
+
+def _openssl(arguments: list[str], command: Command) -> str | None:
+    """`openssl base64 -d`, `openssl enc -d -base64`."""
+    asked = set(arguments) - {"-A", "-a"}
+    if not asked <= {"base64", "enc", "-d", "-base64"} or "-d" not in asked:
+        return None
+    text = _cat([], command)
+    return None if text is None else _decoded(from_base64(text))
+
+
 def _rev(_arguments: list[str], command: Command) -> str | None:
     text = _cat([], command)
     return None if text is None else "\n".join(line[::-1] for line in text.split("\n"))
@@ -169,7 +197,10 @@ _MAKERS: dict[str, Callable[[list[str], Command], str | None]] = {
     "xxd": _xxd,
     "rev": _rev,
     "tr": _tr,
+    "base32": _base32,
+    "openssl": _openssl,
     "gunzip": _gunzip,
+    "gzip": _gzip,
     "zcat": _gunzip,
     "tee": _tee,
     "pwd": _pwd,

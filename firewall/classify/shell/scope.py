@@ -119,6 +119,12 @@ class Scope:
         self.arrays[name] = values
         self.variables.pop(name, None)
 
+    def forget(self) -> None:
+        """Forget every variable: something may have set any of them."""
+        self.variables.update(dict.fromkeys((*self.variables, *self.arrays)))
+        self.arrays.clear()
+        self.below.clear()
+
     def move(self, to: tuple[str, ...]) -> None:
         """Change the working directory; empty: nobody knows where to."""
         self.cwds = to[:MAX_CWDS]

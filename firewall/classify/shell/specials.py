@@ -8,7 +8,21 @@ from collections.abc import Callable
 from firewall.classify.draft import shown
 from firewall.classify.names import tokens_of
 from firewall.classify.rows import Program
-from firewall.classify.shell import builtins, files, gits, net, remote, vendors
+from firewall.classify.shell import (
+    appended,
+    builtins,
+    containers,
+    copies,
+    files,
+    finds,
+    gits,
+    net,
+    remote,
+    requests,
+    schedules,
+    sed,
+    vendors,
+)
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
 from firewall.core.effect import Effect
@@ -27,25 +41,27 @@ READERS: dict[str, Reader] = {
     "set": builtins.set_options,
     "printenv": builtins.print_environment,
     "kill": builtins.kill,
-    "find": files.find,
+    "find": finds.find,
     "tar": files.tar,
-    "sed": files.sed,
+    "sed": sed.sed,
     "dd": files.dd,
-    "copy": files.copy,
+    "copy": copies.copy,
     "chmod": files.chmod,
-    "crontab": files.crontab,
-    "at": files.at,
+    "crontab": schedules.crontab,
+    "at": schedules.at,
     "git": gits.git,
-    "curl": net.curl,
-    "wget": net.wget,
+    "curl": requests.curl,
+    "wget": requests.wget,
     "lookup": net.lookup,
     "netcat": net.netcat,
-    "container": net.container,
+    "container": containers.container,
     "ssh": remote.ssh,
-    "link": files.link,
+    "link": copies.link,
     "httpie": vendors.httpie,
     "gh": vendors.gh,
     "sqlite": vendors.sqlite,
+    "parallel": appended.parallel,
+    "shift": builtins.shift,
 }
 
 

@@ -76,7 +76,8 @@ def touch_drafts(touched: Sequence[Touched], scope: Scope, context: Context) -> 
     """Judge touched words and group them by environment, in order of appearance."""
     groups: dict[str, Group] = {}
     judged_in = _away(context) if scope.machine else context
-    for item in touched:
+    for touch in touched:
+        item = _piped(touch)
         spot = spot_of(item.word, scope, recursive=item.recursive)
         judged = judge(item.verb, spot, judged_in)
         environment = judged.environment
@@ -89,6 +90,14 @@ def touch_drafts(touched: Sequence[Touched], scope: Scope, context: Context) -> 
     for group in groups.values():
         group.shown = _list(group.words)
     return list(groups.values())
+
+
+def _piped(item: Touched) -> Touched:
+    """Return `<(…)` and `>(…)` as the pipe that they are; what runs inside is judged on its own."""
+    word = item.word
+    if word.known or item.verb is Verb.RUN or word.text[:2] not in ("<(", ">("):
+        return item
+    return Touched(Verb.LIST, Word("/dev/fd/63", span=word.span))
 
 
 def _away(context: Context) -> Context:

@@ -6,8 +6,7 @@ from firewall.classify.draft import Source
 from firewall.classify.http import Request, judge_http
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import finish, places_of, read_use
-from firewall.classify.shell.files import add
+from firewall.classify.shell.apply import add, finish, places_of, read_use
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Word

@@ -7,14 +7,18 @@ is not named here is `unknown`, and a tree with an error is `unknown` whatever e
 import posixpath
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from tree_sitter import Node
 
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source
+from firewall.classify.shell import flow
 from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.assigning import forget_computed
 from firewall.classify.shell.command import EVALUATED, run
-from firewall.classify.shell.nodes import CommandReader, below_of
+from firewall.classify.shell.flow import WORDLIKE
+from firewall.classify.shell.nodes import CommandReader, behind_redirects
 from firewall.classify.shell.parse import Parsed, parse, spread_braces
 from firewall.classify.shell.redirects import redirect
 from firewall.classify.shell.scope import Body, Feed, Scope
@@ -23,7 +27,6 @@ from firewall.classify.shell.words import Word, words_of
 from firewall.core.effect import Effect
 
 MAX_TREE_DEPTH = 60
-MAX_LOOP = 8
 
 
 def analyse(source: Source, context: Context, scope: Scope) -> list[Draft]:
@@ -38,6 +41,7 @@ def analyse(source: Source, context: Context, scope: Scope) -> list[Draft]:
     return analysis.drafts
 
 
+_RETURN = re.compile(r"\r(?!\n|$)")
 _WRITES = frozenset({Effect.WRITE, Effect.DESTRUCTIVE, Effect.PRIVILEGE})
 _FETCHES = frozenset({"shell:curl", "shell:wget", "git:clone", "shell:scp", "shell:rsync"})
 _BUILD_FILES = frozenset(
@@ -65,6 +69,10 @@ def _written_then_run(drafts: list[Draft]) -> None:
 
 def script(analysis: Analysis, source: Source, scope: Scope, feed: Feed | None, depth: int) -> None:
     """Read shell text in a scope."""
+    if _RETURN.search(source.text):
+        # Some shells and every terminal end the line there; bash makes it a part of the word.
+        analysis.opaque(source.whole(), "a carriage return inside the text", operation="shell:unread")
+        source = replace(source, text=_RETURN.sub("\n", source.text))
     parsed = parse(source, analysis.ticks)
     if parsed is None:
         analysis.ticks = max(1, analysis.ticks // 2)
@@ -114,6 +122,8 @@ class _Walker:
         for child in node.named_children:
             if child.child_count and not self.analysis.step(self.parsed.span(child)):
                 return
+            if child.type == "arithmetic_expansion":
+                forget_computed(self.parsed.text(child), scope)
             if child.type in ("command_substitution", "process_substitution"):
                 self.block(child, scope.copy(), None, level + 1)
             elif child.type in _UNREAD_INSIDE and self._unread(child):
@@ -149,19 +159,13 @@ class _Walker:
             self.block(node, scope, feed, level)
             return
         self.inside(node, scope, level)
+        forget_computed(self.parsed.text(node), scope)
         inner = self.parsed.slice(node.start_byte + 2, node.end_byte - 2)
         first = re.split(r"[\s;|&()]", inner.lstrip("(){} \t\n!\\"), maxsplit=1)[0]
         if first in self.analysis.context.catalogue.programs:
             start = self.parsed.at(node.start_byte) + 2
             source = self.parsed.source.part(inner, start, start + len(inner))
             self.analysis.script(self.analysis, source, scope.copy(), feed, self.depth + 1)
-
-    def loop_arithmetic(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
-        """Visit `for ((…))`: its body may run any number of times."""
-        self.inside_values(node, scope, level)
-        for child in node.named_children:
-            if child.type in ("do_group", "compound_statement"):
-                self._again(child, scope, feed, level)
 
     # -- lists and pipelines
 
@@ -238,7 +242,13 @@ class _Walker:
         body = node.child_by_field_name("body")
         fed = self.read.redirected_feed(node, scope, feed)
         trailing = [child for child in node.named_children if child.type == "heredoc_redirect"]
-        if body is not None:
+        more = behind_redirects(node)
+        if body is not None and body.type == "command" and more:
+            self.inside(body, scope, level)
+            command = self.read.command_of(body, scope, fed, more)
+            if command is not None:
+                run(command, self.analysis)
+        elif body is not None:
             self.visit(body, scope, fed, level + 1)
         for heredoc in trailing:
             self._behind_heredoc(heredoc, body, scope, fed, level)
@@ -327,119 +337,16 @@ class _Walker:
         start = self.parsed.at(body.start_byte)
         scope.functions[name] = Body(self.parsed.source.part(text, start, start + len(text)))
 
-    # -- control flow
-
-    def loop_for(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
-        """Visit `for x in …`: once per value while they are few and known."""
-        self.inside_values(node, scope, level)
-        variable = node.child_by_field_name("variable")
-        body = node.child_by_field_name("body")
-        if variable is None or body is None:
-            return
-        name = self.parsed.text(variable)
-        values = [
-            word
-            for child in node.children_by_field_name("value")
-            for word in words_of(child, self.read.reading(scope))
-        ]
-        before = scope.copy()
-        if values and len(values) <= MAX_LOOP and all(word.known and not word.glob for word in values):
-            for word in values:
-                scope.assign(name, word.text)
-                self.visit(body, scope, feed, level + 1)
-        else:
-            scope.assign(name, None)
-            scope.below[name] = below_of(values, scope)
-            if not scope.below[name]:
-                scope.below.pop(name)
-            self._again(body, scope, feed, level)
-        scope.merge(before)
-
-    def inside_values(self, node: Node, scope: Scope, level: int) -> None:
-        """Visit substitutions in the values of a loop, not its body."""
-        for child in node.named_children:
-            if child.type in ("command_substitution", "process_substitution"):
-                self.block(child, scope.copy(), None, level + 1)
-            elif child.type not in ("do_group", "compound_statement"):
-                self.inside(child, scope, level + 1)
-
-    def loop_while(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
-        """Visit `while …; do …; done`: what `read` fills is not known."""
-        self._again(node, scope, feed, level)
-
-    def _again(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
-        """Visit a body that may run any number of times: a second time when it changes what it starts from."""
-        before = scope.copy()
-        self.visit_body(node, scope, feed, level)
-        changed = (scope.variables, scope.arrays, scope.cwds, scope.functions) != (
-            before.variables,
-            before.arrays,
-            before.cwds,
-            before.functions,
-        )
-        scope.merge(before)
-        if changed:
-            self.visit_body(node, scope, feed, level)
-            scope.merge(before)
-
-    def visit_body(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
-        """Visit a loop's body, or a whole `while` with its condition."""
-        if node.type == "while_statement":
-            self.block(node, scope, feed, level)
-        else:
-            self.visit(node, scope, feed, level + 1)
-
-    def branches(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
-        """Visit `if` and `case`: each branch may or may not run."""
-        self.inside_tests(node, scope, level)
-        before = scope.copy()
-        result: Scope | None = None
-        own = scope.copy()
-        for child in node.named_children:
-            if child.type in ("elif_clause", "else_clause", "case_item"):
-                branch = before.copy()
-                self.visit(child, branch, feed, level + 1)
-                result = _joined(result, branch)
-            elif child.type in _VISITORS and child.type not in _WORDLIKE:
-                self.visit(child, own, feed, level + 1)
-        scope.take(own)
-        scope.merge(before)
-        if result is not None:
-            scope.merge(result)
-
-    def inside_tests(self, node: Node, scope: Scope, level: int) -> None:
-        """Visit substitutions in the word of a `case`."""
-        for child in node.named_children:
-            if child.type in _WORDLIKE:
-                if child.type in ("command_substitution", "process_substitution"):
-                    self.block(child, scope.copy(), None, level + 1)
-                else:
-                    self.inside(child, scope, level + 1)
-
     def test(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
         """Visit `[ … ]`, `[[ … ]]`, `(( … ))`: only their substitutions act, and what an index evaluates."""
         self.inside(node, scope, level)
+        forget_computed(self.parsed.text(node), scope)
         if EVALUATED.search(self.parsed.text(node)):
             self.analysis.opaque(self.parsed.span(node), "an index that the shell evaluates")
 
 
-def _joined(result: Scope | None, branch: Scope) -> Scope:
-    if result is None:
-        return branch
-    result.merge(branch)
-    return result
-
-
 _UNREAD_INSIDE = frozenset({"expansion"})
 _SILENT = frozenset({"comment", "heredoc_body", "heredoc_start", "heredoc_end", "ERROR_WORD"})
-_WORDLIKE = frozenset(
-    {
-        "word", "string", "raw_string", "concatenation", "simple_expansion", "expansion", "number",
-        "command_substitution", "process_substitution", "ansi_c_string", "translated_string",
-        "variable_name", "extglob_pattern", "regex", "arithmetic_expansion",
-    }
-)  # fmt: skip
-
 _Visitor = Callable[[_Walker, Node, Scope, Feed | None, int], None]
 
 
@@ -465,17 +372,17 @@ _VISITORS: dict[str, _Visitor] = {
     "compound_statement": _Walker.compound,
     "do_group": _Walker.block,
     "negated_command": _Walker.block,
-    "if_statement": _Walker.branches,
+    "if_statement": flow.branches,
     "elif_clause": _Walker.block,
     "else_clause": _Walker.block,
-    "case_statement": _Walker.branches,
+    "case_statement": flow.branches,
     "case_item": _Walker.block,
-    "while_statement": _Walker.loop_while,
-    "for_statement": _Walker.loop_for,
-    "c_style_for_statement": _Walker.loop_arithmetic,
+    "while_statement": flow.loop_while,
+    "for_statement": flow.loop_for,
+    "c_style_for_statement": flow.loop_arithmetic,
     "test_command": _Walker.test,
     "ERROR": _Walker.block,
-    **dict.fromkeys(_WORDLIKE, _words_only),
+    **dict.fromkeys(WORDLIKE, _words_only),
     **dict.fromkeys(
         ("binary_expression", "unary_expression", "postfix_expression", "parenthesized_expression",
          "ternary_expression", "subscript", "test_operator", "arithmetic_expansion"),

@@ -41,6 +41,8 @@ class Word:
     """Unknown variables that it holds."""
     ends: tuple[str, ...] = ()
     """Not known, but a path that may end like one of these."""
+    output: str | None = None
+    """What is read from it when it is `<(…)` and that is a constant."""
 
     @property
     def may_be_option(self) -> bool:
@@ -88,6 +90,8 @@ def words_of(node: Node, reading: Reading, *behind: Node) -> list[Word]:
     shown = parsed.slice(node.start_byte, (behind[-1] if behind else node).end_byte)
     if shown[:1] in _ELEMENTS and (values := elements(shown, reading.scope)) is not None:
         return [_argument(value, shown, span) for value in values]
+    if node.type == "process_substitution" and not behind and shown.startswith("<("):
+        return [Word(shown, known=False, span=span, output=reading.output(node))]
     fragments = fragments_of(node, reading, quoted=False)
     for follower in behind:
         fragments += fragments_of(follower, reading, quoted=False)
@@ -148,7 +152,7 @@ def _source(text: str, shown: str, reading: Reading, node: Node) -> Source | Non
 
 
 def value_of(node: Node, reading: Reading) -> str | None:
-    """Return the constant value of an assignment, where nothing is split or expanded by pattern; None: not known."""
+    """Return the constant value of an assignment, which is neither split nor a pattern; None: not known."""
     fragments = fragments_of(node, reading, quoted=False)
     if any(kind >= Kind.HIDDEN for _, kind in fragments):
         return None
@@ -300,5 +304,3 @@ _READERS: dict[str, Callable[[Node, Reading, bool], list[Fragment]]] = {
     "arithmetic_expansion": _hidden,
     "process_substitution": _hidden,
 }
-
-

@@ -8,6 +8,7 @@ import re
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.rows import Program, Verb, Wrap
 from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.appended import fed
 from firewall.classify.shell.apply import finish, places_of, read_use
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.scope import Scope
@@ -120,7 +121,7 @@ def _start(
         _joined(rest, command, scope, analysis)
         return True
     if wrap.stdin:
-        rest = _fed(rest, command)
+        rest = fed(rest, command)
     inner = command.rest(tuple(rest), scope=scope, assignments=assigned)
     if wrap.stdin:
         inner = inner.rest(tuple(rest), feed=None, depth=inner.depth)
@@ -185,43 +186,6 @@ def _nested(analysis: Analysis, before: int, command: Command) -> None:
         draft.programs.append(line)
         for name, value in command.attributes.items():
             draft.attributes.setdefault(name, value)
-
-
-def _fed(rest: list[Word], command: Command) -> list[Word]:
-    """Append what xargs will read: the words when they are known, else one word that is not."""
-    feed = command.feed
-    options, _ = read_options(
-        command.words[1:], frozenset({"-I", "-n", "-P", "-d", "-L", "-a", "--replace"}), first_only=True
-    )
-    marks = {word.text for word in options.values(("-I", "--replace"))} or (
-        {"{}"} if options.given("-i") or options.given("--replace") else set()
-    )
-    span = command.words[0].span
-    if feed is not None and feed.text is not None and len(feed.text) < 4096 and not marks:
-        return [*rest, *(Word(text, span=span, head=text) for text in feed.text.split())]
-    below = feed.below if feed is not None else ()
-    label = feed.exec_label if feed is not None and feed.exec_label else "the standard input"
-    ends = feed.ends if feed is not None else ()
-    hidden = Word(label, known=False, loose=not below, span=span, below=below, ends=ends)
-    if marks:
-        return [_replaced(word, marks, hidden) for word in rest]
-    return [*rest, hidden]
-
-
-def inserted(word: Word, marks: set[str]) -> Word:
-    """Write what will stand in place of a mark as a variable that nobody knows (read again, it stays unknown)."""
-    text = word.text
-    for mark in marks:
-        text = text.replace(mark, "${INSERTED}")
-    return Word(text, known=False, head=text.partition("${INSERTED}")[0], span=word.span)
-
-
-def _replaced(word: Word, marks: set[str], hidden: Word) -> Word:
-    if word.text in marks:
-        return hidden
-    if any(mark in word.text for mark in marks):
-        return inserted(word, marks)
-    return word
 
 
 def _alone(program: Program, wrap: Wrap, command: Command, analysis: Analysis, options: Options) -> bool:
