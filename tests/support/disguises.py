@@ -117,7 +117,7 @@ def _tokens(command: str) -> dict[str, str]:
         "{}D": _double(braces),
         "UPW": first.upper(),
         "UPF": first[:1].upper(),
-        "WQS": " ".join(quoted),
+        "WORDS": " ".join(quoted),
         "SH2": shlex.quote(_in_shells(command, 1)),
         "SH3": shlex.quote(_in_shells(command, 2)),
         "SH4": shlex.quote(_in_shells(command, 3)),
