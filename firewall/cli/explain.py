@@ -15,7 +15,7 @@ from firewall.classify.tool import start_scope
 from firewall.cli.explained import as_json, as_label, as_text
 from firewall.cli.folder import load_or_fail, where
 from firewall.cli.report import fail, result, say
-from firewall.policy.reading import InputError, InputKind, call_of, shell_call
+from firewall.policy.reading import InputError, InputKind, shell_call, text_of
 from firewall.policy.snapshot import Snapshot
 from firewall.policy.trial import DEFAULT_ROLE, Scene, Trial, attempt, attempt_text, context_of, with_runner_ups
 
@@ -122,10 +122,10 @@ def _explain_batch(snapshot: Snapshot, batch: IO[str], scene: Scene) -> bool:
             if not isinstance(case, dict):
                 raise InputError("an object was expected")
             name = case.get("id")
-            call = call_of(
-                InputKind(str(case.get("kind"))), case.get("input"), dialect=str(case.get("dialect") or "")
+            kind, dialect = InputKind(str(case.get("kind"))), str(case.get("dialect") or "")
+            answer = as_label(
+                _judged(snapshot, kind, text_of(kind, case.get("input")), dialect=dialect, scene=scene)
             )
-            answer = as_label(attempt(snapshot, call, scene))
         except (ValueError, RecursionError) as error:
             say(f"stayhand: error: line {number}: {error}")
             ok = False

@@ -34,6 +34,7 @@ class InputError(ValueError):
     """An input that does not have the shape of its kind."""
 
 
+_TABLES = frozenset({InputKind.HTTP, InputKind.GRAPHQL, InputKind.MCP})
 _SQL_CLIENTS = {"mysql": "mysql -e", "mariadb": "mysql -e", "sqlite": "sqlite3 app.db"}
 
 
@@ -64,6 +65,16 @@ def call_of(kind: InputKind, value: object, *, dialect: str = "") -> ToolCall:
             return tool_call(PATCH_TOOL, _text(value))
         case _:
             return shell_call(_COMMANDS[kind](value))
+
+
+def text_of(kind: InputKind, value: object) -> str:
+    """Return an input as the text that classification reads: tables as JSON.
+
+    Raises: InputError when the value does not have the shape of its kind.
+    """
+    if kind in _TABLES:
+        return json.dumps(_table(value))
+    return _text(value)
 
 
 def _curl(request: Mapping[str, object]) -> str:

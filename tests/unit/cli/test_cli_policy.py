@@ -103,6 +103,34 @@ def test_explain_batch(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("case", "label"),
+    [
+        ({"kind": "sql", "dialect": "tsql", "input": "SELECT 1"}, "read"),
+        ({"kind": "sql", "dialect": "tsql", "input": "DROP TABLE orders"}, "destructive"),
+        (
+            {"kind": "http", "input": {"method": "DELETE", "url": "https://api.github.com/repos/a/b"}},
+            "destructive",
+        ),
+        (
+            {"kind": "graphql", "input": {"endpoint": "https://api.github.com/graphql", "query": "{viewer{id}}"}},
+            "read",
+        ),
+        (
+            {"kind": "mcp", "input": {"server": "github", "tool": "list_issues", "arguments": {"repo": "a"}}},
+            "read",
+        ),
+        ({"kind": "http", "input": "DELETE /"}, "unknown"),
+        ({"kind": "sql", "input": {"query": "SELECT 1"}}, "unknown"),
+    ],
+)
+def test_a_batch_line_is_read_as_its_kind(folder: Path, case: dict[str, object], label: str) -> None:
+    """Each kind is read by its own reader; an input of another shape is unknown, and the run says so."""
+    done = _run("explain", "--dir", str(folder), "--batch", "-", stdin=json.dumps({"id": "1", **case}))
+    assert json.loads(done.stdout)["label"] == label
+    assert done.exit_code == (label == "unknown")
+
+
+@pytest.mark.parametrize(
     "args", [("explain",), ("explain", "--batch", "-", "--", "ls"), ("nonsense",), ("check", "--x")]
 )
 def test_usage_is_exit_2(args: tuple[str, ...], folder: Path) -> None:
