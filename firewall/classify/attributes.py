@@ -33,6 +33,10 @@ _DOCS: dict[str, tuple[type, str]] = {
     "instructions": (bool, "writes a file that agents read as instructions (CLAUDE.md, AGENTS.md)"),
     "nested": (int, "how many layers of wrapping stood around it"),
     "count": (int, "number of things that it names"),
+    "rows": (
+        int,
+        "rows that SQL changes at most, where the statement itself says so (LIMIT, a key set to one value)",
+    ),
 }
 
 KNOWN_ATTRIBUTES: Mapping[str, type] = MappingProxyType({name: kind for name, (kind, _) in _DOCS.items()})

@@ -12,7 +12,7 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place
 from firewall.classify.inline import javascript_reads, python_reads
-from firewall.classify.sql import judge_sql
+from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect
 
 

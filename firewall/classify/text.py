@@ -13,7 +13,7 @@ from firewall.classify.mcp.calls import McpCall
 from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.rows import Verb
 from firewall.classify.shell.walk import analyse
-from firewall.classify.sql import judge_sql
+from firewall.classify.sql.judge import judge_sql
 from firewall.classify.tool import start_scope
 from firewall.core.action import LOCAL, UNRESOLVED, Action
 from firewall.core.effect import Effect
@@ -24,9 +24,9 @@ KINDS = ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python"
 def actions_of_input(kind: str, text: str, context: Context, *, dialect: str = "") -> tuple[Action, ...]:
     """Return the actions of a piece of text; at least one, `unknown` for kinds that have no reader yet.
 
-    `dialect`: of SQL, where it is known.
-    `http` and `graphql` are JSON: {method, url, headers, body} and {endpoint, query, variables}; `graphql` may
-    also be the bare document.
+    `dialect` names the dialect of `sql`; without one the strictest of several readings counts. `http` and
+    `graphql` are JSON: {method, url, headers, body} and {endpoint, query, variables}; `graphql` may also be the
+    bare document.
     """
     try:
         return _read(kind, text, context, dialect)

@@ -10,7 +10,7 @@ from firewall.classify.shell.apply import add, finish, places_of, read_use
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Word
-from firewall.classify.sql import judge_sql
+from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect
 
 _METHOD = re.compile(r"[A-Za-z]{3,7}")

@@ -1,0 +1,1 @@
+"""SQL of any dialect to effects: read by words, checked by parsers."""

@@ -1,0 +1,317 @@
+"""ALTER: clause by clause, because one statement may add, rename and lose."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firewall.classify.draft import shown
+from firewall.classify.sql.kinds import PRIVILEGED, kind_of, object_name
+from firewall.classify.sql.lexer import STRING, literal
+from firewall.classify.sql.reading import (
+    DESTRUCTIVE,
+    DISRUPTIVE,
+    EXEC,
+    EXFIL,
+    PRIVILEGE,
+    UNKNOWN,
+    WRITE,
+    Statement,
+    wordset,
+)
+
+_KEPT_BY_ALTER = frozenset({"snowflake", "bigquery", "redshift", "oracle", "databricks", "sparksql", "athena"})
+"""Dialects whose type changes only widen, or fail rather than cut."""
+_TEXT_TYPES = wordset(
+    """VARCHAR TEXT STRING NVARCHAR CLOB NCLOB CHARACTER MEDIUMTEXT LONGTEXT VARCHAR2 NVARCHAR2 LONGBLOB
+    MEDIUMBLOB CITEXT ENUM SET JSON"""
+)
+_ATTRIBUTES = wordset(
+    """DEFAULT NOT NULL IDENTITY EXPRESSION COMMENT NOCACHE STATISTICS ENCRYPTION MASKED ROWGUIDCOL STORAGE"""
+)
+"""Traits of a column: taking one away loses nothing that SET does not bring back."""
+_MEMBERS = frozenset({"PUBLICATION", "EXTENSION", "SUBSCRIPTION", "SERVER", "ENDPOINT", "TAG", "TASK", "WORKLOAD"})
+_RUN_SETTINGS = wordset(
+    """ARCHIVE_COMMAND RESTORE_COMMAND RECOVERY_END_COMMAND ARCHIVE_CLEANUP_COMMAND SSL_PASSPHRASE_COMMAND
+    SHARED_PRELOAD_LIBRARIES SESSION_PRELOAD_LIBRARIES LOCAL_PRELOAD_LIBRARIES DYNAMIC_LIBRARY_PATH
+    ARCHIVE_LIBRARY INIT_CONNECT INIT_SLAVE INIT_REPLICA PLUGIN_DIR"""
+)
+_GUARD_SETTINGS = wordset(
+    """ARCHIVE_MODE FSYNC FULL_PAGE_WRITES LOG_BIN SQL_LOG_BIN INNODB_DOUBLEWRITE WAL_LEVEL RECYCLEBIN
+    DB_RECOVERY"""
+)
+_OPEN_SETTINGS = wordset(
+    """LOCAL_INFILE SECURE_FILE_PRIV LISTEN_ADDRESSES SSL PASSWORD_ENCRYPTION REMOTE_LOGIN_PASSWORDFILE
+    SKIP_GRANT_TABLES"""
+)
+
+
+def read_alter(statement: Statement) -> None:
+    """Judge ALTER of anything."""
+    kind, behind = kind_of(statement, 1)
+    name, end = object_name(statement, behind)
+    parts = set(kind.split())
+    end = max(end, 1)
+    if not kind:
+        statement.say({WRITE, UNKNOWN}, "alters something of a kind that is not known", at=(0, end))
+        return
+    told = f"changes the {kind.lower()} {shown(name)}" if name else f"changes the {kind.lower()}"
+    privileged = bool(parts & PRIVILEGED) and kind != "MASTER KEY"
+    statement.say({PRIVILEGE if privileged else WRITE}, told, at=(0, end))
+    if kind.endswith(("TABLE", "VIEW")):
+        statement.touch(name)
+    if kind == "SYSTEM" or "SETTINGS" in parts:
+        setting(statement, 1)
+    altered = Altered(kind, name)
+    for index, word in statement.outside(end):
+        reader = _CLAUSES.get(word)
+        if reader is not None:
+            reader(statement, index, altered)
+
+
+def setting(statement: Statement, start: int) -> None:
+    """Judge a setting of the whole server by its name."""
+    for index in range(start, len(statement.tokens)):
+        bare = statement.tokens[index].key.upper().lstrip("@").rpartition(".")[2]
+        if bare in _RUN_SETTINGS:
+            statement.say(
+                {EXEC, UNKNOWN}, f"sets {shown(bare.lower())}, which the server runs", at=(index, index + 1)
+            )
+        elif bare in _GUARD_SETTINGS:
+            told = f"sets {shown(bare.lower())}, which keeps recovery possible"
+            statement.say({DESTRUCTIVE if _turned_off(statement, index) else WRITE}, told, at=(index, index + 1))
+        elif bare in _OPEN_SETTINGS:
+            statement.say({PRIVILEGE}, f"sets {shown(bare.lower())}, which guards access", at=(index, index + 1))
+
+
+def _turned_off(statement: Statement, index: int) -> bool:
+    tail = statement.tokens[index + 1 : index + 4]
+    values = {token.text.strip("'\"").lower() for token in tail}
+    return bool(values & {"off", "0", "false", "no", "minimal", "none"})
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """The object that an ALTER is about."""
+
+    kind: str
+    name: str
+
+    @property
+    def shown(self) -> str:
+        """The name as people are shown it."""
+        return shown(self.name)
+
+
+Clause = Callable[[Statement, int, Altered], None]
+
+
+def _drop(statement: Statement, index: int, of: Altered) -> None:
+    """`DROP COLUMN x`: a loss; a trait, a member or a grant: none."""
+    following = statement.word(index + 1)
+    at = (index, min(index + 3, len(statement.tokens)))
+    if following in _ATTRIBUTES or set(of.kind.split()) & PRIVILEGED:
+        return
+    if statement.words(index + 1, 3) == ("ROW", "ACCESS", "POLICY") or following == "MASKING":
+        statement.say({PRIVILEGE}, f"takes a policy from {of.shown}", at=at)
+    elif set(of.kind.split()) & _MEMBERS and of.kind != "FOREIGN SERVER":
+        statement.say({WRITE}, f"takes a member from {of.shown}", at=at, undo="add it again")
+    elif following == "BEHAVIOR" or statement.word(index - 1) in ("CASCADE", "ON"):
+        return
+    else:
+        what = (
+            statement.source.text[statement.tokens[at[0] + 1].start : statement.tokens[at[1] - 1].end]
+            if at[1] > at[0] + 1
+            else ""
+        )
+        statement.say({DESTRUCTIVE}, f"drops {shown(what)} from {of.shown}", at=at)
+
+
+def _truncate(statement: Statement, index: int, of: Altered) -> None:
+    if statement.word(index + 1) in ("PARTITION", "SUBPARTITION", "PARTITIONS"):
+        statement.say({DESTRUCTIVE}, f"empties partitions of {of.shown}", at=(index, index + 3))
+
+
+def _delete(statement: Statement, index: int, of: Altered) -> None:
+    if of.kind.endswith("TABLE") and statement.word(index - 1) not in ("ON", "LOG"):
+        statement.say({DESTRUCTIVE}, f"deletes rows of {of.shown}", at=(index, index + 2))
+
+
+def _typed(statement: Statement, index: int, of: Altered) -> None:
+    """`ALTER COLUMN c TYPE t`, `MODIFY c t`, `CHANGE a b t`: a new type may cut or round what is there."""
+    if statement.dialect.name in _KEPT_BY_ALTER or not of.kind.endswith("TABLE"):
+        return
+    new = _new_type(statement, index)
+    if not new:
+        return
+    used = statement.find("USING", start=index) > 0 and statement.word(index) in ("TYPE", "ALTER")
+    if new in _TEXT_TYPES and not used:
+        return
+    told = f"changes a column of {of.shown} to the type {shown(new.lower())}; values may be cut or rounded"
+    statement.say({DESTRUCTIVE}, told, at=(index, min(index + 4, len(statement.tokens))))
+
+
+def _new_type(statement: Statement, index: int) -> str:
+    """Return the new type that a clause names; empty: the clause names none."""
+    word = statement.word(index)
+    if word == "TYPE":
+        shape = statement.word(index - 1) not in ("ADD", "SET") or statement.words(index - 2, 2) == ("SET", "DATA")
+        return statement.word(index + 1) if shape and statement.sign(index + 1) != "=" else ""
+    if word == "ALTER":
+        if not statement.dialect.tsql or statement.word(index + 1) != "COLUMN":
+            return ""
+        _, behind = statement.name(index + 2)
+        return "" if statement.word(behind) in ("ADD", "DROP") else statement.name(behind)[0].upper()
+    if statement.word(index + 1) in _NOT_COLUMNS:
+        return ""
+    start = statement.skip(index + 1, {"COLUMN"}, {"IF", "EXISTS"})
+    _, behind = statement.name(start)
+    if word == "CHANGE":
+        _, behind = statement.name(behind)
+    found = statement.word(behind)
+    return "" if found in _NO_TYPES else found
+
+
+_NOT_COLUMNS = wordset(
+    """TTL ORDER SETTING QUERY SAMPLE COMMENT MASTER REPLICATION PARTITION CONSTRAINT CHECK TRACKING NAME SQL
+    REFRESH LOB"""
+)
+_NO_TYPES = wordset(
+    """SET REMOVE COMMENT DEFAULT MATERIALIZED ALIAS CODEC TTL MODIFY FIRST AFTER NOT NULL VISIBLE"""
+)
+
+
+def _set(statement: Statement, index: int, of: Altered) -> None:
+    following = statement.word(index + 1)
+    at = (index, min(index + 4, len(statement.tokens)))
+    if following == "UNUSED":
+        statement.say({DESTRUCTIVE}, f"gives up columns of {of.shown}", at=at)
+    elif following == "UNLOGGED":
+        statement.say({DESTRUCTIVE}, f"lets {of.shown} lose its rows in a crash", at=at)
+    elif following in ("OFFLINE", "SINGLE_USER", "RESTRICTED_USER", "READ_ONLY", "EMERGENCY"):
+        statement.say({DISRUPTIVE}, f"shuts others out of {of.shown}", at=at)
+    elif following == "RECOVERY" and statement.word(index + 2) == "SIMPLE":
+        statement.say({DESTRUCTIVE}, f"ends point-in-time recovery of {of.shown}", at=at)
+    elif following in ("ENCRYPTION", "TRUSTWORTHY", "DB_CHAINING") or following == "MASKING":
+        statement.say({PRIVILEGE}, f"changes how {of.shown} is protected", at=at)
+    _keeping(statement, index, of)
+
+
+_ZERO = frozenset({"0", "'0'"})
+_EXPIRES = wordset(
+    """EXPIRATION_TIMESTAMP DEFAULT_TABLE_EXPIRATION_DAYS PARTITION_EXPIRATION_DAYS
+    DEFAULT_PARTITION_EXPIRATION_DAYS"""
+)
+
+
+def _keeping(statement: Statement, index: int, of: Altered) -> None:
+    """Judge options that end versions, time travel or let data expire."""
+    for at in range(index + 1, len(statement.tokens) - 2):
+        key, value = statement.word(at), statement.tokens[at + 2]
+        if statement.sign(at + 1) != "=":
+            continue
+        if key == "SYSTEM_VERSIONING" and value.key == "OFF":
+            statement.say({DESTRUCTIVE}, f"stops keeping versions of {of.shown}", at=(at, at + 3))
+        elif key.endswith("DATA_RETENTION_TIME_IN_DAYS") and value.text in _ZERO:
+            statement.say({DESTRUCTIVE}, f"ends the time in which {of.shown} can be restored", at=(at, at + 3))
+        elif key in _EXPIRES and value.key != "NULL":
+            statement.say({DESTRUCTIVE}, f"lets data of {of.shown} be deleted at a time", at=(at, at + 3))
+        elif key == "DATA_DELETION" and value.key == "ON":
+            statement.say({DESTRUCTIVE}, f"lets old rows of {of.shown} be deleted", at=(at, at + 3))
+        elif key == "TRUNCATE_TARGET" and value.key == "ON":
+            statement.say({DESTRUCTIVE}, f"empties the target partition of {of.shown}", at=(at, at + 3))
+
+
+def _owner(statement: Statement, index: int, of: Altered) -> None:
+    if statement.word(index + 1) == "TO" or statement.word(index - 1) in ("CHANGE", "SET"):
+        statement.say({PRIVILEGE}, f"gives {of.shown} to another owner", at=(index, index + 3))
+
+
+def _row_security(statement: Statement, index: int, of: Altered) -> None:
+    words = statement.words(index, 3)
+    if words in (("ROW", "LEVEL", "SECURITY"), ("ROW", "ACCESS", "POLICY")):
+        statement.say({PRIVILEGE}, f"changes which rows of {of.shown} are seen by whom", at=(index, index + 3))
+
+
+def _moved(statement: Statement, index: int, of: Altered) -> None:
+    if statement.word(index + 1) in ("PARTITION", "TO", "WITH", "SUBPARTITION", "PART"):
+        told = f"swaps the rows of {of.shown} for those of another table"
+        statement.say({DISRUPTIVE}, told, at=(index, index + 2), undo="swap them back")
+        _keeping(statement, index, of)
+
+
+def _stop(statement: Statement, index: int, of: Altered) -> None:
+    if statement.word(index - 1) not in ("RENAME", "COLUMN", "ADD", "SET"):
+        statement.say({DISRUPTIVE}, f"interrupts {of.shown}", at=(index, index + 2))
+
+
+def _clear(statement: Statement, index: int, of: Altered) -> None:
+    if statement.word(index + 1) in ("COLUMN", "TABLESPACE", "PARTITION", "PROJECTION"):
+        statement.say({DESTRUCTIVE}, f"discards data of {of.shown}", at=(index, index + 2))
+
+
+def _noarchive(statement: Statement, index: int, of: Altered) -> None:
+    if of.kind == "DATABASE":
+        statement.say({DESTRUCTIVE}, "ends what makes recovery possible", at=(index, index + 1))
+
+
+def _remove(statement: Statement, index: int, of: Altered) -> None:
+    if of.kind == "DATABASE" and statement.word(index + 1) in ("FILE", "FILEGROUP"):
+        statement.say({DESTRUCTIVE}, f"removes a file of {of.shown}", at=(index, index + 2))
+
+
+def _engine(statement: Statement, index: int, of: Altered) -> None:
+    at = index + 2 if statement.sign(index + 1) == "=" else index + 1
+    if statement.word(at) in ("BLACKHOLE", "MEMORY"):
+        statement.say({DESTRUCTIVE}, f"moves {of.shown} to an engine that keeps no rows", at=(index, at + 1))
+
+
+def _accounts(statement: Statement, index: int, of: Altered) -> None:
+    if of.kind == "SHARE" and statement.word(index + 1) in ("ACCOUNTS", "CONSUMER", "ACCOUNT"):
+        statement.say({EXFIL}, f"shares {of.shown} with other accounts", at=(index, index + 2))
+
+
+def _body(statement: Statement, index: int, of: Altered) -> None:
+    """`ALTER EVENT … DO statement`, `ALTER TASK … MODIFY AS statement`: the new text is judged."""
+    if of.kind in ("EVENT", "TASK", "ALERT"):
+        inner = statement.part(index + 1)
+        if inner.tokens:
+            statement.judge(inner)
+    token = statement.tokens[index + 1] if index + 1 < len(statement.tokens) else None
+    if of.kind == "TASK" and token is not None and token.kind == STRING:
+        text, offset = literal(token, statement.dialect)
+        statement.recurse(statement, statement.source.part(text, max(offset, 0), max(offset, 0) + len(text)))
+
+
+_CLAUSES: dict[str, Clause] = {
+    "DROP": _drop,
+    "TRUNCATE": _truncate,
+    "DELETE": _delete,
+    "TYPE": _typed,
+    "MODIFY": _typed,
+    "CHANGE": _typed,
+    "ALTER": _typed,
+    "SET": _set,
+    "OWNER": _owner,
+    "AUTHORIZATION": _owner,
+    "ROW": _row_security,
+    "SWITCH": _moved,
+    "EXCHANGE": _moved,
+    "SWAP": _moved,
+    "SUSPEND": _stop,
+    "ABORT": _stop,
+    "KILL": _stop,
+    "DISCONNECT": _stop,
+    "OFFLINE": _stop,
+    "SHUTDOWN": _stop,
+    "CLOSE": _stop,
+    "DISMOUNT": _stop,
+    "FAILOVER": _stop,
+    "FORCE_FAILOVER_ALLOW_DATA_LOSS": _noarchive,
+    "REMOVE": _remove,
+    "CLEAR": _clear,
+    "DISCARD": _clear,
+    "NOARCHIVELOG": _noarchive,
+    "ENGINE": _engine,
+    "ADD": _accounts,
+    "DO": _body,
+    "AS": _body,
+}
