@@ -4,10 +4,10 @@ It is asked only then: it finds statements and functions that the words did not 
 hid them. What it refuses to read, a PostgreSQL server refuses to run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
-from google.protobuf.message import DecodeError, Message
-from postgast import PgQueryError, parse, pg_query_pb2
+from postgast import parse, pg_query_pb2
 
 from firewall.classify.sql.functions import call_effects
 from firewall.classify.sql.reading import DESTRUCTIVE, EXEC, PRIVILEGE, UNKNOWN, Statement, wordset
@@ -35,20 +35,38 @@ _STRICT: dict[str, tuple[tuple[Effect, ...], str]] = {
 _FOLLOWED = frozenset({*_STRICT, "UpdateStmt", "FuncCall", "CopyStmt", "ExplainStmt", "MergeWhenClause"})
 
 
+class _Kind(Protocol):
+    name: str
+
+
+class _Field(Protocol):
+    message_type: object | None
+
+
+class _Node(Protocol):
+    """A node of the tree, as its wire format's library gives it."""
+
+    DESCRIPTOR: _Kind
+
+    def ListFields(self) -> "list[tuple[_Field, _Node | Iterable[_Node]]]":  # noqa: N802 - the library's name
+        """Return the fields that are set."""
+        ...
+
+
 def check(statement: Statement, text: str) -> None:
     """Add what PostgreSQL's grammar sees in one statement beyond what its words showed."""
     if len(text) > MAX_CHARS:
         return
     try:
-        tree = parse(text)
-    except (PgQueryError, DecodeError, ValueError):
+        tree: _Node = parse(text)
+    except Exception:  # noqa: BLE001 - besides its own, postgast lets errors of its wire format through
         return
     known = {token.key.upper() for token in statement.tokens}
     for node in _nodes(tree):
         _node(statement, node, known)
 
 
-def _nodes(root: Message) -> Iterator[Message]:
+def _nodes(root: _Node) -> Iterator[_Node]:
     """Yield the nodes that matter; what a plain EXPLAIN only plans is left out."""
     stack, count = [root], 0
     while stack and count < MAX_NODES:
@@ -63,17 +81,14 @@ def _nodes(root: Message) -> Iterator[Message]:
                 continue
         for field, value in node.ListFields():
             if field.message_type is not None:
-                if isinstance(value, Message):
-                    stack.append(value)
-                else:
-                    stack.extend(value)
+                stack.extend(value if isinstance(value, Iterable) else (value,))
 
 
 def _analyzes(node: "pg_query_pb2.ExplainStmt") -> bool:
     return any(option.def_elem.defname.lower() in ("analyze", "analyse") for option in node.options)
 
 
-def _node(statement: Statement, node: Message, known: set[str]) -> None:
+def _node(statement: Statement, node: _Node, known: set[str]) -> None:
     everything = (0, len(statement.tokens))
     name = node.DESCRIPTOR.name
     if name in _STRICT:
