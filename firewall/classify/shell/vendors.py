@@ -111,7 +111,9 @@ def sqlite(command: Command, program: Program, analysis: Analysis) -> bool:
     for source in sources:
         found = judge_sql(source, "sqlite3", analysis.context, places_of(use))
         verb = Verb.READ if found.effects <= {Effect.READ} else Verb.EDIT
-        for group in touch_drafts([Touched(verb, words[0])], command.scope, analysis.context):
+        others = [Word(path, head=path, span=source.whole()) for path in found.paths]
+        touched = [Touched(verb, word) for word in (words[0], *others)]
+        for group in touch_drafts(touched, command.scope, analysis.context):
             draft = add(group, command, analysis, "sql:run", f"{found.summary} (in {{path}})")
             draft.effects = (draft.effects | found.effects) - (
                 {Effect.WRITE} if Effect.WRITE not in found.effects else set()

@@ -84,9 +84,11 @@ def _named(statement: Statement, name: str, rest: str) -> None:
             else {READ}
         )
         statement.say(effects, f"writes to the file {shown(rest)}", at=whole)
+        _opens(statement, rest)
     elif name in _MOVE_WORDS:
         statement.say({READ}, "goes on with another database", at=whole)
         statement.reading.moved = True
+        _opens(statement, rest)
     elif name in ("restore", "archive", "ar", "restore_from"):
         statement.say({DESTRUCTIVE}, f"overwrites data from {shown(rest)}", at=whole)
     elif name in ("import", "set"):
@@ -97,6 +99,13 @@ def _named(statement: Statement, name: str, rest: str) -> None:
         statement.say({READ}, "shows or sets how things are shown", at=whole)
     else:
         statement.say(_RUNS, f"a client command that is not known: {shown(name)}", at=whole)
+
+
+def _opens(statement: Statement, rest: str) -> None:
+    """Note the file that a command names last."""
+    path = rest.rpartition(" ")[2].strip("'\"")
+    if statement.dialect.dots and path:
+        statement.reading.files.append(path)
 
 
 def _tail(statement: Statement, rest: str) -> Source:

@@ -180,6 +180,7 @@ def _place(draft: Draft, reading: Reading, program: str, context: Context, place
         draft.resource = f"database:{program}/{named[:200]}"
     databases = [(PlaceKind.DATABASE, name.partition(".")[0]) for name in reading.tables if "." in name]
     draft.environment = UNRESOLVED if reading.moved else context.environments.name_of([*places, *databases])
+    draft.paths += reading.files[:16]
     draft.attributes["network"] = program not in _FILES
     if reading.rows_bound and len(reading.rows_bound) == reading.statements:
         draft.attributes["rows"] = sum(reading.rows_bound)

@@ -59,6 +59,8 @@ class Reading:
     """Some of it could not be cut into tokens."""
     parsed_chars: int = 0
     """How much sqlglot was given already."""
+    files: list[str] = field(default_factory=list)
+    """Database files that it opens or writes besides the one it is run on."""
     moved: bool = False
     """A client command went on with another database."""
     work: int = 0

@@ -180,6 +180,9 @@ _REPLICATION = wordset("SLAVE REPLICA MASTER REPLICATION GROUP_REPLICATION")
 def _fixed(statement: Statement, word: str) -> None:
     effect, told = _FIXED[word]
     following = statement.word(1)
+    if word == "ATTACH":
+        path = admin.first_text(statement)[0] or statement.name(statement.skip(1, {"DATABASE"}))[0]
+        statement.reading.files.append(path)
     if (word in ("ATTACH", "DETACH") and statement.has("POLICY")) or (
         word == "RENAME" and following in ("USER", "ROLE")
     ):

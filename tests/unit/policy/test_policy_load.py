@@ -36,8 +36,8 @@ _FATAL = {
     "line separator": ("p, *, staging, B\u2028sh, *, read, , deny,", "U+2028"),
     "byte order mark": ("\ufeffp, *, staging, *, *, read, , deny,", "U+FEFF"),
     "condition over an unknown name": (
-        "p, *, staging, *, *, read, rows > 3, deny,",
-        "no attribute is called `rows`",
+        "p, *, staging, *, *, read, wings > 3, deny,",
+        "no attribute is called `wings`",
     ),
     "condition that calls": ("p, *, staging, *, *, read, __import__('os'), deny,", "no attribute is called"),
     "condition without a name": ("p, *, staging, *, *, read, 1 < 2, allow,", "always or never"),
