@@ -277,6 +277,8 @@ def _program(name: str, row: Reader) -> Program:
         takes = frozenset(table.strings("takes"))
         table.finish()
         for word in words.split("|"):
+            if word.strip() in subcommands:
+                raise ConfigError(f"{row.where}: the subcommand `{word.strip()}` stands twice")
             subcommands[word.strip()] = rules
             sub_takes[word.strip()] = takes
     program = Program(

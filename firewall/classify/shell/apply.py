@@ -8,6 +8,7 @@ from firewall.classify.catalogue import Words
 from firewall.classify.draft import Draft, shown
 from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.http import plain_host
+from firewall.classify.names import tokens_of
 from firewall.classify.paths import Spot, environment_of, inside
 from firewall.classify.rows import Program, Rule, Touch, Verb
 from firewall.classify.shell.analysis import Analysis, Command
@@ -22,6 +23,7 @@ from firewall.core.effect import Effect, severity, strictest
 _RECURSIVE = ("-r", "-R", "--recursive", "-a", "--archive")
 _FORCE = ("-f", "--force")
 _HELP = ("--help", "--version")
+_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9_:-]*")
 _DATABASE_URL = re.compile(
     r"(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|clickhouse|cockroachdb)://"
     r"(?:[^@/]*@)?(?P<host>[^:/?]+)(?::\d+)?(?:/(?P<name>[^?]*))?"
@@ -60,11 +62,22 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
         draft = analysis.opaque(command.span, f"an operation of `{program.name}` that is not known")
         draft.operation = use.operation
         draft.summary = f"runs {shown(_line(command))}: not known what this does"
+        _own_words(draft, use, analysis.context.catalogue.words)
         finish(draft, command, analysis)
         return
     add_rule(rule, use, analysis)
     for draft in analysis.drafts[before:]:
         draft.by_name = draft.by_name or by_name
+
+
+def _own_words(draft: Draft, use: Use, words: Words) -> None:
+    """Note that an operation which nobody knows says by its own name that it removes something."""
+    for word in use.positional[:2]:
+        if word.known and _WORDS.fullmatch(word.text) and set(tokens_of(word.text)) & words.destructive:
+            draft.effects.add(Effect.DESTRUCTIVE)
+            draft.point(word.span, "says that it removes something")
+            draft.summary = f"runs {shown(_line(use.command))}, which says that it removes something"
+            return
 
 
 def _told(use: Use, words: Words) -> Rule | None:
