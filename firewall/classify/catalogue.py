@@ -95,6 +95,8 @@ class Words:
     secret: frozenset[str] = frozenset()
     """Nouns: reading one shows credentials."""
     execute: frozenset[str] = frozenset()
+    things: frozenset[str] = frozenset()
+    """Verbs that are as often a thing: the next verb decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,7 @@ def _words(table: Reader) -> Words:
         privilege=frozenset(table.strings("privilege")),
         secret=frozenset(table.strings("secret")),
         execute=frozenset(table.strings("execute")),
+        things=frozenset(table.strings("things")),
     )
     table.finish()
     return found

@@ -17,12 +17,14 @@ def tokens_of(name: str) -> list[str]:
 def effects_of_names(names: Sequence[str], words: Words) -> set[Effect]:
     """Return the effects that the words of an operation say; empty when no verb is among them.
 
-    A word that removes counts wherever it stands; otherwise the first verb decides.
+    A word that removes counts wherever it stands; otherwise the first verb decides, one that is as often a
+    thing (`backup get`, `tag list`) only where no other follows.
     """
     tokens = [token for name in names for token in tokens_of(name)]
     everything = set(tokens)
     found: set[Effect] = set()
-    verb = next((token for token in tokens if token in words.read or token in words.write), "")
+    verbs = [token for token in tokens if token in words.read or token in words.write]
+    verb = next((token for token in verbs if token not in words.things), verbs[0] if verbs else "")
     if everything & words.destructive and not (verb in words.read and tokens and tokens[0] == verb):
         found.add(Effect.DESTRUCTIVE)
     if everything & words.execute and verb not in words.read:

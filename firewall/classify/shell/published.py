@@ -25,6 +25,8 @@ def published_rule(program: Program, words: Sequence[str], options: Options, kno
         rule = program.published.get(path)
         if rule is not None:
             effects = set(rule.effects) | _of_options(options, known, runs=Effect.EXEC in rule.effects)
+            if any(set(tokens_of(word)) & known.destructive for word in words[count : count + 2]):
+                effects.add(Effect.DESTRUCTIVE)
             what = _SUMMARIES.get(rule.effects[0], "changes what it names")
             return replace(rule, effects=tuple(effects), summary=f"`{program.name} {path}` {what}")
     return None
