@@ -5,6 +5,8 @@ import zlib
 from firewall.core.errors import UpstreamError, UpstreamFault
 
 MASK = b"[redacted]"
+_MEMBERS = 16
+"""A compressed body may have several members (RFC 1952 2.2); thousands of empty ones only cost time."""
 
 
 class Decoder:
@@ -18,6 +20,7 @@ class Decoder:
         if coding not in {"gzip", "x-gzip", "deflate"}:
             raise _malformed(f"the provider answered in an encoding that was not asked for: `{coding[:20]}`")
         self._inflate = zlib.decompressobj(47)
+        self._members = 1
         self._left = limit
 
     def feed(self, chunk: bytes) -> bytes:
@@ -28,12 +31,13 @@ class Decoder:
         out = bytearray()
         while chunk:
             if self._inflate.eof:
-                self._inflate = zlib.decompressobj(47)  # a second gzip member
+                self._inflate = zlib.decompressobj(47)
+                self._members += 1
             try:
                 out += self._inflate.decompress(chunk, self._left + 1 - len(out))
             except zlib.error as error:
                 raise _malformed("the provider's compressed answer is broken") from error
-            if len(out) > self._left:
+            if len(out) > self._left or self._members > _MEMBERS:
                 raise _malformed("the provider's compressed answer is too large")
             chunk = self._inflate.unused_data or self._inflate.unconsumed_tail
         self._left -= len(out)

@@ -25,7 +25,7 @@ from firewall.routing.port import Credential, Endpoint, UpstreamRequest
 from firewall.routing.resolver import Lookup, PinningResolver
 from firewall.routing.wire import BrokenError, Limits, Reply
 
-_DECODED_BYTES = 256 << 20
+_DECODED_BYTES = 64 << 20
 _KEPT_CHARS = 160
 """Targets up to this long are made once: paths are few, and longer ones are not worth the memory."""
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})+)+")

@@ -6,7 +6,9 @@ behind an answer end the connection, since they could be read as the answer to s
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,13 +17,15 @@ import httptools
 from firewall.core.errors import UpstreamFault
 
 HEAD_BYTES = 64 << 10
-"""Status line and fields of an answer, and its trailers."""
+"""Status line and fields of an answer; later, what may come without a byte of its body: extensions, trailers."""
 HEAD_FIELDS = 256
 _INFORMATIONAL = 8
 """How many 1xx answers may come before the real one."""
 _HIGH = 1 << 20
 """Bytes that nobody has taken yet: reading stops above, and goes on below a quarter of it."""
 _LOW = _HIGH >> 2
+_PIECE = 64
+"""What a waiting piece costs beside its bytes."""
 _NEVER = float("inf")
 
 
@@ -43,6 +47,11 @@ def malformed(detail: str) -> BrokenError:
 def late(detail: str) -> BrokenError:
     """Return the error for a provider that was too slow."""
     return BrokenError(UpstreamFault.TIMEOUT, "did not answer in time", detail)
+
+
+def broken_off(detail: str) -> BrokenError:
+    """Return the error for an answer that ended too early."""
+    return BrokenError(UpstreamFault.UNAVAILABLE, "broke off its answer", detail)
 
 
 def unreachable(detail: str) -> BrokenError:
@@ -108,17 +117,15 @@ class Reply:
 
     def abandon(self) -> None:
         """Let go: an answer that has not ended takes its connection along."""
-        connection = self._connection
-        if connection is not None:
-            self.end(None)
-            connection.abort()
+        if self._connection is not None:
+            self._connection.abort()
 
     # -- the connection's side
 
     def put(self, body: bytes) -> int:
-        """Add a piece of the body; returns how many bytes wait."""
+        """Add a piece of the body; returns how many bytes waiting takes."""
         self._pieces.append(body)
-        self._size += len(body)
+        self._size += len(body) + _PIECE
         return self._size
 
     def end(self, error: BrokenError | None) -> None:
@@ -159,11 +166,14 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reply: Reply | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = _NEVER
         self._limits = Limits(_NEVER, _NEVER, _NEVER)
         self._quiet_at = _NEVER
         self._paused = False
         self._keeps = False
         self._until_close = False
+        self._has_ended = False
+        self._is_large = False
         self._answering = False
         self._informational = 0
         self._head_bytes = 0
@@ -184,11 +194,12 @@ class Connection(asyncio.Protocol):
         self._quiet_at = limits.first_at
         self._keeps = self._until_close = self._answering = False
         self._informational = self._head_bytes = self._head_fields = 0
+        self._is_large = len(body) > _LOW
         self._arm()
-        if len(body) <= _LOW:
-            transport.write(head + body)
-        else:
+        if self._is_large:
             transport.writelines([head, body])
+        else:
+            transport.write(head + body)
         return reply
 
     def resume(self) -> None:
@@ -200,12 +211,15 @@ class Connection(asyncio.Protocol):
             if self.is_open:
                 self._open_transport().resume_reading()
 
-    def abort(self) -> None:
-        """Close at once; what has not been written or read is dropped."""
+    def abort(self, error: BrokenError | None = None) -> None:
+        """Close at once and drop what was not written; an answer under way ends with `error`."""
         self._disarm()
-        self._reply = None
+        reply, self._reply = self._reply, None
         if self._transport is not None:
             self._transport.abort()
+        if reply is not None:
+            reply.end(error or broken_off("closed by us"))
+            reply.wake()
 
     def close(self) -> None:
         """Close an idle connection."""
@@ -224,8 +238,7 @@ class Connection(asyncio.Protocol):
         if reply is None:
             self.abort()
             return
-        if not reply.has_head:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, BrokenError) as error:
@@ -233,8 +246,8 @@ class Connection(asyncio.Protocol):
             return
         if reply.done:
             self._finished(reply)
-        elif not reply.has_head and self._head_bytes > HEAD_BYTES:
-            self._break(malformed("the head is too large"))
+        elif self._head_bytes > HEAD_BYTES:
+            self.abort(malformed("the head, an extension or the trailers are too large"))
         elif reply.has_head:
             self._quiet_at = self._loop.time() + self._limits.idle_s
             if not self._answering:
@@ -243,7 +256,10 @@ class Connection(asyncio.Protocol):
             reply.wake()
 
     def eof_received(self) -> None:
-        """The provider sends no more; `connection_lost` follows."""
+        """The provider sends no more; `connection_lost` follows. Over TLS only the provider itself can say so."""
+        tls: ssl.SSLObject | None = self._open_transport().get_extra_info("ssl_object")
+        with suppress(ssl.SSLError):  # nothing to read yet: anybody on the way can send a FIN
+            self._has_ended = tls is None or not tls.read(1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what was under way: an answer without a length ends here, any other is cut off."""
@@ -253,10 +269,10 @@ class Connection(asyncio.Protocol):
             detail = type(exc).__name__ if exc else "closed"
             if not reply.has_head:
                 reply.end(unreachable(detail))
-            elif self._until_close and exc is None:
+            elif self._until_close and self._has_ended:
                 reply.end(None)
             else:
-                reply.end(BrokenError(UpstreamFault.UNAVAILABLE, "broke off its answer", detail))
+                reply.end(broken_off(detail))
             reply.wake()
         self._lost(self)
 
@@ -270,19 +286,16 @@ class Connection(asyncio.Protocol):
             raise malformed("more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field; trailers are counted and dropped."""
+        """Take a field; trailers are dropped."""
         self._head_fields += 1
         reply = self._reply
         if self._head_fields > HEAD_FIELDS or reply is None:
             raise malformed("too many header fields")
         if reply.has_head:
-            self._head_bytes += len(name) + len(value)
-            if self._head_bytes > HEAD_BYTES:
-                raise malformed("the trailers are too large")
-        elif len(name) + len(value) > HEAD_BYTES:
+            return
+        if len(name) + len(value) > HEAD_BYTES:
             raise malformed("a header field is too large")
-        else:
-            reply.fields.append((name, value))
+        reply.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Judge how the body is framed."""
@@ -293,7 +306,7 @@ class Connection(asyncio.Protocol):
         if status < 200:
             reply.fields.clear()
             self._informational += 1
-            if status == 101 or self._informational > _INFORMATIONAL:
+            if status < 100 or status == 101 or self._informational > _INFORMATIONAL:
                 raise malformed("an answer that is no answer")
             return
         has_length = is_chunked = False
@@ -305,13 +318,15 @@ class Connection(asyncio.Protocol):
                     raise malformed("a transfer coding that was not asked for")
                 is_chunked = True
         self._until_close = not has_length and not is_chunked
-        self._keeps = self._parser.should_keep_alive()
+        # A large request that is refused may not have been read, and TLS does not tell how much of it still waits.
+        self._keeps = self._parser.should_keep_alive() and not (self._is_large and status >= 400)
         reply.status = status
         reply.has_head = True
         self._head_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body; stop reading when too much waits."""
+        self._head_bytes = 0
         reply = self._reply
         if reply is not None and reply.put(body) > _HIGH and not self._paused:
             self._paused = True
@@ -346,24 +361,19 @@ class Connection(asyncio.Protocol):
             return
         context = error.__context__
         found = error if isinstance(error, BrokenError) else context if isinstance(context, BrokenError) else None
-        self._break(found or malformed(type(error).__name__))
-
-    def _break(self, error: BrokenError) -> None:
-        reply = self._reply
-        self.abort()
-        if reply is not None:
-            error.__traceback__ = None
-            reply.end(error)
-            reply.wake()
+        if found is not None:
+            found.__traceback__ = None
+        self.abort(found or malformed(type(error).__name__))
 
     # -- time
 
     def _arm(self) -> None:
         at = min(self._quiet_at, self._limits.total_at)
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
+        self._timer_at = at  # kept here, since uvloop's timer for the present moment does not know its own
         self._timer = self._loop.call_at(at, self._look) if at < _NEVER else None
 
     def _disarm(self) -> None:
@@ -380,7 +390,7 @@ class Connection(asyncio.Protocol):
         if self._paused:  # nobody takes what came: that is not the provider's silence
             self._quiet_at = self._loop.time() + self._limits.idle_s
         if self._loop.time() >= min(self._quiet_at, self._limits.total_at):
-            self._break(late("total" if self._loop.time() >= self._limits.total_at else "silent"))
+            self.abort(late("total" if self._loop.time() >= self._limits.total_at else "silent"))
         else:
             self._arm()
 

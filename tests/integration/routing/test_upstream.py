@@ -252,6 +252,20 @@ async def test_bombs_are_bounded(upstream: HttpUpstream) -> None:
     assert error.fault is UpstreamFault.MALFORMED
 
 
+@pytest.mark.parametrize(
+    "body", [gzip.compress(b"") * 1000 + gzip.compress(b"{}"), gzip.compress(b"a" * (80 << 20))]
+)
+async def test_what_costs_more_to_unpack_than_to_send_is_refused(upstream: HttpUpstream, body: bytes) -> None:
+    """Thousands of empty members, or more than any answer may have, keep the loop from everybody else."""
+    async with (
+        provider(says(whole(body, "Content-Encoding: gzip"))) as found,
+        await upstream.open(_endpoint(found.base_url), _post()) as got,
+    ):
+        with pytest.raises(UpstreamError) as caught:
+            await got.read(1 << 30)
+    assert caught.value.fault is UpstreamFault.MALFORMED
+
+
 async def test_the_key_never_comes_back(upstream: HttpUpstream, caplog: pytest.LogCaptureFixture) -> None:
     """A provider that echoes the key in an error body, in fields, or cut into pieces gives the client a mask."""
     caplog.set_level(logging.DEBUG)

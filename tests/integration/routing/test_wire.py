@@ -5,9 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from unittest.mock import Mock
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.routing import pool, wire
@@ -173,7 +175,10 @@ _BAD = {
     "NUL": b"HTTP/1.1 200 OK\r\nA: \0\r\nContent-Length: 0\r\n\r\n",
     "too many fields": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 300 + b"Content-Length: 0\r\n\r\n",
     "large head in small fields": b"HTTP/1.1 200 OK\r\n" + (b"A: " + b"b" * 1000 + b"\r\n") * 200,
-    "large trailers": _CHUNKED + b"0\r\n" + (b"A: " + b"b" * 1000 + b"\r\n") * 200 + b"\r\n",
+    "large trailers": _CHUNKED + b"0\r\n" + (b"A: " + b"b" * 5000 + b"\r\n") * 200 + b"\r\n",
+    "a trailer without end": _CHUNKED + b"0\r\nA: " + b"b" * (1 << 20),
+    "a chunk extension without end": _CHUNKED + b"1;a=" + b"b" * (1 << 20),
+    "a status below 100 with a body": b"HTTP/1.1 099 No\r\nContent-Length: 2\r\n\r\n{}" + whole(b"{}"),
     "HTTP/2": b"HTTP/2 200 OK\r\nContent-Length: 0\r\n\r\n",
 }
 
@@ -247,6 +252,51 @@ async def test_a_slow_reader_is_not_the_providers_silence(
     ):
         await asyncio.sleep(0.6)  # three idle limits long
         assert await got.read(16 << 20) == body
+
+
+async def test_small_pieces_are_not_piled_up() -> None:
+    """A body in tiny chunks takes many times its size in memory: reading stops by what it takes."""
+    transport = Mock(spec=asyncio.Transport)
+    connection = wire.Connection(asyncio.get_running_loop(), free=Mock(), lost=Mock())
+    connection.connection_made(transport)
+    connection.send(b"", b"", wire.Limits(float("inf"), 5, float("inf")))
+    connection.data_received(_CHUNKED + b"2\r\nab\r\n" * 20_000)
+    transport.pause_reading.assert_called_once()
+    connection.abort()
+
+
+async def test_closing_ends_what_is_under_way(upstream: HttpUpstream) -> None:
+    """Whoever waits for an answer when the carrier is closed learns of it at once."""
+    asked = asyncio.Event()
+
+    async def silent(request: bytes, writer: asyncio.StreamWriter) -> None:
+        del request, writer
+        asked.set()
+
+    async with kept(silent) as found:
+        waits = asyncio.ensure_future(upstream.open(found.endpoint(), _POST))
+        await asked.wait()
+        await upstream.close()
+        with pytest.raises(UpstreamError) as caught:
+            await asyncio.wait_for(waits, 5)
+    assert caught.value.fault is UpstreamFault.UNAVAILABLE
+
+
+def test_a_limit_that_is_over_already_ends_the_answer_in_production() -> None:
+    """Production's loop, uvloop, gives no timer for the present moment; such an answer ends as any late one."""
+
+    async def late() -> None:
+        loop = asyncio.get_running_loop()
+        connection = wire.Connection(loop, free=Mock(), lost=Mock())
+        connection.connection_made(Mock(spec=asyncio.Transport))
+        reply = connection.send(b"", b"", wire.Limits(float("inf"), 5, loop.time()))
+        connection.data_received(whole(b"ab")[:-1])
+        assert await reply.take() == b"a"
+        with pytest.raises(wire.BrokenError) as caught:
+            await reply.take()
+        assert caught.value.fault is UpstreamFault.TIMEOUT
+
+    uvloop.run(late())
 
 
 async def test_idle_connections_are_closed(upstream: HttpUpstream, monkeypatch: pytest.MonkeyPatch) -> None:

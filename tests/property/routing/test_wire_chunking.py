@@ -30,11 +30,13 @@ async def _seen(pieces: Sequence[bytes]) -> Seen:
     transport = Mock()
     transport.is_closing.return_value = False
     transport.get_write_buffer_size.return_value = 0
+    transport.get_extra_info.return_value = None
     connection = Connection(asyncio.get_running_loop(), free=Mock(), lost=Mock())
     connection.connection_made(cast("asyncio.BaseTransport", transport))
     reply = connection.send(b"GET / HTTP/1.1\r\n\r\n", b"", Limits(_NEVER, 5, _NEVER))
     for piece in pieces:
         connection.data_received(piece)
+    connection.eof_received()
     connection.connection_lost(None)
     body = b""
     try:
