@@ -1,7 +1,7 @@
 """JSON as strangers send it, read so that no two readers can understand it differently (RFC 8259, 7493).
 
-Refused: duplicate keys, NaN and infinities, lone surrogates, a byte order mark, encodings other than UTF-8,
-integers that a double cannot hold exactly when they exceed 64 bits, and nesting deeper than 200.
+Refused: duplicate keys, NaN and infinities, lone surrogates, a byte order mark, encodings other than UTF-8, and
+nesting deeper than 200. Integers beyond 64 bits are read as the nearest double, as JavaScript reads them.
 """
 
 import json

@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 
 from firewall.routing.addresses import literal, refusal
 
+_PATIENCE_S = 2.0
+"""How long a name server may take while there is a pin that can serve instead."""
+_AGAIN_S = 10.0
+"""How long such a pin serves before the name server is asked again."""
+
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to addresses as text, in the order to try them; OSError where the name server has none."""
 
@@ -24,6 +29,7 @@ class AddressRefusedError(OSError):
 class _Pin:
     addresses: list[str] = field(default_factory=list)
     fresh_until: float = 0.0
+    stale_until: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -61,15 +67,19 @@ class PinningResolver:
             return list(pin.addresses)
 
     async def _renew(self, pin: _Pin, host: str, port: int) -> None:
+        can_serve = self._clock() < pin.stale_until
         try:
-            found = await self._lookup(host, port)
-        except OSError:
-            if pin.addresses and self._clock() < pin.fresh_until + self._stale_s:
-                return
-            raise
+            async with asyncio.timeout(_PATIENCE_S if can_serve else None):
+                found = await self._lookup(host, port)
+        except OSError:  # a time-out is one
+            if not can_serve:
+                raise
+            pin.fresh_until = min(self._clock() + _AGAIN_S, pin.stale_until)
+            return
         self._check(host, found)
         pin.addresses = found
         pin.fresh_until = self._clock() + self._ttl_s
+        pin.stale_until = pin.fresh_until + self._stale_s
 
     def _check(self, host: str, found: list[str]) -> None:
         if not found:
