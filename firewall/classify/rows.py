@@ -247,6 +247,8 @@ class Program:
     """Subcommands of `[commands]`, asked where no rule fits."""
     verbs: bool = False
     """Operations that no rule names are read by their verb (`list`, `delete`, …)."""
+    tree: bool = False
+    """Its first words are a command tree: they name the operation."""
     script: bool = False
     """A file of this name, run by its path or by an interpreter, is judged by these rules."""
     version: frozenset[str] = frozenset()
@@ -292,6 +294,7 @@ def _program(name: str, row: Reader) -> Program:
         places=_places(row.inner("places")),
         provider=row.string("provider"),
         verbs=row.boolean("verbs"),
+        tree=row.boolean("tree"),
         script=row.boolean("script"),
         version=frozenset(row.strings("version")),
         special=row.string("special"),

@@ -45,9 +45,10 @@ class Use:
         """Return `git:push`, `kubectl:delete`, `shell:rm`."""
         if self.sub:
             return f"{self.program.name}:{self.sub.replace(' ', '-')}"
-        if self.program.subcommands or self.program.verbs or self.program.published:
+        program = self.program
+        if program.subcommands or program.verbs or program.published or program.tree:
             words = "-".join(word.text for word in self.positional[:2] if word.known)
-            return f"{self.program.name}:{words or 'run'}"
+            return f"{program.name}:{words or 'run'}"
         return f"shell:{self.program.name}"
 
 
