@@ -8,10 +8,10 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix e2e bench lock clean
+.PHONY: help run demo test check fix e2e classify-report bench lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Start the firewall; the first time with a configuration, keys and a first token
 	@$(VENV)/bin/stayhand quickstart
@@ -32,6 +32,9 @@ fix: $(DEV) ## Format, and mend what can be mended without thought
 
 e2e: $(DEV) ## The end-to-end tests alone
 	@$(PY) -m tests.suite e2e
+
+classify-report: $(DEV) ## What classification is worth on labelled cases: prints it and writes docs/classification.md
+	@$(PY) -m tests.classify_report --write
 
 bench: $(DEV) ## Measure; prints figures, judges nothing
 	@$(PY) -m tests.bench

@@ -35,6 +35,26 @@ def actions_of_input(kind: str, text: str, context: Context, *, dialect: str = "
         return (unknown_action(kind, "text that is too deeply nested to read", text),)
 
 
+def warm(context: Context) -> None:
+    """Read one small text of each kind: grammars that load late are there before the first call needs them."""
+    for kind, text in _SAMPLES:
+        actions_of_input(kind, text, context)
+    for dialect in ("mysql", "sqlite", "snowflake", "bigquery", "tsql", "redshift", "clickhouse"):
+        actions_of_input("sql", "SELECT a FROM t WHERE b = 1", context, dialect=dialect)
+
+
+_SAMPLES = (
+    ("shell", "ls | head -1"),
+    ("shell", "python3 -c 'print(1)'; node -e '1'; pwsh -c ls"),
+    ("sql", "SELECT 1"),
+    ("http", '{"method": "GET", "url": "https://example.com/a"}'),
+    ("graphql", "{ a }"),
+    ("mcp", '{"server": "a", "tool": "list_things", "arguments": {}}'),
+    ("javascript", "1"),
+    ("python", "1"),
+)
+
+
 def _read(kind: str, text: str, context: Context, dialect: str) -> tuple[Action, ...]:
     match kind:
         case "shell" | "aws":

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from firewall.classify.context import Context
+from firewall.classify.text import warm
 from firewall.policy.load import load as load_policy
 from firewall.policy.people import Approvers
 from firewall.policy.snapshot import Snapshot
@@ -31,11 +33,13 @@ class Rules:
 
 
 def open_rules(settings: Settings) -> Rules:
-    """Load the policies.
+    """Load the policies, and what classification loads late: nobody's first call waits for it.
 
     Raises: ConfigError with every problem, file and row.
     """
     approvers = Approvers(
         groups={one.name: frozenset(one.groups) for one in settings.approver}, solo=settings.approvals.solo
     )
-    return Rules(load_policy(settings.policy_dir, approvers=approvers), settings.policy_dir, approvers)
+    snapshot = load_policy(settings.policy_dir, approvers=approvers)
+    warm(Context("", "", "", snapshot.environments, snapshot.catalogue))
+    return Rules(snapshot, settings.policy_dir, approvers)
