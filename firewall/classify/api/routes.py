@@ -1,0 +1,94 @@
+"""Paths to operations: the templates of an API (`/repos/{}/{}/keys/{}`) as a tree of segments."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from firewall.classify.api.table import Operation, Table, effects_of
+
+MAX_STEPS = 400
+MAX_SEGMENTS = 64
+ANY = "{}"
+REST = "{+}"
+
+
+@dataclass(slots=True)
+class Node:
+    """One segment of the templates that share it."""
+
+    inner: dict[str, "Node"] = field(default_factory=dict)
+    mixed: list[tuple[str, str]] = field(default_factory=list)
+    """Heads and tails of the segments that are only partly a parameter (`{}:cancel`)."""
+    operations: dict[str, list[tuple[str, Operation]]] = field(default_factory=dict)
+    """Method -> (query words that must stand in the address, operation)."""
+
+
+def routes_of(table: Table) -> Node:
+    """Return a table's templates as a tree; made once."""
+    kept = table.kept.get("routes")
+    if isinstance(kept, Node):
+        return kept
+    root = Node()
+    for effects, method, path, name, summary in table.rows():
+        add_route(root, method, path, Operation(name, effects_of(effects), summary))
+    table.kept["routes"] = root
+    return root
+
+
+def add_route(root: Node, method: str, template: str, operation: Operation) -> None:
+    """Add one template; `?word` behind the path must stand in the address."""
+    path, _, query = template.partition("?")
+    node = root
+    for segment in segments_of(path):
+        head, brace, tail = segment.partition(ANY)
+        if brace and (head or tail) and segment != REST and (head, tail) not in node.mixed:
+            node.mixed.append((head, tail))
+        node = node.inner.setdefault(segment, Node())
+    node.operations.setdefault(method, []).append((query, operation))
+
+
+def segments_of(path: str) -> list[str]:
+    """Split a path as it stands in the address, percent signs taken out of each segment by itself."""
+    return [unquote(part) for part in path.split("/") if part][:MAX_SEGMENTS]
+
+
+def find(root: Node, method: str, path: Sequence[str], query: Iterable[str]) -> Operation | None:
+    """Return the operation that a path means: literal segments before parameters, deeper before wider."""
+    asked = set(query)
+    budget = MAX_STEPS
+    stack: list[tuple[Node, int]] = [(root, 0)]
+    while stack and budget:
+        budget -= 1
+        node, at = stack.pop()
+        if at == len(path):
+            found = _chosen(node, method, asked)
+            if found is not None:
+                return found
+            continue
+        stack += reversed(list(_steps(node, path, at)))
+    return None
+
+
+def _steps(node: Node, path: Sequence[str], at: int) -> Iterable[tuple[Node, int]]:
+    """Yield the next nodes, the most exact first."""
+    segment = path[at]
+    if (exact := node.inner.get(segment)) is not None and segment not in (ANY, REST):
+        yield exact, at + 1
+    for head, tail in node.mixed:
+        if len(segment) > len(head) + len(tail) and segment.startswith(head) and segment.endswith(tail):
+            yield node.inner[f"{head}{ANY}{tail}"], at + 1
+    if (one := node.inner.get(ANY)) is not None:
+        yield one, at + 1
+    if (rest := node.inner.get(REST)) is not None:
+        for end in range(at + 1, len(path) + 1):
+            yield rest, end
+
+
+def _chosen(node: Node, method: str, asked: set[str]) -> Operation | None:
+    best: Operation | None = None
+    words = -1
+    for query, operation in node.operations.get(method, ()):
+        needed = [part for part in query.split("&") if part]
+        if len(needed) > words and all(part in asked for part in needed):
+            best, words = operation, len(needed)
+    return best
