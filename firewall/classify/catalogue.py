@@ -1,19 +1,17 @@
-"""tools.toml, hosts.toml and the packs, compiled into one value that every reader shares."""
+"""tools.toml, hosts.toml, the packs and the tables, compiled into one value that every reader shares."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from firewall.classify.globs import glob_pattern
-from firewall.classify.mcp.tables import McpServer, read_server
+from firewall.classify.api.known import HostRow, Pack, read_hosts, read_pack
+from firewall.classify.api.table import Table, read_table
+from firewall.classify.globs import NOTHING, any_of
 from firewall.classify.reader import Reader
 from firewall.classify.rows import Program
 from firewall.classify.shelf import Shelf
-from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
-
-_NOTHING = re.compile(r"(?!)")
 
 
 class ToolKind(StrEnum):
@@ -65,20 +63,20 @@ class ToolSpec:
 class PathSets:
     """Kinds of paths, each as one pattern for `fullmatch` on an absolute path."""
 
-    privilege: re.Pattern[str] = _NOTHING
-    secret: re.Pattern[str] = _NOTHING
-    harmless_secret: re.Pattern[str] = _NOTHING
+    privilege: re.Pattern[str] = NOTHING
+    secret: re.Pattern[str] = NOTHING
+    harmless_secret: re.Pattern[str] = NOTHING
     """Looks like a credential file and is none (`.env.example`, `id_rsa.pub`)."""
-    secret_folders: re.Pattern[str] = _NOTHING
+    secret_folders: re.Pattern[str] = NOTHING
     """Folders whose content, taken as a whole, holds credentials."""
-    regenerable: re.Pattern[str] = _NOTHING
-    system: re.Pattern[str] = _NOTHING
-    device: re.Pattern[str] = _NOTHING
-    void: re.Pattern[str] = _NOTHING
+    regenerable: re.Pattern[str] = NOTHING
+    system: re.Pattern[str] = NOTHING
+    device: re.Pattern[str] = NOTHING
+    void: re.Pattern[str] = NOTHING
     """Swallows what is written (/dev/null, terminals)."""
-    history: re.Pattern[str] = _NOTHING
-    instructions: re.Pattern[str] = _NOTHING
-    bin: re.Pattern[str] = _NOTHING
+    history: re.Pattern[str] = NOTHING
+    instructions: re.Pattern[str] = NOTHING
+    bin: re.Pattern[str] = NOTHING
     """Folders whose programs are what their name says."""
 
 
@@ -104,64 +102,16 @@ class Variables:
     """What environment variables mean."""
 
     assumed: Mapping[str, str] = field(default_factory=dict)
-    running: re.Pattern[str] = _NOTHING
+    running: re.Pattern[str] = NOTHING
     """Names whose value makes programs run code (LD_PRELOAD, GIT_SSH_COMMAND)."""
-    secret: re.Pattern[str] = _NOTHING
-    plain: re.Pattern[str] = _NOTHING
+    secret: re.Pattern[str] = NOTHING
+    plain: re.Pattern[str] = NOTHING
     harmless: frozenset[str] = frozenset()
     """Values of `running` variables that run nothing new."""
-    search: re.Pattern[str] = _NOTHING
+    search: re.Pattern[str] = NOTHING
     """Names whose value lists folders that code is loaded from."""
-    trusted_path: re.Pattern[str] = _NOTHING
+    trusted_path: re.Pattern[str] = NOTHING
     """Folders that may stand in `PATH`."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostRule:
-    """(method, path) -> effects at some hosts."""
-
-    methods: frozenset[str]
-    path: re.Pattern[str]
-    effects: tuple[Effect, ...]
-    summary: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HostRow:
-    """A family of hosts."""
-
-    hosts: re.Pattern[str]
-    provider: str
-    kind: str = "rest"
-    """`rest`, `graphql`, `aws`, `kubernetes`."""
-    known: bool = False
-    """Writes there are writes, not `unknown`: the API's methods mean what they say."""
-    rules: tuple[HostRule, ...] = ()
-    paths: re.Pattern[str] = _NOTHING
-    """GraphQL endpoints of the host."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRule:
-    """What a GraphQL root field does when its arguments fit."""
-
-    effects: tuple[Effect, ...]
-    when: Mapping[str, object] = field(default_factory=dict)
-    """Dotted argument -> value it must have for the rule to fit; `*` is any value."""
-    resource: str = ""
-    summary: str = ""
-    undo: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pack:
-    """A vendor's GraphQL schema and MCP server, as far as we know them."""
-
-    provider: str
-    hosts: re.Pattern[str]
-    queries: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
-    mutations: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
-    mcp: McpServer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +125,8 @@ class Catalogue:
     variables: Variables = field(default_factory=Variables)
     hosts: tuple[HostRow, ...] = ()
     packs: tuple[Pack, ...] = ()
+    apis: Mapping[str, Table] = field(default_factory=dict)
+    """The tables of apis/, by name."""
 
 
 def compile_catalogue(
@@ -183,8 +135,9 @@ def compile_catalogue(
     packs: Sequence[Mapping[str, object]],
     *,
     programs: Mapping[str, Mapping[str, object]] | None = None,
+    apis: Mapping[str, str] | None = None,
 ) -> Catalogue:
-    """Compile the parsed data files; `programs`: the files of `tools/`, by their names.
+    """Compile the data files; `programs`: those of `tools/`, `apis`: the texts of `apis/`, by their names.
 
     Raises: ConfigError naming the file and row.
     """
@@ -201,25 +154,19 @@ def compile_catalogue(
             if spec.name in specs:
                 raise ConfigError(f"{row.where}: tool `{spec.name}` stands twice")
             specs[spec.name] = spec
+    tables = {name: read_table(f"apis/{name}.tsv", text) for name, text in (apis or {}).items()}
     catalogue = Catalogue(
         programs=shelf.all(),
         tools=specs,
         paths=_path_sets(table.inner("paths")),
         words=_words(table.inner("words")),
         variables=_variables(table.inner("variables")),
-        hosts=_host_rows(Reader(hosts, "hosts.toml")),
-        packs=tuple(_pack(Reader(pack, f"pack {index}")) for index, pack in enumerate(packs, 1)),
+        hosts=read_hosts(Reader(hosts, "hosts.toml"), tables),
+        packs=tuple(read_pack(Reader(pack, f"pack {index}"), tables) for index, pack in enumerate(packs, 1)),
+        apis=tables,
     )
     table.finish()
     return catalogue
-
-
-def any_of(globs: Sequence[str], *, path: bool = False, any_case: bool = False) -> re.Pattern[str]:
-    """Join globs into one pattern; none fit nothing."""
-    if not globs:
-        return _NOTHING
-    flags = re.DOTALL | re.IGNORECASE if any_case else re.DOTALL
-    return re.compile("|".join(f"(?:{glob_pattern(glob, path=path).pattern})" for glob in globs), flags)
 
 
 def _tools(row: Reader) -> tuple[ToolSpec, ...]:
@@ -296,75 +243,4 @@ def _variables(table: Reader) -> Variables:
         trusted_path=any_of(table.strings("trusted_path"), path=True),
     )
     table.finish()
-    return found
-
-
-def _host_rows(table: Reader) -> tuple[HostRow, ...]:
-    rows = tuple(_host(row) for row in table.rows("host"))
-    table.finish()
-    return rows
-
-
-def _host(row: Reader) -> HostRow:
-    found = HostRow(
-        hosts=any_of(row.strings("hosts")),
-        provider=row.string("provider"),
-        kind=row.string("kind", "rest"),
-        known=row.boolean("known"),
-        rules=tuple(_host_rule(rule) for rule in row.rows("rules")),
-        paths=any_of(row.strings("paths")),
-    )
-    row.finish()
-    if found.kind not in ("rest", "graphql", "aws", "kubernetes"):
-        raise row.wrong("kind", "one of rest, graphql, aws, kubernetes")
-    return found
-
-
-def _host_rule(row: Reader) -> HostRule:
-    found = HostRule(
-        methods=frozenset(method.upper() for method in row.strings("methods")),
-        path=any_of(row.strings("path") or ("*",)),
-        effects=row.effects("effects"),
-        summary=row.string("summary"),
-    )
-    row.finish()
-    if not found.effects:
-        raise ConfigError(f"{row.where} needs `effects`")
-    return found
-
-
-def _pack(table: Reader) -> Pack:
-    provider = table.string("provider")
-    hosts = any_of(table.strings("hosts"))
-    queries = {name: _fields(row) for name, row in table.inner("query").tables()}
-    mutations = {name: _fields(row) for name, row in table.inner("mutation").tables()}
-    server = read_server(table.inner("mcp"), provider)
-    table.get("provenance")
-    table.finish()
-    if not provider:
-        raise ConfigError(f"{table.where} needs a `provider`")
-    return Pack(provider=provider, hosts=hosts, queries=queries, mutations=mutations, mcp=server)
-
-
-def _fields(row: Reader) -> tuple[FieldRule, ...]:
-    """One field: a single rule as the table itself, or several under `rules`."""
-    if row.get("rules") is None:
-        return (_field(row),)
-    rules = tuple(_field(rule) for rule in row.rows("rules"))
-    row.finish()
-    return rules
-
-
-def _field(row: Reader) -> FieldRule:
-    row.get("rules")
-    found = FieldRule(
-        effects=row.effects("effects"),
-        when=dict(row.attributes("when")),
-        resource=row.string("resource"),
-        summary=row.string("summary"),
-        undo=row.string("undo"),
-    )
-    row.finish()
-    if not found.effects:
-        raise ConfigError(f"{row.where} needs `effects`")
     return found

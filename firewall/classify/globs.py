@@ -5,6 +5,7 @@ linear in practice because at most `MAX_STARS` stars are accepted.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from firewall.core.errors import ConfigError
@@ -50,3 +51,15 @@ def _step(glob: str, position: int, out: list[str], *, path: bool) -> int:
 def matches(globs: tuple[re.Pattern[str], ...], value: str) -> bool:
     """Tell whether any compiled glob fits the whole value."""
     return any(glob.fullmatch(value) for glob in globs)
+
+
+NOTHING = re.compile(r"(?!)")
+"""Fits no text."""
+
+
+def any_of(globs: Sequence[str], *, path: bool = False, any_case: bool = False) -> re.Pattern[str]:
+    """Join globs into one pattern; none fit nothing."""
+    if not globs:
+        return NOTHING
+    flags = re.DOTALL | re.IGNORECASE if any_case else re.DOTALL
+    return re.compile("|".join(f"(?:{glob_pattern(glob, path=path).pattern})" for glob in globs), flags)

@@ -26,10 +26,11 @@ from graphql.language import (
 )
 from graphql.utilities import value_from_ast_untyped
 
-from firewall.classify.catalogue import FieldRule, Pack
+from firewall.classify.api.known import FieldRule, Pack
+from firewall.classify.api.predicates import fits
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
-from firewall.classify.names import effects_of_names
+from firewall.classify.names import effects_of_names, tokens_of
 from firewall.core.effect import Effect
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ MAX_DOCUMENT_CHARS = 64 * 1024
 MAX_TOKENS = 4000
 MAX_FIELDS = 200
 MAX_BATCH = 50
+_WRITING = frozenset(
+    {
+        "create", "update", "add", "set", "enable", "rename", "start", "resume", "deploy", "upsert", "publish",
+        "attach", "register", "connect", "pin", "unpin", "close", "reopen", "link", "mark", "move", "approve",
+    }
+)  # fmt: skip
+"""Verbs that, first or last in the name of a known vendor's mutation, say that it writes."""
 _INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
 
 
@@ -191,6 +199,7 @@ def _field(
     arguments = {node.name.value: _value(node.value, variables) for node in field.arguments or ()}
     pack = next((pack for pack in context.catalogue.packs if pack.hosts.fullmatch(document.host)), None)
     rule = _rule(name, kind, arguments, pack)
+    listed = pack.table.field(name, mutation=kind is OperationType.MUTATION) if pack and pack.table else None
     provider = pack.provider if pack is not None else document.host
     draft = Draft(f"graphql:{name}", f"field:{provider}/{name}")
     if rule is not None:
@@ -199,8 +208,14 @@ def _field(
         draft.summary = _fill(rule.summary, arguments, provider)
         draft.undo = _fill(rule.undo, arguments, provider)
     else:
-        draft.effects |= _by_name(name, kind, context)
+        draft.effects |= (
+            _by_name(name, kind, context, known=pack is not None) if listed is None else listed.effects
+        )
         draft.summary = f"calls the {kind.value} {shown(name)} at {shown(document.host)}"
+        if listed is not None and listed.summary:
+            draft.summary += f": {listed.summary[:1].lower()}{listed.summary[1:]}"
+        if Effect.DESTRUCTIVE in draft.effects:
+            draft.summary += "; no undo that we know of"
         if Effect.UNKNOWN in draft.effects:
             draft.unseen.append(f"what {shown(name)} does")
     if document.sealed:
@@ -232,22 +247,13 @@ def _rule(name: str, kind: OperationType, arguments: Mapping[str, object], pack:
         return None
     table = pack.queries if kind is OperationType.QUERY else pack.mutations
     for rule in table.get(name, ()):
-        if all(_fits(path, wanted, arguments) for path, wanted in rule.when.items()):
+        if fits(rule.when, arguments, typed=True):
             return rule
     return None
 
 
-def _fits(path: str, wanted: object, arguments: Mapping[str, object]) -> bool:
-    value: object = arguments
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    if wanted == "*":
-        return value is not None
-    return value == wanted and type(value) is type(wanted)
-
-
-def _by_name(name: str, kind: OperationType, context: Context) -> set[Effect]:
-    """Read an operation that no pack names: queries read, mutations only raise."""
+def _by_name(name: str, kind: OperationType, context: Context, *, known: bool) -> set[Effect]:
+    """Read an operation that no pack names: queries read, mutations only raise; a known vendor's verbs count."""
     words = context.catalogue.words
     found = effects_of_names([name], words)
     if kind is not OperationType.MUTATION:
@@ -255,7 +261,9 @@ def _by_name(name: str, kind: OperationType, context: Context) -> set[Effect]:
             return {Effect.READ}
         return {Effect.SECRET} if Effect.SECRET in effects_of_names([f"get_{name}"], words) else {Effect.READ}
     raised = found & {Effect.DESTRUCTIVE, Effect.PRIVILEGE, Effect.EXEC, Effect.DISRUPTIVE}
-    return raised or {Effect.UNKNOWN}
+    tokens = tokens_of(name)
+    writes = known and bool(tokens) and bool({tokens[0], tokens[-1]} & _WRITING)
+    return raised or {Effect.WRITE if writes else Effect.UNKNOWN}
 
 
 def _fill(template: str, arguments: Mapping[str, object], provider: str) -> str:

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from firewall.classify.catalogue import HostRow
+from firewall.classify.api.jsonrpc import calls_of
+from firewall.classify.api.known import HostRow
+from firewall.classify.api.rest import READING, Asked, Judged, judge_rest
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import PlaceKind
-from firewall.classify.names import effects_of_names, tokens_of
-from firewall.core.effect import Effect, severity
+from firewall.classify.sql import judge_sql
+from firewall.core.effect import Effect
 
 MAX_URL_CHARS = 8192
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _CREDENTIAL_HEADER = re.compile(
     r"(?:authorization|proxy-authorization|cookie|.*(?:api-?key|token|secret|auth|access-?key).*)", re.IGNORECASE
 )
@@ -60,6 +61,8 @@ class Address:
     path: str
     query: str
     scheme: str
+    raw_path: str = "/"
+    """The path as it stands, escapes kept."""
 
     @property
     def text(self) -> str:
@@ -80,7 +83,8 @@ def address_of(url: str) -> Address | None:
         return None
     if not host:
         return None
-    return Address(host, port, unquote(parts.path or "/"), parts.query, parts.scheme)
+    path = parts.path or "/"
+    return Address(host, port, unquote(path), parts.query, parts.scheme, path)
 
 
 def plain_host(host: str) -> str:
@@ -92,6 +96,7 @@ def plain_host(host: str) -> str:
 
 
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+_OVERRIDE_FIELDS = ("_method", "x-http-method-override")
 _OVERRIDING = frozenset({"DELETE", "PUT", "PATCH", "POST"})
 _WEB = frozenset({"http", "https", "ws", "wss", "ftp", "ftps", "sftp"})
 
@@ -103,7 +108,8 @@ def _meant(request: Request) -> Request:
         query = urlsplit(request.url).query
     except ValueError:
         return request
-    asked += [value for name, value in parse_qsl(query) if name.lower() in ("_method", "x-http-method-override")]
+    form = request.body if request.body.startswith("_method=") or "&_method=" in request.body[:20_000] else ""
+    asked += [value for name, value in parse_qsl(f"{query}&{form}") if name.lower() in _OVERRIDE_FIELDS]
     meant = next((value.upper() for value in asked if value.upper() in _OVERRIDING), "")
     return replace(request, method=meant) if meant and request.method != "DELETE" else request
 
@@ -180,27 +186,35 @@ def _graphql(
     from firewall.classify.graphql import judge_body, judge_query_string, looks_like_graphql
 
     endpoint = _is_endpoint(address, row)
-    if request.method == "GET" and endpoint and "query=" in address.query:
-        return judge_query_string(address, context, span)
-    if request.method in _READING or not (endpoint or looks_like_graphql(request.body)):
+    asked = endpoint and "query=" in address.query
+    if request.method in READING or not (endpoint or looks_like_graphql(request.body)):
+        return judge_query_string(address, context, span) if asked and request.method == "GET" else None
+    if not request.body and request.body_known and not asked:
         return None
-    if not request.body and request.body_known:
-        return None
-    return judge_body(request, address, context, span)
+    drafts = judge_query_string(address, context, span) if asked else []
+    if request.body or not request.body_known:
+        drafts += judge_body(request, address, context, span)
+    return drafts
 
 
 def _rest(
     request: Request, address: Address, row: HostRow | None, context: Context, span: tuple[int, int]
 ) -> Draft:
     provider = row.provider if row is not None and row.provider else address.host
-    draft = Draft(f"http:{request.method}", f"url:{provider}{address.path}")
-    effects, summary = _effects(request, address, row, context)
-    draft.effects |= effects
-    draft.summary = summary or _summary(request, address, effects)
+    judged = _judged(request, address, row, context)
+    draft = Draft(f"http:{judged.operation or request.method}", f"url:{provider}{address.path}")
+    draft.effects |= judged.effects
+    if judged.sql:
+        found = judge_sql(Source(judged.sql, base=None, outer=span), provider, context, ())
+        draft.effects = set(found.effects)
+        judged.summary = f"{found.summary} (through {judged.operation})"
+        judged.unseen += found.unseen
+    draft.summary = judged.summary or _summary(request, address, judged.effects)
+    draft.unseen += judged.unseen
     draft.point(span, draft.summary)
-    if Effect.UNKNOWN in effects:
+    if Effect.UNKNOWN in judged.effects and not judged.unseen:
         draft.unseen.append(f"what {shown(address.host)} does with a {request.method}")
-    if request.from_file and request.method not in _READING:
+    if request.from_file and request.method not in READING:
         draft.effects.add(Effect.EXFIL)
         draft.unseen.append("the file that it sends")
         draft.summary = f"sends a local file to {shown(address.host)}"
@@ -210,110 +224,24 @@ def _rest(
     return draft
 
 
+def _judged(request: Request, address: Address, row: HostRow | None, context: Context) -> Judged:
+    asked = Asked(
+        method=request.method,
+        host=address.host,
+        port=address.port,
+        path=address.path,
+        raw_path=address.raw_path,
+        query=address.query,
+        headers=request.headers,
+        body=request.body,
+        body_known=request.body_known,
+    )
+    called = calls_of(asked) if row is None and request.method == "POST" else None
+    return called or judge_rest(asked, row, context.catalogue)
+
+
 def _only_in_headers(request: Request) -> bool:
     return request.body == "" and not request.from_file
-
-
-def _effects(request: Request, address: Address, row: HostRow | None, context: Context) -> tuple[set[Effect], str]:
-    method = request.method
-    if row is not None:
-        for rule in row.rules:
-            if (not rule.methods or method in rule.methods) and rule.path.fullmatch(address.path):
-                return set(rule.effects), rule.summary
-        if row.kind == "aws":
-            return _aws(request, address, context), ""
-        if row.kind == "kubernetes":
-            return _kubernetes(method, address), ""
-    if re.match(r"/(?:api/v\d\w*|apis/[\w.-]+/v\d\w*)(?:/|$)", address.path) and (
-        "k8s" in address.host or "kube" in address.host or address.port == 6443
-    ):
-        return _kubernetes(method, address), ""
-    return _generic(request, address, context, known=row is not None and row.known), ""
-
-
-_PLAIN_SEGMENT = re.compile(r"v?\d+|[0-9a-f-]{16,}|\{.*\}")
-_DELETED = re.compile(r"\"_?(?:deleted|destroy)\"\s*:\s*true")
-
-
-def _generic(request: Request, address: Address, context: Context, *, known: bool) -> set[Effect]:
-    """Judge a request by method and the words of its path, where no row says more."""
-    words = context.catalogue.words
-    segments = [part for part in address.path.split("/") if part and not _PLAIN_SEGMENT.fullmatch(part)]
-    tokens = {token for part in segments for token in tokens_of(part)}
-    last = set(tokens_of(segments[-1])) if segments else set()
-    if request.method in _READING:
-        shows = (
-            "kubeconfig" in tokens or "credentials" in last or (last & words.secret and address.path[-1] != "s")
-        )
-        return {Effect.SECRET} if shows else {Effect.READ}
-    if request.method == "DELETE":
-        return {Effect.DESTRUCTIVE, Effect.PRIVILEGE} if tokens & words.privilege else {Effect.DESTRUCTIVE}
-    if last & words.destructive or _DELETED.search(request.body):
-        return {Effect.DESTRUCTIVE}
-    return _sending(request, tokens, last, context, known=known)
-
-
-def _sending(request: Request, tokens: set[str], last: set[str], context: Context, *, known: bool) -> set[Effect]:
-    words = context.catalogue.words
-    if last & (words.execute | {"attach"}):
-        return {Effect.EXEC}
-    if known:
-        return {Effect.PRIVILEGE} if tokens & words.privilege else {Effect.WRITE}
-    is_search = bool(last & {"search", "count"}) and request.method == "POST" and request.body_known
-    return {Effect.READ} if is_search else {Effect.UNKNOWN}
-
-
-def _aws(request: Request, address: Address, context: Context) -> set[Effect]:
-    """AWS names its operation in a header, in the form body or in the path; the method says little."""
-    target = request.headers.get("x-amz-target", "").rpartition(".")[2]
-    action = dict(parse_qsl(request.body)).get("Action", "") or dict(parse_qsl(address.query)).get("Action", "")
-    name = target or action
-    if not name:
-        return _aws_rest(request, address, context)
-    service = address.host.split(".", 1)[0]
-    found = effects_of_names([name], context.catalogue.words)
-    if (
-        service in ("iam", "sts", "sso", "organizations")
-        and found
-        and severity(max(found, key=severity)) > 0
-        and not name.startswith(("Tag", "Untag"))
-    ):
-        found.add(Effect.PRIVILEGE)
-    return found or {Effect.UNKNOWN}
-
-
-def _aws_rest(request: Request, address: Address, context: Context) -> set[Effect]:
-    segments = [part for part in address.path.split("/") if part]
-    named = effects_of_names(segments[-1:], context.catalogue.words)
-    if request.method in _READING:
-        return {Effect.SECRET} if Effect.SECRET in named else {Effect.READ}
-    if request.method == "DELETE":
-        return {Effect.DESTRUCTIVE}
-    if named:
-        return named
-    return {Effect.WRITE} if request.method in ("PUT", "PATCH") else {Effect.UNKNOWN}
-
-
-_RIGHTS = re.compile(
-    r"(?:rbac|authorization|admissionregistration|certificates|authentication)\b|/serviceaccounts?|rolebindings?|networkpolic",
-    re.IGNORECASE,
-)
-
-
-def _kubernetes(method: str, address: Address) -> set[Effect]:
-    path = address.path
-    rights = bool(_RIGHTS.search(path))
-    if re.search(r"/(?:exec|attach|portforward|proxy)(?:/|$)", path):
-        return {Effect.EXEC}
-    if method in _READING:
-        return {Effect.SECRET} if re.search(r"/secrets(?:/|$)", path) else {Effect.READ}
-    if method == "DELETE":
-        return {Effect.DESTRUCTIVE, Effect.PRIVILEGE} if rights else {Effect.DESTRUCTIVE}
-    if path.endswith("/eviction"):
-        return {Effect.DISRUPTIVE}
-    if rights or path.endswith("/token"):
-        return {Effect.PRIVILEGE}
-    return {Effect.WRITE}
 
 
 def _summary(request: Request, address: Address, effects: set[Effect]) -> str:

@@ -26,6 +26,7 @@ ENVIRONMENTS = "environments.toml"
 TOOLS = "tools.toml"
 HOSTS = "hosts.toml"
 PACKS = "packs"
+APIS = "apis"
 PROGRAMS = "tools"
 """The folder of further files of programs, beside tools.toml."""
 COMMON = frozenset({"dev", "staging", "production"})
@@ -144,9 +145,9 @@ def _places(read: _Read) -> tuple[str, ...]:
 
 def _read_files(directory: Path, folder: _Folder) -> None:
     listed: list[str] = []
-    for inner in (PROGRAMS, PACKS):
+    for inner, ending in ((PROGRAMS, "toml"), (PACKS, "toml"), (APIS, "tsv")):
         try:
-            listed += sorted(f"{inner}/{path.name}" for path in (directory / inner).glob("*.toml"))
+            listed += sorted(f"{inner}/{path.name}" for path in (directory / inner).glob(f"*.{ending}"))
         except OSError:
             folder.problems.append(Problem(inner, 0, "cannot be listed"))
     for name in (*REQUIRED, *listed):
@@ -176,8 +177,11 @@ def _environments(folder: _Folder) -> Environments:
 def _catalogue(folder: _Folder) -> Catalogue:
     packs = [folder.table(name) for name in folder.files if name.startswith(f"{PACKS}/")]
     programs = {name: folder.table(name) for name in folder.files if name.startswith(f"{PROGRAMS}/")}
+    apis = {Path(name).stem: folder.text(name) for name in folder.files if name.startswith(f"{APIS}/")}
     tools, hosts = folder.table(TOOLS), folder.table(HOSTS)
-    return _compiled(folder, lambda: compile_catalogue(tools, hosts, packs, programs=programs), Catalogue())
+    return _compiled(
+        folder, lambda: compile_catalogue(tools, hosts, packs, programs=programs, apis=apis), Catalogue()
+    )
 
 
 def _compiled(folder: _Folder, compile_it: Callable[[], _T], empty: _T) -> _T:

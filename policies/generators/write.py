@@ -25,7 +25,11 @@ def plain(text: str, most: int = 90) -> str:
 def write_table(name: str, head: Mapping[str, str], lines: Iterable[str], *, rows: int | None = None) -> Path:
     """Write a table; `head` holds `kind`, `source`, `licence`, `made by`."""
     body = list(lines)
-    known = {**head, "read": datetime.now(UTC).date().isoformat(), "rows": str(len(body) if rows is None else rows)}
+    known = {
+        **head,
+        "read": datetime.now(UTC).date().isoformat(),
+        "rows": str(len(body) if rows is None else rows),
+    }
     path = APIS / name
     path.parent.mkdir(exist_ok=True)
     text = "".join(f"# {key}: {known[key]}\n" for key in sorted(known))

@@ -23,7 +23,8 @@ def shipped_catalogue() -> Catalogue:
     programs = {
         f"tools/{path.name}": _table(f"tools/{path.name}") for path in (ROOT / "policies/tools").glob("*.toml")
     }
-    return compile_catalogue(_table("tools.toml"), _table("hosts.toml"), packs, programs=programs)
+    apis = {path.stem: path.read_text("utf-8") for path in (ROOT / "policies/apis").glob("*.tsv")}
+    return compile_catalogue(_table("tools.toml"), _table("hosts.toml"), packs, programs=programs, apis=apis)
 
 
 def _table(name: str) -> dict[str, object]:

@@ -1,1 +1,1 @@
-"""What the operations of published APIs do: tables distilled from the vendors' own descriptions, and rules over them."""
+"""What the operations of published APIs do: tables distilled from the vendors' descriptions, and rules."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from firewall.classify.api.table import Operation, Table, effects_of
+from firewall.core.effect import severity
 
 MAX_STEPS = 400
 MAX_SEGMENTS = 64
@@ -23,15 +24,19 @@ class Node:
     """Method -> (query words that must stand in the address, operation)."""
 
 
-def routes_of(table: Table) -> Node:
-    """Return a table's templates as a tree; made once."""
-    kept = table.kept.get("routes")
+def routes_of(table: Table, method: str) -> Node:
+    """Return a table's templates for one method as a tree; made once."""
+    key = f"routes {method}"
+    kept = table.kept.get(key)
     if isinstance(kept, Node):
         return kept
     root = Node()
-    for effects, method, path, name, summary in table.rows():
-        add_route(root, method, path, Operation(name, effects_of(effects), summary))
-    table.kept["routes"] = root
+    mark = f"\t{method}\t"
+    for line in table.body.splitlines():
+        if mark in line:
+            effects, _, path, name, summary = line.split("\t")
+            add_route(root, method, path, Operation(name, effects_of(effects), summary))
+    table.kept[key] = root
     return root
 
 
@@ -39,7 +44,9 @@ def add_route(root: Node, method: str, template: str, operation: Operation) -> N
     """Add one template; `?word` behind the path must stand in the address."""
     path, _, query = template.partition("?")
     node = root
-    for segment in segments_of(path):
+    for segment in path.split("/"):
+        if not segment:
+            continue
         head, brace, tail = segment.partition(ANY)
         if brace and (head or tail) and segment != REST and (head, tail) not in node.mixed:
             node.mixed.append((head, tail))
@@ -85,10 +92,17 @@ def _steps(node: Node, path: Sequence[str], at: int) -> Iterable[tuple[Node, int
 
 
 def _chosen(node: Node, method: str, asked: set[str]) -> Operation | None:
-    best: Operation | None = None
+    """Return the operation whose query words fit best; of several that fit alike, what any of them would do."""
+    best: list[Operation] = []
     words = -1
     for query, operation in node.operations.get(method, ()):
         needed = [part for part in query.split("&") if part]
-        if len(needed) > words and all(part in asked for part in needed):
-            best, words = operation, len(needed)
-    return best
+        if len(needed) < words or not all(part in asked for part in needed):
+            continue
+        best = [*best, operation] if len(needed) == words else [operation]
+        words = len(needed)
+    if len(best) < 2:
+        return best[0] if best else None
+    # FAIL-CLOSED: the path alone does not tell them apart.
+    strictest_first = sorted(best, key=lambda one: max(severity(effect) for effect in one.effects), reverse=True)
+    return strictest_first[0]

@@ -14,8 +14,9 @@ INVARIANT: the form of every line is checked when the table is made, so reading 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
@@ -46,6 +47,7 @@ LETTERS: Mapping[str, Effect] = {
 }
 
 
+@lru_cache(maxsize=512)
 def effects_of(letters: str) -> frozenset[Effect]:
     """Return the effects that letters of a table spell."""
     return frozenset(LETTERS[letter] for letter in letters)
@@ -75,10 +77,6 @@ class Table:
     def kind(self) -> str:
         """Return `rest`, `graphql` or `aws`."""
         return self.head["kind"]
-
-    def rows(self) -> Iterator[list[str]]:
-        """Yield every line's columns."""
-        return (line.split("\t") for line in self.body.splitlines())
 
     def field(self, name: str, *, mutation: bool) -> Operation | None:
         """Return a GraphQL root field; None: the table does not name it."""

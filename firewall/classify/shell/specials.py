@@ -10,6 +10,7 @@ from firewall.classify.names import tokens_of
 from firewall.classify.rows import Program
 from firewall.classify.shell import (
     appended,
+    aws,
     builtins,
     containers,
     copies,
@@ -58,6 +59,7 @@ READERS: dict[str, Reader] = {
     "ssh": remote.ssh,
     "link": copies.link,
     "httpie": vendors.httpie,
+    "aws": aws.aws,
     "gh": vendors.gh,
     "sqlite": vendors.sqlite,
     "parallel": appended.parallel,

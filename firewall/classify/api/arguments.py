@@ -1,0 +1,87 @@
+"""What the arguments of an AWS operation change: `--no-deletion-protection`, `DryRun=true`, SQL inside.
+
+Names are compared as `aws.plain` writes them, so `--backup-retention-period`, `BackupRetentionPeriod` in a form
+and `backupRetentionPeriod` in JSON are one argument (`backupretentionperiod`); dotted and numbered form names
+(`Attributes.member.1.Value`) are looked at as text of their first part.
+"""
+
+import re
+from collections.abc import Mapping
+
+from firewall.classify.api.aws import Known, plain
+from firewall.classify.api.known import HostRow, rule_for
+from firewall.core.effect import Effect
+
+_TRUE = ("true", True)
+
+
+def wire_arguments(query: Mapping[str, object], body: Mapping[str, object] | None, text: str) -> dict[str, object]:
+    """Return a request's arguments under plain names; the body as a whole under `body`."""
+    found: dict[str, object] = {"body": text}
+    for source in (query, body or {}):
+        for name, value in source.items():
+            first, dot, rest = name.partition(".")
+            key = plain(first)
+            if dot:
+                found[key] = f"{found.get(key, '')} {rest}={value}".strip()
+            else:
+                found[key] = value
+    return found
+
+
+def judge_arguments(
+    known: Known, arguments: Mapping[str, object], row: HostRow, *, seen: bool
+) -> tuple[set[Effect], str]:
+    """Return an operation's effects with these arguments; not `seen`: a rule about them makes it unknown."""
+    name = f"{known.service}:{known.operation.name}"
+    effects = set(known.operation.effects)
+    if known.service == "ec2" and arguments.get("dryrun") in _TRUE:
+        return {Effect.READ}, f"asks whether {known.operation.name} would be allowed"
+    rule = rule_for(row.rules, "", "/", operation=name, arguments=arguments)
+    if rule is not None:
+        effects, summary = set(rule.effects), rule.summary
+    else:
+        summary = ""
+        if not seen and any(name.lower() in other.operations for other in row.rules):
+            effects.add(Effect.UNKNOWN)
+    return effects, summary or told(known.service, known.operation.name, effects)
+
+
+def told(service: str, operation: str, effects: set[Effect]) -> str:
+    """Return one plain sentence about an operation."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", operation)
+    line = " ".join(word if word.isupper() else word.lower() for word in words)
+    name = f"{line} ({service})"
+    ends = (
+        (Effect.DESTRUCTIVE, "no undo through this API"),
+        (Effect.SECRET, "shows credentials"),
+        (Effect.PRIVILEGE, "changes who may do what"),
+        (Effect.EXEC, "runs code in the account"),
+        (Effect.DISRUPTIVE, "interrupts what runs"),
+        (Effect.WRITE, "changes the account"),
+        (Effect.UNKNOWN, "what that changes is not seen"),
+    )
+    return f"{name}: {next((words for effect, words in ends if effect in effects), 'only reads')}"
+
+
+_SQL = {
+    "rds-data:ExecuteStatement": "sql",
+    "rds-data:BatchExecuteStatement": "sql",
+    "rds-data:ExecuteSql": "sqlstatements",
+    "redshift-data:ExecuteStatement": "sql",
+    "redshift-data:BatchExecuteStatement": "sqls",
+    "athena:StartQueryExecution": "querystring",
+    "dynamodb:ExecuteStatement": "statement",
+    "dynamodb:ExecuteTransaction": "transactstatements",
+    "dynamodb:BatchExecuteStatement": "statements",
+    "timestream-query:Query": "querystring",
+}
+"""Operations that run SQL, and the argument that holds it."""
+
+
+def sql_of(known: Known, arguments: Mapping[str, object]) -> str:
+    """Return the SQL that an operation runs; empty: it runs none, or it is not seen."""
+    value = arguments.get(_SQL.get(f"{known.service}:{known.operation.name}", ""))
+    items = value if isinstance(value, list) else [value]
+    texts = [item.get("Statement", item.get("statement")) if isinstance(item, Mapping) else item for item in items]
+    return ";\n".join(text for text in texts if isinstance(text, str))

@@ -1,0 +1,195 @@
+"""hosts.toml and packs/*.toml: what is known about HTTP hosts and GraphQL schemas, by hand and from tables."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from firewall.classify.api.predicates import fits
+from firewall.classify.api.table import Table
+from firewall.classify.globs import NOTHING, any_of
+from firewall.classify.mcp.tables import McpServer, read_server
+from firewall.classify.reader import Reader
+from firewall.core.action import Attribute
+from firewall.core.effect import Effect
+from firewall.core.errors import ConfigError
+
+HOST_KINDS = ("rest", "graphql", "aws", "kubernetes")
+
+
+@dataclass(frozen=True, slots=True)
+class HostRule:
+    """(method, path, body predicate) -> effects at some hosts."""
+
+    methods: frozenset[str]
+    path: re.Pattern[str]
+    effects: tuple[Effect, ...]
+    summary: str = ""
+    when: Mapping[str, Attribute] = field(default_factory=dict)
+    """Dotted name in a JSON or form body, or in the address -> what it must be (see predicates.py)."""
+    operations: frozenset[str] = frozenset()
+    """Operations of the host's table, lower case (`git/update-ref`, `rds:ModifyDBInstance`); empty: any."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A family of hosts."""
+
+    hosts: re.Pattern[str]
+    provider: str
+    kind: str = "rest"
+    """`rest`, `graphql`, `aws`, `kubernetes`."""
+    known: bool = False
+    """Writes there are writes, not `unknown`: the API's methods mean what they say."""
+    rules: tuple[HostRule, ...] = ()
+    paths: re.Pattern[str] = NOTHING
+    """GraphQL endpoints of the host."""
+    table: Table | None = None
+    """The host's operations: asked where no rule fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """What a GraphQL root field does when its arguments fit."""
+
+    effects: tuple[Effect, ...]
+    when: Mapping[str, Attribute] = field(default_factory=dict)
+    """Dotted argument -> value it must have for the rule to fit (see predicates.py)."""
+    resource: str = ""
+    summary: str = ""
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A vendor's GraphQL schema and MCP server, as far as we know them."""
+
+    provider: str
+    hosts: re.Pattern[str]
+    queries: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
+    mutations: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
+    table: Table | None = None
+    """The schema's root fields: asked where no rule fits."""
+    mcp: McpServer | None = None
+
+
+def read_hosts(table: Reader, tables: Mapping[str, Table]) -> tuple[HostRow, ...]:
+    """Compile hosts.toml.
+
+    Raises: ConfigError naming the row.
+    """
+    rows = tuple(_host(row, tables) for row in table.rows("host"))
+    table.finish()
+    return rows
+
+
+def _host(row: Reader, tables: Mapping[str, Table]) -> HostRow:
+    kind = row.string("kind", "rest")
+    if kind not in HOST_KINDS:
+        raise row.wrong("kind", f"one of {', '.join(HOST_KINDS)}")
+    found = HostRow(
+        hosts=any_of(row.strings("hosts")),
+        provider=row.string("provider"),
+        kind=kind,
+        known=row.boolean("known"),
+        rules=tuple(_host_rule(rule) for rule in row.rows("rules")),
+        paths=any_of(row.strings("paths")),
+        table=_table(row, tables, "aws" if kind == "aws" else "rest"),
+    )
+    row.finish()
+    return found
+
+
+def _table(row: Reader, tables: Mapping[str, Table], kind: str) -> Table | None:
+    """Return the table that a row names; a folder without apis/ has none, and the rows judge alone."""
+    name = row.string("table")
+    if not name or not tables:
+        return None
+    found = tables.get(name)
+    if found is None or found.kind != kind:
+        raise row.wrong("table", f"the name of a `{kind}` table in apis/")
+    return found
+
+
+def _host_rule(row: Reader) -> HostRule:
+    found = HostRule(
+        methods=frozenset(method.upper() for method in row.strings("methods")),
+        path=any_of(row.strings("path") or ("*",)),
+        effects=row.effects("effects"),
+        summary=row.string("summary"),
+        when=_when(row),
+        operations=frozenset(name.lower() for name in row.strings("operations")),
+    )
+    row.finish()
+    if not found.effects:
+        raise ConfigError(f"{row.where} needs `effects`")
+    return found
+
+
+def rule_for(
+    rules: Iterable[HostRule], method: str, path: str, *, operation: str, arguments: Mapping[str, object]
+) -> HostRule | None:
+    """Return the first rule that fits a request; `operation` is empty where no table names it."""
+    for rule in rules:
+        if rule.methods and method not in rule.methods:
+            continue
+        if rule.operations and operation.lower() not in rule.operations:
+            continue
+        if rule.path.fullmatch(path) and fits(rule.when, arguments):
+            return rule
+    return None
+
+
+def read_pack(table: Reader, tables: Mapping[str, Table]) -> Pack:
+    """Compile one pack.
+
+    Raises: ConfigError naming the pack and row.
+    """
+    provider = table.string("provider")
+    found = Pack(
+        provider=provider,
+        hosts=any_of(table.strings("hosts")),
+        queries={name: _fields(row) for name, row in table.inner("query").tables()},
+        mutations={name: _fields(row) for name, row in table.inner("mutation").tables()},
+        table=_table(table, tables, "graphql"),
+        mcp=read_server(table.inner("mcp"), provider),
+    )
+    table.get("provenance")
+    table.finish()
+    if not found.provider:
+        raise ConfigError(f"{table.where} needs a `provider`")
+    return found
+
+
+def _when(row: Reader) -> dict[str, Attribute]:
+    found = row.attributes("when")
+    for name, wanted in found.items():
+        if isinstance(wanted, str) and wanted.startswith("~"):
+            try:
+                re.compile(wanted[1:])
+            except re.error as error:
+                raise row.wrong(f"when.{name}", "a pattern that compiles") from error
+    return found
+
+
+def _fields(row: Reader) -> tuple[FieldRule, ...]:
+    """One field: a single rule as the table itself, or several under `rules`."""
+    if row.get("rules") is None:
+        return (_field(row),)
+    rules = tuple(_field(rule) for rule in row.rows("rules"))
+    row.finish()
+    return rules
+
+
+def _field(row: Reader) -> FieldRule:
+    row.get("rules")
+    found = FieldRule(
+        effects=row.effects("effects"),
+        when=_when(row),
+        resource=row.string("resource"),
+        summary=row.string("summary"),
+        undo=row.string("undo"),
+    )
+    row.finish()
+    if not found.effects:
+        raise ConfigError(f"{row.where} needs `effects`")
+    return found

@@ -1,0 +1,67 @@
+"""A request's address and arguments as the server will read them: segments, query, body as an object."""
+
+import json
+import posixpath
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote
+
+from firewall.classify.api.routes import segments_of
+
+MAX_BODY_CHARS = 512 * 1024
+_FORM = "application/x-www-form-urlencoded"
+
+
+def readings(raw_path: str) -> list[list[str]]:
+    """Return the segment lists that a path may mean: as it stands, and with dots and escapes resolved."""
+    found = [segments_of(raw_path)]
+    plain = unquote(raw_path)
+    resolved = [part for part in posixpath.normpath(plain or "/").split("/") if part]
+    if resolved not in found:
+        found.append(resolved)
+    return found
+
+
+def query_of(query: str) -> dict[str, object]:
+    """Return the parameters of an address; one that stands twice is a list."""
+    return _pairs(parse_qsl(query, keep_blank_values=True, max_num_fields=None))
+
+
+def _pairs(pairs: list[tuple[str, str]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in pairs[:2000]:
+        before = found.get(name)
+        if before is None:
+            found[name] = value
+        elif isinstance(before, list):
+            before.append(value)
+        else:
+            found[name] = [before, value]
+    return found
+
+
+def words_of_query(query: str) -> list[str]:
+    """Return `key` and `key=value` of every parameter, for templates that ask for one."""
+    found: list[str] = []
+    for name, value in parse_qsl(query, keep_blank_values=True)[:200]:
+        found += [name, f"{name}={value}"]
+    return found
+
+
+def object_of(body: str, headers: Mapping[str, str]) -> dict[str, object] | None:
+    """Return a JSON or form body as an object; a list stands under `items`; None: neither, or not seen."""
+    if not body or len(body) > MAX_BODY_CHARS:
+        return None
+    kind = headers.get("content-type", "").lower()
+    start = body.lstrip()[:1]
+    if start in ("{", "["):
+        try:
+            value: object = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+        return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {"items": value}
+    if kind.startswith(_FORM) or (not kind and "=" in body and start.isalnum() and "\n" not in body.strip()):
+        try:
+            return _pairs(parse_qsl(body, keep_blank_values=True))
+        except ValueError:
+            return None
+    return None

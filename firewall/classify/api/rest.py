@@ -1,0 +1,207 @@
+"""One REST request to effects: rules by hand, the host's table, the shape of its path, then its words."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from firewall.classify.api import aws, kubernetes
+from firewall.classify.api.arguments import judge_arguments, sql_of, wire_arguments
+from firewall.classify.api.known import HostRow, rule_for
+from firewall.classify.api.request import object_of, query_of, readings, words_of_query
+from firewall.classify.api.routes import find, routes_of
+from firewall.classify.api.table import Operation
+from firewall.classify.catalogue import Catalogue, Words
+from firewall.classify.names import effects_of_names, tokens_of
+from firewall.core.effect import Effect, severity, strictest
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_PLAIN_SEGMENT = re.compile(r"v?\d+|[0-9a-f-]{16,}|\{.*\}")
+_DELETED = re.compile(
+    r"\"(?:_?(?:is_?)?(?:deleted|destroy|removed)|_delete)\"\s*:\s*(?:true|1\b|\"true\")", re.IGNORECASE
+)
+_STATUS = re.compile(r"\"(?:status|state)\"\s*:\s*\"(?:deleted|destroyed|deleting|removed)\"", re.IGNORECASE)
+_TO_ZERO = re.compile(
+    r"\"(?:replicas|min_?instances|max_?instances|instance_?count|desired_?(?:capacity|count)|num_?replicas)\""
+    r"\s*:\s*0\b",
+    re.IGNORECASE,
+)
+_AWS_READS = re.compile(r"(?:Get|List|Describe|Head|Batch ?Get)(?![a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as this module needs it."""
+
+    method: str
+    host: str
+    port: int
+    path: str
+    """Unquoted."""
+    raw_path: str
+    query: str
+    headers: Mapping[str, str]
+    body: str
+    body_known: bool = True
+
+
+@dataclass(slots=True)
+class Judged:
+    """What a request does."""
+
+    effects: set[Effect]
+    summary: str = ""
+    operation: str = ""
+    unseen: list[str] = field(default_factory=list)
+    sql: str = ""
+    """SQL that the operation runs; its effects are for a reader of SQL to say."""
+
+
+def judge_rest(asked: Asked, row: HostRow | None, catalogue: Catalogue) -> Judged:
+    """Return what a request does; where its path can be read in two ways, what either would do."""
+    if row is not None and row.kind == "aws":
+        return _aws(asked, row, catalogue)
+    if (row is not None and row.kind == "kubernetes") or kubernetes.looks_like(asked.path):
+        return _joined([_kubernetes(asked, segments) for segments in readings(asked.raw_path)])
+    return _joined([_listed(asked, segments, row, catalogue) for segments in readings(asked.raw_path)])
+
+
+def _joined(found: list[Judged]) -> Judged:
+    first = found[0]
+    for other in found[1:]:
+        # FAIL-CLOSED: which reading the server takes is not known.
+        if other.effects - first.effects:
+            first = Judged(
+                first.effects | other.effects,
+                other.summary or first.summary,
+                other.operation or first.operation,
+                [*first.unseen, *other.unseen],
+            )
+    return first
+
+
+def _kubernetes(asked: Asked, segments: list[str]) -> Judged:
+    body = object_of(asked.body, asked.headers)
+    effects, summary = kubernetes.judge(asked.method, segments, query_of(asked.query), body)
+    return Judged(effects, summary)
+
+
+def _listed(asked: Asked, segments: list[str], row: HostRow | None, catalogue: Catalogue) -> Judged:
+    path = "/" + "/".join(segments) + ("/" if asked.path.endswith("/") and segments else "")
+    listed = _of_table(asked, segments, row)
+    if row is not None:
+        arguments = {**query_of(asked.query), **(object_of(asked.body, asked.headers) or {})}
+        name = listed.name if listed is not None else ""
+        rule = rule_for(row.rules, asked.method, path, operation=name, arguments=arguments)
+        if rule is not None:
+            return Judged(set(rule.effects), rule.summary, name)
+    if listed is None:
+        return Judged(_by_words(asked, path, catalogue.words, known=row is not None and row.known))
+    summary = f"{listed.summary[:1].lower()}{listed.summary[1:]} ({path})" if listed.summary else ""
+    return Judged(set(listed.effects) | _told_by_body(asked), _with_loss(summary, listed.effects), listed.name)
+
+
+def _with_loss(summary: str, effects: frozenset[Effect]) -> str:
+    return f"{summary}; no undo that we know of" if summary and Effect.DESTRUCTIVE in effects else summary
+
+
+def _of_table(asked: Asked, segments: list[str], row: HostRow | None) -> Operation | None:
+    if row is None or row.table is None:
+        return None
+    query = words_of_query(asked.query)
+    methods = ("HEAD", "GET") if asked.method == "HEAD" else (asked.method,)
+    found = (find(routes_of(row.table, method), method, segments, query) for method in methods)
+    return next((operation for operation in found if operation is not None), None)
+
+
+def _told_by_body(asked: Asked) -> set[Effect]:
+    if asked.method in READING:
+        return set()
+    head = asked.body[:20_000]
+    if _DELETED.search(head) or _STATUS.search(head):
+        return {Effect.DESTRUCTIVE}
+    return {Effect.DISRUPTIVE} if asked.method in ("PUT", "PATCH") and _TO_ZERO.search(head) else set()
+
+
+def _by_words(asked: Asked, path: str, words: Words, *, known: bool) -> set[Effect]:
+    """Judge a request by method and the words of its path, where nothing says more."""
+    segments = [part for part in path.split("/") if part and not _PLAIN_SEGMENT.fullmatch(part)]
+    tokens = {token for part in segments for token in tokens_of(part)}
+    last = set(tokens_of(segments[-1])) if segments else set()
+    if asked.method in READING:
+        shows = "kubeconfig" in tokens or "credentials" in last or (last & words.secret and path[-1] != "s")
+        return {Effect.SECRET} if shows else {Effect.READ}
+    if asked.method == "DELETE":
+        return {Effect.DESTRUCTIVE, Effect.PRIVILEGE} if tokens & words.privilege else {Effect.DESTRUCTIVE}
+    told = _told_by_body(asked)
+    if last & words.destructive or Effect.DESTRUCTIVE in told:
+        return {Effect.DESTRUCTIVE}
+    sent = _sending(asked, tokens, last, words, known=known)
+    return (sent - {Effect.WRITE} | told) if told else sent
+
+
+def _sending(asked: Asked, tokens: set[str], last: set[str], words: Words, *, known: bool) -> set[Effect]:
+    if last & (words.execute | {"attach"}):
+        return {Effect.EXEC}
+    if known:
+        return {Effect.PRIVILEGE} if tokens & words.privilege else {Effect.WRITE}
+    is_search = bool(last & {"search", "count"}) and asked.method == "POST" and asked.body_known
+    return {Effect.READ} if is_search else {Effect.UNKNOWN}
+
+
+def _aws(asked: Asked, row: HostRow, catalogue: Catalogue) -> Judged:
+    """AWS names its operation in a header, in the form body, in the address or by the path."""
+    body = object_of(asked.body, asked.headers)
+    query = query_of(asked.query)
+    target = asked.headers.get("x-amz-target", "")
+    action = target.rpartition(".")[2] or _text(body, "Action") or _text(query, "Action") or _rpc(asked.path)
+    table = row.table
+    if table is None:
+        return Judged(effects_of_names([action], catalogue.words) or {Effect.UNKNOWN}, operation=action)
+    if action:
+        found = [aws.by_target(table, target)] if target else []
+        listed = [item for item in found if item is not None] or aws.by_action(table, asked.host, action)
+    else:
+        words = words_of_query(asked.query)
+        listed = [
+            item
+            for segments in readings(asked.raw_path)
+            for item in aws.by_path(table, asked.host, asked.method, path=segments, query=words)
+        ]
+    if not listed:
+        return Judged(_aws_by_words(asked, action, catalogue.words), operation=action)
+    arguments = wire_arguments(query, body, asked.body)
+    judged = [judge_arguments(item, arguments, row, seen=asked.body_known) for item in listed]
+    # FAIL-CLOSED: several services may share a host and an operation's name; the strictest counts.
+    effects, summary = max(judged, key=lambda one: severity(strictest(one[0])))
+    return Judged(
+        effects,
+        summary,
+        f"{listed[0].service}:{listed[0].operation.name}",
+        sql=sql_of(listed[0], arguments) if len(listed) == 1 else "",
+    )
+
+
+def _rpc(path: str) -> str:
+    found = re.fullmatch(r"/service/[^/]+/operation/([^/]+)", path)
+    return found[1] if found is not None else ""
+
+
+def _text(arguments: Mapping[str, object] | None, name: str) -> str:
+    value = (arguments or {}).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _aws_by_words(asked: Asked, action: str, words: Words) -> set[Effect]:
+    """Judge an operation that the table does not name: by its verb, without one by the method."""
+    if action:
+        if _AWS_READS.match(action):
+            return effects_of_names([action], words) & {Effect.SECRET} or {Effect.READ}
+        return effects_of_names([action], words) or {Effect.UNKNOWN}
+    segments = [part for part in asked.path.split("/") if part]
+    named = effects_of_names(segments[-1:], words)
+    if asked.method in READING:
+        return {Effect.SECRET} if Effect.SECRET in named else {Effect.READ}
+    if asked.method == "DELETE":
+        return {Effect.DESTRUCTIVE}
+    raised = named & {Effect.DESTRUCTIVE, Effect.PRIVILEGE, Effect.EXEC}
+    return raised or {Effect.UNKNOWN}

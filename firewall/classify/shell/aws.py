@@ -1,0 +1,115 @@
+"""`aws SERVICE OPERATION …`: the operation from the table of AWS, its arguments as its rules ask for them.
+
+Commands that the CLI adds to the API (`aws s3 sync`, `aws configure`, `aws eks update-kubeconfig`) stand as
+rows in tools/clouds.toml; `wait`, `help` and `--generate-cli-skeleton` only read.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from firewall.classify.api import aws as operations
+from firewall.classify.api.arguments import judge_arguments, sql_of
+from firewall.classify.api.known import HostRow
+from firewall.classify.draft import Source
+from firewall.classify.rows import Program, Rule
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.apply import Use, add_rule, read_use
+from firewall.classify.shell.options import read_options
+from firewall.classify.shell.words import Word
+from firewall.classify.sql import judge_sql
+from firewall.core.effect import Effect
+
+_NO_REQUEST = ("--generate-cli-skeleton",)
+_UNSEEN = ("file://", "fileb://", "http://", "https://", "@")
+_FROM_FILE = ("cliinputjson", "cliinputyaml")
+
+
+def aws(command: Command, program: Program, analysis: Analysis) -> bool:
+    """Add the action of an API operation; False: the rows judge."""
+    row = next((row for row in analysis.context.catalogue.hosts if row.kind == "aws"), None)
+    options, _ = read_options(command.words[1:], program.takes)
+    named = [word.text for word in options.positional[:3] if word.known]
+    if row is None or row.table is None or len(named) < 2 or not all(w.known for w in options.positional[:2]):
+        return False
+    service, operation = named[:2]
+    use = read_use(program, command)
+    if not operations.is_service(row.table, service):
+        return False
+    if "help" in named[1:] or operation == "wait" or any(options.given(name) for name in _NO_REQUEST):
+        _add(
+            Rule(effects=(Effect.READ,), place="none", summary=f"`aws {service} {operation}` only reads"),
+            use,
+            analysis,
+        )
+        return True
+    known = operations.by_command(row.table, service, operation)
+    if known is None:
+        return False
+    effects, summary = _judged(known, command, row, analysis)
+    rule = Rule(
+        effects=tuple(effects),
+        place="outside",
+        operation=f"aws:{service}-{operation}",
+        resource=f"aws:{service}/{_named(command)}",
+        summary=summary,
+    )
+    _add(rule, use, analysis)
+    return True
+
+
+def _add(rule: Rule, use: Use, analysis: Analysis) -> None:
+    # The rows of a subcommand with the same name say nothing about options of the API.
+    add_rule(rule, Use(use.program, use.command, "", use.options, use.positional), analysis)
+
+
+def _judged(
+    known: operations.Known, command: Command, row: HostRow, analysis: Analysis
+) -> tuple[set[Effect], str]:
+    arguments, seen = arguments_of(command.words)
+    sql = sql_of(known, arguments)
+    if sql and seen:
+        found = judge_sql(Source(sql, base=None, outer=command.span), "aws", analysis.context, ())
+        return found.effects, f"{found.summary} (through {known.service})"
+    return judge_arguments(known, arguments, row, seen=seen)
+
+
+def arguments_of(words: Sequence[Word]) -> tuple[Mapping[str, object], bool]:
+    """Return the options of a command line as API arguments under plain names, and whether all can be seen."""
+    found: dict[str, object] = {}
+    seen = True
+    name = ""
+    for word in words:
+        if word.text.startswith("--") and len(word.text) > 2:
+            flag, equals, value = word.text[2:].partition("=")
+            name = operations.plain(flag)
+            seen = seen and word.known and name not in _FROM_FILE
+            found[name] = _value(value) if equals else True
+            if flag.startswith("no-") and not equals:
+                found[operations.plain(flag[3:])] = False
+        elif name:
+            seen = seen and word.known and not word.text.startswith(_UNSEEN)
+            before = found[name]
+            found[name] = _value(word.text) if before is True else f"{before} {word.text}"
+        elif not word.known:
+            seen = False
+    return found, seen
+
+
+def _value(text: str) -> object:
+    if text[:1] in ("{", "["):
+        try:
+            value: object = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        return value
+    return text
+
+
+def _named(command: Command) -> str:
+    """Return the first value that names what the operation is about."""
+    for flag, value in zip(command.words, command.words[1:], strict=False):
+        name = flag.text
+        wanted = name.endswith(("-id", "-name", "-arn", "-identifier", "-ids", "-names", "--bucket", "--name"))
+        if name.startswith("--") and wanted and value.known and not value.text.startswith("--"):
+            return value.text[:200]
+    return "?"
