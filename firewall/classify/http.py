@@ -12,7 +12,7 @@ from firewall.classify.api.rest import READING, Asked, Judged, judge_rest
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import PlaceKind
-from firewall.classify.sql import judge_sql
+from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect
 
 MAX_URL_CHARS = 8192
@@ -205,7 +205,7 @@ def _rest(
     draft = Draft(f"http:{judged.operation or request.method}", f"url:{provider}{address.path}")
     draft.effects |= judged.effects
     if judged.sql:
-        found = judge_sql(Source(judged.sql, base=None, outer=span), provider, context, ())
+        found = judge_sql(Source(judged.sql, base=None, outer=span), "sql", context, ())
         draft.effects = set(found.effects)
         judged.summary = f"{found.summary} (through {judged.operation})"
         judged.unseen += found.unseen

@@ -16,7 +16,7 @@ from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import Use, add_rule, read_use
 from firewall.classify.shell.options import read_options
 from firewall.classify.shell.words import Word
-from firewall.classify.sql import judge_sql
+from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect
 
 _NO_REQUEST = ("--generate-cli-skeleton",)
@@ -68,7 +68,7 @@ def _judged(
     arguments, seen = arguments_of(command.words)
     sql = sql_of(known, arguments)
     if sql and seen:
-        found = judge_sql(Source(sql, base=None, outer=command.span), "aws", analysis.context, ())
+        found = judge_sql(Source(sql, base=None, outer=command.span), "sql", analysis.context, ())
         return found.effects, f"{found.summary} (through {known.service})"
     return judge_arguments(known, arguments, row, seen=seen)
 
