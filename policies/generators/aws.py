@@ -35,7 +35,9 @@ _DELETES = re.compile(r"^(?:Batch|Bulk|Admin)?Delete(?![a-z])")
 _REMOVES = re.compile(
     r"^(?:Batch|Bulk|Admin)?(?:Purge|Destroy|Erase|Wipe|Dispose|Terminate(?!.*(?:Session|Jobs?$|Connection|Workflow)))(?![a-z])"
 )
-_SAYS_REMOVED = re.compile(r"\b(?:delet|remov|terminat|purg|destroy|eras|wipe|dispos|decommission)", re.IGNORECASE)
+_SAYS_REMOVED = re.compile(
+    r"\b(?:delete|deleting|deletion|remov|terminat|purg|destroy|eras|wipe|dispos|decommission)", re.IGNORECASE
+)
 _STOPS = re.compile(
     r"^(?:Batch|Force|Admin)?(?:Stop|Terminate|Reboot|Restart|Failover|Pause|Suspend|Shutdown|Cancel|Abort|Drain|Disconnect|"
     r"Deactivate|Switchover|Interrupt|Halt|Quiesce|Hibernate|EnterStandby|Kill|Evict|Expire|Logout|GlobalSignOut|"
@@ -207,7 +209,7 @@ def _is_credential(member: str, shape_name: str, shape: Mapping[str, Any]) -> bo
     name = member.lower()
     if _NO_CREDENTIAL.search(member) or not _CREDENTIAL.match(name):
         return False
-    if shape.get("sensitive") or re.search(r"[Ss]ensitive|[Ss]ecret(?!Arn|Id)", shape_name):
+    if shape.get("sensitive") or re.search(r"[Ss]ensitive|(?:S|s)ecret(?!Arn|Id)", shape_name):
         return True
     if name == "credentials":
         return any("secret" in key.lower() or "token" in key.lower() for key in shape.get("members") or ())

@@ -35,7 +35,7 @@ RIGHTS = re.compile(
     r"public key|signing key|access key|api keys?|keys|invitations?|invitees?|invite|allow ?list|passwords?|credentials?|"
     r"two factor|2fa|passkeys?|identity provider|identities|saml|sso|oidc|oauth|grants?|security manager|acl|acls|"
     r"firewalls?|trusted|access|ownership|transfer|users can|migrator|wire ?guard|one time password|recovery codes?|"
-    r"users?|administrators?|admins?|installation repositor\w+|bypass|service accounts?|trust)\b",
+    r"users?|administrators?|admins?|installation repositories|bypass|service accounts?|trust)\b",
     re.IGNORECASE,
 )
 FRESH = re.compile(

@@ -69,7 +69,9 @@ def test_summaries_are_plain_sentences() -> None:
                 assert action.summary
                 assert "\n" not in action.summary
                 if action.effects == (Effect.DESTRUCTIVE,) and kind == "graphql":
-                    assert re.search(r"no undo|lost|ends|stops|removes|deletes|deletion|deleted|overwr", action.summary), action.summary
+                    assert re.search(
+                        r"no undo|lost|ends|stops|removes|deletes|deletion|deleted|overwr", action.summary
+                    ), action.summary
 
 
 def test_cases_hold_no_real_account() -> None:
