@@ -2,7 +2,7 @@
 
 from firewall.classify.draft import shown
 from firewall.classify.sql.alter import setting
-from firewall.classify.sql.blocks import body_effects, dynamic
+from firewall.classify.sql.blocks import dynamic, read_block
 from firewall.classify.sql.functions import call_effects, check_calls, inner_source
 from firewall.classify.sql.kinds import kind_of, object_name
 from firewall.classify.sql.lexer import NAME, STRING, WORD, literal
@@ -123,7 +123,7 @@ def read_unload(statement: Statement) -> None:
     effects = {WRITE} if local and not any(map(is_away, paths)) else {EXFIL}
     place = next((path for path in paths if is_away(path)), "")
     statement.say(effects, f"writes rows out to {shown(place)}" if place else "writes rows out", at=(0, 2))
-    if statement.word(0) == "UNLOAD" and texts:
+    if statement.sign(1) == "(" and texts and texts[0] == 2:
         token = statement.tokens[texts[0]]
         text, offset = literal(token, statement.dialect)
         statement.recurse(statement, inner_source(statement, text, offset, start=token.start, end=token.end))
@@ -286,8 +286,10 @@ def read_pragma(statement: Statement) -> None:
 
 def read_vacuum(statement: Statement) -> None:
     """Judge VACUUM: housekeeping; in Delta tables it removes the versions that could be restored."""
-    if statement.dialect.name in ("databricks", "sparksql") and not statement.has("DRY", "RUN"):
+    if statement.dialect.name in ("databricks", "sparksql") and not statement.has("DRY"):
         statement.say({DESTRUCTIVE}, "removes old versions that could be restored", at=(0, 2))
+    elif statement.has("DRY", "RUN"):
+        statement.say({READ}, "lists what it would clean up")
     elif statement.has("INTO"):
         path, index = first_text(statement)
         statement.say({WRITE}, f"writes a copy to {shown(path)}", at=(0, index + 1))
@@ -328,6 +330,14 @@ def read_reset(statement: Statement) -> None:
         statement.say({PRIVILEGE}, "goes back to another role", at=(0, 2))
     else:
         statement.say({WRITE}, "resets a setting", at=(0, 2))
+
+
+def read_get(statement: Statement) -> None:
+    """Judge GET: in MySQL it asks for diagnostics, in Snowflake it downloads files."""
+    if statement.word(1) in ("DIAGNOSTICS", "STACKED", "CURRENT"):
+        statement.say({READ}, "asks for diagnostics", at=(0, 2))
+    else:
+        statement.say({WRITE}, "downloads files of a stage", at=(0, 2))
 
 
 def read_system(statement: Statement) -> None:
@@ -371,7 +381,7 @@ def read_bare(statement: Statement) -> None:
     if statement.sign(behind) in (":=", "=") and token.kind in (WORD, NAME):
         statement.say({WRITE}, "sets a variable", at=(0, behind + 1))
         check_calls(statement)
-    elif statement.dialect.tsql and token.kind in (WORD, NAME) and statement.sign(1) == ":":
+    elif token.kind in (WORD, NAME) and statement.sign(1) == ":":
         statement.say({READ}, "is a label")
         if len(statement.tokens) > 2:
             statement.judge(statement.part(2))
@@ -382,14 +392,15 @@ def read_bare(statement: Statement) -> None:
         statement.say({UNKNOWN}, f"begins with {shown(token.text, 30)}, which is no statement that is known")
 
 
-def read_create_like(statement: Statement) -> None:
+def read_declare(statement: Statement) -> None:
     """Judge DECLARE: variables, or a cursor whose query is read."""
     at = statement.level({"FOR"}, 1)
     if at > 0 and statement.has("CURSOR"):
         statement.judge(statement.part(at + 1))
         return
     if statement.level({"BEGIN"}, 1) > 0:
-        body_effects(statement, 0)
+        read_block(statement)
+        return
     statement.say({READ}, "declares variables", at=(0, 2))
     check_calls(statement)
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from firewall.classify.draft import shown
-from firewall.classify.sql.kinds import PRIVILEGED, kind_of, object_name
+from firewall.classify.sql.conditions import always_true
+from firewall.classify.sql.kinds import PRIVILEGED, kind_of, kind_start, object_name
 from firewall.classify.sql.lexer import STRING, literal
 from firewall.classify.sql.reading import (
     DESTRUCTIVE,
@@ -44,9 +45,13 @@ _OPEN_SETTINGS = wordset(
 )
 
 
+_UNNAMED = frozenset({"SYSTEM", "DATABASE", "SESSION", "ACCOUNT"})
+"""Objects that may stand without a name: what follows may be a clause already."""
+
+
 def read_alter(statement: Statement) -> None:
     """Judge ALTER of anything."""
-    kind, behind = kind_of(statement, 1)
+    kind, behind = kind_of(statement, kind_start(statement))
     name, end = object_name(statement, behind)
     parts = set(kind.split())
     end = max(end, 1)
@@ -61,7 +66,8 @@ def read_alter(statement: Statement) -> None:
     if kind == "SYSTEM" or "SETTINGS" in parts:
         setting(statement, 1)
     altered = Altered(kind, name)
-    for index, word in statement.outside(end):
+    start = behind if parts & _UNNAMED else end
+    for index, word in statement.outside(start):
         reader = _CLAUSES.get(word)
         if reader is not None:
             reader(statement, index, altered)
@@ -133,6 +139,28 @@ def _truncate(statement: Statement, index: int, of: Altered) -> None:
 def _delete(statement: Statement, index: int, of: Altered) -> None:
     if of.kind.endswith("TABLE") and statement.word(index - 1) not in ("ON", "LOG"):
         statement.say({DESTRUCTIVE}, f"deletes rows of {of.shown}", at=(index, index + 2))
+
+
+def _update(statement: Statement, index: int, of: Altered) -> None:
+    """ClickHouse: `ALTER TABLE t UPDATE a = 1 WHERE …`."""
+    if not of.kind.endswith("TABLE") or statement.word(index - 1) == "ON":
+        return
+    where = statement.level({"WHERE"}, index)
+    if where < 0 or always_true(statement.tokens[where + 1 :]):
+        told = f"changes every row of {of.shown}; nothing limits it"
+        statement.say({DESTRUCTIVE}, told, at=(index, len(statement.tokens)))
+
+
+def _unset(statement: Statement, index: int, of: Altered) -> None:
+    if statement.word(index + 1) in (
+        "MASKING",
+        "PROJECTION",
+        "AGGREGATION",
+        "PASSWORD",
+        "AUTHENTICATION",
+        "NETWORK_POLICY",
+    ):
+        statement.say({PRIVILEGE}, f"takes a protection from {of.shown}", at=(index, index + 2))
 
 
 def _typed(statement: Statement, index: int, of: Altered) -> None:
@@ -285,6 +313,8 @@ _CLAUSES: dict[str, Clause] = {
     "DROP": _drop,
     "TRUNCATE": _truncate,
     "DELETE": _delete,
+    "UPDATE": _update,
+    "UNSET": _unset,
     "TYPE": _typed,
     "MODIFY": _typed,
     "CHANGE": _typed,

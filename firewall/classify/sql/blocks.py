@@ -1,8 +1,9 @@
 """Procedural code: the statements inside of BEGIN … END, IF, LOOP and stored routines, each judged by itself."""
 
+import re
 from dataclasses import replace
 
-from firewall.classify.draft import shown
+from firewall.classify.draft import Source, shown
 from firewall.classify.sql.functions import call_effects, check_calls, inner_source
 from firewall.classify.sql.lexer import NAME, STRING, WORD, literal
 from firewall.classify.sql.reading import EXEC, READ, UNKNOWN, WRITE, Reading, Statement, wordset
@@ -55,6 +56,8 @@ def _fragment(statement: Statement, index: int) -> int:
         return index + 2
     if word in _CONTROL:
         return _condition(statement, index)
+    if word and statement.sign(index + 1) == ":":
+        return index + 2
     if word in _OPENERS:
         behind = statement.word(index + 1)
         joined = word == "END" and behind in ("IF", "LOOP", "CASE", "WHILE", "REPEAT", "FOR", "TRY", "CATCH")
@@ -117,6 +120,9 @@ def _condition(statement: Statement, index: int) -> int:
         sign, word = statement.sign(at), statement.word(at)
         depth += (sign == "(") - (sign == ")")
         if depth <= 0 and (word in _AFTER_CONDITION or sign == ";"):
+            break
+        if depth <= 0 and word == "END" and statement.word(index) == "UNTIL":
+            at -= 1
             break
         if (
             depth <= 0
@@ -186,13 +192,13 @@ def dynamic(statement: Statement, start: int, what: str) -> None:
     end = len(statement.tokens)
     texts = [index for index in range(start, end) if statement.tokens[index].kind == STRING]
     statement.say({EXEC}, what, at=(0, min(start + 1, end)))
-    for index in texts:
+    whole = bool(texts) and _only_text(statement, start, texts[0])
+    for index in texts[:1] if whole else texts:
         token = statement.tokens[index]
         text, offset = literal(token, statement.dialect)
         if any(mark in text for mark in (" ", "\n", "\t", ";", "/*")) or len(texts) == 1:
             source = inner_source(statement, text, offset, start=token.start, end=token.end)
             statement.recurse(statement, source)
-    whole = len(texts) == 1 and _only_text(statement, start, texts[0])
     if not whole:
         statement.say({UNKNOWN}, "runs SQL that is put together when it runs", at=(0, min(start + 1, end)))
         statement.reading.miss("the SQL that is put together when it runs")
@@ -242,6 +248,9 @@ def _text_body(statement: Statement, start: int) -> bool:
         if token.kind == STRING and statement.word(index - 1) == "AS":
             text, offset = literal(token, statement.dialect)
             source = inner_source(statement, text, offset, start=token.start, end=token.end)
+            first = re.match(r"[\s(]*([A-Za-z]*)", text)
+            if first and first.group(1).upper() not in STARTS | _CONTROL | _OPENERS | _SILENT:
+                source = Source(f"SELECT {text}", base=None, outer=source.whole())
             statement.recurse(replace(statement, block=True), source)
             return True
     return False
@@ -253,7 +262,7 @@ def _plain_body(statement: Statement, start: int) -> bool:
     if begin < 0:
         for word in ("RETURN", "AS", "IS", "DO", "THEN"):
             at = statement.level({word}, start)
-            if at > 0:
+            if at > 0 and (word != "AS" or statement.word(at + 1) not in ("ON", "RESTRICTIVE")):
                 begin = at + 1 if word != "RETURN" else at
                 break
         else:
@@ -265,5 +274,12 @@ def _plain_body(statement: Statement, start: int) -> bool:
         return False
     if statement.word(begin) == "EXECUTE" and statement.word(begin + 1) == "PROCEDURE":
         return False
+    if statement.sign(begin) == "(":
+        if statement.word(begin + 1) not in ("SELECT", "WITH"):
+            statement.say({READ}, "computes a value")
+            check_calls(statement.part(begin))
+            return True
+        statement = statement.part(0, statement.closing(begin))
+        begin += 1
     read_block(statement.part(begin, block=True))
     return True

@@ -8,7 +8,7 @@ mere SELECT or INSERT may start it; on a schedule it does what it says.
 from firewall.classify.draft import shown
 from firewall.classify.sql.blocks import body_effects
 from firewall.classify.sql.functions import check_calls
-from firewall.classify.sql.kinds import KINDS, PRIVILEGED, kind_of, object_name
+from firewall.classify.sql.kinds import KINDS, PRIVILEGED, kind_of, kind_start, object_name
 from firewall.classify.sql.queries import read_query, read_with
 from firewall.classify.sql.reading import (
     DESTRUCTIVE,
@@ -67,7 +67,7 @@ def read_truncate(statement: Statement) -> None:
 def read_create(statement: Statement) -> None:
     """Judge CREATE, with or without OR REPLACE."""
     replaces = statement.words(1, 2) == ("OR", "REPLACE")
-    start = _kind_start(statement)
+    start = kind_start(statement)
     kind, behind = kind_of(statement, start)
     name, end = object_name(statement, behind)
     parts = set(kind.split())
@@ -90,22 +90,6 @@ def read_create(statement: Statement) -> None:
         _stored(statement, kind, name, end)
     else:
         _as_query(statement, end)
-
-
-def _kind_start(statement: Statement) -> int:
-    """Skip `DEFINER = user@host`, `ALGORITHM = x` and `SQL SECURITY x` in front of the kind."""
-    index = 1
-    for _ in range(4):
-        if statement.word(index) in ("OR", "REPLACE", "ALTER"):
-            index += 1
-            continue
-        if statement.sign(index + 1) == "=" and statement.word(index) in ("DEFINER", "ALGORITHM"):
-            index += 3
-            while statement.word(index).startswith("@") or statement.sign(index) in ("@", "(", ")"):
-                index += 2 if statement.sign(index) == "@" else 1
-        if statement.words(index, 2) == ("SQL", "SECURITY"):
-            index += 3
-    return index
 
 
 def _more(statement: Statement, kind: str, name: str, effects: set[Effect]) -> None:

@@ -30,6 +30,10 @@ class Dialect:
     dollars: bool = False
     brackets: bool = False
     triples: bool = False
+    raws: bool = False
+    """`r'…'` knows no escapes."""
+    half_open: bool = False
+    """`[a, b)` is a range: brackets need not match."""
     oracle: bool = False
     dots: bool = False
     """Its client takes lines that begin with a dot."""
@@ -37,13 +41,16 @@ class Dialect:
 
 
 ANSI = Dialect("ansi", psql=True, nested_comments=True, dollars=True, dots=True)
-MYSQL = Dialect("mysql", "mysql", mysql=True, hash_comments=True, backslashes=True, double_quotes=True)
+_MYSQL = {"mysql": True, "hash_comments": True, "backslashes": True, "double_quotes": True}
+MYSQL = Dialect("mysql", "mysql", **_MYSQL)
 POSTGRES = Dialect("postgres", "postgres", postgres=True, psql=True, nested_comments=True, dollars=True)
 TSQL = Dialect("tsql", "tsql", nested_comments=True, brackets=True, tsql=True)
 SQLITE = Dialect("sqlite", "sqlite", brackets=True, dots=True)
 ORACLE = Dialect("oracle", "oracle", oracle=True)
 _PG = {"psql": True, "nested_comments": True, "dollars": True}
-_HIVE = {"backslashes": True, "double_quotes": True}
+_HIVE = {"backslashes": True, "double_quotes": True, "raws": True}
+HIVE = Dialect("hive", "hive", **_HIVE)
+ATHENA = Dialect("athena", "athena", nested_comments=True)
 _ALL = (
     ANSI,
     MYSQL,
@@ -51,22 +58,24 @@ _ALL = (
     TSQL,
     SQLITE,
     ORACLE,
-    Dialect("mariadb", "mysql", mysql=True, hash_comments=True, backslashes=True, double_quotes=True),
-    Dialect("starrocks", "starrocks", mysql=True, hash_comments=True, backslashes=True, double_quotes=True),
-    Dialect("doris", "doris", mysql=True, hash_comments=True, backslashes=True, double_quotes=True),
+    Dialect("mariadb", "mysql", **_MYSQL),
+    Dialect("starrocks", "starrocks", half_open=True, **_MYSQL),
+    Dialect("doris", "doris", half_open=True, **_MYSQL),
     Dialect("redshift", "redshift", postgres=True, **_PG),
     Dialect("greenplum", "postgres", postgres=True, **_PG),
     Dialect("materialize", "materialize", postgres=True, **_PG),
     Dialect("vertica", "postgres", postgres=True, **_PG),
     Dialect("duckdb", "duckdb", nested_comments=True, dollars=True, dots=True),
-    Dialect("bigquery", "bigquery", hash_comments=True, backslashes=True, double_quotes=True, triples=True),
+    Dialect(
+        "bigquery", "bigquery", hash_comments=True, backslashes=True, double_quotes=True, triples=True, raws=True
+    ),
     Dialect("snowflake", "snowflake", slash_comments=True, backslashes=True, dollars=True),
     Dialect("clickhouse", "clickhouse", nested_comments=True, hash_comments=True, backslashes=True),
     Dialect("databricks", "databricks", nested_comments=True, dollars=True, **_HIVE),
     Dialect("sparksql", "spark", nested_comments=True, **_HIVE),
-    Dialect("hive", "hive", **_HIVE),
+    HIVE,
     Dialect("impala", "hive", **_HIVE),
-    Dialect("athena", "athena", nested_comments=True),
+    ATHENA,
     Dialect("trino", "trino", dollars=True),
     Dialect("teradata", "teradata"),
     Dialect("exasol", "exasol"),
@@ -98,4 +107,6 @@ def dialect_named(name: str) -> Dialect | None:
 def read_as(name: str) -> tuple[Dialect, ...]:
     """Return the dialects that text has to be read as: one when it is known, else all whose rules differ."""
     known = dialect_named(name)
+    if known is ATHENA:
+        return (ATHENA, HIVE)
     return (known,) if known is not None and known is not ANSI else (ANSI, MYSQL, TSQL)

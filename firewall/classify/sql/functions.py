@@ -70,7 +70,7 @@ def call_effects(statement: Statement, name: str, at: tuple[int, int], arguments
     known = KNOWN.get(qualified) or KNOWN.get(last)
     if last in TEXT_RUNNERS or qualified in TEXT_RUNNERS:
         _runs_text(statement, last, at, arguments)
-    elif known is not None and ("." not in name or last not in COMMON):
+    elif known is not None and (last not in COMMON or _is_plain(statement, name, arguments[0])):
         _known(statement, known, last, at, arguments)
     elif (made := statement.reading.routines.get(last)) is not None:
         statement.say(made or {UNKNOWN}, f"calls {shown(last.lower())}, which was made just before", at=at)
@@ -78,10 +78,15 @@ def call_effects(statement: Statement, name: str, at: tuple[int, int], arguments
         _unknown(statement, name, last, at)
 
 
+def _is_plain(statement: Statement, name: str, first: int) -> bool:
+    """Tell whether a common word is called as the function of that name: `file('x')`, not `a.file(…)`."""
+    return "." not in name and first < len(statement.tokens) and statement.tokens[first].kind == STRING
+
+
 def _known(statement: Statement, known: Known, last: str, at: tuple[int, int], arguments: tuple[int, int]) -> None:
     effects, told = set(known[0]), known[1]
     texts = _literals(statement, arguments)
-    if told.startswith("reads or lists") and any(is_secret_path(text) for text in texts):
+    if told.startswith("reads ") and any(is_secret_path(text) for text in texts):
         effects |= {SECRET}
     if last == "WRITEFILE" and texts:
         effects = set(file_effects(texts[0]))

@@ -19,7 +19,7 @@ _STRICT: dict[str, tuple[tuple[Effect, ...], str]] = {
     **dict.fromkeys(
         ("Delete", "Drop", "TruncateTable", "DropPartition"), ((DESTRUCTIVE,), "removes rows or objects")
     ),
-    **dict.fromkeys(("Insert", "Merge", "Create", "Into"), ((WRITE,), "writes rows or objects")),
+    **dict.fromkeys(("Insert", "Merge", "Create"), ((WRITE,), "writes rows or objects")),
     **dict.fromkeys(("Grant", "Revoke"), ((PRIVILEGE,), "changes who may do what")),
     "Command": ((UNKNOWN,), "holds a command that its parser does not know"),
 }
@@ -55,7 +55,8 @@ def _nesting(statement: Statement) -> int:
 
 def _node(statement: Statement, node: Expr) -> None:
     everything = (0, len(statement.tokens))
-    found = _STRICT.get(type(node).__name__)
+    name = type(node).__name__
+    found = _STRICT.get(name) if name != "Command" or node.parent is not None else None
     if found is not None and not set(found[0]) <= statement.reading.effects:
         statement.say(found[0], f"{found[1]} (as the parser of its dialect reads it)", at=everything)
     elif (

@@ -58,7 +58,7 @@ def judge_sql(
 def _dialects(text: str, name: str) -> tuple[Dialect, ...]:
     """Return the dialects to read as: of the generic ones only those whose rules cut this text differently."""
     found = read_as(name)
-    if len(found) == 1:
+    if ANSI not in found:
         return found
     mysql = any(mark in text for mark in ("\\", '"', "#", "/*!", "/*M!", "`")) or "elimiter" in text
     marks = {MYSQL: mysql, TSQL: "[" in text, ANSI: True}
@@ -79,8 +79,8 @@ def _read_as(source: Source, dialect: Dialect) -> Reading:
     except RecursionError:
         reading.add(Finding(frozenset({UNKNOWN}), source.whole(), "is too deeply nested to read"))
         reading.miss("SQL that is too deeply nested to read")
-    if not reading.effects and not source.text.strip():
-        reading.effects.add(UNKNOWN)
+    if not reading.effects and source.text.strip() and not reading.broken:
+        reading.add(Finding(frozenset({READ}), source.whole(), "holds nothing but comments"))
     return reading
 
 

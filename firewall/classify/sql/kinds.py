@@ -25,7 +25,8 @@ _BEFORE = wordset(
     METRIC COLUMN SHARDED DUPLICATE IMMUTABLE BLOCKCHAIN PLUGGABLE FLASHBACK SMALLFILE BIGFILE UNDO HASH
     PRIMARY COMPUTE RESOURCE EVENT RLS ATTRIBUTE SCOPED DATABASE MAPPING SPATIAL XML SELECTIVE STATELESS
     ROUTINE MANAGED REMOTE SIMPLE CASE-SENSITIVE READ WRITE ONLY NO FULL DEFINE LOADABLE FILTER PARSER SCALAR
-    ANALYTIC ANALYTICS STATISTICAL FEDERATED SERVICES SERVER SERVICE EXTENDED"""
+    ANALYTIC ANALYTICS STATISTICAL FEDERATED SERVICES SERVER SERVICE EXTENDED
+    INTERACTIVE"""
 )
 _TWO: dict[str, frozenset[str]] = {
     first: wordset(rest)
@@ -110,6 +111,22 @@ def kind_of(statement: Statement, start: int) -> tuple[str, int]:
         words.append(statement.word(index))
         index += 1
     return " ".join(word for word in words if word), index
+
+
+def kind_start(statement: Statement) -> int:
+    """Return where the kind stands: behind `DEFINER = user@host`, `ALGORITHM = x`, `SQL SECURITY x`."""
+    index = 1
+    for _ in range(4):
+        if statement.word(index) in ("OR", "REPLACE", "ALTER"):
+            index += 1
+            continue
+        if statement.sign(index + 1) == "=" and statement.word(index) in ("DEFINER", "ALGORITHM"):
+            index += 3
+            while statement.word(index).startswith("@") or statement.sign(index) in ("@", "(", ")"):
+                index += 2 if statement.sign(index) == "@" else 1
+        if statement.words(index, 2) == ("SQL", "SECURITY"):
+            index += 4 if statement.sign(index + 2) == "=" else 3
+    return index
 
 
 def object_name(statement: Statement, index: int) -> tuple[str, int]:

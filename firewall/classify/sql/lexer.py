@@ -43,13 +43,13 @@ def _pattern(dialect: Dialect, *, run_versioned: bool) -> re.Pattern[str]:
     """Compile a dialect's lexical rules; the names of the groups are the kinds."""
     string = _ESCAPED_STRING if dialect.backslashes else _PLAIN_STRING
     strings = [rf"(?:[eE]{_ESCAPED_STRING})", rf"(?:(?:[nNbBxX]|[uU]&)?{string})"]
-    names = [_NAME["`"]]
+    names = [_NAME["`"] if not dialect.triples else r"`(?:[^`\\]|\\.)*+`"]
+    if dialect.raws:
+        strings[:0] = [r"[bB]?[rR][bB]?'[^']*+'", r'[bB]?[rR][bB]?"[^"]*+"']
     if dialect.triples:
         strings[:0] = [
             r"[rRbB]{0,2}'''(?:[^'\\]|\\.|'(?!''))*+'''",
             r'[rRbB]{0,2}"""(?:[^"\\]|\\.|"(?!""))*+"""',
-            r"[bB]?[rR][bB]?'[^']*'",
-            r'[bB]?[rR][bB]?"[^"]*"',
         ]
     if dialect.double_quotes:
         strings.append(r'[bB]?"(?:[^"\\]|\\.|"")*+"')

@@ -37,7 +37,8 @@ def file_effects(path: str) -> set[Effect]:
     """Return the effects of writing a result to a file: data files are writes, any other file may be code."""
     if is_secret_path(path):
         return {DESTRUCTIVE}
-    return {WRITE} if _DATA_FILE.search(path[:1000]) else {WRITE, UNKNOWN}
+    plain = _DATA_FILE.search(path[:1000]) or not re.search(r"[/\\.]", path)
+    return {WRITE} if plain else {WRITE, UNKNOWN}
 
 
 def read_effects(path: str) -> set[Effect]:

@@ -10,6 +10,7 @@ from typing import Protocol
 from postgast import parse, pg_query_pb2
 
 from firewall.classify.sql.functions import call_effects
+from firewall.classify.sql.queries import explained
 from firewall.classify.sql.reading import DESTRUCTIVE, EXEC, PRIVILEGE, UNKNOWN, Statement, wordset
 from firewall.core.effect import Effect
 
@@ -32,7 +33,9 @@ _STRICT: dict[str, tuple[tuple[Effect, ...], str]] = {
     ),
     **dict.fromkeys(wordset("DoStmt CallStmt ExecuteStmt LoadStmt"), ((EXEC,), "runs code")),
 }
-_FOLLOWED = frozenset({*_STRICT, "UpdateStmt", "FuncCall", "CopyStmt", "ExplainStmt", "MergeWhenClause"})
+_FOLLOWED = frozenset({*_STRICT, "UpdateStmt", "FuncCall", "CopyStmt", "MergeWhenClause"})
+_STORED = wordset("CreateFunctionStmt RuleStmt")
+"""Code for later: the words read it."""
 
 
 class _Kind(Protocol):
@@ -55,7 +58,7 @@ class _Node(Protocol):
 
 def check(statement: Statement, text: str) -> None:
     """Add what PostgreSQL's grammar sees in one statement beyond what its words showed."""
-    if len(text) > MAX_CHARS:
+    if len(text) > MAX_CHARS or (statement.word(0) == "EXPLAIN" and explained(statement) < 0):
         return
     try:
         tree: _Node = parse(text)
@@ -67,25 +70,19 @@ def check(statement: Statement, text: str) -> None:
 
 
 def _nodes(root: _Node) -> Iterator[_Node]:
-    """Yield the nodes that matter; what a plain EXPLAIN only plans is left out."""
+    """Yield the nodes that matter."""
     stack, count = [root], 0
     while stack and count < MAX_NODES:
         node = stack.pop()
         count += 1
         name = node.DESCRIPTOR.name
+        if name in _STORED:
+            continue
         if name in _FOLLOWED:
             yield node
-            if isinstance(node, pg_query_pb2.ExplainStmt) and not _analyzes(node):
-                continue
-            if name in ("CreateFunctionStmt", "RuleStmt", "CreatePolicyStmt"):
-                continue
         for field, value in node.ListFields():
             if field.message_type is not None:
                 stack.extend(value if isinstance(value, Iterable) else (value,))
-
-
-def _analyzes(node: "pg_query_pb2.ExplainStmt") -> bool:
-    return any(option.def_elem.defname.lower() in ("analyze", "analyse") for option in node.options)
 
 
 def _node(statement: Statement, node: _Node, known: set[str]) -> None:

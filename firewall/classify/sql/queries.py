@@ -35,7 +35,18 @@ def read_query(statement: Statement) -> None:
     statement.say({READ}, "reads rows", at=(0, 1))
     _into(statement)
     _tables(statement)
+    _sequence(statement)
     check_calls(statement)
+
+
+def _sequence(statement: Statement) -> None:
+    """Judge `s.NEXTVAL` and `NEXT VALUE FOR s`: the sequence moves on."""
+    at = statement.find("NEXTVAL")
+    if at > 1 and statement.sign(at - 1) == ".":
+        statement.say({WRITE}, "moves a sequence on", at=(at - 2, at + 1))
+    at = statement.find("NEXT", "VALUE", "FOR")
+    if at > 0:
+        statement.say({WRITE}, "moves a sequence on", at=(at, at + 4))
 
 
 def _tables(statement: Statement) -> None:
@@ -53,10 +64,14 @@ def _tables(statement: Statement) -> None:
             statement.say({SECRET}, f"touches {shown(name)}, which holds credentials", at=(index + 1, behind))
 
 
+_INTO_VARIABLES = wordset("oracle mysql mariadb bigquery snowflake starrocks doris")
+"""Dialects whose `SELECT … INTO x` fills variables."""
+
+
 def _into(statement: Statement) -> None:
     """Judge `SELECT … INTO`: a file, a new table, or a variable."""
     at = statement.level({"INTO"})
-    if at < 0:
+    if at < 0 or statement.word(at - 1) == "AS":
         return
     word = statement.word(at + 1)
     if word in ("OUTFILE", "DUMPFILE"):
@@ -66,7 +81,7 @@ def _into(statement: Statement) -> None:
         away = {EXFIL} if statement.dialect.name in ("starrocks", "doris") else set()
         statement.say(effects | away, f"writes rows to the file {shown(path)} on the server", at=(at, at + 3))
         statement.reading.miss("whether something runs or reads the file that it writes")
-    elif not statement.block and not word.startswith(("@", ":")) and statement.word(0) != "FETCH":
+    elif not (statement.block or word.startswith(("@", ":")) or statement.dialect.name in _INTO_VARIABLES):
         at_name = statement.skip(at + 1, {"TEMP", "TEMPORARY", "UNLOGGED", "TABLE"})
         name, _ = statement.name(at_name)
         statement.say({WRITE}, f"puts the result into a new table {shown(name)}", at=(at, at_name + 1))
@@ -100,10 +115,13 @@ def read_insert(statement: Statement) -> None:
     """Judge INSERT: a write; OVERWRITE and OUTFILE are more."""
     head = statement.level({"INTO", "OVERWRITE", "VALUES", "SELECT"}, 1)
     name, behind = statement.name(statement.skip(head + 1, {"TABLE", "INTO", "ONLY"}) if head > 0 else 1)
-    if statement.level({"OVERWRITE"}, 1) > 0:
+    replaces = statement.level({"REPLACE"}, behind)
+    if statement.level({"OVERWRITE"}, 1) > 0 or statement.word(replaces + 1) in ("WHERE", "USING"):
         local = statement.word(head + 1) in ("LOCAL", "DIRECTORY")
         what = "a folder" if local else shown(name)
         statement.say({DESTRUCTIVE}, f"overwrites {what} with the rows that it inserts", at=(0, behind))
+    elif "FUNCTION" in statement.words(head + 1, 2):
+        statement.say({EXFIL}, "sends rows to a place outside of the tables", at=(0, head + 3))
     elif statement.word(1) in ("ALL", "FIRST") and statement.dialect.name in ("snowflake", "oracle"):
         statement.say({WRITE}, "inserts rows into several tables", at=(0, 2), undo="delete the new rows")
     else:
@@ -215,17 +233,18 @@ def read_merge(statement: Statement) -> None:
 _EXPLAINED = wordset(
     """SELECT INSERT UPDATE DELETE MERGE WITH REPLACE CREATE EXECUTE DECLARE VALUES TABLE REFRESH CALL"""
 )
+_CHANGES = wordset("SELECT INSERT UPDATE DELETE REPLACE WITH")
 _OFF = frozenset({"OFF", "FALSE", "0", "NO"})
 
 
 def explained(statement: Statement) -> int:
     """Return the index of the statement that EXPLAIN runs; -1: it only shows the plan."""
     opening = statement.sign(1) == "("
-    end = statement.closing(1) if opening else statement.level(_EXPLAINED, 1)
+    runs = statement.word(0) == "ANALYZE"
+    end = statement.closing(1) if opening else statement.level(_CHANGES if runs else _EXPLAINED, 1)
     first = end + 1 if opening and end + 1 < len(statement.tokens) else end
     if opening and (statement.word(2) in _EXPLAINED or statement.sign(2) == "("):
         return -1
-    runs = statement.word(0) == "ANALYZE"
     for index in range(1, max(end, 1)):
         if statement.word(index) in ("ANALYZE", "ANALYSE", "PROFILE"):
             value = statement.tokens[index + 1] if index + 1 < len(statement.tokens) else None

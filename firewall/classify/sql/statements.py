@@ -70,7 +70,8 @@ _READERS: dict[str, Reader] = {
     "FLASHBACK": admin.read_flashback,
     "OPTIMIZE": admin.read_optimize,
     "SHOW": admin.read_show,
-    "DECLARE": admin.read_create_like,
+    "DECLARE": admin.read_declare,
+    "GET": admin.read_get,
     "PURGE": admin.read_purge,
     "GRANT": admin.read_grant,
     "REVOKE": admin.read_grant,
@@ -79,8 +80,8 @@ _READERS: dict[str, Reader] = {
     "BULK": admin.read_import,
     **dict.fromkeys(
         wordset(
-            """IF WHILE LOOP FOR REPEAT CASE RETURN THROW RAISERROR RAISE PRINT ELSE ELSEIF ELSIF LET OPEN FETCH
-            CLOSE SIGNAL LEAVE ITERATE BREAK CONTINUE GOTO WAITFOR ASSERT FOREACH PERFORM GET"""
+            """WHEN UNTIL IF WHILE LOOP FOR REPEAT CASE RETURN THROW RAISERROR RAISE PRINT ELSE ELSEIF ELSIF LET
+            OPEN FETCH CLOSE SIGNAL LEAVE ITERATE BREAK CONTINUE GOTO WAITFOR ASSERT FOREACH PERFORM"""
         ),
         read_block,
     ),
@@ -177,6 +178,9 @@ def _dispatch(statement: Statement) -> None:
 _REPLICATION = wordset("SLAVE REPLICA MASTER REPLICATION GROUP_REPLICATION")
 
 
+_ENDS = wordset("IF LOOP WHILE REPEAT FOR CASE")
+
+
 def _fixed(statement: Statement, word: str) -> None:
     effect, told = _FIXED[word]
     following = statement.word(1)
@@ -193,14 +197,14 @@ def _fixed(statement: Statement, word: str) -> None:
         effect, told = DISRUPTIVE, "takes a table away until it is attached again"
     elif word == "REPAIR" and statement.has("USE_FRM"):
         effect, told = DESTRUCTIVE, "rebuilds a table from its definition alone and may lose rows"
-    elif word == "END" and statement.block:
+    elif word == "END" and (statement.block or following in _ENDS):
         effect, told = READ, "ends a block"
     statement.say({effect}, told, at=(0, 2))
 
 
 def _balanced(statement: Statement) -> None:
     depth = sum((token.key == "(") - (token.key == ")") for token in statement.tokens)
-    if depth and not statement.block:
+    if depth and not statement.block and not statement.dialect.half_open:
         statement.say({UNKNOWN}, "its parentheses do not match", at=(0, 1))
 
 
@@ -212,10 +216,12 @@ _OWN_BODIES = frozenset(
     {"GRANT", "REVOKE", "DENY", "CREATE", "ALTER", "COMMENT", "DROP", "IF", "WHILE", "BEGIN", "DECLARE"}
 )
 
+_SHOWS = wordset("SHOW EXPLAIN DESCRIBE DESC HELP ANALYZE")
+
 
 def hidden(statement: Statement) -> None:
     """Judge verbs that stand behind another statement without a `;`: T-SQL needs none, a typo hides one."""
-    if statement.word(0) in _OWN_BODIES and not statement.dialect.tsql:
+    if statement.word(0) in _SHOWS or (statement.word(0) in _OWN_BODIES and not statement.dialect.tsql):
         return
     count = 0
     for index in range(1, len(statement.tokens) - 1):
@@ -242,7 +248,8 @@ def _starts(statement: Statement, index: int) -> bool:
 
 _BY_NEXT: dict[str, frozenset[str]] = {
     **dict.fromkeys(("DROP", "ALTER", "CREATE"), _OBJECTS),
-    **dict.fromkeys(("INSERT", "MERGE", "REPLACE"), frozenset({"INTO"})),
+    **dict.fromkeys(("MERGE", "REPLACE"), frozenset({"INTO"})),
+    "INSERT": frozenset({"INTO", "OVERWRITE"}),
     "DELETE": frozenset({"FROM"}),
     "TRUNCATE": frozenset({"TABLE"}),
 }
