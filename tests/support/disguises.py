@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-_FOLDER = Path(__file__).resolve().parents[1] / "cases/classify/disguises"
+_FOLDER = Path(__file__).resolve().parents[1] / "cases/classify"
 _ALIKE = dict(
     zip(
         map(ord, "aceopxyistudfrmgkl"),
@@ -39,10 +39,12 @@ class Disguise:
 
 
 @cache
-def disguises() -> tuple[Disguise, ...]:
-    """Return every variant of every family."""
+def disguises(folder: str = "disguises") -> tuple[Disguise, ...]:
+    """Return every variant of every family: `disguises`, or `lookalikes`, which lose nothing."""
     rows = [
-        row for path in sorted(_FOLDER.glob("*.toml")) for row in tomllib.loads(path.read_text("utf-8"))["family"]
+        row
+        for path in sorted((_FOLDER / folder).glob("*.toml"))
+        for row in tomllib.loads(path.read_text("utf-8"))["family"]
     ]
     return tuple(
         Disguise(row["name"], variant, bool(row.get("opaque"))) for row in rows for variant in row["variants"]

@@ -129,6 +129,8 @@ def _subcommand(program: Program, positional: Sequence[Word]) -> tuple[str, int]
 def _is_help(use: Use) -> bool:
     if any(flag in use.options.flags for flag in _HELP):
         return True
+    if use.program.style == "single" and "-help" in use.options.flags:
+        return True
     if "-h" in use.options.flags and "-h" not in use.program.takes and len(use.command.words) == 2:
         return True
     return bool(use.positional) and use.positional[0].text == "help" and bool(use.program.subcommands)

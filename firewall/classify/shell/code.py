@@ -82,6 +82,7 @@ def _loads(code: Code, options: Options, command: Command, analysis: Analysis) -
         why = f"reads commands or settings from {shown(word.text)}"
         finish(analysis.opaque(word.span, why, effects=effects), command, analysis)
     values = [word for found in options.flags.values() for word in found if word is not None]
+    values = values if code.language == "sql" else []
     piped = [word for word in values if word.text.lstrip().startswith("|")]
     for word in piped:
         why = f"hands its output to {shown(word.text)}"

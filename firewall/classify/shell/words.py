@@ -41,13 +41,16 @@ class Word:
     """Unknown variables that it holds."""
     ends: tuple[str, ...] = ()
     """Not known, but a path that may end like one of these."""
+    outside: bool = False
+    """All that is not known of it are quoted variables that this text never sets."""
     output: str | None = None
     """What is read from it when it is `<(…)` and that is a constant."""
 
     @property
     def may_be_option(self) -> bool:
         """Tell whether this could turn out to be an option."""
-        return not self.known and not self.below and not self.head
+        piped = self.text[:2] in ("<(", ">(")
+        return not self.known and not self.below and not self.head and not self.outside and not piped
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ _ANSI_PLAIN = {
     "f": "\f",
     "v": "\v",
 }
+_PLAIN = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _GLOB = re.compile(r"[*?]|\[[^\]]+\]")
 _ELEMENTS = ("$", '"')
 """How the elements of an array begin: `"$@"`, `${a[@]}`."""
@@ -135,10 +139,25 @@ def _word(
         glob=any(kind in (Kind.LITERAL, Kind.VALUE) and _GLOB.search(piece) for piece, kind in field),
         head=head if not known else text,
         loose=any(kind is Kind.LOOSE for _, kind in field) and not below,
+        outside=not known and _is_outside(field, reading.scope),
         span=span,
         source=_source(text, shown, reading, node) if known else None,
         below=below,
         names=names,
+    )
+
+
+def _is_outside(field: list[Fragment], scope: Scope) -> bool:
+    """Tell whether every piece that is not known is one quoted variable from outside of this text.
+
+    Whoever started the agent sets those; a line cannot hide an option in them.
+    """
+    names = [_PLAIN.fullmatch(piece) for piece, kind in field if kind >= Kind.HIDDEN]
+    if any(kind is Kind.LOOSE for _, kind in field):
+        return False
+    return all(
+        name is not None and name.group(1) not in scope.variables and name.group(1) not in scope.arrays
+        for name in names
     )
 
 

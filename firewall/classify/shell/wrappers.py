@@ -29,6 +29,8 @@ def peel(program: Program, wrap: Wrap, command: Command, analysis: Analysis) -> 
         if matched is None:
             return False
         words = _behind_subcommand(words, matched)
+        if words and words[0].known and words[0].text == "--help":
+            return False
     before = len(analysis.drafts)
     done = _inner(program, wrap, words, command, analysis)
     if not done:
