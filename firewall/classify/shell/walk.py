@@ -242,16 +242,26 @@ class _Walker:
         body = node.child_by_field_name("body")
         fed = self.read.redirected_feed(node, scope, feed)
         trailing = [child for child in node.named_children if child.type == "heredoc_redirect"]
-        more = behind_redirects(node)
-        if body is not None and body.type == "command" and more:
-            self.inside(body, scope, level)
-            command = self.read.command_of(body, scope, fed, more)
-            if command is not None:
-                run(command, self.analysis)
+        if more := behind_redirects(node):
+            self._split_command(node, body, more, scope, fed)
         elif body is not None:
             self.visit(body, scope, fed, level + 1)
         for heredoc in trailing:
             self._behind_heredoc(heredoc, body, scope, fed, level)
+
+    def _split_command(
+        self, node: Node, body: Node | None, more: list[Node], scope: Scope, feed: Feed | None
+    ) -> None:
+        """Run a command of which the grammar put words behind a redirection (`rm >x -rf y`, `>x >y rm -rf z`)."""
+        if body is not None and body.type != "command":
+            self.analysis.opaque(self.parsed.span(node), "words behind a redirection that belong to nothing")
+            self.visit(body, scope, feed, 0)
+            return
+        if body is not None:
+            self.inside(body, scope, 0)
+        command = self.read.command_of(body or node, scope, feed, more)
+        if command is not None:
+            run(command, self.analysis)
 
     def inside_redirects(self, node: Node, scope: Scope, level: int) -> None:
         """Visit substitutions in redirection targets and here-documents."""
