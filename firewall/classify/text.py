@@ -24,9 +24,9 @@ KINDS = ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python"
 def actions_of_input(kind: str, text: str, context: Context, *, dialect: str = "") -> tuple[Action, ...]:
     """Return the actions of a piece of text; at least one, `unknown` for kinds that have no reader yet.
 
-    `dialect` names the dialect of `sql`; without one the strictest of several readings counts. `http` and
-    `graphql` are JSON: {method, url, headers, body} and {endpoint, query, variables}; `graphql` may also be the
-    bare document.
+    `dialect` names the dialect of `sql`; without one the strictest of several readings counts; `powershell` says
+    so of shell text. `http` and `graphql` are JSON: {method, url, headers, body} and {endpoint, query, variables};
+    `graphql` may also be the bare document.
     """
     try:
         return _read(kind, text, context, dialect)
@@ -57,8 +57,9 @@ _SAMPLES = (
 
 def _read(kind: str, text: str, context: Context, dialect: str) -> tuple[Action, ...]:
     match kind:
-        case "shell" | "aws":
-            drafts = analyse(Source(text), context, start_scope(context))
+        case "shell" | "aws" | "powershell":
+            language = "powershell" if "powershell" in (kind, dialect) else "shell"
+            drafts = analyse(Source(text), context, start_scope(context), language=language)
         case "patch":
             drafts = patch(text, context, start_scope(context))
         case "sql":

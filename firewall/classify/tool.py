@@ -28,6 +28,7 @@ from firewall.core.strict_json import loads_object
 
 MAX_ARGUMENT_BYTES = 16 * 1024 * 1024
 _SHELL = re.compile(r"(?:(?:/usr)?(?:/local)?/bin/)?(?:bash|sh|zsh|dash)|")
+_POWERSHELL = re.compile(r"(?:.*[/\\])?(?:pwsh|powershell)(?:\.exe)?", re.IGNORECASE)
 _SEARCHES = re.compile(
     r"(?:web|file|google|tool|x|maps?)_?search(?:_call|_preview|_tool)?(?:[_-][\w-]*\d{4,})?"
     r"|google_?search_?retrieval|google_?maps|enterprise_?web_?search|tool_search_tool_\w+",
@@ -141,7 +142,7 @@ def _from_text(call: ToolCall, spec: ToolSpec, context: Context) -> tuple[Action
         case ToolKind.PATCH:
             return _finished(filetools.patch(text, context, start_scope(context, "")), call, text)
         case ToolKind.SHELL | ToolKind.INPUT:
-            return _shell(call, spec, text, context, start_scope(context, ""))
+            return _shell(call, spec, text, context, start_scope(context, ""), language=spec.language)
         case _:
             return (unknown_action(call.name, f"{shown(call.name)} with text that is not understood", text),)
 
@@ -207,13 +208,14 @@ def _shell_call(
     text = _first(arguments, spec.text)
     if text is None:
         return (unknown_action(call.name, "a command that is no text"),)
-    actions = _shell(call, spec, text, context, scope)
+    shell = arguments.get("shell")
+    is_powershell = isinstance(shell, str) and _POWERSHELL.fullmatch(shell) is not None
+    actions = _shell(call, spec, text, context, scope, language="powershell" if is_powershell else spec.language)
     elevated = sorted(
         name for name in spec.elevating if arguments.get(name) not in (None, False, "", "use_default")
     )
-    shell = arguments.get("shell")
     extra: list[Action] = []
-    if shell is not None and not (isinstance(shell, str) and _SHELL.fullmatch(shell)):
+    if shell is not None and not is_powershell and not (isinstance(shell, str) and _SHELL.fullmatch(shell)):
         extra.append(
             unknown_action(call.name, f"the shell {shown(str(shell))} is not one whose text is read", text)
         )
@@ -225,10 +227,12 @@ def _shell_call(
     return (*actions, *extra)
 
 
-def _shell(call: ToolCall, spec: ToolSpec, text: str, context: Context, scope: Scope) -> tuple[Action, ...]:
+def _shell(  # what a line needs to be read
+    call: ToolCall, spec: ToolSpec, text: str, context: Context, scope: Scope, *, language: str = "shell"
+) -> tuple[Action, ...]:
     if spec.kind is ToolKind.INPUT:
         return _input(call, text, context)
-    return _finished(analyse(Source(text), context, scope), call, text)
+    return _finished(analyse(Source(text), context, scope, language=language), call, text)
 
 
 def _input(call: ToolCall, text: str, context: Context) -> tuple[Action, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source
+from firewall.classify.rows import Program
 from firewall.classify.shell.parse import MAX_TICKS
 from firewall.classify.shell.scope import Feed, Scope
 from firewall.classify.shell.words import Word
@@ -61,6 +62,8 @@ class Analysis:
     """Reads shell text (the walker; passed in because commands contain scripts and scripts commands)."""
     run: "Callable[[Command, Analysis], None]"
     """Judges one command, for the same reason."""
+    powershell: "Callable[[Command, Program, Analysis], bool]"
+    """Reads what PowerShell is given, for the same reason."""
     drafts: list[Draft] = field(default_factory=list)
     work: int = MAX_WORK
     steps: int = MAX_STEPS

@@ -30,6 +30,12 @@ from firewall.core.effect import Effect
 
 Reader = Callable[[Command, Program, Analysis], bool]
 
+
+def _powershell(command: Command, program: Program, analysis: Analysis) -> bool:
+    """Read what PowerShell is given (its reader needs `command`, which needs this table)."""
+    return analysis.powershell(command, program, analysis)
+
+
 READERS: dict[str, Reader] = {
     "cd": builtins.change_directory,
     "eval": builtins.evaluate,
@@ -63,6 +69,7 @@ READERS: dict[str, Reader] = {
     "gh": vendors.gh,
     "sqlite": vendors.sqlite,
     "parallel": appended.parallel,
+    "powershell": _powershell,
     "shift": builtins.shift,
 }
 

@@ -11,6 +11,7 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Source
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.command import run
+from firewall.classify.shell.powershell.read import powershell
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.walk import script
 from firewall.classify.shell.words import Word
@@ -41,7 +42,7 @@ def commands_of(text: str, context: Context, scope: Scope) -> tuple[Found, ...]:
         found.setdefault(one, None)
         run(command, analysis)
 
-    script(Analysis(context, script, noted), Source(text), scope, None, 0)
+    script(Analysis(context, script, noted, powershell), Source(text), scope, None, 0)
     return tuple(found)
 
 

@@ -20,6 +20,8 @@ from firewall.classify.shell.command import EVALUATED, run
 from firewall.classify.shell.flow import WORDLIKE
 from firewall.classify.shell.nodes import CommandReader, behind_redirects
 from firewall.classify.shell.parse import Parsed, parse, spread_braces
+from firewall.classify.shell.powershell.read import powershell
+from firewall.classify.shell.powershell.read import script as read_powershell
 from firewall.classify.shell.redirects import redirect
 from firewall.classify.shell.scope import Body, Feed, Scope
 from firewall.classify.shell.variables import decides, later, waits
@@ -29,10 +31,16 @@ from firewall.core.effect import Effect
 MAX_TREE_DEPTH = 60
 
 
-def analyse(source: Source, context: Context, scope: Scope) -> list[Draft]:
-    """Return drafts for everything that a piece of shell text does; at least one."""
-    analysis = Analysis(context, script, run)
-    script(analysis, source, scope, None, 0)
+def analyse(source: Source, context: Context, scope: Scope, *, language: str = "shell") -> list[Draft]:
+    """Return drafts for everything that a piece of shell text does; at least one.
+
+    `language` is `shell` (POSIX shells and bash) or `powershell`.
+    """
+    analysis = Analysis(context, script, run, powershell)
+    if language == "powershell":
+        read_powershell(analysis, source, scope, 0)
+    else:
+        script(analysis, source, scope, None, 0)
     _written_then_run(analysis.drafts)
     if not analysis.drafts:
         draft = Draft("shell:nothing", "none:", effects={Effect.READ}, summary="does nothing")

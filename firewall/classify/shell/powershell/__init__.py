@@ -1,0 +1,1 @@
+"""PowerShell: text to commands, read with the same catalogue as other shells."""

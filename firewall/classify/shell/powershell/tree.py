@@ -1,0 +1,148 @@
+"""PowerShell text to a syntax tree, and its expressions to words as far as they are constants.
+
+Only strings are computed: literals, variables that are set once to a literal, and strings joined by `+`.
+What is not certain is a word that is not known.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import tree_sitter_powershell
+from tree_sitter import Language, Node, Parser
+
+from firewall.classify.draft import Source
+from firewall.classify.shell.words import Word
+
+MAX_CHARS = 16 * 1024
+MAX_TICKS = 120
+MAX_NODES = 4000
+_PARSER = Parser(Language(tree_sitter_powershell.language()))
+_VARIABLE = re.compile(r"\$(?:\{([\w:]+)\}|([\w:]+))")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "", "a": "", "b": "", "e": "\x1b", "f": "", "v": ""}
+_JOINED = re.compile(r"""\s*\(?\s*('(?:[^']|'')*'|"[^"$`]*")(?:\s*\+\s*('(?:[^']|'')*'|"[^"$`]*"))*\s*\)?\s*""")
+_LITERAL = re.compile(r"""'(?:[^']|'')*'|"[^"$`]*\"""")
+
+
+@dataclass(slots=True)
+class Tree:
+    """A parsed piece of PowerShell."""
+
+    source: Source
+    data: bytes
+    root: Node
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables (lower case) that are set once, to a constant."""
+    functions: frozenset[str] = frozenset()
+    """Functions (lower case) that the text defines: their bodies are judged where they stand."""
+
+    def text(self, node: Node) -> str:
+        """Return the text of a node."""
+        return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def span(self, node: Node) -> tuple[int, int]:
+        """Return the span of a node in the judged text."""
+        start = len(self.data[: node.start_byte].decode("utf-8", "replace"))
+        return self.source.span(start, start + len(self.text(node)))
+
+    def walk(self) -> Iterator[Node]:
+        """Return every named node, outer ones first, up to a bound."""
+        stack, seen = [self.root], 0
+        while stack and seen <= MAX_NODES:
+            node = stack.pop()
+            seen += 1
+            yield node
+            stack += reversed(node.named_children)
+
+    def word(self, node: Node) -> Word:
+        """Return what an argument stands for."""
+        text = self.text(node).strip()
+        value = self.value(text) if node.type != "command_parameter" else text
+        if value is None:
+            return Word(text, known=False, span=self.span(node), names=tuple(_names(text)))
+        glob = node.type == "generic_token" and any(char in value for char in "*?[")
+        return Word(value, head=value, glob=glob, span=self.span(node))
+
+    def value(self, text: str) -> str | None:
+        """Return the constant that an expression stands for; None: not known."""
+        text = text.strip()
+        if match := _VARIABLE.fullmatch(text):
+            return self.variables.get((match.group(1) or match.group(2)).lower())
+        if _JOINED.fullmatch(text):
+            return "".join(unquoted(piece) for piece in _LITERAL.findall(text))
+        if text[:1] == '"' and text[-1:] == '"' and len(text) > 1:
+            return self._expanded(text[1:-1])
+        if text[:1] in "'\"@([{&" or "$" in text or "(" in text:
+            return None
+        return re.sub(r"`(.)", r"\1", text)
+
+    def _expanded(self, text: str) -> str | None:
+        """Return a double-quoted string whose variables are all known."""
+        if "$(" in text:
+            return None
+        known = True
+
+        def put(match: re.Match[str]) -> str:
+            nonlocal known
+            value = self.variables.get((match.group(1) or match.group(2)).lower())
+            known = known and value is not None
+            return value or ""
+
+        found = _VARIABLE.sub(put, text)
+        return (
+            re.sub(r"`(.)", lambda match: _ESCAPES.get(match.group(1), match.group(1)), found) if known else None
+        )
+
+
+def unquoted(text: str) -> str:
+    """Return the text of a literal without its quotes."""
+    return text[1:-1].replace("''", "'") if text[:1] == "'" else text[1:-1]
+
+
+def _names(text: str) -> list[str]:
+    return [(match.group(1) or match.group(2)).rpartition(":")[2] for match in _VARIABLE.finditer(text)]
+
+
+def parse(source: Source) -> Tree | None:
+    """Parse PowerShell; None when it is too long, takes too long or is no text."""
+    text = source.text
+    if len(text) > MAX_CHARS or "\0" in text:
+        return None
+    try:
+        data = text.encode("utf-8") + b"\n"
+    except UnicodeEncodeError:
+        return None
+    used = 0
+
+    def enough(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001 - the parser calls it so
+        nonlocal used
+        used += 1
+        return used >= MAX_TICKS
+
+    try:
+        tree = _PARSER.parse(lambda start, _point: data[start:], progress_callback=enough)
+    except ValueError:  # halted: what is left of it must not leak into the next text
+        _PARSER.reset()
+        return None
+    found = Tree(source, data, tree.root_node)
+    found.variables = _constants(found)
+    names = (
+        next((child for child in node.named_children if child.type == "function_name"), None)
+        for node in found.walk()
+        if node.type == "function_statement"
+    )
+    found.functions = frozenset(found.text(name).strip().lower() for name in names if name is not None)
+    return found
+
+
+def _constants(tree: Tree) -> dict[str, str]:
+    """Return the variables that the whole text sets exactly once, to a literal, and by nothing else."""
+    found: dict[str, str | None] = {}
+    for node in tree.walk():
+        if node.type != "assignment_expression":
+            continue
+        left, _, right = tree.text(node).partition("=")
+        name = left.strip().lstrip("$").strip("{}").lower()
+        plain = re.fullmatch(r"\w+", name) is not None and name not in found
+        found[name] = tree.value(right) if plain and _JOINED.fullmatch(right) else None
+    return {name: value for name, value in found.items() if value is not None}
