@@ -54,7 +54,7 @@ def _hidden(command: Command) -> Word:
     """Return one word for everything that is not known."""
     feed = command.feed
     below = feed.below if feed is not None else ()
-    label = feed.exec_label if feed is not None and feed.exec_label else "the standard input"
+    label = f"<{feed.exec_label}>" if feed is not None and feed.exec_label else "<the standard input>"
     ends = feed.ends if feed is not None else ()
     return Word(label, known=False, loose=not below, span=command.words[0].span, below=below, ends=ends)
 
