@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from firewall.classify.api.known import HostRow, Pack, read_hosts, read_pack
 from firewall.classify.api.table import Table, read_table
 from firewall.classify.globs import NOTHING, any_of
+from firewall.classify.packs import Additions
 from firewall.classify.reader import Reader
 from firewall.classify.rows import Program
 from firewall.classify.shelf import Shelf
@@ -129,6 +130,8 @@ class Catalogue:
     packs: tuple[Pack, ...] = ()
     apis: Mapping[str, Table] = field(default_factory=dict)
     """The tables of apis/, by name."""
+    overrides: tuple[str, ...] = ()
+    """What a pack replaces, in plain words with its place."""
 
 
 def compile_catalogue(
@@ -150,25 +153,53 @@ def compile_catalogue(
         file = Reader(more, name)
         shelf.take(file)
         file.finish()
-    specs: dict[str, ToolSpec] = {}
-    for row in table.rows("tool"):
-        for spec in _tools(row):
-            if spec.name in specs:
-                raise ConfigError(f"{row.where}: tool `{spec.name}` stands twice")
-            specs[spec.name] = spec
     tables = {name: read_table(f"apis/{name}.tsv", text) for name, text in (apis or {}).items()}
+    more_of = Additions()
+    rest = [(where, more_of.take(pack, where, shelf)) for where, pack in _numbered(packs)]
     catalogue = Catalogue(
         programs=shelf.all(),
-        tools=specs,
-        paths=_path_sets(table.inner("paths")),
+        tools=_tool_specs(table, more_of),
+        paths=_path_sets(_with_more(table.inner("paths"), more_of.paths)),
         words=_words(table.inner("words")),
         variables=_variables(table.inner("variables")),
-        hosts=read_hosts(Reader(hosts, "hosts.toml"), tables),
-        packs=tuple(read_pack(Reader(pack, f"pack {index}"), tables) for index, pack in enumerate(packs, 1)),
+        hosts=(
+            *_more_hosts(more_of.first_hosts, tables),
+            *read_hosts(Reader(hosts, "hosts.toml"), tables),
+            *_more_hosts(more_of.hosts, tables),
+        ),
+        packs=tuple(read_pack(Reader(pack, where), tables) for where, pack in rest if pack),
         apis=tables,
+        overrides=tuple(more_of.overrides),
     )
     table.finish()
     return catalogue
+
+
+def _numbered(packs: Sequence[Mapping[str, object]]) -> list[tuple[str, Mapping[str, object]]]:
+    return [(f"pack {index}", pack) for index, pack in enumerate(packs, 1)]
+
+
+def _tool_specs(table: Reader, more_of: Additions) -> dict[str, ToolSpec]:
+    specs: dict[str, ToolSpec] = {}
+    for row, replaces in [*((row, False) for row in table.rows("tool")), *more_of.tools]:
+        for spec in _tools(row):
+            if spec.name in specs and not replaces:
+                raise ConfigError(f"{row.where}: tool `{spec.name}` stands twice")
+            if spec.name in specs:
+                more_of.overrides.append(f"{row.where} replaces what is known about the tool `{spec.name}`")
+            specs[spec.name] = spec
+    return specs
+
+
+def _with_more(table: Reader, more: Mapping[str, Sequence[str]]) -> Reader:
+    unknown = sorted(set(more) - {item.name for item in fields(PathSets)})
+    if unknown:
+        raise ConfigError(f"pack: `paths` has an unknown key `{unknown[0]}`")
+    return Reader({**table.table, **{key: [*table.strings(key), *more[key]] for key in more}}, table.where)
+
+
+def _more_hosts(rows: Sequence[tuple[str, Sequence[object]]], tables: Mapping[str, Table]) -> tuple[HostRow, ...]:
+    return tuple(host for where, raw in rows for host in read_hosts(Reader({"host": raw}, where), tables))
 
 
 def _tools(row: Reader) -> tuple[ToolSpec, ...]:

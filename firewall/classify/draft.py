@@ -49,6 +49,7 @@ class Draft:
     effects: set[Effect] = field(default_factory=set)
     summary: str = ""
     undo: str = ""
+    suggest: str = ""
     inside_workspace: bool = False
     evidence: list[Evidence] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
@@ -75,6 +76,8 @@ class Draft:
             told += "; this file usually holds credentials"
         if told and Effect.PRIVILEGE in self.effects and PRIVILEGE_NOTE in notes and "configures" not in told:
             told += "; this file configures agents, hooks, shells, editors, CI, git or access"
+        if told and self.suggest:
+            told += f"; consider {shown(self.suggest)} instead"
         return told
 
     def _confidence(self) -> Confidence:
@@ -104,6 +107,7 @@ class Draft:
             ),
             inside_workspace=self.inside_workspace,
             undo=self.undo or self._built_again(),
+            suggest=self.suggest,
             unseen=_distinct(self.unseen),
             files=_distinct(self.files),
             reach=Reach(

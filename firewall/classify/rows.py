@@ -14,7 +14,7 @@ from firewall.classify.environments import PlaceKind
 from firewall.classify.globs import glob_pattern
 from firewall.classify.reader import Reader
 from firewall.core.action import Attribute
-from firewall.core.effect import Effect
+from firewall.core.effect import Effect, strictest
 from firewall.core.errors import ConfigError
 
 
@@ -81,9 +81,22 @@ class Rule:
     resource: str = ""
     summary: str = ""
     undo: str = ""
+    suggest: str = ""
+    """A milder command line that may do as well; refused at load where it is as strict."""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
+    @property
+    def strictest(self) -> Effect:
+        """The strictest effect that it can have by its own words."""
+        found = list(self.effects)
+        if any(touch.verb in _LOSING for touch in self.touch):
+            found.append(Effect.DESTRUCTIVE)
+        elif any(touch.verb not in (Verb.READ, Verb.LIST) for touch in self.touch):
+            found.append(Effect.WRITE)
+        return strictest(found) if found else Effect.READ
 
+
+_LOSING = (Verb.REMOVE, Verb.OVERWRITE, Verb.ERASE)
 PLACES = ("", "none", "cwd", "remote", "outside")
 
 
@@ -109,6 +122,7 @@ def read_rule(row: Reader) -> Rule:
         resource=row.string("resource"),
         summary=row.string("summary"),
         undo=row.string("undo"),
+        suggest=row.string("suggest"),
         attributes=row.attributes("attributes"),
     )
     row.finish()
@@ -257,6 +271,13 @@ class Program:
     """A reader of its own in the code, named."""
     wrap: Wrap | None = None
     code: Code | None = None
+    added: "tuple[Program, ...]" = ()
+    """What packs say of it, asked beside its own rows."""
+
+    def all_rules(self) -> tuple[Rule, ...]:
+        """Return every rule, those of packs last."""
+        own = (*self.rules, *(rule for rules in self.subcommands.values() for rule in rules))
+        return (*own, *(rule for program in self.added for rule in program.all_rules()))
 
 
 def read_programs(row: Reader) -> tuple[Program, ...]:

@@ -29,6 +29,13 @@ class Shelf:
                 if program.name in self.programs:
                     raise ConfigError(f"{row.where}: `{program.name}` stands twice")
                 self.programs[program.name] = program
+        self.publish(table)
+
+    def publish(self, table: Reader) -> None:
+        """Read the `[commands]` of a file.
+
+        Raises: ConfigError naming the table, also where a program's stands twice.
+        """
         for name, row in table.inner("commands").tables():
             if name in self.published:
                 raise ConfigError(f"{row.where} stands twice")

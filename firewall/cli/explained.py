@@ -109,6 +109,7 @@ def _action(action: Action, explanation: Explanation) -> dict[str, object]:
         "confidence": action.confidence.value,
         "summary": action.summary,
         "undo": action.undo,
+        "suggest": action.suggest,
         "evidence": [
             {
                 "start": span.start,

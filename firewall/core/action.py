@@ -106,6 +106,8 @@ class Action:
     """Everything it touches lies under the grant's workspace."""
     undo: str = ""
     """How it can be undone, in plain words; empty: it cannot, or nobody knows."""
+    suggest: str = ""
+    """A milder command line that may do as well; empty: none is known."""
     unseen: tuple[str, ...] = ()
     """What could not be seen, in plain words."""
     files: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A policy's own tests: `cases/*.toml`, run against the policies beside them.
+"""A policy's own tests: `cases/*.toml` and the cases in `packs/*.toml`, run against the policies beside them.
 
 [[case]]
 name = "the incident"
@@ -29,6 +29,7 @@ from firewall.policy.snapshot import Snapshot
 from firewall.policy.trial import DEFAULT_ROLE, Scene, attempt
 
 FOLDER = "cases"
+PACKS = "packs"
 DEFAULT_WORKSPACE = "/work/app"
 
 
@@ -101,24 +102,32 @@ class CaseReport:
 
 def run(directory: Path, snapshot: Snapshot) -> CaseReport:
     """Run the cases of a policies folder; no case at all is a failure, for nothing was tested."""
-    files = sorted((directory / FOLDER).glob("*.toml"))
     count = 0
     failures: list[CaseFailure] = []
-    for path in files:
-        name = f"{FOLDER}/{path.name}"
-        try:
-            found = CaseFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            failures.append(CaseFailure(name, "", f"cannot be read: {error}"))
-            continue
-        except ValidationError as error:
-            failures += [CaseFailure(name, where, what) for where, what in complaints(error)]
-            continue
-        count += len(found.case)
-        failures += [failure for case in found.case if (failure := _run(name, case, snapshot)) is not None]
+    for inner in (FOLDER, PACKS):
+        for path in sorted((directory / inner).glob("*.toml")):
+            report = _run_file(f"{inner}/{path.name}", path, snapshot)
+            count += report.count
+            failures += report.failures
     if not count and not failures:
         failures.append(CaseFailure(FOLDER, "", "there is no case to run"))
     return CaseReport(count, tuple(failures))
+
+
+def _run_file(name: str, path: Path, snapshot: Snapshot) -> CaseReport:
+    """Run one file; a pack holds other things as well, and must hold a case where it teaches programs."""
+    is_pack = name.startswith(f"{PACKS}/")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = CaseFile.model_validate({"case": table.get("case", [])} if is_pack else table)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return CaseReport(0, (CaseFailure(name, "", f"cannot be read: {error}"),))
+    except ValidationError as error:
+        return CaseReport(0, tuple(CaseFailure(name, where, what) for where, what in complaints(error)))
+    if is_pack and "program" in table and not found.case:
+        return CaseReport(0, (CaseFailure(name, "", "teaches programs and has no case"),))
+    failures = [failure for case in found.case if (failure := _run(name, case, snapshot)) is not None]
+    return CaseReport(len(found.case), tuple(failures))
 
 
 def _run(file: str, case: Case, snapshot: Snapshot) -> CaseFailure | None:

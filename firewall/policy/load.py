@@ -15,7 +15,7 @@ from firewall.classify.catalogue import Catalogue, compile_catalogue
 from firewall.classify.environments import Environments, compile_environments
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.errors import ConfigError
-from firewall.policy import lint, rows
+from firewall.policy import lint, rows, suggestions
 from firewall.policy.engine import MODEL_FILE, Engine, ModelError, read_model
 from firewall.policy.index import Index
 from firewall.policy.people import Approvers
@@ -122,6 +122,10 @@ def _read(directory: Path, *, approvers: Approvers, roles: frozenset[str] | None
     folder.problems += table.problems
     environments = _environments(folder)
     catalogue = _catalogue(folder)
+    folder.problems += suggestions.check(catalogue, environments, folder.files)
+    folder.problems += [
+        Problem(_file_of(ConfigError(text), folder), 0, text, is_fatal=False) for text in catalogue.overrides
+    ]
     if MODEL_FILE in folder.files:
         try:
             read_model(folder.text(MODEL_FILE))

@@ -145,7 +145,7 @@ def test_configuration_can_be_pasted(path: Path) -> None:
     for block in _blocks(path, "toml"):
         table = tomllib.loads(block)
         if "case" in table:
-            assert CaseFile.model_validate(table).case
+            assert CaseFile.model_validate({"case": table["case"]}).case
         elif not {"environment", "scratch", "program", "tool", "host", "mcp"} & table.keys():
             assert Settings.model_validate(table)
 
@@ -169,7 +169,7 @@ def test_the_policy_page_makes_a_policy(tmp_path: Path) -> None:
     approvers = Approvers({"alice": frozenset({"oncall"}), "bob": frozenset({"oncall"})})
     snapshot = load(folder, approvers=approvers)
     report = cases.run(folder, snapshot)
-    assert len(written) == 2
+    assert len(written) == 4
     assert [failure.text() for failure in report.failures if failure.name in written] == []
     dropped = attempt(snapshot, shell_call("dbtool --config x drop shop"), Scene(workspace="/work/app"))
     assert Effect.DESTRUCTIVE in dropped.effects
@@ -178,7 +178,7 @@ def test_the_policy_page_makes_a_policy(tmp_path: Path) -> None:
 def _pasted(folder: Path) -> Iterator[dict[str, list[dict[str, object]]]]:
     """Put each block of docs/policies.md where it belongs; yields those in TOML."""
     page = ROOT / "docs/policies.md"
-    places = {"environment": "environments.toml", "program": "tools.toml", "case": "cases/page.toml"}
+    places = {"environment": "environments.toml", "program": "packs/ours.toml", "case": "cases/page.toml"}
     for block in _blocks(page, "toml"):
         table = tomllib.loads(block)
         name = next((place for key, place in places.items() if key in table), "")

@@ -10,7 +10,7 @@ from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.http import plain_host
 from firewall.classify.names import tokens_of
 from firewall.classify.paths import Spot, environment_of, inside
-from firewall.classify.rows import Program, Rule, Touch, Verb
+from firewall.classify.rows import Program, Rule, Touch
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.options import Options, fits, read_options
 from firewall.classify.shell.published import published_rule
@@ -59,6 +59,11 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
     rule = Rule(effects=(Effect.READ,), place="none", summary="shows help") if _is_help(use) else choose(use)
     by_name = rule is None
     rule = rule or _told(use, analysis.context.catalogue.words)
+    added = [found for more in program.added if (found := _added(more, command)) is not None]
+    for also, theirs in added:
+        add_rule(also, theirs, analysis)
+    if rule is None and added:
+        return
     if rule is None:
         draft = analysis.opaque(command.span, f"an operation of `{program.name}` that is not known")
         draft.operation = use.operation
@@ -69,6 +74,13 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
     add_rule(rule, use, analysis)
     for draft in analysis.drafts[before:]:
         draft.by_name = draft.by_name or by_name
+
+
+def _added(program: Program, command: Command) -> tuple[Rule, Use] | None:
+    """Return what a pack says of this use."""
+    use = read_use(program, command)
+    rule = choose(use)
+    return (rule, use) if rule is not None else None
 
 
 def _own_words(draft: Draft, use: Use, words: Words) -> None:
@@ -166,6 +178,7 @@ def _complete(group: Group, rule: Rule, use: Use, analysis: Analysis, *, hidden:
     if draft.attributes.get("recursive") and draft.summary.startswith(f"deletes {group.shown}"):
         draft.summary = draft.summary.replace(group.shown, f"{group.shown} and everything below", 1)
     draft.undo = _fill(rule.undo, use, group)
+    draft.suggest = rule.suggest
     draft.attributes.update(rule.attributes)
     if any((flag := use.options.given(name)) and not any(use.options.flags[flag]) for name in _FORCE):
         draft.attributes.setdefault("force", True)
@@ -205,17 +218,9 @@ def _hidden_option(rule: Rule, use: Use) -> Word | None:
     rules = use.program.subcommands[use.sub] if use.sub else use.program.rules
     current = severity(strictest(rule.effects)) if rule.effects else 0
     for other in rules:
-        if other is not rule and (other.flag or other.every) and _worst(other) > current:
+        if other is not rule and (other.flag or other.every) and severity(other.strictest) > current:
             return loose
     return None
-
-
-def _worst(rule: Rule) -> int:
-    if any(touch.verb in (Verb.REMOVE, Verb.OVERWRITE, Verb.ERASE) for touch in rule.touch):
-        return severity(Effect.DESTRUCTIVE)
-    if any(touch.verb not in (Verb.READ, Verb.LIST) for touch in rule.touch):
-        return severity(Effect.WRITE)
-    return severity(strictest(rule.effects)) if rule.effects else 0
 
 
 def _touched(touch: Touch, use: Use) -> list[Touched]:
