@@ -33,6 +33,8 @@ class ToolKind(StrEnum):
     """Starts another agent whose own calls are judged again."""
     FETCH = "fetch"
     SEARCH = "search"
+    CODE = "code"
+    """JavaScript whose only way to the world is to call other tools."""
     OPAQUE = "opaque"
     """Known by name, not understood: `unknown`."""
 

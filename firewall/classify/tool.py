@@ -17,6 +17,7 @@ from firewall.classify.mcp import names as mcp_names
 from firewall.classify.mcp.calls import McpCall, server_of
 from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.mcp.tables import canonical
+from firewall.classify.nested import script_actions
 from firewall.classify.paths import locate, normal
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.walk import analyse
@@ -143,6 +144,8 @@ def _from_text(call: ToolCall, spec: ToolSpec, context: Context) -> tuple[Action
             return _finished(filetools.patch(text, context, start_scope(context, "")), call, text)
         case ToolKind.SHELL | ToolKind.INPUT:
             return _shell(call, spec, text, context, start_scope(context, ""), language=spec.language)
+        case ToolKind.CODE:
+            return script_actions(call, text, context, _actions)
         case _:
             return (unknown_action(call.name, f"{shown(call.name)} with text that is not understood", text),)
 
@@ -166,6 +169,8 @@ def _by_kind(
     if cwd is None:
         return (unknown_action(call.name, "a working directory that is no text"),)
     scope = start_scope(context, cwd)
+    if spec.kind is ToolKind.CODE:
+        return script_actions(call, _first(arguments, spec.text) or "", context, _actions)
     if spec.kind in (ToolKind.SHELL, ToolKind.INPUT):
         return _shell_call(call, spec, arguments, context, scope)
     drafts, text = _read_tool(spec, arguments, context, scope)

@@ -1,0 +1,1 @@
+"""JavaScript: what Codex's `exec` tool and `node -e` would do."""

@@ -1,0 +1,303 @@
+"""What names mean in a program: bound once to what, bound again, changed in place.
+
+INVARIANT: a name that is bound twice (also in another scope), assigned or updated has no known value; an array
+or object that may be changed in place has none either, nor has one that shares parts with it.
+"""
+
+from dataclasses import dataclass, field
+
+from firewall.classify.code.javascript.syntax import Node, Program
+
+_EACH = frozenset({"map", "forEach", "flatMap", "filter", "some", "every", "find"})
+_CHANGING = frozenset(
+    {
+        "push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "copyWithin", "assign", "set",
+        "add", "defineProperty", "defineProperties", "setPrototypeOf", "append", "delete", "clear",
+    }
+)  # fmt: skip
+_FUNCTIONS = frozenset(
+    {
+        "arrow_function", "function_expression", "function_declaration", "generator_function_declaration",
+        "generator_function", "method_definition", "class_declaration", "class",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How a name gets its value."""
+
+    value: Node | None
+    """The initializer, or what is looped over; None: not known."""
+    each: bool = False
+    """The name stands for each element of the value in turn."""
+    path: tuple[str | int, ...] = ()
+    """What a pattern takes from it: keys and places."""
+    function: Node | None = None
+    """The function that the name is."""
+    sources: "tuple[tuple[Node | None, bool], ...] | None" = None
+    """For a parameter: what each call hands over (None: nothing), and whether it is gone through one by one."""
+
+
+@dataclass(slots=True)
+class Names:
+    """All names that a program binds."""
+
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)
+    """Given another value after they were bound."""
+    changed: set[str] = field(default_factory=set)
+    """Arrays and objects that may be changed in place."""
+    handed: set[str] = field(default_factory=set)
+    """Given to a call that changes something, and perhaps kept there."""
+    foreign: list[Node] = field(default_factory=list)
+    """Changes to something that no name of this program holds (`Array.prototype.map = …`)."""
+
+    def the(self, name: str) -> Binding | None:
+        """Return how a name gets its one value; None: in no way, in several, or it is assigned."""
+        found = self.bindings.get(name, ())
+        return found[0] if len(found) == 1 and name not in self.assigned else None
+
+    def function(self, name: str) -> Node | None:
+        """Return the function that a name is."""
+        bound = self.the(name)
+        return bound.function if bound is not None else None
+
+
+def names_of(program: Program) -> Names:
+    """Collect the bindings and changes of a program."""
+    names = Names()
+    for node in program.nodes:
+        _READERS.get(node.kind, _other)(node, names)
+    _parameters(program, names)
+    _spread(names)
+    return names
+
+
+def _parameters(program: Program, names: Names) -> None:
+    """Give the parameters of functions that are only called by name what the calls hand over."""
+    uses: dict[str, list[Node]] = {}
+    for node in program.nodes:
+        if node.kind in ("identifier", "shorthand_property_identifier") and names.function(node.text) is not None:
+            uses.setdefault(node.text, []).append(node)
+    for name, found in uses.items():
+        function = names.function(name)
+        calls = [_handed(use) for use in found if not _declares(use)]
+        if function is None or not calls or any(call is None for call in calls):
+            continue
+        for place, parameter in enumerate(_listed(function)):
+            own, default = _own(parameter)
+            if own is not None and len(names.bindings.get(own.text, ())) == 1:
+                sources = [
+                    call[place] if place < len(call) else (default, False) for call in calls if call is not None
+                ]
+                names.bindings[own.text] = [Binding(None, sources=tuple(sources))]
+
+
+def _declares(use: Node) -> bool:
+    parent = use.parent
+    return parent is not None and parent.fields.get("name") is use
+
+
+def _handed(use: Node) -> list[tuple[Node | None, bool]] | None:
+    """Return what a use of a function's name hands to it; None: it is used as a value that is not followed."""
+    parent = use.parent
+    if parent is None:
+        return None
+    arguments = parent.fields.get("arguments")
+    if parent.kind == "call_expression" and parent.fields.get("function") is use and arguments is not None:
+        if arguments.kind != "arguments" or any(item.kind == "spread_element" for item in arguments.children):
+            return None
+        return [(item, False) for item in arguments.children]
+    over = _looped(use)
+    return [(over, True)] if over is not None else None
+
+
+def _own(parameter: Node) -> tuple[Node | None, Node | None]:
+    """Return a parameter's name and its default."""
+    if parameter.kind == "identifier":
+        return parameter, None
+    if parameter.kind == "assignment_pattern" and parameter.fields["left"].kind == "identifier":
+        return parameter.fields["left"], parameter.fields["right"]
+    return None, None
+
+
+def _other(_node: Node, _names: Names) -> None:
+    """Pass over what binds nothing."""
+
+
+def _declarator(node: Node, names: Names) -> None:
+    target, value = node.fields.get("name"), node.fields.get("value")
+    if target is not None:
+        _bind(target, value, names)
+
+
+def _bind(
+    target: Node, value: Node | None, names: Names, *, each: bool = False, path: tuple[str | int, ...] = ()
+) -> None:
+    if target.kind in ("identifier", "shorthand_property_identifier_pattern"):
+        function = value if value is not None and value.kind in _FUNCTIONS and not path and not each else None
+        names.bindings.setdefault(target.text, []).append(Binding(value, each, path, function))
+    elif target.kind == "array_pattern":
+        for place, child in enumerate(target.children):
+            _bind(child, value, names, each=each, path=(*path, place))
+    elif target.kind == "object_pattern":
+        for child in target.children:
+            if child.kind == "pair_pattern" and child.fields["key"].kind == "property_identifier":
+                key = child.fields["key"].text
+                _bind(child.fields["value"], value, names, each=each, path=(*path, key))
+            elif child.kind == "shorthand_property_identifier_pattern":
+                _bind(child, value, names, each=each, path=(*path, child.text))
+            else:
+                _unknown(child, names)
+    else:
+        _unknown(target, names)
+
+
+def _unknown(target: Node, names: Names) -> None:
+    """Bind every name of a pattern that is not followed."""
+    for node in target.walk():
+        if node.kind in ("identifier", "shorthand_property_identifier_pattern"):
+            names.bindings.setdefault(node.text, []).append(Binding(None))
+
+
+def _loop(node: Node, names: Names) -> None:
+    left, right = node.fields.get("left"), node.fields.get("right")
+    if left is None:
+        return
+    kind, _, over = node.sign.rpartition(" ")
+    if kind:
+        _bind(left, right if over == "of" else None, names, each=True)
+    else:
+        _target(left, names)
+
+
+def _function(node: Node, names: Names) -> None:
+    name = node.fields.get("name")
+    if name is not None and node.kind != "method_definition":
+        names.bindings.setdefault(name.text, []).append(Binding(None, function=node))
+    over = _looped(node)
+    for place, parameter in enumerate(_listed(node)):
+        if place == 0 and over is not None:
+            _bind(parameter, over, names, each=True)
+        else:
+            _unknown(parameter, names)
+
+
+def _listed(function: Node) -> list[Node]:
+    """Return a function's parameters."""
+    single, several = function.fields.get("parameter"), function.fields.get("parameters")
+    if single is not None:
+        return [single]
+    return several.children if several is not None else []
+
+
+def _looped(function: Node) -> Node | None:
+    """Return what `….map(function)` goes over."""
+    parent = function.parent
+    call = parent.parent if parent is not None and parent.kind == "arguments" else None
+    if call is None or call.kind != "call_expression" or parent is None or parent.children[:1] != [function]:
+        return None
+    callee = call.fields.get("function")
+    if callee is None or callee.kind != "member_expression" or callee.fields["property"].text not in _EACH:
+        return None
+    return callee.fields["object"]
+
+
+def _assignment(node: Node, names: Names) -> None:
+    left = node.fields.get("left") or node.fields.get("argument")
+    if left is not None:
+        _target(left, names)
+
+
+def _target(target: Node, names: Names) -> None:
+    if target.kind in ("member_expression", "subscript_expression"):
+        _change(target, names)
+        return
+    for node in target.walk():
+        if node.kind in ("identifier", "shorthand_property_identifier_pattern"):
+            names.assigned.add(node.text)
+        elif node.kind in ("member_expression", "subscript_expression"):
+            _change(node, names)
+
+
+def _change(target: Node, names: Names) -> None:
+    root = root_of(target)
+    if root is not None and root.kind == "identifier":
+        names.changed.add(root.text)
+    else:
+        names.foreign.append(target)
+
+
+def _unary(node: Node, names: Names) -> None:
+    if node.sign == "delete" and node.children:
+        _target(node.children[-1], names)
+
+
+def _call(node: Node, names: Names) -> None:
+    callee = node.fields.get("function")
+    if callee is None or callee.kind != "member_expression" or callee.fields["property"].text not in _CHANGING:
+        return
+    root = root_of(callee)
+    if root is not None and root.kind == "identifier":
+        names.changed.add(root.text)
+    arguments = node.fields.get("arguments")
+    if arguments is not None:
+        names.handed |= {item.text for item in arguments.walk() if item.kind == "identifier"}
+
+
+def root_of(node: Node) -> Node | None:
+    """Return what a chain of `.a`, `[0]` and calls begins with."""
+    found: Node | None = node
+    while found is not None and found.kind in ("member_expression", "subscript_expression", "call_expression"):
+        found = found.fields.get("object") or found.fields.get("function")
+    return found
+
+
+def _spread(names: Names) -> None:
+    """Take with a changed name every name that may share parts with it."""
+    names.changed |= names.handed & set(names.bindings)
+    links: dict[str, set[str]] = {}
+    for name, bound in names.bindings.items():
+        for binding in bound:
+            given = [binding.value] if binding.function is None else []
+            for source in (*given, *(node for node, _ in binding.sources or ())):
+                for node in source.walk() if source is not None else ():
+                    if (
+                        node.kind in ("identifier", "shorthand_property_identifier")
+                        and node.text in names.bindings
+                    ):
+                        links.setdefault(name, set()).add(node.text)
+                        links.setdefault(node.text, set()).add(name)
+    stack = list(names.changed)
+    while stack:
+        for other in links.get(stack.pop(), ()):
+            if other not in names.changed:
+                names.changed.add(other)
+                stack.append(other)
+
+
+def _catch(node: Node, names: Names) -> None:
+    parameter = node.fields.get("parameter")
+    if parameter is not None:
+        _unknown(parameter, names)
+
+
+def _import(node: Node, names: Names) -> None:
+    for child in node.walk():
+        if child.kind == "identifier":
+            names.bindings.setdefault(child.text, []).append(Binding(None))
+
+
+_READERS = {
+    "variable_declarator": _declarator,
+    "for_in_statement": _loop,
+    "assignment_expression": _assignment,
+    "augmented_assignment_expression": _assignment,
+    "update_expression": _assignment,
+    "unary_expression": _unary,
+    "call_expression": _call,
+    "catch_clause": _catch,
+    "import_clause": _import,
+    **dict.fromkeys(_FUNCTIONS, _function),
+}

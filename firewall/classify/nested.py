@@ -1,0 +1,98 @@
+"""A script that calls tools: each call is judged as that tool's own, its evidence led back into the script."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from firewall.classify.catalogue import ToolKind, ToolSpec
+from firewall.classify.code.javascript.codex import Nested, read_script
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, Source, shown
+from firewall.core.action import LOCAL, UNRESOLVED, Action, Evidence
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.effect import Effect
+
+Judge = Callable[[ToolCall, Context], tuple[Action, ...]]
+
+
+def script_actions(call: ToolCall, text: str, context: Context, judge: Judge) -> tuple[Action, ...]:
+    """Return the actions of Codex's JavaScript: of its tool calls, and `unknown` for what is not understood."""
+    source = Source(text)
+    script = read_script(source)
+    actions: list[Action] = []
+    for nested in script.calls:
+        actions += _judged(nested, call, text, context, judge)
+    for span, why in script.opaque[:10]:
+        draft = Draft("code:script", effects={Effect.EXEC, Effect.UNKNOWN}, unseen=[why], summary=f"runs {why}")
+        draft.point(span, why)
+        actions.append(draft.action(call.name, text))
+    if not actions:
+        draft = Draft("code:script", "none:", effects={Effect.READ}, summary="runs code that only computes")
+        draft.environment = LOCAL if context.workspace else UNRESOLVED
+        draft.inside_workspace = bool(context.workspace)
+        actions.append(draft.action(call.name, text))
+    return tuple(actions)
+
+
+def _judged(nested: Nested, call: ToolCall, text: str, context: Context, judge: Judge) -> list[Action]:
+    spec = context.catalogue.tools.get(nested.name)
+    if spec is not None and spec.kind is ToolKind.CODE:
+        return [_unknown(nested, call, text, "a script that starts another")]
+    form = CallForm.TEXT if nested.is_text else CallForm.JSON
+    inner = ToolCall(call.id, nested.name, nested.argument.encode("utf-8", "surrogatepass"), form)
+    if nested.is_text and spec is not None and spec.kind not in (ToolKind.PATCH, ToolKind.SHELL):
+        inner = replace(inner, arguments=_as_object(spec, nested.argument), form=CallForm.JSON)
+    actions = [_moved(action, nested, call, text) for action in judge(inner, context)]
+    missing = _missing(nested, spec)
+    if missing:
+        why = (
+            f"what {shown(nested.name)} is given: {', '.join(missing)}"
+            if missing != [""]
+            else f"what {shown(nested.name)} is given"
+        )
+        actions.append(_unknown(nested, call, text, why))
+    return actions
+
+
+def _as_object(spec: ToolSpec, argument: str) -> bytes:
+    """Write a text for a tool that takes an object as its first argument of text."""
+    keys = (*spec.text, *spec.paths)
+    return json.dumps({keys[0]: argument} if keys else {"input": argument}).encode()
+
+
+_PLAIN = frozenset({"session_id", "cell_id", "terminate"})
+"""Arguments that are numbers or names of things in the agent, whatever their value."""
+
+
+def _missing(nested: Nested, spec: ToolSpec | None) -> list[str]:
+    """Return the keys that are not known and that the meaning of the call hangs on."""
+    if not nested.holes or (spec is not None and spec.kind is ToolKind.INERT):
+        return []
+    inert: frozenset[str] = spec.inert if spec is not None else frozenset()
+    return sorted(nested.holes - inert - _PLAIN)
+
+
+def _unknown(nested: Nested, call: ToolCall, text: str, why: str) -> Action:
+    draft = Draft(
+        "code:script",
+        effects={Effect.UNKNOWN},
+        unseen=[why],
+        summary=f"calls {shown(nested.name)}; not known before it runs: {why}",
+    )
+    draft.point(nested.span, why)
+    return draft.action(call.name, text)
+
+
+def _moved(action: Action, nested: Nested, call: ToolCall, text: str) -> Action:
+    """Lead evidence back into the script: to the very words where they stand there, else to the call."""
+    evidence: list[Evidence] = []
+    for item in action.evidence:
+        words = action.text[item.start : item.end]
+        at = text.find(words, *nested.span) if words else -1
+        start, end = (at, at + len(words)) if at >= 0 else nested.span
+        evidence.append(Evidence(start, end, item.note))
+    attributes: Mapping[str, int | str | bool] = {
+        **action.attributes,
+        "nested": int(action.attributes.get("nested", 0)) + 1,
+    }
+    return replace(action, tool=call.name, text=text, evidence=tuple(evidence), attributes=attributes)
