@@ -6,25 +6,15 @@ language has one, code is `exec` with the shell text and words that its literals
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from firewall.classify.code.found import Found
+from firewall.classify.code.python.reader import read_python
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place
-from firewall.classify.inline import javascript_reads, python_reads
+from firewall.classify.inline import javascript_reads
 from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect
-
-
-@dataclass(slots=True)
-class Found:
-    """What a piece of code was found to do."""
-
-    drafts: list[Draft] = field(default_factory=list)
-    shell: list[Source] = field(default_factory=list)
-    """Shell text that it hands to a shell."""
-    reads: tuple[str, ...] | None = None
-    """The files that it reads when it can be seen to do nothing else."""
 
 
 def read(source: Source, language: str, program: str, context: Context, places: Sequence[Place]) -> Found:
@@ -33,16 +23,24 @@ def read(source: Source, language: str, program: str, context: Context, places: 
         return Found([judge_sql(source, program, context, places)])
     if language in ("awk", "jq"):
         return _awk(source, program) if language == "awk" else Found()
-    files = (
-        python_reads(source.text)
-        if language == "python"
-        else javascript_reads(source.text)
-        if language == "javascript"
-        else None
-    )
+    if language == "python":
+        return _python(source, program, context)
+    files = javascript_reads(source.text) if language == "javascript" else None
     if files is not None:
         return Found(reads=files)
     return _script(source, language, program)
+
+
+def _python(source: Source, program: str, context: Context) -> Found:
+    """Read Python by its tree; where it has none, by its literals as well."""
+    found = read_python(source, context)
+    if not found.parsed:
+        scanned = _script(source, "python", program)
+        known = {shell.text for shell in found.shell}
+        found.shell += [shell for shell in scanned.shell if shell.text not in known]
+        if Effect.DESTRUCTIVE in scanned.drafts[0].effects:
+            found.drafts += scanned.drafts
+    return found
 
 
 _CALL = re.compile(

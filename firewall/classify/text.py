@@ -1,6 +1,7 @@
 """Bare text of a named kind to actions, for `stayhand policy explain`."""
 
 import json
+import re
 from collections.abc import Mapping
 
 from firewall.classify.context import Context
@@ -11,11 +12,14 @@ from firewall.classify.graphql import Document, judge_document
 from firewall.classify.http import Request, address_of, judge_http
 from firewall.classify.mcp.calls import McpCall
 from firewall.classify.mcp.calls import judge as judge_mcp
+from firewall.classify.nested import script_actions
 from firewall.classify.rows import Verb
+from firewall.classify.shell.touches import Touched, touch_drafts, word_of
 from firewall.classify.shell.walk import analyse
 from firewall.classify.sql.judge import judge_sql
-from firewall.classify.tool import start_scope
+from firewall.classify.tool import actions_of, start_scope
 from firewall.core.action import LOCAL, UNRESOLVED, Action
+from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 
 KINDS = ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python", "patch", "powershell")
@@ -71,15 +75,33 @@ def _read(kind: str, text: str, context: Context, dialect: str) -> tuple[Action,
         case "mcp":
             return _mcp(text, context)
         case "javascript" | "python":
-            found = read(Source(text), kind, kind, context, ())
-            drafts = found.drafts
-            if found.reads is not None:
-                items = [(Verb.READ, name) for name in found.reads]
-                drafts += paths_drafts(items, context, start_scope(context), text=text) or [_prints(context)]
-            for nested in found.shell:
-                drafts += analyse(nested, context, start_scope(context))
+            return _code(kind, text, context)
         case _:
             return (unknown_action(kind, f"no reader for {kind} yet", text),)
+    return tuple(draft.action(kind, text) for draft in drafts)
+
+
+_TOOLS = re.compile(r"\btools\b|\\u")
+"""Codex's `exec` script, and not a program for Node: it speaks of the global that only Codex has."""
+
+
+def _code(kind: str, text: str, context: Context) -> tuple[Action, ...]:
+    if kind == "javascript" and _TOOLS.search(text):
+        return script_actions(ToolCall("", "exec", text.encode("utf-8", "replace"), CallForm.TEXT), text, context, actions_of)
+    found = read(Source(text), kind, kind, context, ())
+    scope = start_scope(context)
+    drafts = found.drafts
+    for verb in dict.fromkeys(touch.verb for touch in found.touches):
+        words = [Touched(verb, word_of(touch), touch.recursive) for touch in found.touches if touch.verb is verb]
+        for group in touch_drafts(words, scope, context):
+            group.draft.operation = f"code:{verb.value}"
+            group.draft.summary = f"runs code that touches {group.shown} ({verb.value})"
+            drafts.append(group.draft)
+    if found.reads is not None:
+        items = [(Verb.READ, name) for name in found.reads]
+        drafts += paths_drafts(items, context, scope, text=text) or [_prints(context)]
+    for nested in found.shell:
+        drafts += analyse(nested, context, start_scope(context))
     return tuple(draft.action(kind, text) for draft in drafts)
 
 

@@ -3,13 +3,14 @@
 import posixpath
 
 from firewall.classify import embedded
+from firewall.classify.code.found import Touch
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.paths import is_under
 from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
 from firewall.classify.shell.options import Options, read_options
-from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.classify.shell.touches import Touched, touch_drafts, word_of
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL
 from firewall.core.effect import Effect
@@ -121,6 +122,7 @@ def read_text(
         )
         if found.reads is not None:
             _reads(found.reads, source, program, command, analysis)
+        _touches(found.touches, program, command, analysis)
         for nested in found.shell:
             analysis.script(analysis, nested, command.scope.copy(), None, command.depth + 1)
         analysis.drafts += found.drafts
@@ -150,6 +152,17 @@ def _reads(  # what a piece of code needs to be shown
         group.draft.point(source.whole(), "code that only reads and prints")
         analysis.drafts.append(group.draft)
         finish(group.draft, command, analysis)
+
+
+def _touches(touches: list[Touch], program: Program, command: Command, analysis: Analysis) -> None:
+    """Add the files that a piece of code does something with."""
+    for verb in dict.fromkeys(touch.verb for touch in touches):
+        touched = [Touched(verb, word_of(touch), touch.recursive) for touch in touches if touch.verb is verb]
+        for group in touch_drafts(touched, command.scope, analysis.context):
+            group.draft.operation = f"code:{verb.value}"
+            group.draft.summary = f"runs `{program.name}` code that touches {group.shown} ({verb.value})"
+            analysis.drafts.append(group.draft)
+            finish(group.draft, command, analysis)
 
 
 def framework(word: Word, arguments: tuple[Word, ...], command: Command, analysis: Analysis) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from firewall.classify.code.found import Touch
 from firewall.classify.context import Context
 from firewall.classify.draft import PRIVILEGE_NOTE, SECRET_NOTE, Draft, shown
 from firewall.classify.environments import Environments, PlaceKind
@@ -40,6 +41,14 @@ class Group:
     def effect_names(self) -> set[str]:
         """Return the effects as words."""
         return {effect.value for effect in self.draft.effects}
+
+
+def word_of(touch: Touch) -> Word:
+    """Return a path that code in another language touches as a word; one that is not known is shown as such."""
+    if touch.path is None:
+        return Word("a path that is not known", known=False, span=touch.span)
+    is_glob = any(char in touch.path for char in "*?[")
+    return Word(touch.path, glob=is_glob, head=touch.path, span=touch.span)
 
 
 def spot_of(word: Word, scope: Scope, *, recursive: bool = False) -> Spot:

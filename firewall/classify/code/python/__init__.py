@@ -1,0 +1,1 @@
+"""Python: what `python -c` and scripts would do, by their syntax tree."""

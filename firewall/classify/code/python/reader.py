@@ -1,0 +1,173 @@
+"""A Python program by its syntax tree: what it does to files, programs, servers and databases.
+
+Everything that acts is reached by a name: a builtin, a module's function, a method. Names that are known to do
+nothing are listed; a call of anything else, and every way to reach a function by something but its name, makes the
+program `exec` beside what was seen. INVARIANT: `reads` is given only where nothing but reading was found.
+"""
+
+import ast
+
+from firewall.classify.code.found import Found, Touch
+from firewall.classify.code.python import calls, tables
+from firewall.classify.code.python.sight import Sight
+from firewall.classify.code.python.values import Scope, dotted, scope_of
+from firewall.classify.context import Context
+from firewall.classify.draft import Source, shown
+from firewall.classify.rows import Verb
+
+MAX_CODE_CHARS = 24 * 1024
+MAX_NODES = 6000
+MAX_NESTED = 3
+
+
+def read_python(source: Source, context: Context, *, depth: int = 0) -> Found:
+    """Return what a program does; code that is not understood is `exec`, what cannot be read `unknown` too."""
+    sight = Sight(source, context)
+    tree = _parsed(source.text)
+    if tree is None:
+        sight.opaque(None, "Python that does not parse, or is too large to read", unknown=True)
+        return sight.found
+    scope = scope_of(tree)
+    parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    for node in ast.walk(tree):
+        _node(node, scope, parents, sight)
+    sight.found.parsed = True
+    if depth < MAX_NESTED:
+        for text, span in sight.nested:
+            _merge(sight, read_python(Source(text, base=None, outer=span), context, depth=depth + 1))
+    elif sight.nested:
+        sight.opaque(None, "code within code within code", unknown=True)
+    return _settled(sight)
+
+
+def _merge(sight: Sight, inner: Found) -> None:
+    sight.found.drafts += inner.drafts
+    sight.found.shell += inner.shell
+    sight.found.touches += [*inner.touches, *(Touch(Verb.READ, name, (0, 0)) for name in inner.reads or ())]
+
+
+def _settled(sight: Sight) -> Found:
+    """Say `reads` where nothing but reading and listing was found."""
+    found = sight.found
+    reading = (Verb.READ, Verb.LIST)
+    if found.drafts or found.shell or any(touch.verb not in reading for touch in found.touches):
+        return found
+    if any(touch.path is None and touch.verb is Verb.READ for touch in found.touches):
+        return found
+    found.reads = tuple(
+        dict.fromkeys(touch.path for touch in found.touches if touch.path and touch.verb is Verb.READ)
+    )
+    found.touches = [touch for touch in found.touches if touch.verb is Verb.LIST and touch.path is not None]
+    return found
+
+
+def _parsed(text: str) -> ast.Module | None:
+    if len(text) > MAX_CODE_CHARS:
+        return None
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    count = sum(1 for _ in ast.walk(tree))
+    return tree if count <= MAX_NODES else None
+
+
+def _node(node: ast.AST, scope: Scope, parents: dict[int, ast.AST], sight: Sight) -> None:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        _import(node, sight)
+    elif isinstance(node, ast.Call):
+        calls.judge(node, scope, sight)
+    elif isinstance(node, ast.Attribute):
+        _attribute(node, scope, parents, sight)
+    elif isinstance(node, ast.Name):
+        _name(node, scope, parents, sight)
+    elif isinstance(node, ast.Subscript):
+        _subscript(node, scope, sight)
+
+
+def _import(node: ast.Import | ast.ImportFrom, sight: Sight) -> None:
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif node.level or node.module is None or any(alias.name == "*" for alias in node.names):
+        sight.opaque(node, "an import that takes everything or comes from its own package")
+        return
+    else:
+        names = [node.module]
+        led = [alias.name for alias in node.names if alias.name in tables.REFUSED or alias.name.startswith("_")]
+        if led:
+            sight.opaque(node, f"an import of {shown(led[0])}")
+    for name in names:
+        if name not in tables.MODULES:
+            sight.opaque(node, f"the module {shown(name)}, whose code runs when it is imported")
+
+
+def _is_used_as_value(node: ast.AST, parents: dict[int, ast.AST]) -> bool:
+    """Tell whether a name is neither called nor the owner of what is behind its dot."""
+    parent = parents.get(id(node))
+    if isinstance(parent, ast.Call) and parent.func is node:
+        return False
+    return not (isinstance(parent, ast.Attribute) and parent.value is node)
+
+
+def _is_alias(node: ast.AST, scope: Scope, parents: dict[int, ast.AST]) -> bool:
+    """Tell whether a function is only given another name, by which its calls are found again."""
+    parent = parents.get(id(node))
+    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
+        return False
+    target = parent.targets[0]
+    return isinstance(target, ast.Name) and scope.constants.get(target.id) is node
+
+
+def _attribute(node: ast.Attribute, scope: Scope, parents: dict[int, ast.AST], sight: Sight) -> None:
+    if node.attr.startswith("__") and node.attr not in tables.DUNDERS:
+        sight.opaque(node, f"reaches {shown(node.attr)}")
+        return
+    path = dotted(node, scope)
+    root = path.partition(".")[0]
+    if root == "sys" and path.count(".") == 1 and node.attr not in tables.SYS:
+        sight.opaque(node, f"uses {shown(path)}")
+    elif node.attr in tables.REFUSED and not calls.is_known(path):
+        sight.opaque(node, f"reaches {shown(node.attr)}")
+    elif _is_used_as_value(node, parents) and not _is_alias(node, scope, parents):
+        _value(path, node, sight)
+    if path == "os.environ" and _is_used_as_value(node, parents):
+        calls.whole_environment(node, parents.get(id(node)), sight)
+    if root in tables.MODULES and root not in tables.ACTING and node.attr.startswith("_"):
+        sight.opaque(node, f"reaches {shown(path)}")
+
+
+def _value(path: str, node: ast.AST, sight: Sight) -> None:
+    """Judge a function of a module that is handed on and not called here."""
+    if path in tables.FILES:
+        for verb, _ in tables.FILES[path]:
+            sight.touch(verb, None, node)
+    elif path in tables.CODE or tables.RUNS.fullmatch(path) or tables.REQUESTS.fullmatch(path):
+        sight.opaque(node, f"hands on {shown(path)}", unknown=True)
+    elif path.partition(".")[0] in tables.ACTING and "()" not in path and not tables.INERT.fullmatch(path):
+        sight.opaque(node, f"uses {shown(path)}")
+
+
+def _name(node: ast.Name, scope: Scope, parents: dict[int, ast.AST], sight: Sight) -> None:
+    if not isinstance(node.ctx, ast.Load):
+        if node.id in tables.BUILTINS or node.id in tables.CODE:
+            sight.opaque(node, f"gives {shown(node.id)} another meaning")
+        return
+    if node.id in scope.modules:
+        if not scope.modules[node.id]:
+            sight.opaque(node, f"uses {shown(node.id)}, which is more than one thing")
+        elif _is_used_as_value(node, parents):
+            path = scope.modules[node.id]
+            if path in tables.MODULES and path != "__future__":
+                sight.opaque(node, f"hands on the module {shown(path)}")
+            else:
+                _value(path, node, sight)
+    elif node.id not in scope.bound and node.id not in tables.BUILTINS and node.id not in tables.CODE:
+        sight.opaque(node, f"uses {shown(node.id)}")
+    elif node.id in tables.CODE and node.id not in scope.bound and _is_used_as_value(node, parents):
+        sight.opaque(node, f"hands on {shown(node.id)}", unknown=True)
+
+
+def _subscript(node: ast.Subscript, scope: Scope, sight: Sight) -> None:
+    if dotted(node.value, scope) != "os.environ":
+        return
+    calls.variable(node.slice, scope, sight, node, is_set=not isinstance(node.ctx, ast.Load))
