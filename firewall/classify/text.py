@@ -87,7 +87,9 @@ _TOOLS = re.compile(r"\btools\b|\\u")
 
 def _code(kind: str, text: str, context: Context) -> tuple[Action, ...]:
     if kind == "javascript" and _TOOLS.search(text):
-        return script_actions(ToolCall("", "exec", text.encode("utf-8", "replace"), CallForm.TEXT), text, context, actions_of)
+        return script_actions(
+            ToolCall("", "exec", text.encode("utf-8", "replace"), CallForm.TEXT), text, context, actions_of
+        )
     found = read(Source(text), kind, kind, context, ())
     scope = start_scope(context)
     drafts = found.drafts

@@ -58,7 +58,6 @@ def test_tools(name: str, arguments: dict[str, object], wanted: Effect, environm
     ("name", "arguments"),
     [
         ("mcp__x__y", {"a": 1}),
-        ("exec", "await tools.exec_command({cmd: 'ls'})"),
         ("Bash", {"command": 5}),
         ("Bash", {"command": "ls", "as_root": True}),
         ("Bash", "not json"),

@@ -16,7 +16,7 @@ from firewall.classify.code.javascript.values import HOLE, Evaluator, key_of
 from firewall.classify.code.javascript.ways_out import hidden
 from firewall.classify.draft import Source, shown
 
-MAX_CALLS = 40
+MAX_CALLS = 30
 _HELPERS = frozenset(
     {
         "tools", "ALL_TOOLS", "text", "image", "forward_output", "store", "load", "notify", "exit",
@@ -61,6 +61,8 @@ def read_script(source: Source) -> Script:
     if way_out is not None:
         found.opaque.append((program.span(way_out[0]), f"code that {way_out[1]}"))
     for node in program.nodes:
+        if len(found.opaque) > MAX_CALLS:
+            break
         if node.kind in ("identifier", "shorthand_property_identifier") and node.text == "tools":
             _use(node, program, names, found)
     return found

@@ -15,7 +15,7 @@ from tree_sitter import Node as Raw
 from firewall.classify.draft import Source
 
 MAX_CODE_CHARS = 96 * 1024
-MAX_NODES = 6000
+MAX_NODES = 3000
 MAX_DEPTH = 90
 MAX_TICKS = 400
 _TAIL = re.compile(rb"[\x80-\xbf]")

@@ -120,12 +120,22 @@ def _call(node: Node, scan: _Scan) -> str:
     if callee is None:
         return "calls what is not understood"
     if callee.kind == "identifier":
-        return _named_call(callee.text, scan)
+        return _timed(callee.text, node, scan) or _named_call(callee.text, scan)
     if callee.kind == "call_expression":
         return "calls what another call returns"
     if callee.kind == "parenthesized_expression" and callee.children and callee.children[-1].kind not in _CALLABLE:
         return "calls what an expression returns"
     return "" if callee.kind in _CALLABLE else f"calls {shown(callee.kind)}"
+
+
+def _timed(name: str, node: Node, scan: _Scan) -> str:
+    """Tell whether a timer is given text to run, or what may be text."""
+    arguments = node.fields.get("arguments")
+    if name not in ("setTimeout", "setInterval") or arguments is None or not arguments.children:
+        return ""
+    first = arguments.children[0]
+    is_function = first.kind in ("arrow_function", "function_expression", "identifier", "member_expression")
+    return "" if is_function and scan.evaluator.of(first) is None else "gives a timer text to run"
 
 
 def _named_call(name: str, scan: _Scan) -> str:

@@ -253,6 +253,10 @@ def _method(func: ast.Attribute, node: ast.Call, path: str, scope: Scope, sight:
         _path_method(func, node, scope, sight)
     elif name in tables.METHODS and (name not in ("touch", "truncate") or _globbed(func.value, scope)):
         _touch_all(tables.METHODS[name], func.value, node, scope, sight)
+    elif name in tables.RUNNERS and "()" not in path and path.partition(".")[0] not in tables.MODULES:
+        _unknown_runner(node, scope, sight)
+    elif path.startswith("sys.path."):
+        sight.opaque(node, "changes where modules are loaded from")
     elif name in tables.SQL_METHODS and node.args:
         _sql(node, scope, sight)
     elif path.startswith("boto3."):
@@ -263,6 +267,15 @@ def _method(func: ast.Attribute, node: ast.Call, path: str, scope: Scope, sight:
         sight.add(draft, node, "removes or empties something")
     elif path.partition(".")[0] in tables.ACTING and "()" not in path and not tables.INERT.fullmatch(path):
         sight.opaque(node, f"calls {shown(path)}")
+
+
+def _unknown_runner(node: ast.Call, scope: Scope, sight: Sight) -> None:
+    """Judge a method named like one that runs commands, of something that is not known: its text is read."""
+    text = text_of(node.args[0], scope) if node.args else None
+    words = words_of(node.args[0], scope) if node.args else None
+    if text is not None or words:
+        sight.opaque(node, "something that may run a command")
+        sight.shell(text if text is not None else shlex.join(words or ()), node)
 
 
 def _loses(name: str, path: str, scope: Scope) -> bool:

@@ -10,13 +10,13 @@ import ast
 from firewall.classify.code.found import Found, Touch
 from firewall.classify.code.python import calls, tables
 from firewall.classify.code.python.sight import Sight
-from firewall.classify.code.python.values import Scope, dotted, scope_of
+from firewall.classify.code.python.values import Scope, dotted, leads_away, scope_of
 from firewall.classify.context import Context
 from firewall.classify.draft import Source, shown
 from firewall.classify.rows import Verb
 
-MAX_CODE_CHARS = 24 * 1024
-MAX_NODES = 6000
+MAX_CODE_CHARS = 16 * 1024
+MAX_NODES = 3500
 MAX_NESTED = 3
 
 
@@ -68,8 +68,10 @@ def _parsed(text: str) -> ast.Module | None:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    count = sum(1 for _ in ast.walk(tree))
-    return tree if count <= MAX_NODES else None
+    for count, _ in enumerate(ast.walk(tree)):
+        if count > MAX_NODES:
+            return None
+    return tree
 
 
 def _node(node: ast.AST, scope: Scope, parents: dict[int, ast.AST], sight: Sight) -> None:
@@ -93,7 +95,14 @@ def _import(node: ast.Import | ast.ImportFrom, sight: Sight) -> None:
         return
     else:
         names = [node.module]
-        led = [alias.name for alias in node.names if alias.name in tables.REFUSED or alias.name.startswith("_")]
+        led = [
+            alias.name
+            for alias in node.names
+            if alias.name in tables.REFUSED
+            or alias.name.startswith("_")
+            or leads_away(f"{node.module}.{alias.name}")
+            or (node.module == "sys" and alias.name not in tables.SYS)
+        ]
         if led:
             sight.opaque(node, f"an import of {shown(led[0])}")
     for name in names:
@@ -114,6 +123,8 @@ def _is_alias(node: ast.AST, scope: Scope, parents: dict[int, ast.AST]) -> bool:
     parent = parents.get(id(node))
     if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
         return False
+    if isinstance(parents.get(id(parent)), ast.ClassDef):
+        return False  # a method by another name, which its class may call without naming it
     target = parent.targets[0]
     return isinstance(target, ast.Name) and scope.constants.get(target.id) is node
 
@@ -124,6 +135,10 @@ def _attribute(node: ast.Attribute, scope: Scope, parents: dict[int, ast.AST], s
         return
     path = dotted(node, scope)
     root = path.partition(".")[0]
+    owner = dotted(node.value, scope)
+    if owner and leads_away(f"{owner}.{node.attr}"):
+        sight.opaque(node, f"reaches another module through {shown(owner)}")
+        return
     if root == "sys" and path.count(".") == 1 and node.attr not in tables.SYS:
         sight.opaque(node, f"uses {shown(path)}")
     elif node.attr in tables.REFUSED and not calls.is_known(path):
@@ -163,6 +178,8 @@ def _name(node: ast.Name, scope: Scope, parents: dict[int, ast.AST], sight: Sigh
                 _value(path, node, sight)
     elif node.id not in scope.bound and node.id not in tables.BUILTINS and node.id not in tables.CODE:
         sight.opaque(node, f"uses {shown(node.id)}")
+    elif node.id in scope.constants and _is_used_as_value(node, parents) and not _is_alias(node, scope, parents):
+        _value(dotted(node, scope), node, sight)
     elif node.id in tables.CODE and node.id not in scope.bound and _is_used_as_value(node, parents):
         sight.opaque(node, f"hands on {shown(node.id)}", unknown=True)
 

@@ -9,6 +9,7 @@ from firewall.classify.rows import Verb
 from firewall.core.effect import Effect
 
 MAX_SEEN = 60
+MAX_COMMANDS = 30
 
 
 class Sight:
@@ -62,6 +63,9 @@ class Sight:
 
     def shell(self, text: str, node: ast.AST) -> None:
         """Note that a command line is run."""
+        if len(self.found.shell) >= MAX_COMMANDS:
+            self.opaque(node, "more commands than are read here", unknown=True)
+            return
         span = self.span(node)
         at = self.source.text.find(text) if self.source.base is not None and text else -1
         inside = at >= 0 and span[0] <= self.source.span(at, at)[0] <= span[1]

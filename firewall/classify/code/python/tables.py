@@ -102,6 +102,10 @@ REQUESTS = re.compile(
 SQL_METHODS = frozenset(
     {"execute", "executemany", "executescript", "exec_driver_sql", "fetch", "fetchrow", "fetchval"}
 )
+RUNNERS = frozenset(
+    {"system", "popen", "Popen", "check_output", "check_call", "getoutput", "run", "call", "sudo", "local"}
+)
+"""Names of methods that run a command, of whatever object."""
 LOSSY = re.compile(
     r"(?:delete|drop|destroy|purge|terminate|truncate|remove|flush)(?:_\w+|all|db|One|Many|Database)?|rmtree|unlink"
 )
@@ -146,7 +150,7 @@ INERT = re.compile(
     r"|shutil\.(?:which|disk_usage|get_terminal_size|ignore_patterns)"
     r"|subprocess\.(?:PIPE|DEVNULL|STDOUT|CalledProcessError|TimeoutExpired|CompletedProcess|SubprocessError|list2cmdline)"
     r"|pathlib(?:\.(?:Path|PurePath|PosixPath|PurePosixPath))?(?:\.(?:home|cwd))?|glob(?:\.(?:escape|glob|iglob))?"
-    r"|io\.(?:StringIO|BytesIO|TextIOWrapper)|tempfile\.gettempdir|codecs\.(?:decode|encode|lookup|BOM_UTF8)"
+    r"|io\.(?:StringIO|BytesIO|TextIOWrapper)|tempfile\.(?:gettempdir|mkdtemp|mkstemp|NamedTemporaryFile|TemporaryDirectory|TemporaryFile)|codecs\.(?:decode|encode|lookup|BOM_UTF8)"
     r"|sqlite3\.(?:Row|Error|OperationalError|connect|sqlite_version|version|IntegrityError|DatabaseError)"
     r"|(?:psycopg|psycopg2|pymysql|asyncpg|mysql\.connector)\.(?:connect|Error|OperationalError|extras(?:\.\w+)?|rows(?:\.\w+)?)"
     r"|sqlalchemy\.(?:create_engine|text|inspect)|boto3\.(?:client|resource|session|Session)"
@@ -179,7 +183,7 @@ BUILTINS = frozenset(
 )  # fmt: skip
 REFUSED = frozenset(
     {
-        "system", "popen", "modules", "settrace", "setprofile", "path_hooks", "meta_path", "attrgetter",
+        "system", "popen", "modules", "main", "settrace", "setprofile", "path_hooks", "meta_path", "attrgetter",
         "methodcaller", "get_type_hints", "singledispatch", "singledispatchmethod", "breakpointhook",
         "addaudithook", "path_importer_cache", "displayhook", "excepthook", "execv", "execve", "spawn",
         "fork", "kill", "tb_frame", "f_globals", "f_builtins", "gi_frame", "cr_frame", "func_globals",

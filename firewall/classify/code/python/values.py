@@ -4,6 +4,7 @@ INVARIANT: a name that is bound twice, deleted, declared global or given to `exe
 """
 
 import ast
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -28,6 +29,8 @@ class Scope:
     functions: set[str] = field(default_factory=set)
     """Functions and classes that the program defines."""
     steps: int = MAX_STEPS
+    paths: dict[int, str] = field(default_factory=dict)
+    """Dotted paths that were found before, by node."""
 
 
 def scope_of(tree: ast.AST) -> Scope:
@@ -123,8 +126,48 @@ def _imported(node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
             root = alias.name.partition(".")[0]
             name, path = alias.asname or root, alias.name if alias.asname else root
         else:
-            name, path = alias.asname or alias.name, f"{node.module}.{alias.name}" if not node.level else ""
+            path = canonical(f"{node.module}.{alias.name}") if not node.level else ""
+            name = alias.asname or alias.name
         scope.modules[name] = path if scope.modules.get(name, path) == path else ""
+
+
+_SUBMODULES = frozenset(
+    {
+        "os.path", "urllib.parse", "urllib.request", "urllib.error", "collections.abc",
+        "concurrent.futures", "importlib.metadata", "email.utils", "html.parser", "xml.etree",
+        "xml.etree.ElementTree", "mysql.connector", "importlib.resources", "unittest.mock",
+        "logging.handlers", "asyncio.subprocess",
+    }
+)  # fmt: skip
+_OWN_NAMES = frozenset(
+    {
+        "datetime.datetime", "time.time", "copy.copy", "glob.glob", "pprint.pprint", "decimal.decimal",
+        "token.token", "datetime.time", "select.select", "profile.profile", "signal.signal",
+        "shelve.shelve", "datetime.calendar", "array.array", "string.string", "tokenize.tokenize",
+        "inspect.stack", "types.types", "platform.platform", "random.random", "code.code",
+        "getpass.getpass", "runpy.runpy", "timeit.timeit", "operator.operator", "queue.queue",
+        "struct.struct", "statistics.statistics", "bisect.bisect", "uuid.uuid", "secrets.token",
+    }
+)  # fmt: skip
+
+
+def leads_away(path: str) -> bool:
+    """Tell whether a dotted path goes from one module through to another (`uuid.os.unlink`)."""
+    return bool(path) and canonical(path, mark=True) == ""
+
+
+def canonical(path: str, *, mark: bool = False) -> str:
+    """Return a path from its last module on (`uuid.os.unlink`: `os.unlink`); with `mark`, '' where it is cut."""
+    parts = path.split(".")
+    if parts[0] not in sys.stdlib_module_names:
+        return path
+    for place in range(len(parts) - 1, 0, -1):
+        so_far = ".".join(parts[: place + 1])
+        pair = f"{parts[place - 1]}.{parts[place]}"
+        is_module = parts[place] in sys.stdlib_module_names and "()" not in so_far
+        if is_module and so_far not in _SUBMODULES and pair not in _OWN_NAMES:
+            return "" if mark else ".".join(parts[place:])
+    return path
 
 
 def dotted(node: ast.expr, scope: Scope, depth: int = 0) -> str:
@@ -134,13 +177,22 @@ def dotted(node: ast.expr, scope: Scope, depth: int = 0) -> str:
     """
     if depth > 20:
         return ""
+    found = scope.paths.get(id(node))
+    if found is None:
+        found = _dotted(node, scope, depth)
+        if depth == 0:
+            scope.paths[id(node)] = found
+    return found
+
+
+def _dotted(node: ast.expr, scope: Scope, depth: int) -> str:
     found = ""
     match node:
         case ast.Name(id=name):
             found = _dotted_name(name, scope, depth)
         case ast.Attribute(value=value, attr=attr):
             owner = dotted(value, scope, depth + 1)
-            found = f"{owner}.{attr}" if owner else ""
+            found = canonical(f"{owner}.{attr}") if owner else ""
         case ast.Call():
             owner = dotted(node.func, scope, depth + 1)
             is_reached = owner in ("getattr", "__import__", "importlib.import_module")
