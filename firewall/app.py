@@ -7,7 +7,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,12 @@ from firewall.core.secret import Secret
 from firewall.core.work import Record, Sweep, Unit
 from firewall.demo.provider import app as scripted
 from firewall.demo.scenes import INCIDENT
+from firewall.gates.edge.branch import Branch
+from firewall.gates.edge.doorkeeper import Doorkeeper
 from firewall.gates.edge.middleware import Access, Edge, trusted_networks
 from firewall.gates.edge.server import Listener, serving
-from firewall.gates.models.admit import Doorkeeper
+from firewall.gates.infra.gate import InfraGate
+from firewall.gates.infra.targets import Target, targets_of
 from firewall.gates.models.exchange import Means
 from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
@@ -78,6 +81,8 @@ class Application:
     approvals: Approvals
     guard: Guard
     gate: ModelsGate
+    infra: InfraGate
+    targets: Mapping[str, Target]
     holds: Holds
     console: Console
     telemetry: Telemetry
@@ -94,8 +99,9 @@ class Application:
         most = self.settings.models.max_body_mib << 20
         proxies = trusted_networks(server.trusted_proxies)
         agents_app = Edge(
-            self.gate,
-            max_body_bytes=most,
+            Branch(self.gate, {b"/infra/": self.infra}),
+            max_body_bytes=max([most, *(target.max_body_bytes for target in self.targets.values())]),
+            foreign_prefixes=("/infra/",),
             access=Access(hosts=frozenset({agents_host, *server.allowed_hosts}), trusted_proxies=proxies),
             render=render_for,
         )
@@ -193,18 +199,21 @@ class _Base:
     people: People
     channels: Channels
     approvals: Approvals
+    doorkeeper: Doorkeeper
+    targets: Mapping[str, Target]
 
 
 def _base(settings: Settings, installation: Installation, rules: Rules, clock: SystemClock) -> _Base:
     writer = installation.writer
     channels = Channels([_channel(one, clock) for one in settings.notify])
+    tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
     return _Base(
         settings=settings,
         installation=installation,
         rules=rules,
         clock=clock,
         telemetry=Telemetry(),
-        tokens=Tokens(sequencer=writer, rows=installation.tokens, clock=clock),
+        tokens=tokens,
         people=People(sequencer=writer, rows=installation.people, clock=clock),
         channels=channels,
         approvals=Approvals(
@@ -215,6 +224,8 @@ def _base(settings: Settings, installation: Installation, rules: Rules, clock: S
             notifier=channels,
             new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
         ),
+        doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=clock),
+        targets=targets_of(settings),
     )
 
 
@@ -229,6 +240,7 @@ def _guard(base: _Base) -> Guard:
         files=WorkspaceFiles(),
         is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
         observe=base.telemetry.judged,
+        targets={name: target.spec for name, target in base.targets.items()},
     )
 
 
@@ -245,7 +257,7 @@ def _gate(base: _Base, guard: Guard, holds: Holds, providers: Providers, upstrea
     )
     return ModelsGate(
         means=means,
-        doorkeeper=Doorkeeper(tokens=base.tokens, sequencer=writer, clock=base.clock),
+        doorkeeper=base.doorkeeper,
         providers=providers,
         upstream=upstream,
         sequencer=writer,
@@ -253,6 +265,18 @@ def _gate(base: _Base, guard: Guard, holds: Holds, providers: Providers, upstrea
         was_issued=base.installation.tokens.was_issued,
         answered=base.telemetry.answered,
         max_body_bytes=models.max_body_mib << 20,
+    )
+
+
+def _infra(base: _Base, guard: Guard, upstream: HttpUpstream) -> InfraGate:
+    return InfraGate(
+        targets=base.targets,
+        guard=guard,
+        approvals=base.approvals,
+        doorkeeper=base.doorkeeper,
+        upstream=upstream,
+        sequencer=base.installation.writer,
+        clock=base.clock,
     )
 
 
@@ -293,6 +317,8 @@ def _wire(base: _Base, providers: Providers, upstream: HttpUpstream, *, is_demo:
         approvals=approvals,
         guard=guard,
         gate=gate,
+        infra=_infra(base, guard, upstream),
+        targets=base.targets,
         holds=holds,
         console=_console(base),
         telemetry=base.telemetry,

@@ -25,10 +25,10 @@ from pydantic import (
 from firewall.core.complaints import complaints
 from firewall.core.dialect import Dialect
 from firewall.core.errors import ConfigError
+from firewall.core.target import TargetKind
 
 NOT_YET = {
     "route": "routes choose between providers in a later version",
-    "target": "the infrastructure gate comes in a later version",
     "mcp_server": "the MCP gate comes in a later version",
     "budget": "budgets come in a later version",
     "egress": "the egress gate comes in a later version",
@@ -171,6 +171,40 @@ class Provider(_Section):
     first_token_timeout_s: int = Field(default=30, ge=1)
 
 
+class Target(_Section):
+    """An infrastructure API that agents reach through us, without holding its key."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    """As it stands in `/infra/NAME/…` and in the globs of grants and policies."""
+    environment: Annotated[str, Field(min_length=1)]
+    """Where it leads."""
+    base_url: str
+    """Everything before the agent's own path."""
+    kind: TargetKind = TargetKind.REST
+    credential: SecretRef
+    header: str = "Authorization: Bearer {credential}"
+    """The header field that authenticates, with `{credential}` at its end."""
+    pack: str = ""
+    """Host by which the catalogue knows the API, where `base_url` names another (`backboard.railway.app`)."""
+    scoped: bool = False
+    """The credential reaches nothing but `environment`: the provider enforces it, you say so."""
+    hosting: Literal["saas", "vpc", "self"] = "saas"
+    """`vpc` and `self` may lie at private addresses."""
+    raw_paths: bool = False
+    """Take `%2F`, `//` and `;` in paths (registries, GitLab, S3 keys)."""
+    hold_s: int = Field(default=50, ge=0, le=3600)
+    """How long a held request keeps its client waiting."""
+    timeout_s: int = Field(default=60, ge=1, le=3600)
+    max_body_mib: int = Field(default=8, ge=1, le=512)
+
+    @model_validator(mode="after")
+    def _reads(self) -> "Target":
+        name, colon, value = self.header.partition(":")
+        if not colon or not name.strip() or not value.endswith("{credential}") or value.count("{") != 1:
+            raise ValueError("`header` must be a field's name, a colon, and a value that ends in {credential}")
+        return self
+
+
 class ApproverSettings(_Section):
     """Somebody who decides; the passphrase is set by `stayhand approver add`."""
 
@@ -198,6 +232,7 @@ class Settings(_Section):
     storage: Storage = Storage()
     policy: PolicySettings = PolicySettings()
     provider: tuple[Provider, ...] = ()
+    target: tuple[Target, ...] = ()
     approver: tuple[ApproverSettings, ...] = ()
     notify: tuple[Notify, ...] = (Notify(kind="terminal"),)
     path: str = ""
@@ -221,6 +256,7 @@ class Settings(_Section):
     def _secret_refs(self) -> tuple[SecretRef, ...]:
         refs: list[object] = [self.audit.keystore_key]
         refs += [one.api_key for one in self.provider]
+        refs += [one.credential for one in self.target]
         refs += [ref for one in self.notify for ref in (one.url, one.secret)]
         return tuple(ref for ref in refs if isinstance(ref, SecretRef))
 
@@ -328,7 +364,7 @@ def _from_environment(table: dict[str, object], environ: Mapping[str, str]) -> N
 
     Raises: ConfigError for a section that is none: a setting that is silently ignored protects nobody.
     """
-    sections = set(Settings.model_fields) - {"provider", "approver", "notify", "path"}
+    sections = set(Settings.model_fields) - {"provider", "target", "approver", "notify", "path"}
     for name, value in sorted(environ.items()):
         section, found, key = name.removeprefix("STAYHAND_").partition("__")
         if not name.startswith("STAYHAND_") or not found:

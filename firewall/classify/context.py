@@ -1,9 +1,11 @@
 """What classification may know besides the bytes of a call: the grant's workspace and the compiled catalogues."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
+from firewall.core.target import TargetSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,5 @@ class Context:
     """environments.toml, compiled."""
     catalogue: Catalogue
     """tools.toml, hosts.toml and the packs, compiled."""
+    targets: Mapping[str, TargetSpec] = field(default_factory=dict)
+    """The infrastructure APIs of the configuration, by name."""

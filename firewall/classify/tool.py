@@ -19,6 +19,7 @@ from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.mcp.tables import canonical
 from firewall.classify.nested import script_actions
 from firewall.classify.paths import locate, normal
+from firewall.classify.requests import actions_of_request, bound_request
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.walk import analyse
 from firewall.core.action import LOCAL, UNRESOLVED, Action
@@ -45,7 +46,7 @@ _CONNECTS = re.compile(
 def actions_of(call: ToolCall, context: Context) -> tuple[Action, ...]:
     """Return every action of a tool call, in order; at least one."""
     try:
-        return _actions(call, context)
+        return actions_of_request(call, context) if call.form is CallForm.REQUEST else _actions(call, context)
     except RecursionError:
         # FAIL-CLOSED: a call too deeply nested to read is not read.
         return (unknown_action(call.name, "a call that is too deeply nested to read"),)
@@ -56,6 +57,8 @@ def bound_arguments(call: ToolCall, context: Context) -> bytes:
 
     Arguments that are no JSON object are bound as they came.
     """
+    if call.form is CallForm.REQUEST:
+        return bound_request(call)
     if call.form is not CallForm.JSON:
         return call.arguments
     try:

@@ -116,6 +116,8 @@ class Action:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     """What `when` expressions may ask for besides the fields above."""
     confidence: Confidence = Confidence.CERTAIN
+    target: str = ""
+    """Name of the target that it goes to; empty: it is no request to one."""
 
     @property
     def scope(self) -> Scope:

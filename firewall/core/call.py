@@ -13,6 +13,8 @@ class CallForm(StrEnum):
     """Raw text (custom and freeform tools: `apply_patch`, Codex's JavaScript `exec`)."""
     HOSTED = "hosted"
     """Run by the provider itself (web search, code execution, remote MCP): judged with the request."""
+    REQUEST = "request"
+    """An HTTP request to a target, as `core.outgoing` writes it; the call's name is `infra/` and the target's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from firewall.core.action import LOCAL, UNRESOLVED, Action
 from firewall.core.effect import Effect
 from firewall.core.errors import FirewallError
 from firewall.core.reason import Reason
+from firewall.core.target import TargetSpec
 
 MAX_DEPTH = 3
 
@@ -106,11 +107,18 @@ def breach(grant: Grant, action: Action) -> Reason | None:
         return Reason.GRANT_ENVIRONMENT
     if any(NEEDS[effect] not in grant.verbs for effect in action.effects):
         return Reason.GRANT_VERB
-    if not any_matches(grant.tools, action.tool):
+    if action.target and not any_matches(grant.targets, action.target):
+        return Reason.GRANT_TARGET
+    if not action.target and not any_matches(grant.tools, action.tool):
         return Reason.GRANT_TOOL
     if not any_matches(grant.resources, action.resource):
         return Reason.GRANT_RESOURCE
     return None
+
+
+def permits_target(grant: Grant, target: TargetSpec) -> bool:
+    """Tell whether a grant may know of a target: one of its environment that its globs name."""
+    return target.environment == grant.environment and any_matches(grant.targets, target.name)
 
 
 @dataclass(frozen=True, slots=True)

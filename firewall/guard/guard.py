@@ -8,7 +8,7 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -25,10 +25,11 @@ from firewall.core.decide import combine
 from firewall.core.digest import call_digest
 from firewall.core.effect import Effect
 from firewall.core.errors import ApprovalError
-from firewall.core.grant import breach
+from firewall.core.grant import breach, permits_target
 from firewall.core.ids import principal_of
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
+from firewall.core.target import TargetSpec
 from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictness
 from firewall.core.work import Committed, Record, Step, Take, Unit
 from firewall.guard.judgement import Judgement
@@ -49,6 +50,8 @@ class Go:
 
     entry: int
     approval: str = ""
+    effects: tuple[Effect, ...] = ()
+    """What it was judged to do, strictest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Guard:
         files: Files,
         is_live: Callable[[Requester], bool],
         observe: Observe,
+        targets: Mapping[str, TargetSpec] | None = None,
     ) -> None:
         self._rules = rules
         self._territory = territory
@@ -103,6 +107,7 @@ class Guard:
         self._files = files
         self._is_live = is_live
         self._observe = observe
+        self._targets = targets or {}
         self._outcomes = Outcomes(sequencer)
 
     async def judge(self, call: ToolCall, requester: Requester) -> Answer:
@@ -181,6 +186,7 @@ class Guard:
             home=requester.home,
             environments=rules.environments,
             catalogue=rules.catalogue,
+            targets=self._targets,
         )
         actions = tuple(through_links(action, grant.workspace) for action in actions_of(call, context))
         raw = call.arguments.decode("utf-8", errors="backslashreplace")
@@ -195,7 +201,7 @@ class Guard:
         digest = call_digest(
             principal=requester.principal,
             session=requester.session,
-            target="",
+            target=deciding.target,
             arguments=bound_arguments(call, context),
             workspace=grant.workspace,
             actions=actions,
@@ -223,6 +229,9 @@ class Guard:
         return [self._verdict(action, requester, rules) for action in actions]
 
     def _verdict(self, action: Action, requester: Requester, rules: Rules) -> Verdict:
+        spec = self._targets.get(action.target)
+        if spec is not None and not permits_target(requester.grant, spec):
+            return Deny(Reason.GRANT_TARGET, detail=f"outside the grant: {action.summary}")
         outside = breach(requester.grant, action)
         if outside is not None:
             return Deny(outside, detail=f"outside the grant: {action.summary}")
@@ -242,7 +251,7 @@ class Guard:
         outcome = await self._sequencer.submit(Unit(records=records, steps=steps))
         if isinstance(outcome, Committed):
             self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
-            return Go(outcome.seqs[0])
+            return Go(outcome.seqs[0], effects=judgement.effects)
         return await self._used_up(judgement, requester)
 
     async def _ask(self, judgement: Judgement, requester: Requester) -> Answer:
@@ -271,7 +280,7 @@ class Guard:
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
             self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
-            return Go(outcome.seqs[0], approval.id)
+            return Go(outcome.seqs[0], approval.id, judgement.effects)
         if outcome.why == "full":
             return await self._used_up(judgement, requester, approval=approval.id)
         return await self._ask(judgement, requester)

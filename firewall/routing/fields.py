@@ -58,6 +58,10 @@ BACK = frozenset(
 BACK_PREFIXES = (b"anthropic-ratelimit-", b"x-codex-", b"x-ratelimit-")
 
 _KEPT_BYTES = 64
+_TOKEN = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
+_FRAMING = frozenset(
+    {b"accept-encoding", b"connection", b"content-length", b"host", b"te", b"transfer-encoding", b"upgrade"}
+)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _MARKS = (b"token", b"auth", b"secret", b"cookie", b"api-key", b"apikey", b"credential", b"password")
 """No field with one of these in its name crosses, whichever prefix it has."""
@@ -81,6 +85,18 @@ def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[
             )
         kept.append((name, value))
     return kept
+
+
+def passed(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return fields that a gate has chosen itself.
+
+    Raises: ProtocolError `header_malformed` (400) for a name or value that could end the line.
+    """
+    held = list(fields)
+    for name, value in held:
+        if _CONTROL.search(value) or not _TOKEN.fullmatch(name) or name in _FRAMING:
+            raise ProtocolError("a header cannot be sent as it is", code="header_malformed")
+    return held
 
 
 def inbound(raw: Sequence[tuple[bytes, bytes]], secrets: Sequence[bytes]) -> list[tuple[bytes, bytes]]:

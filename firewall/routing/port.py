@@ -88,6 +88,8 @@ class UpstreamRequest:
     credential: Credential | None = None
     streamed: bool = True
     """False: the answer comes whole, so its first byte may take as long as all of it."""
+    verbatim: bool = False
+    """The gate has chosen the fields and checked the path: they go as they are. Control characters never do."""
 
 
 class UpstreamResponse(Protocol):
@@ -100,7 +102,12 @@ class UpstreamResponse(Protocol):
 
     @property
     def fields(self) -> list[tuple[bytes, bytes]]:
-        """The header fields that may go to the client."""
+        """The header fields that may go to a client of model traffic."""
+        ...
+
+    @property
+    def raw_fields(self) -> list[tuple[bytes, bytes]]:
+        """The header fields as they came, for gates with a table of their own."""
         ...
 
     async def read(self, limit: int) -> bytes:

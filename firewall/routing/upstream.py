@@ -19,7 +19,7 @@ import certifi
 
 from firewall.core.errors import ConfigError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.routing.body import Decoder, Scrubber, scrub
-from firewall.routing.fields import inbound, outbound
+from firewall.routing.fields import inbound, outbound, passed
 from firewall.routing.pool import Origin, Pool
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest
 from firewall.routing.resolver import Lookup, PinningResolver
@@ -29,6 +29,7 @@ _DECODED_BYTES = 64 << 20
 _KEPT_CHARS = 160
 """Targets up to this long are made once: paths are few, and longer ones are not worth the memory."""
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})+)+")
+_RAW_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@/?%-]*")
 _NEVER = float("inf")
 
@@ -93,7 +94,7 @@ async def _asked(
     connection = pool.idle(origin) or await pool.connect(origin, min(times.connect_s, times.total_s))
     now = asyncio.get_running_loop().time()
     limits = Limits(now + times.first_byte_s if request.streamed else _NEVER, times.idle_s, begun + times.total_s)
-    reply = connection.send(head, request.body, limits)
+    reply = connection.send(head, request.body, limits, has_body=request.method != "HEAD")
     try:
         await reply.head()
     except BaseException:
@@ -151,6 +152,11 @@ class ProviderAnswer:
         if rest := self._rest():
             yield rest
 
+    @property
+    def raw_fields(self) -> list[tuple[bytes, bytes]]:
+        """The header fields as they came, for gates with a table of their own."""
+        return self._reply.fields
+
     def close(self) -> None:
         """Let go of the answer; an unread rest closes its connection at once."""
         self._reply.abandon()
@@ -201,12 +207,13 @@ def _decoder(fields: list[tuple[bytes, bytes]]) -> Decoder | None:
 
 def _target(endpoint: Endpoint, request: UpstreamRequest) -> _Target:
     made = _kept_target if len(request.path) + len(request.query) <= _KEPT_CHARS else _made_target
-    return made(endpoint.base_url, request.method, request.path, request.query)
+    return made(endpoint.base_url, request.method, request.path, request.query, verbatim=request.verbatim)
 
 
-def _made_target(base_url: str, method: str, path: str, query: str) -> _Target:
+def _made_target(base_url: str, method: str, path: str, query: str, *, verbatim: bool) -> _Target:
     dots = any(segment in {".", ".."} for segment in path.lower().replace("%2e", ".").split("/"))
-    if dots or not _PATH.fullmatch(path) or not _QUERY.fullmatch(query):
+    allowed = _RAW_PATH if verbatim else _PATH
+    if dots or not allowed.fullmatch(path) or not _QUERY.fullmatch(query):
         raise ProtocolError("the path or query cannot be sent to a provider", code="path_refused")
     parts = urlsplit(base_url)
     is_tls = parts.scheme == "https"
@@ -226,7 +233,12 @@ def _head(target: _Target, request: UpstreamRequest) -> bytes:
     """Write the head: ours, the client's fields that may go along, and the key in its one place."""
     credential = request.credential
     pieces = [target.head]
-    for name, value in outbound(request.fields, own_login=credential is not None and credential.of_client):
+    chosen = (
+        passed(request.fields)
+        if request.verbatim
+        else outbound(request.fields, own_login=credential is not None and credential.of_client)
+    )
+    for name, value in chosen:
         pieces += (name, b": ", value, b"\r\n")
     if credential is not None:
         key = credential.prefix + credential.secret.reveal()

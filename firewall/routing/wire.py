@@ -175,6 +175,7 @@ class Connection(asyncio.Protocol):
         self._has_ended = False
         self._is_large = False
         self._answering = False
+        self._has_body = True
         self._informational = 0
         self._head_bytes = 0
         self._head_fields = 0
@@ -186,11 +187,16 @@ class Connection(asyncio.Protocol):
         """Another request may be written."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, head: bytes, body: bytes, limits: Limits) -> Reply:
-        """Write a request on an idle connection; the reply fills as bytes arrive."""
+    def send(self, head: bytes, body: bytes, limits: Limits, *, has_body: bool = True) -> Reply:
+        """Write a request on an idle connection; the reply fills as bytes arrive.
+
+        `has_body`: False for HEAD, whose answer ends with its head whatever length it names; the parser cannot
+        be told, so its connection serves no more.
+        """
         transport = self._open_transport()
         reply = self._reply = Reply(self)
         self._limits = limits
+        self._has_body = has_body
         self._quiet_at = limits.first_at
         self._keeps = self._until_close = self._answering = False
         self._informational = self._head_bytes = self._head_fields = 0
@@ -319,10 +325,13 @@ class Connection(asyncio.Protocol):
                 is_chunked = True
         self._until_close = not has_length and not is_chunked
         # A large request that is refused may not have been read, and TLS does not tell how much of it still waits.
-        self._keeps = self._parser.should_keep_alive() and not (self._is_large and status >= 400)
+        is_read = not (self._is_large and status >= 400)
+        self._keeps = self._has_body and is_read and self._parser.should_keep_alive()
         reply.status = status
         reply.has_head = True
         self._head_bytes = 0
+        if not self._has_body:
+            reply.end(None)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body; stop reading when too much waits."""

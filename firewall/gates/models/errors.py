@@ -8,8 +8,8 @@ from firewall.codecs import anthropic, gemini, openai_chat, openai_responses
 from firewall.codecs.interface import Codec
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, LimitError
+from firewall.gates.edge.send import Headers
 from firewall.gates.models.clients import Client
-from firewall.gates.models.send import Headers
 
 CODECS: dict[Dialect, Codec] = {
     Dialect.ANTHROPIC: anthropic,

@@ -16,13 +16,13 @@ from firewall.codecs.interface import Codec, ModelRequest, Pending, Usage
 from firewall.core.dialect import Dialect
 from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock
+from firewall.gates.edge.send import Connection, Headers, send_end, send_head, send_piece, send_whole
 from firewall.gates.models.admit import request_digest
 from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.held import Hold, Holds, Waiting, judge_calls
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
-from firewall.gates.models.send import Connection, Headers, send_end, send_head, send_piece, send_whole
 from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
 from firewall.routing.port import UpstreamResponse

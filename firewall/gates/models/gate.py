@@ -19,15 +19,16 @@ from firewall.core.strict_json import loads_object
 from firewall.core.verdict import Deny
 from firewall.core.work import PutIssued, Record, Step, Unit
 from firewall.gates.edge.body import read_body
+from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
+from firewall.gates.edge.send import Headers, send_whole
 from firewall.gates.models import admit
 from firewall.gates.models.clients import Client, client_of
 from firewall.gates.models.errors import CODECS, error_answer
 from firewall.gates.models.exchange import JSON_TYPE, Exchange, Means, passed, read_plain
 from firewall.gates.models.listing import filtered
-from firewall.gates.models.refusals import refusal_text
 from firewall.gates.models.routes import Place, Purpose, place_of, spoken_at
-from firewall.gates.models.send import Headers, send_whole
 from firewall.gates.models.status import approval_status
+from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
 from firewall.guard.requester import Requester
 from firewall.routing.port import Upstream, UpstreamRequest, UpstreamResponse
@@ -65,7 +66,7 @@ class ModelsGate:
         self,
         *,
         means: Means,
-        doorkeeper: admit.Doorkeeper,
+        doorkeeper: Doorkeeper,
         providers: Providers,
         upstream: Upstream,
         sequencer: Sequencer,
@@ -129,16 +130,18 @@ class ModelsGate:
     async def _serve(self, asked: _Asked, receive: Receive, send: "_Started") -> None:
         bearer = await self._doorkeeper.bearer(asked.headers, asked.source)
         if asked.place.purpose is Purpose.MODELS:
-            await self._list_models(asked, admit.requester_of(bearer, asked.client, ""), send)
+            await self._list_models(asked, requester_of(bearer, gate="models", client=asked.client.name), send)
             return
         body = await read_body(receive, self._max_body_bytes)
         value = loads_object(body)
         codec = CODECS[asked.place.dialect]
         if asked.place.purpose is Purpose.COUNT:
-            await self._count(asked, admit.requester_of(bearer, asked.client, ""), body, value, send)
+            await self._count(
+                asked, requester_of(bearer, gate="models", client=asked.client.name), body, value, send
+            )
             return
         request = codec.read_request(body, value, asked.headers, _target(asked))
-        requester = admit.requester_of(bearer, asked.client, request.session)
+        requester = requester_of(bearer, gate="models", client=asked.client.name, session=request.session)
         admit.check_model(requester, request.model)
         principal = self._sequencer.pseudonym(requester.principal)
         admit.check_references(request, self._was_issued, principal)

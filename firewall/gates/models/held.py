@@ -21,8 +21,8 @@ from firewall.core.grant import Grant
 from firewall.core.ports import Clock
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
-from firewall.gates.models.refusals import refusal_text
 from firewall.gates.models.ruler import Ruler, StreamRuler
+from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Answer, Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
 

@@ -12,14 +12,15 @@ from firewall.core.grant import Grant
 from firewall.core.reason import Reason
 from firewall.core.token import TokenKind
 from firewall.core.verdict import Deny
-from firewall.gates.models.admit import Doorkeeper, check_model, requester_of, token_of
+from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of, token_of
+from firewall.gates.models.admit import check_model
 from firewall.gates.models.clients import CLIENTS, client_of, hold_seconds
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.gate import safe_query, upstream_path
 from firewall.gates.models.held import permits_the_same
 from firewall.gates.models.listing import filtered
-from firewall.gates.models.refusals import refusal_text
 from firewall.gates.models.routes import Purpose, place_of, spoken_at
+from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Stop
 from firewall.tokens.service import Bearer
 from tests.support.approving import MemoryLog, StillClock
@@ -197,9 +198,11 @@ def test_only_an_equal_grant_joins() -> None:
 def test_requester_needs_a_grant_and_its_models() -> None:
     """A bearer without a grant asks for nothing; a model outside the grant is not found."""
     with pytest.raises(AuthError):
-        requester_of(Bearer("tok_1", TokenKind.ADMIN, 1), CLIENTS["other"], "")
+        requester_of(Bearer("tok_1", TokenKind.ADMIN, 1), gate="models", client="other")
     grant = Grant("staging", "olga", "a", NOW, models=("claude-*",), session="fixed")
-    requester = requester_of(Bearer("tok_1", TokenKind.AGENT, 1, grant=grant), CLIENTS["other"], "claimed")
+    requester = requester_of(
+        Bearer("tok_1", TokenKind.AGENT, 1, grant=grant), gate="models", client="other", session="claimed"
+    )
     assert requester.session == "fixed"
     check_model(requester, "claude-x")
     for model in ("gpt", "", "xclaude-", "Claude-x"):

@@ -1,0 +1,94 @@
+"""A request to a target: read as the API that the target is configured to be."""
+
+from dataclasses import replace
+
+from firewall.classify.context import Context
+from firewall.classify.draft import Draft, unknown_action
+from firewall.classify.graphql import judge_body, judge_query_string
+from firewall.classify.http import Address, Request, address_of, judge_http
+from firewall.core.action import UNRESOLVED, Action
+from firewall.core.call import ToolCall
+from firewall.core.effect import Effect
+from firewall.core.outgoing import Outgoing, decode
+from firewall.core.target import TargetKind, TargetSpec
+
+PREFIX = "infra/"
+_MILD = frozenset({Effect.READ})
+
+
+def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
+    """Return every action of a request to a target; at least one."""
+    spec = context.targets.get(call.name.removeprefix(PREFIX))
+    try:
+        outgoing = decode(call.arguments)
+    except ValueError:
+        return (unknown_action(call.name, "a request that cannot be read"),)
+    text = outgoing.text()
+    if spec is None:
+        return (unknown_action(call.name, "a target that is not configured", text),)
+    drafts = _drafts(spec, outgoing, context)
+    for draft in drafts:
+        _place(draft, spec)
+    return tuple(replace(draft.action(spec.name, text), target=spec.name) for draft in drafts)
+
+
+def bound_request(call: ToolCall) -> bytes:
+    """Return what an approval of the request is bound to."""
+    try:
+        return decode(call.arguments).bound()
+    except ValueError:
+        return call.arguments
+
+
+def _drafts(spec: TargetSpec, outgoing: Outgoing, context: Context) -> list[Draft]:
+    request, span = _request(spec, outgoing), (0, len(f"{outgoing.method} {outgoing.target}"))
+    address = address_of(request.url)
+    if spec.kind is TargetKind.GRAPHQL and address is not None:
+        return _graphql(request, address, context, span)
+    drafts = judge_http(request, context, span)
+    if not request.body_known:
+        for draft in drafts:
+            draft.unseen.append("a body that is no text")
+    return drafts
+
+
+def _request(spec: TargetSpec, outgoing: Outgoing) -> Request:
+    try:
+        body, is_text = outgoing.body.decode("utf-8"), True
+    except UnicodeDecodeError:
+        body, is_text = "", False
+    return Request(
+        method=outgoing.method,
+        url=f"https://{spec.host}{outgoing.target}",
+        headers={name: outgoing.header(name) for name, _ in outgoing.headers},
+        body=body,
+        body_known=is_text,
+    )
+
+
+def _graphql(request: Request, address: Address, context: Context, span: tuple[int, int]) -> list[Draft]:
+    """Judge what a GraphQL endpoint is sent; both an address and a body that hold operations are read."""
+    drafts: list[Draft] = []
+    if "query=" in address.query:
+        drafts += judge_query_string(address, context, span)
+    if request.body or not request.body_known:
+        drafts += judge_body(request, address, context, span)
+    if drafts and request.method in ("GET", "POST"):
+        return drafts
+    # FAIL-CLOSED: a GraphQL server may do anything with what is no GraphQL request.
+    draft = Draft(
+        f"http:{request.method}",
+        f"url:{address.host}{address.path}",
+        effects={Effect.READ if request.method in ("GET", "HEAD", "OPTIONS") else Effect.UNKNOWN},
+        summary=f"sends {request.method} without an operation to a GraphQL endpoint",
+    )
+    draft.point(span, draft.summary)
+    return [*drafts, draft]
+
+
+def _place(draft: Draft, spec: TargetSpec) -> None:
+    """Say where it lands: where a row says so, else the target's environment as far as that is known."""
+    if draft.environment == UNRESOLVED and (spec.scoped or draft.effects <= _MILD):
+        draft.environment = spec.environment
+    draft.attributes["network"] = True
+    draft.attributes.setdefault("host", spec.host)

@@ -1,0 +1,97 @@
+"""An HTTP request to a target as it will be sent: one value that is judged, shown, bound and sent.
+
+INVARIANT: what is sent is decoded from the very bytes that were judged; nothing else of the client's request
+reaches a target, and the credential is added to it last.
+"""
+
+import base64
+from dataclasses import dataclass
+
+import orjson
+
+INERT = frozenset(
+    {
+        "accept",
+        "accept-language",
+        "cache-control",
+        "pragma",
+        "idempotency-key",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-request-id",
+    }
+)
+"""Header fields that change from one try to the next and mean nothing to what is done: sent, not bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request, without credential, host and framing."""
+
+    method: str
+    """In capitals."""
+    path: str
+    """As it is sent, escapes kept; begins with `/`."""
+    query: str = ""
+    """As it is sent, without `?`."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Lower-case names, in the client's order; values as latin-1 text."""
+    body: bytes = b""
+
+    @property
+    def target(self) -> str:
+        """Return path and query as they stand on the request line."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    def header(self, name: str) -> str:
+        """Return a field's value, several joined by a comma; empty: there is none."""
+        return ", ".join(value for known, value in self.headers if known == name)
+
+    def text(self) -> str:
+        """Return it as a person reads it; a body that is no text is shown by its length."""
+        lines = [f"{self.method} {self.target}", *(f"{name}: {value}" for name, value in self.headers)]
+        try:
+            body = self.body.decode("utf-8")
+        except UnicodeDecodeError:
+            body = f"({len(self.body)} bytes that are no text)"
+        return "\n".join(lines) + (f"\n\n{body}" if body else "\n")
+
+    def encode(self) -> bytes:
+        """Return the bytes that are judged: JSON, the body as text where it is UTF-8, else in base64."""
+        document: dict[str, object] = {
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "headers": [list(pair) for pair in self.headers],
+        }
+        try:
+            document["body"] = self.body.decode("utf-8")
+        except UnicodeDecodeError:
+            document["body_base64"] = base64.b64encode(self.body).decode("ascii")
+        return orjson.dumps(document)
+
+    def bound(self) -> bytes:
+        """Return the bytes that an approval is bound to: all but the inert header fields, names in order."""
+        kept = tuple(sorted(pair for pair in self.headers if pair[0] not in INERT))
+        return Outgoing(self.method, self.path, self.query, kept, self.body).encode()
+
+
+def decode(data: bytes) -> Outgoing:
+    """Read what `encode` wrote.
+
+    Raises: ValueError for anything else.
+    """
+    document = orjson.loads(data)
+    if not isinstance(document, dict):
+        raise ValueError("not a request")  # noqa: TRY004 - one error for every wrong shape
+    try:
+        headers = tuple((str(name), str(value)) for name, value in document["headers"])
+        body = (
+            str(document["body"]).encode("utf-8")
+            if "body" in document
+            else base64.b64decode(document["body_base64"], validate=True)
+        )
+        return Outgoing(str(document["method"]), str(document["path"]), str(document["query"]), headers, body)
+    except (KeyError, TypeError) as error:
+        raise ValueError("not a request") from error

@@ -1,0 +1,99 @@
+"""Who may come in at an agents' gate: tokens checked, guesses slowed down and counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firewall.core.errors import AuthError, LimitError
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.token import TokenKind
+from firewall.core.work import Record, Unit
+from firewall.guard.requester import Requester
+from firewall.tokens.service import Bearer, Tokens
+
+TOKEN_HEADERS = ("x-stayhand-token", "x-api-key", "x-goog-api-key")
+_BAD_PER_MINUTE = 10
+_MINUTE_US = 60_000_000
+
+
+@dataclass(slots=True)
+class _Failures:
+    minute: int = 0
+    count: int = 0
+
+
+class Doorkeeper:
+    """Checks tokens, slows down those who guess, and counts them into one entry per source and minute."""
+
+    def __init__(self, *, tokens: Tokens, sequencer: Sequencer, clock: Clock) -> None:
+        self._tokens = tokens
+        self._sequencer = sequencer
+        self._clock = clock
+        self._failures: dict[str, _Failures] = {}
+
+    async def bearer(self, headers: Mapping[str, str], source: str) -> Bearer:
+        """Return the agent that a request's token stands for.
+
+        Raises: AuthError for a bad token or one of another kind; LimitError where a source guesses.
+        """
+        try:
+            bearer = self._tokens.check(token_of(headers))
+        except AuthError:
+            await self._refused(source)
+            raise
+        if bearer.kind is TokenKind.AGENT and bearer.grant is not None:
+            return bearer
+        await self._refused(source)
+        raise AuthError(detail="not an agent's token")
+
+    async def _refused(self, source: str) -> None:
+        now = self._clock.now_us()
+        minute = now // _MINUTE_US
+        failures = self._failures.setdefault(source, _Failures())
+        if failures.minute != minute:
+            finished = failures.count
+            failures.minute, failures.count = minute, 0
+            if finished:
+                await self._record(source, finished)
+        failures.count += 1
+        if failures.count == 1:
+            await self._record(source, 1)
+        if failures.count > _BAD_PER_MINUTE:
+            left_s = ((minute + 1) * _MINUTE_US - now) // 1_000_000 + 1
+            raise LimitError(
+                "too many bad tokens from this address", retry_after_s=left_s, code="too_many_bad_tokens"
+            )
+        if len(self._failures) > 10_000:
+            self._failures.clear()
+
+    async def _record(self, source: str, count: int) -> None:
+        record = Record(kind="token.refused", data={"count": count}, private={"source": source})
+        await self._sequencer.submit(Unit(records=(record,)))
+
+
+def token_of(headers: Mapping[str, str]) -> str:
+    """Return the token that a request presents, ours in whichever header it comes; empty where there is none."""
+    for name in TOKEN_HEADERS:
+        value = headers.get(name, "").strip()
+        if value and (name == "x-stayhand-token" or value.startswith("shd_")):
+            return value
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def requester_of(bearer: Bearer, *, gate: str, client: str, session: str = "") -> Requester:
+    """Return who asks, through which gate and with which client; `session` is the client's claim.
+
+    Raises: AuthError when the bearer has no grant.
+    """
+    if bearer.grant is None:
+        raise AuthError(detail="no grant")
+    return Requester(
+        token_id=bearer.token_id,
+        lineage=bearer.lineage,
+        draws=bearer.draws,
+        grant=bearer.grant,
+        principal=bearer.principal,
+        session=bearer.grant.session or session,
+        gate=gate,
+        client=client,
+    )

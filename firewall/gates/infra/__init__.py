@@ -1,0 +1,1 @@
+"""The infrastructure gate: agents reach APIs without holding keys."""

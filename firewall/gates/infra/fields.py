@@ -1,0 +1,117 @@
+"""Which header fields of an agent's request go to a target, and which of its answer come back.
+
+INVARIANT: nothing that authenticates crosses, in either direction: the target's credential is added by the
+carrier alone, and a credential that we did not issue is not passed on but named.
+"""
+
+import re
+from collections.abc import Iterable
+
+from firewall.core.errors import ProtocolError
+
+_STAYS = frozenset(
+    {
+        b"accept-encoding",
+        b"connection",
+        b"content-length",
+        b"date",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"keep-alive",
+        b"origin",
+        b"proxy-connection",
+        b"referer",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        b"x-real-ip",
+    }
+)
+_STAYS_PREFIXES = (
+    b"x-stayhand-",
+    b"x-forwarded-",
+    b"sec-",
+    b"proxy-",
+    b"cf-",
+    b"x-envoy-",
+    b"x-original-",
+    b"x-rewrite-",
+)
+_AUTHENTICATES = re.compile(
+    rb"authorization|cookie|(?:.*-)?(?:api-?key|access-?key|access-?token|auth-?token|private-token|job-token"
+    rb"|session-token|security-token|secret|password)(?:-.*)?|x-auth.*|x-vault-token"
+)
+_BACK_STAYS = frozenset(
+    {
+        b"alt-svc",
+        b"authentication-info",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authentication-info",
+        b"server",
+        b"set-cookie",
+        b"strict-transport-security",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+        b"www-authenticate",
+    }
+)
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+Fields = list[tuple[bytes, bytes]]
+
+
+def outgoing(fields: Iterable[tuple[bytes, bytes]], *, injected: str) -> list[tuple[str, str]]:
+    """Return the fields that go to the target; `injected` is the one that carries its credential.
+
+    Raises: ProtocolError `header_malformed` (400) for a value that could end the line.
+    """
+    held = list(fields)
+    named = {token.strip().lower() for name, value in held if name == b"connection" for token in value.split(b",")}
+    kept: list[tuple[str, str]] = []
+    for name, value in held:
+        if name in _STAYS or name.startswith(_STAYS_PREFIXES) or name in named or name.decode("ascii") == injected:
+            continue
+        if _AUTHENTICATES.fullmatch(name):
+            continue
+        if _CONTROL.search(value):
+            raise ProtocolError(
+                f"the header `{name.decode('ascii')}` has control characters", code="header_malformed"
+            )
+        kept.append((name.decode("ascii"), value.decode("latin-1")))
+    return kept
+
+
+def foreign_in(fields: Iterable[tuple[bytes, bytes]], token: str) -> str:
+    """Return the name of a field that holds a credential besides our token; empty: there is none."""
+    for name, value in fields:
+        if _AUTHENTICATES.fullmatch(name) and value.strip():
+            presented = value.decode("latin-1").strip()
+            if presented != token and presented.partition(" ")[2].strip() != token:
+                return name.decode("ascii")
+    return ""
+
+
+def returned(raw: Iterable[tuple[bytes, bytes]], secret: bytes) -> Fields:
+    """Return the target's fields that go to the agent, names in lower case; none that holds the credential."""
+    held = [(name.lower(), value) for name, value in raw]
+    named = {token.strip().lower() for name, value in held if name == b"connection" for token in value.split(b",")}
+    return [
+        (name, value)
+        for name, value in held
+        if name not in _BACK_STAYS
+        and name not in named
+        and not name.startswith(b"x-stayhand-")
+        and not _CONTROL.search(value)
+        and not (secret and secret in value)
+    ]

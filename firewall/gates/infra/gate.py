@@ -1,0 +1,223 @@
+"""The infrastructure gate as an ASGI application: `/infra/{target}/{path}`, judged, then sent with our credential.
+
+INVARIANT: what is sent is decoded from the bytes that were judged, after the entry that says so is durable. A
+request whose outcome nobody knows is never repeated by us; the agent is told that it may have happened.
+"""
+
+import logging
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+
+from firewall.approvals.service import Approvals
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.effect import Effect
+from firewall.core.errors import FirewallError, ProtocolError, UpstreamError
+from firewall.core.grant import permits_target
+from firewall.core.ids import spell_id
+from firewall.core.outgoing import Outgoing, decode
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.reason import Reason
+from firewall.core.verdict import Deny
+from firewall.core.work import Plain, Record, Unit
+from firewall.gates.edge.body import read_body
+from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of, token_of
+from firewall.gates.edge.send import send_end, send_head, send_piece, send_whole
+from firewall.gates.infra import fields, problem
+from firewall.gates.infra.paths import TargetError, checked, place_of
+from firewall.gates.infra.targets import Target
+from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.guard.requester import Requester
+from firewall.routing.port import Upstream, UpstreamRequest, UpstreamResponse
+from firewall.sequencer.posting import post
+
+log = logging.getLogger("stayhand.infra")
+_READING = frozenset({Effect.READ, Effect.SECRET})
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class ForeignCredentialError(FirewallError):
+    """A request that brings a credential which we did not issue."""
+
+    code = "credential_foreign"
+    status = 403
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request of an agent, checked and not yet judged."""
+
+    target: Target
+    requester: Requester
+    call: ToolCall
+
+
+class InfraGate:
+    """Serves targets; one instance per process."""
+
+    def __init__(
+        self,
+        *,
+        targets: Mapping[str, Target],
+        guard: Guard,
+        approvals: Approvals,
+        doorkeeper: Doorkeeper,
+        upstream: Upstream,
+        sequencer: Sequencer,
+        clock: Clock,
+    ) -> None:
+        self._targets = targets
+        self._guard = guard
+        self._approvals = approvals
+        self._doorkeeper = doorkeeper
+        self._upstream = upstream
+        self._sequencer = sequencer
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; refusals are problem documents."""
+        try:
+            asked = await self._read(scope, receive)
+            answer = await self._judge(asked)
+        except FirewallError as error:
+            if error.detail:
+                log.info("code=%s detail=%s", error.code, error.detail)
+            await send_whole(send, *problem.of_error(error))
+            return
+        if isinstance(answer, Stop):
+            await send_whole(send, *problem.of_stop(asked.target.spec.name, answer))
+            return
+        await self._send_on(asked, answer, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> _Asked:
+        """Check token, target, path and fields, then read the body.
+
+        Raises: FirewallError.
+        """
+        name, path = place_of(scope["raw_path"])
+        held: list[tuple[bytes, bytes]] = scope["headers"]
+        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in held}
+        source = scope["client"][0] if scope.get("client") else ""
+        requester = requester_of(await self._doorkeeper.bearer(headers, source), gate="infra", client="other")
+        target = self._targets.get(name)
+        if target is None or not permits_target(requester.grant, target.spec):
+            raise TargetError(f"there is no target `{name}` for this token")
+        method = str(scope["method"])
+        if method not in _METHODS:
+            raise ProtocolError(f"`{method[:20]}` is not sent to targets", code="method_refused", status=405)
+        foreign = fields.foreign_in(held, token_of(headers))
+        if foreign:
+            await self._record_foreign(requester, target, foreign)
+            raise ForeignCredentialError(
+                f"`{foreign}` holds a credential that is not ours: this gate adds the target's own, send none"
+            )
+        outgoing = Outgoing(
+            method=method,
+            path=checked(path, raw=target.raw_paths),
+            query=_query(scope["query_string"]),
+            headers=tuple(fields.outgoing(held, injected=target.header)),
+            body=await read_body(receive, target.max_body_bytes),
+        )
+        if outgoing.body and method in _WITHOUT_BODY:
+            raise ProtocolError(f"a body of {method} has no meaning that all servers share", code="body_refused")
+        call_id = spell_id("req", secrets.token_bytes(17))
+        return _Asked(
+            target, requester, ToolCall(call_id, f"infra/{name}", outgoing.encode(), form=CallForm.REQUEST)
+        )
+
+    async def _judge(self, asked: _Asked) -> Go | Stop:
+        """Judge, and hold as long as the target's clients bear."""
+        answer = await self._guard.judge(asked.call, asked.requester)
+        if isinstance(answer, Wait):
+            until = self._clock.now_us() + asked.target.hold_s * 1_000_000
+            await self._approvals.wait(answer.approval.id, until_us=until)
+            answer = await self._guard.release(answer, asked.requester)
+        if isinstance(answer, Wait):  # asked anew meanwhile: nobody has agreed to this yet
+            return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
+        return answer
+
+    async def _send_on(self, asked: _Asked, go: Go, send: Send) -> None:
+        """Send what was judged, pass the answer on, and record how it ended."""
+        target, started = asked.target, False
+        outgoing = decode(asked.call.arguments)
+        is_reading = set(go.effects) <= _READING
+        facts: dict[str, Plain] = {"judged": go.entry, "gate": "infra"}
+        try:
+            async with await self._upstream.open(target.endpoint, _request(target, outgoing)) as response:
+                facts["status"] = response.status
+                secret = target.key().reveal().encode("utf-8")
+                head = [*fields.returned(response.raw_fields, secret), (b"x-stayhand-entry", b"%d" % go.entry)]
+                started = True
+                await send_head(send, response.status, head)
+                async for piece in _pieces(response, outgoing.method):
+                    await send_piece(send, piece)
+                await send_end(send)
+        except UpstreamError as error:
+            log.warning("target=%s code=%s detail=%s", target.spec.name, error.code, error.detail)
+            self._finished(asked, {**facts, "fault": error.fault.value}, is_known=is_reading or "status" in facts)
+            if not started:
+                await send_whole(send, *problem.of_error(error if is_reading else _indeterminate(error)))
+            return
+        except FirewallError as error:
+            self._finished(asked, {**facts, "fault": error.code}, is_known=True)
+            with suppress(Exception):  # the connection may be gone; the outcome is recorded
+                await send_whole(send, *problem.of_error(error))
+            return
+        self._finished(asked, facts, is_known=True)
+
+    def _finished(self, asked: _Asked, facts: dict[str, Plain], *, is_known: bool) -> None:
+        record = Record(
+            kind="tool.finished" if is_known else "tool.indeterminate",
+            data=facts,
+            principal=asked.requester.principal,
+        )
+        post(self._sequencer, Unit(records=(record,)))
+
+    async def _record_foreign(self, requester: Requester, target: Target, where: str) -> None:
+        record = Record(
+            kind="credential.foreign",
+            data={"gate": "infra", "token": requester.token_id},
+            person=requester.grant.owner,
+            principal=requester.principal,
+            private={"target": target.spec.name, "where": f"header `{where}`"},
+        )
+        await self._sequencer.submit(Unit(records=(record,)))
+
+
+def _indeterminate(error: UpstreamError) -> FirewallError:
+    """Say honestly that it may have happened, where nobody knows."""
+    return FirewallError(
+        f"{error.public}; it may have happened all the same: look before you repeat it",
+        code="indeterminate",
+        status=error.status,
+    )
+
+
+def _request(target: Target, outgoing: Outgoing) -> UpstreamRequest:
+    return UpstreamRequest(
+        method=outgoing.method,
+        path=outgoing.path,
+        query=outgoing.query,
+        fields=[(name.encode("ascii"), value.encode("latin-1")) for name, value in outgoing.headers],
+        body=outgoing.body,
+        credential=target.credential(),
+        verbatim=True,
+    )
+
+
+async def _pieces(response: UpstreamResponse, method: str) -> AsyncIterator[bytes]:
+    if method == "HEAD":
+        return
+    async for piece in response.chunks():
+        yield piece
+
+
+def _query(raw: bytes) -> str:
+    try:
+        return raw.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise ProtocolError("the query has characters that must be escaped", code="query_refused") from error

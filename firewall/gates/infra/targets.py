@@ -1,0 +1,70 @@
+"""Targets as configured: what judging knows of each, and what it takes to speak to it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from firewall.core.errors import ConfigError
+from firewall.core.secret import Secret
+from firewall.core.target import TargetSpec
+from firewall.references import reader_of
+from firewall.routing.port import Credential, Endpoint, Timeouts, is_private_by_configuration
+from firewall.settings import Settings
+from firewall.settings import Target as TargetSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target, ready to be spoken to."""
+
+    spec: TargetSpec
+    endpoint: Endpoint
+    header: str
+    """The field that carries the credential, lower case."""
+    prefix: str
+    key: Callable[[], Secret]
+    """Reads the credential anew at each request (rotation without restart)."""
+    raw_paths: bool
+    hold_s: int
+    max_body_bytes: int
+
+    def credential(self) -> Credential:
+        """Return what authenticates one request.
+
+        Raises: ConfigError when it cannot be read.
+        """
+        return Credential(self.header, self.key(), self.prefix)
+
+
+def targets_of(settings: Settings) -> Mapping[str, Target]:
+    """Return the configured targets by name.
+
+    Raises: ConfigError for a name that stands twice, an address or a secret that cannot be used.
+    """
+    found: dict[str, Target] = {}
+    for one in settings.target:
+        if one.name in found:
+            raise ConfigError(f"two targets are named `{one.name}`")
+        found[one.name] = _target(one)
+    return MappingProxyType(found)
+
+
+def _target(one: TargetSettings) -> Target:
+    name, _, value = one.header.partition(":")
+    host = one.pack or urlsplit(one.base_url).hostname or ""
+    return Target(
+        spec=TargetSpec(one.name, one.environment, one.kind, host, scoped=one.scoped),
+        endpoint=Endpoint(
+            name=one.name,
+            base_url=one.base_url,
+            private=is_private_by_configuration(one.base_url, one.hosting),
+            timeouts=Timeouts(first_byte_s=one.timeout_s, total_s=max(one.timeout_s, 600)),
+        ),
+        header=name.strip().lower(),
+        prefix=value.strip().removesuffix("{credential}"),
+        key=reader_of(one.credential, f"target `{one.name}`"),
+        raw_paths=one.raw_paths,
+        hold_s=one.hold_s,
+        max_body_bytes=one.max_body_mib << 20,
+    )
