@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from firewall.core.call import ToolCall
+from firewall.core.effect import Effect
 from firewall.core.errors import StoreError
 from firewall.core.grant import Verb
 from firewall.core.reason import Reason
@@ -42,9 +43,9 @@ def reason(answer: Answer) -> Reason:
 async def test_allowed_call_is_recorded_before_the_answer(kept: Kept) -> None:
     """A harmless call goes at once; its verdict and its release are entries that are already durable."""
     answer = await kept.guard.judge(call("ls -la"), kept.requester())
-    assert answer == Go(0)
+    assert answer == Go(0, effects=(Effect.READ,))
     assert kept.kinds() == ["tool.judged", "tool.released"]
-    assert [answer for _, answer in kept.observed] == [Go(0)]
+    assert [answer for _, answer in kept.observed] == [answer]
 
 
 async def test_destructive_call_waits_for_people(kept: Kept) -> None:
