@@ -55,7 +55,6 @@ def test_empty_file_is_a_careful_default(tmp_path: Path) -> None:
         ("[[provider]]\nname = 'a'\ndialect = 'morse'\nbase_url = 'x'\napi_key = 'client'", "provider.1.dialect"),
         ("[[notify]]\nkind = 'slack'", "notify.1.kind"),
         ("[[route]]\nname = 'x'", "route"),
-        ("[[target]]\nname = 'x'", "target"),
         ("[[mcp_server]]\nname = 'x'", "mcp_server"),
         ("[[budget]]\nscope = 'x'", "budget"),
         ("[egress]\nlisten = 'x'", "egress"),
