@@ -1,0 +1,85 @@
+"""Requests to targets: read as the API that the target is configured to be."""
+
+from dataclasses import replace
+
+import pytest
+
+from firewall.classify.requests import actions_of_request, bound_request
+from firewall.classify.tool import actions_of, bound_arguments
+from firewall.core.action import UNRESOLVED, Action
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.effect import Effect
+from firewall.core.outgoing import Outgoing
+from firewall.core.target import TargetKind, TargetSpec
+from tests.support.understanding import shipped_context
+
+TARGETS = {
+    "railway": TargetSpec("railway", "staging", TargetKind.GRAPHQL, "backboard.railway.app"),
+    "github": TargetSpec("github", "staging", TargetKind.REST, "api.github.com", scoped=True),
+    "cluster": TargetSpec("cluster", "staging", TargetKind.KUBERNETES, "10.0.0.1", scoped=True),
+}
+CONTEXT = replace(shipped_context(), targets=TARGETS)
+
+
+def call(target: str, outgoing: Outgoing) -> ToolCall:
+    """Return a request as the gate hands it over."""
+    return ToolCall("req_1", f"infra/{target}", outgoing.encode(), form=CallForm.REQUEST)
+
+
+def read(target: str, method: str, path: str, body: str = "") -> tuple[Action, ...]:
+    """Return the actions of a request."""
+    headers = (("content-type", "application/json"),) if body else ()
+    return actions_of(call(target, Outgoing(method, path, headers=headers, body=body.encode())), CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "path", "body", "effect"),
+    [
+        ("railway", "POST", "/graphql/v2", '{"query":"{ me { id } }"}', Effect.READ),
+        ("railway", "POST", "/any", '{"query":"mutation{volumeDelete(volumeId:\\"v\\")}"}', Effect.DESTRUCTIVE),
+        ("railway", "POST", "/graphql/v2", '{"extensions":{"persistedQuery":{}}}', Effect.UNKNOWN),
+        ("railway", "DELETE", "/graphql/v2", "", Effect.UNKNOWN),
+        ("railway", "GET", "/health", "", Effect.READ),
+        ("github", "GET", "/repos/a/b/issues", "", Effect.READ),
+        ("github", "DELETE", "/repos/a/b", "", Effect.DESTRUCTIVE),
+        ("cluster", "GET", "/api/v1/namespaces/web/pods", "", Effect.READ),
+        ("cluster", "GET", "/api/v1/namespaces/web/secrets/db", "", Effect.SECRET),
+        ("cluster", "DELETE", "/api/v1/namespaces/web", "", Effect.DESTRUCTIVE),
+    ],
+)
+def test_requests_are_read_by_their_targets_kind(
+    target: str, method: str, path: str, body: str, effect: Effect
+) -> None:
+    """The strictest effect of each, with the target's name on every action."""
+    actions = read(target, method, path, body)
+    assert max((action.effect for action in actions), key=list(Effect).index) is effect
+    assert {(action.tool, action.target) for action in actions} == {(target, target)}
+
+
+def test_what_an_id_names_is_unresolved_unless_the_credential_is_scoped() -> None:
+    """Reads lie where the target leads; a change through a credential that may reach more is unresolved."""
+    (reading,) = read("railway", "POST", "/graphql/v2", '{"query":"{ me { id } }"}')
+    (losing,) = read("railway", "POST", "/graphql/v2", '{"query":"mutation{volumeDelete(volumeId:\\"v\\")}"}')
+    (scoped,) = read("github", "DELETE", "/repos/a/b")
+    assert [one.environment for one in (reading, losing, scoped)] == ["staging", UNRESOLVED, "staging"]
+
+
+def test_what_cannot_be_read_is_unknown() -> None:
+    """Bytes that are no request, and a target that is not configured, are one unknown action."""
+    broken = ToolCall("req_1", "infra/github", b"nothing", form=CallForm.REQUEST)
+    assert [one.effect for one in actions_of_request(broken, CONTEXT)] == [Effect.UNKNOWN]
+    assert bound_request(broken) == b"nothing"
+    missing = call("nowhere", Outgoing("GET", "/"))
+    assert [one.effect for one in actions_of(missing, CONTEXT)] == [Effect.UNKNOWN]
+
+
+def test_an_approval_binds_what_means_something() -> None:
+    """The bound bytes are those of the request without its inert fields."""
+    outgoing = Outgoing("GET", "/a", headers=(("user-agent", "x"),))
+    assert bound_arguments(call("github", outgoing), CONTEXT) == replace(outgoing, headers=()).encode()
+
+
+def test_evidence_points_at_the_request_line() -> None:
+    """The words that decided stand in the text that a person reads."""
+    (action,) = read("github", "DELETE", "/repos/a/b")
+    assert [action.text[span.start : span.end] for span in action.evidence] == ["DELETE /repos/a/b"]

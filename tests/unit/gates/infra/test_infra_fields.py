@@ -1,0 +1,84 @@
+"""Header fields to and from a target, and refusals as problem documents."""
+
+import orjson
+import pytest
+
+from firewall.core.errors import LimitError, ProtocolError
+from firewall.core.reason import Reason
+from firewall.core.verdict import Deny
+from firewall.gates.infra import problem
+from firewall.gates.infra.fields import foreign_in, outgoing, returned
+from firewall.guard.guard import Stop
+
+TOKEN = "shd_staging_agent_x"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "foreign"),
+    [
+        (b"authorization", b"Bearer shd_staging_agent_x", False),
+        (b"x-stayhand-token", b"shd_staging_agent_x", False),
+        (b"x-api-key", b"shd_staging_agent_x", False),
+        (b"authorization", b"Bearer ghp_other", True),
+        (b"authorization", b"Basic dXNlcjpwYXNz", True),
+        (b"cookie", b"a=b", True),
+        (b"x-api-key", b"other", True),
+        (b"api-key", b"other", True),
+        (b"private-token", b"other", True),
+        (b"x-amz-security-token", b"other", True),
+        (b"x-vault-token", b"other", True),
+        (b"project-access-token", b"other", True),
+        (b"x-csrf", b"other", False),
+        (b"accept", b"other", False),
+        (b"authorization", b"", False),
+    ],
+)
+def test_a_credential_besides_our_token_is_foreign(name: bytes, value: bytes, *, foreign: bool) -> None:
+    """Our token may stand in any field of credentials; anything else there is named."""
+    assert (foreign_in([(name, value)], TOKEN) == name.decode()) is foreign
+
+
+def test_the_injected_field_is_nobody_elses() -> None:
+    """A client cannot send the field that carries the target's credential, whatever it is called."""
+    assert outgoing([(b"x-shop", b"a"), (b"x-other", b"b")], injected="x-shop") == [("x-other", "b")]
+
+
+def test_control_characters_are_refused() -> None:
+    """A value that could end the line is an error, not a header more."""
+    with pytest.raises(ProtocolError):
+        outgoing([(b"x", b"a\r\nb: c")], injected="")
+
+
+def test_answers_bring_back_nothing_that_authenticates() -> None:
+    """Cookies, hop-by-hop fields, our own names and anything that holds the credential stay here."""
+    raw = [
+        (b"Content-Type", b"a"),
+        (b"Set-Cookie", b"a"),
+        (b"X-Stayhand-Entry", b"9"),
+        (b"X-Echo", b"my secret here"),
+        (b"Connection", b"x-gone"),
+        (b"X-Gone", b"a"),
+        (b"Location", b"/next"),
+    ]
+    assert returned(raw, b"secret") == [(b"content-type", b"a"), (b"location", b"/next")]
+
+
+def test_a_refusal_says_where_its_answer_can_be_waited_for() -> None:
+    """403 with code, approval and status address; a retry time only while people may still decide."""
+    status, headers, body = problem.of_stop("shop", Stop(7, Deny(Reason.HOLD_ENDED), "apr_1"))
+    document = orjson.loads(body)
+    assert status == 403
+    assert (document["code"], document["approval_id"]) == (Reason.HOLD_ENDED.value, "apr_1")
+    assert document["status_url"] == "/v1/approvals/apr_1"
+    assert (b"x-stayhand-entry", b"7") in headers
+    assert any(name == b"retry-after" for name, _ in headers)
+    _, headers, body = problem.of_stop("shop", Stop(8, Deny(Reason.POLICY_DENY)))
+    assert "approval_id" not in orjson.loads(body)
+    assert not any(name == b"retry-after" for name, _ in headers)
+
+
+def test_a_limit_says_when_to_come_back() -> None:
+    """429 with Retry-After and its stable code."""
+    status, headers, body = problem.of_error(LimitError("too many", retry_after_s=3))
+    assert (status, orjson.loads(body)["code"]) == (429, "rate_limited")
+    assert (b"retry-after", b"3") in headers
