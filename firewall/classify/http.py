@@ -187,7 +187,8 @@ def _graphql(
 
     endpoint = _is_endpoint(address, row)
     asked = endpoint and "query=" in address.query
-    if request.method in READING or not (endpoint or looks_like_graphql(request.body)):
+    rest = row is not None and row.kind != "graphql"
+    if request.method in READING or not (endpoint or (not rest and looks_like_graphql(request.body))):
         return judge_query_string(address, context, span) if asked and request.method == "GET" else None
     if not request.body and request.body_known and not asked:
         return None
@@ -207,7 +208,7 @@ def _rest(
     if judged.sql:
         found = judge_sql(Source(judged.sql, base=None, outer=span), "sql", context, ())
         draft.effects = set(found.effects)
-        judged.summary = f"{found.summary} (through {judged.operation})"
+        judged.summary = f"{found.summary} (through {judged.operation or shown(address.host)})"
         judged.unseen += found.unseen
     draft.summary = judged.summary or _summary(request, address, judged.effects)
     draft.unseen += judged.unseen

@@ -209,7 +209,7 @@ def _is_credential(member: str, shape_name: str, shape: Mapping[str, Any]) -> bo
     name = member.lower()
     if _NO_CREDENTIAL.search(member) or not _CREDENTIAL.match(name):
         return False
-    if shape.get("sensitive") or re.search(r"(?:S|s)ensitive|(?:Secret|secret)(?!Arn|Id)", shape_name):
+    if shape.get("sensitive") or re.search(r"sensitive|secret(?!arn|id)", shape_name.lower()):
         return True
     if name == "credentials":
         return any("secret" in key.lower() or "token" in key.lower() for key in shape.get("members") or ())

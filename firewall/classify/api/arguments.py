@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from firewall.classify.api.aws import Known, plain
-from firewall.classify.api.known import HostRow, rule_for
+from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
 from firewall.core.effect import Effect
 
 _TRUE = ("true", True)
@@ -42,7 +42,7 @@ def judge_arguments(
         effects, summary = set(rule.effects), rule.summary
     else:
         summary = ""
-        if not seen and any(name.lower() in other.operations for other in row.rules):
+        if not seen and hangs_on_arguments(row.rules, "", "/", operation=name):
             effects.add(Effect.UNKNOWN)
     return effects, summary or told(known.service, known.operation.name, effects)
 

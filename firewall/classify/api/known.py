@@ -1,7 +1,7 @@
 """hosts.toml and packs/*.toml: what is known about HTTP hosts and GraphQL schemas, by hand and from tables."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from firewall.classify.api.predicates import fits
@@ -28,6 +28,8 @@ class HostRule:
     """Dotted name in a JSON or form body, or in the address -> what it must be (see predicates.py)."""
     operations: frozenset[str] = frozenset()
     """Operations of the host's table, lower case (`git/update-ref`, `rds:ModifyDBInstance`); empty: any."""
+    sql: str = ""
+    """The dotted argument that holds SQL: where it is seen, the SQL says what happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class HostRow:
     """`rest`, `graphql`, `aws`, `kubernetes`."""
     known: bool = False
     """Writes there are writes, not `unknown`: the API's methods mean what they say."""
+    plain: bool = False
+    """Where the table is silent, the method alone says what happens: the table holds the exceptions."""
     rules: tuple[HostRule, ...] = ()
     paths: re.Pattern[str] = NOTHING
     """GraphQL endpoints of the host."""
@@ -91,6 +95,7 @@ def _host(row: Reader, tables: Mapping[str, Table]) -> HostRow:
         provider=row.string("provider"),
         kind=kind,
         known=row.boolean("known"),
+        plain=row.boolean("plain"),
         rules=tuple(_host_rule(rule) for rule in row.rows("rules")),
         paths=any_of(row.strings("paths")),
         table=_table(row, tables, "aws" if kind == "aws" else "rest"),
@@ -118,6 +123,7 @@ def _host_rule(row: Reader) -> HostRule:
         summary=row.string("summary"),
         when=_when(row),
         operations=frozenset(name.lower() for name in row.strings("operations")),
+        sql=row.string("sql"),
     )
     row.finish()
     if not found.effects:
@@ -129,14 +135,23 @@ def rule_for(
     rules: Iterable[HostRule], method: str, path: str, *, operation: str, arguments: Mapping[str, object]
 ) -> HostRule | None:
     """Return the first rule that fits a request; `operation` is empty where no table names it."""
+    return next((rule for rule in _speaking(rules, method, path, operation) if fits(rule.when, arguments)), None)
+
+
+def hangs_on_arguments(rules: Iterable[HostRule], method: str, path: str, *, operation: str) -> bool:
+    """Tell whether a rule would look at the arguments of such a request."""
+    return any(rule.when or rule.sql for rule in _speaking(rules, method, path, operation))
+
+
+def _speaking(rules: Iterable[HostRule], method: str, path: str, operation: str) -> Iterator[HostRule]:
+    """Yield the rules for a method, path and operation, whatever they ask of the arguments."""
     for rule in rules:
         if rule.methods and method not in rule.methods:
             continue
         if rule.operations and operation.lower() not in rule.operations:
             continue
-        if rule.path.fullmatch(path) and fits(rule.when, arguments):
-            return rule
-    return None
+        if rule.path.fullmatch(path):
+            yield rule
 
 
 def read_pack(table: Reader, tables: Mapping[str, Table]) -> Pack:

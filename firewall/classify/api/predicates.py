@@ -54,6 +54,11 @@ def _reach(path: list[str], value: object, depth: int = 0) -> Iterator[object]:
         yield from _reach(path[1:], value.get(path[0]), depth)
 
 
+def text_at(path: str, arguments: Mapping[str, object]) -> str:
+    """Return the texts at a dotted path, one below the other; empty: there is none."""
+    return ";\n".join(value for value in _reach(path.split("."), arguments) if isinstance(value, str))
+
+
 def text_of(value: object) -> str:
     """Return a value as bounded text."""
     if isinstance(value, str):

@@ -39,6 +39,20 @@ def _pairs(pairs: list[tuple[str, str]]) -> dict[str, object]:
     return found
 
 
+def _every(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Keep both values of a name that stands twice: which one the server takes is not known."""
+    found: dict[str, object] = {}
+    twice: set[str] = set()
+    for name, value in pairs:
+        if name in found:
+            before = found[name]
+            found[name] = [*before, value] if name in twice and isinstance(before, list) else [before, value]
+            twice.add(name)
+        else:
+            found[name] = value
+    return found
+
+
 def words_of_query(query: str) -> list[str]:
     """Return `key` and `key=value` of every parameter, for templates that ask for one."""
     found: list[str] = []
@@ -55,7 +69,7 @@ def object_of(body: str, headers: Mapping[str, str]) -> dict[str, object] | None
     start = body.lstrip()[:1]
     if start in ("{", "["):
         try:
-            value: object = json.loads(body)
+            value: object = json.loads(body, object_pairs_hook=_every)
         except (ValueError, RecursionError):
             return None
         return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {"items": value}

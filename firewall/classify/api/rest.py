@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from firewall.classify.api import aws, kubernetes
 from firewall.classify.api.arguments import judge_arguments, sql_of, wire_arguments
-from firewall.classify.api.known import HostRow, rule_for
+from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
+from firewall.classify.api.predicates import text_at
 from firewall.classify.api.request import object_of, query_of, readings, words_of_query
 from firewall.classify.api.routes import find, routes_of
 from firewall.classify.api.table import Operation
@@ -15,6 +16,15 @@ from firewall.classify.names import effects_of_names, tokens_of
 from firewall.core.effect import Effect, severity, strictest
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_PLAIN = {
+    "GET": Effect.READ,
+    "HEAD": Effect.READ,
+    "OPTIONS": Effect.READ,
+    "POST": Effect.WRITE,
+    "PUT": Effect.WRITE,
+    "PATCH": Effect.WRITE,
+    "DELETE": Effect.DESTRUCTIVE,
+}
 _PLAIN_SEGMENT = re.compile(r"v?\d+|[0-9a-f-]{16,}|\{.*\}")
 _DELETED = re.compile(
     r"\"(?:_?(?:is_?)?(?:deleted|destroy|removed)|_delete)\"\s*:\s*(?:true|1\b|\"true\")", re.IGNORECASE
@@ -88,14 +98,34 @@ def _kubernetes(asked: Asked, segments: list[str]) -> Judged:
 def _listed(asked: Asked, segments: list[str], row: HostRow | None, catalogue: Catalogue) -> Judged:
     path = "/" + "/".join(segments) + ("/" if asked.path.endswith("/") and segments else "")
     listed = _of_table(asked, segments, row)
+    name = listed.name if listed is not None else ""
     if row is not None:
         arguments = {**query_of(asked.query), **(object_of(asked.body, asked.headers) or {})}
-        name = listed.name if listed is not None else ""
         rule = rule_for(row.rules, asked.method, path, operation=name, arguments=arguments)
         if rule is not None:
-            return Judged(set(rule.effects), rule.summary, name)
-    if listed is None:
-        return Judged(_by_words(asked, path, catalogue.words, known=row is not None and row.known))
+            sql = text_at(rule.sql, arguments) if rule.sql else ""
+            return Judged(set(rule.effects), rule.summary, name, sql=sql)
+    judged = _silent(asked, path, row, catalogue) if listed is None else _told(asked, path, listed)
+    if (
+        row is not None
+        and not asked.body_known
+        and hangs_on_arguments(row.rules, asked.method, path, operation=name)
+    ):
+        # FAIL-CLOSED: the rules would look at a body that is not seen.
+        judged.effects.add(Effect.UNKNOWN)
+        judged.unseen.append("the body that says what happens")
+    return judged
+
+
+def _silent(asked: Asked, path: str, row: HostRow | None, catalogue: Catalogue) -> Judged:
+    """Judge what neither a rule nor the table names."""
+    if row is not None and row.plain and asked.method in _PLAIN:
+        return Judged(_told_by_body(asked) or {_PLAIN[asked.method]})
+    return Judged(_by_words(asked, path, catalogue.words, known=row is not None and row.known))
+
+
+def _told(asked: Asked, path: str, listed: Operation) -> Judged:
+    """Judge an operation of the table; its body may say that it deletes after all."""
     summary = f"{listed.summary[:1].lower()}{listed.summary[1:]} ({path})" if listed.summary else ""
     return Judged(set(listed.effects) | _told_by_body(asked), _with_loss(summary, listed.effects), listed.name)
 
@@ -169,7 +199,10 @@ def _aws(asked: Asked, row: HostRow, catalogue: Catalogue) -> Judged:
         ]
     if not listed:
         return Judged(_aws_by_words(asked, action, catalogue.words), operation=action)
-    arguments = wire_arguments(query, body, asked.body)
+    acl = {
+        name: asked.headers[f"x-amz-{name}"] for name in ("acl", "grant-read") if f"x-amz-{name}" in asked.headers
+    }
+    arguments = wire_arguments({**query, **acl}, body, asked.body)
     judged = [judge_arguments(item, arguments, row, seen=asked.body_known) for item in listed]
     # FAIL-CLOSED: several services may share a host and an operation's name; the strictest counts.
     effects, summary = max(judged, key=lambda one: severity(strictest(one[0])))

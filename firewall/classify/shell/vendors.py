@@ -1,6 +1,9 @@
 """Vendors' command lines that send requests or SQL given as plain words: `http`, `gh api`, `sqlite3`."""
 
+import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 
 from firewall.classify.draft import Source
 from firewall.classify.http import Request, judge_http
@@ -16,6 +19,7 @@ from firewall.core.effect import Effect
 _METHOD = re.compile(r"[A-Za-z]{3,7}")
 _ITEM = re.compile(r"[^=:@]+(?::=@?|=@?|@)(?!=)")
 _WRITES = ("-f", "--raw-field", "-F", "--field", "--input")
+_TYPED = ("-F", "--field")
 
 
 def httpie(command: Command, program: Program, analysis: Analysis) -> bool:
@@ -64,33 +68,75 @@ def gh(command: Command, program: Program, analysis: Analysis) -> bool:
         return False
     if len(words) < 2:
         return False
-    sends = [word for name in _WRITES for word in options.values((name,))]
+    sends = [(name, word) for name in _WRITES for word in options.values((name,))]
     named = options.values(("-X", "--method"))
-    method = named[-1].text.upper() if named and named[-1].known else ("POST" if sends else "GET")
-    for draft in judge_http(_gh_request(words[1], method, options, sends), analysis.context, command.span):
+    method = named[-1].text.upper() if named else ("POST" if sends else "GET")
+    request = _gh_request(words[1], method, options, sends)
+    if named and not named[-1].known:
+        request = replace(request, redirected="its method is not known before it runs")
+    for draft in judge_http(request, analysis.context, command.span):
         draft.attributes.pop("foreign_credential", None)
         analysis.drafts.append(draft)
         finish(draft, command, analysis)
     return True
 
 
-def _gh_request(path: Word, method: str, options: Options, sends: list[Word]) -> Request:
-    query = next((word for word in sends if word.text.startswith("query=")), None)
-    graphql = path.text.strip("/") == "graphql"
-    body = (
-        query.text.removeprefix("query=")
-        if graphql and query is not None
-        else " ".join(word.text for word in sends)
-    )
+def _gh_request(path: Word, method: str, options: Options, sends: list[tuple[str, Word]]) -> Request:
+    """Return the request that `gh api` sends: fields as JSON, for `graphql` those beside `query` as variables."""
+    fields: dict[str, object] = {}
+    for name, word in sends:
+        key, _, value = word.text.partition("=")
+        if name != "--input" and key:
+            _put(fields, key, _typed(value) if name in _TYPED else value)
+    body: dict[str, object] = fields
+    if path.text.strip("/") == "graphql":
+        method = "POST"
+        apart = ("query", "operationName")
+        variables = {key: value for key, value in fields.items() if key not in apart}
+        body = {**{key: fields[key] for key in apart if key in fields}, "variables": variables}
+    host = next((word.text for word in options.values(("--hostname",))), "")
+    base = f"https://{host}/api/v3" if host and host != "github.com" else "https://api.github.com"
+    headers = {"content-type": "application/json"}
+    for word in options.values(("-H", "--header")):
+        key, _, value = word.text.partition(":")
+        headers[key.strip().lower()] = value.strip()
+    seen = all(word.known and not word.text.partition("=")[2].startswith("@") for _, word in sends)
     return Request(
-        "POST" if graphql else method,
-        path.text if "://" in path.text else f"https://api.github.com/{path.text.lstrip('/')}",
-        {"content-type": "application/graphql"} if graphql else {},
-        body,
-        body_known=all(word.known and not word.text.partition("=")[2].startswith("@") for word in sends)
-        and not options.values(("--input",)),
+        method,
+        path.text if "://" in path.text else f"{base}/{path.text.lstrip('/')}",
+        headers,
+        json.dumps(body) if sends else "",
+        body_known=seen and not options.values(("--input",)),
         url_known=path.known or path.head.count("/") > 0,
     )
+
+
+def _typed(value: str) -> object:
+    """Return a `-F` value as gh sends it: true, false, null and whole numbers are themselves."""
+    plain: Mapping[str, object] = {"true": True, "false": False, "null": None}
+    if value in plain:
+        return plain[value]
+    return int(value) if re.fullmatch(r"-?\d{1,18}", value) else value
+
+
+def _put(fields: dict[str, object], key: str, value: object) -> None:
+    """Set `a[b][]=c` the way gh does: objects by name, lists by `[]`."""
+    parts = [part.rstrip("]") for part in key.split("[")][:8]
+    into = fields
+    for at, part in enumerate(parts):
+        following = parts[at + 1] if at + 1 < len(parts) else None
+        if following is None:
+            into[part] = value
+        elif following == "":
+            held = into.setdefault(part, [])
+            if isinstance(held, list):
+                held.append(value)
+            return
+        else:
+            inner = into.setdefault(part, {})
+            if not isinstance(inner, dict):
+                return
+            into = inner
 
 
 def sqlite(command: Command, program: Program, analysis: Analysis) -> bool:
