@@ -22,22 +22,26 @@ import googleapiclient
 from write import letters, write_table
 
 PLAIN = {"GET": "r", "DELETE": "d", "POST": "w", "PUT": "w", "PATCH": "w"}
-_CAMEL_DELETES = re.compile(
-    r"^(?:batch|bulk|initiate)?(?:[dD]elete|[pP]urge|[dD]estroy|[wW]ipe|[dD]rop|[tT]runcate|[cC]lear|[eE]rase|"
-    r"[dD]eprovision|[rR]emove)(?=[A-Z]|$)"
+_VERB_DELETES = re.compile(
+    r"(?:batch |bulk |initiate )?(?:delete|purge|destroy|wipe|drop|truncate|clear|erase|deprovision|remove)(?: |$)"
 )
-_SAYS_DELETED = re.compile(r"\b(?:delet|purg|destr|wipe|drop|truncat|clear|eras|deprovision)", re.IGNORECASE)
+_SAYS_DELETED = re.compile(
+    r"\b(?:deletes?|deleted|deleting|deletion|purges?|purged|purging|destroys?|destruction|wipes?|drops?|truncates?|"
+    r"clears?|cleared|erases?|deprovisions?)\b",
+    re.IGNORECASE,
+)
 _SAYS_SO_AT_ONCE = re.compile(
-    r"^\W*(?:Incremental update: |Permanently )?(?:Delet|Purg|Eras|Permanent)", re.IGNORECASE
+    r"\W*(?:incremental update: |permanently )?(?:deletes?|purges?|erases?|permanent\w*)\b", re.IGNORECASE
 )
 _READS = re.compile(
-    r"^(?:batch|aggregated)?(?:[gG]et|[lL]ist|[sS]earch|[qQ]uery|[lL]ookup|[cC]ount|[cC]ompute|[cC]heck|[vV]alidate|"
-    r"[pP]review|[rR]etrieve|[fF]etch|[dD]etect|[aA]nalyze|[aA]nnotate|[pP]redict|[gG]enerateContent|"
-    r"[sS]treamGenerateContent|[rR]ecommend|[cC]omplete|[eE]xplain|[rR]ead|[tT]ranslate|[cC]lassify|[wW]ait|"
-    r"[tT]estIamPermissions|[iI]nspect|[eE]valuate|[rR]ank|[cC]alculate|[eE]stimate|[rR]eport|[rR]unReport|"
-    r"[vV]iew|[rR]esolve|[sS]uggest|[pP]arse|[rR]ecognize|[sS]ynthesize|[eE]mbed|[fF]ind|[cC]ompare)(?=[A-Z0-9]|$)"
+    r"(?:batch |aggregated )?(?:get|list|search|query|lookup|count|compute|check|validate|preview|retrieve|fetch|detect|"
+    r"analyze|annotate|predict|generate content|stream generate content|recommend|complete|explain|read|translate|"
+    r"classify|wait|test iam permissions|inspect|evaluate|rank|calculate|estimate|report|run report|view|resolve|"
+    r"suggest|parse|recognize|synthesize|embed|find|compare)(?: |$)"
 )
-_STOPS = re.compile(r"^(?:[sS]top|[sS]uspend|[rR]eset|[pP]ause|[cC]ancel|[aA]bort|[rR]estart|[rR]eboot|[dD]rain|[fF]ailover|[dD]eactivate|[sS]hutdown|[kK]ill)(?=[A-Z]|$)")  # fmt: skip
+_STOPS = re.compile(
+    r"(?:batch )?(?:stop|suspend|reset|pause|cancel|abort|restart|reboot|drain|failover|deactivate|shutdown|kill)(?: |$)"
+)
 _RIGHTS = re.compile(
     r"(?:[iI]amPolicy|[aA]ccessPolicy|OrgPolicy)$|\.(?:keys|roles|acl|defaultObjectAccessControls|objectAccessControls|"
     r"bucketAccessControls|permissions|members|memberships|roleAssignments|accessLevels|servicePerimeters|firewalls|"
@@ -59,7 +63,7 @@ _EXACT = {
     "cloudkms.projects.locations.keyRings.cryptoKeys.cryptoKeyVersions.destroy": "d",
     "drive.files.emptyTrash": "d",
     "gmail.users.messages.batchDelete": "d",
-    "compute.instances.setDiskAutoDelete": "w",
+    "tagmanager.accounts.containers.workspaces.resolve_conflict": "w",
 }
 
 
@@ -117,6 +121,7 @@ def _effects(method: str, name: str, words: str) -> str:
     if name in _EXACT:
         return _EXACT[name]
     verb = name.rpartition(".")[2]
+    words_of = " ".join(word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", verb))
     shows, rights = _SHOWS.search(name) is not None, _RIGHTS.search(name) is not None
     if method == "GET":
         return "s" if shows else "r"
@@ -126,15 +131,15 @@ def _effects(method: str, name: str, words: str) -> str:
         return "x"
     if shows:
         return "ps" if rights else "s"
-    if _READS.match(verb) and method == "POST":
+    if _READS.match(words_of) and method == "POST":
         return "r"
-    removes = _CAMEL_DELETES.match(verb) is not None
-    agreed = _SAYS_SO_AT_ONCE if verb.lower().startswith("remove") else _SAYS_DELETED
-    if removes and agreed.search(words):
+    removes = _VERB_DELETES.match(words_of) is not None
+    agreed = _SAYS_SO_AT_ONCE if verb.startswith("remove") else _SAYS_DELETED
+    if removes and (agreed.match(words) if verb.startswith("remove") else agreed.search(words)):
         return "pd" if rights else "d"
     if rights:
         return "p"
-    return "i" if _STOPS.match(verb) else "w"
+    return "i" if _STOPS.match(words_of) else "w"
 
 
 if __name__ == "__main__":
