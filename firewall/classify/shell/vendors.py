@@ -1,20 +1,17 @@
-"""Vendors' command lines that send requests or SQL given as plain words: `http`, `gh api`, `sqlite3`."""
+"""Vendors' command lines that send requests given as plain words: `http`, `gh api`."""
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from firewall.classify.draft import Source
 from firewall.classify.http import Request, judge_http
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import add, finish, places_of, read_use
+from firewall.classify.shell.apply import add, finish
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Word
-from firewall.classify.sql.judge import judge_sql
-from firewall.core.effect import Effect
 
 _METHOD = re.compile(r"[A-Za-z]{3,7}")
 _ITEM = re.compile(r"[^=:@]+(?::=@?|=@?|@)(?!=)")
@@ -137,34 +134,3 @@ def _put(fields: dict[str, object], key: str, value: object) -> None:
             if not isinstance(inner, dict):
                 return
             into = inner
-
-
-def sqlite(command: Command, program: Program, analysis: Analysis) -> bool:
-    """`sqlite3 FILE SQL`: SQL on a file; without SQL a session."""
-    use = read_use(program, command)
-    words = list(use.positional)
-    if not words:
-        return False
-    texts = [*use.options.values(("-cmd",)), *words[1:]]
-    feed = command.feed
-    sources = [word.source or Source(word.text, base=None, outer=word.span) for word in texts]
-    if not sources and feed is not None and feed.text is not None:
-        sources = [feed.source or Source(feed.text, base=None, outer=command.span)]
-    if not sources:
-        draft = analysis.opaque(command.span, "a database session", effects=(Effect.EXEC, Effect.UNKNOWN))
-        finish(draft, command, analysis)
-        return True
-    for source in sources:
-        found = judge_sql(source, "sqlite3", analysis.context, places_of(use))
-        verb = Verb.READ if found.effects <= {Effect.READ} else Verb.EDIT
-        others = [Word(path, head=path, span=source.whole()) for path in found.paths]
-        touched = [Touched(verb, word) for word in (words[0], *others)]
-        for group in touch_drafts(touched, command.scope, analysis.context):
-            draft = add(group, command, analysis, "sql:run", f"{found.summary} (in {{path}})")
-            draft.effects = (draft.effects | found.effects) - (
-                {Effect.WRITE} if Effect.WRITE not in found.effects else set()
-            )
-            draft.unseen += found.unseen
-            draft.evidence += found.evidence
-            draft.effects |= {Effect.UNKNOWN} if not all(word.known for word in texts) else set()
-    return True

@@ -94,7 +94,8 @@ _ALIASES = {
     "sqlplus": "oracle", "plsql": "oracle", "sqlcl": "oracle",
     "bq": "bigquery", "snowsql": "snowflake", "snow": "snowflake", "clickhouse-client": "clickhouse",
     "clickhouse-local": "clickhouse", "spark": "sparksql", "spark-sql": "sparksql", "beeline": "hive",
-    "presto": "trino", "bteq": "teradata", "vsql": "vertica", "impala-shell": "impala", "exaplus": "exasol",
+    "presto": "trino", "bteq": "teradata", "vsql": "vertica", "impala-shell": "impala",
+    "wrangler": "sqlite", "heroku": "postgres", "neonctl": "postgres", "exaplus": "exasol",
 }  # fmt: skip
 
 

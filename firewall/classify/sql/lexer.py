@@ -106,9 +106,17 @@ def tokens_of(text: str, dialect: Dialect, *, run_versioned: bool = True) -> lis
                 found.append(Token(BAD, text[at:], "", at, end))
                 break
         elif kind != "blank":
-            found.append(_token(kind, token.group(), at, stop))
+            bad = kind == WORD and token.group() in "eE" and text.startswith("'", stop)
+            shape = BAD if bad else _unclosed(kind, token.group(), dialect)
+            found.append(_token(shape, token.group(), at, stop))
         at = stop
     return found
+
+
+def _unclosed(kind: str, text: str, dialect: Dialect) -> str:
+    """Return BAD for what begins a dollar-quoted string that never ends."""
+    opens = text == "$" if kind == SIGN else kind == WORD and text[0] == "$" and "$" in text[1:]
+    return BAD if dialect.dollars and opens else kind
 
 
 def _token(kind: str, text: str, start: int, end: int) -> Token:

@@ -157,6 +157,7 @@ def read_update(statement: Statement) -> None:
     where = statement.level({"WHERE"}, behind)
     if where < 0:
         statement.say({DESTRUCTIVE}, f"changes every row of {shown(name)}; nothing limits it", at=(0, behind))
+        _bound(statement, where)
         return
     end = statement.level({"RETURNING", "ORDER", "LIMIT", "OPTION", "WITH"}, where + 1)
     condition = statement.tokens[where + 1 : _condition_end(statement, where, end)]
@@ -190,7 +191,7 @@ def _bound(statement: Statement, where: int) -> None:
             statement.reading.rows_bound.append(int(text))
             return
     words = statement.tokens[where + 1 :]
-    if len(words) == 3 and words[0].key.upper() in ("ID", "UUID") and words[1].key == "=":
+    if where > 0 and len(words) == 3 and words[0].key.upper() in ("ID", "UUID") and words[1].key == "=":
         statement.reading.rows_bound.append(1)
 
 
@@ -207,10 +208,10 @@ def read_delete(statement: Statement) -> None:
     limited = where > 0 and not always_true(statement.tokens[where + 1 : _condition_end(statement, where, -1)])
     if limited:
         told = f"deletes the rows of {shown(name)} that match its condition"
-        _bound(statement, where)
     else:
         told = f"deletes every row of {shown(name)}; nothing limits it"
     statement.say({DESTRUCTIVE}, told, at=(0, behind))
+    _bound(statement, where)
 
 
 def read_merge(statement: Statement) -> None:

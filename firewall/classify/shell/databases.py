@@ -1,0 +1,120 @@
+"""Command lines that hand SQL to a database: `sqlite3 FILE SQL`, `bq query SQL`, `snow sql -q SQL`."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from firewall.classify.draft import Draft, Source
+from firewall.classify.rows import Program, Verb
+from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.apply import Use, add, finish, places_of, read_use
+from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.classify.shell.words import Word
+from firewall.classify.sql.judge import judge_sql
+from firewall.core.effect import Effect
+
+_TEXTS = ("-cmd", "-c", "-s")
+_QUERIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "bq": (("query",), ()),
+    "wrangler": (("d1", "execute"), ("--command",)),
+    "turso": (("db", "shell"), ()),
+    "supabase": (("db", "query"), ()),
+    "heroku": (("pg:psql",), ("-c", "--command")),
+    "snow": (("sql",), ("-q", "--query")),
+    "neonctl": (("psql",), ("-c", "--command")),
+    "neon": (("psql",), ("-c", "--command")),
+}
+"""Program -> the words of its subcommand and the options that hold SQL; none: the words behind are SQL."""
+_NAMED_FIRST = frozenset({"turso", "wrangler"})
+"""They name the database in front of the SQL."""
+
+
+def query(command: Command, program: Program, analysis: Analysis) -> bool:
+    """Read the SQL that a vendor's command line is given; every other subcommand is left to its rows."""
+    known = _QUERIES.get(program.name)
+    if known is None:
+        return False
+    use = read_use(program, command)
+    words = list(use.positional)
+    head, options = known
+    if tuple(word.text for word in words[: len(head)]) != head:
+        return False
+    texts = (
+        [*use.options.values(options), *_behind(command.words, options)]
+        if options
+        else words[len(head) + (program.name in _NAMED_FIRST) :]
+    )
+    feed = command.feed
+    sources = [_source(word) for word in texts]
+    if not sources and feed is not None and feed.text is not None:
+        sources = [feed.source or Source(feed.text, base=None, outer=command.span)]
+    if not sources:
+        return False
+    for source in sources:
+        draft = judge_sql(source, program.name, analysis.context, places_of(use))
+        _options(draft, use, program)
+        draft.effects |= {Effect.UNKNOWN} if not all(word.known for word in texts) else set()
+        analysis.drafts.append(draft)
+        finish(draft, command, analysis)
+    return True
+
+
+def _behind(words: Sequence[Word], options: tuple[str, ...]) -> list[Word]:
+    """Return the words behind options of which the row does not say that they take a value."""
+    return [word for flag, word in pairwise(words) if flag.text in options and flag.text == "--command"]
+
+
+def _options(draft: Draft, use: Use, program: Program) -> None:
+    """Add what options of `bq query` change: a dry run runs nothing, a replaced destination is lost."""
+    if program.name != "bq":
+        return
+    if use.options.given("--dry_run"):
+        draft.effects = {Effect.READ}
+        draft.summary, draft.undo = f"checks SQL without running it: {draft.summary}", ""
+        draft.attributes["dry_run"] = True
+    elif use.options.given("--replace"):
+        draft.effects.add(Effect.DESTRUCTIVE)
+        draft.summary = f"{draft.summary}; replaces the destination table"
+    elif use.options.given("--destination_table"):
+        draft.effects.add(Effect.WRITE)
+
+
+def _source(word: Word) -> Source:
+    return word.source or Source(word.text, base=None, outer=word.span)
+
+
+def sqlite(command: Command, program: Program, analysis: Analysis) -> bool:
+    """`sqlite3 FILE SQL`: SQL on a file; without SQL a session."""
+    use = read_use(program, command)
+    words = list(use.positional)
+    if not words:
+        return False
+    texts = [*use.options.values(_TEXTS), *words[1:]]
+    feed = command.feed
+    sources = [_source(word) for word in texts]
+    if not sources and feed is not None and feed.text is not None:
+        sources = [feed.source or Source(feed.text, base=None, outer=command.span)]
+    if not sources:
+        draft = analysis.opaque(command.span, "a database session", effects=(Effect.EXEC, Effect.UNKNOWN))
+        finish(draft, command, analysis)
+        return True
+    for source in sources:
+        found = judge_sql(source, program.name, analysis.context, places_of(use))
+        _on_files(found, words[0], source, texts, command, analysis)
+    return True
+
+
+def _on_files(
+    found: Draft, file: Word, source: Source, texts: Sequence[Word], command: Command, analysis: Analysis
+) -> None:
+    """Add what SQL does to the file that it is run on, and to those that it opens besides."""
+    verb = Verb.READ if found.effects <= {Effect.READ} else Verb.EDIT
+    others = [Word(path, head=path, span=source.whole()) for path in found.paths]
+    touched = [Touched(verb, word) for word in (file, *others)]
+    for group in touch_drafts(touched, command.scope, analysis.context):
+        draft = add(group, command, analysis, "sql:run", f"{found.summary} (in {{path}})")
+        draft.effects = (draft.effects | found.effects) - (
+            {Effect.WRITE} if Effect.WRITE not in found.effects else set()
+        )
+        draft.unseen += found.unseen
+        draft.evidence += found.evidence
+        draft.effects |= {Effect.UNKNOWN} if not all(word.known for word in texts) else set()
