@@ -81,7 +81,7 @@ def test_a_builtin_function_is_not_named() -> None:
 
 def test_unknown_says_what_was_not_seen() -> None:
     """An unknown answer always has a reason."""
-    for text in ("SELEKT 1", "SELECT 'x", "EXECUTE IMMEDIATE x", "", "\\i x.sql"):
+    for text in ("SELETC 1", "SELECT 'x", "EXECUTE IMMEDIATE x", "", "\\i x.sql"):
         action = understood(text)
         assert Effect.UNKNOWN in action.effects or Effect.EXEC in action.effects
         assert action.unseen
