@@ -20,7 +20,7 @@ def shipped(package: Path = _PACKAGE) -> Path:
 
 
 def copy_to(directory: Path) -> list[Path]:
-    """Copy the shipped policies into a new or empty folder and return the files, sorted.
+    """Copy the shipped policies into a new or empty folder and return the files, sorted; generators stay behind.
 
     Raises: ConfigError when the folder holds anything, or cannot be written.
     """
@@ -29,7 +29,8 @@ def copy_to(directory: Path) -> list[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
             raise ConfigError(f"`{directory}` is not empty", hint="name a new folder")
-        shutil.copytree(source, directory, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        left = shutil.ignore_patterns("generators", "__pycache__")
+        shutil.copytree(source, directory, dirs_exist_ok=True, copy_function=shutil.copyfile, ignore=left)
     except OSError as error:
         raise ConfigError(f"cannot write the policies to `{directory}`", detail=str(error)) from error
     return sorted(path for path in directory.rglob("*") if path.is_file())

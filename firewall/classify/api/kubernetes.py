@@ -4,6 +4,7 @@ Paths: `/api/v1/…` and `/apis/GROUP/VERSION/…`, with `namespaces/NAME/`, `wa
 subresource. The shape is fixed for every resource, custom ones included (Kubernetes API concepts), so no table.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,16 @@ class Target:
 def looks_like(path: str) -> bool:
     """Tell whether a path has the shape of an API server's, whatever the host is called."""
     return _SHAPE.match(path) is not None
+
+
+def is_likely_cluster(host: str, port: int) -> bool:
+    """Tell whether a host is named like an API server, listens where they do, or is no public address."""
+    if "k8s" in host or "kube" in host or host == "localhost" or port in (6443, 16443):
+        return True
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
 
 
 def target_of(segments: Sequence[str]) -> Target | None:

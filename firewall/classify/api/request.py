@@ -15,7 +15,7 @@ def readings(raw_path: str) -> list[list[str]]:
     """Return the segment lists that a path may mean: as it stands, and with dots and escapes resolved."""
     found = [segments_of(raw_path)]
     plain = unquote(raw_path)
-    resolved = [part for part in posixpath.normpath(plain or "/").split("/") if part]
+    resolved = [part for part in posixpath.normpath(f"/{plain}").split("/") if part]
     if resolved not in found:
         found.append(resolved)
     return found

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from firewall.classify.api import aws, kubernetes
 from firewall.classify.api.arguments import judge_arguments, sql_of, wire_arguments
@@ -70,8 +70,10 @@ def judge_rest(asked: Asked, row: HostRow | None, catalogue: Catalogue) -> Judge
     """Return what a request does; where its path can be read in two ways, what either would do."""
     if row is not None and row.kind == "aws":
         return _aws(asked, row, catalogue)
-    if (row is not None and row.kind == "kubernetes") or kubernetes.looks_like(asked.path):
+    if row is not None and row.kind == "kubernetes":
         return _joined([_kubernetes(asked, segments) for segments in readings(asked.raw_path)])
+    if row is None and kubernetes.looks_like(asked.path):
+        return _joined([_perhaps_kubernetes(asked, segments) for segments in readings(asked.raw_path)])
     return _joined([_listed(asked, segments, row, catalogue) for segments in readings(asked.raw_path)])
 
 
@@ -93,6 +95,16 @@ def _kubernetes(asked: Asked, segments: list[str]) -> Judged:
     body = object_of(asked.body, asked.headers)
     effects, summary = kubernetes.judge(asked.method, segments, query_of(asked.query), body)
     return Judged(effects, summary)
+
+
+def _perhaps_kubernetes(asked: Asked, segments: list[str]) -> Judged:
+    """Judge a host that nobody named but whose path has the shape: it raises; only a likely cluster lowers."""
+    likely = kubernetes.is_likely_cluster(asked.host, asked.port)
+    judged = _kubernetes(asked if likely else replace(asked, query=""), segments)
+    if not likely and asked.method not in READING and judged.effects <= {Effect.READ, Effect.WRITE}:
+        # FAIL-CLOSED: anybody's server may have such paths.
+        judged.effects = {Effect.UNKNOWN}
+    return judged
 
 
 def _listed(asked: Asked, segments: list[str], row: HostRow | None, catalogue: Catalogue) -> Judged:
