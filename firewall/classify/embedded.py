@@ -8,11 +8,11 @@ import re
 from collections.abc import Sequence
 
 from firewall.classify.code.found import Found
+from firewall.classify.code.javascript.node import read_node
 from firewall.classify.code.python.reader import read_python
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place
-from firewall.classify.inline import javascript_reads
 from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect
 
@@ -25,21 +25,25 @@ def read(source: Source, language: str, program: str, context: Context, places: 
         return _awk(source, program) if language == "awk" else Found()
     if language == "python":
         return _python(source, program, context)
-    files = javascript_reads(source.text) if language == "javascript" else None
-    if files is not None:
-        return Found(reads=files)
+    if language == "javascript":
+        found = read_node(source, context)
+        return found if found.parsed else _unparsed(found, source, language, program)
     return _script(source, language, program)
 
 
 def _python(source: Source, program: str, context: Context) -> Found:
     """Read Python by its tree; where it has none, by its literals as well."""
     found = read_python(source, context)
-    if not found.parsed:
-        scanned = _script(source, "python", program)
-        known = {shell.text for shell in found.shell}
-        found.shell += [shell for shell in scanned.shell if shell.text not in known]
-        if Effect.DESTRUCTIVE in scanned.drafts[0].effects:
-            found.drafts += scanned.drafts
+    return found if found.parsed else _unparsed(found, source, "python", program)
+
+
+def _unparsed(found: Found, source: Source, language: str, program: str) -> Found:
+    """Add what the literals of code say that has no syntax tree; nobody knows what it does."""
+    scanned = _script(source, language, program)
+    scanned.drafts[0].effects.add(Effect.UNKNOWN)
+    scanned.drafts[0].unseen.append(f"{language} that does not parse, or is too large to read")
+    found.drafts = scanned.drafts
+    found.shell += scanned.shell
     return found
 
 

@@ -1,6 +1,7 @@
 """Codex's JavaScript and Node programs: nested tool calls judged as their own, and no way around their names."""
 
 import base64
+import shlex
 import time
 
 import pytest
@@ -167,6 +168,59 @@ def test_a_hidden_text_is_found_or_unknown(ways: list[str], cut: int) -> None:
             "concat": lambda _c, _p: f"{LINE[:cut]!r}.concat({LINE[cut:]!r})",
         }[way](code, place)
     assert not effects(f"const c = {code}; await tools.exec_command({{cmd: c}})") <= MILD
+
+
+NODE = {
+    "plain": "require('fs').rmSync('/srv/x')",
+    "joined": "require('f' + 's')['rm' + 'Sync']('/srv/x')",
+    "template": "const m = 'fs'; require(`${m}`).rmSync('/srv/x')",
+    "reversed": "require('sf'.split('').reverse().join('')).rmSync('/srv/x')",
+    "base64": "require(atob('ZnM=')).rmSync('/srv/x')",
+    "buffer": "require(Buffer.from('6673', 'hex').toString()).rmSync('/srv/x')",
+    "destructured": "const {rmSync: r} = require('fs'); r('/srv/x')",
+    "alias": "const f = require('fs').rmSync; f('/srv/x')",
+    "alias of require": "const q = require; q('fs').rmSync('/srv/x')",
+    "mapped": "['/srv/x'].map(require('fs').rmSync)",
+    "bound": "require('fs').rmSync.bind(null, '/srv/x')()",
+    "called": "require('fs').rmSync.call(null, '/srv/x')",
+    "reflected": "Reflect.apply(require('fs').rmSync, null, ['/srv/x'])",
+    "values": "Object.values(require('fs')).forEach(f => f('/srv/x'))",
+    "import": "import {rmSync as z} from 'node:fs'; z('/srv/x')",
+    "dynamic import": "const {rmSync} = await import('node:fs'); rmSync('/srv/x')",
+    "then": "import('fs').then(m => m.rmSync('/srv/x'))",
+    "promises": "require('fs/promises').rm('/srv/x')",
+    "eval": "eval(\"require('fs').rmSync('/srv/x')\")",
+    "eval of parts": "eval('require(\"fs\").rm' + 'Sync(\"/srv/x\")')",
+    "indirect eval": "(0, eval)(\"require('fs').rmSync('/srv/x')\")",
+    "function": "new Function('r', \"r('fs').rmSync('/srv/x')\")(require)",
+    "constructor": "(() => 1).constructor('r', \"r('fs').rmSync('/srv/x')\")(require)",
+    "main module": "process.mainModule.require('fs').rmSync('/srv/x')",
+    "module": "module.require('fs').rmSync('/srv/x')",
+    "global": "globalThis['req' + 'uire']('fs').rmSync('/srv/x')",
+    "created": "require('module').createRequire('/x')('fs').rmSync('/srv/x')",
+    "binding": "process.binding('fs').unlink('/srv/x')",
+    "vm": "require('vm').runInThisContext(\"require('fs').rmSync('/srv/x')\")",
+    "worker": "new (require('worker_threads').Worker)(\"require('fs').rmSync('/srv/x')\", {eval: true})",
+    "shell": "require('child_process').execSync('rm -rf /srv/x')",
+    "spawned": "require('child_process').spawnSync('rm', ['-rf', '/srv/x'])",
+    "spawned shell": "require('child_process').spawnSync('sh', ['-c', 'rm -rf /srv/x'])",
+    "fed": "require('child_process').spawnSync('sh', {input: 'rm -rf /srv/x'})",
+    "escapes": "require('\\x66\\x73').rmSync('\\u002fsrv/x')",
+    "escaped name": "r\\u0065quire('fs').rm\\u0053ync('/srv/x')",
+    "shadowed": "{ const console = {log: require('fs').rmSync}; console.log('/srv/x') }",
+    "getter": "({get x() { return require('fs').rmSync }}).x('/srv/x')",
+    "tagged": "require('child_process').execSync`rm -rf /srv/x`",
+    "handed": "((f, p) => f(p))(require('fs').rmSync, '/srv/x')",
+    "package": "require('rimraf').sync('/srv/x')",
+    "deno": "Deno.removeSync('/srv/x')",
+}
+
+
+@pytest.mark.parametrize("name", sorted(NODE))
+def test_no_node_disguise_is_mild(name: str) -> None:
+    """However a program for Node hides what it removes, it is never nothing but reads and writes."""
+    actions = actions_of_input("shell", "node -e " + shlex.quote(NODE[name]), shipped_context())
+    assert not {effect for action in actions for effect in action.effects} <= MILD
 
 
 def test_everyday_scripts_are_not_asked() -> None:

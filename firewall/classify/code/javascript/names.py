@@ -50,6 +50,8 @@ class Names:
     """Arrays and objects that may be changed in place."""
     handed: set[str] = field(default_factory=set)
     """Given to a call that changes something, and perhaps kept there."""
+    through: list[Node] = field(default_factory=list)
+    """Functions whose result is changed in place."""
     foreign: list[Node] = field(default_factory=list)
     """Changes to something that no name of this program holds (`Array.prototype.map = …`)."""
 
@@ -69,6 +71,7 @@ def names_of(program: Program) -> Names:
     names = Names()
     for node in program.nodes:
         _READERS.get(node.kind, _other)(node, names)
+    names.foreign += [node for node in names.through if node.text in names.bindings]
     _parameters(program, names)
     _spread(names)
     return names
@@ -240,7 +243,10 @@ def _call(node: Node, names: Names) -> None:
         return
     root = root_of(callee)
     if root is not None and root.kind == "identifier":
-        names.changed.add(root.text)
+        if root.parent is not None and root.parent.fields.get("function") is root:
+            names.through.append(root)
+        else:
+            names.changed.add(root.text)
     arguments = node.fields.get("arguments")
     if arguments is not None:
         names.handed |= {item.text for item in arguments.walk() if item.kind == "identifier"}

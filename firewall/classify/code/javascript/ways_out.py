@@ -4,6 +4,7 @@ What a program can do without one of these is what its text names. INVARIANT: `h
 every program in which code could reach a function or a global by anything but its own name.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from firewall.classify.code.javascript.names import Names
@@ -37,7 +38,8 @@ _GLOBALS = frozenset(
         "clearTimeout", "setInterval", "clearInterval", "queueMicrotask", "URL", "URLSearchParams",
         "TextEncoder", "TextDecoder", "Uint8Array", "Int8Array", "Uint16Array", "Int16Array", "Uint32Array",
         "Int32Array", "Float32Array", "Float64Array", "ArrayBuffer", "DataView", "AggregateError",
-        "SyntaxError", "performance", "unescape", "escape", "BigInt64Array", "AbortController", "undefined",
+        "SyntaxError", "performance",
+        "crypto", "navigator", "unescape", "escape", "BigInt64Array", "AbortController", "undefined",
         "NaN", "Infinity", "arguments", "Iterator",
     }
 )  # fmt: skip
@@ -50,10 +52,17 @@ class _Scan:
     evaluator: Evaluator
     loose: bool
     """Somewhere a computed name is not known, so that a value may be any property of anything."""
+    reached: Callable[[str], str] | None = None
 
 
-def hidden(program: Program, names: Names, known: frozenset[str]) -> tuple[Node, str] | None:
-    """Return the first node by which more may be reached than is named, and why; `known`: the host's globals."""
+def hidden(
+    program: Program, names: Names, known: frozenset[str], *, reached: Callable[[str], str] | None = None
+) -> tuple[Node, str] | None:
+    """Return the first node by which more may be reached than is named, and why.
+
+    `known` are the host's globals. A host with modules gives `reached`, which says what part of a module a name
+    is, and reads the imports itself.
+    """
     if names.foreign:
         return names.foreign[0], "changes a thing that is not its own"
     for name in sorted(names.changed - set(names.bindings)):
@@ -64,7 +73,7 @@ def hidden(program: Program, names: Names, known: frozenset[str]) -> tuple[Node,
         node.kind == "subscript_expression" and evaluator.of(node.fields["index"]) is None
         for node in program.nodes
     )
-    scan = _Scan(names, known, evaluator, loose)
+    scan = _Scan(names, known, evaluator, loose, reached)
     for node in program.nodes:
         why = _why(node, scan)
         if why:
@@ -73,7 +82,7 @@ def hidden(program: Program, names: Names, known: frozenset[str]) -> tuple[Node,
 
 
 def _why(node: Node, scan: _Scan) -> str:
-    if node.kind in _KINDS:
+    if node.kind in _KINDS and not (scan.reached is not None and node.kind in ("import", "import_statement")):
         return f"holds {shown(node.kind.replace('_', ' '))}"
     if node.kind == "this":
         return "uses `this`"
@@ -117,8 +126,8 @@ _CALLABLE = frozenset({"member_expression", "subscript_expression", "parenthesiz
 
 def _call(node: Node, scan: _Scan) -> str:
     callee = node.fields.get("function") or node.fields.get("constructor")
-    if callee is None:
-        return "calls what is not understood"
+    if callee is None or (callee.kind == "import" and scan.reached is not None):
+        return "" if callee is not None else "calls what is not understood"
     if callee.kind == "identifier":
         return _timed(callee.text, node, scan) or _named_call(callee.text, scan)
     if callee.kind == "call_expression":
@@ -144,7 +153,7 @@ def _named_call(name: str, scan: _Scan) -> str:
         return ""
     if name in scan.names.assigned:
         return f"calls {shown(name)}, which is assigned"
-    if all(item.function is not None for item in bound):
+    if all(item.function is not None for item in bound) or (scan.reached is not None and scan.reached(name)):
         return ""
     is_parameter = all(item.value is None and not item.each and item.path == () for item in bound)
     # What is handed to a parameter stands in this program, unless a computed name can lead anywhere.
