@@ -175,7 +175,7 @@ def dotted(node: ast.expr, scope: Scope, depth: int = 0) -> str:
 
     A call within it is written `()`; a name that is a constant is followed.
     """
-    if depth > 20:
+    if depth > 12:
         return ""
     found = scope.paths.get(id(node))
     if found is None:
