@@ -15,9 +15,21 @@ MAX_TICKS = 250
 SHORT_BYTES = 2048
 PATIENT_WITH_ERRORS = 5
 """Recovery from errors takes more than linear time, so only a short text may have several."""
+MAX_READS = 2500
+"""Pieces of text that the parser may ask for: looking ahead to the end over and over is what takes it long."""
+READ_BYTES = 512
+MAX_NODES = 12_000
+"""A tree of more nodes holds more commands than are judged."""
+MAX_OPEN = 100
+"""Brackets open within each other, quotes not looked at; deeper than what the walker follows."""
+MAX_STRAY = 60
+"""Closing brackets that close nothing, quotes not looked at: the grammar takes long to get over them."""
+MAX_DOCUMENTS = 60
 MAX_KNOTS = 8
-_KNOTS = re.compile(r"<{4,}|(?:<&){2,}")
+_KNOTS = re.compile(r"<{4,8}|(?:<&){2,8}")
 """The grammar takes quadratic time over these."""
+_BRACKETS = re.compile(r"[(){}]")
+_FILLER = b"a\n" * (READ_BYTES // 2)
 _TAIL = re.compile(rb"[\x80-\xbf]")
 _PARSER = Parser(Language(tree_sitter_bash.language()))
 
@@ -54,28 +66,54 @@ class Parsed:
 def parse(source: Source, ticks: int = MAX_TICKS) -> Parsed | None:
     """Parse shell text; None when it is too long, takes too long, or is no text at all (NUL, lone surrogates)."""
     text = source.text
-    if len(text) > MAX_TEXT_CHARS or "\0" in text or len(_KNOTS.findall(text)) > MAX_KNOTS:
+    if len(text) > MAX_TEXT_CHARS or "\0" in text or _tangled(text):
         return None
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         return None
-    used, wrong = 0, 0
+    used, wrong, reads = 0, 0, 0
     patience = PATIENT_WITH_ERRORS if len(data) <= SHORT_BYTES else 1
 
     def enough(_offset: int, has_error: bool) -> bool:  # noqa: FBT001 - the parser calls it so
         nonlocal used, wrong
         used += 1
         wrong += has_error
-        return used >= ticks or wrong >= patience
+        return used >= ticks or wrong >= patience or reads > MAX_READS
+
+    def piece(start: int, _point: object) -> bytes:
+        nonlocal reads
+        reads += 1
+        # Told to stop, the parser still looks ahead many times before it asks `enough`: short lines end each look.
+        return data[start : start + READ_BYTES] if reads <= MAX_READS else _FILLER[: max(0, len(data) - start)]
 
     try:
-        tree = _PARSER.parse(lambda start, _point: data[start:], progress_callback=enough)
+        tree = _PARSER.parse(piece, progress_callback=enough)
     except ValueError:  # halted: what is left of it must not leak into the next text
         _PARSER.reset()
         return None
+    if reads > MAX_READS or tree.root_node.descendant_count > MAX_NODES:
+        # FAIL-CLOSED: what was read behind the limit is filler, and a tree this large is not walked.
+        return None
     tails = () if len(data) == len(text) else tuple(match.start() for match in _TAIL.finditer(data))
     return Parsed(source, data, tree.root_node, used, tails)
+
+
+def _tangled(text: str) -> bool:
+    """Tell whether a text would keep the grammar busy: deep or stray brackets, many here-documents."""
+    if len(_KNOTS.findall(text)) > MAX_KNOTS or text.count("<<") > MAX_DOCUMENTS:
+        return True
+    depth = stray = 0
+    for found in _BRACKETS.finditer(text):
+        if found[0] in "({":
+            depth += 1
+        elif depth:
+            depth -= 1
+        else:
+            stray += 1
+        if depth > MAX_OPEN or stray > MAX_STRAY:
+            return True
+    return False
 
 
 _BRACES = re.compile(r"(?<![\w$'\"\\{}])\{([^\s{}'\"$`();|&<>]*,[^\s{}'\"$`();|&<>]*)\}(?![\w{}])")

@@ -235,6 +235,8 @@ class _Walker:
         for child in node.named_children:
             if child.type == "file_redirect" and self.analysis.step(self.parsed.span(child)):
                 redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
+        if not self.analysis.afford(node.named_child_count, self.parsed.span(node)):
+            return
         command = self.read.command_of(node, scope, feed)
         if command is not None:
             self.analysis.run(command, self.analysis)
