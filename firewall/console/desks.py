@@ -1,5 +1,6 @@
 """The desks behind the administration routes: tokens, people, policy, entries."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -173,11 +174,19 @@ class Policing:
         """`load` swaps the snapshot and returns its digest, or raises and keeps the old one."""
         self._load = load
         self._sequencer = sequencer
+        self._one = asyncio.Lock()
 
     async def load(self, by: Approver) -> Json:
-        """Load the files. Raises: ConfigError with file and row."""
+        """Load the files, in a thread; one load at a time, so that the last one asked for is in force.
+
+        Raises: FirewallError `policy_refused` (422) with file and row.
+        """
+        async with self._one:
+            return await self._loaded(by)
+
+    async def _loaded(self, by: Approver) -> Json:
         try:
-            digest = self._load()
+            digest = await asyncio.to_thread(self._load)
         except ConfigError as error:
             refused = Record(
                 kind="policy.refused",

@@ -24,22 +24,27 @@ class Rules:
         return self.snapshot
 
     def load(self) -> str:
-        """Read the folder again and put it in force; returns its digest.
+        """Read the folder again and put it in force; returns its digest. Takes half a second: call it in a thread.
 
         Raises: ConfigError with file and row; the last good one stays.
         """
-        self.snapshot = load_policy(self.directory, approvers=self.approvers)
+        self.snapshot = _warm(load_policy(self.directory, approvers=self.approvers))
         return self.snapshot.digest
 
 
 def open_rules(settings: Settings) -> Rules:
-    """Load the policies, and what classification loads late: nobody's first call waits for it.
+    """Load the policies.
 
     Raises: ConfigError with every problem, file and row.
     """
     approvers = Approvers(
         groups={one.name: frozenset(one.groups) for one in settings.approver}, solo=settings.approvals.solo
     )
-    snapshot = load_policy(settings.policy_dir, approvers=approvers)
-    warm(Context("", "", "", snapshot.environments, snapshot.catalogue))
+    snapshot = _warm(load_policy(settings.policy_dir, approvers=approvers))
     return Rules(snapshot, settings.policy_dir, approvers)
+
+
+def _warm(snapshot: Snapshot) -> Snapshot:
+    """Load what classification loads late before anybody's first call would wait for it."""
+    warm(Context("", "", "", snapshot.environments, snapshot.catalogue))
+    return snapshot
