@@ -77,6 +77,8 @@ class Rule:
     touch: tuple[Touch, ...] = ()
     place: str = ""
     """`none`, `cwd`, `remote`, `outside`; empty: by the paths, without paths `outside`."""
+    signals: str = ""
+    """Which words name processes or services that it reaches into, as in `Touch.which`."""
     operation: str = ""
     resource: str = ""
     summary: str = ""
@@ -118,6 +120,7 @@ def read_rule(row: Reader) -> Rule:
         effects=row.effects("effects"),
         touch=_touches(row.inner("touch")),
         place=row.string("place"),
+        signals=row.string("signals"),
         operation=row.string("operation"),
         resource=row.string("resource"),
         summary=row.string("summary"),

@@ -183,6 +183,9 @@ def _complete(group: Group, rule: Rule, use: Use, analysis: Analysis, *, hidden:
     if any((flag := use.options.given(name)) and not any(use.options.flags[flag]) for name in _FORCE):
         draft.attributes.setdefault("force", True)
     draft.attributes["count"] = len(use.positional)
+    if rule.signals and not use.command.scope.machine:
+        named = _which(rule.signals, use)
+        draft.signals += [word.text.removesuffix(".service") if word.known else "*" for word in named]
     _point(draft, rule, use)
     if rule.place == "outside":
         draft.environment, draft.inside_workspace = UNRESOLVED, False

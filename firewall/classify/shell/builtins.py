@@ -274,3 +274,17 @@ def kill(command: Command, program: Program, analysis: Analysis) -> bool:
     analysis.drafts.append(draft)
     finish(draft, command, analysis)
     return True
+
+
+def trace(command: Command, program: Program, analysis: Analysis) -> bool:
+    """`strace -p 12`: looks into a running program; with a command it is left to what wraps."""
+    options, _ = read_options(command.words[1:], program.takes, first_only=True)
+    targets = options.values(("-p", "--attach", "--pid"))
+    if not targets:
+        return False
+    draft = analysis.opaque(command.span, "what a running program does", operation=f"shell:{command.name}")
+    draft.effects |= {Effect.EXEC}
+    draft.signals += [_signalled(word) for word in targets]
+    draft.summary = f"looks into the running program {', '.join(shown(word.text) for word in targets)}"
+    finish(draft, command, analysis)
+    return True

@@ -49,6 +49,7 @@ READERS: dict[str, Reader] = {
     "set": builtins.set_options,
     "printenv": builtins.print_environment,
     "kill": builtins.kill,
+    "trace": builtins.trace,
     "find": finds.find,
     "tar": files.tar,
     "sed": sed.sed,

@@ -36,3 +36,28 @@ def test_no_line_stands_twice() -> None:
     """A command line stands under one label only, over all files."""
     lines = [line for path in FILES for _, line in lines_of(path)]
     assert sorted({line for line in lines if lines.count(line) > 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "signals"),
+    [
+        ("systemctl stop stayhand", ("stayhand",)),
+        ("systemctl --user restart stayhand.service", ("stayhand",)),
+        ("systemctl mask a stayhand", ("a", "stayhand")),
+        ("service stayhand stop", ("stayhand", "stop")),
+        ("supervisorctl stop stayhand", ("stop", "stayhand")),
+        ("gdb -p 4711", ("4711",)),
+        ("lldb attach 4711", ("attach", "4711")),
+        ("strace -f -p 4711", ("4711",)),
+        ("strace -p $PID", ("*",)),
+        ("py-spy 4711", ("4711",)),
+        ("ssh host systemctl stop stayhand", ()),
+        ("systemctl status stayhand", ()),
+    ],
+)
+def test_what_reaches_into_processes_says_so(line: str, signals: tuple[str, ...]) -> None:
+    """Services that are stopped and processes that are looked into are reached, as those that are signalled."""
+    found = [
+        name for action in actions_of_input("shell", line, shipped_context()) for name in action.reach.signals
+    ]
+    assert tuple(found) == signals
