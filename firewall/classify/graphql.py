@@ -7,7 +7,7 @@ under `@skip(if: true)` is read as if it ran.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -27,7 +27,7 @@ from graphql.language import (
 from graphql.utilities import value_from_ast_untyped
 
 from firewall.classify.api.known import FieldRule, Pack
-from firewall.classify.api.predicates import fits
+from firewall.classify.api.predicates import fits, is_wide
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.names import effects_of_names, tokens_of
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT_CHARS = 64 * 1024
 MAX_TOKENS = 4000
+MAX_BODY_CHARS = 512 * 1024
 MAX_FIELDS = 200
 MAX_BATCH = 50
 _WRITING = frozenset(
@@ -73,6 +74,8 @@ def judge_body(request: "Request", address: "Address", context: Context, span: t
     source = request.body_source or Source(request.body, base=None, outer=span)
     if not request.body_known and not request.body:
         return [_sealed(address.host, source.whole(), "a body that is not seen")]
+    if len(request.body) > MAX_BODY_CHARS:
+        return [_sealed(address.host, source.whole(), "a body that is too long to read")]
     if request.headers.get("content-type", "").startswith("application/graphql"):
         return judge_document(
             Document(request.body, {}, "", address.host, source, not request.body_known), context
@@ -145,6 +148,8 @@ def judge_document(document: Document, context: Context) -> list[Draft]:
                 document.host, document.source.whole(), "an operation name that the document does not have once"
             )
         ]
+    if is_wide(document.variables):
+        document = replace(document, variables={}, sealed=True)
     drafts: list[Draft] = []
     for operation in chosen or operations:
         drafts += _operation(operation, tree, document, context)
@@ -164,7 +169,10 @@ def _operation(
         if node.default_value is not None
     }
     variables = {**defaults, **document.variables}
-    return [_field(field, operation.operation, variables, document, context) for field in fields[:MAX_FIELDS]]
+    drafts = [_field(field, operation.operation, variables, document, context) for field in fields[:MAX_FIELDS]]
+    if len(fields) > MAX_FIELDS:
+        drafts.append(_sealed(document.host, document.source.whole(), "more fields than are read"))
+    return drafts
 
 
 def _root_fields(

@@ -18,14 +18,15 @@ _TRUE = ("true", True)
 def wire_arguments(query: Mapping[str, object], body: Mapping[str, object] | None, text: str) -> dict[str, object]:
     """Return a request's arguments under plain names; the body as a whole under `body`."""
     found: dict[str, object] = {"body": text}
+    numbered: dict[str, list[str]] = {}
     for source in (query, body or {}):
         for name, value in source.items():
             first, dot, rest = name.partition(".")
-            key = plain(first)
             if dot:
-                found[key] = f"{found.get(key, '')} {rest}={value}".strip()
+                numbered.setdefault(plain(first), []).append(f"{rest}={value}")
             else:
-                found[key] = value
+                found[plain(first)] = value
+    found.update({name: " ".join(parts) for name, parts in numbered.items()})
     return found
 
 

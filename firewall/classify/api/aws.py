@@ -150,15 +150,12 @@ def services_at(table: Table, host: str) -> tuple[Service, ...]:
     index = _index(table)
     labels = host.lower().removesuffix(".cn").removesuffix(".amazonaws.com").removesuffix(".api.aws").split(".")
     words = [label for label in labels if not _REGION.fullmatch(label)]
-    if _bucket_of(host) or (words and (words[-1] == "s3" or words[-1].startswith("s3-"))):
-        return (
-            index.by_prefix.get("s3", ()) if "s3-control" not in words else index.by_prefix.get("s3-control", ())
-        )
-    for start in range(len(words)):
+    for start in range(len(words) if not _bucket_of(host) else 0):
         for name in (".".join(words[start:]), words[start]):
             if name.removesuffix("-fips") in index.by_prefix:
                 return index.by_prefix[name.removesuffix("-fips")]
-    return ()
+    s3 = _bucket_of(host) != "" or any(word == "s3" or word.startswith("s3-") for word in words[-1:])
+    return index.by_prefix.get("s3", ()) if s3 else ()
 
 
 def _bucket_of(host: str) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 
 from firewall.core.action import Attribute
 
-MAX_TEXT = 20_000
-MAX_ITEMS = 400
+MAX_TEXT = 1024 * 1024
+MAX_NODES = 5000
 _REMOVING = frozenset({"isdeleted", "deleted", "_destroy", "destroy", "remove", "delete", "_delete", "isremoved"})
 
 
@@ -46,12 +46,26 @@ def _is(value: object, wanted: Attribute, *, typed: bool) -> bool:
 
 def _reach(path: list[str], value: object, depth: int = 0) -> Iterator[object]:
     if isinstance(value, list) and depth < len(path) + 2:
-        for item in value[:MAX_ITEMS]:
+        for item in value:
             yield from _reach(path, item, depth + 1)
     elif not path:
         yield value
     elif isinstance(value, Mapping):
         yield from _reach(path[1:], value.get(path[0]), depth)
+
+
+def is_wide(value: object) -> bool:
+    """Tell whether a value holds more than can be looked through in time; such arguments count as not seen."""
+    stack = [value]
+    for _ in range(MAX_NODES):
+        if not stack:
+            return False
+        item = stack.pop()
+        if isinstance(item, Mapping):
+            stack += item.values()
+        elif isinstance(item, list):
+            stack += item
+    return bool(stack)
 
 
 def text_at(path: str, arguments: Mapping[str, object]) -> str:
@@ -72,7 +86,7 @@ def text_of(value: object) -> str:
 def removes(value: object) -> bool:
     """Tell whether a patch removes something: a null anywhere below its first level, or `isDeleted: true`."""
     stack: list[object] = [value]
-    for _ in range(MAX_ITEMS * 10):
+    for _ in range(MAX_NODES):
         if not stack:
             return False
         item = stack.pop()

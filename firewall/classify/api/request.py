@@ -5,9 +5,11 @@ import posixpath
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote
 
+from firewall.classify.api.predicates import is_wide
 from firewall.classify.api.routes import segments_of
 
 MAX_BODY_CHARS = 512 * 1024
+MAX_FIELDS = 5000
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -22,13 +24,16 @@ def readings(raw_path: str) -> list[list[str]]:
 
 
 def query_of(query: str) -> dict[str, object]:
-    """Return the parameters of an address; one that stands twice is a list."""
-    return _pairs(parse_qsl(query, keep_blank_values=True, max_num_fields=None))
+    """Return the parameters of an address; one that stands twice is a list; of too many, none is seen."""
+    try:
+        return _pairs(parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        return {}
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name, value in pairs[:2000]:
+    for name, value in pairs:
         before = found.get(name)
         if before is None:
             found[name] = value
@@ -56,26 +61,33 @@ def _every(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def words_of_query(query: str) -> list[str]:
     """Return `key` and `key=value` of every parameter, for templates that ask for one."""
     found: list[str] = []
-    for name, value in parse_qsl(query, keep_blank_values=True)[:200]:
-        found += [name, f"{name}={value}"]
+    for name, value in query_of(query).items():
+        values = value if isinstance(value, list) else [value]
+        found += [name, *(f"{name}={item}" for item in values)]
     return found
 
 
 def object_of(body: str, headers: Mapping[str, str]) -> dict[str, object] | None:
-    """Return a JSON or form body as an object; a list stands under `items`; None: neither, or not seen."""
+    """Return a JSON or form body as an object; a list stands under `items`; None: neither, or too much."""
     if not body or len(body) > MAX_BODY_CHARS:
         return None
     kind = headers.get("content-type", "").lower()
     start = body.lstrip()[:1]
     if start in ("{", "["):
-        try:
-            value: object = json.loads(body, object_pairs_hook=_every)
-        except (ValueError, RecursionError):
-            return None
-        return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {"items": value}
+        return _json_object(body)
     if kind.startswith(_FORM) or (not kind and "=" in body and start.isalnum() and "\n" not in body.strip()):
         try:
-            return _pairs(parse_qsl(body, keep_blank_values=True))
+            return _pairs(parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS))
         except ValueError:
             return None
     return None
+
+
+def _json_object(body: str) -> dict[str, object] | None:
+    try:
+        value: object = json.loads(body, object_pairs_hook=_every)
+    except (ValueError, RecursionError):
+        return None
+    if is_wide(value):
+        return None
+    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {"items": value}

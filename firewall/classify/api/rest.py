@@ -8,7 +8,7 @@ from firewall.classify.api import aws, kubernetes
 from firewall.classify.api.arguments import judge_arguments, sql_of, wire_arguments
 from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
 from firewall.classify.api.predicates import text_at
-from firewall.classify.api.request import object_of, query_of, readings, words_of_query
+from firewall.classify.api.request import MAX_BODY_CHARS, object_of, query_of, readings, words_of_query
 from firewall.classify.api.routes import find, routes_of
 from firewall.classify.api.table import Operation
 from firewall.classify.catalogue import Catalogue, Words
@@ -111,18 +111,16 @@ def _listed(asked: Asked, segments: list[str], row: HostRow | None, catalogue: C
     path = "/" + "/".join(segments) + ("/" if asked.path.endswith("/") and segments else "")
     listed = _of_table(asked, segments, row)
     name = listed.name if listed is not None else ""
+    body = object_of(asked.body, asked.headers)
     if row is not None:
-        arguments = {**query_of(asked.query), **(object_of(asked.body, asked.headers) or {})}
+        arguments = {**query_of(asked.query), **(body or {})}
         rule = rule_for(row.rules, asked.method, path, operation=name, arguments=arguments)
         if rule is not None:
             sql = text_at(rule.sql, arguments) if rule.sql else ""
             return Judged(set(rule.effects), rule.summary, name, sql=sql)
     judged = _silent(asked, path, row, catalogue) if listed is None else _told(asked, path, listed)
-    if (
-        row is not None
-        and not asked.body_known
-        and hangs_on_arguments(row.rules, asked.method, path, operation=name)
-    ):
+    unseen = not asked.body_known or (asked.body != "" and body is None)
+    if row is not None and unseen and hangs_on_arguments(row.rules, asked.method, path, operation=name):
         # FAIL-CLOSED: the rules would look at a body that is not seen.
         judged.effects.add(Effect.UNKNOWN)
         judged.unseen.append("the body that says what happens")
@@ -158,7 +156,7 @@ def _of_table(asked: Asked, segments: list[str], row: HostRow | None) -> Operati
 def _told_by_body(asked: Asked) -> set[Effect]:
     if asked.method in READING:
         return set()
-    head = asked.body[:20_000]
+    head = asked.body[:MAX_BODY_CHARS]
     if _DELETED.search(head) or _STATUS.search(head):
         return {Effect.DESTRUCTIVE}
     return {Effect.DISRUPTIVE} if asked.method in ("PUT", "PATCH") and _TO_ZERO.search(head) else set()
@@ -215,7 +213,8 @@ def _aws(asked: Asked, row: HostRow, catalogue: Catalogue) -> Judged:
         name: asked.headers[f"x-amz-{name}"] for name in ("acl", "grant-read") if f"x-amz-{name}" in asked.headers
     }
     arguments = wire_arguments({**query, **acl}, body, asked.body)
-    judged = [judge_arguments(item, arguments, row, seen=asked.body_known) for item in listed]
+    seen = asked.body_known and not (body is None and asked.body.lstrip()[:1] in ("{", "["))
+    judged = [judge_arguments(item, arguments, row, seen=seen) for item in listed]
     # FAIL-CLOSED: several services may share a host and an operation's name; the strictest counts.
     effects, summary = max(judged, key=lambda one: severity(strictest(one[0])))
     return Judged(

@@ -1,11 +1,12 @@
 """Whatever a request is dressed as, an operation that destroys is never read as a read or a write."""
 
 import json
+import time
 from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firewall.classify.text import actions_of_input
@@ -137,6 +138,7 @@ def posted(endpoint: str, body: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("dress", DRESSES, ids=lambda dress: dress.__name__)
+@settings(deadline=None)
 @given(data=st.data(), endpoint=st.sampled_from(sorted(ENDPOINTS)))
 def test_no_dress_of_a_mutation_reads_as_mild(dress: Dress, data: st.DataObject, endpoint: str) -> None:
     """Aliases, fragments, directives, comments, escapes and other operations hide no field that destroys."""
@@ -144,6 +146,7 @@ def test_no_dress_of_a_mutation_reads_as_mild(dress: Dress, data: st.DataObject,
     assert caught(judged(posted(endpoint, dress(data, field, arguments))))
 
 
+@settings(deadline=None)
 @given(
     data=st.data(), endpoint=st.sampled_from(sorted(ENDPOINTS)), before=st.integers(0, 8), behind=st.integers(0, 8)
 )
@@ -155,6 +158,7 @@ def test_batches_hide_nothing(data: st.DataObject, endpoint: str, before: int, b
     assert caught(judged({"method": "POST", "url": endpoint, "headers": {}, "body": json.dumps(body)}))
 
 
+@settings(deadline=None)
 @given(endpoint=st.sampled_from(sorted(ENDPOINTS)), safe=st.sampled_from(["", "(){}:", "(){}"]))
 def test_a_document_in_the_address_counts(endpoint: str, safe: str) -> None:
     """A GET, or a POST with another body, that carries the document in its address is judged by it."""
@@ -164,6 +168,7 @@ def test_a_document_in_the_address_counts(endpoint: str, safe: str) -> None:
     assert caught(judged({"method": "POST", "url": url, "body": json.dumps({"query": "{ me { id } }"})}))
 
 
+@settings(deadline=None)
 @given(value=st.sampled_from([True]), way=st.sampled_from(["inline", "variable", "default", "inner", "list"]))
 def test_arguments_are_found_wherever_they_stand(value: object, way: str) -> None:
     """`replace: true` destroys, whether it stands inline, in variables, in a default or inside of either."""
@@ -190,6 +195,7 @@ PATHS = {
 }
 
 
+@settings(deadline=None)
 @given(
     host=st.sampled_from(sorted(PATHS)),
     data=st.data(),
@@ -222,6 +228,7 @@ WIRE: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
+@settings(deadline=None)
 @given(
     wire=st.sampled_from(WIRE),
     region=st.sampled_from(["us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1"]),
@@ -241,6 +248,7 @@ COMMANDS = ("rds delete-db-instance --db-instance-identifier p", "s3api delete-b
             "s3api put-bucket-versioning --bucket b --versioning-configuration Status=Suspended")  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     command=st.sampled_from(COMMANDS),
     globals_=st.lists(
@@ -258,6 +266,7 @@ def test_options_around_an_aws_command_hide_nothing(
     assert caught(actions_of_input("shell", wrapper + line, shipped_context()))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.sampled_from(["http", "graphql", "aws"]))
 def test_any_text_of_an_api_gets_an_answer(text: str, kind: str) -> None:
     """Nothing raises, and every answer has an effect."""
@@ -265,6 +274,7 @@ def test_any_text_of_an_api_gets_an_answer(text: str, kind: str) -> None:
         assert action.effects
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -279,3 +289,39 @@ def test_any_variables_get_an_answer(value: object, endpoint: str) -> None:
     query = f"mutation($i: X) {{ {fields} }}"
     body = {"query": query, "variables": {"i": value}}
     assert judged(posted(endpoint, body))
+
+
+GITHUB = "https://api.github.com/graphql"
+
+
+@pytest.mark.parametrize("count", [199, 201, 399, 401, 4001, 60_000])
+def test_what_is_too_long_to_read_is_never_mild(count: int) -> None:
+    """A field, a batch entry or an item behind more than is looked through is caught, and soon."""
+    fields = " ".join(f"a{at}: addStar" for at in range(count))
+    reads = [{"query": "{ viewer { login } }"}] * count
+    delete = {"query": 'mutation { deleteIssue(input: {issueId: "i"}) { clientMutationId } }'}
+    items = {"refUpdates": [{"force": False}] * count + [{"force": True}]}
+    update = {"query": "mutation($i: X) { updateRefs(input: $i) { x } }", "variables": {"i": items}}
+    for body in ({"query": f"mutation {{ {fields} deleteIssue }}"}, [*reads, delete], update):
+        request = {"method": "POST", "url": GITHUB, "headers": {}, "body": json.dumps(body)}
+        started = time.process_time()
+        assert caught(judged(request))
+        assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("padding", [10, 5_000, 50_000, 300_000])
+def test_padding_pushes_no_argument_out_of_sight(padding: int) -> None:
+    """What a rule looks for is found, or missed aloud, however much stands before it."""
+    wide = json.dumps({"a": ["x"] * padding, "private": False})
+    form = f"A={'x' * padding}&Action=ModifyDBInstance&DeletionProtection=false"
+    many = "&".join(f"Tags.member.{at}.Key=k" for at in range(padding // 10)) + f"&{form}"
+    xml = f"<a>{'y' * padding}</a><Action>DELETE</Action>"
+    zone = "https://route53.amazonaws.com/2013-04-01/hostedzone/Z/rrset"
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    for request in (
+        {"method": "PATCH", "url": "https://api.github.com/repos/a/b", "headers": {}, "body": wide},
+        {"method": "POST", "url": "https://rds.us-east-1.amazonaws.com/", "headers": kind, "body": form},
+        {"method": "POST", "url": "https://rds.us-east-1.amazonaws.com/", "headers": kind, "body": many},
+        {"method": "POST", "url": zone, "headers": {}, "body": xml},
+    ):
+        assert caught(judged(dict(request)))
