@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise
 
 from firewall.classify.catalogue import ToolKind, ToolSpec
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown
 from firewall.classify.http import Request, judge_http
+from firewall.classify.patches import read_patch, strange_drafts, touched
 from firewall.classify.rows import Verb
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.touches import Touched, touch_drafts
@@ -105,15 +105,15 @@ def paths_drafts(items: list[tuple[Verb, str]], context: Context, scope: Scope, 
     """Judge (verb, path) pairs; evidence points at the path's first appearance in `text`."""
     drafts: list[Draft] = []
     for verb in dict.fromkeys(verb for verb, _ in items):
-        touched = []
+        found = []
         for name in dict.fromkeys(name for kind, name in items if kind is verb):
             at = text.find(name)
             span = (at, at + len(name)) if at >= 0 else (0, 0)
             is_glob = verb in (Verb.READ, Verb.LIST) and any(char in name for char in "*?")
-            touched.append(
+            found.append(
                 Touched(verb, Word(name, glob=is_glob, head=name, span=span), recursive=verb is Verb.LIST)
             )
-        drafts += [_described(group.draft, verb, group.shown) for group in touch_drafts(touched, scope, context)]
+        drafts += [_described(group.draft, verb, group.shown) for group in touch_drafts(found, scope, context)]
     return drafts
 
 
@@ -132,68 +132,11 @@ def _described(draft: Draft, verb: Verb, names: str) -> Draft:
     return draft
 
 
-_BEGIN = re.compile(r"^[ \t]*\*\*\* (?P<what>Add|Update|Delete) File: (?P<path>.+?)\s*$", re.MULTILINE)
-_MOVE = re.compile(r"^[ \t]*\*\*\* Move to: (?P<path>.+?)\s*$", re.MULTILINE)
-_PATCH_LINE = re.compile(
-    r"[+\- @\\].*|[ \t]*\*\*\* (?:(?:Add|Update|Delete) File|Move to): .*|\*\*\* End of File|"
-)
-_UNIFIED = re.compile(r"^(?P<side>---|\+\+\+) (?P<path>\S[^\t\n]*?)\s*$", re.MULTILINE)
-_RENAMES = re.compile(r"^(?:rename|copy) (?P<side>from|to) (?P<path>.+?)\s*$", re.MULTILINE)
-
-
 def patch(text: str, context: Context, scope: Scope) -> list[Draft]:
     """Judge a patch (`*** Begin Patch` or a unified diff) by the files that it names."""
-    items = _patch_items(text)
-    if not items:
-        return [
-            Draft(
-                "file:patch",
-                effects={Effect.UNKNOWN},
-                unseen=["a patch that is not understood"],
-                summary="applies a patch that is not understood",
-            )
-        ]
-    drafts = paths_drafts(items, context, scope, text=text)
-    if _has_more(text, items):
-        why = "parts of the patch that are not understood"
-        summary = f"applies a patch with {why}"
-        drafts.append(Draft("file:patch", effects={Effect.UNKNOWN}, unseen=[why], summary=summary))
-    return drafts
-
-
-def _has_more(text: str, items: list[tuple[Verb, str]]) -> bool:
-    """Tell whether a patch holds lines that no reader of patches needs, or names that are written in code."""
-    if any(name.startswith('"') for _, name in items):
-        return True
-    lines = text.strip().split("\n")
-    if not lines[0].startswith("*** Begin Patch"):
-        return "*** Begin Patch" in text
-    whole = lines[0].strip() == "*** Begin Patch" and lines[-1].strip() == "*** End Patch"
-    return not whole or not all(_PATCH_LINE.fullmatch(line.rstrip("\r")) for line in lines[1:-1])
-
-
-def _patch_items(text: str) -> list[tuple[Verb, str]]:
-    verbs = {"Add": Verb.OVERWRITE, "Update": Verb.EDIT, "Delete": Verb.REMOVE}
-    items = [(verbs[match.group("what")], match.group("path")) for match in _BEGIN.finditer(text)]
-    items += [(Verb.PLACE, match.group("path")) for match in _MOVE.finditer(text)]
-    if items or "*** " in text[:200]:
-        return items
-    sides = [(match.group("side"), match.group("path")) for match in _UNIFIED.finditer(text)]
-    for (left, old), (right, new) in pairwise(sides):
-        if left == "---" and right == "+++":
-            items.append(_diff_item(old, new))
-    items += [
-        (Verb.MOVE if match.group("side") == "from" else Verb.PLACE, match.group("path"))
-        for match in _RENAMES.finditer(text)
-    ]
-    return items
-
-
-def _diff_item(old: str, new: str) -> tuple[Verb, str]:
-    if new == "/dev/null":
-        return Verb.REMOVE, re.sub(r"^a/", "", old)
-    name = re.sub(r"^b/", "", new)
-    return (Verb.CREATE if old == "/dev/null" else Verb.EDIT), name
+    read = read_patch(text)
+    drafts = [_described(draft, verb, names) for verb, draft, names in touched(read, context, scope)]
+    return [*drafts, *strange_drafts(read)]
 
 
 _URL = re.compile(r"https?://[^\s'\"<>)\]]+")
