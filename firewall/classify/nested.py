@@ -1,6 +1,7 @@
 """A script that calls tools: each call is judged as that tool's own, its evidence led back into the script."""
 
 import json
+import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from firewall.classify.catalogue import ToolKind, ToolSpec
 from firewall.classify.code.javascript.codex import Nested, read_script
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
-from firewall.core.action import LOCAL, UNRESOLVED, Action, Evidence
+from firewall.core.action import LOCAL, UNRESOLVED, Action, Evidence, with_effects
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 
@@ -22,6 +23,7 @@ def script_actions(call: ToolCall, text: str, context: Context, judge: Judge) ->
     actions: list[Action] = []
     for nested in script.calls:
         actions += _judged(nested, call, text, context, judge)
+    actions = _written_then_run(actions)
     for span, why in script.opaque[:10]:
         draft = Draft("code:script", effects={Effect.EXEC, Effect.UNKNOWN}, unseen=[why], summary=f"runs {why}")
         draft.point(span, why)
@@ -32,6 +34,30 @@ def script_actions(call: ToolCall, text: str, context: Context, judge: Judge) ->
         draft.inside_workspace = bool(context.workspace)
         actions.append(draft.action(call.name, text))
     return tuple(actions)
+
+
+_BUILD_FILES = frozenset(
+    {"Makefile", "package.json", "justfile", "conftest.py", "setup.py", "Rakefile", "build.rs"}
+)
+_CHANGES = frozenset({Effect.WRITE, Effect.DESTRUCTIVE, Effect.PRIVILEGE})
+
+
+def _written_then_run(actions: list[Action]) -> list[Action]:
+    """Raise what runs a file that an earlier call has written: its code is not the workspace's yet."""
+    written: set[str] = set()
+    found: list[Action] = []
+    for action in actions:
+        names = {posixpath.basename(path) for path in written}
+        runs = {*action.files, *action.reach.paths, *action.reach.trees}
+        if Effect.EXEC in action.effects and (written & runs or names & _BUILD_FILES):
+            why = "what it runs was written by the same script"
+            effects = with_effects(*action.effects, Effect.UNKNOWN)
+            found.append(replace(action, effects=effects, unseen=(*action.unseen, why)))
+            continue
+        if action.operation.startswith("file:") and _CHANGES & set(action.effects):
+            written.update(action.reach.paths)
+        found.append(action)
+    return found
 
 
 def _judged(nested: Nested, call: ToolCall, text: str, context: Context, judge: Judge) -> list[Action]:

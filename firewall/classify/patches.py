@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from firewall.classify.context import Context
-from firewall.classify.draft import Draft
+from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Verb
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.touches import Touched, touch_drafts
@@ -17,6 +17,8 @@ from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
 MAX_FILES = 200
+MAX_PATCH_CHARS = 512 * 1024
+MAX_LINES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Patch:
 
 def read_patch(text: str) -> Patch:
     """Read a patch in either form; one that is neither has no items."""
+    if len(text) > MAX_PATCH_CHARS or text.count("\n") > MAX_LINES:
+        return Patch(strange=[(0, len(text), "a patch that is too long to read")])
     lines = _lines(text)
     marked = any(line.strip().startswith("*** Begin Patch") for _, line in lines[:3])
     found = _codex(lines) if marked or _HEADER.search(text) else _unified(lines)
@@ -79,11 +83,21 @@ def _codex(lines: list[tuple[int, str]]) -> Patch:
         found.strange.append((start, end, "a patch without its first or last line"))
     kind = ""
     for at, line in lines:
+        if _is_content(line, kind):
+            continue
         if line.strip() in ("*** Begin Patch", "*** End Patch"):
             kind = ""
             continue
         kind = _codex_line(at, line, kind, found)
     return found
+
+
+def _is_content(line: str, kind: str) -> bool:
+    """Tell at no cost that a line is content, as almost all are; an indented header is not."""
+    sign = line[:1]
+    if kind == "Update":
+        return sign in ("+", "-") or (sign == " " and "*** " not in line)
+    return kind == "Add" and sign == "+"
 
 
 def _codex_line(at: int, line: str, kind: str, found: Patch) -> str:
@@ -124,6 +138,7 @@ _ACTS = re.compile(
 @dataclass(slots=True)
 class _State:
     old: str = ""
+    old_at: int = 0
     left: tuple[int, int] = (0, 0)
     """How many old and new lines the hunk still has."""
     named: bool = False
@@ -197,11 +212,12 @@ def _mode(at: int, line: str, mode: "re.Match[str]", state: _State, found: Patch
 def _side(at: int, side: "re.Match[str]", state: _State, found: Patch) -> None:
     name, start = plain_name(side.group("path")), at + side.start("path")
     if side.group("side") == "---":
-        state.old = name
+        state.old, state.old_at = name, start
         return
     old, state.old = state.old, ""
     if name == "/dev/null":
-        found.items.append(Item(Verb.REMOVE, _stripped(old), start))
+        shift = 2 if old != _stripped(old) else 0
+        found.items.append(Item(Verb.REMOVE, _stripped(old), state.old_at + shift))
     elif old:
         shift = 2 if name != _stripped(name) else 0
         found.items.append(Item(Verb.CREATE if old == "/dev/null" else Verb.EDIT, _stripped(name), start + shift))
@@ -232,12 +248,19 @@ def plain_name(name: str) -> str:
     return _OCTAL.sub(one, name[1:-1].encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
-def touched(patch: Patch, context: Context, scope: Scope) -> list[tuple[Verb, Draft, str]]:
-    """Return (verb, draft, paths as shown) for the files of a patch, one for each verb and environment."""
+def touched(
+    patch: Patch, context: Context, scope: Scope, source: Source | None = None
+) -> list[tuple[Verb, Draft, str]]:
+    """Return (verb, draft, paths as shown) for the files of a patch, one for each verb and environment.
+
+    `source` says where the patch stands in the judged text, when it is not that text itself.
+    """
     found: list[tuple[Verb, Draft, str]] = []
     for verb in dict.fromkeys(item.verb for item in patch.items):
         words = [
-            Touched(verb, Word(item.name, head=item.name, span=(item.start, item.start + len(item.name))))
+            Touched(
+                verb, Word(item.name, head=item.name, span=_span(item.start, item.start + len(item.name), source))
+            )
             for item in patch.items
             if item.verb is verb
         ]
@@ -245,12 +268,16 @@ def touched(patch: Patch, context: Context, scope: Scope) -> list[tuple[Verb, Dr
     return found
 
 
-def strange_drafts(patch: Patch) -> list[Draft]:
+def _span(start: int, end: int, source: Source | None) -> tuple[int, int]:
+    return source.span(start, end) if source is not None else (start, end)
+
+
+def strange_drafts(patch: Patch, source: Source | None = None) -> list[Draft]:
     """Return one `unknown` action for what is not understood; none where all was."""
     if not patch.strange and patch.items:
         return []
     why = patch.strange[0][2] if patch.strange else "a patch that is not understood"
     draft = Draft("file:patch", effects={Effect.UNKNOWN}, unseen=[why], summary=f"applies a patch with {why}")
     for start, end, note in patch.strange[:10]:
-        draft.point((start, end), note)
+        draft.point(_span(start, end, source), note)
     return [draft]
