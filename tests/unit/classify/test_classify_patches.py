@@ -96,7 +96,8 @@ def test_quoted_names(name: str, plain: str) -> None:
 
 _LINES = st.sampled_from(
     """*** Begin Patch|*** End Patch|*** Add File: a|*** Delete File: .git/x|*** Move to: /etc/x|+a|-a| a|@@
-@@ -1 +1 @@|--- a/x|+++ b/x|+++ /dev/null|diff --git a/x b/y|rename from a|x||new file mode 120000|<<'EOF'|EOF|Index: x
+@@ -1 +1 @@|--- a/x|+++ b/x
++++ /dev/null|diff --git a/x b/y|rename from a|x||new file mode 120000|<<'EOF'|EOF|Index: x
 \\ No newline at end of file|--- "a/\\1|\r""".replace("\n", "|").split("|")
 )
 
