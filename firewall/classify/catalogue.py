@@ -60,6 +60,8 @@ class ToolSpec:
     """Other arguments whose meaning is known; one that is not makes the call `unknown`."""
     elevating: frozenset[str] = frozenset()
     """Arguments that switch a sandbox off when true."""
+    session: tuple[str, ...] = ()
+    """Of kind `input`: arguments that name the open session (first that is present)."""
     language: str = "shell"
     """Of kind `shell`: what the text is written in, `shell` or `powershell`."""
 
@@ -212,13 +214,13 @@ def _tools(row: Reader) -> tuple[ToolSpec, ...]:
         raise row.wrong("kind", f"one of {', '.join(ToolKind)}") from error
     text, paths, globs, cwd, urls = (row.strings(key) for key in ("text", "paths", "globs", "cwd", "urls"))
     inert, known, elevating = (frozenset(row.strings(key)) for key in ("inert", "known", "elevating"))
-    language = row.string("language", "shell")
+    language, session = row.string("language", "shell"), row.strings("session")
     row.finish()
     if not names:
         raise ConfigError(f"{row.where} needs `names`")
     if language not in ("shell", "powershell"):
         raise row.wrong("language", "`shell` or `powershell`")
-    everything = known | {*text, *paths, *globs, *cwd, *urls} | inert | elevating
+    everything = known | {*text, *paths, *globs, *cwd, *urls, *session} | inert | elevating
     return tuple(
         ToolSpec(
             name=name,
@@ -231,6 +233,7 @@ def _tools(row: Reader) -> tuple[ToolSpec, ...]:
             inert=inert,
             known=everything,
             elevating=elevating,
+            session=session,
             language=language,
         )
         for name in names

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
+from firewall.classify.state import Session
 from firewall.core.target import TargetSpec
 
 
@@ -24,3 +25,5 @@ class Context:
     """tools.toml, hosts.toml and the packs, compiled."""
     targets: Mapping[str, TargetSpec] = field(default_factory=dict)
     """The infrastructure APIs of the configuration, by name."""
+    sessions: Mapping[str, Session] = field(default_factory=dict)
+    """Open sessions of the agent's tools, by the name that its calls give them; what is not here is not known."""

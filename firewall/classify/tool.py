@@ -5,11 +5,11 @@ INVARIANT: never empty and never raising, for any bytes: what cannot be parsed i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
-from firewall.classify import filetools
+from firewall.classify import filetools, sessions
 from firewall.classify.catalogue import ToolKind, ToolSpec
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, one_line, shown, unknown_action
@@ -22,6 +22,7 @@ from firewall.classify.paths import locate, normal
 from firewall.classify.requests import actions_of_request, bound_request
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.walk import analyse
+from firewall.classify.state import Session
 from firewall.core.action import LOCAL, UNRESOLVED, Action
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
@@ -67,9 +68,36 @@ def bound_arguments(call: ToolCall, context: Context) -> bytes:
         return call.arguments
     spec = context.catalogue.tools.get(_bare(call.name))
     inert = spec.inert if spec is not None else frozenset[str]()
-    return orjson.dumps(
-        {key: value for key, value in arguments.items() if key not in inert}, option=orjson.OPT_SORT_KEYS
-    )
+    bound = {key: value for key, value in arguments.items() if key not in inert}
+    if spec is not None and spec.kind is ToolKind.INPUT:
+        session = sessions.known(_session(spec, arguments), context)
+        bound = {"arguments": bound, "pending": session.pending, "programs": list(session.programs)}
+    return orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)
+
+
+def sessions_after(call: ToolCall, actions: Sequence[Action], context: Context) -> Mapping[str, Session]:
+    """Return the agent's open sessions once a call took effect; `actions` are the call's own."""
+    spec = context.catalogue.tools.get(_bare(call.name))
+    if spec is None or spec.kind not in (ToolKind.SHELL, ToolKind.INPUT, ToolKind.CODE):
+        return context.sessions
+    if spec.kind is ToolKind.CODE and any(action.operation == "session:input" for action in actions):
+        return sessions.opened(actions, sessions.lost(context.sessions))
+    if spec.kind is not ToolKind.INPUT:
+        return sessions.opened(actions, context.sessions)
+    if call.form is not CallForm.JSON:
+        return sessions.after(sessions.OPENED, call.arguments.decode("utf-8", "replace"), context)
+    try:
+        arguments = loads_object(call.arguments, what="arguments")
+    except (ProtocolError, RecursionError):
+        return context.sessions
+    state = sessions.after(_session(spec, arguments), _first(arguments, spec.text) or "", context)
+    return sessions.opened(actions, state)
+
+
+def _session(spec: ToolSpec, arguments: Mapping[str, object]) -> str:
+    """Return the name that a call gives its session; numbers and texts that look alike are one."""
+    named = [str(arguments[key]).strip() for key in spec.session if arguments.get(key) is not None]
+    return named[0] if named else sessions.OPENED
 
 
 def _bare(name: str) -> str:
@@ -145,8 +173,10 @@ def _from_text(call: ToolCall, spec: ToolSpec, context: Context) -> tuple[Action
     match spec.kind:
         case ToolKind.PATCH:
             return _finished(filetools.patch(text, context, start_scope(context, "")), call, text)
-        case ToolKind.SHELL | ToolKind.INPUT:
-            return _shell(call, spec, text, context, start_scope(context, ""), language=spec.language)
+        case ToolKind.INPUT:
+            return sessions.typed(text, sessions.known(sessions.OPENED, context), call.name, context)
+        case ToolKind.SHELL:
+            return _shell(call, text, context, start_scope(context, ""), language=spec.language)
         case ToolKind.CODE:
             return script_actions(call, text, context, _actions)
         case _:
@@ -216,9 +246,11 @@ def _shell_call(
     text = _first(arguments, spec.text)
     if text is None:
         return (unknown_action(call.name, "a command that is no text"),)
+    if spec.kind is ToolKind.INPUT:
+        return sessions.typed(text, sessions.known(_session(spec, arguments), context), call.name, context)
     shell = arguments.get("shell")
     is_powershell = isinstance(shell, str) and _POWERSHELL.fullmatch(shell) is not None
-    actions = _shell(call, spec, text, context, scope, language="powershell" if is_powershell else spec.language)
+    actions = _shell(call, text, context, scope, language="powershell" if is_powershell else spec.language)
     elevated = sorted(
         name for name in spec.elevating if arguments.get(name) not in (None, False, "", "use_default")
     )
@@ -235,35 +267,8 @@ def _shell_call(
     return (*actions, *extra)
 
 
-def _shell(  # what a line needs to be read
-    call: ToolCall, spec: ToolSpec, text: str, context: Context, scope: Scope, *, language: str = "shell"
-) -> tuple[Action, ...]:
-    if spec.kind is ToolKind.INPUT:
-        return _input(call, text, context)
+def _shell(call: ToolCall, text: str, context: Context, scope: Scope, *, language: str) -> tuple[Action, ...]:
     return _finished(analyse(Source(text), context, scope, language=language), call, text)
-
-
-def _input(call: ToolCall, text: str, context: Context) -> tuple[Action, ...]:
-    """Judge text typed into an open session: as shell text, and as code for whatever runs there."""
-    if not text:
-        draft = Draft(
-            "session:poll", "none:", effects={Effect.READ}, summary="reads what an open session has written"
-        )
-        draft.environment = LOCAL if context.workspace else UNRESOLVED
-        draft.inside_workspace = bool(context.workspace)
-        return _finished([draft], call, text)
-    typed = Draft(
-        "session:input", "unknown:", effects={Effect.EXEC}, summary=f"types {shown(text)} into an open session"
-    )
-    typed.unseen.append("what the session runs and already holds")
-    typed.point((0, len(text)), "typed into an open session")
-    if text in ("\x03", "\x1a"):
-        typed.effects = {Effect.WRITE}
-        typed.summary = "interrupts what runs in an open session"
-        typed.environment, typed.inside_workspace = (LOCAL, True) if context.workspace else (UNRESOLVED, False)
-        return _finished([typed], call, text)
-    scope = Scope(cwds=())
-    return _finished([typed, *analyse(Source(text), context, scope)], call, text)
 
 
 def _finished(drafts: list[Draft], call: ToolCall, text: str) -> tuple[Action, ...]:

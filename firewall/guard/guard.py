@@ -16,7 +16,7 @@ from typing import Protocol
 
 from firewall.approvals.service import Approvals, Wanted
 from firewall.classify.context import Context
-from firewall.classify.tool import actions_of, bound_arguments
+from firewall.classify.tool import actions_of, bound_arguments, sessions_after
 from firewall.core.action import Action
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.bucket import per_hour
@@ -38,6 +38,7 @@ from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules
 from firewall.guard.reach import Territory, touches
 from firewall.guard.requester import Requester
+from firewall.guard.sessions import SessionMemory
 from firewall.policy.people import Requester as PolicyRequester
 
 log = logging.getLogger("stayhand.guard")
@@ -109,6 +110,7 @@ class Guard:
         self._observe = observe
         self._targets = targets or {}
         self._outcomes = Outcomes(sequencer)
+        self._sessions = SessionMemory()
 
     async def judge(self, call: ToolCall, requester: Requester) -> Answer:
         """Judge a call, record the verdict, and say go, wait or stop.
@@ -180,14 +182,7 @@ class Guard:
 
     def _consider(self, call: ToolCall, requester: Requester, rules: Rules) -> Judgement:
         grant = requester.grant
-        context = Context(
-            workspace=grant.workspace,
-            cwd="",
-            home=requester.home,
-            environments=rules.environments,
-            catalogue=rules.catalogue,
-            targets=self._targets,
-        )
+        context = self._context(requester, rules)
         actions = tuple(through_links(action, grant.workspace) for action in actions_of(call, context))
         raw = call.arguments.decode("utf-8", errors="backslashreplace")
         touched = self._touched(call, actions, context, raw)
@@ -210,6 +205,23 @@ class Guard:
             rows=[rules.row(verdict.row), *rows],
         )
         return Judgement(call, actions, verdict, deciding, digest, rules.digest, rules.row(verdict.row))
+
+    def _context(self, requester: Requester, rules: Rules) -> Context:
+        """Return what the call of a requester is understood with."""
+        return Context(
+            workspace=requester.grant.workspace,
+            cwd="",
+            home=requester.home,
+            environments=rules.environments,
+            catalogue=rules.catalogue,
+            targets=self._targets,
+            sessions=self._sessions.of(requester),
+        )
+
+    def _take_note(self, judgement: Judgement, requester: Requester) -> None:
+        """Note what a released call opens or types, and that it was released."""
+        context = self._context(requester, self._rules())
+        self._sessions.keep(requester, sessions_after(judgement.call, judgement.actions, context))
 
     def _touched(self, call: ToolCall, actions: Sequence[Action], context: Context, raw: str) -> str:
         """Say how a call touches the firewall; a home that nobody knows might be ours, so ours is tried too."""
@@ -251,6 +263,7 @@ class Guard:
         outcome = await self._sequencer.submit(Unit(records=records, steps=steps))
         if isinstance(outcome, Committed):
             self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
+            self._take_note(judgement, requester)
             return Go(outcome.seqs[0], effects=judgement.effects)
         return await self._used_up(judgement, requester)
 
@@ -280,6 +293,7 @@ class Guard:
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
             self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
+            self._take_note(judgement, requester)
             return Go(outcome.seqs[0], approval.id, judgement.effects)
         if outcome.why == "full":
             return await self._used_up(judgement, requester, approval=approval.id)
