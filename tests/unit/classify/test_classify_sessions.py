@@ -75,7 +75,7 @@ def test_sessions_are_kept_apart_and_numbers_are_names() -> None:
         ("bash", ["cat <<E | sh\n", "rm -rf /srv\n", "E\n"]),
         ("bash", ["if true; then\n", "rm -rf /srv\n", "fi\n"]),
         ("python3", ["import shutil\n", "shutil.rmtree('/srv')\n"]),
-        ("python3 -i", ["for x in ['/srv']:\n", "    shutil.rmtree(x)\n", "\n"]),
+        ("python3 -i", ["import shutil\nfor x in [1]:\n", "    shutil.rmtree('/srv')\n", "\n"]),
         ("node", ["require('fs').rm", "Sync('/srv')\n"]),
         ("ssh prod", ["rm -r", "f /srv\n"]),
         ("docker exec -it c bash", ["rm -r", "f /srv\n"]),
