@@ -14,6 +14,7 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.shell.parse import parse
 from firewall.classify.shell.scope import Scope
+from firewall.classify.shell.touches import Touched, touch_drafts, word_of
 from firewall.classify.shell.walk import analyse
 from firewall.classify.state import Session
 from firewall.core.action import LOCAL, UNRESOLVED, Action
@@ -99,9 +100,21 @@ def _read(text: str, programs: Sequence[str], context: Context) -> list[Draft]:
             drafts += analyse(Source(lines), context, Scope(cwds=()), language=language)
         elif language not in ("", "shell"):
             found = embedded.read(Source(lines), language, language, context, ())
-            drafts += found.drafts
+            drafts += [*found.drafts, *_touched(found, context)]
             for nested in found.shell:
                 drafts += analyse(nested, context, Scope(cwds=()))
+    return drafts
+
+
+def _touched(found: embedded.Found, context: Context) -> list[Draft]:
+    """Return drafts for the files that typed code touches; where it runs is not known."""
+    drafts: list[Draft] = []
+    for verb in dict.fromkeys(touch.verb for touch in found.touches):
+        words = [Touched(verb, word_of(touch), touch.recursive) for touch in found.touches if touch.verb is verb]
+        for group in touch_drafts(words, Scope(cwds=()), context):
+            group.draft.operation = "code:inline"
+            group.draft.summary = f"runs code that touches {group.shown} ({verb.value})"
+            drafts.append(group.draft)
     return drafts
 
 
