@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from firewall.classify import embedded
+from firewall.classify.code.found import Found
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.shell.parse import parse
@@ -106,7 +107,7 @@ def _read(text: str, programs: Sequence[str], context: Context) -> list[Draft]:
     return drafts
 
 
-def _touched(found: embedded.Found, context: Context) -> list[Draft]:
+def _touched(found: Found, context: Context) -> list[Draft]:
     """Return drafts for the files that typed code touches; where it runs is not known."""
     drafts: list[Draft] = []
     for verb in dict.fromkeys(touch.verb for touch in found.touches):

@@ -42,6 +42,8 @@ _OF_THE_SHELL = frozenset(
     }
 )
 """Builtins: what `PATH` holds is nothing to them."""
+_LAUNCHERS = frozenset({"mvnw", "gradlew"})
+"""Scripts that a build tool puts into the workspace to start itself."""
 _WITH_ONE = 2
 """Words of a program with a single argument."""
 
@@ -168,11 +170,8 @@ def _run_path(command: Command, analysis: Analysis) -> Program | None:
         draft.paths, draft.trees = [*draft.paths, *draft.trees], []
         analysis.drafts.append(draft)
         finish(draft, command, analysis)
-    if (
-        known is not None
-        and is_under(path, analysis.context.workspace)
-        and ("/.venv/" in path or "/venv/" in path or "/node_modules/.bin/" in path)
-    ):
+    own = base in _LAUNCHERS or "/.venv/" in path or "/venv/" in path or "/node_modules/.bin/" in path
+    if known is not None and own and is_under(path, analysis.context.workspace):
         return known
     return known if known is not None and any(Effect.UNKNOWN in group.draft.effects for group in groups) else None
 
