@@ -1,9 +1,14 @@
 """Recorded cases of APIs: what each AWS command, HTTP request and GraphQL document does, as data."""
 
+import json
 import re
 
 import pytest
 
+from firewall.classify.api.known import HostRule, rule_for
+from firewall.classify.api.request import object_of, query_of, readings, words_of_query
+from firewall.classify.api.routes import find, routes_of
+from firewall.classify.http import address_of
 from firewall.classify.text import actions_of_input
 from firewall.core.effect import Effect, ordered
 from tests.support.understanding import ROOT, cases, shipped_catalogue, shipped_context
@@ -40,6 +45,37 @@ def test_every_argument_rule_of_aws_has_a_case() -> None:
         for action in actions_of_input(kind, str(case["input"]), shipped_context())
     }
     assert [rule.summary for rule in row.rules if not any(rule.summary in summary for summary in told)] == []
+
+
+def deciding(case: dict[str, object]) -> HostRule | None:
+    """Return the rule of hosts.toml that decides a recorded request; None: none does."""
+    request = json.loads(str(case["input"]))
+    address = address_of(request["url"])
+    assert address is not None
+    row = next((row for row in shipped_catalogue().hosts if row.hosts.fullmatch(address.host)), None)
+    if row is None or row.kind == "aws":
+        return None
+    segments = readings(address.raw_path)[0]
+    words = words_of_query(address.query)
+    listed = (
+        find(routes_of(row.table, request["method"]), request["method"], segments, words) if row.table else None
+    )
+    arguments = {**query_of(address.query), **(object_of(request["body"], {}) or {})}
+    name = listed.name if listed is not None else ""
+    return rule_for(row.rules, request["method"], "/" + "/".join(segments), operation=name, arguments=arguments)
+
+
+def test_every_rule_of_a_host_has_a_case() -> None:
+    """Each rule that hosts.toml gives a host, AWS left to the test above, decides a recorded request."""
+    seen = [rule for case in cases("http") if (rule := deciding(case)) is not None]
+    missing = [
+        (row.provider, sorted(rule.methods), rule.path.pattern[:60], rule.summary)
+        for row in shipped_catalogue().hosts
+        if row.kind != "aws"
+        for rule in row.rules
+        if not any(rule is other for other in seen)
+    ]
+    assert missing == []
 
 
 @pytest.mark.parametrize("name", ["railway", "github", "fly"])
