@@ -31,6 +31,7 @@ from firewall.demo.scenes import INCIDENT
 from firewall.gates.edge.branch import Branch
 from firewall.gates.edge.doorkeeper import Doorkeeper
 from firewall.gates.edge.middleware import Access, Edge, trusted_networks
+from firewall.gates.edge.protocol import Certificate
 from firewall.gates.edge.server import Listener, serving
 from firewall.gates.infra.gate import InfraGate
 from firewall.gates.infra.targets import Target, targets_of
@@ -91,8 +92,8 @@ class Application:
 
     def listeners(
         self, *, agents_port: int | None = None, control_port: int | None = None
-    ) -> tuple[Listener, Listener]:
-        """Return the two listeners, agents first."""
+    ) -> tuple[Listener, ...]:
+        """Return the listeners: agents first, then agents over TLS where that is configured, control last."""
         server = self.settings.server
         agents_host, agents = _host_port(server.listen)
         control_host, control = _host_port(server.control_listen)
@@ -113,8 +114,17 @@ class Application:
         )
         return (
             Listener(agents_app, agents_host, agents if agents_port is None else agents_port),
+            *self._over_tls(agents_app),
             Listener(control_app, control_host, control if control_port is None else control_port),
         )
+
+    def _over_tls(self, app: Edge) -> tuple[Listener, ...]:
+        server = self.settings.server
+        if not server.tls_listen:
+            return ()
+        host, port = _host_port(server.tls_listen)
+        chain, key = (str(self.settings.anchored(file)) for file in (server.tls_cert, server.tls_key))
+        return (Listener(app, host, port, certificate=Certificate(chain, key)),)
 
     async def background(self) -> None:
         """Expire, notify, count and witness until cancelled."""

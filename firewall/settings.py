@@ -95,6 +95,12 @@ class Server(_Section):
     """Addresses whose forwarding headers are believed."""
     data_dir: str = ""
     """Log, keys and approvals; default `$XDG_STATE_HOME/stayhand`, mode 0700."""
+    tls_listen: Annotated[str, AfterValidator(lambda text: _address(text) if text else "")] = ""
+    """A second address for agents, with TLS: `kubectl` sends no token without. Needs `tls_cert` and `tls_key`."""
+    tls_cert: str = ""
+    """PEM file: the certificate with its chain."""
+    tls_key: str = ""
+    """PEM file: its key."""
     allowed_hosts: tuple[str, ...] = ()
     """More Host names that the agents' listener answers to, besides loopback names and `listen`."""
 
@@ -103,6 +109,8 @@ class Server(_Section):
         port = self.listen.rpartition(":")[2]
         if port != "0" and port == self.control_listen.rpartition(":")[2]:
             raise ValueError("agents and approvers must not share a port: change `listen` or `control_listen`")
+        if bool(self.tls_listen) != bool(self.tls_cert and self.tls_key):
+            raise ValueError("`tls_listen`, `tls_cert` and `tls_key` go together")
         return self
 
 
@@ -263,7 +271,9 @@ class Settings(_Section):
     @property
     def secret_files(self) -> tuple[Path, ...]:
         """Files that hold secrets of ours by reference."""
-        return tuple(Path(ref.file).expanduser().absolute() for ref in self._secret_refs if ref.file)
+        files = [ref.file for ref in self._secret_refs if ref.file]
+        keys = [str(self.anchored(self.server.tls_key))] if self.server.tls_key else []
+        return tuple(Path(file).expanduser().absolute() for file in [*files, *keys])
 
     @property
     def secret_variables(self) -> tuple[str, ...]:

@@ -36,13 +36,14 @@ async def serve_settings(
     """
     settings, bound = _at_port(settings, port)
     async with running(settings) as application:
-        agents, control = (
-            replace(listener, bound=sock) for listener, sock in zip(application.listeners(), bound, strict=True)
-        )
+        plain, *over_tls, last = application.listeners()
+        agents, control = replace(plain, bound=bound[0]), replace(last, bound=bound[1])
 
         def started(ports: tuple[int, ...]) -> None:
-            where = Addresses(f"http://{agents.host}:{ports[0]}", f"http://{control.host}:{ports[1]}")
+            where = Addresses(f"http://{agents.host}:{ports[0]}", f"http://{control.host}:{ports[-1]}")
             say(f"stayhand: agents at {where.agents}, approvals and administration at {where.control}")
+            for listener, taken in zip(over_tls, ports[1:-1], strict=True):
+                say(f"stayhand: agents over TLS at https://{listener.host}:{taken}")
             for line in warnings_of(settings, is_demo=application.is_demo):
                 say(f"stayhand: {line}")
             if ready is not None:
@@ -52,7 +53,7 @@ async def serve_settings(
             say("stayhand: stopping; running answers may finish for half a minute, a second signal ends them")
             application.gate.drain()
 
-        await serve_listeners([agents, control], on_drain=stopping, started=started)
+        await serve_listeners([agents, *over_tls, control], on_drain=stopping, started=started)
 
 
 def _at_port(settings: Settings, port: int | None) -> tuple[Settings, list[socket.socket | None]]:

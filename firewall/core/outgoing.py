@@ -13,13 +13,23 @@ INERT = frozenset(
     {
         "accept",
         "accept-language",
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "baggage",
         "cache-control",
-        "pragma",
         "idempotency-key",
+        "kubectl-command",
+        "kubectl-session",
+        "pragma",
+        "sentry-trace",
         "traceparent",
         "tracestate",
         "user-agent",
+        "x-client-request-id",
+        "x-goog-api-client",
+        "x-ms-client-request-id",
         "x-request-id",
+        "x-stainless-retry-count",
     }
 )
 """Header fields that change from one try to the next and mean nothing to what is done: sent, not bound."""

@@ -6,6 +6,7 @@ answer, the connection ends, and no application has seen it.
 """
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from firewall.core.errors import FirewallError, ProtocolError
+from firewall.core.errors import ConfigError, FirewallError, ProtocolError
 from firewall.gates.edge.headers import check_head
 from firewall.gates.edge.refusal import Render, Rendered
 
@@ -38,10 +39,38 @@ class Limits:
     backlog: int = 512
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a listener proves itself with: PEM files."""
+
+    chain: str
+    key: str
+
+    def __post_init__(self) -> None:
+        """Look at the files before anything is served.
+
+        Raises: ConfigError when they cannot be used.
+        """
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.chain, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"the certificate `{self.chain}` and its key cannot be used: {error.strerror or 'they do not fit'}"
+            ) from error
+
+
 class EdgeConfig(uvicorn.Config):
     """uvicorn's configuration as every listener of ours uses it, with what the protocol needs besides."""
 
-    def __init__(self, app: ASGIApp, *, limits: Limits, render: Render, drain_s: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits,
+        render: Render,
+        drain_s: int,
+        certificate: Certificate | None = None,
+    ) -> None:
         super().__init__(
             app,
             http=EdgeProtocol,
@@ -56,6 +85,8 @@ class EdgeConfig(uvicorn.Config):
             backlog=limits.backlog,
             timeout_keep_alive=limits.keep_alive_s,
             timeout_graceful_shutdown=drain_s,
+            ssl_certfile=certificate.chain if certificate else None,
+            ssl_keyfile=certificate.key if certificate else None,
         )
         self.limits = limits
         self.render = render

@@ -19,7 +19,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from firewall.core.errors import ConfigError
-from firewall.gates.edge.protocol import EdgeConfig, Limits
+from firewall.gates.edge.protocol import Certificate, EdgeConfig, Limits
 from firewall.gates.edge.refusal import Render, render_json
 
 _GARBAGE = 20_000
@@ -37,6 +37,8 @@ class Listener:
     port: int
     bound: socket.socket | None = None
     """Already bound to that address, where the port had to be known before the application was built."""
+    certificate: Certificate | None = None
+    """Speak TLS; None: plain HTTP."""
 
 
 class _Server(uvicorn.Server):
@@ -120,7 +122,9 @@ async def serving(
     sockets = _bind_all(listeners)
     chosen = limits or Limits()
     servers = [
-        _Server(EdgeConfig(listener.app, limits=chosen, render=render, drain_s=share))
+        _Server(
+            EdgeConfig(listener.app, limits=chosen, render=render, drain_s=share, certificate=listener.certificate)
+        )
         for listener, share in zip(listeners, _shares(len(listeners), drain_s), strict=True)
     ]
     running = Serving(servers, sockets, on_drain=on_drain)

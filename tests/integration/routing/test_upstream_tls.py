@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import os
 import socket
 import ssl
@@ -12,52 +11,21 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest
 from firewall.routing.upstream import HttpUpstream
+from tests.support.certificates import certificate
 from tests.support.provider import whole
-
-
-def _certificate(folder: Path, name: str, *, days: int = 1) -> Path:
-    """Write a self-signed certificate with its key for `localhost` names; return the file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=2))
-        .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / f"{name}{days}.pem"
-    pem = serialization.Encoding.PEM
-    file.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(pem)
-    )
-    return file
-
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def _served(certificate: Path, serve: Serve, carrier: HttpUpstream) -> AsyncIterator[Endpoint]:
+async def _served(file: Path, serve: Serve, carrier: HttpUpstream) -> AsyncIterator[Endpoint]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(file)
     tasks: list[asyncio.Task[None]] = []
 
     async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -84,7 +52,7 @@ async def _served(certificate: Path, serve: Serve, carrier: HttpUpstream) -> Asy
         await asyncio.sleep(0.01)  # aborted transports close in the loop's next turns
 
 
-async def _ask(certificate: Path, carrier: HttpUpstream) -> tuple[bytes, list[bytes]]:
+async def _ask(file: Path, carrier: HttpUpstream) -> tuple[bytes, list[bytes]]:
     heard: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -94,7 +62,7 @@ async def _ask(certificate: Path, carrier: HttpUpstream) -> tuple[bytes, list[by
 
     request = UpstreamRequest("GET", "/v1/models", credential=Credential("x-api-key", Secret("sk-canary")))
     async with (
-        _served(certificate, serve, carrier) as endpoint,
+        _served(file, serve, carrier) as endpoint,
         await carrier.open(endpoint, request) as got,
     ):
         return await got.read(100), heard
@@ -102,7 +70,7 @@ async def _ask(certificate: Path, carrier: HttpUpstream) -> tuple[bytes, list[by
 
 async def test_a_known_authority_is_believed(tmp_path: Path) -> None:
     """With its authority configured, a provider is spoken to over TLS."""
-    file = _certificate(tmp_path, "localhost")
+    file = certificate(tmp_path, "localhost")
     body, heard = await _ask(file, HttpUpstream(ca_file=file))
     assert body == b"{}"
     assert b"sk-canary" in heard[0]
@@ -113,7 +81,7 @@ async def test_a_known_authority_is_believed(tmp_path: Path) -> None:
 )
 async def test_nobody_else_gets_the_key(tmp_path: Path, name: str, days: int, *, known: bool) -> None:
     """An unknown authority, another name or an expired certificate ends the exchange before the key is sent."""
-    file = _certificate(tmp_path, name, days=days)
+    file = certificate(tmp_path, name, days=days)
     with pytest.raises(UpstreamError, match="who it is") as caught:
         await _ask(file, HttpUpstream(ca_file=file if known else None))
     assert caught.value.fault is UpstreamFault.UNAVAILABLE
@@ -137,7 +105,7 @@ def test_nobody_on_the_way_can_end_an_answer(tmp_path: Path, *, is_honest: bool,
             await reader.read()
 
     async def ask() -> bytes:
-        file = _certificate(tmp_path, "localhost")
+        file = certificate(tmp_path, "localhost")
         carrier = HttpUpstream(ca_file=file)
         async with (
             _served(file, serve, carrier) as endpoint,
@@ -163,7 +131,7 @@ async def test_an_early_refusal_ends_the_connection(tmp_path: Path) -> None:
         await writer.drain()
         await asyncio.sleep(1)  # and reads no more
 
-    file = _certificate(tmp_path, "localhost")
+    file = certificate(tmp_path, "localhost")
     carrier = HttpUpstream(ca_file=file)
     large = UpstreamRequest("POST", "/v1/x", body=b"a" * (8 << 20))
     async with _served(file, serve, carrier) as endpoint:
