@@ -17,7 +17,7 @@ LEAST = {
     "aws": 19_000,
     "cloudflare": 2_500,
     "digitalocean": 800,
-    "fly-graphql": 180,
+    "fly-graphql": 140,
     "github": 1_200,
     "github-graphql": 270,
     "neon": 150,
