@@ -219,8 +219,8 @@ _FOR_EVER = re.compile(
     re.IGNORECASE,
 )
 _ALSO_DELETES = re.compile(
-    r"\b(?:creat|add|upda|edit|modif|manag|replac|upsert|run|patch|ignor|watch|enabl|list|renam|writ|trigger|submit"
-    r"|attach)\w*\b[^.;:!?\n]{0,90}?(?:,|/|\band\b|\bor\b)\s*(?:then |also |permanently |\(|/)?"
+    r"\b(?:creat|add|upda|edit|modif|manag|replac|upsert|run|patch|ignor|watch|enabl|list|renam|writ|trigger|submit|inclu|configur"
+    r"|attach)\w*\b[^.:!?\n]{0,160}?(?:,|/|\band\b|\bor\b)\s*(?:then |also |permanently |\(|/)?"
     r"(?:dele(?:te|tes|ting)|remov(?:e|es|ing)|drop(?:s|ping)?|purg(?:e|es|ing)|destroy(?:s|ing)?)\b"
     r"|(?:^|\n|\s)(?:[-*\u2022]|\d+\.)\s*['\"`]?(?:delete|remove|drop|purge)\w*['\"`]?\s*(?::|-|\u2014)"
     r"|\b(?:supports?|including|includes?|operations?)\b[^.!?\n]{0,160}?\b(?:dele(?:te|ting)|remov(?:e|ing)|dropping|purging)\b",
@@ -273,13 +273,17 @@ def of_description(description: str) -> Said:
     return _acts("", acting) if acting else Said(frozenset({Effect.READ}), verbs[0])
 
 
+_WRAPPED = re.compile(r"\n(?!\s*(?:[-*\u2022]|\d+\.|\n))")
+"""The end of a line within a sentence."""
+
+
 def admits_loss(description: str) -> str:
     """Return the words with which a description of a tool that changes something admits that it destroys.
 
     Three kinds: the loss is called permanent, deleting is among several operations, or a protection (backups,
     soft delete, immutability) can be switched off with it.
     """
-    text = description[:MAX_DESCRIPTION_CHARS]
+    text = _WRAPPED.sub(" ", description[:MAX_DESCRIPTION_CHARS])
     for match in _FOR_EVER.finditer(text):
         if not _DOES_NOT_END.search(text[: match.start()][-24:]):
             return match.group(0)
