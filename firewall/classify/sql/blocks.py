@@ -6,10 +6,12 @@ from dataclasses import replace
 from firewall.classify.draft import Source, shown
 from firewall.classify.sql.functions import call_effects, check_calls, inner_source
 from firewall.classify.sql.lexer import NAME, STRING, WORD, literal
-from firewall.classify.sql.reading import EXEC, READ, UNKNOWN, WRITE, Reading, Statement, wordset
+from firewall.classify.sql.reading import EXEC, READ, UNKNOWN, WRITE, Statement, wordset
 from firewall.core.effect import Effect
 
 MAX_FRAGMENTS = 400
+MAX_TEXTS = 16
+"""How many literals of one dynamic statement are read; it is unknown anyway where there are several."""
 STARTS = wordset(
     """SELECT INSERT UPDATE DELETE MERGE DROP TRUNCATE ALTER CREATE GRANT REVOKE DENY EXEC EXECUTE CALL DECLARE
     PRINT IF WHILE BACKUP RESTORE KILL SHUTDOWN DBCC USE RETURN THROW RAISERROR OPEN CLOSE DEALLOCATE COMMIT
@@ -41,7 +43,10 @@ def read_block(statement: Statement) -> None:
     index, count = 0, 0
     while index < len(statement.tokens) and count < MAX_FRAGMENTS:
         count += 1
+        before = index
         index = _fragment(statement, index)
+        if not statement.reading.affords(index - before):
+            break
     if index < len(statement.tokens):
         statement.say({UNKNOWN}, "holds more code than is read", at=(index, index + 1))
 
@@ -140,11 +145,18 @@ def _condition(statement: Statement, index: int) -> int:
     return at + 1
 
 
+_VERBS = wordset("INSERT UPDATE DELETE MERGE DROP TRUNCATE ALTER EXECUTE GRANT REVOKE")
+"""What may stand behind another word of a block: `FORALL i IN 1..3 DELETE …`."""
+
+
 def simple(statement: Statement) -> None:
     """Judge one statement of a block."""
     word = statement.word(0)
     if word in ("RETURN", "PERFORM", "OPEN", "DECLARE") and (inner := _inside(statement)) > 0:
         statement.judge(statement.part(inner))
+    elif (verb := statement.level(_VERBS, 1)) > 0 and word not in STARTS:
+        check_calls(statement)
+        statement.judge(statement.part(verb))
     elif word in _SILENT or word == "DECLARE" or _assigns(statement):
         statement.say({READ}, "works on variables")
         check_calls(statement)
@@ -193,7 +205,7 @@ def dynamic(statement: Statement, start: int, what: str) -> None:
     texts = [index for index in range(start, end) if statement.tokens[index].kind == STRING]
     statement.say({EXEC}, what, at=(0, min(start + 1, end)))
     whole = bool(texts) and _only_text(statement, start, texts[0])
-    for index in texts[:1] if whole else texts:
+    for index in texts[: 1 if whole else MAX_TEXTS]:
         token = statement.tokens[index]
         text, offset = literal(token, statement.dialect)
         if any(mark in text for mark in (" ", "\n", "\t", ";", "/*")) or len(texts) == 1:
@@ -228,7 +240,7 @@ def body_effects(statement: Statement, start: int) -> set[Effect] | None:
         language = statement.tokens[at + 1].text.strip("'\"").upper()
         if language not in _BODY_LANGUAGES:
             return None
-    inner = replace(statement, reading=Reading(routines=statement.reading.routines, work=statement.reading.work))
+    inner = replace(statement, reading=statement.reading.apart())
     found = _text_body(inner, start) or _plain_body(inner, start)
     statement.reading.work = inner.reading.work
     if not found:

@@ -113,7 +113,11 @@ def _tail(statement: Statement, rest: str) -> Source:
     return statement.source.part(rest, end - len(rest), end)
 
 
-def _backslash(statement: Statement, text: str, start: int) -> None:
+MAX_IN_LINE = 8
+"""How many backslash commands of one line are read."""
+
+
+def _backslash(statement: Statement, text: str, start: int, *, left: int = MAX_IN_LINE) -> None:
     r"""Judge psql's and mysql's `\x`; several may stand in one line."""
     name = re.match(r"[A-Za-z_]+[+S]*|[!.?#;]|", text)
     word = name.group() if name else ""
@@ -130,7 +134,10 @@ def _backslash(statement: Statement, text: str, start: int) -> None:
     if again and word not in ("copy", "set", "echo", "prompt"):
         offset = start + text.index(rest) + again.start()
         tail = rest[again.start() + 1 :]
-        _backslash(statement, tail, offset + 1)
+        if left:
+            _backslash(statement, tail, offset + 1, left=left - 1)
+        else:
+            statement.say({UNKNOWN}, "holds more commands in one line than are read", at=(0, 1))
 
 
 def _copy(statement: Statement, text: str, start: int) -> None:

@@ -72,7 +72,13 @@ def read_create(statement: Statement) -> None:
     name, end = object_name(statement, behind)
     parts = set(kind.split())
     if not kind or not parts & KINDS:
-        statement.say({WRITE, UNKNOWN}, "creates something of a kind that is not known", at=(0, max(end, 1)))
+        statement.say(
+            {WRITE, UNKNOWN} if replaces else {WRITE},
+            "creates something of a kind that is not known",
+            at=(0, max(end, 1)),
+        )
+        statement.reading.miss("what kind of thing it creates")
+        check_calls(statement)
         return
     effects: set[Effect] = {PRIVILEGE} if parts & PRIVILEGED and kind != "MASTER KEY" else {WRITE}
     told = f"creates the {kind.lower()} {shown(name)}"

@@ -26,14 +26,24 @@ from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.sql.blocks import read_block
 from firewall.classify.sql.dialects import ANSI, MYSQL, TSQL, Dialect, read_as
 from firewall.classify.sql.lexer import BAD, CLIENT, Token, tokens_of
-from firewall.classify.sql.reading import MAX_DEPTH, READ, UNKNOWN, WRITE, Finding, Reading, Statement, wordset
+from firewall.classify.sql.reading import (
+    MAX_DEPTH,
+    MAX_WORK,
+    READ,
+    UNKNOWN,
+    WRITE,
+    Finding,
+    Reading,
+    Statement,
+    wordset,
+)
 from firewall.classify.sql.split import split, without_delimiters
 from firewall.classify.sql.statements import read_statement
 from firewall.core.action import UNRESOLVED
 from firewall.core.effect import Effect, severity
 
-MAX_SQL_CHARS = 32 * 1024
-MAX_STATEMENTS = 400
+MAX_SQL_CHARS = 24 * 1024
+MAX_STATEMENTS = 200
 MAX_SUMMARY_PARTS = 3
 _FILES = ("sqlite3", "sqlite", "litecli", "duckdb")
 
@@ -45,7 +55,8 @@ def judge_sql(
 
     `program` is the client's name; `dialect` names the dialect where it is known otherwise. Never raises.
     """
-    readings = [_read_as(source, one) for one in _dialects(source.text, dialect or program)]
+    dialects = _dialects(source.text, dialect or program)
+    readings = [_read_as(source, one, MAX_WORK // len(dialects)) for one in dialects]
     clean = [reading for reading in readings if not reading.broken] or readings
     reading = max(clean, key=lambda item: max(map(severity, item.effects), default=0))
     effects = set[Effect]().union(*(item.effects for item in clean))
@@ -65,8 +76,8 @@ def _dialects(text: str, name: str) -> tuple[Dialect, ...]:
     return tuple(one for one in found if marks.get(one, True))
 
 
-def _read_as(source: Source, dialect: Dialect) -> Reading:
-    reading = Reading()
+def _read_as(source: Source, dialect: Dialect, limit: int) -> Reading:
+    reading = Reading(limit=limit)
     if len(source.text) > MAX_SQL_CHARS:
         reading.add(Finding(frozenset({UNKNOWN}), source.whole(), "holds more SQL than is read"))
         reading.miss("SQL that is too long to read")
@@ -99,7 +110,7 @@ def read_text(
     reading.broken = reading.broken or any(token.kind == BAD for token in tokens)
 
     def recurse(statement: Statement, inner: Source) -> None:
-        if statement.depth >= MAX_DEPTH or statement.reading.work > MAX_STATEMENTS:
+        if statement.depth >= MAX_DEPTH or not statement.reading.affords(len(inner.text) // 8):
             statement.say({UNKNOWN}, "holds SQL in strings, too deep to read", at=(0, len(statement.tokens)))
             return
         read_text(inner, dialect, statement.reading, depth=statement.depth + 1, block=statement.block)

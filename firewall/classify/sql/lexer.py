@@ -11,7 +11,8 @@ from typing import NamedTuple
 from firewall.classify.sql.dialects import Dialect
 
 WORD, NAME, STRING, NUMBER, SIGN, CLIENT, BAD = "word", "name", "string", "number", "sign", "client", "bad"
-MAX_TOKENS = 5_000
+MAX_TOKENS = 3_000
+MAX_BAD = 20
 
 
 class Token(NamedTuple):
@@ -57,13 +58,6 @@ def _pattern(dialect: Dialect, *, run_versioned: bool) -> re.Pattern[str]:
         names.append("(?:[uU]&)?" + _NAME['"'])
     if dialect.brackets:
         names.append(_NAME["["])
-    if dialect.oracle:
-        strings[:0] = [
-            rf"[nN]?[qQ]'{re.escape(left)}.*?{re.escape(right)}'" for left, right in ("[]", "{}", "()", "<>")
-        ]
-        strings.insert(4, r"[nN]?[qQ]'(?P<q>[^\s\[{(<])(?s:.*?)(?P=q)'")
-    if dialect.dollars:
-        strings.insert(0, r"(?<![\w$])(?P<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w]*)?\$)(?s:.*?)(?P=dollar)")
     line = [r"--(?=\s|$)[^\n\r]*" if dialect.mysql else r"--[^\n\r]*"]
     line += [r"#[^\n\r]*"] if dialect.hash_comments else []
     line += [r"//[^\n\r]*"] if dialect.slash_comments else []
@@ -83,6 +77,33 @@ def _pattern(dialect: Dialect, *, run_versioned: bool) -> re.Pattern[str]:
     return re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in parts), re.DOTALL)
 
 
+_TAG = re.compile(r"\$(?:[A-Za-z_\u0080-\uffff]\w*)?\$")
+_Q_QUOTE = re.compile(r"[nN]?[qQ]'([^\s'])")
+_CLOSERS = {"[": "]", "{": "}", "(": ")", "<": ">"}
+
+
+def _quoted_end(text: str, at: int, dialect: Dialect, missing: set[str]) -> int:
+    """Return the end of `$tag$ … $tag$` and of Oracle's `q'[…]'`; 0: none starts here, or it has no end.
+
+    What was not found once is not looked for again, so that a text is read in one go.
+    """
+    if dialect.dollars and text[at] == "$" and (at == 0 or not (text[at - 1].isalnum() or text[at - 1] in "_$")):
+        opening = _TAG.match(text, at)
+        closer = opening.group() if opening else ""
+    elif dialect.oracle and text[at] in "nNqQ" and (at == 0 or not text[at - 1].isalnum()):
+        opening = _Q_QUOTE.match(text, at)
+        closer = _CLOSERS.get(opening.group(1), opening.group(1)) + "'" if opening else ""
+    else:
+        return 0
+    if opening is None or closer in missing:
+        return 0
+    end = text.find(closer, opening.end())
+    if end < 0:
+        missing.add(closer)
+        return 0
+    return end + len(closer)
+
+
 def tokens_of(text: str, dialect: Dialect, *, run_versioned: bool = True) -> list[Token]:
     """Cut text into tokens; `run_versioned` says whether MySQL's versioned comments are code or comments.
 
@@ -91,11 +112,20 @@ def tokens_of(text: str, dialect: Dialect, *, run_versioned: bool = True) -> lis
     match = _pattern(dialect, run_versioned=run_versioned).match
     found: list[Token] = []
     at, end = 0, len(text)
+    missing: set[str] = set()
+    bad = 0
     while at < end:
+        stop = _quoted_end(text, at, dialect, missing)
+        if stop:
+            found.append(Token(STRING, text[at:stop], "", at, stop))
+            at = stop
+            continue
         token = match(text, at)
-        if token is None or len(found) >= MAX_TOKENS:
+        unclosed = token is not None and dialect.brackets and token.group() == "["
+        if token is None or unclosed or len(found) >= MAX_TOKENS:
             found.append(Token(BAD, text[at : at + 1], "", at, end))
-            if token is not None or text[at] in "'\"`[":
+            bad += 1
+            if token is not None or bad > MAX_BAD or text[at] in "'\"`":
                 break
             at += 1
             continue
@@ -106,9 +136,11 @@ def tokens_of(text: str, dialect: Dialect, *, run_versioned: bool = True) -> lis
                 found.append(Token(BAD, text[at:], "", at, end))
                 break
         elif kind != "blank":
-            bad = kind == WORD and token.group() in "eE" and text.startswith("'", stop)
-            shape = BAD if bad else _unclosed(kind, token.group(), dialect)
+            open_escape = kind == WORD and token.group() in "eE" and text.startswith("'", stop)
+            shape = BAD if open_escape else _unclosed(kind, token.group(), dialect)
             found.append(_token(shape, token.group(), at, stop))
+            if open_escape:
+                break
         at = stop
     return found
 

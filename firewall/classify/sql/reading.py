@@ -11,6 +11,8 @@ from firewall.core.effect import Effect, severity
 MAX_DEPTH = 4
 """How deep SQL inside of strings inside of SQL is read."""
 MAX_FINDINGS = 40
+MAX_WORK = 9_000
+"""How many tokens are looked at in one text, counted once for every statement that they are a part of."""
 READ, WRITE, DESTRUCTIVE, PRIVILEGE = Effect.READ, Effect.WRITE, Effect.DESTRUCTIVE, Effect.PRIVILEGE
 EXEC, UNKNOWN, DISRUPTIVE, SECRET, EXFIL = (
     Effect.EXEC,
@@ -63,8 +65,18 @@ class Reading:
     """Database files that it opens or writes besides the one it is run on."""
     moved: bool = False
     """A client command went on with another database."""
+    limit: int = MAX_WORK
     work: int = 0
-    """Statements looked at, nested ones included."""
+    """Tokens looked at, once for every statement that they are a part of."""
+
+    def apart(self) -> "Reading":
+        """Return an empty reading that goes on with the same work and the same routines."""
+        return Reading(routines=self.routines, work=self.work, limit=self.limit)
+
+    def affords(self, tokens: int) -> bool:
+        """Count work; False: there was too much, the text is not read any further."""
+        self.work += tokens + 1
+        return self.work <= self.limit
 
     def add(self, finding: Finding) -> None:
         """Keep a finding; its effects count even when there are too many to show."""
@@ -97,10 +109,13 @@ class Statement:
     depth: int = 0
     block: bool = False
     """It stands in a block of procedural code: `SELECT … INTO x` fills a variable."""
+    pairs: list[int] = field(default_factory=list, compare=False, repr=False)
+    """Index of the parenthesis that closes the one at each index; filled when it is first asked for."""
 
     def part(self, start: int, end: int | None = None, *, block: bool | None = None) -> "Statement":
         """Return the statement that a slice of the tokens makes."""
-        return replace(self, tokens=self.tokens[start:end], block=self.block if block is None else block)
+        inside = self.block if block is None else block
+        return replace(self, tokens=self.tokens[start:end], block=inside, pairs=[])
 
     def word(self, index: int) -> str:
         """Return the upper-case word at an index; empty: no word stands there."""
@@ -159,13 +174,18 @@ class Statement:
 
     def closing(self, index: int) -> int:
         """Return the index of the parenthesis that closes the one here; the end when it is missing."""
-        depth = 0
-        for at in range(index, len(self.tokens)):
-            sign = self.sign(at)
-            depth += (sign == "(") - (sign == ")")
-            if depth == 0:
-                return at
-        return len(self.tokens)
+        if not self.pairs:
+            self.pairs.extend(self._pairs())
+        return self.pairs[index] if index < len(self.pairs) else len(self.tokens)
+
+    def _pairs(self) -> list[int]:
+        found, opened = [len(self.tokens)] * len(self.tokens), list[int]()
+        for index, token in enumerate(self.tokens):
+            if token.kind == SIGN and token.key == "(":
+                opened.append(index)
+            elif token.kind == SIGN and token.key == ")" and opened:
+                found[opened.pop()] = index
+        return found
 
     def name(self, index: int) -> tuple[str, int]:
         """Return the dotted name at an index, as written without quotes, and the index behind it."""

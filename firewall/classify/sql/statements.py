@@ -81,7 +81,7 @@ _READERS: dict[str, Reader] = {
     **dict.fromkeys(
         wordset(
             """WHEN UNTIL IF WHILE LOOP FOR REPEAT CASE RETURN THROW RAISERROR RAISE PRINT ELSE ELSEIF ELSIF LET
-            OPEN FETCH CLOSE SIGNAL LEAVE ITERATE BREAK CONTINUE GOTO WAITFOR ASSERT FOREACH PERFORM"""
+            OPEN FETCH CLOSE SIGNAL RESIGNAL LEAVE ITERATE BREAK CONTINUE GOTO WAITFOR ASSERT FOREACH PERFORM"""
         ),
         read_block,
     ),
@@ -120,9 +120,9 @@ _FIXED: dict[str, tuple[Effect, str]] = {
 def read_statement(statement: Statement) -> None:
     """Judge one statement; every path adds at least one finding."""
     reading = statement.reading
-    reading.work += 1
-    if not statement.tokens or reading.work > 2000:
+    if not statement.tokens or not reading.affords(len(statement.tokens)):
         reading.effects.add(UNKNOWN)
+        reading.miss("more SQL than is read")
         return
     reading.statements += 1
     if any(token.kind == BAD for token in statement.tokens):
@@ -227,7 +227,7 @@ def hidden(statement: Statement) -> None:
     for index in range(1, len(statement.tokens) - 1):
         if statement.tokens[index].kind == WORD and _starts(statement, index):
             count += 1
-            if count > MAX_HIDDEN:
+            if count > MAX_HIDDEN or not statement.reading.affords(len(statement.tokens) - index):
                 statement.say({UNKNOWN}, "holds more statements than are read", at=(index, index + 1))
                 return
             _dispatch(statement.part(index))

@@ -6,6 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firewall.classify.draft import Source
+from firewall.classify.sql.dialects import ANSI, dialect_named
+from firewall.classify.sql.judge import MAX_SQL_CHARS, read_text
+from firewall.classify.sql.lexer import MAX_TOKENS, tokens_of
+from firewall.classify.sql.reading import MAX_WORK, Reading
 from firewall.classify.text import actions_of_input
 from firewall.core.effect import Effect
 from tests.support.sql_evasions import Hidden, hidden
@@ -129,3 +134,26 @@ def test_any_words_get_an_answer(parts: list[str], gap: str, dialect: str) -> No
 def test_any_text_gets_an_answer(text: str, dialect: str) -> None:
     """No text at all raises."""
     assert effects(text, dialect)
+
+
+HEAPS = (
+    "select f(", "f(1),", "case when a then b ", "(", "a=1 or ", "drop table a;", "select 1;", "with a as (",
+    "exec a ", "begin ",
+    "if a then ", "do $$ ", "'a' ", "\\x ", "/*!50000 select */ ", "delimiter //\nselect 1//\n", "/* ",
+    "/**/", "$a$ ", "q'[", "[",
+    "create function f as ", "alter table t drop column a, ", "a.", "declare x int; ", "case a when b then ",
+    ":a ", "e'\\", "a: ",
+    "'b c'+", "select 1 union ", "join b on a.x=b.x ", "\n", "\u00e9", "--", ";", "select 1\ngo\n",
+    "insert into t values ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("heap", HEAPS)
+def test_a_heap_of_anything_is_read_with_bounded_work(heap: str) -> None:
+    """However long a text is, only so many tokens are looked at, each a bounded number of times."""
+    for dialect in DIALECTS:
+        known = dialect_named(dialect) or ANSI
+        reading = Reading()
+        read_text(Source((heap * 30_000)[:MAX_SQL_CHARS]), known, reading)
+        assert reading.work <= 8 * MAX_WORK, dialect
+        assert len(tokens_of(heap * 5_000, known)) <= MAX_TOKENS + 1
