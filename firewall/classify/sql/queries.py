@@ -145,6 +145,13 @@ _UPDATE_WORDS = (
 )
 
 
+_BEHIND_WHERE = wordset(
+    """RETURNING ORDER LIMIT OPTION WITH SELECT INSERT UPDATE DELETE MERGE EXEC EXECUTE DROP TRUNCATE PRINT DECLARE
+    IF BEGIN END COMMIT ROLLBACK GO"""
+)
+"""What ends a condition: its statement's own clauses, and in T-SQL the next statement."""
+
+
 def read_update(statement: Statement) -> None:
     """Judge UPDATE: without a WHERE that limits it, it is a loss."""
     if statement.word(1) == "STATISTICS":
@@ -159,7 +166,7 @@ def read_update(statement: Statement) -> None:
         statement.say({DESTRUCTIVE}, f"changes every row of {shown(name)}; nothing limits it", at=(0, behind))
         _bound(statement, where)
         return
-    end = statement.level({"RETURNING", "ORDER", "LIMIT", "OPTION", "WITH"}, where + 1)
+    end = statement.level(_BEHIND_WHERE, where + 1)
     condition = statement.tokens[where + 1 : _condition_end(statement, where, end)]
     if always_true(condition):
         told = f"changes every row of {shown(name)}; its condition holds for all of them"
