@@ -186,15 +186,15 @@ def test_provider_that_repeats_its_key_is_not_passed_on(
 
 @EVERY
 def test_rate_limit_is_exact_and_says_when(tmp_path_factory: pytest.TempPathFactory, dialect: str) -> None:
-    """Six a minute are one at once: the second is 429 with Retry-After, also after a restart, also for a child."""
+    """One a minute: the second is 429 with Retry-After, also after a restart; another agent is served."""
     with served(app(SCRIPT, key=PROVIDER_KEY)) as provider:
         installed = install(tmp_path_factory.mktemp("rate"), provider=provider)
         with serving(installed) as running:
-            agent = agent_of(running, dialect, max_requests_per_minute=6)
+            agent = agent_of(running, dialect, max_requests_per_minute=1)
             assert agent.ask("look", stream=False).status == 200
             limited = agent.ask("look", stream=False)
             assert limited.status == 429
-            assert 1 <= int(limited.headers["retry-after"]) <= 11
+            assert 1 <= int(limited.headers["retry-after"]) <= 61
             assert limited.error
             assert agent_of(running, dialect).ask("look", stream=False).status == 200
         with serving(installed) as running:
