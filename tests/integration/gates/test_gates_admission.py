@@ -186,7 +186,7 @@ def test_provider_that_repeats_its_key_is_not_passed_on(
 
 @EVERY
 def test_rate_limit_is_exact_and_says_when(tmp_path_factory: pytest.TempPathFactory, dialect: str) -> None:
-    """One a minute: the second is 429 with Retry-After, also after a restart; another agent is served."""
+    """One a minute: the second is 429 with Retry-After, also after a restart; another owner's agent is served."""
     with served(app(SCRIPT, key=PROVIDER_KEY)) as provider:
         installed = install(tmp_path_factory.mktemp("rate"), provider=provider)
         with serving(installed) as running:
@@ -196,7 +196,7 @@ def test_rate_limit_is_exact_and_says_when(tmp_path_factory: pytest.TempPathFact
             assert limited.status == 429
             assert 1 <= int(limited.headers["retry-after"]) <= 61
             assert limited.error
-            assert agent_of(running, dialect).ask("look", stream=False).status == 200
+            assert agent_of(running, dialect, owner="bob").ask("look", stream=False).status == 200
         with serving(installed) as running:
             again = Agent(running, dialect, agent.name, agent.token)
             assert again.ask("look", stream=False).status == 429
