@@ -323,7 +323,7 @@ def add(group: Group, command: Command, analysis: Analysis, operation: str, summ
 
 
 _URL = re.compile(
-    r"[a-z][a-z0-9+.-]*://(?:[^/@\s]*@)?(?P<host>\[[^\]\s]+\]|[^/:?#\s\[\]]+)"
+    r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://(?:[^/@\s]*@)?(?P<host>\[[^\]\s]+\]|[^/:?#\s\[\]]+)"
     r"(?::(?P<port>\d+))?(?P<path>/[^\s?#]*)?",
     re.IGNORECASE,
 )
@@ -336,7 +336,7 @@ def _addresses(command: Command) -> list[str]:
     """Return the addresses that stand in a command's words, whatever the program does with them."""
     found: list[str] = []
     for word in command.words[1:20]:
-        for match in list(_URL.finditer(word.text[:MAX_ADDRESS_CHARS]))[:4]:
+        for match in list(_URL.finditer(word.text[:MAX_ADDRESS_CHARS]))[:4] if "://" in word.text else ():
             port = match.group("port") or _PORTS.get(match.group(0).partition(":")[0].lower(), 0)
             found.append(f"{plain_host(match.group('host'))}:{port}{match.group('path') or '/'}")
         if (

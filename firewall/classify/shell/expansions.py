@@ -10,7 +10,8 @@ from firewall.classify.shell.scope import Scope
 
 MAX_VALUE_CHARS = 4096
 MAX_PATTERN_CHARS = 64
-MAX_STARS = 3
+MAX_STARRED_CHARS = 256
+"""A value that a pattern with a `*` is tried on."""
 _EXPANSION = re.compile(
     r"\$\{(?P<sign>[!#]?)(?P<name>[A-Za-z_]\w*|[0-9]+|[@*])(?:\[(?P<index>[^\]]*)\])?(?P<rest>.*)\}", re.DOTALL
 )
@@ -158,20 +159,23 @@ def _cased(value: str, sign: str, operand: str) -> str | None:
     return change(value) if len(sign) > 1 else change(value[:1]) + value[1:]
 
 
-def _pattern(text: str) -> str | None:
+def _pattern(text: str, value: str) -> str | None:
     """Return a glob as a regular expression that takes no long time; None where it is too much of a pattern."""
-    if len(text) > MAX_PATTERN_CHARS or text.count("*") > MAX_STARS or set(text) & set("[]()"):
+    if len(text) > MAX_PATTERN_CHARS or set(text) & set("[]()"):
+        return None
+    if "*" in text and (text.count("*") > 1 or len(value) > MAX_STARRED_CHARS):
         return None
     return "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in text)
 
 
 def _cut(value: str, sign: str, operand: str) -> str | None:
     """Return `${x#a}`, `${x##a}`, `${x%a}`, `${x%%a}`."""
-    pattern = _pattern(operand)
+    pattern = _pattern(operand, value)
     if pattern is None:
         return None
     matcher = re.compile(pattern, re.DOTALL)
-    sizes = range(len(value) + 1)
+    # Without a `*` a pattern has one length only.
+    sizes = range(len(value) + 1) if "*" in operand else range(len(operand), min(len(operand), len(value)) + 1)
     for size in reversed(sizes) if len(sign) > 1 else sizes:
         part = value[:size] if sign[0] == "#" else value[len(value) - size :]
         if matcher.fullmatch(part):
@@ -183,10 +187,17 @@ def _replaced(value: str, sign: str, operand: str) -> str | None:
     """Return `${x/a/b}` and `${x//a/b}`; `a` may stand for the start (`#`) or the end (`%`)."""
     old, _, new = operand.partition("/")
     edge = old[:1] if sign == "/" and old[:1] in ("#", "%") and len(old) > 1 else ""
-    pattern = _pattern(old[len(edge) :])
+    pattern = _pattern(old[len(edge) :], value)
     if pattern is None or "&" in new:
         return None
     if not pattern:
         return value
     found = f"^(?:{pattern})" if edge == "#" else f"(?:{pattern})$" if edge == "%" else pattern
-    return re.sub(found, lambda _: new, value, count=0 if sign == "//" else 1, flags=re.DOTALL)
+    return bounded(
+        re.sub(found, new.replace("\\", "\\\\"), value, count=0 if sign == "//" else 1, flags=re.DOTALL)
+    )
+
+
+def bounded(value: str | None) -> str | None:
+    """Return a value that is short enough to be followed; None where it is not."""
+    return value if value is None or len(value) <= MAX_VALUE_CHARS else None

@@ -8,7 +8,7 @@ from tree_sitter import Node
 from firewall.classify.context import Context
 from firewall.classify.draft import Source
 from firewall.classify.shell.analysis import Command
-from firewall.classify.shell.expansions import looked_up
+from firewall.classify.shell.expansions import bounded, looked_up
 from firewall.classify.shell.fragments import Kind
 from firewall.classify.shell.output import output_of
 from firewall.classify.shell.parse import Parsed
@@ -16,18 +16,22 @@ from firewall.classify.shell.scope import Feed, Scope
 from firewall.classify.shell.words import Reading, Word, inner_fragments, value_of, words_of
 
 MAX_CONSTANT_DEPTH = 6
-MAX_WORDS = 2000
+MAX_WORDS = 600
+MAX_SPREAD = 300
+"""Words of one command while some come out of braces or constants."""
 
 
 class CommandReader:
     """Reads the commands of one parsed text."""
 
-    __slots__ = ("context", "depth", "parsed")
+    __slots__ = ("context", "depth", "parsed", "spread")
 
     def __init__(self, parsed: Parsed, context: Context, depth: int) -> None:
         self.parsed = parsed
         self.context = context
         self.depth = depth
+        self.spread = 0
+        """Words that came out of braces and constants so far."""
 
     def output(self, stage: Node, scope: Scope, feed: Feed | None) -> Feed:
         """Return what a stage hands to the next."""
@@ -95,14 +99,25 @@ class CommandReader:
                 feed = self.herestring(child, scope)
             elif child.type not in ("file_redirect", "heredoc_redirect", "comment"):
                 if pieces and not self._joined(pieces[-1], child):
-                    words += words_of(pieces[0], reading, *pieces[1:])
+                    words += self._words(pieces, reading, words)
                     pieces = []
                 pieces.append(child)
         if pieces:
-            words += words_of(pieces[0], reading, *pieces[1:])
+            words += self._words(pieces, reading, words)
         if not words:
             return None
         return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, written, depth=self.depth)
+
+    def _words(self, pieces: list[Node], reading: Reading, before: list[Word]) -> list[Word]:
+        """Return the words of one piece of a command; where braces make too many, one unknown word."""
+        text = self.parsed.slice(pieces[0].start_byte, pieces[-1].end_byte)
+        unknown = Word(text, known=False, loose=True, span=self.parsed.span(pieces[0]))
+        if self.spread > MAX_SPREAD // 2 and "{" in text:
+            return [unknown]
+        found = words_of(pieces[0], reading, *pieces[1:])
+        if len(found) > 1 or ("{" in text and found and found[0].loose):
+            self.spread += max(len(found), MAX_SPREAD if found[0].loose else 0)
+        return [unknown] if len(found) > 1 and len(found) + len(before) > MAX_SPREAD else found
 
     def _joined(self, left: Node, right: Node) -> bool:
         """Tell whether two nodes are one word: nothing lies between them but continued lines."""
@@ -178,7 +193,7 @@ class CommandReader:
         if b"+=" not in raw_of(node)[: len(name.encode()) + 2]:
             return name, value
         before = looked_up(name, scope)
-        return name, before + value if before is not None and value is not None else None
+        return name, bounded(before + value) if before is not None and value is not None else None
 
     def assign(self, node: Node, scope: Scope) -> tuple[str, str | None]:
         """Carry out `x=value` in a scope; return the name and the constant value, None: not known."""

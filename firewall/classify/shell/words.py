@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from firewall.classify.draft import Source
-from firewall.classify.shell.expansions import elements, expanded, looked_up
+from firewall.classify.shell.expansions import bounded, elements, expanded, looked_up
 from firewall.classify.shell.fragments import MAX_FIELDS, Fragment, Kind, split, spread
 from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Scope
@@ -175,7 +175,7 @@ def value_of(node: Node, reading: Reading) -> str | None:
     fragments = fragments_of(node, reading, quoted=False)
     if any(kind >= Kind.HIDDEN for _, kind in fragments):
         return None
-    return "".join(text for text, _ in fragments)
+    return bounded("".join(text for text, _ in fragments))
 
 
 def fragments_of(node: Node, reading: Reading, *, quoted: bool) -> list[Fragment]:

@@ -25,6 +25,7 @@ from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.effect import Effect
 
+MAX_TARGET_BYTES = 200
 _CMDLET = re.compile(r"[a-z]+-[a-z][\w]*")
 _OWN = frozenset({"iex", "saps", "start", "iwr", "irm", "foreach", "%"})
 """Aliases that are judged here."""
@@ -299,7 +300,8 @@ def _call(tree: Tree, node: Node, _scope: Scope, analysis: Analysis, _depth: int
         analysis.opaque(tree.span(node), "a call whose name is not known before it runs")
         return
     member = tree.text(member_node)
-    target = tree.data[node.start_byte : member_node.start_byte].decode("utf-8", "replace").strip()
+    start = max(node.start_byte, member_node.start_byte - MAX_TARGET_BYTES)
+    target = tree.data[start : member_node.start_byte].decode("utf-8", "replace").strip()
     is_static = target.endswith("::")
     target = target.rstrip(":.").strip()
     head = f"{target[-60:]}{'::' if is_static else '.'}{member}"

@@ -12,10 +12,13 @@ import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
 from firewall.classify.draft import Source
+from firewall.classify.shell.parse import PATIENT_WITH_ERRORS, SHORT_BYTES
 from firewall.classify.shell.words import Word
 
 MAX_CHARS = 16 * 1024
 MAX_TICKS = 120
+MAX_BRACKETS = 300
+"""The grammar takes more than linear time over calls without end."""
 MAX_NODES = 4000
 _PARSER = Parser(Language(tree_sitter_powershell.language()))
 _VARIABLE = re.compile(r"\$(?:\{([\w:]+)\}|([\w:]+))")
@@ -42,6 +45,8 @@ class Tree:
 
     def span(self, node: Node) -> tuple[int, int]:
         """Return the span of a node in the judged text."""
+        if len(self.data) == len(self.source.text) + 1:
+            return self.source.span(node.start_byte, node.end_byte)
         start = len(self.data[: node.start_byte].decode("utf-8", "replace"))
         return self.source.span(start, start + len(self.text(node)))
 
@@ -106,18 +111,20 @@ def _names(text: str) -> list[str]:
 def parse(source: Source) -> Tree | None:
     """Parse PowerShell; None when it is too long, takes too long or is no text."""
     text = source.text
-    if len(text) > MAX_CHARS or "\0" in text:
+    if len(text) > MAX_CHARS or "\0" in text or text.count("(") > MAX_BRACKETS:
         return None
     try:
         data = text.encode("utf-8") + b"\n"
     except UnicodeEncodeError:
         return None
-    used = 0
+    used, wrong = 0, 0
+    patience = PATIENT_WITH_ERRORS if len(data) <= SHORT_BYTES else 1
 
-    def enough(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001 - the parser calls it so
-        nonlocal used
+    def enough(_offset: int, has_error: bool) -> bool:  # noqa: FBT001 - the parser calls it so
+        nonlocal used, wrong
         used += 1
-        return used >= MAX_TICKS
+        wrong += has_error
+        return used >= MAX_TICKS or wrong >= patience
 
     try:
         tree = _PARSER.parse(lambda start, _point: data[start:], progress_callback=enough)
