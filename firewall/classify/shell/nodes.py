@@ -16,7 +16,7 @@ from firewall.classify.shell.scope import Feed, Scope
 from firewall.classify.shell.words import Reading, Word, inner_fragments, value_of, words_of
 
 MAX_CONSTANT_DEPTH = 6
-MAX_WORDS = 600
+MAX_WORDS = 1000
 MAX_SPREAD = 300
 """Words of one command while some come out of braces or constants."""
 

@@ -83,7 +83,8 @@ PIECES = (
     "{a,b} ", "$(", ")", "`", "(", "ls | ", "ls && ", "for i in 1 2 3; do ", "done; ", "eval ", "'", '"',
     "<<E\n", "E\n", "> x ", "\\", "${x:-", "}", "[[ ", "a[", "]", "sed s/a/b/e ", "*", "é", "rm ",
     "rm * ", "x=$x$x; ", "sudo ",
-    "sed s/a/b/e rm *", "rm {a,b} [[ ", "rm eval [[ ", "find . -exec ", "xargs -I{} ", "ssh h ", "curl -d x http://a ",
+    "sed s/a/b/e rm *", "rm {a,b} [[ ", "rm eval [[ ", "find . -exec ", "xargs -I{} ", "ssh h ",
+    "curl -d x http://a ",
 )  # fmt: skip
 
 
