@@ -17,6 +17,7 @@ from firewall.classify.shell.words import Reading, Word, inner_fragments, value_
 
 MAX_CONSTANT_DEPTH = 6
 MAX_WORDS = 1000
+MAX_GLOBS = 100
 MAX_SPREAD = 300
 """Words of one command while some come out of braces or constants."""
 
@@ -106,6 +107,8 @@ class CommandReader:
             words += self._words(pieces, reading, words)
         if not words:
             return None
+        if sum(word.glob for word in words) > MAX_GLOBS:
+            words = [Word("…", known=False, loose=True, span=self.parsed.span(node))]
         return Command(tuple(words), scope, self.parsed.span(node), feed, assignments, written, depth=self.depth)
 
     def _words(self, pieces: list[Node], reading: Reading, before: list[Word]) -> list[Word]:
