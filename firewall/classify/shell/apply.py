@@ -14,7 +14,7 @@ from firewall.classify.rows import Program, Rule, Touch
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.options import Options, fits, read_options
 from firewall.classify.shell.published import published_rule
-from firewall.classify.shell.touches import Group, Touched, touch_drafts
+from firewall.classify.shell.touches import Group, Touched, spot_of, touch_drafts
 from firewall.classify.shell.verbs import judge_verbs
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL, UNRESOLVED
@@ -22,6 +22,7 @@ from firewall.core.effect import Effect, severity, strictest
 
 _RECURSIVE = ("-r", "-R", "--recursive", "-a", "--archive")
 _FORCE = ("-f", "--force")
+_MOST_PATHS = 32
 _HELP = ("--help", "--version")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9_:-]*")
 _DATABASE_URL = re.compile(
@@ -72,8 +73,21 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
         finish(draft, command, analysis)
         return
     add_rule(rule, use, analysis)
+    named = [] if rule.touch or rule.place == "none" else _paths_named(use)
     for draft in analysis.drafts[before:]:
         draft.by_name = draft.by_name or by_name
+        draft.paths += named
+
+
+def _paths_named(use: Use) -> list[str]:
+    """Return the paths among the words of a use whose rule does not say which of them are files.
+
+    They change no effect; a file of the firewall's own is noticed behind any program.
+    """
+    values = [value for given in use.options.flags.values() for value in given if value is not None]
+    words = [*use.positional, *values][:_MOST_PATHS]
+    shaped = [word for word in words if "/" in word.text or word.text[:1] in ("~", ".")]
+    return [path for word in shaped for path in spot_of(word, use.command.scope).paths]
 
 
 def _added(program: Program, command: Command) -> tuple[Rule, Use] | None:

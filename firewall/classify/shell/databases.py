@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from urllib.parse import unquote
 
 from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Program, Verb
@@ -103,13 +104,23 @@ def sqlite(command: Command, program: Program, analysis: Analysis) -> bool:
     return True
 
 
+def _of_uri(word: Word) -> Word:
+    """Return the file that a name means: SQLite also takes `file:PATH?mode=ro` (SQLite, URI filenames)."""
+    if not word.text.startswith("file:"):
+        return word
+    path = unquote(word.text.removeprefix("file:").partition("#")[0].partition("?")[0])
+    if path.startswith("//"):
+        path = "/" + path[2:].partition("/")[2]
+    return Word(path, known=word.known, head=path if word.known else "", span=word.span)
+
+
 def _on_files(
     found: Draft, file: Word, source: Source, texts: Sequence[Word], command: Command, analysis: Analysis
 ) -> None:
     """Add what SQL does to the file that it is run on, and to those that it opens besides."""
     verb = Verb.READ if found.effects <= {Effect.READ} else Verb.EDIT
     others = [Word(path, head=path, span=source.whole()) for path in found.paths]
-    touched = [Touched(verb, word) for word in (file, *others)]
+    touched = [Touched(verb, _of_uri(word)) for word in (file, *others)]
     for group in touch_drafts(touched, command.scope, analysis.context):
         draft = add(group, command, analysis, "sql:run", f"{found.summary} (in {{path}})")
         draft.effects = (draft.effects | found.effects) - (
