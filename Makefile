@@ -8,7 +8,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix e2e classify-report bench lock clean
+.PHONY: help run demo test check fix e2e classify-report fuzz bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ e2e: $(DEV) ## The end-to-end tests alone
 
 classify-report: $(DEV) ## What classification is worth on labelled cases: prints it and writes docs/classification.md
 	@$(PY) -m tests.classify_report --write
+
+fuzz: $(DEV) ## Search for texts that classification takes long over or stumbles on; a minute
+	@$(PY) -m tests.fuzz
 
 bench: $(DEV) ## Measure; prints figures, judges nothing
 	@$(PY) -m tests.bench

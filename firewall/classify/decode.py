@@ -6,7 +6,7 @@ import re
 import zlib
 
 MAX_DECODED_CHARS = 64 * 1024
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{8,}={0,2}\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{8,}={0,2}")
 _HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}\s*){4,})")
 
 

@@ -21,28 +21,43 @@ def glob_pattern(glob: str, *, path: bool = False) -> re.Pattern[str]:
     """
     if not glob or glob.count("*") > MAX_STARS * 2:
         raise ConfigError(f"`{glob}` is no usable glob", hint=f"at most {MAX_STARS} stars, and not empty")
+    if not path:
+        return re.compile(_of_name(glob), re.DOTALL)
     out: list[str] = []
     position = 0
     while position < len(glob):
-        position = _step(glob, position, out, path=path)
+        position = _step(glob, position, out)
     return re.compile("".join(out), re.DOTALL)
 
 
-def _step(glob: str, position: int, out: list[str], *, path: bool) -> int:
+def _of_name(glob: str) -> str:
+    """Return the pattern of a glob whose stars match anything; no choice of a star is ever taken back."""
+    first, *rest = re.sub(r"\*+", "*", glob).split("*")
+    parts = [_literal(first)]
+    # Taking the first place where a middle part fits is always right, so no choice is kept.
+    parts += [f"(?>.*?{_literal(part)})" for part in rest[:-1]]
+    return "".join([*parts, f".*{_literal(rest[-1])}"] if rest else parts)
+
+
+def _literal(text: str) -> str:
+    return "".join("." if char == "?" else re.escape(char) for char in text)
+
+
+def _step(glob: str, position: int, out: list[str]) -> int:
     rest = glob[position:]
-    if path and rest.startswith("/**") and rest in ("/**", "/**/"):
+    if rest.startswith("/**") and rest in ("/**", "/**/"):
         out.append("(?:/.*)?")
         return len(glob)
-    if path and rest.startswith("**/"):
+    if rest.startswith("**/"):
         out.append("(?:.*/)?")
         return position + 3
     if rest.startswith("**"):
         out.append(".*")
         return position + 2
     if rest[0] == "*":
-        out.append("[^/]*" if path else ".*")
+        out.append("[^/]*")
     elif rest[0] == "?":
-        out.append("[^/]" if path else ".")
+        out.append("[^/]")
     else:
         out.append(re.escape(rest[0]))
     return position + 1

@@ -34,12 +34,13 @@ class Carried:
 
 
 _SQL = re.compile(
-    r"\s*(?:--[^\n]*\n|/\*|\(|\s)*(?:select|insert|update|delete|drop|alter|create|truncate|with|merge|grant|revoke|explain"
+    r"(?:--[^\n]*+\n|/\*|\(|\s)*+(?:select|insert|update|delete|drop|alter|create|truncate|with|merge|grant|revoke|explain"
     r"|call|do|exec|execute|begin|set|vacuum|copy|show|replace|use|declare|prepare|analy[sz]e|reindex|comment)\b",
     re.IGNORECASE,
 )
 _GRAPHQL = re.compile(
-    r"\s*(?:#[^\n]*\n\s*)*(?:query|mutation|subscription|fragment)?\s*\w*\s*(?:\([^)]*\))?\s*\{", re.ASCII
+    r"\s*+(?:#[^\n]*+\n\s*+)*+(?:query|mutation|subscription|fragment)?+\s*+\w*+\s*+(?:\([^)]*+\))?+\s*+\{",
+    re.ASCII,
 )
 _SQL_KEYS = frozenset(
     {

@@ -7,8 +7,9 @@ from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.words import Word
 
 _COMPUTED = re.compile(
-    r"([A-Za-z_]\w*)(?:\[[^\]]*\])?\s*(?:(?:[-+*/%&|^]|<<|>>)?=(?!=)|\+\+|--)|(?:\+\+|--)\s*([A-Za-z_]\w*)"
+    r"(?<!\w)([A-Za-z_]\w*+)(?:\[[^\]]*+\])?+\s*+(?:(?:[-+*/%&|^]|<<|>>)?=(?!=)|\+\+|--)|(?:\+\+|--)\s*([A-Za-z_]\w*)"
 )
+MAX_ARITHMETIC_CHARS = 4096
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 _NAMING = frozenset(
@@ -18,7 +19,10 @@ _NAMING = frozenset(
 
 
 def forget_computed(text: str, scope: Scope) -> None:
-    """Forget the variables that arithmetic sets (`((x = 1))`, `$((y++))`)."""
+    """Forget the variables that arithmetic sets (`((x = 1))`, `$((y++))`); of a long text, all."""
+    if len(text) > MAX_ARITHMETIC_CHARS:
+        scope.forget()
+        return
     for match in _COMPUTED.finditer(text):
         scope.assign(match.group(1) or match.group(2), None)
 

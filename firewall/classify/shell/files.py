@@ -103,7 +103,14 @@ def dd(command: Command, _program: Program, analysis: Analysis) -> bool:
     return True
 
 
+MAX_MODE_CHARS = 64
 _OPEN_MODE = re.compile(r"[0-7]?[0-7][0-7][2367]|[ugo]*[ao][ugoa]*[+=][rx]*w[rwxX]*")
+
+
+def _is_open(mode: str) -> bool:
+    return len(mode) <= MAX_MODE_CHARS and _OPEN_MODE.fullmatch(mode) is not None
+
+
 _MILD_MODE = re.compile(r"[ugoa]*\+[xX]|[ua]?\+r|[u]\+[rwxX]+|0?[4567][0145][0145]")
 """Makes a file executable or readable, or takes rights from others."""
 
@@ -134,7 +141,7 @@ def chmod(command: Command, program: Program, analysis: Analysis) -> bool:
             f"shell:{program.name}",
             f"changes who may use {{path}}{' and everything below' if recursive else ''} "
             f"({shown(mode.text) if mode else 'mode'})"
-            f"{'; everybody may then change it' if mode and _OPEN_MODE.fullmatch(mode.text) else ''}",
+            f"{'; everybody may then change it' if mode and _is_open(mode.text) else ''}",
         )
     if not words:
         finish(

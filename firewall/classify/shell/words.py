@@ -78,10 +78,16 @@ _ANSI_PLAIN = {
     "v": "\v",
 }
 _PLAIN = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
-_GLOB = re.compile(r"[*?]|\[[^\]]+\]")
 _ELEMENTS = ("$", '"')
 """How the elements of an array begin: `"$@"`, `${a[@]}`."""
 _NAMES = re.compile(r"\$\{?([A-Za-z_]\w*)")
+
+
+def _has_glob(text: str) -> bool:
+    """Tell whether an unquoted text holds `*`, `?` or `[x]`; in one pass, however many brackets there are."""
+    if "*" in text or "?" in text:
+        return True
+    return "]" in text and any("[" in part[:-1] for part in text.split("]")[:-1])
 
 
 def words_of(node: Node, reading: Reading, *behind: Node) -> list[Word]:
@@ -136,7 +142,7 @@ def _word(
     return Word(
         text=text,
         known=known,
-        glob=any(kind in (Kind.LITERAL, Kind.VALUE) and _GLOB.search(piece) for piece, kind in field),
+        glob=any(kind in (Kind.LITERAL, Kind.VALUE) and _has_glob(piece) for piece, kind in field),
         head=head if not known else text,
         loose=any(kind is Kind.LOOSE for _, kind in field) and not below,
         outside=not known and _is_outside(field, reading.scope),

@@ -66,7 +66,7 @@ def test_all_parts_fit_into_the_promised_time() -> None:
     """Part bounds are guards against a hang on a busy machine; all of them together end within the hour."""
     assert max(part.bound_s for part in suite.PARTS) <= 600
     assert sum(part.bound_s for part in suite.PARTS) <= 45 * 60
-    assert {"check", "unit", "integration", "e2e"} == {part.group for part in suite.PARTS}
+    assert {"check", "unit", "fuzz", "integration", "e2e"} == {part.group for part in suite.PARTS}
 
 
 def test_no_test_is_left_out() -> None:

@@ -23,7 +23,9 @@ MAX_NODES = 4000
 _PARSER = Parser(Language(tree_sitter_powershell.language()))
 _VARIABLE = re.compile(r"\$(?:\{([\w:]+)\}|([\w:]+))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "", "a": "", "b": "", "e": "\x1b", "f": "", "v": ""}
-_JOINED = re.compile(r"""\s*\(?\s*('(?:[^']|'')*'|"[^"$`]*")(?:\s*\+\s*('(?:[^']|'')*'|"[^"$`]*"))*\s*\)?\s*""")
+_JOINED = re.compile(
+    r"""\s*+(?:\(\s*)?('(?:[^']|'')*'|"[^"$`]*")(?:\s*\+\s*('(?:[^']|'')*'|"[^"$`]*"))*\s*\)?\s*"""
+)
 _LITERAL = re.compile(r"""'(?:[^']|'')*'|"[^"$`]*\"""")
 
 
