@@ -28,6 +28,7 @@ MOST_PIECES = 18
 SIZE = 50_000
 LIMITED = {
     "firewall.classify.mcp.words._WEAKENS": 4_000,
+    "firewall.classify.mcp.words._WRAPPED": 4_000,
     "firewall.classify.shell.apply._URL": 4_096,
     "firewall.classify.shell.assigning._COMPUTED": 4_096,
     "firewall.classify.shell.files._OPEN_MODE": 64,

@@ -108,6 +108,10 @@ def _inner_changes(statement: Statement) -> None:
         word = statement.word(index)
         if word in ("INSERT", "UPDATE", "DELETE", "MERGE") and statement.sign(index - 1) == "(":
             close = statement.closing(index - 1)
+            if not statement.reading.affords(close - index):
+                # FAIL-CLOSED: changes within changes are met again at every level, so the work is counted.
+                statement.say({UNKNOWN}, "holds more changes within each other than are read", at=(index, close))
+                return
             _MAIN_READERS[word](statement.part(index, close))
 
 

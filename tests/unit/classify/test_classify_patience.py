@@ -46,3 +46,10 @@ def test_thousands_of_words_are_not_read_one_by_one() -> None:
     assert {effect for action in long for effect in action.effects} == {Effect.READ}
     longer = actions_of_input("shell", "cat a; cat " + "a " * 1900, shipped_context())
     assert Effect.UNKNOWN in {effect for action in longer for effect in action.effects}
+
+
+def test_changes_within_changes_are_counted() -> None:
+    """SQL that nests a change in a change in a change was read twice at each level; now its work is bounded."""
+    text = "COPY t FROM PROGRAM (INSERT INTO t VALUES " * 300
+    found = {effect for action in actions_of_input("sql", text, shipped_context()) for effect in action.effects}
+    assert Effect.UNKNOWN in found
