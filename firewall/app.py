@@ -34,7 +34,7 @@ from firewall.gates.edge.middleware import Access, Edge, trusted_networks
 from firewall.gates.edge.protocol import Certificate
 from firewall.gates.edge.server import Listener, serving
 from firewall.gates.infra.gate import InfraGate
-from firewall.gates.infra.targets import Target, targets_of
+from firewall.gates.infra.targets import Target, credentials_of, targets_of
 from firewall.gates.models.exchange import Means
 from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
@@ -251,6 +251,7 @@ def _guard(base: _Base) -> Guard:
         is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
         observe=base.telemetry.judged,
         targets={name: target.spec for name, target in base.targets.items()},
+        known=credentials_of(base.targets),
     )
 
 
