@@ -6,8 +6,11 @@ A newcomer without node or Chromium sees those tests skipped with the reason; th
 import os
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("stayhand", deadline=None)  # no test asserts a time, not by default either
+hypothesis.settings.load_profile("stayhand")
 _REQUIRED = frozenset(filter(None, os.environ.get("STAYHAND_REQUIRE", "").split(",")))
 
 

@@ -1,7 +1,6 @@
 """Whatever a request is dressed as, an operation that destroys is never read as a read or a write."""
 
 import json
-import time
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ from firewall.classify.text import actions_of_input
 from firewall.core.action import Action
 from firewall.core.effect import Effect
 from tests.support.understanding import shipped_context
+from tests.support.work import MAX_CALLS, counted
 
 ENDPOINTS = {
     "https://backboard.railway.app/graphql/v2": ("volumeDelete", 'volumeId: "v"'),
@@ -304,9 +304,9 @@ def test_what_is_too_long_to_read_is_never_mild(count: int) -> None:
     update = {"query": "mutation($i: X) { updateRefs(input: $i) { x } }", "variables": {"i": items}}
     for body in ({"query": f"mutation {{ {fields} deleteIssue }}"}, [*reads, delete], update):
         request = {"method": "POST", "url": GITHUB, "headers": {}, "body": json.dumps(body)}
-        started = time.process_time()
-        assert caught(judged(request))
-        assert time.process_time() - started < 0.5
+        found, calls = counted(lambda request=request: judged(request))  # type: ignore[misc]  # bound now
+        assert caught(found)
+        assert calls < MAX_CALLS
 
 
 @pytest.mark.parametrize("padding", [10, 5_000, 50_000, 300_000])

@@ -70,7 +70,10 @@ WHOLE = re.compile(r"«(?!(?:C|Q|D|QQ|B64|HEX|OCT|X|SH2|SH3)»)")
 STACKED = [
     item
     for item in disguises()
-    if not item.opaque and WHOLE.search(item.template) is None and "\n" not in item.template
+    if not item.opaque
+    and WHOLE.search(item.template) is None
+    and "\n" not in item.template
+    and "set --" not in item.template  # behind a wrapper it sets the words of another shell, and nothing is lost
 ]
 """Those that take a whole line as it is, whatever it holds."""
 

@@ -56,7 +56,7 @@ BEHIND = st.sampled_from(["", ";", ";\nSELECT 1", " -- x", "\n;\nCOMMIT", " /* y
 
 
 @settings(max_examples=400, deadline=None)
-@given(variant=st.sampled_from(VARIANTS), front=FRONT, behind=BEHIND)
+@given(variant=st.sampled_from([item for item in VARIANTS if item.text.strip()]), front=FRONT, behind=BEHIND)
 def test_company_hides_no_loss(variant: Hidden, front: str, behind: str) -> None:
     """Harmless statements and comments around a loss never lower it."""
     assert not effects(front + variant.text + behind, variant.dialect) <= MILD

@@ -1,8 +1,5 @@
 """Work, counted and not timed: however a text is made, reading it takes a bounded number of steps."""
 
-import sys
-from types import FrameType
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,9 +8,8 @@ from firewall.classify.shell.sed import read_script
 from firewall.classify.text import actions_of_input
 from firewall.core.action import Action
 from tests.support.understanding import shipped_context
+from tests.support.work import MAX_CALLS, counted
 
-MAX_CALLS = 200_000
-"""Calls of Python and built-in functions; 50 ms are some 500,000 on a slow machine."""
 BOMBS = {
     "a long word": "echo " + "a" * 60_000,
     "more than is read": "echo " + "a" * 100_000,
@@ -55,20 +51,9 @@ BOMBS = {
 
 def work(kind: str, text: str) -> tuple[tuple[Action, ...], int]:
     """Return the actions of a text, and how many functions were called to find them."""
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
     context = shipped_context()
     actions_of_input(kind, "ls", context)
-    sys.setprofile(count)
-    try:
-        actions = actions_of_input(kind, text, context)
-    finally:
-        sys.setprofile(None)
-    return actions, calls
+    return counted(lambda: actions_of_input(kind, text, context))
 
 
 @pytest.mark.parametrize("name", sorted(BOMBS))

@@ -2,7 +2,6 @@
 
 import base64
 import codecs
-import time
 
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from firewall.classify.text import actions_of_input
 from firewall.core.action import Action
 from firewall.core.effect import Effect, ordered
 from tests.support.understanding import cases, shipped_context
+from tests.support.work import MAX_CALLS, counted
 
 MILD = {Effect.READ, Effect.WRITE, Effect.DISRUPTIVE}
 
@@ -166,9 +166,9 @@ def test_nothing_raises(text: str) -> None:
 )
 def test_hostile_text_is_bounded(text: str) -> None:
     """Deep, long and growing programs cost little and are never mild when they were not read to the end."""
-    started = time.perf_counter()
-    assert understood(text)
-    assert time.perf_counter() - started < 1.0
+    found, calls = counted(lambda: understood(text))
+    assert found
+    assert calls < MAX_CALLS
 
 
 def test_reads_says_nothing_more() -> None:
