@@ -19,12 +19,13 @@ from firewall.approvals.notify import Channel, Channels, Terminal, Webhook
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
-from firewall.console.desks import Peopling, Policing, Tokening
+from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
 from firewall.console.entries import Entries
 from firewall.core.dialect import Dialect
 from firewall.core.errors import ConfigError, StoreError
 from firewall.core.ids import spell_id
 from firewall.core.secret import Secret
+from firewall.core.target import TargetKind
 from firewall.core.work import Record, Sweep, Unit
 from firewall.demo.provider import app as scripted
 from firewall.demo.scenes import INCIDENT
@@ -33,8 +34,10 @@ from firewall.gates.edge.doorkeeper import Doorkeeper
 from firewall.gates.edge.middleware import Access, Edge, trusted_networks
 from firewall.gates.edge.protocol import Certificate
 from firewall.gates.edge.server import Listener, serving
+from firewall.gates.infra.aws import endpoints
+from firewall.gates.infra.aws.door import AwsDoor
 from firewall.gates.infra.gate import InfraGate
-from firewall.gates.infra.targets import Target, credentials_of, targets_of
+from firewall.gates.infra.targets import Target, targets_of
 from firewall.gates.models.exchange import Means
 from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
@@ -51,6 +54,7 @@ from firewall.routing.upstream import HttpUpstream
 from firewall.sequencer.opening import Installation, Places, open_installation
 from firewall.settings import Notify, Settings, default_config_dir
 from firewall.telemetry import Condition, Telemetry
+from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
 
@@ -211,6 +215,7 @@ class _Base:
     approvals: Approvals
     doorkeeper: Doorkeeper
     targets: Mapping[str, Target]
+    access_keys: AccessKeys
 
 
 def _base(settings: Settings, installation: Installation, rules: Rules, clock: SystemClock) -> _Base:
@@ -236,6 +241,7 @@ def _base(settings: Settings, installation: Installation, rules: Rules, clock: S
         ),
         doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=clock),
         targets=targets_of(settings),
+        access_keys=AccessKeys(installation.access_root),
     )
 
 
@@ -251,7 +257,6 @@ def _guard(base: _Base) -> Guard:
         is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
         observe=base.telemetry.judged,
         targets={name: target.spec for name, target in base.targets.items()},
-        known=credentials_of(base.targets),
     )
 
 
@@ -280,6 +285,16 @@ def _gate(base: _Base, guard: Guard, holds: Holds, providers: Providers, upstrea
 
 
 def _infra(base: _Base, guard: Guard, upstream: HttpUpstream) -> InfraGate:
+    server, rules = base.settings.server, base.rules
+    if any(target.spec.kind is TargetKind.AWS for target in base.targets.values()):
+        endpoints.preload()
+    aws = AwsDoor(
+        doorkeeper=base.doorkeeper,
+        keys=base.access_keys,
+        clock=base.clock,
+        table=lambda: rules().catalogue.apis.get("aws"),
+        hosts=(_host_port(server.listen)[0], *server.allowed_hosts),
+    )
     return InfraGate(
         targets=base.targets,
         guard=guard,
@@ -288,14 +303,20 @@ def _infra(base: _Base, guard: Guard, upstream: HttpUpstream) -> InfraGate:
         upstream=upstream,
         sequencer=base.installation.writer,
         clock=base.clock,
+        aws=aws,
     )
 
 
 def _console(base: _Base) -> Console:
     installation, rules = base.installation, base.rules
     writer = installation.writer
+    handout = AwsHandout(
+        base.access_keys,
+        {name: target.spec for name, target in base.targets.items()},
+        f"http://{base.settings.server.listen}",
+    )
     desks = Desks(
-        tokens=Tokening(base.tokens, base.clock),
+        tokens=Tokening(base.tokens, base.clock, aws=handout),
         people=Peopling(base.people),
         policy=Policing(rules.load, writer),
         entries=Entries(installation.reader, installation.sealing, writer),

@@ -186,10 +186,11 @@ class Target(_Section):
     """As it stands in `/infra/NAME/…` and in the globs of grants and policies."""
     environment: Annotated[str, Field(min_length=1)]
     """Where it leads."""
-    base_url: str
-    """Everything before the agent's own path."""
+    base_url: str = ""
+    """Everything before the agent's own path; may be left out for `aws`, whose hosts are known."""
     kind: TargetKind = TargetKind.REST
     credential: SecretRef
+    """For `aws` JSON as a `credential_process` prints it: AccessKeyId, SecretAccessKey, perhaps SessionToken."""
     header: str = "Authorization: Bearer {credential}"
     """The header field that authenticates, with `{credential}` at its end."""
     pack: str = ""
@@ -200,6 +201,12 @@ class Target(_Section):
     """`vpc` and `self` may lie at private addresses."""
     raw_paths: bool = False
     """Take `%2F`, `//` and `;` in paths (registries, GitLab, S3 keys)."""
+    account: str = ""
+    """The AWS account behind it: project `aws/ACCOUNT` for the rows of environments.toml."""
+    regions: tuple[str, ...] = ()
+    """Regions of AWS that are served; none: all."""
+    unsigned_payload: bool = False
+    """Take bodies that an AWS client did not sign: for one that reaches us over TLS."""
     hold_s: int = Field(default=50, ge=0, le=3600)
     """How long a held request keeps its client waiting."""
     timeout_s: int = Field(default=60, ge=1, le=3600)
@@ -210,6 +217,10 @@ class Target(_Section):
         name, colon, value = self.header.partition(":")
         if not colon or not name.strip() or not value.endswith("{credential}") or value.count("{") != 1:
             raise ValueError("`header` must be a field's name, a colon, and a value that ends in {credential}")
+        if not self.base_url and self.kind is not TargetKind.AWS:
+            raise ValueError("`base_url` is needed")
+        if self.kind is not TargetKind.AWS and (self.account or self.regions or self.unsigned_payload):
+            raise ValueError("`account`, `regions` and `unsigned_payload` are for targets of kind aws")
         return self
 
 

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from firewall.classify.api import aws_request
 from firewall.classify.context import Context
-from firewall.classify.draft import Draft, unknown_action
+from firewall.classify.draft import Draft, shown, unknown_action
+from firewall.classify.environments import PlaceKind
 from firewall.classify.graphql import judge_body, judge_query_string
 from firewall.classify.http import Address, Request, address_of, judge_http
 from firewall.core.action import UNRESOLVED, Action
@@ -28,14 +30,15 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
         return (unknown_action(call.name, "a target that is not configured", text),)
     drafts = _drafts(spec, outgoing, context)
     for draft in drafts:
-        _place(draft, spec)
+        _place(draft, spec, outgoing, context)
     return tuple(replace(draft.action(spec.name, text), target=spec.name) for draft in drafts)
 
 
 def bound_request(call: ToolCall) -> bytes:
     """Return what an approval of the request is bound to."""
     try:
-        return decode(call.arguments).bound()
+        outgoing = decode(call.arguments)
+        return (aws_request.without_token(outgoing) if outgoing.scope else outgoing).bound()
     except ValueError:
         return call.arguments
 
@@ -46,6 +49,8 @@ def _drafts(spec: TargetSpec, outgoing: Outgoing, context: Context) -> list[Draf
     if spec.kind is TargetKind.GRAPHQL and address is not None:
         return _graphql(request, address, context, span)
     drafts = judge_http(request, context, span)
+    if spec.kind is TargetKind.AWS:
+        _name(drafts, outgoing)
     if not request.body_known:
         for draft in drafts:
             draft.unseen.append("a body that is no text")
@@ -54,16 +59,28 @@ def _drafts(spec: TargetSpec, outgoing: Outgoing, context: Context) -> list[Draf
 
 def _request(spec: TargetSpec, outgoing: Outgoing) -> Request:
     try:
-        body, is_text = outgoing.body.decode("utf-8"), True
+        # An object that goes into a store is data, whatever it looks like.
+        is_data = spec.kind is TargetKind.AWS and aws_request.is_data(outgoing)
+        body, is_text = "" if is_data else outgoing.body.decode("utf-8"), True
     except UnicodeDecodeError:
         body, is_text = "", False
     return Request(
         method=outgoing.method,
-        url=f"https://{spec.host}{outgoing.target}",
+        url=f"https://{outgoing.host or spec.host}{outgoing.target}",
         headers={name: outgoing.header(name) for name, _ in outgoing.headers},
         body=body,
         body_known=is_text,
     )
+
+
+def _name(drafts: list[Draft], outgoing: Outgoing) -> None:
+    """Say what it is about, as the command line's actions do: `aws:rds/prod`."""
+    subject = aws_request.subject_of(outgoing)
+    for draft in drafts:
+        service = draft.operation.removeprefix("http:").partition(":")[0] if ":" in draft.operation[5:] else ""
+        draft.resource = f"aws:{service or outgoing.scope.partition('/')[2]}/{subject or '?'}"
+        if subject:
+            draft.summary = f"{draft.summary} [{shown(subject)}]"
 
 
 def _graphql(request: Request, address: Address, context: Context, span: tuple[int, int]) -> list[Draft]:
@@ -86,9 +103,13 @@ def _graphql(request: Request, address: Address, context: Context, span: tuple[i
     return [*drafts, draft]
 
 
-def _place(draft: Draft, spec: TargetSpec) -> None:
+def _place(draft: Draft, spec: TargetSpec, outgoing: Outgoing, context: Context) -> None:
     """Say where it lands: where a row says so, else the target's environment as far as that is known."""
+    if draft.environment == UNRESOLVED and spec.account:
+        account, region = f"aws/{spec.account}", outgoing.scope.partition("/")[0]
+        places = [(PlaceKind.PROJECT, account), (PlaceKind.PROJECT, f"{account}/{region}")]
+        draft.environment = context.environments.name_of(places)
     if draft.environment == UNRESOLVED and (spec.scoped or draft.effects <= _MILD):
         draft.environment = spec.environment
     draft.attributes["network"] = True
-    draft.attributes.setdefault("host", spec.host)
+    draft.attributes.setdefault("host", outgoing.host or spec.host)

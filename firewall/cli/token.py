@@ -1,5 +1,6 @@
 """`stayhand token mint|list|show|narrow|revoke`."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def _narrowing(command: Command) -> Command:
                 type=click.IntRange(min=1),
                 help="Destructive actions an hour, approved ones included.",
             ),
+            click.option("--aws", metavar="TARGET", help="Print an AWS access key for this target as well."),
             click.option("--json", "as_json", is_flag=True, help="Print JSON."),
         )
     ):
@@ -148,3 +150,6 @@ def _show_once(row: dict[str, object], *, as_json: bool) -> None:
         return
     talk(f"{row.get('id', '')} until {row.get('expires_at', '')}; the token is shown this once:")
     click.echo(str(row.get("token", "")))
+    keys = row.get("aws")
+    for name, value in keys.items() if isinstance(keys, dict) else ():
+        click.echo(f"export {name}={shlex.quote(str(value))}")

@@ -19,11 +19,16 @@ WISH = {
     "env": str, "role": str, "owner": str, "agent": str, "workspace": str, "ttl": str, "verbs": list,
     "tools": list, "targets": list, "resources": list, "models": list, "max_requests_per_minute": int,
     "destructive_per_hour": int, "kind": str, "holder": str, "session": str, "profile": str,
+    "aws": str,
 }  # fmt: skip
-"""Fields of a wish to mint; `kind` other than `agent` needs `holder` instead of `env` and `owner`."""
+"""Fields of a wish to mint; `kind` other than `agent` needs `holder` instead of `env` and `owner`.
+
+`aws` names a target for which the answer brings the token's access key.
+"""
 NARROWING = {
     "agent": str, "workspace": str, "ttl": str, "verbs": list, "tools": list, "targets": list, "resources": list,
     "models": list, "max_requests_per_minute": int, "destructive_per_hour": int, "session": str,
+    "aws": str,
 }  # fmt: skip
 PERSON = {"name": str, "role": str, "groups": list}
 

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from firewall.approvals.people import Approver
 from firewall.core.errors import ConfigError, FirewallError
-from firewall.core.grant import ALL_VERBS, Grant, GrantError, Verb, Wish
+from firewall.core.grant import ALL_VERBS, Grant, GrantError, Verb, Wish, narrow, permits_target
 from firewall.core.ports import Clock, Sequencer
+from firewall.core.target import TargetKind, TargetSpec
 from firewall.core.token import TokenKind
 from firewall.core.work import Record, Unit
 from firewall.settings import seconds
 from firewall.tokens import grant_json
+from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.people import People, new_passphrase
 from firewall.tokens.port import TokenRow
 from firewall.tokens.service import Bearer, Minted, Tokens, UnknownTokenError
@@ -24,12 +27,38 @@ DEFAULT_REQUESTS_PER_MINUTE = 600
 DEFAULT_DESTRUCTIVE_PER_HOUR = 10
 
 
+@dataclass(frozen=True, slots=True)
+class AwsHandout:
+    """What it takes to hand out access keys for targets of AWS."""
+
+    keys: AccessKeys
+    targets: Mapping[str, TargetSpec]
+    base_url: str
+    """Where agents reach us."""
+
+    def check(self, name: str, grant: Grant) -> None:
+        """Refuse a target that is none of AWS, or that a grant does not permit. Raises: GrantError."""
+        spec = self.targets.get(name)
+        if spec is None or spec.kind is not TargetKind.AWS or not permits_target(grant, spec):
+            raise GrantError(f"`{name}` is no target of kind aws that the token permits")
+
+    def of_token(self, token_id: str, name: str) -> Json:
+        """Return the variables that point AWS programs at a target, with the token's access key."""
+        key = self.keys.of_token(token_id)
+        return {
+            "AWS_ACCESS_KEY_ID": key.id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_ENDPOINT_URL": f"{self.base_url}/infra/{name}",
+        }
+
+
 class Tokening:
     """Mints, lists, narrows and revokes tokens for admins."""
 
-    def __init__(self, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, clock: Clock, *, aws: AwsHandout) -> None:
         self._tokens = tokens
         self._clock = clock
+        self._aws = aws
 
     async def mint(self, wish: Json, by: Approver) -> Json:
         """Mint a token. Raises: GrantError."""
@@ -40,8 +69,13 @@ class Tokening:
             ttl = _ttl(wish, CONTROL_TTL)
             return _shown(await self._tokens.mint_control(kind, holder, now + ttl, by=by.name))
         grant = grant_of(wish, now=now, default_owner=by.name)
+        target = str(wish.get("aws") or "")
+        if target:
+            self._aws.check(target, grant)
         minted = await self._tokens.mint_agent(grant, by=by.name)
-        return {**_shown(minted), "environment": grant.environment, "owner": grant.owner, "agent": grant.agent}
+        about = {"environment": grant.environment, "owner": grant.owner, "agent": grant.agent}
+        keys = {"aws": self._aws.of_token(minted.id, target)} if target else {}
+        return {**_shown(minted), **about, **keys}
 
     async def list(self) -> list[Json]:
         """Return stored tokens."""
@@ -56,11 +90,15 @@ class Tokening:
         row = self._one(token_id)
         if not row.grant:
             raise GrantError(f"`{token_id}` is no agent's token")
-        parent = Bearer(
-            token_id=row.id, kind=TokenKind.AGENT, expires_us=row.expires_at, grant=grant_json.parse(row.grant)
-        )
+        grant = grant_json.parse(row.grant)
+        parent = Bearer(token_id=row.id, kind=TokenKind.AGENT, expires_us=row.expires_at, grant=grant)
         now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
-        return {**_shown(await self._tokens.narrow(parent, wish_of(wish, now=now))), "by": by.name}
+        narrowed, target = wish_of(wish, now=now), str(wish.get("aws") or "")
+        if target:
+            self._aws.check(target, narrow(grant, row.id, narrowed))
+        minted = await self._tokens.narrow(parent, narrowed)
+        keys = {"aws": self._aws.of_token(minted.id, target)} if target else {}
+        return {**_shown(minted), "by": by.name, **keys}
 
     async def revoke(self, token_id: str, by: Approver) -> Json:
         """Revoke a token and its children."""

@@ -5,7 +5,7 @@ reaches a target, and the credential is added to it last.
 """
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -48,6 +48,10 @@ class Outgoing:
     headers: tuple[tuple[str, str], ...] = ()
     """Lower-case names, in the client's order; values as latin-1 text."""
     body: bytes = b""
+    host: str = ""
+    """The host, where the target serves several (AWS); else empty: the target's own."""
+    scope: str = ""
+    """What it is signed for there: region and service, as `eu-west-1/rds`."""
 
     @property
     def target(self) -> str:
@@ -60,7 +64,9 @@ class Outgoing:
 
     def text(self) -> str:
         """Return it as a person reads it; a body that is no text is shown by its length."""
-        lines = [f"{self.method} {self.target}", *(f"{name}: {value}" for name, value in self.headers)]
+        lines = [f"{self.method} {self.target}"]
+        lines += [f"host: {self.host} ({self.scope})"] if self.host else []
+        lines += [f"{name}: {value}" for name, value in self.headers]
         try:
             body = self.body.decode("utf-8")
         except UnicodeDecodeError:
@@ -75,6 +81,8 @@ class Outgoing:
             "query": self.query,
             "headers": [list(pair) for pair in self.headers],
         }
+        if self.host:
+            document |= {"host": self.host, "scope": self.scope}
         try:
             document["body"] = self.body.decode("utf-8")
         except UnicodeDecodeError:
@@ -84,7 +92,7 @@ class Outgoing:
     def bound(self) -> bytes:
         """Return the bytes that an approval is bound to: all but the inert header fields, names in order."""
         kept = tuple(sorted(pair for pair in self.headers if pair[0] not in INERT))
-        return Outgoing(self.method, self.path, self.query, kept, self.body).encode()
+        return replace(self, headers=kept).encode()
 
 
 def decode(data: bytes) -> Outgoing:
@@ -102,6 +110,14 @@ def decode(data: bytes) -> Outgoing:
             if "body" in document
             else base64.b64decode(document["body_base64"], validate=True)
         )
-        return Outgoing(str(document["method"]), str(document["path"]), str(document["query"]), headers, body)
+        return Outgoing(
+            str(document["method"]),
+            str(document["path"]),
+            str(document["query"]),
+            headers,
+            body,
+            host=str(document.get("host", "")),
+            scope=str(document.get("scope", "")),
+        )
     except (KeyError, TypeError) as error:
         raise ValueError("not a request") from error

@@ -10,6 +10,7 @@ class TargetKind(StrEnum):
     REST = "rest"
     GRAPHQL = "graphql"
     KUBERNETES = "kubernetes"
+    AWS = "aws"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,5 @@ class TargetSpec:
     Otherwise only what is read is known to lie there; what an id names is `unresolved` until a row of
     environments.toml or a resolver says where it lies.
     """
+    account: str = ""
+    """The AWS account that it reaches: known to environments.toml as project `aws/ACCOUNT`."""

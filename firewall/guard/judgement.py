@@ -8,7 +8,6 @@ from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect, ordered
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.core.work import Plain
-from firewall.guard.foreign import Foreign, hidden
 from firewall.guard.requester import Requester
 
 MAX_SHOWN = 256 * 1024
@@ -31,8 +30,6 @@ class Judgement:
     policy: str
     """Digest of the snapshot that judged."""
     row_text: str = ""
-    foreign: tuple[Foreign, ...] = ()
-    """Credentials that it holds and that we did not issue: never written down."""
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -62,22 +59,19 @@ class Judgement:
         return {
             "tool": self.call.name,
             "call": self.call.id,
-            "arguments": self._without_credentials(shown(self.call.arguments))[:MAX_SHOWN],
+            "arguments": shown(self.call.arguments)[:MAX_SHOWN],
             "actions": [
                 {
-                    "operation": self._without_credentials(action.operation),
-                    "resource": self._without_credentials(action.resource),
+                    "operation": action.operation,
+                    "resource": action.resource,
                     "environment": action.environment,
                     "effects": list(action.effects),
-                    "summary": self._without_credentials(action.summary),
+                    "summary": action.summary,
                 }
                 for action in self.actions[:50]
             ],
             "detail": self.verdict.detail,
         }
-
-    def _without_credentials(self, text: str) -> str:
-        return hidden(text, self.foreign) if self.foreign else text
 
     def subject(self, requester: Requester) -> Subject:
         """Return what an approver reads, all of it from the intercepted bytes but `said`."""

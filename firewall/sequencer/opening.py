@@ -14,12 +14,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from audit import AuditError, Checkpoint, SigningKey, schema
 from audit.seal import Keystore, read_kek, write_kek
 from audit.sqlite import Log, open_log, stored_size
 from audit.witness import append_head, read_heads
 from firewall.core.errors import ConfigError, StoreError
 from firewall.core.ports import Clock
+from firewall.core.secret import Secret
 from firewall.sequencer.reading import Approving, PeopleLookup, TokenLookup
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.writer import Writer
@@ -50,6 +54,8 @@ class Installation:
     reader: sqlite3.Connection
     keystore: Keystore
     verify_key: str
+    access_root: Secret
+    """What agents' access keys are derived from."""
     witness: tuple[Path, ...]
     lock: int
 
@@ -133,7 +139,8 @@ def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> 
         )
     try:
         key = SigningKey.parse(places.signing_key.read_text(encoding="ascii").strip())
-        keystore = Keystore(places.keystore, kek or read_kek(places.keystore_key))
+        wrapping = kek or read_kek(places.keystore_key)
+        keystore = Keystore(places.keystore, wrapping)
     except (OSError, ValueError, AuditError) as error:
         raise ConfigError(
             f"the keys cannot be read: {error}", hint="run `stayhand init` once, or restore them"
@@ -155,9 +162,15 @@ def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> 
         reader=reader,
         keystore=keystore,
         verify_key=str(key.verifier),
+        access_root=_derived(wrapping, b"stayhand root of access keys 1"),
         witness=_files(places.witness),
         lock=lock,
     )
+
+
+def _derived(kek: bytes, label: bytes) -> Secret:
+    """Derive a key for another purpose from the one that never lies beside the log (HKDF, RFC 5869)."""
+    return Secret(HKDF(hashes.SHA256(), 32, salt=None, info=label).derive(kek).hex())
 
 
 def _taken_up(connection: sqlite3.Connection, key: SigningKey, witness: Sequence[str]) -> Log:

@@ -8,10 +8,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from firewall.core.errors import AuthError, FirewallError
 from firewall.core.grant import Grant, GrantError, Wish, narrow
-from firewall.core.ids import principal_of, spell_id
+from firewall.core.ids import is_id, principal_of, spell_id
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.token import ParsedToken, TokenKind, fingerprint, parse, spell
 from firewall.core.work import Committed, EndToken, PutToken, Record, Unit
@@ -21,6 +22,7 @@ from firewall.tokens.port import TokenRow, TokenRows
 AGENT_MAX = timedelta(hours=24)
 _CACHE_MAX = 50_000
 _LONGEST = 128
+_Key = TypeVar("_Key", bytes, str)
 
 
 OWNER_FACTOR = 4
@@ -80,6 +82,7 @@ class Tokens:
         self._rows = rows
         self._clock = clock
         self._good: dict[bytes, Bearer] = {}
+        self._by_id: dict[str, Bearer] = {}
         self._revoked: set[str] = set()
         self._watchers: list[Callable[[str], None]] = []
 
@@ -96,6 +99,23 @@ class Tokens:
             if parsed is None:
                 raise AuthError(detail="malformed")
             bearer = self._look_up(parsed)
+        return self._still_good(bearer)
+
+    def holder_of(self, token_id: str) -> Bearer:
+        """Return the agent whose token has this id, for whoever has verified that it holds the token's access key.
+
+        Raises: AuthError for unknown, expired and revoked ones and for tokens that are no agent's.
+        """
+        bearer = self._by_id.get(token_id)
+        if bearer is None:
+            row = self._rows.by_id(token_id) if is_id(token_id, "tok") else None
+            if row is None or row.kind != TokenKind.AGENT.value:
+                raise AuthError(detail="unknown")
+            bearer = self._bearer(row, TokenKind.AGENT)
+            _keep(self._by_id, token_id, bearer)
+        return self._still_good(bearer)
+
+    def _still_good(self, bearer: Bearer) -> Bearer:
         if bearer.expires_us <= self._clock.now_us():
             raise AuthError(detail="expired")
         if not self._revoked.isdisjoint(bearer.lineage):
@@ -220,6 +240,11 @@ class Tokens:
         row = self._rows.by_fingerprint(parsed.fingerprint)
         if row is None or row.kind != parsed.kind.value:
             raise AuthError(detail="unknown")
+        bearer = self._bearer(row, parsed.kind)
+        _keep(self._good, parsed.fingerprint, bearer)
+        return bearer
+
+    def _bearer(self, row: TokenRow, kind: TokenKind) -> Bearer:
         lineage = [row]
         while lineage[-1].parent:
             parent = self._rows.by_id(lineage[-1].parent)
@@ -228,11 +253,11 @@ class Tokens:
             lineage.append(parent)
         self._revoked.update(one.id for one in lineage if one.revoked_at)
         grant = grant_json.parse(row.grant) if row.grant else None
-        if (grant is None) is (parsed.kind is TokenKind.AGENT):
+        if (grant is None) is (kind is TokenKind.AGENT):
             raise AuthError(detail="a grant belongs to agent tokens alone")
-        bearer = Bearer(
+        return Bearer(
             token_id=row.id,
-            kind=parsed.kind,
+            kind=kind,
             expires_us=min(one.expires_at for one in lineage),
             grant=grant,
             holder=row.holder,
@@ -240,10 +265,12 @@ class Tokens:
             principal=principal_of(grant.owner, grant.agent) if grant else "",
             draws=_draws([(one.id, grant_json.parse(one.grant)) for one in lineage if one.grant]),
         )
-        if len(self._good) >= _CACHE_MAX:
-            self._good.clear()
-        self._good[parsed.fingerprint] = bearer
-        return bearer
+
+
+def _keep(known: dict[_Key, Bearer], key: _Key, bearer: Bearer) -> None:
+    if len(known) >= _CACHE_MAX:
+        known.clear()
+    known[key] = bearer
 
 
 def _spelled(environment: str, kind: TokenKind) -> str:

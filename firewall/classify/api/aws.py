@@ -69,7 +69,10 @@ def _index(table: Table) -> _Index:
             by_prefix.setdefault(prefix, []).append(service)
     made = _Index(
         {plain(service.name): service for service in services},
-        {prefix: tuple(found) for prefix, found in by_prefix.items()},
+        {
+            prefix: tuple(sorted(found, key=lambda service: service.name != prefix))
+            for prefix, found in by_prefix.items()
+        },
         {service.target.lower(): service for service in services if service.target != "-"},
     )
     table.kept["services"] = made

@@ -10,7 +10,7 @@ from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
 from firewall.classify.api.predicates import text_at
 from firewall.classify.api.request import MAX_BODY_CHARS, object_of, query_of, readings, words_of_query
 from firewall.classify.api.routes import find, routes_of
-from firewall.classify.api.table import Operation
+from firewall.classify.api.table import Operation, Table
 from firewall.classify.catalogue import Catalogue, Words
 from firewall.classify.names import effects_of_names, tokens_of
 from firewall.core.effect import Effect, severity, strictest
@@ -207,6 +207,7 @@ def _aws(asked: Asked, row: HostRow, catalogue: Catalogue) -> Judged:
             for segments in readings(asked.raw_path)
             for item in aws.by_path(table, asked.host, asked.method, path=segments, query=words)
         ]
+        listed = [_copied(table, item, asked) for item in listed]
     if not listed:
         return Judged(_aws_by_words(asked, action, catalogue.words), operation=action)
     acl = {
@@ -223,6 +224,25 @@ def _aws(asked: Asked, row: HostRow, catalogue: Catalogue) -> Judged:
         f"{listed[0].service}:{listed[0].operation.name}",
         sql=sql_of(listed[0], arguments) if len(listed) == 1 else "",
     )
+
+
+_NOT_COPIED = {"CopyObject": "PutObject", "UploadPartCopy": "UploadPart"}
+
+
+def _copied(table: Table, item: aws.Known, asked: Asked) -> aws.Known:
+    """Tell an upload from a copy on the side of the server: the same address, but for a header field."""
+    name = item.operation.name
+    names = _NOT_COPIED if "x-amz-copy-source" not in asked.headers else {v: k for k, v in _NOT_COPIED.items()}
+    return (aws.by_command(table, item.service, names[name]) or item) if name in names else item
+
+
+def _in_fields(headers: Mapping[str, str]) -> dict[str, object]:
+    """Return the arguments that S3 takes from header fields (`x-amz-acl`, `x-amz-copy-source`)."""
+    return {
+        name.removeprefix("x-amz-"): value
+        for name, value in headers.items()
+        if name.startswith("x-amz-") and name != "x-amz-target"
+    }
 
 
 def _rpc(path: str) -> str:

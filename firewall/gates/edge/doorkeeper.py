@@ -11,12 +11,6 @@ from firewall.guard.requester import Requester
 from firewall.tokens.service import Bearer, Tokens
 
 TOKEN_HEADERS = ("x-stayhand-token", "x-api-key", "x-goog-api-key")
-_PROVIDERS = ("sk-", "AIza", "ya29.", "gsk_", "xai-", "pplx-", "sess-")
-"""How the keys of providers begin."""
-_HINT = (
-    "what came looks like a provider's own key: give the agent a token of this firewall (shd_…) in its place, or "
-    "beside its own login in x-stayhand-token"
-)
 _BAD_PER_MINUTE = 10
 _MINUTE_US = 60_000_000
 
@@ -43,17 +37,27 @@ class Doorkeeper:
         """
         try:
             bearer = self._tokens.check(token_of(headers))
-        except AuthError as error:
-            await self._refused(source)
-            if _is_of_provider(headers):
-                raise AuthError(detail=error.detail, hint=_HINT) from None
+        except AuthError:
+            await self.refused(source)
             raise
         if bearer.kind is TokenKind.AGENT and bearer.grant is not None:
             return bearer
-        await self._refused(source)
+        await self.refused(source)
         raise AuthError(detail="not an agent's token")
 
-    async def _refused(self, source: str) -> None:
+    async def holder_of(self, token_id: str, source: str) -> Bearer:
+        """Return the agent whose access key a request is signed with; the signature is the caller's to verify.
+
+        Raises: AuthError; LimitError where a source guesses.
+        """
+        try:
+            return self._tokens.holder_of(token_id)
+        except AuthError:
+            await self.refused(source)
+            raise
+
+    async def refused(self, source: str) -> None:
+        """Count a credential that is not good. Raises: LimitError where a source guesses."""
         now = self._clock.now_us()
         minute = now // _MINUTE_US
         failures = self._failures.setdefault(source, _Failures())
@@ -86,14 +90,6 @@ def token_of(headers: Mapping[str, str]) -> str:
             return value
     scheme, _, value = headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
-
-
-def _is_of_provider(headers: Mapping[str, str]) -> bool:
-    """Tell whether a request presents a provider's key and none of ours."""
-    if token_of(headers).startswith("shd_"):
-        return False
-    presented = [headers.get(name, "") for name in (*TOKEN_HEADERS, "authorization")]
-    return any(value.strip().removeprefix("Bearer ").strip().startswith(_PROVIDERS) for value in presented)
 
 
 def requester_of(bearer: Bearer, *, gate: str, client: str, session: str = "") -> Requester:

@@ -102,14 +102,17 @@ def foreign_in(fields: Iterable[tuple[bytes, bytes]], token: str) -> str:
     return ""
 
 
-def returned(raw: Iterable[tuple[bytes, bytes]], secret: bytes) -> Fields:
-    """Return the target's fields that go to the agent, names in lower case; none that holds the credential."""
+def returned(raw: Iterable[tuple[bytes, bytes]], secret: bytes, *, is_head: bool = False) -> Fields:
+    """Return the target's fields that go to the agent, names in lower case; none that holds the credential.
+
+    `is_head`: the answer has no body, so its length is what was asked for and goes along.
+    """
     held = [(name.lower(), value) for name, value in raw]
     named = {token.strip().lower() for name, value in held if name == b"connection" for token in value.split(b",")}
     return [
         (name, value)
         for name, value in held
-        if name not in _BACK_STAYS
+        if (name not in _BACK_STAYS or (is_head and name == b"content-length"))
         and name not in named
         and not name.startswith(b"x-stayhand-")
         and not _CONTROL.search(value)

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
@@ -21,17 +22,20 @@ from firewall.core.ids import spell_id
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
+from firewall.core.target import TargetKind
 from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of, token_of
 from firewall.gates.edge.send import send_end, send_head, send_piece, send_whole
 from firewall.gates.infra import fields, problem
+from firewall.gates.infra.aws.answer import Refusals
+from firewall.gates.infra.aws.door import AwsDoor
 from firewall.gates.infra.paths import TargetError, checked, place_of
 from firewall.gates.infra.targets import Target
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
-from firewall.routing.port import Upstream, UpstreamRequest, UpstreamResponse
+from firewall.routing.port import Endpoint, Upstream, UpstreamRequest, UpstreamResponse
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.infra")
@@ -54,6 +58,20 @@ class _Asked:
     target: Target
     requester: Requester
     call: ToolCall
+    signature: str = ""
+    """Of requests to AWS: good for one change."""
+
+
+class Shape(Protocol):
+    """How refusals are written."""
+
+    def of_error(self, error: FirewallError) -> problem.Answer:
+        """Return status, headers and body for an error of ours."""
+        ...
+
+    def of_stop(self, target: str, stop: Stop) -> problem.Answer:
+        """Return the same for a request that was not sent."""
+        ...
 
 
 class InfraGate:
@@ -69,8 +87,10 @@ class InfraGate:
         upstream: Upstream,
         sequencer: Sequencer,
         clock: Clock,
+        aws: AwsDoor,
     ) -> None:
         self._targets = targets
+        self._aws = aws
         self._guard = guard
         self._approvals = approvals
         self._doorkeeper = doorkeeper
@@ -79,26 +99,32 @@ class InfraGate:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; refusals are problem documents."""
+        """Serve one request; refusals are problem documents, or what AWS programs read."""
+        shape: Shape = problem
         try:
-            asked = await self._read(scope, receive)
+            name, path = place_of(scope["raw_path"])
+            target = self._targets.get(name)
+            if target is not None and target.spec.kind is TargetKind.AWS:
+                shape = Refusals(scope["headers"])
+                asked = await self._read_aws(scope, receive, target, path)
+            else:
+                asked = await self._read(scope, receive, name, path)
             answer = await self._judge(asked)
         except FirewallError as error:
             if error.detail:
                 log.info("code=%s detail=%s", error.code, error.detail)
-            await send_whole(send, *problem.of_error(error))
+            await send_whole(send, *shape.of_error(error))
             return
         if isinstance(answer, Stop):
-            await send_whole(send, *problem.of_stop(asked.target.spec.name, answer))
+            await send_whole(send, *shape.of_stop(asked.target.spec.name, answer))
             return
-        await self._send_on(asked, answer, send)
+        await self._send_on(asked, answer, send, shape)
 
-    async def _read(self, scope: Scope, receive: Receive) -> _Asked:
+    async def _read(self, scope: Scope, receive: Receive, name: str, path: bytes) -> _Asked:
         """Check token, target, path and fields, then read the body.
 
         Raises: FirewallError.
         """
-        name, path = place_of(scope["raw_path"])
         held: list[tuple[bytes, bytes]] = scope["headers"]
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in held}
         source = scope["client"][0] if scope.get("client") else ""
@@ -109,12 +135,7 @@ class InfraGate:
         method = str(scope["method"])
         if method not in _METHODS:
             raise ProtocolError(f"`{method[:20]}` is not sent to targets", code="method_refused", status=405)
-        foreign = fields.foreign_in(held, token_of(headers))
-        if foreign:
-            await self._record_foreign(requester, target, foreign)
-            raise ForeignCredentialError(
-                f"`{foreign}` holds a credential that is not ours: this gate adds the target's own, send none"
-            )
+        await self._refuse_foreign(requester, target, fields.foreign_in(held, token_of(headers)))
         outgoing = Outgoing(
             method=method,
             path=checked(path, raw=target.raw_paths),
@@ -124,10 +145,25 @@ class InfraGate:
         )
         if outgoing.body and method in _WITHOUT_BODY:
             raise ProtocolError(f"a body of {method} has no meaning that all servers share", code="body_refused")
-        call_id = spell_id("req", secrets.token_bytes(17))
-        return _Asked(
-            target, requester, ToolCall(call_id, f"infra/{name}", outgoing.encode(), form=CallForm.REQUEST)
-        )
+        return _Asked(target, requester, _call(name, outgoing))
+
+    async def _read_aws(self, scope: Scope, receive: Receive, target: Target, path: bytes) -> _Asked:
+        """Verify the signature of a request to AWS, and what it comes with.
+
+        Raises: FirewallError.
+        """
+        name = target.spec.name
+        if scope["method"] not in _METHODS:
+            raise ProtocolError("the method is not sent to targets", code="method_refused", status=405)
+        entered = await self._aws.enter(scope, receive, target=target, path=path)
+        requester = requester_of(entered.bearer, gate="infra", client="aws")
+        if not permits_target(requester.grant, target.spec):
+            raise TargetError(f"there is no target `{name}` for this token")
+        beside = [pair for pair in scope["headers"] if pair[0] != b"authorization"]
+        await self._refuse_foreign(requester, target, fields.foreign_in(beside, requester.token_id))
+        if entered.outgoing.body and entered.outgoing.method in _WITHOUT_BODY:
+            raise ProtocolError("a body has no meaning that all servers share", code="body_refused")
+        return _Asked(target, requester, _call(name, entered.outgoing), entered.signature)
 
     async def _judge(self, asked: _Asked) -> Go | Stop:
         """Judge, and hold as long as the target's clients bear."""
@@ -140,17 +176,19 @@ class InfraGate:
             return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
         return answer
 
-    async def _send_on(self, asked: _Asked, go: Go, send: Send) -> None:
+    async def _send_on(self, asked: _Asked, go: Go, send: Send, shape: Shape) -> None:
         """Send what was judged, pass the answer on, and record how it ended."""
         target, started = asked.target, False
         outgoing = decode(asked.call.arguments)
         is_reading = set(go.effects) <= _READING
         facts: dict[str, Plain] = {"judged": go.entry, "gate": "infra"}
         try:
-            async with await self._upstream.open(target.endpoint, _request(target, outgoing)) as response:
+            endpoint, request = self._request(asked, outgoing, is_reading=is_reading)
+            async with await self._upstream.open(endpoint, request) as response:
                 facts["status"] = response.status
-                secret = target.key().reveal().encode("utf-8")
-                head = [*fields.returned(response.raw_fields, secret), (b"x-stayhand-entry", b"%d" % go.entry)]
+                secret = request.credential.secret.reveal().encode("utf-8") if request.credential else b""
+                head = fields.returned(response.raw_fields, secret, is_head=outgoing.method == "HEAD")
+                head.append((b"x-stayhand-entry", b"%d" % go.entry))
                 started = True
                 await send_head(send, response.status, head)
                 async for piece in _pieces(response, outgoing.method):
@@ -160,12 +198,12 @@ class InfraGate:
             log.warning("target=%s code=%s detail=%s", target.spec.name, error.code, error.detail)
             self._finished(asked, {**facts, "fault": error.fault.value}, is_known=is_reading or "status" in facts)
             if not started:
-                await send_whole(send, *problem.of_error(error if is_reading else _indeterminate(error)))
+                await send_whole(send, *shape.of_error(error if is_reading else _indeterminate(error)))
             return
         except FirewallError as error:
             self._finished(asked, {**facts, "fault": error.code}, is_known=True)
             with suppress(Exception):  # the connection may be gone; the outcome is recorded
-                await send_whole(send, *problem.of_error(error))
+                await send_whole(send, *shape.of_error(error))
             return
         self._finished(asked, facts, is_known=True)
 
@@ -177,7 +215,10 @@ class InfraGate:
         )
         post(self._sequencer, Unit(records=(record,)))
 
-    async def _record_foreign(self, requester: Requester, target: Target, where: str) -> None:
+    async def _refuse_foreign(self, requester: Requester, target: Target, where: str) -> None:
+        """Record a credential that we did not issue. Raises: ForeignCredentialError where there is one."""
+        if not where:
+            return
         record = Record(
             kind="credential.foreign",
             data={"gate": "infra", "token": requester.token_id},
@@ -186,6 +227,21 @@ class InfraGate:
             private={"target": target.spec.name, "where": f"header `{where}`"},
         )
         await self._sequencer.submit(Unit(records=(record,)))
+        raise ForeignCredentialError(
+            f"`{where}` holds a credential that is not ours: this gate adds the target's own, send none"
+        )
+
+    def _request(self, asked: _Asked, outgoing: Outgoing, *, is_reading: bool) -> tuple[Endpoint, UpstreamRequest]:
+        """Add the credential to what was judged.
+
+        Raises: FirewallError when there is none, or a signature was used before.
+        """
+        target = asked.target
+        if target.spec.kind is not TargetKind.AWS:
+            return target.endpoint, _request(target, outgoing)
+        if not is_reading:
+            self._aws.use(asked.signature)
+        return self._aws.request(target, outgoing)
 
 
 def _indeterminate(error: UpstreamError) -> FirewallError:
@@ -195,6 +251,11 @@ def _indeterminate(error: UpstreamError) -> FirewallError:
         code="indeterminate",
         status=error.status,
     )
+
+
+def _call(name: str, outgoing: Outgoing) -> ToolCall:
+    call_id = spell_id("req", secrets.token_bytes(17))
+    return ToolCall(call_id, f"infra/{name}", outgoing.encode(), form=CallForm.REQUEST)
 
 
 def _request(target: Target, outgoing: Outgoing) -> UpstreamRequest:

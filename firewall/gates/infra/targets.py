@@ -1,18 +1,21 @@
 """Targets as configured: what judging knows of each, and what it takes to speak to it."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
-from firewall.core.target import TargetSpec
+from firewall.core.target import TargetKind, TargetSpec
 from firewall.references import reader_of
 from firewall.routing.port import Credential, Endpoint, Timeouts, is_private_by_configuration
 from firewall.settings import Settings
 from firewall.settings import Target as TargetSettings
+
+_AWS = "https://amazonaws.com"
+_FRAMING = 1 << 20
+"""Chunk heads and signatures of an aws-chunked body, on top of the body itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,10 @@ class Target:
     raw_paths: bool
     hold_s: int
     max_body_bytes: int
+    by_host: bool = False
+    """Each request names the host that it goes to: AWS without a base_url."""
+    regions: tuple[str, ...] = ()
+    unsigned_payload: bool = False
 
     def credential(self) -> Credential:
         """Return what authenticates one request.
@@ -36,19 +43,6 @@ class Target:
         Raises: ConfigError when it cannot be read.
         """
         return Credential(self.header, self.key(), self.prefix)
-
-
-def credentials_of(targets: Mapping[str, Target]) -> Callable[[], list[tuple[str, Secret]]]:
-    """Return a function that reads the credentials of all targets that can be read now, with their names."""
-
-    def read() -> list[tuple[str, Secret]]:
-        found: list[tuple[str, Secret]] = []
-        for name, target in targets.items():
-            with suppress(ConfigError):  # it cannot be used either then
-                found.append((name, target.key()))
-        return found
-
-    return read
 
 
 def targets_of(settings: Settings) -> Mapping[str, Target]:
@@ -66,13 +60,15 @@ def targets_of(settings: Settings) -> Mapping[str, Target]:
 
 def _target(one: TargetSettings) -> Target:
     name, _, value = one.header.partition(":")
-    host = one.pack or urlsplit(one.base_url).hostname or ""
+    is_aws = one.kind is TargetKind.AWS
+    base_url = one.base_url or _AWS
+    host = one.pack or urlsplit(base_url).hostname or ""
     return Target(
-        spec=TargetSpec(one.name, one.environment, one.kind, host, scoped=one.scoped),
+        spec=TargetSpec(one.name, one.environment, one.kind, host, scoped=one.scoped, account=one.account),
         endpoint=Endpoint(
             name=one.name,
-            base_url=one.base_url,
-            private=is_private_by_configuration(one.base_url, one.hosting),
+            base_url=base_url,
+            private=is_private_by_configuration(base_url, one.hosting),
             timeouts=Timeouts(first_byte_s=one.timeout_s, total_s=max(one.timeout_s, 600)),
         ),
         header=name.strip().lower(),
@@ -80,5 +76,8 @@ def _target(one: TargetSettings) -> Target:
         key=reader_of(one.credential, f"target `{one.name}`"),
         raw_paths=one.raw_paths,
         hold_s=one.hold_s,
-        max_body_bytes=one.max_body_mib << 20,
+        max_body_bytes=(one.max_body_mib << 20) + (_FRAMING if is_aws else 0),
+        by_host=not one.base_url,
+        regions=one.regions,
+        unsigned_payload=one.unsigned_payload,
     )

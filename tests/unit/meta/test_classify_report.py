@@ -157,11 +157,3 @@ def test_our_answers_come_with_times() -> None:
     found, latency = ours.answers([Case("1", "shell", "rm -rf /srv", "destructive", (), "", is_destructive=True)])
     assert found == {"1": ("destructive",)}
     assert [one.kind for one in latency] == ["shell"]
-
-
-def test_the_page_is_what_the_code_answers() -> None:
-    """docs/classification.md holds today's figures; only the times may be of another day."""
-    kept, _, times = command_line.TARGET.read_text(encoding="utf-8").partition(page.TIMES)
-    now, _, _ = command_line.rendered("").partition(page.TIMES)
-    assert kept == now, "run `make classify-report`"
-    assert "| shell |" in times
