@@ -6,6 +6,7 @@ reaches a target, and the credential is added to it last.
 
 import base64
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import orjson
 
@@ -95,8 +96,9 @@ class Outgoing:
         return replace(self, headers=kept).encode()
 
 
+@lru_cache(maxsize=16)
 def decode(data: bytes) -> Outgoing:
-    """Read what `encode` wrote.
+    """Read what `encode` wrote; judging, binding and sending ask for the same bytes.
 
     Raises: ValueError for anything else.
     """

@@ -27,7 +27,28 @@ name = "bench"
 dialect = "openai-chat"
 base_url = "http://127.0.0.1:{port}/v1"
 api_key = {{ env = "SCRIPTED_KEY" }}
+
+[[target]]
+name = "rest"
+environment = "staging"
+base_url = "http://127.0.0.1:{port}"
+pack = "api.github.com"
+credential = {{ env = "SCRIPTED_KEY" }}
+scoped = true
+
+[[target]]
+name = "graphql"
+environment = "staging"
+kind = "graphql"
+base_url = "http://127.0.0.1:{port}"
+pack = "backboard.railway.app"
+credential = {{ env = "SCRIPTED_KEY" }}
+scoped = true
 """
+_TARGETS = (
+    ("REST write of 1 KB", "400 us", "issue", "/infra/rest/repos/acme/app/issues"),
+    ("GraphQL query", "1,000 us", "graphql", "/infra/graphql/graphql/v2"),
+)
 _STREAMING = 200
 _QUIET_S = "20"
 
@@ -116,6 +137,9 @@ def _servers(table: Table, folder: Path, machine: Machine) -> None:
         cost = _cost(found["stayhand"], per_event=True)
         table.row("stream relayed, CPU per event", "20 us", f"{cost:.1f} us", _others(found, per_event=True))
         _first_byte(table, machine, targets, files["stream"])
+        for name, target, body, path in _TARGETS:
+            load = _interleaved(machine, [firewall], files[body], "--path", path)["stayhand"]
+            table.row(f"target: {name}, CPU", target, f"{_cost(load):.0f} us", _others({"stayhand": load}))
         _flat(table, machine, firewall, files["2 KB"])
 
 

@@ -46,9 +46,22 @@ def large() -> Body:
     return {"model": "bench", "max_tokens": 4096, "messages": messages, "tools": tools, "tool_choice": "auto"}
 
 
+_QUERY = """
+query Volume($id: String!) {
+  project(id: $id) { id name environments { edges { node { id name } } } services { edges { node { id name } } } }
+}
+"""
+
+
 def written(folder: Path) -> dict[str, Path]:
     """Write the bodies as clients do, compactly; returns their files by name."""
-    bodies = {"2 KB": small(), "57 KB": large(), "stream": {**small(), "stream": True}}
+    bodies = {
+        "2 KB": small(),
+        "57 KB": large(),
+        "stream": {**small(), "stream": True},
+        "issue": {"title": "A flaky test", "body": "It fails once a week. " * 40, "labels": ["bug"]},
+        "graphql": {"query": _QUERY, "variables": {"id": "3d2c42fb"}},
+    }
     files = {}
     for name, body in bodies.items():
         files[name] = folder / f"{name.replace(' ', '-')}.json"

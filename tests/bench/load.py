@@ -1,6 +1,6 @@
 """A lean load generator: keep-alive connections that ask again as soon as they are answered.
 
-    python -m tests.bench.load --port P --body FILE [--token T] [--connections N] [--seconds S]
+    python -m tests.bench.load --port P --body FILE [--token T] [--path P] [--connections N] [--seconds S]
         [--requests N] [--once] [--gap S]
 
 Prints one JSON object: how many answers, errors and events, seconds, and the times to the first byte and to the
@@ -144,7 +144,7 @@ async def main(asked: argparse.Namespace, body: bytes) -> None:
     """Ask until time or number is up, then print what was seen."""
     key = f"Authorization: Bearer {asked.token}\r\n" if asked.token else ""
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{asked.port}\r\nContent-Type: application/json\r\n"
+        f"POST {asked.path} HTTP/1.1\r\nHost: 127.0.0.1:{asked.port}\r\nContent-Type: application/json\r\n"
         f"Accept: */*\r\n{key}Content-Length: {len(body)}\r\n\r\n"
     )
     begun = time.perf_counter()
@@ -175,6 +175,7 @@ if __name__ == "__main__":
     asking.add_argument("--port", type=int, required=True)
     asking.add_argument("--body", required=True)
     asking.add_argument("--token", default="")
+    asking.add_argument("--path", default="/v1/chat/completions")
     asking.add_argument("--connections", type=int, default=32)
     asking.add_argument("--seconds", type=float, default=3.0)
     asking.add_argument("--requests", type=int, default=0)

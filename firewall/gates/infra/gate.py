@@ -4,8 +4,8 @@ INVARIANT: what is sent is decoded from the bytes that were judged, after the en
 request whose outcome nobody knows is never repeated by us; the agent is told that it may have happened.
 """
 
+import itertools
 import logging
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import FirewallError, ProtocolError, UpstreamError
 from firewall.core.grant import permits_target
-from firewall.core.ids import spell_id
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
@@ -39,6 +38,8 @@ from firewall.routing.port import Endpoint, Upstream, UpstreamRequest, UpstreamR
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.infra")
+_NUMBERS = itertools.count(1)
+"""Names of requests within this process: they tell answers apart and mean nothing more."""
 _READING = frozenset({Effect.READ, Effect.SECRET})
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -254,8 +255,7 @@ def _indeterminate(error: UpstreamError) -> FirewallError:
 
 
 def _call(name: str, outgoing: Outgoing) -> ToolCall:
-    call_id = spell_id("req", secrets.token_bytes(17))
-    return ToolCall(call_id, f"infra/{name}", outgoing.encode(), form=CallForm.REQUEST)
+    return ToolCall(f"req_{next(_NUMBERS)}", f"infra/{name}", outgoing.encode(), form=CallForm.REQUEST)
 
 
 def _request(target: Target, outgoing: Outgoing) -> UpstreamRequest:
