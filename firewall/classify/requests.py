@@ -11,10 +11,12 @@ from firewall.classify.http import Address, Request, address_of, judge_http
 from firewall.core.action import UNRESOLVED, Action
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
+from firewall.core.ids import sha256_hex
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.target import TargetKind, TargetSpec
 
 PREFIX = "infra/"
+_SHOWN_DATA_BYTES = 4096
 _MILD = frozenset({Effect.READ})
 
 
@@ -25,13 +27,22 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
         outgoing = decode(call.arguments)
     except ValueError:
         return (unknown_action(call.name, "a request that cannot be read"),)
-    text = outgoing.text()
+    text = _shown(spec, outgoing)
     if spec is None:
         return (unknown_action(call.name, "a target that is not configured", text),)
     drafts = _drafts(spec, outgoing, context)
     for draft in drafts:
         _place(draft, spec, outgoing, context)
     return tuple(replace(draft.action(spec.name, text), target=spec.name) for draft in drafts)
+
+
+def _shown(spec: TargetSpec | None, outgoing: Outgoing) -> str:
+    """Return the request as people read it; a long object on its way into a store by length and hash."""
+    is_long = len(outgoing.body) > _SHOWN_DATA_BYTES
+    if spec is not None and spec.kind is TargetKind.AWS and is_long and aws_request.is_data(outgoing):
+        said = f"({len(outgoing.body)} bytes of data, SHA-256 {sha256_hex(outgoing.body)})"
+        return replace(outgoing, body=said.encode("ascii")).text()
+    return outgoing.text()
 
 
 def bound_request(call: ToolCall) -> bytes:

@@ -12,6 +12,8 @@ from firewall.cli.pointing import Pointed, inherited_by_agents, point
 from firewall.cli.report import config_of, fail, say
 from firewall.settings import load_settings
 
+_AWS_KEPT = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_DEFAULT_OUTPUT", "AWS_PAGER"})
+
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--env", "environment", default="staging", show_default=True, help="The token's one environment.")
@@ -21,6 +23,7 @@ from firewall.settings import load_settings
 @click.option(
     "--own-login", is_flag=True, help='The agent keeps its own login; the provider is `api_key = "client"`.'
 )
+@click.option("--aws", metavar="TARGET", default="", help="AWS programs of the agent go to this target.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def run(
@@ -30,6 +33,7 @@ def run(
     workspace: Path | None,
     ttl: str,
     owner: str,
+    aws: str,
     command: tuple[str, ...],
     *,
     own_login: bool,
@@ -54,13 +58,21 @@ def run(
         "owner": owner or login_name(),
         "workspace": str((workspace or Path.cwd()).absolute()),
     }
+    if aws:
+        wish["aws"] = aws
     with control_client(ctx) as client:
         minted = row_of(client.post("/api/tokens", wish))
     say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {minted['expires_at']}")
     say(f"stayhand: held calls wait at {settings.server.public_url}")
     pointed = point(name, f"http://{settings.server.listen}", str(minted["token"]), own_login=own_login)
     inherited = inherited_by_agents(os.environ, own_login=own_login, secrets=settings.secret_variables)
-    environment_of_agent = {**inherited, **pointed.environment, **_defaults(name, pointed)}
+    keys = minted.get("aws")
+    variables = {str(key): str(value) for key, value in keys.items()} if isinstance(keys, dict) else {}
+    if variables:  # a profile or a session of the user's own would come before the agent's key
+        inherited = {
+            key: value for key, value in inherited.items() if not key.startswith("AWS_") or key in _AWS_KEPT
+        }
+    environment_of_agent = {**inherited, **pointed.environment, **_defaults(name, pointed), **variables}
     argv = [command[0], *pointed.arguments, *command[1:]]
     # In place of this process, so that no parent is left whose environment holds the credential that minted.
     os.execvpe(command[0], argv, environment_of_agent)  # noqa: S606 - the user's own program

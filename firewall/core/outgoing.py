@@ -4,11 +4,13 @@ INVARIANT: what is sent is decoded from the very bytes that were judged; nothing
 reaches a target, and the credential is added to it last.
 """
 
-import base64
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import orjson
+
+from firewall.core.ids import sha256_hex
 
 INERT = frozenset(
     {
@@ -34,6 +36,8 @@ INERT = frozenset(
     }
 )
 """Header fields that change from one try to the next and mean nothing to what is done: sent, not bound."""
+_AS_TEXT_BYTES = 64 * 1024
+"""Larger bodies are kept as they are instead of being written as JSON text, and bound by their hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +79,29 @@ class Outgoing:
         return "\n".join(lines) + (f"\n\n{body}" if body else "\n")
 
     def encode(self) -> bytes:
-        """Return the bytes that are judged: JSON, the body as text where it is UTF-8, else in base64."""
+        """Return the bytes that are judged: JSON with the body as text; a large or binary body follows it."""
+        document = self._head()
+        if len(self.body) <= _AS_TEXT_BYTES:
+            with suppress(UnicodeDecodeError):
+                return orjson.dumps({**document, "body": self.body.decode("utf-8")})
+        return orjson.dumps({**document, "body_bytes": len(self.body)}) + b"\n" + self.body
+
+    def bound(self) -> bytes:
+        """Return the bytes that an approval is bound to: all but the inert header fields, names in order."""
+        kept = tuple(sorted(pair for pair in self.headers if pair[0] not in INERT))
+        if len(self.body) <= _AS_TEXT_BYTES:
+            return replace(self, headers=kept).encode()
+        document = self._head() | {"headers": kept, "body_sha256": sha256_hex(self.body)}
+        return orjson.dumps(document)
+
+    def _head(self) -> dict[str, object]:
         document: dict[str, object] = {
             "method": self.method,
             "path": self.path,
             "query": self.query,
             "headers": [list(pair) for pair in self.headers],
         }
-        if self.host:
-            document |= {"host": self.host, "scope": self.scope}
-        try:
-            document["body"] = self.body.decode("utf-8")
-        except UnicodeDecodeError:
-            document["body_base64"] = base64.b64encode(self.body).decode("ascii")
-        return orjson.dumps(document)
-
-    def bound(self) -> bytes:
-        """Return the bytes that an approval is bound to: all but the inert header fields, names in order."""
-        kept = tuple(sorted(pair for pair in self.headers if pair[0] not in INERT))
-        return replace(self, headers=kept).encode()
+        return document | ({"host": self.host, "scope": self.scope} if self.host else {})
 
 
 @lru_cache(maxsize=16)
@@ -102,16 +110,15 @@ def decode(data: bytes) -> Outgoing:
 
     Raises: ValueError for anything else.
     """
-    document = orjson.loads(data)
+    head, newline, rest = data.partition(b"\n")
+    document = orjson.loads(head)
     if not isinstance(document, dict):
         raise ValueError("not a request")  # noqa: TRY004 - one error for every wrong shape
     try:
         headers = tuple((str(name), str(value)) for name, value in document["headers"])
-        body = (
-            str(document["body"]).encode("utf-8")
-            if "body" in document
-            else base64.b64decode(document["body_base64"], validate=True)
-        )
+        body = rest if newline else str(document["body"]).encode("utf-8")
+        if newline and document["body_bytes"] != len(rest):
+            raise ValueError("not a request")
         return Outgoing(
             str(document["method"]),
             str(document["path"]),

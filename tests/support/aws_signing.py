@@ -1,11 +1,16 @@
 """Requests signed as AWS clients sign them; botocore is the oracle."""
 
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+from firewall.gates.infra.aws import sigv4
 
 BASE = "http://127.0.0.1:8787"
 
@@ -47,3 +52,18 @@ def signed_by_botocore(
         fields.append((b"host", base.partition("://")[2].encode()))
     path, _, query = target.partition("?")
     return SignedRequest(method, path, query, fields, body)
+
+
+def chained(pieces: Sequence[bytes], *, signed: sigv4.Signed, key: bytes, trailers: Mapping[str, str]) -> bytes:
+    """Write a body in signed chunks with a signed trailer, as a client of S3 would."""
+    last, out = signed.signature, b""
+    head = f"{signed.at}\n{signed.scope}"
+    for piece in [*pieces, b""]:
+        digest = hashlib.sha256(piece).hexdigest()
+        text = f"AWS4-HMAC-SHA256-PAYLOAD\n{head}\n{last}\n{sigv4.EMPTY_HASH}\n{digest}"
+        last = hmac.digest(key, text.encode(), "sha256").hex()
+        out += f"{len(piece):x};chunk-signature={last}\r\n".encode() + (piece + b"\r\n" if piece else b"")
+    plain = "".join(f"{name}:{value}\n" for name, value in trailers.items())
+    text = f"AWS4-HMAC-SHA256-TRAILER\n{head}\n{last}\n{hashlib.sha256(plain.encode()).hexdigest()}"
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    return out + plain.replace("\n", "\r\n").encode() + f"x-amz-trailer-signature:{signature}\r\n\r\n".encode()

@@ -18,7 +18,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.support.aws_signing import signed_by_botocore
+from firewall.gates.infra.aws import sigv4
+from tests.support.aws_signing import chained, signed_by_botocore
 from tests.support.installation import Served, cli, install, serving, verify
 from tests.support.moto_server import moto
 
@@ -272,6 +273,48 @@ def test_unsigned_streams_need_the_targets_word(account: Account) -> None:
         assert account.send(request, body)[0] == status
     got = account.direct("s3").get_object(Bucket="chunked", Key="object")
     assert (got["Body"].read(), got.get("ContentEncoding", "")) == (b"hello", "")
+
+
+def test_signed_streams_arrive_or_are_refused(account: Account) -> None:
+    """Signed chunks with a signed checksum arrive as the object; with one changed byte nothing does."""
+    direct, secret = account.direct("s3"), account.keys["AWS_SECRET_ACCESS_KEY"]
+    direct.create_bucket(Bucket="streams", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    request = signed_by_botocore(
+        "PUT",
+        "/infra/aws-staging/streams/object",
+        key_id=account.token_id,
+        secret=secret,
+        service="s3",
+        headers={
+            "content-encoding": "aws-chunked",
+            "x-amz-decoded-content-length": "5",
+            "x-amz-trailer": "x-amz-checksum-crc32",
+        },
+        base=account.firewall.agents,
+        payload="STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+    )
+    signed = sigv4.read(request.fields, "")
+    key = sigv4.signing_key(secret, signed)
+    body = chained([b"he", b"llo"], signed=signed, key=key, trailers={"x-amz-checksum-crc32": "NhCmhg=="})
+    assert account.send(request, body.replace(b"llo", b"lla"))[0] == 403
+    assert "Contents" not in direct.list_objects_v2(Bucket="streams")
+    assert account.send(request, body)[0] == 200
+    assert direct.get_object(Bucket="streams", Key="object")["Body"].read() == b"hello"
+
+
+def test_an_agent_is_started_with_a_key(account: Account, tmp_path: Path) -> None:
+    """`run --aws` gives the agent its own key and nothing of the user's."""
+    own = {"AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine", "AWS_SECRET_ACCESS_KEY": "mine"}
+    env = {"STAYHAND_TOKEN": account.firewall.installed.shown["admin_token"], "AWS_REGION": "eu-west-1", **own}
+    config = str(account.firewall.at_its_ports())
+    done = cli(
+        "--config", config, "run", "--aws", "aws-staging", "--workspace", str(tmp_path), "--", "env", env=env
+    )
+    assert done.returncode == 0, done.stderr
+    given = dict(line.split("=", 1) for line in done.stdout.splitlines() if line.startswith("AWS_"))
+    assert given.pop("AWS_REGION") == "eu-west-1"
+    assert set(given) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"}
+    assert account.client("rds", keys=given).describe_db_instances()
 
 
 def test_a_bucket_in_the_hosts_name_is_judged_as_its_path(account: Account) -> None:

@@ -99,6 +99,15 @@ def test_only_an_objects_own_bytes_are_data() -> None:
         assert not is_data(other)
 
 
+def test_a_large_object_is_shown_by_its_hash() -> None:
+    """People see length and hash of what goes into a store, not megabytes; the rest of the request as ever."""
+    (action,) = actions_of_request(call(store("PUT", "/shop/a", body=b"x" * 100_000)), CONTEXT)
+    assert "100000 bytes of data, SHA-256 " in action.text
+    assert len(action.text) < 400
+    (small,) = actions_of_request(call(store("PUT", "/shop/a", body=b"small")), CONTEXT)
+    assert small.text.endswith("small")
+
+
 def test_an_approval_is_bound_to_everything_but_the_token_of_repetition() -> None:
     """Two tries of one call differ in that token alone; a token that is no random one, and all else, counts."""
     one = form("ec2", f"Action=RunInstances&ImageId=ami-1&ClientToken={UUID}")

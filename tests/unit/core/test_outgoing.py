@@ -15,7 +15,9 @@ _REQUESTS = st.builds(
     headers=st.lists(st.tuples(_TEXT, st.text(st.characters(max_codepoint=0xFF), max_size=20)), max_size=5).map(
         tuple
     ),
-    body=st.binary(max_size=60),
+    body=st.one_of(st.binary(max_size=60), st.sampled_from([b"a" * 70_000, b"\xff" * 70_000, b"{}\n" * 30_000])),
+    host=st.sampled_from(["rds.eu-west-1.amazonaws.com", "ec2.eu-west-1.amazonaws.com"]),
+    scope=st.sampled_from(["eu-west-1/rds", "us-east-1/rds"]),
 )
 
 
@@ -31,7 +33,7 @@ def test_two_requests_are_bound_alike_only_when_they_do_the_same(one: Outgoing, 
 
     def meaning(request: Outgoing) -> object:
         kept = sorted(pair for pair in request.headers if pair[0] not in INERT)
-        return request.method, request.path, request.query, kept, request.body
+        return request.method, request.path, request.query, kept, request.body, request.host, request.scope
 
     assert (one.bound() == other.bound()) == (meaning(one) == meaning(other))
 
@@ -52,7 +54,16 @@ def test_a_person_reads_the_request_line_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b'{"method":"GET"}', b'{"method":1,"path":2,"query":3,"headers":4}']
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"method":"GET"}',
+        b'{"method":1,"path":2,"query":3,"headers":4}',
+        b'{"method":"GET","path":"/","query":"","headers":[],"body_bytes":3}\nab',
+        b'{"method":"GET","path":"/","query":"","headers":[],"body":"x"}\n',
+    ],
 )
 def test_anything_else_is_no_request(data: bytes) -> None:
     """Bytes that `encode` did not write are refused."""

@@ -51,6 +51,8 @@ def protocol_of(fields: Iterable[tuple[bytes, bytes]]) -> Protocol:
         return Protocol.EC2
     if service in _XML:
         return Protocol.S3
+    if not scope[0] and not kind:
+        return Protocol.S3  # a presigned address, most likely
     return Protocol.QUERY if kind.startswith("application/x-www-form-urlencoded") else Protocol.JSON
 
 

@@ -1,8 +1,6 @@
 """aws-chunked bodies: the published examples, and every way in which one may be wrong."""
 
 import base64
-import hashlib
-import hmac
 import zlib
 from dataclasses import replace
 
@@ -10,6 +8,7 @@ import pytest
 
 from firewall.gates.infra.aws import chunked, sigv4
 from firewall.gates.infra.aws.chunked import ChunkError
+from tests.support.aws_signing import chained
 
 SIGNED = sigv4.Signed(
     "example",
@@ -47,21 +46,6 @@ def crc(body: bytes) -> str:
     return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
 
 
-def chained(pieces: list[bytes], trailers: dict[str, str]) -> bytes:
-    """Write a signed body with a trailer, as a client would."""
-    last, out = SIGNED.signature, b""
-    head = f"{SIGNED.at}\n{SIGNED.scope}"
-    for piece in [*pieces, b""]:
-        digest = hashlib.sha256(piece).hexdigest()
-        text = f"AWS4-HMAC-SHA256-PAYLOAD\n{head}\n{last}\n{sigv4.EMPTY_HASH}\n{digest}"
-        last = hmac.digest(KEY, text.encode(), "sha256").hex()
-        out += f"{len(piece):x};chunk-signature={last}\r\n".encode() + (piece + b"\r\n" if piece else b"")
-    plain = "".join(f"{name}:{value}\n" for name, value in trailers.items())
-    text = f"AWS4-HMAC-SHA256-TRAILER\n{head}\n{last}\n{hashlib.sha256(plain.encode()).hexdigest()}"
-    signature = hmac.digest(KEY, text.encode(), "sha256").hex()
-    return out + plain.replace("\n", "\r\n").encode() + f"x-amz-trailer-signature:{signature}\r\n\r\n".encode()
-
-
 def test_the_published_chunks_verify() -> None:
     """The S3 reference's upload of 65 KB in three chunks comes out whole."""
     decoded = chunked.decode(PUBLISHED, chunked.SIGNED, signed=SIGNED, key=KEY, announced=NONE)
@@ -79,18 +63,18 @@ def test_the_published_trailer_verifies() -> None:
 
 def test_checksums_of_the_trailer_are_verified() -> None:
     """A signed trailer whose checksum does not fit the body is refused; one that fits is told on."""
-    good = chained([b"hello ", b"world"], {CRC: crc(b"hello world")})
+    good = chained([b"hello ", b"world"], signed=SIGNED, key=KEY, trailers={CRC: crc(b"hello world")})
     decoded = chunked.decode(good, chunked.SIGNED_TRAILER, signed=SIGNED, key=KEY, announced=frozenset({CRC}))
     assert decoded == chunked.Decoded(b"hello world", ((CRC, crc(b"hello world")),))
-    wrong = chained([b"hello ", b"world"], {CRC: crc(b"hello")})
+    wrong = chained([b"hello ", b"world"], signed=SIGNED, key=KEY, trailers={CRC: crc(b"hello")})
     with pytest.raises(ChunkError):
         chunked.decode(wrong, chunked.SIGNED_TRAILER, signed=SIGNED, key=KEY, announced=frozenset({CRC}))
 
 
 def test_a_trailer_is_what_was_announced() -> None:
     """More, fewer and unknown checksums are refused."""
-    good = chained([b"x"], {CRC: crc(b"x")})
-    odd = chained([b"x"], {"x-amz-checksum-new": "AAAA"})
+    good = chained([b"x"], signed=SIGNED, key=KEY, trailers={CRC: crc(b"x")})
+    odd = chained([b"x"], signed=SIGNED, key=KEY, trailers={"x-amz-checksum-new": "AAAA"})
     for data, announced in ((good, NONE), (good, frozenset({CRC, "b"})), (odd, frozenset({"x-amz-checksum-new"}))):
         with pytest.raises(ChunkError):
             chunked.decode(data, chunked.SIGNED_TRAILER, signed=SIGNED, key=KEY, announced=announced)

@@ -1,6 +1,8 @@
 """Which host of AWS a request is for, and what the real credential makes of it."""
 
 import hashlib
+import subprocess
+import sys
 from functools import cache
 
 import pytest
@@ -93,6 +95,13 @@ def test_a_credential_that_cannot_be_read_is_named_and_not_shown(text: str) -> N
     with pytest.raises(ConfigError) as caught:
         endpoints.read_key(text)
     assert "canary" not in str(caught.value) + caught.value.hint + caught.value.detail
+
+
+def test_botocore_is_not_loaded_without_need() -> None:
+    """Who has no target of AWS does not wait for it at start-up."""
+    code = "import sys, firewall.app; print('botocore' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_the_real_credential_signs_what_was_judged() -> None:
