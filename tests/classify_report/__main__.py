@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from firewall.core.effect import Effect
@@ -24,11 +25,14 @@ _LISTS = {
 }
 _WORDS = """Twenty patterns such as teams put into an agent's settings (`tests/classify_report/words.py`), over the
 text as it stands. A list knows "stop" and "go" only."""
-_RULES = """The published patterns of another guard for agents' commands,
-[destructive_command_guard]({home}) (MIT), {what}: every safe
-pattern first, then every destructive one. Each case is carried by the shell command that an agent would run for it
-(`psql -c`, `curl -X DELETE`, `node -e`); MCP calls have none. Its own program reads more than these patterns
-(quoting, here-documents, aliases), so take this for what the patterns alone are worth."""
+_RULES = """The regular expressions of [destructive_command_guard]({home})
+(MIT by its package metadata), a deny-list for shell lines, in {version}
+({count} packs, all switched on; their names and revisions stand in `tests/cases/labelled/other_guard.json`, read on
+{date}). We ran them with Python's `re` as that guard does: a pack is asked when one of its keywords is in the line,
+its safe patterns before the destructive ones. Each case is given as the shell line that would carry it (`psql -c`,
+`curl -X DELETE`, `node -e`); MCP calls have none and are not covered, and none of these packs is about HTTP or
+GraphQL. The guard of today also parses shell and has more packs: this is what those patterns are worth, not what
+its program would answer."""
 
 
 def rendered(times: str) -> str:
@@ -38,10 +42,8 @@ def rendered(times: str) -> str:
     rivals = [page.Rival("A word list", _WORDS, score(cases, word_answers(cases)))]
     known = rules.recorded()
     if known is not None:
-        told = score(cases, known.answers(cases))
-        rivals.append(
-            page.Rival("Another guard's rules", _RULES.format(home=rules.HOME, what=known.version), told)
-        )
+        note = _RULES.format(home=rules.HOME, version=known.version, count=len(known.packs), date=known.date)
+        rivals.append(page.Rival("Another guard's rules", note, score(cases, known.answers(cases))))
     return page.render(score(cases, answers), rivals, [_listed(name) for name in _LISTS], times=times)
 
 
@@ -72,7 +74,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.predictions:
         _write_predictions(Path(options.predictions), cases, answers)
     if options.rules:
-        rules.record(Path(options.rules), [case for case in cases if case.kind in KINDS], command)
+        carried = [case for case in cases if case.kind in KINDS]
+        today = datetime.now(tz=UTC).date().isoformat()
+        rules.record(Path(options.rules), carried, command=command, date=today)
     if options.write:
         TARGET.write_text(rendered(page.latency(latency)), encoding="utf-8")
     figures = score(cases, answers)

@@ -1,6 +1,7 @@
 """The classification report: its figures are what their names say, and nobody's answers are flattered."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,18 @@ _ANSWERS: dict[str, Answer] = {
     "i": ("write",),
     "j": ("exec", "write"),
 }
+
+
+STOPPED = (
+    "git reset --hard HEAD~3",
+    "git clean -fdx",
+    "git push --force origin main",
+    "git branch -D topic",
+    "git checkout -- .",
+    "git stash clear",
+    "docker rm -f db",
+)
+PASSED = ("git checkout -b topic", "git branch -a", "git remote -v", "git diff HEAD~1", "git fetch origin")
 
 
 def test_the_figures_are_what_their_names_say() -> None:
@@ -128,20 +141,54 @@ def test_a_case_is_carried_as_an_agent_would_run_it() -> None:
 def test_another_guards_answers_are_kept_and_not_its_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Safe patterns are asked first; what is written down are answers."""
+    """A pack's keywords and safe patterns hold for that pack alone; what is written down are answers."""
     monkeypatch.setattr(rules, "_KEPT", tmp_path / "kept.json")
-    patterns = tmp_path / "patterns.json"
-    patterns.write_text(json.dumps({"version": "v1", "safe": ["--dry-run"], "destructive": [r"\brm\b"]}))
-    cases = [
-        Case(text, "shell", text, "read", (), "", is_destructive=False)
-        for text in ("rm x", "rm --dry-run x", "ls")
+    packs = [
+        {"id": "a", "revision": "1", "keywords": ["rm"], "safe": ["--dry-run"], "destructive": [r"\brm\b"]},
+        {"id": "b", "revision": "2", "keywords": ["git"], "safe": [], "destructive": [r"git\s+rm", "^wipe"]},
     ]
+    patterns = tmp_path / "patterns.json"
+    patterns.write_text(json.dumps({"version": "v1", "packs": packs}), encoding="utf-8")
+    said: dict[str, Answer] = {
+        "rm x": ("destructive",),
+        "rm --dry-run x": ("read",),
+        "git rm --dry-run x": ("destructive",),
+        "wipe x": ("read",),
+        "ls": ("read",),
+    }
+    cases = [Case(text, "shell", text, "read", (), "", is_destructive=False) for text in said]
     assert rules.recorded() is None
-    rules.record(patterns, cases, carried.command)
+    rules.record(patterns, cases, command=carried.command, date="2026-01-02")
     kept = rules.recorded()
     assert kept is not None
-    assert kept.answers(cases) == {"rm x": ("destructive",), "rm --dry-run x": ("read",), "ls": ("read",)}
+    assert (kept.version, kept.date, kept.packs) == ("v1", "2026-01-02", {"a": "1", "b": "2"})
+    assert kept.answers(cases) == said
     assert "brm" not in (tmp_path / "kept.json").read_text(encoding="utf-8")
+
+
+def test_another_guards_answers_say_where_they_are_from() -> None:
+    """Every pack has its revision; nearly every case that a line carries was asked, none twice; MCP was not."""
+    kept = rules.recorded()
+    assert kept is not None
+    assert {"core.git", "core.filesystem"} <= set(kept.packs)
+    assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in kept.packs.values())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", kept.date)
+    assert not kept.stopped & kept.passed
+    cases = our_cases()
+    asked = kept.answers(cases)
+    assert len(asked) > 0.9 * sum(case.kind in carried.KINDS for case in cases)
+    assert {case.kind for case in cases if case.id in asked} == carried.KINDS
+
+
+def test_another_guards_answers_are_its_own() -> None:
+    """Lines of our cases that its own tests stop or let pass have that answer here."""
+    kept = rules.recorded()
+    assert kept is not None
+    answers = {case.input: kept.answers([case]).get(case.id) for case in our_cases() if case.kind == "shell"}
+    for line in STOPPED:
+        assert answers[line] == ("destructive",), line
+    for line in PASSED:
+        assert answers[line] == ("read",), line
 
 
 def test_the_page_says_which_bars_are_not_met() -> None:
