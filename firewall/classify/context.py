@@ -27,3 +27,8 @@ class Context:
     """The infrastructure APIs of the configuration, by name."""
     sessions: Mapping[str, Session] = field(default_factory=dict)
     """Open sessions of the agent's tools, by the name that its calls give them; what is not here is not known."""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """Texts of files that the call runs or reads as configuration, by absolute path; what it lacks was not read.
+
+    They only raise: an action never gets milder because a text is here.
+    """

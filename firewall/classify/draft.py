@@ -59,6 +59,8 @@ class Draft:
     addresses: list[str] = field(default_factory=list)
     programs: list[str] = field(default_factory=list)
     signals: list[str] = field(default_factory=list)
+    reached: list[str] = field(default_factory=list)
+    """Paths that the files which it runs name: reached, though not by the command itself."""
     attributes: dict[str, Attribute] = field(default_factory=dict)
     by_name: bool = False
     """Read by the words of its name or by what is published about it, not by a rule of ours."""
@@ -111,7 +113,7 @@ class Draft:
             unseen=_distinct(self.unseen),
             files=_distinct(self.files),
             reach=Reach(
-                paths=_distinct(self.paths),
+                paths=_distinct((*self.paths, *self.reached)),
                 trees=_distinct(self.trees),
                 addresses=_distinct(self.addresses),
                 programs=_distinct(self.programs),

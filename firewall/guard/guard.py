@@ -33,12 +33,12 @@ from firewall.core.target import TargetSpec
 from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictness
 from firewall.core.work import Committed, Record, Step, Take, Unit
 from firewall.guard.judgement import Judgement
-from firewall.guard.links import through_links
 from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules
 from firewall.guard.reach import Territory, touches
 from firewall.guard.requester import Requester
 from firewall.guard.sessions import SessionMemory
+from firewall.guard.understanding import understood
 from firewall.policy.people import Requester as PolicyRequester
 
 log = logging.getLogger("stayhand.guard")
@@ -183,7 +183,7 @@ class Guard:
     def _consider(self, call: ToolCall, requester: Requester, rules: Rules) -> Judgement:
         grant = requester.grant
         context = self._context(requester, rules)
-        actions = tuple(through_links(action, grant.workspace) for action in actions_of(call, context))
+        actions, context, files = understood(call, context, self._files)
         raw = call.arguments.decode("utf-8", errors="backslashreplace")
         touched = self._touched(call, actions, context, raw)
         verdicts = self._verdicts(actions, touched, requester, rules)
@@ -192,7 +192,6 @@ class Guard:
         rows = sorted(
             {f"{one.row} {_obligations(one)}" for one in verdicts if strictness(one) == strictness(verdict)}
         )
-        files = self._files.hashes([path for action in actions for path in action.files], grant.workspace)
         digest = call_digest(
             principal=requester.principal,
             session=requester.session,

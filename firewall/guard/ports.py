@@ -1,6 +1,7 @@
 """What the guard asks of its neighbours."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from firewall.classify.catalogue import Catalogue
@@ -37,9 +38,19 @@ class Rules(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as it was read, once: what was classified is what was hashed."""
+
+    digest: str
+    """SHA-256 hex of its bytes, or `unread`."""
+    text: str | None = None
+    """Its text; None where it is unread, too large to judge, or no UTF-8 text."""
+
+
 class Files(Protocol):
     """Reading files of a workspace, so that what a call runs is bound by content."""
 
-    def hashes(self, paths: Sequence[str], workspace: str) -> dict[str, str]:
-        """Return path to SHA-256 hex; `unread` for what cannot be read or lies outside the workspace."""
+    def seen(self, paths: Sequence[str], workspace: str) -> "dict[str, Seen]":
+        """Return what each path holds; `unread` for what cannot be read or lies outside the workspace."""
         ...

@@ -75,6 +75,18 @@ class Analysis:
     exhausted: bool = False
     pending: list[Draft] = field(default_factory=list)
     """Assignments of `PATH` that matter once a program runs."""
+    open: tuple[str, ...] = ()
+    """The files whose texts are being read, outermost first; empty: the text that was judged itself."""
+    inner: "Analysis | None" = None
+    """What reads the texts of files: its work is bounded for all files of a call together."""
+
+    def within(self) -> "Analysis":
+        """Return the analysis that reads the texts of files; one inside such a text goes on with itself."""
+        if self.open:
+            return self
+        if self.inner is None:
+            self.inner = Analysis(self.context, self.script, self.run, self.powershell)
+        return self.inner
 
     def step(self, span: tuple[int, int]) -> bool:
         """Take one step through a syntax tree; False: nothing is left, and that has been said."""

@@ -1,12 +1,14 @@
 """What the shell does itself: directories, variables, evaluation, traps, signals."""
 
 import re
+from dataclasses import replace
 
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.paths import Spot, environment_of, inside
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
+from firewall.classify.shell.contents import Read, add_contents, as_script
 from firewall.classify.shell.options import read_options
 from firewall.classify.shell.output import printed
 from firewall.classify.shell.scope import Body
@@ -81,18 +83,38 @@ def source_file(command: Command, _program: Program, analysis: Analysis) -> bool
         draft = group.draft
         draft.operation = "code:run"
         draft.summary = f"runs the file {group.shown} in this shell"
-        draft.files += draft.trees
-        draft.paths, draft.trees = [*draft.paths, *draft.trees], []
+        ran, draft.paths, draft.trees = draft.trees, [*draft.paths, *draft.trees], []
         if not words[0].known or words[0].text.startswith(("/dev/", "<(")):
             draft.effects.add(Effect.UNKNOWN)
             draft.unseen.append("the text that it runs")
         draft.point(command.span, draft.summary)
         analysis.drafts.append(draft)
         finish(draft, command, analysis)
+        add_contents(draft, ran, command, analysis, lambda path, _text: _sourced(path, command))
     if not words:
         quiet(command, analysis, "does nothing")
     command.scope.forget()
     return True
+
+
+def _sourced(path: str, command: Command) -> Read:
+    """Return the reader of a file that runs in this shell: its functions and aliases are there afterwards."""
+
+    def read(inner: Analysis, source: Source) -> None:
+        script, settled = as_script(command, path, source)
+        scope = script.scope
+        if command.words[2:]:
+            scope.positional = tuple(word.text if word.known else None for word in command.words[2:])
+        before = {id(body) for body in (*scope.functions.values(), *scope.aliases.values())}
+        inner.script(inner, settled, scope, None, command.depth + 1)
+        for bodies in (scope.functions, scope.aliases):
+            for name, body in bodies.items():
+                if id(body) not in before:
+                    there = replace(body.source, base=None, outer=command.span)
+                    bodies[name] = replace(body, source=there, from_file=True)
+        command.scope.merge(scope)
+
+    return read
 
 
 def declare(command: Command, _program: Program, analysis: Analysis) -> bool:

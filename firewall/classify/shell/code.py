@@ -9,6 +9,7 @@ from firewall.classify.paths import is_under
 from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
+from firewall.classify.shell.contents import Read, add_contents, as_script, language_of
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, touch_drafts, word_of
 from firewall.classify.shell.words import Word
@@ -51,7 +52,7 @@ def _positional(
         source = Source(script.output, base=None, outer=script.span)
         read_text(source, code.language, command, analysis, program, rest)
         return True
-    _script_file(script, program, command, analysis)
+    _script_file(script, rest, program, code.language, command, analysis)
     framework(script, tuple(rest[1:]), command, analysis)
     return True
 
@@ -175,7 +176,9 @@ def framework(word: Word, arguments: tuple[Word, ...], command: Command, analysi
         apply_program(program, inner, analysis)
 
 
-def _script_file(word: Word, program: Program, command: Command, analysis: Analysis) -> None:
+def _script_file(  # the script, its arguments, and what it is run with
+    word: Word, rest: list[Word], program: Program, language: str, command: Command, analysis: Analysis
+) -> None:
     """Run a file: `code:run`, bound by hash where it is visible."""
     for group in touch_drafts([Touched(Verb.RUN, word)], command.scope, analysis.context):
         draft = group.draft
@@ -184,11 +187,53 @@ def _script_file(word: Word, program: Program, command: Command, analysis: Analy
         if not word.known or word.text.startswith(("/dev/", "<(")) or word.text.startswith(("http:", "https:")):
             draft.effects.add(Effect.UNKNOWN)
             draft.unseen.append("the code that it runs")
-        draft.files += draft.trees
-        draft.paths, draft.trees = [*draft.paths, *draft.trees], []
+        ran, draft.paths, draft.trees = draft.trees, [*draft.paths, *draft.trees], []
         draft.point(command.span, draft.summary)
         analysis.drafts.append(draft)
         finish(draft, command, analysis)
+        _contents(draft, ran, (language, program, rest), command, analysis)
+
+
+def _contents(
+    draft: Draft,
+    paths: list[str],
+    how: tuple[str, Program, list[Word]],
+    command: Command,
+    analysis: Analysis,
+) -> None:
+    """Add what visible files do that are run in a language, by a program, with words (the file's name first)."""
+    language, program, words = how
+
+    def reader(path: str, _text: str) -> Read:
+        return _reader(path, language, program, [words[0], *words], command)
+
+    add_contents(draft, paths, command, analysis, reader)
+
+
+def run_path(draft: Draft, paths: list[str], command: Command, analysis: Analysis) -> None:
+    """Add what visible files do that are run by their path."""
+
+    def reader(path: str, text: str) -> Read:
+        language = language_of(path, text)
+        name = _RUNS.get(language, "bash")
+        program = analysis.context.catalogue.programs.get(name, Program(name))
+        return _reader(path, language, program, [command.words[0], *command.words], command)
+
+    add_contents(draft, paths, command, analysis, reader)
+
+
+def _reader(path: str, language: str, program: Program, words: list[Word], command: Command) -> Read:
+    def read(inner: Analysis, source: Source) -> None:
+        if language == "shell":
+            script, source = as_script(command, path, source)
+            read_text(source, language, script, inner, program, words)
+        else:
+            read_text(source, language, command, inner, program, words)
+
+    return read
+
+
+_RUNS = {"shell": "bash", "python": "python3", "javascript": "node", "other": "perl"}
 
 
 def run_module(word: Word, rest: list[Word], program: Program, command: Command, analysis: Analysis) -> bool:
@@ -251,4 +296,7 @@ def _from_stdin(program: Program, code: Code, command: Command, analysis: Analys
     draft = analysis.opaque(command.span, why, effects=(Effect.EXEC, Effect.UNKNOWN))
     draft.operation = "code:stdin"
     finish(draft, command, analysis)
+    if feed is not None and feed.paths:
+        inner = command.rest(command.words, feed=None)
+        _contents(draft, list(feed.paths), (code.language, program, [command.words[0]]), inner, analysis)
     return True

@@ -99,7 +99,9 @@ def _run_known(command: Command, analysis: Analysis) -> None:
     elif alias is not None:
         _expand_alias(alias, command, analysis)
     # FAIL-CLOSED: aliases are often off and definitions may not have run, so the program is judged as well.
-    if (body is not None or alias is not None) and name not in analysis.context.catalogue.programs:
+    # So is it where a file defines them that may be another one by then.
+    certain = [found for found in (body, alias) if found is not None and not found.from_file]
+    if certain and name not in analysis.context.catalogue.programs:
         return
     program = find_program(command, analysis)
     if program is not None:
@@ -166,10 +168,10 @@ def _run_path(command: Command, analysis: Analysis) -> Program | None:
         draft = group.draft
         draft.operation = "code:run"
         draft.summary = f"runs the program {group.shown}; what it does is not seen here"
-        draft.files += draft.trees
-        draft.paths, draft.trees = [*draft.paths, *draft.trees], []
+        ran, draft.paths, draft.trees = draft.trees, [*draft.paths, *draft.trees], []
         analysis.drafts.append(draft)
         finish(draft, command, analysis)
+        code.run_path(draft, ran, command, analysis)
     own = base in _LAUNCHERS or "/.venv/" in path or "/venv/" in path or "/node_modules/.bin/" in path
     if known is not None and own and is_under(path, analysis.context.workspace):
         return known

@@ -13,6 +13,7 @@ from firewall.classify.shell.fragments import Kind
 from firewall.classify.shell.output import output_of
 from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Feed, Scope
+from firewall.classify.shell.touches import spot_of
 from firewall.classify.shell.words import Reading, Word, inner_fragments, value_of, words_of
 
 MAX_CONSTANT_DEPTH = 6
@@ -139,8 +140,14 @@ class CommandReader:
             elif child.type == "herestring_redirect":
                 feed = self.herestring(child, scope)
             elif child.type == "file_redirect" and raw_of(child).lstrip(b"0").startswith(b"<"):
-                feed = Feed(exec_label=self.parsed.text(child), local=True)
+                feed = Feed(exec_label=self.parsed.text(child), local=True, paths=self._from(child, scope))
         return feed
+
+    def _from(self, node: Node, scope: Scope) -> tuple[str, ...]:
+        """Return the file that `< FILE` names, as far as it is known."""
+        target = node.child_by_field_name("destination")
+        words = words_of(target, self.reading(scope)) if target is not None else []
+        return spot_of(words[0], scope).paths if len(words) == 1 and not words[0].glob else ()
 
     def heredoc(self, node: Node, scope: Scope) -> Feed:
         """Read a here-document: a constant, or unknown where it expands what is not."""

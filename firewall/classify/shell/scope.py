@@ -22,6 +22,8 @@ class Body:
     node: Node | None = None
     """The parsed body; None: `source.text` is read again (aliases)."""
     offsets: "tuple[int, ...] | None" = None
+    from_file: bool = False
+    """Defined in a file that was read: it may be another one when it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Feed:
     """The lines are paths that may end like these."""
     exec_label: str = ""
     """What produced it, for messages."""
+    paths: tuple[str, ...] = ()
+    """It is the content of one of these files."""
     local: bool = False
     """It carries content of local files (for what leaves the machine)."""
 

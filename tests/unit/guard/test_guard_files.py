@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from firewall.guard.files import MAX_BYTES, MAX_FILES, UNREAD, WorkspaceFiles
+from firewall.guard.files import MAX_BYTES, MAX_FILES, MAX_TEXT_BYTES, MAX_TEXTS, UNREAD, WorkspaceFiles
+from firewall.guard.ports import Seen
 
 
 @pytest.fixture
@@ -21,7 +22,9 @@ def workspace(tmp_path: Path) -> Path:
 def test_file_in_the_workspace_is_hashed(workspace: Path) -> None:
     """The hash is the content's SHA-256."""
     path = str(workspace / "run.sh")
-    assert WorkspaceFiles().hashes([path, path], str(workspace)) == {path: hashlib.sha256(b"echo\n").hexdigest()}
+    assert WorkspaceFiles().seen([path, path], str(workspace)) == {
+        path: Seen(hashlib.sha256(b"echo\n").hexdigest(), "echo\n")
+    }
 
 
 def test_what_lies_outside_is_unread(workspace: Path, tmp_path: Path) -> None:
@@ -36,23 +39,36 @@ def test_what_lies_outside_is_unread(workspace: Path, tmp_path: Path) -> None:
         str(workspace / ".." / "secret"),
         str(tmp_path / "work2/a"),
     ]
-    assert set(WorkspaceFiles().hashes(paths, str(workspace)).values()) == {UNREAD}
-    assert set(WorkspaceFiles().hashes([str(workspace / "run.sh")], "").values()) == {UNREAD}
+    assert set(WorkspaceFiles().seen(paths, str(workspace)).values()) == {Seen(UNREAD)}
+    assert set(WorkspaceFiles().seen([str(workspace / "run.sh")], "").values()) == {Seen(UNREAD)}
 
 
 def test_pipes_folders_and_missing_files_do_not_block(workspace: Path) -> None:
     """A named pipe that nobody writes to is told at once, as is what is not there."""
     os.mkfifo(workspace / "pipe")
     paths = [str(workspace / name) for name in ("pipe", "missing", ".")]
-    assert set(WorkspaceFiles().hashes(paths, str(workspace)).values()) == {UNREAD}
+    assert set(WorkspaceFiles().seen(paths, str(workspace)).values()) == {Seen(UNREAD)}
 
 
 def test_large_files_and_long_lists_are_bounded(workspace: Path) -> None:
     """A file over the limit is unread; beyond the limit of files, the rest is left out."""
     with (workspace / "large").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    assert WorkspaceFiles().hashes([str(workspace / "large")], str(workspace)) == {
-        str(workspace / "large"): UNREAD
+    assert WorkspaceFiles().seen([str(workspace / "large")], str(workspace)) == {
+        str(workspace / "large"): Seen(UNREAD)
     }
     many = [str(workspace / f"{number:03}") for number in range(MAX_FILES + 10)]
-    assert len(WorkspaceFiles().hashes(many, str(workspace))) == MAX_FILES
+    assert len(WorkspaceFiles().seen(many, str(workspace))) == MAX_FILES
+
+
+def test_texts_are_shown_and_everything_else_is_only_hashed(workspace: Path) -> None:
+    """Binary files, files that are too large to judge and all behind the first texts have a hash and no text."""
+    (workspace / "binary").write_bytes(b"\x7fELF\0")
+    (workspace / "latin").write_bytes(b"\xe9\xff")
+    (workspace / "long").write_bytes(b"#" * (MAX_TEXT_BYTES + 1))
+    seen = WorkspaceFiles().seen([str(workspace / name) for name in ("binary", "latin", "long")], str(workspace))
+    assert all(found.text is None and found.digest != UNREAD for found in seen.values())
+    for number in range(MAX_TEXTS + 1):
+        (workspace / f"{number}.sh").write_text("true\n")
+    many = WorkspaceFiles().seen([str(workspace / f"{n}.sh") for n in range(MAX_TEXTS + 1)], str(workspace))
+    assert [found.text is not None for found in many.values()] == [True] * MAX_TEXTS + [False]

@@ -1,0 +1,97 @@
+"""Texts of files that a call runs: what they do is added, nothing is taken away, and the work is bounded."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from time import perf_counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firewall.classify.tool import actions_of
+from firewall.core.action import Action
+from firewall.core.effect import Effect
+from tests.support.understanding import WORKSPACE, call, cases, shipped_context
+
+_CASES = cases("contents")
+_MILD = {Effect.READ, Effect.WRITE}
+
+
+def judged(command: str, files: Mapping[str, str]) -> tuple[Action, ...]:
+    """Return the actions of a shell line in a workspace with files."""
+    contents = {f"{WORKSPACE}/{name}": text for name, text in files.items()}
+    return actions_of(call("Bash", {"command": command}), replace(shipped_context(), contents=contents))
+
+
+@pytest.mark.parametrize("case", _CASES, ids=[f"{index}:{row['command']}" for index, row in enumerate(_CASES)])
+def test_content_is_judged(case: dict[str, object]) -> None:
+    """Each row's files raise its command to the row's effects, in words that name the line; mild ones do not."""
+    files, expected = case["files"], case["effects"]
+    assert isinstance(files, dict)
+    assert isinstance(expected, list)
+    actions = judged(str(case["command"]), files)
+    found = {effect for action in actions for effect in action.effects}
+    mild = _MILD if "exec" in expected else {Effect.READ}
+    assert {effect.value for effect in found - mild} == set(expected), [action.summary for action in actions]
+    assert str(case.get("says", "")) in " | ".join(action.summary for action in actions)
+    if "environments" in case:
+        assert sorted({action.environment for action in actions}) == case["environments"]
+    assert all(0 <= item.start <= item.end <= len(action.text) for action in actions for item in action.evidence)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    row=st.sampled_from(_CASES),
+    text=st.one_of(
+        st.sampled_from([text for case in _CASES for text in dict(case["files"]).values()]),  # type: ignore[call-overload]  # rows are objects
+        st.text(max_size=200),
+    ),
+)
+def test_content_only_raises(row: dict[str, object], text: str) -> None:
+    """Whatever the files hold, every action that is there without them is there with them, no milder."""
+    files = row["files"]
+    assert isinstance(files, dict)
+    command = str(row["command"])
+    with_text = judged(command, dict.fromkeys(files, text))
+    for before in judged(command, {}):
+        same = [
+            action
+            for action in with_text
+            if (action.operation, action.resource, action.environment)
+            == (before.operation, before.resource, before.environment)
+        ]
+        assert any(set(before.effects) <= set(action.effects) for action in same), before.summary
+
+
+def test_what_a_script_names_is_named() -> None:
+    """A script that starts another names it, so that it is read and bound as well."""
+    actions = judged("bash a.sh", {"a.sh": "python b.py\n"})
+    assert actions[0].files == (f"{WORKSPACE}/a.sh", f"{WORKSPACE}/b.py")
+
+
+def test_what_is_not_visible_is_said() -> None:
+    """A script whose text is not there is `exec`, and the action says what was not seen."""
+    (action,) = judged("bash a.sh", {})
+    assert action.effects == (Effect.EXEC,)
+    assert any("the content of" in note for note in action.unseen)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["echo x\n" * 30_000, "(" * 100_000, "a" * 262_144, "\0\x01\n" * 1000, "./a.sh\n" * 5000, "$(" * 50_000],
+    ids=["long", "nested", "one word", "controls", "itself", "substitutions"],
+)
+def test_hostile_texts_are_bounded(text: str) -> None:
+    """Long, deep and strange texts end quickly, and the call stays what it was without them."""
+    started = perf_counter()
+    actions = judged("bash a.sh", {"a.sh": text})
+    assert perf_counter() - started < 1
+    assert Effect.EXEC in actions[0].effects
+    assert Effect.UNKNOWN not in actions[0].effects
+
+
+def test_the_rest_of_a_long_script_is_said_to_be_unseen() -> None:
+    """A script that is too long to be read in full is no reason to ask, but the action says so."""
+    actions = judged("bash a.sh", {"a.sh": "echo x\n" * 2000})
+    assert {effect for action in actions for effect in action.effects} == {Effect.EXEC}
+    assert any("too much" in note or "too long" in note for action in actions for note in action.unseen)
