@@ -25,14 +25,14 @@ _LISTS = {
 }
 _WORDS = """Twenty patterns such as teams put into an agent's settings (`tests/classify_report/words.py`), over the
 text as it stands. A list knows "stop" and "go" only."""
-_RULES = """The regular expressions of [destructive_command_guard]({home})
-(MIT by its package metadata), a deny-list for shell lines, in {version}
-({count} packs, all switched on; their names and revisions stand in `tests/cases/labelled/other_guard.json`,
-read on {date}). We ran them with Python's `re` as that guard does: a pack is asked when one of its keywords is in
-the line, its safe patterns before the destructive ones. Each case is given as the shell line that would carry it (`psql -c`,
-`curl -X DELETE`, `node -e`); MCP calls have none and are not covered, and none of these packs is about HTTP or
-GraphQL. The guard of today also parses shell and has more packs: this is what those patterns are worth, not what
-its program would answer."""
+_RULES = """The regular expressions of [destructive_command_guard]({home}) (MIT by its package metadata), a
+deny-list for shell lines, in {version} ({count} packs, all switched on; their names and revisions
+stand in `tests/cases/labelled/other_guard.json`, read on {date}). We ran them with Python's `re` as
+that guard does: a pack is asked when one of its keywords is in the line, its safe patterns before
+the destructive ones. Each case is given as the shell line that would carry it (`psql -c`, `curl -X
+DELETE`, `node -e`); MCP calls have none and are not covered, and none of these packs is about HTTP
+or GraphQL. The guard of today also parses shell and has more packs: this is what those patterns are
+worth, not what its program would answer."""
 
 
 def rendered(times: str) -> str:
