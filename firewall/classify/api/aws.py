@@ -130,6 +130,12 @@ def by_target(table: Table, target: str) -> Known | None:
     return _known(table, service, operation) if service is not None else None
 
 
+def takes_target(table: Table, host: str, target: str) -> bool:
+    """Tell whether an `X-Amz-Target` header belongs to a service that answers at a host."""
+    service = _index(table).by_target.get(target.rpartition(".")[0].lower())
+    return service is not None and service in services_at(table, host)
+
+
 def by_action(table: Table, host: str, action: str) -> list[Known]:
     """Return the operations of that name at a host; several services may share it."""
     found = (_known(table, service, action) for service in services_at(table, host))
@@ -146,6 +152,13 @@ def by_path(table: Table, host: str, method: str, *, path: Sequence[str], query:
         if operation is not None:
             found.append(Known(service.name, operation))
     return found
+
+
+def has_routes(table: Table, host: str) -> bool:
+    """Tell whether an API at a host names operations by method and path."""
+    return any(
+        _routes(table, service).inner or _routes(table, service).operations for service in services_at(table, host)
+    )
 
 
 def services_at(table: Table, host: str) -> tuple[Service, ...]:

@@ -1,7 +1,7 @@
 """One REST request to effects: rules by hand, the host's table, the shape of its path, then its words."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from firewall.classify.api import aws, kubernetes
@@ -189,41 +189,69 @@ def _sending(asked: Asked, tokens: set[str], last: set[str], words: Words, *, kn
 
 
 def _aws(asked: Asked, row: HostRow, catalogue: Catalogue) -> Judged:
-    """AWS names its operation in a header, in the form body, in the address or by the path."""
+    """AWS names its operation in a header, in the form body, in the address or by the path: all of them count.
+
+    FAIL-CLOSED: which of several a service goes by is its own affair, so the strictest decides.
+    """
     body = object_of(asked.body, asked.headers)
     query = query_of(asked.query)
     target = asked.headers.get("x-amz-target", "")
-    action = target.rpartition(".")[2] or _text(body, "Action") or _text(query, "Action") or _rpc(asked.path)
+    form = _text(body, "Action") if asked.body.lstrip()[:1] not in ("{", "[") else ""
+    actions = [name for name in (form, _text(query, "Action"), _rpc(asked.path)) if name]
+    action = target.rpartition(".")[2] or next(iter(actions), "")
     table = row.table
     if table is None:
         return Judged(effects_of_names([action], catalogue.words) or {Effect.UNKNOWN}, operation=action)
-    if action:
-        found = [aws.by_target(table, target)] if target else []
-        listed = [item for item in found if item is not None] or aws.by_action(table, asked.host, action)
-    else:
-        words = words_of_query(asked.query)
-        listed = [
-            item
-            for segments in readings(asked.raw_path)
-            for item in aws.by_path(table, asked.host, asked.method, path=segments, query=words)
-        ]
-        listed = [_copied(table, item, asked) for item in listed]
+    listed = _aws_listed(asked, table, target, actions)
+    doubts = _aws_doubts(asked, table, catalogue.words, is_form_unread=bool(actions) and not form and body is None)
+    if target and _is_beside(table, asked.host, target, listed):
+        doubts.add(Effect.UNKNOWN)
     if not listed:
-        return Judged(_aws_by_words(asked, action, catalogue.words), operation=action)
-    acl = {
-        name: asked.headers[f"x-amz-{name}"] for name in ("acl", "grant-read") if f"x-amz-{name}" in asked.headers
-    }
-    arguments = wire_arguments({**query, **acl}, body, asked.body)
-    seen = asked.body_known and not (body is None and asked.body.lstrip()[:1] in ("{", "["))
-    judged = [judge_arguments(item, arguments, row, seen=seen) for item in listed]
-    # FAIL-CLOSED: several services may share a host and an operation's name; the strictest counts.
+        return Judged(_aws_by_words(asked, action, catalogue.words) | doubts, operation=action)
+    arguments = wire_arguments({**_in_fields(asked.headers), **query}, body, asked.body)
+    judged = [judge_arguments(item, arguments, row, seen=asked.body_known) for item in listed]
     effects, summary = max(judged, key=lambda one: severity(strictest(one[0])))
+    first = listed[judged.index((effects, summary))]
     return Judged(
-        effects,
+        effects | doubts,
         summary,
-        f"{listed[0].service}:{listed[0].operation.name}",
-        sql=sql_of(listed[0], arguments) if len(listed) == 1 else "",
+        f"{first.service}:{first.operation.name}",
+        sql=sql_of(listed[0], arguments) if len(listed) == 1 and not doubts else "",
     )
+
+
+def _aws_listed(asked: Asked, table: Table, target: str, actions: Sequence[str]) -> list[aws.Known]:
+    """Return every operation that the table knows by what a request says."""
+    served = {service.name for service in aws.services_at(table, asked.host)}
+    named = aws.by_target(table, target) if target else None
+    found = [named] if named is not None and named.service in served else []
+    for action in actions:
+        found += aws.by_action(table, asked.host, action)
+    words = words_of_query(asked.query)
+    for segments in readings(asked.raw_path):
+        by_path = aws.by_path(table, asked.host, asked.method, path=segments, query=words)
+        found += [_copied(table, item, asked) for item in by_path]
+    return found
+
+
+def _is_beside(table: Table, host: str, target: str, listed: Sequence[aws.Known]) -> bool:
+    """Tell whether a target header is another service's than the host's, or stands beside another operation."""
+    if listed:
+        return aws.by_target(table, target) not in listed
+    return bool(aws.services_at(table, host)) and not aws.takes_target(table, host, target)
+
+
+def _aws_doubts(asked: Asked, table: Table, words: Words, *, is_form_unread: bool) -> set[Effect]:
+    """Return what a request may do besides what it names: by a path nobody lists, by a body that was not read."""
+    doubts = {Effect.UNKNOWN} if is_form_unread and (asked.body or not asked.body_known) else set()
+    is_root = asked.path in ("", "/") or bool(_rpc(asked.path))
+    if is_root or asked.method in READING or not aws.has_routes(table, asked.host):
+        return doubts
+    known = any(
+        aws.by_path(table, asked.host, asked.method, path=segments, query=words_of_query(asked.query))
+        for segments in readings(asked.raw_path)
+    )
+    return doubts if known else doubts | _aws_by_words(asked, "", words)
 
 
 _NOT_COPIED = {"CopyObject": "PutObject", "UploadPartCopy": "UploadPart"}

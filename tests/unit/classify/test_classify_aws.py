@@ -8,6 +8,7 @@ import pytest
 from firewall.classify.api.aws_request import is_data, subject_of, without_token
 from firewall.classify.requests import actions_of_request, bound_request
 from firewall.core.call import CallForm, ToolCall
+from firewall.core.effect import Effect
 from firewall.core.outgoing import Outgoing
 from firewall.core.target import TargetKind, TargetSpec
 from tests.support.understanding import context_with, shipped_context
@@ -97,6 +98,41 @@ def test_only_an_objects_own_bytes_are_data() -> None:
         form("rds", "Action=X"),
     ):
         assert not is_data(other)
+
+
+MILD = (("x-amz-target", "DynamoDB_20120810.ListTables"),)
+
+
+@pytest.mark.parametrize(
+    "outgoing",
+    [
+        replace(form("rds", "Action=DeleteDBInstance&DBInstanceIdentifier=p"), headers=(*FORM, *MILD)),
+        replace(form("rds", "Action=DeleteDBInstance"), query="Action=DescribeDBInstances"),
+        replace(form("rds", "Action=DeleteDBInstance"), query="Action=DescribeDBInstances", headers=()),
+        replace(
+            form("rds", "Action=DeleteDBInstance"),
+            query="Action=DescribeDBInstances",
+            headers=(("content-type", "text/plain"),),
+        ),
+        replace(form("rds", "Action=DescribeDBInstances&Action=DeleteDBInstance")),
+        replace(form("rds", ""), headers=MILD),
+        store("DELETE", "/shop", "Action=ListBuckets"),
+        replace(store("DELETE", "/shop"), headers=MILD),
+        store("PUT", "/shop/a", "acl&Action=ListBuckets"),
+        Outgoing(
+            "DELETE", "/2015-03-31/functions/f", body=b'{"Action": "GetFunction"}',
+            host="lambda.eu-west-1.amazonaws.com", scope="eu-west-1/lambda",
+        ),
+        Outgoing(
+            "POST", "/2099-01-01/unheard-of", "Action=ListFunctions",
+            host="lambda.eu-west-1.amazonaws.com", scope="eu-west-1/lambda",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mild_name_beside_the_real_one_hides_nothing(outgoing: Outgoing) -> None:
+    """Where a request names several operations the strictest counts; which one a service goes by is its affair."""
+    (action,) = actions_of_request(call(outgoing), CONTEXT)
+    assert set(action.effects) & {Effect.DESTRUCTIVE, Effect.UNKNOWN, Effect.PRIVILEGE}
 
 
 def test_a_large_object_is_shown_by_its_hash() -> None:
