@@ -219,7 +219,8 @@ def _field(
         draft.effects |= (
             _by_name(name, kind, context, known=pack is not None) if listed is None else listed.effects
         )
-        draft.summary = f"calls the {kind.value} {shown(name)} at {shown(document.host)}"
+        where = f" at {shown(document.host)}" if document.host else ""
+        draft.summary = f"calls the {kind.value} {shown(name)}{where}"
         if listed is not None and listed.summary:
             draft.summary += f": {listed.summary[:1].lower()}{listed.summary[1:]}"
         if Effect.DESTRUCTIVE in draft.effects:

@@ -15,7 +15,7 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.shell.parse import parse
 from firewall.classify.shell.scope import Scope
-from firewall.classify.shell.touches import Touched, touch_drafts, word_of
+from firewall.classify.shell.touches import Touched, does, touch_drafts, word_of
 from firewall.classify.shell.walk import analyse
 from firewall.classify.state import Session
 from firewall.core.action import LOCAL, UNRESOLVED, Action
@@ -114,7 +114,7 @@ def _touched(found: Found, context: Context) -> list[Draft]:
         words = [Touched(verb, word_of(touch), touch.recursive) for touch in found.touches if touch.verb is verb]
         for group in touch_drafts(words, Scope(cwds=()), context):
             group.draft.operation = "code:inline"
-            group.draft.summary = f"runs code that touches {group.shown} ({verb.value})"
+            group.draft.summary = f"runs code that {does(verb, group.shown)}"
             drafts.append(group.draft)
     return drafts
 

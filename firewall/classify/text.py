@@ -14,7 +14,7 @@ from firewall.classify.mcp.calls import McpCall
 from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.nested import script_actions
 from firewall.classify.rows import Verb
-from firewall.classify.shell.touches import Touched, touch_drafts, word_of
+from firewall.classify.shell.touches import Touched, does, touch_drafts, word_of
 from firewall.classify.shell.walk import analyse
 from firewall.classify.sql.judge import judge_sql
 from firewall.classify.tool import actions_of, start_scope
@@ -97,7 +97,7 @@ def _code(kind: str, text: str, context: Context) -> tuple[Action, ...]:
         words = [Touched(verb, word_of(touch), touch.recursive) for touch in found.touches if touch.verb is verb]
         for group in touch_drafts(words, scope, context):
             group.draft.operation = f"code:{verb.value}"
-            group.draft.summary = f"runs code that touches {group.shown} ({verb.value})"
+            group.draft.summary = f"runs code that {does(verb, group.shown)}"
             drafts.append(group.draft)
     if found.reads is not None:
         items = [(Verb.READ, name) for name in found.reads]

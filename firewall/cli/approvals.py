@@ -46,7 +46,7 @@ def list_(ctx: click.Context, status: str | None, *, as_json: bool) -> None:
     if rows:
         show_table(rows, _COLUMNS)
     if status in (None, "pending"):
-        talk("nothing waits for an answer" if not waiting else f"{waiting} of them wait for an answer")
+        talk(f"{waiting or 'nothing'} {'wait' if waiting > 1 else 'waits'} for an answer")
     elif not rows:
         talk("there are none")
 

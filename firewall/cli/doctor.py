@@ -14,6 +14,7 @@ from firewall.app import territory_of
 from firewall.cli.report import config_of, result
 from firewall.cli.serve import warnings_of
 from firewall.core.errors import FirewallError
+from firewall.gates.infra.targets import targets_of
 from firewall.policy.in_force import open_rules
 from firewall.routing.configured import providers_of
 from firewall.settings import Settings, load_settings
@@ -105,6 +106,16 @@ def _providers(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _targets(settings: Settings) -> Iterator[Finding]:
+    try:
+        found = targets_of(settings)
+    except FirewallError as error:
+        yield Finding("error", f"targets: {error.public}", getattr(error, "hint", ""))
+        return
+    for name, target in found.items():
+        yield Finding("ok", f"target {name} ({target.spec.environment}) at {target.endpoint.base_url}")
+
+
 def _server(settings: Settings) -> Iterator[Finding]:
     address = f"http://{settings.server.control_listen}"
     try:
@@ -144,6 +155,7 @@ _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _configuration,
     _policy,
     _providers,
+    _targets,
     _server,
     _approving,
     _reach,

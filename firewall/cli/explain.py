@@ -11,6 +11,7 @@ from typing import IO
 import click
 
 from firewall.classify.shell.trace import Found, commands_of
+from firewall.classify.sql.dialects import dialect_named
 from firewall.classify.tool import start_scope
 from firewall.cli.explained import as_json, as_label, as_text
 from firewall.cli.folder import load_or_fail, where
@@ -23,7 +24,18 @@ _KINDS = [kind.value for kind in InputKind]
 _SHELLS = frozenset({InputKind.SHELL, InputKind.AWS})
 
 
-@click.command()
+class _Command(click.Command):
+    """Says where a command's own options belong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            words = f"{error.format_message()} The options of the command to explain stand behind `--`."
+            raise click.UsageError(words, ctx) from error
+
+
+@click.command(cls=_Command)
 @click.argument("command", nargs=-1, metavar="-- COMMAND…")
 @click.option(
     "--batch", type=click.File("r", encoding="utf-8"), metavar="F", help="One case a line; `-` reads stdin."
@@ -68,9 +80,13 @@ def explain(
     Example: stayhand policy explain --env staging -- 'rm -rf build && git push -f'
     """
     if bool(command) == (batch is not None):
-        raise click.UsageError("give either a command after `--` or --batch F")
+        raise click.UsageError("give either a command after `--` (`-- -` reads it from stdin) or --batch F")
     if dialect and kind != InputKind.SQL:
         raise click.UsageError("--dialect belongs to --kind sql")
+    if dialect and dialect_named(dialect) is None:
+        raise click.UsageError(
+            f"`{dialect}` is no dialect that is known; without --dialect the strictest reading counts"
+        )
     snapshot = load_or_fail(*where(directory))
     scene = Scene(environment=environment, workspace=os.path.realpath(workspace or "."), role=role)
     if batch is not None:

@@ -77,7 +77,7 @@ def as_text(trial: Trial, snapshot: Snapshot, *, parse: Sequence[Found] = (), wi
     lines: list[str] = []
     for text in dict.fromkeys(action.text for action in trial.actions):
         spans = [span for action in trial.actions if action.text == text for span in action.evidence]
-        lines += underlined(text, spans, width=width)
+        lines += underlined(text.rstrip("\n"), spans, width=width)
     lines += _parse(parse)
     for number, (action, explanation) in enumerate(zip(trial.actions, trial.explanations, strict=True), 1):
         lines += ["", f"{number}. {visible(action.summary)}", *_facts(action, explanation, snapshot)]
@@ -141,7 +141,7 @@ def _facts(action: Action, explanation: Explanation, snapshot: Snapshot) -> list
     ]
     lines = [f"   {name:<12}{visible(value, keep='')}" for name, value in facts if value]
     notes = dict.fromkeys(span.note for span in action.evidence)
-    lines += [f"   {'because':<12}{visible(note, keep='')}" for note in notes if note != action.summary]
+    lines += [f"   {'because':<12}{visible(note, keep='')}" for note in notes if note not in action.summary]
     lines.append(f"   {'verdict':<12}{_verdict(explanation.verdict, snapshot)}")
     if explanation.runner_up:
         lines.append(f"   {'runner-up':<12}{_row(explanation.runner_up, snapshot)}")

@@ -10,7 +10,7 @@ import click
 
 from firewall.cli.explain import explain
 from firewall.cli.folder import load_or_fail, where
-from firewall.cli.report import result, say
+from firewall.cli.report import counted, result, say
 from firewall.policy import cases
 from firewall.policy.load import check as check_folder
 from firewall.policy.problem import Problem
@@ -43,7 +43,7 @@ def check(directory: Path | None, *, wants_json: bool) -> None:
     else:
         for problem in problems:
             click.echo(problem.text())
-    say(f"{folder}: {fatal} problems, {len(problems) - fatal} warnings")
+    say(f"{folder}: {counted(fatal, 'problem')}, {counted(len(problems) - fatal, 'warning')}")
     sys.exit(1 if fatal else 0)
 
 
@@ -63,7 +63,7 @@ def test(directory: Path | None, *, wants_json: bool) -> None:
     else:
         for failure in report.failures:
             click.echo(failure.text())
-    say(f"{folder}: {report.count} cases, {len(report.failures)} failures")
+    say(f"{folder}: {counted(report.count, 'case')}, {counted(len(report.failures), 'failure')}")
     sys.exit(1 if report.failures else 0)
 
 

@@ -20,6 +20,11 @@ def say(text: str = "") -> None:
     click.echo(text, err=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: `1 problem`, `0 problems`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def result(value: object) -> None:
     """Write a result to stdout as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -46,11 +46,22 @@ class Use:
         """Return `git:push`, `kubectl:delete`, `shell:rm`."""
         if self.sub:
             return f"{self.program.name}:{self.sub.replace(' ', '-')}"
-        program = self.program
-        if program.subcommands or program.verbs or program.published or program.tree:
-            words = "-".join(word.text for word in self.positional[:2] if word.known)
-            return f"{program.name}:{words or 'run'}"
+        if self._has_subcommands:
+            return f"{self.program.name}:{'-'.join(word.text for word in self.named) or 'run'}"
         return f"shell:{self.program.name}"
+
+    @property
+    def named(self) -> tuple[Word, ...]:
+        """Return the words behind the program that say which of its operations this is."""
+        if self.sub:
+            count = len(self.options.positional) - len(self.positional)
+            return tuple(self.options.positional[:count])
+        return tuple(word for word in self.positional[:2] if word.known) if self._has_subcommands else ()
+
+    @property
+    def _has_subcommands(self) -> bool:
+        program = self.program
+        return bool(program.subcommands or program.verbs or program.published or program.tree)
 
 
 def apply_program(program: Program, command: Command, analysis: Analysis) -> None:
@@ -219,8 +230,11 @@ def _lossy(draft: Draft) -> bool:
 
 def _point(draft: Draft, rule: Rule, use: Use) -> None:
     """Underline the words that decided: the program with its subcommand, and the options that the rule names."""
-    first = use.command.words[0]
-    draft.point(first.span, f"runs `{use.operation}`")
+    named = use.positional[:1] if rule.first else ()
+    words = (*use.named, *(word for word in named if word not in use.named))
+    note = f"runs {shown(' '.join((use.program.name, *(word.text for word in words))))}"
+    for word in (use.command.words[0], *words):
+        draft.point(word.span, note)
     for name in (*rule.flag, *rule.every, *rule.exact):
         flag = use.options.given(name)
         if flag:
@@ -330,7 +344,7 @@ def add(group: Group, command: Command, analysis: Analysis, operation: str, summ
     draft = group.draft
     draft.operation = operation
     draft.summary = summary.replace("{path}", group.shown)
-    draft.point(command.words[0].span, f"runs `{operation}`")
+    draft.point(command.words[0].span, f"runs {shown(operation.removeprefix('shell:'))}")
     analysis.drafts.append(draft)
     finish(draft, command, analysis)
     return draft

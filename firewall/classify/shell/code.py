@@ -11,7 +11,7 @@ from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
 from firewall.classify.shell.contents import Read, add_contents, as_script, language_of
 from firewall.classify.shell.options import Options, read_options
-from firewall.classify.shell.touches import Touched, touch_drafts, word_of
+from firewall.classify.shell.touches import Touched, does, touch_drafts, word_of
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL
 from firewall.core.effect import Effect
@@ -161,7 +161,7 @@ def _touches(touches: list[Touch], program: Program, command: Command, analysis:
         touched = [Touched(verb, word_of(touch), touch.recursive) for touch in touches if touch.verb is verb]
         for group in touch_drafts(touched, command.scope, analysis.context):
             group.draft.operation = f"code:{verb.value}"
-            group.draft.summary = f"runs `{program.name}` code that touches {group.shown} ({verb.value})"
+            group.draft.summary = f"runs `{program.name}` code that {does(verb, group.shown)}"
             analysis.drafts.append(group.draft)
             finish(group.draft, command, analysis)
 

@@ -149,6 +149,27 @@ def _resource(spot: Spot, scope: Scope, *, is_glob: bool) -> str:
     return f"file:{path}"
 
 
+_DOES = {
+    Verb.LIST: "lists",
+    Verb.READ: "reads",
+    Verb.CREATE: "makes",
+    Verb.APPEND: "appends to",
+    Verb.EDIT: "changes",
+    Verb.PLACE: "writes",
+    Verb.OVERWRITE: "overwrites",
+    Verb.MOVE: "moves away",
+    Verb.REMOVE: "removes",
+    Verb.ERASE: "erases",
+    Verb.MODE: "changes owner or permissions of",
+    Verb.RUN: "runs",
+}
+
+
+def does(verb: Verb, what: str) -> str:
+    """Say in plain words what is done: ``removes `/srv/data` ``."""
+    return f"{_DOES[verb]} {what}"
+
+
 def _note(item: Touched, judged: Judged) -> str:
     if Effect.SECRET in judged.effects:
         return SECRET_NOTE
@@ -156,7 +177,7 @@ def _note(item: Touched, judged: Judged) -> str:
         return PRIVILEGE_NOTE
     if judged.attributes.get("whole_workspace"):
         return "the whole workspace"
-    return f"the path ({item.verb.value})"
+    return does(item.verb, "this path")
 
 
 def _list(words: Iterable[str]) -> str:

@@ -112,6 +112,47 @@ def test_stdin_and_dialect() -> None:
     assert _run("--kind", "smoke", "--", "ls").exit_code == 2
 
 
+def test_a_dialect_that_nobody_knows_is_a_wrong_command_line() -> None:
+    """A misspelt dialect is said, instead of being read as if none had been named."""
+    done = _run("--kind", "sql", "--dialect", "klingon", "--", "SELECT 1")
+    assert done.exit_code == 2
+    assert "`klingon` is no dialect" in done.output
+
+
+def test_options_before_the_dashes_are_explained() -> None:
+    """Who forgets `--` before a command with options is told so."""
+    done = _run("ls", "-la")
+    assert done.exit_code == 2
+    assert "stand behind `--`" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "under"),
+    [
+        ("git push -f", "^^^ ^^^^ ^^"),
+        ("kubectl -n web delete pod x", "^^^^^^^        ^^^^^^"),
+        ("aws s3 rm s3://b --recursive", "^^^ ^^ ^^"),
+    ],
+)
+def test_the_subcommand_is_underlined(text: str, under: str) -> None:
+    """What makes a program destroy is its subcommand: it is marked with the program."""
+    assert _run("--", text).stdout.splitlines()[1] == under
+
+
+def test_why_is_said_once_and_in_plain_words() -> None:
+    """A reason that the sentence holds already is not repeated; paths say what happens to them."""
+    assert "because" not in _run("--kind", "sql", "--", "DROP TABLE users;\n").output
+    assert "because     removes this path" in _run("--", "rm -rf /srv/data").output
+    told = _run("--kind", "python", "--", _INPUTS["python"]).output
+    assert "runs code that removes `/srv/data`" in told
+
+
+def test_a_mutation_without_an_address_is_a_whole_sentence() -> None:
+    """A bare document has no host, so none is named."""
+    told = _run("--kind", "graphql", "--", _INPUTS["graphql"]).output
+    assert "calls the mutation `volumeDelete`; no undo" in told
+
+
 def test_the_runner_up_would_decide_without_the_deciding_row(tmp_path: Path) -> None:
     """Take the deciding row away and the runner-up decides, also where it says the same word."""
     folder = tmp_path / "policies"
