@@ -129,6 +129,20 @@ def test_doctor_says_what_is_wrong_with_a_hint(tmp_path: Path) -> None:
     )
 
 
+def test_doctor_names_targets_and_a_secret_that_is_not_set(tmp_path: Path) -> None:
+    """A target that could not be spoken to is an error before the server refuses to start."""
+    installed = install(tmp_path / "firewall")
+    with installed.config.open("a", encoding="utf-8") as config:
+        config.write(
+            '\n[[target]]\nname = "shop"\nenvironment = "staging"\nbase_url = "https://shop.example.com"\n'
+        )
+        config.write('credential = { env = "STAYHAND_TEST_UNSET" }\n')
+    looked = _doctor(installed.config)
+    assert looked.returncode == 1
+    said = [row for row in json.loads(looked.stdout) if "target `shop`" in row["what"]]
+    assert [(row["level"], row["hint"]) for row in said] == [("error", "set the variable STAYHAND_TEST_UNSET")]
+
+
 def test_entry_is_read_with_its_sealed_part_and_the_reading_is_logged(tmp_path: Path) -> None:
     """An approver reads who minted what; the next entry says that he did."""
     assert entries.Entries.__doc__
