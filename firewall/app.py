@@ -37,7 +37,7 @@ from firewall.gates.edge.server import Listener, serving
 from firewall.gates.infra.aws import endpoints
 from firewall.gates.infra.aws.door import AwsDoor
 from firewall.gates.infra.gate import InfraGate
-from firewall.gates.infra.targets import Target, targets_of
+from firewall.gates.infra.targets import Target, credentials_of, targets_of
 from firewall.gates.models.exchange import Means
 from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
@@ -257,6 +257,7 @@ def _guard(base: _Base) -> Guard:
         is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
         observe=base.telemetry.judged,
         targets={name: target.spec for name, target in base.targets.items()},
+        known=credentials_of(base.targets),
     )
 
 

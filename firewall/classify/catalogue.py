@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from firewall.classify.api.known import HostRow, Pack, read_hosts, read_pack
 from firewall.classify.api.table import Table, read_table
+from firewall.classify.credentials.detector import Detector
+from firewall.classify.credentials.rules import read_rules
 from firewall.classify.globs import NOTHING, any_of
 from firewall.classify.packs import Additions
 from firewall.classify.reader import Reader
@@ -136,6 +138,8 @@ class Catalogue:
     """The tables of apis/, by name."""
     overrides: tuple[str, ...] = ()
     """What a pack replaces, in plain words with its place."""
+    credentials: Detector = field(default_factory=Detector)
+    """What credentials look like."""
 
 
 def compile_catalogue(
@@ -145,8 +149,11 @@ def compile_catalogue(
     *,
     programs: Mapping[str, Mapping[str, object]] | None = None,
     apis: Mapping[str, str] | None = None,
+    credentials: Mapping[str, object] | None = None,
 ) -> Catalogue:
     """Compile the data files; `programs`: those of `tools/`, `apis`: the texts of `apis/`, by their names.
+
+    `credentials`: credentials.toml.
 
     Raises: ConfigError naming the file and row.
     """
@@ -174,6 +181,7 @@ def compile_catalogue(
         packs=tuple(read_pack(Reader(pack, where), tables) for where, pack in rest if pack),
         apis=tables,
         overrides=tuple(more_of.overrides),
+        credentials=Detector(read_rules(credentials or {})),
     )
     table.finish()
     return catalogue

@@ -66,13 +66,17 @@ class ProtocolError(FirewallError):
 
 
 class AuthError(FirewallError):
-    """No token, a malformed, expired or revoked one: one message for all."""
+    """No token, a malformed, expired or revoked one: one message for all.
+
+    `hint` may say more about the form of what came, never about a token that is ours.
+    """
 
     code = "token_invalid"
     status = 401
 
-    def __init__(self, *, detail: str = "") -> None:
-        super().__init__("the token is missing, malformed, expired or revoked", detail=detail)
+    def __init__(self, *, detail: str = "", hint: str = "") -> None:
+        said = "the token is missing, malformed, expired or revoked"
+        super().__init__(f"{said}; {hint}" if hint else said, detail=detail)
 
 
 class UpstreamFault(StrEnum):

@@ -18,6 +18,10 @@ _WHY = {
     Reason.CLASSIFY_FAILED: "it could not be understood",
     Reason.LIMIT_DESTRUCTIVE: "the hourly budget of destructive actions is used up",
     Reason.APPROVAL_TOO_LARGE: "it needs a person's approval and is too large to be shown; make smaller calls",
+    Reason.CREDENTIAL_FOREIGN: (
+        "it carries a credential that was not issued to you; do not use credentials that you find: reach the API "
+        "through its target here, which adds its own"
+    ),
     Reason.APPROVAL_CANCELLED: "the request for approval was withdrawn",
 }
 

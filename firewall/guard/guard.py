@@ -32,6 +32,7 @@ from firewall.core.reason import Reason
 from firewall.core.target import TargetSpec
 from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictness
 from firewall.core.work import Committed, Record, Step, Take, Unit
+from firewall.guard.foreign import FirstSeen, Foreign, Known, foreign_in, is_use, nobody
 from firewall.guard.judgement import Judgement
 from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules
@@ -99,6 +100,7 @@ class Guard:
         is_live: Callable[[Requester], bool],
         observe: Observe,
         targets: Mapping[str, TargetSpec] | None = None,
+        known: Known = nobody,
     ) -> None:
         self._rules = rules
         self._territory = territory
@@ -109,17 +111,21 @@ class Guard:
         self._is_live = is_live
         self._observe = observe
         self._targets = targets or {}
+        self._known = known
         self._outcomes = Outcomes(sequencer)
         self._sessions = SessionMemory()
 
-    async def judge(self, call: ToolCall, requester: Requester) -> Answer:
+    async def judge(self, call: ToolCall, requester: Requester, *, first_seen: FirstSeen | None = None) -> Answer:
         """Judge a call, record the verdict, and say go, wait or stop.
 
+        `first_seen` is asked only where the call holds a credential that we did not issue.
         Raises: StoreError when nothing could be recorded; the gate then answers 503 and releases nothing.
         """
         started = perf_counter()
         judgement = self.consider(call, requester)
         seconds = perf_counter() - started
+        if judgement.foreign:
+            await self._found(judgement, requester, first_seen)
         match judgement.verdict:
             case Allow():
                 answer = await self._go(judgement, requester)
@@ -186,7 +192,9 @@ class Guard:
         actions, context, files = understood(call, context, self._files)
         raw = call.arguments.decode("utf-8", errors="backslashreplace")
         touched = self._touched(call, actions, context, raw)
-        verdicts = self._verdicts(actions, touched, requester, rules)
+        foreign = foreign_in(call, rules.catalogue, self._known)
+        used = foreign if foreign and is_use(call, rules.catalogue) else ()
+        verdicts = self._verdicts(actions, touched, used, requester, rules=rules)
         verdict = combine(verdicts)
         deciding = _deciding(actions, verdicts, verdict)
         rows = sorted(
@@ -203,7 +211,8 @@ class Guard:
             tool_schema=call.schema,
             rows=[rules.row(verdict.row), *rows],
         )
-        return Judgement(call, actions, verdict, deciding, digest, rules.digest, rules.row(verdict.row))
+        row = rules.row(verdict.row)
+        return Judgement(call, actions, verdict, deciding, digest, rules.digest, row, foreign)
 
     def _context(self, requester: Requester, rules: Rules) -> Context:
         """Return what the call of a requester is understood with."""
@@ -230,13 +239,22 @@ class Guard:
         return next(filter(None, (touches(self._territory, action, raw) for action in candidates)), "")
 
     def _verdicts(
-        self, actions: Sequence[Action], touched: str, requester: Requester, rules: Rules
+        self,
+        actions: Sequence[Action],
+        touched: str,
+        used: Sequence[Foreign],
+        requester: Requester,
+        *,
+        rules: Rules,
     ) -> list[Verdict]:
         """Ask each question of all actions before the next one: what comes first speaks for the whole call."""
         if touched:
             return [Deny(Reason.OWN_REACH, detail=touched) for _ in actions]
         if not self._is_live(requester):
             return [Deny(Reason.GRANT_TOKEN, detail="the token was revoked or has expired") for _ in actions]
+        if used:
+            detail = f"a credential that this firewall did not issue ({used[0].rule}, in {used[0].where})"
+            return [Deny(Reason.CREDENTIAL_FOREIGN, detail=detail) for _ in actions]
         return [self._verdict(action, requester, rules) for action in actions]
 
     def _verdict(self, action: Action, requester: Requester, rules: Rules) -> Verdict:
@@ -328,6 +346,32 @@ class Guard:
             approval=approval,
             private=judgement.private(),
         )
+
+    async def _found(self, judgement: Judgement, requester: Requester, first_seen: FirstSeen | None) -> None:
+        """Record every credential that we did not issue: a keyed hash, where it stood, where it came from."""
+        owner = requester.grant.owner
+        is_used = judgement.verdict.reason is Reason.CREDENTIAL_FOREIGN
+        records = tuple(
+            Record(
+                kind="credential.foreign",
+                data={
+                    "gate": requester.gate,
+                    "token": requester.token_id,
+                    "rule": one.rule,
+                    "credential": self._sequencer.pseudonym(f"{owner}/credential {one.digest}"),
+                    "used": is_used,
+                },
+                person=owner,
+                principal=requester.principal,
+                private={
+                    "tool": judgement.call.name,
+                    "where": one.where,
+                    "first_seen": first_seen(one.value.reveal()) if first_seen else "",
+                },
+            )
+            for one in judgement.foreign
+        )
+        await self._sequencer.submit(Unit(records=records))
 
     def _released(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
         return Record(

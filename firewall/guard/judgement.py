@@ -8,6 +8,7 @@ from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect, ordered
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.core.work import Plain
+from firewall.guard.foreign import Foreign, hidden
 from firewall.guard.requester import Requester
 
 MAX_SHOWN = 256 * 1024
@@ -30,6 +31,8 @@ class Judgement:
     policy: str
     """Digest of the snapshot that judged."""
     row_text: str = ""
+    foreign: tuple[Foreign, ...] = ()
+    """Credentials that it holds and that we did not issue: never written down."""
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -59,19 +62,22 @@ class Judgement:
         return {
             "tool": self.call.name,
             "call": self.call.id,
-            "arguments": shown(self.call.arguments)[:MAX_SHOWN],
+            "arguments": self._without_credentials(shown(self.call.arguments))[:MAX_SHOWN],
             "actions": [
                 {
-                    "operation": action.operation,
-                    "resource": action.resource,
+                    "operation": self._without_credentials(action.operation),
+                    "resource": self._without_credentials(action.resource),
                     "environment": action.environment,
                     "effects": list(action.effects),
-                    "summary": action.summary,
+                    "summary": self._without_credentials(action.summary),
                 }
                 for action in self.actions[:50]
             ],
             "detail": self.verdict.detail,
         }
+
+    def _without_credentials(self, text: str) -> str:
+        return hidden(text, self.foreign) if self.foreign else text
 
     def subject(self, requester: Requester) -> Subject:
         """Return what an approver reads, all of it from the intercepted bytes but `said`."""

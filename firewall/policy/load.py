@@ -16,6 +16,7 @@ from firewall.classify.environments import Environments, compile_environments
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.errors import ConfigError
 from firewall.policy import lint, rows, suggestions
+from firewall.policy.defaults import shipped
 from firewall.policy.engine import MODEL_FILE, Engine, ModelError, read_model
 from firewall.policy.index import Index
 from firewall.policy.people import Approvers
@@ -25,6 +26,8 @@ from firewall.policy.snapshot import Snapshot
 ENVIRONMENTS = "environments.toml"
 TOOLS = "tools.toml"
 HOSTS = "hosts.toml"
+CREDENTIALS = "credentials.toml"
+"""What credentials look like; a folder without one, made before there was one, uses the shipped file."""
 PACKS = "packs"
 APIS = "apis"
 PROGRAMS = "tools"
@@ -154,9 +157,12 @@ def _read_files(directory: Path, folder: _Folder) -> None:
             listed += sorted(f"{inner}/{path.name}" for path in (directory / inner).glob(f"*.{ending}"))
         except OSError:
             folder.problems.append(Problem(inner, 0, "cannot be listed"))
-    for name in (*REQUIRED, *listed):
+    for name in (*REQUIRED, CREDENTIALS, *listed):
+        place = directory
+        if name == CREDENTIALS and not (directory / name).exists():
+            place = shipped()
         try:
-            with (directory / name).open("rb") as file:
+            with (place / name).open("rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             problem = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
@@ -182,10 +188,12 @@ def _catalogue(folder: _Folder) -> Catalogue:
     packs = [folder.table(name) for name in folder.files if name.startswith(f"{PACKS}/")]
     programs = {name: folder.table(name) for name in folder.files if name.startswith(f"{PROGRAMS}/")}
     apis = {Path(name).stem: folder.text(name) for name in folder.files if name.startswith(f"{APIS}/")}
-    tools, hosts = folder.table(TOOLS), folder.table(HOSTS)
-    return _compiled(
-        folder, lambda: compile_catalogue(tools, hosts, packs, programs=programs, apis=apis), Catalogue()
-    )
+    tools, hosts, credentials = folder.table(TOOLS), folder.table(HOSTS), folder.table(CREDENTIALS)
+
+    def compile_it() -> Catalogue:
+        return compile_catalogue(tools, hosts, packs, programs=programs, apis=apis, credentials=credentials)
+
+    return _compiled(folder, compile_it, Catalogue())
 
 
 def _compiled(folder: _Folder, compile_it: Callable[[], _T], empty: _T) -> _T:

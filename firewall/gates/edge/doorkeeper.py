@@ -11,6 +11,12 @@ from firewall.guard.requester import Requester
 from firewall.tokens.service import Bearer, Tokens
 
 TOKEN_HEADERS = ("x-stayhand-token", "x-api-key", "x-goog-api-key")
+_PROVIDERS = ("sk-", "AIza", "ya29.", "gsk_", "xai-", "pplx-", "sess-")
+"""How the keys of providers begin."""
+_HINT = (
+    "what came looks like a provider's own key: give the agent a token of this firewall (shd_…) in its place, or "
+    "beside its own login in x-stayhand-token"
+)
 _BAD_PER_MINUTE = 10
 _MINUTE_US = 60_000_000
 
@@ -37,8 +43,10 @@ class Doorkeeper:
         """
         try:
             bearer = self._tokens.check(token_of(headers))
-        except AuthError:
+        except AuthError as error:
             await self.refused(source)
+            if _is_of_provider(headers):
+                raise AuthError(detail=error.detail, hint=_HINT) from None
             raise
         if bearer.kind is TokenKind.AGENT and bearer.grant is not None:
             return bearer
@@ -90,6 +98,14 @@ def token_of(headers: Mapping[str, str]) -> str:
             return value
     scheme, _, value = headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_of_provider(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request presents a provider's key and none of ours."""
+    if token_of(headers).startswith("shd_"):
+        return False
+    presented = [headers.get(name, "") for name in (*TOKEN_HEADERS, "authorization")]
+    return any(value.strip().removeprefix("Bearer ").strip().startswith(_PROVIDERS) for value in presented)
 
 
 def requester_of(bearer: Bearer, *, gate: str, client: str, session: str = "") -> Requester:

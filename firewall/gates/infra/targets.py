@@ -1,6 +1,7 @@
 """Targets as configured: what judging knows of each, and what it takes to speak to it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -43,6 +44,19 @@ class Target:
         Raises: ConfigError when it cannot be read.
         """
         return Credential(self.header, self.key(), self.prefix)
+
+
+def credentials_of(targets: Mapping[str, Target]) -> Callable[[], list[tuple[str, Secret]]]:
+    """Return a function that reads the credentials of all targets that can be read now, with their names."""
+
+    def read() -> list[tuple[str, Secret]]:
+        found: list[tuple[str, Secret]] = []
+        for name, target in targets.items():
+            with suppress(ConfigError):  # it cannot be used either then
+                found.append((name, target.key()))
+        return found
+
+    return read
 
 
 def targets_of(settings: Settings) -> Mapping[str, Target]:

@@ -13,6 +13,7 @@ from starlette.types import Receive, Send
 from firewall.approvals.service import Approvals
 from firewall.codecs.declared import schema_hash
 from firewall.codecs.interface import Codec, ModelRequest, Pending, Usage
+from firewall.codecs.sightings import first_sighting
 from firewall.core.dialect import Dialect
 from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock
@@ -20,7 +21,7 @@ from firewall.gates.edge.send import Connection, Headers, send_end, send_head, s
 from firewall.gates.models.admit import request_digest
 from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
 from firewall.gates.models.errors import error_answer
-from firewall.gates.models.held import Hold, Holds, Waiting, judge_calls
+from firewall.gates.models.held import Hold, Holds, Judged, Waiting, judge_calls
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.guard.guard import Guard
@@ -106,6 +107,13 @@ class Exchange:
 
     def _schema_of(self, name: str) -> str:
         return schema_hash(self.request.identity, name)
+
+    async def _judge_calls(self, ruler: Ruler, calls: Sequence[Pending]) -> Judged:
+        guard, requester, seen = self.means.guard, self.requester, self._first_seen
+        return await judge_calls(guard, requester, ruler, calls, self._schema_of, first_seen=seen)
+
+    def _first_seen(self, value: str) -> str:
+        return first_sighting(self.request.identity, value)
 
     async def _watched(self, work: Awaitable[None]) -> None:
         self._task = asyncio.current_task()
@@ -216,7 +224,7 @@ class Exchange:
         self, ruler: StreamRuler, calls: Sequence[Pending], rest: AsyncIterator[bytes] | None
     ) -> bool:
         """Judge complete calls; True when the answer became a hold and has been followed to its end."""
-        judged = await judge_calls(self.means.guard, self.requester, ruler, calls, self._schema_of)
+        judged = await self._judge_calls(ruler, calls)
         self._has_used |= judged.has_used
         await self._flush()
         if judged.waiting:
@@ -227,7 +235,7 @@ class Exchange:
         body = await response.read(self.means.max_answer_bytes)
         ruler = AnswerRuler(self.codec, body)
         self.ruler = ruler
-        judged = await judge_calls(self.means.guard, self.requester, ruler, ruler.calls, self._schema_of)
+        judged = await self._judge_calls(ruler, ruler.calls)
         self._has_used |= judged.has_used
         if judged.waiting:
             await self._hold(ruler, judged.waiting, None)
@@ -250,6 +258,7 @@ class Exchange:
             approvals=means.approvals,
             clock=means.clock,
             schema_of=self._schema_of,
+            first_seen=self._first_seen,
             waiting=waiting,
             is_spent=self._has_used,
         )

@@ -23,6 +23,7 @@ from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.gates.models.ruler import Ruler, StreamRuler
 from firewall.gates.refusals import refusal_text
+from firewall.guard.foreign import FirstSeen
 from firewall.guard.guard import Answer, Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
 
@@ -62,6 +63,7 @@ class Hold:
     approvals: Approvals
     clock: Clock
     schema_of: SchemaOf
+    first_seen: FirstSeen | None = None
     """Hash of a tool's declaration in the request."""
     waiting: list[Waiting] = field(default_factory=list)
     generation: int = 0
@@ -129,7 +131,9 @@ class Hold:
         await self._judge(ruler.close(), group)
 
     async def _judge(self, calls: Sequence[Pending], group: asyncio.TaskGroup) -> None:
-        judged = await judge_calls(self.guard, self.requester, self.ruler, calls, self.schema_of)
+        judged = await judge_calls(
+            self.guard, self.requester, self.ruler, calls, self.schema_of, first_seen=self.first_seen
+        )
         self.is_spent = self.is_spent or judged.has_used
         for one in judged.waiting:
             self.waiting.append(one)
@@ -195,7 +199,13 @@ class Judged:
 
 
 async def judge_calls(
-    guard: Guard, requester: Requester, ruler: Ruler, calls: Sequence[Pending], schema_of: SchemaOf
+    guard: Guard,
+    requester: Requester,
+    ruler: Ruler,
+    calls: Sequence[Pending],
+    schema_of: SchemaOf,
+    *,
+    first_seen: FirstSeen | None = None,
 ) -> Judged:
     """Judge complete calls in order; go and stop are ruled on at once, the rest is returned."""
     waiting: list[Waiting] = []
@@ -205,7 +215,8 @@ async def judge_calls(
         if ruler.judged > MAX_CALLS:
             ruler.rule(pending.slot, Refused(_TOO_MANY))
             continue
-        answer = await guard.judge(replace(pending.call, schema=schema_of(pending.call.name)), requester)
+        call = replace(pending.call, schema=schema_of(pending.call.name))
+        answer = await guard.judge(call, requester, first_seen=first_seen)
         match answer:
             case Go():
                 has_used = has_used or bool(answer.approval)

@@ -1,0 +1,199 @@
+"""Which spans of bytes are credentials.
+
+A credential is, but for passwords in addresses and keys in armour, a long run of letters and digits. So the bytes
+are first mapped to "may stand in one" and "may not", and only long runs are looked at: text without any is passed
+at memory speed. Placeholders and our own tokens are no findings.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from firewall.classify.credentials import positions
+from firewall.classify.credentials.rules import (
+    LONGEST_NAME,
+    CredentialRules,
+    NamedRule,
+    TokenRule,
+    any_mark,
+    plain_name,
+)
+from firewall.classify.credentials.values import VALUE, Finding, entropy_of, is_ours
+
+_RUN = 20
+"""No token is shorter; what is shorter is found by its position alone."""
+_BEFORE = 40
+"""A mark stands at most so far before the long run of its token."""
+_LONGEST_RUN = 4096
+"""A longer run is data; its two ends are looked at."""
+_MAX_CANDIDATES = 50_000
+_WORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_MASK = bytes(ord("t") if char in _WORD else ord(" ") for char in range(256))
+_LONG = b"t" * _RUN
+_NO_DIGITS = b"0123456789"
+_ALNUM = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_BACK = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/."
+_QUOTES = b" \t\"'`\\"
+_SIGNS = frozenset(b" \t\"'`\\=:>+/.")
+_JOINS = frozenset(b".~+/=")
+_NAME = bytes(char if char in _WORD + b"." else ord(" ") for char in range(256))
+MAX_NAMES = 4096
+
+
+@dataclass(slots=True)
+class Detector:
+    """Compiled rules; never changes, so one serves all."""
+
+    rules: CredentialRules = field(default_factory=CredentialRules)
+    _marks: dict[bytes, list[TokenRule]] = field(init=False, default_factory=dict, repr=False)
+    _search: "positions.Pattern | None" = field(init=False, default=None, repr=False)
+    _inner: tuple[bytes, ...] = field(init=False, default=(), repr=False)
+    """Marks that stand within their token."""
+    _named: dict[str, tuple[NamedRule, ...]] = field(init=False, default_factory=dict, repr=False)
+    _anchors: tuple[bytes, ...] = field(init=False, default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        for rule in self.rules.tokens:
+            for mark in rule.marks:
+                self._marks.setdefault(mark, []).append(rule)
+        leading = [mark for mark, rules in self._marks.items() if any(not rule.back for rule in rules)]
+        self._search = any_mark(leading) if leading else None
+        self._inner = tuple(mark for mark, rules in self._marks.items() if any(rule.back for rule in rules))
+        self._anchors = positions.anchors_of(self.rules.headers)
+
+    def find(self, data: bytes, *, in_answer: bool = False) -> tuple[Finding, ...]:
+        """Return the credentials in `data` in order, none over another.
+
+        `in_answer`: values of fields with telling names (`password`) count whatever they look like.
+        """
+        found = list(self._tokens(data))
+        for mark in self._inner:
+            found += filter(None, (self._marked(data, at, mark) for at in positions.occurrences(data, mark)))
+        lower = data.lower()
+        harmless = self.rules.harmless
+        found += positions.armoured(data)
+        found += positions.in_headers(data, lower, self._anchors, headers=self.rules.headers, harmless=harmless)
+        found += positions.in_addresses(data, harmless)
+        found += self._secrets(data, lower)
+        if in_answer:
+            found += positions.in_fields(data, lower, self.rules.answers, harmless)
+        return _apart(found) if len(found) > 1 else tuple(found)
+
+    def _tokens(self, data: bytes) -> Iterator[Finding]:
+        """Look at every long run."""
+        if self._search is None:
+            return
+        mask = data.translate(_MASK)
+        begin, left = mask.find(_LONG), _MAX_CANDIDATES
+        while begin >= 0 and left:
+            end = mask.find(b" ", begin + _RUN)
+            end = len(data) if end < 0 else end
+            left -= 1
+            if end - begin <= _LONGEST_RUN:
+                yield from self._run(data, begin, end)
+            else:
+                yield from self._run(data, begin, begin + _LONGEST_RUN // 2)
+                yield from self._run(data, end - _LONGEST_RUN // 2, end)
+            begin = mask.find(_LONG, end)
+
+    def _run(self, data: bytes, begin: int, end: int) -> Iterator[Finding]:
+        search = self._search
+        if search is None:
+            return
+        run = data[begin:end]
+        if len(run.translate(None, _NO_DIGITS)) == len(run):
+            # Without a digit it is a name, not a secret; but for the few tokens that are all letters.
+            mark = search.match(data, begin)
+            if mark is not None and (finding := self._marked(data, mark.start(), mark[0])):
+                yield finding
+            return
+        at = -1
+        for mark in self._candidates(data, begin, end):
+            finding = self._marked(data, mark.start(), mark[0]) if mark.start() >= at else None
+            if finding is not None:
+                at = finding.end
+                yield finding
+        if at < 0 and begin and data[begin - 1] in _SIGNS and (finding := self._by_name(data, begin)):
+            yield finding
+
+    def _candidates(self, data: bytes, begin: int, end: int) -> "Iterable[re.Match[bytes]]":
+        """Return where marks stand that could begin a token of this run: behind what is no letter or digit."""
+        if self._search is None:
+            return ()
+        is_joined = begin > 0 and data[begin - 1] in _JOINS
+        if is_joined or b"_" in data[begin:end] or b"-" in data[begin:end]:
+            return self._search.finditer(data, max(0, begin - _BEFORE) if is_joined else begin, end)
+        mark = self._search.match(data, begin)
+        return (mark,) if mark is not None else ()
+
+    def _marked(self, data: bytes, at: int, mark: bytes) -> Finding | None:
+        for rule in self._marks[mark]:
+            start = at - rule.back
+            if start < 0 or (start and data[start - 1] in _ALNUM and not rule.back):
+                continue
+            match = rule.shape.match(data, start)
+            if match is None or (match.end() < len(data) and data[match.end()] in _ALNUM):
+                continue
+            if entropy_of(match[0]) >= rule.entropy and not self.rules.harmless.covers(match[0]):
+                return Finding(rule.name, start, match.end())
+        return None
+
+    def _by_name(self, data: bytes, begin: int) -> Finding | None:
+        """Judge a run by the name before it: `NAME=run`, `"name": "run"`, `--name run`."""
+        head = data[max(0, begin - LONGEST_NAME - 48) : begin]
+        name_part = head.rstrip(_BACK)
+        start = begin - (len(head) - len(name_part))
+        name = name_before(name_part)
+        return self._named_at(data, name, start) if name else None
+
+    def _named_at(self, data: bytes, name: bytes, start: int) -> Finding | None:
+        rules = self._rules_for(plain_name(name))
+        if not rules:
+            return None
+        value = VALUE.match(data, start)
+        if value is None or is_ours(value[0]) or self.rules.harmless.covers(value[0]):
+            return None
+        for rule in rules:
+            if rule.shape.fullmatch(value[0]) and entropy_of(value[0]) >= rule.entropy:
+                return Finding(rule.name, value.start(), value.end())
+        return None
+
+    def _rules_for(self, name: str) -> tuple[NamedRule, ...]:
+        found = self._named.get(name)
+        if found is None:
+            found = tuple(rule for rule in self.rules.named if rule.fits(name))
+            if len(self._named) >= MAX_NAMES:
+                self._named.clear()
+            self._named[name] = found
+        return found
+
+    def _secrets(self, data: bytes, lower: bytes) -> Iterator[Finding]:
+        """Follow every `…secret… =` forwards: values with + and / in them need not hold a long run."""
+        for match in positions.assigned(data, lower, b"secret"):
+            finding = self._named_at(data, match.name, match.start)
+            if finding is not None:
+                yield finding
+
+
+def name_before(head: bytes) -> bytes:
+    """Return the name that stands before a value, with its assignment; empty where there is none."""
+    tail = head.rstrip(_QUOTES)
+    name = tail.rstrip(b"=:>")
+    is_option = len(name) == len(tail)
+    words = name.rstrip(_QUOTES)[-LONGEST_NAME:].translate(_NAME).rsplit(None, 1)
+    word = words[-1] if words and not name.rstrip(_QUOTES).endswith((b" ", b",")) else b""
+    if is_option and not (word.startswith(b"--") and tail != head):
+        return b""
+    return word
+
+
+def _apart(found: list[Finding]) -> tuple[Finding, ...]:
+    """Order findings; of two that overlap the first found stays, grown to cover both."""
+    kept: list[Finding] = []
+    for finding in sorted(found, key=lambda one: one.start):
+        last = kept[-1] if kept else None
+        if last is not None and finding.start < last.end:
+            kept[-1] = Finding(last.rule, last.start, max(last.end, finding.end))
+        else:
+            kept.append(finding)
+    return tuple(kept)

@@ -1,0 +1,157 @@
+"""Credentials that are known by where they stand: behind a header's name, in an address, in armour, in a field."""
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from firewall.classify.credentials.rules import LONGEST_NAME, Harmless, plain_name
+from firewall.classify.credentials.values import Finding, is_opaque, is_ours
+
+Pattern = re.Pattern[bytes]
+_AFTER_HEADER = re.compile(
+    rb"\\?[\"']?[ \t]{0,3}[:=,][ \t]{0,3}\\?[\"'`]?"
+    rb"(?:(Bearer|Basic|Token|ApiKey|Api-Key|Bot|Key|SSO|GenieKey|JWT)[ \t]{1,3})?"
+    rb"([A-Za-z0-9_.~+/:-]{8,8192}={0,3})",
+    re.IGNORECASE,
+)
+_AFTER_BEARER = re.compile(rb"[ \t]{0,3}([A-Za-z0-9_.~+/:-]{16,8192}={0,3})")
+_HEADER_NAME = re.compile(rb"[A-Za-z0-9-]+\Z")
+_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,30}\Z")
+_LOGIN = re.compile(
+    rb"://[^\s\"'\\@/:<>?#]{0,128}:((?:[^\s\"'\\@/<>]|\\[u/]){3,512})@(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})"
+)
+_VARIABLE = re.compile(rb"[$<{*%]|.*(?:\$\{|\{\{|\$\()", re.DOTALL)
+_LOOPBACK = re.compile(
+    rb"127\.[0-9.]+|\[::1\]|0\.0\.0\.0|[A-Za-z0-9_-]+|(?:.+\.)?(?:localhost|host\.docker\.internal)"
+)
+_ARMOUR = re.compile(rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_ARMOUR_BODY = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=:,.()@<> \t\r\n\\-"
+_ARMOUR_LEAST = 64
+ARMOUR_MOST = 16_384
+MOST = 20_000
+"""Occurrences of one word that are looked at: what holds more is made to cost time."""
+_NAME_PART = re.compile(rb"[A-Za-z0-9_.-]*\Z")
+_NAME_REST = re.compile(rb"[A-Za-z0-9_.-]{0,40}")
+_ASSIGNS = re.compile(rb"\\?[\"']?[ \t]{0,3}(?:=>|:=|[:=])[ \t]{0,3}\\?[\"'`]?")
+_FIELD = re.compile(rb"[\"'][ \t]{0,3}[:=][ \t\r\n]{0,3}[\"']((?:[^\s\"'\\]|\\[^\s\"'\\]){4,4096})[\"']")
+FIELD_ANCHORS = (b"passw", b"secret", b"token", b"key", b"connection", b"databaseurl", b"database_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A name with a value behind it."""
+
+    name: bytes
+    start: int
+    """Where the value begins."""
+
+
+def anchors_of(headers: Collection[bytes]) -> tuple[bytes, ...]:
+    """Return few words of which every header's name holds one at its end."""
+    tails = sorted({name[name.rfind(b"-") :] if b"-" in name else name for name in headers}, key=len)
+    found: list[bytes] = []
+    for tail in tails:
+        if not any(tail.endswith(known) for known in found):
+            found.append(tail)
+    return tuple(one for one in found if not any(one != other and one.endswith(other) for other in found))
+
+
+def occurrences(text: bytes, word: bytes) -> Iterator[int]:
+    """Yield where a word stands, as often as anybody who means something by it writes it."""
+    at, left = text.find(word), MOST
+    while at >= 0 and left:
+        yield at
+        left -= 1
+        at = text.find(word, at + len(word))
+
+
+def in_headers(
+    data: bytes,
+    lower: bytes,
+    anchors: tuple[bytes, ...],
+    *,
+    headers: Collection[bytes],
+    harmless: Harmless,
+) -> Iterator[Finding]:
+    """Yield what stands behind the name of a header that authenticates, or behind `Bearer`."""
+    for anchor in anchors:
+        for at in occurrences(lower, anchor):
+            end = at + len(anchor)
+            name = _HEADER_NAME.search(lower, max(0, at - LONGEST_NAME), end)
+            match = _AFTER_HEADER.match(data, end) if name and name[0].lstrip(b"-") in headers else None
+            if match is not None and _authenticates(match[1] or b"", match[2], harmless):
+                yield Finding("auth-header", match.start(2), match.end(2))
+    for at in occurrences(lower, b"bearer "):
+        match = _AFTER_BEARER.match(data, at + 7)
+        if match is not None and _authenticates(b"bearer", match[1], harmless):
+            yield Finding("bearer-token", match.start(1), match.end(1))
+
+
+def _authenticates(scheme: bytes, value: bytes, harmless: Harmless) -> bool:
+    if is_ours(value) or harmless.covers(value):
+        return False
+    if scheme.lower() != b"basic":
+        return is_opaque(value)
+    try:
+        login = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    password = login.partition(b":")[2]
+    return bool(password) and not is_ours(password) and password.lower() not in harmless.passwords
+
+
+def in_addresses(data: bytes, harmless: Harmless) -> Iterator[Finding]:
+    """Yield the passwords of addresses; not those of the machine's own or a compose file's services."""
+    for at in occurrences(data, b"://"):
+        match = _LOGIN.match(data, at)
+        if match is None or not _SCHEME.search(data, max(0, at - 32), at):
+            continue
+        password = match[1]
+        if _VARIABLE.match(password) or is_ours(password) or harmless.covers(password):
+            continue
+        if password.lower() in harmless.passwords or _LOOPBACK.fullmatch(match[2]):
+            continue
+        yield Finding("address-password", match.start(1), match.end(1))
+
+
+def armoured(data: bytes) -> Iterator[Finding]:
+    """Yield private keys in PEM or OpenPGP armour, also where line breaks are escaped."""
+    end = -1
+    for at in occurrences(data, b"-----BEGIN "):
+        match = _ARMOUR.match(data, at)
+        if match is None:
+            continue
+        if end < match.end():
+            end = data.find(b"-----END", match.end())
+            end = len(data) if end < 0 else end
+        body = data[match.end() : end] if end - match.end() <= ARMOUR_MOST and end < len(data) else b""
+        if len(body) >= _ARMOUR_LEAST and not body.translate(None, _ARMOUR_BODY):
+            close = data.find(b"-----", end + 8, end + 80)
+            yield Finding("private-key", at, close + 5 if close >= 0 else end)
+
+
+def assigned(data: bytes, lower: bytes, word: bytes) -> Iterator[Assigned]:
+    """Yield every assignment to a name that holds `word`."""
+    for at in occurrences(lower, word):
+        rest = _NAME_REST.match(data, at)
+        end = rest.end() if rest else at
+        sign = _ASSIGNS.match(data, end)
+        before = _NAME_PART.search(data, max(0, at - LONGEST_NAME), at)
+        if sign is not None:
+            yield Assigned(data[before.start() if before else at : end], sign.end())
+
+
+def in_fields(data: bytes, lower: bytes, names: Collection[str], harmless: Harmless) -> Iterator[Finding]:
+    """Yield the quoted values of fields whose names say that they hold a secret."""
+    for word in FIELD_ANCHORS:
+        for at in occurrences(lower, word):
+            rest = _NAME_REST.match(data, at)
+            end = rest.end() if rest else at
+            match = _FIELD.match(data, end)
+            before = _NAME_PART.search(data, max(0, at - LONGEST_NAME), at)
+            if match is None or plain_name(data[before.start() if before else at : end]) not in names:
+                continue
+            if not harmless.covers(match[1]) and not _VARIABLE.match(match[1]):
+                yield Finding("secret-field", match.start(1), match.end(1))

@@ -1,0 +1,152 @@
+"""Credentials that we did not issue, in a call: found, told from what is merely written down, named in the log.
+
+A credential is *used* by whatever may send it on: commands, code, requests, tools that nobody here understands.
+Editing a file that holds one, searching for one and telling another agent of one is no use: what then happens with
+it is judged again. INVARIANT: a value found here goes into no entry, message or log; what is kept is a keyed hash.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+import orjson
+
+from firewall.classify.catalogue import Catalogue, ToolKind
+from firewall.classify.requests import PREFIX
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.outgoing import decode
+from firewall.core.secret import Secret
+
+TARGETS_OWN = "target-credential"
+"""The rule by which the credential of a target is found elsewhere than on its own way."""
+_LEAST = 8
+_MOST = 8
+"""Different credentials of one call that are recorded; more say nothing new."""
+_MAX_DEPTH = 40
+_NO_USE = frozenset(
+    {
+        ToolKind.READ,
+        ToolKind.LIST,
+        ToolKind.WRITE,
+        ToolKind.EDIT,
+        ToolKind.PATCH,
+        ToolKind.INERT,
+        ToolKind.AGENT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A credential in a call."""
+
+    rule: str
+    value: Secret
+    where: str
+    """`arguments`, `address`, `header x` or `body`."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 hex of the value; never leaves the process without a key over it."""
+        return hashlib.sha256(self.value.reveal().encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class FirstSeen(Protocol):
+    """Looks a value up in the conversation that a call came from."""
+
+    def __call__(self, value: str) -> str:
+        """Say in plain words where the conversation first held the value; empty: nowhere."""
+        ...
+
+
+Known = Callable[[], Sequence[tuple[str, Secret]]]
+"""The credentials of our targets, each with its target's name."""
+
+
+def nobody() -> Sequence[tuple[str, Secret]]:
+    """Return the credentials of no targets."""
+    return ()
+
+
+def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Foreign, ...]:
+    """Return the different credentials in a call, ours left out, at most `_MOST`."""
+    found: dict[bytes, Foreign] = {}
+    own = call.name.removeprefix(PREFIX) if call.form is CallForm.REQUEST else ""
+    secrets = [(name, secret, secret.reveal().encode()) for name, secret in known()]
+    mine = {value for name, _, value in secrets if name == own}
+    for where, data in _parts(call):
+        for finding in catalogue.credentials.find(data):
+            value = data[finding.start : finding.end]
+            if value not in mine:
+                text = value.decode("utf-8", "surrogateescape")
+                found.setdefault(value, Foreign(finding.rule, Secret(text), where))
+        for name, secret, value in secrets:
+            if name != own and len(value) >= _LEAST and value in data:
+                found[value] = Foreign(TARGETS_OWN, secret, where)
+    return tuple(found.values())[:_MOST]
+
+
+def is_use(call: ToolCall, catalogue: Catalogue) -> bool:
+    """Tell whether what a call holds may be sent on by it."""
+    spec = catalogue.tools.get(call.name.removeprefix("functions/"))
+    return spec is None or spec.kind not in _NO_USE
+
+
+def hidden(text: str, foreign: Sequence[Foreign]) -> str:
+    """Return a text with every credential's place taken by its rule's name."""
+    for one in foreign:
+        text = text.replace(one.value.reveal(), f"[redacted:{one.rule}]")
+    return text
+
+
+def _parts(call: ToolCall) -> Iterator[tuple[str, bytes]]:
+    """Yield what is searched, with where it stands."""
+    if call.form is CallForm.REQUEST:
+        yield from _of_request(call.arguments)
+        return
+    yield "arguments", call.arguments
+    if b"\\u" in call.arguments or b"\\/" in call.arguments:
+        try:
+            yield "arguments", b"\n".join(_leaves(orjson.loads(call.arguments), 0))
+        except (orjson.JSONDecodeError, UnicodeEncodeError):
+            return  # what cannot be read is judged unknown
+
+
+def _of_request(arguments: bytes) -> Iterator[tuple[str, bytes]]:
+    try:
+        outgoing = decode(arguments)
+    except ValueError:
+        yield "arguments", arguments
+        return
+    target = outgoing.target.encode("ascii", "replace")
+    yield "address", target
+    if b"%" in target:
+        yield "address", unquote_to_bytes(target)
+    for name, value in outgoing.headers:
+        yield f"header {name}", f"{name}: {value}".encode()
+    if outgoing.body:
+        yield "body", outgoing.body
+        if b"\\u" in outgoing.body or b"\\/" in outgoing.body:
+            try:
+                yield "body", b"\n".join(_leaves(orjson.loads(outgoing.body), 0))
+            except (orjson.JSONDecodeError, UnicodeEncodeError):
+                return  # no JSON: it was searched as it stands
+
+
+def _leaves(value: object, depth: int) -> Iterator[bytes]:
+    """Yield `name: text` of every text in a parsed value."""
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(value, str):
+        yield value.encode()
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, depth + 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, str):
+                yield f"{key}: {item}".encode()
+            else:
+                yield from _leaves(item, depth + 1)
