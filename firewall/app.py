@@ -305,6 +305,7 @@ def _infra(base: _Base, guard: Guard, upstream: HttpUpstream) -> InfraGate:
         sequencer=base.installation.writer,
         clock=base.clock,
         aws=aws,
+        detector=lambda: base.rules.snapshot.catalogue.credentials,
     )
 
 

@@ -35,7 +35,11 @@ MOST = 20_000
 _NAME_PART = re.compile(rb"[A-Za-z0-9_.-]*\Z")
 _NAME_REST = re.compile(rb"[A-Za-z0-9_.-]{0,40}")
 _ASSIGNS = re.compile(rb"\\?[\"']?[ \t]{0,3}(?:=>|:=|[:=])[ \t]{0,3}\\?[\"'`]?")
-_FIELD = re.compile(rb"[\"'][ \t]{0,3}[:=][ \t\r\n]{0,3}[\"']((?:[^\s\"'\\]|\\[^\s\"'\\]){4,4096})[\"']")
+_FIELD = re.compile(
+    rb"[\"'][ \t]{0,3}[:=][ \t\r\n]{0,3}\"((?:[^\s\"\\]|\\\S){4,4096})\""
+    rb"|[\"']?[ \t]{0,3}[:=][ \t]{0,3}'([^\s'\\]{4,4096})'"
+    rb"|\\\"[ \t]{0,3}:[ \t]{0,3}\\\"([^\s\"\\]{4,4096})\\\""
+)
 FIELD_ANCHORS = (b"passw", b"secret", b"token", b"key", b"connection", b"databaseurl", b"database_url")
 
 
@@ -153,5 +157,6 @@ def in_fields(data: bytes, lower: bytes, names: Collection[str], harmless: Harml
             before = _NAME_PART.search(data, max(0, at - LONGEST_NAME), at)
             if match is None or plain_name(data[before.start() if before else at : end]) not in names:
                 continue
-            if not harmless.covers(match[1]) and not _VARIABLE.match(match[1]):
-                yield Finding("secret-field", match.start(1), match.end(1))
+            value = match[match.lastindex or 1]
+            if not harmless.covers(value) and not _VARIABLE.match(value):
+                yield Finding("secret-field", *match.span(match.lastindex or 1))

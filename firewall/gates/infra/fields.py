@@ -7,6 +7,7 @@ carrier alone, and a credential that we did not issue is not passed on but named
 import re
 from collections.abc import Iterable
 
+from firewall.classify.credentials.detector import Detector
 from firewall.core.errors import ProtocolError
 
 _STAYS = frozenset(
@@ -102,10 +103,13 @@ def foreign_in(fields: Iterable[tuple[bytes, bytes]], token: str) -> str:
     return ""
 
 
-def returned(raw: Iterable[tuple[bytes, bytes]], secret: bytes, *, is_head: bool = False) -> Fields:
+def returned(
+    raw: Iterable[tuple[bytes, bytes]], secret: bytes, *, is_head: bool = False, detector: Detector | None = None
+) -> Fields:
     """Return the target's fields that go to the agent, names in lower case; none that holds the credential.
 
-    `is_head`: the answer has no body, so its length is what was asked for and goes along.
+    `is_head`: the answer has no body, so its length is what was asked for and goes along. `detector`: none that
+    holds another credential goes along either; None: the agent may see those.
     """
     held = [(name.lower(), value) for name, value in raw]
     named = {token.strip().lower() for name, value in held if name == b"connection" for token in value.split(b",")}
@@ -117,4 +121,5 @@ def returned(raw: Iterable[tuple[bytes, bytes]], secret: bytes, *, is_head: bool
         and not name.startswith(b"x-stayhand-")
         and not _CONTROL.search(value)
         and not (secret and secret in value)
+        and not (detector is not None and detector.find(name + b": " + value, in_answer=True))
     ]

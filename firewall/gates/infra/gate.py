@@ -6,7 +6,7 @@ request whose outcome nobody knows is never repeated by us; the agent is told th
 
 import itertools
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,10 +14,12 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from firewall.approvals.service import Approvals
+from firewall.classify.credentials.detector import Detector
+from firewall.classify.credentials.masking import Masker
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import FirewallError, ProtocolError, UpstreamError
-from firewall.core.grant import permits_target
+from firewall.core.grant import Verb, permits_target
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
@@ -89,7 +91,9 @@ class InfraGate:
         sequencer: Sequencer,
         clock: Clock,
         aws: AwsDoor,
+        detector: Callable[[], Detector],
     ) -> None:
+        """`detector`: what credentials look like, by the policies in force."""
         self._targets = targets
         self._aws = aws
         self._guard = guard
@@ -98,6 +102,7 @@ class InfraGate:
         self._upstream = upstream
         self._sequencer = sequencer
         self._clock = clock
+        self._detector = detector
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; refusals are problem documents, or what AWS programs read."""
@@ -188,13 +193,20 @@ class InfraGate:
             async with await self._upstream.open(endpoint, request) as response:
                 facts["status"] = response.status
                 secret = request.credential.secret.reveal().encode("utf-8") if request.credential else b""
-                head = fields.returned(response.raw_fields, secret, is_head=outgoing.method == "HEAD")
+                masker = self._masker(asked.requester)
+                head = fields.returned(
+                    response.raw_fields,
+                    secret,
+                    is_head=outgoing.method == "HEAD",
+                    detector=self._detector() if masker else None,
+                )
                 head.append((b"x-stayhand-entry", b"%d" % go.entry))
                 started = True
                 await send_head(send, response.status, head)
-                async for piece in _pieces(response, outgoing.method):
+                async for piece in _pieces(response, outgoing.method, masker):
                     await send_piece(send, piece)
                 await send_end(send)
+                facts["masked"] = masker.masked if masker else 0
         except UpstreamError as error:
             log.warning("target=%s code=%s detail=%s", target.spec.name, error.code, error.detail)
             self._finished(asked, {**facts, "fault": error.fault.value}, is_known=is_reading or "status" in facts)
@@ -207,6 +219,10 @@ class InfraGate:
                 await send_whole(send, *shape.of_error(error))
             return
         self._finished(asked, facts, is_known=True)
+
+    def _masker(self, requester: Requester) -> Masker | None:
+        """Return what hides credentials from agents that may not see any."""
+        return None if Verb.SECRET in requester.grant.verbs else Masker(self._detector())
 
     def _finished(self, asked: _Asked, facts: dict[str, Plain], *, is_known: bool) -> None:
         record = Record(
@@ -270,11 +286,18 @@ def _request(target: Target, outgoing: Outgoing) -> UpstreamRequest:
     )
 
 
-async def _pieces(response: UpstreamResponse, method: str) -> AsyncIterator[bytes]:
+async def _pieces(response: UpstreamResponse, method: str, masker: Masker | None) -> AsyncIterator[bytes]:
+    """Yield the answer's body, its credentials hidden unless `masker` is None."""
     if method == "HEAD":
         return
+    is_first = True
     async for piece in response.chunks():
-        yield piece
+        passed = piece if masker is None else masker.pass_on(piece, is_first=is_first)
+        is_first = False
+        if passed:
+            yield passed
+    if masker is not None and (rest := masker.finish()):
+        yield rest
 
 
 def _query(raw: bytes) -> str:

@@ -1,0 +1,90 @@
+"""Hiding credentials in what flows: each is replaced by `[redacted:RULE]`, wherever the stream is cut.
+
+Only what could still become a credential waits: the word at the end, at most `_MOST` bytes of it, and armour until
+it ends. Replacements hold no quote and no backslash, and a match crosses neither, so JSON stays JSON.
+INVARIANT: without a finding the bytes that come out are the bytes that went in.
+"""
+
+from firewall.classify.credentials.detector import Detector
+
+_CONTEXT = 160
+"""Bytes already sent that are looked at again: the names and headers before a value."""
+_MOST = 8 << 10
+"""The longest word that waits; a longer one is data."""
+_ARMOUR_MOST = 20 << 10
+_PIECE = 64 << 10
+_BREAKS = b" \t\r\n\"'"
+"""No value crosses one of these, but for quotes behind a backslash."""
+_TO_BREAK = bytes(ord(" ") if char in _BREAKS else ord("x") for char in range(256))
+_BEGIN = b"-----BEGIN "
+_END = b"-----END"
+
+
+class Masker:
+    """Masks one answer; fed as it arrives."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._context = b""
+        self._held = b""
+        self._is_text = True
+        self.masked = 0
+        """How many credentials have been hidden."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what may go on."""
+        if len(chunk) <= _PIECE:
+            return self._feed(chunk, is_last=False)
+        return b"".join(self._feed(chunk[at : at + _PIECE], is_last=False) for at in range(0, len(chunk), _PIECE))
+
+    def pass_on(self, chunk: bytes, *, is_first: bool) -> bytes:
+        """Feed a piece of an answer; one that begins with what is no text is passed as it is from then on."""
+        if is_first:
+            self._is_text = b"\0" not in chunk
+        return self.feed(chunk) if self._is_text else chunk
+
+    def finish(self) -> bytes:
+        """Return what still waited."""
+        return self._feed(b"", is_last=True)
+
+    def _feed(self, chunk: bytes, *, is_last: bool) -> bytes:
+        sent = len(self._context)
+        data = self._context + self._held + chunk
+        cut = len(data) if is_last else max(sent, _safe_end(data, sent))
+        out: list[bytes] = []
+        at = sent
+        for finding in self._detector.find(data, in_answer=True):
+            if finding.end <= at:
+                continue
+            if finding.start >= cut:
+                break
+            out += (data[at : max(at, finding.start)], b"[redacted:%s]" % finding.rule.encode())
+            self.masked += 1
+            at = finding.end
+        cut = max(cut, at)
+        out.append(data[at:cut])
+        self._context = data[max(0, cut - _CONTEXT) : cut]
+        self._held = data[cut:]
+        return b"".join(out)
+
+
+def _safe_end(data: bytes, sent: int) -> int:
+    """Return how much of `data` cannot be the beginning of a credential any more."""
+    begun = data.rfind(_BEGIN, max(0, len(data) - _ARMOUR_MOST))
+    if begun >= sent:
+        end = data.find(_END, begun)
+        if (end < 0 or data.find(b"-----", end + len(_END)) < 0) and _may_be_key(data[begun : begun + 80]):
+            return begun
+    # A value may begin behind spaces, so the name before the last word is kept by the context alone.
+    last = data.replace(b'\\"', b"xx").translate(_TO_BREAK).rfind(b" ") + 1
+    return last if len(data) - last <= _MOST else len(data)
+
+
+def _may_be_key(head: bytes) -> bool:
+    return b"PRIVATE" in head or len(head) < 60
+
+
+def masked(data: bytes, detector: Detector) -> bytes:
+    """Return a whole text with its credentials hidden."""
+    masker = Masker(detector)
+    return masker.feed(data) + masker.finish()
