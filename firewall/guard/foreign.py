@@ -25,6 +25,8 @@ _LEAST = 8
 _MOST = 8
 """Different credentials of one call that are recorded; more say nothing new."""
 _MAX_DEPTH = 40
+_SEARCHED = 1 << 20
+"""Bytes at each end of a large body."""
 _NO_USE = frozenset(
     {
         ToolKind.READ,
@@ -127,12 +129,19 @@ def _of_request(arguments: bytes) -> Iterator[tuple[str, bytes]]:
     for name, value in outgoing.headers:
         yield f"header {name}", f"{name}: {value}".encode()
     if outgoing.body:
-        yield "body", outgoing.body
-        if b"\\u" in outgoing.body or b"\\/" in outgoing.body:
+        yield "body", _ends(outgoing.body)
+        if len(outgoing.body) <= 2 * _SEARCHED and (b"\\u" in outgoing.body or b"\\/" in outgoing.body):
             try:
                 yield "body", b"\n".join(_leaves(orjson.loads(outgoing.body), 0))
             except (orjson.JSONDecodeError, UnicodeEncodeError):
                 return  # no JSON: it was searched as it stands
+
+
+def _ends(body: bytes) -> bytes:
+    """Return what is searched of a body: of an upload its two ends, since nobody waits for more."""
+    if len(body) <= 2 * _SEARCHED:
+        return body
+    return body[:_SEARCHED] + b"\n" + body[-_SEARCHED:]
 
 
 def _leaves(value: object, depth: int) -> Iterator[bytes]:

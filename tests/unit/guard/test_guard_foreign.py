@@ -121,6 +121,16 @@ def test_a_targets_own_credential_is_at_home_there_alone(tmp_path: Path) -> None
     assert rules == {odd: TARGETS_OWN}
 
 
+def test_of_an_upload_the_two_ends_are_searched(tmp_path: Path) -> None:
+    """A large body costs no more than two megabytes of searching; what stands at its ends is found."""
+    catalogue = policies_in(tmp_path / "p").catalogue
+    for body in (PAT.encode() + b" " * (5 << 20), b" " * (5 << 20) + PAT.encode()):
+        (found,) = foreign_in(request(Outgoing("PUT", "/x", body=body)), catalogue, list)
+        assert found.rule == "github-pat"
+    middle = b" " * (3 << 20) + PAT.encode() + b" " * (3 << 20)
+    assert foreign_in(request(Outgoing("PUT", "/x", body=middle)), catalogue, list) == ()
+
+
 def test_hidden_replaces_every_occurrence(tmp_path: Path) -> None:
     """What is written down names the rule wherever the value stood."""
     catalogue = policies_in(tmp_path / "p").catalogue
