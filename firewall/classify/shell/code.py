@@ -9,9 +9,9 @@ from firewall.classify.paths import is_under
 from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
-from firewall.classify.shell.contents import Read, add_contents, as_script, language_of
+from firewall.classify.shell.contents import Read, add_contents, as_script, language_of, read_all
 from firewall.classify.shell.options import Options, read_options
-from firewall.classify.shell.touches import Touched, does, touch_drafts, word_of
+from firewall.classify.shell.touches import Touched, does, spot_of, touch_drafts, word_of
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL
 from firewall.core.effect import Effect
@@ -28,7 +28,7 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
     )
     if any(flag in options.flags for flag in ("--help", "--version", "-V")):
         return False
-    _loads(code, options, command, analysis)
+    _loads(program, code, options, command, analysis)
     rest = list(command.words[1 + used :]) if code.script and not code.first else list(options.positional)
     texts = options.values(code.text)
     for word in texts:
@@ -75,14 +75,21 @@ _LOADING = {
     "javascript": ("-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file"),
 }  # fmt: skip
 """Options that load more code beside the text that is given."""
+_READ_AS_CODE = ("-f", "--file", "-init", "-r", "--require", "--import", "--loader", "--experimental-loader")
+"""Those of them whose file is in the interpreter's own language."""
 
 
-def _loads(code: Code, options: Options, command: Command, analysis: Analysis) -> None:
+def _loads(program: Program, code: Code, options: Options, command: Command, analysis: Analysis) -> None:
     """Add what an interpreter loads or starts besides its text, so that harmless text hides none of it."""
     for word in options.values(_LOADING.get(code.language, ())):
         effects = (Effect.EXEC, Effect.UNKNOWN)
         why = f"reads commands or settings from {shown(word.text)}"
-        finish(analysis.opaque(word.span, why, effects=effects), command, analysis)
+        draft = analysis.opaque(word.span, why, effects=effects)
+        finish(draft, command, analysis)
+        if word in options.values(_READ_AS_CODE):
+            paths = list(spot_of(word, command.scope).paths)
+            inner = command.rest(command.words, feed=None)
+            _contents(draft, paths, (code.language, program, [word]), inner, analysis)
     values = [word for found in options.flags.values() for word in found if word is not None]
     values = values if code.language == "sql" else []
     piped = [word for word in values if word.text.lstrip().startswith("|")]
@@ -226,7 +233,7 @@ def _reader(path: str, language: str, program: Program, words: list[Word], comma
     def read(inner: Analysis, source: Source) -> None:
         if language == "shell":
             script, source = as_script(command, path, source)
-            read_text(source, language, script, inner, program, words)
+            read_all(inner, source, lambda to, text: read_text(text, language, script, to, program, words))
         else:
             read_text(source, language, command, inner, program, words)
 

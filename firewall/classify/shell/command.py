@@ -12,6 +12,7 @@ from firewall.classify.shell import builtins, code, specials, wrappers
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish
 from firewall.classify.shell.assigning import forget_set
+from firewall.classify.shell.projects import add_project
 from firewall.classify.shell.scope import Body
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.variables import decides, run_behind
@@ -105,7 +106,9 @@ def _run_known(command: Command, analysis: Analysis) -> None:
         return
     program = find_program(command, analysis)
     if program is not None:
+        before = len(analysis.drafts)
         run_program(program, command, analysis)
+        add_project(program, command, analysis, before)
 
 
 def run_program(program: Program, command: Command, analysis: Analysis) -> None:

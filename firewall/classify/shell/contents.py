@@ -128,6 +128,41 @@ def _note(draft: Draft, why: str) -> None:
         draft.unseen.append(why)
 
 
+MAX_SIFTED = 120
+_WORTH = re.compile(
+    r"\s*(?:(?:export|readonly|local)\s+)?[A-Za-z_]\w*=|\s*cd\s"
+    r"|.*\b(?:rm|rmdir|unlink|shred|dd|mkfs|wipefs|truncate|find|git|curl|wget|psql|mysql|mongosh?|redis-cli|sqlite3|kubectl|helm"
+    r"|terraform|tofu|pulumi|aws|gcloud|az|flyctl|fly|railway|vercel|heroku|docker|ssh|scp|rsync|sudo|eval|source"
+    r"|(?:delete|destroy|drop|purge|terminate|wipe)\w*)\b",
+    re.IGNORECASE,
+)
+
+
+def sifted(source: Source) -> Source:
+    """Return a text with only the lines that may lose something and those they hang on, where they stood."""
+    kept = 0
+    lines: list[str] = []
+    for line in source.text.split("\n"):
+        worth = kept < MAX_SIFTED and len(line) < _LONGEST and _WORTH.match(line) is not None
+        kept += worth
+        lines.append(line if worth else " " * len(line))
+    return replace(source, text="\n".join(lines).rstrip(" \n"))
+
+
+def read_all(inner: Analysis, source: Source, read: Read) -> None:
+    """Read a text, and where it is too much to be read as a whole, the lines of it that matter most."""
+    before = len(inner.drafts)
+    read(inner, source)
+    found = inner.drafts[before:]
+    if not any(draft.operation == "shell:unread" for draft in found):
+        return
+    again = Analysis(inner.context, inner.script, inner.run, inner.powershell, open=inner.open)
+    read(again, sifted(source))
+    there = {(draft.operation, draft.resource, draft.summary) for draft in found}
+    inner.drafts += [one for one in again.drafts if (one.operation, one.resource, one.summary) not in there]
+
+
+_LONGEST = 1000
 _SELF = r"\"?\$(?:\{?0\}?|\{?BASH_SOURCE(?:\[0\])?\}?)\"?"
 _FOLDER = rf"\$\(\s*dirname\s+(?:--\s+)?{_SELF}\s*\)"
 _HERE = re.compile(

@@ -8,6 +8,7 @@ from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import Use, add, finish, places_of, read_use
+from firewall.classify.shell.contents import Read, add_contents
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Word
 from firewall.classify.sql.judge import judge_sql
@@ -97,11 +98,23 @@ def sqlite(command: Command, program: Program, analysis: Analysis) -> bool:
     if not sources:
         draft = analysis.opaque(command.span, "a database session", effects=(Effect.EXEC, Effect.UNKNOWN))
         finish(draft, command, analysis)
+        if feed is not None and feed.paths:
+            add_contents(draft, feed.paths, command, analysis, lambda _path, _text: _of_file(use, words[0]))
         return True
     for source in sources:
         found = judge_sql(source, program.name, analysis.context, places_of(use))
         _on_files(found, words[0], source, texts, command, analysis)
     return True
+
+
+def _of_file(use: Use, file: Word) -> Read:
+    """Return the reader of a file of SQL that is run on a database file."""
+
+    def read(inner: Analysis, source: Source) -> None:
+        found = judge_sql(source, use.program.name, inner.context, places_of(use))
+        _on_files(found, file, source, (), use.command, inner)
+
+    return read
 
 
 def _of_uri(word: Word) -> Word:

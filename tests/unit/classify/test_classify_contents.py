@@ -95,3 +95,25 @@ def test_the_rest_of_a_long_script_is_said_to_be_unseen() -> None:
     actions = judged("bash a.sh", {"a.sh": "echo x\n" * 2000})
     assert {effect for action in actions for effect in action.effects} == {Effect.EXEC}
     assert any("too much" in note or "too long" in note for action in actions for note in action.unseen)
+
+
+def test_a_loss_behind_much_padding_is_found() -> None:
+    """The lines that may lose something are read however much stands before them."""
+    for text in ("echo x\n" * 2000, "cp a b\n" * 8000):
+        actions = judged("bash a.sh", {"a.sh": f"D=/srv\n{text}rm -rf $D/data\n"})
+        assert any(Effect.DESTRUCTIVE in action.effects for action in actions)
+
+
+@pytest.mark.parametrize(
+    "command", ["docker compose up -d", "docker compose -f compose.yaml up", "terraform apply"]
+)
+def test_configuration_is_bound(command: str) -> None:
+    """Files that configure what is started or built elsewhere are named, so that an approval binds them."""
+    named = {path for action in judged(command, {}) for path in action.files}
+    assert named & {f"{WORKSPACE}/compose.yaml", f"{WORKSPACE}/main.tf"}
+
+
+def test_functions_of_a_file_do_not_hide_the_program() -> None:
+    """A program that nobody knows stays unknown where a file that may change defines a function of its name."""
+    actions = judged(". ./lib.sh && wipe_it", {"lib.sh": "wipe_it() { true; }\n"})
+    assert any(Effect.UNKNOWN in action.effects for action in actions)
