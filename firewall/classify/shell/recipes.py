@@ -6,13 +6,16 @@ becomes a shell variable that nobody knows.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 MAX_TARGETS = 48
-MAX_LINES = 3000
-MAX_EXPANSIONS = 6
-MAX_VALUE_CHARS = 4000
+MAX_LINES = 2000
+MAX_LINE_CHARS = 2000
+MAX_RULES = 400
+MAX_PIECES = 150
+MAX_EXPANSIONS = 4
+MAX_VALUE_CHARS = 1000
 HIDDEN = "${not_seen}"
 """Stands for what only the build tool can tell."""
 
@@ -34,11 +37,14 @@ class Recipes:
     values: dict[str, str] = field(default_factory=dict)
     unread: str = ""
     """What of the file is not read, in plain words."""
+    expand: Callable[["Recipes", str, str], str] = lambda _found, _name, text: text
+    """Expands the variables of a line of a recipe, given its name."""
 
     def wanted(self, names: Sequence[str]) -> Iterator[tuple[str, Piece]]:
         """Yield the pieces that names run, with the name, what they need before them; none given: the first."""
         stack = list(reversed(names or [name for name in self.lines if not name.startswith(".")][:1]))
         done: set[str] = set()
+        left = MAX_PIECES
         while stack and len(done) < MAX_TARGETS:
             name = stack.pop()
             missing = [need for need in self.needs.get(name, []) if need not in done and need != name]
@@ -47,7 +53,9 @@ class Recipes:
                 stack += [name, *reversed(missing)]
             elif name not in done:
                 done.add(name)
-                yield from ((name, piece) for piece in self.lines.get(name, []))
+                for piece in self.lines.get(name, [])[: max(0, left)]:
+                    left -= 1
+                    yield name, Piece(self.expand(self, name, piece.text), piece.span)
 
 
 def package_scripts(text: str, names: Sequence[str]) -> list[Piece]:
@@ -92,13 +100,17 @@ def makefile(text: str, given: Mapping[str, str]) -> Recipes:
             _assign(found.values, match, inside=inside > 0)
         elif _UNREAD.match(bare):
             found.unread = found.unread or f"`{bare[:40]}`"
-        elif match := _RULE.match(bare):
+        elif len(found.needs) < MAX_RULES and (match := _RULE.match(bare)):
             current = _rule(found, match, given, (start, start + len(line)))
-    values = {**found.values, **given}
-    for target, pieces in found.lines.items():
-        own = {"@": target, "<": (found.needs.get(target) or [""])[0], "^": " ".join(found.needs.get(target, []))}
-        found.lines[target] = [Piece(_values(one.text, {**values, **own}, {}), one.span) for one in pieces]
+    found.values |= given
+    found.expand = _expand_make
     return found
+
+
+def _expand_make(found: Recipes, target: str, text: str) -> str:
+    needs = found.needs.get(target) or [""]
+    own = {"@": target, "<": needs[0], "^": " ".join(needs)}
+    return _values(text, found.values, own)
 
 
 def _rule(found: Recipes, match: re.Match[str], given: Mapping[str, str], span: tuple[int, int]) -> list[str]:
@@ -122,10 +134,11 @@ def _logical(text: str) -> Iterator[tuple[str, int]]:
             return
         joined = line if not joined else f"{joined}\n{line}"
         if not line.endswith("\\"):
-            yield joined, start
+            if len(joined) <= MAX_LINE_CHARS:
+                yield joined, start
             start, joined = offset + len(line) + 1, ""
         offset += len(line) + 1
-    if joined:
+    if joined and len(joined) <= MAX_LINE_CHARS:
         yield joined, start
 
 
@@ -151,17 +164,20 @@ _REFERENCE = re.compile(
 
 def _values(text: str, values: Mapping[str, str], given: Mapping[str, str]) -> str:
     """Expand the variables of make; a function and what is not known become hidden, `$$` one dollar."""
+    size = 0
 
     def value(match: re.Match[str]) -> str:
+        nonlocal size
         if match.group(0) == "$$":
             return "\0"
         name = next((one for one in (match.group("a"), match.group("b"), match.group("c")) if one), "")
         if name in ("MAKE", "CURDIR", "SHELL"):
             return {"MAKE": "make", "CURDIR": ".", "SHELL": "sh"}[name]
-        return given.get(name, values.get(name, HIDDEN)) if name else HIDDEN
+        found = given.get(name, values.get(name, HIDDEN)) if name else HIDDEN
+        size += len(found)
+        return found if size <= MAX_VALUE_CHARS * MAX_EXPANSIONS else HIDDEN
 
     for _ in range(MAX_EXPANSIONS):
-        text = text[:MAX_VALUE_CHARS]
         after = _REFERENCE.sub(value, text.replace(HIDDEN, "\1"))
         after = after.replace("\1", HIDDEN).replace(HIDDEN, "\1")
         done = after == text.replace(HIDDEN, "\1")
@@ -196,10 +212,10 @@ def justfile(text: str, given: Mapping[str, str]) -> Recipes:
             current = match.group("name")
             found.lines.setdefault(current, [])
             found.needs[current] = re.findall(r"[A-Za-z_][\w-]*", match.group("needs"))
-    values = {**found.values, **given}
-    for name, pieces in found.lines.items():
-        found.lines[name] = [
-            Piece(_BRACES.sub(lambda match: values.get(match.group("name"), HIDDEN), one.text), one.span)
-            for one in pieces
-        ]
+    found.values |= given
+    found.expand = _expand_just
     return found
+
+
+def _expand_just(found: Recipes, _name: str, text: str) -> str:
+    return _BRACES.sub(lambda match: found.values.get(match.group("name"), HIDDEN), text)
