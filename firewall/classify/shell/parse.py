@@ -30,6 +30,10 @@ _KNOTS = re.compile(r"<{4,8}|(?:<&){2,8}")
 """The grammar takes quadratic time over these."""
 _BRACKETS = re.compile(r"[(){}]")
 _FILLER = b"a\n" * (READ_BYTES // 2)
+_FOREIGN = re.compile(rb"[\x80-\xff]")
+"""The grammar's own scanner looks other characters up in C's tables of 256, and the process dies: it never sees
+them. To a shell they are parts of words and of no name, as is the dot that stands in their place."""
+_DELIMITER = re.compile(r"""(?<!<)<<(?!<)-?[ \t]*(?:[^\s;&|<>()'"\\]|\\.|'[^'\n]*'|"[^"\n]*")*""")
 _TAIL = re.compile(rb"[\x80-\xbf]")
 _PARSER = Parser(Language(tree_sitter_bash.language()))
 
@@ -72,6 +76,7 @@ def parse(source: Source, ticks: int = MAX_TICKS) -> Parsed | None:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         return None
+    seen = data if text.isascii() else _FOREIGN.sub(b".", data)
     used, wrong, reads = 0, 0, 0
     patience = PATIENT_WITH_ERRORS if len(data) <= SHORT_BYTES else 1
 
@@ -85,7 +90,7 @@ def parse(source: Source, ticks: int = MAX_TICKS) -> Parsed | None:
         nonlocal reads
         reads += 1
         # Told to stop, the parser still looks ahead many times before it asks `enough`: short lines end each look.
-        return data[start : start + READ_BYTES] if reads <= MAX_READS else _FILLER[: max(0, len(data) - start)]
+        return seen[start : start + READ_BYTES] if reads <= MAX_READS else _FILLER[: max(0, len(data) - start)]
 
     try:
         tree = _PARSER.parse(piece, progress_callback=enough)
@@ -100,9 +105,13 @@ def parse(source: Source, ticks: int = MAX_TICKS) -> Parsed | None:
 
 
 def _tangled(text: str) -> bool:
-    """Tell whether a text would keep the grammar busy: deep or stray brackets, many here-documents."""
+    """Tell whether a text would keep the grammar busy, or mislead it: deep or stray brackets, here-documents."""
     if len(_KNOTS.findall(text)) > MAX_KNOTS or text.count("<<") > MAX_DOCUMENTS:
         return True
+    if not text.isascii() and not all(found[0].isascii() for found in _DELIMITER.finditer(text)):
+        return (
+            True  # two words of other letters look alike to the grammar, and one must not end the other's document
+        )
     depth = stray = 0
     for found in _BRACKETS.finditer(text):
         if found[0] in "({":

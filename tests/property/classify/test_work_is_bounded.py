@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from firewall.classify.shell.sed import read_script
 from firewall.classify.text import actions_of_input
 from firewall.core.action import Action
+from firewall.core.effect import Effect
 from tests.support.understanding import shipped_context
 from tests.support.work import MAX_CALLS, counted
 
@@ -122,3 +123,31 @@ def test_sed_commands(script: str, runs: bool, writes: list[str]) -> None:  # no
     """What runs commands or writes files in a sed script is told from letters in its patterns and texts."""
     found = read_script(script)
     assert (found.runs, found.writes) == (runs, writes)
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(["{", "{a", "$", "${", "<<", "[[ a =~ ", "((", "`", "x=", ""]),
+    st.characters(min_codepoint=0x80),
+)
+def test_no_character_ends_the_process(before: str, character: str) -> None:
+    """Characters beyond ASCII reach no table of the grammar's scanner, which would read far behind its end."""
+    for text in (before + character, f"{before}{character}; rm -rf /srv/data", f"echo {character} {before}"):
+        assert actions_of_input("shell", text, shipped_context())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat <<\u00c9\n..\necho '\n\u00c9\nrm -rf /srv/data\necho '\n",
+        "cat <<'a \u00c9'\nb ..\necho '\na \u00c9\nrm -rf /srv/data\necho '\n",
+        "cat <<\u00c9 ; rm -rf /srv/data\n\u00dc\n\u00c9",
+        "r\u00e9=1; rm -rf /srv/data",
+        "echo \u00e9 && rm -rf /srv/data",
+        "{\U000f93e6; rm -rf /srv/data",
+    ],
+)
+def test_characters_beyond_ascii_hide_nothing(text: str) -> None:
+    """A document's end, a name or a word of other letters never makes a loss a part of something harmless."""
+    found = {effect for action in actions_of_input("shell", text, shipped_context()) for effect in action.effects}
+    assert found & {Effect.DESTRUCTIVE, Effect.UNKNOWN}
