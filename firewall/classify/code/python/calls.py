@@ -24,6 +24,7 @@ def is_known(path: str) -> bool:
 def judge(node: ast.Call, scope: Scope, sight: Sight) -> None:
     """Note what one call does."""
     path = dotted(node.func, scope)
+    _told(path, node, scope, sight)
     if path == "open" or path in ("io.open", "codecs.open"):
         _open(node, scope, sight, node.args[:1], 1)
     elif path in tables.CODE or path in (
@@ -43,7 +44,7 @@ def judge(node: ast.Call, scope: Scope, sight: Sight) -> None:
     elif tables.REQUESTS.fullmatch(path):
         request(path, node, scope, sight)
     elif path in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault"):
-        variable(node.args[0] if node.args else None, scope, sight, node, is_set=False)
+        variable(node.args[0] if node.args else None, scope, sight, node, is_set=path.endswith("setdefault"))
     elif isinstance(node.func, ast.Attribute):
         _method(node.func, node, path, scope, sight)
     elif path.partition(".")[0] in tables.ACTING and "." in path and not tables.INERT.fullmatch(path):
@@ -51,6 +52,44 @@ def judge(node: ast.Call, scope: Scope, sight: Sight) -> None:
 
 
 _WRITING = re.compile(r"[wxa+]")
+_MODE = re.compile(r"[rwxabt+]{1,4}")
+_INNER = re.compile(r"\{[^{}]*[.\[]_")
+_TOLD: dict[str, frozenset[str]] = {
+    "logging": frozenset({"filename", "handlers"}),
+    "argparse": frozenset({"fromfile_prefix_chars"}),
+}
+"""Words of a call in a module that is harmless without them."""
+
+
+def _told(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
+    """Judge what a call does by one of its words alone."""
+    root = path.partition(".")[0]
+    for item in node.keywords:
+        if item.arg in _TOLD.get(root, ()):
+            sight.opaque(node, f"calls {shown(path)} with {shown(item.arg or '')}")
+        elif root == "tempfile" and item.arg in ("dir", "prefix", "suffix"):
+            _temporary(item, node, scope, sight)
+    if path.startswith("tempfile.") and (len(node.args) > 2 or "/" in "".join(filter(None, _texts(node, scope)))):
+        sight.opaque(node, "a temporary file whose place is not known", unknown=True)
+    if path == "type" and len(node.args) > 1:
+        sight.opaque(node, "makes a class as it runs")
+    if isinstance(node.func, ast.Attribute) and node.func.attr in ("format", "vformat"):
+        text = text_of(node.func.value, scope) or text_of(node.args[0] if node.args else None, scope)
+        if text is not None and _INNER.search(text):
+            sight.opaque(node, "a text that reaches into what it is given")
+
+
+def _texts(node: ast.Call, scope: Scope) -> list[str | None]:
+    return [text_of(item, scope) for item in node.args]
+
+
+def _temporary(item: ast.keyword, node: ast.Call, scope: Scope, sight: Sight) -> None:
+    """Judge where a temporary file is made: in a folder, or anywhere by a prefix that holds a path."""
+    text = text_of(item.value, scope)
+    if item.arg == "dir":
+        sight.touch(Verb.CREATE, f"{text.rstrip('/')}/made" if text else None, node)
+    elif text is None or "/" in text:
+        sight.opaque(node, "a temporary file whose place is not known", unknown=True)
 
 
 def _argument(node: ast.Call, place: int, name: str) -> ast.expr | None:
@@ -60,6 +99,9 @@ def _argument(node: ast.Call, place: int, name: str) -> ast.expr | None:
 
 def _open(node: ast.Call, scope: Scope, sight: Sight, paths: list[ast.expr], place: int) -> None:
     """Judge `open(path, mode)` and `path.open(mode)`."""
+    if any(isinstance(item, ast.Starred) for item in node.args) or any(item.arg is None for item in node.keywords):
+        sight.opaque(node, "a file that is opened with arguments that are not seen one by one", unknown=True)
+        return
     given = _argument(node, place, "mode")
     mode = text_of(given, scope) if given is not None else "r"
     if mode is None or any(item.arg == "opener" for item in node.keywords):
@@ -116,7 +158,7 @@ def _globbed(node: ast.expr | None, scope: Scope) -> str:
 
 
 def _files(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
-    names = {1: ("dst", "mode"), 0: ("path", "src", "name", "top", "pathname")}
+    names = {1: ("dst", "mode", "filename"), 0: ("path", "src", "name", "top", "pathname")}
     for verb, place in tables.FILES[path]:
         target = node.args[place] if len(node.args) > place else None
         if target is None:
@@ -253,6 +295,8 @@ def _method(func: ast.Attribute, node: ast.Call, path: str, scope: Scope, sight:
         _path_method(func, node, scope, sight)
     elif name in tables.METHODS and (name not in ("touch", "truncate") or _globbed(func.value, scope)):
         _touch_all(tables.METHODS[name], func.value, node, scope, sight)
+    elif not path and _perhaps_path(func, node, scope, sight):
+        pass
     elif name in tables.RUNNERS and "()" not in path and path.partition(".")[0] not in tables.MODULES:
         _unknown_runner(node, scope, sight)
     elif path.startswith("sys.path."):
@@ -267,6 +311,24 @@ def _method(func: ast.Attribute, node: ast.Call, path: str, scope: Scope, sight:
         sight.add(draft, node, "removes or empties something")
     elif path.partition(".")[0] in tables.ACTING and "()" not in path and not tables.INERT.fullmatch(path):
         sight.opaque(node, f"calls {shown(path)}")
+
+
+def _perhaps_path(func: ast.Attribute, node: ast.Call, scope: Scope, sight: Sight) -> bool:
+    """Judge a method of something not known that is called as only a path's is: `x.rename(y)`, `x.open("w")`."""
+    if func.attr in ("rename", "replace") and len(node.args) == 1 and not node.keywords:
+        _touch_all(Verb.MOVE, func.value, node, scope, sight)
+        _touch_all(Verb.PLACE, node.args[0], node, scope, sight)
+        return True
+    if func.attr == "open" and _MODE.fullmatch(_mode(node, scope)):
+        _open(node, scope, sight, [func.value], 0)
+        return True
+    return False
+
+
+def _mode(node: ast.Call, scope: Scope) -> str:
+    """Return the mode of `something.open(mode)`; reading where it has none."""
+    given = _argument(node, 0, "mode")
+    return (text_of(given, scope) if given is not None else None) or ""
 
 
 def _unknown_runner(node: ast.Call, scope: Scope, sight: Sight) -> None:

@@ -8,6 +8,7 @@ from firewall.classify.code.python.values import Scope, choices, dotted, text_of
 from firewall.classify.http import Request, judge_http
 
 _BODIES = ("data", "json", "content", "files")
+_SENT = (*_BODIES, "params", "headers", "cookies", "auth", "url")
 
 
 def request(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
@@ -68,7 +69,7 @@ def _request(method: str, url: str, node: ast.Call, scope: Scope, target: ast.ex
         headers=named,
         body=next((body for body in known if body), ""),
         body_known=all(body is not None for body in known),
-        from_file=any(_opens(body, scope) for body in bodies),
+        from_file=any(_opens(item.value, scope) for item in node.keywords if item.arg in _SENT),
         credentials=any(item.arg == "auth" for item in node.keywords),
         url_known=choices(target, scope) is not None,
     )
@@ -88,8 +89,11 @@ def _body(node: ast.expr, scope: Scope) -> str | None:
         return None
 
 
-def _opens(node: ast.expr, scope: Scope) -> bool:
-    """Tell whether a body is read from a file."""
+def _opens(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
+    """Tell whether a body is read from a file, here or where its names get their values."""
+    names = {item.id for item in ast.walk(node) if isinstance(item, ast.Name)} if depth < 2 else set()
+    if any(_opens(scope.constants[name], scope, depth + 1) for name in names & scope.constants.keys()):
+        return True
     return any(
         isinstance(item, ast.Call)
         and dotted(item.func, scope).rpartition(".")[2] in ("open", "read_text", "read_bytes", "read")

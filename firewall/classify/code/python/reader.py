@@ -18,6 +18,8 @@ from firewall.classify.rows import Verb
 MAX_CODE_CHARS = 16 * 1024
 MAX_NODES = 3500
 MAX_NESTED = 3
+_REPLACED = frozenset({"sys.stdout", "sys.stderr", "sys.stdin", "os.environ"})
+"""Parts of modules that a program may give another value: what it gives them is judged by its own name."""
 
 
 def read_python(source: Source, context: Context, *, depth: int = 0) -> Found:
@@ -145,8 +147,12 @@ def _attribute(node: ast.Attribute, scope: Scope, parents: dict[int, ast.AST], s
         sight.opaque(node, f"reaches {shown(node.attr)}")
     elif _is_used_as_value(node, parents) and not _is_alias(node, scope, parents):
         _value(path, node, sight)
-    if path == "os.environ" and _is_used_as_value(node, parents):
+    if path in ("os.environ.items", "os.environ.values") or (
+        path == "os.environ" and _is_used_as_value(node, parents)
+    ):
         calls.whole_environment(node, parents.get(id(node)), sight)
+    if not isinstance(node.ctx, ast.Load) and path not in _REPLACED and root in scope.modules.values():
+        sight.opaque(node, f"changes {shown(path)}")
     if root in tables.MODULES and root not in tables.ACTING and node.attr.startswith("_"):
         sight.opaque(node, f"reaches {shown(path)}")
 
@@ -185,6 +191,9 @@ def _name(node: ast.Name, scope: Scope, parents: dict[int, ast.AST], sight: Sigh
 
 
 def _subscript(node: ast.Subscript, scope: Scope, sight: Sight) -> None:
-    if dotted(node.value, scope) != "os.environ":
+    path = dotted(node.value, scope)
+    if path != "os.environ":
+        if path.partition(".")[0] in scope.modules.values() and not isinstance(node.ctx, ast.Load):
+            sight.opaque(node, f"changes {shown(path)}")
         return
     calls.variable(node.slice, scope, sight, node, is_set=not isinstance(node.ctx, ast.Load))

@@ -46,6 +46,16 @@ FILES: Mapping[str, tuple[tuple[Verb, int], ...]] = {
     "glob.glob": ((Verb.LIST, 0),),
     "glob.iglob": ((Verb.LIST, 0),),
     "linecache.getlines": ((Verb.READ, 0),),
+    "linecache.getline": ((Verb.READ, 0),),
+    "tokenize.open": ((Verb.READ, 0),),
+    "mimetypes.read_mime_types": ((Verb.READ, 0),),
+    "urllib.request.urlretrieve": ((Verb.PLACE, 1),),
+    "xml.etree.ElementTree.iterparse": ((Verb.READ, 0),),
+    "xml.etree.ElementTree.ElementTree().write": ((Verb.OVERWRITE, 0),),
+    "xml.etree.ElementTree.parse().write": ((Verb.OVERWRITE, 0),),
+    "configparser.ConfigParser().read": ((Verb.READ, 0),),
+    "configparser.RawConfigParser().read": ((Verb.READ, 0),),
+    "configparser.SafeConfigParser().read": ((Verb.READ, 0),),
     "runpy.run_path": ((Verb.RUN, 0),),
     "sqlite3.connect": ((Verb.READ, 0),),
     "xml.etree.ElementTree.parse": ((Verb.READ, 0),),
@@ -154,7 +164,7 @@ INERT = re.compile(
     r"|sqlite3\.(?:Row|Error|OperationalError|connect|sqlite_version|version|IntegrityError|DatabaseError)"
     r"|(?:psycopg|psycopg2|pymysql|asyncpg|mysql\.connector)\.(?:connect|Error|OperationalError|extras(?:\.\w+)?|rows(?:\.\w+)?)"
     r"|sqlalchemy\.(?:create_engine|text|inspect)|boto3\.(?:client|resource|session|Session)"
-    r"|asyncio\.(?:run|sleep|gather|wait_for|get_event_loop|create_task)|importlib\.metadata\.\w+"
+    r"|asyncio\.(?:run|sleep|gather|wait_for|get_event_loop|create_task)|importlib\.metadata(?:\.(?:version|metadata|requires|distributions|packages_distributions|PackageNotFoundError))?"
     r"|urllib\.(?:parse(?:\.\w+)*|error(?:\.\w+)?|request)|socket\.(?:gethostname|getfqdn|AF_INET|SOCK_STREAM)"
     r"|(?:requests|httpx)\.(?:Session|Client|AsyncClient|session|exceptions(?:\.\w+)?|HTTPError|Timeout|Response|codes(?:\.\w+)?|RequestException)"
     r"|logging\.(?:getLogger|basicConfig|info|debug|warning|error|exception|DEBUG|INFO|WARNING|ERROR)|types\.\w+"
@@ -188,13 +198,14 @@ REFUSED = frozenset(
         "addaudithook", "path_importer_cache", "displayhook", "excepthook", "execv", "execve", "spawn",
         "fork", "kill", "tb_frame", "f_globals", "f_builtins", "gi_frame", "cr_frame", "func_globals",
         "load_module", "exec_module", "loader", "create_module", "find_spec", "format_map", "partialmethod",
-        "ctypes", "pickle", "builtins", "mro", "f_back", "f_locals", "interact",
+        "ctypes", "pickle", "builtins", "mro", "f_back", "f_locals", "interact", "bltns", "stdlib_re",
+        "get_field", "import_module", "FileType", "entry_points", "CodeType", "FunctionType", "LambdaType",
+        "subprocess_exec", "subprocess_shell", "load_extension", "enable_load_extension", "backup", "send",
+        "build_request",
     }
 )  # fmt: skip
 """Attributes that lead to what is not judged by its own name."""
-DUNDERS = frozenset(
-    {"__name__", "__version__", "__file__", "__doc__", "__init__", "__len__", "__str__", "__repr__"}
-)
+DUNDERS = frozenset({"__name__", "__version__", "__file__", "__doc__", "__len__", "__str__", "__repr__"})
 SYS = frozenset(
     {
         "argv", "version", "version_info", "platform", "maxsize", "byteorder", "executable",
