@@ -77,7 +77,7 @@ def package_scripts(text: str, names: Sequence[str]) -> list[Piece]:
 _VARIABLE = re.compile(
     r"(?:(?:export|override)\s+)*(?P<name>[A-Za-z_][\w.-]*)\s*(?P<how>[:?+]?:?:?=)\s*(?P<value>.*)"
 )
-_RULE = re.compile(r"(?P<targets>[^\s:#=][^:#=]*?)\s*::?(?!=)(?P<needs>[^;=#]*)(?:;(?P<recipe>.*))?")
+_RULE = re.compile(r"(?P<targets>[^\s:#=][^:#=]*+)::?(?!=)(?P<needs>[^;=#]*)(?:;(?P<recipe>.*))?")
 _UNREAD = re.compile(r"(?:-?include|sinclude|define|import|mod)\b")
 _TEST = re.compile(r"(?P<open>ifeq|ifneq|ifdef|ifndef)\b|(?P<close>endif)\b")
 
@@ -188,7 +188,7 @@ def _values(text: str, values: Mapping[str, str], given: Mapping[str, str]) -> s
 
 
 _JUST_VALUE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][\w-]*)\s*:=\s*(?P<value>.*)")
-_JUST_RULE = re.compile(r"@?(?P<name>[A-Za-z_][\w-]*)(?P<params>[^:=#]*):(?!=)(?P<needs>[^#]*)")
+_JUST_RULE = re.compile(r"@?(?P<name>[A-Za-z_][\w-]*+)(?P<params>[^:=#]*+):(?!=)(?P<needs>[^#]*)")
 _BRACES = re.compile(r"\{\{\s*(?P<name>[^{}]*?)\s*\}\}")
 
 
