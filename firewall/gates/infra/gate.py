@@ -26,6 +26,7 @@ from firewall.core.reason import Reason
 from firewall.core.target import TargetKind
 from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
+from firewall.gates.edge import rates
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of, token_of
 from firewall.gates.edge.send import send_end, send_head, send_piece, send_whole
@@ -115,6 +116,7 @@ class InfraGate:
                 asked = await self._read_aws(scope, receive, target, path)
             else:
                 asked = await self._read(scope, receive, name, path)
+            await rates.draw(self._sequencer, asked.requester)
             answer = await self._judge(asked)
         except FirewallError as error:
             if error.detail:

@@ -2,19 +2,17 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
 
 import orjson
 
 from firewall.codecs.interface import ModelRequest
-from firewall.core.bucket import per_minute
 from firewall.core.dialect import Dialect
-from firewall.core.errors import FirewallError, LimitError, ProtocolError
+from firewall.core.errors import FirewallError, ProtocolError
 from firewall.core.grant import any_matches
 from firewall.core.ports import Sequencer
-from firewall.core.work import Committed, Plain, Record, Step, Take, Unit
+from firewall.core.work import Committed, Plain, Record, Unit
+from firewall.gates.edge.rates import refused, takes_of
 from firewall.guard.requester import Requester
-from firewall.tokens.service import Draw
 
 MAX_MODEL = 200
 
@@ -43,15 +41,6 @@ def request_digest(dialect: Dialect, request: ModelRequest) -> str:
     return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-@lru_cache(maxsize=1024)
-def _takes(draws: tuple[Draw, ...]) -> tuple[Step, ...]:
-    return tuple(
-        Take(f"requests:{draw.key}", per_minute(draw.requests_per_minute))
-        for draw in draws
-        if draw.requests_per_minute
-    )
-
-
 async def enter(
     sequencer: Sequencer,
     requester: Requester,
@@ -66,7 +55,7 @@ async def enter(
 
     Raises: LimitError (429) when a bucket is full; StoreError when nothing can be recorded.
     """
-    steps = _takes(requester.draws)
+    steps = takes_of(requester.draws)
     facts: dict[str, Plain] = {
         "dialect": dialect,
         "purpose": purpose,
@@ -84,7 +73,7 @@ async def enter(
     outcome = await sequencer.submit(Unit(records=(record,), steps=steps, otherwise=(limited,)))
     if isinstance(outcome, Committed):
         return outcome.seqs[0]
-    raise LimitError("too many requests for this token", retry_after_s=outcome.retry_after_us // 1_000_000 + 1)
+    raise refused(outcome)
 
 
 def check_references(request: ModelRequest, is_ours: Callable[[str, str], bool], principal: str) -> None:

@@ -336,6 +336,17 @@ def test_without_a_token_nothing_happens(house: House) -> None:
     assert len(house.seen.requests) == before
 
 
+def test_requests_to_targets_draw_from_the_tokens_rate(house: House) -> None:
+    """One a minute: the second is 429 with Retry-After, and the target hears nothing of it."""
+    slow = house.firewall.mint(env="staging", agent="slow", owner="bob", max_requests_per_minute=1)
+    assert house.ask("GET", "shop/v1/items", token=slow).status_code == 200
+    before = len(house.seen.requests)
+    limited = house.ask("GET", "shop/v1/items", token=slow)
+    assert (limited.status_code, limited.json()["code"]) == (429, "rate_limited")
+    assert 1 <= int(limited.headers["retry-after"]) <= 61
+    assert len(house.seen.requests) == before
+
+
 def test_redirects_are_not_followed(house: House) -> None:
     """A redirect ends the exchange; nobody else is asked."""
     got = house.ask("GET", "shop/moved")
