@@ -9,7 +9,7 @@ from pathlib import Path
 
 from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
-from firewall.settings import SecretRef
+from firewall.settings.values import SecretRef
 
 _COMMAND_S = 10
 _KEPT_S = 60.0

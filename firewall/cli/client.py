@@ -18,7 +18,7 @@ import httpx
 from firewall.approvals.text import visible
 from firewall.core.errors import ConfigError
 from firewall.core.token import TokenKind, parse
-from firewall.settings import load_settings
+from firewall.settings.load import load_settings
 
 TOKEN_ENV = "STAYHAND_TOKEN"  # noqa: S105 - the name of a variable
 NAME_ENV = "STAYHAND_APPROVER"

@@ -10,14 +10,15 @@ from urllib.parse import urlsplit
 import click
 import httpx
 
-from firewall.app import territory_of
+from firewall.app.addresses import territory_of
 from firewall.cli.report import config_of, result
 from firewall.cli.serve import warnings_of
 from firewall.core.errors import FirewallError
 from firewall.gates.infra.targets import targets_of
 from firewall.policy.in_force import open_rules
 from firewall.routing.configured import providers_of
-from firewall.settings import Settings, load_settings
+from firewall.settings.load import load_settings
+from firewall.settings.settings import Settings
 
 _LEVELS = {"ok": "ok     ", "warn": "warn   ", "unsafe": "UNSAFE ", "error": "error  "}
 

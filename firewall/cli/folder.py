@@ -11,7 +11,7 @@ from firewall.policy.load import load
 from firewall.policy.people import Approvers
 from firewall.policy.problem import PolicyProblems
 from firewall.policy.snapshot import Snapshot
-from firewall.settings import find_settings, load_settings
+from firewall.settings.load import find_settings, load_settings
 
 
 def where(directory: Path | None) -> tuple[Path, Approvers]:

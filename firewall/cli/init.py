@@ -7,14 +7,17 @@ from pathlib import Path
 
 import click
 
-from firewall.app import SystemClock, places_of
+from firewall.app.addresses import places_of
+from firewall.app.clock import SystemClock
 from firewall.cli.report import result, say
 from firewall.console.desks import grant_of
 from firewall.core.errors import ConfigError
 from firewall.core.token import TokenKind
 from firewall.policy.defaults import copy_to
 from firewall.sequencer.opening import create, open_installation
-from firewall.settings import Settings, default_config_dir, default_data_dir, load_settings
+from firewall.settings.folders import default_config_dir, default_data_dir
+from firewall.settings.load import load_settings
+from firewall.settings.settings import Settings
 from firewall.tokens.people import People, new_passphrase
 from firewall.tokens.service import Tokens
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import click
 
-from firewall.app import Application
+from firewall.app.application import Application
 from firewall.cli.init import login_name, make
 from firewall.cli.pointing import pasted
 from firewall.cli.report import config_of, say
 from firewall.cli.serve import Addresses, serve_settings
 from firewall.console.desks import grant_of
 from firewall.gates.edge.server import run
-from firewall.settings import default_config_dir, load_settings
+from firewall.settings.folders import default_config_dir
+from firewall.settings.load import load_settings
 from firewall.telemetry import set_up_logging
 
 ENVIRONMENT = "staging"

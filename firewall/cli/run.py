@@ -10,7 +10,7 @@ from firewall.cli.client import control_client, row_of
 from firewall.cli.init import login_name
 from firewall.cli.pointing import Pointed, inherited_by_agents, point
 from firewall.cli.report import config_of, fail, say
-from firewall.settings import load_settings
+from firewall.settings.load import load_settings
 
 _AWS_KEPT = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_DEFAULT_OUTPUT", "AWS_PAGER"})
 

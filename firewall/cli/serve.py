@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 
-from firewall.app import Application, running
+from firewall.app.application import Application
+from firewall.app.running import running
 from firewall.cli.report import config_of, say
 from firewall.gates.edge.server import bind, run, serve_listeners
-from firewall.settings import Settings, load_settings
+from firewall.settings.load import load_settings
+from firewall.settings.settings import Settings
 from firewall.telemetry import set_up_logging
 
 

@@ -3,7 +3,7 @@
 from firewall.approvals.people import Approver
 from firewall.core.errors import AuthError
 from firewall.core.token import TokenKind
-from firewall.settings import Settings
+from firewall.settings.settings import Settings
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
 

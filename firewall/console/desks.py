@@ -13,7 +13,7 @@ from firewall.core.ports import Clock, Sequencer
 from firewall.core.target import TargetKind, TargetSpec
 from firewall.core.token import TokenKind
 from firewall.core.work import Record, Unit
-from firewall.settings import seconds
+from firewall.settings.values import seconds
 from firewall.tokens import grant_json
 from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.people import People, new_passphrase

@@ -8,7 +8,7 @@ from firewall.classify.text import warm
 from firewall.policy.load import load as load_policy
 from firewall.policy.people import Approvers
 from firewall.policy.snapshot import Snapshot
-from firewall.settings import Settings
+from firewall.settings.settings import Settings
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ from firewall.core.dialect import Dialect
 from firewall.references import reader_of
 from firewall.routing.port import Endpoint, Timeouts, is_private_by_configuration
 from firewall.routing.providers import Provider
-from firewall.settings import Provider as ProviderSettings
-from firewall.settings import SecretRef, Settings
+from firewall.settings.providers import Provider as ProviderSettings
+from firewall.settings.settings import Settings
+from firewall.settings.values import SecretRef
 
 FROM_ENVIRONMENT = (
     ("ANTHROPIC_API_KEY", "anthropic", Dialect.ANTHROPIC, "https://api.anthropic.com"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from firewall.app import running
+from firewall.app.running import running
 from firewall.classify.context import Context
 from firewall.classify.tool import actions_of
 from firewall.codecs import anthropic, gemini, openai_chat, openai_responses
@@ -18,7 +18,7 @@ from firewall.codecs.interface import Codec, Released
 from firewall.core.call import ToolCall
 from firewall.core.grant import Grant
 from firewall.guard.requester import Requester
-from firewall.settings import load_settings
+from firewall.settings.load import load_settings
 from tests.bench import aws, policies
 from tests.bench.steps import Step, median_us
 

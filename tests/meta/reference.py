@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from firewall.cli.main import stayhand
 from firewall.core.reason import Reason
-from firewall.settings import Settings
+from firewall.settings.settings import Settings
 from tests.meta.tree import ROOT
 
 TARGET = ROOT / "docs" / "reference.md"
@@ -135,9 +135,10 @@ def _default(field: FieldInfo) -> str:
 
 def _field_words() -> dict[tuple[str, str], str]:
     """Return the docstring under each field of the settings."""
-    tree = ast.parse((ROOT / "firewall/settings.py").read_text(encoding="utf-8"))
+    rooms = sorted((ROOT / "firewall/settings").glob("*.py"))
+    nodes = [node for room in rooms for node in ast.parse(room.read_text(encoding="utf-8")).body]
     found: dict[tuple[str, str], str] = {}
-    for owner in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+    for owner in (node for node in nodes if isinstance(node, ast.ClassDef)):
         for field, below in zip(owner.body, owner.body[1:], strict=False):
             if (
                 isinstance(field, ast.AnnAssign)

@@ -23,7 +23,7 @@ from firewall.policy.load import load
 from firewall.policy.people import Approvers
 from firewall.policy.reading import InputKind, shell_call
 from firewall.policy.trial import Scene, attempt
-from firewall.settings import Settings
+from firewall.settings.settings import Settings
 from tests.meta.tree import ROOT, files, shown
 
 _PAGES = tuple(path for path in files() if shown(path).endswith(".md"))

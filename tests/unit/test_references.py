@@ -12,7 +12,7 @@ from firewall import references
 from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
 from firewall.references import reader_of
-from firewall.settings import SecretRef
+from firewall.settings.values import SecretRef
 
 
 def test_variable(monkeypatch: pytest.MonkeyPatch) -> None:

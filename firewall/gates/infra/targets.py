@@ -11,8 +11,8 @@ from firewall.core.secret import Secret
 from firewall.core.target import TargetKind, TargetSpec
 from firewall.references import reader_of
 from firewall.routing.port import Credential, Endpoint, Timeouts, is_private_by_configuration
-from firewall.settings import Settings
-from firewall.settings import Target as TargetSettings
+from firewall.settings.settings import Settings
+from firewall.settings.targets import Target as TargetSettings
 
 _AWS = "https://amazonaws.com"
 _FRAMING = 1 << 20

@@ -18,7 +18,7 @@ from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError
 from firewall.core.work import Unit
 from firewall.sequencer.opening import Installation, Places, create, open_installation
-from firewall.settings import Settings
+from firewall.settings.settings import Settings
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
 from tests.support.approving import ALICE, COMMAND, Told, new_id, wanted

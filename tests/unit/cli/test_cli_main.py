@@ -12,7 +12,9 @@ from firewall.cli.main import COMMANDS, main, stayhand
 from firewall.cli.pointing import PROVIDER_KEYS, TOKEN_VARIABLE, inherited_by_agents, pasted, point
 from firewall.cli.serve import warnings_of
 from firewall.core.errors import ConfigError
-from firewall.settings import ApprovalSettings, AuditSettings, Settings, load_settings
+from firewall.settings.load import load_settings
+from firewall.settings.sections import ApprovalSettings, AuditSettings
+from firewall.settings.settings import Settings
 
 BASE = "http://127.0.0.1:8787"
 

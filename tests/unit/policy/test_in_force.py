@@ -8,7 +8,8 @@ import pytest
 from firewall.core.errors import ConfigError
 from firewall.policy.defaults import copy_to
 from firewall.policy.in_force import open_rules
-from firewall.settings import PolicySettings, Settings
+from firewall.settings.sections import PolicySettings
+from firewall.settings.settings import Settings
 
 
 def test_bad_load_keeps_the_last_good_policy(tmp_path: Path) -> None:

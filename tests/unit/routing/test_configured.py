@@ -7,7 +7,9 @@ from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
 from firewall.routing.configured import providers_of
 from firewall.routing.providers import NoProviderError, OwnLogin, Providers
-from firewall.settings import Provider, SecretRef, Settings
+from firewall.settings.providers import Provider
+from firewall.settings.settings import Settings
+from firewall.settings.values import SecretRef
 
 
 def test_keys_in_the_environment_are_providers(monkeypatch: pytest.MonkeyPatch) -> None:

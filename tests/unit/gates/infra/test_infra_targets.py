@@ -9,7 +9,7 @@ from firewall.core.errors import ConfigError
 from firewall.core.grant import Grant, permits_target
 from firewall.core.target import TargetKind
 from firewall.gates.infra.targets import targets_of
-from firewall.settings import load_settings
+from firewall.settings.load import load_settings
 
 ONE = """
 [[target]]

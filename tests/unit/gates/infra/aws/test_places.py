@@ -99,7 +99,7 @@ def test_a_credential_that_cannot_be_read_is_named_and_not_shown(text: str) -> N
 
 def test_botocore_is_not_loaded_without_need() -> None:
     """Who has no target of AWS does not wait for it at start-up."""
-    code = "import sys, firewall.app; print('botocore' in sys.modules)"
+    code = "import sys, firewall.app.running; print('botocore' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from firewall.core.errors import ConfigError
-from firewall.settings import Settings, default_config_dir, default_data_dir, find_settings, load_settings, seconds
+from firewall.settings.folders import default_config_dir, default_data_dir
+from firewall.settings.load import find_settings, load_settings
+from firewall.settings.settings import Settings
 
 PROVIDER = '[[provider]]\nname = "a"\ndialect = "anthropic"\nbase_url = "https://a"\n'
 
@@ -169,19 +171,6 @@ def test_missing_or_unreadable_file_is_an_error_in_words(tmp_path: Path) -> None
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not valid TOML"):
         load_settings(str(tmp_path / "binary.toml"), {})
-
-
-@pytest.mark.parametrize(("text", "value"), [("90s", 90), ("30m", 1800), ("8h", 28_800), ("2d", 172_800), (7, 7)])
-def test_durations(text: object, value: int) -> None:
-    """Seconds, minutes, hours and days."""
-    assert seconds(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "m", "1w", "1.5h", "-1m", "1 m", None, "1m30s"])
-def test_what_is_no_duration(text: object) -> None:
-    """Nothing is guessed."""
-    with pytest.raises(ValueError, match="no duration"):
-        seconds(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,120 @@
+"""Everything of one running installation."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from firewall.app.addresses import host_port
+from firewall.app.clock import SystemClock
+from firewall.approvals.service import Approvals
+from firewall.console.app import Console
+from firewall.core.errors import StoreError
+from firewall.core.work import Sweep, Unit
+from firewall.gates.edge.branch import Branch
+from firewall.gates.edge.middleware import Access, Edge, trusted_networks
+from firewall.gates.edge.protocol import Certificate
+from firewall.gates.edge.server import Listener
+from firewall.gates.infra.gate import InfraGate
+from firewall.gates.infra.targets import Target
+from firewall.gates.models.gate import ModelsGate
+from firewall.gates.models.held import Holds
+from firewall.gates.models.refused import render_for
+from firewall.guard.guard import Guard
+from firewall.policy.in_force import Rules
+from firewall.routing.providers import Providers
+from firewall.sequencer.opening import Installation
+from firewall.settings.settings import Settings
+from firewall.telemetry import Telemetry
+from firewall.tokens.people import People
+from firewall.tokens.service import Tokens
+
+log = logging.getLogger("stayhand.app")
+WITNESS_S = 5.0
+SWEEP_S = 600.0
+ISSUED_US = 31 * 24 * 3600 * 1_000_000
+"""Providers keep what they issued for 30 days."""
+
+
+@dataclass(slots=True, eq=False)
+class Application:
+    """Everything of one running installation."""
+
+    settings: Settings
+    installation: Installation
+    rules: Rules
+    tokens: Tokens
+    people: People
+    approvals: Approvals
+    guard: Guard
+    gate: ModelsGate
+    infra: InfraGate
+    targets: Mapping[str, Target]
+    holds: Holds
+    console: Console
+    telemetry: Telemetry
+    providers: Providers
+    is_demo: bool
+
+    def listeners(
+        self, *, agents_port: int | None = None, control_port: int | None = None
+    ) -> tuple[Listener, ...]:
+        """Return the listeners: agents first, then agents over TLS where that is configured, control last."""
+        server = self.settings.server
+        agents_host, agents = host_port(server.listen)
+        control_host, control = host_port(server.control_listen)
+        most = self.settings.models.max_body_mib << 20
+        proxies = trusted_networks(server.trusted_proxies)
+        agents_app = Edge(
+            Branch(self.gate, {b"/infra/": self.infra}),
+            max_body_bytes=max([most, *(target.max_body_bytes for target in self.targets.values())]),
+            foreign_prefixes=("/infra/",),
+            access=Access(hosts=frozenset({agents_host, *server.allowed_hosts}), trusted_proxies=proxies),
+            render=render_for,
+        )
+        public_host = urlsplit(server.public_url).hostname or ""
+        control_app = Edge(
+            self.console.app,
+            max_body_bytes=1 << 20,
+            access=Access(hosts=frozenset({control_host, public_host}), origins=None, trusted_proxies=proxies),
+        )
+        return (
+            Listener(agents_app, agents_host, agents if agents_port is None else agents_port),
+            *self._over_tls(agents_app),
+            Listener(control_app, control_host, control if control_port is None else control_port),
+        )
+
+    def _over_tls(self, app: Edge) -> tuple[Listener, ...]:
+        server = self.settings.server
+        if not server.tls_listen:
+            return ()
+        host, port = host_port(server.tls_listen)
+        chain, key = (str(self.settings.anchored(file)) for file in (server.tls_cert, server.tls_key))
+        return (Listener(app, host, port, certificate=Certificate(chain, key)),)
+
+    async def background(self) -> None:
+        """Expire, notify, count and witness until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.approvals.run())
+            group.create_task(self.console.run())
+            group.create_task(self._witness())
+            group.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Keep the tables from growing with every owner, token and answer there ever was."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = SystemClock().now_us()
+            try:
+                await self.installation.writer.submit(Unit(steps=(Sweep(issued_before=now - ISSUED_US),)))
+            except StoreError as error:  # rows too many do no harm; the next turn finds them as well
+                log.error("%s: %s", error.public, error.detail)  # noqa: TRY400 - the detail is the message
+
+    async def _witness(self) -> None:
+        while True:
+            await asyncio.sleep(WITNESS_S)
+            try:
+                await asyncio.to_thread(self.installation.witnessed)
+            except StoreError as error:  # keep working, keep saying so; the next head covers what was missed
+                log.error("%s: %s", error.public, error.detail)  # noqa: TRY400 - the detail is the message

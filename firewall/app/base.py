@@ -1,0 +1,107 @@
+"""What every part of an installation is built on."""
+
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from audit import AuditError
+from audit.seal import parse_kek
+from firewall.app.clock import SystemClock
+from firewall.approvals.notify import Channel, Channels, Terminal, Webhook
+from firewall.approvals.service import ApprovalRules, Approvals
+from firewall.core.errors import ConfigError
+from firewall.core.ids import spell_id
+from firewall.gates.edge.doorkeeper import Doorkeeper
+from firewall.gates.infra.targets import Target, targets_of
+from firewall.policy.in_force import Rules
+from firewall.references import reader_of
+from firewall.sequencer.opening import Installation
+from firewall.settings.sections import Notify
+from firewall.settings.settings import Settings
+from firewall.telemetry import Telemetry
+from firewall.tokens.access_keys import AccessKeys
+from firewall.tokens.people import People
+from firewall.tokens.service import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What every part is built on."""
+
+    settings: Settings
+    installation: Installation
+    rules: Rules
+    clock: SystemClock
+    telemetry: Telemetry
+    tokens: Tokens
+    people: People
+    channels: Channels
+    approvals: Approvals
+    doorkeeper: Doorkeeper
+    targets: Mapping[str, Target]
+    access_keys: AccessKeys
+
+
+def base_of(settings: Settings, installation: Installation, rules: Rules, clock: SystemClock) -> Base:
+    """Return the services that every gate and desk shares.
+
+    Raises: ConfigError for a channel or a target that cannot be used.
+    """
+    writer = installation.writer
+    channels = Channels([_channel(one, clock) for one in settings.notify])
+    tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
+    return Base(
+        settings=settings,
+        installation=installation,
+        rules=rules,
+        clock=clock,
+        telemetry=Telemetry(),
+        tokens=tokens,
+        people=People(sequencer=writer, rows=installation.people, clock=clock),
+        channels=channels,
+        approvals=Approvals(
+            sequencer=writer,
+            store=installation.approving,
+            clock=clock,
+            rules=approval_rules(settings),
+            notifier=channels,
+            new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
+        ),
+        doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=clock),
+        targets=targets_of(settings),
+        access_keys=AccessKeys(installation.access_root),
+    )
+
+
+def approval_rules(settings: Settings) -> ApprovalRules:
+    """Return how people's answers are kept."""
+    return ApprovalRules(
+        ttl_s=settings.approvals.ttl,
+        use_within_s=settings.approvals.use_within,
+        solo=settings.approvals.solo,
+        max_pending=settings.approvals.max_pending,
+        public_url=settings.server.public_url,
+    )
+
+
+def _channel(one: Notify, clock: SystemClock) -> Channel:
+    if one.kind == "terminal":
+        return Terminal(sys.stderr)
+    url = one.url if isinstance(one.url, str) else reader_of(one.url, "a webhook")().reveal()
+    secret = reader_of(one.secret, "a webhook")().reveal() if one.secret else ""
+    return Webhook(url=url, clock=clock, secret=secret)
+
+
+def kek_of(settings: Settings) -> bytes | None:
+    """Return the key that wraps the subject keys, where it is not a file.
+
+    Raises: ConfigError when the reference cannot be read.
+    """
+    ref = settings.audit.keystore_key
+    if ref is None or ref.file:
+        return None
+    try:
+        return parse_kek(reader_of(ref, "the keystore")().reveal())
+    except AuditError as error:
+        raise ConfigError(str(error)) from error

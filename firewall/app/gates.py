@@ -1,0 +1,87 @@
+"""The guard, and the gates that ask it."""
+
+from firewall.app.addresses import host_port, territory_of
+from firewall.app.base import Base
+from firewall.core.target import TargetKind
+from firewall.gates.infra.aws import endpoints
+from firewall.gates.infra.aws.door import AwsDoor
+from firewall.gates.infra.gate import InfraGate
+from firewall.gates.infra.targets import credentials_of
+from firewall.gates.models.exchange import Means
+from firewall.gates.models.gate import ModelsGate
+from firewall.gates.models.held import Holds
+from firewall.guard.files import WorkspaceFiles
+from firewall.guard.guard import Guard
+from firewall.routing.providers import Providers
+from firewall.routing.upstream import HttpUpstream
+
+MAX_ANSWER_BYTES = 64 << 20
+
+
+def guard_of(base: Base) -> Guard:
+    """Return the guard: one for all gates."""
+    tokens = base.tokens
+    return Guard(
+        rules=base.rules,
+        territory=territory_of(base.settings),
+        approvals=base.approvals,
+        sequencer=base.installation.writer,
+        clock=base.clock,
+        files=WorkspaceFiles(),
+        is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
+        observe=base.telemetry.judged,
+        targets={name: target.spec for name, target in base.targets.items()},
+        known=credentials_of(base.targets),
+    )
+
+
+def models_gate(
+    base: Base, guard: Guard, holds: Holds, providers: Providers, upstream: HttpUpstream
+) -> ModelsGate:
+    """Return the gate that agents have as their model provider."""
+    writer = base.installation.writer
+    models = base.settings.models
+    means = Means(
+        guard=guard,
+        approvals=base.approvals,
+        holds=holds,
+        clock=base.clock,
+        hold_s=models.hold_s,
+        max_answer_bytes=MAX_ANSWER_BYTES,
+    )
+    return ModelsGate(
+        means=means,
+        doorkeeper=base.doorkeeper,
+        providers=providers,
+        upstream=upstream,
+        sequencer=writer,
+        clock=base.clock,
+        was_issued=base.installation.tokens.was_issued,
+        answered=base.telemetry.answered,
+        max_body_bytes=models.max_body_mib << 20,
+    )
+
+
+def infra_gate(base: Base, guard: Guard, upstream: HttpUpstream) -> InfraGate:
+    """Return the gate to infrastructure APIs; what AWS needs is loaded only where a target is AWS."""
+    server, rules = base.settings.server, base.rules
+    if any(target.spec.kind is TargetKind.AWS for target in base.targets.values()):
+        endpoints.preload()
+    aws = AwsDoor(
+        doorkeeper=base.doorkeeper,
+        keys=base.access_keys,
+        clock=base.clock,
+        table=lambda: rules().catalogue.apis.get("aws"),
+        hosts=(host_port(server.listen)[0], *server.allowed_hosts),
+    )
+    return InfraGate(
+        targets=base.targets,
+        guard=guard,
+        approvals=base.approvals,
+        doorkeeper=base.doorkeeper,
+        upstream=upstream,
+        sequencer=base.installation.writer,
+        clock=base.clock,
+        aws=aws,
+        detector=lambda: base.rules.snapshot.catalogue.credentials,
+    )

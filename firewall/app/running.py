@@ -1,0 +1,131 @@
+"""Opening an installation, and closing it in order."""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from firewall.app.addresses import places_of
+from firewall.app.application import Application
+from firewall.app.base import Base, base_of, kek_of
+from firewall.app.clock import SystemClock
+from firewall.app.control import console_of
+from firewall.app.gates import guard_of, infra_gate, models_gate
+from firewall.approvals.service import Approvals
+from firewall.core.dialect import Dialect
+from firewall.core.secret import Secret
+from firewall.core.work import Record, Unit
+from firewall.demo.provider import app as scripted
+from firewall.demo.scenes import INCIDENT
+from firewall.gates.edge.server import Listener, serving
+from firewall.gates.models.held import Holds
+from firewall.policy.in_force import open_rules
+from firewall.routing.configured import providers_of
+from firewall.routing.port import Endpoint
+from firewall.routing.providers import Provider, Providers
+from firewall.routing.upstream import HttpUpstream
+from firewall.sequencer.opening import open_installation
+from firewall.settings.settings import Settings
+from firewall.tokens.service import Tokens
+
+log = logging.getLogger("stayhand.app")
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, providers: Sequence[Provider] | None = None, clock: SystemClock | None = None
+) -> AsyncIterator[Application]:
+    """Open an installation and wire everything; leaving the block closes it in order.
+
+    Raises: ConfigError, StoreError: then nothing was started.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        rules = open_rules(settings)
+        installation = open_installation(places_of(settings), clock, kek=kek_of(settings))
+        stack.push_async_callback(installation.close)
+        found = list(providers) if providers is not None else providers_of(settings)
+        is_demo = not found
+        if is_demo:
+            found = await stack.enter_async_context(scripted_providers())
+        upstream = HttpUpstream()
+        stack.push_async_callback(upstream.close)
+        base = base_of(settings, installation, rules, clock)
+        stack.push_async_callback(base.channels.aclose)
+        application = _wire(base, Providers(found), upstream, is_demo=is_demo)
+        stack.push_async_callback(application.holds.stop)
+        await installation.writer.submit(
+            Unit(
+                records=(Record(kind="config.loaded", data={"policy": rules.snapshot.digest, "pid": os.getpid()}),)
+            )
+        )
+        background = asyncio.create_task(application.background())
+        background.add_done_callback(_ended)
+        try:
+            yield application
+        finally:
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
+
+
+def _ended(task: "asyncio.Task[None]") -> None:
+    """Say loudly that background work has died; times are also checked where they matter, so nothing opens."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("background work has ended: restart the server", exc_info=task.exception())
+
+
+def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: bool) -> Application:
+    guard = guard_of(base)
+    holds = Holds()
+    gate = models_gate(base, guard, holds, providers, upstream)
+    tokens, approvals = base.tokens, base.approvals
+    tokens.on_revoked(gate.revoked)
+    tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(_cancel_family(tokens, approvals, token_id))))
+    return Application(
+        settings=base.settings,
+        installation=base.installation,
+        rules=base.rules,
+        tokens=tokens,
+        people=base.people,
+        approvals=approvals,
+        guard=guard,
+        gate=gate,
+        infra=infra_gate(base, guard, upstream),
+        targets=base.targets,
+        holds=holds,
+        console=console_of(base),
+        telemetry=base.telemetry,
+        providers=providers,
+        is_demo=is_demo,
+    )
+
+
+async def _cancel_family(tokens: Tokens, approvals: Approvals, token_id: str) -> None:
+    for one in tokens.family(token_id):
+        await approvals.cancel_of_token(one)
+
+
+_tasks: set["asyncio.Task[None]"] = set()
+
+
+def _keep(task: "asyncio.Task[None]") -> None:
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+@asynccontextmanager
+async def scripted_providers() -> AsyncIterator[list[Provider]]:
+    """Serve the scripted provider on loopback: what answers where no real provider is configured."""
+    key = secrets.token_hex(16)
+    async with serving([Listener(scripted(INCIDENT, key=key), "127.0.0.1", 0)]) as served:
+        base = f"http://127.0.0.1:{served.ports[0]}"
+        yield [
+            Provider("scripted", dialect, Endpoint("scripted", base + suffix, private=True), lambda: Secret(key))
+            for dialect, suffix in (
+                (Dialect.ANTHROPIC, ""),
+                (Dialect.OPENAI_RESPONSES, "/v1"),
+                (Dialect.GEMINI, ""),
+            )
+        ]

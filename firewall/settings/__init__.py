@@ -1,0 +1,1 @@
+"""`stayhand.toml`: its sections, and how it is found and read."""

@@ -1,0 +1,106 @@
+"""The sections of `stayhand.toml` about the installation itself (DESIGN 6.2)."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from firewall.settings.values import Address, Duration, OptionalAddress, SecretRef, Section
+
+
+class Server(Section):
+    """The two listeners."""
+
+    listen: Address = "127.0.0.1:8787"
+    """Where agents connect."""
+    control_listen: Address = "127.0.0.1:8788"
+    """Where approvers, the console, administration and metrics are."""
+    public_url: str = "http://localhost:8788"
+    """The control side as approvers reach it."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose forwarding headers are believed."""
+    data_dir: str = ""
+    """Log, keys and approvals; default `$XDG_STATE_HOME/stayhand`, mode 0700."""
+    tls_listen: OptionalAddress = ""
+    """A second address for agents, with TLS: `kubectl` sends no token without. Needs `tls_cert` and `tls_key`."""
+    tls_cert: str = ""
+    """PEM file: the certificate with its chain."""
+    tls_key: str = ""
+    """PEM file: its key."""
+    allowed_hosts: tuple[str, ...] = ()
+    """More Host names that the agents' listener answers to, besides loopback names and `listen`."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Server":
+        port = self.listen.rpartition(":")[2]
+        if port != "0" and port == self.control_listen.rpartition(":")[2]:
+            raise ValueError("agents and approvers must not share a port: change `listen` or `control_listen`")
+        if bool(self.tls_listen) != bool(self.tls_cert and self.tls_key):
+            raise ValueError("`tls_listen`, `tls_cert` and `tls_key` go together")
+        return self
+
+
+class Models(Section):
+    """The models gate."""
+
+    on_refusal: Literal["explain"] = "explain"
+    """What stands in the place of a refused call. `continue` comes with routing."""
+    hold_s: int = Field(default=120, ge=1, le=3600)
+    """How long a held call keeps its client waiting, at most; the client's own tolerance may be less."""
+    max_body_mib: int = Field(default=32, ge=1, le=512)
+    """Larger requests are refused with 413."""
+
+
+class ApprovalSettings(Section):
+    """How people's answers are kept."""
+
+    ttl: Duration = 1800
+    """From opening to decision."""
+    use_within: Duration = 600
+    """From decision to use."""
+    solo: bool = False
+    """The owner may approve his own agent outside production; recorded as self_approved."""
+    max_pending: int = Field(default=20, ge=1, le=1000)
+    """Approvals that one agent may have waiting."""
+
+
+class AuditSettings(Section):
+    """The log."""
+
+    witness: tuple[str, ...] = ()
+    """Files that keep old heads of the log, somewhere else."""
+    subject: Literal["owner"] = "owner"
+    """Whose key seals a body."""
+    keystore_key: SecretRef | None = None
+    """Wraps the subject keys; default: keystore.key beside this file."""
+
+
+class Storage(Section):
+    """Where state is kept."""
+
+    url: Literal[""] = ""
+    """Empty: SQLite in data_dir. Other stores come with scale-out."""
+    shared: Literal[""] = ""
+
+
+class PolicySettings(Section):
+    """Where the policies are."""
+
+    dir: str = "policies"
+    """Relative to the configuration file."""
+
+
+class ApproverSettings(Section):
+    """Somebody who decides; the passphrase is set by `stayhand approver add`."""
+
+    name: str
+    email: str = ""
+    groups: tuple[str, ...] = ()
+
+
+class Notify(Section):
+    """A channel that tells people that something waits."""
+
+    kind: Literal["terminal", "webhook"]
+    url: SecretRef | str = ""
+    secret: SecretRef | None = None
+    """Signs webhook bodies (HMAC-SHA256)."""

@@ -1,0 +1,108 @@
+"""`stayhand.toml` as one frozen model (DESIGN 6.2).
+
+Secrets are references only (`{ env = "…" }`, `{ file = "…" }`, `{ command = ["…"] }`), never values.
+"""
+
+from pathlib import Path
+
+from firewall.settings.folders import default_data_dir
+from firewall.settings.providers import Provider
+from firewall.settings.sections import (
+    ApprovalSettings,
+    ApproverSettings,
+    AuditSettings,
+    Models,
+    Notify,
+    PolicySettings,
+    Server,
+    Storage,
+)
+from firewall.settings.targets import Target
+from firewall.settings.values import SecretRef, Section
+
+
+class Settings(Section):
+    """Everything in `stayhand.toml`."""
+
+    server: Server = Server()
+    models: Models = Models()
+    approvals: ApprovalSettings = ApprovalSettings()
+    audit: AuditSettings = AuditSettings()
+    storage: Storage = Storage()
+    policy: PolicySettings = PolicySettings()
+    provider: tuple[Provider, ...] = ()
+    target: tuple[Target, ...] = ()
+    approver: tuple[ApproverSettings, ...] = ()
+    notify: tuple[Notify, ...] = (Notify(kind="terminal"),)
+    path: str = ""
+    """The file that this came from; set by `load_settings`."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the configuration file."""
+        return Path(self.path).parent
+
+    def anchored(self, path: str) -> Path:
+        """Return a path as the configuration means it: `~` is the home folder, a relative one starts beside it."""
+        return self.folder / Path(path).expanduser()
+
+    @property
+    def witness(self) -> tuple[str, ...]:
+        """Files and addresses of witnesses; relative files start beside the configuration."""
+        return tuple(one if "://" in one else str(self.anchored(one)) for one in self.audit.witness)
+
+    @property
+    def _secret_refs(self) -> tuple[SecretRef, ...]:
+        refs: list[object] = [self.audit.keystore_key]
+        refs += [one.api_key for one in self.provider]
+        refs += [one.credential for one in self.target]
+        refs += [ref for one in self.notify for ref in (one.url, one.secret)]
+        return tuple(ref for ref in refs if isinstance(ref, SecretRef))
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Files that hold secrets of ours by reference."""
+        files = [ref.file for ref in self._secret_refs if ref.file]
+        keys = [str(self.anchored(self.server.tls_key))] if self.server.tls_key else []
+        return tuple(Path(file).expanduser().absolute() for file in [*files, *keys])
+
+    @property
+    def secret_variables(self) -> tuple[str, ...]:
+        """Environment variables that hold secrets of ours by reference."""
+        return tuple(ref.env for ref in self._secret_refs if ref.env)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where log and keys are."""
+        return self.anchored(self.server.data_dir) if self.server.data_dir else default_data_dir()
+
+    @property
+    def policy_dir(self) -> Path:
+        """Where the policies are."""
+        return self.folder / self.policy.dir
+
+    @property
+    def database(self) -> Path:
+        """The one database file: log, approvals, tokens."""
+        return self.data_dir / "stayhand.db"
+
+    @property
+    def signing_key(self) -> Path:
+        """The key that signs the log's heads."""
+        return self.data_dir / "log.key"
+
+    @property
+    def keystore(self) -> Path:
+        """The wrapped keys that seal what concerns people."""
+        return self.data_dir / "keystore.db"
+
+    @property
+    def keystore_key(self) -> Path:
+        """The file of the key that wraps them; never in data_dir."""
+        ref = self.audit.keystore_key
+        return self.anchored(ref.file) if ref and ref.file else self.folder / "keystore.key"
+
+    @property
+    def verify_key(self) -> Path:
+        """The public key that auditors pin, beside the configuration."""
+        return self.folder / "verify.key"

@@ -1,0 +1,53 @@
+"""`[[target]]`: infrastructure APIs that agents reach through us (DESIGN 6.2)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from firewall.core.target import TargetKind
+from firewall.settings.values import SecretRef, Section
+
+
+class Target(Section):
+    """An infrastructure API that agents reach through us, without holding its key."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    """As it stands in `/infra/NAME/…` and in the globs of grants and policies."""
+    environment: Annotated[str, Field(min_length=1)]
+    """Where it leads."""
+    base_url: str = ""
+    """Everything before the agent's own path; may be left out for `aws`, whose hosts are known."""
+    kind: TargetKind = TargetKind.REST
+    credential: SecretRef
+    """For `aws` JSON as a `credential_process` prints it: AccessKeyId, SecretAccessKey, perhaps SessionToken."""
+    header: str = "Authorization: Bearer {credential}"
+    """The header field that authenticates, with `{credential}` at its end."""
+    pack: str = ""
+    """Host by which the catalogue knows the API, where `base_url` names another (`backboard.railway.app`)."""
+    scoped: bool = False
+    """The credential reaches nothing but `environment`: the provider enforces it, you say so."""
+    hosting: Literal["saas", "vpc", "self"] = "saas"
+    """`vpc` and `self` may lie at private addresses."""
+    raw_paths: bool = False
+    """Take `%2F`, `//` and `;` in paths (registries, GitLab, S3 keys)."""
+    account: str = ""
+    """The AWS account behind it: project `aws/ACCOUNT` for the rows of environments.toml."""
+    regions: tuple[str, ...] = ()
+    """Regions of AWS that are served; none: all."""
+    unsigned_payload: bool = False
+    """Take bodies that an AWS client did not sign: for one that reaches us over TLS."""
+    hold_s: int = Field(default=50, ge=0, le=3600)
+    """How long a held request keeps its client waiting."""
+    timeout_s: int = Field(default=60, ge=1, le=3600)
+    max_body_mib: int = Field(default=8, ge=1, le=512)
+
+    @model_validator(mode="after")
+    def _reads(self) -> "Target":
+        name, colon, value = self.header.partition(":")
+        if not colon or not name.strip() or not value.endswith("{credential}") or value.count("{") != 1:
+            raise ValueError("`header` must be a field's name, a colon, and a value that ends in {credential}")
+        if not self.base_url and self.kind is not TargetKind.AWS:
+            raise ValueError("`base_url` is needed")
+        if self.kind is not TargetKind.AWS and (self.account or self.regions or self.unsigned_payload):
+            raise ValueError("`account`, `regions` and `unsigned_payload` are for targets of kind aws")
+        return self
