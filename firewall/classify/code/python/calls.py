@@ -5,9 +5,13 @@ import re
 import shlex
 
 from firewall.classify.code.python import tables
+from firewall.classify.code.python.arguments import argument
+from firewall.classify.code.python.environment import variable
 from firewall.classify.code.python.net import request
+from firewall.classify.code.python.runs import started
+from firewall.classify.code.python.scope import Scope
 from firewall.classify.code.python.sight import Sight
-from firewall.classify.code.python.values import Scope, choices, dotted, text_of, value_of, words_of
+from firewall.classify.code.python.values import choices, dotted, text_of, value_of, words_of
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.rows import Verb
 from firewall.classify.sql.judge import judge_sql
@@ -40,7 +44,7 @@ def judge(node: ast.Call, scope: Scope, sight: Sight) -> None:
     elif path in tables.FILES:
         _files(path, node, scope, sight)
     elif tables.RUNS.fullmatch(path):
-        _runs(path, node, scope, sight)
+        started(path, node, scope, sight)
     elif tables.REQUESTS.fullmatch(path):
         request(path, node, scope, sight)
     elif path in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault"):
@@ -92,17 +96,12 @@ def _temporary(item: ast.keyword, node: ast.Call, scope: Scope, sight: Sight) ->
         sight.opaque(node, "a temporary file whose place is not known", unknown=True)
 
 
-def _argument(node: ast.Call, place: int, name: str) -> ast.expr | None:
-    found = next((item.value for item in node.keywords if item.arg == name), None)
-    return found if found is not None else node.args[place] if len(node.args) > place else None
-
-
 def _open(node: ast.Call, scope: Scope, sight: Sight, paths: list[ast.expr], place: int) -> None:
     """Judge `open(path, mode)` and `path.open(mode)`."""
     if any(isinstance(item, ast.Starred) for item in node.args) or any(item.arg is None for item in node.keywords):
         sight.opaque(node, "a file that is opened with arguments that are not seen one by one", unknown=True)
         return
-    given = _argument(node, place, "mode")
+    given = argument(node, place, "mode")
     mode = text_of(given, scope) if given is not None else "r"
     if mode is None or any(item.arg == "opener" for item in node.keywords):
         sight.opaque(node, "a file that is opened in a way that is not known", unknown=True)
@@ -118,7 +117,7 @@ def _open(node: ast.Call, scope: Scope, sight: Sight, paths: list[ast.expr], pla
             if "r" in mode
             else Verb.OVERWRITE
         )
-    target = paths[0] if paths else _argument(node, 0, "file")
+    target = paths[0] if paths else argument(node, 0, "file")
     _touch_all(verb, target, node, scope, sight)
 
 
@@ -198,96 +197,6 @@ def _code_text(node: ast.expr | None, scope: Scope) -> str | None:
     return found.value if isinstance(found.value, str) else None
 
 
-def _runs(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
-    """Judge a program or a command line that is started."""
-    first = _argument(node, 0, "args")
-    listed = first
-    if re.match(r"os\.(?:exec|spawn|posix_spawn)|asyncio\.create_subprocess_exec", path):
-        place = 1 if path.startswith("os.spawn") else 0
-        listed = node.args[place + 1] if len(node.args) > place + 1 else None
-        if path.endswith(("l", "lp", "le", "lpe", "_exec")) or not isinstance(
-            listed, ast.List | ast.Tuple | ast.Name
-        ):
-            listed = ast.List(elts=node.args[place + (0 if path.endswith("_exec") else 1) :], ctx=ast.Load())
-    words = words_of(listed, scope)
-    lines = [shlex.join(words)] if words else choices(first, scope)
-    environment = next((item.value for item in node.keywords if item.arg == "env"), None)
-    if environment is not None and not _is_own(environment, scope):
-        sight.opaque(node, "a program started with other environment variables", unknown=True)
-    if any(item.arg in ("preexec_fn", "executable", "startupinfo") for item in node.keywords):
-        sight.opaque(node, "a program started in a way that is not followed", unknown=True)
-    if not lines:
-        sight.opaque(node, "a program or command that is not known before it runs", unknown=True)
-        sight.shell(_seen(listed, scope), node)
-        return
-    for line in lines:
-        sight.shell(_with_input(_within(line, node, scope), node, scope), node)
-
-
-def _is_own(node: ast.expr, scope: Scope) -> bool:
-    """Tell whether an `env=` is the program's own, with plain values added."""
-    return dotted(node, scope) in ("os.environ", "os.environ.copy()")
-
-
-def _seen(node: ast.expr | None, scope: Scope) -> str:
-    """Return what is known of a command: its parts, with an unset variable for each of the others."""
-    if isinstance(node, ast.List | ast.Tuple):
-        parts = [text_of(item, scope) for item in node.elts[:40]]
-        return " ".join('"$STAYHAND_HOLE"' if part is None else shlex.quote(part) for part in parts)
-    if isinstance(node, ast.JoinedStr):
-        known = [text_of(item, scope) if isinstance(item, ast.Constant) else None for item in node.values]
-        return "".join("${STAYHAND_HOLE}" if part is None else part for part in known)
-    if isinstance(node, ast.BinOp):
-        return f"{_seen(node.left, scope)}{_seen(node.right, scope)}"
-    text = text_of(node, scope)
-    return "${STAYHAND_HOLE}" if text is None else text
-
-
-def _within(line: str, node: ast.Call, scope: Scope) -> str:
-    folder = next((item.value for item in node.keywords if item.arg == "cwd"), None)
-    if folder is None:
-        return line
-    text = text_of(folder, scope)
-    place = shlex.quote(text) if text is not None else '"$STAYHAND_HOLE"'
-    return f"cd {place} && {line}"
-
-
-def _with_input(line: str, node: ast.Call, scope: Scope) -> str:
-    given = next((item.value for item in node.keywords if item.arg == "input"), None)
-    if given is None:
-        return line
-    found = value_of(given, scope)
-    text = (
-        found.value.decode("utf-8", "replace")
-        if found and isinstance(found.value, bytes)
-        else text_of(given, scope)
-    )
-    return f"printf %s {shlex.quote(text)} | {line}" if text is not None else f'echo "$STAYHAND_HOLE" | {line}'
-
-
-def variable(name: ast.expr | None, scope: Scope, sight: Sight, node: ast.AST, *, is_set: bool) -> None:
-    """Judge one environment variable: a credential that is read, a name that makes programs run code."""
-    text = text_of(name, scope)
-    variables = sight.context.catalogue.variables
-    if text is None:
-        sight.opaque(node, "an environment variable whose name is not known", unknown=True)
-    elif is_set:
-        if variables.running.fullmatch(text):
-            sight.opaque(node, f"sets {shown(text)}, which makes programs run code", unknown=True)
-    elif variables.secret.fullmatch(text.upper()) and not variables.plain.fullmatch(text):
-        sight.secret(text, node)
-
-
-def whole_environment(node: ast.AST, parent: ast.AST | None, sight: Sight) -> None:
-    """Judge `os.environ` taken as a whole: all its credentials go with it, but to a program of one's own."""
-    if isinstance(parent, ast.Subscript) or (isinstance(parent, ast.keyword) and parent.arg == "env"):
-        return
-    if isinstance(parent, ast.Compare | ast.For | ast.comprehension):
-        return
-    draft = Draft("env:read", "variable:*", effects={Effect.SECRET}, summary="reads all environment variables")
-    sight.add(draft, node, "all environment variables, credentials among them")
-
-
 def _method(func: ast.Attribute, node: ast.Call, path: str, scope: Scope, sight: Sight) -> None:
     """Judge a method of something: of a path, of a database, of a client, or of who knows what."""
     name = func.attr
@@ -327,7 +236,7 @@ def _perhaps_path(func: ast.Attribute, node: ast.Call, scope: Scope, sight: Sigh
 
 def _mode(node: ast.Call, scope: Scope) -> str:
     """Return the mode of `something.open(mode)`; reading where it has none."""
-    given = _argument(node, 0, "mode")
+    given = argument(node, 0, "mode")
     return (text_of(given, scope) if given is not None else None) or ""
 
 

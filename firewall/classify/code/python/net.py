@@ -3,8 +3,9 @@
 import ast
 import json
 
+from firewall.classify.code.python.scope import Scope
 from firewall.classify.code.python.sight import Sight
-from firewall.classify.code.python.values import Scope, choices, dotted, text_of, value_of
+from firewall.classify.code.python.values import choices, dotted, text_of, value_of
 from firewall.classify.http import Request, judge_http
 
 _BODIES = ("data", "json", "content", "files")

@@ -8,9 +8,11 @@ program `exec` beside what was seen. INVARIANT: `reads` is given only where noth
 import ast
 
 from firewall.classify.code.found import Found, Touch
-from firewall.classify.code.python import calls, tables
+from firewall.classify.code.python import calls, environment, tables
+from firewall.classify.code.python.canonical import leads_away
+from firewall.classify.code.python.scope import Scope, scope_of
 from firewall.classify.code.python.sight import Sight
-from firewall.classify.code.python.values import Scope, dotted, leads_away, scope_of
+from firewall.classify.code.python.values import dotted
 from firewall.classify.context import Context
 from firewall.classify.draft import Source, shown
 from firewall.classify.rows import Verb
@@ -150,7 +152,7 @@ def _attribute(node: ast.Attribute, scope: Scope, parents: dict[int, ast.AST], s
     if path in ("os.environ.items", "os.environ.values") or (
         path == "os.environ" and _is_used_as_value(node, parents)
     ):
-        calls.whole_environment(node, parents.get(id(node)), sight)
+        environment.whole_environment(node, parents.get(id(node)), sight)
     if not isinstance(node.ctx, ast.Load) and path not in _REPLACED and root in scope.modules.values():
         sight.opaque(node, f"changes {shown(path)}")
     if root in tables.MODULES and root not in tables.ACTING and node.attr.startswith("_"):
@@ -196,4 +198,4 @@ def _subscript(node: ast.Subscript, scope: Scope, sight: Sight) -> None:
         if path.partition(".")[0] in scope.modules.values() and not isinstance(node.ctx, ast.Load):
             sight.opaque(node, f"changes {shown(path)}")
         return
-    calls.variable(node.slice, scope, sight, node, is_set=not isinstance(node.ctx, ast.Load))
+    environment.variable(node.slice, scope, sight, node, is_set=not isinstance(node.ctx, ast.Load))

@@ -11,13 +11,14 @@ from tree_sitter import Node
 
 from firewall.classify.decode import from_base64
 from firewall.classify.draft import Draft, Source, shown
-from firewall.classify.http import Request, judge_http
 from firewall.classify.names import effects_of_names
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import add, apply_program, finish
 from firewall.classify.shell.command import run
+from firewall.classify.shell.powershell.dotnet import PLAIN_MEMBERS, call
 from firewall.classify.shell.powershell.tree import Tree, parse
+from firewall.classify.shell.powershell.web import request
 from firewall.classify.shell.scope import Feed, Scope
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.variables import decides
@@ -25,7 +26,6 @@ from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.effect import Effect
 
-MAX_TARGET_BYTES = 200
 _CMDLET = re.compile(r"[a-z]+-[a-z][\w]*")
 _OWN = frozenset({"iex", "saps", "start", "iwr", "irm", "foreach", "%"})
 """Aliases that are judged here."""
@@ -37,22 +37,6 @@ _FOR_EACH = frozenset({"foreach-object", "foreach", "%"})
 _REQUESTS = frozenset({"invoke-webrequest", "iwr", "invoke-restmethod", "irm"})
 _MOVES = re.compile(r"\b(?:set-location|push-location|pop-location|sl|cd|chdir|pushd|popd)\b", re.IGNORECASE)
 """Changes the working directory somewhere in the text: it then is known nowhere in it."""
-_PLAIN_TYPES = re.compile(
-    r"\[(?:system\.)?(?:math|string|datetime|timespan|guid|regex|convert|text\.\w+|int\d*|version|uri|char|bool|array|"
-    r"enum|io\.path|environment|console|stringcomparison|globalization\.\w+|bitconverter|xml|pscustomobject|hashtable)\]",
-    re.IGNORECASE,
-)
-_PLAIN_MEMBERS = frozenset(
-    {
-        "tostring", "split", "replace", "trim", "trimstart", "trimend", "substring", "contains", "startswith",
-        "endswith", "tolower", "toupper", "indexof", "lastindexof", "padleft", "padright", "join", "format",
-        "gettype", "equals", "compareto", "adddays", "addhours", "touniversaltime", "getenumerator", "tochararray",
-        "count", "matches", "match", "ismatch", "max", "min", "round", "floor", "abs", "getenvironmentvariable",
-        "combine", "getextension", "getfilename", "getdirectoryname", "getfullpath", "isnullorempty", "newguid",
-        "parse", "concat", "getstring", "getbytes", "frombase64string", "tobase64string", "where", "foreach0",
-        "containskey", "getvalue", "writeline", "exists", "add", "tolist", "toarray",
-    }
-)  # fmt: skip
 
 
 def script(analysis: Analysis, source: Source, scope: Scope, depth: int) -> None:
@@ -189,7 +173,7 @@ def _cmdlet(command: Command, row: Program | None, analysis: Analysis) -> None:
     elif name in _FOR_EACH and any(not word.text.startswith(("{", "-")) for word in command.words[1:]):
         _for_each(command, analysis)
     elif name in _REQUESTS or name in ("curl", "wget"):
-        _request(command, analysis)
+        request(command, analysis)
     elif row is not None:
         apply_program(row, _spelled(command, row), analysis)
     else:
@@ -199,7 +183,7 @@ def _cmdlet(command: Command, row: Program | None, analysis: Analysis) -> None:
 def _for_each(command: Command, analysis: Analysis) -> None:
     """`ForEach-Object Delete`: a member of everything in the pipeline."""
     named = [word for word in command.words[1:] if not word.text.startswith(("{", "-"))]
-    if named[0].known and named[0].text.lower() in _PLAIN_MEMBERS:
+    if named[0].known and named[0].text.lower() in PLAIN_MEMBERS:
         return
     draft = analysis.opaque(command.span, f"calls {shown(named[0].text)} of everything in the pipeline")
     draft.effects |= effects_of_names([named[0].text], analysis.context.catalogue.words) - {Effect.READ}
@@ -261,67 +245,6 @@ def _start(command: Command, analysis: Analysis) -> None:
         draft.effects.add(Effect.UNKNOWN)
 
 
-def _request(command: Command, analysis: Analysis) -> None:
-    """`Invoke-WebRequest`, `Invoke-RestMethod`: one request."""
-    values: dict[str, Word] = {}
-    positional: list[Word] = []
-    pending = ""
-    for word in command.words[1:]:
-        if word.text[:1] == "-" and len(word.text) > 1:
-            pending = word.text
-            values.setdefault(pending, Word("", span=word.span))
-        elif pending:
-            values[pending], pending = word, ""
-        else:
-            positional.append(word)
-    url = values.get("-uri") or (positional[0] if positional else Word("?", known=False, span=command.span))
-    method, body = values.get("-method"), values.get("-body")
-    request = Request(
-        method=method.text.upper() if method is not None and method.known else "?" if method else "GET",
-        url=url.text,
-        body=body.text if body is not None else "",
-        body_known=body is None or body.known,
-        from_file="-infile" in values,
-        credentials=bool({"-credential", "-token", "-headers", "-websession"} & set(values)),
-        url_known=url.known,
-    )
-    for draft in judge_http(request, analysis.context, command.span):
-        analysis.drafts.append(draft)
-        finish(draft, command, analysis)
-    if "-outfile" in values:
-        for group in touch_drafts([Touched(Verb.OVERWRITE, values["-outfile"])], command.scope, analysis.context):
-            add(group, command, analysis, "shell:download", "writes what it downloads to {path}")
-
-
-def _call(tree: Tree, node: Node, _scope: Scope, analysis: Analysis, _depth: int) -> None:
-    """Judge a call into .NET (`[IO.File]::Delete(…)`, `$x.Delete()`) by its type and member."""
-    member_node = next((child for child in node.named_children if child.type == "member_name"), None)
-    if member_node is None:
-        analysis.opaque(tree.span(node), "a call whose name is not known before it runs")
-        return
-    member = tree.text(member_node)
-    start = max(node.start_byte, member_node.start_byte - MAX_TARGET_BYTES)
-    target = tree.data[start : member_node.start_byte].decode("utf-8", "replace").strip()
-    is_static = target.endswith("::")
-    target = target.rstrip(":.").strip()
-    head = f"{target[-60:]}{'::' if is_static else '.'}{member}"
-    name = member.strip().strip("'\"").lower()
-    names = effects_of_names([member.strip()], analysis.context.catalogue.words)
-    if Effect.DESTRUCTIVE in names:
-        draft = analysis.opaque(tree.span(node), f"calls {shown(head)}, which says that it removes something")
-        draft.effects = {Effect.DESTRUCTIVE}
-        return
-    if re.match(r"(?:write|append|create|copy|move|replace|open|set)", name) and is_static:
-        analysis.opaque(tree.span(node), f"calls {shown(head)}", effects=(Effect.UNKNOWN,))
-        return
-    reads = re.match(r"(?:read|get|exists|enumerate|is)\w*$", name) and re.match(
-        r"\[(?:system\.)?io\.", target.lower()
-    )
-    plain = name in _PLAIN_MEMBERS and (not is_static or _PLAIN_TYPES.fullmatch(target))
-    if not reads and not plain:
-        analysis.opaque(tree.span(node), f"calls {shown(head)}, which is not known")
-
-
 def _redirection(tree: Tree, node: Node, scope: Scope, analysis: Analysis, depth: int) -> None:
     text = tree.text(node)
     name = next((child for child in node.named_children if child.type == "redirected_file_name"), None)
@@ -348,7 +271,7 @@ def _assignment(tree: Tree, node: Node, _scope: Scope, analysis: Analysis, _dept
 
 _VISITORS = {
     "command": _command,
-    "invokation_expression": _call,
+    "invokation_expression": call,
     "redirection": _redirection,
     "assignment_expression": _assignment,
 }

@@ -1,0 +1,55 @@
+"""Requests that a JavaScript program sends: `fetch`, `axios`, `http`, judged as what they are on the wire."""
+
+from firewall.classify.code.javascript.paths import Paths, key_name
+from firewall.classify.code.javascript.sight import Sight
+from firewall.classify.code.javascript.syntax import Node
+from firewall.classify.code.javascript.values import HOLE, Evaluator
+from firewall.classify.context import Context
+from firewall.classify.http import Request, judge_http
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+_BODIED = frozenset({"POST", "PUT", "PATCH"})
+
+
+def request(path: str, node: Node, paths: Paths, sight: Sight, context: Context) -> None:
+    """Note a request."""
+    first, second = paths.argument(node, 0), paths.argument(node, 1)
+    verb = path.rpartition(".")[2].upper()
+    options = first if first is not None and first.kind == "object" else second
+    asked = paths.option(options, "method") or paths.option(paths.argument(node, 2), "method")
+    method = paths.text(asked) if asked is not None else verb if verb in _METHODS else "GET"
+    if method is None:
+        sight.opaque(node, "sends a request whose method is not known", unknown=True)
+    address = (
+        paths.option(first, "url") if options is first and first is not None and first.kind == "object" else first
+    )
+    body = paths.option(options, "body") or paths.option(options, "data") or (second if verb in _BODIED else None)
+    headers = paths.option(options, "headers")
+    named = [
+        key_name(pair.fields["key"])
+        for pair in (headers.children if headers is not None else ())
+        if pair.kind == "pair"
+    ]
+    for url in paths.texts(address) or [_seen(address, paths)]:
+        asking = Request(
+            (method or "GET").upper(),
+            url.replace(HOLE, "x"),
+            headers={name.lower(): "" for name in named},
+            body=_body(body, paths) or "",
+            body_known=body is None or _body(body, paths) is not None,
+            url_known=paths.texts(address) is not None,
+        )
+        sight.found.drafts += judge_http(asking, context, sight.program.span(node))
+
+
+def _seen(node: Node | None, paths: Paths) -> str:
+    """Return what is known of an address, with a plain letter for the rest."""
+    values = Evaluator(paths.program, paths.names, holes=True).of(node) if node is not None else None
+    return str(values[0]) if values else ""
+
+
+def _body(node: Node | None, paths: Paths) -> str | None:
+    if node is None:
+        return None
+    values = paths.values.of(node)
+    return values[0] if values and isinstance(values[0], str) else None
