@@ -14,6 +14,7 @@ _DOCS: dict[str, tuple[type, str]] = {
     "history": (bool, "version control history or uncommitted work is lost"),
     "scratch": (bool, "everything it touches lies in a scratch folder of environments.toml"),
     "regenerable": (bool, "everything it removes can be built again (node_modules, build, caches)"),
+    "temporary": (bool, "everything it removes lies below a folder for temporary files (/tmp, $TMPDIR)"),
     "overwrites": (bool, "replaces the whole content of a file that may exist"),
     "recursive": (bool, "acts on a folder and everything below it"),
     "system": (bool, "touches a system folder (/etc, /usr, /boot, ...) or a device"),

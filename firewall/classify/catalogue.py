@@ -79,6 +79,8 @@ class PathSets:
     secret_folders: re.Pattern[str] = NOTHING
     """Folders whose content, taken as a whole, holds credentials."""
     regenerable: re.Pattern[str] = NOTHING
+    temporary: re.Pattern[str] = NOTHING
+    """What lies below the machine's folders for temporary files."""
     system: re.Pattern[str] = NOTHING
     device: re.Pattern[str] = NOTHING
     void: re.Pattern[str] = NOTHING
@@ -255,6 +257,7 @@ def _path_sets(table: Reader) -> PathSets:
         harmless_secret=any_of(table.strings("harmless_secret"), path=True),
         secret_folders=any_of(table.strings("secret_folders"), path=True, any_case=True),
         regenerable=any_of(table.strings("regenerable"), path=True),
+        temporary=any_of(table.strings("temporary"), path=True),
         system=any_of(table.strings("system"), path=True),
         device=any_of(table.strings("device"), path=True),
         void=any_of(table.strings("void"), path=True),

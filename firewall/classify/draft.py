@@ -89,7 +89,11 @@ class Draft:
 
     def _built_again(self) -> str:
         mild = self.effects <= {Effect.READ, Effect.WRITE}
-        return "what it removes can be built again" if mild and self.attributes.get("regenerable") else ""
+        if not mild:
+            return ""
+        if self.attributes.get("regenerable"):
+            return "what it removes can be built again"
+        return "nothing there is kept for good" if self.attributes.get("temporary") else ""
 
     def action(self, tool: str, text: str) -> Action:
         """Return the finished action."""

@@ -183,6 +183,7 @@ def _plain(verb: Verb, spot: Spot, context: Context, attributes: dict[str, Attri
     if verb is Verb.ERASE or attributes.get("whole_workspace") or not _is_cheap(verb, spot, context):
         return Effect.DESTRUCTIVE
     attributes["regenerable"] = _is_regenerable(spot, context)
+    attributes["temporary"] = _is_temporary(verb, spot, context)
     return Effect.WRITE
 
 
@@ -202,8 +203,24 @@ def _note_losses(verb: Verb, spot: Spot, context: Context, attributes: dict[str,
 
 
 def _is_cheap(verb: Verb, spot: Spot, context: Context) -> bool:
-    """Scratch, or regenerable under the workspace: losing it costs nothing that cannot be made again."""
-    return _is_scratch(verb, spot, context) or _is_regenerable(spot, context)
+    """Scratch, temporary, or regenerable under the workspace: nobody may count on finding it again."""
+    return _is_scratch(verb, spot, context) or _is_regenerable(spot, context) or _is_temporary(verb, spot, context)
+
+
+def _is_temporary(verb: Verb, spot: Spot, context: Context) -> bool:
+    """Tell whether what goes is named and lies below a folder for temporary files, away from the workspace.
+
+    The Filesystem Hierarchy Standard 3.0 (3.18) lets no program assume that it is still there at its next start.
+    It may be somebody's all the same: the place stays `unresolved`, unless a row makes it scratch.
+    """
+    workspace = context.workspace
+    return (
+        verb is Verb.REMOVE
+        and bool(spot.paths)
+        and not (spot.below or spot.everything)
+        and all(context.catalogue.paths.temporary.fullmatch(path) for path in spot.paths)
+        and not any(workspace and (is_under(path, workspace) or is_under(workspace, path)) for path in spot.paths)
+    )
 
 
 def _is_regenerable(spot: Spot, context: Context) -> bool:

@@ -17,7 +17,7 @@ MAX_ENDS = 24
 _FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _FIND_WRITES = frozenset({"-fprint", "-fprint0", "-fprintf", "-fls"})
 _REGENERABLE_NAMES = re.compile(
-    r"\*?\.(?:pyc|pyo|class|o|obj|tsbuildinfo)|__pycache__|node_modules|\.DS_Store|\.pytest_cache|\.mypy_cache|\.ruff_cache|\*\.egg-info"
+    r"\*?\.(?:pyc|pyo|class|o|obj|tsbuildinfo)|__pycache__|node_modules|\.pytest_cache|\.mypy_cache|\.ruff_cache|\*\.egg-info"
 )
 
 

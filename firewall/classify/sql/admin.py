@@ -415,8 +415,25 @@ def read_grant(statement: Statement) -> None:
     """Judge GRANT, REVOKE and DENY."""
     verb = {"GRANT": "grants", "REVOKE": "takes away", "DENY": "denies"}.get(statement.word(0), "changes")
     share = statement.has("DATASHARE") and statement.has("ACCOUNT")
+    if statement.word(0) == "GRANT" and statement.word(1) == "ALL" and _is_on_everything(statement):
+        statement.say(
+            {PRIVILEGE, DESTRUCTIVE},
+            "grants every right on every database; which rights the account held before is not remembered",
+            at=(0, len(statement.tokens)),
+        )
+        return
     effects = {PRIVILEGE, EXFIL} if share else {PRIVILEGE}
     statement.say(effects, f"{verb} rights", at=(0, min(4, len(statement.tokens))))
+
+
+def _is_on_everything(statement: Statement) -> bool:
+    """Tell whether rights are granted `ON *.*`: at MySQL's global level, one set of bits for an account.
+
+    REVOKE takes single bits or all of them; none brings back the set that GRANT ALL has overwritten (MySQL 8.4
+    reference, 15.7.1.6, "Global privileges").
+    """
+    on = statement.level({"ON"}, 1)
+    return on > 0 and "".join(token.text for token in statement.tokens[on + 1 : on + 4]) == "*.*"
 
 
 def read_import(statement: Statement) -> None:

@@ -96,16 +96,37 @@ def test_single_scratch_entries_come_and_go(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["rm -rf /tmp", "rm -rf /tmp/*", "rm -f /tmp/*", "rm -rf /tmp/x", "rm -r /tmp/x/y", "rm -f /tmp/a/b",
-     "> /tmp/a/b", "find /tmp/x -delete", "find /tmp -name x -delete", "rsync -a --delete a/ /tmp/x/",
-     "rm -rf /tmp/x*", "cd /tmp && rm -rf x"],
+    ["rm -rf /tmp", "rm -rf /tmp/*", "rm -f /tmp/*", "> /tmp/a/b", "find /tmp -name x -delete", "rm -rf /tmp/",
+     "rsync -a --delete a/ /tmp/x/", "rm -rf /tmp/x*", "shred /tmp/x/y", "rm -rf /tmp/x /srv/y", "rm -rf /tmp/$x",
+     "rm -rf /tmp/../srv"],
 )  # fmt: skip
-def test_a_folder_below_scratch_is_somebodys(text: str) -> None:
-    """What lies deeper, and whatever takes a folder with everything below it, is no litter."""
+def test_everything_in_a_temporary_folder_is_somebodys(text: str) -> None:
+    """What takes all that lies in the machine's temporary folder, or what nobody named, is no litter."""
     action = worst(text)
-    assert action.effect is Effect.DESTRUCTIVE
+    assert action.effect in {Effect.DESTRUCTIVE, Effect.UNKNOWN}
     assert action.environment == UNRESOLVED
     assert not action.attributes.get("scratch")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rm -rf /tmp/x", "rm -r /tmp/x/y", "rm -f /tmp/a/b", "find /tmp/x -delete", "cd /tmp && rm -rf x",
+     "rm -rf $TMPDIR/junk", "rm -rf /var/tmp/x"],
+)  # fmt: skip
+def test_a_named_temporary_folder_is_asked(text: str) -> None:
+    """Nobody may count on a temporary file: losing one destroys nothing. Whose it is nobody knows: it is asked."""
+    action = worst(text)
+    assert (action.effect, action.environment) == (Effect.WRITE, UNRESOLVED)
+    assert action.attributes["temporary"]
+    assert not action.attributes.get("scratch")
+
+
+def test_a_workspace_in_a_temporary_folder_is_none() -> None:
+    """A checkout below /tmp is kept for good, and so is what stands above it."""
+    checkout = "/tmp/checkout"  # noqa: S108 - a name to judge by; nothing is there
+    context = replace(shipped_context(), workspace=checkout, cwd=checkout)
+    for text in ("rm -rf /tmp/checkout/src", "rm -rf /tmp/checkout", "rm -rf ../checkout"):
+        assert actions_of_input("shell", text, context)[0].effect is Effect.DESTRUCTIVE
 
 
 @pytest.mark.parametrize(
@@ -120,7 +141,7 @@ def test_a_team_may_say_that_a_folder_is_litter() -> None:
     """A `/**` row makes everything below a folder scratch, recursive removal too, and never the folder itself."""
     context = context_with('scratch = ["/tmp/build/**"]')
     assert actions_of_input("shell", "rm -rf /tmp/build/x", context)[0].effects == (Effect.WRITE,)
-    assert actions_of_input("shell", "rm -rf /tmp/build", context)[0].effect is Effect.DESTRUCTIVE
+    assert actions_of_input("shell", "rm -rf /tmp/build", context)[0].environment == UNRESOLVED
     assert actions_of_input("shell", "rm -rf /tmp/build/*", context)[0].effect is Effect.DESTRUCTIVE
 
 
