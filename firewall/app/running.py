@@ -81,7 +81,9 @@ def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: 
     holds = Holds()
     gate = models_gate(base, guard, holds, providers, upstream)
     tokens, approvals = base.tokens, base.approvals
+    infra = infra_gate(base, guard, upstream)
     tokens.on_revoked(gate.revoked)
+    tokens.on_revoked(infra.revoked)
     tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(_cancel_family(tokens, approvals, token_id))))
     return Application(
         settings=base.settings,
@@ -92,7 +94,7 @@ def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: 
         approvals=approvals,
         guard=guard,
         gate=gate,
-        infra=infra_gate(base, guard, upstream),
+        infra=infra,
         targets=base.targets,
         holds=holds,
         console=console_of(base),

@@ -90,6 +90,8 @@ class UpstreamRequest:
     """False: the answer comes whole, so its first byte may take as long as all of it."""
     verbatim: bool = False
     """The gate has chosen the fields and checked the path: they go as they are. Control characters never do."""
+    redirects: bool = False
+    """A redirect is an answer like others, for a client that decides itself; it is never followed here."""
 
 
 class UpstreamResponse(Protocol):
@@ -97,7 +99,7 @@ class UpstreamResponse(Protocol):
 
     @property
     def status(self) -> int:
-        """The status, never a redirect."""
+        """The status; a redirect only where the request says that it is an answer like others."""
         ...
 
     @property

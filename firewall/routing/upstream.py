@@ -72,7 +72,7 @@ class HttpUpstream:
         except BrokenError as error:
             failure = _failure(endpoint, error, request.credential)
         else:
-            return _accept(endpoint, reply, request.credential)
+            return _accept(endpoint, reply, request)
         # Outside the handler: what failed may hold the request's header fields, and with them the key.
         raise failure
 
@@ -118,7 +118,7 @@ class ProviderAnswer:
         self._scrubber = Scrubber(secret) if secret else None
         self._decoder = _decoder(reply.fields)
         self.status = reply.status
-        """The status, never a redirect."""
+        """The status; a redirect only where the request says that it is an answer like others."""
         self.fields: list[tuple[bytes, bytes]] = inbound(reply.fields, [secret] if secret else [])
         """The header fields that may go to the client."""
 
@@ -186,14 +186,14 @@ class ProviderAnswer:
         return piece if self._scrubber is None else self._scrubber.feed(piece)
 
 
-def _accept(endpoint: Endpoint, reply: Reply, credential: Credential | None) -> ProviderAnswer:
-    if 300 <= reply.status < 400:
+def _accept(endpoint: Endpoint, reply: Reply, request: UpstreamRequest) -> ProviderAnswer:
+    if 300 <= reply.status < 400 and not request.redirects:
         reply.abandon()
         raise UpstreamError(
             f"`{endpoint.name}` answered with a redirect, which is not followed", fault=UpstreamFault.REJECTED
         )
     try:
-        return ProviderAnswer(endpoint, reply, credential)
+        return ProviderAnswer(endpoint, reply, request.credential)
     except UpstreamError:
         reply.abandon()
         raise

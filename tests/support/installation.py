@@ -53,6 +53,10 @@ class Served:
 
     def mint(self, **wish: object) -> str:
         """Mint an agent token through the control side."""
+        return self.minted(**wish)[1]
+
+    def minted(self, **wish: object) -> tuple[str, str]:
+        """Mint an agent token; returns its id and the token."""
         answer = httpx.post(
             f"{self.control}/api/tokens",
             json={"env": "staging", "owner": self.installed.shown["approver"], **wish},
@@ -60,7 +64,8 @@ class Served:
             trust_env=False,
         )
         assert answer.status_code == 201, answer.text
-        return str(answer.json()["token"])
+        found = answer.json()
+        return str(found["id"]), str(found["token"])
 
     @property
     def admin(self) -> dict[str, str]:

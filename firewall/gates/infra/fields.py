@@ -55,6 +55,7 @@ _BACK_STAYS = frozenset(
         b"connection",
         b"content-encoding",
         b"content-length",
+        b"date",
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-authentication-info",

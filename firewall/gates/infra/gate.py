@@ -7,7 +7,6 @@ request whose outcome nobody knows is never repeated by us; the agent is told th
 import itertools
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +33,8 @@ from firewall.gates.infra import fields, problem
 from firewall.gates.infra.aws.answer import Refusals
 from firewall.gates.infra.aws.door import AwsDoor
 from firewall.gates.infra.paths import TargetError, checked, place_of
+from firewall.gates.infra.redirects import pointing_here, without_location
+from firewall.gates.infra.running import Exchange, revoking
 from firewall.gates.infra.targets import Target
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
@@ -104,6 +105,9 @@ class InfraGate:
         self._sequencer = sequencer
         self._clock = clock
         self._detector = detector
+        self._running: set[Exchange] = set()
+        self.revoked = revoking(self._running)
+        """Ends what is under way for a token that was revoked, and for its children."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; refusals are problem documents, or what AWS programs read."""
@@ -191,24 +195,20 @@ class InfraGate:
         is_reading = set(go.effects) <= _READING
         facts: dict[str, Plain] = {"judged": go.entry, "gate": "infra"}
         try:
-            endpoint, request = self._request(asked, outgoing, is_reading=is_reading)
-            async with await self._upstream.open(endpoint, request) as response:
-                facts["status"] = response.status
-                secret = request.credential.secret.reveal().encode("utf-8") if request.credential else b""
-                masker = self._masker(asked.requester)
-                head = fields.returned(
-                    response.raw_fields,
-                    secret,
-                    is_head=outgoing.method == "HEAD",
-                    detector=self._detector() if masker else None,
-                )
-                head.append((b"x-stayhand-entry", b"%d" % go.entry))
-                started = True
-                await send_head(send, response.status, head)
-                async for piece in _pieces(response, outgoing.method, masker):
-                    await send_piece(send, piece)
-                await send_end(send)
-                facts["masked"] = masker.masked if masker else 0
+            with Exchange(self._running, asked.requester.lineage, may_end=is_reading) as exchange:
+                endpoint, request = self._request(asked, outgoing, is_reading=is_reading)
+                async with await self._upstream.open(endpoint, request) as response:
+                    facts["status"] = response.status
+                    exchange.answered()
+                    masker = self._masker(asked.requester)
+                    head = self._head(asked, response, request, is_masking=masker is not None)
+                    head.append((b"x-stayhand-entry", b"%d" % go.entry))
+                    started = True
+                    await send_head(send, response.status, head)
+                    async for piece in _pieces(response, outgoing.method, masker):
+                        await send_piece(send, piece)
+                    await send_end(send)
+                    facts["masked"] = masker.masked if masker else 0
         except UpstreamError as error:
             log.warning("target=%s code=%s detail=%s", target.spec.name, error.code, error.detail)
             self._finished(asked, {**facts, "fault": error.fault.value}, is_known=is_reading or "status" in facts)
@@ -217,10 +217,25 @@ class InfraGate:
             return
         except FirewallError as error:
             self._finished(asked, {**facts, "fault": error.code}, is_known=True)
-            with suppress(Exception):  # the connection may be gone; the outcome is recorded
+            if not started:
                 await send_whole(send, *shape.of_error(error))
             return
         self._finished(asked, facts, is_known=True)
+
+    def _head(
+        self, asked: _Asked, response: UpstreamResponse, request: UpstreamRequest, *, is_masking: bool
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the header fields of an answer that go to the agent.
+
+        Raises: RedirectError for a redirect that leaves the target.
+        """
+        secret = request.credential.secret.reveal().encode("utf-8") if request.credential else b""
+        return fields.returned(
+            _pointing(asked, response, request.path),
+            secret,
+            is_head=request.method == "HEAD",
+            detector=self._detector() if is_masking else None,
+        )
 
     def _masker(self, requester: Requester) -> Masker | None:
         """Return what hides credentials from agents that may not see any."""
@@ -285,6 +300,24 @@ def _request(target: Target, outgoing: Outgoing) -> UpstreamRequest:
         body=outgoing.body,
         credential=target.credential(),
         verbatim=True,
+        redirects=True,
+    )
+
+
+def _pointing(asked: _Asked, response: UpstreamResponse, path: str) -> list[tuple[bytes, bytes]]:
+    """Return the answer's fields with addresses that lead back here, where the agent came in by ours."""
+    target = asked.target
+    if asked.requester.gate != "infra":
+        return response.raw_fields
+    if target.spec.kind is TargetKind.AWS:
+        return without_location(response.raw_fields)
+    return pointing_here(
+        response.status,
+        response.raw_fields,
+        name=target.spec.name,
+        base_url=target.endpoint.base_url,
+        path=path,
+        raw_paths=target.raw_paths,
     )
 
 

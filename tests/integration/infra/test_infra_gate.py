@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from firewall.demo.serving import served
 from tests.support.installation import Served, install, serving, verify
+from tests.support.story import story
 
 TARGET_KEY = "tgt-canary-5b1d9e7a3c"
 LIMIT_S = 15
@@ -93,6 +94,15 @@ def _app(seen: Seen) -> Starlette:
             return StreamingResponse(_lines(), media_type="text/plain")
         if path.endswith("/moved"):
             return Response(status_code=302, headers={"location": "http://127.0.0.1:1/steal"})
+        if path.endswith("/within"):
+            base = str(request.base_url)
+            pages = {
+                "location": f"{base}base/v1/items?page=2",
+                "link": f'<{base}base/v1/items?page=3>; rel="next"',
+            }
+            return Response(status_code=307, headers=pages)
+        if path.endswith("/endless"):
+            return StreamingResponse(_ticks(), media_type="text/plain")
         headers = {"set-cookie": "a=b", "x-echo": TARGET_KEY, "x-kept": "yes"}
         return JSONResponse({"ok": True, "echo": request.headers.get("authorization", "")}, headers=headers)
 
@@ -104,6 +114,12 @@ async def _lines() -> AsyncIterator[bytes]:
     for number in range(3):
         yield b"line %d\n" % number
         await asyncio.sleep(0.01)
+
+
+async def _ticks() -> AsyncIterator[bytes]:
+    for _ in range(10 * LIMIT_S * 10):
+        yield b"tick\n"
+        await asyncio.sleep(0.1)
 
 
 @dataclass(slots=True)
@@ -348,10 +364,51 @@ def test_requests_to_targets_draw_from_the_tokens_rate(house: House) -> None:
 
 
 def test_redirects_are_not_followed(house: House) -> None:
-    """A redirect ends the exchange; nobody else is asked."""
+    """A redirect that leaves the target ends the exchange; nobody else is asked, and no address is told."""
     got = house.ask("GET", "shop/moved")
-    assert got.status_code == 502
-    assert got.json()["code"] == "upstream_rejected" or "redirect" in got.json()["detail"]
+    assert (got.status_code, got.json()["code"]) == (502, "redirect_refused")
+    assert "steal" not in got.text + repr(got.headers)
+
+
+def test_a_redirect_within_the_target_leads_back_to_the_gate(house: House) -> None:
+    """Its address is ours, so that a client that follows it is judged again; so is the next page of a list."""
+    got = house.ask("GET", "shop/within")
+    assert (got.status_code, got.headers["location"]) == (307, "/infra/shop/v1/items?page=2")
+    assert got.headers["link"] == '</infra/shop/v1/items?page=3>; rel="next"'
+
+
+def test_an_answer_has_one_date(house: House) -> None:
+    """Ours: two would be read by nobody in the same way."""
+    assert len(house.ask("GET", "shop/v1/items").headers.get_list("date")) == 1
+
+
+def test_a_revoked_token_ends_an_answer_that_streams(house: House) -> None:
+    """The connection ends within a second, in the middle of the answer, and the log says why."""
+    token_id, token = house.firewall.minted(env="staging", agent="watcher")
+    started = time.monotonic()
+    with httpx.Client(trust_env=False, timeout=LIMIT_S) as client:
+        address = f"{house.firewall.agents}/infra/shop/endless"
+        with client.stream("GET", address, headers={"x-stayhand-token": token}) as got:
+            pieces = got.iter_raw()
+            assert next(pieces) == b"tick\n"
+            revoked = httpx.delete(
+                f"{house.firewall.control}/api/tokens/{token_id}", headers=house.firewall.admin, trust_env=False
+            )
+            assert revoked.status_code < 300, revoked.text
+            with pytest.raises(httpx.RemoteProtocolError):
+                for _ in pieces:
+                    assert time.monotonic() - started < LIMIT_S
+    assert finished_with(house, "token_revoked")["status"] == 200
+
+
+def finished_with(house: House, fault: str, kind: str = "tool.finished") -> dict[str, object]:
+    """Return the newest entry about an exchange that ended so; outcomes are written after the answer has gone."""
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        found = [one.data for one in story(house.firewall.installed, kind) if one.data.get("fault") == fault]
+        if found:
+            return found[-1]
+    raise AssertionError(f"no entry says {fault}")
 
 
 def test_nobody_repeats_what_may_have_happened(house: House) -> None:

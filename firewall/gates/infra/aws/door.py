@@ -146,6 +146,7 @@ class AwsDoor:
             body=outgoing.body,
             credential=credential,
             verbatim=True,
+            redirects=True,
         )
 
     def _path(self, path: bytes, signed: sigv4.Signed, held: Sequence[tuple[bytes, bytes]]) -> str:
