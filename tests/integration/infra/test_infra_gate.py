@@ -385,7 +385,6 @@ def test_an_answer_has_one_date(house: House) -> None:
 def test_a_revoked_token_ends_an_answer_that_streams(house: House) -> None:
     """The connection ends within a second, in the middle of the answer, and the log says why."""
     token_id, token = house.firewall.minted(env="staging", agent="watcher")
-    started = time.monotonic()
     with httpx.Client(trust_env=False, timeout=LIMIT_S) as client:
         address = f"{house.firewall.agents}/infra/shop/endless"
         with client.stream("GET", address, headers={"x-stayhand-token": token}) as got:
@@ -396,8 +395,7 @@ def test_a_revoked_token_ends_an_answer_that_streams(house: House) -> None:
             )
             assert revoked.status_code < 300, revoked.text
             with pytest.raises(httpx.RemoteProtocolError):
-                for _ in pieces:
-                    assert time.monotonic() - started < LIMIT_S
+                list(pieces)  # it would be longer than the client's patience
     assert finished_with(house, "token_revoked")["status"] == 200
 
 
