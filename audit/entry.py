@@ -60,6 +60,7 @@ class Kind(StrEnum):
     CONFIG_LOADED = "config.loaded"
     CONFIG_REFUSED = "config.refused"
     CREDENTIAL_FOREIGN = "credential.foreign"
+    EGRESS_REFUSED = "egress.refused"
     LIMIT_HIT = "limit.hit"
     SPEND_RESERVED = "spend.reserved"
     SPEND_SETTLED = "spend.settled"

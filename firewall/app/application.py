@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from firewall.app.addresses import host_port
 from firewall.app.clock import SystemClock
+from firewall.app.egress import EgressSide
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
 from firewall.core.errors import StoreError
@@ -50,6 +51,7 @@ class Application:
     guard: Guard
     gate: ModelsGate
     infra: InfraGate
+    egress: EgressSide | None
     targets: Mapping[str, Target]
     holds: Holds
     console: Console
@@ -60,15 +62,16 @@ class Application:
     def listeners(
         self, *, agents_port: int | None = None, control_port: int | None = None
     ) -> tuple[Listener, ...]:
-        """Return the listeners: agents first, then agents over TLS where that is configured, control last."""
+        """Return the listeners: agents, over TLS and the forward proxy where configured, control last."""
         server = self.settings.server
         agents_host, agents = host_port(server.listen)
         control_host, control = host_port(server.control_listen)
         most = self.settings.models.max_body_mib << 20
         proxies = trusted_networks(server.trusted_proxies)
+        most = max([most, *(target.max_body_bytes for target in self.targets.values())])
         agents_app = Edge(
             Branch(self.gate, {b"/infra/": self.infra}),
-            max_body_bytes=max([most, *(target.max_body_bytes for target in self.targets.values())]),
+            max_body_bytes=most,
             foreign_prefixes=("/infra/",),
             access=Access(hosts=frozenset({agents_host, *server.allowed_hosts}), trusted_proxies=proxies),
             render=render_for,
@@ -82,6 +85,7 @@ class Application:
         return (
             Listener(agents_app, agents_host, agents if agents_port is None else agents_port),
             *self._over_tls(agents_app),
+            *((self.egress.listener(most),) if self.egress else ()),
             Listener(control_app, control_host, control if control_port is None else control_port),
         )
 

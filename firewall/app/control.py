@@ -1,6 +1,9 @@
 """The control side: console, administration, metrics."""
 
+from dataclasses import replace
+
 from firewall.app.base import Base
+from firewall.app.egress import EgressSide
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
 from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
@@ -8,7 +11,7 @@ from firewall.console.entries import Entries
 from firewall.telemetry import Condition
 
 
-def console_of(base: Base) -> Console:
+def console_of(base: Base, egress: EgressSide | None) -> Console:
     """Return the control side with all its desks."""
     installation, rules = base.installation, base.rules
     writer = installation.writer
@@ -24,6 +27,8 @@ def console_of(base: Base) -> Console:
         entries=Entries(installation.reader, installation.sealing, writer),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
     )
+    if egress is not None:
+        desks = replace(desks, egress=egress.handout)
     return Console(
         approvals=base.approvals,
         authenticator=Credentials(base.tokens, base.people, base.settings),

@@ -12,6 +12,7 @@ from firewall.app.application import Application
 from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
 from firewall.app.control import console_of
+from firewall.app.egress import egress_of
 from firewall.app.gates import guard_of, infra_gate, models_gate
 from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
@@ -56,6 +57,8 @@ async def running(
         stack.push_async_callback(base.channels.aclose)
         application = _wire(base, Providers(found), upstream, is_demo=is_demo)
         stack.push_async_callback(application.holds.stop)
+        if application.egress is not None:
+            stack.push_async_callback(application.egress.upstreams.close)
         await installation.writer.submit(
             Unit(
                 records=(Record(kind="config.loaded", data={"policy": rules.snapshot.digest, "pid": os.getpid()}),)
@@ -80,8 +83,9 @@ def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: 
     guard = guard_of(base)
     holds = Holds()
     gate = models_gate(base, guard, holds, providers, upstream)
-    tokens, approvals = base.tokens, base.approvals
     infra = infra_gate(base, guard, upstream)
+    egress = egress_of(base, guard, infra)
+    tokens, approvals = base.tokens, base.approvals
     tokens.on_revoked(gate.revoked)
     tokens.on_revoked(infra.revoked)
     tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(_cancel_family(tokens, approvals, token_id))))
@@ -95,9 +99,10 @@ def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: 
         guard=guard,
         gate=gate,
         infra=infra,
+        egress=egress,
         targets=base.targets,
         holds=holds,
-        console=console_of(base),
+        console=console_of(base, egress),
         telemetry=base.telemetry,
         providers=providers,
         is_demo=is_demo,

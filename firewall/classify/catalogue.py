@@ -9,6 +9,7 @@ from firewall.classify.api.known import HostRow, Pack, read_hosts, read_pack
 from firewall.classify.api.table import Table, read_table
 from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.rules import read_rules
+from firewall.classify.egress import EgressRow, read_egress, without_egress
 from firewall.classify.globs import NOTHING, any_of
 from firewall.classify.packs import Additions
 from firewall.classify.reader import Reader
@@ -142,6 +143,8 @@ class Catalogue:
     """What a pack replaces, in plain words with its place."""
     credentials: Detector = field(default_factory=Detector)
     """What credentials look like."""
+    egress: tuple[EgressRow, ...] = ()
+    """Hosts that agents may read from without a target."""
 
 
 def compile_catalogue(
@@ -177,13 +180,14 @@ def compile_catalogue(
         variables=_variables(table.inner("variables")),
         hosts=(
             *_more_hosts(more_of.first_hosts, tables),
-            *read_hosts(Reader(hosts, "hosts.toml"), tables),
+            *read_hosts(Reader(without_egress(hosts), "hosts.toml"), tables),
             *_more_hosts(more_of.hosts, tables),
         ),
         packs=tuple(read_pack(Reader(pack, where), tables) for where, pack in rest if pack),
         apis=tables,
         overrides=tuple(more_of.overrides),
         credentials=Detector(read_rules(credentials or {})),
+        egress=read_egress(Reader(hosts, "hosts.toml")),
     )
     table.finish()
     return catalogue

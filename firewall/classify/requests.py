@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from firewall.classify import gitwire
 from firewall.classify.api import aws_request
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown, unknown_action
@@ -56,6 +57,9 @@ def bound_request(call: ToolCall) -> bytes:
 
 def _drafts(spec: TargetSpec, outgoing: Outgoing, context: Context) -> list[Draft]:
     request, span = _request(spec, outgoing), (0, len(f"{outgoing.method} {outgoing.target}"))
+    fetched_or_pushed = gitwire.drafts_of(outgoing, spec.host, span)
+    if fetched_or_pushed is not None and spec.kind is TargetKind.REST:
+        return fetched_or_pushed
     address = address_of(request.url)
     if spec.kind is TargetKind.GRAPHQL and address is not None:
         return _graphql(request, address, context, span)

@@ -13,6 +13,8 @@ from firewall.classify import filetools, sessions
 from firewall.classify.catalogue import ToolKind, ToolSpec
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, one_line, shown, unknown_action
+from firewall.classify.egress_requests import PREFIX as EGRESS
+from firewall.classify.egress_requests import actions_of_egress, bound_egress
 from firewall.classify.mcp import names as mcp_names
 from firewall.classify.mcp.calls import McpCall, server_of
 from firewall.classify.mcp.calls import judge as judge_mcp
@@ -47,6 +49,8 @@ _CONNECTS = re.compile(
 def actions_of(call: ToolCall, context: Context) -> tuple[Action, ...]:
     """Return every action of a tool call, in order; at least one."""
     try:
+        if call.form is CallForm.REQUEST and call.name.startswith(EGRESS):
+            return actions_of_egress(call, context)
         return actions_of_request(call, context) if call.form is CallForm.REQUEST else _actions(call, context)
     except RecursionError:
         # FAIL-CLOSED: a call too deeply nested to read is not read.
@@ -59,7 +63,7 @@ def bound_arguments(call: ToolCall, context: Context) -> bytes:
     Arguments that are no JSON object are bound as they came.
     """
     if call.form is CallForm.REQUEST:
-        return bound_request(call)
+        return bound_egress(call) if call.name.startswith(EGRESS) else bound_request(call)
     if call.form is not CallForm.JSON:
         return call.arguments
     try:

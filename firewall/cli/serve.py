@@ -38,14 +38,18 @@ async def serve_settings(
     """
     settings, bound = _at_port(settings, port)
     async with running(settings) as application:
-        plain, *over_tls, last = application.listeners()
+        plain, *others, last = application.listeners()
         agents, control = replace(plain, bound=bound[0]), replace(last, bound=bound[1])
+        if len(bound) > 2:
+            others[-1] = replace(others[-1], bound=bound[2])
 
         def started(ports: tuple[int, ...]) -> None:
             where = Addresses(f"http://{agents.host}:{ports[0]}", f"http://{control.host}:{ports[-1]}")
             say(f"stayhand: agents at {where.agents}, approvals and administration at {where.control}")
-            for listener, taken in zip(over_tls, ports[1:-1], strict=True):
-                say(f"stayhand: agents over TLS at https://{listener.host}:{taken}")
+            for listener, taken in zip(others, ports[1:-1], strict=True):
+                is_tls = listener.certificate is not None
+                what = "agents over TLS at https" if is_tls else "the forward proxy of agents at http"
+                say(f"stayhand: {what}://{listener.host}:{taken}")
             for line in warnings_of(settings, is_demo=application.is_demo):
                 say(f"stayhand: {line}")
             if ready is not None:
@@ -55,7 +59,7 @@ async def serve_settings(
             say("stayhand: stopping; running answers may finish for half a minute, a second signal ends them")
             application.gate.drain()
 
-        await serve_listeners([agents, *over_tls, control], on_drain=stopping, started=started)
+        await serve_listeners([agents, *others, control], on_drain=stopping, started=started)
 
 
 def _at_port(settings: Settings, port: int | None) -> tuple[Settings, list[socket.socket | None]]:
@@ -78,7 +82,13 @@ def _at_port(settings: Settings, port: int | None) -> tuple[Settings, list[socke
         "control_listen": f"{control_host}:{control}",
         "public_url": f"http://localhost:{control}",
     }
-    return settings.model_copy(update={"server": server.model_copy(update=changed)}), [*bound]
+    update: dict[str, object] = {"server": server.model_copy(update=changed)}
+    if settings.egress is not None:
+        proxy_host = settings.egress.listen.rpartition(":")[0]
+        bound.append(bind(proxy_host.strip("[]"), 0))
+        listen = f"{proxy_host}:{bound[-1].getsockname()[1]}"
+        update["egress"] = settings.egress.model_copy(update={"listen": listen})
+    return settings.model_copy(update=update), [*bound]
 
 
 def warnings_of(settings: Settings, *, is_demo: bool) -> list[str]:

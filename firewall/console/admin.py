@@ -3,7 +3,7 @@
 The desks know the things; here is only who may ask and the shape of the request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from starlette.requests import Request
@@ -109,13 +109,21 @@ class Admin:
     """The handlers of `/api/tokens…`, `/api/approvers…`, `/api/policy/load`, `/api/entries/{seq}`, operations."""
 
     def __init__(
-        self, *, tokens: TokenDesk, people: PeopleDesk, policy: PolicyDesk, entries: EntryDesk, status: Status
+        self,
+        *,
+        tokens: TokenDesk,
+        people: PeopleDesk,
+        policy: PolicyDesk,
+        entries: EntryDesk,
+        status: Status,
+        egress: Callable[[], Json],
     ) -> None:
         self._tokens = tokens
         self._people = people
         self._policy = policy
         self._entries = entries
         self._status = status
+        self._egress = egress
 
     async def mint(self, request: Request, asker: Asker) -> Response:
         """Mint a token."""
@@ -151,6 +159,10 @@ class Admin:
     async def remove_person(self, request: Request, asker: Asker) -> Response:
         """Remove a person."""
         return JSONResponse(dict(await self._people.remove(request.path_params["name"], _known(asker))))
+
+    async def egress(self, _request: Request, _asker: Asker) -> Response:
+        """Show where the forward proxy is, and the authorities that programs behind it verify with."""
+        return JSONResponse(dict(self._egress()))
 
     async def load_policy(self, _request: Request, asker: Asker) -> Response:
         """Make the files on disk the policy in force."""

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from firewall.approvals.notify import Health
 from firewall.approvals.service import Approvals
-from firewall.console.admin import Admin, EntryDesk, PeopleDesk, PolicyDesk, Status, TokenDesk
+from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
 from firewall.console.api import Api, problem
 from firewall.console.asking import Asker, Doorman
 from firewall.console.auth import Access, Authenticator
@@ -55,6 +55,11 @@ class Row:
     handler: Handler
 
 
+def no_egress() -> Json:
+    """Say that there is no forward proxy."""
+    raise ProtocolError("no forward proxy is configured", code="egress_absent", status=404)
+
+
 @dataclass(frozen=True, slots=True)
 class Desks:
     """What the composition root provides beside approvals."""
@@ -64,6 +69,7 @@ class Desks:
     policy: PolicyDesk
     entries: EntryDesk
     status: Status
+    egress: Callable[[], Json] = no_egress
 
 
 class Console:
@@ -112,6 +118,7 @@ class Console:
             policy=desks.policy,
             entries=desks.entries,
             status=desks.status,
+            egress=desks.egress,
         )
         self.rows = _table(self._pages, api, admin)
         self.app: ASGIApp = Guarded(self._application(), self._places)
@@ -204,6 +211,7 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("POST", "/api/approvers", Access.ADMIN, admin.add_person),
         Row("DELETE", "/api/approvers/{name}", Access.ADMIN, admin.remove_person),
         Row("POST", "/api/policy/load", Access.ADMIN, admin.load_policy),
+        Row("GET", "/api/egress", Access.ADMIN, admin.egress),
         Row("GET", "/api/entries/{seq}", Access.DECIDER, admin.entry),
         Row("GET", "/api/status", Access.ADMIN, admin.status),
         Row("GET", "/healthz", Access.PUBLIC, admin.healthz),

@@ -44,6 +44,8 @@ class Endpoint:
     private: bool = False
     """Private and loopback addresses may be spoken to (`hosting` is not `saas`, or the host is one itself)."""
     timeouts: Timeouts = field(default_factory=Timeouts)
+    keyless: bool = False
+    """No key is ever sent there, so plain http gives none away."""
 
     def __post_init__(self) -> None:
         """Refuse an address that a parser could take for another.
@@ -57,7 +59,7 @@ class Endpoint:
             raise ConfigError(f"the base_url of `{self.name}` has no plain host name")
         if address is not None and (reason := refusal(address, private_ok=self.private)):
             raise ConfigError(f"the base_url of `{self.name}` is {reason}", hint='set hosting = "self"')
-        if parts.scheme == "http" and not self.private:
+        if parts.scheme == "http" and not (self.private or self.keyless):
             raise ConfigError(f"the base_url of `{self.name}` would send its key unencrypted", hint="use https://")
 
 

@@ -47,7 +47,7 @@ class PinningResolver:
     ) -> None:
         """`stale_s`: how much longer a pin serves while the name server does not answer."""
         self._private_ok = private_ok
-        self._lookup = lookup or _system
+        self._lookup = lookup or system_lookup
         self._ttl_s = ttl_s
         self._stale_s = stale_s
         self._clock = clock
@@ -91,7 +91,7 @@ class PinningResolver:
                 raise AddressRefusedError(f"`{host}` leads to {reason}")
 
 
-async def _system(host: str, port: int) -> list[str]:
+async def system_lookup(host: str, port: int) -> list[str]:
     """Ask the operating system's resolver, in a thread."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))

@@ -20,7 +20,6 @@ NOT_YET = {
     "route": "routes choose between providers in a later version",
     "mcp_server": "the MCP gate comes in a later version",
     "budget": "budgets come in a later version",
-    "egress": "the egress gate comes in a later version",
 }
 
 

@@ -5,6 +5,7 @@ Secrets are references only (`{ env = "…" }`, `{ file = "…" }`, `{ command =
 
 from pathlib import Path
 
+from firewall.settings.egress import Egress
 from firewall.settings.folders import default_data_dir
 from firewall.settings.providers import Provider
 from firewall.settings.sections import (
@@ -34,6 +35,7 @@ class Settings(Section):
     target: tuple[Target, ...] = ()
     approver: tuple[ApproverSettings, ...] = ()
     notify: tuple[Notify, ...] = (Notify(kind="terminal"),)
+    egress: Egress | None = None
     path: str = ""
     """The file that this came from; set by `load_settings`."""
 

@@ -188,10 +188,16 @@ class EdgeProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(self._limits.keep_alive_s, self._too_slow)
 
     def _check(self) -> None:
+        self._check_size()
+        self._check_head()
+
+    def _check_head(self) -> None:
+        check_head(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+
+    def _check_size(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self._limits.head_bytes or len(self.headers) > self._limits.fields:
             raise _too_large()
-        check_head(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
 
     # -- refusing
 

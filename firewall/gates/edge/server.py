@@ -39,6 +39,8 @@ class Listener:
     """Already bound to that address, where the port had to be known before the application was built."""
     certificate: Certificate | None = None
     """Speak TLS; None: plain HTTP."""
+    configured: Callable[..., EdgeConfig] = EdgeConfig
+    """Makes the configuration: another one for a listener that is no origin server."""
 
 
 class _Server(uvicorn.Server):
@@ -123,7 +125,9 @@ async def serving(
     chosen = limits or Limits()
     servers = [
         _Server(
-            EdgeConfig(listener.app, limits=chosen, render=render, drain_s=share, certificate=listener.certificate)
+            listener.configured(
+                listener.app, limits=chosen, render=render, drain_s=share, certificate=listener.certificate
+            )
         )
         for listener, share in zip(listeners, _shares(len(listeners), drain_s), strict=True)
     ]

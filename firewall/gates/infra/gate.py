@@ -44,6 +44,8 @@ from firewall.sequencer.posting import post
 log = logging.getLogger("stayhand.infra")
 _NUMBERS = itertools.count(1)
 """Names of requests within this process: they tell answers apart and mean nothing more."""
+GATE = "gate"
+"""The key in a scope's state under which another gate of ours says that it has passed a request on."""
 _READING = frozenset({Effect.READ, Effect.SECRET})
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -140,7 +142,9 @@ class InfraGate:
         held: list[tuple[bytes, bytes]] = scope["headers"]
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in held}
         source = scope["client"][0] if scope.get("client") else ""
-        requester = requester_of(await self._doorkeeper.bearer(headers, source), gate="infra", client="other")
+        requester = requester_of(
+            await self._doorkeeper.bearer(headers, source), gate=_gate_of(scope), client="other"
+        )
         target = self._targets.get(name)
         if target is None or not permits_target(requester.grant, target.spec):
             raise TargetError(f"there is no target `{name}` for this token")
@@ -193,7 +197,7 @@ class InfraGate:
         target, started = asked.target, False
         outgoing = decode(asked.call.arguments)
         is_reading = set(go.effects) <= _READING
-        facts: dict[str, Plain] = {"judged": go.entry, "gate": "infra"}
+        facts: dict[str, Plain] = {"judged": go.entry, "gate": asked.requester.gate}
         try:
             with Exchange(self._running, asked.requester.lineage, may_end=is_reading) as exchange:
                 endpoint, request = self._request(asked, outgoing, is_reading=is_reading)
@@ -213,7 +217,7 @@ class InfraGate:
             log.warning("target=%s code=%s detail=%s", target.spec.name, error.code, error.detail)
             self._finished(asked, {**facts, "fault": error.fault.value}, is_known=is_reading or "status" in facts)
             if not started:
-                await send_whole(send, *shape.of_error(error if is_reading else _indeterminate(error)))
+                await send_whole(send, *shape.of_error(error if is_reading else problem.indeterminate(error)))
             return
         except FirewallError as error:
             self._finished(asked, {**facts, "fault": error.code}, is_known=True)
@@ -255,7 +259,7 @@ class InfraGate:
             return
         record = Record(
             kind="credential.foreign",
-            data={"gate": "infra", "token": requester.token_id},
+            data={"gate": requester.gate, "token": requester.token_id},
             person=requester.grant.owner,
             principal=requester.principal,
             private={"target": target.spec.name, "where": f"header `{where}`"},
@@ -278,13 +282,9 @@ class InfraGate:
         return self._aws.request(target, outgoing)
 
 
-def _indeterminate(error: UpstreamError) -> FirewallError:
-    """Say honestly that it may have happened, where nobody knows."""
-    return FirewallError(
-        f"{error.public}; it may have happened all the same: look before you repeat it",
-        code="indeterminate",
-        status=error.status,
-    )
+def _gate_of(scope: Scope) -> str:
+    """Return the gate that a request came through: the forward proxy passes on what is a target's."""
+    return str(scope.get("state", {}).get(GATE, "infra"))
 
 
 def _call(name: str, outgoing: Outgoing) -> ToolCall:

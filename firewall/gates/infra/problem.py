@@ -7,7 +7,7 @@ import math
 
 import orjson
 
-from firewall.core.errors import FirewallError, LimitError
+from firewall.core.errors import FirewallError, LimitError, UpstreamError
 from firewall.core.reason import Reason
 from firewall.gates.edge.send import Headers
 from firewall.gates.refusals import refusal_text
@@ -25,6 +25,15 @@ def of_error(error: FirewallError) -> Answer:
         more.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     document = {"type": _TYPE, "title": _title(error.status), "status": error.status}
     return _answer(error.status, {**document, "detail": error.public, "code": error.code}, more)
+
+
+def indeterminate(error: UpstreamError) -> FirewallError:
+    """Say honestly that it may have happened, where nobody knows."""
+    return FirewallError(
+        f"{error.public}; it may have happened all the same: look before you repeat it",
+        code="indeterminate",
+        status=error.status,
+    )
 
 
 def of_stop(target: str, stop: Stop) -> Answer:
