@@ -88,6 +88,8 @@ def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: 
     tokens, approvals = base.tokens, base.approvals
     tokens.on_revoked(gate.revoked)
     tokens.on_revoked(infra.revoked)
+    if egress is not None:
+        tokens.on_revoked(egress.gate.revoked)
     tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(_cancel_family(tokens, approvals, token_id))))
     return Application(
         settings=base.settings,

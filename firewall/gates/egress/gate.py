@@ -8,7 +8,6 @@ stays here, and what is sent is decoded from the bytes that were judged, after t
 import itertools
 import logging
 import ssl
-from contextlib import suppress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,6 +25,7 @@ from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
 from firewall.gates.edge.send import send_end, send_head, send_piece, send_whole
 from firewall.gates.egress import fields, refusals
+from firewall.gates.egress.as_target import as_target
 from firewall.gates.egress.authority import Authority
 from firewall.gates.egress.hosts import Hosts, Permit
 from firewall.gates.egress.passage import STATE, Passage
@@ -33,8 +33,9 @@ from firewall.gates.egress.places import Place
 from firewall.gates.egress.upstreams import Upstreams
 from firewall.gates.infra import fields as infra_fields
 from firewall.gates.infra import problem
-from firewall.gates.infra.gate import GATE, ForeignCredentialError
+from firewall.gates.infra.gate import ForeignCredentialError
 from firewall.gates.infra.paths import checked
+from firewall.gates.infra.running import Exchange, revoking
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
 from firewall.routing.body import Decoder
@@ -79,6 +80,9 @@ class EgressGate:
         self._clock = clock
         self._hold_s = hold_s
         self._max_body_bytes = max_body_bytes
+        self._running: set[Exchange] = set()
+        self.revoked = revoking(self._running)
+        """Ends what is under way for a token, as `Tokens.on_revoked` wants it."""
 
     # -- the connection's side
 
@@ -126,8 +130,7 @@ class EgressGate:
             if len(behind) > 1:
                 raise refusals.several(place.host, [one.target.spec.name for one in behind])
             if behind:
-                name, path = behind[0].target.spec.name, behind[0].path
-                await self._infra(_as_infra(scope, passage, name, path), receive, send)
+                await self._infra(as_target(scope, behind[0], passage.token), receive, send)
                 return
             permit = await self._permit(place, requester)
             call = await self._read(scope, receive, requester, passage)
@@ -223,18 +226,20 @@ class EgressGate:
         is_reading = set(go.effects) <= _READING
         facts: dict[str, Plain] = {"judged": go.entry, "gate": "egress"}
         try:
-            async with await self._upstreams.open(outgoing, permit, _request(outgoing)) as response:
-                facts["status"] = response.status
-                is_head = outgoing.method == "HEAD"
-                head = infra_fields.returned(response.raw_fields, b"", is_head=is_head)
-                head += [] if is_head else fields.length_of(response.raw_fields, response.status)
-                head.append((b"x-stayhand-entry", b"%d" % go.entry))
-                started = True
-                await send_head(send, response.status, head)
-                if not is_head:
-                    async for piece in response.chunks():
-                        await send_piece(send, piece)
-                await send_end(send)
+            with Exchange(self._running, requester.lineage, may_end=is_reading) as exchange:
+                async with await self._upstreams.open(outgoing, permit, _request(outgoing)) as response:
+                    facts["status"] = response.status
+                    exchange.answered()
+                    is_head = outgoing.method == "HEAD"
+                    head = infra_fields.returned(response.raw_fields, b"", is_head=is_head)
+                    head += [] if is_head else fields.length_of(response.raw_fields, response.status)
+                    head.append((b"x-stayhand-entry", b"%d" % go.entry))
+                    started = True
+                    await send_head(send, response.status, head)
+                    if not is_head:
+                        async for piece in response.chunks():
+                            await send_piece(send, piece)
+                    await send_end(send)
         except UpstreamError as error:
             log.warning("host=%s code=%s detail=%s", outgoing.host, error.code, error.detail)
             self._finished(
@@ -245,7 +250,7 @@ class EgressGate:
             return
         except FirewallError as error:
             self._finished(requester, {**facts, "fault": error.code}, is_known=True)
-            with suppress(Exception):  # the connection may be gone; the outcome is recorded
+            if not started:
                 await send_whole(send, *problem.of_error(error))
             return
         self._finished(requester, facts, is_known=True)
@@ -253,16 +258,6 @@ class EgressGate:
     def _finished(self, requester: Requester, facts: dict[str, Plain], *, is_known: bool) -> None:
         kind = "tool.finished" if is_known else "tool.indeterminate"
         post(self._sequencer, Unit(records=(Record(kind=kind, data=facts, principal=requester.principal),)))
-
-
-def _as_infra(scope: Scope, passage: Passage, name: str, path: bytes) -> Scope:
-    """Return a request as the infrastructure gate takes it: its path there, and the token in our own field."""
-    kept = [pair for pair in scope["headers"] if pair[0] not in (b"x-stayhand-token", b"proxy-authorization")]
-    token = (b"x-stayhand-token", passage.token.reveal().encode("latin-1", "replace"))
-    raw = b"/infra/" + name.encode("ascii") + path
-    state = {**scope["state"], GATE: "egress"}
-    path_text = raw.decode("ascii", "replace")
-    return {**scope, "headers": [*kept, token], "raw_path": raw, "path": path_text, "state": state}
 
 
 def _request(outgoing: Outgoing) -> UpstreamRequest:

@@ -217,6 +217,13 @@ def test_a_stolen_credential_is_foreign(house: House) -> None:
     assert len(house.seen.requests) == before
 
 
+def test_a_targets_redirect_is_asked_through_the_proxy_again(house: House) -> None:
+    """It comes back as the target wrote it; a program that follows it is judged like before, here refused."""
+    got = house.curl("-L", "https://backboard.railway.app/moved")
+    assert "location: https://elsewhere.example/x" in got.stdout
+    assert "response 403" in got.stderr
+
+
 def test_another_environments_target_is_not_reached(house: House) -> None:
     """A staging token meets a production target's host: refused, and told so."""
     got = house.curl("https://api.live.example/v1/items")

@@ -14,12 +14,16 @@ from firewall.routing.resolver import AddressRefusedError
 
 async def _lookup(host: str, port: int) -> list[str]:
     assert port >= 0
-    return {"loop.example": ["127.0.0.1"], "any.example": ["0.0.0.0"], "six.example": ["::1"]}.get(  # noqa: S104 - compared with
-        host, ["203.0.113.7"]
-    )
+    known = {
+        "loop.example": "127.0.0.1",
+        "any.example": "0.0.0.0",  # noqa: S104 - compared with
+        "six.example": "::1",
+        "far.example": "203.0.113.7",
+    }
+    return [known.get(host, "198.51.100.4")]
 
 
-@pytest.mark.parametrize("host", ["loop.example", "any.example", "six.example"])
+@pytest.mark.parametrize("host", ["loop.example", "any.example", "six.example", "this.machine.example"])
 async def test_no_name_leads_back_to_our_own_ports(host: str) -> None:
     """A name that means this machine is refused at a port where the firewall listens."""
     lookup = not_ourselves(frozenset({8788}), _lookup)
