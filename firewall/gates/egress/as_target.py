@@ -1,6 +1,6 @@
 """A request that came through the forward proxy, as the infrastructure gate takes it.
 
-Addresses in the answer stay as the target wrote them: the program asks them through the proxy, and is judged again.
+Addresses in the answer stay as the target wrote them: the program asks them through the proxy and is judged again.
 """
 
 from starlette.types import Scope
