@@ -12,6 +12,7 @@ from firewall.classify.names import tokens_of
 from firewall.classify.paths import Spot, environment_of, inside
 from firewall.classify.rows import Program, Rule, Touch
 from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, fits, read_options
 from firewall.classify.shell.published import published_rule
 from firewall.classify.shell.touches import Group, Touched, spot_of, touch_drafts
@@ -23,12 +24,13 @@ from firewall.core.effect import Effect, severity, strictest
 _RECURSIVE = ("-r", "-R", "--recursive", "-a", "--archive")
 _FORCE = ("-f", "--force")
 _MOST_PATHS = 32
-_HELP = ("--help", "--version")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9_:-]*")
 _DATABASE_URL = re.compile(
     r"(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|clickhouse|cockroachdb)://"
     r"(?:[^@/]*@)?(?P<host>[^:/?]+)(?::\d+)?(?:/(?P<name>[^?]*))?"
 )
+
+_SHOWS_HELP = Rule(effects=(Effect.READ,), place="none", summary="shows help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,11 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
     """Add the actions of a program by its rules; without a fitting one it is `unknown`."""
     use = read_use(program, command)
     before = len(analysis.drafts)
-    rule = Rule(effects=(Effect.READ,), place="none", summary="shows help") if _is_help(use) else choose(use)
+    rule = choose(use)
     by_name = rule is None
     rule = rule or _told(use, analysis.context.catalogue.words)
+    if _is_help(use) and not _hands_on(rule, use):
+        rule, by_name = _SHOWS_HELP, False
     added = [found for more in program.added if (found := _added(more, command)) is not None]
     for also, theirs in added:
         add_rule(also, theirs, analysis)
@@ -164,13 +168,17 @@ def _subcommand(program: Program, positional: Sequence[Word]) -> tuple[str, int]
 
 
 def _is_help(use: Use) -> bool:
-    if any(flag in use.options.flags for flag in _HELP):
-        return True
-    if use.program.style == "single" and "-help" in use.options.flags:
+    if shows_only(use.command.words[1:], ("-help",) if use.program.style == "single" else ()):
         return True
     if "-h" in use.options.flags and "-h" not in use.program.takes and len(use.command.words) == 2:
         return True
     return bool(use.positional) and use.positional[0].text == "help" and bool(use.program.subcommands)
+
+
+def _hands_on(rule: Rule | None, use: Use) -> bool:
+    """Tell whether what stands behind the subcommand is another program's line, its `--help` included."""
+    subcommand = 0 if use.sub else 1
+    return rule is not None and Effect.EXEC in rule.effects and len(use.positional) > subcommand
 
 
 def choose(use: Use) -> Rule | None:

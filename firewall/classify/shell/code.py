@@ -10,6 +10,7 @@ from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
 from firewall.classify.shell.contents import Read, add_contents, as_script, language_of, read_all
+from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, does, spot_of, touch_drafts, word_of
 from firewall.classify.shell.words import Word
@@ -26,7 +27,7 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
     options, used = read_options(
         command.words[1:], takes, style=program.style, first_only=code.script and not code.first
     )
-    if any(flag in options.flags for flag in ("--help", "--version", "-V")):
+    if shows_only(command.words[1 : 1 + used], ("-V",)):
         return False
     _loads(program, code, options, command, analysis)
     rest = list(command.words[1 + used :]) if code.script and not code.first else list(options.positional)

@@ -9,6 +9,7 @@ from firewall.classify.paths import is_secret
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import add, finish
+from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, spot_of, touch_drafts
 from firewall.classify.shell.words import Word
@@ -41,7 +42,7 @@ class _Body:
 def curl(command: Command, program: Program, analysis: Analysis) -> bool:
     """`curl`: its options to one request per address, and the files that it reads and writes."""
     options, _ = read_options(command.words[1:], program.takes)
-    if any(flag in options.flags for flag in ("--help", "--version", "-V", "-h", "-M", "--manual")):
+    if shows_only(command.words[1:], ("-V", "-h", "-M", "--manual")):
         return False
     for word in options.values(_UNSEEN):
         finish(analysis.opaque(word.span, f"curl reads its options from {shown(word.text)}"), command, analysis)
@@ -250,7 +251,7 @@ def _files(options: Options, body: _Body, command: Command, analysis: Analysis) 
 def wget(command: Command, program: Program, analysis: Analysis) -> bool:
     """`wget`: like curl, but it writes files by default."""
     options, _ = read_options(command.words[1:], program.takes)
-    if any(flag in options.flags for flag in ("--help", "--version")):
+    if shows_only(command.words[1:], ("-V", "-h")):
         return False
     for word in options.values(("--config", "-i", "--input-file", "-e", "--execute", "--use-askpass")):
         finish(
