@@ -50,7 +50,7 @@ def test_the_version_that_a_subcommand_works_on_is_none(line: str) -> None:
      "ssh h 'rm -rf /srv;' --help", "bash -c 'rm -rf /srv' --help", "timeout 5 sh -c 'rm -rf /srv' --version"],
 )  # fmt: skip
 def test_a_help_that_may_be_a_value_is_none(line: str) -> None:
-    """Behind an option, behind `--`, behind a word that nobody sees, or in another program's line it shows nothing."""
+    """Behind an option, `--`, a word that nobody sees, or in another program's line it shows nothing."""
     assert not effects(line) <= {Effect.READ, Effect.WRITE}
 
 
@@ -68,7 +68,7 @@ OPTIONS = st.from_regex(r"-[a-zA-Z]|--[a-z][a-z-]{0,12}[a-z]", fullmatch=True).f
     ask=st.sampled_from(["--help", "--version"]),
 )  # fmt: skip
 def test_no_option_in_front_makes_help_a_disguise(command: str, option: str, ask: str) -> None:
-    """An option that nobody knows may take the next word: destroying with one more `--help` always stays destroying."""
+    """An option that nobody knows may take the next word: what destroys always stays destroying."""
     if option in {"--version", "-h"}:
         return
     assert not effects(f"{command} {option} {ask}") <= {Effect.READ, Effect.WRITE}
