@@ -79,6 +79,11 @@ class Kind(StrEnum):
     AUDIT_ERASED = "audit.erased"
     EVAL_STARTED = "eval.started"
     EVAL_FINISHED = "eval.finished"
+    CREDENTIAL_ADDED = "credential.added"
+    CREDENTIAL_ROTATED = "credential.rotated"
+    CREDENTIAL_REMOVED = "credential.removed"
+    CREDENTIAL_TESTED = "credential.tested"
+    CREDENTIAL_FAILED = "credential.failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def territory_of(settings: Settings) -> Territory:
             settings.data_dir,
             settings.policy_dir,
             settings.keystore_key,
+            settings.vault_key,
             settings.verify_key,
             *own_folders,
             *settings.secret_files,

@@ -15,7 +15,7 @@ from firewall.core.ids import spell_id
 from firewall.gates.edge.doorkeeper import Doorkeeper
 from firewall.gates.infra.targets import Target, targets_of
 from firewall.policy.in_force import Rules
-from firewall.references import reader_of
+from firewall.references import References, reader_of
 from firewall.sequencer.opening import Installation
 from firewall.settings.sections import Notify
 from firewall.settings.settings import Settings
@@ -23,6 +23,7 @@ from firewall.telemetry import Telemetry
 from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
+from firewall.tokens.vault.sealing import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,18 @@ class Base:
     doorkeeper: Doorkeeper
     targets: Mapping[str, Target]
     access_keys: AccessKeys
+    references: References
 
 
-def base_of(settings: Settings, installation: Installation, rules: Rules, clock: SystemClock) -> Base:
+def base_of(
+    settings: Settings, installation: Installation, rules: Rules, clock: SystemClock, *, references: References
+) -> Base:
     """Return the services that every gate and desk shares.
 
     Raises: ConfigError for a channel or a target that cannot be used.
     """
     writer = installation.writer
-    channels = Channels([_channel(one, clock) for one in settings.notify])
+    channels = Channels([_channel(one, clock, references) for one in settings.notify])
     tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
     return Base(
         settings=settings,
@@ -69,8 +73,9 @@ def base_of(settings: Settings, installation: Installation, rules: Rules, clock:
             new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
         ),
         doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=clock),
-        targets=targets_of(settings),
+        targets=targets_of(settings, references),
         access_keys=AccessKeys(installation.access_root),
+        references=references,
     )
 
 
@@ -85,11 +90,11 @@ def approval_rules(settings: Settings) -> ApprovalRules:
     )
 
 
-def _channel(one: Notify, clock: SystemClock) -> Channel:
+def _channel(one: Notify, clock: SystemClock, references: References) -> Channel:
     if one.kind == "terminal":
         return Terminal(sys.stderr)
-    url = one.url if isinstance(one.url, str) else reader_of(one.url, "a webhook")().reveal()
-    secret = reader_of(one.secret, "a webhook")().reveal() if one.secret else ""
+    url = one.url if isinstance(one.url, str) else references.reader(one.url, "a webhook", Purpose.WEBHOOK)
+    secret = references.reader(one.secret, "a webhook", Purpose.WEBHOOK) if one.secret else ""
     return Webhook(url=url, clock=clock, secret=secret)
 
 

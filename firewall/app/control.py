@@ -1,5 +1,6 @@
 """The control side: console, administration, metrics."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from firewall.app.base import Base
@@ -8,11 +9,15 @@ from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
 from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
 from firewall.console.entries import Entries
+from firewall.console.vaulting import Vaulting
+from firewall.gates.infra.scopes.probing import probe_all
+from firewall.references import users_of
+from firewall.routing.port import Upstream
 from firewall.telemetry import Condition
 
 
-def console_of(base: Base, egress: EgressSide | None) -> Console:
-    """Return the control side with all its desks."""
+def console_of(base: Base, upstream: Upstream, egress: EgressSide | None) -> Console:
+    """Return the control side with all its desks; `upstream` asks providers about a credential."""
     installation, rules = base.installation, base.rules
     writer = installation.writer
     handout = AwsHandout(
@@ -25,6 +30,7 @@ def console_of(base: Base, egress: EgressSide | None) -> Console:
         people=Peopling(base.people),
         policy=Policing(rules.load, writer),
         entries=Entries(installation.reader, installation.sealing, writer),
+        credentials=_vaulting(base, upstream),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
     )
     if egress is not None:
@@ -38,3 +44,19 @@ def console_of(base: Base, egress: EgressSide | None) -> Console:
         control_listen=base.settings.server.control_listen,
         channels=lambda: base.channels.health,
     )
+
+
+def _vaulting(base: Base, upstream: Upstream) -> Vaulting:
+    """Return the vault's desk; a credential is tried at the targets that name it."""
+    users = users_of(base.settings)
+
+    async def probe(name: str) -> list[Mapping[str, object]]:
+        named = {user.removeprefix("target ") for user in users.get(name, ()) if user.startswith("target ")}
+        asked = [target for target in base.targets.values() if target.spec.name in named]
+        found = await probe_all(asked, upstream)
+        return [
+            {"target": one.target, "level": one.scope.level.value, "what": one.scope.what, "hint": one.scope.hint}
+            for one in found
+        ]
+
+    return Vaulting(base.references.vault, base.installation.writer, base.clock, users=users, probe=probe)

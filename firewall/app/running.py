@@ -23,6 +23,7 @@ from firewall.demo.scenes import INCIDENT
 from firewall.gates.edge.server import Listener, serving
 from firewall.gates.models.held import Holds
 from firewall.policy.in_force import open_rules
+from firewall.references import references_of
 from firewall.routing.configured import providers_of
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider, Providers
@@ -47,13 +48,14 @@ async def running(
         rules = open_rules(settings)
         installation = open_installation(places_of(settings), clock, kek=kek_of(settings))
         stack.push_async_callback(installation.close)
-        found = list(providers) if providers is not None else providers_of(settings)
+        references = references_of(settings)
+        found = list(providers) if providers is not None else providers_of(settings, references)
         is_demo = not found
         if is_demo:
             found = await stack.enter_async_context(scripted_providers())
         upstream = HttpUpstream()
         stack.push_async_callback(upstream.close)
-        base = base_of(settings, installation, rules, clock)
+        base = base_of(settings, installation, rules, clock, references=references)
         stack.push_async_callback(base.channels.aclose)
         application = _wire(base, Providers(found), upstream, is_demo=is_demo)
         stack.push_async_callback(application.holds.stop)
@@ -104,7 +106,7 @@ def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: 
         egress=egress,
         targets=base.targets,
         holds=holds,
-        console=console_of(base, egress),
+        console=console_of(base, upstream, egress),
         telemetry=base.telemetry,
         providers=providers,
         is_demo=is_demo,

@@ -17,7 +17,9 @@ from typing import Protocol, TextIO
 import httpx
 
 from firewall.core.approval import Approval
+from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock
+from firewall.core.secret import Secret
 
 ATTEMPT_S = 10.0
 """How long one attempt may take."""
@@ -84,16 +86,17 @@ class Webhook:
     def __init__(
         self,
         *,
-        url: str,
+        url: Callable[[], Secret] | str,
         clock: Clock,
-        secret: str = "",
+        secret: Callable[[], Secret] | str = "",
         name: str = "webhook",
         transport: httpx.AsyncBaseTransport | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._url = url
+        """`url` and `secret`: texts, or functions that read them anew for each attempt (rotation)."""
+        self._url = _reader(url)
         self._clock = clock
-        self._secret = secret.encode()
+        self._secret = _reader(secret)
         self._pause = pause
         self._health = Health(name)
         # No environment proxies, no redirects: the address goes where it was configured to go or nowhere.
@@ -130,10 +133,13 @@ class Webhook:
 
     async def _attempt(self, body: bytes) -> str:
         headers = {"content-type": "application/json", "user-agent": "stayhand"}
-        if self._secret:
-            headers[SIGNATURE_HEADER] = signature(self._secret, body, self._clock.now_us() // 1_000_000)
         try:
-            answer = await self._client.post(self._url, content=body, headers=headers)
+            key = self._secret().reveal().encode()
+            if key:
+                headers[SIGNATURE_HEADER] = signature(key, body, self._clock.now_us() // 1_000_000)
+            answer = await self._client.post(self._url().reveal(), content=body, headers=headers)
+        except FirewallError as error:  # the secret cannot be read now
+            return error.code
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return type(error).__name__
         return "" if answer.is_success else f"http_{answer.status_code}"
@@ -176,6 +182,13 @@ class Channels:
         failures = [result for result in results if isinstance(result, Exception)]
         if failures:
             raise ExceptionGroup("channels failed", failures)
+
+
+def _reader(value: Callable[[], Secret] | str) -> Callable[[], Secret]:
+    if not isinstance(value, str):
+        return value
+    secret = Secret(value)
+    return lambda: secret
 
 
 def message(approval: Approval, address: str) -> bytes:

@@ -11,16 +11,19 @@ import click
 import httpx
 
 from firewall.app.addresses import territory_of
-from firewall.cli.report import config_of, result
+from firewall.cli.report import config_of, counted, result
+from firewall.cli.scopes import scopes_of
 from firewall.cli.serve import warnings_of
 from firewall.core.errors import FirewallError
-from firewall.gates.infra.targets import targets_of
+from firewall.core.target import TargetKind
+from firewall.gates.infra.targets import Target, targets_of
 from firewall.policy.in_force import open_rules
+from firewall.references import references_of, users_of
 from firewall.routing.configured import providers_of
 from firewall.settings.load import load_settings
 from firewall.settings.settings import Settings
 
-_LEVELS = {"ok": "ok     ", "warn": "warn   ", "unsafe": "UNSAFE ", "error": "error  "}
+_LEVELS = {"ok": "ok     ", "warn": "warn   ", "unsafe": "UNSAFE ", "error": "error  ", "skipped": "skipped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,16 @@ class Finding:
     """One line of the doctor's."""
 
     level: str
-    """`ok`, `warn`, `unsafe` or `error`."""
+    """`ok`, `warn`, `unsafe`, `error`, or `skipped`: it could not be looked at."""
     what: str
     hint: str = ""
 
 
 @click.command()
+@click.option("--offline", is_flag=True, help="Ask no provider what the credentials of targets may do.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {level, what, hint}.")
 @click.pass_context
-def doctor(ctx: click.Context, /, *, as_json: bool) -> None:
+def doctor(ctx: click.Context, /, *, offline: bool, as_json: bool) -> None:
     """Say what is configured, reachable and unsafe. Exit 1 when something is in error.
 
     \b
@@ -45,6 +49,7 @@ def doctor(ctx: click.Context, /, *, as_json: bool) -> None:
     """
     settings = load_settings(config_of(ctx))
     findings = [finding for look in _LOOKS for finding in look(settings)]
+    findings += [Finding(*said) for said in scopes_of(settings, offline=offline)]
     if as_json:
         result([{"level": one.level, "what": one.what, "hint": one.hint} for one in findings])
     else:
@@ -73,6 +78,9 @@ def _modes(settings: Settings) -> Iterator[Finding]:
         settings.signing_key,
         settings.keystore,
         settings.keystore_key,
+        settings.vault_file,
+        settings.vault_key,
+        *settings.secret_files,
     ):
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
@@ -114,7 +122,50 @@ def _targets(settings: Settings) -> Iterator[Finding]:
         yield Finding("error", f"targets: {error.public}", getattr(error, "hint", ""))
         return
     for name, target in found.items():
-        yield Finding("ok", f"target {name} ({target.spec.environment}) at {target.endpoint.base_url}")
+        yield Finding("ok", f"target {name} ({target.spec.environment}) at {_place(target)}")
+
+
+def _place(target: Target) -> str:
+    """Say where a target's requests go."""
+    if target.spec.kind is not TargetKind.AWS:
+        return target.endpoint.base_url
+    regions = ", ".join(target.regions) or "every region"
+    account = f"account {target.spec.account}" if target.spec.account else "no account named"
+    where = "AWS" if target.by_host else target.endpoint.base_url
+    return f"{where}, {regions}, {account}"
+
+
+def _vault(settings: Settings) -> Iterator[Finding]:
+    users = users_of(settings)
+    vault = references_of(settings).vault
+    if not vault.is_made and not users:
+        return
+    try:
+        kept = {one.name: one for one in vault.listing()}
+    except FirewallError as error:
+        yield Finding("error", f"vault: {error.public}", getattr(error, "hint", ""))
+        return
+    yield Finding(
+        "ok", f"vault with {counted(len(kept), 'credential')}, sealed with a key from {_key_source(settings)}"
+    )
+    if not settings.vault_key.exists() and not (settings.vault.key and settings.vault.key.command):
+        yield Finding("error", f"the vault's key `{settings.vault_key}` is missing", "restore it from its backup")
+    elif settings.vault_key.resolve().is_relative_to(settings.data_dir.resolve()):
+        yield Finding("error", "the vault's key lies in data_dir", "move it beside the configuration")
+    for name, used_by in users.items():
+        if name not in kept:
+            yield Finding(
+                "error",
+                f"{', '.join(used_by)}: there is no credential `{name}` in the vault",
+                f"stayhand credential add {name}",
+            )
+    for name in sorted(set(kept) - set(users)):
+        yield Finding("warn", f"nothing uses the credential `{name}`", f"stayhand credential remove {name}")
+
+
+def _key_source(settings: Settings) -> str:
+    ref = settings.vault.key
+    return f"the command `{ref.command[0]}`" if ref and ref.command else f"`{settings.vault_key}`"
 
 
 def _server(settings: Settings) -> Iterator[Finding]:
@@ -157,6 +208,7 @@ _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _policy,
     _providers,
     _targets,
+    _vault,
     _server,
     _approving,
     _reach,

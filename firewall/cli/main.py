@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "firewall.cli.run:run",
     "token": "firewall.cli.token:token",
     "approver": "firewall.cli.approver:approver",
+    "credential": "firewall.cli.credential:credential",
     "approvals": "firewall.cli.approvals:approvals",
     "policy": "firewall.cli.policy:policy",
     "doctor": "firewall.cli.doctor:doctor",

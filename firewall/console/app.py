@@ -22,6 +22,7 @@ from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
 from firewall.console.sessions import Sessions
 from firewall.console.throttle import Refusals, Throttle
+from firewall.console.vaulting import CredentialDesk, CredentialRoutes
 from firewall.core.errors import FirewallError, ProtocolError, StoreError
 from firewall.core.ports import Clock, Sequencer
 
@@ -68,6 +69,7 @@ class Desks:
     people: PeopleDesk
     policy: PolicyDesk
     entries: EntryDesk
+    credentials: CredentialDesk
     status: Status
     egress: Callable[[], Json] = no_egress
 
@@ -120,7 +122,7 @@ class Console:
             status=desks.status,
             egress=desks.egress,
         )
-        self.rows = _table(self._pages, api, admin)
+        self.rows = (*_table(self._pages, api, admin), *_vault(CredentialRoutes(desks.credentials)))
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
     async def run(self) -> None:
@@ -217,4 +219,14 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("GET", "/healthz", Access.PUBLIC, admin.healthz),
         Row("GET", "/readyz", Access.PUBLIC, admin.readyz),
         Row("GET", "/metrics", Access.METRICS, admin.metrics),
+    )
+
+
+def _vault(routes: CredentialRoutes) -> tuple[Row, ...]:
+    return (
+        Row("GET", "/api/credentials", Access.ADMIN, routes.listing),
+        Row("POST", "/api/credentials", Access.ADMIN, routes.add),
+        Row("POST", "/api/credentials/{name}/rotate", Access.ADMIN, routes.rotate),
+        Row("POST", "/api/credentials/{name}/test", Access.ADMIN, routes.try_out),
+        Row("DELETE", "/api/credentials/{name}", Access.ADMIN, routes.remove),
     )

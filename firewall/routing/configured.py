@@ -3,12 +3,13 @@
 import os
 
 from firewall.core.dialect import Dialect
-from firewall.references import reader_of
+from firewall.references import References, references_of
 from firewall.routing.port import Endpoint, Timeouts, is_private_by_configuration
 from firewall.routing.providers import Provider
 from firewall.settings.providers import Provider as ProviderSettings
 from firewall.settings.settings import Settings
 from firewall.settings.values import SecretRef
+from firewall.tokens.vault.sealing import Purpose
 
 FROM_ENVIRONMENT = (
     ("ANTHROPIC_API_KEY", "anthropic", Dialect.ANTHROPIC, "https://api.anthropic.com"),
@@ -18,26 +19,32 @@ FROM_ENVIRONMENT = (
 """Where providers are found when the configuration names none."""
 
 
-def providers_of(settings: Settings) -> list[Provider]:
+def providers_of(settings: Settings, references: References | None = None) -> list[Provider]:
     """Return the configured providers; with none, those whose keys are in the environment.
+
+    `references`: what reads their secrets; none: of these settings.
 
     Raises: ConfigError for an address or a secret that cannot be used.
     """
+    secrets = references or references_of(settings)
     if settings.provider:
-        return [_provider(one) for one in settings.provider]
+        return [_provider(one, secrets) for one in settings.provider]
     return [
-        _provider(ProviderSettings(name=name, dialect=dialect, base_url=url, api_key=SecretRef(env=variable)))
+        _provider(
+            ProviderSettings(name=name, dialect=dialect, base_url=url, api_key=SecretRef(env=variable)), secrets
+        )
         for variable, name, dialect, url in FROM_ENVIRONMENT
         if os.environ.get(variable)
     ]
 
 
-def _provider(one: ProviderSettings) -> Provider:
+def _provider(one: ProviderSettings, secrets: References) -> Provider:
     endpoint = Endpoint(
         name=one.name,
         base_url=one.base_url,
         private=is_private_by_configuration(one.base_url, one.hosting),
         timeouts=Timeouts(first_byte_s=one.first_token_timeout_s, total_s=one.timeout_s),
     )
-    key = None if one.api_key == "client" else reader_of(one.api_key, f"provider `{one.name}`")
+    ref, what = one.api_key, f"provider `{one.name}`"
+    key = None if ref == "client" else secrets.reader(ref, what, Purpose.PROVIDER)
     return Provider(one.name, one.dialect, endpoint, key)

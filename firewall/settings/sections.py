@@ -74,6 +74,19 @@ class AuditSettings(Section):
     """Wraps the subject keys; default: keystore.key beside this file."""
 
 
+class VaultSettings(Section):
+    """Real credentials at rest (docs/credentials.md)."""
+
+    key: SecretRef | None = None
+    """What the vault is sealed with, from a file or a command; default: vault.key beside this file."""
+
+    @model_validator(mode="after")
+    def _outside(self) -> "VaultSettings":
+        if self.key is not None and not (self.key.file or self.key.command):
+            raise ValueError("the vault's key comes from a file or a command")
+        return self
+
+
 class Storage(Section):
     """Where state is kept."""
 

@@ -17,6 +17,7 @@ from firewall.settings.sections import (
     PolicySettings,
     Server,
     Storage,
+    VaultSettings,
 )
 from firewall.settings.targets import Target
 from firewall.settings.values import SecretRef, Section
@@ -31,6 +32,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     storage: Storage = Storage()
     policy: PolicySettings = PolicySettings()
+    vault: VaultSettings = VaultSettings()
     provider: tuple[Provider, ...] = ()
     target: tuple[Target, ...] = ()
     approver: tuple[ApproverSettings, ...] = ()
@@ -55,7 +57,7 @@ class Settings(Section):
 
     @property
     def _secret_refs(self) -> tuple[SecretRef, ...]:
-        refs: list[object] = [self.audit.keystore_key]
+        refs: list[object] = [self.audit.keystore_key, self.vault.key]
         refs += [one.api_key for one in self.provider]
         refs += [one.credential for one in self.target]
         refs += [ref for one in self.notify for ref in (one.url, one.secret)]
@@ -103,6 +105,17 @@ class Settings(Section):
         """The file of the key that wraps them; never in data_dir."""
         ref = self.audit.keystore_key
         return self.anchored(ref.file) if ref and ref.file else self.folder / "keystore.key"
+
+    @property
+    def vault_file(self) -> Path:
+        """The sealed credentials."""
+        return self.data_dir / "vault.db"
+
+    @property
+    def vault_key(self) -> Path:
+        """The file of the key that they are sealed with; never in data_dir."""
+        ref = self.vault.key
+        return self.anchored(ref.file) if ref and ref.file else self.folder / "vault.key"
 
     @property
     def verify_key(self) -> Path:

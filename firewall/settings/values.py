@@ -41,7 +41,7 @@ class Section(BaseModel):
 
 
 class SecretRef(Section):
-    """Where a secret is found; exactly one of the three."""
+    """Where a secret is found; exactly one of the four."""
 
     env: str = ""
     """Name of an environment variable."""
@@ -49,9 +49,11 @@ class SecretRef(Section):
     """Path of a file; its last newline is dropped."""
     command: tuple[str, ...] = ()
     """A program and its arguments; what it prints is the secret."""
+    vault: str = ""
+    """Name of a credential in the vault (`stayhand credential add`)."""
 
     @model_validator(mode="after")
     def _one(self) -> "SecretRef":
-        if sum(map(bool, (self.env, self.file, self.command))) != 1:
-            raise ValueError("name exactly one of env, file, command")
+        if sum(map(bool, (self.env, self.file, self.command, self.vault))) != 1:
+            raise ValueError("name exactly one of env, file, command, vault")
         return self

@@ -16,6 +16,7 @@ from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console, Desks
 from firewall.core.errors import FirewallError
+from firewall.core.secret import Secret
 from firewall.core.token import TokenKind, spell
 from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, approvals
 
@@ -117,6 +118,38 @@ class Desk:
         return b"stayhand_up 1\n"
 
 
+class CredentialDouble:
+    """A vault's desk that remembers what it was asked."""
+
+    def __init__(self, asked: list[tuple[object, ...]]) -> None:
+        self._asked = asked
+
+    async def kept(self) -> list[Mapping[str, object]]:
+        """As the port says."""
+        self._asked.append(("kept",))
+        return [{"name": "one"}]
+
+    async def keep(self, name: str, purpose: str, value: Secret, by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self._asked.append(("keep", name, purpose, value, by.name))
+        return {"name": name}
+
+    async def rotate(self, name: str, value: Secret, by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self._asked.append(("rotate", name, value, by.name))
+        return {"name": name}
+
+    async def forget(self, name: str, by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self._asked.append(("forget", name, by.name))
+        return {"name": name}
+
+    async def try_out(self, name: str, by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self._asked.append(("try", name, by.name))
+        return {"name": name}
+
+
 @dataclass(slots=True)
 class Side:
     """A control side and everything behind it."""
@@ -190,7 +223,14 @@ def control_side(
         authenticator=doors,
         sequencer=log,
         clock=clock,
-        desks=Desks(tokens=desk, people=desk, policy=desk, entries=desk, status=desk),
+        desks=Desks(
+            tokens=desk,
+            people=desk,
+            policy=desk,
+            entries=desk,
+            credentials=CredentialDouble(desk.asked),
+            status=desk,
+        ),
         control_listen=listen,
         channels=channels,
     )

@@ -14,11 +14,11 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @contextmanager
-def moto() -> Iterator[str]:
-    """Serve and yield the base address; the process is ended by its id."""
+def moto(**env: str) -> Iterator[str]:
+    """Serve and yield the base address; the process is ended by its id. `env`: moto's own settings."""
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
 from firewall.core.target import TargetKind, TargetSpec
-from firewall.references import reader_of
+from firewall.references import References, references_of
 from firewall.routing.port import Credential, Endpoint, Timeouts, is_private_by_configuration
 from firewall.settings.settings import Settings
 from firewall.settings.targets import Target as TargetSettings
+from firewall.tokens.vault.sealing import Purpose
 
 _AWS = "https://amazonaws.com"
 _FRAMING = 1 << 20
@@ -59,20 +60,21 @@ def credentials_of(targets: Mapping[str, Target]) -> Callable[[], list[tuple[str
     return read
 
 
-def targets_of(settings: Settings) -> Mapping[str, Target]:
-    """Return the configured targets by name.
+def targets_of(settings: Settings, references: References | None = None) -> Mapping[str, Target]:
+    """Return the configured targets by name; `references` read their credentials (none: those of these settings).
 
     Raises: ConfigError for a name that stands twice, an address or a secret that cannot be used.
     """
+    secrets = references or references_of(settings)
     found: dict[str, Target] = {}
     for one in settings.target:
         if one.name in found:
             raise ConfigError(f"two targets are named `{one.name}`")
-        found[one.name] = _target(one)
+        found[one.name] = _target(one, secrets)
     return MappingProxyType(found)
 
 
-def _target(one: TargetSettings) -> Target:
+def _target(one: TargetSettings, secrets: References) -> Target:
     name, _, value = one.header.partition(":")
     is_aws = one.kind is TargetKind.AWS
     base_url = one.base_url or _AWS
@@ -87,7 +89,7 @@ def _target(one: TargetSettings) -> Target:
         ),
         header=name.strip().lower(),
         prefix=value.strip().removesuffix("{credential}"),
-        key=reader_of(one.credential, f"target `{one.name}`"),
+        key=secrets.reader(one.credential, f"target `{one.name}`", Purpose.TARGET),
         raw_paths=one.raw_paths,
         hold_s=one.hold_s,
         max_body_bytes=(one.max_body_mib << 20) + (_FRAMING if is_aws else 0),

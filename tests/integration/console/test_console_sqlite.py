@@ -22,7 +22,7 @@ from firewall.settings.settings import Settings
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
 from tests.support.approving import ALICE, COMMAND, Told, new_id, wanted
-from tests.support.control_side import Browser, Desk, free_socket, served
+from tests.support.control_side import Browser, CredentialDouble, Desk, free_socket, served
 
 PASSPHRASE = "amber-canary-of-the-console-4711"
 
@@ -79,7 +79,14 @@ async def real(tmp_path: Path) -> AsyncIterator[Real]:
         authenticator=Credentials(tokens, people, Settings()),
         sequencer=installation.writer,
         clock=clock,
-        desks=Desks(tokens=desk, people=desk, policy=desk, entries=desk, status=desk),
+        desks=Desks(
+            tokens=desk,
+            people=desk,
+            policy=desk,
+            entries=desk,
+            credentials=CredentialDouble(desk.asked),
+            status=desk,
+        ),
         control_listen=f"127.0.0.1:{port}",
     )
     async with served(console.app, bound):

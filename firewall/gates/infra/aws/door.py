@@ -8,23 +8,22 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from starlette.types import Receive, Scope
 
 from firewall.core.errors import AuthError, ProtocolError
 from firewall.core.outgoing import Outgoing
 from firewall.core.ports import Clock
-from firewall.core.secret import Secret
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper
 from firewall.gates.infra import fields
-from firewall.gates.infra.aws import chunked, endpoints, sigv4
+from firewall.gates.infra.aws import chunked, sigv4
 from firewall.gates.infra.aws.places import TableOf, place_of
 from firewall.gates.infra.aws.replay import Used
+from firewall.gates.infra.aws.sending import request_of
 from firewall.gates.infra.paths import checked
 from firewall.gates.infra.targets import Target
-from firewall.routing.port import Credential, Endpoint, UpstreamRequest
+from firewall.routing.port import Endpoint, UpstreamRequest
 from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.service import Bearer
 
@@ -124,30 +123,7 @@ class AwsDoor:
 
         Raises: ConfigError when that cannot be read.
         """
-        endpoint = _endpoint(target.endpoint, outgoing.host) if target.by_host else target.endpoint
-        key = endpoints.read_key(target.key().reveal())
-        region, _, service = outgoing.scope.partition("/")
-        made = endpoints.sign(
-            outgoing,
-            url=f"{endpoint.base_url.rstrip('/')}{outgoing.target}",
-            region=region,
-            service=service,
-            key=key,
-        )
-        # What an answer may repeat is scrubbed from it: the session token where there is one.
-        name = "x-amz-security-token" if key.session else "authorization"
-        credential = Credential(name, Secret(made.pop(name)))
-        sent = [*outgoing.headers, *made.items()]
-        return endpoint, UpstreamRequest(
-            method=outgoing.method,
-            path=outgoing.path,
-            query=outgoing.query,
-            fields=[(field.encode("ascii"), value.encode("latin-1")) for field, value in sent],
-            body=outgoing.body,
-            credential=credential,
-            verbatim=True,
-            redirects=True,
-        )
+        return request_of(target, outgoing)
 
     def _path(self, path: bytes, signed: sigv4.Signed, held: Sequence[tuple[bytes, bytes]]) -> str:
         """Return the path as it will be sent; a bucket in the host's name becomes its first segment."""
@@ -236,11 +212,6 @@ def _kept(signed: sigv4.Signed, held: Iterable[tuple[bytes, bytes]]) -> list[tup
         else:
             kept.append((name, value))
     return kept
-
-
-@lru_cache(maxsize=512)
-def _endpoint(configured: Endpoint, host: str) -> Endpoint:
-    return Endpoint(name=configured.name, base_url=f"https://{host}", timeouts=configured.timeouts)
 
 
 def _plain(raw: bytes) -> str:

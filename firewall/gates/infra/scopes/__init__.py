@@ -1,0 +1,1 @@
+"""What a target's credential may do beyond its purpose, as far as its provider tells."""

@@ -1,0 +1,1 @@
+"""Real credentials at rest: encrypted rows in a file of their own, bound to name and purpose."""
