@@ -1,13 +1,15 @@
 """Actions while they are being put together, and spans that lead back into the text that was judged."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from firewall.classify.sentences import MAX_SUMMARY_CHARS, sentence
 from firewall.core.action import Action, Attribute, Confidence, Evidence, Reach, with_effects
 from firewall.core.effect import Effect
 
-MAX_SUMMARY_CHARS = 400
 MAX_REACH = 64
+_NO_UNDO = re.compile(r"; no undo(?: that we know of)?\b")
 SECRET_NOTE = "a file that usually holds credentials"  # noqa: S105 - words for people
 PRIVILEGE_NOTE = "a file that configures agents, hooks, shells, editors, CI, git or access"
 
@@ -73,14 +75,22 @@ class Draft:
     def _told(self) -> str:
         """Return the summary with what a reader in a hurry must not miss."""
         notes = {item.note for item in self.evidence}
-        told = self.summary
+        undo = self.undo or self._built_again()
+        told = _NO_UNDO.sub("", self.summary) if undo and Effect.DESTRUCTIVE not in self.effects else self.summary
         if told and Effect.SECRET in self.effects and SECRET_NOTE in notes and "credential" not in told:
             told += "; this file usually holds credentials"
         if told and Effect.PRIVILEGE in self.effects and PRIVILEGE_NOTE in notes and "configures" not in told:
             told += "; this file configures agents, hooks, shells, editors, CI, git or access"
-        if told and self.suggest:
+        told = sentence(
+            told or f"does `{self.operation}`",
+            effects=self.effects or {Effect.UNKNOWN},
+            environment=self.environment,
+            undo=undo,
+            is_elevated=bool(self.attributes.get("elevated")),
+        )
+        if self.suggest:
             told += f"; consider {shown(self.suggest)} instead"
-        return told
+        return one_line(told)
 
     def _confidence(self) -> Confidence:
         if not self.effects or Effect.UNKNOWN in self.effects:
@@ -105,7 +115,7 @@ class Draft:
             resource=self.resource,
             environment=self.environment,
             effects=with_effects(*self.effects),
-            summary=one_line(self._told()) or f"does `{self.operation}`",
+            summary=self._told(),
             text=text,
             evidence=tuple(
                 Evidence(max(0, min(item.start, len(text))), max(0, min(item.end, len(text))), item.note)

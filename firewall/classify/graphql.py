@@ -31,6 +31,7 @@ from firewall.classify.api.predicates import fits, is_wide
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.names import effects_of_names, tokens_of
+from firewall.classify.phrases import field_does
 from firewall.core.effect import Effect
 
 if TYPE_CHECKING:
@@ -219,12 +220,9 @@ def _field(
         draft.effects |= (
             _by_name(name, kind, context, known=pack is not None) if listed is None else listed.effects
         )
+        told = field_does(name, arguments, listed.summary if listed else "", context.catalogue.words)
         where = f" at {shown(document.host)}" if document.host else ""
-        draft.summary = f"calls the {kind.value} {shown(name)}{where}"
-        if listed is not None and listed.summary:
-            draft.summary += f": {listed.summary[:1].lower()}{listed.summary[1:]}"
-        if Effect.DESTRUCTIVE in draft.effects:
-            draft.summary += "; no undo that we know of"
+        draft.summary = f"{told} by the {kind.value} {shown(name)}{where}"
         if Effect.UNKNOWN in draft.effects:
             draft.unseen.append(f"what {shown(name)} does")
     if document.sealed:

@@ -9,6 +9,8 @@ from firewall.classify.draft import Draft, shown, unknown_action
 from firewall.classify.environments import PlaceKind
 from firewall.classify.graphql import judge_body, judge_query_string
 from firewall.classify.http import Address, Request, address_of, judge_http
+from firewall.classify.marking import mark_request
+from firewall.classify.sentences import placed
 from firewall.core.action import UNRESOLVED, Action
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
@@ -34,6 +36,10 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
     drafts = _drafts(spec, outgoing, context)
     for draft in drafts:
         _place(draft, spec, outgoing, context)
+        draft.summary = placed(draft.summary, f"through target {shown(spec.name)}")
+    line = (0, len(f"{outgoing.method} {outgoing.target}"))
+    path = len(outgoing.method) + 1
+    mark_request(drafts, text, line, [(0, len(outgoing.method)), (path, path + len(outgoing.path))])
     return tuple(replace(draft.action(spec.name, text), target=spec.name) for draft in drafts)
 
 
@@ -94,8 +100,9 @@ def _name(drafts: list[Draft], outgoing: Outgoing) -> None:
     for draft in drafts:
         service = draft.operation.removeprefix("http:").partition(":")[0] if ":" in draft.operation[5:] else ""
         draft.resource = f"aws:{service or outgoing.scope.partition('/')[2]}/{subject or '?'}"
-        if subject:
-            draft.summary = f"{draft.summary} [{shown(subject)}]"
+        if subject and subject not in draft.summary:
+            head, of, rest = draft.summary.partition(" of AWS ")
+            draft.summary = f"{head} {shown(subject)}{of}{rest}" if of else placed(draft.summary, shown(subject))
 
 
 def _graphql(request: Request, address: Address, context: Context, span: tuple[int, int]) -> list[Draft]:

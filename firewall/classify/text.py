@@ -10,6 +10,7 @@ from firewall.classify.embedded import read
 from firewall.classify.filetools import patch, paths_drafts
 from firewall.classify.graphql import Document, judge_document
 from firewall.classify.http import Request, address_of, judge_http
+from firewall.classify.marking import json_value, mark_request, mark_values
 from firewall.classify.mcp.calls import McpCall
 from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.nested import script_actions
@@ -136,7 +137,11 @@ def _http(text: str, context: Context) -> tuple[Action, ...]:
         else {},
         body=body if isinstance(body, str) else json.dumps(body),
     )
-    return tuple(draft.action("http", text) for draft in judge_http(request, context, (0, len(text))))
+    whole = (0, len(text))
+    drafts = judge_http(request, context, whole)
+    head = [json_value(text, name, value.get(name)) for name in ("method", "url")]
+    mark_request(drafts, text, whole, [span for span in head if span is not None])
+    return tuple(draft.action("http", text) for draft in drafts)
 
 
 def _mcp(text: str, context: Context) -> tuple[Action, ...]:
@@ -173,4 +178,6 @@ def _graphql(text: str, context: Context) -> tuple[Action, ...]:
         host=address.host if address is not None else "",
         source=Source(text),
     )
-    return tuple(draft.action("graphql", text) for draft in judge_document(document, context))
+    drafts = judge_document(document, context)
+    mark_values(drafts, text)
+    return tuple(draft.action("graphql", text) for draft in drafts)

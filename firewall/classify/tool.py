@@ -141,8 +141,9 @@ def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Acti
     spec = context.catalogue.tools.get(like)
     if spec is not None:
         return _from_object(call, spec, arguments, context)
-    drafts = judge_mcp(McpCall(server, tool, arguments), context, text)
-    return _finished(drafts, call, text)
+    # The name stands in front of the arguments, for it is among the words that decide.
+    line = f"{call.name} {text}"
+    return _finished(judge_mcp(McpCall(server, tool, arguments), context, line), call, line)
 
 
 def _hosted(call: ToolCall) -> Action:

@@ -22,6 +22,14 @@ class Match:
     row: str
     """The row as `file:line`."""
     obligations: Obligations = field(default_factory=Obligations)
+    speaks_of: str = ""
+    """The effect that the row names, or `anything`; empty: the effect asked about."""
+    when: str = ""
+    """Its condition as written; empty: none."""
+
+    def told(self, effect: Effect, verb: str) -> str:
+        """Return what it says of an effect, for people: `destructive asks where `not scratch``."""
+        return f"{self.speaks_of or effect} {verb}{f' where `{self.when}`' if self.when else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,16 @@ def of_effect(effect: Effect, answers: Answers) -> EffectVerdict:
     asked = answers.asks[0].row if answers.asks else ""
     allowed = answers.allow.row if answers.allow else ""
     if answers.deny is not None:
-        deny = Deny(Reason.POLICY_DENY, answers.deny.row, f"{effect} is denied")
+        deny = Deny(Reason.POLICY_DENY, answers.deny.row, answers.deny.told(effect, "is denied"))
         return EffectVerdict(effect, deny, asked or allowed)
     if answers.asks:
-        asks = [Ask(Reason.POLICY_ASK, match.row, f"{effect} asks", match.obligations) for match in answers.asks]
+        asks = [
+            Ask(Reason.POLICY_ASK, match.row, match.told(effect, "asks"), match.obligations)
+            for match in answers.asks
+        ]
         return EffectVerdict(effect, combine(asks), allowed)
     if answers.allow is not None:
-        return EffectVerdict(effect, Allow(Reason.POLICY_ALLOW, allowed, f"{effect} is allowed"))
+        return EffectVerdict(effect, Allow(Reason.POLICY_ALLOW, allowed, answers.allow.told(effect, "is allowed")))
     return EffectVerdict(effect, Deny(Reason.POLICY_NO_ROW, detail=f"no row fits {effect}"))
 
 

@@ -111,7 +111,7 @@ class Engine:
         if not fits:
             return None
         row = self._by_line[cells[-1]]
-        return Match(row.ref, row.obligations)
+        return Match(row.ref, row.obligations, row.speaks_of, row.when)
 
     def _possible(self, facts: Facts, text: str) -> bool:
         # FAIL-CLOSED: a deny or ask whose condition cannot be told applies.

@@ -88,7 +88,7 @@ class _Shelf:
             resource=None if is_settled else compiled(row.resource).pattern,
             tool=None if tool_settled else compiled(row.tool).pattern,
             condition=condition,
-            match=Match(row.ref, row.obligations),
+            match=Match(row.ref, row.obligations, row.speaks_of, row.when),
         )
         cells = (self.exact if is_exact else self.heads).setdefault(head, {})
         cells.setdefault(row.environment, {}).setdefault(row.role, _Cell()).add(row.tool, entry)

@@ -57,6 +57,11 @@ class Row:
         return f"{FILE}:{self.line}"
 
     @property
+    def speaks_of(self) -> str:
+        """The effect that it names; `anything` where its condition alone selects; empty: any effect, always."""
+        return self.effect if self.effect != "*" else "anything" if self.when else ""
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Everything that selects actions, without verdict, obligations and place in the file."""
         return (self.role, self.environment, self.tool, self.resource, self.effect, self.when)

@@ -114,8 +114,7 @@ def pack(name: str, lists: list[Path]) -> str:
         "[mcp]",
     ]
     out += [f"servers = {json.dumps(entry['servers'])}"]
-    if "dispatch" in entry:
-        out.append(f'dispatch = "{entry["dispatch"]}"')
+    out += [f'{key} = "{entry[key]}"' for key in ("dispatch", "dialect") if key in entry]
     for rule in entry.get("rule", []):
         out += ["", "[[mcp.rule]]", *(f"{key} = {_toml(value)}" for key, value in rule.items())]
     if "same" in entry:

@@ -5,11 +5,13 @@ and `backupRetentionPeriod` in JSON are one argument (`backupretentionperiod`); 
 (`Attributes.member.1.Value`) are looked at as text of their first part.
 """
 
-import re
 from collections.abc import Mapping
 
 from firewall.classify.api.aws import Known, plain
 from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
+from firewall.classify.draft import shown
+from firewall.classify.phrases import does, singular, words_of
+from firewall.classify.sentences import placed
 from firewall.core.effect import Effect
 
 _TRUE = ("true", True)
@@ -31,38 +33,45 @@ def wire_arguments(query: Mapping[str, object], body: Mapping[str, object] | Non
 
 
 def judge_arguments(
-    known: Known, arguments: Mapping[str, object], row: HostRow, *, seen: bool
+    known: Known, arguments: Mapping[str, object], row: HostRow, *, seen: bool, named: tuple[str, str] = ("", "")
 ) -> tuple[set[Effect], str]:
-    """Return an operation's effects with these arguments; not `seen`: a rule about them makes it unknown."""
+    """Return an operation's effects with these arguments; not `seen`: a rule about them makes it unknown.
+
+    `named` is the argument that says what the operation is about and its value, for the sentence.
+    """
     name = f"{known.service}:{known.operation.name}"
     effects = set(known.operation.effects)
     if known.service == "ec2" and arguments.get("dryrun") in _TRUE:
-        return {Effect.READ}, f"asks whether {known.operation.name} would be allowed"
+        return {Effect.READ}, f"asks AWS whether `{known.operation.name}` would be allowed; changes nothing"
     rule = rule_for(row.rules, "", "/", operation=name, arguments=arguments)
     if rule is not None:
-        effects, summary = set(rule.effects), rule.summary
+        effects = set(rule.effects)
+        summary = placed(rule.summary, shown(named[1])) if named[1] and rule.summary else rule.summary
     else:
         summary = ""
         if not seen and hangs_on_arguments(row.rules, "", "/", operation=name):
             effects.add(Effect.UNKNOWN)
-    return effects, summary or told(known.service, known.operation.name, effects)
+    return effects, summary or told(known.service, known.operation.name, effects, named)
 
 
-def told(service: str, operation: str, effects: set[Effect]) -> str:
-    """Return one plain sentence about an operation."""
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", operation)
-    line = " ".join(word if word.isupper() else word.lower() for word in words)
-    name = f"{line} ({service})"
+def told(service: str, operation: str, effects: set[Effect], named: tuple[str, str] = ("", "")) -> str:
+    """Return one plain sentence about an operation; `named` is the argument that says what it is about."""
+    words = words_of(operation)
+    key, value = named
+    is_own = bool(words) and singular(words[-1].lower()) in {singular(word.lower()) for word in words_of(key)}
+    name = does(words, set(words[:2]), value if is_own else "") or operation
+    if value and not is_own:
+        name += f" ({key} {shown(value)})"
     ends = (
-        (Effect.DESTRUCTIVE, "no undo through this API"),
-        (Effect.SECRET, "shows credentials"),
-        (Effect.PRIVILEGE, "changes who may do what"),
-        (Effect.EXEC, "runs code in the account"),
-        (Effect.DISRUPTIVE, "interrupts what runs"),
-        (Effect.WRITE, "changes the account"),
-        (Effect.UNKNOWN, "what that changes is not seen"),
+        (Effect.DESTRUCTIVE, "; no undo through this API"),
+        (Effect.SECRET, ", which shows credentials"),
+        (Effect.PRIVILEGE, ", which changes who may do what"),
+        (Effect.EXEC, ", which runs code in the account"),
+        (Effect.DISRUPTIVE, ", which interrupts what runs; no data is lost"),
+        (Effect.WRITE, ", which can be changed back"),
+        (Effect.UNKNOWN, "; what that changes is not seen"),
     )
-    return f"{name}: {next((words for effect, words in ends if effect in effects), 'only reads')}"
+    return f"{name} of AWS {service}{next((words for effect, words in ends if effect in effects), '')}"
 
 
 _SQL = {

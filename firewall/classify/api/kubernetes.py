@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from firewall.classify.api.predicates import fits
+from firewall.classify.phrases import singular
 from firewall.core.effect import Effect
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -85,7 +86,7 @@ def judge(
     if target is None:
         return _outside(method, segments)
     effects = _effects(method, target, body)
-    what = f"{target.resource}{f' `{target.name}`' if target.name else ''}"
+    what = f"{singular(target.resource)} `{target.name}`" if target.name else target.resource
     where = f" in namespace `{target.namespace}`" if target.namespace else ""
     if method not in _READING and Effect.EXEC not in effects and fits({"dryRun": "All"}, query):
         return {Effect.READ}, f"shows what {_VERBS.get(method, method)} of {what}{where} would do"

@@ -12,7 +12,9 @@ from firewall.classify.api.request import MAX_BODY_CHARS, object_of, query_of, r
 from firewall.classify.api.routes import find, routes_of
 from firewall.classify.api.table import Operation, Table
 from firewall.classify.catalogue import Catalogue, Words
+from firewall.classify.draft import shown
 from firewall.classify.names import effects_of_names, tokens_of
+from firewall.classify.phrases import summarised, verbs_of
 from firewall.core.effect import Effect, severity, strictest
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -118,7 +120,9 @@ def _listed(asked: Asked, segments: list[str], row: HostRow | None, catalogue: C
         if rule is not None:
             sql = text_at(rule.sql, arguments) if rule.sql else ""
             return Judged(set(rule.effects), rule.summary, name, sql=sql)
-    judged = _silent(asked, path, row, catalogue) if listed is None else _told(asked, path, listed)
+    judged = (
+        _silent(asked, path, row, catalogue) if listed is None else _told(asked, path, listed, catalogue.words)
+    )
     unseen = not asked.body_known or (asked.body != "" and body is None)
     if row is not None and unseen and hangs_on_arguments(row.rules, asked.method, path, operation=name):
         # FAIL-CLOSED: the rules would look at a body that is not seen.
@@ -134,14 +138,11 @@ def _silent(asked: Asked, path: str, row: HostRow | None, catalogue: Catalogue) 
     return Judged(_by_words(asked, path, catalogue.words, known=row is not None and row.known))
 
 
-def _told(asked: Asked, path: str, listed: Operation) -> Judged:
+def _told(asked: Asked, path: str, listed: Operation, words: Words) -> Judged:
     """Judge an operation of the table; its body may say that it deletes after all."""
-    summary = f"{listed.summary[:1].lower()}{listed.summary[1:]} ({path})" if listed.summary else ""
-    return Judged(set(listed.effects) | _told_by_body(asked), _with_loss(summary, listed.effects), listed.name)
-
-
-def _with_loss(summary: str, effects: frozenset[Effect]) -> str:
-    return f"{summary}; no undo that we know of" if summary and Effect.DESTRUCTIVE in effects else summary
+    told = summarised(listed.summary, verbs_of(words))
+    summary = f"{told}: {shown(path)} at {shown(asked.host)}" if told else ""
+    return Judged(set(listed.effects) | _told_by_body(asked), summary, listed.name)
 
 
 def _of_table(asked: Asked, segments: list[str], row: HostRow | None) -> Operation | None:

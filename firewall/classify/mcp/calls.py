@@ -12,9 +12,11 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown
 from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.globs import matches
-from firewall.classify.mcp import words
+from firewall.classify.mcp import words as claims
 from firewall.classify.mcp.carried import carried
-from firewall.classify.mcp.tables import McpServer, canonical
+from firewall.classify.mcp.tables import McpRule, McpServer, canonical
+from firewall.classify.mcp.telling import marks, told
+from firewall.classify.phrases import subject, words_of
 from firewall.core.effect import Effect, severity, strictest
 
 _MILD = frozenset({Effect.READ, Effect.WRITE, Effect.DISRUPTIVE})
@@ -50,13 +52,13 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
         call = _dispatched(call, server)
     draft = _tool(call, server)
     _claims(call, draft)
-    held = carried(call.tool, call.arguments, context, text)
+    held = carried(call.tool, call.arguments, context, text, dialect=server.dialect if server is not None else "")
     if held.decides and draft.effects <= {Effect.READ, Effect.EXEC, Effect.UNKNOWN}:
         # The tool does what its text says; the readers of that text speak for it.
         draft.effects = {Effect.READ} | ({Effect.UNKNOWN} if server is None else set())
     draft.effects |= held.effects
     _place(call, draft, server, context)
-    _tell(call, draft, server, text)
+    _tell(call, draft, server, context, text)
     drafts = [draft, *held.drafts]
     for other in held.drafts:
         other.environment = draft.environment if other.environment == "unresolved" else other.environment
@@ -84,7 +86,7 @@ def _tool(call: McpCall, server: McpServer | None) -> Draft:
     name = canonical(call.tool)
     provider = server.provider if server is not None else call.server.lower()
     draft = Draft(f"mcp:{call.tool}", f"mcp:{provider}/{call.tool}")
-    rule = next((rule for rule in server.rules if rule.fits(name, call.arguments)), None) if server else None
+    rule = _rule_of(call, server)
     if rule is not None:
         draft.effects = set(rule.effects)
         draft.summary, draft.undo = rule.summary, rule.undo
@@ -101,20 +103,25 @@ def _tool(call: McpCall, server: McpServer | None) -> Draft:
     return draft
 
 
+def _rule_of(call: McpCall, server: McpServer | None) -> McpRule | None:
+    name = canonical(call.tool)
+    return next((rule for rule in server.rules if rule.fits(name, call.arguments)), None) if server else None
+
+
 def _spoken(call: McpCall) -> set[Effect]:
     """Return what the words of an unpinned tool say: the name's, else the description's."""
-    named = words.of_name(call.tool).effects
-    told = words.of_description(call.description).effects
+    named = claims.of_name(call.tool).effects
+    told = claims.of_description(call.description).effects
     return set(named or told)
 
 
 def _claims(call: McpCall, draft: Draft) -> None:
     """Add what the server itself says about the tool, where it is worse than what we think."""
     reads = draft.effects <= {Effect.READ, Effect.SECRET, Effect.UNKNOWN}
-    if not words.rebuilds(call.tool):
-        draft.effects |= words.of_description(call.description).effects & {Effect.DESTRUCTIVE}
+    if not claims.rebuilds(call.tool):
+        draft.effects |= claims.of_description(call.description).effects & {Effect.DESTRUCTIVE}
     admitted = (
-        "" if reads and call.hints.get("destructiveHint") is not True else words.admits_loss(call.description)
+        "" if reads and call.hints.get("destructiveHint") is not True else claims.admits_loss(call.description)
     )
     if admitted and Effect.DESTRUCTIVE not in draft.effects:
         draft.effects.add(Effect.DESTRUCTIVE)
@@ -165,20 +172,30 @@ _PHRASES = {
     Effect.EXFIL: "sends data out",
     Effect.SECRET: "shows credentials",
     Effect.PRIVILEGE: "changes who may do what",
-    Effect.DESTRUCTIVE: "removes or overwrites something; no undo on this server that we know of",
+    Effect.DESTRUCTIVE: "removes or overwrites something",
 }
 
 
-def _tell(call: McpCall, draft: Draft, server: McpServer | None, text: str) -> None:
+def _tell(call: McpCall, draft: Draft, server: McpServer | None, context: Context, text: str) -> None:
     effect = strictest(draft.effects)
-    if not draft.summary:
-        draft.summary = f"{_PHRASES[effect]}: {shown(call.tool)} of the MCP server {shown(call.server)}"
+    words = context.catalogue.words
+    draft.summary = told(call.tool, call.server, call.arguments, words, summary=draft.summary)
+    if Effect.DESTRUCTIVE in draft.effects and not draft.undo and "no undo" not in draft.summary:
+        draft.summary += "; no undo on this server that we know of"
     if severity(effect) == 0 and server is not None:
         return
     at = text.find(call.tool)
     if at >= 0 and call.tool:
         draft.point((at, at + len(call.tool)), f"the tool: {_PHRASES[effect]}")
-    said = "" if draft.effects <= _MILD else words.admits_loss(call.description)
-    at = text.find(said) if said else -1
+    for start, end, name in marks(text, call.arguments, _deciding(call, server)):
+        draft.point((start, end), f"its {name}")
+    claim = "" if draft.effects <= _MILD else claims.admits_loss(call.description)
+    at = text.find(claim) if claim else -1
     if at >= 0:
-        draft.point((at, at + len(said)), "its server's own words")
+        draft.point((at, at + len(claim)), "its server's own words")
+
+
+def _deciding(call: McpCall, server: McpServer | None) -> list[str]:
+    """Return the arguments to look at: those that a pack's rule asked for, and the one that it is about."""
+    rule = _rule_of(call, server)
+    return [*(rule.when if rule is not None else ()), subject(call.arguments, words_of(call.tool))]

@@ -82,8 +82,10 @@ _FORCES = frozenset(
 _LOSES = frozenset({"forcedelete", "purge", "allowdestructive"})
 
 
-def carried(tool: str, arguments: Mapping[str, object], context: Context, text: str) -> Carried:
-    """Return what arguments carry; `text` is what evidence points into."""
+def carried(
+    tool: str, arguments: Mapping[str, object], context: Context, text: str, *, dialect: str = ""
+) -> Carried:
+    """Return what arguments carry; `text` is what evidence points into, `dialect` that of SQL where known."""
     found = Carried()
     for count, (key, value) in enumerate(_leaves(arguments)):
         if count >= MAX_ITEMS or len(found.drafts) >= MAX_CARRIED:
@@ -91,7 +93,7 @@ def carried(tool: str, arguments: Mapping[str, object], context: Context, text: 
             found.effects.add(Effect.UNKNOWN)
             break
         if isinstance(value, str):
-            _text(_Leaf(tool, key, value, arguments, context, _source(value, text)), found)
+            _text(_Leaf(tool, key, value, arguments, context, _source(value, text), dialect), found)
         elif value is True and key in _LOSES:
             found.effects.add(Effect.DESTRUCTIVE)
     _pipeline(arguments, found)
@@ -137,6 +139,7 @@ class _Leaf:
     arguments: Mapping[str, object]
     context: Context
     source: Source
+    dialect: str
 
 
 def _text(leaf: _Leaf, found: Carried) -> None:
@@ -161,7 +164,7 @@ def _choice(value: str, found: Carried) -> None:
 
 def _sql(leaf: _Leaf, found: Carried) -> None:
     found.decides = found.decides or bool(_RUNNERS.search(leaf.tool))
-    found.drafts += embedded.read(leaf.source, "sql", leaf.tool, leaf.context, ()).drafts
+    found.drafts += embedded.read(leaf.source, "sql", leaf.dialect or leaf.tool, leaf.context, ()).drafts
 
 
 def _shell(leaf: _Leaf, found: Carried) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from firewall.classify.globs import glob_pattern, matches
 from firewall.classify.reader import Reader
+from firewall.classify.sql.dialects import dialect_named
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
 
@@ -49,6 +50,8 @@ class McpServer:
     rules: tuple[McpRule, ...] = ()
     dispatch: str = ""
     """The argument in which a tool takes the name of another tool of this server."""
+    dialect: str = ""
+    """The dialect of the SQL that its tools take (`postgres`); empty: the strictest of several readings counts."""
 
 
 def plain(value: object) -> str:
@@ -86,7 +89,10 @@ def read_server(table: Reader, provider: str) -> McpServer | None:
         same={canonical(tool): str(name) for tool, name in table.attributes("same").items()},
         rules=tuple(_rule(row) for row in table.rows("rule")),
         dispatch=table.string("dispatch"),
+        dialect=table.string("dialect"),
     )
+    if found.dialect and dialect_named(found.dialect) is None:
+        raise ConfigError(f"{table.where}: `{found.dialect}` is no dialect of SQL that is known")
     table.finish()
     return found
 

@@ -11,6 +11,7 @@ from firewall.classify.http import plain_host
 from firewall.classify.names import tokens_of
 from firewall.classify.paths import Spot, environment_of, inside
 from firewall.classify.rows import Program, Rule, Touch
+from firewall.classify.sentences import placed
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, fits, read_options
@@ -207,7 +208,7 @@ def _complete(group: Group, rule: Rule, use: Use, analysis: Analysis, *, hidden:
     draft.effects |= set(rule.effects)
     if rule.resource:
         draft.resource = _fill(rule.resource, use, group)
-    draft.summary = _fill(rule.summary, use, group) if rule.summary else _default_summary(draft, use, group)
+    draft.summary = _summary(rule, use, group)
     if draft.attributes.get("recursive") and draft.summary.startswith(f"deletes {group.shown}"):
         draft.summary = draft.summary.replace(group.shown, f"{group.shown} and everything below", 1)
     draft.undo = _fill(rule.undo, use, group)
@@ -388,6 +389,18 @@ def _line(command: Command) -> str:
     return " ".join(word.text[:1000] for word in command.words[:200])[:1000]
 
 
+_MILD = frozenset({Effect.READ, Effect.WRITE})
+
+
+def _summary(rule: Rule, use: Use, group: Group) -> str:
+    """Return what a rule says of a use; where its words name nothing, the command line does."""
+    if not rule.summary:
+        return _default_summary(group.draft, use, group)
+    if "{" in rule.summary or "`" in rule.summary or group.draft.effects <= _MILD:
+        return _fill(rule.summary, use, group)
+    return placed(rule.summary, f"by {shown(_line(use.command))}")
+
+
 def _default_summary(draft: Draft, use: Use, group: Group) -> str:
     what = f"`{use.program.name}{' ' + use.sub if use.sub else ''}`"
     if draft.effects <= {Effect.READ}:
@@ -395,15 +408,34 @@ def _default_summary(draft: Draft, use: Use, group: Group) -> str:
     return f"runs {shown(_line(use.command))}"
 
 
+_INSIDE = {
+    PlaceKind.KUBE_NAMESPACE: "in namespace",
+    PlaceKind.KUBE_CONTEXT: "of cluster",
+    PlaceKind.DATABASE: "in database",
+    PlaceKind.HOST: "at",
+}
+
+
+def _inside(use: Use) -> str:
+    """Return where the options of a command say that it acts: ` in namespace `shop``; empty: they do not."""
+    found = [
+        f" {words} {shown(word.text)}"
+        for kind, words in _INSIDE.items()
+        for word in use.options.values(use.program.places.get(kind, ()))
+    ]
+    return "".join(found[:2])
+
+
 def _fill(template: str, use: Use, group: Group) -> str:
-    """Fill `{path}`, `{args}`, `{sub}`, `{0}`, `{1}`, `{last}` of a template; other braces stay."""
+    """Fill `{path}`, `{args}`, `{in}`, `{sub}`, `{0}`, `{1}`, `{last}` of a template; other braces stay."""
     if "{" not in template:
         return template
     words = [word.text for word in use.positional]
     first = words[0] if words else ""
     values = {
         "{path}": group.shown or shown(" ".join(words)),
-        "{args}": shown(" ".join(words)) if words else "its default",
+        "{args}": shown(" ".join(words) or _line(use.command)),
+        "{in}": _inside(use),
         "{sub}": use.sub,
         "{0}": first if template.startswith(("{", "volume:", "branch:")) else shown(first),
         "{raw0}": first,

@@ -50,7 +50,7 @@ def aws(command: Command, program: Program, analysis: Analysis) -> bool:
         effects=tuple(effects),
         place="outside",
         operation=f"aws:{service}-{operation}",
-        resource=f"aws:{service}/{_named(command)}",
+        resource=f"aws:{service}/{_named(command)[1] or '?'}",
         summary=summary,
     )
     _add(rule, use, analysis)
@@ -70,7 +70,8 @@ def _judged(
     if sql and seen:
         found = judge_sql(Source(sql, base=None, outer=command.span), "sql", analysis.context, ())
         return found.effects, f"{found.summary} (through {known.service})"
-    return judge_arguments(known, arguments, row, seen=seen)
+    flag, named = _named(command)
+    return judge_arguments(known, arguments, row, seen=seen, named=(flag.lstrip("-"), named))
 
 
 def arguments_of(words: Sequence[Word]) -> tuple[Mapping[str, object], bool]:
@@ -105,11 +106,15 @@ def _value(text: str) -> object:
     return text
 
 
-def _named(command: Command) -> str:
-    """Return the first value that names what the operation is about."""
+_NAMING = (
+    "-id", "-name", "-arn", "-identifier", "-ids", "-names", "--bucket", "--name", "-url",
+)  # fmt: skip
+
+
+def _named(command: Command) -> tuple[str, str]:
+    """Return the first option that names what the operation is about, and its value; both empty: none does."""
     for flag, value in zip(command.words, command.words[1:], strict=False):
         name = flag.text
-        wanted = name.endswith(("-id", "-name", "-arn", "-identifier", "-ids", "-names", "--bucket", "--name"))
-        if name.startswith("--") and wanted and value.known and not value.text.startswith("--"):
-            return value.text[:200]
-    return "?"
+        if name.startswith("--") and name.endswith(_NAMING) and value.known and not value.text.startswith("--"):
+            return name, value.text[:200]
+    return "", ""

@@ -64,7 +64,8 @@ def copy(command: Command, program: Program, analysis: Analysis) -> bool:
         draft.attributes["network"] = True
         if any(_remote(word) is None for word in sources):
             draft.effects.add(Effect.EXFIL)
-            draft.summary = f"sends local files to {shown(target.text)}"
+            also = " and deletes everything else there" if deletes else ""
+            draft.summary = f"sends local files to {shown(target.text)}{also}"
     return True
 
 

@@ -7,6 +7,8 @@ from firewall.classify.catalogue import Words
 from firewall.classify.names import tokens_of
 from firewall.classify.rows import Program, Rule
 from firewall.classify.shell.options import Options
+from firewall.classify.shell.verbs import phrase
+from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
 _DEEPEST = 5
@@ -27,15 +29,17 @@ def published_rule(program: Program, words: Sequence[str], options: Options, kno
             effects = set(rule.effects) | _of_options(options, known, runs=Effect.EXEC in rule.effects)
             if any(set(tokens_of(word)) & known.destructive for word in words[count : count + 2]):
                 effects.add(Effect.DESTRUCTIVE)
+            if effects <= {Effect.READ}:
+                return replace(rule, effects=tuple(effects), summary=f"`{program.name} {path}` only reads")
+            told = phrase(program.name, [Word(word) for word in words], options, known)
             what = _SUMMARIES.get(rule.effects[0], "changes what it names")
-            return replace(rule, effects=tuple(effects), summary=f"`{program.name} {path}` {what}")
+            return replace(rule, effects=tuple(effects), summary=told or f"`{program.name} {path}` {what}")
     return None
 
 
 _SUMMARIES = {
-    Effect.READ: "only reads",
     Effect.SECRET: "shows credentials",
-    Effect.DESTRUCTIVE: "removes what it names; no undo that we know of",
+    Effect.DESTRUCTIVE: "removes what it names",
     Effect.DISRUPTIVE: "stops what it names",
     Effect.PRIVILEGE: "changes who may do what",
 }

@@ -180,9 +180,16 @@ def _note(item: Touched, judged: Judged) -> str:
     return does(item.verb, "this path")
 
 
+def _called(word: str) -> str:
+    """Return a path as people read it; what another command hands over is called so."""
+    if word == "{}":
+        return "everything that is found"
+    return f"what {shown(word[1:-1])} prints" if word[:1] == "<" and word[-1:] == ">" else shown(word)
+
+
 def _list(words: Iterable[str]) -> str:
     """Return words for a message: all of few, the first of many."""
-    names = [shown(word) for word in dict.fromkeys(words)]
+    names = [_called(word) for word in dict.fromkeys(words)]
     if len(names) <= 3:
         return ", ".join(names)
     return f"{', '.join(names[:2])} and {len(names) - 2} more"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from firewall.classify.catalogue import Words
 from firewall.classify.names import effects_of_names
+from firewall.classify.phrases import command_does, verbs_of
 from firewall.classify.rows import Program, Rule
 from firewall.classify.shell.options import Options
 from firewall.classify.shell.words import Word
@@ -12,6 +13,7 @@ from firewall.core.effect import Effect
 
 MAX_WORDS = 4
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:-]*")
+_NAMES = ("--name", "-n", "--id", "--ids")
 _DRY = ("--dry-run", "--dryrun", "--what-if")
 
 
@@ -24,10 +26,17 @@ def judge_verbs(positional: Sequence[Word], options: Options, program: Program, 
     line = f"`{program.name} {' '.join(names)}`"
     if any(flag in options.flags for flag in _DRY) and Effect.DESTRUCTIVE not in found:
         return Rule(effects=(Effect.READ,), summary=f"{line} shows what it would do")
-    if Effect.DESTRUCTIVE in found:
-        return Rule(effects=tuple(found), summary=f"{line} removes what it names; no undo that we know of")
     if found == {Effect.READ}:
         return Rule(effects=(Effect.READ,), summary=f"{line} only reads")
+    told = phrase(program.name, positional, options, words)
+    default = "removes what it names" if Effect.DESTRUCTIVE in found else "changes what it names"
     if Effect.SECRET in found:
-        return Rule(effects=tuple(found), summary=f"{line} shows credentials")
-    return Rule(effects=tuple(found), summary=f"{line} changes what it names")
+        return Rule(effects=tuple(found), summary=f"{told or line}, which shows credentials")
+    return Rule(effects=tuple(found), summary=told or f"{line} {default}")
+
+
+def phrase(program: str, positional: Sequence[Word], options: Options, words: Words) -> str:
+    """Return what a command line's words say: "deletes sql instance `shop-db` with `gcloud`"; empty: nothing."""
+    names = [word.text for word in positional[: MAX_WORDS + 1] if word.known]
+    named = next((word.text for word in options.values(_NAMES) if word.known), "")
+    return command_does(program, names, verbs_of(words), losing=words.destructive, named=named)

@@ -43,16 +43,33 @@ def read_drop(statement: Statement) -> None:
         statement.say({READ}, "forgets a prepared statement", at=(0, end))
         return
     what = kind.lower() or "object"
-    told = f"drops the {what} {shown(name)}" if name else f"drops a {what}"
+    names, end = _names(statement, behind, name, end)
+    listed = ", ".join(shown(one) for one in names)
+    told = f"drops the {what}{'s' if len(names) > 1 else ''} {listed}" if name else f"drops a {what}"
     effects = {DESTRUCTIVE}
     if set(kind.split()) & PRIVILEGED:
         effects.add(PRIVILEGE)
-    if kind.endswith(("TABLE", "VIEW")):
-        statement.touch(name)
+    if kind.endswith(("TABLE", "VIEW", "DATABASE", "SCHEMA")):
+        for one in names:
+            statement.touch(one)
     if statement.has("CASCADE"):
         told += " and everything that depends on it"
     undo = "UNDROP, as long as the retention time lasts" if statement.dialect.name == "snowflake" else ""
     statement.say(effects, told, at=(0, end), undo=undo)
+
+
+_MOST_NAMES = 5
+
+
+def _names(statement: Statement, behind: int, name: str, end: int) -> tuple[list[str], int]:
+    """Return all names of a list such as `a, b`, the first few, and the index behind them."""
+    names = [name]
+    start = behind
+    while name and len(names) < _MOST_NAMES and end > start and statement.sign(end) == ",":
+        start = end + 1
+        name, end = object_name(statement, start)
+        names += [name] if name else []
+    return names, end
 
 
 def read_truncate(statement: Statement) -> None:

@@ -23,8 +23,9 @@ from collections.abc import Sequence
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place, PlaceKind
+from firewall.classify.sentences import placed
 from firewall.classify.sql.blocks import read_block
-from firewall.classify.sql.dialects import ANSI, MYSQL, TSQL, Dialect, read_as
+from firewall.classify.sql.dialects import ANSI, MYSQL, TSQL, Dialect, dialect_named, read_as
 from firewall.classify.sql.lexer import BAD, CLIENT, Token, tokens_of
 from firewall.classify.sql.reading import (
     MAX_DEPTH,
@@ -45,6 +46,8 @@ from firewall.core.effect import Effect, severity
 MAX_SQL_CHARS = 24 * 1024
 MAX_STATEMENTS = 200
 MAX_SUMMARY_PARTS = 3
+GENERIC = "sql"
+"""The provider in the resource of a database whose kind nobody told."""
 _FILES = ("sqlite3", "sqlite", "litecli", "duckdb")
 
 
@@ -60,10 +63,16 @@ def judge_sql(
     clean = [reading for reading in readings if not reading.broken] or readings
     reading = max(clean, key=lambda item: max(map(severity, item.effects), default=0))
     effects = set[Effect]().union(*(item.effects for item in clean))
-    draft = Draft("sql:run", f"database:{program}", effects=effects or {UNKNOWN})
+    draft = Draft("sql:run", f"database:{_engine(dialect or program)}", effects=effects or {UNKNOWN})
     _describe(draft, reading, source)
     _place(draft, reading, program, context, places)
     return draft
+
+
+def _engine(name: str) -> str:
+    """Return what a kind of database is called whichever way leads to it: `psql` and `pg` are `postgres`."""
+    known = dialect_named(name)
+    return known.name if known is not None and known is not ANSI else GENERIC
 
 
 def _dialects(text: str, name: str) -> tuple[Dialect, ...]:
@@ -160,6 +169,8 @@ def _describe(draft: Draft, reading: Reading, source: Source) -> None:
     """Fill summary, evidence, undo and what could not be seen."""
     found = sorted(reading.findings, key=lambda item: item.rank, reverse=True)
     top = found[0].rank if found else 0
+    # Beside a loss, what can be put back (BEGIN, SET) decides nothing.
+    mild = severity(WRITE) if top > severity(WRITE) else severity(READ)
     heads = list(dict.fromkeys(item.told for item in found if item.rank == top))
     more = len(heads) - MAX_SUMMARY_PARTS
     told = "; ".join(heads[:MAX_SUMMARY_PARTS]) + (f"; and {more} more" if more > 0 else "")
@@ -175,7 +186,7 @@ def _describe(draft: Draft, reading: Reading, source: Source) -> None:
         undos = {item.undo for item in found if Effect.WRITE in item.effects}
         draft.undo = undos.pop() if len(undos) == 1 else ""
     for item in found:
-        if item.rank > severity(READ) or len(draft.evidence) == 0:
+        if item.rank > mild or len(draft.evidence) == 0:
             draft.point(item.span, item.told)
     if not draft.evidence:
         draft.point(source.whole(), draft.summary)
@@ -188,7 +199,10 @@ def _place(draft: Draft, reading: Reading, program: str, context: Context, place
     """Say where it lands: the table or database that it names, and the environment that a row claims for it."""
     named = next(iter(reading.tables), "")
     if named:
-        draft.resource = f"database:{program}/{named[:200]}"
+        draft.resource = f"{draft.resource}/{named[:200]}"
+    database = next((value for kind, value in places if kind is PlaceKind.DATABASE and value not in ("", "?")), "")
+    if database and program not in _FILES:
+        draft.summary = placed(draft.summary, f"in database {shown(database)}")
     databases = [(PlaceKind.DATABASE, name.partition(".")[0]) for name in reading.tables if "." in name]
     draft.environment = UNRESOLVED if reading.moved else context.environments.name_of([*places, *databases])
     draft.paths += reading.files[:16]

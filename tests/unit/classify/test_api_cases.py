@@ -39,7 +39,7 @@ def test_every_argument_rule_of_aws_has_a_case() -> None:
     """A rule about the arguments of an AWS operation decides at least one recorded case."""
     row = next(row for row in shipped_catalogue().hosts if row.kind == "aws")
     told = {
-        action.summary
+        re.sub(r" `[^`]*`", "", action.summary)
         for kind in ("aws", "http")
         for case in cases(kind)
         for action in actions_of_input(kind, str(case["input"]), shipped_context())

@@ -82,4 +82,4 @@ def test_an_approval_binds_what_means_something() -> None:
 def test_evidence_points_at_the_request_line() -> None:
     """The words that decided stand in the text that a person reads."""
     (action,) = read("github", "DELETE", "/repos/a/b")
-    assert [action.text[span.start : span.end] for span in action.evidence] == ["DELETE /repos/a/b"]
+    assert [action.text[span.start : span.end] for span in action.evidence] == ["DELETE", "/repos/a/b"]

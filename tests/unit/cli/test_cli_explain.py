@@ -150,7 +150,7 @@ def test_why_is_said_once_and_in_plain_words() -> None:
 def test_a_mutation_without_an_address_is_a_whole_sentence() -> None:
     """A bare document has no host, so none is named."""
     told = _run("--kind", "graphql", "--", _INPUTS["graphql"]).output
-    assert "calls the mutation `volumeDelete`; no undo" in told
+    assert "deletes volume `v` by the mutation `volumeDelete`; no undo" in told
 
 
 def test_the_runner_up_would_decide_without_the_deciding_row(tmp_path: Path) -> None:
