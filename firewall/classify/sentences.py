@@ -43,8 +43,9 @@ _BESIDE: Mapping[Effect, tuple[re.Pattern[str], str]] = {
     ),
     Effect.DESTRUCTIVE: (
         re.compile(
-            r"delete|deleting|remov|drop|destroy|overwr|replac|lost|loses|\bgone\b|empt|eras|wip|truncates?|throws away|"
-            r"rewrit|reset|changes every|discard|clears?\b|purg|forget|terminat|disables?|turns off|takes|cut|ends|undo",
+            r"delete|deleting|remov|drop|destroy|overwr|replac|lost|loses|\bgone\b|empt|eras|wip|truncates?|"
+            r"throws away|rewrit|reset|changes every|discard|clears?\b|purg|forget|terminat|disables?|turns off|"
+            r"takes|cut|ends|undo",
             re.IGNORECASE,
         ),
         "data or configuration may be lost",
