@@ -12,6 +12,7 @@ from firewall.core.verdict import word
 from firewall.guard.guard import Answer, Go, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
+from firewall.loglines import BatchedHandler, Utc
 
 log = logging.getLogger("stayhand.verdict")
 
@@ -59,12 +60,14 @@ class Telemetry:
         )
 
         self._answered: dict[tuple[str, str], Counter] = {}
+        self._counters: dict[tuple[str, ...], Counter] = {}
 
     def judged(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
         """Count a verdict and write its one line."""
-        effect = judgement.effects[0].value if judgement.effects else "unknown"
+        effects = judgement.effects
+        effect = effects[0].value if effects else "unknown"
         said, approval, reason = _said(judgement, answer)
-        self._verdicts.labels(requester.gate, said, effect, reason).inc()
+        self._counted(requester.gate, said, effect, reason).inc()
         self._judging.observe(seconds)
         log.info(
             "verdict=%s reason=%s row=%s gate=%s environment=%s effects=%s actions=%d entry=%d approval=%s "
@@ -74,7 +77,7 @@ class Telemetry:
             judgement.verdict.row or "-",
             requester.gate,
             judgement.environment,
-            ",".join(one.value for one in judgement.effects),
+            ",".join([one.value for one in effects]),
             len(judgement.actions),
             answer.entry,
             approval or "-",
@@ -84,6 +87,13 @@ class Telemetry:
             judgement.policy[:16],
             int(seconds * 1e6),
         )
+
+    def _counted(self, *labels: str) -> Counter:
+        """Return a counter by its labels; all of them are enums, so they are few."""
+        counter = self._counters.get(labels)
+        if counter is None:
+            counter = self._counters[labels] = self._verdicts.labels(*labels)
+        return counter
 
     def answered(self, dialect: str, outcome: str) -> None:
         """Count an answered model call."""
@@ -139,11 +149,10 @@ def _said(judgement: Judgement, answer: Answer) -> tuple[str, str, str]:
 
 
 def set_up_logging(level: str = "INFO") -> None:
-    """Write our lines to stderr, one per event, times in UTC."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
-    )
+    """Write our lines to stderr, one per event, times in UTC; neither threads nor processes are named in them."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    handler = BatchedHandler(sys.stderr)
+    handler.setFormatter(Utc())
     root = logging.getLogger("stayhand")
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -105,13 +105,14 @@ class Draft:
             return "what it removes can be built again"
         return "nothing there is kept for good" if self.attributes.get("temporary") else ""
 
-    def action(self, tool: str, text: str) -> Action:
-        """Return the finished action."""
+    def action(self, tool: str, text: str, *, target: str = "") -> Action:
+        """Return the finished action; `target`: the one of ours that it goes to."""
         attributes = dict(self.attributes)
         attributes["inside_workspace"] = self.inside_workspace
         return Action(
             operation=self.operation,
             tool=tool,
+            target=target,
             resource=self.resource,
             environment=self.environment,
             effects=with_effects(*self.effects),
@@ -147,13 +148,17 @@ def unknown_action(tool: str, why: str, text: str = "", *, operation: str = "too
 
 def one_line(text: str) -> str:
     """Return text as one printable line of bounded length."""
-    line = "".join(char if char.isprintable() else " " for char in text[: MAX_SUMMARY_CHARS + 1])
+    line = _printable(text[: MAX_SUMMARY_CHARS + 1])
     return line if len(line) <= MAX_SUMMARY_CHARS else line[: MAX_SUMMARY_CHARS - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
 def shown(text: str, most: int = 80) -> str:
     """Return user input for a message: in backticks, one line, bounded."""
-    line = "".join(char if char.isprintable() else " " for char in text[: most + 1]).replace("`", "'")
+    line = _printable(text[: most + 1]).replace("`", "'")
     return f"`{line if len(line) <= most else line[: most - 1] + '…'}`"
 
 

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from firewall.classify.api.jsonrpc import calls_of
@@ -72,8 +73,11 @@ class Address:
 
 def address_of(url: str) -> Address | None:
     """Read a URL, with or without a scheme; None when it has no host."""
-    if len(url) > MAX_URL_CHARS:
-        return None
+    return _address_of(url) if len(url) <= MAX_URL_CHARS else None
+
+
+@lru_cache(maxsize=32)
+def _address_of(url: str) -> Address | None:
     text = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(text.replace("\\", "/"))
@@ -109,7 +113,8 @@ def _meant(request: Request) -> Request:
     except ValueError:
         return request
     form = request.body if request.body.startswith("_method=") or "&_method=" in request.body[:20_000] else ""
-    asked += [value for name, value in parse_qsl(f"{query}&{form}") if name.lower() in _OVERRIDE_FIELDS]
+    if form or "%" in query or "method" in query.lower():
+        asked += [value for name, value in parse_qsl(f"{query}&{form}") if name.lower() in _OVERRIDE_FIELDS]
     meant = next((value.upper() for value in asked if value.upper() in _OVERRIDING), "")
     return replace(request, method=meant) if meant and request.method != "DELETE" else request
 

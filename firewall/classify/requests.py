@@ -40,7 +40,7 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
     line = (0, len(f"{outgoing.method} {outgoing.target}"))
     path = len(outgoing.method) + 1
     mark_request(drafts, text, line, [(0, len(outgoing.method)), (path, path + len(outgoing.path))])
-    return tuple(replace(draft.action(spec.name, text), target=spec.name) for draft in drafts)
+    return tuple(draft.action(spec.name, text, target=spec.name) for draft in drafts)
 
 
 def _shown(spec: TargetSpec | None, outgoing: Outgoing) -> str:

@@ -5,7 +5,7 @@ reaches a target, and the credential is added to it last.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import orjson
@@ -80,26 +80,30 @@ class Outgoing:
 
     def encode(self) -> bytes:
         """Return the bytes that are judged: JSON with the body as text; a large or binary body follows it."""
-        document = self._head()
-        if len(self.body) <= _AS_TEXT_BYTES:
-            with suppress(UnicodeDecodeError):
-                return orjson.dumps({**document, "body": self.body.decode("utf-8")})
-        return orjson.dumps({**document, "body_bytes": len(self.body)}) + b"\n" + self.body
+        return self._encoded(self.headers)
 
     def bound(self) -> bytes:
         """Return the bytes that an approval is bound to: all but the inert header fields, names in order."""
         kept = tuple(sorted(pair for pair in self.headers if pair[0] not in INERT))
         if len(self.body) <= _AS_TEXT_BYTES:
-            return replace(self, headers=kept).encode()
-        document = self._head() | {"headers": kept, "body_sha256": sha256_hex(self.body)}
-        return orjson.dumps(document)
+            return self._encoded(kept)
+        return orjson.dumps(self._head(kept) | {"body_sha256": sha256_hex(self.body)})
 
-    def _head(self) -> dict[str, object]:
+    def _encoded(self, headers: tuple[tuple[str, str], ...]) -> bytes:
+        document = self._head(headers)
+        if len(self.body) <= _AS_TEXT_BYTES:
+            with suppress(UnicodeDecodeError):
+                document["body"] = self.body.decode("utf-8")
+                return orjson.dumps(document)
+        document["body_bytes"] = len(self.body)
+        return orjson.dumps(document) + b"\n" + self.body
+
+    def _head(self, headers: tuple[tuple[str, str], ...]) -> dict[str, object]:
         document: dict[str, object] = {
             "method": self.method,
             "path": self.path,
             "query": self.query,
-            "headers": [list(pair) for pair in self.headers],
+            "headers": headers,
         }
         return document | ({"host": self.host, "scope": self.scope} if self.host else {})
 

@@ -25,6 +25,7 @@ _LEAST = 8
 _MOST = 8
 """Different credentials of one call that are recorded; more say nothing new."""
 _MAX_DEPTH = 40
+_AT_ONCE = 1 << 15
 _SEARCHED = 1 << 20
 """Bytes at each end of a large body."""
 _NO_USE = frozenset(
@@ -78,7 +79,10 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
     own = call.name.removeprefix(PREFIX) if call.form is CallForm.REQUEST else ""
     secrets = [(name, secret, secret.reveal().encode()) for name, secret in known()]
     mine = {value for name, _, value in secrets if name == own}
-    for where, data in _parts(call):
+    parts = list(_parts(call))
+    if _is_plain(parts, catalogue, [value for name, _, value in secrets if name != own]):
+        return ()
+    for where, data in parts:
         for finding in catalogue.credentials.find(data):
             value = data[finding.start : finding.end]
             if value not in mine:
@@ -88,6 +92,19 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
             if name != own and len(value) >= _LEAST and value in data:
                 found[value] = Foreign(TARGETS_OWN, secret, where)
     return tuple(found.values())[:_MOST]
+
+
+def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, others: Sequence[bytes]) -> bool:
+    """Tell at once that there is nothing: most requests are short, and one search costs less than one a part.
+
+    A line break between two parts ends no token and begins none, so what is in a part is found here as well.
+    """
+    if len(parts) < 2:
+        return False
+    whole = b"\n".join(data for _, data in parts)
+    if len(whole) > _AT_ONCE or any(value in whole for value in others if len(value) >= _LEAST):
+        return False
+    return not catalogue.credentials.find(whole)
 
 
 def is_use(call: ToolCall, catalogue: Catalogue) -> bool:

@@ -114,6 +114,11 @@ class UpstreamResponse(Protocol):
         """The header fields as they came, for gates with a table of their own."""
         ...
 
+    @property
+    def is_whole(self) -> bool:
+        """All of it is here already and stands as it was sent, so that nothing is waited for; never of HEAD."""
+        ...
+
     async def read(self, limit: int) -> bytes:
         """Return the whole decoded body, at most `limit` bytes.
 

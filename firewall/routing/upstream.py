@@ -157,6 +157,11 @@ class ProviderAnswer:
         """The header fields as they came, for gates with a table of their own."""
         return self._reply.fields
 
+    @property
+    def is_whole(self) -> bool:
+        """All of it is here already and stands as it was sent, so that nothing is waited for; never of HEAD."""
+        return self._reply.is_complete and self._decoder is None
+
     def close(self) -> None:
         """Let go of the answer; an unread rest closes its connection at once."""
         self._reply.abandon()

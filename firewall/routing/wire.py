@@ -74,7 +74,18 @@ class Limits:
 class Reply:
     """An answer while it arrives: its head, and the bytes of its body that nobody has taken yet."""
 
-    __slots__ = ("_connection", "_pieces", "_size", "_waiter", "done", "error", "fields", "has_head", "status")
+    __slots__ = (
+        "_connection",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "done",
+        "error",
+        "fields",
+        "has_body",
+        "has_head",
+        "status",
+    )
 
     def __init__(self, connection: "Connection") -> None:
         self._connection: Connection | None = connection
@@ -85,9 +96,15 @@ class Reply:
         self.fields: list[tuple[bytes, bytes]] = []
         """As they were written, in order."""
         self.has_head = False
+        self.has_body = True
         self.done = False
         """All of it has come, or nothing more will."""
         self.error: BrokenError | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """All of it has come, and nothing went wrong; of HEAD, whose length means nothing, never."""
+        return self.done and self.error is None and self.has_body
 
     async def head(self) -> None:
         """Wait for the head.
@@ -196,7 +213,7 @@ class Connection(asyncio.Protocol):
         transport = self._open_transport()
         reply = self._reply = Reply(self)
         self._limits = limits
-        self._has_body = has_body
+        self._has_body = reply.has_body = has_body
         self._quiet_at = limits.first_at
         self._keeps = self._until_close = self._answering = False
         self._informational = self._head_bytes = self._head_fields = 0

@@ -6,6 +6,7 @@ carrier alone, and a credential that we did not issue is not passed on but named
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from firewall.classify.credentials.detector import Detector
 from firewall.core.errors import ProtocolError
@@ -84,7 +85,7 @@ def outgoing(fields: Iterable[tuple[bytes, bytes]], *, injected: str) -> list[tu
     for name, value in held:
         if name in _STAYS or name.startswith(_STAYS_PREFIXES) or name in named or name.decode("ascii") == injected:
             continue
-        if _AUTHENTICATES.fullmatch(name):
+        if _authenticates(name):
             continue
         if _CONTROL.search(value):
             raise ProtocolError(
@@ -94,10 +95,15 @@ def outgoing(fields: Iterable[tuple[bytes, bytes]], *, injected: str) -> list[tu
     return kept
 
 
+@lru_cache(maxsize=512)
+def _authenticates(name: bytes) -> bool:
+    return _AUTHENTICATES.fullmatch(name) is not None
+
+
 def foreign_in(fields: Iterable[tuple[bytes, bytes]], token: str) -> str:
     """Return the name of a field that holds a credential besides our token; empty: there is none."""
     for name, value in fields:
-        if _AUTHENTICATES.fullmatch(name) and value.strip():
+        if _authenticates(name) and value.strip():
             presented = value.decode("latin-1").strip()
             if presented != token and presented.partition(" ")[2].strip() != token:
                 return name.decode("ascii")

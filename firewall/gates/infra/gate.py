@@ -49,6 +49,7 @@ GATE = "gate"
 _READING = frozenset({Effect.READ, Effect.SECRET})
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+_WITHOUT_CONTENT = frozenset({204, 304})
 
 
 class ForeignCredentialError(FirewallError):
@@ -208,10 +209,7 @@ class InfraGate:
                     head = self._head(asked, response, request, is_masking=masker is not None)
                     head.append((b"x-stayhand-entry", b"%d" % go.entry))
                     started = True
-                    await send_head(send, response.status, head)
-                    async for piece in _pieces(response, outgoing.method, masker):
-                        await send_piece(send, piece)
-                    await send_end(send)
+                    await _relay(send, response, head, _pieces(response, outgoing.method, masker))
                     facts["masked"] = masker.masked if masker else 0
         except UpstreamError as error:
             log.warning("target=%s code=%s detail=%s", target.spec.name, error.code, error.detail)
@@ -319,6 +317,19 @@ def _pointing(asked: _Asked, response: UpstreamResponse, path: str) -> list[tupl
         path=path,
         raw_paths=target.raw_paths,
     )
+
+
+async def _relay(
+    send: Send, response: UpstreamResponse, head: list[tuple[bytes, bytes]], pieces: AsyncIterator[bytes]
+) -> None:
+    """Send an answer on as it arrives; what has come whole already goes out in one piece, with its length."""
+    if response.is_whole and response.status not in _WITHOUT_CONTENT:
+        await send_whole(send, response.status, head, b"".join([piece async for piece in pieces]))
+        return
+    await send_head(send, response.status, head)
+    async for piece in pieces:
+        await send_piece(send, piece)
+    await send_end(send)
 
 
 async def _pieces(response: UpstreamResponse, method: str, masker: Masker | None) -> AsyncIterator[bytes]:

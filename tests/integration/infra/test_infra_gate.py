@@ -101,6 +101,8 @@ def _app(seen: Seen) -> Starlette:
                 "link": f'<{base}base/v1/items?page=3>; rel="next"',
             }
             return Response(status_code=307, headers=pages)
+        if path.endswith("/empty"):
+            return Response(status_code=204)
         if path.endswith("/endless"):
             return StreamingResponse(_ticks(), media_type="text/plain")
         headers = {"set-cookie": "a=b", "x-echo": TARGET_KEY, "x-kept": "yes"}
@@ -169,6 +171,14 @@ def test_answers_are_streamed_and_heads_have_no_body(house: House) -> None:
     assert house.ask("GET", "shop/stream").text == "line 0\nline 1\nline 2\n"
     got = house.ask("HEAD", "shop/v1/items")
     assert (got.status_code, got.content) == (200, b"")
+
+
+def test_what_comes_whole_goes_whole(house: House) -> None:
+    """A short answer has its length again, one without content has none, and HEAD says what it was told."""
+    assert house.ask("GET", "shop/v1/items").headers["content-length"].isdigit()
+    empty = house.ask("GET", "shop/empty")
+    assert (empty.status_code, "content-length" in empty.headers, empty.content) == (204, False, b"")
+    assert house.ask("HEAD", "shop/v1/items").headers["content-length"].isdigit()
 
 
 def test_a_deletion_waits_for_people_and_happens_once(house: House) -> None:

@@ -136,3 +136,27 @@ def test_hidden_replaces_every_occurrence(tmp_path: Path) -> None:
     catalogue = policies_in(tmp_path / "p").catalogue
     found = foreign_in(call(f"echo {PAT} {PAT}"), catalogue, list)
     assert hidden(f"a {PAT} b {PAT}", found) == "a [redacted:github-pat] b [redacted:github-pat]"
+
+
+def placed(held: str, place: str) -> Outgoing:
+    """Put a text into one part of a request."""
+    first, last = (
+        ("note", held if place == "first header" else "x"),
+        ("z", held if place == "last header" else "y"),
+    )
+    body = {"body": f"x {held}", "escaped body": json.dumps({"k": f"x {held}"}).replace("/", "\\/")}.get(
+        place, "{}"
+    )
+    return Outgoing("POST", "/v1/items", f"k={held}" if place == "address" else "", (first, last), body.encode())
+
+
+def test_one_search_finds_what_a_search_of_each_part_finds(tmp_path: Path) -> None:
+    """Wherever in a short request a credential stands, at the very end of a part or just before the next one."""
+    catalogue = policies_in(tmp_path / "policies").catalogue
+    for held in (PAT, "postgres://app:s3cretPass9@db.acme.net/app"):
+        for place in ("address", "first header", "last header", "body", "escaped body"):
+            found = foreign_in(request(placed(held, place)), catalogue, lambda: ())
+            assert [one.value.reveal() in held for one in found] == [True], (held, place)
+    bearer = Outgoing("GET", "/v1/items", "", (("x", "y"), ("authorization", f"Bearer {UUID}"), ("z", "1")), b"")
+    assert [one.value.reveal() for one in foreign_in(request(bearer), catalogue, lambda: ())] == [UUID]
+    assert foreign_in(request(placed("nothing", "body")), catalogue, lambda: ()) == ()
