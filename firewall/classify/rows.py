@@ -274,6 +274,8 @@ class Program:
     """A reader of its own in the code, named."""
     wrap: Wrap | None = None
     code: Code | None = None
+    plain: frozenset[str] = frozenset()
+    """Options that its rules name and that take no value: what stands behind one is no value of it."""
     added: "tuple[Program, ...]" = ()
     """What packs say of it, asked beside its own rows."""
 
@@ -325,10 +327,18 @@ def _program(name: str, row: Reader) -> Program:
         wrap=read_wrap(row.inner("wrap")) if row.get("wrap") is not None else None,
         code=read_code(row.inner("code")) if row.get("code") is not None else None,
     )
+    program = replace(program, plain=_plain(program))
     row.finish()
     if program.style not in ("gnu", "single"):
         raise ConfigError(f"{row.where}: `style` must be `gnu` or `single`")
     return program
+
+
+def _plain(program: Program) -> frozenset[str]:
+    named = {
+        option for rule in program.all_rules() for option in (*rule.flag, *rule.every, *rule.exact, *rule.without)
+    }
+    return frozenset(named - program.takes - program.front).difference(*program.sub_takes.values())
 
 
 def _places(table: Reader) -> dict[PlaceKind, tuple[str, ...]]:

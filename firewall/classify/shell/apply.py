@@ -14,7 +14,7 @@ from firewall.classify.rows import Program, Rule, Touch
 from firewall.classify.sentences import placed
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.help import shows_only
-from firewall.classify.shell.options import Options, fits, read_options
+from firewall.classify.shell.options import PLAIN, Options, fits, read_options
 from firewall.classify.shell.published import published_rule
 from firewall.classify.shell.touches import Group, Touched, spot_of, touch_drafts
 from firewall.classify.shell.verbs import judge_verbs
@@ -143,6 +143,7 @@ def read_use(program: Program, command: Command) -> Use:
     """Split a command's words by the program's row."""
     options, _ = read_options(command.words[1:], program.takes, style=program.style)
     if not program.subcommands:
+        options.plain = program.plain | PLAIN
         return Use(program, command, "", options, tuple(options.positional))
     sub, count = _subcommand(program, options.positional)
     if not sub and program.front:
@@ -153,6 +154,7 @@ def read_use(program: Program, command: Command) -> Use:
         options, _ = read_options(command.words[1:], program.takes | program.sub_takes[sub], style=program.style)
         again, count = _subcommand(program, options.positional)
         sub = again or sub
+    options.plain = program.plain | PLAIN
     if options.dashes >= 0:
         options.dashes = max(0, options.dashes - count)
     return Use(program, command, sub, options, tuple(options.positional[count:]))

@@ -51,7 +51,7 @@ def copy(command: Command, program: Program, analysis: Analysis) -> bool:
     if len(words) < 2:
         return False
     sources, target = words[:-1], words[-1]
-    dry = "-n" in options.flags or "--dry-run" in options.flags
+    dry = options.lowers(("-n", "--dry-run"))
     deletes = not dry and any(flag.startswith(("--delete", "--del")) for flag in options.flags)
     verb = Verb.LIST if dry else Verb.PLACE
     moves = not dry and options.given("--remove-source-files")

@@ -69,7 +69,7 @@ def _options(draft: Draft, use: Use, program: Program) -> None:
     """Add what options of `bq query` change: a dry run runs nothing, a replaced destination is lost."""
     if program.name != "bq":
         return
-    if use.options.given("--dry_run"):
+    if use.options.lowers(("--dry_run",)):
         draft.effects = {Effect.READ}
         draft.summary, draft.undo = f"checks SQL without running it: {draft.summary}", ""
         draft.attributes["dry_run"] = True

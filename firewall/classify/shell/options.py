@@ -1,10 +1,43 @@
-"""Arguments of a program: options with values, and positional words; abbreviations count where they raise."""
+"""Arguments of a program: options with values, and positional words; abbreviations count where they raise.
 
+INVARIANT: an option that makes a command milder (`--dry-run`) counts only spelled out, where no word takes it back
+(`--dry-run=none`, `--no-dry-run`) and nothing in front of it may have taken it as a value.
+"""
+
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from firewall.classify.rows import Rule
 from firewall.classify.shell.words import Word
+
+_NOES = frozenset(
+    {"", "0", "disabled", "f", "false", "n", "never", "nil", "no", "none", "null", "off", "undefined"}
+)
+_NO = frozenset({"false", "no", "none", "null", "off"})
+"""What some programs take as the value of a switch when it stands behind it as a word of its own (npm's nopt)."""
+_TRIALS = re.compile(r"--?(?:dry|what-?if|simulat|no-?op|pretend)[a-z_-]*")
+_TRIAL_YESES = frozenset({"1", "all", "client", "on", "server", "t", "true", "y", "yes"})
+PLAIN = frozenset(
+    ("--all", "--archive", "--atomic", "--compress", "--debug", "--delete", "--force", "--interactive", "--json",
+     "--mirror", "--progress", "--prune", "--quiet", "--recursive", "--silent", "--stats", "--tags", "--verbose",
+     "--yes", "-A", "-a", "-i", "-q", "-r", "-R", "-v", "-y")
+)  # fmt: skip
+"""Options that hardly a program gives a value."""
+
+
+def _agrees(name: str, value: Word) -> bool:
+    """Tell whether a value lets an option that makes milder hold: a trial run names how, others just not `no`."""
+    text = value.text.lower()
+    if not value.known:
+        return False
+    return text in _TRIAL_YESES if _TRIALS.fullmatch(name) else text not in _NOES
+
+
+def _is_plain(option: str, plain: frozenset[str]) -> bool:
+    """Tell whether an option is known to take no value: joined short ones, denials, what the row names."""
+    joined = len(option) > 2 and not option.startswith("--")
+    return joined or option.startswith("--no-") or option in plain
 
 
 @dataclass(slots=True)
@@ -19,6 +52,12 @@ class Options:
     """A word that cannot be seen and may be an option."""
     dashes: int = -1
     """How many positional words stood before `--`; -1: there was none."""
+    plain: frozenset[str] | None = None
+    """Options that take no value as far as the program's row tells; None: nobody asked the row."""
+    behind: dict[str, list[str]] = field(default_factory=dict)
+    """Option -> for each time that it is given, the option without a value directly in front of it, or nothing."""
+    taken_back: set[str] = field(default_factory=set)
+    """Options whose next word says no (`--dry-run false`), which some programs read as their value."""
 
     def given(self, name: str) -> str:
         """Return the option as it was written when `name` or an abbreviation of it is given; else empty."""
@@ -39,6 +78,31 @@ class Options:
         self.flags.setdefault(name, []).append(value)
         self.spans.setdefault(name, span)
 
+    def lowers(self, names: Sequence[str]) -> bool:
+        """Tell whether one of these options, which make a command milder, is given and holds."""
+        if any(self._denies(name) for name in names) or any(self._negates(flag, names) for flag in self.flags):
+            return False
+        return any(self._holds(name) for name in names)
+
+    def _denies(self, name: str) -> bool:
+        values = self.flags.get(name, [])
+        return name in self.taken_back or any(value is not None and not _agrees(name, value) for value in values)
+
+    def _holds(self, name: str) -> bool:
+        if name not in self.flags:
+            return False
+        plain = self.plain
+        return plain is None or any(not one or _is_plain(one, plain) for one in self.behind.get(name, [""]))
+
+    @staticmethod
+    def _negates(flag: str, names: Sequence[str]) -> bool:
+        """Tell whether an option takes one of these back; git and others take its beginning for it."""
+        if not flag.startswith("--no") or flag in names:
+            return False
+        rest = flag.removeprefix("--no").removeprefix("-").replace("_", "-")
+        longs = [name[2:].replace("_", "-") for name in names if name.startswith("--")]
+        return any(one.startswith(rest) or f"-{rest}" in names for one in longs) if rest else False
+
 
 def read_options(
     words: Sequence[Word], takes: frozenset[str], *, style: str = "gnu", first_only: bool = False
@@ -50,6 +114,7 @@ def read_options(
     """
     found = Options()
     index = 0
+    before = ""
     signs = "-+" if "+o" in takes else "-"
     while index < len(words):
         word = words[index]
@@ -67,9 +132,22 @@ def read_options(
                 return found, index
             found.positional.append(word)
             index += 1
+            before = ""
             continue
-        index += 1 + _option(word, words, index, takes, style, found)
+        before = _noted(word, words, index, found, before)
+        eaten = _option(word, words, index, takes, style, found)
+        index += 1 + eaten
+        before = "" if eaten else before
     return found, index
+
+
+def _noted(word: Word, words: Sequence[Word], index: int, found: Options, before: str) -> str:
+    """Note what stands around an option; return it as what stands before the next one, nothing where it has a value."""
+    name, equals, _ = word.text.partition("=")
+    found.behind.setdefault(name, []).append(before)
+    if name.startswith("--") and index + 1 < len(words) and words[index + 1].text.lower() in _NO:
+        found.taken_back.add(name)
+    return "" if equals else name
 
 
 def _option(
@@ -140,7 +218,7 @@ def _options_fit(rule: Rule, options: Options) -> bool:
         return False
     if rule.every and not all(options.given(name) for name in rule.every):
         return False
-    if rule.exact and not any(name in options.flags for name in rule.exact):
+    if rule.exact and not options.lowers(rule.exact):
         return False
     return not any(options.given(name) for name in rule.without)
 

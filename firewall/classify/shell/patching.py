@@ -27,7 +27,7 @@ _ELSEWHERE = (
 def patch(command: Command, program: Program, analysis: Analysis) -> bool:
     """`patch` and `apply_patch`: False where the text of the patch is not known."""
     source = _text(command)
-    if source is None or any(word.text.startswith("--dry-run") for word in command.words):
+    if source is None or any(word.text == "--dry-run" for word in command.words):
         return False
     _judge(source, command, program.name, analysis)
     return True

@@ -24,7 +24,7 @@ def judge_verbs(positional: Sequence[Word], options: Options, program: Program, 
     if not found:
         return None
     line = f"`{program.name} {' '.join(names)}`"
-    if any(flag in options.flags for flag in _DRY) and Effect.DESTRUCTIVE not in found:
+    if options.lowers(_DRY) and Effect.DESTRUCTIVE not in found:
         return Rule(effects=(Effect.READ,), summary=f"{line} shows what it would do")
     if found == {Effect.READ}:
         return Rule(effects=(Effect.READ,), summary=f"{line} only reads")
