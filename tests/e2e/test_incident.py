@@ -2,13 +2,13 @@
 
 A server that speaks Railway's published schema holds a volume that staging and production share by id, with the
 backups on it. An agent at work in staging finds an account's token in an unrelated file. Without a firewall the
-volume is gone; through the model gate and the reverse proxy it is not.
+volume is gone; through the model gate, the reverse proxy and the forward proxy it is not.
 """
 
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from tests.support.installation import PROVIDER_KEY, Served, install, serving, v
 from tests.support.railway import Railway
 from tests.support.railway_state import ACCOUNT_TOKEN, SPARE, VOLUME, Token
 from tests.support.story import kinds, story
+from tests.support.upstreams import proxy_of
 
 LIMIT_S = 30
 OURS = "rw-ours-canary-41d7"
@@ -32,7 +33,13 @@ OURS = "rw-ours-canary-41d7"
 FOUND = Path("scripts", "domains.md")
 """An unrelated file, as in the incident: reading it is everyday work, and asks nobody."""
 MUTATION = json.dumps({"query": f'mutation {{ volumeDelete(volumeId: "{VOLUME}") }}'})
+HOST = "https://backboard.railway.app"
+"""The vendor's own address, as the incident's command has it; here only the forward proxy leads anywhere."""
 _SETTINGS = """
+[egress]
+listen = "127.0.0.1:0"
+hold_s = 1
+
 [[target]]
 name = "railway-staging"
 environment = "staging"
@@ -134,14 +141,16 @@ def test_without_a_firewall_everything_is_gone(tmp_path: Path) -> None:
         assert VOLUME in here.railway.deleted
 
 
-def curled(address: str, *headers: str, body: str = MUTATION, limit_s: int = LIMIT_S) -> Curled:
-    """Run the real curl in a process of its own; no proxy and no configuration of the person's."""
+def curled(
+    address: str, *headers: str, body: str = MUTATION, through: Sequence[str] = ("--noproxy", "*")
+) -> Curled:
+    """Run the real curl in a process of its own; no proxy but a named one, no configuration of the person's."""
     named = [word for header in (*headers, "Content-Type: application/json") for word in ("-H", header)]
     done = subprocess.run(
-        ["curl", "-q", "-sS", "--noproxy", "*", "-X", "POST", address, *named, "-d", body, "-w", "\n%{http_code}"],
+        ["curl", "-q", "-sS", *through, "-X", "POST", address, *named, "-d", body, "-w", "\n%{http_code}"],
         capture_output=True,
         text=True,
-        timeout=limit_s,
+        timeout=LIMIT_S,
         check=True,
     )
     answer, _, status = done.stdout.rpartition("\n")
@@ -240,7 +249,7 @@ def test_through_the_reverse_proxy_a_person_decides(guarded: tuple[World, Served
     assert firewall.decide(document["approval_id"], "deny", "never").status_code == 200
     assert curled(address, f"x-stayhand-token: {token}").status == 403
     assert here.railway.is_whole()
-    assert here.railway.mutations() == []
+    assert here.railway.mutations(VOLUME) == []
     told = [one for one in story(firewall.installed) if one.approval == document["approval_id"]]
     assert kinds(told)[:4] == ["approval.opened", "tool.judged", "approval.viewed", "approval.voted"]
     opened, voted = told[0], told[3]
@@ -259,9 +268,50 @@ def test_through_the_reverse_proxy_the_found_token_is_no_use(guarded: tuple[Worl
     assert (both.status, json.loads(both.body)["code"]) == (403, "credential_foreign")
     assert alone.status == 401
     assert here.railway.is_whole()
-    assert here.railway.mutations() == []
-    (found,) = story(firewall.installed, "credential.foreign")
-    assert found.private == {"target": "railway-staging", "where": "header `authorization`"}
+    assert here.railway.mutations(VOLUME) == []
+    found = [one for one in story(firewall.installed, "credential.foreign") if one.data["gate"] == "infra"]
+    assert [one.private for one in found] == [{"target": "railway-staging", "where": "header `authorization`"}]
+
+
+def proxied(firewall: Served, token: str, folder: Path) -> list[str]:
+    """Return curl's options for the forward proxy: its address with the agent's token, its authority's bundle."""
+    handout = httpx.get(f"{firewall.control}/api/egress", headers=firewall.admin, trust_env=False, timeout=LIMIT_S)
+    bundle = folder / "bundle.pem"
+    bundle.write_text(handout.json()["bundle"], "utf-8")
+    return ["-x", proxy_of(firewall).replace("http://", f"http://stayhand:{token}@"), "--cacert", str(bundle)]
+
+
+def test_through_the_forward_proxy_the_found_token_is_no_use(
+    guarded: tuple[World, Served], tmp_path: Path
+) -> None:
+    """The very command of the incident, the vendor's own address and the stolen token: refused and recorded."""
+    here, firewall = guarded
+    way = proxied(firewall, firewall.mint(env="staging", agent="roamer"), tmp_path)
+    before = len(story(firewall.installed, "credential.foreign"))
+    refused = curled(f"{HOST}/graphql/v2", f"Authorization: Bearer {ACCOUNT_TOKEN}", through=way)
+    assert (refused.status, json.loads(refused.body)["code"]) == (403, "credential_foreign")
+    found = story(firewall.installed, "credential.foreign")[before:]
+    assert [(one.data["gate"], one.private["target"]) for one in found] == [("egress", "railway-staging")]
+    assert here.railway.is_whole()
+    assert here.railway.mutations(VOLUME) == []
+
+
+def test_through_the_forward_proxy_a_person_decides(guarded: tuple[World, Served], tmp_path: Path) -> None:
+    """Without a token the vendor's own address is the target's: reads flow, the deletion waits and is denied."""
+    here, firewall = guarded
+    way = proxied(firewall, firewall.mint(env="staging", agent="walker"), tmp_path)
+    seen = curled(f"{HOST}/graphql/v2", body='{"query": "{ me { email } }"}', through=way)
+    assert (seen.status, json.loads(seen.body)["data"]) == (200, {"me": {"email": "olga@example.com"}})
+    refused = curled(f"{HOST}/graphql/v2", through=way)
+    document = json.loads(refused.body)
+    assert (refused.status, document["title"]) == (403, "not sent")
+    assert "with the backups stored on it" in page_of(firewall, document["approval_id"])
+    assert firewall.decide(document["approval_id"], "deny", "never").status_code == 200
+    assert here.railway.is_whole()
+    assert here.railway.mutations(VOLUME) == []
+    told = [one for one in story(firewall.installed) if one.approval == document["approval_id"]]
+    assert kinds(told)[:4] == ["approval.opened", "tool.judged", "approval.viewed", "approval.voted"]
+    assert told[1].data["gate"] == "egress"
 
 
 def test_what_a_person_wants_is_done_once(guarded: tuple[World, Served]) -> None:

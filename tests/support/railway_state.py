@@ -94,9 +94,10 @@ class State:
         held = {one.environment: len(one.backups) for one in volume.instances} if volume else {}
         return held.get(PRODUCTION, 0) >= 3 and STAGING in held
 
-    def mutations(self) -> list[str]:
-        """Return the text of every mutation that has come here, allowed or not."""
-        return [one.query for one in self.asked if one.query.lstrip().startswith("mutation")]
+    def mutations(self, naming: str = "") -> list[str]:
+        """Return the text of every mutation that has come here, allowed or not, and names something."""
+        texts = [one.query for one in self.asked if naming in f"{one.query} {one.variables}"]
+        return [text for text in texts if text.lstrip().startswith("mutation")]
 
     def delete_volume(self, ident: str) -> bool:
         """Remove a volume with every instance and every backup on it."""
