@@ -142,7 +142,7 @@ def read_options(
 
 
 def _noted(word: Word, words: Sequence[Word], index: int, found: Options, before: str) -> str:
-    """Note what stands around an option; return what stands before the next: it, or nothing where it has a value."""
+    """Note what stands around an option; return what stands before the next: it, or nothing if it has a value."""
     name, equals, _ = word.text.partition("=")
     found.behind.setdefault(name, []).append(before)
     if name.startswith("--") and index + 1 < len(words) and words[index + 1].text.lower() in _NO:
