@@ -12,14 +12,18 @@ _SUBMODULES = frozenset(
 )  # fmt: skip
 _OWN_NAMES = frozenset(
     {
-        "datetime.datetime", "time.time", "copy.copy", "glob.glob", "pprint.pprint", "decimal.decimal",
-        "token.token", "datetime.time", "select.select", "profile.profile", "signal.signal",
-        "shelve.shelve", "datetime.calendar", "array.array", "string.string", "tokenize.tokenize",
-        "inspect.stack", "types.types", "platform.platform", "random.random", "code.code",
-        "getpass.getpass", "runpy.runpy", "timeit.timeit", "operator.operator", "queue.queue",
-        "struct.struct", "statistics.statistics", "bisect.bisect", "uuid.uuid", "secrets.token",
+        "array.array", "ast.keyword", "ast.operator", "bisect.bisect", "boto3.resource",
+        "calendar.calendar", "code.code", "copy.copy", "datetime.calendar", "datetime.datetime",
+        "datetime.time", "decimal.decimal", "fnmatch.fnmatch", "getpass.getpass", "glob.glob",
+        "inspect.stack", "inspect.trace", "locale.gettext", "operator.operator", "os.stat",
+        "platform.platform", "pprint.pprint", "profile.profile", "queue.queue", "queue.time",
+        "random.random", "runpy.runpy", "secrets.token", "select.select", "shelve.shelve", "shlex.shlex",
+        "shutil.copy", "signal.signal", "socket.socket", "statistics.statistics", "string.string",
+        "struct.struct", "sys.platform", "time.time", "timeit.timeit", "token.token", "tokenize.tokenize",
+        "types.types", "unicodedata.decimal", "uuid.uuid",
     }
 )  # fmt: skip
+"""Functions and classes of a module that are called like another module."""
 
 
 def leads_away(path: str) -> bool:

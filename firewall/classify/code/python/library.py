@@ -79,6 +79,18 @@ def _bytes(given: list[Value]) -> Known | None:
     return Known(given[0].encode()) if given and isinstance(given[0], str) else None
 
 
+_PLACES = {"HOME": "~", "USERPROFILE": "~", "PWD": "."}
+
+
+def of_environment(name: str | None) -> Known | None:
+    """Return the value of an environment variable that says where the program runs."""
+    return Known(_PLACES[name]) if name in _PLACES else None
+
+
+def _variable(given: list[Value]) -> Known | None:
+    return of_environment(given[0]) if given and isinstance(given[0], str) else None
+
+
 PURE: Mapping[str, Callable[[list[Value]], Known | None]] = {
     "base64.b64decode": _decoded(from_base64),
     "base64.urlsafe_b64decode": _decoded(lambda text: from_base64(text.replace("-", "+").replace("_", "/"))),
@@ -101,6 +113,8 @@ PURE: Mapping[str, Callable[[list[Value]], Known | None]] = {
     "os.fspath": lambda given: Known(given[0]) if given and isinstance(given[0], str) else None,
     "pathlib.Path.home": lambda _given: Known("~"),
     "pathlib.Path.cwd": lambda _given: Known("."),
+    "os.getenv": _variable,
+    "os.environ.get": _variable,
     "os.getcwd": lambda _given: Known("."),
     "chr": _character,
     "str": _string,

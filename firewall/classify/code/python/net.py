@@ -3,13 +3,16 @@
 import ast
 import json
 
+from firewall.classify.code.python.arguments import argument
+from firewall.classify.code.python.carried import is_local, local_names
 from firewall.classify.code.python.scope import Scope
 from firewall.classify.code.python.sight import Sight
 from firewall.classify.code.python.values import choices, dotted, text_of, value_of
 from firewall.classify.http import Request, judge_http
+from firewall.classify.rows import Verb
 
 _BODIES = ("data", "json", "content", "files")
-_SENT = (*_BODIES, "params", "headers", "cookies", "auth", "url")
+_SENT = ("params", "headers", "cookies")
 
 
 def request(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
@@ -20,10 +23,19 @@ def request(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
         method = "GET"
     if isinstance(target, ast.Call) and dotted(target.func, scope).endswith("Request"):
         return
+    if path.endswith(".urlretrieve"):
+        _saved(node, scope, sight)
     for url in choices(target, scope) or [_known_part(target, scope)]:
         sight.found.drafts += judge_http(
             _request(method, url, node, scope, target), sight.context, sight.span(node)
         )
+
+
+def _saved(node: ast.Call, scope: Scope, sight: Sight) -> None:
+    """Note the file that `urlretrieve` writes; without one it is a temporary file."""
+    place = argument(node, 1, "filename")
+    for name in (choices(place, scope) or [None]) if place is not None else []:  # type: ignore[list-item]  # None: not known
+        sight.touch(Verb.OVERWRITE, name, place or node)
 
 
 def _method(path: str, node: ast.Call, scope: Scope) -> tuple[str | None, ast.expr | None]:
@@ -61,23 +73,45 @@ def _known_part(node: ast.expr | None, scope: Scope) -> str:
 
 def _request(method: str, url: str, node: ast.Call, scope: Scope, target: ast.expr | None) -> Request:
     bodies = [item.value for item in node.keywords if item.arg in _BODIES]
-    headers = next((item.value for item in node.keywords if item.arg == "headers"), None)
+    bodies += node.args[1:2] if method not in ("GET", "HEAD") and node.args[:1] == [target] else []
     known = [_body(body, scope) for body in bodies]
-    named = {key.value.lower(): "" for key in _keys(headers) if isinstance(key.value, str)}
     return Request(
         method,
         url,
-        headers=named,
+        headers=_headers(node, scope),
         body=next((body for body in known if body), ""),
         body_known=all(body is not None for body in known),
-        from_file=any(_opens(item.value, scope) for item in node.keywords if item.arg in _SENT),
+        from_file=any(_holds(item, scope) for item in bodies),
+        carries_output=any(_holds(item, scope) for item in _said(node, target)),
         credentials=any(item.arg == "auth" for item in node.keywords),
         url_known=choices(target, scope) is not None,
     )
 
 
-def _keys(node: ast.expr | None) -> list[ast.Constant]:
-    return [key for key in node.keys if isinstance(key, ast.Constant)] if isinstance(node, ast.Dict) else []
+def _headers(node: ast.Call, scope: Scope) -> dict[str, str]:
+    """Return the headers of a call by their names in lower case, with the values that are known."""
+    given = next((item.value for item in node.keywords if item.arg == "headers"), None)
+    if isinstance(given, ast.Name):
+        given = scope.constants.get(given.id)
+    if not isinstance(given, ast.Dict):
+        return {}
+    pairs = (
+        (text_of(key, scope), text_of(value, scope)) for key, value in zip(given.keys, given.values, strict=True)
+    )
+    return {key.lower(): value or "" for key, value in pairs if key is not None}
+
+
+def _said(node: ast.Call, target: ast.expr | None) -> list[ast.expr]:
+    """Return what a call tells the server beside its body: the address, the query, headers."""
+    named = [item.value for item in node.keywords if item.arg in _SENT or item.arg is None]
+    return [*named, *([target] if target is not None else [])]
+
+
+def _holds(node: ast.expr, scope: Scope) -> bool:
+    """Tell whether an expression holds the content of a file or the output of a program."""
+    if scope.local is None and scope.tree is not None:
+        scope.local = local_names(scope.tree, scope)
+    return is_local(node, scope.local or frozenset(), scope)
 
 
 def _body(node: ast.expr, scope: Scope) -> str | None:
@@ -88,15 +122,3 @@ def _body(node: ast.expr, scope: Scope) -> str | None:
         return json.dumps(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
-
-
-def _opens(node: ast.expr, scope: Scope, depth: int = 0) -> bool:
-    """Tell whether a body is read from a file, here or where its names get their values."""
-    names = {item.id for item in ast.walk(node) if isinstance(item, ast.Name)} if depth < 2 else set()
-    if any(_opens(scope.constants[name], scope, depth + 1) for name in names & scope.constants.keys()):
-        return True
-    return any(
-        isinstance(item, ast.Call)
-        and dotted(item.func, scope).rpartition(".")[2] in ("open", "read_text", "read_bytes", "read")
-        for item in ast.walk(node)
-    )

@@ -81,6 +81,10 @@ def _parsed(text: str) -> ast.Module | None:
 def _node(node: ast.AST, scope: Scope, parents: dict[int, ast.AST], sight: Sight) -> None:
     if isinstance(node, ast.Import | ast.ImportFrom):
         _import(node, sight)
+        if isinstance(parents.get(id(node)), ast.ClassDef):
+            sight.opaque(node, "an import whose names are attributes of a class", unknown=True)
+    elif isinstance(node, ast.Constant):
+        _constant(node, scope, sight)
     elif isinstance(node, ast.Call):
         calls.judge(node, scope, sight)
     elif isinstance(node, ast.Attribute):
@@ -114,10 +118,23 @@ def _import(node: ast.Import | ast.ImportFrom, sight: Sight) -> None:
             sight.opaque(node, f"the module {shown(name)}, whose code runs when it is imported")
 
 
+_OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+
+
+def _constant(node: ast.Constant, scope: Scope, sight: Sight) -> None:
+    """Say when a program that sends requests names a header that makes the server take another method."""
+    if isinstance(node.value, str) and node.value.lower() in _OVERRIDES:
+        roots = {module.partition(".")[0] for module in scope.modules.values()}
+        if roots & {"requests", "httpx", "urllib"}:
+            sight.opaque(node, "a header by which a request means another method", unknown=True)
+
+
 def _is_used_as_value(node: ast.AST, parents: dict[int, ast.AST]) -> bool:
     """Tell whether a name is neither called nor the owner of what is behind its dot."""
     parent = parents.get(id(node))
     if isinstance(parent, ast.Call) and parent.func is node:
+        return False
+    if isinstance(parent, ast.Compare) and all(isinstance(sign, ast.Is | ast.IsNot) for sign in parent.ops):
         return False
     return not (isinstance(parent, ast.Attribute) and parent.value is node)
 
@@ -133,8 +150,33 @@ def _is_alias(node: ast.AST, scope: Scope, parents: dict[int, ast.AST]) -> bool:
     return isinstance(target, ast.Name) and scope.constants.get(target.id) is node
 
 
+def _is_own(node: ast.Attribute, scope: Scope, parents: dict[int, ast.AST]) -> bool:
+    """Tell whether `super().__init__(…)` is called, or `x.__class__.__name__` asked: classes that stand here."""
+    parent = parents.get(id(node))
+    if node.attr == "__class__":
+        return isinstance(parent, ast.Attribute) and parent.attr in ("__name__", "__qualname__")
+    if not isinstance(parent, ast.Call) or parent.func is not node or node.attr not in _OVERRIDDEN:
+        return False
+    owner = node.value
+    return (
+        isinstance(owner, ast.Call)
+        and isinstance(owner.func, ast.Name)
+        and owner.func.id == "super"
+        and "super" not in scope.bound
+    )
+
+
+_OVERRIDDEN = frozenset(
+    {
+        "__init__", "__new__", "__post_init__", "__enter__", "__exit__", "__eq__", "__hash__", "__init_subclass__",
+        "__contains__", "__iter__",
+    }
+)  # fmt: skip
+"""What a class calls of its bases; a base that is not harmless is named where the class is defined."""
+
+
 def _attribute(node: ast.Attribute, scope: Scope, parents: dict[int, ast.AST], sight: Sight) -> None:
-    if node.attr.startswith("__") and node.attr not in tables.DUNDERS:
+    if node.attr.startswith("__") and node.attr not in tables.DUNDERS and not _is_own(node, scope, parents):
         sight.opaque(node, f"reaches {shown(node.attr)}")
         return
     path = dotted(node, scope)
@@ -145,7 +187,7 @@ def _attribute(node: ast.Attribute, scope: Scope, parents: dict[int, ast.AST], s
         return
     if root == "sys" and path.count(".") == 1 and node.attr not in tables.SYS:
         sight.opaque(node, f"uses {shown(path)}")
-    elif node.attr in tables.REFUSED and not calls.is_known(path):
+    elif _is_refused(node.attr, path, scope):
         sight.opaque(node, f"reaches {shown(node.attr)}")
     elif _is_used_as_value(node, parents) and not _is_alias(node, scope, parents):
         _value(path, node, sight)
@@ -155,8 +197,19 @@ def _attribute(node: ast.Attribute, scope: Scope, parents: dict[int, ast.AST], s
         environment.whole_environment(node, parents.get(id(node)), sight)
     if not isinstance(node.ctx, ast.Load) and path not in _REPLACED and root in scope.modules.values():
         sight.opaque(node, f"changes {shown(path)}")
-    if root in tables.MODULES and root not in tables.ACTING and node.attr.startswith("_"):
+    private = node.attr.startswith("_") and node.attr not in (tables.FIELDS | tables.DUNDERS)
+    if root in tables.MODULES and root not in tables.ACTING and private and not _is_own(node, scope, parents):
         sight.opaque(node, f"reaches {shown(path)}")
+
+
+def _is_refused(name: str, path: str, scope: Scope) -> bool:
+    """Tell whether an attribute leads to what is not judged by its own name."""
+    beside = tables.REFUSED_WITH.get(name)
+    if beside is not None:
+        root = path.partition(".")[0]
+        roots = {module.partition(".")[0] for module in scope.modules.values()}
+        return bool(beside & roots) and (root in beside or not root)
+    return name in tables.REFUSED and not calls.is_known(path)
 
 
 def _value(path: str, node: ast.AST, sight: Sight) -> None:
@@ -195,7 +248,9 @@ def _name(node: ast.Name, scope: Scope, parents: dict[int, ast.AST], sight: Sigh
 def _subscript(node: ast.Subscript, scope: Scope, sight: Sight) -> None:
     path = dotted(node.value, scope)
     if path != "os.environ":
-        if path.partition(".")[0] in scope.modules.values() and not isinstance(node.ctx, ast.Load):
+        root = path.partition(".")[0]
+        held = "()" not in path or root in tables.ACTING
+        if root in scope.modules.values() and held and not isinstance(node.ctx, ast.Load):
             sight.opaque(node, f"changes {shown(path)}")
         return
     environment.variable(node.slice, scope, sight, node, is_set=not isinstance(node.ctx, ast.Load))

@@ -25,6 +25,12 @@ class Scope:
     """Names that stand for each element of something."""
     functions: set[str] = field(default_factory=set)
     """Functions and classes that the program defines."""
+    parameters: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What the functions of a name call their arguments."""
+    local: frozenset[str] | None = None
+    """Names that may hold the content of a file or the output of a program; None: not asked for yet."""
+    tree: ast.AST | None = None
+    """The program."""
     steps: int = MAX_STEPS
     paths: dict[int, str] = field(default_factory=dict)
     """Dotted paths that were found before, by node."""
@@ -32,8 +38,9 @@ class Scope:
 
 def scope_of(tree: ast.AST) -> Scope:
     """Collect what names mean; names that are bound more than once mean nothing."""
-    scope = Scope()
+    scope = Scope(tree=tree)
     counts: dict[str, int] = {}
+    nothing = _given_nothing(tree)
     for node in ast.walk(tree):
         for name in _binds(node):
             counts[name] = counts.get(name, 0) + 1
@@ -42,10 +49,21 @@ def scope_of(tree: ast.AST) -> Scope:
         if count > 1:
             scope.constants.pop(name, None)
             scope.loops.pop(name, None)
-        if name in scope.modules:
+        if name in scope.modules and count > nothing.get(name, 0):
             scope.modules[name] = ""
     _forget_changed(tree, scope)
     return scope
+
+
+def _given_nothing(tree: ast.AST) -> dict[str, int]:
+    """Count how often a name is set to None (`except ImportError: yaml = None`): it then is no other thing."""
+    found: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is None:
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    found[target.id] = found.get(target.id, 0) + 1
+    return found
 
 
 _CHANGING = frozenset({"append", "extend", "insert", "pop", "remove", "clear", "reverse", "sort"})
@@ -105,11 +123,18 @@ def _collect(node: ast.AST, scope: Scope) -> None:
             | ast.withitem(optional_vars=ast.Name(id=name), context_expr=value)
         ):
             scope.constants[name] = value
+            if isinstance(value, ast.Lambda):
+                names = {item.arg for item in ast.walk(value.args) if isinstance(item, ast.arg)}
+                scope.parameters[name] = scope.parameters.get(name, frozenset()) | names
         case (
             ast.For(target=ast.Name(id=name), iter=value) | ast.comprehension(target=ast.Name(id=name), iter=value)
         ):
             scope.loops[name] = value
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+        case ast.FunctionDef(name=name, args=given) | ast.AsyncFunctionDef(name=name, args=given):
+            scope.functions.add(name)
+            names = {item.arg for item in ast.walk(given) if isinstance(item, ast.arg)}
+            scope.parameters[name] = scope.parameters.get(name, frozenset()) | names
+        case ast.ClassDef(name=name):
             scope.functions.add(name)
         case ast.Import() | ast.ImportFrom():
             _imported(node, scope)

@@ -49,7 +49,6 @@ FILES: Mapping[str, tuple[tuple[Verb, int], ...]] = {
     "linecache.getline": ((Verb.READ, 0),),
     "tokenize.open": ((Verb.READ, 0),),
     "mimetypes.read_mime_types": ((Verb.READ, 0),),
-    "urllib.request.urlretrieve": ((Verb.PLACE, 1),),
     "xml.etree.ElementTree.iterparse": ((Verb.READ, 0),),
     "xml.etree.ElementTree.ElementTree().write": ((Verb.OVERWRITE, 0),),
     "xml.etree.ElementTree.parse().write": ((Verb.OVERWRITE, 0),),
@@ -57,10 +56,23 @@ FILES: Mapping[str, tuple[tuple[Verb, int], ...]] = {
     "configparser.RawConfigParser().read": ((Verb.READ, 0),),
     "configparser.SafeConfigParser().read": ((Verb.READ, 0),),
     "runpy.run_path": ((Verb.RUN, 0),),
-    "sqlite3.connect": ((Verb.READ, 0),),
     "xml.etree.ElementTree.parse": ((Verb.READ, 0),),
 }
 """Dotted name -> what is done to which argument."""
+OPENERS: Mapping[str, str] = {
+    "zipfile.ZipFile": "file",
+    "tarfile.open": "name",
+    "tarfile.TarFile.open": "name",
+    "gzip.open": "filename",
+    "gzip.GzipFile": "filename",
+    "bz2.open": "filename",
+    "bz2.BZ2File": "filename",
+    "lzma.open": "filename",
+    "lzma.LZMAFile": "filename",
+}
+"""Functions that open a file by a mode, as the second argument -> what they call the file."""
+UNPACKING: Mapping[str, int] = {"extractall": 0, "extract": 1}
+"""Methods of an archive that write what is in it -> which argument is the folder."""
 TREES = frozenset({"shutil.rmtree", "shutil.copytree", "shutil.move", "os.removedirs"})
 METHODS: Mapping[str, Verb] = {
     "unlink": Verb.REMOVE,
@@ -110,7 +122,7 @@ REQUESTS = re.compile(
     r"|urllib\.request\.(?:urlopen|Request|urlretrieve)"
 )
 SQL_METHODS = frozenset(
-    {"execute", "executemany", "executescript", "exec_driver_sql", "fetch", "fetchrow", "fetchval"}
+    {"execute", "executemany", "executescript", "exec_driver_sql", "fetch", "fetchrow", "fetchval", "copy_expert"}
 )
 RUNNERS = frozenset(
     {"system", "popen", "Popen", "check_output", "check_call", "getoutput", "run", "call", "sudo", "local"}
@@ -139,7 +151,8 @@ MODULES = frozenset(
         "queue", "reprlib", "asyncio", "email.utils", "mimetypes", "quopri", "sysconfig", "site",
         "graphlib", "socket", "concurrent.futures", "threading", "multiprocessing", "signal", "logging",
         "inspect", "unittest", "doctest", "html.parser", "zipfile", "tarfile", "importlib", "pty",
-        "urllib.error",
+        "urllib.error", "http", "email", "email.policy", "email.message", "email.parser", "email.header",
+        "email.mime.text", "email.mime.multipart", "yaml", "http.client",
     }
 )  # fmt: skip
 """Modules of the library, and those whose functions are known here; importing another runs code."""
@@ -149,7 +162,7 @@ ACTING = frozenset(
         "psycopg", "psycopg2", "pymysql", "asyncpg", "mysql", "sqlalchemy", "boto3", "tempfile", "asyncio",
         "socket", "concurrent", "threading", "multiprocessing", "signal", "importlib", "runpy", "site",
         "zipfile", "tarfile", "pty", "inspect", "unittest", "doctest", "codecs", "io", "gzip", "bz2",
-        "lzma", "linecache", "logging", "types", "timeit", "operator",
+        "lzma", "linecache", "logging", "types", "timeit", "operator", "yaml", "http",
     }
 )  # fmt: skip
 """Of these only what is listed is known to do nothing."""
@@ -164,12 +177,14 @@ INERT = re.compile(
     r"|sqlite3\.(?:Row|Error|OperationalError|connect|sqlite_version|version|IntegrityError|DatabaseError)"
     r"|(?:psycopg|psycopg2|pymysql|asyncpg|mysql\.connector)\.(?:connect|Error|OperationalError|extras(?:\.\w+)?|rows(?:\.\w+)?)"
     r"|sqlalchemy\.(?:create_engine|text|inspect)|boto3\.(?:client|resource|session|Session)"
-    r"|asyncio\.(?:run|sleep|gather|wait_for|get_event_loop|create_task)|importlib\.metadata(?:\.(?:version|metadata|requires|distributions|packages_distributions|PackageNotFoundError))?"
+    r"|asyncio\.(?:run|sleep|gather|wait_for|get_event_loop|create_task)|importlib\.metadata(?:\.(?:version|metadata|requires|distributions|packages_distributions|PackageNotFoundError|entry_points))?"
     r"|urllib\.(?:parse(?:\.\w+)*|error(?:\.\w+)?|request)|socket\.(?:gethostname|getfqdn|AF_INET|SOCK_STREAM)"
     r"|(?:requests|httpx)\.(?:Session|Client|AsyncClient|session|exceptions(?:\.\w+)?|HTTPError|Timeout|Response|codes(?:\.\w+)?|RequestException)"
     r"|logging\.(?:getLogger|basicConfig|info|debug|warning|error|exception|DEBUG|INFO|WARNING|ERROR)|types\.\w+"
-    r"|timeit\.default_timer|operator\.(?:itemgetter|add|mul|sub|eq|lt|gt|or_|and_|not_)|linecache\.getline|inspect\.cleandoc"
-    r"|zipfile\.(?:is_zipfile|BadZipFile)|tarfile\.is_tarfile|threading\.(?:Lock|current_thread)|importlib|concurrent|signal"
+    r"|platform\.system|timeit\.default_timer|operator\.(?:itemgetter|add|mul|sub|eq|lt|gt|or_|and_|not_)|linecache\.getline|inspect\.(?:cleandoc|signature|getsource|getsourcelines|getsourcefile|getfile|getdoc|isclass|isfunction|ismethod|Parameter(?:\.\w+)?)"
+    r"|http(?:\.(?:HTTPStatus(?:\.\w+|\(\)\.\w+)*|client(?:\.(?:responses|HTTPException))?))?"
+    r"|yaml(?:\.(?:safe_load(?:_all)?|safe_dump(?:_all)?|dump(?:_all)?|YAMLError|SafeLoader|CSafeLoader|SafeDumper))?"
+    r"|zipfile\.(?:is_zipfile|BadZipFile|ZIP_\w+)|tarfile\.is_tarfile|threading\.(?:Lock|RLock|Event|current_thread|active_count|local)|site\.(?:getsitepackages|getusersitepackages|getuserbase)|importlib|concurrent|signal"
     r"|os|shutil|subprocess|requests|httpx|urllib|boto3|sqlalchemy|psycopg|psycopg2|sqlite3|io|codecs|asyncio|socket"
 )
 """What does nothing by itself in the modules of `ACTING`."""
@@ -188,7 +203,10 @@ BUILTINS = frozenset(
         "ConnectionError", "TimeoutError", "NameError", "Warning", "JSONDecodeError", "__name__",
         "__file__", "__doc__", "Ellipsis", "NotImplemented", "True", "False", "None", "FileExistsError",
         "IsADirectoryError", "NotADirectoryError", "LookupError", "ArithmeticError", "OverflowError",
-        "RecursionError", "StopAsyncIteration", "UserWarning", "DeprecationWarning", "aiter", "anext",
+        "RecursionError", "StopAsyncIteration", "UserWarning", "DeprecationWarning", "aiter", "anext", "dir",
+        "BaseExceptionGroup", "ExceptionGroup", "GeneratorExit", "ConnectionRefusedError",
+        "ConnectionResetError", "BrokenPipeError", "BlockingIOError", "InterruptedError", "ProcessLookupError",
+        "ChildProcessError", "UnboundLocalError", "TabError", "IndentationError", "FutureWarning",
     }
 )  # fmt: skip
 REFUSED = frozenset(
@@ -199,13 +217,24 @@ REFUSED = frozenset(
         "fork", "kill", "tb_frame", "f_globals", "f_builtins", "gi_frame", "cr_frame", "func_globals",
         "load_module", "exec_module", "loader", "create_module", "find_spec", "format_map", "partialmethod",
         "ctypes", "pickle", "builtins", "mro", "f_back", "f_locals", "interact", "bltns", "stdlib_re",
-        "get_field", "import_module", "FileType", "entry_points", "CodeType", "FunctionType", "LambdaType",
-        "subprocess_exec", "subprocess_shell", "load_extension", "enable_load_extension", "backup", "send",
-        "build_request",
+        "get_field", "import_module", "FileType", "CodeType", "FunctionType", "LambdaType",
+        "subprocess_exec", "subprocess_shell", "load_extension", "enable_load_extension", "build_request",
     }
 )  # fmt: skip
 """Attributes that lead to what is not judged by its own name."""
-DUNDERS = frozenset({"__name__", "__version__", "__file__", "__doc__", "__len__", "__str__", "__repr__"})
+REFUSED_WITH: Mapping[str, frozenset[str]] = {
+    "send": frozenset(
+        {"requests", "httpx", "socket", "asyncio", "multiprocessing", "urllib", "http", "concurrent"}
+    ),
+    "backup": frozenset({"sqlite3", "sqlalchemy"}),
+    "load": frozenset({"importlib"}),
+}
+"""Attributes that do so only beside one of these modules; without it they are the program's own."""
+DUNDERS = frozenset(
+    {"__name__", "__version__", "__file__", "__doc__", "__len__", "__str__", "__repr__", "__annotations__"}
+)
+FIELDS = frozenset({"_asdict", "_replace", "_fields", "_make", "_field_defaults"})
+"""Names of a named tuple that only look private."""
 SYS = frozenset(
     {
         "argv", "version", "version_info", "platform", "maxsize", "byteorder", "executable",

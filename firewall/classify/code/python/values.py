@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Mapping
 
 from firewall.classify.code.python.canonical import canonical
-from firewall.classify.code.python.library import MAX_TEXT, PURE, Known, Value, method
+from firewall.classify.code.python.library import MAX_TEXT, PURE, Known, Value, method, of_environment
 from firewall.classify.code.python.scope import Scope
 
 MAX_ITEMS = 64
@@ -185,7 +185,7 @@ def _formatted(text: str, values: Value) -> Known | None:
 def _subscript(node: ast.Subscript, scope: Scope, depth: int) -> Known | None:
     owner = value_of(node.value, scope, depth)
     if owner is None or not isinstance(owner.value, str | bytes | tuple):
-        return None
+        return _environment(node, scope)
     if isinstance(node.slice, ast.Slice):
         return _slice(owner.value, node.slice, scope)
     index = value_of(node.slice, scope, depth)
@@ -196,6 +196,11 @@ def _subscript(node: ast.Subscript, scope: Scope, depth: int) -> Known | None:
     ):
         return None
     return Known(owner.value[index.value])
+
+
+def _environment(node: ast.Subscript, scope: Scope) -> Known | None:
+    """Return `os.environ["HOME"]` and its kin: where the program itself would be."""
+    return of_environment(text_of(node.slice, scope)) if dotted(node.value, scope) == "os.environ" else None
 
 
 def _slice(value: str | bytes | tuple[Value, ...], part: ast.Slice, scope: Scope) -> Known | None:
