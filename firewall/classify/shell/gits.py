@@ -1,6 +1,7 @@
 """git: what must be read before its rows apply: configuration on the command line, another directory, refspecs."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from firewall.classify.draft import Draft, Source, shown
@@ -57,11 +58,26 @@ def git(command: Command, program: Program, analysis: Analysis) -> bool:
             "git:remote-prune",
         ):
             draft.attributes["network"] = True
+        if draft.operation == "git:clean" and _unforced(use):
+            draft.effects = {Effect.DESTRUCTIVE}
+            draft.summary = "deletes files that git does not track; no undo"
         if draft.operation == "git:push":
             _push(draft_use=read_use(program, inner), analysis=analysis, start=start)
     for draft in analysis.drafts[before:start]:
         draft.attributes.setdefault("nested", 1)
     return True
+
+
+def _unforced(use: Use) -> bool:
+    """Tell whether the configuration lets `git clean` delete without `-f`."""
+    return (
+        any(
+            re.fullmatch(r"clean\.requireforce(?:=(?:false|no|off|0|))?", word.text, re.IGNORECASE)
+            for word in use.options.values(("-c", "--config-env"))
+        )
+        and not use.options.given("--dry-run")
+        and "-n" not in use.options.flags
+    )
 
 
 def _configured(use: Use, command: Command, analysis: Analysis) -> dict[str, str]:
@@ -111,6 +127,18 @@ _PROGRAM_OPTIONS = {
     ),
 }  # fmt: skip
 """Subcommand -> options whose value git runs."""
+_MESSAGES: Mapping[str, tuple[str, ...]] = {
+    "commit": ("-F", "--file", "-t", "--template"),
+    "tag": ("-F", "--file"),
+    "merge": ("-F", "--file"),
+    "notes": ("-F", "--file"),
+    "commit-tree": ("-F",),
+}
+"""Subcommand -> options that name a file whose text becomes part of the history."""
+_PATCHING = frozenset(
+    {"-p", "-u", "--patch", "-L", "-S", "-G", "--patch-with-stat", "-c", "--cc", "-U", "--unified"}
+)
+"""Options with which a log shows content, and not only names and messages."""
 _SHOWS_CONTENT = frozenset(
     {"show", "diff", "cat-file", "blame", "annotate", "grep", "hash-object", "archive", "diff-index", "diff-tree"}
 )
@@ -134,8 +162,22 @@ def _started(use: Use, command: Command, analysis: Analysis) -> None:
         _runs(word, word.text, f"git runs {shown(word.text)}", command, analysis)
     for word in use.options.values(("--exec-path",)):
         finish(analysis.opaque(word.span, f"git programs from {shown(word.text)}"), command, analysis)
-    if use.sub in _SHOWS_CONTENT:
-        _shows(words, command, analysis)
+    _shows(_shown_words(use, words, command), command, analysis)
+
+
+def _shown_words(use: Use, words: list[Word], command: Command) -> list[Word]:
+    """Return the words that name what a subcommand shows, or takes into the history."""
+    given = read_options(command.words[1:], use.program.takes | {"-F", "--file", "-t", "--template", "-L"})[0]
+    if use.sub in _MESSAGES or use.sub.startswith("notes "):
+        return given.values(_MESSAGES.get(use.sub.partition(" ")[0], ()))
+    if use.sub in ("log", "whatchanged", "stash show", "shortlog"):
+        shows = use.sub == "stash show" or any(given.given(name) for name in _PATCHING)
+        ranges = [replace(word, text=word.text.rpartition(":")[2]) for word in given.values(("-L",))]
+        return [*words, *ranges] if shows else []
+    if use.sub == "cat-file" and command.feed is not None and command.feed.text is not None:
+        lines = command.feed.text.split("\n")[:20]
+        return [*words, *(Word(line.strip(), head=line.strip(), span=command.span) for line in lines)]
+    return words if use.sub in _SHOWS_CONTENT else []
 
 
 def _joined(words: list[Word]) -> Word:

@@ -18,6 +18,7 @@ from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.assigning import forget_computed
 from firewall.classify.shell.command import EVALUATED, run
 from firewall.classify.shell.flow import WORDLIKE
+from firewall.classify.shell.inside import MAX_TREE_DEPTH, inside
 from firewall.classify.shell.nodes import CommandReader, behind_redirects
 from firewall.classify.shell.parse import Parsed, parse, spread_braces
 from firewall.classify.shell.powershell.read import powershell
@@ -27,8 +28,6 @@ from firewall.classify.shell.scope import Body, Feed, Scope
 from firewall.classify.shell.variables import decides, later, waits
 from firewall.classify.shell.words import Word, words_of
 from firewall.core.effect import Effect
-
-MAX_TREE_DEPTH = 60
 
 
 def analyse(source: Source, context: Context, scope: Scope, *, language: str = "shell") -> list[Draft]:
@@ -127,30 +126,7 @@ class _Walker:
 
     def inside(self, node: Node, scope: Scope, level: int) -> None:
         """Visit the substitutions inside words, tests and arithmetic."""
-        for child in node.named_children:
-            if child.child_count and not self.analysis.step(self.parsed.span(child)):
-                return
-            if child.type == "arithmetic_expansion":
-                forget_computed(self.parsed.text(child), scope)
-            if child.type in ("command_substitution", "process_substitution"):
-                self.block(child, scope.copy(), None, level + 1)
-            elif child.type in _UNREAD_INSIDE and self._unread(child):
-                self.analysis.opaque(self.parsed.span(child), "text that the shell evaluates and that is not read")
-                self.inside(child, scope, level + 1)
-            elif child.child_count:
-                if level > MAX_TREE_DEPTH:
-                    self.analysis.opaque(
-                        self.parsed.span(child), "nested too deeply to read", operation="shell:unread"
-                    )
-                    return
-                self.inside(child, scope, level + 1)
-
-    def _unread(self, node: Node) -> bool:
-        """Tell whether an expansion, an index or a test holds a command that the grammar does not show."""
-        text = self.parsed.text(node)
-        if node.type == "expansion" and (re.search(r"@[PEA]\}$", text) or "`" in text):
-            return True
-        return node.type in ("raw_string", "string", "ansi_c_string") and bool(EVALUATED.search(text))
+        inside(self, node, scope, level)
 
     def block(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit statements one after another."""
@@ -269,6 +245,12 @@ class _Walker:
             return
         if body is not None:
             self.inside(body, scope, 0)
+        if any(child.type.startswith("&>") for item in node.named_children for child in item.children):
+            # `a &>file b` is `a & >file b` to a plain sh: what stands behind is then a command of its own.
+            text = self.parsed.slice(more[0].start_byte, node.end_byte)
+            start = self.parsed.at(more[0].start_byte)
+            source = self.parsed.source.part(text, start, start + len(text))
+            self.analysis.script(self.analysis, source, scope.copy(), None, self.depth + 1)
         command = self.read.command_of(body or node, scope, feed, more)
         if command is not None:
             run(command, self.analysis)
@@ -276,12 +258,12 @@ class _Walker:
     def inside_redirects(self, node: Node, scope: Scope, level: int) -> None:
         """Visit substitutions in redirection targets and here-documents."""
         for child in node.named_children:
-            if child.type in ("file_redirect", "heredoc_redirect", "herestring_redirect"):
+            if child.type in ("file_redirect", "herestring_redirect"):
+                self.inside(child, scope, level)
+            elif child.type == "heredoc_redirect":
                 for part in child.named_children:
-                    if part.type in ("heredoc_body", "word", "string", "concatenation", "raw_string"):
+                    if part.type == "heredoc_body":
                         self.inside(part, scope, level + 1)
-                    elif part.type in ("command_substitution", "process_substitution"):
-                        self.block(part, scope.copy(), None, level + 1)
 
     def _behind_heredoc(self, node: Node, body: Node | None, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit what stands on the line behind `<<EOF`: redirections, a pipe, `&&`."""
@@ -309,6 +291,9 @@ class _Walker:
         name, value = self.read.assign(node, scope)
         scope.below.pop(name, None)
         context = self.analysis.context
+        if value is not None and EVALUATED.search(value):
+            why = f"sets `{name}` to an index that runs a command wherever something computes with it"
+            self.analysis.opaque(self.parsed.span(node), why)
         if decides(name, value, self.read.written(node), context):
             why = f"sets `{name}`, which decides what later programs run or where"
             draft = self.analysis.opaque(self.parsed.span(node), why, operation="shell:assign")
@@ -353,6 +338,10 @@ class _Walker:
         if name_node is None or body is None:
             return
         name = self.parsed.text(name_node)
+        self.inside_redirects(node, scope, 0)
+        for child in node.named_children:
+            if child.type == "file_redirect" and self.analysis.step(self.parsed.span(child)):
+                redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
         text = self.parsed.text(body)
         start = self.parsed.at(body.start_byte)
         scope.functions[name] = Body(self.parsed.source.part(text, start, start + len(text)))
@@ -365,7 +354,6 @@ class _Walker:
             self.analysis.opaque(self.parsed.span(node), "an index that the shell evaluates")
 
 
-_UNREAD_INSIDE = frozenset({"expansion"})
 _SILENT = frozenset({"comment", "heredoc_body", "heredoc_start", "heredoc_end", "ERROR_WORD"})
 _Visitor = Callable[[_Walker, Node, Scope, Feed | None, int], None]
 
