@@ -61,6 +61,7 @@ class Kind(StrEnum):
     CONFIG_REFUSED = "config.refused"
     CREDENTIAL_FOREIGN = "credential.foreign"
     EGRESS_REFUSED = "egress.refused"
+    RESOURCE_RESOLVED = "resource.resolved"
     LIMIT_HIT = "limit.hit"
     SPEND_RESERVED = "spend.reserved"
     SPEND_SETTLED = "spend.settled"

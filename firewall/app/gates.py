@@ -6,6 +6,7 @@ from firewall.core.target import TargetKind
 from firewall.gates.infra.aws import endpoints
 from firewall.gates.infra.aws.door import AwsDoor
 from firewall.gates.infra.gate import InfraGate
+from firewall.gates.infra.resolving.world import Resolvers
 from firewall.gates.infra.targets import credentials_of
 from firewall.gates.models.exchange import Means
 from firewall.gates.models.gate import ModelsGate
@@ -18,9 +19,16 @@ from firewall.routing.upstream import HttpUpstream
 MAX_ANSWER_BYTES = 64 << 20
 
 
-def guard_of(base: Base) -> Guard:
+def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
     """Return the guard: one for all gates."""
     tokens = base.tokens
+    world = Resolvers(
+        targets=base.targets,
+        upstream=upstream,
+        sequencer=base.installation.writer,
+        clock=base.clock,
+        signer=aws,
+    )
     return Guard(
         rules=base.rules,
         territory=territory_of(base.settings),
@@ -32,6 +40,7 @@ def guard_of(base: Base) -> Guard:
         observe=base.telemetry.judged,
         targets={name: target.spec for name, target in base.targets.items()},
         known=credentials_of(base.targets),
+        world=world if any(target.resolver for target in base.targets.values()) else None,
     )
 
 
@@ -62,18 +71,22 @@ def models_gate(
     )
 
 
-def infra_gate(base: Base, guard: Guard, upstream: HttpUpstream) -> InfraGate:
-    """Return the gate to infrastructure APIs; what AWS needs is loaded only where a target is AWS."""
+def aws_door(base: Base) -> AwsDoor:
+    """Return the way of requests to AWS; what it needs is loaded only where a target is AWS."""
     server, rules = base.settings.server, base.rules
     if any(target.spec.kind is TargetKind.AWS for target in base.targets.values()):
         endpoints.preload()
-    aws = AwsDoor(
+    return AwsDoor(
         doorkeeper=base.doorkeeper,
         keys=base.access_keys,
         clock=base.clock,
         table=lambda: rules().catalogue.apis.get("aws"),
         hosts=(host_port(server.listen)[0], *server.allowed_hosts),
     )
+
+
+def infra_gate(base: Base, guard: Guard, upstream: HttpUpstream, aws: AwsDoor) -> InfraGate:
+    """Return the gate to infrastructure APIs."""
     return InfraGate(
         targets=base.targets,
         guard=guard,

@@ -13,7 +13,7 @@ from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
 from firewall.app.control import console_of
 from firewall.app.egress import egress_of
-from firewall.app.gates import guard_of, infra_gate, models_gate
+from firewall.app.gates import aws_door, guard_of, infra_gate, models_gate
 from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
@@ -82,10 +82,11 @@ def _ended(task: "asyncio.Task[None]") -> None:
 
 
 def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: bool) -> Application:
-    guard = guard_of(base)
+    aws = aws_door(base)
+    guard = guard_of(base, upstream, aws)
     holds = Holds()
     gate = models_gate(base, guard, holds, providers, upstream)
-    infra = infra_gate(base, guard, upstream)
+    infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
     tokens, approvals = base.tokens, base.approvals
     tokens.on_revoked(gate.revoked)

@@ -39,9 +39,27 @@ _DOCS: dict[str, tuple[type, str]] = {
         "rows that SQL changes at most, where the statement itself says so (LIMIT, a key set to one value)",
     ),
 }
+_FOUND: dict[str, tuple[type, str]] = {
+    "backup_age_h": (int, "age in whole hours of the newest restore point that the call would leave, else of any"),
+    "backup_outside_blast_radius": (bool, "that restore point is not destroyed by the same call"),
+    "backups": (int, "number of restore points"),
+    "size_mb": (int, "size of what it names, in MB"),
+    "row_count": (int, "rows that what it names holds"),
+    "idle_h": (int, "whole hours since what it names was last used"),
+    "protected": (bool, "the provider protects what it names from deletion"),
+    "recovery_point": (bool, "what it names is itself a restore point of something else"),
+    "resource_name": (str, "the name of what it names"),
+    "resource_owner": (str, "the project, account or group that what it names belongs to"),
+}
+"""What resolvers find out: what nobody found out is not known, flags as well, and meets no condition."""
 
-KNOWN_ATTRIBUTES: Mapping[str, type] = MappingProxyType({name: kind for name, (kind, _) in _DOCS.items()})
-"""Name to type of every attribute that classification may set."""
+KNOWN_ATTRIBUTES: Mapping[str, type] = MappingProxyType(
+    {name: kind for name, (kind, _) in (_DOCS | _FOUND).items()}
+)
+"""Name to type of every attribute that classification or a resolver may set."""
 
-ATTRIBUTE_DOCS: Mapping[str, str] = MappingProxyType({name: doc for name, (_, doc) in _DOCS.items()})
+FOUND_ATTRIBUTES = frozenset(_FOUND)
+"""Those that only a resolver sets: absent is not known, and never false."""
+
+ATTRIBUTE_DOCS: Mapping[str, str] = MappingProxyType({name: doc for name, (_, doc) in (_DOCS | _FOUND).items()})
 """Name to meaning, for documentation and `policy check`."""

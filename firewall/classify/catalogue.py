@@ -13,6 +13,7 @@ from firewall.classify.egress import EgressRow, read_egress, without_egress
 from firewall.classify.globs import NOTHING, any_of
 from firewall.classify.packs import Additions
 from firewall.classify.reader import Reader
+from firewall.classify.resolvers.vendor import Vendor
 from firewall.classify.rows import Program
 from firewall.classify.shelf import Shelf
 from firewall.core.errors import ConfigError
@@ -145,6 +146,8 @@ class Catalogue:
     """What credentials look like."""
     egress: tuple[EgressRow, ...] = ()
     """Hosts that agents may read from without a target."""
+    vendors: tuple[Vendor, ...] = ()
+    """resolvers/*.toml: what requests name, and how it is asked what that is."""
 
 
 def compile_catalogue(

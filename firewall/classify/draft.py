@@ -64,6 +64,8 @@ class Draft:
     reached: list[str] = field(default_factory=list)
     """Paths that the files which it runs name: reached, though not by the command itself."""
     attributes: dict[str, Attribute] = field(default_factory=dict)
+    given: list[tuple[str, str]] = field(default_factory=list)
+    """The plain arguments of a request's operation, by dotted name: what they name is looked up by resolvers."""
     by_name: bool = False
     """Read by the words of its name or by what is published about it, not by a rule of ours."""
 

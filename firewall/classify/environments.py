@@ -30,6 +30,8 @@ class PlaceKind(StrEnum):
     """`ssh:host`, `container:name`, `pod:name`, `docker`."""
     PROJECT = "projects"
     """A vendor's project, app, account or workspace name: `vendor/name`."""
+    TAG = "tags"
+    """A tag or label as an API answers it: `aws/Environment=production`, `kubernetes/env=prod`."""
 
 
 Place = tuple[PlaceKind, str]
@@ -56,8 +58,12 @@ class Environments:
 
     def name_of(self, places: Iterable[Place]) -> str:
         """Return the one environment that rows claim for these places; none or several: `unresolved`."""
-        found = {row.name for place in places for row in self.rows if row.claims(place)}
+        found = self.claimed(places)
         return found.pop() if len(found) == 1 else UNRESOLVED
+
+    def claimed(self, places: Iterable[Place]) -> set[str]:
+        """Return every environment that a row claims for one of these places."""
+        return {row.name for place in places for row in self.rows if row.claims(place)}
 
     def claims_path(self, path: str) -> str:
         """Return the environment that a path belongs to by a row; empty when no row names it."""

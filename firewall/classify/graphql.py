@@ -32,6 +32,7 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.names import effects_of_names, tokens_of
 from firewall.classify.phrases import field_does
+from firewall.classify.resolvers.things import flat
 from firewall.core.effect import Effect
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def _field(
     rule = _rule(name, kind, arguments, pack)
     listed = pack.table.field(name, mutation=kind is OperationType.MUTATION) if pack and pack.table else None
     provider = pack.provider if pack is not None else document.host
-    draft = Draft(f"graphql:{name}", f"field:{provider}/{name}")
+    draft = Draft(f"graphql:{name}", f"field:{provider}/{name}", given=flat(arguments))
     if rule is not None:
         draft.effects |= set(rule.effects)
         draft.resource = _fill(rule.resource, arguments, provider) or draft.resource

@@ -98,6 +98,14 @@ class Reader:
             found[name] = value
         return found
 
+    def attributes_here(self) -> dict[str, Attribute]:
+        """Return this table's own entries, all of them plain values."""
+        self._seen.update(self.table)
+        for name, value in self.table.items():
+            if not isinstance(value, int | str | bool):
+                raise self.wrong(name, "a string, a number or true or false")
+        return {name: value for name, value in self.table.items() if isinstance(value, int | str | bool)}
+
     def wrong(self, key: str, wanted: str) -> ConfigError:
         """Return the error for a key of the wrong kind."""
         return ConfigError(f"{self.where}: `{key}` must be {wanted}")

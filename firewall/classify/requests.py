@@ -10,6 +10,8 @@ from firewall.classify.environments import PlaceKind
 from firewall.classify.graphql import judge_body, judge_query_string
 from firewall.classify.http import Address, Request, address_of, judge_http
 from firewall.classify.marking import mark_request
+from firewall.classify.resolvers.things import flat, named, vendor_of
+from firewall.classify.resolvers.vendor import Vendor
 from firewall.classify.sentences import placed
 from firewall.core.action import UNRESOLVED, Action
 from firewall.core.call import ToolCall
@@ -17,6 +19,7 @@ from firewall.core.effect import Effect
 from firewall.core.ids import sha256_hex
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.target import TargetKind, TargetSpec
+from firewall.core.thing import Thing
 
 PREFIX = "infra/"
 _SHOWN_DATA_BYTES = 4096
@@ -40,7 +43,22 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
     line = (0, len(f"{outgoing.method} {outgoing.target}"))
     path = len(outgoing.method) + 1
     mark_request(drafts, text, line, [(0, len(outgoing.method)), (path, path + len(outgoing.path))])
-    return tuple(draft.action(spec.name, text, target=spec.name) for draft in drafts)
+    vendor = vendor_of(spec, outgoing, context.catalogue.vendors)
+    return tuple(
+        replace(
+            draft.action(spec.name, text, target=spec.name),
+            things=_things(vendor, spec, draft, outgoing) if vendor is not None else (),
+        )
+        for draft in drafts
+    )
+
+
+def _things(vendor: Vendor, spec: TargetSpec, draft: Draft, outgoing: Outgoing) -> tuple[Thing, ...]:
+    """Return what a request names by id."""
+    operation, given = draft.operation.partition(":")[2], draft.given
+    if spec.kind is TargetKind.AWS:
+        given = flat(aws_request.given(outgoing))
+    return named(vendor, operation, given, outgoing.path)
 
 
 def _shown(spec: TargetSpec | None, outgoing: Outgoing) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firewall.core.effect import Effect, ordered, strictest
+from firewall.core.thing import Thing
 
 LOCAL = "local"
 """The environment of files under the grant's workspace, after links are resolved."""
@@ -118,6 +119,8 @@ class Action:
     confidence: Confidence = Confidence.CERTAIN
     target: str = ""
     """Name of the target that it goes to; empty: it is no request to one."""
+    things: tuple[Thing, ...] = ()
+    """What it names by id, for resolvers of the target to look up."""
 
     @property
     def scope(self) -> Scope:

@@ -71,6 +71,8 @@ class ActionView:
     """What can be taken back (`Reversal`)."""
     confidence: str = ""
     """How it was read (`Confidence`)."""
+    found: tuple[tuple[str, str], ...] = ()
+    """What resolvers found out about what it does something to: (label, words)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,10 @@ class Subject:
     """The deciding policy row, as `file:line` and its text."""
     said: str
     """What the agent or model says about it: untrusted, shown last."""
+    moved: tuple[tuple[str, str, str], ...] = ()
+    """What is another way than when people were asked about the same call before: (what, before, now)."""
+    first: tuple[str, ...] = ()
+    """What could be done first, or instead, so that it could be taken back; runs on an approver's word."""
 
 
 @dataclass(frozen=True, slots=True)

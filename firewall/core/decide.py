@@ -40,6 +40,18 @@ class Answers:
     asks: tuple[Match, ...] = ()
     """One row for each distinct set of obligations, in file order."""
     allow: Match | None = None
+    allows: tuple[Match, ...] = ()
+    """One allow row for each distinct set of obligations, where there are several; all of them bind."""
+
+    def binding(self, verdict: Verdict) -> tuple[Match, ...]:
+        """Return the rows whose obligations bind what was decided."""
+        match verdict:
+            case Ask():
+                return self.asks
+            case Allow():
+                return self.allows or ((self.allow,) if self.allow is not None else ())
+            case _:
+                return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,13 @@ def call_digest(
     files: Mapping[str, str],
     tool_schema: str,
     rows: Sequence[str],
+    world: Sequence[object] = (),
 ) -> str:
     """Return the digest of a tool call as hex.
 
     `arguments` are the canonical bound arguments; `files` maps paths to SHA-256 hex of the files that the call
-    runs or reads as configuration; `rows` are the deciding rows with their obligations.
+    runs or reads as configuration; `rows` are the deciding rows with their obligations; `world`
+    is the state of what the call names, as resolvers found it.
     """
     document = {
         "v": _VERSION,
@@ -45,5 +47,5 @@ def call_digest(
         "files": dict(files),
         "tool_schema": tool_schema,
         "rows": list(rows),
-    }
+    } | ({"world": list(world)} if world else {})
     return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()

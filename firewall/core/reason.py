@@ -28,4 +28,7 @@ class Reason(StrEnum):
     APPROVAL_TOO_LARGE = "approval:call:too_large"
     HOLD_ENDED = "approval:hold:ended"
     STREAM_BROKEN = "stream:upstream:broken"
+    GRANT_UNKNOWN = "grant:resource:unknown"
+    REQUIRE_UNMET = "policy:require:unmet"
+    WORLD_UNSEEN = "world:state:unseen"
     CREDENTIAL_FOREIGN = "credential:foreign:used"

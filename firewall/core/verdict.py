@@ -14,11 +14,14 @@ class Obligations:
     """Seconds from opening to decision; 0: the configured default."""
     group: str = ""
     """Approvers must belong to this group; empty: any approver."""
+    require: str = ""
+    """A condition over what is known of the world; it must hold, and be known, or the answer is no."""
 
     def text(self) -> str:
         """Return the row's own spelling, in a fixed order, for digests and pages."""
         parts = [f"ttl={self.ttl_s}s"] if self.ttl_s else []
-        return ";".join([*parts, *([f"group={self.group}"] if self.group else [])])
+        parts += [f"group={self.group}"] if self.group else []
+        return ";".join([*parts, *([f"require={self.require}"] if self.require else [])])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,12 @@ _WHY = {
     Reason.GRANT_TOOL: "the token does not permit this tool",
     Reason.GRANT_TARGET: "the token does not permit this target",
     Reason.GRANT_RESOURCE: "the token does not permit this resource",
+    Reason.GRANT_UNKNOWN: "what it names is outside your environment or unknown",
+    Reason.REQUIRE_UNMET: "the policy requires of what it changes what does not hold, or is not known",
+    Reason.WORLD_UNSEEN: (
+        "what it changes was approved in a state that could not be looked at again just now; "
+        "repeat exactly the same call in a moment"
+    ),
     Reason.POLICY_DENY: "the policy forbids it",
     Reason.POLICY_NO_ROW: "no policy row permits it",
     Reason.POLICY_FAILED: "the policy could not be evaluated",
@@ -24,6 +30,10 @@ _WHY = {
     ),
     Reason.APPROVAL_CANCELLED: "the request for approval was withdrawn",
 }
+
+
+_DETAILED = frozenset({Reason.POLICY_DENY, Reason.POLICY_NO_ROW, Reason.APPROVAL_CANCELLED, Reason.REQUIRE_UNMET})
+"""Reasons whose detail says nothing of the world, and may be told."""
 
 
 def refusal_text(tool: str, stop: Stop) -> str:
@@ -54,7 +64,7 @@ def refusal_text(tool: str, stop: Stop) -> str:
 
 
 def _detail(verdict: Verdict) -> str:
-    if verdict.reason in (Reason.POLICY_DENY, Reason.POLICY_NO_ROW, Reason.APPROVAL_CANCELLED) and verdict.detail:
+    if verdict.reason in _DETAILED and verdict.detail:
         return f" {verdict.detail}."
     return ""
 

@@ -9,41 +9,37 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
 from firewall.approvals.service import Approvals, Wanted
-from firewall.classify.context import Context
-from firewall.classify.tool import actions_of, bound_arguments, sessions_after
-from firewall.core.action import Action
+from firewall.classify.tool import sessions_after
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.bucket import per_hour
 from firewall.core.call import ToolCall
-from firewall.core.decide import combine
-from firewall.core.digest import call_digest
 from firewall.core.effect import Effect
 from firewall.core.errors import ApprovalError
-from firewall.core.grant import breach, permits_target
 from firewall.core.ids import principal_of
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.target import TargetSpec
-from firewall.core.verdict import Allow, Ask, Deny, Verdict, strictness
+from firewall.core.verdict import Allow, Ask, Deny, Verdict
 from firewall.core.work import Committed, Record, Step, Take, Unit
-from firewall.guard.foreign import FirstSeen, Foreign, Known, foreign_in, is_use, nobody
+from firewall.core.world import changed, lost
+from firewall.guard.asked import Asked, AskedBefore
+from firewall.guard.foreign import FirstSeen, Known, nobody
+from firewall.guard.judge import Judge
 from firewall.guard.judgement import Judgement
 from firewall.guard.outcomes import Outcomes
-from firewall.guard.ports import Files, Rules
-from firewall.guard.reach import Territory, touches
+from firewall.guard.ports import Files, Rules, World
+from firewall.guard.reach import Territory
 from firewall.guard.requester import Requester
 from firewall.guard.sessions import SessionMemory
-from firewall.guard.understanding import understood
-from firewall.policy.people import Requester as PolicyRequester
 
 log = logging.getLogger("stayhand.guard")
-_HOME_MARKS = ("~", "HOME", "\\u007e", "\\u007E")
+_OPEN = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +97,26 @@ class Guard:
         observe: Observe,
         targets: Mapping[str, TargetSpec] | None = None,
         known: Known = nobody,
+        world: World | None = None,
     ) -> None:
-        self._rules = rules
-        self._territory = territory
+        """Wire the door; `world` looks up what ids of requests to targets name, where resolvers are configured."""
         self._approvals = approvals
         self._sequencer = sequencer
         self._clock = clock
-        self._files = files
-        self._is_live = is_live
         self._observe = observe
-        self._targets = targets or {}
-        self._known = known
+        self._asked = AskedBefore()
         self._outcomes = Outcomes(sequencer)
         self._sessions = SessionMemory()
+        self._judge = Judge(
+            rules=rules,
+            territory=territory,
+            files=files,
+            is_live=is_live,
+            targets=targets or {},
+            known=known,
+            world=world,
+            sessions=self._sessions,
+        )
 
     async def judge(self, call: ToolCall, requester: Requester, *, first_seen: FirstSeen | None = None) -> Answer:
         """Judge a call, record the verdict, and say go, wait or stop.
@@ -122,7 +125,7 @@ class Guard:
         Raises: StoreError when nothing could be recorded; the gate then answers 503 and releases nothing.
         """
         started = perf_counter()
-        judgement = self.consider(call, requester)
+        judgement = await self._judge.considered(call, requester)
         seconds = perf_counter() - started
         if judgement.foreign:
             await self._found(judgement, requester, first_seen)
@@ -148,7 +151,7 @@ class Guard:
         """
         started = perf_counter()
         approval = self._approvals.get(held.approval.id)
-        fresh = self.consider(held.judgement.call, requester)
+        fresh = await self._judge.considered(held.judgement.call, requester)
         seconds = perf_counter() - started
         answer = await self._release(fresh, requester, approval)
         self._observe(fresh, requester, answer, seconds=seconds)
@@ -168,108 +171,13 @@ class Guard:
                 return await self._ask(fresh, requester)
 
     def consider(self, call: ToolCall, requester: Requester) -> Judgement:
-        """Understand and judge a call without recording anything; never raises."""
-        rules = self._rules()
-        try:
-            return self._consider(call, requester, rules)
-        except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: whatever gave up, the answer is no
-            # What a foreign error says may quote the call: its type and place are logged, never its text.
-            log.error("judging failed: %s at %s", type(error).__name__, _place_of(error))  # noqa: TRY400 - no traceback
-            action = Action(
-                operation="unknown:",
-                tool=call.name,
-                resource="unknown:",
-                environment="unresolved",
-                effects=(Effect.UNKNOWN,),
-                summary="could not be understood",
-            )
-            verdict = Deny(Reason.CLASSIFY_FAILED, detail=type(error).__name__)
-            return Judgement(call, (action,), verdict, action, "", rules.digest)
-
-    def _consider(self, call: ToolCall, requester: Requester, rules: Rules) -> Judgement:
-        grant = requester.grant
-        context = self._context(requester, rules)
-        actions, context, files = understood(call, context, self._files)
-        raw = call.arguments.decode("utf-8", errors="backslashreplace")
-        touched = self._touched(call, actions, context, raw)
-        foreign = foreign_in(call, rules.catalogue, self._known)
-        used = foreign if foreign and is_use(call, rules.catalogue) else ()
-        verdicts = self._verdicts(actions, touched, used, requester, rules=rules)
-        verdict = combine(verdicts)
-        deciding = _deciding(actions, verdicts, verdict)
-        rows = sorted(
-            {f"{one.row} {_obligations(one)}" for one in verdicts if strictness(one) == strictness(verdict)}
-        )
-        digest = call_digest(
-            principal=requester.principal,
-            session=requester.session,
-            target=deciding.target,
-            arguments=bound_arguments(call, context),
-            workspace=grant.workspace,
-            actions=actions,
-            files=files,
-            tool_schema=call.schema,
-            rows=[rules.row(verdict.row), *rows],
-        )
-        row = rules.row(verdict.row)
-        return Judgement(call, actions, verdict, deciding, digest, rules.digest, row, foreign)
-
-    def _context(self, requester: Requester, rules: Rules) -> Context:
-        """Return what the call of a requester is understood with."""
-        return Context(
-            workspace=requester.grant.workspace,
-            cwd="",
-            home=requester.home,
-            environments=rules.environments,
-            catalogue=rules.catalogue,
-            targets=self._targets,
-            sessions=self._sessions.of(requester),
-        )
+        """Understand and judge a call without looking anything up or recording anything; never raises."""
+        return self._judge.consider(call, requester)
 
     def _take_note(self, judgement: Judgement, requester: Requester) -> None:
         """Note what a released call opens or types, and that it was released."""
-        context = self._context(requester, self._rules())
+        context = self._judge.context(requester)
         self._sessions.keep(requester, sessions_after(judgement.call, judgement.actions, context))
-
-    def _touched(self, call: ToolCall, actions: Sequence[Action], context: Context, raw: str) -> str:
-        """Say how a call touches the firewall; a home that nobody knows might be ours, so ours is tried too."""
-        candidates = list(actions)
-        if not context.home and any(mark in raw for mark in _HOME_MARKS):
-            candidates += actions_of(call, replace(context, home=self._territory.home))
-        return next(filter(None, (touches(self._territory, action, raw) for action in candidates)), "")
-
-    def _verdicts(
-        self,
-        actions: Sequence[Action],
-        touched: str,
-        used: Sequence[Foreign],
-        requester: Requester,
-        *,
-        rules: Rules,
-    ) -> list[Verdict]:
-        """Ask each question of all actions before the next one: what comes first speaks for the whole call."""
-        if touched:
-            return [Deny(Reason.OWN_REACH, detail=touched) for _ in actions]
-        if not self._is_live(requester):
-            return [Deny(Reason.GRANT_TOKEN, detail="the token was revoked or has expired") for _ in actions]
-        if used:
-            detail = f"a credential that this firewall did not issue ({used[0].rule}, in {used[0].where})"
-            return [Deny(Reason.CREDENTIAL_FOREIGN, detail=detail) for _ in actions]
-        return [self._verdict(action, requester, rules) for action in actions]
-
-    def _verdict(self, action: Action, requester: Requester, rules: Rules) -> Verdict:
-        spec = self._targets.get(action.target)
-        if spec is not None and not permits_target(requester.grant, spec):
-            return Deny(Reason.GRANT_TARGET, detail=f"outside the grant: {action.summary}")
-        outside = breach(requester.grant, action)
-        if outside is not None:
-            return Deny(outside, detail=f"outside the grant: {action.summary}")
-        asking = PolicyRequester(
-            owner=requester.grant.owner,
-            agent=requester.grant.agent,
-            grant_environment=requester.grant.environment,
-        )
-        return rules.verdict(action, roles=frozenset({requester.grant.role}), requester=asking)
 
     async def _go(self, judgement: Judgement, requester: Requester) -> Answer:
         steps = self._destructive_budget(judgement, requester)
@@ -290,12 +198,41 @@ class Guard:
             return await self._consume(judgement, requester, usable)
         if judgement.is_too_large:
             return await self._stop(judgement, requester, Deny(Reason.APPROVAL_TOO_LARGE))
+        before = self._before(judgement, requester)
+        if before is not None:
+            if gone := lost(before.findings, judgement.findings):
+                detail = f"cannot be looked at again: {', '.join(gone)}"
+                return await self._stop(
+                    judgement, requester, Deny(Reason.WORLD_UNSEEN, detail=detail), approval=before.approval
+                )
+            judgement = await self._moved(judgement, before)
         outcome = await self._sequencer.submit(Unit(records=(self._record("tool.judged", judgement, requester),)))
         try:
             approval = await self._approvals.open(self._wanted(judgement, requester))
         except ApprovalError as error:  # nobody can be asked: the log must not end with an open question
             return await self._stop(judgement, requester, Deny(Reason.APPROVAL_CANCELLED, detail=error.public))
+        if judgement.findings:
+            self._asked.note(requester.principal, judgement.base, Asked(approval.id, judgement.findings))
         return Wait(_first(outcome.seqs), approval, judgement)
+
+    def _before(self, judgement: Judgement, requester: Requester) -> Asked | None:
+        """Return what people were asked about the same call, while that can still be decided or used."""
+        asked = self._asked.find(requester.principal, judgement.base) if judgement.findings else None
+        if asked is None:
+            return None
+        with suppress(ApprovalError):
+            if self._approvals.get(asked.approval).status in _OPEN:
+                return asked
+        return None
+
+    async def _moved(self, judgement: Judgement, before: Asked) -> Judgement:
+        """Note what is another way than when people were asked; what they were asked then is withdrawn."""
+        differs = changed(before.findings, judgement.findings)
+        if not differs:
+            return judgement
+        with suppress(ApprovalError):
+            await self._approvals.cancel(before.approval, why="world_changed")
+        return replace(judgement, moved=differs)
 
     async def _consume(self, judgement: Judgement, requester: Requester, approval: Approval) -> Answer:
         step, consumed = self._approvals.consume_step(approval)
@@ -423,29 +360,6 @@ def _unapproved(approval: Approval) -> Deny:
             return Deny(Reason.APPROVAL_CANCELLED)
         case _:
             return Deny(Reason.HOLD_ENDED)
-
-
-def _deciding(actions: Sequence[Action], verdicts: Sequence[Verdict], verdict: Verdict) -> Action:
-    """Return the action that a combined verdict is about: of the same row and strictness, else the strictest."""
-    pairs = list(zip(actions, verdicts, strict=True))
-    for action, one in pairs:
-        if strictness(one) == strictness(verdict) and one.row == verdict.row:
-            return action
-    return max(pairs, key=lambda pair: strictness(pair[1]))[0]
-
-
-def _obligations(verdict: Verdict) -> str:
-    return verdict.obligations.text() if isinstance(verdict, Ask) else ""
-
-
-def _place_of(error: BaseException) -> str:
-    """Return file and line where an error was raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "nowhere"
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 def _first(seqs: tuple[int, ...]) -> int:

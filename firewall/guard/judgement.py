@@ -1,5 +1,6 @@
 """What judging one tool call comes to, and how it is shown to approvers and written to the log."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firewall.core.action import LOCAL, Action
@@ -8,7 +9,9 @@ from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect, ordered
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.core.work import Plain
+from firewall.core.world import Finding, Standing
 from firewall.guard.foreign import Foreign, hidden
+from firewall.guard.placing import about
 from firewall.guard.requester import Requester
 
 MAX_SHOWN = 256 * 1024
@@ -33,6 +36,12 @@ class Judgement:
     row_text: str = ""
     foreign: tuple[Foreign, ...] = ()
     """Credentials that it holds and that we did not issue: never written down."""
+    findings: tuple[Finding, ...] = ()
+    """What was found out about the things that it names."""
+    base: str = ""
+    """The digest without the state of these things."""
+    moved: tuple[tuple[str, str, str], ...] = ()
+    """What is another way than when people were last asked about it: (what, before, now)."""
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -59,7 +68,7 @@ class Judgement:
 
     def private(self) -> dict[str, object]:
         """Return what must be sealed: names, resources, summaries, arguments."""
-        return {
+        kept: dict[str, object] = {
             "tool": self.call.name,
             "call": self.call.id,
             "arguments": self._without_credentials(shown(self.call.arguments))[:MAX_SHOWN],
@@ -75,6 +84,9 @@ class Judgement:
             ],
             "detail": self.verdict.detail,
         }
+        if self.findings:
+            kept["found"] = [_written(one) for one in self.findings]
+        return kept
 
     def _without_credentials(self, text: str) -> str:
         return hidden(text, self.foreign) if self.foreign else text
@@ -84,14 +96,18 @@ class Judgement:
         return Subject(
             tool=self.call.name,
             arguments=shown(self.call.arguments),
-            actions=tuple(view(action) for action in self._by_severity()),
+            actions=tuple(view(action, about(action, self._found_of(action))) for action in self._by_severity()),
             agent=requester.grant.agent,
             owner=requester.grant.owner,
             session=requester.session,
             workspace=requester.grant.workspace,
             row=f"{self.verdict.row}  {self.row_text}".strip(),
             said=self.call.hint[:MAX_SAID],
+            moved=self.moved,
         )
+
+    def _found_of(self, action: Action) -> tuple[Finding, ...]:
+        return tuple(one for one in self.findings if one.thing in action.things)
 
     def _by_severity(self) -> list[Action]:
         rest = [action for action in self.actions if action is not self.deciding]
@@ -114,8 +130,19 @@ class Judgement:
         return any(Effect.DESTRUCTIVE in action.effects and action.environment != LOCAL for action in self.actions)
 
 
-def view(action: Action) -> ActionView:
-    """Return what a page shows of one action."""
+def _written(one: Finding) -> dict[str, object]:
+    """Return a finding as the log keeps it, sealed."""
+    return {
+        "resource": one.thing.resource,
+        "standing": one.standing.value,
+        "environments": list(one.environments),
+        "state": [list(pair) for pair in one.bound],
+        "why": one.why,
+    }
+
+
+def view(action: Action, findings: Sequence[Finding] = ()) -> ActionView:
+    """Return what a page shows of one action, with what was found out about what it does something to."""
     return ActionView(
         operation=action.operation,
         resource=action.resource,
@@ -129,7 +156,16 @@ def view(action: Action) -> ActionView:
         scope=action.scope.value,
         reversal=action.reversal.value,
         confidence=action.confidence.value,
+        found=tuple(pair for one in findings for pair in told(one)),
     )
+
+
+def told(one: Finding) -> tuple[tuple[str, str], ...]:
+    """Return what people are told about a thing; of one that nobody could look at, that."""
+    if one.standing is Standing.KNOWN:
+        return one.said
+    why = f" ({one.why})" if one.why else ""
+    return (("Found", f"{one.thing.kind.replace('_', ' ')}: could not be looked up{why}"),)
 
 
 def shown(arguments: bytes) -> str:

@@ -8,6 +8,8 @@ from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
 from firewall.core.action import Action
 from firewall.core.verdict import Verdict
+from firewall.core.world import Finding
+from firewall.guard.requester import Requester as Asker
 from firewall.policy.people import Requester
 
 
@@ -46,6 +48,29 @@ class Seen:
     """SHA-256 hex of its bytes, or `unread`."""
     text: str | None = None
     """Its text; None where it is unread, too large to judge, or no UTF-8 text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A request that names things."""
+
+    target: str
+    actions: tuple[Action, ...]
+    arguments: bytes
+    """The request as `core.outgoing` writes it."""
+    is_fresh: bool
+    """It does more than read: an answer from a cache may deny it, and nothing else."""
+
+
+class World(Protocol):
+    """Looking up what ids name, with a credential of the resolver's own."""
+
+    async def look(self, named: Named, requester: Asker, *, rules: Rules) -> tuple[Finding, ...]:
+        """Return what is known of everything that a request names; never raises for what cannot be known.
+
+        Nothing at all: the target has no resolver.
+        """
+        ...
 
 
 class Files(Protocol):

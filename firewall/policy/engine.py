@@ -57,6 +57,13 @@ class Engine:
         self._conditions = {row.when: when.parse(row.when, known=KNOWN) for row in rows if row.when}
         self._by_line = {str(row.line): row for row in rows}
         self._demands = tuple(dict.fromkeys(row.demand for row in rows if row.word is Word.ASK))
+        allowing = [row for row in rows if row.word is Word.ALLOW]
+        demands = dict.fromkeys(row.demand for row in allowing)
+        # The model tells demands of ask rows apart; allow rows with different ones have an engine each.
+        self._allowing = [
+            Engine(model, [row for row in allowing if row.demand == demand], groups=groups)
+            for demand in (demands if len(demands) > 1 else ())
+        ]
         self._enforcers: dict[Effect, _Enforcer] = {}
         self._words: dict[Effect, frozenset[Word]] = {}
         for effect in Effect:
@@ -92,7 +99,14 @@ class Engine:
             # Every demand among the fitting rows binds, not only that of the row that stands first.
             found = (self._match(Word.ASK, question, demand=demand) for demand in self._demands)
             asks = tuple(match for match in found if match is not None)
-        return Answers(deny=self._match(Word.DENY, question), asks=asks, allow=self._match(Word.ALLOW, question))
+        each = (one.answers(question).allow for one in self._allowing)
+        allows = tuple(match for match in each if match is not None)
+        return Answers(
+            deny=self._match(Word.DENY, question),
+            asks=asks,
+            allow=self._match(Word.ALLOW, question),
+            allows=allows if len(allows) > 1 else (),
+        )
 
     def _match(self, word: Word, question: Question, *, demand: str = ANY) -> Match | None:
         if word not in self._words[question.effect]:

@@ -1,14 +1,15 @@
 """What a `when` may ask for: an action's own fields, who asks, and what classification noted.
 
-A flag that classification did not set is false. A number or a text that it did not set is not known, so a
-comparison over it cannot be evaluated (true on deny and ask rows, false on allow rows).
+A flag that classification did not set is false. A number or a text that it did not set is not known, and so is
+every fact that no resolver found: a condition over it cannot be told (true on deny and ask rows, false on allow
+rows).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from firewall.classify.attributes import KNOWN_ATTRIBUTES
+from firewall.classify.attributes import FOUND_ATTRIBUTES, KNOWN_ATTRIBUTES
 from firewall.core.action import Action, Attribute
 from firewall.policy.people import Requester
 from firewall.policy.when import Kind
@@ -27,7 +28,7 @@ _OWN: dict[str, Kind] = {
 KNOWN: Mapping[str, Kind] = MappingProxyType({**KNOWN_ATTRIBUTES, **_OWN})
 """Name to kind of everything that a `when` may ask for."""
 
-_UNSET_FLAGS = {name: False for name, kind in KNOWN.items() if kind is bool}
+_UNSET_FLAGS = {name: False for name, kind in KNOWN.items() if kind is bool and name not in FOUND_ATTRIBUTES}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ MAX_HELD = 1024
 """Sets of roles whose inherited roles are remembered."""
 MAX_HOPS = 9
 """How far casbin follows roles of roles; the linter refuses more than eight."""
-_DENY, _ALLOW, _FIRST_ASK = 0, 1, 2
+_DENY, _FIRST = 0, 1
 _WILD = re.compile(r"[*?]")
 
 
@@ -35,7 +35,8 @@ class _Entry(NamedTuple):
 
     line: int
     slot: int
-    """Which answer it competes for: deny, allow, or one of the demands of ask rows."""
+    """Which answer it competes for: deny, or one of the demands of ask rows or of allow rows."""
+    is_allow: bool
     resource: re.Pattern[str] | None
     """None: the look-up has settled the resource."""
     tool: re.Pattern[str] | None
@@ -85,6 +86,7 @@ class _Shelf:
         entry = _Entry(
             line=row.line,
             slot=slot,
+            is_allow=row.word is Word.ALLOW,
             resource=None if is_settled else compiled(row.resource).pattern,
             tool=None if tool_settled else compiled(row.tool).pattern,
             condition=condition,
@@ -108,13 +110,15 @@ class Index:
     """All rows of a policy, ready to be asked. Immutable once built but for what it remembers of roles."""
 
     def __init__(self, rows: Sequence[Row], *, groups: Sequence[Group] = ()) -> None:
-        demands = tuple(dict.fromkeys(row.demand for row in rows if row.word is Word.ASK))
-        slots = {demand: number for number, demand in enumerate(demands, _FIRST_ASK)}
-        self._asks = tuple(slots.values())
+        order = [Word.ASK, Word.ALLOW]
+        pairs = [(row.word, row.demand) for word in order for row in rows if row.word is word]
+        slots = {pair: number for number, pair in enumerate(dict.fromkeys(pairs), _FIRST)}
+        self._asks = tuple(slot for (word, _), slot in slots.items() if word is Word.ASK)
+        self._allows = tuple(slot for (word, _), slot in slots.items() if word is Word.ALLOW)
         self._shelves = {effect: _Shelf() for effect in Effect}
         conditions = {row.when: compiled_condition(when.parse(row.when, known=KNOWN)) for row in rows if row.when}
         for row in rows:
-            slot = slots[row.demand] if row.word is Word.ASK else _DENY if row.word is Word.DENY else _ALLOW
+            slot = slots.get((row.word, row.demand), _DENY)
             for effect in _effects_of(row):
                 self._shelves[effect].add(row, slot, conditions.get(row.when))
         self._above: dict[str, set[str]] = {}
@@ -131,11 +135,13 @@ class Index:
                 for role in roles:
                     if role in by_role:
                         _weigh(by_role[role], question, best)
-        deny, allow = best.get(_DENY), best.get(_ALLOW)
+        deny = best.get(_DENY)
+        allows = [best[slot] for slot in self._allows if slot in best] if best else []
         return Answers(
             deny=deny.match if deny is not None else None,
             asks=tuple(best[slot].match for slot in self._asks if slot in best) if best else (),
-            allow=allow.match if allow is not None else None,
+            allow=min(allows, key=_line).match if allows else None,
+            allows=tuple(one.match for one in allows) if len(allows) > 1 else (),
         )
 
     def _roles(self, mine: frozenset[str]) -> tuple[str, ...]:
@@ -176,9 +182,13 @@ def _choose(entries: list[_Entry], question: Question, best: dict[int, _Entry]) 
         if entry.condition is not None:
             told = entry.condition(question.facts.values)
             # FAIL-CLOSED: what cannot be told applies on a deny or an ask, and does not on an allow.
-            if told is False or (told is None and entry.slot == _ALLOW):
+            if told is False or (told is None and entry.is_allow):
                 continue
         best[entry.slot] = entry
+
+
+def _line(entry: _Entry) -> int:
+    return entry.line
 
 
 def _named(pattern: re.Pattern[str], question: Question) -> bool:

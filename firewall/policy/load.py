@@ -7,12 +7,14 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from firewall.classify.catalogue import Catalogue, compile_catalogue
 from firewall.classify.environments import Environments, compile_environments
+from firewall.classify.reader import Reader
+from firewall.classify.resolvers.vendor import read_vendor
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.errors import ConfigError
 from firewall.policy import lint, rows, suggestions
@@ -30,6 +32,8 @@ CREDENTIALS = "credentials.toml"
 """What credentials look like; a folder without one, made before there was one, uses the shipped file."""
 PACKS = "packs"
 APIS = "apis"
+RESOLVERS = "resolvers"
+"""The folder of what vendors' requests name and how it is looked up; a folder without one resolves nothing."""
 PROGRAMS = "tools"
 """The folder of further files of programs, beside tools.toml."""
 COMMON = frozenset({"dev", "staging", "production"})
@@ -152,7 +156,7 @@ def _places(read: _Read) -> tuple[str, ...]:
 
 def _read_files(directory: Path, folder: _Folder) -> None:
     listed: list[str] = []
-    for inner, ending in ((PROGRAMS, "toml"), (PACKS, "toml"), (APIS, "tsv")):
+    for inner, ending in ((PROGRAMS, "toml"), (PACKS, "toml"), (RESOLVERS, "toml"), (APIS, "tsv")):
         try:
             listed += sorted(f"{inner}/{path.name}" for path in (directory / inner).glob(f"*.{ending}"))
         except OSError:
@@ -190,8 +194,11 @@ def _catalogue(folder: _Folder) -> Catalogue:
     apis = {Path(name).stem: folder.text(name) for name in folder.files if name.startswith(f"{APIS}/")}
     tools, hosts, credentials = folder.table(TOOLS), folder.table(HOSTS), folder.table(CREDENTIALS)
 
+    resolvers = {name: folder.table(name) for name in folder.files if name.startswith(f"{RESOLVERS}/")}
+
     def compile_it() -> Catalogue:
-        return compile_catalogue(tools, hosts, packs, programs=programs, apis=apis, credentials=credentials)
+        made = compile_catalogue(tools, hosts, packs, programs=programs, apis=apis, credentials=credentials)
+        return replace(made, vendors=tuple(read_vendor(Reader(table, name)) for name, table in resolvers.items()))
 
     return _compiled(folder, compile_it, Catalogue())
 

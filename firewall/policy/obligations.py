@@ -1,4 +1,4 @@
-"""The last column of a policy row: what an ask demands beyond somebody's yes (DESIGN 6.3).
+"""The last column of a policy row: what it demands beyond somebody's yes, or of the world (DESIGN 6.3).
 
 An obligation that this build cannot enforce is refused at load; it is never dropped.
 """
@@ -7,11 +7,13 @@ import re
 from dataclasses import replace
 
 from firewall.core.verdict import Obligations
+from firewall.policy import when
+from firewall.policy.facts import KNOWN
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 MAX_TTL_S = 24 * 3600
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-_LATER = frozenset({"quorum", "auth", "typed", "require", "stages"})
+_LATER = frozenset({"quorum", "auth", "typed", "stages"})
 
 
 class ObligationError(ValueError):
@@ -45,6 +47,8 @@ def _with(found: Obligations, key: str, value: str) -> Obligations:
         if not NAME.fullmatch(value):
             raise ObligationError(f"`{value}` is no group name")
         return replace(found, group=value)
+    if key == "require":
+        return replace(found, require=_condition(value))
     if key == "quorum" and value == "1":
         return found
     if key in _LATER:
@@ -52,7 +56,14 @@ def _with(found: Obligations, key: str, value: str) -> Obligations:
             f"the obligation `{key}={value}` cannot be enforced by this build",
             hint="deny instead, or ask with `ttl` and `group` alone",
         )
-    raise ObligationError(f"there is no obligation `{key}`", hint="known: ttl=10m, group=NAME")
+    raise ObligationError(f"there is no obligation `{key}`", hint="known: ttl=10m, group=NAME, require=CONDITION")
+
+
+def _condition(text: str) -> str:
+    try:
+        return when.parse(text, known=KNOWN).text
+    except when.WhenError as error:
+        raise ObligationError(f"the condition of `require={text[:80]}` cannot be read: {error}") from error
 
 
 def _seconds(value: str) -> int:

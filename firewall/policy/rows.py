@@ -198,9 +198,12 @@ def _condition(text: str) -> str:
 
 
 def _demand(text: str, word: Word) -> Obligations:
-    if text and word is not Word.ASK:
-        raise _RowError(f"an obligation on a row that says {word}", hint="obligations ride on ask rows")
+    if text and word is Word.DENY:
+        raise _RowError("an obligation on a row that says deny", hint="obligations ride on ask and allow rows")
     try:
-        return obligations.parse(text)
+        found = obligations.parse(text)
     except obligations.ObligationError as error:
         raise _RowError(str(error), hint=error.hint) from error
+    if text and word is Word.ALLOW and found != Obligations(require=found.require):
+        raise _RowError("`ttl` and `group` on a row that says allow", hint="an allow row takes `require=` alone")
+    return found

@@ -6,6 +6,7 @@ INVARIANT: `verdict` never raises; whatever gives up inside is a deny with its o
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
@@ -14,7 +15,9 @@ from firewall.core.decide import Answers, EffectVerdict, of_action, of_effect
 from firewall.core.effect import Effect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny, Verdict, strictness
-from firewall.policy.facts import Facts, facts_of
+from firewall.policy import when
+from firewall.policy.conditions import Test, compiled
+from firewall.policy.facts import KNOWN, Facts, facts_of
 from firewall.policy.index import Index
 from firewall.policy.people import Requester
 from firewall.policy.question import Answering, Place, Question
@@ -39,6 +42,11 @@ class Explanation:
 
 
 MAX_MEMO = 1024
+
+
+@lru_cache(maxsize=512)
+def _requirement(text: str) -> Test:
+    return compiled(when.parse(text, known=KNOWN))
 
 
 def _key(action: Action, roles: frozenset[str], requester: Requester) -> object:
@@ -120,16 +128,28 @@ class Snapshot:
 
     def _effect(self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts) -> EffectVerdict:
         if action.environment == LOCAL or action.environment in self.places:
-            return of_effect(effect, self._ask(effect, action, roles, facts, Place(action.environment)))
-        here = of_effect(effect, self._ask(effect, action, roles, facts, Place(UNRESOLVED)))
+            return self._at(effect, action, roles, facts, Place(action.environment))
+        here = self._at(effect, action, roles, facts, Place(UNRESOLVED))
         if here.verdict.row in self._unresolved or self._names_unresolved(effect, action, roles, facts):
             return here
         # Nothing was said about the unresolved: the strictest of what is said about any environment.
         # FAIL-CLOSED: `local` is no candidate, for an action that lies there would have been resolved.
-        everywhere = [
-            of_effect(effect, self._ask(effect, action, roles, facts, Place(name))) for name in self.places
-        ]
+        everywhere = [self._at(effect, action, roles, facts, Place(name)) for name in self.places]
         return max([here, *everywhere], key=lambda item: strictness(item.verdict))
+
+    def _at(
+        self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts, place: Place
+    ) -> EffectVerdict:
+        """Combine what rows say of one place; what they require must hold, and be known."""
+        answers = self._ask(effect, action, roles, facts, place)
+        found = of_effect(effect, answers)
+        for match in answers.binding(found.verdict):
+            require = match.obligations.require
+            if require and _requirement(require)(facts.at(place.environment).values) is not True:
+                # FAIL-CLOSED: what is not known is not met.
+                deny = Deny(Reason.REQUIRE_UNMET, match.row, f"`{require}` must hold")
+                return replace(found, verdict=deny)
+        return found
 
     def _names_unresolved(self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts) -> bool:
         named = self._ask(effect, action, roles, facts, Place(UNRESOLVED, by_name_only=True))

@@ -72,6 +72,8 @@ def read_subject(data: bytes | None) -> Subject | None:
     try:
         row = orjson.loads(data)
         row["actions"] = tuple(_view(action) for action in row["actions"])
+        row["moved"] = tuple(_strings(one) for one in row.get("moved", []))
+        row["first"] = _strings(row.get("first", []))
         return Subject(**row)
     except (orjson.JSONDecodeError, TypeError, KeyError) as error:
         raise StoreError("a stored approval cannot be read", detail=type(error).__name__) from error
@@ -85,6 +87,10 @@ def _view(row: dict[str, object]) -> ActionView:
     if not isinstance(evidence, list):
         raise TypeError("evidence")
     fields["evidence"] = tuple((int(start), int(end), str(note)) for start, end, note in evidence)
+    found = row.get("found", [])
+    if not isinstance(found, list):
+        raise TypeError("found")
+    fields["found"] = tuple(_strings(one) for one in found)
     return ActionView(**fields)  # type: ignore[arg-type]  # every field is checked by the JSON's own writer
 
 

@@ -60,6 +60,7 @@ class Settings(Section):
         refs: list[object] = [self.audit.keystore_key, self.vault.key]
         refs += [one.api_key for one in self.provider]
         refs += [one.credential for one in self.target]
+        refs += [one.resolver.credential for one in self.target if one.resolver is not None]
         refs += [ref for one in self.notify for ref in (one.url, one.secret)]
         return tuple(ref for ref in refs if isinstance(ref, SecretRef))
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from firewall.core.target import TargetKind
+from firewall.settings.resolvers import Resolver, checked_header
 from firewall.settings.values import SecretRef, Section
 
 
@@ -40,12 +41,12 @@ class Target(Section):
     """How long a held request keeps its client waiting."""
     timeout_s: int = Field(default=60, ge=1, le=3600)
     max_body_mib: int = Field(default=8, ge=1, le=512)
+    resolver: Resolver | None = None
+    """How ids are looked up before they are judged; none: they stay unresolved."""
 
     @model_validator(mode="after")
     def _reads(self) -> "Target":
-        name, colon, value = self.header.partition(":")
-        if not colon or not name.strip() or not value.endswith("{credential}") or value.count("{") != 1:
-            raise ValueError("`header` must be a field's name, a colon, and a value that ends in {credential}")
+        checked_header(self.header)
         if not self.base_url and self.kind is not TargetKind.AWS:
             raise ValueError("`base_url` is needed")
         if self.kind is not TargetKind.AWS and (self.account or self.regions or self.unsigned_payload):

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from firewall.cli.main import stayhand
 from firewall.core.reason import Reason
+from firewall.settings.resolvers import Resolver as Room
 from firewall.settings.settings import Settings
 from tests.meta.tree import ROOT
 
@@ -41,6 +42,9 @@ REASONS = {
     Reason.APPROVAL_TOO_LARGE: "the call needs a person's answer and is too large to be shown whole",
     Reason.HOLD_ENDED: "the client would not wait longer; the approval stays open, the same call may be repeated",
     Reason.STREAM_BROKEN: "the provider's answer ended in the middle of the call",
+    Reason.GRANT_UNKNOWN: "what it names lies outside the token's environment, or is not known there",
+    Reason.REQUIRE_UNMET: "a row requires of what it changes what does not hold, or is not known",
+    Reason.WORLD_UNSEEN: "what it changes was approved in a state that cannot be looked at again now",
     Reason.CREDENTIAL_FOREIGN: "it carries a credential that we did not issue",
 }
 
@@ -117,6 +121,12 @@ def _settings() -> Iterator[str]:
         for key, inner in model.model_fields.items():
             shown = f"[[{name}]] {key}" if many else f"{name}.{key}"
             yield f"| `{shown}` | {_default(inner)} | {words.get((model.__name__, key), '')} |"
+            below = _model_in(inner)
+            for last, deepest in (
+                below.model_fields.items() if below is not None and issubclass(below, Room) else ()
+            ):
+                meaning = words.get((below.__name__, last), "") if below is not None else ""
+                yield f"| `[{name}.{key}] {last}` | {_default(deepest)} | {meaning} |"
 
 
 def _model_in(field: FieldInfo) -> type[BaseModel] | None:

@@ -46,6 +46,17 @@ def subject_of(outgoing: Outgoing) -> str:
     return ""
 
 
+def given(outgoing: Outgoing) -> dict[str, object]:
+    """Return a request's arguments: of its address, and of its form or JSON body."""
+    body = None
+    if not is_data(outgoing):
+        try:
+            body = object_of(outgoing.body.decode("utf-8"), {"content-type": outgoing.header("content-type")})
+        except UnicodeDecodeError:
+            body = None
+    return {**query_of(outgoing.query), **(body or {})}
+
+
 def without_token(outgoing: Outgoing) -> Outgoing:
     """Return the request without the random token by which AWS knows a repeated call: each try has another."""
     if outgoing.scope.partition("/")[2] in _FREE | _STORES or len(outgoing.body) > MAX_BODY_CHARS:

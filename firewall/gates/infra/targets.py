@@ -11,6 +11,7 @@ from firewall.core.secret import Secret
 from firewall.core.target import TargetKind, TargetSpec
 from firewall.references import References, references_of
 from firewall.routing.port import Credential, Endpoint, Timeouts, is_private_by_configuration
+from firewall.settings.resolvers import Resolver as ResolverSettings
 from firewall.settings.settings import Settings
 from firewall.settings.targets import Target as TargetSettings
 from firewall.tokens.vault.sealing import Purpose
@@ -18,6 +19,23 @@ from firewall.tokens.vault.sealing import Purpose
 _AWS = "https://amazonaws.com"
 _FRAMING = 1 << 20
 """Chunk heads and signatures of an aws-chunked body, on top of the body itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverSpec:
+    """How it is looked up what a target's ids name."""
+
+    key: Callable[[], Secret]
+    """Reads the resolver's own credential anew at each question."""
+    header: str
+    """Lower case."""
+    prefix: str
+    per_minute: int
+    at_once: int
+    most_ids: int
+    timeout_s: int
+    cache_us: int
+    max_answer_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,8 @@ class Target:
     """Each request names the host that it goes to: AWS without a base_url."""
     regions: tuple[str, ...] = ()
     unsigned_payload: bool = False
+    resolver: ResolverSpec | None = None
+    """How ids are looked up; None: they are not."""
 
     def credential(self) -> Credential:
         """Return what authenticates one request.
@@ -53,8 +73,9 @@ def credentials_of(targets: Mapping[str, Target]) -> Callable[[], list[tuple[str
     def read() -> list[tuple[str, Secret]]:
         found: list[tuple[str, Secret]] = []
         for name, target in targets.items():
-            with suppress(ConfigError):  # it cannot be used either then
-                found.append((name, target.key()))
+            for key in [target.key, *([target.resolver.key] if target.resolver else [])]:
+                with suppress(ConfigError):  # it cannot be used either then
+                    found.append((name, key()))
         return found
 
     return read
@@ -96,4 +117,20 @@ def _target(one: TargetSettings, secrets: References) -> Target:
         by_host=not one.base_url,
         regions=one.regions,
         unsigned_payload=one.unsigned_payload,
+        resolver=_resolver(one, one.resolver, secrets) if one.resolver is not None else None,
+    )
+
+
+def _resolver(one: TargetSettings, wanted: ResolverSettings, secrets: References) -> ResolverSpec:
+    name, _, value = (wanted.header or one.header).partition(":")
+    return ResolverSpec(
+        key=secrets.reader(wanted.credential, f"the resolver of target `{one.name}`", Purpose.RESOLVER),
+        header=name.strip().lower(),
+        prefix=value.strip().removesuffix("{credential}"),
+        per_minute=wanted.per_minute,
+        at_once=wanted.at_once,
+        most_ids=wanted.most_ids,
+        timeout_s=wanted.timeout_s,
+        cache_us=wanted.cache_s * 1_000_000,
+        max_answer_bytes=wanted.max_answer_kib << 10,
     )

@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     """What a credential is for; one that is for something else is refused there."""
 
     TARGET = "target"
+    RESOLVER = "resolver"
     PROVIDER = "provider"
     WEBHOOK = "webhook"
 

@@ -72,7 +72,19 @@ row_texts = st.builds(
     st.sampled_from([*_EFFECTS, "*", "*"]),
     st.one_of(st.just(""), st.just(""), conditions),
     st.sampled_from(
-        ["deny,", "ask,", "ask, ttl=10m", "ask, ttl = 10m", "ask, group=oncall", "ask, ttl=1h;group=dba", "allow,"]
+        [
+            "deny,",
+            "ask,",
+            "ask, ttl=10m",
+            "ask, ttl = 10m",
+            "ask, group=oncall",
+            "ask, ttl=1h;group=dba",
+            "allow,",
+            "ask, require=count < 2",
+            "allow,",
+            "allow, require=count < 2",
+            "allow, require=force",
+        ]
     ),
 )
 links = st.lists(st.tuples(st.sampled_from(_ROLES), st.sampled_from(_ROLES)), max_size=6, unique=True)

@@ -1,0 +1,137 @@
+"""One thing's answers put together: found or not, where it lies, what is known of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from firewall.classify.environments import Environments, PlaceKind
+from firewall.classify.resolvers import facts
+from firewall.classify.resolvers.answers import errors_of
+from firewall.classify.resolvers.paths import reach, text_of
+from firewall.classify.resolvers.vendor import Lies, ThingRule
+from firewall.core.action import LOCAL, UNRESOLVED
+from firewall.core.thing import Thing
+from firewall.core.world import Finding, Standing
+
+MAX_LIES = 100
+_RESERVED = frozenset({LOCAL, UNRESOLVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What places are called: environments.toml, and the names that an API's own word may be."""
+
+    environments: Environments
+    names: frozenset[str]
+
+
+def item_of(rule: ThingRule, thing: Thing, answer: object) -> tuple[Standing, object, str]:
+    """Find the thing in an answer: its standing, the object where it is known, and why where it is not."""
+    messages = errors_of(answer)
+    if messages:
+        is_unknown = all(rule.unknown.search(message[:500]) for message in messages)
+        return (Standing.UNKNOWN if is_unknown else Standing.UNSEEN), None, "the API answered with an error"
+    objects = [one for one in reach(answer, rule.found) if isinstance(one, Mapping)]
+    if rule.match:
+        objects = [one for one in objects if thing.id in map(text_of, reach(one, rule.match))]
+    if len(objects) == 1:
+        return Standing.KNOWN, objects[0], ""
+    if len(objects) > 1:
+        return Standing.UNSEEN, None, "the answer holds it more than once"
+    if answer is None or is_partial(rule.more, answer):
+        return Standing.UNSEEN, None, "the answer is not all of it, or cannot be read"
+    return Standing.UNKNOWN, None, "the API does not know it"
+
+
+def is_partial(paths: Sequence[str], answer: object) -> bool:
+    """Tell whether an answer says that there is more than it holds."""
+    for path in paths:
+        values = reach(answer, path.removeprefix("+"))
+        if any(value is True or (path.startswith("+") and value not in ("", False, 0)) for value in values):
+            return True
+    return False
+
+
+def environments_of(lies: Lies, thing: Thing, item: object, known: Known) -> tuple[str, ...]:
+    """Return our names of the places where a thing lies, `unresolved` for one that nobody names."""
+    if not lies.places and not lies.environment:
+        return ()
+    parts = reach(item, lies.each) if lies.each else [item]
+    found = {_environment(lies, thing, part, item, known) for part in parts[:MAX_LIES]}
+    if not parts or len(parts) > MAX_LIES:
+        found.add(UNRESOLVED)
+    return tuple(sorted(found))
+
+
+def _environment(lies: Lies, thing: Thing, part: object, item: object, known: Known) -> str:
+    """Return where one part lies: by the rows of environments.toml, else by the API's own word for it."""
+    places = [
+        (PlaceKind(name), filled)
+        for name, template in lies.places
+        for filled in _filled(template, thing, part, item)
+    ]
+    claimed = known.environments.claimed(places)
+    if claimed:
+        return claimed.pop() if len(claimed) == 1 else UNRESOLVED
+    words = {text_of(value).strip().lower() for path in lies.environment for value in reach(part, path)} - {""}
+    word = words.pop() if len(words) == 1 else ""
+    return word if word in known.names - _RESERVED else UNRESOLVED
+
+
+def _filled(template: str, thing: Thing, part: object, item: object) -> list[str]:
+    """Fill a place's template from the part, the thing or the request; nothing where a word is missing."""
+    out, rest = "", template
+    own = {"this": thing.id, **dict(thing.parts)}
+    while "{" in rest:
+        before, _, tail = rest.partition("{")
+        word, _, rest = tail.partition("}")
+        values = reach(part, word) or reach(item, word) or ([own[word]] if word in own else [])
+        text = text_of(values[0]) if len(values) == 1 else ""
+        if not text:
+            return []
+        out += before + text
+    return [out + rest]
+
+
+def finding(
+    rule: ThingRule,
+    thing: Thing,
+    item: object,
+    environments: tuple[str, ...],
+    *,
+    answers: Sequence[Sequence[object]] = (),
+    now_us: int,
+) -> Finding:
+    """Put together what is known; `answers`: for each of the rule's steps the objects that it found."""
+    raw = facts.gathered(rule.facts, [item])
+    for step, objects in zip(rule.then, answers, strict=False):
+        raw |= facts.gathered(step.facts, objects)
+    return Finding(
+        thing=thing,
+        standing=Standing.KNOWN,
+        environments=environments,
+        facts=facts.attributes(raw, now_us),
+        bound=facts.bound(raw, rule),
+        says_where=bool(rule.lies.places or rule.lies.environment),
+        narrowed_by=rule.narrowed_by,
+        said=tuple(facts.said(raw, rule.kind, environments, now_us)),
+        ids={name: tuple(text_of(value) for value in reach(item, path))[:20] for name, path in rule.ids},
+    )
+
+
+def unseen(
+    rule: ThingRule | None,
+    thing: Thing,
+    why: str,
+    *,
+    standing: Standing = Standing.UNSEEN,
+    environments: tuple[str, ...] = (),
+) -> Finding:
+    """Return what is left of a thing that nobody could look at, or that the API does not know."""
+    return Finding(
+        thing,
+        standing,
+        environments,
+        says_where=rule is None or bool(rule.lies.places or rule.lies.environment),
+        narrowed_by=rule.narrowed_by if rule is not None else (),
+        why=why,
+    )

@@ -1,0 +1,76 @@
+"""What a request names: the things whose ids stand in its arguments or in its path."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import unquote
+
+from firewall.classify.resolvers.vendor import Vendor
+from firewall.core.outgoing import Outgoing
+from firewall.core.target import TargetSpec
+from firewall.core.thing import Thing
+
+MAX_GIVEN = 400
+MAX_THINGS = 40
+_WRAPPING = frozenset({"member", "item", "entry"})
+"""Words with which AWS's forms number their lists: `InstanceIds.member.1`."""
+
+
+def flat(arguments: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the plain values of arguments as (dotted name without list numbers, text), at most MAX_GIVEN."""
+    found: list[tuple[str, str]] = []
+    for pair in _flat("", arguments, 0):
+        found.append(pair)
+        if len(found) >= MAX_GIVEN:
+            break
+    return found
+
+
+def _flat(name: str, value: object, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > 20:
+        return
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _flat(name, inner, depth + 1)
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        yield _plain_name(name), str(value)
+
+
+def _plain_name(name: str) -> str:
+    return ".".join(part for part in name.split(".") if not part.isdigit() and part not in _WRAPPING) or name
+
+
+def vendor_of(spec: TargetSpec, outgoing: Outgoing, vendors: Sequence[Vendor]) -> Vendor | None:
+    """Return the vendor behind a target, the first that fits; None: no file speaks of it."""
+    host = outgoing.host or spec.host
+    return next((vendor for vendor in vendors if vendor.speaks_for(spec.kind.value, host)), None)
+
+
+def named(vendor: Vendor, operation: str, given: list[tuple[str, str]], path: str) -> tuple[Thing, ...]:
+    """Return what a request names, each thing once, in order; `operation` as the vendor's file calls it."""
+    words = {**vendor.arguments, **_of_operation(vendor, operation.lower())}
+    found: dict[Thing, None] = {}
+    for name, value in given:
+        kind = words.get(name) or words.get(name.rpartition(".")[2])
+        if kind:
+            found[_thing(vendor, kind, value, ())] = None
+    for rule in vendor.paths:
+        match = rule.pattern.fullmatch(path)
+        if match is not None:
+            parts = tuple((word, unquote(value)) for word, value in match.groupdict().items())
+            found[_thing(vendor, rule.kind, "/".join(value for _, value in parts), parts)] = None
+    return tuple(found)[:MAX_THINGS]
+
+
+def _of_operation(vendor: Vendor, operation: str) -> Mapping[str, str]:
+    family = f"{operation.partition(':')[0]}:*"
+    return {**vendor.operations.get(family, {}), **vendor.operations.get(operation, {})}
+
+
+def _thing(vendor: Vendor, kind: str, value: str, parts: tuple[tuple[str, str], ...]) -> Thing:
+    """Return a thing; one whose id does not look like one is named, and its id is not seen."""
+    rule = vendor.things.get(kind)
+    values = [text for _, text in parts] if len(parts) > 1 else [value]
+    fits = rule is not None and all(len(text) <= 200 and rule.id.fullmatch(text) for text in values)
+    return Thing(vendor.provider, kind, value, parts) if fits else Thing(vendor.provider, kind, "")

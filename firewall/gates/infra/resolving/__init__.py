@@ -1,0 +1,1 @@
+"""Looking up what ids name before they are judged: questions to an API, limits, cache, entries."""

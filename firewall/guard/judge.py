@@ -1,0 +1,252 @@
+"""Understanding and judging one call: everything before anything is recorded (DESIGN 5).
+
+Order: our own reach, token, foreign credentials, grant, what the named things turn out to be, policy. Things are
+looked up only once nothing but the policy is left to ask.
+
+FAIL-CLOSED: whatever raises while a call is being understood or judged becomes a deny with its own reason code.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from firewall.classify.context import Context
+from firewall.classify.tool import actions_of, bound_arguments
+from firewall.core.action import Action
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.decide import combine
+from firewall.core.digest import call_digest
+from firewall.core.effect import Effect
+from firewall.core.grant import breach, permits_target
+from firewall.core.reason import Reason
+from firewall.core.target import TargetSpec
+from firewall.core.verdict import Ask, Deny, Verdict, strictness
+from firewall.core.world import Finding
+from firewall.guard.foreign import Known, foreign_in, is_use
+from firewall.guard.judgement import Judgement
+from firewall.guard.placing import MILD, of_action, placed, refusal
+from firewall.guard.ports import Files, Named, Rules, World
+from firewall.guard.reach import Territory, touches
+from firewall.guard.read import Read
+from firewall.guard.requester import Requester
+from firewall.guard.sessions import SessionMemory
+from firewall.guard.understanding import understood
+from firewall.policy.people import Requester as PolicyRequester
+
+log = logging.getLogger("stayhand.guard")
+_HOME_MARKS = ("~", "HOME", "\\u007e", "\\u007E")
+
+
+class Judge:
+    """Judges under the rules in force; records nothing."""
+
+    def __init__(
+        self,
+        *,
+        rules: Callable[[], Rules],
+        territory: Territory,
+        files: Files,
+        is_live: Callable[[Requester], bool],
+        targets: Mapping[str, TargetSpec],
+        known: Known,
+        world: World | None,
+        sessions: SessionMemory,
+    ) -> None:
+        self._rules = rules
+        self._territory = territory
+        self._files = files
+        self._is_live = is_live
+        self._targets = targets
+        self._known = known
+        self._world = world
+        self._sessions = sessions
+
+    def consider(self, call: ToolCall, requester: Requester) -> Judgement:
+        """Understand and judge a call without looking anything up or recording anything; never raises."""
+        rules = self._rules()
+        try:
+            return self._decided(self._read(call, requester, rules), ())
+        except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: whatever gave up, the answer is no
+            return _failed(call, error, rules)
+
+    async def considered(self, call: ToolCall, requester: Requester) -> Judgement:
+        """Do the same for a request to a target, with what it names looked up; never raises."""
+        if self._world is None or call.form is not CallForm.REQUEST:
+            return self.consider(call, requester)
+        rules = self._rules()
+        try:
+            read = self._read(call, requester, rules)
+            return self._decided(read, await self._found_out(read))
+        except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: whatever gave up, the answer is no
+            return _failed(call, error, rules)
+
+    async def _found_out(self, read: Read) -> tuple[Finding, ...]:
+        """Look up what a request names, once nothing but the policy is left to ask."""
+        is_named = any(action.things for action in read.actions)
+        if self._world is None or not is_named or self._refused(read) is not None:
+            return ()
+        if any(self._outside(action, read.requester) is not None for action in read.actions):
+            return ()
+        is_fresh = any(not set(action.effects) <= MILD for action in read.actions)
+        named = Named(read.actions[0].target, read.actions, read.call.arguments, is_fresh)
+        return await self._world.look(named, read.requester, rules=read.rules)
+
+    def _read(self, call: ToolCall, requester: Requester, rules: Rules) -> Read:
+        """Understand a call, and look for what stops it whatever the policy says."""
+        context = self.context(requester, rules)
+        actions, context, files = understood(call, context, self._files)
+        raw = call.arguments.decode("utf-8", errors="backslashreplace")
+        touched = self._touched(call, actions, context, raw)
+        foreign = foreign_in(call, rules.catalogue, self._known)
+        used = foreign if foreign and is_use(call, rules.catalogue) else ()
+        bound = bound_arguments(call, context)
+        return Read(call, requester, rules, actions, files, bound, touched, foreign, used)
+
+    def _decided(self, read: Read, findings: tuple[Finding, ...]) -> Judgement:
+        """Judge what was understood, with what was found out about the things that it names."""
+        call, requester, rules = read.call, read.requester, read.rules
+        actions, verdicts = self._verdicts(read, findings)
+        verdict = combine(verdicts)
+        deciding = _deciding(actions, verdicts, verdict)
+        rows = sorted(
+            {f"{one.row} {_obligations(one)}" for one in verdicts if strictness(one) == strictness(verdict)}
+        )
+
+        def digest(actions: Sequence[Action], world: Sequence[object]) -> str:
+            return call_digest(
+                principal=requester.principal,
+                session=requester.session,
+                target=deciding.target,
+                arguments=read.bound,
+                workspace=requester.grant.workspace,
+                actions=actions,
+                files=read.files,
+                tool_schema=call.schema,
+                rows=[rules.row(verdict.row), *rows] if world or not findings else [],
+                world=world,
+            )
+
+        row = rules.row(verdict.row)
+        whole = digest(actions, sorted((one.state() for one in findings), key=str))
+        base = digest(read.actions, ()) if findings else whole
+        return Judgement(
+            call, actions, verdict, deciding, whole, rules.digest, row, read.foreign, findings=findings, base=base
+        )
+
+    def context(self, requester: Requester, rules: Rules | None = None) -> Context:
+        """Return what the call of a requester is understood with."""
+        rules = rules or self._rules()
+        return Context(
+            workspace=requester.grant.workspace,
+            cwd="",
+            home=requester.home,
+            environments=rules.environments,
+            catalogue=rules.catalogue,
+            targets=self._targets,
+            sessions=self._sessions.of(requester),
+        )
+
+    def _touched(self, call: ToolCall, actions: Sequence[Action], context: Context, raw: str) -> str:
+        """Say how a call touches the firewall; a home that nobody knows might be ours, so ours is tried too."""
+        candidates = list(actions)
+        if not context.home and any(mark in raw for mark in _HOME_MARKS):
+            candidates += actions_of(call, replace(context, home=self._territory.home))
+        return next(filter(None, (touches(self._territory, action, raw) for action in candidates)), "")
+
+    def _verdicts(self, read: Read, findings: Sequence[Finding]) -> tuple[tuple[Action, ...], list[Verdict]]:
+        """Ask each question of all actions before the next one: what comes first speaks for the whole call."""
+        refused = self._refused(read)
+        if refused is not None:
+            return read.actions, [refused for _ in read.actions]
+        found = {one.thing: one for one in findings}
+        judged = [self._judged(action, of_action(action, found), read) for action in read.actions]
+        return tuple(action for action, _ in judged), [verdict for _, verdict in judged]
+
+    def _judged(self, action: Action, findings: Sequence[Finding], read: Read) -> tuple[Action, Verdict]:
+        """Judge one action; return it as it was judged."""
+        requester = read.requester
+        stopped = self._outside(action, requester) or _elsewhere(action, findings, requester)
+        if stopped is not None:
+            return action, stopped
+        spec = self._targets.get(action.target)
+        if findings and spec is not None:
+            action = placed(action, findings, requester.grant.environment, spec)
+        return action, self._by_policy(action, requester, read.rules)
+
+    def _refused(self, read: Read) -> Deny | None:
+        """Say what stops the whole call, whatever its actions."""
+        if read.touched:
+            return Deny(Reason.OWN_REACH, detail=read.touched)
+        if not self._is_live(read.requester):
+            return Deny(Reason.GRANT_TOKEN, detail="the token was revoked or has expired")
+        if read.used:
+            first = read.used[0]
+            detail = f"a credential that this firewall did not issue ({first.rule}, in {first.where})"
+            return Deny(Reason.CREDENTIAL_FOREIGN, detail=detail)
+        return None
+
+    def _outside(self, action: Action, requester: Requester) -> Deny | None:
+        """Say why an action lies outside the grant, as far as the request itself shows."""
+        spec = self._targets.get(action.target)
+        if spec is not None and not permits_target(requester.grant, spec):
+            return Deny(Reason.GRANT_TARGET, detail=f"outside the grant: {action.summary}")
+        reason = breach(requester.grant, action)
+        if reason is None:
+            return None
+        if reason is Reason.GRANT_ENVIRONMENT and action.target:
+            reason = Reason.GRANT_UNKNOWN  # which of both it is, is not told
+        return Deny(reason, detail=f"outside the grant: {action.summary}")
+
+    def _by_policy(self, action: Action, requester: Requester, rules: Rules) -> Verdict:
+        asking = PolicyRequester(
+            owner=requester.grant.owner,
+            agent=requester.grant.agent,
+            grant_environment=requester.grant.environment,
+        )
+        return rules.verdict(action, roles=frozenset({requester.grant.role}), requester=asking)
+
+
+def _elsewhere(action: Action, findings: Sequence[Finding], requester: Requester) -> Deny | None:
+    """Say that what an action names lies elsewhere, or is not known to exist: the same answer for both."""
+    why = refusal(action, findings, requester.grant.environment)
+    return Deny(Reason.GRANT_UNKNOWN, detail=why) if why else None
+
+
+def _failed(call: ToolCall, error: Exception, rules: Rules) -> Judgement:
+    """Return the deny for a call that could not be understood or judged."""
+    # What a foreign error says may quote the call: its type and place are logged, never its text.
+    log.error("judging failed: %s at %s", type(error).__name__, _place_of(error))
+    action = Action(
+        operation="unknown:",
+        tool=call.name,
+        resource="unknown:",
+        environment="unresolved",
+        effects=(Effect.UNKNOWN,),
+        summary="could not be understood",
+    )
+    verdict = Deny(Reason.CLASSIFY_FAILED, detail=type(error).__name__)
+    return Judgement(call, (action,), verdict, action, "", rules.digest)
+
+
+def _deciding(actions: Sequence[Action], verdicts: Sequence[Verdict], verdict: Verdict) -> Action:
+    """Return the action that a combined verdict is about: of the same row and strictness, else the strictest."""
+    pairs = list(zip(actions, verdicts, strict=True))
+    for action, one in pairs:
+        if strictness(one) == strictness(verdict) and one.row == verdict.row:
+            return action
+    return max(pairs, key=lambda pair: strictness(pair[1]))[0]
+
+
+def _obligations(verdict: Verdict) -> str:
+    return verdict.obligations.text() if isinstance(verdict, Ask) else ""
+
+
+def _place_of(error: BaseException) -> str:
+    """Return file and line where an error was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "nowhere"
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
