@@ -10,7 +10,6 @@ from firewall.classify.sql.lexer import STRING, literal
 from firewall.classify.sql.reading import (
     DESTRUCTIVE,
     DISRUPTIVE,
-    EXEC,
     EXFIL,
     PRIVILEGE,
     UNKNOWN,
@@ -18,6 +17,7 @@ from firewall.classify.sql.reading import (
     Statement,
     wordset,
 )
+from firewall.classify.sql.settings import setting
 
 _KEPT_BY_ALTER = frozenset({"snowflake", "bigquery", "redshift", "oracle", "databricks", "sparksql", "athena"})
 """Dialects whose type changes only widen, or fail rather than cut."""
@@ -31,22 +31,9 @@ _ATTRIBUTES = wordset(
 )
 """Traits of a column: taking one away loses nothing that SET does not bring back."""
 _MEMBERS = frozenset({"PUBLICATION", "EXTENSION", "SUBSCRIPTION", "SERVER", "ENDPOINT", "TAG", "TASK", "WORKLOAD"})
-_RUN_SETTINGS = wordset(
-    """ARCHIVE_COMMAND RESTORE_COMMAND RECOVERY_END_COMMAND ARCHIVE_CLEANUP_COMMAND SSL_PASSPHRASE_COMMAND
-    SHARED_PRELOAD_LIBRARIES SESSION_PRELOAD_LIBRARIES LOCAL_PRELOAD_LIBRARIES DYNAMIC_LIBRARY_PATH
-    ARCHIVE_LIBRARY INIT_CONNECT INIT_SLAVE INIT_REPLICA PLUGIN_DIR"""
-)
-_GUARD_SETTINGS = wordset(
-    """ARCHIVE_MODE FSYNC FULL_PAGE_WRITES LOG_BIN SQL_LOG_BIN INNODB_DOUBLEWRITE WAL_LEVEL RECYCLEBIN
-    DB_RECOVERY"""
-)
-_OPEN_SETTINGS = wordset(
-    """LOCAL_INFILE SECURE_FILE_PRIV LISTEN_ADDRESSES SSL PASSWORD_ENCRYPTION REMOTE_LOGIN_PASSWORDFILE
-    SKIP_GRANT_TABLES"""
-)
 
 
-_UNNAMED = frozenset({"SYSTEM", "DATABASE", "SESSION", "ACCOUNT"})
+_UNNAMED = frozenset({"SYSTEM", "DATABASE", "SESSION", "ACCOUNT", "INSTANCE"})
 """Objects that may stand without a name: what follows may be a clause already."""
 
 
@@ -72,27 +59,6 @@ def read_alter(statement: Statement) -> None:
         reader = _CLAUSES.get(word)
         if reader is not None:
             reader(statement, index, altered)
-
-
-def setting(statement: Statement, start: int) -> None:
-    """Judge a setting of the whole server by its name."""
-    for index in range(start, len(statement.tokens)):
-        bare = statement.tokens[index].key.upper().lstrip("@").rpartition(".")[2]
-        if bare in _RUN_SETTINGS:
-            statement.say(
-                {EXEC, UNKNOWN}, f"sets {shown(bare.lower())}, which the server runs", at=(index, index + 1)
-            )
-        elif bare in _GUARD_SETTINGS:
-            told = f"sets {shown(bare.lower())}, which keeps recovery possible"
-            statement.say({DESTRUCTIVE if _turned_off(statement, index) else WRITE}, told, at=(index, index + 1))
-        elif bare in _OPEN_SETTINGS:
-            statement.say({PRIVILEGE}, f"sets {shown(bare.lower())}, which guards access", at=(index, index + 1))
-
-
-def _turned_off(statement: Statement, index: int) -> bool:
-    tail = statement.tokens[index + 1 : index + 4]
-    values = {token.text.strip("'\"").lower() for token in tail}
-    return bool(values & {"off", "0", "false", "no", "minimal", "none"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +253,47 @@ def _remove(statement: Statement, index: int, of: Altered) -> None:
         statement.say({DESTRUCTIVE}, f"removes a file of {of.shown}", at=(index, index + 2))
 
 
+def _converted(statement: Statement, index: int, of: Altered) -> None:
+    """MySQL: `CONVERT TO CHARACTER SET x`: letters that the new one lacks are lost."""
+    if statement.words(index + 1, 3) == ("TO", "CHARACTER", "SET") and statement.word(index + 4) not in _WIDEST:
+        told = f"writes the text of {of.shown} in another character set; letters that it lacks are lost"
+        statement.say({DESTRUCTIVE}, told, at=(index, index + 5))
+
+
+_WIDEST = frozenset({"UTF8MB4", "UTF8MB3", "UTF8", "UTF16", "UTF32", "UCS2"})
+
+
+def _replaced(statement: Statement, index: int, of: Altered) -> None:
+    """ClickHouse: `REPLACE PARTITION p FROM t` deletes what the partition holds."""
+    if statement.word(index + 1) in ("PARTITION", "PART"):
+        statement.say({DESTRUCTIVE}, f"replaces a partition of {of.shown}", at=(index, index + 3))
+
+
+def _expires(statement: Statement, index: int, of: Altered) -> None:
+    """ClickHouse: `MODIFY TTL …`: rows are deleted when their time is over."""
+    if statement.word(index - 1) == "MODIFY" and of.kind.endswith("TABLE"):
+        statement.say({DESTRUCTIVE}, f"lets rows of {of.shown} be deleted at a time", at=(index - 1, index + 2))
+
+
+def _disabled(statement: Statement, index: int, of: Altered) -> None:
+    """MySQL: `ALTER INSTANCE DISABLE INNODB REDO_LOG`: a crash then loses data."""
+    if "REDO_LOG" in statement.words(index + 1, 2):
+        told = f"stops the log of {of.shown} without which a crash loses data"
+        statement.say({DESTRUCTIVE}, told, at=(index, index + 3))
+
+
+def _rotated(statement: Statement, index: int, of: Altered) -> None:
+    """MySQL: `ALTER INSTANCE ROTATE … MASTER KEY`: another key guards what is stored."""
+    if statement.find("MASTER", "KEY", start=index) > 0:
+        statement.say({PRIVILEGE}, f"changes the master key of {of.shown}", at=(index, index + 2))
+
+
+def _policy(statement: Statement, index: int, of: Altered) -> None:
+    """Snowflake: `SET NETWORK_POLICY = x`, `SET PASSWORD POLICY x`: who may sign in, and how."""
+    if statement.word(index - 1) in ("SET", "UNSET") and of.kind in ("ACCOUNT", "USER"):
+        statement.say({PRIVILEGE}, f"changes how {of.shown} is protected", at=(index - 1, index + 1))
+
+
 def _engine(statement: Statement, index: int, of: Altered) -> None:
     at = index + 2 if statement.sign(index + 1) == "=" else index + 1
     if statement.word(at) in ("BLACKHOLE", "MEMORY"):
@@ -342,6 +349,15 @@ _CLAUSES: dict[str, Clause] = {
     "DISCARD": _clear,
     "NOARCHIVELOG": _noarchive,
     "ENGINE": _engine,
+    "CONVERT": _converted,
+    "REPLACE": _replaced,
+    "TTL": _expires,
+    "DISABLE": _disabled,
+    "ROTATE": _rotated,
+    "NETWORK_POLICY": _policy,
+    "PASSWORD": _policy,
+    "AUTHENTICATION": _policy,
+    "SESSION": _policy,
     "ADD": _accounts,
     "DO": _body,
     "AS": _body,

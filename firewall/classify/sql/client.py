@@ -49,6 +49,10 @@ def read_client(statement: Statement) -> None:
         _backslash(statement, first.text[1:], first.start + 1)
         return
     end = statement.tokens[-1].end
+    if first.key == ".":
+        # What the words of SQL take for a comment (`.open --new x.db`) is an option here.
+        newline = statement.source.text.find("\n", first.start)
+        end = newline if newline >= 0 else len(statement.source.text)
     text = statement.source.text[first.start : end].lstrip(".:")
     if first.key in ("!", "@", "/") or first.text.startswith("@"):
         told = (
@@ -86,7 +90,9 @@ def _named(statement: Statement, name: str, rest: str) -> None:
         statement.say(effects, f"writes to the file {shown(rest)}", at=whole)
         _opens(statement, rest)
     elif name in _MOVE_WORDS:
-        statement.say({READ}, "goes on with another database", at=whole)
+        empties = "--new" in rest.split()
+        told = "empties a database and goes on with it" if empties else "goes on with another database"
+        statement.say({DESTRUCTIVE if empties else READ}, told, at=whole)
         statement.reading.moved = True
         _opens(statement, rest)
     elif name in ("restore", "archive", "ar", "restore_from"):

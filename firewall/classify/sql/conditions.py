@@ -142,7 +142,32 @@ def _special(tokens: Sequence[Token], words: list[str]) -> bool:
         or _any_text(tokens, words)
         or _any_key(tokens, words)
         or _among_itself(tokens, words)
+        or _all_of_its_own(words, tokens)
+        or _of_no_row(tokens, words)
     )
+
+
+_NO_COLUMNS = frozenset({"TRUE", "FALSE", "NULL", "NOT", "AND", "OR", "IS", "IN", "LIKE", "BETWEEN", "INTERVAL"})
+
+
+def _of_no_row(tokens: Sequence[Token], words: list[str]) -> bool:
+    """See `coalesce(true, false)`, `now() > '2020-01-01'`: functions of no column say the same of every row."""
+    calls = False
+    for index, token in enumerate(tokens):
+        called = index + 1 < len(words) and words[index + 1] == "("
+        if token.kind not in (WORD, NAME):
+            continue
+        if not called and token.key not in _NO_COLUMNS:
+            return False
+        calls = calls or (called and token.key not in _NO_COLUMNS)
+    return calls and words[:1] != ["EXISTS"]
+
+
+def _all_of_its_own(words: list[str], tokens: Sequence[Token]) -> bool:
+    """See `id IN (SELECT id FROM t)`: the rows are asked for without a condition."""
+    if words[1:4] != ["IN", "(", "SELECT"] or {"WHERE", "LIMIT", "JOIN", "HAVING", "UNION", ","} & set(words):
+        return False
+    return len(words) >= 8 and tokens[4].key == tokens[0].key and words[5] == "FROM" and words[-1] == ")"
 
 
 def _any_text(tokens: Sequence[Token], words: list[str]) -> bool:

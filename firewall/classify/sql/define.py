@@ -97,11 +97,15 @@ def read_create(statement: Statement) -> None:
         statement.reading.miss("what kind of thing it creates")
         check_calls(statement)
         return
+    alters = statement.words(1, 2) == ("OR", "ALTER")
     effects: set[Effect] = {PRIVILEGE} if parts & PRIVILEGED and kind != "MASTER KEY" else {WRITE}
     told = f"creates the {kind.lower()} {shown(name)}"
     if replaces and parts & _HOLDS and not parts & {"FUNCTION", "VIEW", "POLICY", "TRIGGER", "INDEX"}:
         effects.add(DESTRUCTIVE)
         told = f"replaces the {kind.lower()} {shown(name)} and loses what was in it"
+    elif alters and "TABLE" in parts:
+        effects.add(DESTRUCTIVE)
+        told = f"makes the table {shown(name)} what is said here; columns that are not named are dropped"
     elif replaces:
         told = f"creates the {kind.lower()} {shown(name)} or replaces its definition"
     _more(statement, kind, name, effects)

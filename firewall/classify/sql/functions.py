@@ -5,6 +5,7 @@ of known effect decide; an unknown name that says it changes or runs something (
 any other unknown function is taken for a read and named in what could not be seen.
 """
 
+import re
 from collections.abc import Iterable
 
 from firewall.classify.draft import Source, shown
@@ -33,6 +34,8 @@ from firewall.classify.sql.reading import (
     UNKNOWN,
     Statement,
 )
+
+_SECRET_NAME = re.compile(r"secret|token|passw|credential|api_?key|access_?key|private", re.IGNORECASE)
 
 
 def check_calls(statement: Statement) -> None:
@@ -80,13 +83,17 @@ def call_effects(statement: Statement, name: str, at: tuple[int, int], arguments
 
 def _is_plain(statement: Statement, name: str, first: int) -> bool:
     """Tell whether a common word is called as the function of that name: `file('x')`, not `a.file(…)`."""
-    return "." not in name and first < len(statement.tokens) and statement.tokens[first].kind == STRING
+    if "." in name or first >= len(statement.tokens):
+        return False
+    return statement.tokens[first].kind == STRING or statement.dialect.name == "sqlite"
 
 
 def _known(statement: Statement, known: Known, last: str, at: tuple[int, int], arguments: tuple[int, int]) -> None:
     effects, told = set(known[0]), known[1]
     texts = _literals(statement, arguments)
     if told.startswith("reads ") and any(is_secret_path(text) for text in texts):
+        effects |= {SECRET}
+    if last == "GETENV" and any(_SECRET_NAME.search(text) for text in texts):
         effects |= {SECRET}
     if last == "WRITEFILE" and texts:
         effects = set(file_effects(texts[0]))

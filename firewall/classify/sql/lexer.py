@@ -60,7 +60,8 @@ def _pattern(dialect: Dialect, *, run_versioned: bool) -> re.Pattern[str]:
         names.append(_NAME["["])
     line = [r"--(?=\s|$)[^\n\r]*" if dialect.mysql else r"--[^\n\r]*"]
     line += [r"#[^\n\r]*"] if dialect.hash_comments else []
-    line += [r"//[^\n\r]*"] if dialect.slash_comments else []
+    # `PUT file:///a @stage` names an address: behind a colon no comment starts.
+    line += [r"(?<![:/])//[^\n\r]*"] if dialect.slash_comments else []
     blanks = [r"[\s\ufeff\0]+", *line]
     if dialect.mysql and run_versioned:
         blanks += [r"/\*M?!\d{0,6}", r"\*/"]

@@ -95,7 +95,13 @@ _GROUPS: tuple[_Group, ...] = (
     (
         (READ,),
         "reads a file of the server as a table",
-        """FILE""",
+        """FILE READ_TEXT READ_BLOB READ_CSV READ_CSV_AUTO READ_JSON READ_JSON_AUTO READ_PARQUET PARQUET_SCAN
+        SNIFF_CSV GLOB READ_JSON_OBJECTS""",
+    ),
+    (
+        (READ,),
+        "reads a variable of the environment",
+        """GETENV""",
     ),
     (
         (READ,),
@@ -134,7 +140,7 @@ _GROUPS: tuple[_Group, ...] = (
         "returns credentials",
         """VAULT.READ_SECRET GET_SECRET SYSTEM$GET_SECRET GET_GENERIC_SECRET_STRING
         SYSTEM$GENERATE_SCIM_ACCESS_TOKEN SYSTEM$SHOW_OAUTH_CLIENT_SECRETS GET_PASSWORD
-        DBMS_CREDENTIAL.GET_CREDENTIAL""",
+        DBMS_CREDENTIAL.GET_CREDENTIAL DUCKDB_SECRETS""",
     ),
 )
 KNOWN: Mapping[str, Known] = {

@@ -4,9 +4,10 @@ from firewall.classify.draft import shown
 from firewall.classify.sql.conditions import always_true
 from firewall.classify.sql.functions import check_calls
 from firewall.classify.sql.lexer import NUMBER, STRING, literal
-from firewall.classify.sql.places import file_effects
+from firewall.classify.sql.places import file_effects, is_secret_path
 from firewall.classify.sql.reading import (
     DESTRUCTIVE,
+    EXEC,
     EXFIL,
     READ,
     SECRET,
@@ -36,6 +37,7 @@ def read_query(statement: Statement) -> None:
     _into(statement)
     _tables(statement)
     _sequence(statement)
+    _transform(statement)
     check_calls(statement)
 
 
@@ -49,11 +51,25 @@ def _sequence(statement: Statement) -> None:
         statement.say({WRITE}, "moves a sequence on", at=(at, at + 4))
 
 
+def _transform(statement: Statement) -> None:
+    """Judge `SELECT TRANSFORM (…) USING 'program'` of Hive and Spark: every row goes through a program."""
+    at = max(statement.find("TRANSFORM"), statement.find("MAP"), statement.find("REDUCE"))
+    using = statement.find("USING", start=at) if at > 0 else -1
+    if using > 0 and using + 1 < len(statement.tokens) and statement.tokens[using + 1].kind == STRING:
+        program = literal(statement.tokens[using + 1], statement.dialect)[0]
+        statement.say(
+            {EXEC, UNKNOWN}, f"sends the rows through the program {shown(program)}", at=(using, using + 2)
+        )
+        statement.reading.miss("what the program does")
+
+
 def _tables(statement: Statement) -> None:
     """Note the tables behind FROM, JOIN, UPDATE and INTO; credentials among them are a secret."""
     for index, token in enumerate(statement.tokens):
         if token.key not in ("FROM", "JOIN", "INTO", "UPDATE", "TABLE", "USING", ",") or statement.sign(index + 1):
             continue
+        if token.key in ("FROM", "JOIN", ",") and index + 1 < len(statement.tokens):
+            _file(statement, index + 1)
         name, behind = statement.name(index + 1)
         if not name or statement.word(index + 1) in _NOT_NAMES or statement.sign(behind) == "(":
             continue
@@ -62,6 +78,13 @@ def _tables(statement: Statement) -> None:
         parts = name.upper().split(".")
         if {parts[-1], ".".join(parts[-2:]), name.upper()} & _SECRET_TABLES:
             statement.say({SECRET}, f"touches {shown(name)}, which holds credentials", at=(index + 1, behind))
+
+
+def _file(statement: Statement, index: int) -> None:
+    """Judge a file that stands where a table does (`FROM '/etc/passwd'`)."""
+    token = statement.tokens[index]
+    if token.kind == STRING and is_secret_path(path := literal(token, statement.dialect)[0]):
+        statement.say({SECRET}, f"reads {shown(path)}, which usually holds credentials", at=(index, index + 1))
 
 
 _INTO_VARIABLES = wordset("oracle mysql mariadb bigquery snowflake starrocks doris")
@@ -78,6 +101,8 @@ def _into(statement: Statement) -> None:
         token = statement.tokens[at + 2] if at + 2 < len(statement.tokens) else statement.tokens[-1]
         path = literal(token, statement.dialect)[0] if token.kind == STRING else ""
         effects = file_effects(path) if path else {UNKNOWN}
+        if statement.word(at + 3) == "TRUNCATE":
+            effects = {*effects, DESTRUCTIVE}
         away = {EXFIL} if statement.dialect.name in ("starrocks", "doris") else set()
         statement.say(effects | away, f"writes rows to the file {shown(path)} on the server", at=(at, at + 3))
         statement.reading.miss("whether something runs or reads the file that it writes")
@@ -137,7 +162,13 @@ def read_insert(statement: Statement) -> None:
 
 
 def read_replace(statement: Statement) -> None:
-    """Judge REPLACE INTO: rows with the same key are replaced (`write`, as every upsert)."""
+    """Judge REPLACE INTO, a `write` as every upsert, and ClickHouse's REPLACE TABLE, a loss."""
+    if statement.word(1) in ("TABLE", "DICTIONARY", "TEMPORARY"):
+        name, behind = statement.name(statement.skip(1, {"TABLE", "DICTIONARY", "TEMPORARY"}))
+        statement.touch(name)
+        statement.say({DESTRUCTIVE}, f"replaces the table {shown(name)} and loses what was in it", at=(0, behind))
+        check_calls(statement)
+        return
     name, behind = statement.name(statement.skip(1, {"INTO", "LOW_PRIORITY", "DELAYED"}))
     statement.touch(name)
     statement.say({WRITE}, f"inserts rows into {shown(name)} and replaces those with the same key", at=(0, behind))

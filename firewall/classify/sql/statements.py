@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable
 
-from firewall.classify.sql import admin, alter, define, queries
+from firewall.classify.sql import admin, alter, copies, define, keeping, queries, routines, settings
 from firewall.classify.sql.blocks import TRANSACTION_WORDS, read_block
 from firewall.classify.sql.client import read_client
 from firewall.classify.sql.lexer import BAD, CLIENT, WORD
@@ -50,34 +50,35 @@ _READERS: dict[str, Reader] = {
     "DESC": admin.read_explain,
     "ANALYZE": admin.read_explain,
     "ANALYSE": admin.read_explain,
-    "SET": admin.read_set,
-    "COPY": admin.read_copy,
-    "UNLOAD": admin.read_unload,
-    "EXPORT": admin.read_unload,
-    "LOAD": admin.read_load,
-    "CALL": admin.read_call,
-    "EXEC": admin.read_execute,
-    "EXECUTE": admin.read_execute,
-    "PREPARE": admin.read_prepare,
-    "DO": admin.read_do,
-    "BACKUP": admin.read_backup,
-    "RESTORE": admin.read_restore,
-    "PRAGMA": admin.read_pragma,
-    "VACUUM": admin.read_vacuum,
-    "DBCC": admin.read_dbcc,
-    "RESET": admin.read_reset,
-    "SYSTEM": admin.read_system,
-    "FLASHBACK": admin.read_flashback,
-    "OPTIMIZE": admin.read_optimize,
+    "SET": settings.read_set,
+    "COPY": copies.read_copy,
+    "UNLOAD": copies.read_unload,
+    "EXPORT": copies.read_unload,
+    "LOAD": copies.read_load,
+    "CALL": routines.read_call,
+    "EXEC": routines.read_execute,
+    "EXECUTE": routines.read_execute,
+    "PREPARE": routines.read_prepare,
+    "DO": routines.read_do,
+    "BACKUP": keeping.read_backup,
+    "RESTORE": keeping.read_restore,
+    "PRAGMA": settings.read_pragma,
+    "VACUUM": keeping.read_vacuum,
+    "DBCC": keeping.read_dbcc,
+    "RESET": settings.read_reset,
+    "SYSTEM": keeping.read_system,
+    "FLASHBACK": keeping.read_flashback,
+    "OPTIMIZE": keeping.read_optimize,
     "SHOW": admin.read_show,
-    "DECLARE": admin.read_declare,
-    "GET": admin.read_get,
-    "PURGE": admin.read_purge,
+    "DECLARE": routines.read_declare,
+    "GET": copies.read_get,
+    "PUT": copies.read_put,
+    "PURGE": keeping.read_purge,
     "GRANT": admin.read_grant,
     "REVOKE": admin.read_grant,
     "DENY": admin.read_grant,
-    "IMPORT": admin.read_import,
-    "BULK": admin.read_import,
+    "IMPORT": copies.read_import,
+    "BULK": copies.read_import,
     **dict.fromkeys(
         wordset(
             """WHEN UNTIL IF WHILE LOOP FOR REPEAT CASE RETURN THROW RAISERROR RAISE PRINT ELSE ELSEIF ELSIF LET
@@ -97,7 +98,7 @@ _FIXED_GROUPS: tuple[tuple[Effect, str, str], ...] = (
         "changes the state of the session or the database",
         """COMMENT BEGIN START COMMIT ROLLBACK SAVEPOINT SAVE RELEASE END ABORT LOCK UNLOCK REINDEX CLUSTER
         CHECKPOINT REFRESH LISTEN UNLISTEN NOTIFY DISCARD RENAME REPAIR FLUSH CACHE UNCACHE UNSET UNDROP
-        ATTACH DETACH PUT XA RECONFIGURE ENABLE DISABLE CHANGE MSCK CONVERT FSCK GENERATE COLLECT ASSOCIATE
+        ATTACH DETACH XA RECONFIGURE ENABLE DISABLE CHANGE MSCK CONVERT FSCK GENERATE COLLECT ASSOCIATE
         DISASSOCIATE SEND RECEIVE EXCHANGE APPLY WRITETEXT UPDATETEXT SYNC INVALIDATE COMPUTE UNINSTALL
         REORG RUNSTATS VALIDATE CLEAR INIT RECOVER SUBSCRIBE UNSUBSCRIBE""",
     ),
@@ -172,7 +173,7 @@ def _dispatch(statement: Statement) -> None:
     elif word in _FIXED:
         _fixed(statement, word)
     else:
-        admin.read_bare(statement)
+        routines.read_bare(statement)
 
 
 _REPLICATION = wordset("SLAVE REPLICA MASTER REPLICATION GROUP_REPLICATION")
@@ -185,7 +186,7 @@ def _fixed(statement: Statement, word: str) -> None:
     effect, told = _FIXED[word]
     following = statement.word(1)
     if word == "ATTACH":
-        path = admin.first_text(statement)[0] or statement.name(statement.skip(1, {"DATABASE"}))[0]
+        path = copies.first_text(statement)[0] or statement.name(statement.skip(1, {"DATABASE"}))[0]
         statement.reading.files.append(path)
     if (word in ("ATTACH", "DETACH") and statement.has("POLICY")) or (
         word == "RENAME" and following in ("USER", "ROLE")
@@ -239,7 +240,9 @@ def _starts(statement: Statement, index: int) -> bool:
     if first in _OWN_BODIES and first not in ("IF", "WHILE", "BEGIN", "DECLARE"):
         return False
     if word in _BY_NEXT:
-        return following in _BY_NEXT[word] and before not in ("ON", "THEN")
+        return following in _BY_NEXT[word] and (
+            before not in ("ON", "THEN") or (before == "ON" and first == "SET")
+        )
     if word == "UPDATE":
         name, behind = statement.name(index + 1)
         return bool(name) and name.upper() != "SET" and statement.word(behind) == "SET" and before != "THEN"

@@ -13,14 +13,16 @@ HOLDS = [
     "EXISTS (SELECT 1)",
     "1 IN (1, 2)", "1 BETWEEN 0 AND 2", "id IS NOT NULL", "users.id > 0", "1 = 1 AND true", "((true))",
     "a = b OR NOT 0",
-    "NULL IS NULL", "1 <> 2", "'1' = 1", "a >= a",
+    "NULL IS NULL", "1 <> 2", "'1' = 1", "a >= a", "coalesce(true, false)", "now() > '2020-01-01'",
+    "id IN (SELECT id FROM t)",
 ]  # fmt: skip
 LIMITS = [
     "a = 1", "1 = 2", "false", "NOT true", "a = b", "id = 3", "a IS NOT NULL", "a LIKE '%x'",
     "EXISTS (SELECT 1 FROM t)",
     "a IN (1, 2)", "a BETWEEN 1 AND 2", "true AND a = 1", "a = 1 AND b = 2 OR c = 3", "CURRENT OF c",
     "f(a) = 1", "a = 'a'",
-    "deleted", "a NOT LIKE '%'", "id > 5", "a = 1 OR b <> 1", "a BETWEEN 1 AND 2 AND true",
+    "deleted", "a NOT LIKE '%'", "lower(a) = 'x'", "a < now()", "a IN (SELECT a FROM t WHERE b = 1)",
+    "a IN (SELECT b FROM u)", "id > 5", "a = 1 OR b <> 1", "a BETWEEN 1 AND 2 AND true",
 ]  # fmt: skip
 
 
