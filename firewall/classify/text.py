@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from firewall.classify.api.routes import routes_of
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, unknown_action
 from firewall.classify.embedded import read
@@ -41,13 +42,21 @@ def actions_of_input(kind: str, text: str, context: Context, *, dialect: str = "
 
 
 def warm(context: Context) -> None:
-    """Read one small text of each kind: grammars that load late are there before the first call needs them."""
+    """Read one small text of each kind: what loads late is there before the first call needs it.
+
+    Grammars, and the tables of vendors' operations: Google's alone takes longer than a call may.
+    """
     for kind, text in _SAMPLES:
         actions_of_input(kind, text, context)
+    for row in context.catalogue.hosts:
+        if row.table is not None and row.kind != "aws":
+            for method in _METHODS:
+                routes_of(row.table, method)
     for dialect in ("mysql", "sqlite", "snowflake", "bigquery", "tsql", "redshift", "clickhouse"):
         actions_of_input("sql", "SELECT a FROM t WHERE b = 1", context, dialect=dialect)
 
 
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SAMPLES = (
     ("shell", "ls | head -1"),
     ("shell", "python3 -c 'print(1)'; node -e '1'; pwsh -c ls"),

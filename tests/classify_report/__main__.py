@@ -3,16 +3,17 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from firewall.core.effect import Effect
-from tests.classify_report import ours, page, rules, words
+from tests.classify_report import hooked, ours, page, rules, words
 from tests.classify_report.carried import KINDS, command
 from tests.classify_report.labelled import ROOT, Case, cases_of, our_cases, recorded
-from tests.classify_report.scores import Answer, Scores, missed, score
+from tests.classify_report.scores import Answer, Scores, reached, score
 
 TARGET = ROOT / "docs" / "classification.md"
 _MILD = ("read", "write")
@@ -25,14 +26,20 @@ _LISTS = {
 }
 _WORDS = """Twenty patterns such as teams put into an agent's settings (`tests/classify_report/words.py`), over the
 text as it stands. A list knows "stop" and "go" only."""
-_RULES = """The regular expressions of [destructive_command_guard]({home}) (MIT by its package metadata), a
-deny-list for shell lines, in {version} ({count} packs, all switched on; their names and revisions
-stand in `tests/cases/labelled/other_guard.json`, read on {date}). We ran them with Python's `re` as
-that guard does: a pack is asked when one of its keywords is in the line, its safe patterns before
-the destructive ones. Each case is given as the shell line that would carry it (`psql -c`, `curl -X
-DELETE`, `node -e`); MCP calls have none and are not covered, and none of these packs is about HTTP
-or GraphQL. The guard of today also parses shell and has more packs: this is what those patterns are
-worth, not what its program would answer."""
+_RULES = """The regular expressions of [destructive_command_guard]({home}), a deny-list for shell lines, in
+{version} ({count} packs, all switched on; their names and revisions stand in
+`tests/cases/labelled/other_guard.json`, read on {date}). We ran them with Python's `re` as that guard
+did: a pack is asked when one of its keywords is in the line, its safe patterns before the destructive
+ones. Each case was given as the shell line that would carry it (`psql -c`, `curl -X DELETE`,
+`node -e`); MCP calls have none, and none of these packs is about HTTP or GraphQL. {asked} of our
+{all} cases were asked that day; the last row holds our own answers to just those.
+
+What this is not: an answer of that guard's program of today, which parses shell and embedded code, has
+five times as many packs and lets teams choose them. Its rules of today are not here, and the old ones
+neither: package metadata up to version 0.6 says MIT, its README since then "custom source license based
+on MIT with an OpenAI/Anthropic rider" (both read on 2026-11-21, the text of its LICENSE was in no copy
+that we could read), which is no leave to copy them. Who may run its program gets today's
+figures for it, over the same cases, by `--guard dcg`."""
 
 
 def rendered(times: str) -> str:
@@ -42,8 +49,17 @@ def rendered(times: str) -> str:
     rivals = [page.Rival("A word list", _WORDS, score(cases, word_answers(cases)))]
     known = rules.recorded()
     if known is not None:
-        note = _RULES.format(home=rules.HOME, version=known.version, count=len(known.packs), date=known.date)
-        rivals.append(page.Rival("Another guard's rules", note, score(cases, known.answers(cases))))
+        theirs = known.answers(cases)
+        same = [case for case in cases if case.id in theirs]
+        note = _RULES.format(
+            home=rules.HOME,
+            version=known.version,
+            count=len(known.packs),
+            date=known.date,
+            asked=len(same),
+            all=len(cases),
+        )
+        rivals.append(page.Rival("Another guard's rules", note, score(cases, theirs), score(same, answers)[-1]))
     return page.render(score(cases, answers), rivals, [_listed(name) for name in _LISTS], times=times)
 
 
@@ -66,7 +82,7 @@ def _listed(name: str) -> page.Listed:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the figures; 1 when a bar is not met and `--strict` was given."""
+    """Print the figures; 1 when a bar is not met, of cases that were given only with `--strict`."""
     options = _parser().parse_args(arguments)
     given = options.cases or os.environ.get("STAYHAND_CASES")
     cases = cases_of(Path(given)) if given else our_cases()
@@ -80,12 +96,16 @@ def main(arguments: Sequence[str]) -> int:
     if options.write:
         TARGET.write_text(rendered(page.latency(latency)), encoding="utf-8")
     figures = score(cases, answers)
+    sys.stdout.write("\n".join(["bars", *page.bars(figures)]) + "\n")
     _print("ours", figures, with_bars=True)
     _print("a word list", score(cases, word_answers(cases)))
+    if options.guard:
+        _print(f"the guard `{options.guard}`", score(cases, hooked.answers(cases, shlex.split(options.guard))))
     sys.stdout.write("\n".join(["", "times", *page.latency(latency).splitlines()[3:]]) + "\n")
     if options.verbose:
         _print_wrong(cases, answers)
-    return 1 if options.strict and any(missed(one) for one in figures) else 0
+    is_judged = options.strict or not given
+    return 1 if is_judged and not all(one.is_met for one in reached(figures)) else 0
 
 
 def _print(name: str, figures: Sequence[Scores], *, with_bars: bool = False) -> None:
@@ -115,8 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cases", metavar="F", help="labelled cases, one JSON object a line (or STAYHAND_CASES)")
     parser.add_argument("--predictions", metavar="F", help="write {id, label, also} a line")
     parser.add_argument("--rules", metavar="F", help="record what another guard's patterns say of our cases")
+    parser.add_argument("--guard", metavar="PROGRAM", help="ask a guard that speaks Claude Code's hook protocol")
     parser.add_argument("--write", action="store_true", help="write docs/classification.md")
-    parser.add_argument("--strict", action="store_true", help="exit 1 when a bar is not met")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a bar is not met on given cases too")
     parser.add_argument("-v", "--verbose", action="store_true", help="list what is wrong")
     return parser
 

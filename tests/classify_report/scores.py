@@ -86,6 +86,31 @@ def score(cases: Sequence[Case], answers: Mapping[str, Answer]) -> list[Scores]:
     return [*found, _score(ALL, answered, answers)]
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How a bar stands over all kinds."""
+
+    bar: Bar
+    worst: str
+    """The kind that is furthest from it; empty: nothing was measured."""
+    figure: Share
+    is_met: bool
+
+
+def reached(scores: Sequence[Scores]) -> list[Reached]:
+    """Return each bar with the kind that comes nearest to missing it, of all kinds and of all together."""
+    found = []
+    for field, bar in BARS.items():
+        measured = [(getattr(one, field), one.kind) for one in scores if getattr(one, field).whole]
+        if not measured:
+            found.append(Reached(bar, "", Share(0, 0), is_met=True))
+            continue
+        order = sorted(measured, key=lambda item: item[0].percent, reverse=not bar.at_least)
+        figure, kind = order[0]
+        found.append(Reached(bar, kind, figure, is_met=bar.is_met(figure)))
+    return found
+
+
 def missed(scores: Scores) -> list[str]:
     """Return the names of the bars that are not met."""
     return [bar.name for field, bar in BARS.items() if not bar.is_met(getattr(scores, field))]

@@ -91,6 +91,7 @@ _ALIASES = {
     "mycli": "mysql", "tidb": "mysql", "singlestore": "mysql", "aurora-mysql": "mysql",
     "sqlite3": "sqlite", "litecli": "sqlite", "libsql": "sqlite", "turso": "sqlite", "d1": "sqlite",
     "sqlcmd": "tsql", "mssql": "tsql", "sqlserver": "tsql", "t-sql": "tsql", "fabric": "tsql", "mssql-cli": "tsql",
+    "invoke-sqlcmd": "tsql",
     "sqlplus": "oracle", "plsql": "oracle", "sqlcl": "oracle",
     "bq": "bigquery", "snowsql": "snowflake", "snow": "snowflake", "clickhouse-client": "clickhouse",
     "clickhouse-local": "clickhouse", "spark": "sparksql", "spark-sql": "sparksql", "beeline": "hive",

@@ -2,14 +2,15 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.classify_report import __main__ as command_line
-from tests.classify_report import carried, ours, page, rules, words
+from tests.classify_report import carried, hooked, ours, page, rules, words
 from tests.classify_report.labelled import Case, cases_of, our_cases, recorded
-from tests.classify_report.scores import BARS, Answer, Share, missed, score
+from tests.classify_report.scores import BARS, Answer, Share, missed, reached, score
 
 
 def _case(name: str, label: str, *also: str, kind: str = "shell") -> Case:
@@ -78,13 +79,14 @@ def test_a_case_without_an_answer_does_not_count() -> None:
 
 
 def test_our_cases_are_whole() -> None:
-    """Every kind that has a reader is labelled, with losses and with harmless cases; no text stands twice."""
+    """Every kind that agents use daily has a hundred cases, losses and harmless ones; no text stands twice."""
     cases = our_cases()
-    assert len({case.id for case in cases}) == len(cases) > 600
-    for kind in ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python"):
+    assert len({case.id for case in cases}) == len(cases) > 1100
+    for kind in ("shell", "sql", "http", "graphql", "aws", "mcp", "javascript", "python", "powershell"):
         of_kind = [case for case in cases if case.kind == kind]
-        assert sum(bool(case.is_destructive) for case in of_kind) > 8
-        assert sum(case.is_benign for case in of_kind) > 6
+        assert len(of_kind) >= 100
+        assert sum(bool(case.is_destructive) for case in of_kind) > 30
+        assert sum(case.is_benign for case in of_kind) > 30
 
 
 def test_answers_can_be_scored_by_anybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +169,7 @@ def test_another_guards_answers_are_kept_and_not_its_rules(
 
 
 def test_another_guards_answers_say_where_they_are_from() -> None:
-    """Every pack has its revision; nearly every case that a line carries was asked, none twice; MCP was not."""
+    """Every pack has its revision; hundreds of cases of each kind that a line carries were asked, MCP was not."""
     kept = rules.recorded()
     assert kept is not None
     assert {"core.git", "core.filesystem"} <= set(kept.packs)
@@ -176,7 +178,7 @@ def test_another_guards_answers_say_where_they_are_from() -> None:
     assert not kept.stopped & kept.passed
     cases = our_cases()
     asked = kept.answers(cases)
-    assert len(asked) > 0.9 * sum(case.kind in carried.KINDS for case in cases)
+    assert len(asked) > 590
     assert {case.kind for case in cases if case.id in asked} == carried.KINDS
 
 
@@ -189,6 +191,49 @@ def test_another_guards_answers_are_its_own() -> None:
         assert answers[line] == ("destructive",), line
     for line in PASSED:
         assert answers[line] == ("read",), line
+
+
+def test_a_guard_is_asked_as_an_agent_asks_its_hooks(tmp_path: Path) -> None:
+    """Exit code 2, a deny and an ask stop; silence, words and a crash do not; other tools' cases are not asked."""
+    guard = tmp_path / "guard.py"
+    guard.write_text(
+        """import json, sys
+line = json.load(sys.stdin)["tool_input"]["command"]
+if "two" in line: sys.exit(2)
+if "crash" in line: sys.exit(1)
+if "words" in line: print("no JSON")
+for word in ("deny", "ask", "allow"):
+    if word in line: print(json.dumps({"hookSpecificOutput": {"permissionDecision": word}}))
+""",
+        encoding="utf-8",
+    )
+    lines = ["two", "deny", "ask", "allow", "crash", "words", "ls"]
+    cases = [Case(line, "shell", f"echo {line}", "read", (), "", is_destructive=False) for line in lines]
+    told = hooked.answers(
+        [*cases, Case("m", "mcp", "{}", "read", (), "", is_destructive=False)], [sys.executable, str(guard)]
+    )
+    assert [line for line in lines if told[line] == ("destructive",)] == ["two", "deny", "ask"]
+    assert "m" not in told
+
+
+def test_our_own_cases_meet_every_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    """One command prints the bars and whether each is met, and says so by its exit code."""
+    assert command_line.main([]) == 0
+    said = capsys.readouterr().out
+    assert said.count("| met |") == len(BARS)
+    assert "not met" not in said
+
+
+def test_a_bar_is_judged_by_its_worst_kind() -> None:
+    """A good average hides no bad kind; nothing measured misses nothing."""
+    worst = {one.bar.name: (one.worst, one.is_met) for one in reached(score(_CASES, _ANSWERS))}
+    assert worst["recall"] == ("shell", False)
+    mixed = [*_CASES, *(_case(f"m{number}", "destructive", kind="mcp") for number in range(300))]
+    right = {case.id: ("destructive",) for case in mixed if case.kind == "mcp"}
+    assert {one.worst for one in reached(score(mixed, {**right, **_ANSWERS})) if one.bar.name == "recall"} == {
+        "shell"
+    }
+    assert all(one.is_met for one in reached(score(_CASES, {})))
 
 
 def test_the_page_says_which_bars_are_not_met() -> None:

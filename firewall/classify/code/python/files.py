@@ -91,7 +91,9 @@ def globbed(node: ast.expr | None, scope: Scope) -> str:
 def listed(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
     """Judge a function of `tables.FILES` by its paths."""
     names = {1: ("dst", "mode", "filename"), 0: ("path", "src", "name", "top", "pathname")}
-    for verb, place in tables.FILES[path]:
+    into = text_of(node.args[1], scope) if len(node.args) > 1 else None
+    for usual, place in tables.FILES[path]:
+        verb = Verb.REMOVE if usual is Verb.MOVE and into == "/dev/null" else usual
         target = node.args[place] if len(node.args) > place else None
         if target is None:
             target = next((item.value for item in node.keywords if item.arg in names[place]), None)

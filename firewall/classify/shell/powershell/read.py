@@ -14,8 +14,8 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.names import effects_of_names
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import add, apply_program, finish
-from firewall.classify.shell.command import run
+from firewall.classify.shell.apply import add, finish
+from firewall.classify.shell.command import run, run_program
 from firewall.classify.shell.powershell.dotnet import PLAIN_MEMBERS, call
 from firewall.classify.shell.powershell.tree import Tree, parse
 from firewall.classify.shell.powershell.web import request
@@ -175,7 +175,7 @@ def _cmdlet(command: Command, row: Program | None, analysis: Analysis) -> None:
     elif name in _REQUESTS or name in ("curl", "wget"):
         request(command, analysis)
     elif row is not None:
-        apply_program(row, _spelled(command, row), analysis)
+        run_program(row, _spelled(command, row), analysis)
     else:
         _by_verb(command, analysis)
 
@@ -192,7 +192,10 @@ def _for_each(command: Command, analysis: Analysis) -> None:
 
 def _spelled(command: Command, program: Program) -> Command:
     """Write abbreviated parameters out, as PowerShell takes them."""
-    known = sorted({*program.takes, *(flag for rule in program.rules for flag in (*rule.flag, *rule.exact))})
+    texts = program.code.text if program.code is not None else ()
+    known = sorted(
+        {*program.takes, *texts, *(flag for rule in program.rules for flag in (*rule.flag, *rule.exact))}
+    )
 
     def full(word: Word) -> Word:
         if word.text[:1] != "-" or word.text in known:
