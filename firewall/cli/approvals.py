@@ -1,9 +1,12 @@
 """`stayhand approvals list|show|approve|deny|wait`."""
 
+import shutil
+import sys
 import time
 
 import click
 
+from firewall.cli.approval_text import as_text
 from firewall.cli.client import (
     CommandError,
     Json,
@@ -11,15 +14,16 @@ from firewall.cli.client import (
     row_of,
     rows_of,
     segment,
-    show_fields,
     show_json,
     show_table,
     talk,
 )
+from firewall.cli.options import json_option
 
 STATUSES = ["pending", "approved", "denied", "expired", "cancelled", "consumed"]
 _COLUMNS = ("id", "status", "environment", "effects", "summary", "expires_at")
 _WAIT_S = 30
+_id = click.argument("approval_id", metavar="ID")
 
 
 @click.group("approvals", help="Answer what waits for people.")
@@ -29,7 +33,7 @@ def approvals() -> None:
 
 @approvals.command("list")
 @click.option("--status", type=click.Choice(STATUSES), help="Only those of one status.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def list_(ctx: click.Context, status: str | None, *, as_json: bool) -> None:
     """List approvals: first what waits for an answer, then what was answered, each newest first.
@@ -52,8 +56,8 @@ def list_(ctx: click.Context, status: str | None, *, as_json: bool) -> None:
 
 
 @approvals.command("show")
-@click.argument("approval_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_id
+@json_option
 @click.pass_context
 def show(ctx: click.Context, approval_id: str, *, as_json: bool) -> None:
     """Show one approval with the intercepted call; that you saw it is recorded.
@@ -66,9 +70,9 @@ def show(ctx: click.Context, approval_id: str, *, as_json: bool) -> None:
 
 
 @approvals.command("approve")
-@click.argument("approval_id", metavar="ID")
+@_id
 @click.option("--typed", help="The resource's name, where the policy wants it typed.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def approve(ctx: click.Context, approval_id: str, typed: str | None, *, as_json: bool) -> None:
     """Let the exact call of an approval pass once.
@@ -79,9 +83,9 @@ def approve(ctx: click.Context, approval_id: str, typed: str | None, *, as_json:
 
 
 @approvals.command("deny")
-@click.argument("approval_id", metavar="ID")
+@_id
 @click.option("--reason", help="Told to the agent.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def deny(ctx: click.Context, approval_id: str, reason: str | None, *, as_json: bool) -> None:
     """Refuse the call of an approval.
@@ -92,9 +96,9 @@ def deny(ctx: click.Context, approval_id: str, reason: str | None, *, as_json: b
 
 
 @approvals.command("wait")
-@click.argument("approval_id", metavar="ID")
+@_id
 @click.option("--timeout", "timeout_s", type=click.IntRange(1, 86400), default=3600, help="Seconds, at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def wait(ctx: click.Context, approval_id: str, timeout_s: int, *, as_json: bool) -> None:
     """Wait until an approval is decided: exit 0 when approved, 1 otherwise.
@@ -127,5 +131,6 @@ def _decide(ctx: click.Context, approval_id: str, body: dict[str, str], *, as_js
 def _print(row: Json, *, as_json: bool) -> None:
     if as_json:
         show_json(row)
-    else:
-        show_fields({name: value for name, value in row.items() if value not in ("", [], None)})
+        return
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    click.echo("\n".join(as_text(row, width=width)))

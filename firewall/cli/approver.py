@@ -3,6 +3,7 @@
 import click
 
 from firewall.cli.client import control_client, row_of, rows_of, segment, show_json, show_table, talk
+from firewall.cli.options import json_option
 
 
 @click.group("approver", help="The people who answer.")
@@ -20,7 +21,7 @@ def approver() -> None:
     help="Admins also mint tokens and load policies.",
 )
 @click.option("--group", "groups", multiple=True, help="A group that policy rows can ask for; may be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def add(ctx: click.Context, name: str, role: str, groups: tuple[str, ...], *, as_json: bool) -> None:
     """Add a person, or give one a new passphrase; it is shown once.
@@ -37,7 +38,7 @@ def add(ctx: click.Context, name: str, role: str, groups: tuple[str, ...], *, as
 
 
 @approver.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
     """List who may sign in.
@@ -54,7 +55,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 @approver.command("remove")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def remove(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """End a person's right to sign in; running sessions end at once.

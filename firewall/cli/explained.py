@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from firewall.approvals.text import visible
 from firewall.classify.shell.trace import Found
 from firewall.cli.underlined import underlined
-from firewall.core.action import Action, Confidence, Reversal, Scope
+from firewall.console.words import CONFIDENCE_WORDS, SCOPE_WORDS, undo_words
+from firewall.core.action import Action
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.policy.snapshot import Explanation, Snapshot
 from firewall.policy.trial import Trial
@@ -13,23 +14,7 @@ from firewall.policy.trial import Trial
 VERSION = 1
 """Of the JSON shape: fields are added under the same number and never change their meaning."""
 _NOBODY = "no row"
-_WHERE = {
-    Scope.WORKSPACE: "inside the workspace",
-    Scope.MACHINE: "on this machine, outside the workspace",
-    Scope.ELSEWHERE: "elsewhere",
-    Scope.UNSEEN: "not seen where",
-}
-_UNDO = {
-    Reversal.NOTHING: "nothing to undo",
-    Reversal.UNDO: "can be put back through the same interface",
-    Reversal.LOST: "cannot be undone through the same interface",
-    Reversal.UNKNOWN: "nobody can say",
-}
-_SURE = {
-    Confidence.CERTAIN: "certain",
-    Confidence.LIKELY: "likely: read by its name, or with something unseen",
-    Confidence.GUESS: "a guess: it could not be resolved",
-}
+_CERTAIN = "certain"
 
 
 def as_json(trial: Trial, snapshot: Snapshot, *, kind: str, parse: Sequence[Found]) -> dict[str, object]:
@@ -133,10 +118,10 @@ def _facts(action: Action, explanation: Explanation, snapshot: Snapshot) -> list
     facts = [
         ("operation", action.operation),
         ("resource", action.resource),
-        ("environment", f"{action.environment} ({_WHERE[action.scope]})"),
+        ("environment", f"{action.environment} ({SCOPE_WORDS[action.scope]})"),
         ("effects", ", ".join(action.effects)),
-        ("undo", action.undo or _UNDO[action.reversal]),
-        ("confidence", _SURE[action.confidence]),
+        ("undo", undo_words(action.undo, action.reversal)[0]),
+        ("confidence", CONFIDENCE_WORDS.get(action.confidence, _CERTAIN)),
         ("not seen", "; ".join(action.unseen)),
     ]
     lines = [f"   {name:<12}{visible(value, keep='')}" for name, value in facts if value]

@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from firewall.cli.client import control_client, row_of, rows_of, segment, show_fields, show_json, show_table, talk
+from firewall.cli.options import json_option
 
 _COLUMNS = ("id", "kind", "environment", "owner", "agent", "expires_at", "revoked_at")
 _LISTS = ("verbs", "tools", "resources", "models")
 Command = Callable[..., None]
+_id = click.argument("token_id", metavar="ID")
 
 
 @click.group("token", help="What agents and people show.")
@@ -36,7 +38,7 @@ def _narrowing(command: Command) -> Command:
                 help="Destructive actions an hour, approved ones included.",
             ),
             click.option("--aws", metavar="TARGET", help="Print an AWS access key for this target as well."),
-            click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+            json_option,
         )
     ):
         command = decorate(command)
@@ -71,7 +73,7 @@ def mint(ctx: click.Context, /, *, kind: str, as_json: bool, **flags: str | int 
 
 
 @token.command("narrow")
-@click.argument("token_id", metavar="ID")
+@_id
 @_narrowing
 @click.pass_context
 def narrow(ctx: click.Context, /, token_id: str, *, as_json: bool, **flags: str | int | None) -> None:
@@ -85,7 +87,7 @@ def narrow(ctx: click.Context, /, token_id: str, *, as_json: bool, **flags: str 
 
 
 @token.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
     """List tokens, newest first; none can be used from this.
@@ -101,8 +103,8 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @token.command("show")
-@click.argument("token_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_id
+@json_option
 @click.pass_context
 def show(ctx: click.Context, token_id: str, *, as_json: bool) -> None:
     """Show what a token permits.
@@ -118,8 +120,8 @@ def show(ctx: click.Context, token_id: str, *, as_json: bool) -> None:
 
 
 @token.command("revoke")
-@click.argument("token_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_id
+@json_option
 @click.pass_context
 def revoke(ctx: click.Context, token_id: str, *, as_json: bool) -> None:
     """Revoke a token and its children; running holds and streams end within a second.

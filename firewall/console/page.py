@@ -5,48 +5,20 @@ and requester; what the agent says comes last and is never trusted. Every string
 agent is spelled out by `spell_out` here, and escaped by the template.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from firewall.approvals.people import Refusal
 from firewall.console.marked import Shown, show, spell_out
 from firewall.console.shape import rfc3339, status_of, worst_first
-from firewall.core.action import Confidence, Reversal, Scope
+from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, undo_words
 from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
 
 SAID_CHARS = 2_000
 """How much of an agent's own words is shown."""
 _HEADLINE_CHARS = 240
 _RESOURCE_CHARS = 160
-EFFECT_WORDS = {
-    "read": "reads",
-    "write": "changes things that can be put back",
-    "disruptive": "interrupts a service",
-    "destructive": "destroys, cannot be put back the same way",
-    "privilege": "changes who may do what",
-    "secret": "returns credentials",
-    "exfil": "sends data outside",
-    "exec": "runs code that we cannot see into",
-    "unknown": "could not be understood",
-}
-SCOPE_WORDS: Mapping[str, str] = {
-    Scope.WORKSPACE: "inside the workspace",
-    Scope.MACHINE: "on the agent's machine, outside the workspace",
-    Scope.ELSEWHERE: "on another machine or service",
-    Scope.UNSEEN: "cannot be seen where",
-}
-UNDO_WORDS: Mapping[str, tuple[str, bool]] = {
-    Reversal.NOTHING: ("There is nothing to undo", True),
-    Reversal.UNDO: ("Can be put back through the same interface", True),
-    Reversal.LOST: ("Cannot be undone through the same interface", False),
-    Reversal.UNKNOWN: ("Nobody can say whether it can be undone", False),
-}
-CONFIDENCE_WORDS: Mapping[str, str] = {
-    Confidence.LIKELY: "likely, not certain: it was read by its name, or part of it cannot be seen",
-    Confidence.GUESS: "a guess: it could not be resolved, so the worst may be true",
-}
-"""What was read by a rule about this very operation needs no words."""
 STATUS_WORDS = {
     ApprovalStatus.PENDING: ("Waiting for an answer", "The call is held until somebody decides."),
     ApprovalStatus.APPROVED: ("Approved", "The exact same call may pass once, until its time is over."),
@@ -85,31 +57,25 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Everything the template shows of one approval."""
+class Head:
+    """What the first screen says of the worst action: what, where, to what, whether it can be undone."""
 
-    id: str
-    digest: str
-    status: str
-    status_title: str
-    status_text: str
-    is_pending: bool
-    is_readable: bool
     headline: str
     others: int
-    environment: str
-    is_production: bool
     resource: str
     scope: str
     undo: str
     can_undo: bool
     confidence: str
+    unseen: tuple[str, ...]
     hidden: int
     look_alikes: tuple[str, ...]
-    effects: tuple[tuple[str, str], ...]
-    texts: tuple[Text, ...]
-    raw: Shown | None
-    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, from where, by which tool, and by which row people are asked."""
+
     tool: str
     agent: str
     owner: str
@@ -119,6 +85,16 @@ class Page:
     group: str
     said: str
     said_more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where an approval stands: its status, its times, its decision."""
+
+    status: str
+    title: str
+    text: str
+    is_pending: bool
     time_left: str
     opened_at: str
     expires_at: str
@@ -127,6 +103,23 @@ class Page:
     decided_by: str
     reason: str
     self_approved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything the template shows of one approval."""
+
+    id: str
+    digest: str
+    environment: str
+    is_production: bool
+    head: Head
+    effects: tuple[tuple[str, str], ...]
+    texts: tuple[Text, ...]
+    raw: Shown | None
+    items: tuple[Item, ...]
+    asker: Asker
+    course: Course
     refusal: str
     refusal_code: str
 
@@ -150,36 +143,53 @@ def page(
 ) -> Page:
     """Work out the page of one approval."""
     subject = approval.subject or Subject("", "", (), "", "", "", "", "", "")
-    status = status_of(approval, now_us)
-    title, text = STATUS_WORDS[status]
     actions = worst_first(subject.actions)
-    first = actions[0] if actions else None
-    undo, can_undo = _undo(first)
-    names = show(" ".join(f"{one.summary} {one.resource} {one.operation}" for one in actions), ())
-    said = spell_out(subject.said[:SAID_CHARS]).strip()
     return Page(
         id=approval.id,
         digest=approval.digest,
-        status=status.value,
-        status_title=title,
-        status_text=text,
-        is_pending=status is ApprovalStatus.PENDING,
-        is_readable=approval.subject is not None,
-        headline=_headline(first),
-        others=max(0, len(subject.actions) - 1),
         environment=spell_out(approval.environment),
         is_production=approval.environment.casefold() in production,
-        resource=_short(spell_out(first.resource), _RESOURCE_CHARS) if first else "",
-        scope=SCOPE_WORDS.get(first.scope, "") if first else "",
-        undo=undo,
-        can_undo=can_undo,
-        confidence=CONFIDENCE_WORDS.get(first.confidence, "") if first else "",
-        hidden=names.hidden,
-        look_alikes=names.look_alikes,
+        head=_head(actions),
         effects=tuple((effect, EFFECT_WORDS.get(effect, "")) for effect in approval.effects),
         texts=_texts(actions, subject.arguments),
         raw=_raw(subject),
         items=tuple(_item(view) for view in actions),
+        asker=_asker(subject, approval),
+        course=_course(approval, now_us, decided_by),
+        refusal=refusal.public if refusal else "",
+        refusal_code=refusal.code if refusal else "",
+    )
+
+
+def _head(actions: Sequence[ActionView]) -> Head:
+    first = actions[0] if actions else None
+    names = show(" ".join(f"{one.summary} {one.resource} {one.operation}" for one in actions), ())
+    undo, can_undo = undo_words(spell_out(first.undo) if first else "", first.reversal if first else "")
+    return Head(
+        headline=_headline(first),
+        others=max(0, len(actions) - 1),
+        resource=_resource(first, _RESOURCE_CHARS) if first else "",
+        scope=SCOPE_WORDS.get(first.scope, "") if first else "",
+        undo=undo,
+        can_undo=can_undo,
+        confidence=CONFIDENCE_WORDS.get(first.confidence, "") if first else "",
+        unseen=tuple(spell_out(one) for one in first.unseen if one not in first.summary) if first else (),
+        hidden=names.hidden,
+        look_alikes=names.look_alikes,
+    )
+
+
+def _resource(view: ActionView, most: int) -> str:
+    """Return what an action is about; a resource that only repeats the program says nothing of it."""
+    return (
+        ""
+        if view.resource.startswith(("program:", "unknown:", "none:"))
+        else _short(spell_out(view.resource), most)
+    )
+
+
+def _asker(subject: Subject, approval: Approval) -> Asker:
+    return Asker(
         tool=spell_out(subject.tool),
         agent=spell_out(subject.agent),
         owner=spell_out(subject.owner),
@@ -187,8 +197,19 @@ def page(
         workspace=spell_out(subject.workspace),
         row=spell_out(subject.row),
         group=approval.group,
-        said=said,
+        said=spell_out(subject.said[:SAID_CHARS]).strip(),
         said_more=max(0, len(subject.said) - SAID_CHARS),
+    )
+
+
+def _course(approval: Approval, now_us: int, decided_by: str) -> Course:
+    status = status_of(approval, now_us)
+    title, text = STATUS_WORDS[status]
+    return Course(
+        status=status.value,
+        title=title,
+        text=text,
+        is_pending=status is ApprovalStatus.PENDING,
         time_left=time_left(approval.expires_at - now_us),
         opened_at=rfc3339(approval.opened_at),
         expires_at=rfc3339(approval.expires_at),
@@ -197,8 +218,6 @@ def page(
         decided_by=decided_by,
         reason=spell_out(approval.reason),
         self_approved=approval.self_approved,
-        refusal=refusal.public if refusal else "",
-        refusal_code=refusal.code if refusal else "",
     )
 
 
@@ -227,13 +246,6 @@ def time_left(left_us: int) -> str:
     if seconds < 7200:
         return f"{seconds // 60} min"
     return f"{seconds // 3600} h"
-
-
-def _undo(first: ActionView | None) -> tuple[str, bool]:
-    """Say how the first action can be undone, and whether it can."""
-    if first is not None and first.undo:
-        return spell_out(first.undo), True
-    return UNDO_WORDS.get(first.reversal if first else "", ("Cannot be undone, or nobody knows how", False))
 
 
 def _headline(first: ActionView | None) -> str:
@@ -274,7 +286,7 @@ def _item(view: ActionView) -> Item:
     return Item(
         summary=spell_out(view.summary),
         operation=spell_out(view.operation),
-        resource=_short(spell_out(view.resource), _RESOURCE_CHARS * 2),
+        resource=_resource(view, _RESOURCE_CHARS * 2),
         environment=spell_out(view.environment),
         effects=view.effects,
         undo=spell_out(view.undo),

@@ -27,7 +27,7 @@ def _page(action: ActionView) -> tuple[str, str, bool, str]:
         subject=replace(subject(), actions=(action,)),
     )
     shown = page(approval, now_us=1, refusal=None, decided_by="", production=frozenset({"production"}))
-    return shown.scope, shown.undo, shown.can_undo, shown.confidence
+    return shown.head.scope, shown.head.undo, shown.head.can_undo, shown.head.confidence
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""One approval as a person reads it in a terminal: the words and the marks of its page, and how to answer.
+
+Pure. Every string came from a call or an agent: `visible` spells out what a terminal would obey.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from firewall.approvals.text import visible
+from firewall.cli.underlined import underlined
+from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, undo_words
+from firewall.core.action import Evidence
+from firewall.core.effect import Effect, severity
+
+Json = Mapping[str, object]
+_SEVERITY = {effect.value: severity(effect) for effect in Effect}
+
+
+def as_text(row: Json, *, width: int = 0) -> list[str]:
+    """Return the lines of `approvals show` for the server's answer; `width` as in `underlined`."""
+    actions = sorted(_tables(row.get("actions")), key=_rank, reverse=True)
+    lines = [_words(row, "summary"), "", *_fields(_course(row))]
+    for text, spans in _texts(actions).items():
+        lines += ["", *underlined(text, spans, width=width)]
+    if not actions and row.get("arguments"):
+        lines += ["", visible(_plain(row, "arguments"))]
+    for number, action in enumerate(actions, 1):
+        lines += ["", f"{number}. {_words(action, 'summary')}", *_fields(_facts(action))]
+    if row.get("said"):
+        lines += ["", f"the agent says (not verified): {_words(row, 'said')}"]
+    return [*lines, *_answers(row)]
+
+
+def _course(row: Json) -> Iterator[tuple[str, str]]:
+    status, until = _plain(row, "status"), _plain(row, "expires_at")
+    decided = " ".join(part for part in (_plain(row, "decided_by"), _plain(row, "decided_at")) if part)
+    yield (
+        "status",
+        f"waiting for an answer until {until}" if status == "pending" else f"{status} {decided}".strip(),
+    )
+    yield "reason", _plain(row, "reason")
+    yield "environment", _plain(row, "environment")
+    yield "effects", ", ".join(f"{one} ({EFFECT_WORDS.get(one, 'unknown')})" for one in _list(row.get("effects")))
+    yield "asked by", " for ".join(part for part in (_plain(row, "agent"), _plain(row, "owner")) if part)
+    yield "tool", _plain(row, "tool")
+    yield "workspace", _plain(row, "workspace")
+    yield "row", _plain(row, "row")
+    yield "group", _plain(row, "group")
+    yield "page", _plain(row, "address")
+
+
+def _facts(action: Json) -> Iterator[tuple[str, str]]:
+    yield "resource", _plain(action, "resource")
+    where = SCOPE_WORDS.get(_plain(action, "scope"), "")
+    yield "environment", _plain(action, "environment") + (f" ({where})" if where else "")
+    yield "effects", ", ".join(_list(action.get("effects")))
+    yield "undo", undo_words(_plain(action, "undo"), _plain(action, "reversal"))[0]
+    yield "how sure", CONFIDENCE_WORDS.get(_plain(action, "confidence"), "")
+    yield "not seen", "; ".join(_list(action.get("unseen")))
+
+
+def _fields(found: Iterator[tuple[str, str]]) -> list[str]:
+    return [f"   {name:<12}{visible(value, keep='')}" for name, value in found if value]
+
+
+def _answers(row: Json) -> list[str]:
+    """Return how to answer; nothing where the answer was given, the reason where somebody else must."""
+    if row.get("status") != "pending":
+        return []
+    if not row.get("may_decide", True):
+        return ["", f"you cannot answer this: {_words(row, 'refusal')}"]
+    name = _words(row, "id")
+    return ["", f"stayhand approvals approve {name}", f"stayhand approvals deny {name} --reason '…'"]
+
+
+def _texts(actions: Sequence[Json]) -> dict[str, list[Evidence]]:
+    found: dict[str, list[Evidence]] = {}
+    for action in actions:
+        text = _plain(action, "text")
+        if text:
+            found.setdefault(text, []).extend(_span(one) for one in _tables(action.get("evidence")))
+    return found
+
+
+def _span(one: Json) -> Evidence:
+    start, end = one.get("start"), one.get("end")
+    return Evidence(
+        start if isinstance(start, int) else 0, end if isinstance(end, int) else 0, _plain(one, "note")
+    )
+
+
+def _rank(action: Json) -> int:
+    return max((_SEVERITY.get(one, 0) for one in _list(action.get("effects"))), default=0)
+
+
+def _tables(value: object) -> list[Json]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _list(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _plain(row: Json, name: str) -> str:
+    value = row.get(name)
+    return "" if value is None else str(value)
+
+
+def _words(row: Json, name: str) -> str:
+    return visible(_plain(row, name), keep="")

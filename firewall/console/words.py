@@ -1,0 +1,40 @@
+"""What effects, places and reversals are called where people read them: pages, explanations, the command line."""
+
+from collections.abc import Mapping
+
+from firewall.core.action import Confidence, Reversal, Scope
+
+EFFECT_WORDS: Mapping[str, str] = {
+    "read": "reads",
+    "write": "changes things that can be put back",
+    "disruptive": "interrupts a service",
+    "destructive": "destroys, cannot be put back the same way",
+    "privilege": "changes who may do what",
+    "secret": "returns credentials",
+    "exfil": "sends data outside",
+    "exec": "runs code that we cannot see into",
+    "unknown": "could not be understood",
+}
+SCOPE_WORDS: Mapping[str, str] = {
+    Scope.WORKSPACE: "inside the workspace",
+    Scope.MACHINE: "on the agent's machine, outside the workspace",
+    Scope.ELSEWHERE: "on another machine or service",
+    Scope.UNSEEN: "cannot be seen where",
+}
+UNDO_WORDS: Mapping[str, tuple[str, bool]] = {
+    Reversal.NOTHING: ("There is nothing to undo", True),
+    Reversal.UNDO: ("Can be put back through the same interface", True),
+    Reversal.LOST: ("Cannot be undone through the same interface", False),
+    Reversal.UNKNOWN: ("Nobody can say whether it can be undone", False),
+}
+"""In words, and whether it can be."""
+CONFIDENCE_WORDS: Mapping[str, str] = {
+    Confidence.LIKELY: "likely, not certain: it was read by its name, or part of it cannot be seen",
+    Confidence.GUESS: "a guess: it could not be resolved, so the worst may be true",
+}
+"""What was read by a rule about this very operation needs no words."""
+
+
+def undo_words(undo: str, reversal: str) -> tuple[str, bool]:
+    """Say how something can be undone, and whether it can; a way that is known comes first."""
+    return (undo, True) if undo else UNDO_WORDS.get(reversal, ("Cannot be undone, or nobody knows how", False))
