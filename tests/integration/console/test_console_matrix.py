@@ -47,6 +47,7 @@ MATRIX = {
     ("DELETE", "/api/credentials/{name}"): Access.ADMIN,
     ("GET", "/api/entries/{seq}"): Access.DECIDER,
     ("GET", "/api/status"): Access.ADMIN,
+    ("GET", "/api/egress"): Access.ADMIN,
     ("GET", "/healthz"): Access.PUBLIC,
     ("GET", "/readyz"): Access.PUBLIC,
     ("GET", "/metrics"): Access.METRICS,
