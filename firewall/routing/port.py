@@ -115,8 +115,8 @@ class UpstreamResponse(Protocol):
         ...
 
     @property
-    def is_whole(self) -> bool:
-        """All of it is here already and stands as it was sent, so that nothing is waited for; never of HEAD."""
+    def comes_whole(self) -> bool:
+        """All of it is here, or it says that it is short: its end can be waited for. Never of HEAD."""
         ...
 
     async def read(self, limit: int) -> bytes:

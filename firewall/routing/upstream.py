@@ -28,6 +28,7 @@ from firewall.routing.wire import BrokenError, Limits, Reply
 _DECODED_BYTES = 64 << 20
 _KEPT_CHARS = 160
 """Targets up to this long are made once: paths are few, and longer ones are not worth the memory."""
+_SHORT_BYTES = 16 << 10
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})+)+")
 _RAW_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@/?%-]*")
@@ -158,9 +159,11 @@ class ProviderAnswer:
         return self._reply.fields
 
     @property
-    def is_whole(self) -> bool:
-        """All of it is here already and stands as it was sent, so that nothing is waited for; never of HEAD."""
-        return self._reply.is_complete and self._decoder is None
+    def comes_whole(self) -> bool:
+        """All of it is here, or it says that it is short: its end can be waited for. Never of HEAD."""
+        if self._decoder is not None:
+            return False
+        return self._reply.is_complete or (self._reply.has_body and _is_short(self._reply.fields))
 
     def close(self) -> None:
         """Let go of the answer; an unread rest closes its connection at once."""
@@ -208,6 +211,11 @@ def _decoder(fields: list[tuple[bytes, bytes]]) -> Decoder | None:
     codings = [value for name, value in fields if len(name) == 16 and name.lower() == b"content-encoding"]
     coding = b", ".join(codings).decode("latin-1").strip().lower()
     return None if coding in {"identity", ""} else Decoder(coding, limit=_DECODED_BYTES)
+
+
+def _is_short(fields: list[tuple[bytes, bytes]]) -> bool:
+    lengths = [value.strip() for name, value in fields if len(name) == 14 and name.lower() == b"content-length"]
+    return len(lengths) == 1 and lengths[0].isdigit() and len(lengths[0]) <= 5 and int(lengths[0]) <= _SHORT_BYTES
 
 
 def _target(endpoint: Endpoint, request: UpstreamRequest) -> _Target:

@@ -208,8 +208,13 @@ class InfraGate:
                     masker = self._masker(asked.requester)
                     head = self._head(asked, response, request, is_masking=masker is not None)
                     head.append((b"x-stayhand-entry", b"%d" % go.entry))
+                    pieces = _pieces(response, outgoing.method, masker)
+                    whole = await _whole(response, pieces)
                     started = True
-                    await _relay(send, response, head, _pieces(response, outgoing.method, masker))
+                    if whole is None:
+                        await _relay(send, response.status, head, pieces)
+                    else:
+                        await send_whole(send, response.status, head, whole)
                     facts["masked"] = masker.masked if masker else 0
         except UpstreamError as error:
             log.warning("target=%s code=%s detail=%s", target.spec.name, error.code, error.detail)
@@ -319,14 +324,15 @@ def _pointing(asked: _Asked, response: UpstreamResponse, path: str) -> list[tupl
     )
 
 
-async def _relay(
-    send: Send, response: UpstreamResponse, head: list[tuple[bytes, bytes]], pieces: AsyncIterator[bytes]
-) -> None:
-    """Send an answer on as it arrives; what has come whole already goes out in one piece, with its length."""
-    if response.is_whole and response.status not in _WITHOUT_CONTENT:
-        await send_whole(send, response.status, head, b"".join([piece async for piece in pieces]))
-        return
-    await send_head(send, response.status, head)
+async def _whole(response: UpstreamResponse, pieces: AsyncIterator[bytes]) -> bytes | None:
+    """Return the content of an answer that is short or here already; None: none, or it is sent as it arrives."""
+    if response.comes_whole and response.status not in _WITHOUT_CONTENT:
+        return b"".join([piece async for piece in pieces])
+    return None
+
+
+async def _relay(send: Send, status: int, head: list[tuple[bytes, bytes]], pieces: AsyncIterator[bytes]) -> None:
+    await send_head(send, status, head)
     async for piece in pieces:
         await send_piece(send, piece)
     await send_end(send)

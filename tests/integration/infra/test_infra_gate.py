@@ -90,8 +90,9 @@ def _app(seen: Seen) -> Starlette:
         seen.requests.append((request.method, path, dict(request.headers), body))
         if path.endswith("/slow"):
             await asyncio.sleep(30)
-        if path.endswith("/stream"):
-            return StreamingResponse(_lines(), media_type="text/plain")
+        if path.endswith(("/stream", "/pieces")):
+            length = {"content-length": "21"} if path.endswith("/pieces") else {}
+            return StreamingResponse(_lines(), media_type="text/plain", headers=length)
         if path.endswith("/moved"):
             return Response(status_code=302, headers={"location": "http://127.0.0.1:1/steal"})
         if path.endswith("/within"):
@@ -176,6 +177,8 @@ def test_answers_are_streamed_and_heads_have_no_body(house: House) -> None:
 def test_what_comes_whole_goes_whole(house: House) -> None:
     """A short answer has its length again, one without content has none, and HEAD says what it was told."""
     assert house.ask("GET", "shop/v1/items").headers["content-length"].isdigit()
+    pieces = house.ask("GET", "shop/pieces")
+    assert (pieces.headers["content-length"], pieces.content) == ("21", b"line 0\nline 1\nline 2\n")
     empty = house.ask("GET", "shop/empty")
     assert (empty.status_code, "content-length" in empty.headers, empty.content) == (204, False, b"")
     assert house.ask("HEAD", "shop/v1/items").headers["content-length"].isdigit()
