@@ -85,6 +85,10 @@ async def test_an_approver_lists_shows_and_decides(line: Line) -> None:
     assert [row["id"] for row in json.loads(listed.stdout)] == [approval.id]
     shown = await line.run("approvals", "show", approval.id, "--json", credential=APPROVER_TOKEN)
     assert json.loads(shown.stdout)["arguments"] == subject().arguments
+    told = await line.run("approvals", "show", approval.id, credential=APPROVER_TOKEN)
+    assert told.stdout.startswith(subject().actions[0].summary)
+    assert "^^^" in told.stdout
+    assert "{" not in told.stdout
     denied = await line.run("approvals", "deny", approval.id, "--reason", "not now", credential=APPROVER_TOKEN)
     assert denied.exit_code == 0
     assert denied.stdout.strip() == approval.id

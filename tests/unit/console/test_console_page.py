@@ -1,17 +1,23 @@
 """What the approval page says about an action: where it lies, whether it can be undone, how sure that is."""
 
+import re
 from dataclasses import replace
 
 import orjson
 import pytest
 
-from firewall.console.page import page
+from firewall.classify.tool import actions_of
+from firewall.console.page import Page, page
 from firewall.core.approval import ActionView, Approval, ApprovalStatus
+from firewall.core.effect import severity, strictest
+from firewall.guard.judgement import view as judged_view
+from firewall.policy.reading import shell_call, tool_call
 from firewall.sequencer.sealing import read_subject, subject_json
 from tests.support.approving import subject, view
+from tests.support.understanding import shipped_context
 
 
-def _page(action: ActionView) -> tuple[str, str, bool, str]:
+def _shown(*actions: ActionView) -> Page:
     approval = Approval(
         id="apr_1",
         status=ApprovalStatus.PENDING,
@@ -20,13 +26,17 @@ def _page(action: ActionView) -> tuple[str, str, bool, str]:
         token="tok_1",
         session="",
         environment="staging",
-        effects=action.effects,
+        effects=actions[0].effects,
         group="",
         opened_at=0,
         expires_at=10**12,
-        subject=replace(subject(), actions=(action,)),
+        subject=replace(subject(), actions=actions),
     )
-    shown = page(approval, now_us=1, refusal=None, decided_by="", production=frozenset({"production"}))
+    return page(approval, now_us=1, refusal=None, decided_by="", production=frozenset({"production"}))
+
+
+def _page(action: ActionView) -> tuple[str, str, bool, str]:
+    shown = _shown(action)
     return shown.head.scope, shown.head.undo, shown.head.can_undo, shown.head.confidence
 
 
@@ -68,3 +78,46 @@ def test_approvals_of_an_older_version_are_still_read() -> None:
     assert found is not None
     assert [(one.scope, one.reversal, one.confidence) for one in found.actions] == [("", "", "")]
     assert read_subject(subject_json(found)) == found
+
+
+_CALLS = {
+    "shell": tool_call("Bash", {"command": "sudo git push -f"}),
+    "sql": tool_call("Bash", {"command": "psql -c 'BEGIN; DELETE FROM users; COMMIT'"}),
+    "kubectl": tool_call("Bash", {"command": "kubectl delete namespace shop"}),
+    "aws": tool_call("Bash", {"command": "aws ec2 delete-volume --volume-id vol-0abc"}),
+    "mcp": tool_call("mcp__github__delete_file", {"owner": "acme", "repo": "shop", "path": "a.py"}),
+    "mcp with SQL": tool_call("mcp__supabase__execute_sql", {"project_id": "p", "query": "DROP TABLE users"}),
+    "file tool": tool_call("Write", {"file_path": "/srv/a.py", "content": "x"}),
+    "patch": tool_call("apply_patch", "*** Begin Patch\n*** Delete File: /srv/a.py\n*** End Patch"),
+    "codex exec": tool_call("exec", "await tools.exec_command({cmd: 'git push --force origin main'})"),
+    "graphql": shell_call(
+        "curl https://backboard.railway.app/graphql/v2 -d "
+        """'{"query":"mutation { volumeDelete(volumeId: \\"vol_1\\") }"}'"""
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _CALLS)
+def test_a_page_marks_the_words_and_says_what_is_lost(name: str) -> None:
+    """Whatever the call is, the headline is the sentence of the worst action, and the page marks its evidence."""
+    actions = actions_of(_CALLS[name], shipped_context())
+    worst = max(actions, key=lambda action: severity(strictest(action.effects)))
+    shown = _shown(*(judged_view(action) for action in actions))
+    assert shown.head.headline == worst.summary
+    assert re.search("delete|drop|overwrite|replac", shown.head.headline)
+    marked = [
+        segment.text
+        for text in shown.texts
+        for line in text.shown.first
+        for segment in line.segments
+        if segment.marked
+    ]
+    assert marked
+    for span in worst.evidence:
+        assert any(worst.text[span.start : span.end] in part for part in marked)
+
+
+def test_what_could_not_be_seen_stands_on_the_first_screen() -> None:
+    """In plain words beside the other facts; what the headline says already is not said twice."""
+    assert _shown(view(unseen=("the path `$X`",))).head.unseen == ("the path `$X`",)
+    assert _shown(view(summary="runs what is not known", unseen=("what is not known",))).head.unseen == ()

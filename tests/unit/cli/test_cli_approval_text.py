@@ -1,0 +1,80 @@
+"""`approvals show` in words: what the page says, in a terminal, and how to answer."""
+
+from dataclasses import replace
+
+from firewall.approvals.people import Refusal
+from firewall.cli.approval_text import as_text
+from firewall.console.shape import detail
+from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, UNDO_WORDS, undo_words
+from firewall.core.action import Confidence, Reversal, Scope
+from firewall.core.approval import ActionView, Approval, ApprovalStatus
+from firewall.core.effect import Effect
+from tests.support.approving import COMMAND, subject, view
+
+
+def _row(
+    *actions: ActionView, status: ApprovalStatus = ApprovalStatus.PENDING, refused: str = ""
+) -> dict[str, object]:
+    approval = Approval(
+        id="apr_1",
+        status=status,
+        digest="d" * 64,
+        principal="olga/claude-code",
+        token="tok_1",
+        session="",
+        environment="production",
+        effects=("destructive",),
+        group="",
+        opened_at=0,
+        expires_at=10**12,
+        subject=replace(subject(), actions=actions, said="\x1b[2Jtrust me"),
+    )
+    refusal = Refusal(refused, refused) if refused else None
+    return detail(approval, now_us=1, address="http://localhost/approve/apr_1", refusal=refusal)
+
+
+def test_what_happens_comes_first_and_the_words_are_marked() -> None:
+    """The sentence of the worst action, then the text with `^` under the deciding words, then each action."""
+    start = COMMAND.index("rm -rf")
+    worst = view(evidence=((start, start + 6, "removes"),), reversal="lost", unseen=("the path `$X`",))
+    lines = as_text(_row(view(summary="reads `a`", effects=("read",), text=""), worst))
+    assert lines[0].startswith(worst.summary)
+    at = lines.index(COMMAND)
+    assert lines[at + 1].strip() == "^^^^^^"
+    assert lines[at + 1].index("^") == start
+    joined = "\n".join(lines)
+    assert joined.index(f"1. {worst.summary}") < joined.index("2. reads `a`")
+    assert "not seen    the path `$X`" in joined
+    assert "Cannot be undone through the same interface" in joined
+    assert "stayhand approvals approve apr_1" in joined
+    assert "{" not in joined
+
+
+def test_nothing_moves_the_cursor() -> None:
+    """What an agent says is spelled out and called not verified."""
+    joined = "\n".join(as_text(_row(view())))
+    assert "\x1b" not in joined
+    assert "not verified" in joined
+
+
+def test_who_cannot_answer_is_told_so() -> None:
+    """No command is offered to somebody who may not decide, nor for what was decided."""
+    assert "you cannot answer this: own" in "\n".join(as_text(_row(view(), refused="own")))
+    for row in (_row(view(), refused="own"), _row(view(), status=ApprovalStatus.DENIED)):
+        assert "approvals approve" not in "\n".join(as_text(row))
+
+
+def test_a_row_of_another_version_is_still_shown() -> None:
+    """Missing and odd fields are left out instead of raising; without actions the arguments stand there."""
+    assert as_text({"summary": "x", "arguments": "rm -rf a"})[-1] == "rm -rf a"
+    assert as_text({"actions": [{"text": "a", "evidence": [{"start": "x"}]}, 3], "effects": None})
+
+
+def test_every_word_of_ours_has_words_for_people() -> None:
+    """Each effect, place and reversal is called something; a known way to undo it comes first."""
+    assert set(EFFECT_WORDS) == {effect.value for effect in Effect}
+    assert set(SCOPE_WORDS) == set(Scope)
+    assert set(UNDO_WORDS) == set(Reversal)
+    assert set(CONFIDENCE_WORDS) == set(Confidence) - {Confidence.CERTAIN}
+    assert undo_words("restore it", "lost") == ("restore it", True)
+    assert undo_words("", "")[1] is False
