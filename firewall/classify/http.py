@@ -211,8 +211,9 @@ def _rest(
     draft = Draft(f"http:{judged.operation or request.method}", f"url:{provider}{address.path}")
     draft.effects |= judged.effects
     if judged.sql:
-        found = judge_sql(Source(judged.sql, base=None, outer=span), "sql", context, ())
-        draft.effects = set(found.effects)
+        source = Source(judged.sql, base=None, outer=span)
+        found = judge_sql(source, "sql", context, (), dialect=judged.dialect)
+        draft.effects = set(found.effects) | (judged.effects if judged.hides else set())
         judged.summary = f"{found.summary} (through {judged.operation or shown(address.host)})"
         judged.unseen += found.unseen
     draft.summary = judged.summary or _summary(request, address, judged.effects)

@@ -9,11 +9,12 @@ from firewall.classify.api.table import Table
 from firewall.classify.globs import NOTHING, any_of
 from firewall.classify.mcp.tables import McpServer, read_server
 from firewall.classify.reader import Reader
+from firewall.classify.sql.dialects import dialect_named
 from firewall.core.action import Attribute
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
 
-HOST_KINDS = ("rest", "graphql", "aws", "kubernetes")
+HOST_KINDS = ("rest", "graphql", "aws", "kubernetes", "postgrest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class HostRule:
     """Operations of the host's table, lower case (`git/update-ref`, `rds:ModifyDBInstance`); empty: any."""
     sql: str = ""
     """The dotted argument that holds SQL: where it is seen, the SQL says what happens."""
+    dialect: str = ""
+    """The dialect of that SQL; empty: it is read as several, and the strictest counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,14 @@ class HostRow:
     hosts: re.Pattern[str]
     provider: str
     kind: str = "rest"
-    """`rest`, `graphql`, `aws`, `kubernetes`."""
+    """`rest`, `graphql`, `aws`, `kubernetes`, `postgrest`."""
     known: bool = False
     """Writes there are writes, not `unknown`: the API's methods mean what they say."""
     plain: bool = False
     """Where the table is silent, the method alone says what happens: the table holds the exceptions."""
     rules: tuple[HostRule, ...] = ()
     paths: re.Pattern[str] = NOTHING
-    """GraphQL endpoints of the host."""
+    """GraphQL endpoints of the host, or where its PostgREST API lies."""
     table: Table | None = None
     """The host's operations: asked where no rule fits."""
 
@@ -124,8 +127,11 @@ def _host_rule(row: Reader) -> HostRule:
         when=_when(row),
         operations=frozenset(name.lower() for name in row.strings("operations")),
         sql=row.string("sql"),
+        dialect=row.string("dialect"),
     )
     row.finish()
+    if found.dialect and dialect_named(found.dialect) is None:
+        raise row.wrong("dialect", "the name of an SQL dialect")
     if not found.effects:
         raise ConfigError(f"{row.where} needs `effects`")
     return found

@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from firewall.classify.api import aws, kubernetes
+from firewall.classify.api import aws, kubernetes, postgrest
 from firewall.classify.api.arguments import judge_arguments, sql_of, wire_arguments
 from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
-from firewall.classify.api.predicates import text_at
 from firewall.classify.api.request import MAX_BODY_CHARS, object_of, query_of, readings, words_of_query
 from firewall.classify.api.routes import find, routes_of
+from firewall.classify.api.statements import statements
 from firewall.classify.api.table import Operation, Table
 from firewall.classify.catalogue import Catalogue, Words
 from firewall.classify.draft import shown
@@ -66,6 +66,9 @@ class Judged:
     unseen: list[str] = field(default_factory=list)
     sql: str = ""
     """SQL that the operation runs; its effects are for a reader of SQL to say."""
+    dialect: str = ""
+    hides: bool = False
+    """What runs that SQL may do more than it says."""
 
 
 def judge_rest(asked: Asked, row: HostRow | None, catalogue: Catalogue) -> Judged:
@@ -99,6 +102,15 @@ def _kubernetes(asked: Asked, segments: list[str]) -> Judged:
     return Judged(effects, summary)
 
 
+def _postgrest(asked: Asked, segments: list[str], row: HostRow) -> Judged:
+    inner = segments[2:] if segments[:2] == ["rest", "v1"] else segments
+    effects, summary = postgrest.judge(asked.method, inner, query_of(asked.query))
+    sql = "" if asked.method in READING else postgrest.sql_in(inner, object_of(asked.body, asked.headers))
+    return Judged(
+        effects, summary, f"{row.provider}:{'/'.join(inner[:2])}", sql=sql, dialect="postgres", hides=True
+    )
+
+
 def _perhaps_kubernetes(asked: Asked, segments: list[str]) -> Judged:
     """Judge a host that nobody named but whose path has the shape: it raises; only a likely cluster lowers."""
     likely = kubernetes.is_likely_cluster(asked.host, asked.port)
@@ -118,8 +130,10 @@ def _listed(asked: Asked, segments: list[str], row: HostRow | None, catalogue: C
         arguments = {**query_of(asked.query), **(body or {})}
         rule = rule_for(row.rules, asked.method, path, operation=name, arguments=arguments)
         if rule is not None:
-            sql = text_at(rule.sql, arguments) if rule.sql else ""
-            return Judged(set(rule.effects), rule.summary, name, sql=sql)
+            sql = statements(rule.sql, arguments, asked.body) if rule.sql else ""
+            return Judged(set(rule.effects), rule.summary, name, sql=sql, dialect=rule.dialect)
+        if row.kind == "postgrest" and row.paths.fullmatch(path):
+            return _postgrest(asked, segments, row)
     judged = (
         _silent(asked, path, row, catalogue) if listed is None else _told(asked, path, listed, catalogue.words)
     )

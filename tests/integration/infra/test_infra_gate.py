@@ -61,6 +61,26 @@ credential = {{ env = "SHOP_TOKEN" }}
 hosting = "self"
 
 [[target]]
+name = "database"
+environment = "staging"
+base_url = "{base}"
+pack = "postgrest"
+credential = {{ env = "SHOP_TOKEN" }}
+hosting = "self"
+scoped = true
+hold_s = 0
+
+[[target]]
+name = "supabase"
+environment = "staging"
+base_url = "{base}"
+pack = "api.supabase.com"
+credential = {{ env = "SHOP_TOKEN" }}
+hosting = "self"
+scoped = true
+hold_s = 0
+
+[[target]]
 name = "registry"
 environment = "staging"
 base_url = "{base}"
@@ -268,6 +288,29 @@ def test_the_incidents_mutation_is_held_by_its_root_field(house: House) -> None:
 def test_kubernetes_requests_are_read_as_verbs(house: House, method: str, path: str, status: int) -> None:
     """Reads flow, deletions and exec are asked."""
     assert house.ask(method, path).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "database/users?select=id", None, 200),
+        ("PATCH", "database/users?id=eq.7", {"plan": "free"}, 200),
+        ("PATCH", "database/users", {"plan": "free"}, 403),
+        ("PATCH", "database/users?id=neq.0", {"plan": "free"}, 403),
+        ("DELETE", "database/users?id=eq.7", None, 403),
+        ("POST", "database/rpc/exec_sql", {"sql": "drop table users"}, 403),
+        ("POST", "supabase/v1/projects/ref/database/query", {"query": "select 1"}, 200),
+        ("POST", "supabase/v1/projects/ref/database/query", {"query": "drop table users"}, 403),
+    ],
+)
+def test_databases_over_http_are_judged_by_their_sql(
+    house: House, method: str, path: str, body: object, status: int
+) -> None:
+    """What reads and what is limited flows; what loses a table's rows waits, whatever the method says."""
+    before = len(house.seen.requests)
+    got = house.ask(method, path, **({"json": body} if body else {}))
+    assert got.status_code == status, got.text
+    assert len(house.seen.requests) == before + (status == 200)
 
 
 def test_targets_of_other_environments_do_not_exist(house: House) -> None:
