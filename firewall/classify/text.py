@@ -61,6 +61,7 @@ _SAMPLES = (
     ("shell", "ls | head -1"),
     ("shell", "python3 -c 'print(1)'; node -e '1'; pwsh -c ls"),
     ("sql", "SELECT 1"),
+    ("sql", "/*!50000 SELECT 1 */"),
     ("http", '{"method": "GET", "url": "https://example.com/a"}'),
     ("graphql", "{ a }"),
     ("mcp", '{"server": "a", "tool": "list_things", "arguments": {}}'),

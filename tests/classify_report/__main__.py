@@ -101,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
     _print("a word list", score(cases, word_answers(cases)))
     if options.guard:
         _print(f"the guard `{options.guard}`", score(cases, hooked.answers(cases, shlex.split(options.guard))))
-    sys.stdout.write("\n".join(["", "times", *page.latency(latency).splitlines()[3:]]) + "\n")
+    sys.stdout.write("\n".join(["", "times", *page.times(latency)]) + "\n")
     if options.verbose:
         _print_wrong(cases, answers)
     is_judged = options.strict or not given
