@@ -154,7 +154,7 @@ async def test_the_service_works_over_both(ports: Ports) -> None:
     )
     assert sum(isinstance(one, Approval) for one in outcomes) == 1
     assert sum(isinstance(one, ApprovalError) for one in outcomes) == 1
-    decided = await asyncio.wait_for(waiting, 5)
+    decided = await asyncio.wait_for(waiting, 30)
     assert decided.reason == "because"
     assert decided.subject == subject()
     assert service.is_of(decided, "olga/claude-code")

@@ -119,7 +119,7 @@ def test_held_call_runs_after_approval(name: str, tmp_path: Path) -> None:
 
         thread = when_asked(world.firewall, approve)
         done = play(world, name, world.firewall.agents)
-        thread.join(5)
+        thread.join(30)
         asked = world.asked()
     assert held_while_there == [True], done.output[-3000:]
     assert done.returncode == 0, done.output[-3000:]
@@ -139,7 +139,7 @@ def test_denied_call_is_never_run(name: str, tmp_path: Path) -> None:
             world.firewall, lambda approval: world.firewall.decide(approval, "deny", "keep it") and None
         )
         done = play(world, name, world.firewall.agents)
-        thread.join(5)
+        thread.join(30)
         asked = world.asked()
     assert done.returncode == 0, done.output[-3000:]
     assert (world.precious / "data.txt").read_text() == "worth keeping"
@@ -170,7 +170,7 @@ def test_request_sent_again_during_the_hold_joins_it(name: str, tmp_path: Path) 
             looked = world.workspace / "first.txt"
             threading.Thread(target=lambda: _until(looked.exists) or network.withhold(), daemon=True).start()
         done = play(world, name, network.address)
-        thread.join(5)
+        thread.join(30)
         asked = [without_transport(str(request["body"])) for request in world.asked()]
         opened = world.firewall.approvals()
     assert done.returncode == 0, done.output[-3000:]

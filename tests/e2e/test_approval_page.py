@@ -92,7 +92,7 @@ async def test_an_approver_signs_in_reads_and_approves_with_one_click(side: Side
     await page.wait_for_load_state()
     await page.get_by_text("Approved").first.wait_for()
     await _shot(page, "approved")
-    assert (await asyncio.wait_for(waiting, 5)).status is ApprovalStatus.APPROVED
+    assert (await asyncio.wait_for(waiting, 30)).status is ApprovalStatus.APPROVED
     assert [text for text in problems if "favicon" not in text and "401" not in text] == []
 
 

@@ -111,7 +111,7 @@ def test_agent_started_by_us_needs_nothing_else(name: str, tmp_path: Path, home:
     with scene(tmp_path) as world:
         thread = when_asked(world.firewall, lambda approval: world.firewall.decide(approval, "approve") and None)
         done = run(world, name, tmp_path, home)
-        thread.join(5)
+        thread.join(30)
         asked = str(world.asked())
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
@@ -126,7 +126,7 @@ def test_own_login_passes_to_its_provider_and_our_token_does_not(tmp_path: Path,
     with scene(tmp_path, own_login=True) as world:
         thread = when_asked(world.firewall, lambda approval: world.firewall.decide(approval, "approve") and None)
         done = run(world, "claude", tmp_path, home, own_login=PROVIDER_KEY)
-        thread.join(5)
+        thread.join(30)
         asked = world.asked()
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]

@@ -48,7 +48,7 @@ async def talk(port: int, *pieces: bytes, pause_s: float = 0.0) -> bytes:
                 await writer.drain()
                 if pause_s:
                     await asyncio.sleep(pause_s)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await reading
     finally:
         reading.cancel()

@@ -73,7 +73,7 @@ async def test_wait_answers_when_decided(side: Side) -> None:
             f"/api/approvals/{approval.id}/decision", json={"decision": "deny", "reason": "no"}
         )
         assert answer.json()["status"] == "denied"
-        row = (await asyncio.wait_for(waiting, 5)).json()
+        row = (await asyncio.wait_for(waiting, 30)).json()
         bad = await client.get(f"/api/approvals/{approval.id}?wait=-1")
     assert (row["status"], row["reason"]) == ("denied", "no")
     assert bad.status_code == 400

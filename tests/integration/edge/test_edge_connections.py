@@ -137,12 +137,12 @@ async def test_slow_heads_are_cut_off(pieces: tuple[bytes, ...]) -> None:
 async def test_a_connection_answered_early_stays_usable_and_ends(keep_alive_s: int, *, second: bool) -> None:
     """A body that comes behind its refusal is dropped; the connection serves on, and idles no longer than any."""
     app = Witness(limit=1000)
-    limits = Limits(head_s=0.1, keep_alive_s=keep_alive_s)
+    limits = Limits(head_s=1, keep_alive_s=keep_alive_s)
     edge = Edge(app, max_body_bytes=10)
     async with serving([Listener(edge, "127.0.0.1", 0)], limits=limits) as running:
         raw = post("Content-Length: 20")
         late = get("/v1/models") if second else b""
-        got = await talk(running.ports[0], raw, b"a" * 20, b"", late, pause_s=0.06)
+        got = await talk(running.ports[0], raw, b"a" * 20, b"", late, pause_s=0.55)
     assert (status_of(got), answers(got)) == (413, 2 if second else 1)
     assert len(app.scopes) == (1 if second else 0)
 
@@ -179,7 +179,7 @@ async def test_a_giant_head_is_refused_while_it_arrives() -> None:
         writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
         for _ in range(10):
             writer.write(b"a" * 65536)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             got = await reader.read()
         writer.close()
     assert (status_of(got), code_of(got)) == (431, "head_too_large")
@@ -295,7 +295,7 @@ async def test_work_ends_when_its_client_leaves() -> None:
         await writer.drain()
         await asyncio.sleep(0.05)
         writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await left.wait()
 
 

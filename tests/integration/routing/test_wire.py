@@ -191,7 +191,7 @@ async def test_answers_that_two_readers_could_frame_differently_are_refused(
     async with kept(always(_BAD[name])) as found:
         with pytest.raises(UpstreamError) as caught:
             await _get(upstream, found.endpoint())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await found.left.wait()
     assert caught.value.fault is UpstreamFault.MALFORMED
 
@@ -278,7 +278,7 @@ async def test_closing_ends_what_is_under_way(upstream: HttpUpstream) -> None:
         await asked.wait()
         await upstream.close()
         with pytest.raises(UpstreamError) as caught:
-            await asyncio.wait_for(waits, 5)
+            await asyncio.wait_for(waits, 30)
     assert caught.value.fault is UpstreamFault.UNAVAILABLE
 
 
@@ -304,7 +304,7 @@ async def test_idle_connections_are_closed(upstream: HttpUpstream, monkeypatch: 
     monkeypatch.setattr(pool, "KEEP_ALIVE_S", 0.1)
     async with kept(always(whole(b"{}"))) as found:
         await _get(upstream, found.endpoint())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await found.left.wait()
 
 

@@ -94,7 +94,7 @@ async def test_a_decision_wakes_the_waiting_call(log: MemoryLog, clock: StillClo
     waiting = [asyncio.create_task(service.wait(approval.id, until_us=clock.now + MINUTE)) for _ in range(3)]
     await asyncio.sleep(0)
     decided = await service.decide(approval.id, decision, by=ALICE, reason="no\u202e\x1b[31m\nreason ")
-    found = await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    found = await asyncio.wait_for(asyncio.gather(*waiting), 30)
     assert {one.status for one in found} == {decided.status}
     assert decided.reason == "no[31m reason"
     assert decided.decided_by == log.pseudonym("alice")
@@ -141,7 +141,7 @@ async def test_the_sweeper_expires_what_is_overdue_and_wakes(log: MemoryLog, clo
     await asyncio.sleep(0)
     clock.forward(1800)
     assert await service.sweep() == 1
-    assert (await asyncio.wait_for(waiting, 5)).status is ApprovalStatus.EXPIRED
+    assert (await asyncio.wait_for(waiting, 30)).status is ApprovalStatus.EXPIRED
     assert log.kinds.count("approval.expired") == 2
 
 
@@ -283,7 +283,7 @@ async def test_revoking_a_token_withdraws_what_it_has(log: MemoryLog, clock: Sti
     waiting = asyncio.create_task(service.wait(pending.id, until_us=clock.now + MINUTE))
     await asyncio.sleep(0)
     assert await service.cancel_of_token("tok_1") == 2
-    assert (await asyncio.wait_for(waiting, 5)).status is ApprovalStatus.CANCELLED
+    assert (await asyncio.wait_for(waiting, 30)).status is ApprovalStatus.CANCELLED
     assert service.get(approved.id).status is ApprovalStatus.CANCELLED
     assert service.get(other.id).status is ApprovalStatus.PENDING
     assert log.kinds.count("approval.cancelled") == 2
