@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from firewall.classify.addresses import usual
 from firewall.classify.api.jsonrpc import calls_of
 from firewall.classify.api.known import HostRow
 from firewall.classify.api.rest import READING, Asked, Judged, judge_rest
@@ -94,9 +95,9 @@ def _address_of(url: str) -> Address | None:
 def plain_host(host: str) -> str:
     """Write a host as the programs that connect to it do: look-alike dots and digits, invisible characters."""
     if host.isascii():
-        return host.rstrip(".").lower()
+        return usual(host.rstrip(".").lower())
     folded = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
-    return "".join(char for char in folded if unicodedata.category(char) != "Cf").rstrip(".").lower()
+    return usual("".join(char for char in folded if unicodedata.category(char) != "Cf").rstrip(".").lower())
 
 
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
@@ -216,6 +217,10 @@ def _rest(
         draft.effects = set(found.effects) | (judged.effects if judged.hides else set())
         judged.summary = f"{found.summary} (through {judged.operation or shown(address.host)})"
         judged.unseen += found.unseen
+    elif row is None and (asked := _sql_in(address)):
+        found = judge_sql(Source(asked, base=None, outer=span), "sql", context, ())
+        draft.effects |= found.effects
+        judged.summary = f"{found.summary} (in the address)"
     draft.summary = judged.summary or _summary(request, address, judged.effects)
     draft.unseen += judged.unseen
     draft.point(span, draft.summary)
@@ -229,6 +234,19 @@ def _rest(
         draft.effects.add(Effect.EXFIL)
         draft.summary = f"sends what is usually a credential to {shown(address.host)}"
     return draft
+
+
+_SQL_FIELDS = frozenset({"query", "sql", "statement", "stmt"})
+_CHANGING_SQL = re.compile(
+    r"\s*+(?:drop|delete|truncate|alter|insert|update|create|grant|revoke|rename|optimize|system|kill|detach)\s++\w",
+    re.IGNORECASE,
+)
+
+
+def _sql_in(address: Address) -> str:
+    """Return SQL that changes something and stands in the address, where ClickHouse and others take it."""
+    pairs = parse_qsl(address.query, keep_blank_values=True)
+    return ";\n".join(text for name, text in pairs if name.lower() in _SQL_FIELDS and _CHANGING_SQL.match(text))
 
 
 def _judged(request: Request, address: Address, row: HostRow | None, context: Context) -> Judged:

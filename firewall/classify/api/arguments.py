@@ -89,6 +89,21 @@ _SQL = {
 """Operations that run SQL, and the argument that holds it."""
 
 
+_DIALECTS = {"redshift-data": "redshift", "athena": "athena"}
+"""Services whose SQL is of one dialect; rds-data may be MySQL or PostgreSQL, so both are asked."""
+
+
+def dialect_of(known: Known) -> str:
+    """Return the dialect of the SQL that a service runs; empty: several are possible."""
+    return _DIALECTS.get(known.service, "")
+
+
+def sql_arguments(known: Known) -> tuple[str, ...]:
+    """Return the plain names of the arguments that hold an operation's SQL."""
+    name = _SQL.get(f"{known.service}:{known.operation.name}", "")
+    return (name,) if name else ()
+
+
 def sql_of(known: Known, arguments: Mapping[str, object]) -> str:
     """Return the SQL that an operation runs; empty: it runs none, or it is not seen."""
     value = arguments.get(_SQL.get(f"{known.service}:{known.operation.name}", ""))

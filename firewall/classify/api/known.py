@@ -149,6 +149,13 @@ def hangs_on_arguments(rules: Iterable[HostRule], method: str, path: str, *, ope
     return any(rule.when or rule.sql for rule in _speaking(rules, method, path, operation))
 
 
+def asked_of(rules: Iterable[HostRule], operation: str) -> frozenset[str]:
+    """Return the names of the arguments that the rules of an operation look at."""
+    speaking = _speaking(rules, "", "/", operation)
+    names = (name for rule in speaking for name in (*rule.when, *re.split(r"[|+]", rule.sql)))
+    return frozenset(name.partition(".")[0] for name in names if name)
+
+
 def _speaking(rules: Iterable[HostRule], method: str, path: str, operation: str) -> Iterator[HostRule]:
     """Yield the rules for a method, path and operation, whatever they ask of the arguments."""
     for rule in rules:

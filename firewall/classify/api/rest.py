@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from firewall.classify.api import aws, kubernetes, postgrest
-from firewall.classify.api.arguments import judge_arguments, sql_of, wire_arguments
+from firewall.classify.api.arguments import dialect_of, judge_arguments, sql_of, wire_arguments
+from firewall.classify.api.batches import batched
 from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
 from firewall.classify.api.request import MAX_BODY_CHARS, object_of, query_of, readings, words_of_query
 from firewall.classify.api.routes import find, routes_of
@@ -174,6 +175,8 @@ def _told_by_body(asked: Asked) -> set[Effect]:
     head = asked.body[:MAX_BODY_CHARS]
     if _DELETED.search(head) or _STATUS.search(head):
         return {Effect.DESTRUCTIVE}
+    if inner := batched(asked.path, asked.headers.get("content-type", ""), head):
+        return inner
     return {Effect.DISRUPTIVE} if asked.method in ("PUT", "PATCH") and _TO_ZERO.search(head) else set()
 
 
@@ -182,6 +185,8 @@ def _by_words(asked: Asked, path: str, words: Words, *, known: bool) -> set[Effe
     segments = [part for part in path.split("/") if part and not _PLAIN_SEGMENT.fullmatch(part)]
     tokens = {token for part in segments for token in tokens_of(part)}
     last = set(tokens_of(segments[-1])) if segments else set()
+    if asked.method in READING and _says_it_changes(asked, segments, path, words):
+        return {Effect.UNKNOWN}
     if asked.method in READING:
         shows = "kubeconfig" in tokens or "credentials" in last or (last & words.secret and path[-1] != "s")
         return {Effect.SECRET} if shows else {Effect.READ}
@@ -192,6 +197,24 @@ def _by_words(asked: Asked, path: str, words: Words, *, known: bool) -> set[Effe
         return {Effect.DESTRUCTIVE}
     sent = _sending(asked, tokens, last, words, known=known)
     return (sent - {Effect.WRITE} | told) if told else sent
+
+
+_VERB_FIELDS = frozenset({"action", "do", "cmd", "command", "op", "operation", "task", "method", "act"})
+_DO = frozenset({"do", "confirm"})
+
+
+def _says_it_changes(asked: Asked, segments: Sequence[str], path: str, words: Words) -> bool:
+    """Tell whether a GET asks for a change all the same: `?action=delete`, `/items/1/delete`, `doDelete`."""
+    for name, value in query_of(asked.query).items():
+        said = tokens_of(value) if isinstance(value, str) else []
+        if name.lower() in _VERB_FIELDS and said and said[0] in words.destructive:
+            return True
+    last = tokens_of(segments[-1]) if segments else []
+    if last[:1] and last[0] in _DO:
+        return len(last) > 1 and last[1] in words.destructive
+    parts = path.rstrip("/").split("/")
+    named = len(parts) > 2 and _PLAIN_SEGMENT.fullmatch(parts[-2]) is not None
+    return named and len(last) == 1 and last[0] in words.destructive
 
 
 def _sending(asked: Asked, tokens: set[str], last: set[str], words: Words, *, known: bool) -> set[Effect]:
@@ -232,6 +255,7 @@ def _aws(asked: Asked, row: HostRow, catalogue: Catalogue) -> Judged:
         summary,
         f"{first.service}:{first.operation.name}",
         sql=sql_of(listed[0], arguments) if len(listed) == 1 and not doubts else "",
+        dialect=dialect_of(listed[0]),
     )
 
 

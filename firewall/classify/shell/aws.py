@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from firewall.classify.api import aws as operations
-from firewall.classify.api.arguments import judge_arguments, sql_of
-from firewall.classify.api.known import HostRow
+from firewall.classify.api.arguments import dialect_of, judge_arguments, sql_arguments, sql_of
+from firewall.classify.api.known import HostRow, asked_of
 from firewall.classify.draft import Source
 from firewall.classify.rows import Program, Rule
 from firewall.classify.shell.analysis import Analysis, Command
@@ -66,12 +66,23 @@ def _judged(
     known: operations.Known, command: Command, row: HostRow, analysis: Analysis
 ) -> tuple[set[Effect], str]:
     arguments, seen = arguments_of(command.words)
+    arguments = _spelled_out(arguments, known, row)
     sql = sql_of(known, arguments)
     if sql and seen:
-        found = judge_sql(Source(sql, base=None, outer=command.span), "sql", analysis.context, ())
+        source = Source(sql, base=None, outer=command.span)
+        found = judge_sql(source, "sql", analysis.context, (), dialect=dialect_of(known))
         return found.effects, f"{found.summary} (through {known.service})"
     flag, named = _named(command)
     return judge_arguments(known, arguments, row, seen=seen, named=(flag.lstrip("-"), named))
+
+
+def _spelled_out(arguments: Mapping[str, object], known: operations.Known, row: HostRow) -> Mapping[str, object]:
+    """Add what an abbreviation may mean (`--no-deletion-prot`), where a rule or a reader of SQL looks."""
+    name = f"{known.service}:{known.operation.name}"
+    wanted = {*asked_of(row.rules, name), *sql_arguments(known)} - set(arguments)
+    given = [(short, value) for short, value in arguments.items() if short]
+    meant = {full: value for short, value in given for full in wanted if full.startswith(short)}
+    return {**arguments, **meant}
 
 
 def arguments_of(words: Sequence[Word]) -> tuple[Mapping[str, object], bool]:
@@ -90,7 +101,8 @@ def arguments_of(words: Sequence[Word]) -> tuple[Mapping[str, object], bool]:
         elif name:
             seen = seen and word.known and not word.text.startswith(_UNSEEN)
             before = found[name]
-            found[name] = _value(word.text) if before is True else f"{before} {word.text}"
+            between = ";\n" if name == "sqls" else " "
+            found[name] = _value(word.text) if before is True else f"{before}{between}{word.text}"
         elif not word.known:
             seen = False
     return found, seen

@@ -10,6 +10,7 @@ from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
 from firewall.classify.shell.contents import Read, add_contents, as_script, language_of, read_all
+from firewall.classify.shell.databases import add_outputs
 from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, does, spot_of, touch_drafts, word_of
@@ -91,6 +92,8 @@ def _loads(program: Program, code: Code, options: Options, command: Command, ana
             paths = list(spot_of(word, command.scope).paths)
             inner = command.rest(command.words, feed=None)
             _contents(draft, paths, (code.language, program, [word]), inner, analysis)
+    if code.language == "sql":
+        add_outputs(options, command, analysis)
     values = [word for found in options.flags.values() for word in found if word is not None]
     values = values if code.language == "sql" else []
     piped = [word for word in values if word.text.lstrip().startswith("|")]

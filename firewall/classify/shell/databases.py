@@ -9,6 +9,7 @@ from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import Use, add, finish, places_of, read_use
 from firewall.classify.shell.contents import Read, add_contents
+from firewall.classify.shell.options import Options
 from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Word
 from firewall.classify.sql.judge import judge_sql
@@ -49,8 +50,10 @@ def query(command: Command, program: Program, analysis: Analysis) -> bool:
     sources = [_source(word) for word in texts]
     if not sources and feed is not None and feed.text is not None:
         sources = [feed.source or Source(feed.text, base=None, outer=command.span)]
-    if not sources:
+    if not sources and feed is None:
         return False
+    if not sources:
+        _fed(command, program, use, analysis)
     for source in sources:
         draft = judge_sql(source, program.name, analysis.context, places_of(use))
         _options(draft, use, program)
@@ -58,6 +61,31 @@ def query(command: Command, program: Program, analysis: Analysis) -> bool:
         analysis.drafts.append(draft)
         finish(draft, command, analysis)
     return True
+
+
+def _fed(command: Command, program: Program, use: Use, analysis: Analysis) -> None:
+    """Add SQL that comes from a file or a program: read where the workspace shows it, else unknown."""
+    draft = analysis.opaque(command.span, "SQL from its input", effects=(Effect.EXEC, Effect.UNKNOWN))
+    finish(draft, command, analysis)
+
+    def read(inner: Analysis, source: Source) -> None:
+        found = judge_sql(source, program.name, inner.context, places_of(use))
+        inner.drafts.append(found)
+        finish(found, command, inner)
+
+    if command.feed is not None and command.feed.paths:
+        add_contents(draft, command.feed.paths, command, analysis, lambda _path, _text: read)
+
+
+_OUTPUTS = ((Verb.OVERWRITE, ("-o", "--output")), (Verb.APPEND, ("-L", "--log-file", "--tee")))
+
+
+def add_outputs(options: Options, command: Command, analysis: Analysis) -> None:
+    """Add the files that a database's client writes what it shows to."""
+    for verb, names in _OUTPUTS:
+        words = [word for word in options.values(names) if not word.text.startswith("|")]
+        for group in touch_drafts([Touched(verb, word) for word in words], command.scope, analysis.context):
+            add(group, command, analysis, "sql:output", "writes what it shows to {path}")
 
 
 def _behind(words: Sequence[Word], options: tuple[str, ...]) -> list[Word]:
@@ -101,10 +129,19 @@ def sqlite(command: Command, program: Program, analysis: Analysis) -> bool:
         if feed is not None and feed.paths:
             add_contents(draft, feed.paths, command, analysis, lambda _path, _text: _of_file(use, words[0]))
         return True
+    _first(use, command, analysis)
     for source in sources:
         found = judge_sql(source, program.name, analysis.context, places_of(use))
         _on_files(found, words[0], source, texts, command, analysis)
     return True
+
+
+def _first(use: Use, command: Command, analysis: Analysis) -> None:
+    """Add the file that is run before the SQL (`-init FILE`)."""
+    for word in use.options.values(("-init",)):
+        why = f"commands from {word.text}"
+        draft = analysis.opaque(word.span, why, effects=(Effect.EXEC, Effect.UNKNOWN))
+        finish(draft, command, analysis)
 
 
 def _of_file(use: Use, file: Word) -> Read:

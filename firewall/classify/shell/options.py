@@ -166,12 +166,22 @@ def _option(
             return 1
         found.add(name, None, word.span)
         return 0
+    return _cluster(word, follower, takes, found)
+
+
+def _cluster(word: Word, follower: Word | None, takes: frozenset[str], found: Options) -> int:
+    """Read joined short options (`-xvf FILE`); return how many following words they ate."""
+    text = word.text
     for position in range(1, len(text)):
         name = text[0] + text[position]
+        rest = text[position + 1 :]
+        if f"{name}=" in takes:
+            # Its value is only what stands behind it in the same word (mysql's `-pSECRET`).
+            found.add(name, _tail(word, rest) if rest else None, word.span)
+            return 0
         if name not in takes:
             found.add(name, None, word.span)
             continue
-        rest = text[position + 1 :]
         if rest:
             found.add(name, _tail(word, rest), word.span)
             return 0
