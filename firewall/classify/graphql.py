@@ -28,12 +28,13 @@ from graphql.utilities import value_from_ast_untyped
 
 from firewall.classify.api.known import FieldRule, Pack
 from firewall.classify.api.predicates import fits, is_wide
+from firewall.classify.api.table import Operation
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.names import effects_of_names, tokens_of
 from firewall.classify.phrases import field_does
 from firewall.classify.resolvers.things import flat
-from firewall.core.effect import Effect
+from firewall.core.effect import Effect, severity, strictest
 
 if TYPE_CHECKING:
     from firewall.classify.http import Address, Request
@@ -207,9 +208,12 @@ def _field(
 ) -> Draft:
     name = field.name.value
     arguments = {node.name.value: _value(node.value, variables) for node in field.arguments or ()}
-    pack = next((pack for pack in context.catalogue.packs if pack.hosts.fullmatch(document.host)), None)
-    rule = _rule(name, kind, arguments, pack)
-    listed = pack.table.field(name, mutation=kind is OperationType.MUTATION) if pack and pack.table else None
+    packs = [pack for pack in context.catalogue.packs if pack.hosts.fullmatch(document.host)]
+    said = [found for pack in packs if (found := _said(name, kind, arguments, pack)) is not None]
+    # FAIL-CLOSED: of several packs for a host the strictest speaks, whatever their order.
+    strict = max(said, key=lambda one: severity(strictest(_effects_of(one))), default=None)
+    pack, rule, listed = strict if strict is not None else (None, None, None)
+    pack = pack or next(iter(packs), None)
     provider = pack.provider if pack is not None else document.host
     draft = Draft(f"graphql:{name}", f"field:{provider}/{name}", given=flat(arguments))
     if rule is not None:
@@ -226,11 +230,31 @@ def _field(
         draft.summary = f"{told} by the {kind.value} {shown(name)}{where}"
         if Effect.UNKNOWN in draft.effects:
             draft.unseen.append(f"what {shown(name)} does")
+    for other in said:
+        draft.effects |= _effects_of(other) - {Effect.READ}
     if document.sealed:
         draft.effects.add(Effect.UNKNOWN)
         draft.unseen.append("parts of the document that are not known before it runs")
     draft.point(_span(field, document), draft.summary)
     return draft
+
+
+_Said = tuple[Pack, FieldRule | None, Operation | None]
+
+
+def _said(name: str, kind: OperationType, arguments: Mapping[str, object], pack: Pack) -> _Said | None:
+    """Return what a pack says of a field: by a rule, else by its table; None: nothing."""
+    rule = _rule(name, kind, arguments, pack)
+    mutation = kind is OperationType.MUTATION
+    listed = pack.table.field(name, mutation=mutation) if rule is None and pack.table is not None else None
+    return (pack, rule, listed) if rule is not None or listed is not None else None
+
+
+def _effects_of(said: _Said) -> set[Effect]:
+    _, rule, listed = said
+    if rule is not None:
+        return set(rule.effects)
+    return set(listed.effects) if listed is not None else set()
 
 
 def _span(field: FieldNode, document: Document) -> tuple[int, int]:
@@ -250,9 +274,7 @@ def _value(node: ValueNode, variables: Mapping[str, object]) -> object:
     return value
 
 
-def _rule(name: str, kind: OperationType, arguments: Mapping[str, object], pack: Pack | None) -> FieldRule | None:
-    if pack is None:
-        return None
+def _rule(name: str, kind: OperationType, arguments: Mapping[str, object], pack: Pack) -> FieldRule | None:
     table = pack.queries if kind is OperationType.QUERY else pack.mutations
     for rule in table.get(name, ()):
         if fits(rule.when, arguments, typed=True):

@@ -46,7 +46,7 @@ class Additions:
             known = shelf.programs.get(name)
             if known is not None and not known.verbs:
                 raise ConfigError(f"{row.where}: `{name}` keeps to its rows", hint="add a `program` row instead")
-        shelf.publish(own)
+        shelf.publish(own, beside=True)
         self._hosts(own)
         for row in own.rows("tool"):
             self.tools.append((row, row.boolean("override")))

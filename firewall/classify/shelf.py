@@ -31,15 +31,20 @@ class Shelf:
                 self.programs[program.name] = program
         self.publish(table)
 
-    def publish(self, table: Reader) -> None:
-        """Read the `[commands]` of a file.
+    def publish(self, table: Reader, *, beside: bool = False) -> None:
+        """Read the `[commands]` of a file; `beside`: those of a known program are asked beside its own words.
 
         Raises: ConfigError naming the table, also where a program's stands twice.
         """
         for name, row in table.inner("commands").tables():
             if name in self.published:
                 raise ConfigError(f"{row.where} stands twice")
-            self.published[name] = _published(row)
+            known = self.programs.get(name)
+            if beside and known is not None:
+                more = Program(name, published=_published(row), takes=known.takes, style=known.style)
+                self.programs[name] = replace(known, added=(*known.added, more))
+            else:
+                self.published[name] = _published(row)
 
     def all(self) -> Mapping[str, Program]:
         """Return every program, with what is published of it.

@@ -79,6 +79,14 @@ class Pack:
     mcp: McpServer | None = None
 
 
+def _hosts_of(row: Reader) -> re.Pattern[str]:
+    """Compile the `hosts` of a row; none may match everything."""
+    names = row.strings("hosts")
+    if any(not name.strip("*?.") for name in names):
+        raise row.wrong("hosts", "names of hosts; none may match everything")
+    return any_of(names)
+
+
 def read_hosts(table: Reader, tables: Mapping[str, Table]) -> tuple[HostRow, ...]:
     """Compile hosts.toml.
 
@@ -94,7 +102,7 @@ def _host(row: Reader, tables: Mapping[str, Table]) -> HostRow:
     if kind not in HOST_KINDS:
         raise row.wrong("kind", f"one of {', '.join(HOST_KINDS)}")
     found = HostRow(
-        hosts=any_of(row.strings("hosts")),
+        hosts=_hosts_of(row),
         provider=row.string("provider"),
         kind=kind,
         known=row.boolean("known"),
@@ -175,7 +183,7 @@ def read_pack(table: Reader, tables: Mapping[str, Table]) -> Pack:
     provider = table.string("provider")
     found = Pack(
         provider=provider,
-        hosts=any_of(table.strings("hosts")),
+        hosts=_hosts_of(table),
         queries={name: _fields(row) for name, row in table.inner("query").tables()},
         mutations={name: _fields(row) for name, row in table.inner("mutation").tables()},
         table=_table(table, tables, "graphql"),

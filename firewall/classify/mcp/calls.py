@@ -42,15 +42,34 @@ def server_of(name: str, context: Context) -> McpServer | None:
     return next((server for server in packs if server is not None and matches(server.names, folded)), None)
 
 
+def _others(name: str, first: McpServer | None, context: Context) -> list[McpServer]:
+    """Return the servers of further packs that go by the same name."""
+    folded = name.lower()
+    named = (pack.mcp for pack in context.catalogue.packs if pack.mcp is not None)
+    return [server for server in named if server is not first and matches(server.names, folded)]
+
+
+def _pinned(call: McpCall, server: McpServer) -> set[Effect]:
+    """Return what a pack pins for a call, by a rule or by the tool's name; empty: it says nothing of it."""
+    name = canonical(call.tool)
+    rule = next((rule for rule in server.rules if rule.fits(name, call.arguments)), None)
+    return set(rule.effects if rule is not None else server.tools.get(name, ()))
+
+
 def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
     """Return drafts for a call: the tool itself first, then what its arguments hand to other readers.
 
     `text` is what evidence points into.
     """
     server = server_of(call.server, context)
+    others = _others(call.server, server, context)
+    asked = call
     if server is not None and server.dispatch:
         call = _dispatched(call, server)
     draft = _tool(call, server)
+    for beside in others:
+        # FAIL-CLOSED: of several packs for a server the strictest speaks, whatever their order.
+        draft.effects |= _pinned(_dispatched(asked, beside) if beside.dispatch else asked, beside)
     _claims(call, draft)
     held = carried(call.tool, call.arguments, context, text, dialect=server.dialect if server is not None else "")
     if held.decides and draft.effects <= {Effect.READ, Effect.EXEC, Effect.UNKNOWN}:

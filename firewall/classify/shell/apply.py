@@ -76,7 +76,8 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
     rule = rule or _told(use, analysis.context.catalogue.words)
     if _is_help(use) and not _hands_on(rule, use):
         rule, by_name = _SHOWS_HELP, False
-    added = [found for more in program.added if (found := _added(more, command)) is not None]
+    words = analysis.context.catalogue.words
+    added = [found for more in program.added if (found := _added(more, command, words)) is not None]
     for also, theirs in added:
         add_rule(also, theirs, analysis)
     if rule is None and added:
@@ -106,10 +107,11 @@ def _paths_named(use: Use) -> list[str]:
     return [path for word in shaped for path in spot_of(word, use.command.scope).paths]
 
 
-def _added(program: Program, command: Command) -> tuple[Rule, Use] | None:
-    """Return what a pack says of this use."""
+def _added(program: Program, command: Command, words: Words) -> tuple[Rule, Use] | None:
+    """Return what a pack says of this use, by a row or by what it publishes."""
     use = read_use(program, command)
-    rule = choose(use)
+    named = [word.text for word in use.positional if word.known]
+    rule = choose(use) or published_rule(program, named, use.options, words)
     return (rule, use) if rule is not None else None
 
 

@@ -143,3 +143,57 @@ def test_a_suggestion_is_told() -> None:
     (action,) = actions_of_input("shell", "ours", context)
     assert action.suggest == "ours -n"
     assert action.summary == "works; consider `ours -n` instead"
+
+
+_GRAPHQL = """
+provider = "%s"
+hosts = ["api.example.com"]
+[mutation.thingDrop]
+effects = ["%s"]
+"""
+_SERVER = """
+provider = "%s"
+[mcp]
+servers = ["example"]
+[mcp.tools]
+%s = ["drop_thing"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "asked"),
+    [
+        (
+            "graphql",
+            _GRAPHQL,
+            '{"endpoint": "https://api.example.com/graphql", "query": "mutation {thingDrop}"}',
+        ),
+        ("mcp", _SERVER, '{"server": "example", "tool": "drop_thing"}'),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_packs_for_one_place_are_read_strictly(kind: str, text: str, asked: str, *, turned: bool) -> None:
+    """Where two packs speak of one host or server, the stricter word counts in either order of their files."""
+    packs = [text % ("a", "read"), text % ("b", "destructive")]
+    catalogue = _with(*(reversed(packs) if turned else packs))
+    context = Context("/work/app", "", "", Environments(), catalogue)
+    effects = {effect for action in actions_of_input(kind, asked, context) for effect in action.effects}
+    assert Effect.DESTRUCTIVE in effects
+
+
+def test_published_subcommands_of_a_pack_do_not_lower() -> None:
+    """A pack that publishes `drop` as a read leaves what the program's own words say."""
+    assert Effect.DESTRUCTIVE in _effects("guesser drop", _with('[commands.guesser]\nread = "drop"'))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'provider = "x"\nhosts = ["*"]',
+        '[[host]]\nhosts = ["*.*"]\nprovider = "x"\nknown = true',
+    ],
+)
+def test_a_pack_for_every_host_is_refused(text: str) -> None:
+    """A pack that would speak for every host makes every unknown request milder: it is refused at load."""
+    with pytest.raises(ConfigError, match="everything"):
+        _with(text)
