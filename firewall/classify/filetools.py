@@ -93,8 +93,22 @@ def _globs(spec: ToolSpec, arguments: Mapping[str, object], names: list[str]) ->
     for key in spec.globs:
         value = arguments.get(key)
         globs = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-        found += [f"{folder}/{glob}" for glob in globs if isinstance(glob, str) for folder in names or ["."]]
+        spread = [one for glob in globs if isinstance(glob, str) for one in _spread(glob)]
+        found += [f"{folder}/{glob}" for glob in spread for folder in names or ["."]]
     return [glob for glob in found if "/!" not in glob]
+
+
+MAX_SPREAD = 40
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+
+
+def _spread(glob: str) -> list[str]:
+    """Write the alternatives of a glob out (`*.{env,pem}`), as far as they are not too many."""
+    found = [glob]
+    while len(found) < MAX_SPREAD and (match := _BRACES.search(found[0])):
+        text = found.pop(0)
+        found += [f"{text[: match.start()]}{part}{text[match.end() :]}" for part in match.group(1).split(",")]
+    return found[:MAX_SPREAD]
 
 
 def _unreadable(spec: ToolSpec, why: str) -> Draft:

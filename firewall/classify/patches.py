@@ -166,9 +166,18 @@ def _content(at: int, line: str, state: _State, found: Patch) -> None:
         return
     if sign not in ("+", "-", " ", ""):
         found.strange.append((at, at + len(line), "a line of the patch that is not understood"))
-    if state.is_link and sign == "+" and (line[1:].startswith("/") or ".." in line.split("/")):
+    if state.is_link and sign == "+" and _leads_out(line[1:]):
         found.strange.append((at, at + len(line), "a link that leads out of its folder"))
     state.left = max(0, old - (sign != "+")), max(0, new - (sign != "-"))
+
+
+def _leads_out(target: str) -> bool:
+    """Tell whether a link may lead out of its folder, or to one that configures something."""
+    parts = target.replace("\\", "/").split("/")
+    return target[:1] in ("/", "~", "\\") or any(part.startswith(".") and part != "." for part in parts)
+
+
+_LINK = re.compile(r"index [0-9a-f]+\.\.[0-9a-f]+ 120000")
 
 
 def _head(at: int, line: str, state: _State, found: Patch) -> None:
@@ -186,6 +195,8 @@ def _head(at: int, line: str, state: _State, found: Patch) -> None:
         _begun(at, whole, found)
     elif (mode := _MODE.fullmatch(line)) is not None:
         _mode(at, line, mode, state, found)
+    elif _LINK.fullmatch(line):
+        state.is_link = True
     elif _ACTS.fullmatch(line) or (line.startswith("@@") and not _RANGE.fullmatch(line)):
         found.strange.append((at, at + len(line), "a line of the patch that is not understood"))
     # Anything else stands between the changes as a comment: git and patch(1) pass over it.

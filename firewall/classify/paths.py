@@ -67,6 +67,7 @@ _NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z]:[\\/]|\\\\")
 
 def locate(text: str, cwds: tuple[str, ...], home: str, *, near: str = "", span: tuple[int, int] = (0, 0)) -> Spot:
     """Resolve a fully known path text against the possible working directories; `near` is where it may be."""
+    guess: tuple[str, ...]
     if not text:
         return Spot((), text, span=span)
     if _NO_PATH.match(text):
@@ -76,9 +77,23 @@ def locate(text: str, cwds: tuple[str, ...], home: str, *, near: str = "", span:
     if text.startswith("~"):
         return Spot((normal(home + text[1:]),), text, span=span)
     if text.startswith("/"):
-        return Spot((normal(text),), text, span=span)
+        folded = _folded(text)
+        guess = (normal(folded),) if folded != text else ()
+        return Spot((normal(text),), text, span=span, guess=guess)
     guess = (normal(f"{near}/{text}"),) if near or not cwds else ()
+    folded = _folded(text)
+    guess = (*guess, normal(f"/{folded}")) if folded != text else guess
     return Spot(tuple(dict.fromkeys(normal(f"{cwd}/{text}") for cwd in cwds)), text, span=span, guess=guess)
+
+
+_ENDED = re.compile(r"(?<=[^./])[. ]+(?=/|$)")
+
+
+def _folded(text: str) -> str:
+    """Write a path as Windows takes it: backslashes part folders, dots and spaces end no name."""
+    if "\\" not in text and "./" not in text and " " not in text:
+        return text
+    return _ENDED.sub("", text.replace("\\", "/"))
 
 
 def normal(path: str) -> str:

@@ -1,14 +1,16 @@
 """Lines tried against each reader of code and shells: attacks that are seen, everyday lines that flow."""
 
+import json
 import shlex
 import tomllib
 
 import pytest
 
 from firewall.classify.text import actions_of_input
+from firewall.classify.tool import actions_of
 from firewall.core.action import LOCAL, Action
 from firewall.core.effect import Effect
-from tests.support.understanding import ROOT, shipped_context
+from tests.support.understanding import ROOT, call, shipped_context
 
 READERS = sorted(path.stem for path in (ROOT / "tests/cases/classify/tried").glob("*.toml"))
 MILD = {Effect.READ, Effect.WRITE}
@@ -27,7 +29,10 @@ THROUGH = {"python": "python3 -c", "node": "node -e"}
 
 
 def understood(kind: str, text: str) -> tuple[Action, ...]:
-    """Return the actions of a text in the recorded workspace."""
+    """Return the actions of a text, or of a tool call written as JSON, in the recorded workspace."""
+    if kind == "call":
+        asked = json.loads(text)
+        return actions_of(call(asked["name"], asked["arguments"]), shipped_context())
     return actions_of_input(kind, text, shipped_context())
 
 
