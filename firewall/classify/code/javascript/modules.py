@@ -90,7 +90,7 @@ ACTING = frozenset(
         "fs", "child_process", "process", "axios", "http", "https", "http2", "net", "tls", "dgram", "dns",
         "shelljs", "execa", "rimraf", "node-fetch", "undici", "got", "vm", "module", "worker_threads",
         "cluster", "inspector", "repl", "v8", "Deno", "Bun", "require", "del", "fetch", "wasi", "sqlite",
-        "test",
+        "test", "navigator",
     }
 )  # fmt: skip
 """Of these only what is listed is known to do nothing."""
@@ -125,7 +125,9 @@ INERT = re.compile(
     r"|fs(?:\.(?:promises|constants|Stats|Dirent))?(?:\.\w+_OK)?|child_process|http|https|axios|fetch|got|shelljs|execa"
     r"|http\.(?:STATUS_CODES|METHODS)|(?:http|https|fs)\.\w+\(\).*|fetch\(\).*|axios.*\(\).*|child_process\.\w+\(\).*"
     r"|Deno(?:\.(?:args|version|cwd|env|exit|build|pid|inspect))?(?:\.\w+)?|Deno\.\w+\(\).*"
-    r"|Bun(?:\.(?:version|revision|inspect|argv|sleep|hash))?|Bun\.file\(\)\.\w+(?:\(\).*)?|Bun\.\w+\(\).*"
+    r"|Bun(?:\.(?:version|revision|inspect|argv|sleep|hash))?"
+    r"|Bun\.file\(\)\.(?!delete|unlink|write)\w+(?:\(\).*)?|Bun\.(?!file)\w+\(\).*|Bun\.file\(\)"
+    r"|navigator\.(?:userAgent|platform|languages?|hardwareConcurrency)(?:\.\w+(?:\(\))?)*"
     r"|require|execa.*\(\).*|got.*\(\).*|undici.*\(\).*|node-fetch\(\).*|new Deno\.Command\(\).*"
     r"|rimraf|del|undici|node-fetch"
 )

@@ -6,7 +6,7 @@ or object that may be changed in place has none either, nor has one that shares 
 
 from dataclasses import dataclass, field
 
-from firewall.classify.code.javascript.syntax import Node, Program
+from firewall.classify.code.javascript.syntax import HOLES, Node, Program
 
 _EACH = frozenset({"map", "forEach", "flatMap", "filter", "some", "every", "find"})
 _CHANGING = frozenset(
@@ -141,7 +141,7 @@ def _bind(
     if target.kind in ("identifier", "shorthand_property_identifier_pattern"):
         function = value if value is not None and value.kind in _FUNCTIONS and not path and not each else None
         names.bindings.setdefault(target.text, []).append(Binding(value, each, path, function))
-    elif target.kind == "array_pattern":
+    elif target.kind == "array_pattern" and target.sign != HOLES:
         for place, child in enumerate(target.children):
             _bind(child, value, names, each=each, path=(*path, place))
     elif target.kind == "object_pattern":
@@ -152,9 +152,23 @@ def _bind(
             elif child.kind == "shorthand_property_identifier_pattern":
                 _bind(child, value, names, each=each, path=(*path, child.text))
             else:
-                _unknown(child, names)
+                _taken(child, value, path, names)
     else:
+        _taken(target, value, path, names)
+
+
+SOME = "?"
+"""A part of a value that a pattern takes without saying which: a computed key, the rest."""
+
+
+def _taken(target: Node, value: Node | None, path: tuple[str | int, ...], names: Names) -> None:
+    """Bind every name of a pattern that is not followed to some part of the value."""
+    if value is None:
         _unknown(target, names)
+        return
+    for node in target.walk():
+        if node.kind in ("identifier", "shorthand_property_identifier_pattern"):
+            names.bindings.setdefault(node.text, []).append(Binding(value, path=(*path, SOME)))
 
 
 def _unknown(target: Node, names: Names) -> None:
@@ -239,6 +253,8 @@ def _unary(node: Node, names: Names) -> None:
 
 def _call(node: Node, names: Names) -> None:
     callee = node.fields.get("function")
+    if callee is not None and callee.kind == "parenthesized_expression":
+        _called_at_once(callee, node, names)
     if callee is None or callee.kind != "member_expression" or callee.fields["property"].text not in _CHANGING:
         return
     root = root_of(callee)
@@ -250,6 +266,13 @@ def _call(node: Node, names: Names) -> None:
     arguments = node.fields.get("arguments")
     if arguments is not None:
         names.handed |= {item.text for item in arguments.walk() if item.kind == "identifier"}
+
+
+def _called_at_once(callee: Node, node: Node, names: Names) -> None:
+    """Take what is handed to a function that is called where it stands as changed: its parameters are that."""
+    arguments = node.fields.get("arguments")
+    if arguments is not None and callee.children and callee.children[0].kind in _FUNCTIONS:
+        names.changed |= {item.text for item in arguments.walk() if item.kind == "identifier"}
 
 
 def root_of(node: Node) -> Node | None:

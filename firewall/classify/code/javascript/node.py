@@ -9,12 +9,12 @@ import shlex
 from firewall.classify.code.found import Found, Touch
 from firewall.classify.code.javascript import modules
 from firewall.classify.code.javascript.names import names_of
-from firewall.classify.code.javascript.paths import WRAPS, Paths, module_name
+from firewall.classify.code.javascript.paths import WRAPS, Paths, key_name, module_name
 from firewall.classify.code.javascript.sight import Sight
-from firewall.classify.code.javascript.syntax import Node, Program, parse
+from firewall.classify.code.javascript.syntax import Node, Program, parse, string_of
 from firewall.classify.code.javascript.values import HOLE, Evaluator
 from firewall.classify.code.javascript.ways_out import hidden
-from firewall.classify.code.javascript.web import request
+from firewall.classify.code.javascript.web import OVERRIDES, request
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.rows import Verb
@@ -78,6 +78,8 @@ class _Reader:
         """Note what one node does."""
         if node.kind in ("call_expression", "new_expression"):
             self._call(node)
+        elif node.kind in ("string", "assignment_expression"):
+            self._says_method(node)
         elif node.kind in (
             "identifier",
             "shorthand_property_identifier",
@@ -86,12 +88,21 @@ class _Reader:
         ):
             self._value(node)
 
+    def _says_method(self, node: Node) -> None:
+        """Say when a header or an assignment gives a request another method than its call says."""
+        left = node.fields.get("left")
+        if left is None:
+            if string_of(node).lower() in OVERRIDES:
+                self.sight.opaque(node, "names a header by which a request means another method", unknown=True)
+        elif left.kind == "member_expression" and left.fields["property"].text == "method":
+            self.sight.opaque(node, "gives a request another method", unknown=True)
+
     def _value(self, node: Node) -> None:
         """Judge a name that is neither called nor the owner of what is behind its dot."""
         parent = node.parent
         while parent is not None and parent.kind in WRAPS:
             parent = parent.parent
-        if parent is None or parent.kind in ("import_clause", "import_specifier", "namespace_import"):
+        if parent is None or parent.kind in _NO_VALUE:
             return
         if node in (parent.fields.get("function"), parent.fields.get("object"), parent.fields.get("constructor")):
             return
@@ -126,7 +137,7 @@ class _Reader:
             if variables.running.fullmatch(name):
                 self.sight.opaque(node, f"sets {shown(name)}, which makes programs run code", unknown=True)
             return
-        if not name and parent.kind in ("spread_element", "pair"):
+        if not name and _goes_to_a_program(parent):
             return
         if name and (variables.plain.fullmatch(name) or not variables.secret.fullmatch(name.upper())):
             return
@@ -146,6 +157,8 @@ class _Reader:
         if callee.kind == "import" or path == "require":
             module = module_name(self.paths.argument_text(node, 0) or "")
             self._load(module, node)
+            if module in modules.ACTING:
+                self._value(node)
         elif path in modules.FILES:
             self._files(path, node)
         elif path in modules.LINES or path in modules.VECTORS:
@@ -221,6 +234,9 @@ class _Reader:
             None,
         )
         lines = self.paths.texts(first) if path in modules.LINES else self._vectors(first, second)
+        shell = self.paths.option(options, "shell")
+        if not self.paths.is_plain(options) or (shell is not None and shell.kind not in ("true", "false")):
+            self.sight.opaque(node, "starts a program in a way that is not followed", unknown=True)
         if self.paths.option(options, "env") is not None and not self._keeps_environment(
             self.paths.option(options, "env")
         ):
@@ -267,3 +283,14 @@ class _Reader:
                 has_line = isinstance(value, str) and " " in value
                 lines.append(" ".join(str(word) if has_line else shlex.quote(str(word)) for word in words))
         return lines
+
+
+_NO_VALUE = frozenset({"import_clause", "import_specifier", "namespace_import", "expression_statement"})
+
+
+def _goes_to_a_program(parent: Node) -> bool:
+    """Tell whether the environment is handed to a program that is started (`{env: {...process.env, A: "1"}}`)."""
+    pair = parent
+    if parent.kind == "spread_element" and parent.parent is not None and parent.parent.parent is not None:
+        pair = parent.parent.parent
+    return pair.kind == "pair" and key_name(pair.fields["key"]) == "env"

@@ -3,7 +3,7 @@
 import posixpath
 
 from firewall.classify.code.javascript.names import Names
-from firewall.classify.code.javascript.syntax import Node, Program, string_of
+from firewall.classify.code.javascript.syntax import Node, Program, string_of, unescape
 from firewall.classify.code.javascript.values import Evaluator
 
 WRAPS = frozenset({"await_expression", "parenthesized_expression"})
@@ -99,8 +99,26 @@ class Paths:
             return [special]
         values = self.values.of(node)
         if values is None or not all(isinstance(value, str) for value in values):
-            return None
+            return self._pieced(node)
         return [str(value) for value in values]
+
+    def _pieced(self, node: Node) -> list[str] | None:
+        """Return the text of a template or a sum whose parts say where the program runs (`${os.homedir()}/x`)."""
+        if node.kind == "parenthesized_expression" and node.children:
+            return self.texts(node.children[0])
+        if node.kind == "binary_expression" and node.sign == "+":
+            parts = [self.text(node.fields["left"]), self.text(node.fields["right"])]
+        elif node.kind == "template_string":
+            parts = [self._fragment(child) for child in node.children]
+        else:
+            return None
+        known = [part for part in parts if part is not None]
+        return ["".join(known)] if len(known) == len(parts) else None
+
+    def _fragment(self, node: Node) -> str | None:
+        if node.kind == "template_substitution":
+            return self.text(node.children[0]) if node.children else None
+        return unescape(node.text)
 
     def text(self, node: Node | None) -> str | None:
         """Return the text of an expression where it has one."""
@@ -109,6 +127,8 @@ class Paths:
 
     def _special(self, node: Node) -> str | None:
         path = self.dotted(node) if node.kind in ("call_expression", "identifier", "member_expression") else ""
+        if path in ("process.env.HOME", "process.env.USERPROFILE", "Bun.env.HOME"):
+            return "~"
         if path in ("__dirname", "process.cwd()", "Deno.cwd()"):
             return "."
         if path in ("os.homedir()", "os.tmpdir()"):
@@ -140,6 +160,26 @@ class Paths:
             if pair.kind == "shorthand_property_identifier" and pair.text == key:
                 return pair
         return None
+
+    def is_plain(self, node: Node | None) -> bool:
+        """Tell whether every key of options stands where they are written, and none is added or changed later."""
+        if node is not None and node.kind == "identifier":
+            bound = self.names.the(node.text)
+            if bound is None or bound.value is None or bound.path or node.text in self.names.changed:
+                return False
+            node = bound.value
+        if node is None or node.kind in _NO_OPTIONS:
+            return True
+        return node.kind == "object" and all(
+            child.kind in ("shorthand_property_identifier", "method_definition")
+            or (child.kind == "pair" and child.fields["key"].kind != "computed_property_name")
+            for child in node.children
+        )
+
+
+_NO_OPTIONS = frozenset(
+    {"arrow_function", "function_expression", "undefined", "null", "string", "template_string"}
+)
 
 
 def key_name(node: Node) -> str:

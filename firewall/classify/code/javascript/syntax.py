@@ -154,7 +154,22 @@ def _below(item: Raw, node: Node, within: _Text) -> list[tuple[Raw, Node]]:
         if name is not None:
             node.fields.setdefault(name, inner)
         below.append((child, inner))
+    if node.kind in ("array", "array_pattern") and _has_holes(item):
+        node.sign = HOLES
     return below
+
+
+HOLES = "holes"
+"""The sign of an array or a pattern that leaves places out (`[, x]`): its children's places are not theirs."""
+
+
+def _has_holes(item: Raw) -> bool:
+    before = "["
+    for child in item.children:
+        if child.type == "," and before in ("[", ","):
+            return True
+        before = child.type
+    return False
 
 
 def unescape(text: str) -> str:

@@ -10,7 +10,7 @@ from itertools import product
 
 from firewall.classify.code.javascript.methods import Value, applied, as_string, converted, static
 from firewall.classify.code.javascript.names import Names
-from firewall.classify.code.javascript.syntax import Node, Program, string_of, unescape
+from firewall.classify.code.javascript.syntax import HOLES, Node, Program, string_of, unescape
 
 MAX_VALUES = 16
 MAX_TEXT = 128 * 1024
@@ -190,6 +190,8 @@ def _inner(self: Evaluator, node: Node) -> Values:
 
 def _array(self: Evaluator, node: Node) -> Values:
     choices: list[Values] = []
+    if node.sign == HOLES:
+        return None
     for child in node.children:
         if child.kind == "spread_element":
             spread = self.of(child.children[0])

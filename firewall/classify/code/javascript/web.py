@@ -1,5 +1,6 @@
 """Requests that a JavaScript program sends: `fetch`, `axios`, `http`, judged as what they are on the wire."""
 
+from firewall.classify.code.javascript.carried import is_local, local_names
 from firewall.classify.code.javascript.paths import Paths, key_name
 from firewall.classify.code.javascript.sight import Sight
 from firewall.classify.code.javascript.syntax import Node
@@ -7,6 +8,8 @@ from firewall.classify.code.javascript.values import HOLE, Evaluator
 from firewall.classify.context import Context
 from firewall.classify.http import Request, judge_http
 
+OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+"""Headers by which a server takes another method."""
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _BODIED = frozenset({"POST", "PUT", "PATCH"})
 
@@ -18,7 +21,8 @@ def request(path: str, node: Node, paths: Paths, sight: Sight, context: Context)
     options = first if first is not None and first.kind == "object" else second
     asked = paths.option(options, "method") or paths.option(paths.argument(node, 2), "method")
     method = paths.text(asked) if asked is not None else verb if verb in _METHODS else "GET"
-    if method is None:
+    free = verb not in _METHODS or path.startswith(("http.", "https."))
+    if method is None or (free and not all(paths.is_plain(item) for item in _options(node, first))):
         sight.opaque(node, "sends a request whose method is not known", unknown=True)
     address = (
         paths.option(first, "url") if options is first and first is not None and first.kind == "object" else first
@@ -30,6 +34,9 @@ def request(path: str, node: Node, paths: Paths, sight: Sight, context: Context)
         for pair in (headers.children if headers is not None else ())
         if pair.kind == "pair"
     ]
+    sent = (
+        local_names(paths) if named or _options(node, first) or paths.texts(address) is None else frozenset[str]()
+    )
     for url in paths.texts(address) or [_seen(address, paths)]:
         asking = Request(
             (method or "GET").upper(),
@@ -38,6 +45,8 @@ def request(path: str, node: Node, paths: Paths, sight: Sight, context: Context)
             body=_body(body, paths) or "",
             body_known=body is None or _body(body, paths) is not None,
             url_known=paths.texts(address) is not None,
+            from_file=is_local(body, sent, paths),
+            carries_output=any(is_local(item, sent, paths) for item in (address, *_options(node, first))),
         )
         sight.found.drafts += judge_http(asking, context, sight.program.span(node))
 
@@ -53,3 +62,10 @@ def _body(node: Node | None, paths: Paths) -> str | None:
         return None
     values = paths.values.of(node)
     return values[0] if values and isinstance(values[0], str) else None
+
+
+def _options(node: Node, first: Node | None) -> list[Node]:
+    """Return what a call says beside the address."""
+    arguments = node.fields.get("arguments")
+    given = arguments.children if arguments is not None and arguments.kind == "arguments" else []
+    return [item for item in given if item is not first or item.kind == "object"]
