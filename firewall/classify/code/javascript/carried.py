@@ -1,7 +1,8 @@
 """What a JavaScript program knows of this machine, followed through its names: files read, output of programs.
 
-Followed without order: a name that gets such a value anywhere holds it everywhere, and a function that is handed to
-a call which reads, or called with what was read, holds it in its parameters. Too much is said rather than too little.
+Followed without order: a name that gets such a value anywhere holds it everywhere, and a function that is handed
+to a call which reads, or called with what was read, holds it in its parameters. Too much is said rather than too
+little.
 """
 
 from firewall.classify.code.javascript import modules

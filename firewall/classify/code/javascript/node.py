@@ -99,16 +99,16 @@ class _Reader:
 
     def _value(self, node: Node) -> None:
         """Judge a name that is neither called nor the owner of what is behind its dot."""
-        parent = node.parent
+        whole, parent = node, node.parent
         while parent is not None and parent.kind in WRAPS:
-            parent = parent.parent
+            whole, parent = parent, parent.parent
         if parent is None or parent.kind in _NO_VALUE:
             return
-        if node in (parent.fields.get("function"), parent.fields.get("object"), parent.fields.get("constructor")):
+        if parent.kind == "expression_statement" and node.kind == "call_expression":
             return
-        if parent.fields.get("name") is node or (
-            parent.kind == "variable_declarator" and parent.fields.get("value") is node
-        ):
+        if any(parent.fields.get(field) is whole for field in ("function", "object", "constructor", "name")):
+            return
+        if parent.kind == "variable_declarator" and parent.fields.get("value") is whole:
             return
         shorthand = node.kind == "shorthand_property_identifier"
         path = self.paths.named(node.text, 0) if shorthand else self.paths.dotted(node)
@@ -155,10 +155,7 @@ class _Reader:
         path = self.paths.dotted(callee)
         path = f"new {path}" if node.kind == "new_expression" and path else path
         if callee.kind == "import" or path == "require":
-            module = module_name(self.paths.argument_text(node, 0) or "")
-            self._load(module, node)
-            if module in modules.ACTING:
-                self._value(node)
+            self._loads(node)
         elif path in modules.FILES:
             self._files(path, node)
         elif path in modules.LINES or path in modules.VECTORS:
@@ -178,6 +175,13 @@ class _Reader:
             )
             draft.point(self.program.span(node), "removes or empties something")
             self.sight.found.drafts.append(draft)
+
+    def _loads(self, node: Node) -> None:
+        """Judge a module that is loaded where it is used (`await import("fs")`), and where that goes."""
+        module = module_name(self.paths.argument_text(node, 0) or "")
+        self._load(module, node)
+        if module in modules.ACTING:
+            self._value(node)
 
     def _text(self, node: Node) -> None:
         """Read code that is run as text; that it is run has been said."""
@@ -285,7 +289,7 @@ class _Reader:
         return lines
 
 
-_NO_VALUE = frozenset({"import_clause", "import_specifier", "namespace_import", "expression_statement"})
+_NO_VALUE = frozenset({"import_clause", "import_specifier", "namespace_import"})
 
 
 def _goes_to_a_program(parent: Node) -> bool:
