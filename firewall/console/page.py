@@ -13,7 +13,7 @@ from firewall.approvals.people import Refusal
 from firewall.console.marked import Shown, show, spell_out
 from firewall.console.shape import rfc3339, status_of, worst_first
 from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, undo_words
-from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
+from firewall.core.approval import LOST, NONE, RESTORE, ActionView, Approval, ApprovalStatus, Subject
 
 SAID_CHARS = 2_000
 """How much of an agent's own words is shown."""
@@ -66,6 +66,12 @@ class Head:
     scope: str
     undo: str
     can_undo: bool
+    found: tuple[tuple[str, str, bool], ...]
+    """What resolvers found out: label, words, and whether it is bad news."""
+    moved: tuple[tuple[str, str, str], ...]
+    """What is another way than when people were asked about the same call before."""
+    first: tuple[str, ...]
+    """What could be done first, or instead, so that it could be taken back."""
     confidence: str
     unseen: tuple[str, ...]
     hidden: int
@@ -149,7 +155,7 @@ def page(
         digest=approval.digest,
         environment=spell_out(approval.environment),
         is_production=approval.environment.casefold() in production,
-        head=_head(actions),
+        head=_head(actions, subject),
         effects=tuple((effect, EFFECT_WORDS.get(effect, "")) for effect in approval.effects),
         texts=_texts(actions, subject.arguments),
         raw=_raw(subject),
@@ -161,7 +167,7 @@ def page(
     )
 
 
-def _head(actions: Sequence[ActionView]) -> Head:
+def _head(actions: Sequence[ActionView], subject: Subject) -> Head:
     first = actions[0] if actions else None
     names = show(" ".join(f"{one.summary} {one.resource} {one.operation}" for one in actions), ())
     undo, can_undo = undo_words(spell_out(first.undo) if first else "", first.reversal if first else "")
@@ -172,6 +178,9 @@ def _head(actions: Sequence[ActionView]) -> Head:
         scope=SCOPE_WORDS.get(first.scope, "") if first else "",
         undo=undo,
         can_undo=can_undo,
+        found=_found(first),
+        moved=tuple((spell_out(what), spell_out(old), spell_out(new)) for what, old, new in subject.moved),
+        first=tuple(spell_out(one) for one in subject.first),
         confidence=CONFIDENCE_WORDS.get(first.confidence, "") if first else "",
         unseen=tuple(spell_out(one) for one in first.unseen if one not in first.summary) if first else (),
         hidden=names.hidden,
@@ -246,6 +255,14 @@ def time_left(left_us: int) -> str:
     if seconds < 7200:
         return f"{seconds // 60} min"
     return f"{seconds // 3600} h"
+
+
+def _found(first: ActionView | None) -> tuple[tuple[str, str, bool], ...]:
+    """Return what was found out about the thing; a restore point that goes with it, or none, is bad news."""
+    return tuple(
+        (spell_out(label), spell_out(words), label == RESTORE and (LOST in words or words.startswith(NONE)))
+        for label, words in (first.found if first else ())
+    )
 
 
 def _headline(first: ActionView | None) -> str:

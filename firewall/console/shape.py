@@ -81,6 +81,8 @@ def detail(approval: Approval, *, now_us: int, address: str, refusal: Refusal | 
             "workspace": subject.workspace,
             "row": subject.row,
             "said": subject.said,
+            "moved": [{"what": what, "before": old, "now": new} for what, old, new in subject.moved],
+            "first": list(subject.first),
             "actions": [_action(view) for view in subject.actions],
         }
     return shown
@@ -100,4 +102,5 @@ def _action(view: ActionView) -> Json:
         "scope": view.scope,
         "reversal": view.reversal,
         "confidence": view.confidence,
+        "found": [{"label": label, "words": words} for label, words in view.found],
     }

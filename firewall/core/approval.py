@@ -8,6 +8,9 @@ approved -> expired (not used within its time)
 from dataclasses import dataclass
 from enum import StrEnum
 
+RESTORE, LOST, NONE = "Restore point", "lost with it", "none"
+"""The label under which people are told of restore points, and the words that make it bad news."""
+
 
 class ApprovalStatus(StrEnum):
     """Where an approval stands."""

@@ -1,7 +1,8 @@
 """Reads an installation's log as its owner can: every entry with its sealed part opened, oldest first."""
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,14 @@ def story(installed: Installed, *kinds: str) -> list[Told]:
             rows = log.execute("SELECT body, sealed FROM audit_entries ORDER BY seq").fetchall()
         told = [_told(body, sealed, keystore) for body, sealed in rows]
     return [one for one in told if not kinds or one.kind in kinds]
+
+
+def until_told(installed: Installed, kind: str, holds: Callable[[Told], bool], *, limit_s: int = 30) -> None:
+    """Wait for an entry that nothing waits for, as resolvers write theirs; fail when it does not come."""
+    end = time.monotonic() + limit_s
+    while not any(holds(one) for one in story(installed, kind)):
+        assert time.monotonic() < end, f"no such entry of kind {kind}"
+        time.sleep(0.05)
 
 
 def kinds(told: Iterable[Told]) -> list[str]:

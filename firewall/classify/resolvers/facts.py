@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from firewall.classify.resolvers.paths import reach, text_of
 from firewall.classify.resolvers.vendor import Fact, ThingRule
 from firewall.core.action import Attribute
+from firewall.core.approval import LOST, NONE, RESTORE
 from firewall.core.ids import sha256_hex
 from firewall.core.world import MAX_TEXT_CHARS
 
@@ -196,12 +197,12 @@ def _recovery(raw: Mapping[str, Attribute], words: str, now_us: int) -> list[tup
     found: list[tuple[str, str]] = []
     if isinstance(outside, int):
         where = raw.get("backup_where_outside", "kept when this is gone")
-        found.append(("Restore point", f"last restore point {age(outside, now_us)} old, {where}"))
+        found.append((RESTORE, f"last restore point {age(outside, now_us)} old, {where}"))
     if isinstance(inside, int):
         where = raw.get("backup_where", f"stored in the same {words}")
-        found.append(("Restore point", f"last restore point {age(inside, now_us)} old, {where}: lost with it"))
+        found.append((RESTORE, f"last restore point {age(inside, now_us)} old, {where}: {LOST}"))
     if not found and raw.get("backups") == 0:
-        found.append(("Restore point", "none: what this call removes cannot be brought back"))
+        found.append((RESTORE, f"{NONE}: what this call removes cannot be brought back"))
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from firewall.classify.tool import actions_of
 from firewall.console.page import Page, page
-from firewall.core.approval import ActionView, Approval, ApprovalStatus
+from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
 from firewall.core.effect import severity, strictest
 from firewall.guard.judgement import view as judged_view
 from firewall.policy.reading import shell_call, tool_call
@@ -18,6 +18,10 @@ from tests.support.understanding import shipped_context
 
 
 def _shown(*actions: ActionView) -> Page:
+    return _held(replace(subject(), actions=actions))
+
+
+def _held(held: Subject) -> Page:
     approval = Approval(
         id="apr_1",
         status=ApprovalStatus.PENDING,
@@ -26,11 +30,11 @@ def _shown(*actions: ActionView) -> Page:
         token="tok_1",
         session="",
         environment="staging",
-        effects=actions[0].effects,
+        effects=held.actions[0].effects,
         group="",
         opened_at=0,
         expires_at=10**12,
-        subject=replace(subject(), actions=actions),
+        subject=held,
     )
     return page(approval, now_us=1, refusal=None, decided_by="", production=frozenset({"production"}))
 
@@ -121,3 +125,25 @@ def test_what_could_not_be_seen_stands_on_the_first_screen() -> None:
     """In plain words beside the other facts; what the headline says already is not said twice."""
     assert _shown(view(unseen=("the path `$X`",))).head.unseen == ("the path `$X`",)
     assert _shown(view(summary="runs what is not known", unseen=("what is not known",))).head.unseen == ()
+
+
+def test_what_was_found_out_and_what_could_be_done_first() -> None:
+    """Restore points that go with the thing, or that are none, are bad news; strangers' signs are spelled out."""
+    action = view(
+        found=(
+            ("Found", "volume shop-data\u202e"),
+            ("Restore point", "last restore point 3 months old, stored in the same volume: lost with it"),
+            ("Restore point", "none: what this call removes cannot be brought back"),
+            ("Restore point", "last restore point 2 hours old, kept when this is gone"),
+        )
+    )
+    held = replace(
+        subject(), actions=(action,), moved=(("volume backups", "5", "0"),), first=("take a snapshot first",)
+    )
+    head = _held(held).head
+    assert [is_bad for _, _, is_bad in head.found] == [False, True, True, False]
+    assert "\u202e" not in head.found[0][1]
+    assert head.moved == (("volume backups", "5", "0"),)
+    assert head.first == ("take a snapshot first",)
+    stored = read_subject(subject_json(held))
+    assert stored == held
