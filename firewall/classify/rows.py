@@ -177,6 +177,12 @@ class Wrap:
     """What the wrapper itself adds."""
     alone: tuple[Effect, ...] = (Effect.READ,)
     """What it does without a command."""
+    shell: tuple[str, ...] = ()
+    """Options with which it opens a shell where no command is given (`sudo -i`); `*`: it always does."""
+    drops: tuple[str, ...] = ()
+    """Words that are neither an option nor an argument (the `-` of `su - bob`)."""
+    through: bool = False
+    """The words behind its own are arguments of the shell that it opens, no command (`su bob script.sh`)."""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
 
@@ -199,6 +205,9 @@ def read_wrap(row: Reader) -> Wrap:
         stdin=row.boolean("stdin"),
         effects=row.effects("effects"),
         alone=row.effects("alone") or (Effect.READ,),
+        shell=row.strings("shell"),
+        drops=row.strings("drops"),
+        through=row.boolean("through"),
         attributes=row.attributes("attributes"),
     )
     row.finish()

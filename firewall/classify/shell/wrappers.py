@@ -4,6 +4,7 @@ INVARIANT: a wrapper never lowers what is inside; it may add effects, attributes
 """
 
 import re
+from dataclasses import replace
 
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.rows import Program, Verb, Wrap
@@ -22,7 +23,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 def peel(program: Program, wrap: Wrap, command: Command, analysis: Analysis) -> bool:
     """Judge the command inside a wrapper; False: this use wraps nothing and its own rules decide."""
-    words = list(command.words[1:])
+    words = [word for word in command.words[1:] if word.text not in wrap.drops]
     if wrap.subcommands:
         use = read_use(program, command)
         matched = _subcommand(wrap, [word.text for word in use.options.positional])
@@ -91,9 +92,17 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
     for text in texts:
         _shell_text(text, command, scope, analysis)
     _records(options, program, command, analysis)
+    if not texts and (wrap.through or not rest):
+        rest = _opened(wrap, options, command, rest)
     if not rest:
         return bool(texts) or _alone(program, wrap, command, analysis, options)
     return _start(wrap, rest, command, scope, assigned, analysis)
+
+
+def _opened(wrap: Wrap, options: Options, command: Command, rest: list[Word]) -> list[Word]:
+    """Return the shell that a wrapper starts, with what it hands to it; it reads what the wrapper is fed."""
+    opens = "*" in wrap.shell or any(flag in options.flags for flag in wrap.shell)
+    return [replace(command.words[0], text="sh", source=None), *rest] if opens else rest
 
 
 def _records(options: Options, program: Program, command: Command, analysis: Analysis) -> None:
