@@ -92,8 +92,7 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
     for text in texts:
         _shell_text(text, command, scope, analysis)
     _records(options, program, command, analysis)
-    if not texts and (wrap.through or not rest):
-        rest = _opened(wrap, options, command, rest)
+    rest = rest if texts else _opened(wrap, options, command, rest)
     if not rest:
         return bool(texts) or _alone(program, wrap, command, analysis, options)
     return _start(wrap, rest, command, scope, assigned, analysis)
@@ -101,6 +100,8 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
 
 def _opened(wrap: Wrap, options: Options, command: Command, rest: list[Word]) -> list[Word]:
     """Return the shell that a wrapper starts, with what it hands to it; it reads what the wrapper is fed."""
+    if rest and not wrap.through:
+        return rest
     opens = "*" in wrap.shell or any(flag in options.flags for flag in wrap.shell)
     return [replace(command.words[0], text="sh", source=None), *rest] if opens else rest
 
