@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
-from firewall.classify.state import Session
+from firewall.classify.state import Session, Unread
 from firewall.core.target import TargetSpec
 
 
@@ -32,3 +32,5 @@ class Context:
 
     They only raise: an action never gets milder because a text is here.
     """
+    unread: Mapping[str, Unread] = field(default_factory=dict)
+    """Why files that the call names were not read, by absolute path, as far as somebody has looked."""

@@ -6,6 +6,7 @@ language has one, code is `exec` with the shell text and words that its literals
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from firewall.classify.code.found import Found
 from firewall.classify.code.javascript.node import read_node
@@ -15,6 +16,11 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place
 from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect
+
+MAX_CHARS = 64 * 1024
+"""Code of which more is not looked at in any way."""
+MAX_COMMANDS = 40
+"""Commands in the literals of code that has no reader, or no syntax tree."""
 
 
 def read(source: Source, language: str, program: str, context: Context, places: Sequence[Place]) -> Found:
@@ -29,6 +35,16 @@ def read(source: Source, language: str, program: str, context: Context, places: 
         found = read_node(source, context)
         return found if found.parsed else _unparsed(found, source, language, program)
     return _script(source, language, program)
+
+
+def scanned(source: Source, language: str, program: str) -> Found:
+    """Judge code by its words alone, because its syntax would be too much to read: nobody knows what it does."""
+    if language == "sql":
+        draft = Draft(f"sql:{program}", effects={Effect.UNKNOWN}, unseen=["SQL that is too much to read"])
+        draft.summary = "runs SQL that is too much to read"
+        draft.point(source.whole(), draft.summary)
+        return Found([draft])
+    return _unparsed(Found(), source, language, program)
 
 
 def _python(source: Source, program: str, context: Context) -> Found:
@@ -61,6 +77,17 @@ _LOSSY = re.compile(
     r"drop_all|dropDatabase|dropCollection|deleteMany|delete_many|delete_bucket|delete_object|terminate_instances|delete_db_instance|flushall|flushdb)\b",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[A-Za-z]\w*")
+_LOSSY_WORDS = frozenset(
+    {
+        "rmtree", "rmdir", "removedirs", "unlink", "unlinksync", "rmsync", "rmdirsync", "remove", "remove_file",
+        "remove_dir_all", "rm_rf", "rm_r", "fileutils", "delete", "truncate", "truncatesync", "drop_all",
+        "dropdatabase", "dropcollection", "deletemany", "delete_many", "delete_bucket", "delete_object",
+        "terminate_instances", "delete_db_instance", "flushall", "flushdb",
+    }
+)  # fmt: skip
+"""What is a word of its own in everything that the pattern finds: most code has none of them."""
+_STARTS = re.compile(r"system|popen|Popen|subprocess|exec|spawn|qx|%x|passthru|sh[\s({\[/|!'\"`]")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 
 
@@ -73,19 +100,35 @@ def _script(source: Source, language: str, program: str) -> Found:
     )
     draft.point(source.whole(), "code that is run")
     found = Found([draft])
-    if match := _LOSSY.search(source.text):
+    if len(source.text) > MAX_CHARS:
+        # FAIL-CLOSED: what stands behind is not looked at.
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen.append("the rest of code that is too long to read")
+        source = source.part(source.text[:MAX_CHARS], 0, MAX_CHARS)
+    words = {word.lower() for word in _WORD.findall(source.text)}
+    if not words.isdisjoint(_LOSSY_WORDS) and (match := _LOSSY.search(source.text)):
         draft.effects.add(Effect.DESTRUCTIVE)
         draft.summary = f"runs code that calls {shown(match.group(0))}; what it removes cannot be seen for sure"
         draft.point(source.span(match.start(), match.end()), "removes or empties something")
-    for match in _CALL.finditer(source.text):
+    if _STARTS.search(source.text):
+        _commands(source, found)
+    if language in ("ruby", "perl", "php", "other"):
+        for match in islice(_BACKTICKS.finditer(source.text), MAX_COMMANDS + 1):
+            found.shell.append(source.part(match.group("text"), match.start("text"), match.end("text")))
+    if len(found.shell) > MAX_COMMANDS:
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen.append("the rest of the commands in it, which are too many to read")
+        del found.shell[MAX_COMMANDS:]
+    return found
+
+
+def _commands(source: Source, found: Found) -> None:
+    """Add the texts and lists of words that code hands to a function which starts commands."""
+    for match in islice(_CALL.finditer(source.text), MAX_COMMANDS + 1):
         found.shell.append(source.part(match.group("text"), match.start("text"), match.end("text")))
-    for match in _LIST_CALL.finditer(source.text):
+    for match in islice(_LIST_CALL.finditer(source.text), MAX_COMMANDS + 1):
         words = " ".join(_unquoted(item) for item in _QUOTED.findall(match.group("items")))
         found.shell.append(Source(words, base=None, outer=source.span(match.start(), match.end())))
-    if language in ("ruby", "perl", "php", "other"):
-        for match in _BACKTICKS.finditer(source.text):
-            found.shell.append(source.part(match.group("text"), match.start("text"), match.end("text")))
-    return found
 
 
 def _unquoted(item: str) -> str:

@@ -15,6 +15,7 @@ from firewall.classify.shell.words import Word
 from firewall.core.action import UNRESOLVED
 from firewall.core.effect import Effect
 
+MAX_EDITS = 2000
 _VERBS = {
     ToolKind.READ: Verb.READ,
     ToolKind.LIST: Verb.LIST,
@@ -53,7 +54,7 @@ def touch(
         value = arguments.get(key)
         if isinstance(value, str):
             names.append(value)
-        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+        elif isinstance(value, list) and len(value) <= MAX_EDITS and all(isinstance(item, str) for item in value):
             names += [str(item) for item in value]
         elif value is not None:
             return [_unreadable(spec, f"the argument {shown(key)} is no path")], ""
@@ -77,6 +78,8 @@ def _nested(spec: ToolSpec, arguments: Mapping[str, object], names: list[str]) -
         return ""
     if not isinstance(edits, list):
         return "edits that are no list"
+    if len(edits) > MAX_EDITS:
+        return "more edits than are read"
     for edit in edits:
         if not isinstance(edit, Mapping):
             return "an edit that is no object"
@@ -92,6 +95,8 @@ def _globs(spec: ToolSpec, arguments: Mapping[str, object], names: list[str]) ->
     found: list[str] = []
     for key in spec.globs:
         value = arguments.get(key)
+        if isinstance(value, list) and len(value) * max(1, len(names)) > MAX_EDITS:
+            return [*found, "/*"]
         globs = [value] if isinstance(value, str) else value if isinstance(value, list) else []
         spread = [one for glob in globs if isinstance(glob, str) for one in _spread(glob)]
         found += [f"{folder}/{glob}" for glob in spread for folder in names or ["."]]

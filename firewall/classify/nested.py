@@ -13,6 +13,10 @@ from firewall.core.action import LOCAL, UNRESOLVED, Action, Evidence, with_effec
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 
+MAX_ARGUMENT_CHARS = 24 * 1024
+"""Arguments of the calls of a script, all together."""
+MAX_ACTIONS = 160
+"""What the calls of a script do, all together: a person reads no more either."""
 Judge = Callable[[ToolCall, Context], tuple[Action, ...]]
 
 
@@ -21,7 +25,13 @@ def script_actions(call: ToolCall, text: str, context: Context, judge: Judge) ->
     source = Source(text)
     script = read_script(source)
     actions: list[Action] = []
+    left = MAX_ARGUMENT_CHARS
     for nested in script.calls:
+        left -= len(nested.argument)
+        if actions and (left < 0 or len(actions) > MAX_ACTIONS):
+            # FAIL-CLOSED: what is too much to read together is not read.
+            actions.append(_unknown(nested, call, text, "the rest of its calls, which is too much to read"))
+            break
         actions += _judged(nested, call, text, context, judge)
     actions = _written_then_run(actions)
     for span, why in script.opaque[:10]:

@@ -19,6 +19,8 @@ from firewall.core.effect import Effect
 MAX_FILES = 200
 MAX_PATCH_CHARS = 512 * 1024
 MAX_LINES = 50_000
+MAX_HEADER_CHARS = 8192
+"""A line that names a file is no longer; two paths fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,17 @@ def _codex(lines: list[tuple[int, str]]) -> Patch:
         if line.strip() in ("*** Begin Patch", "*** End Patch"):
             kind = ""
             continue
+        if _is_enough(at, line, found):
+            break
         kind = _codex_line(at, line, kind, found)
     return found
+
+
+def _is_enough(at: int, line: str, found: Patch) -> bool:
+    """Tell whether nothing more is read: so many files, or a header that nobody writes, make it unknown anyway."""
+    if len(line) > MAX_HEADER_CHARS:
+        found.strange.append((at, at + MAX_HEADER_CHARS, "a line that is too long to name a file"))
+    return len(line) > MAX_HEADER_CHARS or len(found.items) > MAX_FILES or len(found.strange) > MAX_FILES
 
 
 def _is_content(line: str, kind: str) -> bool:
@@ -121,7 +132,7 @@ def _codex_line(at: int, line: str, kind: str, found: Patch) -> str:
 
 
 _SIDE = re.compile(r"(?P<side>---|\+\+\+)[ \t]+(?P<path>\"(?:[^\"\\]|\\.)*\"|[^\t\n]*?\S)(?:\t.*|\s*)")
-_RANGE = re.compile(r"@@ -\d+(?:,(?P<old>\d+))? \+\d+(?:,(?P<new>\d+))? @@.*")
+_RANGE = re.compile(r"@@ -\d{1,9}(?:,(?P<old>\d{1,9}))? \+\d{1,9}(?:,(?P<new>\d{1,9}))? @@.*")
 _GIT = re.compile(r"diff --git (?P<old>\"(?:[^\"\\]|\\.)*\"|\S.*?) (?P<new>\"(?:[^\"\\]|\\.)*\"|\S+)")
 _NAMED = re.compile(r"(?P<what>rename|copy) (?P<side>from|to) (?P<path>.*\S)")
 _MODE = re.compile(r"(?:(?P<what>new file|deleted file|old|new) )mode (?P<mode>\d{6})")
@@ -151,6 +162,8 @@ def _unified(lines: list[tuple[int, str]]) -> Patch:
     for at, line in lines:
         if state.left != (0, 0):
             _content(at, line, state, found)
+        elif _is_enough(at, line, found):
+            break
         else:
             _head(at, line, state, found)
     if state.left != (0, 0):

@@ -61,6 +61,8 @@ INVISIBLE = re.compile(
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
 """Characters that nobody sees, or that change the order of what is seen: such a path is not what it looks like."""
+MAX_PATH_CHARS = 4096
+"""No system call takes a longer path (PATH_MAX); what a program makes of one is not known."""
 _NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z]:[\\/]|\\\\")
 """An address, a drive of another system, a share: no path here, and no name in this folder."""
 
@@ -68,8 +70,8 @@ _NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z]:[\\/]|\\\\")
 def locate(text: str, cwds: tuple[str, ...], home: str, *, near: str = "", span: tuple[int, int] = (0, 0)) -> Spot:
     """Resolve a fully known path text against the possible working directories; `near` is where it may be."""
     guess: tuple[str, ...]
-    if not text:
-        return Spot((), text, span=span)
+    if not text or len(text) > MAX_PATH_CHARS:
+        return too_long(text, span) if text else Spot((), text, span=span)
     if _NO_PATH.match(text):
         return Spot((), text, span=span, guess=(normal("/" + text.replace("\\", "/")),))
     if "\0" in text or (text.startswith("~") and not (home and text[1:2] in ("", "/"))):
@@ -94,6 +96,11 @@ def _folded(text: str) -> str:
     if "\\" not in text and "./" not in text and " " not in text:
         return text
     return _ENDED.sub("", text.replace("\\", "/"))
+
+
+def too_long(text: str, span: tuple[int, int]) -> Spot:
+    """Return the spot of a path that no system takes as it stands: its end says what kind of file it may be."""
+    return Spot((), text[: MAX_PATH_CHARS + 1], span=span, guess=(normal(f"/{text[-MAX_PATH_CHARS // 8 :]}"),))
 
 
 def normal(path: str) -> str:
@@ -161,7 +168,7 @@ def judge(verb: Verb, spot: Spot, context: Context) -> Judged:
     if spot.paths and all(sets.void.fullmatch(path) for path in spot.paths) and verb is not Verb.RUN:
         return Judged(frozenset({Effect.READ}), LOCAL if context.workspace else UNRESOLVED, inside=True)
     effects = {_plain(verb, spot, context, attributes)}
-    if verb is not Verb.LIST and INVISIBLE.search(spot.shown):
+    if len(spot.shown) > MAX_PATH_CHARS or (verb is not Verb.LIST and INVISIBLE.search(spot.shown)):
         effects.add(Effect.UNKNOWN)
     effects |= _sensitive(verb, spot, context)
     if _is_scratch(verb, spot, context):

@@ -7,11 +7,14 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from firewall.classify.catalogue import Words
 from firewall.classify.draft import shown
 
 MOST_ARGUMENTS = 4
+MOST_LOOKED_AT = 400
+"""Arguments among which those are looked for that a sentence names."""
 MAX_VALUE_CHARS = 60
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _BULK = frozenset({"batch", "bulk", "admin"})
@@ -98,7 +101,7 @@ def subject(arguments: Mapping[str, object], tokens: Sequence[str]) -> str:
     """
     wanted = {singular(word.lower()) for word in tokens}
     best, rank = "", 0
-    for name, value in arguments.items():
+    for name, value in islice(arguments.items(), MOST_LOOKED_AT):
         if not _is_short(value):
             continue
         own = bool({singular(word.lower()) for word in words_of(name)} & wanted)
@@ -112,10 +115,10 @@ def listed(arguments: Mapping[str, object], without: Collection[str] = ()) -> st
     """Return "owner `acme`, repo `shop`" of the short arguments, the first few."""
     found = [
         f"{name} {_value(value)}"
-        for name, value in arguments.items()
+        for name, value in islice(arguments.items(), MOST_LOOKED_AT)
         if name not in without and name.lower() not in _QUIET and value not in (None, "") and _is_short(value)
     ]
-    more = len(found) - MOST_ARGUMENTS
+    more = len(found) - MOST_ARGUMENTS + max(0, len(arguments) - MOST_LOOKED_AT)
     return ", ".join(found[:MOST_ARGUMENTS]) + (f" and {more} more" if more > 0 else "")
 
 

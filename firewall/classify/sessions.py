@@ -16,13 +16,15 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.shell.parse import parse
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.touches import Touched, does, touch_drafts, word_of
-from firewall.classify.shell.walk import analyse
+from firewall.classify.shell.walk import analyse, analyse_each
 from firewall.classify.state import Session
 from firewall.core.action import LOCAL, UNRESOLVED, Action
 from firewall.core.effect import Effect
 
 MAX_PENDING_CHARS = 8192
 """Typed text that is kept while it may go on; what is longer is lost, and that is said."""
+MAX_TYPED_CHARS = 64 * 1024
+"""Longer text is not read: it is unknown what it does, and what of it is pending."""
 MAX_PROGRAMS = 8
 LATER = "typed into it later"
 """Ends a line in `Action.unseen` of a call that leaves a program reading what is typed."""
@@ -66,6 +68,10 @@ def typed(text: str, session: Session, tool: str, context: Context) -> tuple[Act
     draft.summary = f"types {shown(joined)} into an open session"
     draft.unseen.append("what the session runs and already holds")
     draft.point((len(session.pending), len(joined)), "typed into an open session")
+    if len(joined) > MAX_TYPED_CHARS:
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen.append("text that is too long to read")
+        return (draft.action(tool, joined),)
     if session.lost or _CONTROL.search(_PASTED.sub("", joined)):
         draft.effects.add(Effect.UNKNOWN)
         draft.unseen.append(
@@ -102,8 +108,7 @@ def _read(text: str, programs: Sequence[str], context: Context) -> list[Draft]:
         elif language not in ("", "shell"):
             found = embedded.read(Source(lines), language, language, context, ())
             drafts += [*found.drafts, *_touched(found, context)]
-            for nested in found.shell:
-                drafts += analyse(nested, context, Scope(cwds=()))
+            drafts += analyse_each(found.shell, context, Scope(cwds=()))
     return drafts
 
 
@@ -144,6 +149,8 @@ def after(key: str, text: str, context: Context) -> dict[str, Session]:
     if text in ("", "\x1a"):
         return dict(context.sessions)
     joined = "" if text == "\x03" else session.pending + text
+    if len(joined) > MAX_TYPED_CHARS:
+        return {**context.sessions, key: Session(session.programs, joined[-MAX_PENDING_CHARS:], lost=True)}
     pending = "" if not joined else _pending(_keys(joined), joined, session.programs)
     lost = len(pending) > MAX_PENDING_CHARS
     return {**context.sessions, key: Session(session.programs, pending[-MAX_PENDING_CHARS:], lost=lost)}

@@ -1,6 +1,20 @@
-"""What is known of an agent's open session: a value that the caller keeps between calls."""
+"""What a caller knows and hands in: of an agent's open sessions, and why a file was not read."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Unread(StrEnum):
+    """Why nobody has read a file that a call names."""
+
+    MISSING = "there is no such file"
+    OUTSIDE = "it lies outside the workspace"
+    LINK = "a link leads out of the workspace"
+    SPECIAL = "it is no plain file"
+    REFUSED = "it cannot be opened"
+    BINARY = "it is no text"
+    LARGE = "it is too large"
+    MANY = "more files than are read"
 
 
 @dataclass(frozen=True, slots=True)

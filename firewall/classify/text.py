@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from firewall.classify.api.routes import routes_of
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, unknown_action
-from firewall.classify.embedded import read
+from firewall.classify.embedded import MAX_CHARS, read
 from firewall.classify.filetools import patch, paths_drafts
 from firewall.classify.graphql import Document, judge_document
 from firewall.classify.http import Request, address_of, judge_http
@@ -17,7 +17,7 @@ from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.nested import script_actions
 from firewall.classify.rows import Verb
 from firewall.classify.shell.touches import Touched, does, touch_drafts, word_of
-from firewall.classify.shell.walk import analyse
+from firewall.classify.shell.walk import analyse, analyse_each
 from firewall.classify.sql.judge import judge_sql
 from firewall.classify.tool import actions_of, start_scope
 from firewall.core.action import LOCAL, UNRESOLVED, Action
@@ -97,7 +97,7 @@ _TOOLS = re.compile(r"\btools\b|\\u")
 
 
 def _code(kind: str, text: str, context: Context) -> tuple[Action, ...]:
-    if kind == "javascript" and _TOOLS.search(text):
+    if kind == "javascript" and _TOOLS.search(text[:MAX_CHARS]):
         return script_actions(
             ToolCall("", "exec", text.encode("utf-8", "replace"), CallForm.TEXT), text, context, actions_of
         )
@@ -113,9 +113,8 @@ def _code(kind: str, text: str, context: Context) -> tuple[Action, ...]:
     if found.reads is not None:
         items = [(Verb.READ, name) for name in found.reads]
         drafts += paths_drafts(items, context, scope, text=text) or [_prints(context)]
-    for nested in found.shell:
-        drafts += analyse(nested, context, start_scope(context))
-    return tuple(draft.action(kind, text) for draft in drafts)
+    drafts += analyse_each(found.shell, context, start_scope(context))
+    return tuple(draft.action(kind, text) for draft in drafts or [_prints(context)])
 
 
 def _prints(context: Context) -> Draft:

@@ -31,7 +31,13 @@ from firewall.core.effect import Effect
 from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads_object
 
-MAX_ARGUMENT_BYTES = 16 * 1024 * 1024
+MAX_ARGUMENT_BYTES = 4 * 1024 * 1024
+"""Arguments of a call; what is longer is not read."""
+MAX_VALUES = 64 * 1024
+"""Lists and objects in the arguments of a call: making each of them costs more than reading its bytes."""
+MAX_ARGUMENTS = 400
+MAX_VECTOR = 2000
+"""Words of a command that is given as a list; the readers of shell text stop before."""
 _SHELL = re.compile(r"(?:(?:/usr)?(?:/local)?/bin/)?(?:bash|sh|zsh|dash)|")
 _POWERSHELL = re.compile(r"(?:.*[/\\])?(?:pwsh|powershell)(?:\.exe)?", re.IGNORECASE)
 _SEARCHES = re.compile(
@@ -112,6 +118,14 @@ def _bare(name: str) -> str:
 def _actions(call: ToolCall, context: Context) -> tuple[Action, ...]:
     if call.form is CallForm.HOSTED:
         return (_hosted(call),)
+    too_much = _too_much(call.arguments)
+    if too_much:
+        return (unknown_action(call.name, too_much, call.arguments[:4096].decode("utf-8", "replace")),)
+    return _named(call, context)
+
+
+def _named(call: ToolCall, context: Context) -> tuple[Action, ...]:
+    """Judge a call of an agent's tool, or of an MCP server's, by its name."""
     spec = context.catalogue.tools.get(_bare(call.name))
     if spec is None and (named := mcp_names.split(_bare(call.name), context)) is not None:
         return _mcp(call, named, context)
@@ -126,6 +140,15 @@ def _actions(call: ToolCall, context: Context) -> tuple[Action, ...]:
         text = call.arguments[:4096].decode("utf-8", "replace")
         return (unknown_action(call.name, f"arguments that are not understood: {error.public}", text),)
     return _from_object(call, spec, arguments, context)
+
+
+def _too_much(arguments: bytes) -> str:
+    """Return why arguments are not read, or an empty text."""
+    if len(arguments) > MAX_ARGUMENT_BYTES:
+        return "arguments that are too long to read"
+    if len(arguments) > MAX_VALUES and arguments.count(b"[") + arguments.count(b"{") > MAX_VALUES:
+        return "arguments of too many parts to read"
+    return ""
 
 
 def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Action, ...]:
@@ -191,6 +214,8 @@ def _from_text(call: ToolCall, spec: ToolSpec, context: Context) -> tuple[Action
 def _from_object(
     call: ToolCall, spec: ToolSpec, arguments: Mapping[str, object], context: Context
 ) -> tuple[Action, ...]:
+    if len(arguments) > MAX_ARGUMENTS:
+        return (unknown_action(call.name, "more arguments than are read"),)
     strange = sorted(set(arguments) - spec.known)
     strange += [key for key in spec.text if arguments.get(key) is not None][1:]
     actions = _by_kind(call, spec, arguments, context)
@@ -304,6 +329,8 @@ def _first(arguments: Mapping[str, object], names: tuple[str, ...]) -> str | Non
         value = arguments.get(name)
         if value is None:
             continue
+        if isinstance(value, list) and len(value) > MAX_VECTOR:
+            return None
         if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
             return _command_line([str(item) for item in value])
         return value if isinstance(value, str) else None

@@ -4,7 +4,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
+from pathlib import Path
 
+from firewall.classify.state import Unread
 from firewall.guard.ports import Seen
 
 MAX_FILES = 64
@@ -22,38 +24,51 @@ class WorkspaceFiles:
 
         Larger files, what is no UTF-8 text, and all behind the first texts are hashed and not shown.
         """
+        root = os.path.realpath(workspace) if workspace else ""
+        is_here = bool(root) and Path(root).is_dir()
         found: dict[str, Seen] = {}
         texts = 0
         for path in list(dict.fromkeys(paths))[:MAX_FILES]:
-            data = self._read(path, workspace)
-            text = _text_of(data) if data is not None and texts < MAX_TEXTS else None
-            texts += text is not None
-            found[path] = Seen(UNREAD if data is None else hashlib.sha256(data).hexdigest(), text)
+            one = _seen(path, workspace, root) if is_here else Seen(UNREAD)
+            if one.text is not None and texts >= MAX_TEXTS:
+                one = Seen(one.digest, why=Unread.MANY)
+            texts += one.text is not None
+            found[path] = one
         return found
 
-    def _read(self, path: str, workspace: str) -> bytes | None:
-        real = os.path.realpath(path)
-        root = os.path.realpath(workspace) if workspace else ""
-        if not root or not real.startswith(root.rstrip(os.sep) + os.sep):
-            return None
-        try:
-            # Never blocks on a pipe or device, and what is read is what was looked at.
-            handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return None
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-                return None
-            data = file.read(MAX_BYTES + 1)
-            return data if len(data) <= MAX_BYTES else None
 
-
-def _text_of(data: bytes) -> str | None:
-    """Return text that can be judged; a byte order mark is none of it."""
-    if len(data) > MAX_TEXT_BYTES or b"\0" in data:
-        return None
+def _seen(path: str, workspace: str, root: str) -> Seen:
+    real = os.path.realpath(path)
+    if not real.startswith(root.rstrip(os.sep) + os.sep):
+        within = path.startswith(workspace.rstrip(os.sep) + os.sep) and os.path.normpath(path) == path
+        return Seen(UNREAD, why=Unread.LINK if within else Unread.OUTSIDE)
     try:
-        return data.decode("utf-8-sig")
+        # Never blocks on a pipe or device, and what is read is what was looked at.
+        handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return Seen(UNREAD, why=Unread.MISSING)
+    except OSError:
+        return Seen(UNREAD, why=Unread.REFUSED)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return Seen(UNREAD, why=Unread.SPECIAL)
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        return Seen(UNREAD, why=Unread.BINARY if b"\0" in data[:_HEAD] else Unread.LARGE)
+    text, why = _text_of(data)
+    return Seen(hashlib.sha256(data).hexdigest(), text, why)
+
+
+_HEAD = 8192
+
+
+def _text_of(data: bytes) -> tuple[str | None, Unread | None]:
+    """Return text that can be judged, or why there is none; a byte order mark is none of it."""
+    if b"\0" in data:
+        return None, Unread.BINARY
+    if len(data) > MAX_TEXT_BYTES:
+        return None, Unread.LARGE
+    try:
+        return data.decode("utf-8-sig"), None
     except UnicodeDecodeError:
-        return None
+        return None, Unread.BINARY

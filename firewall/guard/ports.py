@@ -6,6 +6,7 @@ from typing import Protocol
 
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
+from firewall.classify.state import Unread
 from firewall.core.action import Action
 from firewall.core.verdict import Verdict
 from firewall.core.world import Finding
@@ -48,6 +49,8 @@ class Seen:
     """SHA-256 hex of its bytes, or `unread`."""
     text: str | None = None
     """Its text; None where it is unread, too large to judge, or no UTF-8 text."""
+    why: Unread | None = None
+    """Why there is no text, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ the hash that an approval binds is of the very bytes that were judged.
 from dataclasses import replace
 
 from firewall.classify.context import Context
+from firewall.classify.state import Unread
 from firewall.classify.tool import actions_of
 from firewall.core.action import Action
 from firewall.core.call import ToolCall
@@ -30,9 +31,11 @@ def understood(
         seen |= files.seen(more, context.workspace)
         texts = {path: found.text for path, found in seen.items() if found.text is not None}
         contents = dict(list(texts.items())[:MAX_TEXTS])
-        if contents == context.contents:
+        unread = {path: found.why for path, found in seen.items() if found.why is not None}
+        unread |= dict.fromkeys(list(texts)[MAX_TEXTS:], Unread.MANY)
+        if contents == context.contents and unread == context.unread:
             break
-        context = replace(context, contents=contents)
+        context = replace(context, contents=contents, unread=unread)
         actions = _actions(call, context)
     last = _new(actions, seen)
     if last:  # bound, though nobody has read what it does

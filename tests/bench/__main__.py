@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench import bodies, micro, nginx
+from tests.bench import bodies, hostile, micro, nginx
 from tests.bench.processes import REPOSITORY, Load, Machine, Measured, module, pin, run_load
 from tests.support.installation import PROVIDER_KEY, Installed, Served, install, serving
 
@@ -185,6 +185,13 @@ def _steps(table: Table, folder: Path) -> None:
         table.row(step.name, step.target, f"{step.us:,.1f} us")
 
 
+def _worst(table: Table) -> None:
+    """What anybody may make the classifier do at most; tests/fuzz counts the same inputs' work and fails."""
+    for row in hostile.worst():
+        target = f"{hostile.BAR_MS} ms, {hostile.BAR_MIB} MiB"
+        table.row(f"worst {row.reader}", target, f"{row.ms:.1f} ms, {row.mib:.0f} MiB", row.name)
+
+
 def _audit(entries: int) -> None:
     script = REPOSITORY / "tests" / "bench" / "bench_audit.py"
     sys.stdout.write("audit log (targets: append 5,000/s and p99 50 ms at 64 submitters, verify 150,000/s)\n")
@@ -205,6 +212,7 @@ def main() -> None:
         _servers(table, folder / "servers", machine)
         _many_streams(table, folder / "streams", machine)
         _steps(table, folder / "steps")
+    _worst(table)
     _audit(60_000)
 
 

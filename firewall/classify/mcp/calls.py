@@ -5,7 +5,7 @@ server that no pack names, everything is `unknown` beside what the words say. A 
 are the server's own claim: INVARIANT: they only raise. Arguments only raise as well, but for a pack's own rule.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from firewall.classify.context import Context
@@ -13,7 +13,7 @@ from firewall.classify.draft import Draft, shown
 from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.globs import matches
 from firewall.classify.mcp import words as claims
-from firewall.classify.mcp.carried import carried
+from firewall.classify.mcp.carried import MAX_ITEMS, carried
 from firewall.classify.mcp.tables import McpRule, McpServer, canonical
 from firewall.classify.mcp.telling import marks, told
 from firewall.classify.phrases import subject, words_of
@@ -169,15 +169,21 @@ _PLACES = {
 }
 
 
+def _named_places(call: McpCall, provider: str) -> Iterator[Place]:
+    """Yield the places that arguments name."""
+    for key, value in call.arguments.items():
+        kind = _PLACES.get(key.lower().replace("-", "_"))
+        if kind is not None and isinstance(value, str):
+            yield kind, f"{provider}/{value}" if kind is PlaceKind.PROJECT else value
+
+
 def _place(call: McpCall, draft: Draft, server: McpServer | None, context: Context) -> None:
     """Find the environment by the server, the tool and the arguments that name a place; two that differ: none."""
     provider = server.provider if server is not None else call.server.lower()
     places: list[Place] = [(PlaceKind.RESOURCE, draft.resource), (PlaceKind.MACHINE, f"mcp:{call.server}")]
-    for key, value in call.arguments.items():
-        kind = _PLACES.get(key.lower().replace("-", "_"))
-        if kind is not None and isinstance(value, str):
-            places.append((kind, f"{provider}/{value}" if kind is PlaceKind.PROJECT else value))
-    draft.environment = context.environments.name_of(places)
+    if len(call.arguments) <= MAX_ITEMS:  # else its environment stays unresolved, as its effects are unknown
+        places += _named_places(call, provider)
+        draft.environment = context.environments.name_of(places)
     draft.attributes["network"] = True
     draft.attributes["machine"] = f"mcp:{call.server}"
 

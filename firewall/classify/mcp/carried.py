@@ -20,6 +20,10 @@ from firewall.core.effect import Effect
 
 MAX_CARRIED = 12
 MAX_ITEMS = 400
+MAX_READ_CHARS = 24 * 1024
+"""What the readers of a call's texts are given, all texts together."""
+MAX_TEXT_CHARS = 512 * 1024
+"""A longer text is not looked at."""
 
 
 @dataclass(slots=True)
@@ -31,6 +35,8 @@ class Carried:
     """What they add to the tool's own effects."""
     decides: bool = False
     """The tool runs a text that was read: what the text does is all that it does."""
+    left: int = MAX_READ_CHARS
+    """Characters that may still be read."""
 
 
 _SQL = re.compile(
@@ -93,7 +99,7 @@ def carried(
             found.effects.add(Effect.UNKNOWN)
             break
         if isinstance(value, str):
-            _text(_Leaf(tool, key, value, arguments, context, _source(value, text), dialect), found)
+            _text(_Leaf(tool, key, value, arguments, context, text, dialect), found)
         elif value is True and key in _LOSES:
             found.effects.add(Effect.DESTRUCTIVE)
     _pipeline(arguments, found)
@@ -138,16 +144,30 @@ class _Leaf:
     value: str
     arguments: Mapping[str, object]
     context: Context
-    source: Source
+    whole: str
+    """The text that evidence points into."""
     dialect: str
+
+    @property
+    def source(self) -> Source:
+        """The text and where it stands: looked for only when somebody reads it."""
+        return _source(self.value, self.whole)
 
 
 def _text(leaf: _Leaf, found: Carried) -> None:
+    if len(leaf.value) > MAX_TEXT_CHARS:
+        found.effects.add(Effect.UNKNOWN)
+        return
     if leaf.key in _CHOICES and re.fullmatch(r"[\w -]{1,60}", leaf.value):
         _choice(leaf.value, found)
     for keys, looks, read in _READERS:
         if leaf.key in keys and looks(leaf):
-            read(leaf, found)
+            found.left -= len(leaf.value)
+            if found.left < 0 and found.drafts:
+                # FAIL-CLOSED: texts that are too much to read are not read.
+                found.effects.add(Effect.UNKNOWN)
+            else:
+                read(leaf, found)
             return
     if _GRANTS.search(leaf.value):
         found.effects.add(Effect.PRIVILEGE)

@@ -19,6 +19,16 @@ MAX_DEPTH = 10
 MAX_WORK = 160
 MAX_STEPS = 1500
 MAX_DRAFTS = 120
+MAX_CONTENT_CHARS = 96 * 1024
+"""Texts of files that are looked at, all together."""
+MAX_FILE_TICKS = 100
+"""Of the parser's patience, for all files together."""
+MAX_AGAIN, MAX_AGAIN_STEPS = 40, 500
+"""Commands, and steps through the tree, of a text that is read once more."""
+MAX_CODE_CHARS = 20 * 1024
+"""Code whose syntax is read, all together; the readers of languages have bounds of their own for one text."""
+MAX_SIFTS = 2
+"""Texts that are too much to be read as a whole and are read again by the lines that matter."""
 MAX_WORDS_READ = 1200
 """Words of all commands together, those of nested texts again: each takes up to 0.03 ms."""
 
@@ -72,6 +82,9 @@ class Analysis:
     words: int = MAX_WORDS_READ
     ticks: int = MAX_TICKS
     """What is left of the parser's patience."""
+    letters: int = MAX_CONTENT_CHARS
+    code: int = MAX_CODE_CHARS
+    sifts: int = MAX_SIFTS
     exhausted: bool = False
     pending: list[Draft] = field(default_factory=list)
     """Assignments of `PATH` that matter once a program runs."""
@@ -85,8 +98,27 @@ class Analysis:
         if self.open:
             return self
         if self.inner is None:
-            self.inner = Analysis(self.context, self.script, self.run, self.powershell)
+            self.inner = Analysis(self.context, self.script, self.run, self.powershell, ticks=MAX_FILE_TICKS)
         return self.inner
+
+    def again(self) -> "Analysis":
+        """Return the analysis that reads a text once more, by few of its lines."""
+        left = Analysis(self.context, self.script, self.run, self.powershell, work=MAX_AGAIN)
+        left.open, left.steps = self.open, MAX_AGAIN_STEPS
+        left.ticks, left.letters, left.code, left.sifts = self.ticks, self.letters, self.code, self.sifts - 1
+        return left
+
+    def look(self, text: str) -> bool:
+        """Take the characters of a file's text; False: too much was looked at."""
+        self.letters -= len(text)
+        return self.letters >= 0
+
+    def study(self, text: str) -> bool:
+        """Take the characters of code; False: too much was read, and this may be looked at by its words alone."""
+        if len(text) > self.code:
+            return False
+        self.code -= len(text)
+        return True
 
     def step(self, span: tuple[int, int]) -> bool:
         """Take one step through a syntax tree; False: nothing is left, and that has been said."""

@@ -3,7 +3,7 @@
 import posixpath
 
 from firewall.classify import embedded
-from firewall.classify.code.found import Touch
+from firewall.classify.code.found import Found, Touch
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.paths import is_under
 from firewall.classify.rows import Code, Program, Verb
@@ -17,6 +17,9 @@ from firewall.classify.shell.touches import Touched, does, spot_of, touch_drafts
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL
 from firewall.core.effect import Effect
+
+MAX_TEXTS = 12
+"""Texts that an interpreter is given at once."""
 
 
 def run_code(program: Program, code: Code, command: Command, analysis: Analysis) -> bool:
@@ -33,6 +36,10 @@ def run_code(program: Program, code: Code, command: Command, analysis: Analysis)
     _loads(program, code, options, command, analysis)
     rest = list(command.words[1 + used :]) if code.script and not code.first else list(options.positional)
     texts = options.values(code.text)
+    if len(texts) > MAX_TEXTS:
+        why = f"more code for `{program.name}` than is read"
+        finish(analysis.opaque(command.span, why, effects=(Effect.EXEC, Effect.UNKNOWN)), command, analysis)
+        texts = texts[:MAX_TEXTS]
     for word in texts:
         _text(word, program, code, command, analysis, [word, *rest])
     if not texts and code.module and (module := options.values((code.module,))):
@@ -129,9 +136,7 @@ def read_text(
             scope.variables["0"] = rest[1].text if rest[1:] and rest[1].known else None
         analysis.script(analysis, source, scope, command.feed, command.depth + 1)
     else:
-        found = embedded.read(
-            source, language, program.name, analysis.context, places_of(read_use(program, command))
-        )
+        found = _found(source, language, program, command, analysis)
         if found.reads is not None:
             _reads(found.reads, source, program, command, analysis)
         _touches(found.touches, program, command, analysis)
@@ -146,6 +151,14 @@ def read_text(
             draft.attributes["machine"] = command.scope.machine
         for name, value in command.attributes.items():
             draft.attributes.setdefault(name, value)
+
+
+def _found(source: Source, language: str, program: Program, command: Command, analysis: Analysis) -> Found:
+    """Read code by its syntax, or where that is too much of it by its words."""
+    if analysis.study(source.text):
+        places = places_of(read_use(program, command))
+        return embedded.read(source, language, program.name, analysis.context, places)
+    return embedded.scanned(source, language, program.name)
 
 
 def _reads(  # what a piece of code needs to be shown

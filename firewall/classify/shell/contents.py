@@ -11,11 +11,17 @@ from dataclasses import replace
 
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.state import Unread
 from firewall.core.action import LOCAL, UNRESOLVED, Evidence
 from firewall.core.effect import Effect
 
 MAX_NOTES = 4
+MAX_CHARS = 64 * 1024
+"""Of one text; what stands behind is not looked at."""
 MAX_FOLDED = 64
+REST = "shell:rest"
+"""Operation of the action that stands for what of a text was not looked at."""
+TOO_MUCH = frozenset({Unread.LARGE, Unread.MANY})
 Read = Callable[[Analysis, Source], None]
 """Reads a text into an analysis that is made for it; spans are offsets into the text."""
 
@@ -46,9 +52,36 @@ def add_contents(
     draft.files += [path for path in paths if path not in draft.files]
     texts = [(path, analysis.context.contents[path]) for path in paths if path in analysis.context.contents]
     if not texts:
-        draft.unseen += [f"the content of {shown(path)}" for path in paths[:1]]
+        unread(draft, paths[:1], analysis)
     for path, text in texts:
-        add_text(draft, (path, path, text), command, analysis, read(path, text))
+        cut = beginning(draft, path, text)
+        add_text(draft, (path, path, cut), command, analysis, read(path, cut))
+
+
+def unread(draft: Draft, paths: Sequence[str], analysis: Analysis) -> None:
+    """Say of files that nobody has read why; where that is because of their size, it is unknown what they do."""
+    for path in paths:
+        why = analysis.context.unread.get(path)
+        note = f"the content of {shown(path)}"
+        if note not in draft.unseen:
+            draft.unseen.append(f"{note}: {why.value}" if why is not None else note)
+        if why in TOO_MUCH:
+            draft.effects.add(Effect.UNKNOWN)
+
+
+def beginning(draft: Draft, path: str, text: str, most: int = MAX_CHARS) -> str:
+    """Return as much of a text as is looked at, in whole lines; of the rest it is unknown what it does."""
+    if len(text) <= most:
+        return text
+    _rest(draft, f"the rest of {shown(path)}, which is too long to read")
+    return text[: text.rfind("\n", 0, most) + 1 or most]
+
+
+def _rest(draft: Draft, note: str) -> None:
+    """FAIL-CLOSED: what was not looked at may do anything."""
+    draft.effects.add(Effect.UNKNOWN)
+    if note not in draft.unseen:
+        draft.unseen.append(note)
 
 
 def add_text(draft: Draft, named: tuple[str, str, str], command: Command, analysis: Analysis, read: Read) -> None:
@@ -57,8 +90,8 @@ def add_text(draft: Draft, named: tuple[str, str, str], command: Command, analys
     inner = analysis.within()
     if key in inner.open:
         return
-    if inner.exhausted:
-        _note(draft, f"the rest of {shown(path)}, which is too much to read")
+    if inner.exhausted or not inner.look(text):
+        _rest(draft, f"the content of {shown(path)}, which is too much to read beside the others")
         return
     before, opened = len(inner.drafts), inner.open
     inner.open = (*opened, key)
@@ -70,7 +103,9 @@ def add_text(draft: Draft, named: tuple[str, str, str], command: Command, analys
     draft.summary = draft.summary.replace("; what it does is not seen here", "")
     for one in found:
         _fold(one, draft)
-        if raises(one):
+        if one.operation == REST:
+            _rest(draft, f"{one.unseen[0]} (in {name})")
+        elif raises(one):
             analysis.drafts.append(_told(one, draft, name, text, command))
         elif one.unseen and Effect.UNKNOWN in one.effects:
             _note(draft, f"{one.unseen[0]} (in {name})")
@@ -128,25 +163,62 @@ def _note(draft: Draft, why: str) -> None:
         draft.unseen.append(why)
 
 
-MAX_SIFTED = 120
-_WORTH = re.compile(
-    r"\s*(?:(?:export|readonly|local)\s+)?[A-Za-z_]\w*=|\s*cd\s"
-    r"|.*\b(?:rm|rmdir|unlink|shred|dd|mkfs|wipefs|truncate|find|git|curl|wget|psql|mysql|mongosh?|redis-cli|sqlite3|kubectl|helm"
-    r"|terraform|tofu|pulumi|aws|gcloud|az|flyctl|fly|railway|vercel|heroku|docker|ssh|scp|rsync|sudo|eval|source"
-    r"|(?:delete|destroy|drop|purge|terminate|wipe)\w*)\b",
-    re.IGNORECASE,
-)
+MAX_SIFTED = 100
+_WORD = re.compile(r"[A-Za-z]\w*")
+_LOSES = frozenset(
+    {
+        "rm", "rmdir", "unlink", "shred", "dd", "mkfs", "wipefs", "truncate", "find", "git", "curl",
+        "wget", "psql", "mysql", "mongo", "mongosh", "redis", "sqlite3", "kubectl", "helm",
+        "terraform", "tofu", "pulumi", "aws", "gcloud", "az", "flyctl", "fly", "railway", "vercel",
+        "heroku", "docker", "podman", "ssh", "scp", "rsync", "sudo", "eval", "source",
+    }
+)  # fmt: skip
+_SAYS = ("delete", "destroy", "drop", "purge", "terminate", "wipe")
+_HANGS = re.compile(r"^[ \t]*(?:(?:(?:export|readonly|local)[ \t]+)?[A-Za-z_]\w*=|cd[ \t])", re.MULTILINE)
+"""Lines that what is lost may hang on: assignments, and where it is."""
 
 
-def sifted(source: Source) -> Source:
-    """Return a text with only the lines that may lose something and those they hang on, where they stood."""
-    kept = 0
-    lines: list[str] = []
-    for line in source.text.split("\n"):
-        worth = kept < MAX_SIFTED and len(line) < _LONGEST and _WORTH.match(line) is not None
-        kept += worth
-        lines.append(line if worth else " " * len(line))
-    return replace(source, text="\n".join(lines).rstrip(" \n"))
+def sifted(source: Source) -> tuple[Source, bool]:
+    """Return a text with only the lines that may lose something and those they hang on, where they stood.
+
+    With it whether there are more of them than are kept, or longer ones.
+    """
+    text = source.text
+    losses = [match.start() for match in _WORD.finditer(text) if _is_loss(match[0].lower())]
+    if not losses:
+        return replace(source, text=""), False
+    # Losses first: however much is assigned before it, a loss is read, with the assignments nearest to the top.
+    lines: dict[int, int] = {}
+    for at in (*losses, *(match.start() for match in _HANGS.finditer(text))):
+        if len(lines) >= MAX_SIFTED:
+            break
+        start = text.rfind("\n", 0, at + 1) + 1 if text[at] == "\n" else text.rfind("\n", 0, at) + 1
+        if start not in lines:
+            end = text.find("\n", at + 1)
+            lines[start] = end if end >= 0 else len(text)
+    kept = sorted((start, end) for start, end in lines.items() if end - start < _LONGEST)
+    return replace(source, text=_only(text, kept)), len(lines) >= MAX_SIFTED or len(kept) < len(lines)
+
+
+def _only(text: str, kept: Sequence[tuple[int, int]]) -> str:
+    """Return a text with blanks for all but some lines."""
+    found: list[str] = []
+    at = 0
+    for start, end in kept:
+        found += [_LINE.sub(_blank, text[at:start]), text[start:end]]
+        at = end
+    return "".join(found)
+
+
+def _is_loss(word: str) -> bool:
+    return word in _LOSES or word.startswith(_SAYS)
+
+
+_LINE = re.compile(r"[^\n]+")
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * (match.end() - match.start())
 
 
 def read_all(inner: Analysis, source: Source, read: Read) -> None:
@@ -156,8 +228,14 @@ def read_all(inner: Analysis, source: Source, read: Read) -> None:
     found = inner.drafts[before:]
     if not any(draft.operation == "shell:unread" for draft in found):
         return
-    again = Analysis(inner.context, inner.script, inner.run, inner.powershell, open=inner.open)
-    read(again, sifted(source))
+    lines, more = sifted(source)
+    if more or (lines.text and inner.sifts <= 0):
+        inner.opaque((0, 0), "the rest of a script that is too much to read", operation=REST)
+    if not lines.text or inner.sifts <= 0:
+        return
+    inner.sifts -= 1
+    again = inner.again()
+    read(again, lines)
     there = {(draft.operation, draft.resource, draft.summary) for draft in found}
     inner.drafts += [one for one in again.drafts if (one.operation, one.resource, one.summary) not in there]
 

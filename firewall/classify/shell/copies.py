@@ -16,6 +16,7 @@ _REMOTE = re.compile(r"(?:[\w.-]+@)?(?P<host>\[[^\]]+\]|[\w.-]+)::?(?P<path>(?!/
 _URL = re.compile(r"(?:rsync|ssh|scp|sftp)://(?:[^@/]*@)?(?P<host>[^/:]+)(?::\d+)?(?P<path>/.*)?", re.DOTALL)
 
 
+MAX_SOURCES = 100
 _STARTING = {
     "rsync": ("-e", "--rsh", "--rsync-path", "--remote-option"),
     "scp": ("-S", "-o", "-F", "-D"),
@@ -51,6 +52,9 @@ def copy(command: Command, program: Program, analysis: Analysis) -> bool:
     if len(words) < 2:
         return False
     sources, target = words[:-1], words[-1]
+    if len(sources) > MAX_SOURCES:
+        finish(analysis.opaque(command.span, "more files than are read here"), command, analysis)
+        sources = sources[:MAX_SOURCES]
     dry = options.lowers(("-n", "--dry-run"))
     deletes = not dry and any(flag.startswith(("--delete", "--del")) for flag in options.flags)
     verb = Verb.LIST if dry else Verb.PLACE

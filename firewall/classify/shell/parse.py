@@ -7,28 +7,26 @@ from dataclasses import dataclass
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
+from firewall.classify.code.brackets import BRACES, unbalanced
 from firewall.classify.draft import Source
 
 MAX_TEXT_CHARS = 64 * 1024
-MAX_TICKS = 250
+MAX_TICKS = 150
 """Calls of the parser's progress callback, about 30 µs each: a clock would not say the same twice."""
 SHORT_BYTES = 2048
 PATIENT_WITH_ERRORS = 5
 """Recovery from errors takes more than linear time, so only a short text may have several."""
 MAX_READS = 2500
 """Pieces of text that the parser may ask for: looking ahead to the end over and over is what takes it long."""
+LEAST_READS, READS_PER_TICK = 200, 10
+"""With less patience the parser may also ask for less."""
 READ_BYTES = 512
 MAX_NODES = 12_000
 """A tree of more nodes holds more commands than are judged."""
-MAX_OPEN = 100
-"""Brackets open within each other, quotes not looked at; deeper than what the walker follows."""
-MAX_STRAY = 60
-"""Closing brackets that close nothing, quotes not looked at: the grammar takes long to get over them."""
 MAX_DOCUMENTS = 60
 MAX_KNOTS = 8
 _KNOTS = re.compile(r"<{4,8}|(?:<&){2,8}")
 """The grammar takes quadratic time over these."""
-_BRACKETS = re.compile(r"[(){}]")
 _FILLER = b"a\n" * (READ_BYTES // 2)
 _FOREIGN = re.compile(rb"[\x80-\xff]")
 """The grammar's own scanner looks other characters up in C's tables of 256, and the process dies: it never sees
@@ -78,26 +76,27 @@ def parse(source: Source, ticks: int = MAX_TICKS) -> Parsed | None:
         return None
     seen = data if text.isascii() else _FOREIGN.sub(b".", data)
     used, wrong, reads = 0, 0, 0
+    most = min(MAX_READS, max(LEAST_READS, ticks * READS_PER_TICK))
     patience = PATIENT_WITH_ERRORS if len(data) <= SHORT_BYTES else 1
 
     def enough(_offset: int, has_error: bool) -> bool:  # noqa: FBT001 - the parser calls it so
         nonlocal used, wrong
         used += 1
         wrong += has_error
-        return used >= ticks or wrong >= patience or reads > MAX_READS
+        return used >= ticks or wrong >= patience or reads > most
 
     def piece(start: int, _point: object) -> bytes:
         nonlocal reads
         reads += 1
         # Told to stop, the parser still looks ahead many times before it asks `enough`: short lines end each look.
-        return seen[start : start + READ_BYTES] if reads <= MAX_READS else _FILLER[: max(0, len(data) - start)]
+        return seen[start : start + READ_BYTES] if reads <= most else _FILLER[: max(0, len(data) - start)]
 
     try:
         tree = _PARSER.parse(piece, progress_callback=enough)
     except ValueError:  # halted: what is left of it must not leak into the next text
         _PARSER.reset()
         return None
-    if reads > MAX_READS or tree.root_node.descendant_count > MAX_NODES:
+    if reads > most or tree.root_node.descendant_count > MAX_NODES:
         # FAIL-CLOSED: what was read behind the limit is filler, and a tree this large is not walked.
         return None
     tails = () if len(data) == len(text) else tuple(match.start() for match in _TAIL.finditer(data))
@@ -112,17 +111,7 @@ def _tangled(text: str) -> bool:
         return (
             True  # two words of other letters look alike to the grammar, and one must not end the other's document
         )
-    depth = stray = 0
-    for found in _BRACKETS.finditer(text):
-        if found[0] in "({":
-            depth += 1
-        elif depth:
-            depth -= 1
-        else:
-            stray += 1
-        if depth > MAX_OPEN or stray > MAX_STRAY:
-            return True
-    return False
+    return unbalanced(text, BRACES)
 
 
 _BRACES = re.compile(r"(?<![\w$'\"\\{}])\{([^\s{}'\"$`();|&<>]*,[^\s{}'\"$`();|&<>]*)\}(?![\w{}])")

@@ -11,12 +11,14 @@ from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Program
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import Use, read_use
-from firewall.classify.shell.contents import Read, add_contents, add_text
+from firewall.classify.shell.contents import MAX_CHARS, Read, add_contents, add_text, beginning
 from firewall.classify.shell.recipes import Piece, Recipes, justfile, makefile, package_scripts
 from firewall.classify.shell.touches import spot_of
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
+MAX_MANIFEST_CHARS = 256 * 1024
+"""A manifest is read as a whole or not at all; of its scripts only those that run are looked at."""
 _PACKAGES = frozenset({"npm", "pnpm", "yarn", "bun", "cnpm"})
 _FOLDERS = ("--prefix", "-C", "--dir", "--cwd", "--directory", "--working-directory", "-d")
 _RUNS = frozenset({"run", "run-script"})
@@ -138,9 +140,10 @@ def _add(
     if not there:
         add_contents(ran, paths, command, analysis, reader)
         return
+    most = MAX_MANIFEST_CHARS if paths[0].endswith(".json") else MAX_CHARS
     ran.files += [path for path in paths if path not in ran.files]
     for path in there:
-        text = contents[path]
+        text = beginning(ran, path, contents[path], most)
         add_text(ran, (f"{path} {what}", path, text), command, analysis, reader(path, text))
 
 

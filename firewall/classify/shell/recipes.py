@@ -15,6 +15,8 @@ MAX_LINE_CHARS = 2000
 MAX_RULES = 400
 MAX_PIECES = 150
 MAX_EXPANSIONS = 4
+MAX_REFERENCES = 100
+"""Variables of one line that are expanded."""
 MAX_VALUE_CHARS = 1000
 HIDDEN = "${not_seen}"
 """Stands for what only the build tool can tell."""
@@ -164,10 +166,13 @@ _REFERENCE = re.compile(
 
 def _values(text: str, values: Mapping[str, str], given: Mapping[str, str]) -> str:
     """Expand the variables of make; a function and what is not known become hidden, `$$` one dollar."""
-    size = 0
+    size = count = 0
 
     def value(match: re.Match[str]) -> str:
-        nonlocal size
+        nonlocal size, count
+        count += 1
+        if count > MAX_REFERENCES:
+            return HIDDEN
         if match.group(0) == "$$":
             return "\0"
         name = next((one for one in (match.group("a"), match.group("b"), match.group("c")) if one), "")

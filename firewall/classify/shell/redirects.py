@@ -34,8 +34,14 @@ def _connect(match: re.Match[str], node: Node, parsed: Parsed, analysis: Analysi
     draft.attributes.update(network=True, hosts=1, host=match.group("host").lower())
 
 
+WORDS = 3
+"""What a redirection counts for among the words that are read: it takes as long."""
+
+
 def redirect(analysis: Analysis, parsed: Parsed, node: Node, scope: Scope, reading: Reading) -> None:
     """Add the action of one redirection; duplicated descriptors (`2>&1`) do nothing."""
+    if not analysis.afford(WORDS, parsed.span(node)):
+        return
     operator = next(
         (child.type for child in node.children if child.type in _VERBS or child.type in ("<&", "<&-", ">&-")), ""
     )

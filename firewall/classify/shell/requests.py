@@ -35,6 +35,8 @@ class _Body:
     parts: list[str] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
     files: list[Word] = field(default_factory=list)
+    secret: bool = False
+    """One of the files usually holds credentials."""
     known: bool = True
     standard_input: bool = False
 
@@ -46,8 +48,9 @@ def curl(command: Command, program: Program, analysis: Analysis) -> bool:
         return False
     for word in options.values(_UNSEEN):
         finish(analysis.opaque(word.span, f"curl reads its options from {shown(word.text)}"), command, analysis)
-    urls = [*options.positional, *options.values(("--url",))]
+    urls = _few([*options.positional, *options.values(("--url",))], command, analysis)
     body = _curl_body(options, command)
+    body.secret = _secret_files(body.files, command, analysis)
     _files(options, body, command, analysis)
     if not urls and not options.values(_UNSEEN):
         finish(analysis.opaque(command.span, "curl without an address that can be seen"), command, analysis)
@@ -61,6 +64,16 @@ def curl(command: Command, program: Program, analysis: Analysis) -> bool:
             analysis,
         )
     return True
+
+
+MAX_ADDRESSES = 24
+
+
+def _few(urls: list[Word], command: Command, analysis: Analysis) -> list[Word]:
+    """Return the addresses that are read; more than these are said to be unknown."""
+    if len(urls) > MAX_ADDRESSES:
+        finish(analysis.opaque(command.span, "more addresses than are read here"), command, analysis)
+    return urls[:MAX_ADDRESSES]
 
 
 def _send(request: Request, url: Word, command: Command, analysis: Analysis) -> None:
@@ -94,8 +107,7 @@ def _curl_request(url: Word, options: Options, body: _Body, command: Command, an
         body_known=body.known,
         from_file=bool(body.files)
         or (body.standard_input and (command.feed is None or command.feed.text is None)),
-        sends_secret=any(secret.fullmatch(name.upper()) for name in names)
-        or _secret_files(body.files, command, analysis),
+        sends_secret=any(secret.fullmatch(name.upper()) for name in names) or body.secret,
         credentials=bool(
             options.values(("-u", "--user", "-b", "--cookie", "--oauth2-bearer", "-E", "--cert", "--aws-sigv4"))
         )
@@ -267,7 +279,7 @@ def wget(command: Command, program: Program, analysis: Analysis) -> bool:
         body.known = False
     named = options.values(("--method",))
     method = named[-1].text.upper() if named else "POST" if body.parts or body.files else "GET"
-    for url in options.positional:
+    for url in _few(options.positional, command, analysis):
         request = Request(
             method,
             url.text,

@@ -8,7 +8,7 @@ from firewall.classify.context import Context
 from firewall.classify.draft import PRIVILEGE_NOTE, SECRET_NOTE, Draft, shown
 from firewall.classify.environments import Environments, PlaceKind
 from firewall.classify.likely import ends_of, globbed
-from firewall.classify.paths import Judged, Spot, judge, locate, normal
+from firewall.classify.paths import MAX_PATH_CHARS, Judged, Spot, judge, locate, normal, too_long
 from firewall.classify.rows import Verb
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.words import Word
@@ -53,6 +53,8 @@ def word_of(touch: Touch) -> Word:
 
 def spot_of(word: Word, scope: Scope, *, recursive: bool = False) -> Spot:
     """Resolve a word to a spot, as far as it is known."""
+    if len(word.text) > MAX_PATH_CHARS:
+        return replace(too_long(word.text, word.span), recursive=recursive)
     cwds = () if scope.machine else scope.cwds
     home = "" if scope.machine else scope.variables.get("HOME") or ""
     near = "" if scope.machine else scope.near

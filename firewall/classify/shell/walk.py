@@ -6,7 +6,7 @@ is not named here is `unknown`, and a tree with an error is `unknown` whatever e
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tree_sitter import Node
@@ -35,17 +35,29 @@ def analyse(source: Source, context: Context, scope: Scope, *, language: str = "
 
     `language` is `shell` (POSIX shells and bash) or `powershell`.
     """
+    return analyse_each((source,), context, scope, language=language) or [_nothing(context)]
+
+
+def analyse_each(
+    sources: Sequence[Source], context: Context, scope: Scope, *, language: str = "shell"
+) -> list[Draft]:
+    """Return drafts for what pieces of shell text do, each in a shell of its own, bounded together."""
     analysis = Analysis(context, script, run, powershell)
-    if language == "powershell":
-        read_powershell(analysis, source, scope, 0)
-    else:
-        script(analysis, source, scope, None, 0)
+    for source in sources:
+        if analysis.exhausted:
+            break
+        if language == "powershell":
+            read_powershell(analysis, source, scope.copy(), 0)
+        else:
+            script(analysis, source, scope.copy(), None, 0)
     _written_then_run(analysis.drafts)
-    if not analysis.drafts:
-        draft = Draft("shell:nothing", "none:", effects={Effect.READ}, summary="does nothing")
-        draft.environment, draft.inside_workspace = ("local", True) if context.workspace else ("unresolved", False)
-        analysis.drafts.append(draft)
     return analysis.drafts
+
+
+def _nothing(context: Context) -> Draft:
+    draft = Draft("shell:nothing", "none:", effects={Effect.READ}, summary="does nothing")
+    draft.environment, draft.inside_workspace = ("local", True) if context.workspace else ("unresolved", False)
+    return draft
 
 
 _RETURN = re.compile(r"\r(?!\n|$)")

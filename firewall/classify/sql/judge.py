@@ -174,7 +174,7 @@ def _describe(draft: Draft, reading: Reading, source: Source) -> None:
     heads = list(dict.fromkeys(item.told for item in found if item.rank == top))
     more = len(heads) - MAX_SUMMARY_PARTS
     told = "; ".join(heads[:MAX_SUMMARY_PARTS]) + (f"; and {more} more" if more > 0 else "")
-    line = shown(" ".join(source.text.split()), 60)
+    line = shown(" ".join(source.text[:2000].split()), 60)
     if not found:
         draft.summary = f"runs SQL that is not understood: {line}"
     elif Effect.DESTRUCTIVE in draft.effects:

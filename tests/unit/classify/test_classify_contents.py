@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firewall.classify.state import Unread
 from firewall.classify.tool import actions_of
 from firewall.core.action import Action
 from firewall.core.effect import Effect
 from tests.support.understanding import WORKSPACE, call, cases, shipped_context
+from tests.support.work import MAX_CALLS, counted
 
 _CASES = cases("contents")
 _MILD = {Effect.READ, Effect.WRITE}
@@ -78,16 +79,33 @@ def test_what_is_not_visible_is_said() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["echo x\n" * 30_000, "(" * 100_000, "a" * 262_144, "\0\x01\n" * 1000, "./a.sh\n" * 5000, "$(" * 50_000],
+    ["echo x\n" * 9_000, "(" * 60_000, "a" * 60_000, "\0\x01\n" * 1000, "./a.sh\n" * 5000, "$(" * 30_000],
     ids=["long", "nested", "one word", "controls", "itself", "substitutions"],
 )
 def test_hostile_texts_are_bounded(text: str) -> None:
-    """Long, deep and strange texts end quickly, and the call stays what it was without them."""
-    started = perf_counter()
-    actions = judged("bash a.sh", {"a.sh": text})
-    assert perf_counter() - started < 1
+    """Deep and strange texts that are at least looked at leave the call what it was without them."""
+    actions, calls = counted(lambda: judged("bash a.sh", {"a.sh": text}))
+    assert calls < MAX_CALLS
     assert Effect.EXEC in actions[0].effects
     assert Effect.UNKNOWN not in actions[0].effects
+
+
+@pytest.mark.parametrize("command", ["bash a.x", "python3 a.x", "node a.x", "ruby a.x", "make -f a.x", "./a.x"])
+def test_what_is_not_looked_at_is_unknown(command: str) -> None:
+    """Behind 64 KiB of a text anything may stand: the call is unknown and says so, short of that it is not."""
+    for size, is_whole in ((60_000, True), (70_000, False)):
+        actions = judged(command, {"a.x": ("x = 1\n" * 20_000)[:size]})
+        assert (Effect.UNKNOWN not in actions[0].effects) is is_whole
+        assert is_whole is not any("the rest of" in note for note in actions[0].unseen)
+
+
+def test_many_files_are_too_much_together() -> None:
+    """Files that are looked at share what a call may take; of those behind it is said that nobody has."""
+    files = {f"a{index}.sh": "echo x\n" * 4_000 for index in range(8)}
+    actions = judged("; ".join(f"bash {name}" for name in files), files)
+    assert Effect.UNKNOWN not in actions[0].effects
+    assert any("too much to read beside the others" in note for note in actions[-1].unseen)
+    assert Effect.UNKNOWN in actions[-1].effects
 
 
 def test_the_rest_of_a_long_script_is_said_to_be_unseen() -> None:
@@ -117,3 +135,20 @@ def test_functions_of_a_file_do_not_hide_the_program() -> None:
     """A program that nobody knows stays unknown where a file that may change defines a function of its name."""
     actions = judged(". ./lib.sh && wipe_it", {"lib.sh": "wipe_it() { true; }\n"})
     assert any(Effect.UNKNOWN in action.effects for action in actions)
+
+
+@pytest.mark.parametrize("why", list(Unread))
+def test_why_a_file_is_unread_is_said(why: Unread) -> None:
+    """The action says why nobody has read a file; one that is only too much makes the call unknown."""
+    context = replace(shipped_context(), unread={f"{WORKSPACE}/a.sh": why})
+    (action,) = actions_of(call("Bash", {"command": "bash a.sh"}), context)
+    assert any(note.endswith(why.value) for note in action.unseen)
+    assert (Effect.UNKNOWN in action.effects) is (why in (Unread.LARGE, Unread.MANY))
+    assert Effect.EXEC in action.effects
+
+
+def test_a_long_line_that_loses_is_not_passed_over() -> None:
+    """In a script that is too much to read, a line that may lose something and is too long is unknown."""
+    text = "echo x\n" * 2_000 + "rm -rf /srv/a " + "b" * 5_000 + "\n"
+    actions = judged("bash a.sh", {"a.sh": text})
+    assert any({Effect.UNKNOWN, Effect.DESTRUCTIVE} & set(action.effects) for action in actions)

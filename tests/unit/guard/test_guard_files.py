@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from firewall.classify.state import Unread
 from firewall.guard.files import MAX_BYTES, MAX_FILES, MAX_TEXT_BYTES, MAX_TEXTS, UNREAD, WorkspaceFiles
 from firewall.guard.ports import Seen
 
@@ -39,15 +40,23 @@ def test_what_lies_outside_is_unread(workspace: Path, tmp_path: Path) -> None:
         str(workspace / ".." / "secret"),
         str(tmp_path / "work2/a"),
     ]
-    assert set(WorkspaceFiles().seen(paths, str(workspace)).values()) == {Seen(UNREAD)}
+    outside, link = Seen(UNREAD, why=Unread.OUTSIDE), Seen(UNREAD, why=Unread.LINK)
+    assert list(WorkspaceFiles().seen(paths, str(workspace)).values()) == [outside, link, outside, outside]
     assert set(WorkspaceFiles().seen([str(workspace / "run.sh")], "").values()) == {Seen(UNREAD)}
+
+
+def test_nothing_is_said_of_a_workspace_that_is_not_here(tmp_path: Path) -> None:
+    """Where the agent works on another machine, nobody has looked: that is no missing file."""
+    elsewhere = str(tmp_path / "elsewhere")
+    assert WorkspaceFiles().seen([f"{elsewhere}/a.sh"], elsewhere) == {f"{elsewhere}/a.sh": Seen(UNREAD)}
 
 
 def test_pipes_folders_and_missing_files_do_not_block(workspace: Path) -> None:
     """A named pipe that nobody writes to is told at once, as is what is not there."""
     os.mkfifo(workspace / "pipe")
     paths = [str(workspace / name) for name in ("pipe", "missing", ".")]
-    assert set(WorkspaceFiles().seen(paths, str(workspace)).values()) == {Seen(UNREAD)}
+    whys = [found.why for found in WorkspaceFiles().seen(paths, str(workspace)).values()]
+    assert whys == [Unread.SPECIAL, Unread.MISSING, Unread.OUTSIDE]
 
 
 def test_large_files_and_long_lists_are_bounded(workspace: Path) -> None:
@@ -55,7 +64,11 @@ def test_large_files_and_long_lists_are_bounded(workspace: Path) -> None:
     with (workspace / "large").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     assert WorkspaceFiles().seen([str(workspace / "large")], str(workspace)) == {
-        str(workspace / "large"): Seen(UNREAD)
+        str(workspace / "large"): Seen(UNREAD, why=Unread.BINARY)
+    }
+    (workspace / "large").write_bytes(b"#" * (MAX_BYTES + 1))
+    assert WorkspaceFiles().seen([str(workspace / "large")], str(workspace)) == {
+        str(workspace / "large"): Seen(UNREAD, why=Unread.LARGE)
     }
     many = [str(workspace / f"{number:03}") for number in range(MAX_FILES + 10)]
     assert len(WorkspaceFiles().seen(many, str(workspace))) == MAX_FILES
@@ -68,7 +81,9 @@ def test_texts_are_shown_and_everything_else_is_only_hashed(workspace: Path) -> 
     (workspace / "long").write_bytes(b"#" * (MAX_TEXT_BYTES + 1))
     seen = WorkspaceFiles().seen([str(workspace / name) for name in ("binary", "latin", "long")], str(workspace))
     assert all(found.text is None and found.digest != UNREAD for found in seen.values())
+    assert [found.why for found in seen.values()] == [Unread.BINARY, Unread.BINARY, Unread.LARGE]
     for number in range(MAX_TEXTS + 1):
         (workspace / f"{number}.sh").write_text("true\n")
     many = WorkspaceFiles().seen([str(workspace / f"{n}.sh") for n in range(MAX_TEXTS + 1)], str(workspace))
     assert [found.text is not None for found in many.values()] == [True] * MAX_TEXTS + [False]
+    assert list(many.values())[-1].why is Unread.MANY

@@ -12,12 +12,15 @@ import tree_sitter_javascript
 from tree_sitter import Language, Parser
 from tree_sitter import Node as Raw
 
+from firewall.classify.code.brackets import EVERY, unbalanced
 from firewall.classify.draft import Source
 
-MAX_CODE_CHARS = 96 * 1024
+MAX_CODE_CHARS = 64 * 1024
 MAX_NODES = 3000
 MAX_DEPTH = 90
-MAX_TICKS = 400
+MAX_TICKS = 100
+READ_BYTES, MAX_READS = 1024, 1500
+"""The parser is handed text in pieces: it looks ahead often, and each look copies what it is handed."""
 _TAIL = re.compile(rb"[\x80-\xbf]")
 _PARSER = Parser(Language(tree_sitter_javascript.language()))
 _ESCAPE = re.compile(
@@ -74,25 +77,31 @@ class Program:
 def parse(source: Source) -> Program | None:
     """Parse JavaScript; None when it has an error, is too large or too deep, or takes too long."""
     text = source.text
-    if len(text) > MAX_CODE_CHARS or "\0" in text:
+    if len(text) > MAX_CODE_CHARS or "\0" in text or unbalanced(text, EVERY):
         return None
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         return None
-    ticks = 0
+    ticks = reads = 0
+
+    def piece(start: int, _point: object) -> bytes:
+        nonlocal reads
+        reads += 1
+        # Told to stop, the parser still looks ahead many times before it asks `enough`: the text ends here.
+        return data[start : start + READ_BYTES] if reads <= MAX_READS else b""
 
     def enough(_offset: int, has_error: bool) -> bool:  # noqa: FBT001 - the parser calls it so
         nonlocal ticks
         ticks += 1
-        return has_error or ticks > MAX_TICKS
+        return has_error or ticks > MAX_TICKS or reads > MAX_READS
 
     try:
-        tree = _PARSER.parse(lambda start, _point: data[start:], progress_callback=enough)
+        tree = _PARSER.parse(piece, progress_callback=enough)
     except ValueError:  # halted: what is left of it must not leak into the next text
         _PARSER.reset()
         return None
-    if tree.root_node.has_error or tree.root_node.descendant_count > MAX_NODES * 3:
+    if reads > MAX_READS or tree.root_node.has_error or tree.root_node.descendant_count > MAX_NODES * 3:
         return None
     return _built(source, data, tree.root_node)
 

@@ -6,7 +6,7 @@ import json
 from firewall.classify.code.python.arguments import argument
 from firewall.classify.code.python.carried import is_local, local_names
 from firewall.classify.code.python.scope import Scope
-from firewall.classify.code.python.sight import Sight
+from firewall.classify.code.python.sight import MAX_SEEN, Sight
 from firewall.classify.code.python.values import choices, dotted, text_of, value_of
 from firewall.classify.http import Request, judge_http
 from firewall.classify.rows import Verb
@@ -25,6 +25,9 @@ def request(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
         return
     if path.endswith(".urlretrieve"):
         _saved(node, scope, sight)
+    if len(sight.found.drafts) >= MAX_SEEN:
+        sight.opaque(node, "more requests than are read here", unknown=True)
+        return
     for url in choices(target, scope) or [_known_part(target, scope)]:
         sight.found.drafts += judge_http(
             _request(method, url, node, scope, target), sight.context, sight.span(node)

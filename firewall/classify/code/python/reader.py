@@ -6,6 +6,7 @@ program `exec` beside what was seen. INVARIANT: `reads` is given only where noth
 """
 
 import ast
+from dataclasses import dataclass
 
 from firewall.classify.code.found import Found, Touch
 from firewall.classify.code.python import calls, environment, tables
@@ -18,16 +19,30 @@ from firewall.classify.draft import Source, shown
 from firewall.classify.rows import Verb
 
 MAX_CODE_CHARS = 16 * 1024
-MAX_NODES = 3500
+MAX_NODES = 3000
 MAX_NESTED = 3
+MAX_TEXTS = 40
+"""Programs that a program runs as text, at any depth."""
 _REPLACED = frozenset({"sys.stdout", "sys.stderr", "sys.stdin", "os.environ"})
 """Parts of modules that a program may give another value: what it gives them is judged by its own name."""
 
 
-def read_python(source: Source, context: Context, *, depth: int = 0) -> Found:
+@dataclass(slots=True)
+class _Patience:
+    """What is left for a program and for all that it runs as text."""
+
+    nodes: int = MAX_NODES
+    texts: int = MAX_TEXTS
+
+
+def read_python(source: Source, context: Context) -> Found:
     """Return what a program does; code that is not understood is `exec`, what cannot be read `unknown` too."""
+    return _read(source, context, _Patience(), depth=0)
+
+
+def _read(source: Source, context: Context, patience: _Patience, *, depth: int) -> Found:
     sight = Sight(source, context)
-    tree = _parsed(source.text)
+    tree = _parsed(source.text, patience)
     if tree is None:
         sight.opaque(None, "Python that does not parse, or is too large to read", unknown=True)
         return sight.found
@@ -38,7 +53,7 @@ def read_python(source: Source, context: Context, *, depth: int = 0) -> Found:
     sight.found.parsed = True
     if depth < MAX_NESTED:
         for text, span in sight.nested:
-            _merge(sight, read_python(Source(text, base=None, outer=span), context, depth=depth + 1))
+            _merge(sight, _read(Source(text, base=None, outer=span), context, patience, depth=depth + 1))
     elif sight.nested:
         sight.opaque(None, "code within code within code", unknown=True)
     return _settled(sight)
@@ -65,15 +80,17 @@ def _settled(sight: Sight) -> Found:
     return found
 
 
-def _parsed(text: str) -> ast.Module | None:
-    if len(text) > MAX_CODE_CHARS:
+def _parsed(text: str, patience: _Patience) -> ast.Module | None:
+    patience.texts -= 1
+    if len(text) > MAX_CODE_CHARS or patience.texts < 0 or patience.nodes <= 0:
         return None
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    for count, _ in enumerate(ast.walk(tree)):
-        if count > MAX_NODES:
+    for _ in ast.walk(tree):
+        patience.nodes -= 1
+        if patience.nodes <= 0:
             return None
     return tree
 

@@ -21,9 +21,7 @@ class Sight:
         self.found = Found()
         self.nested: list[tuple[str, tuple[int, int]]] = []
         """Python that the program runs, as text."""
-        self._lines: list[int] = [0]
-        for line in source.text.splitlines(keepends=True):
-            self._lines.append(self._lines[-1] + len(line))
+        self._lines: list[int] = []
         self._exec: Draft | None = None
 
     def span(self, node: ast.AST | None) -> tuple[int, int]:
@@ -35,6 +33,10 @@ class Sight:
         return self.source.span(start, max(start, end))
 
     def _at(self, line: int, byte: int) -> int:
+        if not self._lines:
+            self._lines = [0]
+            for one in self.source.text.splitlines(keepends=True):
+                self._lines.append(self._lines[-1] + len(one))
         start = self._lines[min(line, len(self._lines)) - 1]
         text = self.source.text[start : start + byte]
         # The parser counts bytes; in a line of ASCII these are the characters.

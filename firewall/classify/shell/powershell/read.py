@@ -88,6 +88,8 @@ def _command(tree: Tree, node: Node, scope: Scope, analysis: Analysis, depth: in
     if head.text.lower() in tree.functions:
         return
     words = (replace(head, text=_program_name(head.text), glob=False), *_arguments(tree, node))
+    if not analysis.afford(len(words), tree.span(node)):
+        return
     feed = Feed(exec_label="the pipeline") if _is_fed(node) else None
     command = Command(words, scope, tree.span(node), feed, depth=depth)
     if operator.strip() == "." and not _CMDLET.fullmatch(words[0].text):

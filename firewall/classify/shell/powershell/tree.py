@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
+from firewall.classify.code.brackets import EVERY, unbalanced
 from firewall.classify.draft import Source
 from firewall.classify.shell.parse import PATIENT_WITH_ERRORS, SHORT_BYTES
 from firewall.classify.shell.words import Word
 
 MAX_CHARS = 16 * 1024
-MAX_TICKS = 120
+MAX_TICKS = 60
+READ_BYTES, MAX_READS = 1024, 1000
+"""The parser is handed text in pieces: it looks ahead often, and each look copies what it is handed."""
 MAX_BRACKETS = 300
 """The grammar takes more than linear time over calls without end."""
 MAX_NODES = 4000
@@ -113,25 +116,33 @@ def _names(text: str) -> list[str]:
 def parse(source: Source) -> Tree | None:
     """Parse PowerShell; None when it is too long, takes too long or is no text."""
     text = source.text
-    if len(text) > MAX_CHARS or "\0" in text or text.count("(") > MAX_BRACKETS:
+    if len(text) > MAX_CHARS or "\0" in text or text.count("(") > MAX_BRACKETS or unbalanced(text, EVERY):
         return None
     try:
         data = text.encode("utf-8") + b"\n"
     except UnicodeEncodeError:
         return None
-    used, wrong = 0, 0
+    used, wrong, reads = 0, 0, 0
     patience = PATIENT_WITH_ERRORS if len(data) <= SHORT_BYTES else 1
 
     def enough(_offset: int, has_error: bool) -> bool:  # noqa: FBT001 - the parser calls it so
         nonlocal used, wrong
         used += 1
         wrong += has_error
-        return used >= MAX_TICKS or wrong >= patience
+        return used >= MAX_TICKS or wrong >= patience or reads > MAX_READS
+
+    def piece(start: int, _point: object) -> bytes:
+        nonlocal reads
+        reads += 1
+        # Told to stop, the parser still looks ahead many times before it asks `enough`: the text ends here.
+        return data[start : start + READ_BYTES] if reads <= MAX_READS else b""
 
     try:
-        tree = _PARSER.parse(lambda start, _point: data[start:], progress_callback=enough)
+        tree = _PARSER.parse(piece, progress_callback=enough)
     except ValueError:  # halted: what is left of it must not leak into the next text
         _PARSER.reset()
+        return None
+    if reads > MAX_READS:
         return None
     found = Tree(source, data, tree.root_node)
     found.variables = _constants(found)
