@@ -88,7 +88,7 @@ def locate(text: str, cwds: tuple[str, ...], home: str, *, near: str = "", span:
     return Spot(tuple(dict.fromkeys(normal(f"{cwd}/{text}") for cwd in cwds)), text, span=span, guess=guess)
 
 
-_ENDED = re.compile(r"(?<=[^./])[. ]+(?=/|$)")
+_ENDED = re.compile(r"(?<=[^./ ])[. ]+(?=/|$)")
 
 
 def _folded(text: str) -> str:
