@@ -100,11 +100,16 @@ def reader_of(ref: SecretRef, what: str, *, hidden: frozenset[str] = frozenset()
 
 
 def _variable_reader(name: str, what: str) -> Callable[[], Secret]:
+    known = Secret("")
+
     def read() -> Secret:
+        nonlocal known
         value = os.environ.get(name, "")
         if not value:
             raise ConfigError(f"the secret of {what} is not set", hint=f"set the variable {name}")
-        return Secret(value)
+        if value != known.reveal():
+            known = Secret(value)  # the same object while it stays: its spellings are worked out once
+        return known
 
     return read
 

@@ -99,6 +99,8 @@ class Webhook:
         self._secret = _reader(secret)
         self._pause = pause
         self._health = Health(name)
+        for library in ("httpx", "httpcore"):  # they would write down the address, which is the receiver's secret
+            logging.getLogger(library).setLevel(logging.WARNING)
         # No environment proxies, no redirects: the address goes where it was configured to go or nowhere.
         self._client = httpx.AsyncClient(
             trust_env=False, follow_redirects=False, timeout=ATTEMPT_S, transport=transport

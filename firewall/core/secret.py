@@ -7,19 +7,29 @@ import hashlib
 import hmac
 from typing import NoReturn, final
 
+from firewall.core.spellings import spellings_of
+
 
 @final
 class Secret:
     """A value that logs, errors and reports must not hold."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_spelled", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        self._spelled: tuple[bytes, ...] = ()
 
     def reveal(self) -> str:
         """Return the value itself; the caller sends it to its owner and nowhere else."""
         return self._value
+
+    @property
+    def spellings(self) -> tuple[bytes, ...]:
+        """The forms in which it could stand in text (`core.spellings`); empty for an empty secret."""
+        if not self._spelled and self._value:
+            self._spelled = spellings_of(self._value.encode("utf-8", "surrogateescape"))
+        return self._spelled
 
     @property
     def fingerprint(self) -> str:

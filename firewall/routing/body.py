@@ -1,6 +1,7 @@
 """A provider's body on its way in: decoded within bounds, and searched for the key that it must not echo."""
 
 import zlib
+from collections.abc import Sequence
 
 from firewall.core.errors import UpstreamError, UpstreamFault
 
@@ -53,10 +54,12 @@ class Decoder:
 
 
 class Scrubber:
-    """Replaces a secret wherever it is cut; bytes wait only while they could be the secret's beginning."""
+    """Replaces a secret in all its forms wherever it is cut; bytes wait only while they could be its beginning."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, forms: Sequence[bytes]) -> None:
+        """`forms`: the spellings of one secret, none empty."""
+        self._forms = tuple(forms)
+        self._chars = frozenset(b"".join(forms))
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
@@ -64,8 +67,9 @@ class Scrubber:
         if self._held:
             chunk = self._held + chunk
             self._held = b""
-        if self._secret in chunk:
-            chunk = chunk.replace(self._secret, MASK)
+        for form in self._forms:
+            if form in chunk:
+                chunk = chunk.replace(form, MASK)
         start = self._beginning(chunk)
         if start < len(chunk):
             self._held = chunk[start:]
@@ -78,20 +82,27 @@ class Scrubber:
         return held
 
     def _beginning(self, chunk: bytes) -> int:
-        if not chunk or chunk[-1] not in self._secret:  # every event ends in a line break, no key has one
+        """Return where the earliest form begins that may go on in the next chunk."""
+        if not chunk or chunk[-1] not in self._chars:  # every event ends in a line break, no key has one
             return len(chunk)
-        first = self._secret[:1]
-        at = chunk.find(first, max(0, len(chunk) - len(self._secret) + 1))
+        return min(self._begin_of(form, chunk) for form in self._forms)
+
+    def _begin_of(self, form: bytes, chunk: bytes) -> int:
+        first = form[:1]
+        at = chunk.find(first, max(0, len(chunk) - len(form) + 1))
         while at >= 0:
-            if self._secret.startswith(chunk[at:]):
+            if form.startswith(chunk[at:]):
                 return at
             at = chunk.find(first, at + 1)
         return len(chunk)
 
 
-def scrub(text: str, secret: str) -> str:
-    """Return `text` without `secret`."""
-    return text.replace(secret, MASK.decode("ascii")) if secret else text
+def scrub(text: str, forms: Sequence[bytes]) -> str:
+    """Return `text` without a secret in any of its forms."""
+    raw = text.encode("utf-8", "surrogateescape")
+    for form in forms:
+        raw = raw.replace(form, MASK)
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _malformed(public: str) -> UpstreamError:

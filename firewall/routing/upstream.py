@@ -115,12 +115,12 @@ class ProviderAnswer:
         self._endpoint = endpoint
         self._reply = reply
         self._credential = credential
-        secret = credential.secret.reveal().encode("utf-8") if credential else b""
-        self._scrubber = Scrubber(secret) if secret else None
+        forms = credential.secret.spellings if credential else ()
+        self._scrubber = Scrubber(forms) if forms else None
         self._decoder = _decoder(reply.fields)
         self.status = reply.status
         """The status; a redirect only where the request says that it is an answer like others."""
-        self.fields: list[tuple[bytes, bytes]] = inbound(reply.fields, [secret] if secret else [])
+        self.fields: list[tuple[bytes, bytes]] = inbound(reply.fields, forms)
         """The header fields that may go to the client."""
 
     async def read(self, limit: int) -> bytes:
@@ -266,12 +266,12 @@ def _head(target: _Target, request: UpstreamRequest) -> bytes:
 
 def _failure(endpoint: Endpoint, error: BrokenError, credential: Credential | None) -> UpstreamError:
     """Say what went wrong without what was sent."""
-    secret = credential.secret.reveal() if credential else ""
+    forms = credential.secret.spellings if credential else ()
     return UpstreamError(
         f"`{endpoint.name}` {error.words}",
         fault=error.fault,
         status=504 if error.fault is UpstreamFault.TIMEOUT else 502,
-        detail=scrub(error.detail, secret),
+        detail=scrub(error.detail, forms),
     )
 
 

@@ -153,10 +153,12 @@ def install(
 
 
 @contextmanager
-def serving(installed: Installed, *, env: dict[str, str] | None = None) -> Iterator[Served]:
-    """Serve an installation on free ports; the process is ended by its id."""
+def serving(
+    installed: Installed, *, env: dict[str, str] | None = None, module: str = "firewall.cli.main"
+) -> Iterator[Served]:
+    """Serve an installation on free ports by running `module`; the process is ended by its id."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "firewall.cli.main", "--config", str(installed.config), "serve", "--port", "0"],
+        [sys.executable, "-m", module, "--config", str(installed.config), "serve", "--port", "0"],
         cwd=REPOSITORY,
         env=_environment({"SCRIPTED_KEY": PROVIDER_KEY, **(env or {})}),
         stdin=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ carrier alone, and a credential that we did not issue is not passed on but named
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from firewall.classify.credentials.detector import Detector
@@ -111,10 +111,15 @@ def foreign_in(fields: Iterable[tuple[bytes, bytes]], token: str) -> str:
 
 
 def returned(
-    raw: Iterable[tuple[bytes, bytes]], secret: bytes, *, is_head: bool = False, detector: Detector | None = None
+    raw: Iterable[tuple[bytes, bytes]],
+    forms: Sequence[bytes],
+    *,
+    is_head: bool = False,
+    detector: Detector | None = None,
 ) -> Fields:
     """Return the target's fields that go to the agent, names in lower case; none that holds the credential.
 
+    `forms`: the spellings of the credential.
     `is_head`: the answer has no body, so its length is what was asked for and goes along. `detector`: none that
     holds another credential goes along either; None: the agent may see those.
     """
@@ -127,6 +132,6 @@ def returned(
         and name not in named
         and not name.startswith(b"x-stayhand-")
         and not _CONTROL.search(value)
-        and not (secret and secret in value)
+        and not any(form in value for form in forms)
         and not (detector is not None and detector.find(name + b": " + value, in_answer=True))
     ]

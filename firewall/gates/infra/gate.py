@@ -236,10 +236,9 @@ class InfraGate:
 
         Raises: RedirectError for a redirect that leaves the target.
         """
-        secret = request.credential.secret.reveal().encode("utf-8") if request.credential else b""
         return fields.returned(
             _pointing(asked, response, request.path),
-            secret,
+            request.credential.secret.spellings if request.credential else (),
             is_head=request.method == "HEAD",
             detector=self._detector() if is_masking else None,
         )

@@ -108,9 +108,9 @@ class Asker:
             return Reply(response.status, headers, body)
 
     def _secrets(self, request: UpstreamRequest) -> list[bytes]:
-        held = [self.target.key().reveal()] if self.target.spec.kind is not TargetKind.AWS else []
-        held += [request.credential.secret.reveal()] if request.credential else []
-        return [one.encode("utf-8", "surrogateescape") for one in held if one]
+        held = [self.target.key()] if self.target.spec.kind is not TargetKind.AWS else []
+        held += [request.credential.secret] if request.credential else []
+        return [form for one in held for form in one.spellings]
 
 
 def _bounded(endpoint: Endpoint) -> Endpoint:

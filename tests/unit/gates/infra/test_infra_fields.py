@@ -60,7 +60,7 @@ def test_answers_bring_back_nothing_that_authenticates() -> None:
         (b"X-Gone", b"a"),
         (b"Location", b"/next"),
     ]
-    assert returned(raw, b"secret") == [(b"content-type", b"a"), (b"location", b"/next")]
+    assert returned(raw, (b"secret",)) == [(b"content-type", b"a"), (b"location", b"/next")]
 
 
 def test_a_refusal_says_where_its_answer_can_be_waited_for() -> None:
