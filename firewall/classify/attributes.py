@@ -19,6 +19,7 @@ _DOCS: dict[str, tuple[type, str]] = {
     "recursive": (bool, "acts on a folder and everything below it"),
     "system": (bool, "touches a system folder (/etc, /usr, /boot, ...) or a device"),
     "foreign_credential": (bool, "carries a credential that this firewall did not issue"),
+    "undeclared": (bool, "a request that changes something and that no judged tool call announced"),
     "package_install": (bool, "installs third-party packages"),
     "network": (bool, "speaks to another machine"),
     "hosts": (int, "number of hosts that it speaks to"),

@@ -11,6 +11,8 @@ import click
 import httpx
 
 from firewall.app.addresses import territory_of
+from firewall.classify.credentials.detector import Detector
+from firewall.cli import bypasses
 from firewall.cli.report import config_of, counted, result
 from firewall.cli.scopes import scopes_of
 from firewall.cli.serve import warnings_of
@@ -203,6 +205,25 @@ def _reach(settings: Settings) -> Iterator[Finding]:
         yield Finding("warn", "you are root: nothing on this machine is kept from an agent that you start")
 
 
+def _bypasses(settings: Settings) -> Iterator[Finding]:
+    if settings.egress is not None:
+        yield Finding("ok", f"the forward proxy of agents is at {settings.egress.listen}")
+    try:
+        detector = open_rules(settings).snapshot.catalogue.credentials
+    except FirewallError:  # said under policy already
+        detector = Detector()
+    told = (
+        *bypasses.of_network(settings),
+        *bypasses.of_tunnels(settings),
+        *bypasses.of_variables(settings),
+        *bypasses.of_credentials(detector),
+        *bypasses.of_settings(),
+        *bypasses.of_engines(),
+        *bypasses.of_metadata(),
+    )
+    yield from (Finding("warn", what, hint) for what, hint in told)
+
+
 _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _configuration,
     _policy,
@@ -212,4 +233,5 @@ _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _server,
     _approving,
     _reach,
+    _bypasses,
 )

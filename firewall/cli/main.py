@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "firewall.cli.serve:serve",
     "demo": "firewall.cli.demo:demo",
     "run": "firewall.cli.run:run",
+    "egress": "firewall.cli.egress:egress",
     "token": "firewall.cli.token:token",
     "approver": "firewall.cli.approver:approver",
     "credential": "firewall.cli.credential:credential",

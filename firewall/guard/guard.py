@@ -28,6 +28,7 @@ from firewall.core.target import TargetSpec
 from firewall.core.verdict import Allow, Ask, Deny, Verdict
 from firewall.core.work import Committed, Record, Step, Take, Unit
 from firewall.core.world import changed, lost
+from firewall.guard.announced import Announcements
 from firewall.guard.asked import Asked, AskedBefore
 from firewall.guard.foreign import FirstSeen, Known, nobody
 from firewall.guard.judge import Judge
@@ -107,6 +108,7 @@ class Guard:
         self._asked = AskedBefore()
         self._outcomes = Outcomes(sequencer)
         self._sessions = SessionMemory()
+        self._announcements = Announcements()
         self._judge = Judge(
             rules=rules,
             territory=territory,
@@ -116,6 +118,8 @@ class Guard:
             known=known,
             world=world,
             sessions=self._sessions,
+            announcements=self._announcements,
+            clock=clock,
         )
 
     async def judge(self, call: ToolCall, requester: Requester, *, first_seen: FirstSeen | None = None) -> Answer:
@@ -125,6 +129,7 @@ class Guard:
         Raises: StoreError when nothing could be recorded; the gate then answers 503 and releases nothing.
         """
         started = perf_counter()
+        self._announcements.hear(requester)
         judgement = await self._judge.considered(call, requester)
         seconds = perf_counter() - started
         if judgement.foreign:
@@ -174,21 +179,21 @@ class Guard:
         """Understand and judge a call without looking anything up or recording anything; never raises."""
         return self._judge.consider(call, requester)
 
-    def _take_note(self, judgement: Judgement, requester: Requester) -> None:
-        """Note what a released call opens or types, and that it was released."""
+    def _take_note(self, judgement: Judgement, requester: Requester, entry: int) -> None:
+        """Note what a released call opens, types and announces."""
+        self._announcements.note(requester, judgement.actions, entry=entry, now_us=self._clock.now_us())
         context = self._judge.context(requester)
         self._sessions.keep(requester, sessions_after(judgement.call, judgement.actions, context))
 
     async def _go(self, judgement: Judgement, requester: Requester) -> Answer:
+        if not judgement.declaration.use():  # another request was faster: nothing announced this one
+            return await self.judge(judgement.call, requester)
         steps = self._destructive_budget(judgement, requester)
-        records = (
-            self._record("tool.judged", judgement, requester),
-            self._released(judgement, requester),
-        )
+        records = (*self._judged(judgement, requester), self._released(judgement, requester))
         outcome = await self._sequencer.submit(Unit(records=records, steps=steps))
         if isinstance(outcome, Committed):
             self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
-            self._take_note(judgement, requester)
+            self._take_note(judgement, requester, outcome.seqs[0])
             return Go(outcome.seqs[0], effects=judgement.effects)
         return await self._used_up(judgement, requester)
 
@@ -206,7 +211,7 @@ class Guard:
                     judgement, requester, Deny(Reason.WORLD_UNSEEN, detail=detail), approval=before.approval
                 )
             judgement = await self._moved(judgement, before)
-        outcome = await self._sequencer.submit(Unit(records=(self._record("tool.judged", judgement, requester),)))
+        outcome = await self._sequencer.submit(Unit(records=self._judged(judgement, requester)))
         try:
             approval = await self._approvals.open(self._wanted(judgement, requester))
         except ApprovalError as error:  # nobody can be asked: the log must not end with an open question
@@ -235,10 +240,11 @@ class Guard:
         return replace(judgement, moved=differs)
 
     async def _consume(self, judgement: Judgement, requester: Requester, approval: Approval) -> Answer:
+        judgement.declaration.use()  # people have agreed to it: whether another was faster changes nothing
         step, consumed = self._approvals.consume_step(approval)
         unit = Unit(
             records=(
-                self._record("tool.judged", judgement, requester, approval=approval.id),
+                *self._judged(judgement, requester, approval=approval.id),
                 consumed,
                 self._released(judgement, requester, approval=approval.id),
             ),
@@ -247,7 +253,7 @@ class Guard:
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
             self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
-            self._take_note(judgement, requester)
+            self._take_note(judgement, requester, outcome.seqs[0])
             return Go(outcome.seqs[0], approval.id, judgement.effects)
         if outcome.why == "full":
             return await self._used_up(judgement, requester, approval=approval.id)
@@ -270,9 +276,16 @@ class Guard:
         more: tuple[Record, ...] = (),
     ) -> Answer:
         refused = replace(judgement, verdict=verdict)
-        record = self._record("tool.judged", refused, requester, approval=approval)
-        outcome = await self._sequencer.submit(Unit(records=(record, *more)))
+        records = self._judged(refused, requester, approval=approval)
+        outcome = await self._sequencer.submit(Unit(records=(*records, *more)))
         return Stop(_first(outcome.seqs), verdict, approval)
+
+    def _judged(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> tuple[Record, ...]:
+        """Return the entry of a verdict and, once for each request that nothing announced, one of its own."""
+        judged = self._record("tool.judged", judgement, requester, approval=approval)
+        if approval or not judgement.declaration.is_undeclared:
+            return (judged,)
+        return judged, self._record("tool.undeclared", judgement, requester)
 
     def _record(self, kind: str, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
         return Record(

@@ -19,10 +19,12 @@ from firewall.core.decide import combine
 from firewall.core.digest import call_digest
 from firewall.core.effect import Effect
 from firewall.core.grant import breach, permits_target
+from firewall.core.ports import Clock
 from firewall.core.reason import Reason
 from firewall.core.target import TargetSpec
 from firewall.core.verdict import Ask, Deny, Verdict, strictness
 from firewall.core.world import Finding
+from firewall.guard.announced import Announcements, undeclared
 from firewall.guard.foreign import Known, foreign_in, is_use
 from firewall.guard.judgement import Judgement
 from firewall.guard.placing import MILD, of_action, placed, refusal
@@ -52,6 +54,8 @@ class Judge:
         known: Known,
         world: World | None,
         sessions: SessionMemory,
+        announcements: Announcements,
+        clock: Clock,
     ) -> None:
         self._rules = rules
         self._territory = territory
@@ -61,6 +65,8 @@ class Judge:
         self._known = known
         self._world = world
         self._sessions = sessions
+        self._announcements = announcements
+        self._clock = clock
 
     def consider(self, call: ToolCall, requester: Requester) -> Judgement:
         """Understand and judge a call without looking anything up or recording anything; never raises."""
@@ -107,11 +113,14 @@ class Judge:
         """Judge what was understood, with what was found out about the things that it names."""
         call, requester, rules = read.call, read.requester, read.rules
         actions, verdicts = self._verdicts(read, findings)
+        plain = verdicts
+        declaration = self._announcements.declared(requester, read.actions, now_us=self._clock.now_us())
+        if declaration.is_undeclared:
+            actions, verdicts = self._verdicts(replace(read, actions=undeclared(read.actions)), findings)
         verdict = combine(verdicts)
         deciding = _deciding(actions, verdicts, verdict)
-        rows = sorted(
-            {f"{one.row} {_obligations(one)}" for one in verdicts if strictness(one) == strictness(verdict)}
-        )
+        bound, *others = _bound_rows(plain, verdicts)
+        rows = [rules.row(bound), *others]
 
         def digest(actions: Sequence[Action], world: Sequence[object]) -> str:
             return call_digest(
@@ -123,7 +132,7 @@ class Judge:
                 actions=actions,
                 files=read.files,
                 tool_schema=call.schema,
-                rows=[rules.row(verdict.row), *rows] if world or not findings else [],
+                rows=rows if world or not findings else [],
                 world=world,
             )
 
@@ -131,7 +140,17 @@ class Judge:
         whole = digest(actions, sorted((one.state() for one in findings), key=str))
         base = digest(read.actions, ()) if findings else whole
         return Judgement(
-            call, actions, verdict, deciding, whole, rules.digest, row, read.foreign, findings=findings, base=base
+            call,
+            actions,
+            verdict,
+            deciding,
+            whole,
+            rules.digest,
+            row,
+            read.foreign,
+            findings=findings,
+            base=base,
+            declaration=declaration,
         )
 
     def context(self, requester: Requester, rules: Rules | None = None) -> Context:
@@ -236,6 +255,19 @@ def _deciding(actions: Sequence[Action], verdicts: Sequence[Verdict], verdict: V
         if strictness(one) == strictness(verdict) and one.row == verdict.row:
             return action
     return max(pairs, key=lambda pair: strictness(pair[1]))[0]
+
+
+def _bound_rows(plain: Sequence[Verdict], verdicts: Sequence[Verdict]) -> list[str]:
+    """Return the deciding row, then the rows that an approval is bound to with their obligations.
+
+    Whether a request was announced changes from one try to the next: where people are asked anyway, and with the
+    same obligations, the rows that ask for that reason alone are left out, so that an approval still fits.
+    """
+    before, now = combine(plain), combine(verdicts)
+    same = isinstance(before, Ask) and isinstance(now, Ask) and _obligations(before) == _obligations(now)
+    bound, verdict = (plain, before) if same else (verdicts, now)
+    strictest = {f"{one.row} {_obligations(one)}" for one in bound if strictness(one) == strictness(verdict)}
+    return [verdict.row, *sorted(strictest)]
 
 
 def _obligations(verdict: Verdict) -> str:

