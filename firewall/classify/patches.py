@@ -179,12 +179,12 @@ def _content(at: int, line: str, state: _State, found: Patch) -> None:
         return
     if sign not in ("+", "-", " ", ""):
         found.strange.append((at, at + len(line), "a line of the patch that is not understood"))
-    if state.is_link and sign == "+" and _leads_out(line[1:]):
+    if state.is_link and sign == "+" and leads_out(line[1:]):
         found.strange.append((at, at + len(line), "a link that leads out of its folder"))
     state.left = max(0, old - (sign != "+")), max(0, new - (sign != "-"))
 
 
-def _leads_out(target: str) -> bool:
+def leads_out(target: str) -> bool:
     """Tell whether a link may lead out of its folder, or to one that configures something."""
     parts = target.replace("\\", "/").split("/")
     return target[:1] in ("/", "~", "\\") or any(part.startswith(".") and part != "." for part in parts)

@@ -29,10 +29,12 @@ THROUGH = {"python": "python3 -c", "node": "node -e"}
 
 
 def understood(kind: str, text: str) -> tuple[Action, ...]:
-    """Return the actions of a text, or of a tool call written as JSON, in the recorded workspace."""
+    """Return the actions of a text, or of a tool call (JSON, or its one text), in the recorded workspace."""
     if kind == "call":
         asked = json.loads(text)
         return actions_of(call(asked["name"], asked["arguments"]), shipped_context())
+    if kind == "exec":
+        return actions_of(call(kind, text), shipped_context())
     return actions_of_input(kind, text, shipped_context())
 
 

@@ -9,10 +9,12 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from firewall.classify.code.javascript.bindings import Names
+from firewall.classify.code.javascript.evaluated import HOLE
 from firewall.classify.code.javascript.methods import Value
-from firewall.classify.code.javascript.names import Names, names_of
+from firewall.classify.code.javascript.names import names_of
 from firewall.classify.code.javascript.syntax import Node, Program, parse
-from firewall.classify.code.javascript.values import HOLE, Evaluator, key_of
+from firewall.classify.code.javascript.values import Evaluator, key_of
 from firewall.classify.code.javascript.ways_out import hidden
 from firewall.classify.draft import Source, shown
 

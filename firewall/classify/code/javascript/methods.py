@@ -29,18 +29,26 @@ def applied(value: Value, method: str, given: list[Value]) -> Value:
     if isinstance(value, str) and len(texts) == len(given):
         simple: dict[str, Callable[[], Value]] = {
             "trim": value.strip,
-            "toString": lambda: value,
+            "toString": lambda: value if all(text in _UTF8 for text in texts) else None,
             "toLowerCase": value.lower,
             "toUpperCase": value.upper,
             "concat": lambda: value + "".join(texts),
             "split": lambda: _split(value, texts),
-            "replace": lambda: value.replace(texts[0], texts[1], 1) if len(texts) == 2 else None,
-            "replaceAll": lambda: value.replace(texts[0], texts[1]) if len(texts) == 2 else None,
+            "replace": lambda: value.replace(texts[0], texts[1], 1) if _is_plain(texts) else None,
+            "replaceAll": lambda: value.replace(texts[0], texts[1]) if _is_plain(texts) else None,
         }
         return simple[method]() if method in simple else None
-    if isinstance(value, list) and method in ("join", "reverse", "filter", "flat", "slice", "concat"):
+    if isinstance(value, list) and method in ("join", "reverse", "concat", "sort"):
         return _listed(value, method, given)
     return None
+
+
+_UTF8 = ("utf8", "utf-8")
+
+
+def _is_plain(texts: list[str]) -> bool:
+    """Tell whether a text is replaced by just another one: `$&` and its kin stand for parts of the first."""
+    return len(texts) == 2 and "$" not in texts[1]
 
 
 def _split(value: str, texts: list[str]) -> Value:
@@ -54,6 +62,9 @@ def _listed(value: list[Value], method: str, given: list[Value]) -> Value:
         return None if sign is None or None in texts else sign.join(text for text in texts if text is not None)
     if method == "reverse":
         return list(reversed(value))
+    if method == "sort":
+        words = sorted(item for item in value if isinstance(item, str))
+        return [*words] if len(words) == len(value) and not given else None
     if method == "concat":
         return [*value, *(part for item in given for part in (item if isinstance(item, list) else [item]))]
     return None
@@ -86,7 +97,11 @@ def static(name: str, given: list[Value]) -> Value:
     if name == "Buffer.from" and isinstance(given[0], str):
         return _buffer(given[0], given[1] if len(given) > 1 else "utf8")
     if isinstance(given[0], dict):
-        keys: dict[str, list[Value]] = {"Object.values": list(given[0].values()), "Object.keys": list(given[0])}
+        keys: dict[str, list[Value]] = {
+            "Object.values": list(given[0].values()),
+            "Object.keys": list(given[0]),
+            "Object.entries": [[key, value] for key, value in given[0].items()],
+        }
         return keys.get(name)
     return None
 
@@ -96,4 +111,4 @@ def _buffer(text: str, code: Value) -> str | None:
         return as_text(from_base64(text))
     if code == "hex":
         return as_text(from_hex(text))
-    return text if code in ("utf8", "utf-8") else None
+    return text if code in _UTF8 else None

@@ -4,66 +4,12 @@ INVARIANT: a name that is bound twice (also in another scope), assigned or updat
 or object that may be changed in place has none either, nor has one that shares parts with it.
 """
 
-from dataclasses import dataclass, field
-
+from firewall.classify.code.javascript.bindings import Binding, Names
+from firewall.classify.code.javascript.changes import FUNCTIONS, assignment, call, named, spread, taken, unary
+from firewall.classify.code.javascript.changes import target as changed_target
 from firewall.classify.code.javascript.syntax import HOLES, Node, Program
 
 _EACH = frozenset({"map", "forEach", "flatMap", "filter", "some", "every", "find"})
-_CHANGING = frozenset(
-    {
-        "push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "copyWithin", "assign", "set",
-        "add", "defineProperty", "defineProperties", "setPrototypeOf", "append", "delete", "clear",
-    }
-)  # fmt: skip
-_FUNCTIONS = frozenset(
-    {
-        "arrow_function", "function_expression", "function_declaration", "generator_function_declaration",
-        "generator_function", "method_definition", "class_declaration", "class",
-    }
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """How a name gets its value."""
-
-    value: Node | None
-    """The initializer, or what is looped over; None: not known."""
-    each: bool = False
-    """The name stands for each element of the value in turn."""
-    path: tuple[str | int, ...] = ()
-    """What a pattern takes from it: keys and places."""
-    function: Node | None = None
-    """The function that the name is."""
-    sources: "tuple[tuple[Node | None, bool], ...] | None" = None
-    """For a parameter: what each call hands over (None: nothing), and whether it is gone through one by one."""
-
-
-@dataclass(slots=True)
-class Names:
-    """All names that a program binds."""
-
-    bindings: dict[str, list[Binding]] = field(default_factory=dict)
-    assigned: set[str] = field(default_factory=set)
-    """Given another value after they were bound."""
-    changed: set[str] = field(default_factory=set)
-    """Arrays and objects that may be changed in place."""
-    handed: set[str] = field(default_factory=set)
-    """Given to a call that changes something, and perhaps kept there."""
-    through: list[Node] = field(default_factory=list)
-    """Functions whose result is changed in place."""
-    foreign: list[Node] = field(default_factory=list)
-    """Changes to something that no name of this program holds (`Array.prototype.map = …`)."""
-
-    def the(self, name: str) -> Binding | None:
-        """Return how a name gets its one value; None: in no way, in several, or it is assigned."""
-        found = self.bindings.get(name, ())
-        return found[0] if len(found) == 1 and name not in self.assigned else None
-
-    def function(self, name: str) -> Node | None:
-        """Return the function that a name is."""
-        bound = self.the(name)
-        return bound.function if bound is not None else None
 
 
 def names_of(program: Program) -> Names:
@@ -73,7 +19,7 @@ def names_of(program: Program) -> Names:
         _READERS.get(node.kind, _other)(node, names)
     names.foreign += [node for node in names.through if node.text in names.bindings]
     _parameters(program, names)
-    _spread(names)
+    spread(names, program.nodes)
     return names
 
 
@@ -94,7 +40,7 @@ def _parameters(program: Program, names: Names) -> None:
                 sources = [
                     call[place] if place < len(call) else (default, False) for call in calls if call is not None
                 ]
-                names.bindings[own.text] = [Binding(None, sources=tuple(sources))]
+                names.bindings[own.text] = [Binding(None, sources=tuple(sources), default=default)]
 
 
 def _declares(use: Node) -> bool:
@@ -139,12 +85,13 @@ def _bind(
     target: Node, value: Node | None, names: Names, *, each: bool = False, path: tuple[str | int, ...] = ()
 ) -> None:
     if target.kind in ("identifier", "shorthand_property_identifier_pattern"):
-        function = value if value is not None and value.kind in _FUNCTIONS and not path and not each else None
+        function = value if value is not None and value.kind in FUNCTIONS and not path and not each else None
         names.bindings.setdefault(target.text, []).append(Binding(value, each, path, function))
     elif target.kind == "array_pattern" and target.sign != HOLES:
         for place, child in enumerate(target.children):
             _bind(child, value, names, each=each, path=(*path, place))
     elif target.kind == "object_pattern":
+        taken(target, value, names)
         for child in target.children:
             if child.kind == "pair_pattern" and child.fields["key"].kind == "property_identifier":
                 key = child.fields["key"].text
@@ -186,7 +133,7 @@ def _loop(node: Node, names: Names) -> None:
     if kind:
         _bind(left, right if over == "of" else None, names, each=True)
     else:
-        _target(left, names)
+        changed_target(left, names)
 
 
 def _function(node: Node, names: Names) -> None:
@@ -221,91 +168,6 @@ def _looped(function: Node) -> Node | None:
     return callee.fields["object"]
 
 
-def _assignment(node: Node, names: Names) -> None:
-    left = node.fields.get("left") or node.fields.get("argument")
-    if left is not None:
-        _target(left, names)
-
-
-def _target(target: Node, names: Names) -> None:
-    if target.kind in ("member_expression", "subscript_expression"):
-        _change(target, names)
-        return
-    for node in target.walk():
-        if node.kind in ("identifier", "shorthand_property_identifier_pattern"):
-            names.assigned.add(node.text)
-        elif node.kind in ("member_expression", "subscript_expression"):
-            _change(node, names)
-
-
-def _change(target: Node, names: Names) -> None:
-    root = root_of(target)
-    if root is not None and root.kind == "identifier":
-        names.changed.add(root.text)
-    else:
-        names.foreign.append(target)
-
-
-def _unary(node: Node, names: Names) -> None:
-    if node.sign == "delete" and node.children:
-        _target(node.children[-1], names)
-
-
-def _call(node: Node, names: Names) -> None:
-    callee = node.fields.get("function")
-    if callee is not None and callee.kind == "parenthesized_expression":
-        _called_at_once(callee, node, names)
-    if callee is None or callee.kind != "member_expression" or callee.fields["property"].text not in _CHANGING:
-        return
-    root = root_of(callee)
-    if root is not None and root.kind == "identifier":
-        if root.parent is not None and root.parent.fields.get("function") is root:
-            names.through.append(root)
-        else:
-            names.changed.add(root.text)
-    arguments = node.fields.get("arguments")
-    if arguments is not None:
-        names.handed |= {item.text for item in arguments.walk() if item.kind == "identifier"}
-
-
-def _called_at_once(callee: Node, node: Node, names: Names) -> None:
-    """Take what is handed to a function that is called where it stands as changed: its parameters are that."""
-    arguments = node.fields.get("arguments")
-    if arguments is not None and callee.children and callee.children[0].kind in _FUNCTIONS:
-        names.changed |= {item.text for item in arguments.walk() if item.kind == "identifier"}
-
-
-def root_of(node: Node) -> Node | None:
-    """Return what a chain of `.a`, `[0]` and calls begins with."""
-    found: Node | None = node
-    while found is not None and found.kind in ("member_expression", "subscript_expression", "call_expression"):
-        found = found.fields.get("object") or found.fields.get("function")
-    return found
-
-
-def _spread(names: Names) -> None:
-    """Take with a changed name every name that may share parts with it."""
-    names.changed |= names.handed & set(names.bindings)
-    links: dict[str, set[str]] = {}
-    for name, bound in names.bindings.items():
-        for binding in bound:
-            given = [binding.value] if binding.function is None else []
-            for source in (*given, *(node for node, _ in binding.sources or ())):
-                for node in source.walk() if source is not None else ():
-                    if (
-                        node.kind in ("identifier", "shorthand_property_identifier")
-                        and node.text in names.bindings
-                    ):
-                        links.setdefault(name, set()).add(node.text)
-                        links.setdefault(node.text, set()).add(name)
-    stack = list(names.changed)
-    while stack:
-        for other in links.get(stack.pop(), ()):
-            if other not in names.changed:
-                names.changed.add(other)
-                stack.append(other)
-
-
 def _catch(node: Node, names: Names) -> None:
     parameter = node.fields.get("parameter")
     if parameter is not None:
@@ -321,12 +183,14 @@ def _import(node: Node, names: Names) -> None:
 _READERS = {
     "variable_declarator": _declarator,
     "for_in_statement": _loop,
-    "assignment_expression": _assignment,
-    "augmented_assignment_expression": _assignment,
-    "update_expression": _assignment,
-    "unary_expression": _unary,
-    "call_expression": _call,
+    "assignment_expression": assignment,
+    "augmented_assignment_expression": assignment,
+    "update_expression": assignment,
+    "unary_expression": unary,
+    "member_expression": named,
+    "subscript_expression": named,
+    "call_expression": call,
     "catch_clause": _catch,
     "import_clause": _import,
-    **dict.fromkeys(_FUNCTIONS, _function),
+    **dict.fromkeys(FUNCTIONS, _function),
 }

@@ -8,15 +8,17 @@ import shlex
 
 from firewall.classify.code.found import Found, Touch
 from firewall.classify.code.javascript import modules
+from firewall.classify.code.javascript.evaluated import HOLE
 from firewall.classify.code.javascript.names import names_of
 from firewall.classify.code.javascript.paths import WRAPS, Paths, key_name, module_name
 from firewall.classify.code.javascript.sight import Sight
 from firewall.classify.code.javascript.syntax import Node, Program, parse, string_of
-from firewall.classify.code.javascript.values import HOLE, Evaluator
+from firewall.classify.code.javascript.values import Evaluator
 from firewall.classify.code.javascript.ways_out import hidden
 from firewall.classify.code.javascript.web import OVERRIDES, request
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.patches import leads_out
 from firewall.classify.rows import Verb
 from firewall.core.effect import Effect
 
@@ -217,6 +219,8 @@ class _Reader:
         return False
 
     def _files(self, path: str, node: Node) -> None:
+        if "link" in path.rpartition(".")[2].lower() and modules.FILES[path][0][0] is Verb.READ:
+            self._linked(node)
         options = self.paths.argument(node, 1)
         deep = self.paths.option(options, "recursive")
         flag = self.paths.text(self.paths.option(self.paths.argument(node, 2), "flag"))
@@ -226,6 +230,12 @@ class _Reader:
             recursive = meant is Verb.REMOVE and (deep is not None or not path.startswith("fs."))
             for name in self.paths.texts(target) or [None]:  # type: ignore[list-item]  # None: not known
                 self.sight.touch(meant, name, target or node, recursive=recursive)
+
+    def _linked(self, node: Node) -> None:
+        """Say when a link may lead out of the folder that it lies in: what is written through it is not seen."""
+        targets = self.paths.texts(self.paths.argument(node, 0))
+        if targets is None or any(leads_out(target) for target in targets):
+            self.sight.opaque(node, "makes a link that leads out of its folder", unknown=True)
 
     def _runs(self, path: str, node: Node) -> None:
         first, second = self.paths.argument(node, 0), self.paths.argument(node, 1)

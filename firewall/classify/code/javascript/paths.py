@@ -2,7 +2,7 @@
 
 import posixpath
 
-from firewall.classify.code.javascript.names import Names
+from firewall.classify.code.javascript.bindings import Names
 from firewall.classify.code.javascript.syntax import Node, Program, string_of, unescape
 from firewall.classify.code.javascript.values import Evaluator
 
@@ -126,18 +126,30 @@ class Paths:
         return found[0] if found is not None and len(found) == 1 else None
 
     def _special(self, node: Node) -> str | None:
-        path = self.dotted(node) if node.kind in ("call_expression", "identifier", "member_expression") else ""
+        path = self.dotted(node) if node.kind in _PATHS else ""
         if path in ("process.env.HOME", "process.env.USERPROFILE", "Bun.env.HOME"):
             return "~"
         if path in ("__dirname", "process.cwd()", "Deno.cwd()"):
             return "."
         if path in ("os.homedir()", "os.tmpdir()"):
             return "~" if path == "os.homedir()" else "/tmp"  # noqa: S108 - what the program itself would get
-        if path in ("path.join()", "path.resolve()", "path.posix.join()"):
-            parts = [self.text(item) for item in node.fields["arguments"].children]
-            known = [part for part in parts if part is not None]
-            return posixpath.join("", *known) if known and len(known) == len(parts) else None
+        if path in _JOINS or path in _MAKES_FOLDER:
+            return self._made(path, node)
         return None
+
+    def _made(self, path: str, node: Node) -> str | None:
+        """Return the path that a call puts together, or that of the new folder that it makes."""
+        while node.kind in WRAPS and node.children:
+            node = node.children[0]
+        if node.kind != "call_expression":
+            bound = self.names.the(node.text) if node.kind == "identifier" else None
+            return self._special(bound.value) if bound is not None and bound.value is not None else None
+        arguments = node.fields.get("arguments")
+        parts = [self.text(item) for item in arguments.children] if arguments is not None else []
+        known = [part for part in parts if part is not None]
+        if not known or len(known) != len(parts):
+            return None
+        return f"{known[0]}XXXXXX" if path in _MAKES_FOLDER else posixpath.join("", *known)
 
     def argument(self, call: Node, place: int) -> Node | None:
         """Return the argument of a call at a place; None where there is none or a spread one."""
@@ -177,6 +189,9 @@ class Paths:
         )
 
 
+_JOINS = frozenset({"path.join()", "path.resolve()", "path.posix.join()"})
+_MAKES_FOLDER = frozenset({"fs.mkdtempSync()", "fs.promises.mkdtemp()"})
+_PATHS = frozenset({"call_expression", "identifier", "member_expression", "await_expression"})
 _NO_OPTIONS = frozenset(
     {"arrow_function", "function_expression", "undefined", "null", "string", "template_string"}
 )

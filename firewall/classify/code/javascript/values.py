@@ -8,18 +8,14 @@ import re
 from collections.abc import Callable, Mapping
 from itertools import product
 
-from firewall.classify.code.javascript.methods import Value, applied, as_string, converted, static
-from firewall.classify.code.javascript.names import Names
+from firewall.classify.code.javascript.bindings import Binding, Names
+from firewall.classify.code.javascript.evaluated import HOLE, MAX_VALUES, Values, called
+from firewall.classify.code.javascript.methods import Value, as_string
 from firewall.classify.code.javascript.syntax import HOLES, Node, Program, string_of, unescape
 
-MAX_VALUES = 16
 MAX_TEXT = 128 * 1024
 MAX_STEPS = 4000
 MAX_NESTED = 40
-HOLE = "${STAYHAND_HOLE}"
-"""Stands for text that is not known: to a shell it is a variable that nobody set."""
-
-Values = list[Value] | None
 
 
 class Evaluator:
@@ -80,7 +76,7 @@ class Evaluator:
             return list(self.given[node.text])
         bound = self.names.the(node.text)
         if bound is not None and bound.sources is not None:
-            return self._handed(bound.sources, node.text)
+            return self._handed(bound, node.text)
         if bound is None or bound.value is None or bound.function is not None:
             return None
         found = self.each(bound.value) if bound.each else self.of(bound.value)
@@ -94,11 +90,16 @@ class Evaluator:
             return None
         return found
 
-    def _handed(self, sources: "tuple[tuple[Node | None, bool], ...]", name: str) -> Values:
-        """Return what the calls of a function hand to a parameter."""
+    def _handed(self, bound: Binding, name: str) -> Values:
+        """Return what the calls of a function hand to a parameter; where that is nothing, its default."""
         found: list[Value] = []
-        for node, is_each in sources:
+        for node, is_each in bound.sources or ():
             values: Values = [None] if node is None else self.each(node) if is_each else self.of(node)
+            if values is None:
+                return None
+            found += values
+        if None in found and bound.default is not None:
+            values = self.of(bound.default)
             if values is None:
                 return None
             found += values
@@ -269,100 +270,22 @@ def _member(self: Evaluator, node: Node) -> Values:
 
 
 def _subscript(self: Evaluator, node: Node) -> Values:
-    index = self.of(node.fields["index"])
-    if index is None or len(index) != 1 or isinstance(index[0], list | dict | float | None):
+    index, owner = self.of(node.fields["index"]), self.of(node.fields["object"])
+    if index is None or HOLE in index:
+        return _any(owner)
+    if len(index) != 1 or isinstance(index[0], list | dict | float | None):
         return None
-    return _taken(self.of(node.fields["object"]), index[0])
+    return _taken(owner, index[0])
 
 
-def _call(self: Evaluator, node: Node) -> Values:
-    callee, arguments = node.fields.get("function"), node.fields.get("arguments")
-    if callee is None or arguments is None:
-        return None
-    if arguments.kind == "template_string":
-        raw = self.program.text(callee) == "String.raw" and not _has_holes(arguments)
-        return [self.program.text(arguments)[1:-1]] if raw else None
-    if callee.kind == "identifier":
-        return _global(self, callee.text, arguments.children)
-    return _member_call(self, callee, arguments.children) if callee.kind == "member_expression" else None
-
-
-def _has_holes(template: Node) -> bool:
-    return any(child.kind == "template_substitution" for child in template.children)
-
-
-def _member_call(self: Evaluator, callee: Node, arguments: list[Node]) -> Values:
-    owner, method = callee.fields["object"], callee.fields["property"].text
-    if owner.kind == "identifier" and owner.text not in self.names.bindings:
-        return _static(self, f"{owner.text}.{method}", arguments)
-    if method in ("map", "flatMap") and arguments:
-        return _mapped(self, owner, arguments[0])
-    return _method(self, owner, method, arguments)
-
-
-def _mapped(self: Evaluator, owner: Node, function: Node) -> Values:
-    """Evaluate `list.map(x => …)` for each element of one known list."""
-    body, parameter = function.fields.get("body"), _parameter(function)
-    lists = self.of(owner)
-    if body is None or body.kind == "statement_block" or parameter is None or lists is None or len(lists) != 1:
-        return None
-    elements = lists[0]
-    if not isinstance(elements, list) or len(elements) > MAX_VALUES:
-        return None
+def _any(owners: Values) -> Values:
+    """Return what any key or place of lists and objects holds; what else they have is no text."""
     found: list[Value] = []
-    before = self.given.get(parameter)
-    try:
-        for element in elements:
-            self.given[parameter] = [element]
-            values = self.of(body)
-            if values is None or len(values) != 1:
-                return None
-            found.append(values[0])
-    finally:
-        self.given.pop(parameter, None)
-        if before is not None:
-            self.given[parameter] = before
-    return [found]
-
-
-def _parameter(function: Node) -> str | None:
-    """Return the name of an arrow function's only parameter."""
-    if function.kind != "arrow_function":
-        return None
-    single = function.fields.get("parameter")
-    listed = function.fields.get("parameters")
-    names = [single] if single is not None else listed.children if listed is not None else []
-    return names[0].text if len(names) == 1 and names[0].kind == "identifier" else None
-
-
-def _method(self: Evaluator, owner: Node, method: str, arguments: list[Node]) -> Values:
-    values, given = self.of(owner), _singles(self, arguments)
-    if values is None or given is None:
-        return None
-    found = [applied(value, method, given) for value in values if value != HOLE]
-    return None if len(found) < len(values) or any(item is None for item in found) else found
-
-
-def _singles(self: Evaluator, arguments: list[Node]) -> list[Value] | None:
-    """Return the arguments where each has one value."""
-    given = [self.of(item) for item in arguments]
-    if any(item is None or len(item) != 1 for item in given):
-        return None
-    return [item[0] for item in given if item]
-
-
-def _global(self: Evaluator, name: str, arguments: list[Node]) -> Values:
-    values = self.of(arguments[0]) if name not in self.names.bindings and len(arguments) == 1 else None
-    if values is None:
-        return None
-    found: list[Value] = [converted(name, value) for value in values]
-    return None if any(item is None for item in found) else found
-
-
-def _static(self: Evaluator, name: str, arguments: list[Node]) -> Values:
-    given = _singles(self, arguments)
-    found = static(name, given) if given else None
-    return [found] if found is not None else None
+    for owner in owners or ():
+        if not isinstance(owner, list | dict):
+            return None
+        found += owner if isinstance(owner, list) else owner.values()
+    return _distinct(found)
 
 
 _Reader = Callable[[Evaluator, Node], Values]
@@ -384,5 +307,5 @@ _READERS: Mapping[str, _Reader] = {
     "shorthand_property_identifier": lambda self, node: self.name(node),
     "member_expression": _member,
     "subscript_expression": _subscript,
-    "call_expression": _call,
+    "call_expression": called,
 }

@@ -7,9 +7,11 @@ every program in which code could reach a function or a global by anything but i
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firewall.classify.code.javascript.names import Names
+from firewall.classify.code.javascript.bindings import Names
+from firewall.classify.code.javascript.changes import CHANGING, in_class
+from firewall.classify.code.javascript.evaluated import HOLE
 from firewall.classify.code.javascript.syntax import Node, Program, string_of
-from firewall.classify.code.javascript.values import HOLE, Evaluator
+from firewall.classify.code.javascript.values import Evaluator
 from firewall.classify.draft import shown
 
 _NAMES = frozenset(
@@ -84,7 +86,7 @@ def hidden(
 def _why(node: Node, scan: _Scan) -> str:
     if node.kind in _KINDS and not (scan.reached is not None and node.kind in ("import", "import_statement")):
         return f"holds {shown(node.kind.replace('_', ' '))}"
-    if node.kind == "this":
+    if node.kind == "this" and not in_class(node):
         return "uses `this`"
     if node.kind == "method_definition" and node.sign in ("get", "set"):
         return "defines a getter or setter"
@@ -95,6 +97,8 @@ def _why(node: Node, scan: _Scan) -> str:
 
 
 def _property(node: Node, _scan: _Scan) -> str:
+    if node.text == "constructor" and node.parent is not None and node.parent.kind == "method_definition":
+        return ""
     return f"reaches {shown(node.text)}" if node.text in _PROPERTIES else ""
 
 
@@ -111,13 +115,31 @@ def _name(node: Node, scan: _Scan) -> str:
 def _subscript(node: Node, scan: _Scan) -> str:
     values = scan.evaluator.of(node.fields["index"])
     if values is not None:
-        named = [value for value in values if isinstance(value, str) and (value in _PROPERTIES or value == HOLE)]
+        named = [value for value in values if isinstance(value, str) and value in _REACHED]
         return f"reaches {shown(str(named[0]))}" if named else ""
     parent = node.parent
     if parent is None:
         return ""
+    if parent.kind == "arguments" and _is_called_back(parent):
+        return "hands on what a computed name leads to"
     is_called = parent.fields.get("function") is node or parent.fields.get("constructor") is node
     return "calls what a computed name leads to" if is_called or parent.kind == "subscript_expression" else ""
+
+
+_REACHED = _PROPERTIES | CHANGING | {HOLE}
+_CALLING = frozenset({"call", "apply", "bind"})
+_BACK = frozenset(
+    {
+        "map", "forEach", "flatMap", "filter", "some", "every", "find", "findIndex", "findLast", "reduce",
+        "reduceRight", "then", "catch", "finally", "from", "sort", "replace", "replaceAll",
+    }
+)  # fmt: skip
+
+
+def _is_called_back(arguments: Node) -> bool:
+    """Tell whether a call takes a function that it calls."""
+    callee = arguments.parent.fields.get("function") if arguments.parent is not None else None
+    return callee is not None and callee.kind == "member_expression" and callee.fields["property"].text in _BACK
 
 
 _CALLABLE = frozenset({"member_expression", "subscript_expression", "parenthesized_expression", "arrow_function",
@@ -134,6 +156,8 @@ def _call(node: Node, scan: _Scan) -> str:
         return "calls what another call returns"
     if callee.kind == "parenthesized_expression" and callee.children and callee.children[-1].kind not in _CALLABLE:
         return "calls what an expression returns"
+    if scan.loose and callee.kind == "member_expression" and callee.fields["property"].text in _CALLING:
+        return "calls what a computed name may lead to"
     return "" if callee.kind in _CALLABLE else f"calls {shown(callee.kind)}"
 
 

@@ -1,10 +1,11 @@
 """Requests that a JavaScript program sends: `fetch`, `axios`, `http`, judged as what they are on the wire."""
 
 from firewall.classify.code.javascript.carried import is_local, local_names
+from firewall.classify.code.javascript.evaluated import HOLE
 from firewall.classify.code.javascript.paths import Paths, key_name
 from firewall.classify.code.javascript.sight import Sight
 from firewall.classify.code.javascript.syntax import Node
-from firewall.classify.code.javascript.values import HOLE, Evaluator
+from firewall.classify.code.javascript.values import Evaluator
 from firewall.classify.context import Context
 from firewall.classify.http import Request, judge_http
 

@@ -9,6 +9,7 @@ from firewall.classify.code.python.scope import Scope
 from firewall.classify.code.python.sight import Sight
 from firewall.classify.code.python.values import choices, dotted, text_of
 from firewall.classify.draft import shown
+from firewall.classify.patches import leads_out
 from firewall.classify.rows import Verb
 
 _WRITING = re.compile(r"[wxa+]")
@@ -102,3 +103,6 @@ def listed(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
         touch_all(verb, target, node, scope, sight, recursive=path in tables.TREES)
     if path in ("os.symlink", "os.link"):
         touch_all(Verb.READ, node.args[0] if node.args else None, node, scope, sight)
+        target = text_of(node.args[0], scope) if node.args else None
+        if target is None or leads_out(target):
+            sight.opaque(node, "makes a link that leads out of its folder", unknown=True)
