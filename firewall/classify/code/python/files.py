@@ -103,6 +103,6 @@ def listed(path: str, node: ast.Call, scope: Scope, sight: Sight) -> None:
         touch_all(verb, target, node, scope, sight, recursive=path in tables.TREES)
     if path in ("os.symlink", "os.link"):
         touch_all(Verb.READ, node.args[0] if node.args else None, node, scope, sight)
-        target = text_of(node.args[0], scope) if node.args else None
-        if target is None or leads_out(target):
+        origin = text_of(node.args[0], scope) if node.args else None
+        if origin is None or leads_out(origin):
             sight.opaque(node, "makes a link that leads out of its folder", unknown=True)
