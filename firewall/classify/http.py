@@ -13,8 +13,8 @@ from firewall.classify.api.known import HostRow
 from firewall.classify.api.rest import READING, Asked, Judged, judge_rest
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
-from firewall.classify.environments import PlaceKind
-from firewall.classify.sql.judge import judge_sql
+from firewall.classify.environments import Place, PlaceKind
+from firewall.classify.sql.judge import SQL, judge_sql
 from firewall.core.effect import Effect
 
 MAX_URL_CHARS = 8192
@@ -129,10 +129,10 @@ def judge_http(request: Request, context: Context, span: tuple[int, int]) -> lis
     row = next((row for row in context.catalogue.hosts if row.hosts.fullmatch(address.host)), None)
     drafts = _graphql(request, address, row, context, span)
     if drafts is None:
-        drafts = [_rest(request, address, row, context, span)]
+        drafts = _rest(request, address, row, context, span)
     elif not _is_endpoint(address, row) or request.method not in ("GET", "POST"):
         # FAIL-CLOSED: only the body looks like GraphQL; the path may mean anything.
-        drafts.append(_rest(request, address, row, context, span))
+        drafts += _rest(request, address, row, context, span)
     for draft in drafts:
         _complete(draft, request, address, context)
     return drafts
@@ -149,11 +149,14 @@ def _nowhere(request: Request, span: tuple[int, int]) -> Draft:
     return draft
 
 
-def _complete(draft: Draft, request: Request, address: Address, context: Context) -> None:
+def _places(draft: Draft, address: Address) -> list[Place]:
     places = [(PlaceKind.HOST, address.host), (PlaceKind.HOST, f"{address.host}:{address.port}")]
-    if not draft.resource.startswith("unknown:"):
-        places.append((PlaceKind.RESOURCE, draft.resource))
-    draft.environment = context.environments.name_of(places)
+    return places if draft.resource.startswith("unknown:") else [*places, (PlaceKind.RESOURCE, draft.resource)]
+
+
+def _complete(draft: Draft, request: Request, address: Address, context: Context) -> None:
+    if draft.operation != SQL:
+        draft.environment = context.environments.name_of(_places(draft, address))
     draft.addresses.append(address.text)
     draft.attributes.update(network=True, hosts=1, host=address.host, method=request.method)
     if _has_credentials(request, address):
@@ -206,19 +209,20 @@ def _graphql(
 
 def _rest(
     request: Request, address: Address, row: HostRow | None, context: Context, span: tuple[int, int]
-) -> Draft:
+) -> list[Draft]:
+    """Judge a request by its method and path; SQL that it carries is an action of its own beside it."""
     provider = row.provider if row is not None and row.provider else address.host
     judged = _judged(request, address, row, context)
     draft = Draft(f"http:{judged.operation or request.method}", f"url:{provider}{address.path}")
     draft.effects |= judged.effects
-    if judged.sql:
-        source = Source(judged.sql, base=None, outer=span)
-        found = judge_sql(source, "sql", context, (), dialect=judged.dialect)
+    text = judged.sql or (_sql_in(address) if row is None else "")
+    source = Source(text, base=None, outer=span)
+    found = judge_sql(source, "sql", context, _places(draft, address), dialect=judged.dialect) if text else None
+    if found is not None and judged.sql:
         draft.effects = set(found.effects) | (judged.effects if judged.hides else set())
         judged.summary = f"{found.summary} (through {judged.operation or shown(address.host)})"
         judged.unseen += found.unseen
-    elif row is None and (asked := _sql_in(address)):
-        found = judge_sql(Source(asked, base=None, outer=span), "sql", context, ())
+    elif found is not None:
         draft.effects |= found.effects
         judged.summary = f"{found.summary} (in the address)"
     draft.summary = judged.summary or _summary(request, address, judged.effects)
@@ -233,7 +237,7 @@ def _rest(
     if request.secret_in_url or (request.sends_secret and not _only_in_headers(request)):
         draft.effects.add(Effect.EXFIL)
         draft.summary = f"sends what is usually a credential to {shown(address.host)}"
-    return draft
+    return [draft] if found is None else [draft, found]
 
 
 _SQL_FIELDS = frozenset({"query", "sql", "statement", "stmt"})

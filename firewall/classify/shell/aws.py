@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from firewall.classify.api import aws as operations
 from firewall.classify.api.arguments import dialect_of, judge_arguments, sql_arguments, sql_of
 from firewall.classify.api.known import HostRow, asked_of
-from firewall.classify.draft import Source
+from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Program, Rule
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import Use, add_rule, read_use
+from firewall.classify.shell.apply import Use, add_rule, finish, places_of, read_use
 from firewall.classify.shell.options import read_options
 from firewall.classify.shell.words import Word
 from firewall.classify.sql.judge import judge_sql
@@ -45,7 +45,7 @@ def aws(command: Command, program: Program, analysis: Analysis) -> bool:
     known = operations.by_command(row.table, service, operation)
     if known is None:
         return False
-    effects, summary = _judged(known, command, row, analysis)
+    effects, summary, sql = _judged(known, command, row, analysis)
     rule = Rule(
         effects=tuple(effects),
         place="outside",
@@ -54,6 +54,10 @@ def aws(command: Command, program: Program, analysis: Analysis) -> bool:
         summary=summary,
     )
     _add(rule, use, analysis)
+    if sql is not None:
+        finish(sql, command, analysis)
+        sql.environment = analysis.context.environments.name_of(places_of(use))
+        analysis.drafts.append(sql)
     return True
 
 
@@ -64,16 +68,17 @@ def _add(rule: Rule, use: Use, analysis: Analysis) -> None:
 
 def _judged(
     known: operations.Known, command: Command, row: HostRow, analysis: Analysis
-) -> tuple[set[Effect], str]:
+) -> tuple[set[Effect], str, Draft | None]:
+    """Return what the operation does, in words, and the SQL that it carries."""
     arguments, seen = arguments_of(command.words)
     arguments = _spelled_out(arguments, known, row)
     sql = sql_of(known, arguments)
     if sql and seen:
         source = Source(sql, base=None, outer=command.span)
         found = judge_sql(source, "sql", analysis.context, (), dialect=dialect_of(known))
-        return found.effects, f"{found.summary} (through {known.service})"
+        return set(found.effects), f"{found.summary} (through {known.service})", found
     flag, named = _named(command)
-    return judge_arguments(known, arguments, row, seen=seen, named=(flag.lstrip("-"), named))
+    return *judge_arguments(known, arguments, row, seen=seen, named=(flag.lstrip("-"), named)), None
 
 
 def _spelled_out(arguments: Mapping[str, object], known: operations.Known, row: HostRow) -> Mapping[str, object]:

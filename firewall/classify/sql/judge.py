@@ -46,6 +46,8 @@ from firewall.core.effect import Effect, severity
 MAX_SQL_CHARS = 24 * 1024
 MAX_STATEMENTS = 200
 MAX_SUMMARY_PARTS = 3
+SQL = "sql:run"
+"""The operation of SQL, whichever way it goes to a database."""
 GENERIC = "sql"
 """The provider in the resource of a database whose kind nobody told."""
 _FILES = ("sqlite3", "sqlite", "litecli", "duckdb")
@@ -63,7 +65,7 @@ def judge_sql(
     clean = [reading for reading in readings if not reading.broken] or readings
     reading = max(clean, key=lambda item: max(map(severity, item.effects), default=0))
     effects = set[Effect]().union(*(item.effects for item in clean))
-    draft = Draft("sql:run", f"database:{_engine(dialect or program)}", effects=effects or {UNKNOWN})
+    draft = Draft(SQL, f"database:{_engine(dialect or program)}", effects=effects or {UNKNOWN})
     _describe(draft, reading, source)
     _place(draft, reading, program, context, places)
     return draft
