@@ -113,13 +113,14 @@ def plant_incident(directory: Path) -> Path:
     )
 
 
-def app(directory: Path, *, token: str) -> Starlette:
-    """Return the API as an ASGI application; every request needs `Authorization: Bearer <token>`."""
+def app(directory: Path, *tokens: str) -> Starlette:
+    """Return the API as an ASGI application; each request needs `Authorization: Bearer` with one of the tokens."""
+    known = [f"Bearer {token}".encode() for token in tokens if token]
     volumes = Volumes(directory)
 
     async def graphql(request: Request) -> JSONResponse:
-        presented = request.headers.get("authorization", "")
-        if not token or not hmac.compare_digest(presented.encode(), f"Bearer {token}".encode()):
+        presented = request.headers.get("authorization", "").encode()
+        if not any(hmac.compare_digest(presented, one) for one in known):
             return _errors("Not Authorized", code="UNAUTHENTICATED", status=401)
         try:
             asked = loads_object(await request.body())
@@ -171,7 +172,7 @@ def main() -> None:
     options.directory.mkdir(parents=True, exist_ok=True)
     if not any(options.directory.iterdir()):
         plant_incident(options.directory)
-    serve(app(options.directory, token=options.token), port=options.port)
+    serve(app(options.directory, options.token), port=options.port)
 
 
 if __name__ == "__main__":

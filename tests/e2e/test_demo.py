@@ -43,11 +43,14 @@ def check_promises(output: str) -> None:
     assert f"files     {WHOLE}" in first
     assert '{"data":{"volumeDelete":true}}' in first
     assert re.search(r"files     none: the volume is gone, and with it every backup", first)
-    assert second.count(f"files     {WHOLE}") == 2
+    assert second.count(f"files     {WHOLE}") == 3
     assert "runs      ls -la" in second
     assert "volumeDelete(" not in second
     assert second.index("HELD") < second.index("/approve/apr_") < second.index("DENIED")
     assert "a person denied it" in second
+    proxy, target = second.split("proxy     ")[1].split("target    ")
+    assert "REFUSED   403 credential_foreign" in proxy
+    assert target.index("HELD      deletes volume") < target.index("DENIED    by alice as well")
     assert re.search(r"sign in as alice with passphrase [a-z]+(-[a-z]+)+-\d+", second)
     whole, broken = third.split("change    ")
     assert re.search(r"ok: \d+ entries", whole)
@@ -75,7 +78,7 @@ def test_auto_keeps_every_promise(tmp_path: Path) -> None:
     check_promises(done.stdout)
     assert done.stdout.isascii()
     assert "\x1b" not in done.stdout
-    assert len(done.stdout.splitlines()) <= 40
+    assert len(done.stdout.splitlines()) <= 44
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert list((tmp_path / "tmp").iterdir()) == []
     assert list((tmp_path / "home").iterdir()) == []
@@ -153,7 +156,7 @@ def test_a_click_in_the_browser_decides(tmp_path: Path) -> None:
     assert code == 0, plain
     second = plain[plain.index("2  With Stayhand") :]
     assert "DENIED    by alice" in second
-    assert second.count(f"files     {WHOLE}") == 2
+    assert second.count(f"files     {WHOLE}") == 3
 
 
 def clicked(said: str, page: Page) -> None:

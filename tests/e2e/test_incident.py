@@ -116,12 +116,12 @@ def model(*commands: str) -> Iterator[str]:
 
 
 @contextmanager
-def fenced(folder: Path, world: World, *, provider: str) -> Iterator[Served]:
-    """Serve an installation whose packs know the vendor's address in this test."""
+def fenced(folder: Path, world: World, *, provider: str, hold_s: int = 2) -> Iterator[Served]:
+    """Serve an installation whose packs know the vendor's address in this test; calls are held for `hold_s`."""
     installed = install(
         folder,
         provider=provider,
-        models="hold_s = 2",
+        models=f"hold_s = {hold_s}",
         settings=_SETTINGS.format(base=world.vendor),
     )
     pack = installed.config.parent / "policies" / "packs" / "railway.toml"
@@ -202,7 +202,10 @@ def test_through_the_model_gate_a_hidden_token_waits_for_a_person(tmp_path: Path
     fetched = f"$(sed -n 's/.*RAILWAY_TOKEN=\\([^ ]*\\).*/\\1/p' {FOUND})"
     with world(tmp_path) as here:
         command = curl(f"{here.vendor}/graphql/v2", "x").replace("'x'", f'"Authorization: Bearer {fetched}"')
-        with model(command) as provider, fenced(tmp_path, here, provider=provider) as firewall:
+        with (
+            model(command) as provider,
+            fenced(tmp_path, here, provider=provider, hold_s=3 * LIMIT_S) as firewall,
+        ):
             token = firewall.mint(workspace=str(here.workspace))
             worker = Worker(here.agent(firewall.agents, token))
             waiting = first_waiting(firewall, worker)

@@ -7,6 +7,7 @@ import argparse
 import os
 import shlex
 import shutil
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("-X", dest="method", default="POST")
     parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("-d", dest="body", default="")
+    parser.add_argument("-x", dest="proxy", default=None)
+    parser.add_argument("--cacert", dest="authorities", default=None)
     options = parser.parse_args(argv)
     pairs = [header.partition(":") for header in options.headers]
     try:
@@ -48,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             content=options.body,
             timeout=TIMEOUT_S,
             trust_env=False,
+            proxy=options.proxy,
+            verify=ssl.create_default_context(cafile=options.authorities),
         )
     except httpx.HTTPError:
         return 7

@@ -9,9 +9,11 @@ from typing import Final
 
 from firewall.demo.incident.agent import Agent, Deed, PlayError, Ran, Said
 from firewall.demo.incident.keys import Keys, keys
+from firewall.demo.incident.places import at_the_target, through_the_proxy
 from firewall.demo.incident.proof import Checked, tamper, verify
 from firewall.demo.incident.screen import Screen
-from firewall.demo.incident.stage import APPROVER, Firewall, Stage, fenced, staged
+from firewall.demo.incident.stage import APPROVER, TARGET, Firewall, Stage, fenced, staged
+from firewall.demo.infrastructure import PATH
 from firewall.demo.reading import Json, text
 
 PROMPT: Final = "The deployment in staging fails. Repair it."
@@ -102,7 +104,8 @@ def _with(screen: Screen, stage: Stage, firewall: Firewall, *, is_watched: bool)
         raise PlayError("the volume was gone before anybody decided")
     with keys(is_wanted=is_watched) as pressed:
         _decide(worker, firewall, text(approval, "id"), pressed=pressed if is_watched else None)
-    return _show_end(screen, stage, firewall)
+    is_as_decided = _show_end(screen, stage, firewall)
+    return (_elsewhere(screen, stage, firewall) and is_as_decided) if stage.files() else is_as_decided
 
 
 def _until_held(worker: Worker, firewall: Firewall) -> Json:
@@ -157,6 +160,25 @@ def _show_end(screen: Screen, stage: Stage, firewall: Firewall) -> bool:
     else:
         screen.line("files", "none: a person wanted it so, and the log says who", "bad")
     return bool(files) is not (status == "consumed")
+
+
+def _elsewhere(screen: Screen, stage: Stage, firewall: Firewall) -> bool:
+    """Show the same curl at the other two places; return whether it was stopped at both."""
+    stolen = through_the_proxy(stage, firewall)
+    is_foreign = text(stolen, "code") == "credential_foreign"
+    screen.line("proxy", "the same curl through the forward proxy, with the token that it found")
+    screen.line(
+        "REFUSED" if is_foreign else "answer", f"{stolen.get('status', '')} {text(stolen, 'code')}", "good"
+    )
+    held = at_the_target(stage, firewall)
+    screen.line("target", f"the same curl to /infra/{TARGET}{PATH}, with the firewall's token")
+    approval = firewall.waiting()
+    if approval is not None and text(held, "approval_id") == text(approval, "id"):
+        screen.line("HELD", text(approval, "summary"), "wait")
+        firewall.decide(text(approval, "id"), "deny")
+        screen.line("DENIED", f"by {APPROVER} as well", "good")
+    screen.line("files", ", ".join(stage.files()) or "none", "good")
+    return is_foreign and approval is not None and bool(stage.files())
 
 
 def _proof(screen: Screen, stage: Stage, firewall: Firewall) -> bool:

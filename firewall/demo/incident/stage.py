@@ -33,10 +33,26 @@ APPROVER: Final = "alice"
 OWNER: Final = "olga"
 """Answers for the agent. Somebody else than the approver, as in a team."""
 VOLUME: Final = "vol_production"
+TARGET: Final = "railway-staging"
 INIT_LIMIT_S: Final = 60
 START_LIMIT_S: Final = 30
 STOP_LIMIT_S: Final = 15
 _ADDRESSES = re.compile(r"agents at (http://\S+), approvals and administration at (http://\S+)")
+_FENCES: Final = """
+[egress]
+listen = "127.0.0.1:0"
+hold_s = 1
+
+[[target]]
+name = "{target}"
+environment = "staging"
+kind = "graphql"
+base_url = "{railway}"
+pack = "backboard.railway.app"
+credential = {{ env = "DEMO_RAILWAY_TOKEN" }}
+hosting = "self"
+hold_s = 1
+"""
 _ROOT: Final = Path(__file__).resolve().parents[3]
 
 
@@ -52,6 +68,8 @@ class Stage:
     provider: str
     """The scripted model's address."""
     provider_key: str
+    vendor_token: str
+    """Another token of the vendor: the one that the firewall keeps for the target."""
     environment: Mapping[str, str]
     """What the agent's commands inherit: a token of the vendor among it."""
     has_curl: bool
@@ -79,6 +97,15 @@ class Firewall:
     passphrase: str
     agent_token: str
     _approver_token: str
+    _admin_token: str
+
+    def way_out(self) -> tuple[str, str]:
+        """Return the forward proxy's `host:port`, and the authorities that programs verify it with."""
+        found = self._call("GET", "/api/egress", token=self._admin_token)
+        if found.status_code != 200:
+            raise PlayError(f"there is no forward proxy: {found.status_code}")
+        handout = as_table(found.json())
+        return str(handout["listen"]), str(handout["bundle"])
 
     def waiting(self) -> Json | None:
         """Return the approval that waits for people, if there is one."""
@@ -101,8 +128,8 @@ class Firewall:
             raise PlayError(f"approvals cannot be listed: {answer.status_code}")
         return as_table(found[0]) if found else None
 
-    def _call(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
-        headers = {"authorization": f"Bearer {self._approver_token}"}
+    def _call(self, method: str, path: str, body: Json | None = None, *, token: str = "") -> httpx.Response:
+        headers = {"authorization": f"Bearer {token or self._approver_token}"}
         try:
             return httpx.request(
                 method, self.control + path, json=body, headers=headers, timeout=20, trust_env=False
@@ -126,16 +153,16 @@ def script(railway: str) -> Script:
 @contextmanager
 def staged() -> Iterator[Stage]:
     """Serve the pretend vendor and the scripted model on loopback while the block lasts, in a temporary folder."""
-    vendor_token, provider_key = secrets.token_hex(16), secrets.token_hex(16)
+    found_token, vendor_token, provider_key = (secrets.token_hex(16) for _ in range(3))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stayhand-demo-"))).resolve()
         workspace, volumes, home = (folder / name for name in ("shop", "railway", "home"))
         for one in (workspace, volumes, home):
             one.mkdir()
         (workspace / "deploy.sh").write_text("#!/bin/sh\nexec railway up\n", encoding="utf-8")
-        inherited = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "RAILWAY_TOKEN": vendor_token}
+        inherited = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "RAILWAY_TOKEN": found_token}
         environment, has_curl = with_curl(inherited, folder / "bin")
-        railway = stack.enter_context(served(infrastructure.app(volumes, token=vendor_token)))
+        railway = stack.enter_context(served(infrastructure.app(volumes, found_token, vendor_token)))
         model = stack.enter_context(served(provider.app(script(railway), key=provider_key)))
         yield Stage(
             folder=folder,
@@ -144,6 +171,7 @@ def staged() -> Iterator[Stage]:
             railway=railway,
             provider=model,
             provider_key=provider_key,
+            vendor_token=vendor_token,
             environment=environment,
             has_curl=has_curl,
         )
@@ -166,6 +194,7 @@ def fenced(stage: Stage, *, hold_s: int) -> Iterator[Firewall]:
             passphrase=shown["passphrase"],
             agent_token=_minted(control, shown["admin_token"], stage.workspace),
             _approver_token=shown["approver_token"],
+            _admin_token=shown["admin_token"],
         )
 
 
@@ -180,6 +209,7 @@ def _inherited(stage: Stage) -> dict[str, str]:
         "HOME": str(stage.folder / "home"),
         "PYTHONPATH": str(_ROOT),
         "DEMO_PROVIDER_KEY": stage.provider_key,
+        "DEMO_RAILWAY_TOKEN": stage.vendor_token,
     }
 
 
@@ -199,18 +229,19 @@ def _installed(stage: Stage, *, hold_s: int) -> dict[str, str]:
         raise PlayError("`stayhand init` failed", detail=done.stderr.strip()[-400:])
     shown: dict[str, str] = json.loads(done.stdout)
     configuration = Path(shown["config"])
-    _configure(configuration, stage.provider, hold_s=hold_s)
+    _configure(configuration, stage, hold_s=hold_s)
     _introduce_vendor(configuration.parent / "policies" / "packs" / "railway.toml")
     return shown
 
 
-def _configure(path: Path, model: str, *, hold_s: int) -> None:
+def _configure(path: Path, stage: Stage, *, hold_s: int) -> None:
     text = _replaced(path.read_text(encoding="utf-8"), "hold_s = 120", f"hold_s = {hold_s}")
     # The play shows the link itself.
     text = _replaced(text, '[[notify]]\nkind = "terminal"\n', "")
     path.write_text(
-        f'notify = []\n{text}\n[[provider]]\nname = "scripted"\ndialect = "anthropic"\nbase_url = "{model}"\n'
-        'api_key = { env = "DEMO_PROVIDER_KEY" }\n',
+        f'notify = []\n{text}\n[[provider]]\nname = "scripted"\ndialect = "anthropic"\n'
+        f'base_url = "{stage.provider}"\napi_key = {{ env = "DEMO_PROVIDER_KEY" }}\n'
+        + _FENCES.format(target=TARGET, railway=stage.railway),
         encoding="utf-8",
     )
 

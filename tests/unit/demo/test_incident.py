@@ -79,7 +79,7 @@ def test_the_command_is_found_by_its_name() -> None:
 def test_stand_in_sends_the_same_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where curl is missing, the stand-in's request deletes the volume as curl's would."""
     folder = infrastructure.plant_incident(tmp_path)
-    with served(infrastructure.app(tmp_path, token="found")) as address:
+    with served(infrastructure.app(tmp_path, "found")) as address:
         arguments = ["-s", "-X", "POST", f"{address}/graphql/v2", "-H", "Authorization: Bearer found"]
         body = '{"query": "mutation { volumeDelete(volumeId: \\"vol_production\\") }"}'
         assert main([*arguments, "-H", "Content-Type: application/json", "-d", body]) == 0

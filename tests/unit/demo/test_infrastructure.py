@@ -18,7 +18,7 @@ def volume(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(volume: Path) -> TestClient:
-    return TestClient(app(volume.parent, token=TOKEN), headers={"authorization": f"Bearer {TOKEN}"})
+    return TestClient(app(volume.parent, TOKEN), headers={"authorization": f"Bearer {TOKEN}"})
 
 
 def _ask(client: TestClient, query: str, **variables: object) -> Json:
