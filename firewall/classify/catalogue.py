@@ -13,6 +13,8 @@ from firewall.classify.egress import EgressRow, read_egress, without_egress
 from firewall.classify.globs import NOTHING, any_of
 from firewall.classify.packs import Additions
 from firewall.classify.reader import Reader
+from firewall.classify.recovery import FILE as RECOVERY
+from firewall.classify.recovery import RecoveryRule, read_recovery
 from firewall.classify.resolvers.vendor import Vendor
 from firewall.classify.rows import Program
 from firewall.classify.shelf import Shelf
@@ -148,6 +150,8 @@ class Catalogue:
     """Hosts that agents may read from without a target."""
     vendors: tuple[Vendor, ...] = ()
     """resolvers/*.toml: what requests name, and how it is asked what that is."""
+    recovery: tuple[RecoveryRule, ...] = ()
+    """recovery.toml: what brings data back."""
 
 
 def compile_catalogue(
@@ -158,10 +162,11 @@ def compile_catalogue(
     programs: Mapping[str, Mapping[str, object]] | None = None,
     apis: Mapping[str, str] | None = None,
     credentials: Mapping[str, object] | None = None,
+    recovery: Mapping[str, object] | None = None,
 ) -> Catalogue:
     """Compile the data files; `programs`: those of `tools/`, `apis`: the texts of `apis/`, by their names.
 
-    `credentials`: credentials.toml.
+    `credentials`: credentials.toml; `recovery`: recovery.toml.
 
     Raises: ConfigError naming the file and row.
     """
@@ -191,6 +196,7 @@ def compile_catalogue(
         overrides=tuple(more_of.overrides),
         credentials=Detector(read_rules(credentials or {})),
         egress=read_egress(Reader(hosts, "hosts.toml")),
+        recovery=read_recovery(Reader(recovery or {}, RECOVERY)),
     )
     table.finish()
     return catalogue

@@ -21,6 +21,7 @@ from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.mcp.tables import canonical
 from firewall.classify.nested import script_actions
 from firewall.classify.paths import locate, normal
+from firewall.classify.recovery import with_recovery
 from firewall.classify.requests import actions_of_request, bound_request
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.walk import analyse
@@ -55,12 +56,16 @@ _CONNECTS = re.compile(
 def actions_of(call: ToolCall, context: Context) -> tuple[Action, ...]:
     """Return every action of a tool call, in order; at least one."""
     try:
-        if call.form is CallForm.REQUEST and call.name.startswith(EGRESS):
-            return actions_of_egress(call, context)
-        return actions_of_request(call, context) if call.form is CallForm.REQUEST else _actions(call, context)
+        return with_recovery(_understood(call, context), context.catalogue.recovery)
     except RecursionError:
         # FAIL-CLOSED: a call too deeply nested to read is not read.
         return (unknown_action(call.name, "a call that is too deeply nested to read"),)
+
+
+def _understood(call: ToolCall, context: Context) -> tuple[Action, ...]:
+    if call.form is not CallForm.REQUEST:
+        return _actions(call, context)
+    return actions_of_egress(call, context) if call.name.startswith(EGRESS) else actions_of_request(call, context)
 
 
 def bound_arguments(call: ToolCall, context: Context) -> bytes:

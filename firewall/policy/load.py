@@ -14,6 +14,7 @@ from typing import TypeVar
 from firewall.classify.catalogue import Catalogue, compile_catalogue
 from firewall.classify.environments import Environments, compile_environments
 from firewall.classify.reader import Reader
+from firewall.classify.recovery import FILE as RECOVERY
 from firewall.classify.resolvers.vendor import read_vendor
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.errors import ConfigError
@@ -29,7 +30,9 @@ ENVIRONMENTS = "environments.toml"
 TOOLS = "tools.toml"
 HOSTS = "hosts.toml"
 CREDENTIALS = "credentials.toml"
-"""What credentials look like; a folder without one, made before there was one, uses the shipped file."""
+"""What credentials look like."""
+OPTIONAL = (CREDENTIALS, RECOVERY)
+"""A folder without one of these, made before there was one, uses the shipped file."""
 PACKS = "packs"
 APIS = "apis"
 RESOLVERS = "resolvers"
@@ -161,9 +164,9 @@ def _read_files(directory: Path, folder: _Folder) -> None:
             listed += sorted(f"{inner}/{path.name}" for path in (directory / inner).glob(f"*.{ending}"))
         except OSError:
             folder.problems.append(Problem(inner, 0, "cannot be listed"))
-    for name in (*REQUIRED, CREDENTIALS, *listed):
+    for name in (*REQUIRED, *OPTIONAL, *listed):
         place = directory
-        if name == CREDENTIALS and not (directory / name).exists():
+        if name in OPTIONAL and not (directory / name).exists():
             place = shipped()
         try:
             with (place / name).open("rb") as file:
@@ -192,12 +195,14 @@ def _catalogue(folder: _Folder) -> Catalogue:
     packs = [folder.table(name) for name in folder.files if name.startswith(f"{PACKS}/")]
     programs = {name: folder.table(name) for name in folder.files if name.startswith(f"{PROGRAMS}/")}
     apis = {Path(name).stem: folder.text(name) for name in folder.files if name.startswith(f"{APIS}/")}
-    tools, hosts, credentials = folder.table(TOOLS), folder.table(HOSTS), folder.table(CREDENTIALS)
-
+    tools, hosts = folder.table(TOOLS), folder.table(HOSTS)
+    credentials, recovery = folder.table(CREDENTIALS), folder.table(RECOVERY)
     resolvers = {name: folder.table(name) for name in folder.files if name.startswith(f"{RESOLVERS}/")}
 
     def compile_it() -> Catalogue:
-        made = compile_catalogue(tools, hosts, packs, programs=programs, apis=apis, credentials=credentials)
+        made = compile_catalogue(
+            tools, hosts, packs, programs=programs, apis=apis, credentials=credentials, recovery=recovery
+        )
         return replace(made, vendors=tuple(read_vendor(Reader(table, name)) for name, table in resolvers.items()))
 
     return _compiled(folder, compile_it, Catalogue())

@@ -24,7 +24,14 @@ def shipped_catalogue() -> Catalogue:
         f"tools/{path.name}": _table(f"tools/{path.name}") for path in (ROOT / "policies/tools").glob("*.toml")
     }
     apis = {path.stem: path.read_text("utf-8") for path in (ROOT / "policies/apis").glob("*.tsv")}
-    return compile_catalogue(_table("tools.toml"), _table("hosts.toml"), packs, programs=programs, apis=apis)
+    return compile_catalogue(
+        _table("tools.toml"),
+        _table("hosts.toml"),
+        packs,
+        programs=programs,
+        apis=apis,
+        recovery=_table("recovery.toml"),
+    )
 
 
 def _table(name: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from firewall.classify.api.keeping import lets_go
 from firewall.classify.api.predicates import fits
 from firewall.classify.phrases import singular
 from firewall.core.effect import Effect
@@ -111,6 +112,8 @@ def _effects(method: str, target: Target, body: Mapping[str, object] | None) -> 
         return {Effect.DESTRUCTIVE, Effect.PRIVILEGE} if rights else {Effect.DESTRUCTIVE}
     if method not in _VERBS:
         return {Effect.UNKNOWN}
+    if not target.sub and lets_go(method, target.group, target.resource, body):
+        return {Effect.DESTRUCTIVE}
     special = _special(target)
     return special or ({Effect.PRIVILEGE} if rights else _changed(body))
 
@@ -139,6 +142,10 @@ def _changed(body: Mapping[str, object] | None) -> set[Effect]:
 def _summary(method: str, target: Target, effects: set[Effect], what: str) -> str:
     every = "" if target.name else "every one of the "
     verb = _VERBS.get(method, method)
+    if method != "DELETE" and effects == {Effect.DESTRUCTIVE} and not target.sub:
+        return (
+            f"has data deleted: {verb} {what}" if method == "POST" else f"takes away what keeps {what} or its data"
+        )
     told = (
         (Effect.EXEC, f"connects to {what}: {target.sub}"),
         (Effect.DESTRUCTIVE, f"deletes {every}{what}; no undo through this API"),
