@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from firewall.classify.credentials import positions
+from firewall.classify.credentials.encoded import encoded_at
 from firewall.classify.credentials.rules import (
     LONGEST_NAME,
     CredentialRules,
@@ -35,7 +36,18 @@ _ALNUM = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _BACK = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/."
 _QUOTES = b" \t\"'`\\"
 _SIGNS = frozenset(b" \t\"'`\\=:>+/.")
-_JOINS = frozenset(b".~+/=")
+_JOINS = ".~+/="
+"""What may stand within a token: its mark may then begin before the long run."""
+_WIDE = frozenset(b"+/")
+_BLOB = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+_HEX = b"0123456789abcdefABCDEF-"
+_BACKSLASH = ord("\\")
+_WORDS = ("key", "token", "secret", "pass", "auth", "cred")
+_NEAR = frozenset(b"\\.")
+"""Behind these even what looks like a hash may be the end of a token."""
+_ESCAPED = frozenset(b"ntrbf")
+_DEPTH = 2
+"""Base64 within base64 within base64 is not followed."""
 _NAME = bytes(char if char in _WORD + b"." else ord(" ") for char in range(256))
 MAX_NAMES = 4096
 
@@ -51,6 +63,12 @@ class Detector:
     """Marks that stand within their token."""
     _named: dict[str, tuple[NamedRule, ...]] = field(init=False, default_factory=dict, repr=False)
     _anchors: tuple[bytes, ...] = field(init=False, default=(), repr=False)
+    _heads: frozenset[bytes] = field(init=False, default=frozenset(), repr=False)
+    """The first three bytes of every mark, or both."""
+    _joined: dict[int, "positions.Pattern"] = field(init=False, default_factory=dict, repr=False)
+    """By sign: the marks of tokens that may hold it."""
+    _kinds: tuple[bytes, ...] = field(init=False, default=(), repr=False)
+    """Of these words one stands in every name that a rule speaks of."""
 
     def __post_init__(self) -> None:
         for rule in self.rules.tokens:
@@ -58,6 +76,15 @@ class Detector:
                 self._marks.setdefault(mark, []).append(rule)
         leading = [mark for mark, rules in self._marks.items() if any(not rule.back for rule in rules)]
         self._search = any_mark(leading) if leading else None
+        for sign in _JOINS:
+            marks = [
+                mark for rule in self.rules.tokens if sign.encode() in rule.shape.pattern for mark in rule.marks
+            ]
+            if marks:
+                self._joined[ord(sign)] = any_mark(marks)
+        self._heads = frozenset(mark[:3] for mark in leading)
+        told = {word for rule in self.rules.named for word in _telling(rule)}
+        self._kinds = tuple(word for word in told if not any(one != word and one in word for one in told))
         self._inner = tuple(mark for mark, rules in self._marks.items() if any(rule.back for rule in rules))
         self._anchors = positions.anchors_of(self.rules.headers)
 
@@ -66,10 +93,13 @@ class Detector:
 
         `in_answer`: values of fields with telling names (`password`) count whatever they look like.
         """
-        found = list(self._tokens(data))
+        return self._find(data, in_answer=in_answer, depth=_DEPTH)
+
+    def _find(self, data: bytes, *, in_answer: bool, depth: int) -> tuple[Finding, ...]:
+        lower = data.lower()
+        found = list(self._tokens(data, lower, depth))
         for mark in self._inner:
             found += filter(None, (self._marked(data, at, mark) for at in positions.occurrences(data, mark)))
-        lower = data.lower()
         harmless = self.rules.harmless
         found += positions.armoured(data)
         found += positions.in_headers(data, lower, self._anchors, headers=self.rules.headers, harmless=harmless)
@@ -79,57 +109,97 @@ class Detector:
             found += positions.in_fields(data, lower, self.rules.answers, harmless)
         return _apart(found) if len(found) > 1 else tuple(found)
 
-    def _tokens(self, data: bytes) -> Iterator[Finding]:
+    def _tokens(self, data: bytes, lower: bytes, depth: int) -> Iterator[Finding]:
         """Look at every long run."""
         if self._search is None:
             return
         mask = data.translate(_MASK)
-        begin, left = mask.find(_LONG), _MAX_CANDIDATES
+        begin, left, blob = mask.find(_LONG), _MAX_CANDIDATES, 0
         while begin >= 0 and left:
             end = mask.find(b" ", begin + _RUN)
             end = len(data) if end < 0 else end
             left -= 1
-            if end - begin <= _LONGEST_RUN:
-                yield from self._run(data, begin, end)
+            if end - begin > _LONGEST_RUN:
+                yield from self._run(data, begin, begin + _LONGEST_RUN // 2, depth)
+                yield from self._run(data, end - _LONGEST_RUN // 2, end, depth)
             else:
-                yield from self._run(data, begin, begin + _LONGEST_RUN // 2)
-                yield from self._run(data, end - _LONGEST_RUN // 2, end)
+                yield from self._looked_at(data, lower, begin, end, depth)
+            if begin >= blob and end < len(data) and data[end] in _WIDE:
+                whole = _BLOB.match(data, begin)
+                blob = whole.end() if whole else end
+                if blob - begin > _LONGEST_RUN:  # a picture, an archive: its end is looked at
+                    end = max(end, blob - _LONGEST_RUN // 2)
             begin = mask.find(_LONG, end)
 
-    def _run(self, data: bytes, begin: int, end: int) -> Iterator[Finding]:
+    def _looked_at(self, data: bytes, lower: bytes, begin: int, end: int, depth: int) -> "Iterable[Finding]":
+        """Look at a run as closely as it needs: nearly all are hashes, ids and names."""
+        run = data[begin:end]
+        before = data[begin - 1] if begin else 0
+        is_hex = not run.translate(None, _HEX)
+        if run[:3] in self._heads or run[:2] in self._heads or before in _NEAR:
+            return self._run(data, begin, end, depth)
+        if not is_hex and (before in self._joined or b"_" in run or b"-" in run):
+            return self._run(data, begin, end, depth)
+        if before in _SIGNS:
+            head = lower[max(0, begin - LONGEST_NAME - 16) : begin]
+            for kind in self._kinds:
+                if kind in head:
+                    return self._run(data, begin, end, depth)
+        if is_hex or not depth or before in _WIDE:
+            return ()
+        return self._encoded(data, begin, depth)
+
+    def _encoded(self, data: bytes, begin: int, depth: int) -> Iterator[Finding]:
+        """Look into a text in base64."""
+        encoded = encoded_at(data, begin)
+        if encoded is None:
+            return
+        found = self._find(encoded.text, in_answer=False, depth=depth - 1)
+        if found:
+            yield Finding(f"encoded-{found[0].rule}", begin, encoded.end)
+
+    def _run(self, data: bytes, begin: int, end: int, depth: int) -> Iterator[Finding]:
         search = self._search
         if search is None:
             return
+        begin = _behind_escape(data, begin, end)
         run = data[begin:end]
         if len(run.translate(None, _NO_DIGITS)) == len(run):
             # Without a digit it is a name, not a secret; but for the few tokens that are all letters.
             mark = search.match(data, begin)
-            if mark is not None and (finding := self._marked(data, mark.start(), mark[0])):
+            if mark is not None and (finding := self._marked(data, mark.start(), mark[0], begin)):
                 yield finding
             return
         at = -1
         for mark in self._candidates(data, begin, end):
-            finding = self._marked(data, mark.start(), mark[0]) if mark.start() >= at else None
+            finding = self._marked(data, mark.start(), mark[0], begin) if mark.start() >= at else None
             if finding is not None:
                 at = finding.end
                 yield finding
-        if at < 0 and begin and data[begin - 1] in _SIGNS and (finding := self._by_name(data, begin)):
+        if at >= 0:
+            return
+        if begin and data[begin - 1] in _SIGNS and (finding := self._by_name(data, begin)):
             yield finding
+        elif depth and data[begin - 1 : begin] not in (b"+", b"/"):
+            yield from self._encoded(data, begin, depth)
 
-    def _candidates(self, data: bytes, begin: int, end: int) -> "Iterable[re.Match[bytes]]":
-        """Return where marks stand that could begin a token of this run: behind what is no letter or digit."""
+    def _candidates(self, data: bytes, begin: int, end: int) -> "Iterator[re.Match[bytes]]":
+        """Yield where marks stand that could begin a token of this run: behind what is no letter or digit."""
+        joined = self._joined.get(data[begin - 1]) if begin else None
+        if joined is not None:
+            yield from joined.finditer(data, max(0, begin - _BEFORE), min(end, begin + _BEFORE))
         if self._search is None:
-            return ()
-        is_joined = begin > 0 and data[begin - 1] in _JOINS
-        if is_joined or b"_" in data[begin:end] or b"-" in data[begin:end]:
-            return self._search.finditer(data, max(0, begin - _BEFORE) if is_joined else begin, end)
-        mark = self._search.match(data, begin)
-        return (mark,) if mark is not None else ()
+            return
+        if b"_" in data[begin:end] or b"-" in data[begin:end]:
+            yield from self._search.finditer(data, begin, end)
+        elif (mark := self._search.match(data, begin)) is not None:
+            yield mark
 
-    def _marked(self, data: bytes, at: int, mark: bytes) -> Finding | None:
+    def _marked(self, data: bytes, at: int, mark: bytes, begin: int = -1) -> Finding | None:
+        """Return the token that a mark at `at` belongs to; at `begin` it need stand behind nothing."""
         for rule in self._marks[mark]:
             start = at - rule.back
-            if start < 0 or (start and data[start - 1] in _ALNUM and not rule.back):
+            if start < 0 or (start not in (0, begin) and data[start - 1] in _ALNUM and not rule.back):
                 continue
             match = rule.shape.match(data, start)
             if match is None or (match.end() < len(data) and data[match.end()] in _ALNUM):
@@ -173,6 +243,26 @@ class Detector:
             finding = self._named_at(data, match.name, match.start)
             if finding is not None:
                 yield finding
+
+
+def _telling(rule: NamedRule) -> "Iterable[bytes]":
+    """Yield words of which every name that a rule speaks of holds one, be it `api_key`, `apiKey` or `API-KEY`."""
+    names = rule.names if "" in rule.kinds else rule.kinds
+    return (next((word for word in _WORDS if word in name), name[-3:]).encode() for name in names)
+
+
+def _behind_escape(data: bytes, begin: int, end: int) -> int:
+    r"""Return where a run begins behind `\n`, `\t` or `\u0026` as JSON writes them, however often escaped."""
+    if not begin or data[begin - 1] != _BACKSLASH:
+        return begin
+    if data[begin] in _ESCAPED:
+        return begin + 1
+    is_unicode = (
+        data[begin : begin + 1] == b"u"
+        and end - begin > 5
+        and not data[begin + 1 : begin + 5].translate(None, _HEX)
+    )
+    return begin + 5 if is_unicode else begin
 
 
 def name_before(head: bytes) -> bytes:

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 from firewall.classify.credentials.rules import LONGEST_NAME, Harmless, plain_name
 from firewall.classify.credentials.values import Finding, is_opaque, is_ours
@@ -21,6 +22,10 @@ _HEADER_NAME = re.compile(rb"[A-Za-z0-9-]+\Z")
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,30}\Z")
 _LOGIN = re.compile(
     rb"://[^\s\"'\\@/:<>?#]{0,128}:((?:[^\s\"'\\@/<>]|\\[u/]){3,512})@(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})"
+)
+_CODED_LOGIN = re.compile(
+    rb"%3[Aa]%2[Ff]%2[Ff](?:[A-Za-z0-9_.~+-]|%(?!40|3[Aa]|2[Ff])[0-9A-Fa-f]{2}){0,128}"
+    rb"%3[Aa]((?:[A-Za-z0-9_.~!*()+-]|%(?!40)[0-9A-Fa-f]{2}){3,512})%40([A-Za-z0-9._-]{1,253})"
 )
 _VARIABLE = re.compile(rb"[$<{*%]|.*(?:\$\{|\{\{|\$\()", re.DOTALL)
 _LOOPBACK = re.compile(
@@ -108,16 +113,17 @@ def _authenticates(scheme: bytes, value: bytes, harmless: Harmless) -> bool:
 
 def in_addresses(data: bytes, harmless: Harmless) -> Iterator[Finding]:
     """Yield the passwords of addresses; not those of the machine's own or a compose file's services."""
-    for at in occurrences(data, b"://"):
-        match = _LOGIN.match(data, at)
-        if match is None or not _SCHEME.search(data, max(0, at - 32), at):
-            continue
-        password = match[1]
-        if _VARIABLE.match(password) or is_ours(password) or harmless.covers(password):
-            continue
-        if password.lower() in harmless.passwords or _LOOPBACK.fullmatch(match[2]):
-            continue
-        yield Finding("address-password", match.start(1), match.end(1))
+    for sign, login in ((b"://", _LOGIN), (b"%3A%2F%2F", _CODED_LOGIN), (b"%3a%2f%2f", _CODED_LOGIN)):
+        for at in occurrences(data, sign):
+            match = login.match(data, at)
+            if match is None or not _SCHEME.search(data, max(0, at - 32), at):
+                continue
+            password = unquote_to_bytes(match[1]) if login is _CODED_LOGIN else match[1]
+            if _VARIABLE.match(password) or is_ours(password) or harmless.covers(password):
+                continue
+            if password.lower() in harmless.passwords or _LOOPBACK.fullmatch(match[2]):
+                continue
+            yield Finding("address-password", match.start(1), match.end(1))
 
 
 def armoured(data: bytes) -> Iterator[Finding]:

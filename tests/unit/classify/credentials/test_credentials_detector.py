@@ -1,10 +1,13 @@
 """The detector: what is a credential, what only looks like one. Values are put together, never written out."""
 
+import base64
+import json
 import random
 import re
 import string
 import time
 import tomllib
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -19,6 +22,7 @@ from firewall.policy.defaults import shipped
 
 _RANDOM = random.Random(20261121)  # noqa: S311 - the same values in every run
 ALNUM = string.ascii_letters + string.digits
+HEX = "0123456789abcdef"
 UUID = "3d2c42fb-9e1a-4c7b-8a55-0d1f6b7c8e90"
 
 
@@ -34,6 +38,12 @@ def _rules() -> CredentialRules:
 DETECTOR = Detector(_rules())
 PAT = "gh" + "p_" + drawn(36)
 KEY = drawn(32)
+AKIA = "AK" + "IA" + drawn(16, string.ascii_uppercase + "234567")
+
+
+def coded(text: str) -> str:
+    """Return a text in base64."""
+    return base64.b64encode(text.encode()).decode()
 
 
 def spans(text: str, **more: bool) -> list[tuple[str, str]]:
@@ -90,6 +100,13 @@ def test_every_token_rule_finds_its_own_shape(rule: object) -> None:
         (f"redis://:{KEY}@cache.acme.net:6379/0", "address-password", KEY),
         (f"X-API-Key: {KEY}", "secret-key", KEY),
         (f"--api-key {KEY}", "secret-key", KEY),
+        (json.dumps(f"first\n{PAT}\nlast"), "github-pat", PAT),
+        (json.dumps(json.dumps({"file": f"first\n{AKIA}\n"})), "aws-access-key", AKIA),
+        (f"https://x.example/?a=b\\u0026{AKIA}", "aws-access-key", AKIA),
+        (f"u=postgres%3A%2F%2Fapp%3A{KEY}%40db.acme.net%2Fapp", "address-password", KEY),
+        (f'{{"content": "{coded(f"token: {PAT}")}"}}', "encoded-github-pat", coded(f"token: {PAT}")),
+        (f"data:text/plain;base64,{coded(f'RAILWAY_TOKEN={UUID}')}", "encoded-railway-token", ""),
+        (coded(json.dumps({"auths": {"x": {"auth": coded(f"joe:{PAT}")}}})), "encoded-encoded-github-pat", ""),
         ("Authorization: Basic am9lOnMzY3JldHB3", "auth-header", "am9lOnMzY3JldHB3"),
         ("AWS_SECRET_ACCESS_KEY=aB3/def+gH1jk/Lmn0pq+rStuVwx/YzB123bCd4e", "aws-secret-key", ""),
         ("-----BEGIN RSA PRIVATE KEY-----\n" + drawn(200) + "\n-----END RSA PRIVATE KEY-----", "private-key", ""),
@@ -130,11 +147,39 @@ def test_positions_and_names_tell(text: str, rule: str, value: str) -> None:
         "test_a_very_long_name_of_a_function_that_holds_2_numbers",
         "ghp_" + "x" * 36,
         "Authorization: Basic cG9zdGdyZXM6cG9zdGdyZXM=",
+        coded("nothing that anybody could use, however long this text may become"),
+        "u=postgres%3A%2F%2Fpostgres%3Apostgres%40db.acme.net%2Fapp",
     ],
 )
 def test_everyday_text_is_no_credential(text: str) -> None:
     """Ids, hashes, variables, documentation, logins by name and a laptop's databases are no findings."""
     assert spans(text) == []
+
+
+def _noise(size: int) -> str:
+    return base64.b64encode(_RANDOM.randbytes(size)).decode()
+
+
+_HARMLESS: dict[str, Callable[[], str]] = {
+    "uuid": lambda: "-".join(drawn(size, HEX) for size in (8, 4, 4, 4, 12)),
+    "commit": lambda: f"commit {drawn(40, HEX)} ({drawn(7, HEX)})",
+    "digest": lambda: f"ghcr.io/acme/app@sha256:{drawn(64, HEX)}",
+    "integrity": lambda: f'"integrity": "sha512-{_noise(64)}"',
+    "ssh public key": lambda: f"ssh-ed25519 {_noise(51)} joe@laptop",
+    "certificate": lambda: f"-----BEGIN CERTIFICATE-----\n{_noise(48)}\n{_noise(48)}\n-----END CERTIFICATE-----",
+    "picture": lambda: f'"data": "{_noise(6000)}"',
+    "cursor": lambda: f'{{"next_token": "{drawn(40)}", "id": "{drawn(26)}"}}',
+    "example": lambda: f"AKIAIOSFODNN7EXAMPLE ghp_{'x' * 36} sk-your-key-here-{drawn(12)} Bearer $API_TOKEN",
+}
+
+
+@pytest.mark.parametrize("kind", _HARMLESS)
+def test_of_a_hundred_harmless_values_none_is_found(kind: str) -> None:
+    """Ids, hashes, public keys, pictures, cursors and examples are no credentials, in requests and answers."""
+    for _ in range(100):
+        text = _HARMLESS[kind]()
+        assert spans(text, in_answer=True) == []
+        assert spans(json.dumps({"output": f"first\n{text}\n"}), in_answer=True) == []
 
 
 def test_our_own_tokens_are_not_foreign() -> None:

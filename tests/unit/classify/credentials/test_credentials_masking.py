@@ -1,5 +1,6 @@
 """Masking: what a target's answer holds is hidden wherever the stream is cut, and nothing else is touched."""
 
+import base64
 import json
 import tomllib
 from itertools import pairwise
@@ -21,6 +22,7 @@ ARMOUR = (
     + "MIIEow9xW7vB2nM5tR8yU1iO4pL6sD0f\n" * 6
     + "-----END RSA PRIVATE KEY-----\n"
 )
+CODED = base64.b64encode(f"a line\nexport TOKEN={PAT}\n".encode()).decode()
 ANSWER = json.dumps(
     {
         "id": "3d2c42fb-9e1a-4c7b-8a55-0d1f6b7c8e90",
@@ -31,10 +33,23 @@ ANSWER = json.dumps(
         "nested": json.dumps({"password": "hunter22"}),
         "next_token": "page-2",
         "tokens": [PAT, "plain"],
+        "file": f"first\n{LIVE}\nlast",
+        "coded": CODED,
         "note": "Authorization: Bearer 7c9e6679-7425-40de-944b-e07fc1f90ae7 was used",
     }
 ).encode()
-SECRETS = (PAT, LIVE, "w0rd9tail", "with;signs", "quote", "MIIEow9x", "hunter22", "7c9e6679", "e07fc1f90ae7")
+SECRETS = (
+    PAT,
+    LIVE,
+    "w0rd9tail",
+    "with;signs",
+    "quote",
+    "MIIEow9x",
+    "hunter22",
+    "7c9e6679",
+    "e07fc1f90ae7",
+    CODED[12:40],
+)
 
 
 def played(data: bytes, cuts: list[int]) -> bytes:
@@ -53,6 +68,8 @@ def test_an_answer_stays_json_without_its_secrets() -> None:
     assert document["connectionString"] == "[redacted:secret-field]"
     assert document["uri"] == "postgres://app:[redacted:address-password]@db.acme.net/app"
     assert document["id"] == "3d2c42fb-9e1a-4c7b-8a55-0d1f6b7c8e90"
+    assert document["file"] == "first\n[redacted:stripe-key]\nlast"
+    assert document["coded"] == "[redacted:encoded-github-pat]"
     assert document["next_token"] == "page-2"
     assert document["tokens"] == ["[redacted:github-pat]", "plain"]
     assert json.loads(document["nested"]) == {"password": "[redacted:secret-field]"}
