@@ -2,19 +2,23 @@
 
 import re
 import shlex
+from dataclasses import replace
 
-from firewall.classify.draft import Source
+from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Program
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
+from firewall.classify.shell.contents import add_contents, left_out
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.scope import Feed
+from firewall.classify.shell.touches import spot_of
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
 MAX_FED_CHARS = 4096
 MAX_LINES = 8
 _TAKES = frozenset({"-I", "-n", "-P", "-d", "-L", "-a", "-J", "-E", "-s", "--replace0", "--delimiter"})
+_FILES = ("-a", "--arg-file")
 _CODE = frozenset({"-c", "-e", "-lc", "-ec", "-xc", "-E", "-r", "--eval", "-Command"})
 
 
@@ -35,6 +39,26 @@ def fed(rest: list[Word], command: Command) -> list[Word]:
         return [_filled(word, marks, items[0], span) for word in rest]
     hidden = _hidden(command)
     return [_replaced(word, marks, hidden) for word in rest] if marks else [*rest, hidden]
+
+
+def from_files(rest: list[Word], command: Command, analysis: Analysis, before: int) -> None:
+    """Name the files that xargs takes its words from, and add what is done to the words of visible ones."""
+    options, _ = read_options(command.words[1:], _TAKES, first_only=True)
+    given = options.values(_FILES)
+    feed = command.feed
+    paths = [path for word in given for path in spot_of(word, command.scope).paths] if given else []
+    paths = paths or list(feed.paths if feed is not None else ())
+    draft = next((one for one in analysis.drafts[before:] if one.effects - {Effect.READ, Effect.SECRET}), None)
+    if draft is None or not paths or command.scope.machine:
+        return
+
+    def read(inner: Analysis, source: Source) -> None:
+        words = [replace(word, span=source.whole(), source=None) for word in command.words]
+        own = replace(command, words=tuple(words), feed=Feed(text=source.text, source=source), span=source.whole())
+        filled = fed([replace(word, span=source.whole(), source=None) for word in rest], own)
+        inner.run(own.rest(tuple(filled), feed=None, depth=command.depth + 1), inner)
+
+    add_contents(draft, paths, command, analysis, lambda _path, _text: read)
 
 
 def _items(feed: Feed | None, options: Options) -> list[str] | None:
@@ -86,7 +110,7 @@ def parallel(command: Command, program: Program, analysis: Analysis) -> bool:
     """`parallel CMD ::: a b`: one shell line for each value; without a command the values are the lines."""
     options, used = read_options(command.words[1:], program.takes, first_only=True)
     rest = command.words[1 + used :]
-    if not rest and command.feed is None:
+    if not rest and command.feed is None and not options.values(_FILES):
         return False
     cut = next((at for at, word in enumerate(rest) if re.fullmatch(r":::\+?|::::\+?", word.text)), len(rest))
     values = [word for word in rest[cut + 1 :] if not word.text.startswith(":::")]
@@ -97,10 +121,36 @@ def parallel(command: Command, program: Program, analysis: Analysis) -> bool:
         values = [_hidden(command)]
     if len(values) > MAX_LINES or not all(word.known for word in values):
         why = "commands made of words that are not known before it runs"
-        finish(analysis.opaque(command.span, why, effects=(Effect.EXEC, Effect.UNKNOWN)), command, analysis)
+        draft = analysis.opaque(command.span, why, effects=(Effect.EXEC, Effect.UNKNOWN))
+        finish(draft, command, analysis)
+        _lines_of_files(draft, rest[:cut], _files(options, rest[cut:], command), command, analysis)
     for value in values[:MAX_LINES]:
         _line(rest[:cut], value, command, analysis)
     return True
+
+
+def _files(options: Options, behind: tuple[Word, ...], command: Command) -> list[str]:
+    """Return the files whose lines parallel takes: `-a FILE`, `:::: FILE`, `< FILE`."""
+    words = options.values(_FILES)
+    words += [word for word in behind[1:] if behind[0].text.startswith("::::")] if behind else []
+    paths = [path for word in words for path in spot_of(word, command.scope).paths]
+    return paths or list(command.feed.paths if command.feed is not None else ())
+
+
+def _lines_of_files(
+    draft: Draft, words: tuple[Word, ...], paths: list[str], command: Command, analysis: Analysis
+) -> None:
+    """Add what parallel does with the lines of files that are visible."""
+
+    def read(inner: Analysis, source: Source) -> None:
+        lines = [line for line in source.text.splitlines() if line.strip()]
+        for line in lines[:MAX_LINES]:
+            _line(words, Word(line, span=source.whole()), replace(command, span=source.whole()), inner)
+        if len(lines) > MAX_LINES:
+            left_out(inner, "the rest of the lines, which are too many to read")
+
+    if paths and not command.scope.machine:
+        add_contents(draft, paths, command, analysis, lambda _path, _text: read)
 
 
 def _lines(feed: Feed | None) -> list[str] | None:

@@ -1,6 +1,7 @@
 """Interpreters: text given to them is read in its language where we can, else `exec` or `unknown`."""
 
 import posixpath
+import re
 
 from firewall.classify import embedded
 from firewall.classify.code.found import Found, Touch
@@ -9,7 +10,7 @@ from firewall.classify.paths import is_under
 from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
-from firewall.classify.shell.contents import Read, add_contents, as_script, language_of, read_all
+from firewall.classify.shell.contents import Read, add_contents, as_script, language_of, left_out, read_all
 from firewall.classify.shell.databases import add_outputs
 from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, read_options
@@ -70,7 +71,7 @@ _STDIN = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 
 
 def _shell_text(program: Program, code: Code, command: Command) -> tuple[Word, ...] | None:
-    """Return the text behind a shell's `-c` with its arguments; for a shell `-c` takes no value of its own."""
+    """Return the text rest a shell's `-c` with its arguments; for a shell `-c` takes no value of its own."""
     options, used = read_options(command.words[1:], program.takes - frozenset(code.text), first_only=True)
     rest = command.words[1 + used :]
     if rest and rest[0].text == "--":
@@ -95,8 +96,10 @@ def _loads(program: Program, code: Code, options: Options, command: Command, ana
         why = f"reads commands or settings from {shown(word.text)}"
         draft = analysis.opaque(word.span, why, effects=effects)
         finish(draft, command, analysis)
-        if word in options.values(_READ_AS_CODE):
-            paths = list(spot_of(word, command.scope).paths)
+        paths = list(spot_of(word, command.scope).paths)
+        if word not in options.values(_READ_AS_CODE):
+            draft.files += paths
+        else:
             inner = command.rest(command.words, feed=None)
             _contents(draft, paths, (code.language, program, [word]), inner, analysis)
     if code.language == "sql":
@@ -234,14 +237,14 @@ def _contents(
     add_contents(draft, paths, command, analysis, reader)
 
 
-def run_path(draft: Draft, paths: list[str], command: Command, analysis: Analysis) -> None:
-    """Add what visible files do that are run by their path."""
+def run_path(draft: Draft, paths: list[str], command: Command, analysis: Analysis, *, language: str = "") -> None:
+    """Add what visible files do that are run by their path; without a `language` they say theirs themselves."""
 
     def reader(path: str, text: str) -> Read:
-        language = language_of(path, text)
-        name = _RUNS.get(language, "bash")
+        spoken = language or language_of(path, text)
+        name = _RUNS.get(spoken, "bash")
         program = analysis.context.catalogue.programs.get(name, Program(name))
-        return _reader(path, language, program, [command.words[0], *command.words], command)
+        return _reader(path, spoken, program, [command.words[0], *command.words], command)
 
     add_contents(draft, paths, command, analysis, reader)
 
@@ -251,13 +254,30 @@ def _reader(path: str, language: str, program: Program, words: list[Word], comma
         if language == "shell":
             script, source = as_script(command, path, source)
             read_all(inner, source, lambda to, text: read_text(text, language, script, to, program, words))
+        elif language == "powershell":
+            _powershell(inner, source, command)
         else:
             read_text(source, language, command, inner, program, words)
 
     return read
 
 
-_RUNS = {"shell": "bash", "python": "python3", "javascript": "node", "other": "perl"}
+def _powershell(inner: Analysis, source: Source, command: Command) -> None:
+    """Read the text of a file of PowerShell, as a whole or not at all."""
+    before = len(inner.drafts)
+    head = Word("pwsh", head="pwsh", span=source.whole())
+    option = Word("-command", head="-command", span=source.whole())
+    text = Word(source.text, head=source.text, span=source.whole(), source=source)
+    given = command.rest((head, option, text), span=source.whole(), feed=None)
+    inner.powershell(given, inner.context.catalogue.programs.get("pwsh", Program("pwsh")), inner)
+    if any(draft.operation == "shell:unread" for draft in inner.drafts[before:]):
+        left_out(inner, "PowerShell that is too much to read")
+
+
+_RUNS = {"shell": "bash", "python": "python3", "javascript": "node", "powershell": "pwsh", "other": "perl"}
+
+
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
 def run_module(word: Word, rest: list[Word], program: Program, command: Command, analysis: Analysis) -> bool:
@@ -273,6 +293,12 @@ def run_module(word: Word, rest: list[Word], program: Program, command: Command,
             draft.programs.append(" ".join(item.text for item in command.words)[:1000])
         return True
     draft = workspace_code(command, analysis, f"runs the Python module {shown(word.text)}")
+    if word.known and _MODULE.fullmatch(word.text) and not command.scope.machine:
+        path = word.text.replace(".", "/")
+        files = [
+            f"{cwd}/{path}{end}" for cwd in command.scope.cwds for end in (".py", "/__main__.py", "/__init__.py")
+        ]
+        _contents(draft, files, ("python", program, [word]), command.rest(command.words, feed=None), analysis)
     if not word.known:
         draft.effects.add(Effect.UNKNOWN)
         draft.unseen.append("the module that it runs")

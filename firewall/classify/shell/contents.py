@@ -30,9 +30,11 @@ _SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-\S+\s+)*(?:\w+=\S*\s+)*)?(?:\
 _LANGUAGES = {
     "sh": "shell", "bash": "shell", "zsh": "shell", "dash": "shell", "ksh": "shell", "ash": "shell",
     "python": "python", "pypy": "python", "node": "javascript", "nodejs": "javascript", "bun": "javascript",
-    "deno": "javascript",
+    "deno": "javascript", "pwsh": "powershell",
 }  # fmt: skip
-_ENDINGS = {".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript"}
+_ENDINGS = {
+    ".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".ps1": "powershell",
+}  # fmt: skip
 
 
 def language_of(path: str, text: str) -> str:
@@ -75,6 +77,11 @@ def beginning(draft: Draft, path: str, text: str, most: int = MAX_CHARS) -> str:
         return text
     _rest(draft, f"the rest of {shown(path)}, which is too long to read")
     return text[: text.rfind("\n", 0, most) + 1 or most]
+
+
+def left_out(inner: Analysis, why: str) -> None:
+    """Say within a text that something in it was not looked at: what runs the file is then unknown."""
+    inner.opaque((0, 0), why, operation=REST)
 
 
 def _rest(draft: Draft, note: str) -> None:

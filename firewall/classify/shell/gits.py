@@ -10,6 +10,7 @@ from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import Use, apply_program, finish, read_use
 from firewall.classify.shell.options import read_options
+from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.touches import Touched, spot_of, touch_drafts
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
@@ -31,18 +32,7 @@ def git(command: Command, program: Program, analysis: Analysis) -> bool:
     before = len(analysis.drafts)
     configured = _configured(use, command, analysis)
     _started(use, command, analysis)
-    scope = command.scope
-    folders = (
-        use.options.values(("-C", "--git-dir", "--work-tree"))
-        if use.options.given("-C") or use.options.given("--git-dir")
-        else []
-    )
-    if folders:
-        scope = scope.copy()
-        for word in folders:
-            spot = spot_of(word, scope)
-            scope.move(() if spot.below else spot.paths)
-    inner = replace(command, scope=scope)
+    inner = replace(command, scope=folder_of(use))
     if use.sub == "" and use.positional and configured.get(f"alias.{use.positional[0].text}") is not None:
         return True
     start = len(analysis.drafts)
@@ -66,6 +56,19 @@ def git(command: Command, program: Program, analysis: Analysis) -> bool:
     for draft in analysis.drafts[before:start]:
         draft.attributes.setdefault("nested", 1)
     return True
+
+
+def folder_of(use: Use) -> Scope:
+    """Return the scope that git works in: `-C` and its like move it."""
+    scope = use.command.scope
+    moves = use.options.given("-C") or use.options.given("--git-dir")
+    folders = use.options.values(("-C", "--git-dir", "--work-tree")) if moves else []
+    if folders:
+        scope = scope.copy()
+        for word in folders:
+            spot = spot_of(word, scope)
+            scope.move(() if spot.below else spot.paths)
+    return scope
 
 
 def _unforced(use: Use) -> bool:

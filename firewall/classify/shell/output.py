@@ -9,6 +9,7 @@ from firewall.classify.likely import ends_of
 from firewall.classify.shell.analysis import Command
 from firewall.classify.shell.options import read_options
 from firewall.classify.shell.scope import Feed
+from firewall.classify.shell.touches import spot_of
 from firewall.classify.shell.words import ansi_text
 
 _LISTERS = frozenset({"find", "fd", "ls", "git", "rg", "grep", "tree", "locate"})
@@ -31,12 +32,27 @@ def output_of(commands: Sequence[Command], label: str) -> Feed:
         return Feed(text=text, source=_source(commands, text), exec_label=label)
     below: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     local = any(command.name.rpartition("/")[2] in _READERS for command in commands)
     if len(commands) == 1:
+        paths = _shown(commands[0])
         below = _below(commands[0])
         ends = _ends(commands[0])
         local = local or (commands[0].feed is not None and commands[0].feed.local)
-    return Feed(below=below, ends=ends, exec_label=label, local=local)
+    return Feed(below=below, ends=ends, exec_label=label, paths=paths, local=local)
+
+
+def _shown(command: Command) -> tuple[str, ...]:
+    """Return the files of which `cat` writes nothing but the content."""
+    words = command.words[1:]
+    if command.name.rpartition("/")[2] != "cat" or not all(word.known and not word.glob for word in words):
+        return ()
+    if command.name in command.scope.functions or command.name in command.scope.aliases:
+        return ()
+    if not words and command.feed is not None:
+        return command.feed.paths
+    named = [word for word in words if not word.text.startswith("-")]
+    return tuple(path for word in named for path in spot_of(word, command.scope).paths)
 
 
 def _source(commands: Sequence[Command], text: str) -> Source:

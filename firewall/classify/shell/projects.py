@@ -3,6 +3,7 @@
 The file is named, so that it is bound by hash and read where it is visible; what its scripts do is added.
 """
 
+import posixpath
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from firewall.classify.rows import Program
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import Use, read_use
 from firewall.classify.shell.contents import MAX_CHARS, Read, add_contents, add_text, beginning
+from firewall.classify.shell.monorepo import folders_of, patterns_of
 from firewall.classify.shell.recipes import Piece, Recipes, justfile, makefile, package_scripts
 from firewall.classify.shell.touches import spot_of
 from firewall.classify.shell.words import Word
@@ -21,6 +23,9 @@ MAX_MANIFEST_CHARS = 256 * 1024
 """A manifest is read as a whole or not at all; of its scripts only those that run are looked at."""
 _PACKAGES = frozenset({"npm", "pnpm", "yarn", "bun", "cnpm"})
 _FOLDERS = ("--prefix", "-C", "--dir", "--cwd", "--directory", "--working-directory", "-d")
+_MEMBER = ("-w", "--workspace", "--filter", "-F")
+_EVERY = ("-ws", "--workspaces", "-r", "--recursive")
+_WITH_COMMAND = 4
 _RUNS = frozenset({"run", "run-script"})
 _SHORT = {"t": "test", "tst": "test"}
 _INSTALLS = frozenset({"install", "i", "ci", "add", "clean-install", "it", "install-test"})
@@ -35,6 +40,8 @@ _BOUND = {
     "tofu": ("main.tf", "terraform.tfvars"),
 }
 """Configuration that is bound and not read."""
+_BUILDS = frozenset({"build", "buildx build", "image build", "builder build"})
+_ENVIRONMENTS = ("--env-file",)
 _RUNNING = frozenset({Effect.EXEC, Effect.UNKNOWN})
 _CHANGING = frozenset({Effect.WRITE, Effect.DESTRUCTIVE, Effect.DISRUPTIVE, Effect.EXEC, Effect.UNKNOWN})
 
@@ -75,6 +82,10 @@ def _package(use: Use, ran: Draft, command: Command, analysis: Analysis) -> None
         name, words = (words[0], words[1:]) if words else ("", [])
     if not name or (not ran.effects & _RUNNING and name not in _INSTALLS):
         return
+    members, every = use.options.values(_MEMBER), any(flag in use.options.flags for flag in _EVERY)
+    if members or every:
+        _members(name, use, members, ran, command, analysis)
+        return
     names = _ON_INSTALL if name in _INSTALLS else (f"pre{name}", name, f"post{name}")
     paths, there = _files(use, ("package.json",))
     tail = "".join(f" {shlex.quote(word)}" for word in words) if name not in _INSTALLS else ""
@@ -87,6 +98,40 @@ def _package(use: Use, ran: Draft, command: Command, analysis: Analysis) -> None
         return _reading(given, there)
 
     _add(ran, paths, f"script {name}", reader, command, analysis)
+
+
+def in_member(command: Command, _program: Program, analysis: Analysis) -> bool:
+    """`yarn workspace NAME COMMAND …`: what it does, in the folder of one package; False: anything else."""
+    words = command.words
+    if len(words) < _WITH_COMMAND or words[0].text != "yarn" or words[1].text != "workspace":
+        return False
+    option = Word("--filter", head="--filter", span=words[1].span)
+    analysis.run(command.rest((words[0], option, *words[2:])), analysis)
+    return True
+
+
+def _members(name: str, use: Use, members: list[Word], ran: Draft, command: Command, analysis: Analysis) -> None:
+    """Add the script of packages of a workspace: of those that are named, or of all that are spelled out."""
+    names = _ON_INSTALL if name in _INSTALLS else (f"pre{name}", name, f"post{name}")
+    manifests, there = _files(use, ("package.json", "pnpm-workspace.yaml"))
+    ran.files += [path for path in manifests if path not in ran.files]
+    contents = analysis.context.contents
+    seen = False
+    for manifest in (path for path in manifests if path.endswith("package.json")):
+        root = manifest.rpartition("/")[0]
+        texts = (contents.get(manifest, ""), contents.get(f"{root}/pnpm-workspace.yaml", ""))
+        patterns = [pattern for text in texts for pattern in patterns_of(text)]
+        for folder in folders_of(patterns, [word.text for word in members if word.known]):
+            inside = replace(there, scope=there.scope.copy())
+            inside.scope.move((posixpath.join(root, folder),))
+            path = f"{inside.scope.cwds[0]}/package.json"
+            ran.files += [path] if path not in ran.files else []
+            seen = seen or path in contents
+            if path in contents:
+                read = _reading(package_scripts(contents[path][:MAX_MANIFEST_CHARS], names), inside)
+                add_text(ran, (f"{path} script {name}", path, contents[path]), command, analysis, read)
+    if not seen or not members:
+        ran.unseen.append("the scripts of the packages of this workspace")
 
 
 def _recipes(name: str, use: Use, ran: Draft, command: Command, analysis: Analysis) -> None:
@@ -150,8 +195,17 @@ def _add(
 def _bind(name: str, use: Use, ran: Draft) -> None:
     """Name configuration for binding only."""
     words = [word.text for word in use.positional]
-    if name in ("docker", "podman") and not (use.sub.startswith("compose") or words[:1] == ["compose"]):
-        return
     own: list[Word] = use.options.values(("-f", "--file", "-var-file"))
-    paths, there = _files(use, _BOUND[name])
-    ran.files += [path for word in own for path in spot_of(word, there.scope).paths] or paths
+    names = _BOUND[name]
+    paths, there = _files(use, names)
+    if name in ("docker", "podman") and not (use.sub.startswith("compose") or words[:1] == ["compose"]):
+        paths = []
+        if use.sub in _BUILDS:
+            folders = spot_of(use.positional[0], there.scope).paths if use.positional else ()
+            paths = [f"{folder}/{file}" for folder in folders for file in ("Dockerfile", "Containerfile")]
+        elif not use.options.values(_ENVIRONMENTS):
+            return
+        own = own if use.sub in _BUILDS else []
+    bound = [path for word in own for path in spot_of(word, there.scope).paths] or paths
+    bound += [path for word in use.options.values(_ENVIRONMENTS) for path in spot_of(word, there.scope).paths]
+    ran.files += [path for path in bound if path not in ran.files]

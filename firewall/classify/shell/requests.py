@@ -1,14 +1,16 @@
 """curl and wget: their options to one request for each address, and the files that they read and write."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from firewall.classify.draft import shown
+from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.http import Request, judge_http
 from firewall.classify.paths import is_secret
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import add, finish
+from firewall.classify.shell.contents import add_contents, left_out
+from firewall.classify.shell.curlrc import options_of
 from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, spot_of, touch_drafts
@@ -47,7 +49,32 @@ def curl(command: Command, program: Program, analysis: Analysis) -> bool:
     if shows_only(command.words[1:], ("-V", "-h", "-M", "--manual")):
         return False
     for word in options.values(_UNSEEN):
-        finish(analysis.opaque(word.span, f"curl reads its options from {shown(word.text)}"), command, analysis)
+        draft = analysis.opaque(word.span, f"curl reads its options from {shown(word.text)}")
+        finish(draft, command, analysis)
+        _configured(draft, word, command, program, analysis)
+    _transfer(options, command, analysis)
+    return True
+
+
+def _configured(draft: Draft, word: Word, command: Command, program: Program, analysis: Analysis) -> None:
+    """Add what curl does with the options of a file beside those of its line, where the file is visible."""
+
+    def read(inner: Analysis, source: Source) -> None:
+        added, whole = options_of(source)
+        given = replace(command, words=(*command.words, *added))
+        options, _ = read_options(given.words[1:], program.takes)
+        _transfer(options, given, inner)
+        if not whole:
+            left_out(inner, "a line of curl's options that is not understood")
+
+    stdin = word.text == "-" and command.feed is not None
+    paths = command.feed.paths if stdin and command.feed is not None else spot_of(word, command.scope).paths
+    if not command.scope.machine and paths and word.known:
+        add_contents(draft, paths, command, analysis, lambda _path, _text: read)
+
+
+def _transfer(options: Options, command: Command, analysis: Analysis) -> None:
+    """Add the requests of a command line, and the files that it reads and writes."""
     urls = _few([*options.positional, *options.values(("--url",))], command, analysis)
     body = _curl_body(options, command)
     body.secret = _secret_files(body.files, command, analysis)
@@ -63,7 +90,6 @@ def curl(command: Command, program: Program, analysis: Analysis) -> bool:
             command,
             analysis,
         )
-    return True
 
 
 MAX_ADDRESSES = 24

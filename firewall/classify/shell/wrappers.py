@@ -9,7 +9,7 @@ from dataclasses import replace
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.rows import Program, Verb, Wrap
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.appended import fed
+from firewall.classify.shell.appended import fed, from_files
 from firewall.classify.shell.apply import finish, places_of, read_use
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.scope import Scope
@@ -132,12 +132,15 @@ def _start(
     if wrap.joined:
         _joined(rest, command, scope, analysis)
         return True
+    words, before = rest, len(analysis.drafts)
     if wrap.stdin:
         rest = fed(rest, command)
     inner = command.rest(tuple(rest), scope=scope, assignments=assigned)
     if wrap.stdin:
         inner = inner.rest(tuple(rest), feed=None, depth=inner.depth)
     analysis.run(inner, analysis)
+    if wrap.stdin:
+        from_files(words, command, analysis, before)
     return True
 
 

@@ -15,12 +15,13 @@ from firewall.classify.names import effects_of_names
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import add, finish
+from firewall.classify.shell.code import run_path
 from firewall.classify.shell.command import run, run_program
 from firewall.classify.shell.powershell.dotnet import PLAIN_MEMBERS, call
 from firewall.classify.shell.powershell.tree import Tree, parse
 from firewall.classify.shell.powershell.web import request
 from firewall.classify.shell.scope import Feed, Scope
-from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.classify.shell.touches import Touched, spot_of, touch_drafts
 from firewall.classify.shell.variables import decides
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL, UNRESOLVED
@@ -93,7 +94,8 @@ def _command(tree: Tree, node: Node, scope: Scope, analysis: Analysis, depth: in
     feed = Feed(exec_label="the pipeline") if _is_fed(node) else None
     command = Command(words, scope, tree.span(node), feed, depth=depth)
     if operator.strip() == "." and not _CMDLET.fullmatch(words[0].text):
-        analysis.opaque(tree.span(node), f"runs {shown(head.text)} in this shell", operation="code:run")
+        draft = analysis.opaque(tree.span(node), f"runs {shown(head.text)} in this shell", operation="code:run")
+        run_path(draft, list(spot_of(words[0], scope).paths), command, analysis, language="powershell")
         return
     _judge(command, analysis)
 
@@ -323,14 +325,10 @@ def _given(option: str, word: Word, rest: list[Word], command: Command, analysis
         for group in touch_drafts(
             [Touched(Verb.RUN, item) for item in given[:1]], command.scope, analysis.context
         ):
-            group.draft.files += group.draft.trees
-            add(
-                group,
-                command,
-                analysis,
-                "code:run",
-                "runs the file {path} with PowerShell; what it does is not seen",
-            )
+            summary = "runs the file {path} with PowerShell; what it does is not seen here"
+            ran = list(group.draft.trees)
+            add(group, command, analysis, "code:run", summary)
+            run_path(group.draft, ran, command, analysis, language="powershell")
         return
     text = " ".join(item.text for item in given)
     if option.startswith("-e"):
