@@ -15,7 +15,7 @@ from firewall.classify.sentences import placed
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import PLAIN, Options, fits, read_options
-from firewall.classify.shell.published import published_rule
+from firewall.classify.shell.published import names_group, published_rule
 from firewall.classify.shell.touches import Group, Touched, spot_of, touch_drafts
 from firewall.classify.shell.verbs import judge_verbs
 from firewall.classify.shell.words import Word
@@ -136,6 +136,8 @@ def _told(use: Use, words: Words) -> Rule | None:
     if not program.verbs or (found is not None and Effect.EXEC not in found.effects):
         return found
     guess = judge_verbs(use.positional, use.options, program, words)
+    if found is not None and guess is not None and names_group(program, names, words):
+        return guess
     if found is None or guess is None or Effect.READ in guess.effects:
         return found or guess
     return replace(guess, effects=(*found.effects, *guess.effects))

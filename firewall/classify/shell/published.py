@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from firewall.classify.catalogue import Words
 from firewall.classify.names import tokens_of
+from firewall.classify.phrases import verbs_of
 from firewall.classify.rows import Program, Rule
 from firewall.classify.shell.options import Options
 from firewall.classify.shell.verbs import phrase
@@ -13,6 +14,19 @@ from firewall.core.effect import Effect
 
 _DEEPEST = 5
 _RUNNING = frozenset({"exec", "command", "script", "eval", "hook", "shell", "editor", "pager"})
+_HANDING = _RUNNING | {
+    "test",
+    "dev",
+    "debug",
+    "console",
+    "scripts",
+    "proxy",
+    "tunnel",
+    "sandbox",
+    "repl",
+    "serve",
+    "invoke",
+}
 
 
 def published_rule(program: Program, words: Sequence[str], options: Options, known: Words) -> Rule | None:
@@ -43,6 +57,18 @@ _SUMMARIES = {
     Effect.DISRUPTIVE: "stops what it names",
     Effect.PRIVILEGE: "changes who may do what",
 }
+
+
+def names_group(program: Program, words: Sequence[str], known: Words) -> bool:
+    """Tell whether the published path is a group (`compute domain`) and the next word one of its verbs (`list`).
+
+    A path that says itself that it runs something (`test`, `ssh`, `exec`) is none: what follows is its argument.
+    """
+    for count in range(min(len(words) - 1, _DEEPEST), 0, -1):
+        if " ".join(words[:count]) in program.published:
+            path = {token for word in words[:count] for token in tokens_of(word)}
+            return words[count] in verbs_of(known) and not path & (known.execute | _HANDING)
+    return False
 
 
 def _of_options(options: Options, known: Words, *, runs: bool) -> set[Effect]:

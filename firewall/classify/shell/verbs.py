@@ -12,6 +12,7 @@ from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
 MAX_WORDS = 4
+_DEEPEST = 7
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:-]*")
 _NAMES = ("--name", "-n", "--id", "--ids")
 _DRY = ("--dry-run", "--dryrun", "--what-if")
@@ -19,7 +20,9 @@ _DRY = ("--dry-run", "--dryrun", "--what-if")
 
 def judge_verbs(positional: Sequence[Word], options: Options, program: Program, words: Words) -> Rule | None:
     """Return a rule read from the operation's own words; None when they say nothing."""
-    names = [word.text for word in positional[:MAX_WORDS] if word.known and _NAME.fullmatch(word.text)]
+    near, far = positional[:MAX_WORDS], positional[MAX_WORDS:_DEEPEST]
+    names = [word.text for word in near if word.known and _NAME.fullmatch(word.text)]
+    names += [word.text for word in far if word.known and word.text in verbs_of(words)]
     found = effects_of_names(names, words)
     if not found:
         return None
