@@ -4,7 +4,9 @@ Results on stdout, talk on stderr; exit 0 ok, 1 refused or failed, 2 usage. Only
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -56,6 +58,9 @@ def test(directory: Path | None, *, wants_json: bool) -> None:
     Example: stayhand policy test ./policies
     """
     folder, approvers = where(directory)
+    refused = [one for one in check_folder(folder, approvers=approvers) if one.is_fatal]
+    if refused:
+        _refused(folder, refused, wants_json=wants_json)
     report = cases.run(folder, load_or_fail(folder, approvers))
     if wants_json:
         failures = [{"file": f.file, "name": f.name, "message": f.message} for f in report.failures]
@@ -65,6 +70,16 @@ def test(directory: Path | None, *, wants_json: bool) -> None:
             click.echo(failure.text())
     say(f"{folder}: {counted(report.count, 'case')}, {counted(len(report.failures), 'failure')}")
     sys.exit(1 if report.failures else 0)
+
+
+def _refused(folder: Path, problems: Sequence[Problem], *, wants_json: bool) -> NoReturn:
+    """Say why nothing was tested: a pack that would block its own suggestion among them."""
+    if wants_json:
+        result({"ok": False, "cases": 0, "failures": [], "problems": [_problem(one) for one in problems]})
+    for problem in problems if not wants_json else ():
+        click.echo(problem.text())
+    say(f"{folder}: refused with {counted(len(problems), 'problem')}; no case was run")
+    sys.exit(1)
 
 
 @policy.command()

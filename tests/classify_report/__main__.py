@@ -75,7 +75,7 @@ def _said(*, is_stopped: bool) -> Answer:
 def _listed(name: str) -> page.Listed:
     lines = [text for text, _ in recorded(name)]
     stopped = {
-        "ours": sum(ours.answer("shell", line)[0] not in _MILD for line in lines),
+        "ours": sum(ours.stops(line) for line in lines),
         "word list": sum(words.stops(line) for line in lines),
     }
     return page.Listed(name, _LISTS[name], len(lines), stopped)

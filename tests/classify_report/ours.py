@@ -8,12 +8,19 @@ as the server keeps them (gates.edge.server).
 import gc
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from firewall.classify.text import actions_of_input, warm
+from firewall.core.decide import combine
 from firewall.core.effect import ordered
+from firewall.core.verdict import word
+from firewall.policy.defaults import shipped
+from firewall.policy.load import load
+from firewall.policy.snapshot import Snapshot
 from tests.classify_report.labelled import Case
 from tests.classify_report.scores import Answer
+from tests.support.policy_folder import ROLES
 from tests.support.understanding import shipped_context
 
 
@@ -32,6 +39,17 @@ def answer(kind: str, text: str, dialect: str = "") -> Answer:
     """Return all effects of a text under the policies as shipped."""
     actions = actions_of_input(kind, text, shipped_context(), dialect=dialect)
     return ordered(effect for action in actions for effect in action.effects)
+
+
+def stops(line: str) -> bool:
+    """Tell whether the rows as shipped ask about a shell line or refuse it, in a token's own workspace."""
+    actions = actions_of_input("shell", line, replace(shipped_context(), home=""))
+    return word(combine([_rules().verdict(action, roles=ROLES) for action in actions])) != "allow"
+
+
+@cache
+def _rules() -> Snapshot:
+    return load(shipped())
 
 
 def answers(cases: Sequence[Case]) -> tuple[Mapping[str, Answer], list[Latency]]:

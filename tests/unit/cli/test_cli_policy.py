@@ -148,6 +148,29 @@ def test_refused_policies_explain_nothing(folder: Path) -> None:
     assert "stayhand: hint:" in done.stderr
 
 
+def test_test_refuses_a_pack_that_would_block_its_own_suggestion(folder: Path) -> None:
+    """Nothing is tested, the row is named with file and line, exit 1; as JSON too."""
+    (folder / "packs" / "ours.toml").write_text(
+        """[[program]]
+names = ["dbtool"]
+rules = [{ first = ["drop"], effects = ["destructive"], suggest = "dbtool drop --soft" }]
+
+[[case]]
+name = "nobody drops"
+kind = "shell"
+input = "dbtool drop shop"
+expect = "ask"
+""",
+        encoding="utf-8",
+    )
+    done = _run("test", str(folder))
+    assert done.exit_code == 1
+    assert done.stdout.startswith("packs/ours.toml:3: `dbtool` suggests `dbtool drop --soft`")
+    assert "no case was run" in done.stderr
+    told = json.loads(_run("test", "--json", str(folder)).stdout)
+    assert (told["ok"], told["cases"], len(told["problems"])) == (False, 0, 1)
+
+
 def test_test_reports_failures(folder: Path) -> None:
     """A failing case is a line on stdout and exit 1."""
     (folder / "cases" / "own.toml").write_text(
