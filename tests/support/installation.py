@@ -16,7 +16,7 @@ from typing import IO
 import httpx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_LIMIT_S = 30
+START_LIMIT_S = 90
 STOP_LIMIT_S = 40
 PROVIDER_KEY = "sk-provider-key-canary-0123456789"
 _ADDRESSES = re.compile(r"agents at (http://\S+), approvals and administration at (http://\S+)")

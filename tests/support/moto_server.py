@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-START_LIMIT_S = 40
-STOP_LIMIT_S = 10
+START_LIMIT_S = 90
+STOP_LIMIT_S = 30
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 

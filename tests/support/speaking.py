@@ -14,7 +14,7 @@ from tests.support.installation import Served
 
 DIALECTS = ("anthropic", "chat", "responses", "gemini")
 _SCHEMA = {"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]}
-LIMIT_S = 10
+LIMIT_S = 30
 """How long anything is waited for: a guard against hanging, no measure."""
 Json = dict[str, object]
 

@@ -125,7 +125,7 @@ def test_a_second_appender_cannot_fork_the_log(tmp_path: Path) -> None:
             assert second.stdout.readline() == "ready\n"
             for _ in range(20):
                 said(first)
-            out, _ = second.communicate("go\n", timeout=50)
+            out, _ = second.communicate("go\n", timeout=140)
         finally:
             second.kill()
             second.wait(timeout=20)
@@ -146,7 +146,7 @@ def test_the_module_verifies_a_log_that_is_being_written(tmp_path: Path) -> None
                 cwd=REPOSITORY,
                 capture_output=True,
                 text=True,
-                timeout=50,
+                timeout=140,
                 check=False,
             )
             assert done.stdout.splitlines()[-1].startswith("ok: "), done.stdout + done.stderr

@@ -17,7 +17,7 @@ def _make(folder: Path, *arguments: str, **variables: str) -> "subprocess.Comple
         (folder / lock).write_text("")
     environment = {"PATH": os.environ["PATH"], **variables}
     return subprocess.run(
-        ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=50, check=False
+        ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=140, check=False
     )
 
 

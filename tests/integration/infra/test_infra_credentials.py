@@ -21,7 +21,7 @@ from tests.support.installation import Served, install, serving, verify
 TARGET_KEY = "tgt-canary-5b1d9e7a3c"
 PAT = "gh" + "p_" + "aZ3kQ9xW7vB2nM5tR8yU1iO4pL6sD0fGhJkc"
 LIVE = "sk_" + "live_" + "9xW7vB2nM5tR8yU1iO4pL6sD"
-LIMIT_S = 15
+LIMIT_S = 30
 _SETTINGS = """
 [[target]]
 name = "shop"

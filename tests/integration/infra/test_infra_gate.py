@@ -19,7 +19,7 @@ from tests.support.installation import Served, install, serving, verify
 from tests.support.story import story
 
 TARGET_KEY = "tgt-canary-5b1d9e7a3c"
-LIMIT_S = 15
+LIMIT_S = 30
 
 _SETTINGS = """
 [[target]]

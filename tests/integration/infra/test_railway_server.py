@@ -8,7 +8,7 @@ from firewall.policy.defaults import shipped
 from tests.support.railway import SCHEMA, Railway
 from tests.support.railway_state import ACCOUNT_TOKEN, PRODUCTION, PROJECT, STAGING, VOLUME, Token
 
-LIMIT_S = 15
+LIMIT_S = 30
 
 
 def ask(base: str, headers: dict[str, str], query: str, **variables: object) -> dict[str, object]:

@@ -22,7 +22,7 @@ from firewall.demo.serving import served
 from tests.support.installation import REPOSITORY, Served, cli, install, serving, verify
 
 FIRST, SECOND = "vault-canary-one-5b1d9e7a3c", "vault-canary-two-8c2e0f6b4d"
-LIMIT_S = 15
+LIMIT_S = 30
 GO_ON = threading.Event()
 """Lets a slow answer end."""
 _SETTINGS = """

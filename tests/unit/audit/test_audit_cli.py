@@ -246,7 +246,7 @@ def test_it_runs_as_a_module_without_the_firewall(shell: Shell) -> None:
         env={**os.environ, "PYTHONPATH": str(top)},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=140,
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
@@ -271,7 +271,7 @@ def test_a_closed_pipe_is_no_traceback(shell: Shell) -> None:
         assert process.stdout.readline().startswith('{"leaf":')
         process.stdout.close()
         said = process.stderr.read()
-        assert process.wait(timeout=50) == 1
+        assert process.wait(timeout=140) == 1
     finally:
         process.kill()
         process.wait(timeout=20)
