@@ -14,7 +14,7 @@ from firewall.classify.rows import Program, Rule, Touch
 from firewall.classify.sentences import placed
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.help import shows_only
-from firewall.classify.shell.options import PLAIN, Options, fits, read_options
+from firewall.classify.shell.options import PLAIN, Fit, Options, fit_of, read_options
 from firewall.classify.shell.published import names_group, published_rule
 from firewall.classify.shell.touches import Group, Touched, spot_of, touch_drafts
 from firewall.classify.shell.verbs import judge_verbs
@@ -71,9 +71,7 @@ def apply_program(program: Program, command: Command, analysis: Analysis) -> Non
     """Add the actions of a program by its rules; without a fitting one it is `unknown`."""
     use = read_use(program, command)
     before = len(analysis.drafts)
-    rule = choose(use)
-    by_name = rule is None
-    rule = rule or _told(use, analysis.context.catalogue.words)
+    rule, by_name = _decided(use, analysis.context.catalogue.words)
     if _is_help(use) and not _hands_on(rule, use):
         rule, by_name = _SHOWS_HELP, False
     words = analysis.context.catalogue.words
@@ -111,7 +109,7 @@ def _added(program: Program, command: Command, words: Words) -> tuple[Rule, Use]
     """Return what a pack says of this use, by a row or by what it publishes."""
     use = read_use(program, command)
     named = [word.text for word in use.positional if word.known]
-    rule = choose(use) or published_rule(program, named, use.options, words)
+    rule = choose(use)[0] or published_rule(program, named, use.options, words)
     return (rule, use) if rule is not None else None
 
 
@@ -188,13 +186,32 @@ def _hands_on(rule: Rule | None, use: Use) -> bool:
     return rule is not None and Effect.EXEC in rule.effects and len(use.positional) > subcommand
 
 
-def choose(use: Use) -> Rule | None:
-    """Return the first rule that fits; with unseen options, also what a stricter rule would add."""
+def _decided(use: Use, words: Words) -> tuple[Rule | None, bool]:
+    """Return the rule of a use, and whether names told it; none: nobody knows what it does."""
+    rule, surely = choose(use)
+    if rule is not None and (surely or severity(rule.strictest) >= severity(Effect.UNKNOWN)):
+        return rule, False
+    told = _told(use, words)
+    if rule is None or told is None:
+        # FAIL-CLOSED: a milder rule that fits only perhaps does not speak for a use that no other rule knows.
+        return told, True
+    return (rule, False) if severity(rule.strictest) >= severity(told.strictest) else (told, True)
+
+
+def choose(use: Use) -> tuple[Rule | None, bool]:
+    """Return the first rule that fits, and whether it surely does.
+
+    One that fits only perhaps hides no stricter one behind it.
+    """
     rules = use.program.subcommands[use.sub] if use.sub else use.program.rules
+    perhaps: list[Rule] = []
     for rule in rules:
-        if fits(rule, use.options, use.positional):
-            return rule
-    return None
+        fit = fit_of(rule, use.options, use.positional)
+        if fit is not Fit.NO:
+            perhaps.append(rule)
+        if fit is Fit.YES:
+            return max(perhaps, key=lambda rule: severity(rule.strictest)), True
+    return max(perhaps, key=lambda rule: severity(rule.strictest), default=None), False
 
 
 def add_rule(rule: Rule, use: Use, analysis: Analysis) -> None:

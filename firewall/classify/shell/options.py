@@ -7,6 +7,7 @@ INVARIANT: an option that makes a command milder (`--dry-run`) counts only spell
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from firewall.classify.rows import Rule
 from firewall.classify.shell.words import Word
@@ -24,12 +25,13 @@ PLAIN = frozenset(
      "--yes", "-A", "-a", "-i", "-q", "-r", "-R", "-v", "-y")
 )  # fmt: skip
 """Options that hardly a program gives a value."""
+_MOST_JOINED = 12
 
 
 def _agrees(name: str, value: Word) -> bool:
     """Tell whether a value lets an option that makes milder hold: a trial run names how, others just not `no`."""
-    text = value.text.lower()
-    if not value.known:
+    text = value.text.lower().removeprefix("=")
+    if not value.known or text.startswith("--no"):
         return False
     return text in _TRIAL_YESES if _TRIALS.fullmatch(name) else text not in _NOES
 
@@ -145,6 +147,11 @@ def _noted(word: Word, words: Sequence[Word], index: int, found: Options, before
     """Note what stands around an option; return what stands before the next: it, or nothing if it has a value."""
     name, equals, _ = word.text.partition("=")
     found.behind.setdefault(name, []).append(before)
+    if not name.startswith("--"):
+        # Joined short options stand behind the same word, each of them.
+        for letter in name[1:_MOST_JOINED]:
+            if (joined := name[0] + letter) != name:
+                found.behind.setdefault(joined, []).append(before)
     if name.startswith("--") and index + 1 < len(words) and words[index + 1].text.lower() in _NO:
         found.taken_back.add(name)
     return "" if equals else name
@@ -180,6 +187,10 @@ def _cluster(word: Word, follower: Word | None, takes: frozenset[str], found: Op
             found.add(name, _tail(word, rest) if rest else None, word.span)
             return 0
         if name not in takes:
+            if rest.startswith("="):
+                # Go's flags read `-n=false` as a denial.
+                found.add(name, _tail(word, rest[1:]), word.span)
+                return 0
             found.add(name, None, word.span)
             continue
         if rest:
@@ -212,25 +223,45 @@ def _tail(word: Word, value: str) -> Word:
     )
 
 
-def fits(rule: Rule, options: Options, positional: Sequence[Word]) -> bool:
-    """Tell whether a rule's predicate holds; options that raise count abbreviated, those that lower do not."""
-    if not rule.least <= len(positional) <= rule.most:
-        return False
-    return _options_fit(rule, options) and _words_fit(rule, positional)
+class Fit(Enum):
+    """How far a rule's predicate holds for a use."""
+
+    NO = "no"
+    PERHAPS = "perhaps"
+    """Its options are there, but shortened, taken back, or perhaps the value of another option."""
+    YES = "yes"
 
 
-def _options_fit(rule: Rule, options: Options) -> bool:
+def fit_of(rule: Rule, options: Options, positional: Sequence[Word]) -> Fit:
+    """Tell how far a rule's predicate holds."""
+    if not rule.least <= len(positional) <= rule.most or not _words_fit(rule, positional):
+        return Fit.NO
+    if rule.exact and not options.lowers(rule.exact):
+        return Fit.NO
+    return _options_fit(rule, options)
+
+
+def _options_fit(rule: Rule, options: Options) -> Fit:
     if rule.flag and not any(options.given(name) for name in rule.flag):
-        return False
+        return Fit.NO
+    if rule.every and not all(options.given(name) for name in rule.every):
+        return Fit.NO
     if rule.value and not any(
         one.fullmatch(word.text) for word in options.values(rule.flag) for one in rule.value
     ):
+        return Fit.NO
+    if any(options.given(name) for name in rule.without):
+        return Fit.NO if options.lowers(rule.without) else Fit.PERHAPS
+    return Fit.YES if _is_sure(rule, options) else Fit.PERHAPS
+
+
+def _is_sure(rule: Rule, options: Options) -> bool:
+    """Tell whether the options that a rule names are surely there and mean what they say."""
+    if rule.value:
+        return any(name in options.flags for name in rule.flag)
+    if rule.flag and not options.lowers(rule.flag):
         return False
-    if rule.every and not all(options.given(name) for name in rule.every):
-        return False
-    if rule.exact and not options.lowers(rule.exact):
-        return False
-    return not any(options.given(name) for name in rule.without)
+    return all(options.lowers((name,)) for name in rule.every)
 
 
 def _words_fit(rule: Rule, positional: Sequence[Word]) -> bool:

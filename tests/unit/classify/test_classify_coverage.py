@@ -38,10 +38,10 @@ def test_every_rule_is_reached_by_a_case(monkeypatch: pytest.MonkeyPatch) -> Non
     reached: set[int] = set()
     choose = apply.choose
 
-    def traced(use: Use) -> Rule | None:
-        rule = choose(use)
-        reached.add(id(rule))
-        return rule
+    def traced(use: Use) -> tuple[Rule | None, bool]:
+        found = choose(use)
+        reached.add(id(found[0]))
+        return found
 
     monkeypatch.setattr(apply, "choose", traced)
     context = shipped_context()
