@@ -36,6 +36,9 @@ _REQUEST_OPTIONS = frozenset({"-uri", "-method", "-outfile", "-infile", "-body",
 """With one of these, `curl` and `wget` are PowerShell's aliases and not the programs."""
 _FOR_EACH = frozenset({"foreach-object", "foreach", "%"})
 _REQUESTS = frozenset({"invoke-webrequest", "iwr", "invoke-restmethod", "irm"})
+_RANGE = re.compile(r"-?\d+\.\.-?\d+")
+_SYSTEM = re.compile(r"[a-z]:\\(?:program files(?: \(x86\))?|windows)\\(?:[\w .()-]+\\)*([\w.-]+)", re.IGNORECASE)
+"""A program where programs are installed."""
 _MOVES = re.compile(r"\b(?:set-location|push-location|pop-location|sl|cd|chdir|pushd|popd)\b", re.IGNORECASE)
 """Changes the working directory somewhere in the text: it then is known nowhere in it."""
 
@@ -86,7 +89,7 @@ def _command(tree: Tree, node: Node, scope: Scope, analysis: Analysis, depth: in
         return
     if head.text.startswith("{") or tree.text(name).startswith("{"):
         return
-    if head.text.lower() in tree.functions:
+    if head.text.lower() in tree.functions or _RANGE.fullmatch(head.text):
         return
     words = (replace(head, text=_program_name(head.text), glob=False), *_arguments(tree, node))
     if not analysis.afford(len(words), tree.span(node)):
@@ -101,6 +104,8 @@ def _command(tree: Tree, node: Node, scope: Scope, analysis: Analysis, depth: in
 
 
 def _program_name(text: str) -> str:
+    installed = _SYSTEM.fullmatch(text)
+    text = installed.group(1) if installed is not None else text
     lowered = text.lower().removesuffix(".exe")
     return lowered if _CMDLET.fullmatch(lowered) or "/" not in text else text
 
@@ -120,10 +125,10 @@ def _arguments(tree: Tree, node: Node) -> list[Word]:
         if child.type == "command_parameter":
             text = tree.text(child).rstrip(":")
             found.append(Word(text, head=text, span=tree.span(child)))
-        elif child.type == "array_literal_expression" and child.named_child_count > 1:
-            found += [tree.word(item) for item in child.named_children]
         else:
-            found.append(tree.word(child))
+            words = tree.listed(child)
+            before = found[-1:] if found and found[-1].text[:1] == "-" else []
+            found += [word for place, word in enumerate(words) for word in (*(before if place else ()), word)]
     return [_slashed(word) for word in found]
 
 
@@ -276,11 +281,39 @@ def _assignment(tree: Tree, node: Node, _scope: Scope, analysis: Analysis, _dept
         analysis.opaque(tree.span(node), why, operation="shell:assign")
 
 
+_SHOWS = re.compile(
+    r"(?:write-\w+|echo|write|out-\w+|tee|format-\w+|f[tl]|set-content|add-content|select-object)", re.IGNORECASE
+)
+
+
+def _variable(tree: Tree, node: Node, _scope: Scope, analysis: Analysis, _depth: int) -> None:
+    """`$env:TOKEN` by itself, or handed to what prints: shows a credential."""
+    match = re.fullmatch(r"\$\{?env:(\w+)\}?", tree.text(node).strip(), re.IGNORECASE)
+    variables = analysis.context.catalogue.variables
+    if match is None or not variables.secret.fullmatch(match.group(1).upper()) or not _is_shown(tree, node):
+        return
+    draft = _quiet(analysis, f"shows the environment variable {shown(match.group(1))}")
+    draft.operation, draft.resource, draft.effects = "env:read", f"variable:{match.group(1)}", {Effect.SECRET}
+    draft.point(tree.span(node), "variables that usually hold credentials")
+    analysis.drafts.append(draft)
+
+
+def _is_shown(tree: Tree, node: Node) -> bool:
+    above = node.parent
+    while above is not None and above.type not in ("command", "assignment_expression", "invokation_expression"):
+        above = above.parent
+    if above is None:
+        return True
+    name = above.child_by_field_name("command_name") if above.type == "command" else None
+    return name is not None and _SHOWS.fullmatch(tree.text(name).strip()) is not None
+
+
 _VISITORS = {
     "command": _command,
     "invokation_expression": call,
     "redirection": _redirection,
     "assignment_expression": _assignment,
+    "variable": _variable,
 }
 _OPTIONS = ("-command", "-c", "-encodedcommand", "-enc", "-ec", "-e", "-file", "-f")
 _TAKES = ("-version", "-executionpolicy", "-ep", "-ex", "-windowstyle", "-w", "-outputformat", "-inputformat",

@@ -6,7 +6,7 @@ What is not certain is a word that is not known.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
@@ -14,6 +14,7 @@ from tree_sitter import Language, Node, Parser
 from firewall.classify.code.brackets import EVERY, unbalanced
 from firewall.classify.draft import Source
 from firewall.classify.shell.parse import PATIENT_WITH_ERRORS, SHORT_BYTES
+from firewall.classify.shell.powershell.mended import LISTED, mended
 from firewall.classify.shell.words import Word
 
 MAX_CHARS = 16 * 1024
@@ -41,12 +42,32 @@ class Tree:
     root: Node
     variables: Mapping[str, str] = field(default_factory=dict)
     """Variables (lower case) that are set once, to a constant."""
+    splats: Mapping[str, tuple[tuple[str, str | None], ...]] = field(default_factory=dict)
+    """Hashtables (lower case) set once and only handed on as `@name`: parameter and value (None: a switch)."""
     functions: frozenset[str] = frozenset()
     """Functions (lower case) that the text defines: their bodies are judged where they stand."""
 
     def text(self, node: Node) -> str:
         """Return the text of a node."""
+        return self._raw(node).replace(LISTED, ",")
+
+    def _raw(self, node: Node) -> str:
         return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def listed(self, node: Node) -> list[Word]:
+        """Return the words of a list (`'a', 'b'`, `a, b`), or the one that an argument is."""
+        if node.type == "array_literal_expression" and node.named_child_count > 1:
+            return [self.word(item) for item in node.named_children]
+        if (pairs := self.splats.get(self.text(node).strip().removeprefix("@").lower())) and self.text(node)[
+            :1
+        ] == "@":
+            texts = [text for key, value in pairs for text in (f"-{key}", value) if text is not None]
+            return [Word(text, head=text, span=self.span(node)) for text in texts]
+        parts = [part for part in self._raw(node).split(LISTED) if part]
+        if node.type != "generic_token" or len(parts) < 2:
+            return [self.word(node)]
+        span = self.span(node)
+        return [Word(part, head=part, glob=any(char in part for char in "*?["), span=span) for part in parts]
 
     def span(self, node: Node) -> tuple[int, int]:
         """Return the span of a node in the judged text."""
@@ -113,7 +134,7 @@ def _names(text: str) -> list[str]:
     return [(match.group(1) or match.group(2)).rpartition(":")[2] for match in _VARIABLE.finditer(text)]
 
 
-def parse(source: Source) -> Tree | None:
+def parse(source: Source, *, again: bool = False) -> Tree | None:
     """Parse PowerShell; None when it is too long, takes too long or is no text."""
     text = source.text
     if len(text) > MAX_CHARS or "\0" in text or text.count("(") > MAX_BRACKETS or unbalanced(text, EVERY):
@@ -145,7 +166,11 @@ def parse(source: Source) -> Tree | None:
     if reads > MAX_READS:
         return None
     found = Tree(source, data, tree.root_node)
+    if tree.root_node.has_error and not again and (other := mended(text)) is not None:
+        better = parse(replace(source, text=other), again=True)
+        found = better if better is not None and not better.root.has_error else found
     found.variables = _constants(found)
+    found.splats = _splats(text)
     names = (
         next((child for child in node.named_children if child.type == "function_name"), None)
         for node in found.walk()
@@ -166,3 +191,28 @@ def _constants(tree: Tree) -> dict[str, str]:
         plain = re.fullmatch(r"\w+", name) is not None and name not in found
         found[name] = tree.value(right) if plain and _JOINED.fullmatch(right) else None
     return {name: value for name, value in found.items() if value is not None}
+
+
+_HASH = re.compile(r"\$(\w+)[ \t]*=[ \t]*@\{([^{}]*)\}")
+_PAIR = re.compile(
+    r"""\s*(\w+)\s*=\s*('[^'\n]*'|"[^"$`\n]*"|\$true|\$false|\d+)\s*(?:[;\n]\s*|$)""", re.IGNORECASE
+)
+
+
+def _splats(text: str) -> dict[str, tuple[tuple[str, str | None], ...]]:
+    """Return the hashtables of constants that a text sets once and touches no more than by `@name`."""
+    found: dict[str, tuple[tuple[str, str | None], ...]] = {}
+    for match in _HASH.finditer(text):
+        name, body = match.group(1).lower(), match.group(2).strip()
+        pairs = list(_PAIR.finditer(body))
+        whole = "".join(pair.group() for pair in pairs) == body
+        if not whole or len(re.findall(rf"\$\{{?(?:\w+:)?{re.escape(name)}\b", text, re.IGNORECASE)) != 1:
+            continue
+        found[name] = tuple(
+            (pair.group(1).lower(), None if pair.group(2).lower() == "$true" else unquoted(pair.group(2)))
+            if pair.group(2)[0] in "'\"$"
+            else (pair.group(1).lower(), pair.group(2))
+            for pair in pairs
+            if pair.group(2).lower() != "$false"
+        )
+    return found
