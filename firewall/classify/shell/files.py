@@ -1,6 +1,7 @@
 """File programs with a language of their own: tar, dd, chmod."""
 
 import re
+from dataclasses import replace
 
 from firewall.classify.draft import Source, shown
 from firewall.classify.rows import Program, Verb
@@ -11,26 +12,59 @@ from firewall.classify.shell.touches import Touched, touch_drafts
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 
+_TAR_RUNS = (
+    "--checkpoint-action",
+    "--to-command",
+    "-I",
+    "--use-compress-program",
+    "--rsh-command",
+    "--rmt-command",
+    "-F",
+    "--info-script",
+    "--new-volume-script",
+)
+_TAR_LONG = (
+    *(name for name in _TAR_RUNS if name.startswith("--")),
+    *(
+        "--remove-files",
+        "--delete",
+        "--absolute-names",
+        "--extract",
+        "--get",
+        "--create",
+        "--list",
+        "--diff",
+        "--compare",
+    ),
+    *(
+        "--append",
+        "--update",
+        "--file",
+        "--files-from",
+        "--directory",
+        "--exclude",
+        "--exclude-from",
+        "--checkpoint",
+    ),
+)
+
+
+def _spelled_out(word: Word) -> Word:
+    """Return a long option of tar as it is called: GNU tar takes its beginning for it."""
+    name, equals, value = word.text.partition("=")
+    if not name.startswith("--") or len(name) < 4 or name in _TAR_LONG:
+        return word
+    whole = next((one for one in _TAR_LONG if one.startswith(name)), "")
+    return replace(word, text=whole + equals + value, head=whole + equals + value, source=None) if whole else word
+
 
 def tar(command: Command, program: Program, analysis: Analysis) -> bool:
     """`tar`: lists, packs or unpacks; some of its options run commands."""
     words = list(command.words[1:])
     if words and words[0].known and re.fullmatch(r"[a-zA-Z]+", words[0].text):
         words[0] = Word("-" + words[0].text, head="-" + words[0].text, span=words[0].span)
-    options, _ = read_options(words, program.takes)
-    for word in options.values(
-        (
-            "--checkpoint-action",
-            "--to-command",
-            "-I",
-            "--use-compress-program",
-            "--rsh-command",
-            "--rmt-command",
-            "-F",
-            "--info-script",
-            "--new-volume-script",
-        )
-    ):
+    options, _ = read_options([_spelled_out(word) for word in words], program.takes)
+    for word in options.values(_TAR_RUNS):
         text = word.text.partition("exec=")[2] or (
             "" if word.text in ("dot", "echo", "gzip", "zstd", "pigz", "xz", "bzip2") else word.text
         )
@@ -45,20 +79,23 @@ def tar(command: Command, program: Program, analysis: Analysis) -> bool:
     touched = _tar_touched(options)
     if options.given("--absolute-names") or "-P" in options.flags:
         finish(analysis.opaque(command.span, "tar may write anywhere that the archive says"), command, analysis)
-    if any(flag in options.flags for flag in ("--remove-files",)):
+    if "--remove-files" in options.flags:
         touched += [Touched(Verb.REMOVE, word, recursive=True) for word in options.positional]
     for group in touch_drafts(
         touched or [Touched(Verb.READ, Word(".", span=command.span))], command.scope, analysis.context
     ):
-        writes = Effect.READ not in group.draft.effects or len(group.draft.effects) > 1
-        unpacks = bool(set(options.flags) & {"-x", "--extract", "--get"})
-        summary = (
-            "unpacks into {path}, replacing files of the same name"
-            if unpacks and writes
-            else "packs or reads {path}"
-        )
-        add(group, command, analysis, "shell:tar", summary)
+        add(group, command, analysis, "shell:tar", _tar_told(options, group.draft.effects))
     return True
+
+
+def _tar_told(options: Options, effects: set[Effect]) -> str:
+    """Return the sentence for one file that tar touches."""
+    if "--delete" in options.flags:
+        return "deletes what is named from the archive {path}"
+    if "--remove-files" in options.flags and Effect.DESTRUCTIVE in effects:
+        return "packs {path} and then deletes it"
+    unpacks = bool(options.flags.keys() & {"-x", "--extract", "--get"}) and effects != {Effect.READ}
+    return "unpacks into {path}, replacing files of the same name" if unpacks else "packs or reads {path}"
 
 
 def _tar_touched(options: Options) -> list[Touched]:
@@ -66,6 +103,8 @@ def _tar_touched(options: Options) -> list[Touched]:
     archive, folder = options.values(("-f", "--file")), options.values(("-C", "--directory"))
     members = options.positional
     here = [word for word in archive if word.text != "-"]
+    if "--delete" in names:
+        return [Touched(Verb.OVERWRITE, word) for word in here]
     if names & {"-t", "--list", "-d", "--diff", "--compare"}:
         return [Touched(Verb.READ, word) for word in here]
     if names & {"-x", "--extract", "--get"}:
