@@ -11,6 +11,8 @@ from firewall.guard.requester import Requester
 from firewall.tokens.service import Bearer, Tokens
 
 TOKEN_HEADERS = ("x-stayhand-token", "x-api-key", "x-goog-api-key")
+_SCHEMES = frozenset({"bearer", "token"})
+"""Of the Authorization field; GitHub's own clients say `token`."""
 _PROVIDERS = ("sk-", "AIza", "ya29.", "gsk_", "xai-", "pplx-", "sess-")
 """How the keys of providers begin."""
 _HINT = (
@@ -97,7 +99,7 @@ def token_of(headers: Mapping[str, str]) -> str:
         if value and (name == "x-stayhand-token" or value.startswith("shd_")):
             return value
     scheme, _, value = headers.get("authorization", "").partition(" ")
-    return value.strip() if scheme.lower() == "bearer" else ""
+    return value.strip() if scheme.lower() in _SCHEMES else ""
 
 
 def _is_of_provider(headers: Mapping[str, str]) -> bool:

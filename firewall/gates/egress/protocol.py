@@ -200,11 +200,16 @@ class _Waiting(asyncio.Protocol):
 
 
 def _check_connect(version: str, fields: Fields, place: Place) -> None:
-    if version != "1.1":
+    """Check a CONNECT's head; Raises: ProtocolError.
+
+    Python up to 3.11 (http.client, and so requests and pip) asks in HTTP/1.0 and without Host.
+    """
+    if version not in ("1.0", "1.1"):
         raise ProtocolError("this server speaks HTTP/1.1 only", code="http_version", status=505)
     if any(name in (b"content-length", b"transfer-encoding") for name, _ in fields):
         raise ProtocolError("a CONNECT has no body", code="framing_ambiguous")
-    _check_host(fields, place)
+    if version == "1.1" or any(name == b"host" for name, _ in fields):
+        _check_host(fields, place)
 
 
 def _check_host(fields: Fields, place: Place) -> None:

@@ -1,11 +1,14 @@
 """The forward proxy with a real server, real curl and a raw TLS client in front, and real upstreams behind."""
 
+import base64
 import json
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -249,6 +252,29 @@ def test_without_a_good_token_nothing_is_served(house: House) -> None:
         plain = house.curl("http://deb.debian.org/x", token=token).stdout
         assert plain.startswith("HTTP/1.1 407")
         assert 'proxy-authenticate: Basic realm="stayhand"' in plain
+
+
+@pytest.mark.parametrize(
+    ("line", "fields", "wanted"),
+    [
+        ("CONNECT {place} HTTP/1.0", (), 200),
+        ("CONNECT {place} HTTP/1.0", ("Host: {place}",), 200),
+        ("CONNECT {place} HTTP/1.0", ("Host: elsewhere.example:443",), 400),
+        ("CONNECT {place} HTTP/1.0", ("Host: {place}", "Host: {place}"), 400),
+        ("CONNECT {place} HTTP/1.1", ("Host: {place}",), 200),
+        ("CONNECT {place} HTTP/1.1", (), 400),
+        ("CONNECT {place} HTTP/2.0", ("Host: {place}",), 505),
+    ],
+)
+def test_tunnels_are_asked_for_in_both_ways(house: House, line: str, fields: tuple[str, ...], wanted: int) -> None:
+    """Python's own client asks in HTTP/1.0 without Host, curl in HTTP/1.1 with it; both names must agree."""
+    proof = base64.b64encode(f"stayhand:{house.token}".encode()).decode()
+    head = [line, *fields, f"Proxy-Authorization: Basic {proof}", "", ""]
+    address = urlsplit(house.proxy)
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), LIMIT_S) as way:
+        way.sendall("\r\n".join(head).format(place=f"localhost:{house.port}").encode())
+        said = way.makefile("rb").readline()
+    assert int(said.split()[1]) == wanted, said
 
 
 def test_redirects_are_the_programs_own_business(house: House) -> None:
