@@ -8,6 +8,7 @@ from firewall.classify.paths import Spot, environment_of, inside
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
+from firewall.classify.shell.behind import add_behind
 from firewall.classify.shell.contents import Read, add_contents, as_script
 from firewall.classify.shell.options import read_options
 from firewall.classify.shell.output import printed
@@ -147,6 +148,8 @@ def declare(command: Command, _program: Program, analysis: Analysis) -> bool:
         else:
             draft.effects.add(Effect.UNKNOWN)
             draft.unseen.append("what later programs run because of it")
+    for name in (name for name in deciding if name not in command.assignments):
+        add_behind(name, assigned[name], command.span, command.scope, analysis, depth=command.depth)
     if not assigned and any(word.text == "-p" for word in command.words[1:]):
         draft.effects.add(Effect.SECRET)
         draft.summary = "prints every variable of the environment, credentials among them"
@@ -162,6 +165,11 @@ def alias(command: Command, _program: Program, analysis: Analysis) -> bool:
             command.scope.aliases[match.group(1)] = Body(source)
             if not word.known:
                 finish(analysis.opaque(word.span, "an alias whose text is not known"), command, analysis)
+            if any(other.text in ("-g", "-s") for other in command.words[1:]):
+                # zsh puts it in place of any word, or of any file that ends so: nobody says which.
+                why = "an alias that stands for other words than a command's name"
+                finish(analysis.opaque(word.span, why), command, analysis)
+                analysis.script(analysis, source, command.scope.copy(), None, command.depth + 1)
     quiet(command, analysis, "defines or shows aliases")
     return True
 
@@ -213,11 +221,24 @@ def echo(command: Command, _program: Program, analysis: Analysis) -> bool:
                 draft.effects.add(Effect.SECRET)
                 draft.summary = f"prints the variable {shown(name)}, which is named like a credential"
                 draft.point(word.span, "named like a credential")
-    if command.words[0].text == "printf" and any(word.text == "-v" for word in command.words[1:2]):
-        words = command.words[3:]
-        value = printed([word.text for word in words]) if all(word.known for word in words) else None
-        command.scope.assign(command.words[2].text if len(command.words) > 2 else "", value)
+    if command.words[0].text == "printf":
+        _print_into(command, analysis)
     return True
+
+
+def _print_into(command: Command, analysis: Analysis) -> None:
+    """`printf -v NAME …`: sets a variable, which may decide what later programs run."""
+    words = command.words[1:]
+    if not words or not words[0].text.startswith("-v"):
+        return
+    name = words[0].text[2:] or (words[1].text if words[1:] else "")
+    behind = words[1:] if words[0].text[2:] else words[2:]
+    value = printed([word.text for word in behind]) if all(word.known for word in behind) else None
+    command.scope.assign(name, value)
+    if decides(name, value, value or "$", analysis.context):
+        why = f"sets {shown(name)}, which decides what later programs run"
+        finish(analysis.opaque(command.span, why, operation="shell:assign"), command, analysis)
+        add_behind(name, value, command.span, command.scope, analysis, depth=command.depth)
 
 
 def shift(command: Command, _program: Program, analysis: Analysis) -> bool:

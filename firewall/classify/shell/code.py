@@ -26,6 +26,8 @@ MAX_TEXTS = 12
 def run_code(program: Program, code: Code, command: Command, analysis: Analysis) -> bool:
     """Judge what an interpreter is given; False: its own rules decide."""
     if code.language == "shell" and (given := _shell_text(program, code, command)) is not None:
+        started, _ = read_options(command.words[1:], program.takes, first_only=True)
+        _loads(program, code, started, command, analysis)
         _text(given[0], program, code, command, analysis, list(given))
         return True
     takes = program.takes | frozenset(code.text) | ({code.module} if code.module else frozenset())
@@ -82,10 +84,22 @@ def _shell_text(program: Program, code: Code, command: Command) -> tuple[Word, .
 _LOADING = {
     "sql": ("-f", "--file", "-init", "--init-command", "--pager", "--defaults-file", "--defaults-extra-file",
             "--plugin-dir", "--login-path"),
+    "shell": ("--rcfile", "--init-file"),
     "javascript": ("-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file"),
 }  # fmt: skip
 """Options that load more code beside the text that is given."""
-_READ_AS_CODE = ("-f", "--file", "-init", "-r", "--require", "--import", "--loader", "--experimental-loader")
+_READ_AS_CODE = (
+    "--rcfile",
+    "--init-file",
+    "-f",
+    "--file",
+    "-init",
+    "-r",
+    "--require",
+    "--import",
+    "--loader",
+    "--experimental-loader",
+)
 """Those of them whose file is in the interpreter's own language."""
 
 

@@ -12,6 +12,7 @@ from firewall.classify.shell import builtins, code, specials, wrappers
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import apply_program, finish
 from firewall.classify.shell.assigning import forget_set
+from firewall.classify.shell.behind import add_behind
 from firewall.classify.shell.projects import add_project
 from firewall.classify.shell.scope import Body
 from firewall.classify.shell.touches import Touched, touch_drafts
@@ -212,3 +213,4 @@ def _judge_assignments(command: Command, analysis: Analysis, before: int) -> Non
             draft.effects.add(Effect.UNKNOWN)
             draft.unseen.append(f"what {shown(name)} makes the program run")
             draft.point(command.span, f"{shown(name)} decides what runs")
+        add_behind(name, value, command.span, command.scope, analysis, depth=command.depth)

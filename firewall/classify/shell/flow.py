@@ -4,7 +4,9 @@ from typing import Protocol
 
 from tree_sitter import Node
 
+from firewall.classify.shell.analysis import Analysis
 from firewall.classify.shell.assigning import forget_computed
+from firewall.classify.shell.inside import note_set
 from firewall.classify.shell.nodes import CommandReader, below_of
 from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Feed, Scope
@@ -24,6 +26,7 @@ WORDLIKE = frozenset(
 class Walk(Protocol):
     """What loops and branches need of the walker."""
 
+    analysis: Analysis
     parsed: Parsed
     read: CommandReader
 
@@ -59,6 +62,8 @@ def loop_for(walker: Walk, node: Node, scope: Scope, feed: Feed | None, level: i
         for child in node.children_by_field_name("value")
         for word in words_of(child, walker.read.reading(scope))
     ]
+    for value in values[:MAX_LOOP]:
+        note_set(walker.analysis, name, value.text if value.known else None, walker.parsed.span(variable))
     before = scope.copy()
     if values and len(values) <= MAX_LOOP and all(word.known and not word.glob for word in values):
         for word in values:

@@ -10,10 +10,12 @@ from firewall.classify.shell.analysis import Analysis
 from firewall.classify.shell.assigning import forget_computed
 from firewall.classify.shell.parse import Parsed
 from firewall.classify.shell.scope import Feed, Scope
+from firewall.classify.shell.variables import decides
 
 MAX_TREE_DEPTH = 60
 _SUBSTITUTES = re.compile(r"[$<>]\(|`")
 _ESCAPED = re.compile(r"\\([`$\\])")
+_ASSIGNS = re.compile(r"\$\{([A-Za-z_]\w*):?=")
 _EVALUATES = re.compile(r"@[PEA]\}$")
 
 
@@ -74,3 +76,14 @@ def _evaluated(walker: Walk, node: Node, scope: Scope) -> None:
         walker.analysis.opaque(walker.parsed.span(node), "text that the shell evaluates and that is not read")
     if node.type == "arithmetic_expansion":
         forget_computed(text, scope)
+    if node.type == "expansion" and (match := _ASSIGNS.match(text)):
+        value = text[match.end() : -1]
+        scope.assign(match[1], None)
+        note_set(walker.analysis, match[1], value, walker.parsed.span(node))
+
+
+def note_set(analysis: Analysis, name: str, value: str | None, span: tuple[int, int]) -> None:
+    """Say when a variable that decides what programs run gets a value otherwise than by `x=value`."""
+    if decides(name, value, value or "$", analysis.context):
+        why = f"sets `{name}`, which decides what later programs run or where"
+        analysis.opaque(span, why, operation="shell:assign")

@@ -16,6 +16,7 @@ from firewall.classify.draft import Draft, Source
 from firewall.classify.shell import flow
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.assigning import forget_computed
+from firewall.classify.shell.behind import add_behind
 from firewall.classify.shell.command import EVALUATED, run
 from firewall.classify.shell.flow import WORDLIKE
 from firewall.classify.shell.inside import MAX_TREE_DEPTH, inside
@@ -311,6 +312,7 @@ class _Walker:
             draft = self.analysis.opaque(self.parsed.span(node), why, operation="shell:assign")
             if name == "PATH" and waits(self.read.written(node), context):
                 later(draft, self.analysis)
+            add_behind(name, value, self.parsed.span(node), scope, self.analysis, depth=self.depth)
 
     def declare(self, node: Node, scope: Scope, feed: Feed | None, level: int) -> None:
         """Visit `export x=value`, `declare`, `local`, `readonly`."""
@@ -356,7 +358,13 @@ class _Walker:
                 redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
         text = self.parsed.text(body)
         start = self.parsed.at(body.start_byte)
-        scope.functions[name] = Body(self.parsed.source.part(text, start, start + len(text)))
+        source = self.parsed.source.part(text, start, start + len(text))
+        scope.functions[name] = Body(source)
+        if name in _HANDLERS:  # a shell runs it for any name that it does not find: nobody says which
+            own = scope.copy()
+            own.functions.pop(name)
+            own.positional = None
+            self.analysis.script(self.analysis, source, own, None, self.depth + 1)
 
     def test(self, node: Node, scope: Scope, _feed: Feed | None, level: int) -> None:
         """Visit `[ … ]`, `[[ … ]]`, `(( … ))`: only their substitutions act, and what an index evaluates."""
@@ -366,6 +374,8 @@ class _Walker:
             self.analysis.opaque(self.parsed.span(node), "an index that the shell evaluates")
 
 
+_HANDLERS = frozenset({"command_not_found_handle", "command_not_found_handler"})
+"""What bash and zsh call for a command that they do not find."""
 _SILENT = frozenset({"comment", "heredoc_body", "heredoc_start", "heredoc_end", "ERROR_WORD"})
 _Visitor = Callable[[_Walker, Node, Scope, Feed | None, int], None]
 
