@@ -93,6 +93,9 @@ def _ending(clear: str, effects: set[Effect], undo: str) -> str:
     if worst is None:
         is_silent = Effect.WRITE not in effects or not undo or _SAID[Effect.WRITE].search(clear)
         return "" if is_silent else _undone(undo)
+    if Effect.UNKNOWN in effects and worst in (Effect.PRIVILEGE, Effect.DISRUPTIVE):
+        # Nobody can promise anything about what is not known.
+        worst = Effect.UNKNOWN
     if _SAID[worst].search(clear):
         return ""
     if undo and worst in (Effect.DESTRUCTIVE, Effect.DISRUPTIVE, Effect.PRIVILEGE):

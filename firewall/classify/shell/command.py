@@ -96,7 +96,12 @@ def _run_known(command: Command, analysis: Analysis) -> None:
     name = command.name
     body = command.scope.functions.get(name)
     alias = command.scope.aliases.get(name)
-    if body is not None:
+    if body is not None and body.running:
+        # `command x` and `builtin x` inside of x mean the program.
+        body = None if command.attributes.get("nested") else body
+    if body is not None and body.running:
+        _recurses(command, analysis)
+    elif body is not None:
         _call(body, command, analysis)
     elif alias is not None:
         _expand_alias(alias, command, analysis)
@@ -185,10 +190,17 @@ def _run_path(command: Command, analysis: Analysis) -> Program | None:
 def _call(body: Body, command: Command, analysis: Analysis) -> None:
     """Run a function that the text itself defines."""
     scope = command.scope.copy()
-    scope.functions.pop(command.name, None)
+    scope.functions[command.name] = replace(body, running=True)
     scope.positional = tuple(word.text if word.known else None for word in command.words[1:])
     analysis.script(analysis, body.source, scope, command.feed, command.depth + 1)
     command.scope.merge(scope)
+
+
+def _recurses(command: Command, analysis: Analysis) -> None:
+    """A function that calls itself: nothing tells where that ends, and `f | f &` fills the machine."""
+    draft = analysis.opaque(command.span, "how often it calls itself", effects=(Effect.UNKNOWN, Effect.DISRUPTIVE))
+    draft.summary = f"the function {shown(command.name)} calls itself; nothing shows where that ends"
+    finish(draft, command, analysis)
 
 
 def _expand_alias(body: Body, command: Command, analysis: Analysis) -> None:

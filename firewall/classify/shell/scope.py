@@ -24,6 +24,8 @@ class Body:
     offsets: "tuple[int, ...] | None" = None
     from_file: bool = False
     """Defined in a file that was read: it may be another one when it is called."""
+    running: bool = False
+    """A function that is being read: a call of it is a call of itself."""
 
 
 @dataclass(frozen=True, slots=True)
