@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -126,7 +126,7 @@ def judge_http(request: Request, context: Context, span: tuple[int, int]) -> lis
     address = address_of(request.url)
     if address is None:
         return [_nowhere(request, span)]
-    row = next((row for row in context.catalogue.hosts if row.hosts.fullmatch(address.host)), None)
+    row = row_of(address, context.catalogue.hosts)
     drafts = _graphql(request, address, row, context, span)
     if drafts is None:
         drafts = _rest(request, address, row, context, span)
@@ -136,6 +136,15 @@ def judge_http(request: Request, context: Context, span: tuple[int, int]) -> lis
     for draft in drafts:
         _complete(draft, request, address, context)
     return drafts
+
+
+def row_of(address: Address, rows: Sequence[HostRow]) -> HostRow | None:
+    """Return what is known about a server: by its name, else by name and port (`localhost:9200`)."""
+    for name in (address.host, f"{address.host}:{address.port}"):
+        for row in rows:
+            if row.hosts.fullmatch(name):
+                return row
+    return None
 
 
 def _nowhere(request: Request, span: tuple[int, int]) -> Draft:

@@ -8,7 +8,7 @@ import pytest
 from firewall.classify.api.known import HostRule, rule_for
 from firewall.classify.api.request import object_of, query_of, readings, words_of_query
 from firewall.classify.api.routes import find, routes_of
-from firewall.classify.http import address_of
+from firewall.classify.http import address_of, row_of
 from firewall.classify.text import actions_of_input
 from firewall.core.effect import Effect, ordered
 from tests.support.understanding import ROOT, cases, shipped_catalogue, shipped_context
@@ -52,7 +52,7 @@ def deciding(case: dict[str, object]) -> HostRule | None:
     request = json.loads(str(case["input"]))
     address = address_of(request["url"])
     assert address is not None
-    row = next((row for row in shipped_catalogue().hosts if row.hosts.fullmatch(address.host)), None)
+    row = row_of(address, shipped_catalogue().hosts)
     if row is None or row.kind == "aws":
         return None
     segments = readings(address.raw_path)[0]
