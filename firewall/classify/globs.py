@@ -19,15 +19,19 @@ def glob_pattern(glob: str, *, path: bool = False) -> re.Pattern[str]:
 
     Raises: ConfigError when it is empty or has more than `MAX_STARS` stars.
     """
+    return re.compile(_text(glob, path=path), re.DOTALL)
+
+
+def _text(glob: str, *, path: bool) -> str:
     if not glob or glob.count("*") > MAX_STARS * 2:
         raise ConfigError(f"`{glob}` is no usable glob", hint=f"at most {MAX_STARS} stars, and not empty")
     if not path:
-        return re.compile(_of_name(glob), re.DOTALL)
+        return _of_name(glob)
     out: list[str] = []
     position = 0
     while position < len(glob):
         position = _step(glob, position, out)
-    return re.compile("".join(out), re.DOTALL)
+    return "".join(out)
 
 
 def _of_name(glob: str) -> str:
@@ -77,4 +81,4 @@ def any_of(globs: Sequence[str], *, path: bool = False, any_case: bool = False) 
     if not globs:
         return NOTHING
     flags = re.DOTALL | re.IGNORECASE if any_case else re.DOTALL
-    return re.compile("|".join(f"(?:{glob_pattern(glob, path=path).pattern})" for glob in globs), flags)
+    return re.compile("|".join(f"(?:{_text(glob, path=path)})" for glob in globs), flags)
