@@ -46,6 +46,7 @@ _FOUND: dict[str, tuple[type, str]] = {
     "backups": (int, "number of restore points"),
     "size_mb": (int, "size of what it names, in MB"),
     "row_count": (int, "rows that what it names holds"),
+    "holds": (int, "number of things that are in what it names and go with it"),
     "idle_h": (int, "whole hours since what it names was last used"),
     "protected": (bool, "the provider protects what it names from deletion"),
     "recovery_point": (bool, "what it names is itself a restore point of something else"),

@@ -15,11 +15,12 @@ from firewall.core.world import Finding, Standing
 
 MILD = frozenset({Effect.READ})
 """What only reads: an answer about it may come from a cache."""
-_TELLING = ("backups", "backup_age_h", "size_mb", "row_count", "recovery_point")
+_TELLING = ("backups", "backup_age_h", "size_mb", "row_count", "holds", "recovery_point")
 _WORST: Mapping[str, Callable[[Sequence[int]], int]] = {
     "backup_age_h": max,
     "size_mb": max,
     "row_count": max,
+    "holds": max,
     "backups": min,
     "idle_h": min,
 }

@@ -68,7 +68,8 @@ def _element(element: "ET.Element", depth: int) -> object:
 
 def errors_of(value: object) -> tuple[str, ...]:
     """Return the messages of a GraphQL answer's errors; empty: it has none."""
-    errors = value.get("errors") if isinstance(value, Mapping) else None
-    if not isinstance(errors, list):
+    if not isinstance(value, Mapping) or not isinstance(errors := value.get("errors"), list):
         return ()
-    return tuple(str(one.get("message", "")) if isinstance(one, Mapping) else "" for one in errors[:20]) or ("",)
+    if not errors:  # Cloudflare's answers hold an empty list beside the result
+        return () if len(value) > 1 else ("",)
+    return tuple(str(one.get("message", "")) if isinstance(one, Mapping) else "" for one in errors[:20])

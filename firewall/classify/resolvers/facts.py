@@ -20,7 +20,9 @@ _AHEAD_US = 5 * 60 * 1_000_000
 """How far another clock may be ahead; a restore point of the future says nothing."""
 _INSTANTS = frozenset({"updated_at", "last_used_at", "backup_at", "backup_at_outside"})
 _TEXTS = frozenset({"name", "owner", "backup_where", "backup_where_outside"})
+_COUNTS = frozenset({"backups", "holds"})
 _FLAGS = frozenset({"protected", "recovery_point"})
+_HELD = (("row_count", "rows"), ("holds", "things in it"))
 _MEGABYTES: Mapping[str, float] = {"size_mb": 1, "size_gb": 1024, "size_bytes": 1 / 1048576, "row_count": 1}
 _QUANTITIES: Mapping[str, float] = {
     "Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "Ti": 1024**2, "k": 1 / 1048.576, "M": 0.953674, "G": 953.674,
@@ -61,7 +63,7 @@ def _fact(rule: Fact, objects: Sequence[object]) -> Attribute | None:
 
 
 def _reduced(name: str, values: Sequence[object]) -> Attribute | None:
-    if name == "backups":
+    if name in _COUNTS:
         return len(values)
     if not values:
         return None
@@ -125,7 +127,7 @@ def attributes(raw: Mapping[str, Attribute], now_us: int) -> dict[str, Attribute
     """Return what conditions may ask for; of restore points the newest that the call would leave counts."""
     found: dict[str, Attribute] = {
         name: raw[name]
-        for name in ("size_mb", "row_count", "backups", "protected", "recovery_point")
+        for name in ("size_mb", "row_count", "holds", "backups", "protected", "recovery_point")
         if name in raw
     }
     for name, known in (("resource_name", "name"), ("resource_owner", "owner")):
@@ -183,7 +185,7 @@ def said(
     of = f" of {raw['owner']}" if raw.get("owner") else ""
     lies = f", in {' and '.join(environments)}" if environments else ""
     name = f" {raw['name']}" if raw.get("name") else ""
-    holds = [_size(raw.get("size_mb")), f"{raw['row_count']} rows" if "row_count" in raw else ""]
+    holds = [_size(raw.get("size_mb")), *(f"{raw[key]} {unit}" for key, unit in _HELD if key in raw)]
     used = raw.get("last_used_at")
     more = [one for one in holds if one] + (
         [f"last used {age(used, now_us)} ago"] if isinstance(used, int) else []

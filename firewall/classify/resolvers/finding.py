@@ -13,6 +13,8 @@ from firewall.core.thing import Thing
 from firewall.core.world import Finding, Standing
 
 MAX_LIES = 100
+MAX_TAGS = 60
+"""Values of one word; a thing with more lies nowhere that we know."""
 _RESERVED = frozenset({LOCAL, UNRESOLVED})
 
 
@@ -30,9 +32,10 @@ def item_of(rule: ThingRule, thing: Thing, answer: object) -> tuple[Standing, ob
     if messages:
         is_unknown = all(rule.unknown.search(message[:500]) for message in messages)
         return (Standing.UNKNOWN if is_unknown else Standing.UNSEEN), None, "the API answered with an error"
-    objects = [one for one in reach(answer, rule.found) if isinstance(one, Mapping)]
-    if rule.match:
-        objects = [one for one in objects if thing.id in map(text_of, reach(one, rule.match))]
+    answered = [one for one in reach(answer, rule.found) if isinstance(one, Mapping)]
+    objects = [one for one in answered if _is_it(rule, thing, one)]
+    if answered and not objects and not rule.more:  # it was asked for by its id, and is no list that has an end
+        return Standing.UNSEEN, None, "the API answered with another thing"
     if len(objects) == 1:
         return Standing.KNOWN, objects[0], ""
     if len(objects) > 1:
@@ -40,6 +43,12 @@ def item_of(rule: ThingRule, thing: Thing, answer: object) -> tuple[Standing, ob
     if answer is None or is_partial(rule.more, answer):
         return Standing.UNSEEN, None, "the answer is not all of it, or cannot be read"
     return Standing.UNKNOWN, None, "the API does not know it"
+
+
+def _is_it(rule: ThingRule, thing: Thing, item: object) -> bool:
+    """Tell whether an object of an answer is the thing that was asked about."""
+    names = {thing.id, *(value for _, value in thing.parts[-1:])}
+    return not rule.match or not names.isdisjoint(map(text_of, reach(item, rule.match)))
 
 
 def is_partial(paths: Sequence[str], answer: object) -> bool:
@@ -78,18 +87,22 @@ def _environment(lies: Lies, thing: Thing, part: object, item: object, known: Kn
 
 
 def _filled(template: str, thing: Thing, part: object, item: object) -> list[str]:
-    """Fill a place's template from the part, the thing or the request; nothing where a word is missing."""
-    out, rest = "", template
+    """Fill a place's template from the part, the thing or the request; nothing where a word is missing.
+
+    One word may have several values (tags), each of which is a place.
+    """
+    texts, rest, is_several = [""], template, False
     own = {"this": thing.id, **dict(thing.parts)}
     while "{" in rest:
         before, _, tail = rest.partition("{")
         word, _, rest = tail.partition("}")
         values = reach(part, word) or reach(item, word) or ([own[word]] if word in own else [])
-        text = text_of(values[0]) if len(values) == 1 else ""
-        if not text:
+        found = [text for value in values[:MAX_TAGS] if (text := text_of(value))]
+        if not found or len(found) < len(values) or (len(found) > 1 and is_several):
             return []
-        out += before + text
-    return [out + rest]
+        is_several = is_several or len(found) > 1
+        texts = [text + before + one for text in texts for one in found]
+    return [text + rest for text in texts]
 
 
 def finding(

@@ -24,6 +24,7 @@ FACTS = frozenset(
         "size_bytes",
         "size_quantity",
         "row_count",
+        "holds",
         "backups",
         "backup_at",
         "backup_where",
