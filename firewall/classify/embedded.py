@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from firewall.classify.code.found import Found
+from firewall.classify.code.javascript.mongo import read_mongo
 from firewall.classify.code.javascript.node import read_node
 from firewall.classify.code.python.reader import read_python
 from firewall.classify.context import Context
@@ -34,6 +35,8 @@ def read(source: Source, language: str, program: str, context: Context, places: 
     if language == "javascript":
         found = read_node(source, context)
         return found if found.parsed else _unparsed(found, source, language, program)
+    if language == "mongo":
+        return read_mongo(source, context, places, read(source, "javascript", program, context, places))
     return _script(source, language, program)
 
 

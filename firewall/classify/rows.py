@@ -219,7 +219,7 @@ class Code:
     """A program that runs text in a language."""
 
     language: str
-    """`shell`, `python`, `javascript`, `sql`, `awk`, `other`."""
+    """`shell`, `python`, `javascript`, `mongo`, `sql`, `awk`, `other`."""
     text: tuple[str, ...] = ()
     """Options whose value is code."""
     first: bool = False

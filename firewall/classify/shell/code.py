@@ -9,7 +9,7 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.paths import is_under
 from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import apply_program, finish, places_of, read_use
+from firewall.classify.shell.apply import Use, apply_program, finish, places_of, read_use
 from firewall.classify.shell.contents import Read, add_contents, as_script, language_of, left_out, read_all
 from firewall.classify.shell.databases import add_outputs
 from firewall.classify.shell.help import shows_only
@@ -85,6 +85,7 @@ _LOADING = {
     "sql": ("-f", "--file", "-init", "--init-command", "--pager", "--defaults-file", "--defaults-extra-file",
             "--plugin-dir", "--login-path"),
     "shell": ("--rcfile", "--init-file"),
+    "mongo": ("-f", "--file"),
     "javascript": ("-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file"),
 }  # fmt: skip
 """Options that load more code beside the text that is given."""
@@ -170,10 +171,22 @@ def read_text(
             draft.attributes.setdefault(name, value)
 
 
+def _runs_more(use: Use) -> bool:
+    """Tell whether mongosh runs files beside its text, or goes on with what is typed; one word is a database."""
+    files = use.positional[1:] or any(not word.known or word.text.endswith(_SCRIPTS) for word in use.positional)
+    return bool(files) or bool(use.options.given("--shell"))
+
+
+_SCRIPTS = (".js", ".mjs", ".mongodb")
+
+
 def _found(source: Source, language: str, program: Program, command: Command, analysis: Analysis) -> Found:
     """Read code by its syntax, or where that is too much of it by its words."""
     if analysis.study(source.text):
-        places = places_of(read_use(program, command))
+        use = read_use(program, command)
+        places = places_of(use)
+        if language == "mongo" and _runs_more(use):
+            language = "javascript"
         return embedded.read(source, language, program.name, analysis.context, places)
     return embedded.scanned(source, language, program.name)
 
