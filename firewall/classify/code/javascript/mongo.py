@@ -91,13 +91,15 @@ def _judged(node: Node, program: Program, context: Context, places: Sequence[Pla
     steps = _steps(call) if call is not None else None
     if call is None or steps is None or steps[0][0] not in ("db", "rs"):
         return None
+    if not all(_is_plain(arguments) for _, arguments in steps if arguments is not None):
+        return None
     names = [name for name, arguments in steps[1:] if arguments is None]
     called = [step for step in steps[1:] if step[1] is not None]
     while called and called[0][0] in _LEADS:
         names = [_text(called[0][1])]
         called = called[1:]
     effects = _effects(called) if called else {Effect.READ}
-    if effects is None or any(arguments is not None and not _is_plain(arguments) for _, arguments in called):
+    if effects is None:
         return None
     draft = Draft("mongo:run", "database:mongodb", effects=effects)
     if names and names[-1]:
@@ -116,7 +118,7 @@ def _printed(node: Node, program: Program) -> Node:
         callee, inner = node.fields.get("function"), node.fields.get("arguments", node)
         if callee is not None and program.text(callee) not in _PRINTS:
             return node
-        if not inner.children:
+        if not inner.children or not all(_is_plain(more) for more in inner.children[1:]):
             return node
         node = inner.children[0]
     return node
