@@ -6,6 +6,7 @@ under `@skip(if: true)` is read as if it ran.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ MAX_TOKENS = 4000
 MAX_BODY_CHARS = 512 * 1024
 MAX_FIELDS = 200
 MAX_BATCH = 50
+"""Operations of one batch; those of a longer one are not all read."""
+_TOKEN = re.compile(r"\w+|[^\s\w,]")
 _WRITING = frozenset(
     {
         "create", "update", "add", "set", "enable", "rename", "start", "resume", "deploy", "upsert", "publish",
@@ -88,12 +91,20 @@ def judge_body(request: "Request", address: "Address", context: Context, span: t
     except (ValueError, RecursionError):
         return [_sealed(address.host, source.whole(), "a body that is not JSON")]
     drafts: list[Draft] = []
+    tokens = MAX_TOKENS
     for item in value if isinstance(value, list) else [value]:
-        drafts += _item(item, address.host, source, context, sealed=not request.body_known)
-        if len(drafts) > MAX_FIELDS:
+        if tokens <= 0 or len(drafts) > MAX_BATCH:
             drafts.append(_sealed(address.host, source.whole(), "more operations than are read"))
             break
+        query = item.get("query") if isinstance(item, dict) else None
+        tokens -= _tokens(query) if isinstance(query, str) else 1
+        drafts += _item(item, address.host, source, context, sealed=not request.body_known)
     return drafts or [_sealed(address.host, source.whole(), "an empty batch")]
+
+
+def _tokens(query: str) -> int:
+    """Return about how many tokens a document has: what reading it takes."""
+    return sum(1 for _ in _TOKEN.finditer(query[:MAX_DOCUMENT_CHARS]))
 
 
 def judge_query_string(address: "Address", context: Context, span: tuple[int, int]) -> list[Draft]:

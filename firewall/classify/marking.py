@@ -13,6 +13,7 @@ from firewall.core.action import Evidence
 
 Span = tuple[int, int]
 MAX_LOOKED_CHARS = 64 * 1024
+MAX_MARKED_CHARS = 4096
 
 
 def mark_request(drafts: Iterable[Draft], text: str, line: Span, head: Iterable[Span]) -> None:
@@ -66,6 +67,8 @@ def _word(text: str, word: str) -> Span | None:
 def json_value(text: str, key: str, value: object) -> Span | None:
     """Return where a plain value stands in a JSON document, a text without its quotes; None: it does not."""
     if value is None or not isinstance(value, str | int | float):
+        return None
+    if isinstance(value, str) and len(value) > MAX_MARKED_CHARS:
         return None
     quotes = 1 if isinstance(value, str) else 0
     for written in dict.fromkeys((json.dumps(value, ensure_ascii=False), json.dumps(value))):

@@ -61,9 +61,13 @@ def plain(value: object) -> str:
     return str(value).lower() if isinstance(value, str | int | float | bool) else "*structure*"
 
 
+MAX_NAME_CHARS = 400
+"""Of a tool's name; no table holds one that is nearly as long."""
+
+
 def canonical(tool: str) -> str:
     """Return a tool's name as tables hold it: servers and clients differ in `-`, `.` and `_`."""
-    return re.sub(r"[-./ ]", "_", tool)
+    return re.sub(r"[-./ ]", "_", tool[:MAX_NAME_CHARS])
 
 
 def read_server(table: Reader, provider: str) -> McpServer | None:

@@ -16,20 +16,22 @@ from firewall.core.action import Attribute
 from firewall.core.effect import Effect
 
 MAX_DEPTH = 10
-MAX_WORK = 160
+MAX_WORK = 120
 MAX_STEPS = 1500
 MAX_DRAFTS = 120
 MAX_CONTENT_CHARS = 96 * 1024
 """Texts of files that are looked at, all together."""
-MAX_FILE_TICKS = 100
-"""Of the parser's patience, for all files together."""
-MAX_AGAIN, MAX_AGAIN_STEPS = 40, 500
-"""Commands, and steps through the tree, of a text that is read once more."""
+MAX_FILE_TICKS, MAX_FILE_WORK, MAX_FILE_WORDS = 100, 70, 900
+"""Of the parser's patience, and commands and their words, for all files together; the call's own pay for them."""
+MAX_AGAIN, MAX_AGAIN_STEPS, MAX_AGAIN_WORDS = 40, 500, 300
+"""Commands, steps through the tree and words of a text that is read once more."""
 MAX_CODE_CHARS = 20 * 1024
 """Code whose syntax is read, all together; the readers of languages have bounds of their own for one text."""
-MAX_SIFTS = 2
+LEAST_CODE_CHARS = 256
+"""What the shortest piece of code counts for."""
+MAX_SIFTS = 1
 """Texts that are too much to be read as a whole and are read again by the lines that matter."""
-MAX_WORDS_READ = 1200
+MAX_WORDS_READ = 1000
 """Words of all commands together, those of nested texts again: each takes up to 0.03 ms."""
 
 
@@ -99,12 +101,18 @@ class Analysis:
             return self
         if self.inner is None:
             self.inner = Analysis(self.context, self.script, self.run, self.powershell, ticks=MAX_FILE_TICKS)
+            self.inner.work, self.inner.words = MAX_FILE_WORK, MAX_FILE_WORDS
         return self.inner
+
+    def pay(self, other: "Analysis", before: tuple[int, int]) -> None:
+        """Take what another analysis has used since `before` (work, words) from what is left here."""
+        self.work -= before[0] - other.work
+        self.words -= before[1] - other.words
 
     def again(self) -> "Analysis":
         """Return the analysis that reads a text once more, by few of its lines."""
         left = Analysis(self.context, self.script, self.run, self.powershell, work=MAX_AGAIN)
-        left.open, left.steps = self.open, MAX_AGAIN_STEPS
+        left.open, left.steps, left.words = self.open, MAX_AGAIN_STEPS, MAX_AGAIN_WORDS
         left.ticks, left.letters, left.code, left.sifts = self.ticks, self.letters, self.code, self.sifts - 1
         return left
 
@@ -115,9 +123,10 @@ class Analysis:
 
     def study(self, text: str) -> bool:
         """Take the characters of code; False: too much was read, and this may be looked at by its words alone."""
-        if len(text) > self.code:
+        cost = max(len(text), LEAST_CODE_CHARS)
+        if cost > self.code:
             return False
-        self.code -= len(text)
+        self.code -= cost
         return True
 
     def step(self, span: tuple[int, int]) -> bool:

@@ -100,10 +100,12 @@ def add_text(draft: Draft, named: tuple[str, str, str], command: Command, analys
     if inner.exhausted or not inner.look(text):
         _rest(draft, f"the content of {shown(path)}, which is too much to read beside the others")
         return
-    before, opened = len(inner.drafts), inner.open
+    before, opened, had = len(inner.drafts), inner.open, (inner.work, inner.words)
     inner.open = (*opened, key)
     read(inner, Source(text))
     inner.open = opened
+    if analysis is not inner:
+        analysis.pay(inner, had)
     found = inner.drafts[before:]
     del inner.drafts[before:]
     name = shown(posixpath.basename(path))
@@ -242,7 +244,11 @@ def read_all(inner: Analysis, source: Source, read: Read) -> None:
         return
     inner.sifts -= 1
     again = inner.again()
+    had = again.work, again.words
     read(again, lines)
+    inner.pay(again, had)
+    if again.exhausted:
+        left_out(inner, "the rest of the lines that may lose something, which are too many to read")
     there = {(draft.operation, draft.resource, draft.summary) for draft in found}
     inner.drafts += [one for one in again.drafts if (one.operation, one.resource, one.summary) not in there]
 

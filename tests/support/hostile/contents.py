@@ -117,4 +117,8 @@ def _many() -> Iterator[Hostile]:
             small = {name: content[:15_000] for name, content in placed.items()}
             yield files(f"16 files of 15 KB of {piece!r}", line, small, f"contents {language}")
     chain = {f"a{index}.sh": f"bash a{index + 1}.sh; bash a{index + 1}.sh\n" * 90 for index in range(16)}
+    losses = {"a.sh": "rm -rf /srv/a b c d\n" * 3_000, "b.sh": "x=1\n" * 2_000 + "rm -rf /srv/b\n" * 90}
+    beside = "bash a.sh; " + "rm -rf a b c d e f; " * 150 + "bash b.sh"
+    yield files("scripts beside commands", beside, losses, "contents shell")
+    yield files("commands beside scripts", beside.removeprefix("bash a.sh; "), losses, "contents shell")
     yield files("scripts that run scripts", "bash a0.sh", chain, "contents shell")

@@ -152,3 +152,19 @@ def test_a_long_line_that_loses_is_not_passed_over() -> None:
     text = "echo x\n" * 2_000 + "rm -rf /srv/a " + "b" * 5_000 + "\n"
     actions = judged("bash a.sh", {"a.sh": text})
     assert any({Effect.UNKNOWN, Effect.DESTRUCTIVE} & set(action.effects) for action in actions)
+
+
+@pytest.mark.parametrize("before", [0, 20, 38, 45, 80, 99, 150])
+def test_losses_are_not_hidden_behind_harmless_ones(before: int) -> None:
+    """However many harmless deletions stand before it in a long script, a loss is seen, or the call is unknown."""
+    text = "echo x\n" * 200 + "rm -rf build/x\n" * before + "rm -rf /srv/data\n"
+    actions = judged("bash a.sh", {"a.sh": text})
+    assert any({Effect.UNKNOWN, Effect.DESTRUCTIVE} & set(action.effects) for action in actions)
+
+
+def test_files_and_the_call_share_their_work() -> None:
+    """Scripts and the commands beside them are bounded together: what is not read any more is unknown."""
+    files = {"a.sh": "rm -rf build\n" * 300, "b.sh": "rm -rf /srv/data\n"}
+    actions, calls = counted(lambda: judged("bash a.sh; " + "rm -rf dist; " * 150 + "bash b.sh", files))
+    assert calls < MAX_CALLS
+    assert any(Effect.UNKNOWN in action.effects for action in actions)
