@@ -21,7 +21,7 @@ MAX_STEPS = 1500
 MAX_DRAFTS = 120
 MAX_CONTENT_CHARS = 96 * 1024
 """Texts of files that are looked at, all together."""
-MAX_FILE_TICKS, MAX_FILE_WORK, MAX_FILE_WORDS = 100, 70, 400
+MAX_FILE_TICKS, MAX_FILE_WORK, MAX_FILE_WORDS = 100, 70, 600
 """Of the parser's patience, and commands and their words, for all files together; the call's own pay for them."""
 MAX_AGAIN, MAX_AGAIN_STEPS, MAX_AGAIN_WORDS = 40, 500, 200
 """Commands, steps through the tree and words of a text that is read once more."""
@@ -31,8 +31,12 @@ LEAST_CODE_CHARS = 256
 """What the shortest piece of code counts for."""
 MAX_SIFTS = 1
 """Texts that are too much to be read as a whole and are read again by the lines that matter."""
-MAX_WORDS_READ = 700
+MAX_WORDS_READ = 1000
 """Words of all commands together, those of nested texts again: each takes up to 0.06 ms."""
+
+
+COMMAND_WORDS = 3
+"""What a command counts for among the words, beside its own."""
 
 
 @dataclass(frozen=True, slots=True)

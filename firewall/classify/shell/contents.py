@@ -180,6 +180,11 @@ _LOSES = frozenset(
         "wget", "psql", "mysql", "mongo", "mongosh", "redis", "sqlite3", "kubectl", "helm",
         "terraform", "tofu", "pulumi", "aws", "gcloud", "az", "flyctl", "fly", "railway", "vercel",
         "heroku", "docker", "podman", "ssh", "scp", "rsync", "sudo", "eval", "source",
+        "crontab", "chmod", "chown", "systemctl", "kill", "pkill", "killall", "nc", "ncat", "socat", "sftp",
+        "sendmail", "useradd", "usermod", "userdel", "passwd", "visudo", "iptables", "ufw", "nft", "reboot",
+        "shutdown", "poweroff", "halt", "dropdb", "dropuser", "gh", "zfs", "zpool", "parted", "fdisk", "sgdisk",
+        "lvremove", "vgremove", "cryptsetup", "bashrc", "zshrc", "profile", "authorized_keys", "sudoers",
+        "npmrc", "netrc", "hooks", "claude", "codex",
     }
 )  # fmt: skip
 _SAYS = ("delete", "destroy", "drop", "purge", "terminate", "wipe")

@@ -14,7 +14,7 @@ from tree_sitter import Node
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source
 from firewall.classify.shell import flow
-from firewall.classify.shell.analysis import Analysis, Command
+from firewall.classify.shell.analysis import COMMAND_WORDS, Analysis, Command
 from firewall.classify.shell.assigning import forget_computed
 from firewall.classify.shell.behind import add_behind
 from firewall.classify.shell.command import EVALUATED, run
@@ -224,7 +224,7 @@ class _Walker:
         for child in node.named_children:
             if child.type == "file_redirect" and self.analysis.step(self.parsed.span(child)):
                 redirect(self.analysis, self.parsed, child, scope, self.read.reading(scope))
-        if not self.analysis.afford(node.named_child_count, self.parsed.span(node)):
+        if not self.analysis.afford(node.named_child_count + COMMAND_WORDS, self.parsed.span(node)):
             return
         command = self.read.command_of(node, scope, feed)
         if command is not None:

@@ -168,3 +168,21 @@ def test_files_and_the_call_share_their_work() -> None:
     actions, calls = counted(lambda: judged("bash a.sh; " + "rm -rf dist; " * 150 + "bash b.sh", files))
     assert calls < MAX_CALLS
     assert any(Effect.UNKNOWN in action.effects for action in actions)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "crontab -r",
+        "chmod 777 /etc",
+        "systemctl stop shop",
+        "echo x >> ~/.bashrc",
+        "echo k >> ~/.ssh/authorized_keys",
+    ],
+)
+def test_more_than_losses_is_looked_for_in_long_scripts(line: str) -> None:
+    """What stops a service, opens a door or runs later is seen in a script that is too long to be read in full."""
+    alone = {effect for action in judged(line, {}) for effect in action.effects} - _MILD
+    actions = judged("bash a.sh", {"a.sh": "echo x\n" * 300 + f"{line}\n"})
+    assert alone - {Effect.UNKNOWN} <= {effect for action in actions for effect in action.effects}
+    assert alone
