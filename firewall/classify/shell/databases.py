@@ -25,6 +25,7 @@ _QUERIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "snow": (("sql",), ("-q", "--query")),
     "neonctl": (("psql",), ("-c", "--command")),
     "neon": (("psql",), ("-c", "--command")),
+    "influx": ((), ("-execute",)),
 }
 """Program -> the words of its subcommand and the options that hold SQL; none: the words behind are SQL."""
 _NAMED_FIRST = frozenset({"turso", "wrangler"})
@@ -48,6 +49,8 @@ def query(command: Command, program: Program, analysis: Analysis) -> bool:
     )
     feed = command.feed
     sources = [_source(word) for word in texts]
+    if not sources and not head:
+        return False
     if not sources and feed is not None and feed.text is not None:
         sources = [feed.source or Source(feed.text, base=None, outer=command.span)]
     if not sources and feed is None:

@@ -50,3 +50,22 @@ def netcat(command: Command, program: Program, analysis: Analysis) -> bool:
     analysis.drafts.append(draft)
     finish(draft, command, analysis)
     return True
+
+
+_PARTING = frozenset({"", "Q", "QUIT"})
+"""What is typed to end a connection that was only looked at."""
+
+
+def tls(command: Command, _program: Program, analysis: Analysis) -> bool:
+    """`openssl s_client`: what stands on its standard input is sent; without any it shows the certificate."""
+    feed = command.feed
+    if "s_client" not in [word.text for word in command.words[1:]] or feed is None:
+        return False
+    if feed.paths == ("/dev/null",) or (feed.text is not None and feed.text.strip() in _PARTING):
+        return False
+    effects = (Effect.EXFIL, Effect.UNKNOWN)
+    draft = analysis.opaque(command.span, "what the connection carries", operation="net:openssl", effects=effects)
+    draft.summary = f"sends what it reads over {shown(' '.join(word.text for word in command.words))}"
+    draft.attributes.update(network=True)
+    finish(draft, command, analysis)
+    return True

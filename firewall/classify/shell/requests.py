@@ -9,7 +9,7 @@ from firewall.classify.paths import is_secret
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import add, finish
-from firewall.classify.shell.contents import add_contents, left_out
+from firewall.classify.shell.contents import Read, add_contents, left_out
 from firewall.classify.shell.curlrc import options_of
 from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, read_options
@@ -45,19 +45,41 @@ class _Body:
 
 def curl(command: Command, program: Program, analysis: Analysis) -> bool:
     """`curl`: its options to one request per address, and the files that it reads and writes."""
-    options, _ = read_options(command.words[1:], program.takes)
     if shows_only(command.words[1:], ("-V", "-h", "-M", "--manual")):
         return False
-    for word in options.values(_UNSEEN):
-        draft = analysis.opaque(word.span, f"curl reads its options from {shown(word.text)}")
-        finish(draft, command, analysis)
-        _configured(draft, word, command, program, analysis)
-    _transfer(options, command, analysis)
+    for one in _operations(command):
+        _operation(one, program, analysis)
     return True
 
 
-def _configured(draft: Draft, word: Word, command: Command, program: Program, analysis: Analysis) -> None:
-    """Add what curl does with the options of a file beside those of its line, where the file is visible."""
+def _operations(command: Command) -> list[Command]:
+    """Return the operations of a line of curl's: `--next` begins one with options of its own."""
+    found: list[list[Word]] = [[]]
+    for word in command.words[1:]:
+        if word.text == "-:" or (len(word.text) > 4 and "--next".startswith(word.text)):
+            found.append([])
+        else:
+            found[-1].append(word)
+    if len(found) == 1:
+        return [command]
+    return [replace(command, words=(command.words[0], *words)) for words in found[:MAX_ADDRESSES]]
+
+
+def _operation(command: Command, program: Program, analysis: Analysis) -> None:
+    options, _ = read_options(command.words[1:], program.takes)
+    for word in options.values(_UNSEEN):
+        read = _reader(command, program)
+        if word.text == "-" and command.feed is not None and command.feed.text is not None:
+            read(analysis, command.feed.source or Source(command.feed.text, base=None, outer=command.span))
+            continue
+        draft = analysis.opaque(word.span, f"curl reads its options from {shown(word.text)}")
+        finish(draft, command, analysis)
+        _configured(draft, word, command, read, analysis)
+    _transfer(options, command, analysis)
+
+
+def _reader(command: Command, program: Program) -> Read:
+    """Return the reader of a file of curl's options, which count beside those of its line."""
 
     def read(inner: Analysis, source: Source) -> None:
         added, whole = options_of(source)
@@ -67,6 +89,11 @@ def _configured(draft: Draft, word: Word, command: Command, program: Program, an
         if not whole:
             left_out(inner, "a line of curl's options that is not understood")
 
+    return read
+
+
+def _configured(draft: Draft, word: Word, command: Command, read: Read, analysis: Analysis) -> None:
+    """Add what curl does with the options of a file, where the file is visible."""
     stdin = word.text == "-" and command.feed is not None
     paths = command.feed.paths if stdin and command.feed is not None else spot_of(word, command.scope).paths
     if not command.scope.machine and paths and word.known:
@@ -141,7 +168,7 @@ def _curl_request(url: Word, options: Options, body: _Body, command: Command, an
         url_known=not hidden,
         secret_in_url=any(secret.fullmatch(name.upper()) for name in url.names),
         carries_output=_carries_output(url, options),
-        redirected=_redirected(options),
+        redirected=_redirected(options) if method != "?" else "its method is not known before it runs",
     )
 
 

@@ -66,6 +66,7 @@ READERS: dict[str, Reader] = {
     "wget": requests.wget,
     "lookup": net.lookup,
     "netcat": net.netcat,
+    "tls": net.tls,
     "container": containers.container,
     "ssh": remote.ssh,
     "link": copies.link,
