@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from firewall.classify.catalogue import Catalogue, ToolKind
+from firewall.classify.credentials.detector import Detector
 from firewall.classify.requests import PREFIX
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.outgoing import decode
@@ -92,6 +93,18 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
             if name != own and len(value) >= _LEAST and value in data:
                 found[value] = Foreign(TARGETS_OWN, secret, where)
     return tuple(found.values())[:_MOST]
+
+
+def told(data: bytes, detector: Detector, secrets: Sequence[Secret]) -> Iterator[Foreign]:
+    """Yield the credentials in what an agent is told; `secrets`, of our targets, are not its either."""
+    for finding in detector.find(data):
+        yield Foreign(
+            finding.rule, Secret(data[finding.start : finding.end].decode("utf-8", "surrogateescape")), "history"
+        )
+    for secret in secrets:
+        value = secret.reveal().encode("utf-8", "surrogateescape")
+        if len(value) >= _LEAST and value in data:
+            yield Foreign(TARGETS_OWN, secret, "history")
 
 
 def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, others: Sequence[bytes]) -> bool:

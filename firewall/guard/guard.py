@@ -8,7 +8,7 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -30,9 +30,10 @@ from firewall.core.work import Committed, Record, Step, Take, Unit
 from firewall.core.world import changed, lost
 from firewall.guard.announced import Announcements
 from firewall.guard.asked import Asked, AskedBefore
-from firewall.guard.foreign import FirstSeen, Known, nobody
+from firewall.guard.foreign import FirstSeen, Foreign, Known, nobody
 from firewall.guard.judge import Judge
 from firewall.guard.judgement import Judgement
+from firewall.guard.lineage import Lineage
 from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules, World
 from firewall.guard.reach import Territory
@@ -107,6 +108,8 @@ class Guard:
         self._observe = observe
         self._asked = AskedBefore()
         self._outcomes = Outcomes(sequencer)
+        self._rules = rules
+        self._lineage = Lineage(sequencer, known)
         self._sessions = SessionMemory()
         self._announcements = Announcements()
         self._judge = Judge(
@@ -133,7 +136,8 @@ class Guard:
         judgement = await self._judge.considered(call, requester)
         seconds = perf_counter() - started
         if judgement.foreign:
-            await self._found(judgement, requester, first_seen)
+            is_used = judgement.verdict.reason is Reason.CREDENTIAL_FOREIGN
+            await self.found(judgement.foreign, requester, name=call.name, is_used=is_used, first_seen=first_seen)
         match judgement.verdict:
             case Allow():
                 answer = await self._go(judgement, requester)
@@ -297,31 +301,33 @@ class Guard:
             private=judgement.private(),
         )
 
-    async def _found(self, judgement: Judgement, requester: Requester, first_seen: FirstSeen | None) -> None:
-        """Record every credential that we did not issue: a keyed hash, where it stood, where it came from."""
-        owner = requester.grant.owner
-        is_used = judgement.verdict.reason is Reason.CREDENTIAL_FOREIGN
-        records = tuple(
-            Record(
-                kind="credential.foreign",
-                data={
-                    "gate": requester.gate,
-                    "token": requester.token_id,
-                    "rule": one.rule,
-                    "credential": self._sequencer.pseudonym(f"{owner}/credential {one.digest}"),
-                    "used": is_used,
-                },
-                person=owner,
-                principal=requester.principal,
-                private={
-                    "tool": judgement.call.name,
-                    "where": one.where,
-                    "first_seen": first_seen(one.value.reveal()) if first_seen else "",
-                },
-            )
-            for one in judgement.foreign
-        )
-        await self._sequencer.submit(Unit(records=records))
+    async def found(
+        self,
+        foreign: Sequence[Foreign],
+        requester: Requester,
+        *,
+        name: str,
+        is_used: bool,
+        first_seen: FirstSeen | None = None,
+    ) -> None:
+        """Record credentials that we did not issue in a call of `name`, and remember where they were met.
+
+        Raises: StoreError.
+        """
+        await self._lineage.record(foreign, requester, name=name, is_used=is_used, first_seen=first_seen)
+        for one in foreign:
+            self.note(requester, one.value.reveal(), f"call of {name}")
+
+    def note(self, requester: Requester, value: str, words: str) -> None:
+        """Remember where a credential that we did not issue was met; `words` say it."""
+        self._lineage.note(requester, value, words, self._rules().catalogue.credentials)
+
+    async def read(self, requester: Requester, pieces: Iterable[bytes], first_seen: FirstSeen) -> None:
+        """Search what an agent tells its model for such credentials: recorded and remembered, never refused.
+
+        Raises: StoreError.
+        """
+        await self._lineage.read(requester, pieces, first_seen, self._rules().catalogue.credentials)
 
     def _released(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
         return Record(

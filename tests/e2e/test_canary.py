@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -96,6 +97,38 @@ def test_aws_is_driven(house: House) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_found_credential_is_followed_from_gate_to_gate(house: House) -> None:
+    """Read by a command at one gate, presented at another: refused, and the entry says where it comes from."""
+    found = house.canaries["found in a file"] = "gh" + "p_" + secrets.token_hex(18)
+    path, body = request("anthropic", "deploy it", stream=False)
+    used = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "cat deploy/.env"}}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": f"GH={found}\n"}
+    body["messages"] = [
+        {"role": "user", "content": "deploy it"},
+        {"role": "assistant", "content": [used]},
+        {"role": "user", "content": [result]},
+    ]
+    for _ in range(2):
+        said = httpx.post(
+            f"{house.firewall.agents}{path}", json=body, headers=credentials("anthropic", house.token),
+            timeout=LIMIT_S, trust_env=False,
+        )  # fmt: skip
+        assert said.status_code == 200
+    for more in ({"authorization": f"Bearer {found}"}, {"x-other": found}):
+        got = httpx.get(
+            f"{house.firewall.agents}/infra/by-vault/v1/items", headers={"x-stayhand-token": house.token, **more},
+            timeout=LIMIT_S, trust_env=False,
+        )  # fmt: skip
+        assert got.status_code == 403
+        house.note("foreign", got)
+    seen = [one for one in house.entries() if one["kind"] == "credential.foreign"]
+    assert [one["data"]["used"] for one in seen] == [False, True, True]
+    assert len({one["data"]["credential"] for one in seen}) == 1
+    words = [one["private"]["first_seen"] for one in seen]
+    assert words[0] == "result of Bash: cat deploy/.env, message 3"
+    assert words[1] == words[2] == f"{words[0]} (at the models gate)"
+
+
 @pytest.mark.timeout(240)
 def test_people_and_commands_are_driven(house: House) -> None:
     """Approvals, pages, sign-ins good and bad, entries, metrics, doctor, explain, policy, listings."""
@@ -112,12 +145,7 @@ def test_people_and_commands_are_driven(house: House) -> None:
         for approval in firewall.approvals():
             house.note("page", client.get(f"/approve/{approval['id']}", headers=firewall.approver))
             house.note("approval", client.get(f"/api/approvals/{approval['id']}", headers=firewall.approver))
-        for seq in range(400):
-            answer = client.get(f"/api/entries/{seq}", headers=firewall.admin)
-            house.note("entry", answer)
-            if answer.status_code != 200:
-                break
-        assert seq > 50
+        assert len(house.entries()) > 50
     for words in (
         ("doctor",), ("doctor", "--offline", "--json"), ("token", "list", "--json"),
         ("approver", "list", "--json"), ("credential", "list", "--json"),
@@ -172,7 +200,8 @@ def test_a_dump_and_every_repr_hold_no_secret(house: House) -> None:
     text = target.read_bytes()
     assert b"firewall.settings" in text
     assert b"firewall.tokens.vault.store.Vault" in text
-    assert _lines(text, house.canaries) == []
+    ours = {name: value for name, value in house.canaries.items() if name != "found in a file"}  # it is in flight
+    assert _lines(text, ours) == []
 
 
 def test_no_answer_and_no_line_holds_a_secret(house: House) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
@@ -136,6 +137,18 @@ class House:
         self.said.append((" ".join(words), (done.stdout + done.stderr).encode()))
         return done.stdout + done.stderr
 
+    def entries(self) -> list[dict[str, Any]]:
+        """Return every entry as an admin is shown it, oldest first."""
+        found: list[dict[str, Any]] = []
+        with httpx.Client(trust_env=False, timeout=LIMIT_S, headers=self.firewall.admin) as client:
+            for seq in range(1000):
+                answer = client.get(f"{self.firewall.control}/api/entries/{seq}")
+                self.note("entry", answer)
+                if answer.status_code != 200:
+                    break
+                found.append(answer.json())
+        return found
+
     def told(self) -> dict[str, list[str]]:
         """Return which secrets have been said, by where."""
         if not hits(b"\n".join(data for _, data in self.said), self.canaries):
@@ -144,7 +157,9 @@ class House:
 
     def files(self) -> list[Path]:
         """Return the files that the server and its commands had a hand in."""
-        return [path for path in self.folder.rglob("*") if path.is_file() and path.name != "aws"]
+        return [
+            path for path in self.folder.rglob("*") if path.is_file() and path.name not in ("aws", "reprs.txt")
+        ]
 
     def kept(self) -> dict[Path, list[str]]:
         """Return which secrets lie in files that are not their own."""

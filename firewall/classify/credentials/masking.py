@@ -5,6 +5,8 @@ it ends. Replacements hold no quote and no backslash, and a match crosses neithe
 INVARIANT: without a finding the bytes that come out are the bytes that went in.
 """
 
+from collections.abc import Callable
+
 from firewall.classify.credentials.detector import Detector
 
 _CONTEXT = 160
@@ -23,8 +25,14 @@ _END = b"-----END"
 class Masker:
     """Masks one answer; fed as it arrives."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(
+        self, detector: Detector, *, hides: bool = True, found: Callable[[str], None] | None = None
+    ) -> None:
+        """`hides`: False lets everything pass. `found` is told every credential; it must not raise."""
         self._detector = detector
+        self.hides = hides
+        """Whether anything is hidden."""
+        self._found = found
         self._context = b""
         self._held = b""
         self._is_text = True
@@ -58,9 +66,12 @@ class Masker:
                 continue
             if finding.start >= cut:
                 break
-            out += (data[at : max(at, finding.start)], b"[redacted:%s]" % finding.rule.encode())
-            self.masked += 1
-            at = finding.end
+            if self._found is not None:
+                self._found(data[finding.start : finding.end].decode("utf-8", "surrogateescape"))
+            if self.hides:
+                out += (data[at : max(at, finding.start)], b"[redacted:%s]" % finding.rule.encode())
+                self.masked += 1
+                at = finding.end
         cut = max(cut, at)
         out.append(data[at:cut])
         self._context = data[max(0, cut - _CONTEXT) : cut]

@@ -36,6 +36,7 @@ from firewall.gates.infra import problem
 from firewall.gates.infra.gate import ForeignCredentialError
 from firewall.gates.infra.paths import checked
 from firewall.gates.infra.running import Exchange, revoking
+from firewall.guard.foreign import Foreign
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
 from firewall.routing.body import Decoder
@@ -193,18 +194,12 @@ class EgressGate:
             raise refusals.EgressRefusedError("the request holds the agent's own token", code="token_in_request")
         return ToolCall(f"egr_{next(_NUMBERS)}", PREFIX + place.host, encoded, form=CallForm.REQUEST)
 
-    async def _refuse_foreign(self, requester: Requester, place: Place, where: str) -> None:
+    async def _refuse_foreign(self, requester: Requester, place: Place, found: Foreign | None) -> None:
         """Record a credential that we did not issue. Raises: ForeignCredentialError where there is one."""
-        if not where:
+        if found is None:
             return
-        record = Record(
-            kind="credential.foreign",
-            data={"gate": "egress", "token": requester.token_id},
-            person=requester.grant.owner,
-            principal=requester.principal,
-            private={"target": place.host, "where": f"header `{where}`"},
-        )
-        await self._sequencer.submit(Unit(records=(record,)))
+        await self._guard.found((found,), requester, name=PREFIX + place.host, is_used=True)
+        where = found.where.partition(" ")[2]
         raise ForeignCredentialError(
             f"`{where}` holds a credential that is not ours: hosts without a target are read without one"
         )

@@ -4,12 +4,15 @@ INVARIANT: nothing that authenticates crosses, in either direction: the target's
 carrier alone, and a credential that we did not issue is not passed on but named.
 """
 
+import base64
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from firewall.classify.credentials.detector import Detector
 from firewall.core.errors import ProtocolError
+from firewall.core.secret import Secret
+from firewall.guard.foreign import Foreign
 
 _STAYS = frozenset(
     {
@@ -100,14 +103,26 @@ def _authenticates(name: bytes) -> bool:
     return _AUTHENTICATES.fullmatch(name) is not None
 
 
-def foreign_in(fields: Iterable[tuple[bytes, bytes]], token: str) -> str:
-    """Return the name of a field that holds a credential besides our token; empty: there is none."""
+def foreign_in(fields: Iterable[tuple[bytes, bytes]], token: str) -> Foreign | None:
+    """Return what a field holds that authenticates and is not our token; None: there is none."""
     for name, value in fields:
         if _authenticates(name) and value.strip():
             presented = value.decode("latin-1").strip()
             if presented != token and presented.partition(" ")[2].strip() != token:
-                return name.decode("ascii")
-    return ""
+                return Foreign("auth-header", Secret(_bare(presented)), f"header {name.decode('ascii')}")
+    return None
+
+
+def _bare(presented: str) -> str:
+    """Return the credential of a field: without its scheme, and of a login the password."""
+    scheme, _, rest = presented.partition(" ")
+    if scheme.lower() != "basic":
+        return rest.strip() or presented
+    try:
+        name, _, password = base64.b64decode(rest.strip(), validate=True).decode("latin-1").partition(":")
+    except ValueError:
+        return rest.strip() or presented
+    return password or name
 
 
 def returned(

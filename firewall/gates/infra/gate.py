@@ -36,6 +36,7 @@ from firewall.gates.infra.paths import TargetError, checked, place_of
 from firewall.gates.infra.redirects import pointing_here, without_location
 from firewall.gates.infra.running import Exchange, revoking
 from firewall.gates.infra.targets import Target
+from firewall.guard.foreign import Foreign
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
 from firewall.routing.port import Endpoint, Upstream, UpstreamRequest, UpstreamResponse
@@ -205,8 +206,8 @@ class InfraGate:
                 async with await self._upstream.open(endpoint, request) as response:
                     facts["status"] = response.status
                     exchange.answered()
-                    masker = self._masker(asked.requester)
-                    head = self._head(asked, response, request, is_masking=masker is not None)
+                    masker = self._masker(asked, outgoing)
+                    head = self._head(asked, response, request, is_masking=masker.hides)
                     head.append((b"x-stayhand-entry", b"%d" % go.entry))
                     pieces = _pieces(response, outgoing.method, masker)
                     whole = await _whole(response, pieces)
@@ -215,7 +216,7 @@ class InfraGate:
                         await _relay(send, response.status, head, pieces)
                     else:
                         await send_whole(send, response.status, head, whole)
-                    facts["masked"] = masker.masked if masker else 0
+                    facts["masked"] = masker.masked
         except UpstreamError as error:
             log.warning("target=%s code=%s detail=%s", target.spec.name, error.code, error.detail)
             self._finished(asked, {**facts, "fault": error.fault.value}, is_known=is_reading or "status" in facts)
@@ -243,9 +244,11 @@ class InfraGate:
             detector=self._detector() if is_masking else None,
         )
 
-    def _masker(self, requester: Requester) -> Masker | None:
-        """Return what hides credentials from agents that may not see any."""
-        return None if Verb.SECRET in requester.grant.verbs else Masker(self._detector())
+    def _masker(self, asked: _Asked, outgoing: Outgoing) -> Masker:
+        """Return what finds credentials in an answer, and hides them from agents that may not see any."""
+        requester, words = asked.requester, f"answer of {asked.call.name}: {outgoing.method} {outgoing.path}"
+        hides = Verb.SECRET not in requester.grant.verbs
+        return Masker(self._detector(), hides=hides, found=lambda value: self._guard.note(requester, value, words))
 
     def _finished(self, asked: _Asked, facts: dict[str, Plain], *, is_known: bool) -> None:
         record = Record(
@@ -255,18 +258,12 @@ class InfraGate:
         )
         post(self._sequencer, Unit(records=(record,)))
 
-    async def _refuse_foreign(self, requester: Requester, target: Target, where: str) -> None:
+    async def _refuse_foreign(self, requester: Requester, target: Target, found: Foreign | None) -> None:
         """Record a credential that we did not issue. Raises: ForeignCredentialError where there is one."""
-        if not where:
+        if found is None:
             return
-        record = Record(
-            kind="credential.foreign",
-            data={"gate": requester.gate, "token": requester.token_id},
-            person=requester.grant.owner,
-            principal=requester.principal,
-            private={"target": target.spec.name, "where": f"header `{where}`"},
-        )
-        await self._sequencer.submit(Unit(records=(record,)))
+        await self._guard.found((found,), requester, name=f"infra/{target.spec.name}", is_used=True)
+        where = found.where.partition(" ")[2]
         raise ForeignCredentialError(
             f"`{where}` holds a credential that is not ours: this gate adds the target's own, send none"
         )
@@ -337,17 +334,17 @@ async def _relay(send: Send, status: int, head: list[tuple[bytes, bytes]], piece
     await send_end(send)
 
 
-async def _pieces(response: UpstreamResponse, method: str, masker: Masker | None) -> AsyncIterator[bytes]:
-    """Yield the answer's body, its credentials hidden unless `masker` is None."""
+async def _pieces(response: UpstreamResponse, method: str, masker: Masker) -> AsyncIterator[bytes]:
+    """Yield the answer's body as `masker` lets it through."""
     if method == "HEAD":
         return
     is_first = True
     async for piece in response.chunks():
-        passed = piece if masker is None else masker.pass_on(piece, is_first=is_first)
+        passed = masker.pass_on(piece, is_first=is_first)
         is_first = False
         if passed:
             yield passed
-    if masker is not None and (rest := masker.finish()):
+    if rest := masker.finish():
         yield rest
 
 

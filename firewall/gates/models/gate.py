@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.types import Receive, Scope, Send
 
 from firewall.codecs.interface import ModelRequest
+from firewall.codecs.sightings import first_sighting, pieces_of
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock, Sequencer
@@ -148,6 +149,8 @@ class ModelsGate:
         provider = self._providers.pick(asked.place.dialect)
         entry = await self._enter(asked, requester, request.model, body, streamed=request.stream)
         self._means.guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
+        identity = request.identity
+        await self._means.guard.read(requester, pieces_of(identity), lambda value: first_sighting(identity, value))
         exchange = Exchange(
             means=self._means,
             request=request,

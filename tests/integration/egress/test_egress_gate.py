@@ -286,14 +286,17 @@ def test_redirects_are_the_programs_own_business(house: House) -> None:
 
 
 def test_addresses_that_could_carry_data_are_asked(house: House) -> None:
-    """A long query, a long path and an encoded credential are shown to a person instead of being sent."""
+    """A long query and a long path are shown to a person, not sent; an encoded credential is denied."""
     before = len(house.seen.requests)
     encoded = "cG9zdGdyZXM6Ly9hcHA6aHVudGVyMmh1bnRlcjJAZGIuZXhhbXBsZS5jb20vYXBw"  # postgres://app:…@…
+    asked, denied = "approval:hold:ended", "credential:foreign:used"
     with house.client() as client:
-        for path in ("/x?d=" + "a" * 300, "/" + "a/" * 300, f"/x?d={encoded}"):
+        for path, code in (
+            ("/x?d=" + "a" * 300, asked), ("/" + "a/" * 300, asked), (f"/x?d={encoded}", denied),
+        ):  # fmt: skip
             got = client.get(house.index + path)
             assert got.status_code == 403, got.text
-            assert got.json()["code"] == "approval:hold:ended"
+            assert got.json()["code"] == code
     assert len(house.seen.requests) == before
 
 

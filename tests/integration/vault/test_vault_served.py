@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -256,3 +257,37 @@ def test_doctor_knows_the_vault(house: House) -> None:
     assert any("vault with 1 credential," in what for what in said)
     assert any("there is no credential `mail` in the vault" in what for what in said)
     assert SECOND not in done.stdout + done.stderr
+
+
+def test_rotations_under_load_fail_no_request(house: House) -> None:
+    """Four agents ask without a pause while the value changes twice: each is answered with one of its time."""
+    values = [SECOND, "vault-canary-three-1a2b3c4d5e", "vault-canary-four-9f8e7d6c5b"]
+    begun, stopping = len(house.shown), threading.Event()
+    answers: list[int] = []
+
+    def asking() -> None:
+        while not stopping.is_set():
+            answers.append(house.ask().status_code)
+
+    def is_shown(value: str) -> bool:
+        return f"Bearer {value}" in house.shown[begun:]
+
+    agents = [threading.Thread(target=asking) for _ in range(4)]
+    for agent in agents:
+        agent.start()
+    try:
+        for value in values:
+            if value != SECOND:
+                assert house.command("rotate", "shop", value=value).returncode == 0
+            until = time.monotonic() + LIMIT_S
+            while not is_shown(value):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+    finally:
+        stopping.set()
+        for agent in agents:
+            agent.join(LIMIT_S)
+    assert set(answers) == {200}
+    assert set(house.shown[begun:]) == {f"Bearer {value}" for value in values}
+    assert house.ask().status_code == 200
+    assert house.shown[-1] == f"Bearer {values[-1]}"

@@ -35,7 +35,8 @@ TOKEN = "shd_staging_agent_x"
 )
 def test_a_credential_besides_our_token_is_foreign(name: bytes, value: bytes, *, foreign: bool) -> None:
     """Our token may stand in any field of credentials; anything else there is named."""
-    assert (foreign_in([(name, value)], TOKEN) == name.decode()) is foreign
+    found = foreign_in([(name, value)], TOKEN)
+    assert (found is not None and found.where == f"header {name.decode()}") is foreign
 
 
 def test_the_injected_field_is_nobody_elses() -> None:

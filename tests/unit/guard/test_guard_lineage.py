@@ -1,0 +1,141 @@
+"""Lineage: what an agent was told is searched once, hashed, and followed to where it is used."""
+
+import gc
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from firewall.codecs.sightings import first_sighting, pieces_of
+from firewall.core.call import CallForm, ToolCall
+from firewall.core.outgoing import Outgoing
+from firewall.core.secret import Secret
+from firewall.guard import lineage
+from firewall.guard.foreign import Foreign
+from firewall.guard.lineage import Lineage
+from tests.support.guarding import Kept, call, keeping
+
+PAT = "gh" + "p_" + "aZ3kQ9xW7vB2nM5tR8yU1iO4pL6sD0fGhJkc"
+UUID = "3d2c42fb-9e1a-4c7b-8a55-0d1f6b7c8e90"
+
+
+def history(*results: str, command: str = "cat deploy/.env") -> dict[str, object]:
+    """Build a conversation in which a command printed these texts."""
+    messages: list[object] = [{"role": "user", "content": "deploy it"}]
+    for number, text in enumerate(results):
+        used = {"type": "tool_use", "id": f"t{number}", "name": "Bash", "input": {"command": command}}
+        messages.append({"role": "assistant", "content": [used]})
+        messages.append(
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": f"t{number}", "content": text}]}
+        )
+    return {"model": "coder", "messages": messages, "system": "be brief", "max_tokens": 10}
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
+    """A guard over the shipped policies."""
+    async with keeping(tmp_path) as found:
+        yield found
+
+
+async def told(kept: Kept, request: Mapping[str, object]) -> None:
+    """Let the guard read a request, as the models gate does."""
+    await kept.guard.read(kept.requester(), pieces_of(request), lambda value: first_sighting(request, value))
+
+
+def _lineage(kept: Kept) -> Lineage:
+    return Lineage(kept.installation.writer, list)
+
+
+async def test_a_find_in_a_result_is_recorded_once_and_refuses_nothing(kept: Kept) -> None:
+    """The history comes again with every request: one entry, not used, with the keyed hash alone."""
+    await told(kept, history(f"RAILWAY_TOKEN={UUID}\n"))
+    await told(kept, history(f"RAILWAY_TOKEN={UUID}\n", "fine"))
+    assert kept.kinds() == ["credential.foreign"]
+    body = json.dumps(kept.body(0))
+    assert '"used": false' in body
+    assert '"rule": "railway-token"' in body
+    assert UUID not in body
+    await told(kept, history(f"RAILWAY_TOKEN={UUID}\n", "fine", f"export X={PAT}"))
+    assert kept.kinds() == ["credential.foreign"] * 2
+
+
+async def test_what_was_read_in_a_conversation_is_known_at_another_gate(kept: Kept) -> None:
+    """A token printed by a command and sent to a target has the same hash in both entries."""
+    await told(kept, history(f"RAILWAY_TOKEN={UUID}\n"))
+    outgoing = Outgoing("POST", "/graphql/v2", headers=(("x-token", f"Bearer {UUID}"),), body=b"{}")
+    request = ToolCall("req_1", "infra/shop", outgoing.encode(), form=CallForm.REQUEST)
+    await kept.guard.judge(request, kept.requester(gate="infra"))
+    assert kept.kinds()[:2] == ["credential.foreign", "credential.foreign"]
+    one, two = (json.loads(json.dumps(kept.body(seq)))["data"]["credential"] for seq in (0, 1))
+    assert one == two
+
+
+async def test_first_words_stay_and_name_the_gate(kept: Kept) -> None:
+    """The first sighting counts; from another gate its gate is named; another owner knows nothing of it."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    here, there = kept.requester(), kept.requester(gate="infra")
+    assert found.note(here, PAT, "result of Bash: cat deploy/.env, message 17", detector)
+    assert not found.note(there, PAT, "answer of infra/shop", detector)
+    assert found.first(here, PAT) == "result of Bash: cat deploy/.env, message 17"
+    assert found.first(there, PAT) == "result of Bash: cat deploy/.env, message 17 (at the models gate)"
+    assert found.first(here, UUID) == ""
+
+
+async def test_nothing_is_kept_in_the_clear(kept: Kept) -> None:
+    """Neither the value nor another one in the words that say where it was."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    words = f"result of Bash: curl -H 'Authorization: Bearer {UUID}' {PAT}"
+    found.note(kept.requester(), PAT, words, detector)
+    held = repr(gc.get_referents(*gc.get_referents(found)))
+    assert "result of Bash: curl" in held
+    assert PAT not in held
+    assert UUID not in held
+
+
+async def test_what_is_remembered_is_bounded(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is forgotten first."""
+    monkeypatch.setattr(lineage, "MOST_SEEN", 3)
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    for number in range(5):
+        found.note(kept.requester(), f"{PAT}{number}", f"place {number}", detector)
+    assert [found.first(kept.requester(), f"{PAT}{number}") for number in range(5)] == [
+        "", "", "place 2", "place 3", "place 4",
+    ]  # fmt: skip
+
+
+async def test_a_large_history_is_searched_to_its_bound(kept: Kept) -> None:
+    """A credential across two steps of the search is found; of more than four megabytes the newest is searched."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    piece = b"x " * (64 << 10) + b"gh" + PAT.encode()[2:] + b" y" * 1000
+    shifted = [piece[at:] for at in range(0, 44, 4)]
+    for one in shifted:
+        await found.read(kept.requester(), [one], lambda _: "here", detector)
+    assert found.first(kept.requester(), PAT) == "here"
+    old = b"z" * (4 << 20) + b" AK" + b"IA" + b"Q3VNX7RT2LKP5WJ4"
+    await found.read(kept.requester(), [b"new", old], lambda _: "there", detector)
+    assert found.first(kept.requester(), "AK" + "IAQ3VNX7RT2LKP5WJ4") == ""
+
+
+async def test_an_entry_says_where_a_value_was_first_met(kept: Kept) -> None:
+    """What a call's own conversation knows counts before what was met elsewhere."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    found.note(kept.requester(), PAT, "elsewhere", detector)
+    one = Foreign("github-pat", Secret(PAT), "body")
+    assert found.origin(PAT, kept.requester(), None) == "elsewhere"
+    assert found.origin(PAT, kept.requester(), lambda _: "here") == "here"
+    await found.record((one,), kept.requester(), name="Bash", is_used=True)
+    await found.record((), kept.requester(), name="Bash", is_used=True)
+    assert kept.kinds() == ["credential.foreign"]
+
+
+async def test_calls_are_remembered_too(kept: Kept) -> None:
+    """A credential that a tool wrote somewhere is known when it is sent."""
+    path = kept.folder / "workspace" / "notes.txt"
+    wrote = ToolCall("toolu_1", "Write", json.dumps({"file_path": str(path), "content": PAT}).encode())
+    await kept.guard.judge(wrote, kept.requester())
+    await kept.guard.judge(
+        call(f"curl -H 'Authorization: token {PAT}' https://api.github.com/user"), kept.requester()
+    )
+    assert [json.loads(json.dumps(kept.body(seq)))["data"]["used"] for seq in (0, 3)] == [False, True]
