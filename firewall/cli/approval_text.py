@@ -25,6 +25,7 @@ def as_text(row: Json, *, width: int = 0) -> list[str]:
         lines += ["", visible(_plain(row, "arguments"))]
     for number, action in enumerate(actions, 1):
         lines += ["", f"{number}. {_words(action, 'summary')}", *_fields(_facts(action))]
+    lines += [line for one in _list(row.get("first")) for line in ("", f"it could be taken back: {visible(one)}")]
     if row.get("said"):
         lines += ["", f"the agent says (not verified): {_words(row, 'said')}"]
     return [*lines, *_answers(row)]
@@ -54,6 +55,8 @@ def _facts(action: Json) -> Iterator[tuple[str, str]]:
     yield "environment", _plain(action, "environment") + (f" ({where})" if where else "")
     yield "effects", ", ".join(_list(action.get("effects")))
     yield "undo", undo_words(_plain(action, "undo"), _plain(action, "reversal"))[0]
+    for found in _tables(action.get("found")):
+        yield _plain(found, "label").lower(), _words(found, "words")
     yield "how sure", CONFIDENCE_WORDS.get(_plain(action, "confidence"), "")
     yield "not seen", "; ".join(_list(action.get("unseen")))
 

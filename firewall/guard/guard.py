@@ -36,6 +36,7 @@ from firewall.guard.judgement import Judgement
 from firewall.guard.lineage import Lineage
 from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules, World
+from firewall.guard.proposing import TOLD
 from firewall.guard.reach import Territory
 from firewall.guard.requester import Requester
 from firewall.guard.sessions import SessionMemory
@@ -70,6 +71,8 @@ class Stop:
     entry: int
     verdict: Verdict
     approval: str = ""
+    first: tuple[str, ...] = ()
+    """What could be done first or instead, so that it can be taken back."""
 
 
 Answer = Go | Wait | Stop
@@ -282,7 +285,8 @@ class Guard:
         refused = replace(judgement, verdict=verdict)
         records = self._judged(refused, requester, approval=approval)
         outcome = await self._sequencer.submit(Unit(records=(*records, *more)))
-        return Stop(_first(outcome.seqs), verdict, approval)
+        first = judgement.first if verdict.reason in TOLD else ()
+        return Stop(_first(outcome.seqs), verdict, approval, first)
 
     def _judged(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> tuple[Record, ...]:
         """Return the entry of a verdict and, once for each request that nothing announced, one of its own."""

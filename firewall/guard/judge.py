@@ -29,6 +29,7 @@ from firewall.guard.foreign import Known, foreign_in, is_use
 from firewall.guard.judgement import Judgement
 from firewall.guard.placing import MILD, of_action, placed, refusal
 from firewall.guard.ports import Files, Named, Rules, World
+from firewall.guard.proposing import TOLD, proposed
 from firewall.guard.reach import Territory, touches
 from firewall.guard.read import Read
 from firewall.guard.requester import Requester
@@ -151,7 +152,22 @@ class Judge:
             findings=findings,
             base=base,
             declaration=declaration,
+            first=self._proposed(call, verdict, actions, findings=findings, rules=rules),
         )
+
+    def _proposed(
+        self,
+        call: ToolCall,
+        verdict: Verdict,
+        actions: Sequence[Action],
+        *,
+        findings: Sequence[Finding],
+        rules: Rules,
+    ) -> tuple[str, ...]:
+        """Return what could be done first or instead, where saying so says nothing of the world."""
+        if verdict.reason not in TOLD:
+            return ()
+        return proposed(call, actions, findings, rules=rules, targets=self._targets)
 
     def context(self, requester: Requester, rules: Rules | None = None) -> Context:
         """Return what the call of a requester is understood with."""

@@ -45,6 +45,8 @@ class Judgement:
     """What is another way than when people were last asked about it: (what, before, now)."""
     declaration: Declaration = NOT_ASKED
     """Whether a tool call announced it, where it is a request."""
+    first: tuple[str, ...] = ()
+    """What could be done first or instead, so that it can be taken back."""
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -108,6 +110,7 @@ class Judgement:
             row=f"{self.verdict.row}  {self.row_text}".strip(),
             said=self.call.hint[:MAX_SAID],
             moved=self.moved,
+            first=self.first,
         )
 
     def _found_of(self, action: Action) -> tuple[Finding, ...]:

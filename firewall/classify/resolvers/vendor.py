@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from firewall.classify.globs import NOTHING, any_of
 from firewall.classify.reader import Reader
+from firewall.classify.resolvers.instead import First, read_first
 from firewall.core.action import Attribute
 from firewall.core.errors import ConfigError
 
@@ -142,6 +143,8 @@ class Vendor:
     """Operation -> argument -> kind."""
     paths: tuple[PathRule, ...] = ()
     things: Mapping[str, ThingRule] = field(default_factory=dict)
+    first: tuple[First, ...] = ()
+    """What could be done first or instead."""
 
     def speaks_for(self, kind: str, host: str) -> bool:
         """Tell whether this is the vendor behind a target."""
@@ -165,6 +168,7 @@ def read_vendor(table: Reader) -> Vendor:
         operations={name.lower(): _words(row) for name, row in table.inner("operations").tables()},
         paths=tuple(_path(row) for row in table.rows("path")),
         things={one.kind: one for one in things},
+        first=tuple(read_first(row) for row in table.rows("first")),
     )
     table.get("provenance")
     table.finish()

@@ -212,7 +212,7 @@ class EgressGate:
             await self._approvals.wait(answer.approval.id, until_us=until)
             answer = await self._guard.release(answer, requester)
         if isinstance(answer, Wait):  # asked anew meanwhile: nobody has agreed to this yet
-            return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
+            return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id, answer.judgement.first)
         return answer
 
     async def _send_on(self, call: ToolCall, go: Go, requester: Requester, permit: Permit, *, send: Send) -> None:

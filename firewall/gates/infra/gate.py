@@ -191,7 +191,7 @@ class InfraGate:
             await self._approvals.wait(answer.approval.id, until_us=until)
             answer = await self._guard.release(answer, asked.requester)
         if isinstance(answer, Wait):  # asked anew meanwhile: nobody has agreed to this yet
-            return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
+            return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id, answer.judgement.first)
         return answer
 
     async def _send_on(self, asked: _Asked, go: Go, send: Send, shape: Shape) -> None:

@@ -47,6 +47,8 @@ def of_stop(target: str, stop: Stop) -> Answer:
         "code": reason.value,
     }
     more: Headers = [(b"x-stayhand-entry", b"%d" % stop.entry)]
+    if stop.first:
+        document["first"] = list(stop.first)
     if stop.approval:
         document["approval_id"] = stop.approval
         document["status_url"] = f"/v1/approvals/{stop.approval}"

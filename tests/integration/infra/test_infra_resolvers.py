@@ -304,6 +304,29 @@ def test_the_page_says_what_would_be_lost(house: House) -> None:
     assert "<script>" not in shown.replace(json.dumps(DELETE), "")
 
 
+def test_the_reversible_form_is_proposed_and_runs(house: House) -> None:
+    """The refusal and the page name the exact request that loses nothing; sent as it stands it runs."""
+    ident = house.volume(STAGING)
+    held = house.run(DELETE, id=ident).json()
+    (line,) = held["first"]
+    assert line in held["detail"]
+    assert house.page_of(held["approval_id"])["first"] == [line]
+    method, path, body = line.partition(": ")[2].split(" ", 2)
+    done = httpx.request(
+        method,
+        f"{house.firewall.agents}/infra/railway{path}",
+        content=body,
+        headers={"x-stayhand-token": house.token, "content-type": "application/json"},
+        trust_env=False,
+        timeout=LIMIT_S,
+    )
+    assert (done.status_code, "errors" in done.json()) == (200, False)
+    assert ident in house.railway.volumes
+    elsewhere = house.run(DELETE, id=VOLUME).json()
+    assert "first" not in elsewhere
+    assert "What can be taken back" not in elsewhere["detail"]
+
+
 def test_every_look_has_an_entry_and_no_credential_goes_anywhere(house: House) -> None:
     """The resolver's questions are counted in the log, which verifies; its credential stands in nothing."""
     ident = house.volume(STAGING)
