@@ -48,7 +48,7 @@ PARTS = (
     Part("types", "check", _tool("mypy"), 180),
     Part("imports", "check", _tool("lint-imports", "--no-logo"), 60),
     Part("spelling", "check", _tool("codespell", *_CODE, "policies", "docs", "README.md", "Makefile"), 60),
-    Part("repository", "check", (*_PYTEST, "tests/meta"), 90),
+    Part("repository", "check", (*_PYTEST, "tests/meta"), 240),
     _tests("unit", "unit", "property", "contract", bound_s=540),
     _tests("fuzz", "fuzz", bound_s=300),
     _tests("integration", "integration", bound_s=600),
