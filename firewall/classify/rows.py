@@ -160,7 +160,7 @@ class Wrap:
     text: tuple[str, ...] = ()
     """Options whose value is shell text."""
     after: str = ""
-    """The command starts behind this word (`--`)."""
+    """The command starts behind this word (`--`); several as `-x|--exec`."""
     subcommands: tuple[str, ...] = ()
     """Only these subcommands wrap; empty: the program itself does."""
     takes: frozenset[str] = frozenset()

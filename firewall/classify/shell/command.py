@@ -152,7 +152,7 @@ def find_program(command: Command, analysis: Analysis) -> Program | None:
             specials.unknown_program(command, analysis)
         return program
     folder, base = posixpath.split(name)
-    if analysis.context.catalogue.paths.bin.fullmatch(posixpath.normpath(folder)) and not command.scope.machine:
+    if analysis.context.catalogue.paths.bin.fullmatch(posixpath.normpath(folder)):
         program = programs.get(base) or programs.get(_versionless(base))
         if program is not None:
             return program

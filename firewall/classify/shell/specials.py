@@ -25,6 +25,7 @@ from firewall.classify.shell import (
     schedules,
     sed,
     vendors,
+    wrappers,
 )
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import finish
@@ -76,6 +77,7 @@ READERS: dict[str, Reader] = {
     "sqlite": databases.sqlite,
     "query": databases.query,
     "parallel": appended.parallel,
+    "texts": wrappers.texts,
     "powershell": _powershell,
     "shift": builtins.shift,
 }

@@ -27,6 +27,10 @@ def peel(program: Program, wrap: Wrap, command: Command, analysis: Analysis) -> 
     if wrap.subcommands:
         use = read_use(program, command)
         matched = _subcommand(wrap, [word.text for word in use.options.positional])
+        if matched is None and program.front:
+            wrap = replace(wrap, takes=wrap.takes | program.front)
+            wider, _ = read_options(command.words[1:], program.takes | program.front, style=program.style)
+            matched = _subcommand(wrap, [word.text for word in wider.positional])
         if matched is None:
             return False
         words = _behind_subcommand(words, matched)
@@ -71,7 +75,7 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
     scope = command.scope
     texts = options.values(wrap.text)
     if wrap.after:
-        cut = next((index for index, word in enumerate(words) if word.text == wrap.after), None)
+        cut = next((index for index, word in enumerate(words) if word.text in wrap.after.split("|")), None)
         if cut is None:
             if not texts:
                 return False
@@ -84,7 +88,7 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
         behind, _ = read_options(words[used + wrap.skip :], takes, style=program.style, first_only=True)
         skipped, rest = _skip(rest, wrap.skip)
         texts += behind.values(wrap.text)
-        rest = [] if texts and not wrap.joined else rest
+        rest = [] if texts and not wrap.joined else [*_entry(options), *rest]
         if wrap.machine:
             scope = _machine(wrap, skipped, program, command)
     assigned = dict(command.assignments)
@@ -96,6 +100,12 @@ def _inner(program: Program, wrap: Wrap, words: list[Word], command: Command, an
     if not rest:
         return bool(texts) or _alone(program, wrap, command, analysis, options)
     return _start(wrap, rest, command, scope, assigned, analysis)
+
+
+def _entry(options: Options) -> list[Word]:
+    """Return the words that a container starts with instead of its own program (`--entrypoint rm`)."""
+    given = options.values(("--entrypoint",))[-1:]
+    return [replace(word, text=part, head=part, source=None) for word in given for part in word.text.split()]
 
 
 def _opened(wrap: Wrap, options: Options, command: Command, rest: list[Word]) -> list[Word]:
@@ -179,6 +189,18 @@ def _shell_text(word: Word, command: Command, scope: Scope, analysis: Analysis) 
     before = len(analysis.drafts)
     analysis.script(analysis, source, scope.copy(), None, command.depth + 1)
     _nested(analysis, before, command)
+
+
+def texts(command: Command, program: Program, analysis: Analysis) -> bool:
+    """`concurrently 'a' 'b'`: every word is a command line of its own; `npm:NAME` is a script of the workspace."""
+    options, _ = read_options(command.words[1:], program.takes, style=program.style)
+    for word in options.positional:
+        if not word.known or not _SCRIPT.fullmatch(word.text):
+            _shell_text(word, command, command.scope, analysis)
+    return False
+
+
+_SCRIPT = re.compile(r"(?:npm|yarn|pnpm|bun|node|deno):[\w:*@./-]+")
 
 
 def _joined(rest: list[Word], command: Command, scope: Scope, analysis: Analysis) -> None:
