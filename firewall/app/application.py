@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from firewall.app.addresses import host_port
 from firewall.app.clock import SystemClock
 from firewall.app.egress import EgressSide
+from firewall.app.refusals import rendered
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
 from firewall.core.errors import StoreError
@@ -21,7 +22,6 @@ from firewall.gates.infra.gate import InfraGate
 from firewall.gates.infra.targets import Target
 from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
-from firewall.gates.models.refused import render_for
 from firewall.guard.guard import Guard
 from firewall.policy.in_force import Rules
 from firewall.routing.providers import Providers
@@ -74,7 +74,7 @@ class Application:
             max_body_bytes=most,
             foreign_prefixes=("/infra/",),
             access=Access(hosts=frozenset({agents_host, *server.allowed_hosts}), trusted_proxies=proxies),
-            render=render_for,
+            render=rendered,
         )
         public_host = urlsplit(server.public_url).hostname or ""
         control_app = Edge(

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from firewall.app.application import Application
+from firewall.app.refusals import rendered
 from firewall.app.running import running
 from firewall.cli.report import config_of, say
 from firewall.gates.edge.server import bind, run, serve_listeners
@@ -59,7 +60,7 @@ async def serve_settings(
             say("stayhand: stopping; running answers may finish for half a minute, a second signal ends them")
             application.gate.drain()
 
-        await serve_listeners([agents, *others, control], on_drain=stopping, started=started)
+        await serve_listeners([agents, *others, control], on_drain=stopping, started=started, render=rendered)
 
 
 def _at_port(settings: Settings, port: int | None) -> tuple[Settings, list[socket.socket | None]]:

@@ -100,7 +100,10 @@ def _joined(found: list[Judged]) -> Judged:
 def _kubernetes(asked: Asked, segments: list[str]) -> Judged:
     body = object_of(asked.body, asked.headers)
     effects, summary = kubernetes.judge(asked.method, segments, query_of(asked.query), body)
-    return Judged(effects, summary)
+    if effects != {Effect.WRITE} or body is not None or not asked.body:
+        return Judged(effects, summary)
+    # FAIL-CLOSED: nothing of a change could be read, and it may stop everything or let data go.
+    return Judged({*effects, Effect.UNKNOWN}, summary, unseen=["the body that says what changes"])
 
 
 def _postgrest(asked: Asked, segments: list[str], row: HostRow) -> Judged:
