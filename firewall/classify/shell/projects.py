@@ -13,6 +13,7 @@ from firewall.classify.rows import Program
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.apply import Use, read_use
 from firewall.classify.shell.contents import MAX_CHARS, Read, add_contents, add_text, beginning
+from firewall.classify.shell.declared import compose, runs_programs, terraform
 from firewall.classify.shell.monorepo import folders_of, patterns_of
 from firewall.classify.shell.recipes import Piece, Recipes, justfile, makefile, package_scripts
 from firewall.classify.shell.touches import spot_of
@@ -39,7 +40,9 @@ _BOUND = {
     "terraform": ("main.tf", "terraform.tfvars"),
     "tofu": ("main.tf", "terraform.tfvars"),
 }
-"""Configuration that is bound and not read."""
+"""Configuration that is bound; what Compose and Terraform files make run is read."""
+_PLANNERS = frozenset({"terraform", "tofu"})
+_PLANS = frozenset({"plan", "refresh", "test", "console"})
 _BUILDS = frozenset({"build", "buildx build", "image build", "builder build"})
 _ENVIRONMENTS = ("--env-file",)
 _RUNNING = frozenset({Effect.EXEC, Effect.UNKNOWN})
@@ -57,8 +60,8 @@ def add_project(program: Program, command: Command, analysis: Analysis, before: 
         _package(read_use(program, command), ran, command, analysis)
     elif name in ("make", "gmake", "just") and Effect.EXEC in ran.effects:
         _recipes(name, read_use(program, command), ran, command, analysis)
-    elif name in _BOUND and ran.effects & _CHANGING:
-        _bind(name, read_use(program, command), ran)
+    elif name in _BOUND and (ran.effects & _CHANGING or name in _PLANNERS):
+        _bind(name, read_use(program, command), ran, analysis)
 
 
 def _files(use: Use, names: tuple[str, ...]) -> tuple[list[str], Command]:
@@ -192,8 +195,8 @@ def _add(
         add_text(ran, (f"{path} {what}", path, text), command, analysis, reader(path, text))
 
 
-def _bind(name: str, use: Use, ran: Draft) -> None:
-    """Name configuration for binding only."""
+def _bind(name: str, use: Use, ran: Draft, analysis: Analysis) -> None:
+    """Name configuration, and add what the files that declare something make run."""
     words = [word.text for word in use.positional]
     own: list[Word] = use.options.values(("-f", "--file", "-var-file"))
     names = _BOUND[name]
@@ -209,3 +212,17 @@ def _bind(name: str, use: Use, ran: Draft) -> None:
     bound = [path for word in own for path in spot_of(word, there.scope).paths] or paths
     bound += [path for word in use.options.values(_ENVIRONMENTS) for path in spot_of(word, there.scope).paths]
     ran.files += [path for path in bound if path not in ran.files]
+    changes = bool(ran.effects & _CHANGING)
+    if name in _PLANNERS and not changes and use.sub not in _PLANS:
+        ran.files = [path for path in ran.files if path not in bound]
+        return
+    for path in (path for path in bound if path in analysis.context.contents):
+        text = beginning(ran, path, analysis.context.contents[path])
+        if path.endswith(".tf"):
+            ran.effects |= {Effect.EXEC} if runs_programs(text) else set()
+            read = terraform(use.command, applies=changes)
+        elif path.endswith((".yaml", ".yml")) and Effect.EXEC in ran.effects:
+            read = compose(use.command)
+        else:
+            continue
+        add_text(ran, (path, path, text), use.command, analysis, read)

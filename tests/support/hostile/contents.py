@@ -83,8 +83,21 @@ RUNS = {
 }
 
 
+DECLARED = {
+    "blanks": " " * SIZE,
+    "rights": "  privileged: true\n" * 12_000,
+    "externals": 'data "external" "x" {\n program = ["rm", "a"]\n}\n' * 5_000,
+    "open commands": 'provisioner "local-exec" {\n command = "' * 5_000,
+    "open lists": 'data "external" {\n program = [' * 7_000,
+    "long lines": ("a" * 5_000 + "/docker.soc\n") * 50,
+}
+
+
 def cases() -> Iterator[Hostile]:
     """Yield every case."""
+    for name, content in DECLARED.items():
+        yield files(name, "docker compose up", {"compose.yaml": content}, "contents declared")
+        yield files(f"{name} of Terraform", "terraform apply", {"main.tf": content}, "contents declared")
     for name, content in MAKEFILE.items():
         yield files(name, "make", {"Makefile": content}, "contents make")
         yield files(name, "just", {"justfile": content.replace("\t", "    ")}, "contents just")
