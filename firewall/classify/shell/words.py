@@ -77,7 +77,8 @@ _ANSI_PLAIN = {
     "f": "\f",
     "v": "\v",
 }
-_PLAIN = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
+_PLAIN = re.compile(r"\$\{?([A-Za-z_]\w*)(?:%{1,2}[^$`{}\\]{0,64})?\}?")
+"""A variable, or one whose end is cut off (`${f%.txt}`): its beginning stays what it was."""
 _ELEMENTS = ("$", '"')
 """How the elements of an array begin: `"$@"`, `${a[@]}`."""
 _NAMES = re.compile(r"\$\{?([A-Za-z_]\w*)")
