@@ -6,6 +6,7 @@ it is judged again. INVARIANT: a value found here goes into no entry, message or
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,6 +30,11 @@ _MAX_DEPTH = 40
 _AT_ONCE = 1 << 15
 _SEARCHED = 1 << 20
 """Bytes at each end of a large body."""
+_IN_QUERY = re.compile(rb"[?&](?:token|auth|circle-token)=([A-Za-z0-9._~%+/-]{20,512})")
+"""What authenticates in addresses under names that say little; those that say more are rules."""
+_PART = re.compile(
+    rb'form-data; name="([^"\r\n]{1,64})"[^\r\n]{0,200}\r\n(?:[^\r\n]{1,200}\r\n){0,4}\r\n([^\r\n]{8,600})'
+)
 _NO_USE = frozenset(
     {
         ToolKind.READ,
@@ -81,7 +87,13 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
     secrets = [(name, secret, secret.reveal().encode()) for name, secret in known()]
     mine = {value for name, _, value in secrets if name == own}
     parts = list(_parts(call))
-    if _is_plain(parts, catalogue, [value for name, _, value in secrets if name != own]):
+    others = [
+        form
+        for name, secret, value in secrets
+        if name != own and len(value) >= _LEAST
+        for form in secret.spellings
+    ]
+    if _is_plain(parts, catalogue, others):
         return ()
     for where, data in parts:
         for finding in catalogue.credentials.find(data):
@@ -90,7 +102,7 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
                 text = value.decode("utf-8", "surrogateescape")
                 found.setdefault(value, Foreign(finding.rule, Secret(text), where))
         for name, secret, value in secrets:
-            if name != own and len(value) >= _LEAST and value in data:
+            if name != own and len(value) >= _LEAST and any(form in data for form in secret.spellings):
                 found[value] = Foreign(TARGETS_OWN, secret, where)
     return tuple(found.values())[:_MOST]
 
@@ -115,7 +127,7 @@ def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, others: 
     if len(parts) < 2:
         return False
     whole = b"\n".join(data for _, data in parts)
-    if len(whole) > _AT_ONCE or any(value in whole for value in others if len(value) >= _LEAST):
+    if len(whole) > _AT_ONCE or any(form in whole for form in others):
         return False
     return not catalogue.credentials.find(whole)
 
@@ -156,15 +168,26 @@ def _of_request(arguments: bytes) -> Iterator[tuple[str, bytes]]:
     yield "address", target
     if b"%" in target:
         yield "address", unquote_to_bytes(target)
+    for match in _IN_QUERY.finditer(target):
+        yield "address", b"x-auth-token: " + unquote_to_bytes(match[1])
     for name, value in outgoing.headers:
         yield f"header {name}", f"{name}: {value}".encode()
     if outgoing.body:
         yield "body", _ends(outgoing.body)
+        yield from (("body", form) for form in _forms(_ends(outgoing.body)))
         if len(outgoing.body) <= 2 * _SEARCHED and (b"\\u" in outgoing.body or b"\\/" in outgoing.body):
             try:
                 yield "body", b"\n".join(_leaves(orjson.loads(outgoing.body), 0))
             except (orjson.JSONDecodeError, UnicodeEncodeError):
                 return  # no JSON: it was searched as it stands
+
+
+def _forms(body: bytes) -> Iterator[bytes]:
+    """Yield the fields of a form as `name=value`, each kind of form as far as a body looks like one."""
+    if b"%" in body and not body.startswith((b"{", b"[")):
+        yield unquote_to_bytes(body)
+    if b'form-data; name="' in body:
+        yield b"\n".join(match[1] + b"=" + match[2] for match in _PART.finditer(body))
 
 
 def _ends(body: bytes) -> bytes:

@@ -1,8 +1,10 @@
 """Credentials that we did not issue, at the guard: denied where they would be used, logged, never quoted."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -101,6 +103,65 @@ def test_a_request_is_searched_in_all_its_parts(tmp_path: Path) -> None:
         (found,) = foreign_in(request(outgoing), catalogue, list)
         assert (found.where, found.rule) == (where, "github-pat")
         assert is_use(request(outgoing), catalogue)
+
+
+_LOGIN = base64.b64encode(f"joe:{PAT}".encode()).decode()
+_MULTIPART = (
+    '--b\r\nContent-Disposition: form-data; name="RAILWAY_TOKEN"\r\nContent-Type: text/plain\r\n\r\n'
+    + UUID
+    + "\r\n--b--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("outgoing", "where", "rule"),
+    [
+        (Outgoing("GET", "/v1", f"access_token={UUID}"), "address", "secret-key"),
+        (Outgoing("GET", "/v1", f"page=2&token={UUID}"), "address", "secret-key"),
+        (Outgoing("GET", "/v1", f"to=https%3A%2F%2Fjoe%3A{PAT}%40github.com"), "address", "address-password"),
+        (Outgoing("GET", "/v1", headers=(("x-note", f"Basic {_LOGIN}"),)), "header x-note", "encoded-github-pat"),
+        (Outgoing("POST", "/v1", body=f"a=1&u=postgres%3A%2F%2Fa%3A{PAT}%40db.acme.net".encode()), "body", ""),
+        (Outgoing("POST", "/v1", body=f"t=%67hp_{PAT[4:]}".encode()), "body", "github-pat"),
+        (Outgoing("POST", "/v1", body=_MULTIPART.encode()), "body", "railway-token"),
+        (
+            Outgoing("POST", "/v1", body=json.dumps({"data": {"auth": _LOGIN}}).encode()),
+            "body",
+            "encoded-github-pat",
+        ),
+    ],
+)
+def test_a_credential_is_found_in_every_place_that_sends_one(
+    tmp_path: Path, outgoing: Outgoing, where: str, rule: str
+) -> None:
+    """Queries, logins in addresses, base64, forms and their parts: each is a use."""
+    found = foreign_in(request(outgoing), policies_in(tmp_path / "p").catalogue, list)
+    assert (found[0].where, rule in ("", found[0].rule)) == (where, True), found
+
+
+@pytest.mark.parametrize(
+    "outgoing",
+    [
+        Outgoing("GET", f"/v1/items/{UUID}", f"cursor={UUID}&page_token={UUID}"),
+        Outgoing("POST", "/graphql", body=json.dumps({"query": "q", "variables": {"id": UUID}}).encode()),
+        Outgoing("GET", "/repos/a/b/commits/3c1fc2d65a9fad68acf2861c4815efcc6065083c", "token=next"),
+        Outgoing(
+            "POST", "/v1", body=b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nplain text\r\n--b--'
+        ),
+    ],
+)
+def test_ids_and_cursors_are_sent(tmp_path: Path, outgoing: Outgoing) -> None:
+    """A bare UUID in a path, a cursor or a variable is an id."""
+    assert foreign_in(request(outgoing), policies_in(tmp_path / "p").catalogue, list) == ()
+
+
+def test_a_targets_own_credential_is_known_in_every_spelling(tmp_path: Path) -> None:
+    """Another target's credential is found in base64 and hexadecimal too, though no rule knows its looks."""
+    odd = "plain words of a secret"
+    catalogue = policies_in(tmp_path / "p").catalogue
+    for text in (base64.b64encode(f"x:{odd}".encode()).decode(), odd.encode().hex(), quote(odd, safe="")):
+        sent = request(Outgoing("POST", "/", body=text.encode()))
+        assert [one.rule for one in foreign_in(sent, catalogue, lambda: [("other", Secret(odd))])] == [TARGETS_OWN]
+        assert foreign_in(sent, catalogue, lambda: [("shop", Secret(odd))]) == ()
 
 
 def test_a_targets_own_credential_is_at_home_there_alone(tmp_path: Path) -> None:
