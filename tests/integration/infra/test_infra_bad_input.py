@@ -144,6 +144,7 @@ ANSWERS: dict[str, tuple[bytes, int, str]] = {
     "nothing": (b"", 502, "upstream_"),
     "two lengths": (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc", 502, "upstream_"),
     "an endless head": (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 60_000, 502, "upstream_"),
+    "brotli": (b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 1\r\n\r\n\x3b", 502, "upstream_"),
     "silence": (b"silence", 504, "upstream_"),
 }
 """What the other side can answer to a read."""
