@@ -5,6 +5,7 @@ server that no pack names, everything is `unknown` beside what the words say. A 
 are the server's own claim: INVARIANT: they only raise. Arguments only raise as well, but for a pack's own rule.
 """
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from firewall.classify.mcp import words as claims
 from firewall.classify.mcp.carried import MAX_ITEMS, carried
 from firewall.classify.mcp.tables import McpRule, McpServer, canonical
 from firewall.classify.mcp.telling import marks, told
+from firewall.classify.paths import MAX_PATH_CHARS, is_privileged, is_secret
 from firewall.classify.phrases import subject, words_of
 from firewall.core.effect import Effect, severity, strictest
 
@@ -75,13 +77,37 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
     if held.decides and draft.effects <= {Effect.READ, Effect.EXEC, Effect.UNKNOWN}:
         # The tool does what its text says; the readers of that text speak for it.
         draft.effects = {Effect.READ} | ({Effect.UNKNOWN} if server is None else set())
-    draft.effects |= held.effects
+    draft.effects |= held.effects | _kept(call, draft, context)
     _place(call, draft, server, context)
     _tell(call, draft, server, context, text)
     drafts = [draft, *held.drafts]
     for other in held.drafts:
         other.environment = draft.environment if other.environment == "unresolved" else other.environment
     return drafts
+
+
+_NAMING = frozenset(
+    {"path", "paths", "file", "files", "filepath", "filename", "uri", "source", "destination", "target"}
+)
+_MOST_PATHS = 32
+
+
+def _kept(call: McpCall, draft: Draft, context: Context) -> set[Effect]:
+    """Return what files that arguments name add: credentials are secret, configuration that runs is privilege."""
+    found: set[Effect] = set()
+    for name, value in call.arguments.items():
+        if canonical(name).replace("_", "") not in _NAMING:
+            continue
+        for one in (value if isinstance(value, list) else [value])[:_MOST_PATHS]:
+            if not isinstance(one, str) or (("://" in one) and not one.startswith("file://")):
+                continue
+            path = one.removeprefix("file://")[:MAX_PATH_CHARS]
+            path = f"{context.home or '/root'}{path[1:]}" if path.startswith("~/") else path
+            path = posixpath.normpath(posixpath.join(context.workspace or "/", path))
+            found |= {Effect.SECRET} if is_secret(path, context) else set()
+            changes = not draft.effects <= {Effect.READ}
+            found |= {Effect.PRIVILEGE} if changes and is_privileged(path, context) else set()
+    return found
 
 
 def _dispatched(call: McpCall, server: McpServer) -> McpCall:
