@@ -1,7 +1,9 @@
 """Requests to a Kubernetes API server: verb and resource from method and path, as `x-kubernetes-action` says.
 
 Paths: `/api/v1/…` and `/apis/GROUP/VERSION/…`, with `namespaces/NAME/`, `watch/`, a resource, a name and a
-subresource. The shape is fixed for every resource, custom ones included (Kubernetes API concepts), so no table.
+subresource. The shape is fixed for every resource, custom ones included (Kubernetes API concepts); what a server
+offers of itself stands in a table made from its OpenAPI description (`offered.py`), and what is neither there nor
+something that custom resources have is unknown.
 """
 
 import ipaddress
@@ -10,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from firewall.classify.api.keeping import lets_go
+from firewall.classify.api.offered import CUSTOM, Offer, action_of, is_own
 from firewall.classify.api.predicates import fits
 from firewall.classify.phrases import singular
 from firewall.core.effect import Effect
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_CONNECTS = frozenset({"exec", "attach", "portforward", "proxy"})
+_CONNECTS = frozenset({"exec", "attach", "portforward", "proxy", "console", "vnc", "usbredir"})
+"""Those of pods, services and nodes, and those of virtual machines (KubeVirt), whose GET opens a channel."""
 _RIGHTS_GROUPS = frozenset(
     {"rbac.authorization.k8s.io", "admissionregistration.k8s.io", "certificates.k8s.io", "apiregistration.k8s.io"}
 )
@@ -26,6 +30,8 @@ _SUBRESOURCES: Mapping[str, tuple[Effect, ...]] = {
     "token": (Effect.PRIVILEGE, Effect.SECRET),
     "ephemeralcontainers": (Effect.EXEC,),
 }
+_NEVER_DRY = frozenset({Effect.EXEC, Effect.UNKNOWN})
+"""What a server need not know how to try out."""
 _VERBS = {"POST": "create", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}
 _SHAPE = re.compile(
     r"/api/v1/(?:watch/)?(?:namespaces|nodes|persistentvolumes|componentstatuses)(?:/|$)"
@@ -80,16 +86,27 @@ def target_of(segments: Sequence[str]) -> Target | None:
 
 
 def judge(
-    method: str, segments: Sequence[str], query: Mapping[str, object], body: Mapping[str, object] | None
+    method: str,
+    segments: Sequence[str],
+    query: Mapping[str, object],
+    body: Mapping[str, object] | None,
+    *,
+    offer: Offer | None = None,
 ) -> tuple[set[Effect], str]:
-    """Return effects and a summary; `body`: the request's object, None where it is not seen or not JSON."""
+    """Return effects and a summary.
+
+    `body`: the request's object, None where it is not seen or not JSON. `offer`: what servers offer of themselves;
+    None: the shape alone speaks.
+    """
     target = target_of(segments)
     if target is None:
         return _outside(method, segments)
     effects = _effects(method, target, body)
+    if offer is not None:
+        effects = _as_offered(offer, method, target, effects)
     what = f"{singular(target.resource)} `{target.name}`" if target.name else target.resource
     where = f" in namespace `{target.namespace}`" if target.namespace else ""
-    if method not in _READING and Effect.EXEC not in effects and fits({"dryRun": "All"}, query):
+    if method not in _READING and not effects & _NEVER_DRY and fits({"dryRun": "All"}, query):
         return {Effect.READ}, f"shows what {_VERBS.get(method, method)} of {what}{where} would do"
     return effects, _summary(method, target, effects, f"{what}{where}")
 
@@ -100,6 +117,24 @@ def _outside(method: str, segments: Sequence[str]) -> tuple[set[Effect], str]:
     if segments[:1] in (["api"], ["apis"]):
         return {Effect.UNKNOWN}, ""
     return {Effect.DESTRUCTIVE if method == "DELETE" else Effect.UNKNOWN}, ""
+
+
+def _as_offered(offer: Offer, method: str, target: Target, effects: set[Effect]) -> set[Effect]:
+    """Return the effects that the shape tells, and unknown where no server promises that the shape holds."""
+    what = f"{target.resource}/{target.sub}" if target.sub else target.resource
+    named = bool(target.name)
+    action = action_of(offer, method, target.group, what, named=named)
+    if action == "connect":
+        return {Effect.EXEC}
+    if action or method in _READING:
+        return effects
+    if (
+        not is_own(offer, target.group)
+        and target.sub in CUSTOM
+        and (named != (method == "POST") or method == "DELETE")
+    ):
+        return effects
+    return effects | {Effect.UNKNOWN}
 
 
 def _effects(method: str, target: Target, body: Mapping[str, object] | None) -> set[Effect]:

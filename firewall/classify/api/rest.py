@@ -8,6 +8,7 @@ from firewall.classify.api import aws, kubernetes, postgrest
 from firewall.classify.api.arguments import dialect_of, judge_arguments, sql_of, wire_arguments
 from firewall.classify.api.batches import batched
 from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
+from firewall.classify.api.offered import offer_of
 from firewall.classify.api.request import MAX_BODY_CHARS, object_of, query_of, readings, words_of_query
 from firewall.classify.api.routes import find, routes_of
 from firewall.classify.api.statements import statements
@@ -77,9 +78,9 @@ def judge_rest(asked: Asked, row: HostRow | None, catalogue: Catalogue) -> Judge
     if row is not None and row.kind == "aws":
         return _aws(asked, row, catalogue)
     if row is not None and row.kind == "kubernetes":
-        return _joined([_kubernetes(asked, segments) for segments in readings(asked.raw_path)])
+        return _joined([_kubernetes(asked, segments, catalogue) for segments in readings(asked.raw_path)])
     if row is None and kubernetes.looks_like(asked.path):
-        return _joined([_perhaps_kubernetes(asked, segments) for segments in readings(asked.raw_path)])
+        return _joined([_perhaps_kubernetes(asked, segments, catalogue) for segments in readings(asked.raw_path)])
     return _joined([_listed(asked, segments, row, catalogue) for segments in readings(asked.raw_path)])
 
 
@@ -97,9 +98,10 @@ def _joined(found: list[Judged]) -> Judged:
     return first
 
 
-def _kubernetes(asked: Asked, segments: list[str]) -> Judged:
+def _kubernetes(asked: Asked, segments: list[str], catalogue: Catalogue) -> Judged:
     body = object_of(asked.body, asked.headers)
-    effects, summary = kubernetes.judge(asked.method, segments, query_of(asked.query), body)
+    offer = offer_of(catalogue.apis.get("kubernetes"))
+    effects, summary = kubernetes.judge(asked.method, segments, query_of(asked.query), body, offer=offer)
     if effects != {Effect.WRITE} or body is not None or not asked.body:
         return Judged(effects, summary)
     # FAIL-CLOSED: nothing of a change could be read, and it may stop everything or let data go.
@@ -115,10 +117,10 @@ def _postgrest(asked: Asked, segments: list[str], row: HostRow) -> Judged:
     )
 
 
-def _perhaps_kubernetes(asked: Asked, segments: list[str]) -> Judged:
+def _perhaps_kubernetes(asked: Asked, segments: list[str], catalogue: Catalogue) -> Judged:
     """Judge a host that nobody named but whose path has the shape: it raises; only a likely cluster lowers."""
     likely = kubernetes.is_likely_cluster(asked.host, asked.port)
-    judged = _kubernetes(asked if likely else replace(asked, query=""), segments)
+    judged = _kubernetes(asked if likely else replace(asked, query=""), segments, catalogue)
     if not likely and asked.method not in READING and judged.effects <= {Effect.READ, Effect.WRITE}:
         # FAIL-CLOSED: anybody's server may have such paths.
         judged.effects = {Effect.UNKNOWN}

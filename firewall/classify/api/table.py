@@ -1,6 +1,6 @@
 """`policies/apis/*.tsv`: the operations of one vendor's API, each with its effects; read when first asked for.
 
-A table starts with lines `# key: value` (provenance; `kind` is `rest`, `graphql` or `aws`), then one operation a
+A table starts with lines `# key: value` (provenance; `kind` is one of `KINDS`), then one operation a
 line, columns parted by tabs. The first column spells the effects with one letter each:
 `r` read, `w` write, `i` disruptive (interrupts), `x` exec, `u` unknown, `e` exfil, `s` secret, `p` privilege,
 `d` destructive.
@@ -9,6 +9,7 @@ line, columns parted by tabs. The first column spells the effects with one lette
 - graphql: effects, `m` or `q` (mutation, query), field, summary or nothing
 - aws: a service is a line `=`, its command line name, host prefixes, target prefix or `-`; then its operations:
   effects, name and, where the operation is told by its path, method and path template
+- kubernetes: group, resource or resource/subresource, `all` or `one`, `METHOD=action ...`; its reader says more
 
 INVARIANT: the form of every line is checked when the table is made, so reading it later cannot fail.
 """
@@ -21,7 +22,7 @@ from functools import lru_cache
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
 
-KINDS = ("rest", "graphql", "aws")
+KINDS = ("rest", "graphql", "aws", "kubernetes")
 PROVENANCE = ("kind", "source", "licence", "read", "made by", "rows")
 _HEAD = re.compile(r"# ([a-z ]+): (.*)")
 _EFFECTS = r"[rwixuespd]{1,5}+"
@@ -32,6 +33,9 @@ _ROWS = {
     "graphql": re.compile(rf"(?:{_EFFECTS}\t[mq]\t\w++\t[^\t\n]*+\n)*+"),
     "aws": re.compile(
         rf"(?:=\t[a-z0-9.-]++\t[a-z0-9., -]++\t[\w.-]++\n(?:{_EFFECTS}\t\w++(?:\t[A-Z]++\t{_PATH})?+\n)++)*+"
+    ),
+    "kubernetes": re.compile(
+        r"(?:[a-z0-9.]++\t[a-z]++(?:/[a-z]++)?+\t(?:all|one)\t[A-Z]++=[a-z]++(?: [A-Z]++=[a-z]++)*+\n)*+"
     ),
 }
 LETTERS: Mapping[str, Effect] = {
@@ -75,7 +79,7 @@ class Table:
 
     @property
     def kind(self) -> str:
-        """Return `rest`, `graphql` or `aws`."""
+        """Return one of `KINDS`."""
         return self.head["kind"]
 
     def field(self, name: str, *, mutation: bool) -> Operation | None:
