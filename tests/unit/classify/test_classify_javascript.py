@@ -260,7 +260,11 @@ def test_nothing_raises(text: str) -> None:
     ["(" * 3000, "[" * 80 + "]" * 80, "`" * 3001, "a[b[c[d]]];" * 900, "const a=1;\n" * 4000,
      "await tools.exec_command({cmd:'ls'});\n" * 400,
      "".join(f"const x{i}=x{i - 1}+x{i - 1};" for i in range(1, 60)) + "const x0=1;tools.exec_command({cmd:x59})",
-     "[" + "'a'," * 3000 + "].map(x=>tools.exec_command({cmd:x}))"],
+     "[" + "'a'," * 3000 + "].map(x=>tools.exec_command({cmd:x}))",
+     "".join(f"const f{i}=x=>f{i + 1}(x)+f{i + 1}(x);" for i in range(30))
+     + "const f30=x=>x;" + "tools.exec_command({cmd:f0('a')});" * 30,
+     "const a=[" + "'x'," * 16 + "];"
+     + "tools.exec_command({cmd:a.map(x=>a.map(y=>a.map(z=>x+y+z).join('')).join('')).join('')});" * 30],
 )  # fmt: skip
 def test_hostile_scripts_are_bounded(text: str) -> None:
     """Deep, long and growing scripts cost little; one that was not read to its end is unknown."""

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from firewall.classify.code.javascript.syntax import Node
 
 
+MAX_WORK = 4000
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """How a name gets its value."""
@@ -28,6 +31,8 @@ class Names:
     """All names that a program binds."""
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    work: int = MAX_WORK
+    """Steps that evaluating may still take, for the whole program: who asks again for a value pays again."""
     assigned: set[str] = field(default_factory=set)
     """Given another value after they were bound."""
     changed: set[str] = field(default_factory=set)

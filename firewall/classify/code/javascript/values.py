@@ -15,6 +15,8 @@ from firewall.classify.code.javascript.syntax import HOLES, Node, Program, strin
 
 MAX_TEXT = 128 * 1024
 MAX_STEPS = 4000
+CHARS_A_STEP = 64
+"""Making so much text takes as long as a step."""
 MAX_NESTED = 40
 
 
@@ -35,7 +37,8 @@ class Evaluator:
     def of(self, node: Node) -> Values:
         """Return the values of an expression; with holes, never None."""
         self._steps -= 1
-        if self._steps < 0 or id(node) in self._busy or len(self._busy) > MAX_NESTED:
+        self.names.work -= 1
+        if min(self._steps, self.names.work) < 0 or id(node) in self._busy or len(self._busy) > MAX_NESTED:
             return self._hole()
         self._busy.add(id(node))
         try:
@@ -45,6 +48,7 @@ class Evaluator:
             self._busy.discard(id(node))
         if found is None or len(found) > MAX_VALUES or not found:
             return self._hole()
+        self.names.work -= sum(len(value) for value in found if isinstance(value, str | list)) // CHARS_A_STEP
         return found
 
     def _hole(self) -> Values:
