@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from firewall.classify.code.javascript.syntax import Node
 
-
 MAX_WORK = 4000
 
 
