@@ -187,9 +187,12 @@ def test_through_the_model_gate_the_found_token_is_no_use(tmp_path: Path) -> Non
             assert firewall.approvals() == []
         assert here.railway.is_whole()
         assert here.railway.asked == []
-        read, found, judged = story(firewall.installed, "tool.judged", "credential.foreign")
+        read, told, found, judged = story(firewall.installed, "tool.judged", "credential.foreign")
         assert (read.data["verdict"], read.summaries) == ("allow", f"reads `{FOUND}`")
-        assert found.private["first_seen"] == f"result of bash: cat {FOUND}, message 3"
+        assert (told.data["used"], found.data["used"]) == (False, True)
+        assert told.data["credential"] == found.data["credential"]
+        assert told.private["first_seen"] == f"result of bash: cat {FOUND}, message 3"
+        assert found.private["first_seen"] == told.private["first_seen"]
         assert (judged.data["verdict"], judged.data["reason"]) == ("deny", "credential:foreign:used")
         assert VOLUME in judged.summaries
         assert "backups" in judged.summaries
@@ -273,7 +276,9 @@ def test_through_the_reverse_proxy_the_found_token_is_no_use(guarded: tuple[Worl
     assert here.railway.is_whole()
     assert here.railway.mutations(VOLUME) == []
     found = [one for one in story(firewall.installed, "credential.foreign") if one.data["gate"] == "infra"]
-    assert [one.private for one in found] == [{"target": "railway-staging", "where": "header `authorization`"}]
+    assert [(one.private["tool"], one.private["where"]) for one in found] == [
+        ("infra/railway-staging", "header authorization")
+    ]
 
 
 def proxied(firewall: Served, token: str, folder: Path) -> list[str]:
@@ -294,7 +299,7 @@ def test_through_the_forward_proxy_the_found_token_is_no_use(
     refused = curled(f"{HOST}/graphql/v2", f"Authorization: Bearer {ACCOUNT_TOKEN}", through=way)
     assert (refused.status, json.loads(refused.body)["code"]) == (403, "credential_foreign")
     found = story(firewall.installed, "credential.foreign")[before:]
-    assert [(one.data["gate"], one.private["target"]) for one in found] == [("egress", "railway-staging")]
+    assert [(one.data["gate"], one.private["tool"]) for one in found] == [("egress", "infra/railway-staging")]
     assert here.railway.is_whole()
     assert here.railway.mutations(VOLUME) == []
 
