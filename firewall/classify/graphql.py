@@ -236,6 +236,7 @@ def _field(
         draft.effects |= (
             _by_name(name, kind, context, known=pack is not None) if listed is None else listed.effects
         )
+        draft.by_name = listed is None
         told = field_does(name, arguments, listed.summary if listed else "", context.catalogue.words)
         where = f" at {shown(document.host)}" if document.host else ""
         draft.summary = f"{told} by the {kind.value} {shown(name)}{where}"

@@ -224,6 +224,7 @@ def _rest(
     judged = _judged(request, address, row, context)
     draft = Draft(f"http:{judged.operation or request.method}", f"url:{provider}{address.path}")
     draft.effects |= judged.effects
+    draft.by_name = judged.by_name
     text = judged.sql or (_sql_in(address) if row is None else "")
     source = Source(text, base=None, outer=span)
     found = judge_sql(source, "sql", context, _places(draft, address), dialect=judged.dialect) if text else None

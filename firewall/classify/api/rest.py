@@ -71,6 +71,8 @@ class Judged:
     dialect: str = ""
     hides: bool = False
     """What runs that SQL may do more than it says."""
+    by_name: bool = False
+    """Told by method and words alone: nobody said what this operation does."""
 
 
 def judge_rest(asked: Asked, row: HostRow | None, catalogue: Catalogue) -> Judged:
@@ -94,6 +96,7 @@ def _joined(found: list[Judged]) -> Judged:
                 other.summary or first.summary,
                 other.operation or first.operation,
                 [*first.unseen, *other.unseen],
+                by_name=first.by_name or other.by_name,
             )
     return first
 
@@ -155,7 +158,8 @@ def _silent(asked: Asked, path: str, row: HostRow | None, catalogue: Catalogue) 
     """Judge what neither a rule nor the table names."""
     if row is not None and row.plain and asked.method in _PLAIN:
         return Judged(_told_by_body(asked) or {_PLAIN[asked.method]})
-    return Judged(_by_words(asked, path, catalogue.words, known=row is not None and row.known))
+    effects = _by_words(asked, path, catalogue.words, known=row is not None and row.known)
+    return Judged(effects, by_name=asked.method not in READING)
 
 
 def _told(asked: Asked, path: str, listed: Operation, words: Words) -> Judged:
