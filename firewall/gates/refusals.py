@@ -38,7 +38,7 @@ _DETAILED = frozenset({Reason.POLICY_DENY, Reason.POLICY_NO_ROW, Reason.APPROVAL
 
 def refusal_text(tool: str, stop: Stop) -> str:
     """Return what stands in the place of the call, for the model and the person at the terminal."""
-    first = f" What can be taken back: {'; or '.join(stop.first)}" if stop.first else ""
+    first = f" A form that can be taken back: {'; or '.join(stop.first)}" if stop.first else ""
     return _refusal(tool, stop) + first
 
 

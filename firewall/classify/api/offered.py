@@ -5,7 +5,6 @@ Other groups are custom resources, which have `status` and `scale` and no other 
 Custom Resources), or aggregated servers, whose subresources do what their makers please.
 """
 
-import re
 from collections.abc import Mapping
 from typing import NewType, cast
 
@@ -18,7 +17,6 @@ CUSTOM = frozenset({"", "status", "scale"})
 """Subresources of a custom resource."""
 CORE = "core"
 _KEPT = "offered"
-_LINE = re.compile(r"(\S+)\t(\S+)\t(all|one)\t(.+)")
 
 
 def offer_of(table: Table | None) -> Offer | None:
@@ -29,7 +27,7 @@ def offer_of(table: Table | None) -> Offer | None:
     if kept is None:
         kept = table.kept[_KEPT] = {
             (group, what, number == "one"): dict(verb.split("=", 1) for verb in verbs.split(" "))
-            for group, what, number, verbs in _LINE.findall(table.body)
+            for group, what, number, verbs in (line.split("\t") for line in table.body.splitlines())
         }
     return cast("Offer", kept)
 

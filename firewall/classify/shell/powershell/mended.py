@@ -18,7 +18,7 @@ _PIECE = re.compile(
     r"""(?P<clause>\})(?P<space>[ \t])(?!else|catch|finally|while|until)(?=(?:'[^'\n]*'|[\w.*]+)[ \t]*\{)""",
     re.IGNORECASE,
 )
-_COMMA = re.compile(r"[ \t]*,[ \t]*")
+_COMMA = re.compile(r"(?<![ \t])[ \t]*+,[ \t]*+")
 
 
 def mended(text: str) -> str | None:

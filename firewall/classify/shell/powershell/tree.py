@@ -204,8 +204,11 @@ def _splats(text: str) -> dict[str, tuple[tuple[str, str | None], ...]]:
     found: dict[str, tuple[tuple[str, str | None], ...]] = {}
     for match in _HASH.finditer(text):
         name, body = match.group(1).lower(), match.group(2).strip()
-        pairs = list(_PAIR.finditer(body))
-        whole = "".join(pair.group() for pair in pairs) == body
+        pairs, at = [], 0
+        while (pair := _PAIR.match(body, at)) is not None:
+            pairs.append(pair)
+            at = pair.end()
+        whole = at == len(body)
         if not whole or len(re.findall(rf"\$\{{?(?:\w+:)?{re.escape(name)}\b", text, re.IGNORECASE)) != 1:
             continue
         found[name] = tuple(
