@@ -35,7 +35,7 @@ MAX_WORDS_READ = 1000
 """Words of all commands together, those of nested texts again: each takes up to 0.06 ms."""
 
 
-COMMAND_WORDS = 3
+COMMAND_WORDS = 6
 """What a command counts for among the words, beside its own."""
 
 
