@@ -9,7 +9,8 @@ FAIL-CLOSED: after any error in `append` or `checkpoint` the log refuses everyth
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from audit import entry, schema, tree
@@ -208,9 +209,23 @@ def open_log(
     checkpoint, a foreign signature, a log shorter than a witnessed head or with another root there.
     """
     try:
-        return _open(conn, key, origin=origin, heads=heads, keys=(key.verifier, *former))
+        with _snapshot(conn):
+            return _open(conn, key, origin=origin, heads=heads, keys=(key.verifier, *former))
     except (*READ_ERRORS, *WRONG_TYPES) as error:
         raise AuditError(f"cannot read the log: {error}") from error
+
+
+@contextmanager
+def _snapshot(conn: sqlite3.Connection) -> Iterator[None]:
+    """Read one state of the log, whoever appends meanwhile."""
+    if conn.in_transaction:
+        yield
+        return
+    conn.execute("BEGIN")
+    try:
+        yield
+    finally:
+        conn.execute("ROLLBACK")
 
 
 def _open(

@@ -8,8 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import Connection
 
-from tests.support.audit_logs import KEY, check, connect, reopen
+import pytest
+
+from audit import sqlite
+from tests.support.audit_logs import KEY, check, commit, connect, draft, reopen
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -153,3 +157,21 @@ def test_the_module_verifies_a_log_that_is_being_written(tmp_path: Path) -> None
             assert done.returncode == 0
             sizes.append(int(done.stdout.splitlines()[-1].split()[1]))
         assert sizes == sorted(sizes)
+
+
+def test_opening_reads_one_state_of_a_log_that_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that another appends between two reads of the opening is not seen by half."""
+    path = tmp_path / "log.db"
+    writer, reader = connect(path), connect(path)
+    log = reopen(writer)
+    commit(writer, log, [draft(0)])
+    newest = sqlite._newest_note
+
+    def late(conn: Connection, size: int) -> bytes | None:
+        commit(writer, log, [draft(1)])
+        return newest(conn, size)
+
+    monkeypatch.setattr(sqlite, "_newest_note", late)
+    assert (reopen(reader).size, log.size) == (1, 2)
+    writer.close()
+    reader.close()
