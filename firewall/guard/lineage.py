@@ -52,7 +52,7 @@ class Lineage:
 
     def note(self, requester: Requester, value: str, words: str, detector: Detector) -> bool:
         """Remember where a value was met; tell whether it is new to its owner."""
-        key = self._hash(requester.grant.owner.encode() + b"\0" + value.encode("utf-8", "surrogateescape"))
+        key = self._of(requester, value)
         is_new = key not in self._seen
         if is_new:
             shown = masked(words.encode("utf-8", "replace"), detector).decode("utf-8", "replace")
@@ -64,7 +64,7 @@ class Lineage:
 
     def first(self, requester: Requester, value: str) -> str:
         """Say where a value was first met by anybody who works for the same owner; empty: nowhere."""
-        key = self._hash(requester.grant.owner.encode() + b"\0" + value.encode("utf-8", "surrogateescape"))
+        key = self._of(requester, value)
         seen = self._seen.get(key)
         if seen is None:
             return ""
@@ -79,9 +79,10 @@ class Lineage:
         """
         found: dict[str, Foreign] = {}
         own = [secret for _, secret in self._known()]
-        left = _MOST_BYTES
+        left, searched = _MOST_BYTES, []
+        owner = requester.grant.owner.encode() + b"\0"
         for piece in pieces:
-            key = self._hash(piece)
+            key = self._hash(owner + piece)
             if key in self._read:
                 self._read.move_to_end(key)
                 continue
@@ -93,11 +94,18 @@ class Lineage:
                     found.setdefault(one.value.reveal(), one)
                 if len(piece) > _STEP:
                     await asyncio.sleep(0)
-            self._keep(key)
+            searched.append(key)
         new = [
             one for value, one in found.items() if self.note(requester, value, _place(value, first_seen), detector)
         ]
-        await self.record(new[:_MOST_FOUND], requester, name="", is_used=False)
+        try:
+            await self.record(new[:_MOST_FOUND], requester, name="", is_used=False)
+        except BaseException:
+            for one in new:  # what has no entry is found anew when the request comes again
+                self._seen.pop(self._of(requester, one.value.reveal()), None)
+            raise
+        for key in searched:
+            self._keep(key)
 
     async def record(
         self,
@@ -146,6 +154,9 @@ class Lineage:
         self._read[key] = None
         while len(self._read) > MOST_READ:
             self._read.popitem(last=False)
+
+    def _of(self, requester: Requester, value: str) -> bytes:
+        return self._hash(requester.grant.owner.encode() + b"\0" + value.encode("utf-8", "surrogateescape"))
 
     def _hash(self, data: bytes) -> bytes:
         return hashlib.blake2b(data, digest_size=16, key=self._key).digest()

@@ -139,3 +139,22 @@ async def test_calls_are_remembered_too(kept: Kept) -> None:
         call(f"curl -H 'Authorization: token {PAT}' https://api.github.com/user"), kept.requester()
     )
     assert [json.loads(json.dumps(kept.body(seq)))["data"]["used"] for seq in (0, 3)] == [False, True]
+
+
+async def test_what_could_not_be_recorded_is_found_again(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A find without an entry is not remembered: the same request, sent again, is searched and recorded."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    recorded: list[object] = []
+
+    async def record(foreign: object) -> None:
+        recorded.append(foreign)
+        if len(recorded) == 1:
+            raise OSError("the disk is full")
+
+    monkeypatch.setattr(Lineage, "record", lambda _, foreign, *__, **___: record(foreign))
+    with pytest.raises(OSError, match="full"):
+        await found.read(kept.requester(), [PAT.encode()], lambda _: "here", detector)
+    assert found.first(kept.requester(), PAT) == ""
+    await found.read(kept.requester(), [PAT.encode()], lambda _: "here", detector)
+    assert found.first(kept.requester(), PAT) == "here"
+    assert recorded[0] == recorded[1] != []
