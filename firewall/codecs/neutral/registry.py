@@ -1,0 +1,37 @@
+"""Which dialects can be read and written: one line each."""
+
+from collections.abc import Mapping
+
+from firewall.codecs.neutral.interface import Reader, Writer
+from firewall.core.dialect import Dialect
+from firewall.core.errors import ConfigError
+
+READERS: Mapping[Dialect, Reader] = {}
+WRITERS: Mapping[Dialect, Writer] = {}
+
+
+def reader(dialect: Dialect) -> Reader:
+    """Return what reads a dialect.
+
+    Raises: ConfigError for one that nothing reads.
+    """
+    found = READERS.get(dialect)
+    if found is None:
+        raise ConfigError(f"nothing translates from the dialect `{dialect.value}`", hint="name another provider")
+    return found
+
+
+def writer(dialect: Dialect) -> Writer:
+    """Return what writes a dialect.
+
+    Raises: ConfigError for one that nothing writes.
+    """
+    found = WRITERS.get(dialect)
+    if found is None:
+        raise ConfigError(f"nothing translates to the dialect `{dialect.value}`", hint="name another provider")
+    return found
+
+
+def translates(source: Dialect, target: Dialect) -> bool:
+    """Tell whether a client of `source` can be answered by a provider of `target`: both ways, or not at all."""
+    return all(one in READERS and one in WRITERS for one in (source, target))

@@ -1,0 +1,166 @@
+"""From a client's dialect to a provider's, and the answer's way back: the one face of the neutral form.
+
+    sent = translate_request(value, source=client's, target=provider's, model="m", …)
+    … send sent.body to sent.path, list sent.dropped in `x-stayhand-dropped` …
+    stream = StreamTranslation(sent.asked);  stream.feed(chunk) … stream.close()
+    translate_answer(sent.asked, body)       translate_error(sent.asked, status, body)
+
+Only for two different dialects: within one, bytes go as they are. Everything here is pure and holds one answer.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firewall.codecs.neutral.events import Begun, Event, Failure, Fault, Usage
+from firewall.codecs.neutral.interface import DEFAULT_MAX_TOKENS, Asked, There
+from firewall.codecs.neutral.losses import Losses
+from firewall.codecs.neutral.ordering import Ordering
+from firewall.codecs.neutral.registry import reader, writer
+from firewall.core.dialect import Dialect
+from firewall.core.errors import ProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A request in the provider's dialect."""
+
+    body: bytes
+    path: str
+    """After the provider's base URL."""
+    query: str
+    dropped: tuple[str, ...]
+    """Names of advisory fields that were left out (see `losses`)."""
+    asked: Asked
+    """What the answer's translation needs."""
+
+
+def translate_request(
+    value: Mapping[str, object],
+    *,
+    source: Dialect,
+    target: Dialect,
+    model: str,
+    path: str = "",
+    provider: str = "",
+    max_output_tokens: int = DEFAULT_MAX_TOKENS,
+    at: int = 0,
+) -> Translated:
+    """Translate a request that the client's codec has accepted.
+
+    `value` is the client's body, parsed strictly; `path` its request path; `model`, `provider` and
+    `max_output_tokens` as in `There`; `at` the time in seconds since 1970.
+
+    Raises: ProtocolError (400) `untranslatable` or `invalid_request`, naming the field; ConfigError for a dialect
+    that nothing translates; ValueError when both dialects are the same.
+    """
+    if source is target:
+        raise ValueError("within one dialect bytes go as they are")
+    read, write = reader(source), writer(target)
+    there = There(target, model, provider, max_output_tokens)
+    losses = Losses()
+    request = read.read_request(value, losses, path=path)
+    wire = write.write_request(request, there, losses)
+    seed = hashlib.sha256(wire.body).hexdigest()
+    asked = Asked(client=source, there=there, request=request, seed=seed, at=at)
+    return Translated(wire.body, wire.path, wire.query, losses.names, asked)
+
+
+def translate_answer(asked: Asked, body: bytes) -> bytes:
+    """Translate a whole answer of the provider for the client.
+
+    Raises: ProtocolError (upstream) for what is no answer of the provider's dialect, or has no equal.
+    """
+    answer = reader(asked.there.dialect).read_answer(body, seed=asked.seed)
+    return writer(asked.client).write_answer(answer, asked)
+
+
+def translate_error(asked: Asked, status: int, body: bytes) -> tuple[int, bytes]:
+    """Translate a provider's error answer; returns status and body for the client."""
+    return writer(asked.client).write_error(read_error(asked.there.dialect, status, body))
+
+
+def read_error(dialect: Dialect, status: int, body: bytes) -> Failure:
+    """Tell what a provider's error answer is: routing falls over by `Failure.fault`.
+
+    Raises: ConfigError for a dialect that nothing translates.
+    """
+    return reader(dialect).read_error(status, body)
+
+
+class StreamTranslation:
+    """One streamed answer on its way from the provider's dialect to the client's; text is never kept back."""
+
+    __slots__ = ("_failure", "_order", "_reader", "_spoke", "_writer")
+
+    def __init__(self, asked: Asked) -> None:
+        self._reader = reader(asked.there.dialect).stream(seed=asked.seed)
+        self._writer = writer(asked.client).stream(asked)
+        self._order = Ordering()
+        self._spoke = False
+        self._failure: Failure | None = None
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether more than the opening has been written: text, thoughts, a call, or the end."""
+        return self._spoke
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the terminal event has been written; nothing follows it."""
+        return self._order.is_terminal
+
+    @property
+    def failure(self) -> Failure | None:
+        """The error that ended it, None while there is none."""
+        return self._failure
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens seen so far."""
+        return self._reader.usage
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take bytes of the provider, cut anywhere, and return bytes for the client.
+
+        What comes after the terminal event is not read. After an error `abort` ends the client's stream.
+
+        Raises: ProtocolError (upstream) for what is no stream of the provider's dialect, or has no equal.
+        """
+        return b"" if self._order.is_terminal else self._written(self._reader.feed(chunk))
+
+    def close(self) -> bytes:
+        """The provider has closed the connection: before the answer's end, that is an error and becomes one.
+
+        Raises: ProtocolError as `feed`.
+        """
+        if self._order.is_terminal:
+            return b""
+        out = self._written(self._reader.close())
+        if self._order.is_terminal:
+            return out
+        cut = Failure(Fault.TRUNCATED, "the provider's answer ended before it was complete")
+        return out + self._written([cut])
+
+    def abort(self, failure: Failure) -> bytes:
+        """End the client's stream with an error; nothing when it has ended already."""
+        return b"" if self._order.is_terminal else self._written([failure])
+
+    def _written(self, events: list[Event]) -> bytes:
+        order, write = self._order, self._writer.write
+        if len(events) == 1:
+            return b"".join(map(write, self._noted(order.take(events[0]))))
+        return b"".join(write(one) for event in events for one in self._noted(order.take(event)))
+
+    def _noted(self, events: list[Event]) -> list[Event]:
+        for event in events:
+            if isinstance(event, Failure):
+                self._failure = event
+            if not isinstance(event, Begun):
+                self._spoke = True
+        return events
+
+
+def failure_of(error: ProtocolError) -> Failure:
+    """Return what a client is told where the provider's bytes could not be read."""
+    return Failure(Fault.SERVER, error.public, status=error.status, code=error.code)
