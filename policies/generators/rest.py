@@ -1,7 +1,7 @@
 """Make a table of a REST API's operations: `python policies/generators/rest.py NAME KIND FILE SOURCE LICENCE`.
 
 KIND says what FILE is: `openapi` (JSON or YAML, versions 2 and 3), `pydo` (its `_operations.py`), `cloudflare` (the
-`resources` folder of the PyPI package). overrides/NAME.toml corrects by hand: operation id or `METHOD template`
+`resources` folder of the PyPI package), `orval` (the folder of index.mjs and index.d.ts that orval made of a description). overrides/NAME.toml corrects by hand: operation id or `METHOD template`
 -> letters; `wide = [...]` names templates whose last parameter may hold slashes. The rules:
 
 - GET and HEAD read; where the last word of the path is a credential (`kubeconfig`, `credentials`) it is secret.
@@ -71,7 +71,7 @@ def main(name: str, kind: str, file: str, source: str, licence: str) -> None:
     by_hand = HERE / f"overrides/{name}.toml"
     overrides = tomllib.loads(by_hand.read_text("utf-8")) if by_hand.exists() else {}
     wide = frozenset(overrides.pop("wide", ()))
-    readers = {"openapi": _openapi, "pydo": _pydo, "cloudflare": _cloudflare}
+    readers = {"openapi": _openapi, "pydo": _pydo, "cloudflare": _cloudflare, "orval": _orval}
     operations = {(item.path, item.method): item for item in readers[kind](Path(file))}
     known = {item.name for item in operations.values()} | {f"{i.method} {i.path}" for i in operations.values()}
     unknown = sorted((set(overrides) | wide) - known - {item.path for item in operations.values()})
@@ -193,6 +193,26 @@ def _cloudflare(folder: Path) -> Iterable[Found]:
                 yield Found(method[1].upper() if method else "GET", f"/client/v4{listed[1]}", name, "")
             elif (found := call.search(block)) is not None:
                 yield Found(found[1].upper(), f"/client/v4{found[2]}", name, "")
+
+
+def _orval(folder: Path) -> Iterable[Found]:
+    """Read the fetch client that orval writes: one function for the address, one for the request, one for the words."""
+    code = (folder / "index.mjs").read_text("utf-8")
+    said = dict(_orval_summaries((folder / "index.d.ts").read_text("utf-8")))
+    address = re.compile(r"^var get(\w+)Url = \(.*?^};", re.DOTALL | re.MULTILINE)
+    request = re.compile(r"^var (\w+) = async \(.*?^};", re.DOTALL | re.MULTILINE)
+    paths = {found[1].lower(): re.findall(r"`(/[^`?]*)`", found[0])[-1] for found in address.finditer(code)}
+    for found in request.finditer(code):
+        method = re.search(r'method: "([A-Z]+)"', found[0])
+        path = paths.get(found[1].lower())
+        if method and path:
+            yield Found(method[1], re.sub(r"\$\{(\w+)\}", r"{\1}", path), found[1], said.get(found[1], ""))
+
+
+def _orval_summaries(types: str) -> Iterable[tuple[str, str]]:
+    """Yield each operation with the vendor's words for it, which stand before the types of its answer."""
+    for found in re.finditer(r"@summary (.+)\n \*/\ntype (\w+?)Response\d+ = ", types):
+        yield found[2], re.sub(r"^\[(?:Alpha|Beta)\] ", "", found[1])
 
 
 if __name__ == "__main__":

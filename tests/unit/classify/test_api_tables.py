@@ -17,12 +17,14 @@ LEAST = {
     "aws": 19_000,
     "cloudflare": 2_500,
     "digitalocean": 800,
+    "fly": 100,
     "fly-graphql": 140,
     "github": 1_200,
     "github-graphql": 270,
     "neon": 150,
     "railway-graphql": 330,
     "stripe": 440,
+    "supabase": 150,
 }
 HEAD = "# kind: rest\n# licence: MIT\n# made by: hand\n# read: 2026-11-21\n# rows: 1\n# source: none\n"
 
@@ -101,6 +103,12 @@ def test_no_read_of_a_table_changes_anything(name: str) -> None:
         ("digitalocean", "GET", "/v2/kubernetes/clusters/1/kubeconfig", "s", "kubernetes_get_kubeconfig"),
         ("cloudflare", "DELETE", "/client/v4/zones/1", "d", "zones.zones.delete"),
         ("neon", "POST", "/api/v2/projects/p/branches/b/restore", "d", "restoreProjectBranch"),
+        ("supabase", "DELETE", "/v1/projects/ref", "d", "v1DeleteAProject"),
+        ("supabase", "POST", "/v1/projects/ref/database/backups/undo", "d", "v1Undo"),
+        ("supabase", "GET", "/v1/projects/ref/pgsodium", "s", "v1GetPgsodiumConfig"),
+        ("fly", "DELETE", "/v1/apps/a/volumes/v", "d", "Volume_delete"),
+        ("fly", "POST", "/v1/apps/a/deploy_token", "sp", "App_create_deploy_token"),
+        ("fly", "POST", "/v1/apps/a/machines/m/exec", "x", "Machines_exec"),
         ("stripe", "POST", "/v1/payment_intents/p/cancel", "i", "PostPaymentIntentsIntentCancel"),
     ],
 )  # fmt: skip
