@@ -14,6 +14,7 @@ from firewall.gates.models.held import Holds
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Guard
 from firewall.routing.providers import Providers
+from firewall.routing.router import Router
 from firewall.routing.upstream import HttpUpstream
 
 MAX_ANSWER_BYTES = 64 << 20
@@ -61,8 +62,7 @@ def models_gate(
     return ModelsGate(
         means=means,
         doorkeeper=base.doorkeeper,
-        providers=providers,
-        upstream=upstream,
+        router=Router(providers=providers, upstream=upstream),
         sequencer=writer,
         clock=base.clock,
         was_issued=base.installation.tokens.was_issued,

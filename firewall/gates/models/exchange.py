@@ -26,6 +26,7 @@ from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
+from firewall.routing.call import Heard, Routed
 from firewall.routing.port import UpstreamResponse
 
 STREAM_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -73,6 +74,7 @@ class Exchange:
     _connection: Connection | None = None
     _pulse: Pulse | None = None
     _upstream: list[UpstreamResponse] = field(default_factory=list)
+    _told: Headers = field(default_factory=list)
 
     @property
     def usage(self) -> Usage:
@@ -85,7 +87,7 @@ class Exchange:
             self._cause = cause
             self._task.cancel()
 
-    async def ask(self, open_upstream: Callable[[], Awaitable[UpstreamResponse]]) -> None:
+    async def ask(self, open_upstream: Callable[[], Awaitable[Routed]]) -> None:
         """Call the provider and answer this connection.
 
         Raises: FirewallError when nothing was sent yet; afterwards errors end the stream in its own form.
@@ -95,6 +97,7 @@ class Exchange:
     async def join(self, hold: Hold) -> None:
         """Take over a hold that an earlier, equal request started."""
         self.ruler = hold.ruler
+        self.headers = [*self.headers, *hold.told]
         await self._watched(self._follow(hold))
 
     async def say(self, text: str) -> None:
@@ -152,9 +155,11 @@ class Exchange:
         """Send the dialect's terminal error event on a stream that has no frames of its own."""
         await send_piece(self.send, self.codec.stream().abort(code, message))
 
-    async def _ask(self, open_upstream: Callable[[], Awaitable[UpstreamResponse]]) -> None:
+    async def _ask(self, open_upstream: Callable[[], Awaitable[Routed]]) -> None:
         response = await open_upstream()
         self._upstream.append(response)
+        self._told = _told(response.heard)
+        self.headers = [*self.headers, *self._told]
         kind = _content_type(response)
         if not 200 <= response.status < 300:
             await self._pass_error(response, kind)
@@ -261,6 +266,7 @@ class Exchange:
             first_seen=self._first_seen,
             waiting=waiting,
             is_spent=self._has_used,
+            told=self._told,
         )
         upstream, self._upstream = self._upstream, []
         means.holds.start(hold, rest, [response.close for response in upstream])
@@ -353,6 +359,15 @@ class Exchange:
         await self._start_stream(None)
         await send_piece(self.send, stream)
         await send_end(self.send)
+
+
+def _told(heard: Heard) -> Headers:
+    """Return what the client is told about who answered."""
+    return [
+        (b"x-stayhand-attempts", b"%d" % heard.attempts),
+        (b"x-stayhand-model", heard.candidate.model.encode("ascii", "replace")),
+        (b"x-stayhand-route", heard.route.encode("ascii", "replace")),
+    ]
 
 
 async def read_plain(response: UpstreamResponse, limit: int) -> bytes:

@@ -15,7 +15,6 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
-from firewall.core.secret import Secret
 from firewall.core.strict_json import loads_object
 from firewall.core.verdict import Deny
 from firewall.core.work import PutIssued, Record, Step, Unit
@@ -32,8 +31,10 @@ from firewall.gates.models.status import approval_status
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
 from firewall.guard.requester import Requester
-from firewall.routing.port import Upstream, UpstreamRequest, UpstreamResponse
-from firewall.routing.providers import OwnLogin, Provider, Providers
+from firewall.routing.call import Caller, ModelCall, Plan
+from firewall.routing.port import UpstreamResponse
+from firewall.routing.router import Router
+from firewall.routing.speaking import own_login
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.models")
@@ -68,8 +69,7 @@ class ModelsGate:
         *,
         means: Means,
         doorkeeper: Doorkeeper,
-        providers: Providers,
-        upstream: Upstream,
+        router: Router,
         sequencer: Sequencer,
         clock: Clock,
         was_issued: Callable[[str, str], bool],
@@ -78,8 +78,7 @@ class ModelsGate:
     ) -> None:
         self._means = means
         self._doorkeeper = doorkeeper
-        self._providers = providers
-        self._upstream = upstream
+        self._router = router
         self._sequencer = sequencer
         self._clock = clock
         self._was_issued = was_issued
@@ -146,7 +145,8 @@ class ModelsGate:
         admit.check_model(requester, request.model)
         principal = self._sequencer.pseudonym(requester.principal)
         admit.check_references(request, self._was_issued, principal)
-        provider = self._providers.pick(asked.place.dialect)
+        call = _call(asked, request, value, requester)
+        plan = self._router.plan(call)
         entry = await self._enter(asked, requester, request.model, body, streamed=request.stream)
         self._means.guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
         identity = request.identity
@@ -158,13 +158,13 @@ class ModelsGate:
             client=asked.client,
             dialect=asked.place.dialect,
             codec=codec,
-            headers=_ours(entry, request.model, provider.name),
+            headers=[(b"x-stayhand-entry", b"%d" % entry)],
             receive=receive,
             send=send,
         )
         self._running.add(exchange)
         try:
-            await self._exchange(exchange, asked, provider)
+            await self._exchange(exchange, call, plan)
         except FirewallError as error:
             exchange.outcome = error.code
             raise
@@ -172,7 +172,7 @@ class ModelsGate:
             self._running.discard(exchange)
             self._answered(exchange, entry)
 
-    async def _exchange(self, exchange: Exchange, asked: _Asked, provider: Provider) -> None:
+    async def _exchange(self, exchange: Exchange, call: ModelCall, plan: Plan) -> None:
         holds = self._means.holds
         if holds.has_any(exchange.requester.principal):
             hold = holds.find(exchange.requester, admit.request_digest(exchange.dialect, exchange.request))
@@ -184,8 +184,7 @@ class ModelsGate:
             exchange.outcome = "hosted_tool_refused"
             await exchange.say(refused)
             return
-        body = exchange.request.body
-        await exchange.ask(lambda: self._open(asked, provider, body, streamed=exchange.request.stream))
+        await exchange.ask(lambda: self._router.open(call, plan))
 
     async def _judge_hosted(self, request: ModelRequest, requester: Requester) -> str:
         """Judge tools that the provider would run itself; returns why the request may not be sent, or nothing."""
@@ -205,19 +204,16 @@ class ModelsGate:
         await self._means.approvals.wait(held.approval.id, until_us=until)
         return await self._means.guard.release(held, requester)
 
-    async def _open(
-        self, asked: _Asked, provider: Provider, body: bytes, *, streamed: bool = False
-    ) -> UpstreamResponse:
-        request = UpstreamRequest(
-            method="GET" if asked.place.purpose is Purpose.MODELS else "POST",
-            path=upstream_path(asked.place.dialect, asked.path),
-            query=safe_query(asked.query),
+    async def _forward(self, asked: _Asked, body: bytes) -> UpstreamResponse:
+        return await self._router.forward(
+            asked.place.dialect,
+            "GET" if asked.place.purpose is Purpose.MODELS else "POST",
+            path=asked.path,
+            query=asked.query,
             fields=asked.fields,
+            headers=asked.headers,
             body=body,
-            credential=provider.credential(own_login(asked.headers) if provider.key is None else None),
-            streamed=streamed,
         )
-        return await self._upstream.open(provider.endpoint, request)
 
     async def _enter(self, asked: _Asked, requester: Requester, model: str, body: bytes, *, streamed: bool) -> int:
         return await admit.enter(
@@ -236,17 +232,17 @@ class ModelsGate:
         in_path = asked.path.rpartition("/")[2].partition(":")[0]
         model = in_path if asked.place.dialect is Dialect.GEMINI else str(value.get("model", ""))
         admit.check_model(requester, model)
-        provider = self._providers.pick(asked.place.dialect)
+        provider = self._router.speaker(asked.place.dialect)
         entry = await self._enter(asked, requester, model, body, streamed=False)
-        async with await self._open(asked, provider, body) as response:
+        async with await self._forward(asked, body) as response:
             answer = await read_plain(response, _MAX_LISTING)
             headers = [*_ours(entry, model, provider.name), *passed(response), JSON_TYPE]
             await send_whole(send, response.status, headers, answer)
 
     async def _list_models(self, asked: _Asked, requester: Requester, send: "_Started") -> None:
-        provider = self._providers.pick(asked.place.dialect)
+        provider = self._router.speaker(asked.place.dialect)
         entry = await self._enter(asked, requester, "", b"", streamed=False)
-        async with await self._open(asked, provider, b"") as response:
+        async with await self._forward(asked, b"") as response:
             answer = await read_plain(response, _MAX_LISTING)
             if response.status == 200:
                 answer = filtered(answer, requester.grant)
@@ -297,32 +293,23 @@ def _ours(entry: int, model: str, provider: str) -> Headers:
     return headers
 
 
+def _call(asked: _Asked, request: ModelRequest, value: Mapping[str, object], requester: Requester) -> ModelCall:
+    caller = Caller(requester.principal, requester.lineage, requester.grant, requester.session)
+    return ModelCall(
+        dialect=asked.place.dialect,
+        request=request,
+        value=value,
+        path=asked.path,
+        query=asked.query,
+        fields=asked.fields,
+        headers=asked.headers,
+        own_login=own_login(asked.headers),
+        caller=caller,
+    )
+
+
 def _target(asked: _Asked) -> str:
     """Return what the codec reads beside the body: in Gemini's dialect the query chooses the stream's format."""
     if asked.query and asked.place.dialect is Dialect.GEMINI:
         return f"{asked.path}?{asked.query}"
     return asked.path
-
-
-def upstream_path(dialect: Dialect, path: str) -> str:
-    """Return the path behind the provider's base URL: OpenAI's base URLs end in `/v1`, the others have none."""
-    if dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES):
-        return path.removeprefix("/v1")
-    return path
-
-
-def safe_query(query: str) -> str:
-    """Keep the query options that providers read and drop everything that could carry a credential."""
-    kept = [pair for pair in query.split("&") if pair.partition("=")[0] in ("beta", "alt")]
-    return "&".join(kept)
-
-
-def own_login(headers: Mapping[str, str]) -> OwnLogin | None:
-    """Return the agent's own login; ours came in `x-stayhand-token`, and nothing that holds it goes along."""
-    for name in ("authorization", "x-api-key", "x-goog-api-key"):
-        value = headers.get(name, "").strip()
-        scheme, _, rest = value.partition(" ")
-        prefix, secret = ("Bearer ", rest.strip()) if scheme.lower() == "bearer" else ("", value)
-        if secret and "shd_" not in value.lower():
-            return OwnLogin(name, Secret(secret), prefix)
-    return None

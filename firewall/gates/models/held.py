@@ -70,6 +70,8 @@ class Hold:
     """Grows with every connection that takes over; older ones end."""
     is_spent: bool = False
     """Something was released to the present connection: nobody else can join."""
+    told: Sequence[tuple[bytes, bytes]] = ()
+    """Header fields that say who answered."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _concluded: asyncio.Event = field(default_factory=asyncio.Event)

@@ -14,7 +14,9 @@ from firewall.gates.models.exchange import Exchange, Means
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import StreamRuler
 from firewall.guard.requester import Requester
-from firewall.routing.port import UpstreamResponse
+from firewall.routing.call import Candidate, Heard, Routed
+from firewall.routing.port import Endpoint
+from firewall.routing.providers import Provider
 
 HELD = b": held\n\n"
 
@@ -113,6 +115,9 @@ class Silent:
 
     status = 200
     fields = ((b"content-type", b"text/event-stream"),)
+    heard = Heard(
+        Candidate(Provider("p", Dialect.OPENAI_CHAT, Endpoint("p", "https://p.example"), None), "m"), "r"
+    )
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = pieces
@@ -170,8 +175,8 @@ def test_client_of_a_silent_provider_is_kept_waiting() -> None:
             chunk({"content": "done"}) + chunk({}, "stop") + b"data: [DONE]\n\n",
         )
 
-        async def opened() -> UpstreamResponse:
-            return cast("UpstreamResponse", provider)
+        async def opened() -> Routed:
+            return cast("Routed", provider)
 
         asking = asyncio.create_task(exchange_over(sent).ask(opened))
         await loop.wind(0)

@@ -1,0 +1,108 @@
+"""A model call as a gate hands it to routing, who could answer it, and what comes of it; values only.
+
+The gate judges in the dialect that its client speaks and knows no other: whatever provider answers, what routing
+returns is in the client's dialect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from firewall.codecs.interface import ModelRequest
+from firewall.core.attribution import Attribution
+from firewall.core.dialect import Dialect
+from firewall.core.grant import Grant
+from firewall.routing.port import Fields, UpstreamResponse
+from firewall.routing.providers import OwnLogin, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as far as routing and money must know."""
+
+    principal: str
+    """`owner/agent`."""
+    lineage: tuple[str, ...]
+    """Ids of the token and its ancestors, itself first."""
+    grant: Grant
+    session: str = ""
+    """The client's session id; a claim."""
+
+    @property
+    def token_id(self) -> str:
+        """The token itself."""
+        return self.lineage[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One request for an answer of a model."""
+
+    dialect: Dialect
+    """What the client speaks, and reads."""
+    request: ModelRequest
+    value: Mapping[str, object]
+    """The body, parsed strictly."""
+    path: str
+    query: str
+    fields: Fields
+    """The client's header fields; the carrier's table decides which go along."""
+    headers: Mapping[str, str]
+    """The same by lower-case name."""
+    own_login: OwnLogin | None
+    caller: Caller
+    attribution: Attribution = field(default_factory=Attribution)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A provider, and the model's name there."""
+
+    provider: Provider
+    model: str
+
+    @property
+    def name(self) -> str:
+        """`provider/model`."""
+        return f"{self.provider.name}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A candidate that may not or cannot answer this call."""
+
+    name: str
+    """`provider/model`."""
+    why: str
+    """A stable word, e.g. `context_window`, `region`, `unpriced`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who is asked, in order of preference."""
+
+    route: str
+    """The route's name; of a call that no route fits, the provider's."""
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the client is told about who answered it."""
+
+    candidate: Candidate
+    route: str
+    attempts: int = 1
+    """Requests that were sent to providers, this one included."""
+    dropped: tuple[str, ...] = ()
+    """Advisory fields of the request that the provider's dialect cannot carry."""
+
+
+class Routed(UpstreamResponse, Protocol):
+    """An answer in the dialect of the call."""
+
+    @property
+    def heard(self) -> Heard:
+        """Who answered."""
+        ...

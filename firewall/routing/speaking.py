@@ -1,0 +1,70 @@
+"""A call in the words of one candidate: address, header and body of the request that leaves.
+
+INVARIANT: a provider that speaks the client's dialect gets the client's bytes; only the model's name is changed,
+and only where the candidate's differs.
+"""
+
+from collections.abc import Mapping
+
+import orjson
+
+from firewall.codecs.json_span import locate, splice
+from firewall.core.dialect import Dialect
+from firewall.core.secret import Secret
+from firewall.routing.call import Candidate, ModelCall
+from firewall.routing.port import UpstreamRequest
+from firewall.routing.providers import OwnLogin
+
+_OPENAI = (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES)
+_QUERY = ("beta", "alt")
+
+
+def spoken(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
+    """Return the request that asks `candidate` for the answer of `call`."""
+    provider = candidate.provider
+    return UpstreamRequest(
+        method="POST",
+        path=_path(call, candidate),
+        query=safe_query(call.query),
+        fields=call.fields,
+        body=_body(call, candidate),
+        credential=provider.credential(call.own_login if provider.key is None else None),
+        streamed=call.request.stream,
+    )
+
+
+def upstream_path(dialect: Dialect, path: str) -> str:
+    """Return the path behind the provider's base URL: OpenAI's base URLs end in `/v1`, the others have none."""
+    return path.removeprefix("/v1") if dialect in _OPENAI else path
+
+
+def safe_query(query: str) -> str:
+    """Keep the query options that providers read and drop everything that could carry a credential."""
+    return "&".join(pair for pair in query.split("&") if pair.partition("=")[0] in _QUERY)
+
+
+def own_login(headers: Mapping[str, str]) -> OwnLogin | None:
+    """Return the agent's own login; ours came in `x-stayhand-token`, and nothing that holds it goes along."""
+    for name in ("authorization", "x-api-key", "x-goog-api-key"):
+        value = headers.get(name, "").strip()
+        scheme, _, rest = value.partition(" ")
+        prefix, secret = ("Bearer ", rest.strip()) if scheme.lower() == "bearer" else ("", value)
+        if secret and "shd_" not in value.lower():
+            return OwnLogin(name, Secret(secret), prefix)
+    return None
+
+
+def _path(call: ModelCall, candidate: Candidate) -> str:
+    path = upstream_path(call.dialect, call.path)
+    if call.dialect is Dialect.GEMINI and candidate.model != call.request.model:
+        head, _, tail = path.rpartition("/")
+        return f"{head}/{candidate.model}:{tail.partition(':')[2]}"
+    return path
+
+
+def _body(call: ModelCall, candidate: Candidate) -> bytes:
+    body = call.request.body
+    if candidate.model == call.request.model or call.dialect is Dialect.GEMINI:
+        return body
+    span = locate(body, ("model",))
+    return body if span is None else splice(body, {span: orjson.dumps(candidate.model)})

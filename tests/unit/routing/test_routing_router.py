@@ -1,0 +1,114 @@
+"""The router without routes: the first provider that speaks the client's dialect answers, and is named."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from firewall.codecs.interface import ModelRequest
+from firewall.core.attribution import Attribution
+from firewall.core.dialect import Dialect
+from firewall.core.secret import Secret
+from firewall.routing.answer import PlainAnswer
+from firewall.routing.call import Candidate, Heard, ModelCall, Plan
+from firewall.routing.port import Endpoint, UpstreamRequest, UpstreamResponse
+from firewall.routing.providers import NoProviderError, Provider, Providers
+from firewall.routing.router import Router
+from tests.unit.routing.test_routing_speaking import CALLER
+
+BODY = b'{"model":"claude-x"}'
+ENDPOINT = Endpoint("main", "https://api.example.com")
+
+
+class Spoken:
+    """An answer, as far as these tests look at it."""
+
+    status = 200
+    fields = ((b"content-type", b"application/json"),)
+    raw_fields = ((b"server", b"x"),)
+    comes_whole = True
+    is_closed = False
+
+    async def read(self, limit: int) -> bytes:
+        """Return as much as was asked for."""
+        return b"x" * limit
+
+    def close(self) -> None:
+        """Remember it."""
+        self.is_closed = True
+
+
+class Carrier:
+    """Notes what it is asked to carry."""
+
+    def __init__(self) -> None:
+        self.carried: list[tuple[str, UpstreamRequest]] = []
+        self.said = Spoken()
+
+    async def open(self, endpoint: Endpoint, request: UpstreamRequest) -> UpstreamResponse:
+        """Answer at once."""
+        self.carried.append((endpoint.name, request))
+        return cast("UpstreamResponse", self.said)
+
+
+def router_of(carrier: Carrier, *dialects: Dialect) -> Router:
+    """Return a router over providers of these dialects, all at one address."""
+    providers = [Provider(dialect.value, dialect, ENDPOINT, lambda: Secret("sk-1")) for dialect in dialects]
+    return Router(providers=Providers(providers), upstream=carrier)
+
+
+REQUEST = ModelRequest("claude-x", stream=False, body=BODY, identity={})
+CALL = ModelCall(
+    Dialect.ANTHROPIC, REQUEST, {}, "/v1/messages", "", (), {}, None, CALLER, Attribution(feature="search")
+)
+
+
+def test_who_speaks_the_dialect_answers_and_is_named() -> None:
+    """The plan names one candidate, the model as asked; the answer says who gave it and is passed on as it is."""
+    carrier = Carrier()
+    router = router_of(carrier, Dialect.GEMINI, Dialect.ANTHROPIC)
+    plan = router.plan(CALL)
+    assert (plan.route, [one.name for one in plan.candidates]) == ("anthropic", ["anthropic/claude-x"])
+
+    async def play() -> None:
+        async with await router.open(CALL, plan) as answer:
+            assert answer.heard == Heard(plan.candidates[0], "anthropic")
+            assert (answer.status, answer.comes_whole, await answer.read(3)) == (200, True, b"xxx")
+            assert (answer.fields, answer.raw_fields) == (Spoken.fields, Spoken.raw_fields)
+
+    asyncio.run(play())
+    assert carrier.said.is_closed
+    [(name, request)] = carrier.carried
+    assert (name, request.method, request.body) == ("main", "POST", BODY)
+
+
+def test_without_a_speaker_there_is_no_plan() -> None:
+    """A dialect that nobody speaks is a model that does not exist; nothing is sent."""
+    carrier = Carrier()
+    with pytest.raises(NoProviderError):
+        router_of(carrier, Dialect.GEMINI).plan(CALL)
+    assert carrier.carried == []
+
+
+def test_counts_and_listings_are_forwarded_to_the_speaker() -> None:
+    """With our key, without the client's query options."""
+    carrier = Carrier()
+    router = router_of(carrier, Dialect.OPENAI_RESPONSES)
+
+    async def play() -> None:
+        await router.forward(
+            Dialect.OPENAI_CHAT, "GET", path="/v1/models", query="key=1", fields=(), headers={}, body=b""
+        )
+
+    asyncio.run(play())
+    [(_, request)] = carrier.carried
+    assert (request.method, request.path, request.query, request.streamed) == ("GET", "/models", "", False)
+    assert request.credential is not None
+
+
+def test_an_answer_says_nothing_of_its_own() -> None:
+    """What wraps it hands out the carrier's values, and a plan's candidate is `provider/model`."""
+    candidate = Candidate(Provider("p", Dialect.GEMINI, ENDPOINT, None), "gemini-3")
+    answer = PlainAnswer(cast("UpstreamResponse", Spoken()), Heard(candidate, "r", attempts=2, dropped=("user",)))
+    assert Plan("r", (candidate,)).candidates[0].name == "p/gemini-3"
+    assert (answer.heard.attempts, answer.heard.dropped) == (2, ("user",))
