@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.bucket import Rate
+from firewall.core.spending import Spending, Spent
 
 Plain = str | int | bool | tuple[str, ...]
 
@@ -126,7 +127,9 @@ class Sweep:
     """Unix microseconds; providers have forgotten what they issued before then."""
 
 
-Step = Take | OpenApproval | MoveApproval | PutToken | EndToken | PutPerson | EndPerson | PutIssued | Sweep
+Step = (
+    Take | OpenApproval | MoveApproval | PutToken | EndToken | PutPerson | EndPerson | PutIssued | Sweep | Spending
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,8 @@ class Committed:
     """Durable; one number per record."""
 
     seqs: tuple[int, ...] = ()
+    spent: tuple[Spent, ...] = ()
+    """The accounts that were settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ class Unmet:
     step: int
     """Index of the step."""
     why: str
-    """A short stable word: `full`, `pending_exists`, `too_many_pending`, `moved_on`, `unknown`."""
+    """A short word: `full`, `spent`, `told`, `pending_exists`, `too_many_pending`, `moved_on`, `unknown`."""
     retry_after_us: int = 0
     found: str = ""
     """An id that the caller may want instead (the pending approval)."""

@@ -1,7 +1,7 @@
 """Applying one unit of work inside an open transaction: all of it, or `otherwise`."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -10,6 +10,7 @@ import orjson
 from audit import Draft, Kind
 from audit.seal import identity_of
 from audit.sqlite import Log
+from firewall.core.spending import Extend, Pay, Reclaim, Reserve, Settle, Spending, Spent, Tell
 from firewall.core.work import (
     Committed,
     EndPerson,
@@ -28,7 +29,9 @@ from firewall.core.work import (
     Unmet,
 )
 from firewall.sequencer.sealing import Sealing, subject_json
-from firewall.storage.sqlite import approvals, limits, people, tokens
+from firewall.storage.sqlite import approvals, ledger, limits, people, tokens
+
+_DONE = Committed()
 
 
 class Applier:
@@ -38,6 +41,8 @@ class Applier:
         self._connection = connection
         self._log = log
         self._sealing = sealing
+        self._spent: list[Spent] = []
+        """Accounts that the unit in hand settled."""
 
     def apply(self, unit: Unit, now_us: int) -> Outcome:
         """Apply a unit; when a step's condition is unmet, undo it and record `otherwise`.
@@ -51,7 +56,8 @@ class Applier:
         try:
             unmet = self._run(unit.steps, now_us)
             if unmet is None:
-                return Committed(self._append(unit.records, now_us))
+                spent = tuple(self._spent)
+                return Committed(self._append(unit.records, now_us), spent)
             connection.execute("ROLLBACK TO unit")
             return replace(unmet, seqs=self._append(unit.otherwise, now_us))
         except BaseException:
@@ -66,36 +72,35 @@ class Applier:
         On any exception part of it is in the transaction, which the caller must then roll back as a whole.
         """
         drafts: list[Draft] = []
-        ends: list[tuple[Unmet | None, int]] = []
+        ends: list[tuple[Unmet | Committed, int]] = []
         for unit in units:
-            unmet = self._try_steps(unit.steps, now_us) if unit.steps else None
-            drafts += [self._draft(record, now_us) for record in (unit.otherwise if unmet else unit.records)]
-            ends.append((unmet, len(drafts)))
+            said = self._try_steps(unit.steps, now_us) if unit.steps else _DONE
+            records = unit.otherwise if isinstance(said, Unmet) else unit.records
+            drafts += [self._draft(record, now_us) for record in records]
+            ends.append((said, len(drafts)))
         start = self._log.append(drafts).first_seq if drafts else 0
         outcomes: list[Outcome] = []
         begin = 0
-        for unmet, end in ends:
-            seqs = tuple(range(start + begin, start + end))
-            outcomes.append(Committed(seqs) if unmet is None else replace(unmet, seqs=seqs))
+        for said, end in ends:
+            outcomes.append(replace(said, seqs=tuple(range(start + begin, start + end))))
             begin = end
         return outcomes
 
-    def _try_steps(self, steps: Sequence[Step], now_us: int) -> Unmet | None:
+    def _try_steps(self, steps: Sequence[Step], now_us: int) -> Unmet | Committed:
         self._connection.execute("SAVEPOINT unit")
         unmet = self._run(steps, now_us)
         if unmet is not None:
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
-        return unmet
+        return unmet or (Committed(spent=tuple(self._spent)) if self._spent else _DONE)
 
     def _run(self, steps: Sequence[Step], now_us: int) -> Unmet | None:
-        takes = [step for step in steps if isinstance(step, Take)]
-        if len(takes) == len(steps):
-            if limits.take_all(self._connection, takes, now_us):
-                return None
+        self._spent.clear()
+        takes = list(_leading(steps))
+        if takes and not limits.take_all(self._connection, takes, now_us):
             self._connection.execute("ROLLBACK TO unit")  # what the others gave
             return limits.full(self._connection, takes, now_us)
-        for index, step in enumerate(steps):
+        for index, step in enumerate(steps[len(takes) :], len(takes)):
             unmet = self._step(step, index, now_us)
             if unmet is not None:
                 return unmet
@@ -103,26 +108,43 @@ class Applier:
 
     def _step(self, step: Step, index: int, now_us: int) -> Unmet | None:
         match step:
-            case Take():
-                return limits.take(self._connection, step, index, now_us)
             case OpenApproval() | MoveApproval():
                 return self._approval(step, index)
             case EndToken():
                 return tokens.end_token(self._connection, step, index)
             case EndPerson():
                 return people.end_person(self._connection, step, index)
-            case PutToken() | PutPerson() | PutIssued():
-                self._put(step)
+            case PutToken() | PutPerson() | PutIssued() | Sweep():
+                self._put(step, now_us)
                 return None
-            case Sweep():
-                limits.sweep(self._connection, now_us)
-                tokens.sweep_issued(self._connection, step)
-                return None
+            case Take() | Reserve() | Extend() | Settle() | Tell() | Reclaim() | Pay():
+                return self._spend(step, index, now_us)
             case _:
                 assert_never(step)
 
-    def _put(self, step: PutToken | PutPerson | PutIssued) -> None:
+    def _spend(self, step: Spending | Take, index: int, now_us: int) -> Unmet | None:
         match step:
+            case Take():
+                return limits.take(self._connection, step, index, now_us)
+            case Reserve():
+                return ledger.reserve(self._connection, step, index)
+            case Extend():
+                return ledger.extend(self._connection, step, index, now_us)
+            case Tell():
+                return ledger.tell(self._connection, step, index)
+            case Settle():
+                self._spent += ledger.settle(self._connection, step, now_us)
+            case Reclaim():
+                ledger.reclaim(self._connection, step)
+            case Pay():
+                limits.pay(self._connection, step, now_us)
+        return None
+
+    def _put(self, step: PutToken | PutPerson | PutIssued | Sweep, now_us: int) -> None:
+        match step:
+            case Sweep():
+                limits.sweep(self._connection, now_us)
+                tokens.sweep_issued(self._connection, step)
             case PutToken():
                 tokens.put_token(self._connection, step)
             case PutPerson():
@@ -157,3 +179,11 @@ class Applier:
         key = sealing.key_for(record.person)
         sealed = key.seal(identity_of(draft, key.id), orjson.dumps(record.private))
         return Draft(kind, principal, now_us, record.data, record.approval, key.id, sealed)
+
+
+def _leading(steps: Sequence[Step]) -> Iterator[Take]:
+    """Yield the takings that a unit begins with: they are one statement together."""
+    for step in steps:
+        if not isinstance(step, Take):
+            return
+        yield step

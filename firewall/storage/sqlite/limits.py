@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from firewall.core.bucket import Full
 from firewall.core.bucket import take as oracle_rule
+from firewall.core.spending import Pay
 from firewall.core.work import Take, Unmet
 
 
@@ -57,6 +58,16 @@ def _statement(count: int) -> str:
         f"INSERT INTO buckets (key, tat_us) VALUES {rows} "  # noqa: S608 - numbers of parameters, no values
         "ON CONFLICT (key) DO UPDATE SET tat_us = max(tat_us, ?1) + excluded.tat_us - ?1 "
         f"WHERE max(tat_us, ?1) + excluded.tat_us - 2 * ?1 <= CASE excluded.key {tolerances} END"
+    )
+
+
+def pay(connection: sqlite3.Connection, step: Pay, now_us: int) -> None:
+    """Take cells, or give some back, whatever the bucket holds: a debt makes later takers wait."""
+    moved = step.rate.interval_us * step.cells
+    connection.execute(
+        "INSERT INTO buckets (key, tat_us) VALUES (?1, ?2 + max(?3, 0)) ON CONFLICT (key) "
+        "DO UPDATE SET tat_us = max(max(tat_us, ?2) + ?3, ?2)",
+        (step.key, now_us, moved),
     )
 
 

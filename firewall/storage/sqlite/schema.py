@@ -97,6 +97,33 @@ def _create(database: sqlite_utils.Database) -> None:
         "CREATE TABLE IF NOT EXISTS issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
         "PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
+    for statement in LEDGER:
+        database.execute(statement)
+
+
+LEDGER = (
+    """CREATE TABLE IF NOT EXISTS spend_accounts (
+  key TEXT PRIMARY KEY, spent INTEGER NOT NULL, held INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0,
+  moved_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS spend_holds (
+  call TEXT NOT NULL, key TEXT NOT NULL, micros INTEGER NOT NULL, until INTEGER NOT NULL,
+  booked INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (call, key)
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS spend_holds_until ON spend_holds (until)",
+    """CREATE TABLE IF NOT EXISTS spend_calls (
+  call TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL, entry INTEGER NOT NULL, token TEXT NOT NULL,
+  principal TEXT NOT NULL, owner TEXT NOT NULL, session TEXT NOT NULL, team TEXT NOT NULL, feature TEXT NOT NULL,
+  user_tier TEXT NOT NULL, tags TEXT NOT NULL, route TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+  input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
+  cache_write_1h INTEGER NOT NULL, input_image INTEGER NOT NULL, input_audio INTEGER NOT NULL,
+  output INTEGER NOT NULL, reasoning INTEGER NOT NULL, output_image INTEGER NOT NULL,
+  output_audio INTEGER NOT NULL, searches INTEGER NOT NULL, cost INTEGER, reserved INTEGER NOT NULL,
+  attempts INTEGER NOT NULL, price TEXT NOT NULL
+) STRICT""",
+    "CREATE INDEX IF NOT EXISTS spend_calls_at ON spend_calls (at)",
+)
+"""Accounts and what they hold, what each call holds of them, and one line a call (docs/spend.md)."""
 
 
 def _table(database: sqlite_utils.Database, name: str, columns: dict[str, type], *, pk: str) -> Table:

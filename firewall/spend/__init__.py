@@ -1,0 +1,1 @@
+"""Money and tokens: prices, reserving and settling, attribution, reports."""
