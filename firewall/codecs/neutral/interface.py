@@ -5,7 +5,7 @@ Readers and writers are unaware of each other; both may use the tables of their 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from firewall.codecs.neutral.events import Answer, Event, Failure, Usage
@@ -39,6 +39,9 @@ class Wire:
     """As the dialect's clients spell it after the base URL of DESIGN 6.2 (`/v1/messages`, `/chat/completions`,
     `/responses`, `/v1beta/models/M:streamGenerateContent`)."""
     query: str = ""
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """(namespace, name) of each tool that the provider knows by another name (`names.renamed`): calls of it are
+    given their own name back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,8 @@ class Asked:
     out are derived from it."""
     at: int = 0
     """When it was asked, in seconds since 1970: some dialects date their answers."""
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """As in `Wire`; readers and writers need not look: `translate` gives calls their own names."""
 
 
 class StreamReader(Protocol):

@@ -30,7 +30,10 @@ class Losses:
         return tuple(self._names)
 
     def add(self, name: str) -> None:
-        """List a field by its name in the client's dialect, without indexes: `cache_control`, `thinking`."""
+        """List a field by its name, without indexes: `cache_control`, `thinking`.
+
+        Readers use the name in their dialect, writers that of the form (`top_k`, `reasoning`, `verbosity`).
+        """
         self._names[name] = None
 
     def add_those(self, value: Mapping[str, object], names: Iterable[str]) -> None:

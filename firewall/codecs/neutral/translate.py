@@ -10,15 +10,19 @@ Only for two different dialects: within one, bytes go as they are. Everything he
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from firewall.codecs.neutral.events import Begun, Event, Failure, Fault, Usage
+from firewall.codecs.neutral.events import Begun, CallBegun, Event, Failure, Fault, Usage
+from firewall.codecs.neutral.form import Call
 from firewall.codecs.neutral.interface import DEFAULT_MAX_TOKENS, Asked, There
 from firewall.codecs.neutral.losses import Losses
 from firewall.codecs.neutral.ordering import Ordering
 from firewall.codecs.neutral.registry import reader, writer
 from firewall.core.dialect import Dialect
 from firewall.core.errors import ProtocolError
+
+_Named = TypeVar("_Named", Call, CallBegun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def translate_request(
     request = read.read_request(value, losses, path=path)
     wire = write.write_request(request, there, losses)
     seed = hashlib.sha256(wire.body).hexdigest()
-    asked = Asked(client=source, there=there, request=request, seed=seed, at=at)
+    asked = Asked(client=source, there=there, request=request, seed=seed, at=at, names=wire.names)
     return Translated(wire.body, wire.path, wire.query, losses.names, asked)
 
 
@@ -72,6 +76,9 @@ def translate_answer(asked: Asked, body: bytes) -> bytes:
     Raises: ProtocolError (upstream) for what is no answer of the provider's dialect, or has no equal.
     """
     answer = reader(asked.there.dialect).read_answer(body, seed=asked.seed)
+    if asked.names:
+        parts = (_own(part, asked.names) if isinstance(part, Call) else part for part in answer.parts)
+        answer = replace(answer, parts=tuple(parts))
     return writer(asked.client).write_answer(answer, asked)
 
 
@@ -91,12 +98,13 @@ def read_error(dialect: Dialect, status: int, body: bytes) -> Failure:
 class StreamTranslation:
     """One streamed answer on its way from the provider's dialect to the client's; text is never kept back."""
 
-    __slots__ = ("_failure", "_order", "_reader", "_spoke", "_writer")
+    __slots__ = ("_failure", "_names", "_order", "_reader", "_spoke", "_writer")
 
     def __init__(self, asked: Asked) -> None:
         self._reader = reader(asked.there.dialect).stream(seed=asked.seed)
         self._writer = writer(asked.client).stream(asked)
         self._order = Ordering()
+        self._names = asked.names
         self._spoke = False
         self._failure: Failure | None = None
 
@@ -148,17 +156,22 @@ class StreamTranslation:
 
     def _written(self, events: list[Event]) -> bytes:
         order, write = self._order, self._writer.write
-        if len(events) == 1:
-            return b"".join(map(write, self._noted(order.take(events[0]))))
-        return b"".join(write(one) for event in events for one in self._noted(order.take(event)))
-
-    def _noted(self, events: list[Event]) -> list[Event]:
+        out: list[bytes] = []
         for event in events:
-            if isinstance(event, Failure):
-                self._failure = event
-            if not isinstance(event, Begun):
-                self._spoke = True
-        return events
+            for one in order.take(event):
+                if not self._spoke and not isinstance(one, Begun):
+                    self._spoke = True
+                if isinstance(one, Failure):
+                    self._failure = one
+                named = _own(one, self._names) if self._names and isinstance(one, CallBegun) else one
+                out.append(write(named))
+        return b"".join(out)
+
+
+def _own(call: _Named, names: Mapping[str, tuple[str, str]]) -> _Named:
+    """Return a call under the name by which the client knows its tool."""
+    found = names.get(call.name)
+    return call if found is None else replace(call, namespace=found[0], name=found[1])
 
 
 def failure_of(error: ProtocolError) -> Failure:
