@@ -1,5 +1,7 @@
 """What readers of all dialects share: typed fields, names of tools, media by value, what an error is."""
 
+from collections.abc import Callable
+
 import pytest
 
 from firewall.codecs.neutral import faults, fields, media, names
@@ -27,7 +29,7 @@ def test_fields_are_read_by_their_type() -> None:
 @pytest.mark.parametrize(
     "read", [fields.text, fields.flag, fields.whole, fields.number, fields.table, fields.texts]
 )
-def test_a_field_of_a_wrong_type_is_refused_by_its_path(read) -> None:
+def test_a_field_of_a_wrong_type_is_refused_by_its_path(read: Callable[..., object]) -> None:
     """The error names the whole path."""
     with pytest.raises(ProtocolError, match=r"`w\.bad` must be") as refused:
         read(VALUE, "bad", "w")
