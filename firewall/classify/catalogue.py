@@ -1,6 +1,5 @@
 """tools.toml, hosts.toml, the packs and the tables, compiled into one value that every reader shares."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -10,7 +9,7 @@ from firewall.classify.api.table import Table, read_table
 from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.rules import read_rules
 from firewall.classify.egress import EgressRow, read_egress, without_egress
-from firewall.classify.globs import NOTHING, any_of
+from firewall.classify.globs import NOTHING, Glob, any_of
 from firewall.classify.packs import Additions
 from firewall.classify.reader import Reader
 from firewall.classify.recovery import FILE as RECOVERY
@@ -76,22 +75,22 @@ class ToolSpec:
 class PathSets:
     """Kinds of paths, each as one pattern for `fullmatch` on an absolute path."""
 
-    privilege: re.Pattern[str] = NOTHING
-    secret: re.Pattern[str] = NOTHING
-    harmless_secret: re.Pattern[str] = NOTHING
+    privilege: Glob = NOTHING
+    secret: Glob = NOTHING
+    harmless_secret: Glob = NOTHING
     """Looks like a credential file and is none (`.env.example`, `id_rsa.pub`)."""
-    secret_folders: re.Pattern[str] = NOTHING
+    secret_folders: Glob = NOTHING
     """Folders whose content, taken as a whole, holds credentials."""
-    regenerable: re.Pattern[str] = NOTHING
-    temporary: re.Pattern[str] = NOTHING
+    regenerable: Glob = NOTHING
+    temporary: Glob = NOTHING
     """What lies below the machine's folders for temporary files."""
-    system: re.Pattern[str] = NOTHING
-    device: re.Pattern[str] = NOTHING
-    void: re.Pattern[str] = NOTHING
+    system: Glob = NOTHING
+    device: Glob = NOTHING
+    void: Glob = NOTHING
     """Swallows what is written (/dev/null, terminals)."""
-    history: re.Pattern[str] = NOTHING
-    instructions: re.Pattern[str] = NOTHING
-    bin: re.Pattern[str] = NOTHING
+    history: Glob = NOTHING
+    instructions: Glob = NOTHING
+    bin: Glob = NOTHING
     """Folders whose programs are what their name says."""
 
 
@@ -117,15 +116,15 @@ class Variables:
     """What environment variables mean."""
 
     assumed: Mapping[str, str] = field(default_factory=dict)
-    running: re.Pattern[str] = NOTHING
+    running: Glob = NOTHING
     """Names whose value makes programs run code (LD_PRELOAD, GIT_SSH_COMMAND)."""
-    secret: re.Pattern[str] = NOTHING
-    plain: re.Pattern[str] = NOTHING
+    secret: Glob = NOTHING
+    plain: Glob = NOTHING
     harmless: frozenset[str] = frozenset()
     """Values of `running` variables that run nothing new."""
-    search: re.Pattern[str] = NOTHING
+    search: Glob = NOTHING
     """Names whose value lists folders that code is loaded from."""
-    trusted_path: re.Pattern[str] = NOTHING
+    trusted_path: Glob = NOTHING
     """Folders that may stand in `PATH`."""
 
 

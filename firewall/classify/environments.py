@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from firewall.classify.globs import glob_pattern, matches
+from firewall.classify.globs import Glob, glob_pattern, matches
 from firewall.core.action import UNRESOLVED
 from firewall.core.errors import ConfigError
 
@@ -42,7 +42,7 @@ class EnvironmentRow:
     """One `[[environment]]` of the file."""
 
     name: str
-    globs: Mapping[PlaceKind, tuple[re.Pattern[str], ...]]
+    globs: Mapping[PlaceKind, tuple[Glob, ...]]
 
     def claims(self, place: Place) -> bool:
         """Tell whether this row names the place."""
@@ -54,7 +54,7 @@ class Environments:
     """environments.toml, compiled."""
 
     rows: tuple[EnvironmentRow, ...] = ()
-    scratch: tuple[re.Pattern[str], ...] = ()
+    scratch: tuple[Glob, ...] = ()
 
     def name_of(self, places: Iterable[Place]) -> str:
         """Return the one environment that rows claim for these places; none or several: `unresolved`."""
@@ -121,7 +121,7 @@ def _row(row: object, index: int) -> EnvironmentRow:
     return EnvironmentRow(name=name, globs=globs)
 
 
-def _scratch(values: object) -> tuple[re.Pattern[str], ...]:
+def _scratch(values: object) -> tuple[Glob, ...]:
     """Compile scratch globs: `/tmp/**` is everything below /tmp, and not /tmp."""
     below = (
         [f"{value[:-1]}/**" if isinstance(value, str) and value.endswith("/**") else value for value in values]
@@ -131,7 +131,7 @@ def _scratch(values: object) -> tuple[re.Pattern[str], ...]:
     return _globs(below, where="environments.toml: `scratch`", kind=PlaceKind.PATH)
 
 
-def _globs(values: object, *, where: str, kind: PlaceKind) -> tuple[re.Pattern[str], ...]:
+def _globs(values: object, *, where: str, kind: PlaceKind) -> tuple[Glob, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ConfigError(f"{where} must be a list of globs")
     for value in values:

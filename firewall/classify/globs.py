@@ -1,11 +1,14 @@
 """Globs as data files use them: `*` within one path segment, `**` across segments, `?` one character.
 
-For names that are no paths (hosts, contexts, resources) `*` matches anything. Compiled once; matching is
-linear in practice because at most `MAX_STARS` stars are accepted.
+For names that are no paths (hosts, contexts, resources) `*` matches anything. A glob is checked when it is made
+and compiled when it is first asked, since most of a catalogue is never asked in one process; matching is linear in
+practice because at most `MAX_STARS` stars are accepted.
+
+INVARIANT: what passed the check compiles, whatever it holds: literals are escaped, and the rest is written here.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from firewall.core.errors import ConfigError
@@ -13,18 +16,46 @@ from firewall.core.errors import ConfigError
 MAX_STARS = 8
 
 
+class Glob:
+    """Globs of which one must fit the whole text; `fullmatch` is the compiled pattern's own once it was asked."""
+
+    __slots__ = ("_flags", "_globs", "_path", "fullmatch")
+
+    fullmatch: Callable[[str], re.Match[str] | None]
+
+    def __init__(self, globs: Sequence[str], *, path: bool = False, any_case: bool = False) -> None:
+        """Check the globs; none of them fit nothing.
+
+        Raises: ConfigError when one is empty or has more than `MAX_STARS` stars.
+        """
+        for glob in globs:
+            if not glob or glob.count("*") > MAX_STARS * 2:
+                raise ConfigError(f"`{glob}` is no usable glob", hint=f"at most {MAX_STARS} stars, and not empty")
+        self._globs = tuple(globs)
+        self._path = path
+        self._flags = re.DOTALL | re.IGNORECASE if any_case else re.DOTALL
+        self.fullmatch = self._first
+
+    @property
+    def pattern(self) -> str:
+        """Return the text of the pattern."""
+        return "|".join(f"(?:{_text(glob, path=self._path)})" for glob in self._globs) if self._globs else "(?!)"
+
+    def _first(self, text: str) -> re.Match[str] | None:
+        self.fullmatch = re.compile(self.pattern, self._flags).fullmatch
+        return self.fullmatch(text)
+
+
 @lru_cache(maxsize=4096)
-def glob_pattern(glob: str, *, path: bool = False) -> re.Pattern[str]:
-    """Compile a glob into a pattern for `fullmatch`.
+def glob_pattern(glob: str, *, path: bool = False) -> Glob:
+    """Make a glob for `fullmatch`.
 
     Raises: ConfigError when it is empty or has more than `MAX_STARS` stars.
     """
-    return re.compile(_text(glob, path=path), re.DOTALL)
+    return Glob((glob,), path=path)
 
 
 def _text(glob: str, *, path: bool) -> str:
-    if not glob or glob.count("*") > MAX_STARS * 2:
-        raise ConfigError(f"`{glob}` is no usable glob", hint=f"at most {MAX_STARS} stars, and not empty")
     if not path:
         return _of_name(glob)
     out: list[str] = []
@@ -67,18 +98,18 @@ def _step(glob: str, position: int, out: list[str]) -> int:
     return position + 1
 
 
-def matches(globs: tuple[re.Pattern[str], ...], value: str) -> bool:
-    """Tell whether any compiled glob fits the whole value."""
+def matches(globs: tuple[Glob, ...], value: str) -> bool:
+    """Tell whether any glob fits the whole value."""
     return any(glob.fullmatch(value) for glob in globs)
 
 
-NOTHING = re.compile(r"(?!)")
+NOTHING = Glob(())
 """Fits no text."""
 
 
-def any_of(globs: Sequence[str], *, path: bool = False, any_case: bool = False) -> re.Pattern[str]:
-    """Join globs into one pattern; none fit nothing."""
-    if not globs:
-        return NOTHING
-    flags = re.DOTALL | re.IGNORECASE if any_case else re.DOTALL
-    return re.compile("|".join(f"(?:{_text(glob, path=path)})" for glob in globs), flags)
+def any_of(globs: Sequence[str], *, path: bool = False, any_case: bool = False) -> Glob:
+    """Join globs into one pattern; none fit nothing.
+
+    Raises: ConfigError when one is no usable glob.
+    """
+    return Glob(globs, path=path, any_case=any_case) if globs else NOTHING

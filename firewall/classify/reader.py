@@ -1,10 +1,12 @@
 """Read parsed TOML with a place to point at: every wrong type and every unknown key names its row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from firewall.core.action import Attribute
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
+
+_NAMES = frozenset({str})
 
 
 class Reader:
@@ -13,7 +15,7 @@ class Reader:
     __slots__ = ("_seen", "table", "where")
 
     def __init__(self, table: object, where: str) -> None:
-        if not isinstance(table, Mapping) or not all(isinstance(key, str) for key in table):
+        if not isinstance(table, Mapping) or (table and not _NAMES.issuperset(map(type, table))):
             raise ConfigError(f"{where} must be a table")
         self.table: Mapping[str, object] = table
         self.where = where
@@ -26,7 +28,8 @@ class Reader:
 
     def string(self, key: str, default: str = "") -> str:
         """Return a string."""
-        value = self.get(key)
+        self._seen.add(key)
+        value = self.table.get(key)
         if value is None:
             return default
         if not isinstance(value, str):
@@ -53,19 +56,21 @@ class Reader:
 
     def strings(self, key: str) -> tuple[str, ...]:
         """Return a list of strings; one string counts as a list of one."""
-        value = self.get(key)
+        self._seen.add(key)
+        value = self.table.get(key)
         if value is None:
             return ()
         if isinstance(value, str):
             return (value,)
-        if not isinstance(value, Sequence) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise self.wrong(key, "a list of strings")
-        return tuple(str(item) for item in value)
+        return tuple(value)
 
     def effects(self, key: str) -> tuple[Effect, ...]:
         """Return a list of effects."""
+        names = self.strings(key)
         try:
-            return tuple(Effect(name) for name in self.strings(key))
+            return tuple([Effect(name) for name in names]) if names else ()
         except ValueError as error:
             raise self.wrong(key, f"a list of effects ({', '.join(Effect)})") from error
 
@@ -115,8 +120,8 @@ class Reader:
 
         Raises: ConfigError naming the first.
         """
-        unknown = sorted(set(self.table) - self._seen)
-        if unknown:
+        if not self._seen.issuperset(self.table):
+            unknown = sorted(set(self.table) - self._seen)
             raise ConfigError(
                 f"{self.where} has an unknown key `{unknown[0]}`", hint=f"known: {', '.join(sorted(self._seen))}"
             )

@@ -4,14 +4,13 @@ A rule is (operation, argument predicate) -> effects. Rules of one operation sta
 first that fits decides; an operation without a fitting rule is `unknown`.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from firewall.classify.attributes import KNOWN_ATTRIBUTES
 from firewall.classify.environments import PlaceKind
-from firewall.classify.globs import glob_pattern
+from firewall.classify.globs import Glob, glob_pattern
 from firewall.classify.reader import Reader
 from firewall.core.action import Attribute
 from firewall.core.effect import Effect, strictest
@@ -65,11 +64,11 @@ class Rule:
     """Any of these is given, spelled out: for options that make a rule milder."""
     without: tuple[str, ...] = ()
     """None of these is given."""
-    value: tuple[re.Pattern[str], ...] = ()
+    value: tuple[Glob, ...] = ()
     """Some value of the options in `flag` fits."""
-    arg: tuple[re.Pattern[str], ...] = ()
+    arg: tuple[Glob, ...] = ()
     """Some positional argument fits."""
-    first: tuple[re.Pattern[str], ...] = ()
+    first: tuple[Glob, ...] = ()
     """The first positional argument fits."""
     least: int = 0
     most: int = 10_000
@@ -99,6 +98,7 @@ class Rule:
 
 
 _LOSING = (Verb.REMOVE, Verb.OVERWRITE, Verb.ERASE)
+_NONE: Mapping[str, Attribute] = {}
 PLACES = ("", "none", "cwd", "remote", "outside")
 
 
@@ -112,13 +112,13 @@ def read_rule(row: Reader) -> Rule:
         every=row.strings("every"),
         exact=row.strings("exact"),
         without=row.strings("without"),
-        value=tuple(glob_pattern(glob) for glob in row.strings("value")),
-        arg=tuple(glob_pattern(glob) for glob in row.strings("arg")),
-        first=tuple(glob_pattern(glob) for glob in row.strings("first")),
+        value=_globs(row.strings("value")),
+        arg=_globs(row.strings("arg")),
+        first=_globs(row.strings("first")),
         least=row.integer("least", 0),
         most=row.integer("most", 10_000),
         effects=row.effects("effects"),
-        touch=_touches(row.inner("touch")),
+        touch=() if row.get("touch") is None else _touches(row.inner("touch")),
         place=row.string("place"),
         signals=row.string("signals"),
         operation=row.string("operation"),
@@ -126,7 +126,7 @@ def read_rule(row: Reader) -> Rule:
         summary=row.string("summary"),
         undo=row.string("undo"),
         suggest=row.string("suggest"),
-        attributes=row.attributes("attributes"),
+        attributes=_NONE if row.get("attributes") is None else row.attributes("attributes"),
     )
     row.finish()
     if not rule.effects and not rule.touch:
@@ -137,6 +137,10 @@ def read_rule(row: Reader) -> Rule:
         if name not in KNOWN_ATTRIBUTES:
             raise ConfigError(f"{row.where}: unknown attribute `{name}`")
     return rule
+
+
+def _globs(texts: tuple[str, ...]) -> tuple[Glob, ...]:
+    return tuple([glob_pattern(text) for text in texts]) if texts else ()
 
 
 def _touches(table: Reader) -> tuple[Touch, ...]:
@@ -303,7 +307,8 @@ def read_programs(row: Reader) -> tuple[Program, ...]:
     if not names:
         raise ConfigError(f"{row.where} needs `names`")
     first = _program(names[0], row)
-    return (first, *(replace(first, name=name, provider=first.provider or name) for name in names[1:]))
+    rest = {item.name: getattr(first, item.name) for item in fields(first)}
+    return (first, *[Program(**{**rest, "name": name, "provider": first.provider or name}) for name in names[1:]])
 
 
 def _program(name: str, row: Reader) -> Program:

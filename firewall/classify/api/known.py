@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from firewall.classify.api.predicates import fits
 from firewall.classify.api.table import Table
-from firewall.classify.globs import NOTHING, any_of
+from firewall.classify.globs import NOTHING, Glob, any_of
 from firewall.classify.mcp.tables import McpServer, read_server
 from firewall.classify.reader import Reader
 from firewall.classify.sql.dialects import dialect_named
@@ -22,7 +22,7 @@ class HostRule:
     """(method, path, body predicate) -> effects at some hosts."""
 
     methods: frozenset[str]
-    path: re.Pattern[str]
+    path: Glob
     effects: tuple[Effect, ...]
     summary: str = ""
     when: Mapping[str, Attribute] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class HostRule:
 class HostRow:
     """A family of hosts."""
 
-    hosts: re.Pattern[str]
+    hosts: Glob
     provider: str
     kind: str = "rest"
     """`rest`, `graphql`, `aws`, `kubernetes`, `postgrest`."""
@@ -48,7 +48,7 @@ class HostRow:
     plain: bool = False
     """Where the table is silent, the method alone says what happens: the table holds the exceptions."""
     rules: tuple[HostRule, ...] = ()
-    paths: re.Pattern[str] = NOTHING
+    paths: Glob = NOTHING
     """GraphQL endpoints of the host, or where its PostgREST API lies."""
     table: Table | None = None
     """The host's operations: asked where no rule fits."""
@@ -71,7 +71,7 @@ class Pack:
     """A vendor's GraphQL schema and MCP server, as far as we know them."""
 
     provider: str
-    hosts: re.Pattern[str]
+    hosts: Glob
     queries: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
     mutations: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=dict)
     table: Table | None = None
@@ -79,7 +79,7 @@ class Pack:
     mcp: McpServer | None = None
 
 
-def _hosts_of(row: Reader) -> re.Pattern[str]:
+def _hosts_of(row: Reader) -> Glob:
     """Compile the `hosts` of a row; none may match everything."""
     names = row.strings("hosts")
     if any(not name.strip("*?.") for name in names):

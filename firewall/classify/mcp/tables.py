@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from firewall.classify.globs import glob_pattern, matches
+from firewall.classify.globs import Glob, glob_pattern, matches
 from firewall.classify.reader import Reader
 from firewall.classify.sql.dialects import dialect_named
 from firewall.core.effect import Effect
@@ -19,9 +19,9 @@ from firewall.core.errors import ConfigError
 class McpRule:
     """(tools, argument predicate) -> effects; the first that fits decides, before the table of tools."""
 
-    tools: tuple[re.Pattern[str], ...]
+    tools: tuple[Glob, ...]
     effects: tuple[Effect, ...]
-    when: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
+    when: Mapping[str, tuple[Glob, ...]] = field(default_factory=dict)
     """Argument -> globs over its value as text, in lower case; all must fit."""
     without: tuple[str, ...] = ()
     """Arguments that must be missing or empty."""
@@ -42,7 +42,7 @@ class McpServer:
     """One server of a pack."""
 
     provider: str
-    names: tuple[re.Pattern[str], ...]
+    names: tuple[Glob, ...]
     """Names in agents' configurations, in lower case."""
     tools: Mapping[str, tuple[Effect, ...]] = field(default_factory=dict)
     same: Mapping[str, str] = field(default_factory=dict)

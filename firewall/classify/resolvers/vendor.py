@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from firewall.classify.globs import NOTHING, any_of
+from firewall.classify.globs import Glob, any_of
 from firewall.classify.reader import Reader
 from firewall.classify.resolvers.instead import First, read_first
 from firewall.core.action import Attribute
@@ -37,6 +37,7 @@ FACTS = frozenset(
 )
 """What a resolver may answer; what conditions make of it stands in facts.py."""
 MAX_ID_CHARS = 200
+_NOTHING = re.compile(r"(?!)")
 MAX_DOCUMENT_CHARS = 4000
 _PLACES = frozenset({"hosts", "resources", "projects", "kube_namespaces", "databases", "tags"})
 _KINDS = frozenset({"graphql", "rest", "aws", "kubernetes"})
@@ -108,7 +109,7 @@ class ThingRule:
     match: str = ""
     more: tuple[str, ...] = ()
     """Paths that say `true` (or anything, with a leading `+`) where the answer is only a part."""
-    unknown: "re.Pattern[str]" = NOTHING
+    unknown: "re.Pattern[str]" = _NOTHING
     """Error texts that say: there is no such thing."""
     lies: Lies = field(default_factory=Lies)
     facts: tuple[Fact, ...] = ()
@@ -135,7 +136,7 @@ class Vendor:
     """All of one file."""
 
     provider: str
-    hosts: "re.Pattern[str]"
+    hosts: Glob
     kind: str
     arguments: Mapping[str, str] = field(default_factory=dict)
     """Argument -> kind, wherever it stands."""
@@ -211,7 +212,7 @@ def _thing(row: Reader, kind: str) -> ThingRule:
         found=row.string("found"),
         match=row.string("match"),
         more=row.strings("more"),
-        unknown=_pattern(row, "unknown", "") if row.get("unknown") is not None else NOTHING,
+        unknown=_pattern(row, "unknown", "") if row.get("unknown") is not None else _NOTHING,
         lies=_lies(row.inner("lies")),
         facts=_facts(row.inner("facts")),
         then=tuple(_step(step, kind) for step in row.rows("then")),
