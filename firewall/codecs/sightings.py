@@ -43,19 +43,6 @@ def first_sighting(request: Mapping[str, object], value: str) -> str:
     return ""
 
 
-def pieces_of(request: Mapping[str, object]) -> Iterator[bytes]:
-    """Yield a request piece by piece, each as JSON: what is newest in its history first, its options last."""
-    for key in _HISTORIES:
-        items = request.get(key)
-        if isinstance(items, list):
-            yield from (orjson.dumps(item) for item in reversed(items))
-        elif items is not None:
-            yield orjson.dumps(items)
-    for key, value in request.items():
-        if key not in _HISTORIES and isinstance(value, str | list | Mapping):
-            yield orjson.dumps(value)
-
-
 def _said(seen: _Sighting, calls: Mapping[str, str], number: int, item: object) -> str:
     of = calls.get(seen.call_id) or seen.name
     if of:

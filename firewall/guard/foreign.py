@@ -107,7 +107,7 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
     return tuple(found.values())[:_MOST]
 
 
-def told(data: bytes, detector: Detector, secrets: Sequence[Secret]) -> Iterator[Foreign]:
+def foreign_in_history(data: bytes, detector: Detector, secrets: Sequence[Secret]) -> Iterator[Foreign]:
     """Yield the credentials in what an agent is told; `secrets`, of our targets, are not its either."""
     for finding in detector.find(data):
         yield Foreign(

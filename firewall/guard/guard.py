@@ -8,7 +8,7 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -33,7 +33,7 @@ from firewall.guard.asked import Asked, AskedBefore
 from firewall.guard.foreign import FirstSeen, Foreign, Known, nobody
 from firewall.guard.judge import Judge
 from firewall.guard.judgement import Judgement
-from firewall.guard.lineage import Lineage
+from firewall.guard.lineage import Lineage, Told
 from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules, World
 from firewall.guard.proposing import TOLD
@@ -326,12 +326,12 @@ class Guard:
         """Remember where a credential that we did not issue was met; `words` say it."""
         self._lineage.note(requester, value, words, self._rules().catalogue.credentials)
 
-    async def read(self, requester: Requester, pieces: Iterable[bytes], first_seen: FirstSeen) -> None:
+    async def read(self, requester: Requester, told: Told) -> None:
         """Search what an agent tells its model for such credentials: recorded and remembered, never refused.
 
         Raises: StoreError.
         """
-        await self._lineage.read(requester, pieces, first_seen, self._rules().catalogue.credentials)
+        await self._lineage.read(requester, told, self._rules().catalogue.credentials)
 
     def _released(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
         return Record(

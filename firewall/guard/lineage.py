@@ -7,27 +7,30 @@ INVARIANT: a value is kept as a hash under a key of this process alone, never in
 
 import asyncio
 import hashlib
+import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.masking import masked
 from firewall.core.ports import Sequencer
 from firewall.core.work import Record, Unit
-from firewall.guard.foreign import FirstSeen, Foreign, Known, told
+from firewall.guard.foreign import FirstSeen, Foreign, Known, foreign_in_history
 from firewall.guard.requester import Requester
+from firewall.guard.searched import Searched
 
 MOST_SEEN = 8192
-MOST_READ = 65_536
-"""Pieces of requests that are known to have been searched: histories come again with every request."""
 _MOST_BYTES = 4 << 20
-"""Of one request; of a longer one the newest pieces are searched."""
+"""Of one request; of a longer one the end is searched."""
 _STEP = 128 << 10
 """Bytes that are searched before others get their turn."""
 _OVERLAP = 2 << 10
 _MOST_FOUND = 32
+"""Entries of one request."""
+_ESCAPED = re.compile(rb"\\(?:/|u00([2-7][0-9a-fA-F]))")
+"""Plain characters that JSON may spell in another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,16 @@ class Seen:
     """E.g. `result of Bash: cat deploy/.env, message 17`; holds no credential."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A request to a model, as far as it is searched."""
+
+    body: bytes
+    digests: Sequence[bytes]
+    """Its running digests (`firewall.core.running`)."""
+    first_seen: FirstSeen
+
+
 class Lineage:
     """Follows credentials of others, and records where they are found."""
 
@@ -48,7 +61,7 @@ class Lineage:
         self._known = known
         self._key = secrets.token_bytes(32)
         self._seen: OrderedDict[bytes, Seen] = OrderedDict()
-        self._read: OrderedDict[bytes, None] = OrderedDict()
+        self._searched = Searched()
 
     def note(self, requester: Requester, value: str, words: str, detector: Detector) -> bool:
         """Remember where a value was met; tell whether it is new to its owner."""
@@ -70,42 +83,44 @@ class Lineage:
             return ""
         return seen.words if seen.gate == requester.gate else f"{seen.words} (at the {seen.gate} gate)"
 
-    async def read(
-        self, requester: Requester, pieces: Iterable[bytes], first_seen: FirstSeen, detector: Detector
-    ) -> None:
-        """Search what an agent sends to its model, the newest piece first; what was searched before is skipped.
+    async def read(self, requester: Requester, told: Told, detector: Detector) -> None:
+        """Search what an agent sends to its model; what was searched before is skipped.
 
         Raises: StoreError when a find cannot be recorded.
         """
-        found: dict[str, Foreign] = {}
-        own = [secret for _, secret in self._known()]
-        left, searched = _MOST_BYTES, []
-        owner = requester.grant.owner.encode() + b"\0"
-        for piece in pieces:
-            key = self._hash(owner + piece)
-            if key in self._read:
-                self._read.move_to_end(key)
-                continue
-            if left < len(piece) or len(found) >= _MOST_FOUND:
-                continue
-            left -= len(piece)
-            for at in range(0, len(piece), _STEP):
-                for one in told(piece[at : at + _STEP + _OVERLAP], detector, own):
-                    found.setdefault(one.value.reveal(), one)
-                if len(piece) > _STEP:
-                    await asyncio.sleep(0)
-            searched.append(key)
-        new = [
-            one for value, one in found.items() if self.note(requester, value, _place(value, first_seen), detector)
-        ]
+        owner = requester.grant.owner
+        part = self._searched.new_part(owner, told.body, told.digests)
+        if part.start == part.end:
+            return
+        found = await self._found(told.body[max(part.start, part.end - _MOST_BYTES) : part.end], detector)
+        new: list[Foreign] = []
+        for value, one in found.items():
+            if self._of(requester, value) not in self._seen:
+                if len(new) == _MOST_FOUND:
+                    break
+                new.append(one)
+        for one in new:
+            value = one.value.reveal()
+            self.note(requester, value, _place(value, told.first_seen), detector)
         try:
-            await self.record(new[:_MOST_FOUND], requester, name="", is_used=False)
+            await self.record(new, requester, name="", is_used=False)
         except BaseException:
             for one in new:  # what has no entry is found anew when the request comes again
                 self._seen.pop(self._of(requester, one.value.reveal()), None)
             raise
-        for key in searched:
-            self._keep(key)
+        if len(new) < _MOST_FOUND:  # else the rest is found when the history comes again
+            self._searched.keep(part)
+
+    async def _found(self, data: bytes, detector: Detector) -> dict[str, Foreign]:
+        own = [secret for _, secret in self._known()]
+        found: dict[str, Foreign] = {}
+        text = _ESCAPED.sub(_plain, data) if b"\\u00" in data or b"\\/" in data else data
+        for at in range(0, len(text), _STEP):
+            for one in foreign_in_history(text[at : at + _STEP + _OVERLAP], detector, own):
+                found.setdefault(one.value.reveal(), one)
+            if len(text) > _STEP:
+                await asyncio.sleep(0)
+        return found
 
     async def record(
         self,
@@ -150,11 +165,6 @@ class Lineage:
         """Say where a value comes from: its own conversation knows best."""
         return (first_seen(value) if first_seen else "") or self.first(requester, value)
 
-    def _keep(self, key: bytes) -> None:
-        self._read[key] = None
-        while len(self._read) > MOST_READ:
-            self._read.popitem(last=False)
-
     def _of(self, requester: Requester, value: str) -> bytes:
         return self._hash(requester.grant.owner.encode() + b"\0" + value.encode("utf-8", "surrogateescape"))
 
@@ -165,3 +175,7 @@ class Lineage:
 def _place(value: str, first_seen: FirstSeen) -> str:
     """Say where the history holds a value, which was found in JSON: a key's line ends are escaped there."""
     return first_seen(value) or first_seen(value.replace("\\n", "\n")) or "the request"
+
+
+def _plain(escape: re.Match[bytes]) -> bytes:
+    return bytes((int(escape[1], 16),)) if escape[1] else b"/"

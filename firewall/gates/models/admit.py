@@ -48,23 +48,25 @@ async def enter(
     dialect: str,
     purpose: str,
     model: str,
-    body: bytes,
+    size: int,
+    sha256: str,
     streamed: bool,
 ) -> int:
     """Take from every bucket and record the request in one commit; returns the entry's number.
 
+    `size` and `sha256`: of the body, in bytes and hex.
     Raises: LimitError (429) when a bucket is full; StoreError when nothing can be recorded.
     """
     steps = takes_of(requester.draws)
     facts: dict[str, Plain] = {
         "dialect": dialect,
         "purpose": purpose,
-        "bytes": len(body),
+        "bytes": size,
         "token": requester.token_id,
     }
     record = Record(
         kind="model.requested",
-        data={**facts, "streamed": streamed, "sha256": hashlib.sha256(body).hexdigest()},
+        data={**facts, "streamed": streamed, "sha256": sha256},
         person=requester.grant.owner,
         principal=requester.principal,
         private={"model": model, "session": requester.session, "client": requester.client},

@@ -3,6 +3,7 @@
 INVARIANT: nothing leaves for a provider before its `model.requested` entry is durable; our token never goes along.
 """
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from starlette.types import Receive, Scope, Send
 
 from firewall.codecs.interface import ModelRequest
-from firewall.codecs.sightings import first_sighting, pieces_of
+from firewall.codecs.sightings import first_sighting
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
+from firewall.core.running import running_digests
 from firewall.core.strict_json import loads_object
 from firewall.core.verdict import Deny
 from firewall.core.work import PutIssued, Record, Step, Unit
@@ -30,6 +32,7 @@ from firewall.gates.models.routes import Place, Purpose, place_of, spoken_at
 from firewall.gates.models.status import approval_status
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
+from firewall.guard.lineage import Told
 from firewall.guard.requester import Requester
 from firewall.routing.call import Caller, ModelCall, Plan
 from firewall.routing.port import UpstreamResponse
@@ -147,10 +150,14 @@ class ModelsGate:
         admit.check_references(request, self._was_issued, principal)
         call = _call(asked, request, value, requester)
         plan = self._router.plan(call)
-        entry = await self._enter(asked, requester, request.model, body, streamed=request.stream)
+        digests = running_digests(body)
+        entry = await self._enter(
+            asked, requester, request.model, body, streamed=request.stream, digest=digests[-1]
+        )
         self._means.guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
         identity = request.identity
-        await self._means.guard.read(requester, pieces_of(identity), lambda value: first_sighting(identity, value))
+        told = Told(body, digests, lambda value: first_sighting(identity, value))
+        await self._means.guard.read(requester, told)
         exchange = Exchange(
             means=self._means,
             request=request,
@@ -215,14 +222,17 @@ class ModelsGate:
             body=body,
         )
 
-    async def _enter(self, asked: _Asked, requester: Requester, model: str, body: bytes, *, streamed: bool) -> int:
+    async def _enter(
+        self, asked: _Asked, requester: Requester, model: str, body: bytes, *, streamed: bool, digest: bytes = b""
+    ) -> int:
         return await admit.enter(
             self._sequencer,
             requester,
             dialect=asked.place.dialect.value,
             purpose=asked.place.purpose.value,
             model=model,
-            body=body,
+            size=len(body),
+            sha256=(digest or hashlib.sha256(body).digest()).hex(),
             streamed=streamed,
         )
 

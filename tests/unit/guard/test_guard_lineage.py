@@ -3,17 +3,19 @@
 import gc
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from firewall.codecs.sightings import first_sighting, pieces_of
+from firewall.codecs.sightings import first_sighting
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.outgoing import Outgoing
+from firewall.core.running import running_digests
 from firewall.core.secret import Secret
 from firewall.guard import lineage
 from firewall.guard.foreign import Foreign
-from firewall.guard.lineage import Lineage
+from firewall.guard.lineage import Lineage, Told
 from tests.support.guarding import Kept, call, keeping
 
 PAT = "gh" + "p_" + "aZ3kQ9xW7vB2nM5tR8yU1iO4pL6sD0fGhJkc"
@@ -41,7 +43,14 @@ async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
 
 async def told(kept: Kept, request: Mapping[str, object]) -> None:
     """Let the guard read a request, as the models gate does."""
-    await kept.guard.read(kept.requester(), pieces_of(request), lambda value: first_sighting(request, value))
+    body = json.dumps(request).encode()
+    seen = Told(body, running_digests(body), lambda value: first_sighting(request, value))
+    await kept.guard.read(kept.requester(), seen)
+
+
+def said(body: bytes, words: str) -> Told:
+    """Return a request whose every word is first met at one place."""
+    return Told(body, running_digests(body), lambda _: words)
 
 
 def _lineage(kept: Kept) -> Lineage:
@@ -111,10 +120,10 @@ async def test_a_large_history_is_searched_to_its_bound(kept: Kept) -> None:
     piece = b"x " * (64 << 10) + b"gh" + PAT.encode()[2:] + b" y" * 1000
     shifted = [piece[at:] for at in range(0, 44, 4)]
     for one in shifted:
-        await found.read(kept.requester(), [one], lambda _: "here", detector)
+        await found.read(kept.requester(), said(one, "here"), detector)
     assert found.first(kept.requester(), PAT) == "here"
-    old = b"z" * (4 << 20) + b" AK" + b"IA" + b"Q3VNX7RT2LKP5WJ4"
-    await found.read(kept.requester(), [b"new", old], lambda _: "there", detector)
+    old = b" AK" + b"IA" + b"Q3VNX7RT2LKP5WJ4 " + b"z" * (4 << 20)
+    await found.read(kept.requester(), said(old, "there"), detector)
     assert found.first(kept.requester(), "AK" + "IAQ3VNX7RT2LKP5WJ4") == ""
 
 
@@ -153,8 +162,34 @@ async def test_what_could_not_be_recorded_is_found_again(kept: Kept, monkeypatch
 
     monkeypatch.setattr(Lineage, "record", lambda _, foreign, *__, **___: record(foreign))
     with pytest.raises(OSError, match="full"):
-        await found.read(kept.requester(), [PAT.encode()], lambda _: "here", detector)
+        await found.read(kept.requester(), said(PAT.encode(), "here"), detector)
     assert found.first(kept.requester(), PAT) == ""
-    await found.read(kept.requester(), [PAT.encode()], lambda _: "here", detector)
+    await found.read(kept.requester(), said(PAT.encode(), "here"), detector)
     assert found.first(kept.requester(), PAT) == "here"
     assert recorded[0] == recorded[1] != []
+
+
+async def test_more_finds_than_one_request_records_are_recorded_with_the_next(kept: Kept) -> None:
+    """Thirty-two entries a request: the history comes again, and with it the rest; nothing is recorded twice."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    body = b"\n".join(b"gh" + b"p_" + b"aZ3kQ9xW7vB2nM5tR8yU1iO4pL6sD0f%05d" % at for at in range(40))
+    for expected in (32, 40, 40):
+        await found.read(kept.requester(), said(body, "here"), detector)
+        assert len(kept.kinds()) == expected
+
+
+async def test_however_json_spells_it(kept: Kept) -> None:
+    """Escaped letters and slashes are the characters that they stand for."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    escaped = "".join(f"\\u{ord(sign):04x}" for sign in PAT)
+    await found.read(kept.requester(), said(f'{{"text":"{escaped}"}}'.encode(), "here"), detector)
+    assert found.first(kept.requester(), PAT) == "here"
+
+
+async def test_another_owner_is_searched_for_himself(kept: Kept) -> None:
+    """What was searched for one owner is new for another: the same words are found for both."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    for owner in ("olga", "oleg"):
+        grant = replace(kept.requester().grant, owner=owner)
+        await found.read(replace(kept.requester(), grant=grant), said(PAT.encode(), owner), detector)
+        assert found.first(replace(kept.requester(), grant=grant), PAT) == owner
