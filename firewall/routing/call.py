@@ -12,6 +12,7 @@ from firewall.codecs.interface import ModelRequest
 from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
 from firewall.core.grant import Grant
+from firewall.core.terms import Terms
 from firewall.routing.port import Fields, UpstreamResponse
 from firewall.routing.providers import OwnLogin, Provider
 
@@ -85,6 +86,10 @@ class Plan:
     """The route's name; of a call that no route fits, the provider's."""
     candidates: tuple[Candidate, ...]
     left_out: tuple[LeftOut, ...] = ()
+    terms: Terms = field(default_factory=Terms)
+    """How hard to try."""
+    smaller: tuple[Candidate, ...] = ()
+    """Of `terms.degrade`, those that may and can answer this call."""
 
 
 @dataclass(frozen=True, slots=True)

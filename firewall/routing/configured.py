@@ -43,8 +43,13 @@ def _provider(one: ProviderSettings, secrets: References) -> Provider:
         name=one.name,
         base_url=one.base_url,
         private=is_private_by_configuration(one.base_url, one.hosting),
-        timeouts=Timeouts(first_byte_s=one.first_token_timeout_s, total_s=one.timeout_s),
+        timeouts=Timeouts(
+            connect_s=one.connect_timeout_s,
+            first_byte_s=one.first_token_timeout_s,
+            idle_s=one.idle_timeout_s,
+            total_s=one.timeout_s,
+        ),
     )
     ref, what = one.api_key, f"provider `{one.name}`"
     key = None if ref == "client" else secrets.reader(ref, what, Purpose.PROVIDER)
-    return Provider(one.name, one.dialect, endpoint, key)
+    return Provider(one.name, one.dialect, endpoint, key, care=one.care)

@@ -1,11 +1,12 @@
 """Who answers a model call: in this version the first provider of the spoken dialect, the model unchanged."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.secret import Secret
+from firewall.core.terms import Care
 from firewall.routing.port import Credential, Endpoint
 
 _HEADERS = {
@@ -34,6 +35,8 @@ class Provider:
     endpoint: Endpoint
     key: Callable[[], Secret] | None
     """Reads our key anew at each call (rotation without restart); None: the agent's own login passes through."""
+    care: Care = field(default_factory=Care)
+    """How it is treated when it fails or is full."""
 
     def credential(self, own_login: "OwnLogin | None") -> Credential | None:
         """Return what authenticates one request to this provider."""

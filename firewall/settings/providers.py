@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from firewall.core.dialect import Dialect
-from firewall.settings.values import SecretRef, Section
+from firewall.settings.surviving import ProviderSurvival
+from firewall.settings.values import SecretRef
 
 
-class Provider(Section):
+class Provider(ProviderSurvival):
     """Somebody who answers model calls."""
 
     name: str

@@ -1,0 +1,84 @@
+"""What was agreed about failures: how hard a route tries, how a failing provider is treated; values only."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from firewall.core.breaker import Rule
+from firewall.core.patience import Backoff
+
+CACHE = "cache"
+MESSAGE = "message"
+"""Steps of `Terms.degrade` beside `provider/model`."""
+
+
+class OnStreamFailure(StrEnum):
+    """What happens when an answer breaks off after its first word, and only words were sent."""
+
+    ERROR = "error"
+    """The client gets its dialect's error event."""
+    RESTART = "restart"
+    """The next candidate begins again, announced in the stream; where that cannot be said, as `error`."""
+
+
+class Share(StrEnum):
+    """Who may be given an answer that somebody else paid for."""
+
+    TOKEN = "token"  # noqa: S105 - a word of the configuration, no secret
+    PRINCIPAL = "principal"
+    """All tokens of one agent of one owner."""
+    ENVIRONMENT = "environment"
+    """Everybody in one environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTerms:
+    """Keeping answers to give them again."""
+
+    ttl_s: int = 3600
+    max_bytes: int = 256 << 10
+    """Larger answers are not kept."""
+    share: Share = Share.TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How hard a route tries. As it stands here: once, each candidate in turn."""
+
+    retries: int = 0
+    """How often one candidate is asked again where that may help."""
+    backoff: Backoff = field(default_factory=Backoff)
+    retry_after_cap_s: float = 2.0
+    """A provider that wants to be left alone for longer is not waited for."""
+    filtered_falls_over: bool = False
+    """What a provider's content filter refuses may be asked elsewhere."""
+    on_stream_failure: OnStreamFailure = OnStreamFailure.ERROR
+    hedge_after_s: float = 0.0
+    """Ask the next candidate as well when nothing came by then (calls without tools); 0: never."""
+    cache: CacheTerms | None = None
+    degrade: tuple[str, ...] = ()
+    """What is given when nobody answers, in order: `provider/model` (of the plan's `smaller`), CACHE, MESSAGE."""
+    message: str = ""
+    """The text of MESSAGE."""
+    priority: int = 0
+    """In a provider's queue; higher goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTerms:
+    """How many requests a provider is given at once."""
+
+    concurrent: int = 0
+    """0: any number, and there is no queue."""
+    waiting: int = 100
+    """Requests beyond these are turned away."""
+    wait_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How a provider is treated that fails or is full."""
+
+    breaker: Rule = field(default_factory=Rule)
+    queue: QueueTerms = field(default_factory=QueueTerms)
+    probe_s: int = 0
+    """While its circuit is open, ask for its listing this often, so that no caller need be the probe; 0: never."""

@@ -1,0 +1,1 @@
+"""Asking the candidates of a plan until one has answered."""
