@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from firewall.app.addresses import host_port
@@ -16,7 +17,7 @@ from firewall.core.errors import StoreError
 from firewall.core.work import Sweep, Unit
 from firewall.gates.edge.branch import Branch
 from firewall.gates.edge.middleware import Access, Edge, trusted_networks
-from firewall.gates.edge.protocol import Certificate
+from firewall.gates.edge.protocol import Certificate, EdgeConfig
 from firewall.gates.edge.server import Listener
 from firewall.gates.infra.gate import InfraGate
 from firewall.gates.infra.targets import Target
@@ -34,6 +35,8 @@ from firewall.tokens.service import Tokens
 log = logging.getLogger("stayhand.app")
 WITNESS_S = 5.0
 SWEEP_S = 600.0
+_AGENTS = partial(EdgeConfig, upgrades=(b"/infra/",))
+"""How agents are listened to: what goes to targets may ask to leave HTTP."""
 ISSUED_US = 31 * 24 * 3600 * 1_000_000
 """Providers keep what they issued for 30 days."""
 
@@ -83,7 +86,7 @@ class Application:
             access=Access(hosts=frozenset({control_host, public_host}), origins=None, trusted_proxies=proxies),
         )
         return (
-            Listener(agents_app, agents_host, agents if agents_port is None else agents_port),
+            Listener(agents_app, agents_host, agents if agents_port is None else agents_port, configured=_AGENTS),
             *self._over_tls(agents_app),
             *((self.egress.listener(most),) if self.egress else ()),
             Listener(control_app, control_host, control if control_port is None else control_port),
@@ -95,7 +98,7 @@ class Application:
             return ()
         host, port = host_port(server.tls_listen)
         chain, key = (str(self.settings.anchored(file)) for file in (server.tls_cert, server.tls_key))
-        return (Listener(app, host, port, certificate=Certificate(chain, key)),)
+        return (Listener(app, host, port, certificate=Certificate(chain, key), configured=_AGENTS),)
 
     async def background(self) -> None:
         """Expire, notify, count and witness until cancelled."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from firewall.classify import gitwire
 from firewall.classify.api import aws_request
+from firewall.classify.channels import is_channel, with_channel
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown, unknown_action
 from firewall.classify.environments import PlaceKind
@@ -37,6 +38,9 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
     if spec is None:
         return (unknown_action(call.name, "a target that is not configured", text),)
     drafts = _drafts(spec, outgoing, context)
+    if is_channel(outgoing):
+        whole = (0, len(f"{outgoing.method} {outgoing.target}"))
+        drafts = with_channel(drafts, spec, outgoing, context=context, span=whole)
     for draft in drafts:
         _place(draft, spec, outgoing, context)
         draft.summary = placed(draft.summary, f"through target {shown(spec.name)}")

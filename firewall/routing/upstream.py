@@ -23,6 +23,7 @@ from firewall.routing.fields import inbound, outbound, passed
 from firewall.routing.pool import Origin, Pool
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest
 from firewall.routing.resolver import Lookup, PinningResolver
+from firewall.routing.switching import Handshake, Switched, chosen
 from firewall.routing.wire import BrokenError, Limits, Reply
 
 _DECODED_BYTES = 64 << 20
@@ -77,6 +78,34 @@ class HttpUpstream:
         # Outside the handler: what failed may hold the request's header fields, and with them the key.
         raise failure
 
+    async def switch(
+        self, endpoint: Endpoint, request: UpstreamRequest, handshake: Handshake
+    ) -> "Switched | ProviderAnswer":
+        """Send a WebSocket handshake; return the connection after a 101 that fits, or any other answer.
+
+        Raises: UpstreamError, malformed for a 101 that does not fit; ProtocolError as `open` does.
+        """
+        target = _target(endpoint, request)
+        asked = b"".join(name + b": " + value + b"\r\n" for name, value in handshake.fields())
+        head = _head(target, request).removesuffix(b"\r\n") + asked + b"\r\n"
+        begun = asyncio.get_running_loop().time()
+        pool = self._pools[endpoint.private]
+        try:
+            reply = await _asked(pool, target.origin, head, endpoint, request, begun, switches=True)
+        except BrokenError as error:
+            failure = _failure(endpoint, error, request.credential)
+        else:
+            if reply.tunnel is None:
+                return _accept(endpoint, reply, request)
+            name = chosen(handshake, reply.fields)
+            if name is not None:
+                return Switched(reply.tunnel, name)
+            reply.abandon()
+            failure = UpstreamError(
+                f"`{endpoint.name}` answered the handshake with something else", fault=UpstreamFault.MALFORMED
+            )
+        raise failure
+
     async def close(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
@@ -85,7 +114,14 @@ class HttpUpstream:
 
 
 async def _asked(
-    pool: Pool, origin: Origin, head: bytes, endpoint: Endpoint, request: UpstreamRequest, begun: float
+    pool: Pool,
+    origin: Origin,
+    head: bytes,
+    endpoint: Endpoint,
+    request: UpstreamRequest,
+    begun: float,
+    *,
+    switches: bool = False,
 ) -> Reply:
     """Send, and wait for the head; cancelling closes the connection.
 
@@ -95,7 +131,8 @@ async def _asked(
     connection = pool.idle(origin) or await pool.connect(origin, min(times.connect_s, times.total_s))
     now = asyncio.get_running_loop().time()
     limits = Limits(now + times.first_byte_s if request.streamed else _NEVER, times.idle_s, begun + times.total_s)
-    reply = connection.send(head, request.body, limits, has_body=request.method != "HEAD")
+    has_body = request.method != "HEAD"
+    reply = connection.send(head, request.body, limits, has_body=has_body, switches=switches)
     try:
         await reply.head()
     except BaseException:

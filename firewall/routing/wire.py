@@ -15,6 +15,7 @@ from typing import cast
 import httptools
 
 from firewall.core.errors import UpstreamFault
+from firewall.routing.duplex import Duplex, End
 
 HEAD_BYTES = 64 << 10
 """Status line and fields of an answer; later, what may come without a byte of its body: extensions, trailers."""
@@ -85,6 +86,7 @@ class Reply:
         "has_body",
         "has_head",
         "status",
+        "tunnel",
     )
 
     def __init__(self, connection: "Connection") -> None:
@@ -100,6 +102,8 @@ class Reply:
         self.done = False
         """All of it has come, or nothing more will."""
         self.error: BrokenError | None = None
+        self.tunnel: Duplex | None = None
+        """The connection itself, after a 101 that was asked for."""
 
     @property
     def is_complete(self) -> bool:
@@ -136,6 +140,8 @@ class Reply:
         """Let go: an answer that has not ended takes its connection along."""
         if self._connection is not None:
             self._connection.abort()
+        elif self.tunnel is not None:
+            self.tunnel.abort()
 
     # -- the connection's side
 
@@ -193,6 +199,8 @@ class Connection(asyncio.Protocol):
         self._is_large = False
         self._answering = False
         self._has_body = True
+        self._switches = False
+        self._tunnel: Duplex | None = None
         self._informational = 0
         self._head_bytes = 0
         self._head_fields = 0
@@ -204,8 +212,12 @@ class Connection(asyncio.Protocol):
         """Another request may be written."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, head: bytes, body: bytes, limits: Limits, *, has_body: bool = True) -> Reply:
+    def send(
+        self, head: bytes, body: bytes, limits: Limits, *, has_body: bool = True, switches: bool = False
+    ) -> Reply:
         """Write a request on an idle connection; the reply fills as bytes arrive.
+
+        `switches`: the request asks to leave HTTP, and a 101 is an answer to it.
 
         `has_body`: False for HEAD, whose answer ends with its head whatever length it names; the parser cannot
         be told, so its connection serves no more.
@@ -214,6 +226,7 @@ class Connection(asyncio.Protocol):
         reply = self._reply = Reply(self)
         self._limits = limits
         self._has_body = reply.has_body = has_body
+        self._switches = switches
         self._quiet_at = limits.first_at
         self._keeps = self._until_close = self._answering = False
         self._informational = self._head_bytes = self._head_fields = 0
@@ -258,6 +271,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse; bytes that nobody asked for end the connection."""
         reply = self._reply
+        if self._tunnel is not None:
+            self._tunnel.data_received(data)
+            return
         if reply is None:
             self.abort()
             return
@@ -265,7 +281,10 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, BrokenError) as error:
-            self._spoilt(reply, error)
+            if reply.status == 101 and isinstance(error, httptools.HttpParserUpgrade):
+                self._switched(reply, data[error.args[0] :])
+            else:
+                self._spoilt(reply, error)
             return
         if reply.done:
             self._finished(reply)
@@ -280,6 +299,9 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The provider sends no more; `connection_lost` follows. Over TLS only the provider itself can say so."""
+        if self._tunnel is not None:
+            self._tunnel.ended(End.CLOSED)
+            return
         tls: ssl.SSLObject | None = self._open_transport().get_extra_info("ssl_object")
         with suppress(ssl.SSLError):  # nothing to read yet: anybody on the way can send a FIN
             self._has_ended = tls is None or not tls.read(1)
@@ -288,6 +310,8 @@ class Connection(asyncio.Protocol):
         """End what was under way: an answer without a length ends here, any other is cut off."""
         self._disarm()
         reply, self._reply = self._reply, None
+        if self._tunnel is not None:
+            self._tunnel.connection_lost(exc)
         if reply is not None:
             detail = type(exc).__name__ if exc else "closed"
             if not reply.has_head:
@@ -298,6 +322,16 @@ class Connection(asyncio.Protocol):
                 reply.end(broken_off(detail))
             reply.wake()
         self._lost(self)
+
+    def pause_writing(self) -> None:
+        """Note that the provider does not take what was sent: of requests one is under way, of a tunnel many."""
+        if self._tunnel is not None:
+            self._tunnel.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that it does."""
+        if self._tunnel is not None:
+            self._tunnel.resume_writing()
 
     # -- the parser's side; an exception here stops it, and httptools wraps it
 
@@ -326,6 +360,9 @@ class Connection(asyncio.Protocol):
         if reply is None:
             return
         status = self._parser.get_status_code()
+        if status == 101 and self._switches and self._informational == 0:
+            reply.status = status  # that it names its protocol was the parser's to see, or it would not stop here
+            return
         if status < 200:
             reply.fields.clear()
             self._informational += 1
@@ -379,6 +416,15 @@ class Connection(asyncio.Protocol):
             self._free(self)
         else:
             transport.abort()
+
+    def _switched(self, reply: Reply, first: bytes) -> None:
+        """Go on as bytes; `first` came behind the 101."""
+        self._disarm()
+        self._reply = None
+        self._tunnel = reply.tunnel = Duplex(self._open_transport(), first)
+        reply.has_head = True
+        reply.end(None)
+        reply.wake()
 
     def _spoilt(self, reply: Reply, error: Exception) -> None:
         if reply.done:  # the answer is whole; what came behind it is not anybody's

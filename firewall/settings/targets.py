@@ -37,6 +37,12 @@ class Target(Section):
     """Regions of AWS that are served; none: all."""
     unsigned_payload: bool = False
     """Take bodies that an AWS client did not sign: for one that reaches us over TLS."""
+    websocket: bool = False
+    """Serve requests that go on as a WebSocket: `kubectl exec`, attach, port-forward."""
+    websocket_idle_s: int = Field(default=300, ge=1, le=86_400)
+    """How long neither side may say anything."""
+    websocket_total_s: int = Field(default=3600, ge=1, le=86_400)
+    """How long one may last; the token's own end comes first."""
     hold_s: int = Field(default=50, ge=0, le=3600)
     """How long a held request keeps its client waiting."""
     timeout_s: int = Field(default=60, ge=1, le=3600)
@@ -49,6 +55,8 @@ class Target(Section):
         checked_header(self.header)
         if not self.base_url and self.kind is not TargetKind.AWS:
             raise ValueError("`base_url` is needed")
+        if self.kind is TargetKind.AWS and self.websocket:
+            raise ValueError("`websocket` is not for targets of kind aws")
         if self.kind is not TargetKind.AWS and (self.account or self.regions or self.unsigned_payload):
             raise ValueError("`account`, `regions` and `unsigned_payload` are for targets of kind aws")
         return self

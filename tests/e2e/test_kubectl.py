@@ -31,6 +31,7 @@ credential = {{ env = "CLUSTER_TOKEN" }}
 hosting = "self"
 scoped = true
 hold_s = 0
+websocket = true
 """
 
 
@@ -44,8 +45,8 @@ class House:
     authority: Path
     token: str
 
-    def kubectl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run it as an agent would, with a home of its own."""
+    def kubectl(self, *arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run it as an agent would, with a home of its own; `typed` is its standard input."""
         home = self.authority.parent
         return subprocess.run(
             [
@@ -57,7 +58,7 @@ class House:
                 *arguments,
             ],
             env={"PATH": os.environ["PATH"], "HOME": str(home)},
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
@@ -71,7 +72,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("kubectl")
     file = certificate(folder, "localhost")
     cluster = Cluster(CLUSTER_TOKEN)
-    cluster.plant("pods", "shop", status={"phase": "Running"})
+    cluster.plant("pods", "shop", spec={"containers": [{"name": "app"}]}, status={"phase": "Running"})
     cluster.plant("persistentvolumeclaims", "data")
     cluster.plant("secrets", "db", data={"password": "aHVudGVyMg=="})
     with served(cluster.app()) as base:
@@ -129,3 +130,37 @@ def test_secrets_and_bad_tokens_do_not_pass(house: House) -> None:
     )
     assert stranger.kubectl("get", "pods").returncode != 0
     assert len(house.cluster.asked) == before
+
+
+def test_exec_waits_and_runs_once(house: House) -> None:
+    """Refused with the approval that it waits for; after a yes it runs once, and its output is seen."""
+    command = ("exec", "shop", "--", "rm", "-rf", "/data")
+    refused = house.kubectl(*command)
+    assert refused.returncode != 0
+    assert house.cluster.ran == []
+    (waiting,) = [one for one in house.firewall.pending() if "exec" in str(one["effects"])]
+    assert str(waiting["id"]) in refused.stderr
+    assert "destructive" in str(waiting["effects"])
+    assert "/data" in str(waiting["summary"])
+    assert house.firewall.decide(str(waiting["id"]), "approve").status_code == 200
+    done = house.kubectl(*command)
+    assert (done.returncode, done.stdout) == (0, "ran rm -rf /data\n"), done.stderr
+    assert house.kubectl(*command).returncode != 0
+    assert house.cluster.ran == [["rm", "-rf", "/data"]]
+
+
+def test_exec_with_input_is_carried_both_ways(house: House) -> None:
+    """What is typed reaches the program in the pod, and what it says comes back; a no stays a no."""
+    command = ("exec", "-i", "shop", "--", "sh")
+    assert house.kubectl(*command, typed="hello\n").returncode != 0
+    (waiting,) = [one for one in house.firewall.pending() if "typed into it" in str(one["summary"])]
+    assert house.firewall.decide(str(waiting["id"]), "approve").status_code == 200
+    done = house.kubectl(*command, typed="hello\n")
+    assert (done.returncode, done.stdout) == (0, "ran sh\nHELLO\n"), done.stderr
+    denied, known = ("exec", "shop", "--", "env"), {one["id"] for one in house.firewall.pending()}
+    assert house.kubectl(*denied).returncode != 0
+    (waiting,) = [one for one in house.firewall.pending() if one["id"] not in known]
+    assert house.firewall.decide(str(waiting["id"]), "deny").status_code == 200
+    assert house.kubectl(*denied).returncode != 0
+    assert ["env"] not in house.cluster.ran
+    assert verify(house.firewall.installed).returncode == 0

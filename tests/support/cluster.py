@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 _KINDS = {
     "pods": "Pod",
@@ -14,6 +15,9 @@ _KINDS = {
 }
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 Json = dict[str, object]
+CHANNELS = "v5.channel.k8s.io"
+"""The subprotocol of `exec`: the first byte of each message is its channel."""
+_STDIN, _STDOUT, _STATUS, _CLOSE = 0, 1, 3, 255
 
 
 @dataclass(slots=True)
@@ -23,6 +27,8 @@ class Cluster:
     token: str
     objects: dict[tuple[str, str], Json] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    ran: list[list[str]] = field(default_factory=list)
+    """The commands that were run in pods."""
 
     def plant(self, resource: str, name: str, **more: object) -> None:
         """Make an object."""
@@ -36,8 +42,11 @@ class Cluster:
 
     def app(self) -> Starlette:
         """Return the server."""
+        pods = "/api/v1/namespaces/web/pods/{name}"
+        exec_: list[BaseRoute] = [WebSocketRoute(f"{pods}/exec", self._exec)]
         return Starlette(
             routes=[
+                *exec_,
                 Route("/api", self._api),
                 Route("/apis", self._groups),
                 Route("/api/v1", self._resources),
@@ -45,6 +54,29 @@ class Cluster:
                 Route("/api/v1/namespaces/web/{resource}/{name}", self._one, methods=["GET", "DELETE"]),
             ]
         )
+
+    async def _exec(self, socket: WebSocket) -> None:
+        """Run a command: it says what it was asked to run, then what it reads, and ends well."""
+        self.asked.append(f"WEBSOCKET {socket.url.path}")
+        is_known = socket.headers.get("authorization") == f"Bearer {self.token}"
+        if not is_known or CHANNELS not in socket.scope["subprotocols"]:
+            await socket.close()
+            return
+        command = socket.query_params.getlist("command")
+        self.ran.append(command)
+        await socket.accept(subprotocol=CHANNELS)
+        await socket.send_bytes(bytes([_STDOUT]) + f"ran {' '.join(command)}\n".encode())
+        try:
+            while socket.query_params.get("stdin") == "true":
+                message = await socket.receive_bytes()
+                if message[0] == _CLOSE:
+                    break
+                if message[0] == _STDIN:
+                    await socket.send_bytes(bytes([_STDOUT]) + message[1:].upper())
+            await socket.send_bytes(bytes([_STATUS]) + b'{"metadata":{},"status":"Success"}')
+            await socket.close()
+        except WebSocketDisconnect:
+            return
 
     def _known(self, request: Request) -> bool:
         self.asked.append(f"{request.method} {request.url.path}")

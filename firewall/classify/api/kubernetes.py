@@ -18,7 +18,7 @@ from firewall.classify.phrases import singular
 from firewall.core.effect import Effect
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_CONNECTS = frozenset({"exec", "attach", "portforward", "proxy", "console", "vnc", "usbredir"})
+CONNECTS = frozenset({"exec", "attach", "portforward", "proxy", "console", "vnc", "usbredir"})
 """Those of pods, services and nodes, and those of virtual machines (KubeVirt), whose GET opens a channel."""
 _RIGHTS_GROUPS = frozenset(
     {"rbac.authorization.k8s.io", "admissionregistration.k8s.io", "certificates.k8s.io", "apiregistration.k8s.io"}
@@ -138,7 +138,7 @@ def _as_offered(offer: Offer, method: str, target: Target, effects: set[Effect])
 
 
 def _effects(method: str, target: Target, body: Mapping[str, object] | None) -> set[Effect]:
-    if target.sub in _CONNECTS:
+    if target.sub in CONNECTS:
         return {Effect.EXEC}
     if method in _READING:
         return {Effect.SECRET if (target.resource == "secrets" and not target.group) else Effect.READ}

@@ -6,6 +6,7 @@ Specs: RFC 9112 (message syntax), RFC 9110 (fields), RFC 6455 (upgrade).
 
 import re
 from collections.abc import Sequence
+from typing import NoReturn
 
 from firewall.core.errors import ProtocolError
 
@@ -71,9 +72,10 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE", b"PRI"})
 
 
-def check_head(method: bytes, target: bytes, version: str, fields: Fields) -> None:
-    """Refuse a request head that two readers could understand differently.
+def check_head(method: bytes, target: bytes, version: str, fields: Fields, *, may_upgrade: bool = False) -> bool:
+    """Refuse a request head that two readers could understand differently; tell whether it asks to leave HTTP.
 
+    `may_upgrade`: what serves the target hears such requests (`upgrade.wish_of`).
     Raises: ProtocolError with a stable code: 400, 405 (method), 417 (expect), 426 (websocket), 505 (version).
     """
     if version != "1.1":
@@ -83,14 +85,18 @@ def check_head(method: bytes, target: bytes, version: str, fields: Fields) -> No
     if target[:1] != b"/" or b"#" in target:
         raise ProtocolError("the request target must be a path", code="target_refused")
     single: dict[bytes, bytes] = {}
+    upgrades = False
     for name, value in fields:
         if name in SINGLE or name.startswith(OURS):
             if name in single:
                 raise ProtocolError(f"the header `{name.decode('ascii')}` stands twice", code="header_duplicate")
             single[name] = value
         elif name == b"upgrade":
-            _refuse_upgrade(value)
+            if not may_upgrade:
+                refuse_upgrade(value)
+            upgrades = True
     _check_framing(single)
+    return upgrades
 
 
 def _check_framing(single: dict[bytes, bytes]) -> None:
@@ -105,7 +111,8 @@ def _check_framing(single: dict[bytes, bytes]) -> None:
         raise ProtocolError("the host header must be one plain name or address", code="host_malformed")
 
 
-def _refuse_upgrade(value: bytes) -> None:
+def refuse_upgrade(value: bytes) -> NoReturn:
+    """Refuse to leave HTTP; `value` is the Upgrade field. Raises: ProtocolError."""
     if b"websocket" in value.lower():
         # Codex tries a websocket first and falls back to POST at once on 426 alone.
         raise ProtocolError("websockets are not served here, use POST", code="websocket_refused", status=426)

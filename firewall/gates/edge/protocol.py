@@ -7,6 +7,7 @@ answer, the connection ends, and no application has seen it.
 
 import asyncio
 import ssl
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from uvicorn.server import ServerState
 from firewall.core.errors import ConfigError, FirewallError, ProtocolError
 from firewall.gates.edge.headers import check_head
 from firewall.gates.edge.refusal import Render, Rendered
+from firewall.gates.edge.upgrade import UPGRADE, Upgrade, wish_of
+from firewall.routing.duplex import Duplex, End
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class EdgeConfig(uvicorn.Config):
         render: Render,
         drain_s: int,
         certificate: Certificate | None = None,
+        upgrades: tuple[bytes, ...] = (),
     ) -> None:
+        """`upgrades`: how the paths begin whose application hears requests that ask to leave HTTP."""
         super().__init__(
             app,
             http=EdgeProtocol,
@@ -90,6 +95,7 @@ class EdgeConfig(uvicorn.Config):
         )
         self.limits = limits
         self.render = render
+        self.upgrades = upgrades
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -107,6 +113,10 @@ class EdgeProtocol(HttpToolsProtocol):
             raise TypeError("EdgeProtocol needs an EdgeConfig")
         self._limits = config.limits
         self._render = config.render
+        self._upgrades = config.upgrades
+        self._upgrade: Upgrade | None = None
+        self._tunnel: Duplex | None = None
+        self._fed = 0
         self.access_log = False
         self._refusal: FirewallError | None = None
         self._in_head = True
@@ -127,18 +137,29 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and its timer."""
         self._disarm()
+        if self._tunnel is not None:
+            self._tunnel.connection_lost(exc)
         super().connection_lost(exc)
 
     def eof_received(self) -> None:
         """End a refused connection as soon as its client has read enough."""
+        if self._tunnel is not None:
+            self._tunnel.ended(End.CLOSED)
         if self._lingering:
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those of a refused client are dropped."""
+        if self._tunnel is not None:
+            self._tunnel.data_received(data)
+            return
         if self._is_over():
             return
+        if self._upgrade is not None:
+            self._refuse(_early())
+            return
         self._idle_bytes += len(data)
+        self._fed = len(data)
         super().data_received(data)
         if self._is_over():
             return
@@ -169,6 +190,8 @@ class EdgeProtocol(HttpToolsProtocol):
             raise
         super().on_headers_complete()
         self.cycle.transport = _Joining(self.transport, self.loop)
+        if self._upgrade is not None:
+            self.cycle.keep_alive = False
         self._in_head = False
         # Trailers arrive through on_header and would otherwise slip into the scope's list unjudged.
         self.headers = []
@@ -192,12 +215,62 @@ class EdgeProtocol(HttpToolsProtocol):
         self._check_head()
 
     def _check_head(self) -> None:
-        check_head(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+        method, may_upgrade = self.parser.get_method(), self.url.startswith(self._upgrades)
+        version = self.parser.get_http_version()
+        if check_head(method, self.url, version, self.headers, may_upgrade=may_upgrade):
+            wish = wish_of(method, self.headers)
+            if not self._is_idle():
+                raise ProtocolError("nothing may go before it on its connection", code="upgrade_refused")
+            self._upgrade = self.scope["state"][UPGRADE] = Upgrade(self, wish)
 
     def _check_size(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self._limits.head_bytes or len(self.headers) > self._limits.fields:
             raise _too_large()
+
+    # -- leaving HTTP
+
+    def is_waiting(self) -> bool:
+        """The client is there, and waits for the answer to its newest request."""
+        cycle = self._current()
+        is_asked = cycle is not None and not (cycle.response_started or cycle.disconnected)
+        return is_asked and not self.transport.is_closing()
+
+    def leave(self, head: bytes) -> Duplex:
+        """Write the head of an answer and go on as bytes: the newest request is answered."""
+        self.cycle.response_started = self.cycle.response_complete = True
+        self.cycle.message_event.set()
+        self._disarm()
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        self.transport.write(head)
+        self._tunnel = Duplex(self.transport)
+        return self._tunnel
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """See where the head ended, while uvicorn handles the parser's word on it: nothing may follow it yet."""
+        stopped = sys.exception()
+        if self._upgrade is not None and (stopped is None or stopped.args != (self._fed,)):
+            self._refuse(_early())
+
+    def pause_writing(self) -> None:
+        """Note that the client does not take what was sent."""
+        super().pause_writing()
+        if self._tunnel is not None:
+            self._tunnel.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that it does."""
+        super().resume_writing()
+        if self._tunnel is not None:
+            self._tunnel.resume_writing()
+
+    def shutdown(self) -> None:
+        """Begin to drain: what left HTTP ends, requests may finish."""
+        if self._tunnel is not None:
+            self._tunnel.ended(End.DRAINED)
+        else:
+            super().shutdown()
 
     # -- refusing
 
@@ -308,6 +381,10 @@ class _Joining(asyncio.Transport):
         head, self._head = self._head, b""
         if head and not self._transport.is_closing():
             self._transport.write(head)
+
+
+def _early() -> ProtocolError:
+    return ProtocolError("nothing may be sent before the answer to the handshake", code="upgrade_early")
 
 
 def _too_large() -> ProtocolError:

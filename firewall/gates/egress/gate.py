@@ -32,7 +32,7 @@ from firewall.gates.egress.passage import STATE, Passage
 from firewall.gates.egress.places import Place
 from firewall.gates.egress.upstreams import Upstreams
 from firewall.gates.infra import fields as infra_fields
-from firewall.gates.infra import problem
+from firewall.gates.infra import problem, sockets
 from firewall.gates.infra.gate import ForeignCredentialError
 from firewall.gates.infra.paths import checked
 from firewall.gates.infra.running import Exchange, revoking
@@ -133,6 +133,8 @@ class EgressGate:
             if behind:
                 await self._infra(as_target(scope, behind[0], passage.token), receive, send)
                 return
+            if sockets.upgrade_of(scope) is not None:
+                raise sockets.refused("websockets are carried to targets alone")
             permit = await self._permit(place, requester)
             call = await self._read(scope, receive, requester, passage)
             await rates.draw(self._sequencer, requester, of="egress")

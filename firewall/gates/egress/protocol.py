@@ -53,7 +53,14 @@ class EgressConfig(EdgeConfig):
         drain_s: int,
         certificate: Certificate | None = None,
     ) -> None:
-        super().__init__(app, limits=limits, render=render_refusal, drain_s=drain_s, certificate=certificate)
+        super().__init__(
+            app,
+            limits=limits,
+            render=render_refusal,
+            drain_s=drain_s,
+            certificate=certificate,
+            upgrades=(b"/",),  # inside a tunnel; before it, nothing leaves HTTP
+        )
         self.http = EgressProtocol
         self.door = door
 

@@ -39,6 +39,14 @@ class ResolverSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """How long what has left HTTP may go on, in seconds."""
+
+    idle_s: float
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A target, ready to be spoken to."""
 
@@ -58,6 +66,8 @@ class Target:
     unsigned_payload: bool = False
     resolver: ResolverSpec | None = None
     """How ids are looked up; None: they are not."""
+    sockets: SocketLimits | None = None
+    """Requests may go on as a WebSocket; None: they may not."""
 
     def credential(self) -> Credential:
         """Return what authenticates one request.
@@ -118,6 +128,7 @@ def _target(one: TargetSettings, secrets: References) -> Target:
         regions=one.regions,
         unsigned_payload=one.unsigned_payload,
         resolver=_resolver(one, one.resolver, secrets) if one.resolver is not None else None,
+        sockets=SocketLimits(one.websocket_idle_s, one.websocket_total_s) if one.websocket else None,
     )
 
 

@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firewall.demo.serving import served
+from tests.support import sockets
 from tests.support.certificates import certificate
 from tests.support.installation import Served, install, serving, verify
 from tests.support.upstreams import proxy_of, served_over_tls
@@ -53,6 +55,18 @@ base_url = "{base}"
 pack = "api.live.example"
 credential = {{ env = "SHOP_TOKEN" }}
 hosting = "self"
+
+[[target]]
+name = "cluster"
+environment = "staging"
+kind = "kubernetes"
+base_url = "{channels}"
+pack = "k8s.shop.example"
+credential = {{ env = "SHOP_TOKEN" }}
+hosting = "self"
+scoped = true
+hold_s = 0
+websocket = true
 """
 DELETE = {"query": 'mutation { volumeDelete(volumeId: "3d2c42fb") }'}
 
@@ -94,6 +108,19 @@ class House:
     port: int
     bundle: Path
     token: str
+    channels: sockets.Target
+
+    @contextmanager
+    def inside(self, place: str) -> Iterator[ssl.SSLSocket]:
+        """Open a tunnel to a place and speak TLS in it."""
+        proof = base64.b64encode(f"stayhand:{self.token}".encode()).decode()
+        head = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\nProxy-Authorization: Basic {proof}\r\n\r\n"
+        context = ssl.create_default_context(cafile=str(self.bundle))
+        with sockets.dialled(int(self.proxy.rpartition(":")[2])) as way:
+            way.sendall(head.encode())
+            assert sockets.until_head(way)[0].startswith(b"HTTP/1.1 200")
+            with context.wrap_socket(way, server_hostname=place.partition(":")[0]) as within:
+                yield within
 
     def curl(self, *words: str, token: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Run the real curl as the agent does; the answer's head comes first."""
@@ -141,13 +168,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     seen = Seen()
     folder = tmp_path_factory.mktemp("egress")
     pem = certificate(folder, "localhost")
-    with served(_app(seen)) as base, served_over_tls(_app(seen), pem) as port:
-        installed = install(folder / "house", settings=_SETTINGS.format(base=base, port=port, pem=pem))
+    with served(_app(seen)) as base, served_over_tls(_app(seen), pem) as port, sockets.target() as channels:
+        settings = _SETTINGS.format(base=base, port=port, pem=pem, channels=channels.address)
+        installed = install(folder / "house", settings=settings)
         with serving(installed, env={"SHOP_TOKEN": TARGET_KEY}) as running:
             handout = httpx.get(f"{running.control}/api/egress", headers=running.admin, trust_env=False).json()
             bundle = folder / "bundle.pem"
             bundle.write_text(handout["bundle"])
-            yield House(running, seen, proxy_of(running), port, bundle, running.mint(env="staging"))
+            token = running.mint(env="staging")
+            yield House(running, seen, proxy_of(running), port, bundle, token, channels)
 
 
 def test_a_listed_host_is_read_without_any_credential(house: House) -> None:
@@ -308,6 +337,38 @@ def test_what_changes_things_is_judged(house: House) -> None:
             got = client.request(method, f"{house.index}/-/package", content=b"{}")
             assert got.json()["code"] == "approval:hold:ended", got.text
     assert len(house.seen.requests) == before
+
+
+def test_a_websocket_to_a_targets_host_is_that_targets(house: House) -> None:
+    """Held like any request, then carried inside the tunnel's TLS, with the target's credential."""
+    path = "/api/v1/namespaces/web/pods/calm/exec?command=id"
+    key, place = sockets.new_key(), "k8s.shop.example:443"
+    raw = sockets.request(path, key=key, host="k8s.shop.example")
+    with house.inside(place) as way:
+        way.sendall(raw)
+        head, rest = sockets.until_head(way)
+        document = json.loads(sockets.Client(way, head, rest, key).until_end())
+        assert document["code"] == "approval:hold:ended", document
+    assert house.firewall.decide(document["approval_id"], "approve").status_code == 200
+    with house.inside(place) as way:
+        way.sendall(raw)
+        head, rest = sockets.until_head(way)
+        client = sockets.Client(way, head, rest, key)
+        assert client.status == 101
+        assert sockets.field_of(head, "sec-websocket-accept") == sockets.proof(key)
+        way.sendall(b"both ways")
+        assert client.take(9) == b"both ways"
+    (sent,) = house.channels.to("calm")
+    assert sockets.field_of(sent, "authorization") == f"Bearer {TARGET_KEY}".encode()
+
+
+def test_a_websocket_to_any_other_host_is_refused(house: House) -> None:
+    """A listed host is read, not talked to."""
+    with house.inside(f"localhost:{house.port}") as way:
+        way.sendall(sockets.request("/x", key=sockets.new_key(), host=f"localhost:{house.port}"))
+        head, rest = sockets.until_head(way)
+        client = sockets.Client(way, head, rest, b"")
+        assert (client.status, b"websocket_refused" in client.until_end()) == (426, True)
 
 
 def test_the_log_verifies(house: House) -> None:
