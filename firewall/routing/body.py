@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from firewall.core.errors import UpstreamError, UpstreamFault
 
 MASK = b"[redacted]"
+_FREE_BYTES = 1 << 20
+_RATIO = 200
+"""Beyond the first mebibyte, how much may come out of a byte: text packs to a tenth, a bomb to a thousandth."""
 _MEMBERS = 16
 """A compressed body may have several members (RFC 1952 2.2); thousands of empty ones only cost time."""
 
@@ -23,6 +26,8 @@ class Decoder:
         self._inflate = zlib.decompressobj(47)
         self._members = 1
         self._left = limit
+        self._fed = 0
+        self._given = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what `chunk` decodes to.
@@ -30,18 +35,21 @@ class Decoder:
         Raises: UpstreamError malformed.
         """
         out = bytearray()
+        self._fed += len(chunk)
+        most = min(self._left, max(_FREE_BYTES, _RATIO * self._fed) - self._given)
         while chunk:
             if self._inflate.eof:
                 self._inflate = zlib.decompressobj(47)
                 self._members += 1
             try:
-                out += self._inflate.decompress(chunk, self._left + 1 - len(out))
+                out += self._inflate.decompress(chunk, most + 1 - len(out))
             except zlib.error as error:
                 raise _malformed("the provider's compressed answer is broken") from error
-            if len(out) > self._left or self._members > _MEMBERS:
+            if len(out) > most or self._members > _MEMBERS:
                 raise _malformed("the provider's compressed answer is too large")
             chunk = self._inflate.unused_data or self._inflate.unconsumed_tail
         self._left -= len(out)
+        self._given += len(out)
         return bytes(out)
 
     def finish(self) -> None:

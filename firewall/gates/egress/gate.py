@@ -8,6 +8,7 @@ stays here, and what is sent is decoded from the bytes that were judged, after t
 import itertools
 import logging
 import ssl
+from collections.abc import AsyncIterator
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -36,11 +37,12 @@ from firewall.gates.infra import problem, sockets
 from firewall.gates.infra.gate import ForeignCredentialError
 from firewall.gates.infra.paths import checked
 from firewall.gates.infra.running import Exchange, revoking
+from firewall.gates.infra.sending import begun, is_coded
 from firewall.guard.foreign import Foreign
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
 from firewall.routing.body import Decoder
-from firewall.routing.port import UpstreamRequest
+from firewall.routing.port import UpstreamRequest, UpstreamResponse
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.egress")
@@ -231,11 +233,13 @@ class EgressGate:
                     head = infra_fields.returned(response.raw_fields, (), is_head=is_head)
                     head += [] if is_head else fields.length_of(response.raw_fields, response.status)
                     head.append((b"x-stayhand-entry", b"%d" % go.entry))
+                    pieces = _pieces(response, is_head=is_head)
+                    if is_coded(response.raw_fields):
+                        pieces = await begun(pieces)
                     started = True
                     await send_head(send, response.status, head)
-                    if not is_head:
-                        async for piece in response.chunks():
-                            await send_piece(send, piece)
+                    async for piece in pieces:
+                        await send_piece(send, piece)
                     await send_end(send)
         except UpstreamError as error:
             log.warning("host=%s code=%s detail=%s", outgoing.host, error.code, error.detail)
@@ -255,6 +259,12 @@ class EgressGate:
     def _finished(self, requester: Requester, facts: dict[str, Plain], *, is_known: bool) -> None:
         kind = "tool.finished" if is_known else "tool.indeterminate"
         post(self._sequencer, Unit(records=(Record(kind=kind, data=facts, principal=requester.principal),)))
+
+
+async def _pieces(response: UpstreamResponse, *, is_head: bool) -> AsyncIterator[bytes]:
+    if not is_head:
+        async for piece in response.chunks():
+            yield piece
 
 
 def _request(outgoing: Outgoing) -> UpstreamRequest:

@@ -14,7 +14,7 @@ from firewall.approvals.service import Approvals
 from firewall.classify.credentials.detector import Detector
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import FirewallError, ProtocolError
-from firewall.core.grant import permits_target
+from firewall.core.grant import Verb, permits_target
 from firewall.core.outgoing import Outgoing
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
@@ -132,12 +132,18 @@ class InfraGate:
             method=method,
             path=checked(path, raw=target.raw_paths),
             query=_query(scope["query_string"]),
-            headers=(*fields.outgoing(held, injected=target.header), *(socket.fields() if socket else ())),
+            headers=(*self._fields(held, requester, target), *(socket.fields() if socket else ())),
             body=await read_body(receive, target.max_body_bytes),
         )
         if outgoing.body and method in _WITHOUT_BODY:
             raise ProtocolError(f"a body of {method} has no meaning that all servers share", code="body_refused")
         return Asked(target, requester, _call(name, outgoing), socket=socket)
+
+    def _fields(
+        self, held: list[tuple[bytes, bytes]], requester: Requester, target: Target
+    ) -> list[tuple[str, str]]:
+        """Return the header fields that go to a target."""
+        return fields.outgoing(held, injected=target.header, is_masked=Verb.SECRET not in requester.grant.verbs)
 
     async def _socket(self, scope: Scope, requester: Requester, target: Target, token: str) -> Socket | None:
         """Return the handshake of a request that asks to leave HTTP; None: it does not ask.
@@ -173,6 +179,13 @@ class InfraGate:
         requester = requester_of(entered.bearer, gate="infra", client="aws")
         if not permits_target(requester.grant, target.spec):
             raise TargetError(f"there is no target `{name}` for this token")
+        if Verb.SECRET not in requester.grant.verbs and any(pair[0] in fields.RANGES for pair in scope["headers"]):
+            # Clients of AWS put parts together without looking at what came: a whole answer would spoil the file.
+            raise ProtocolError(
+                "an agent that may not see secrets reads whole answers: ask without Range (for the AWS CLI: "
+                "s3.multipart_threshold above the size of the file)",
+                code="range_refused",
+            )
         beside = [pair for pair in scope["headers"] if pair[0] != b"authorization"]
         await self._refuse_foreign(requester, target, fields.foreign_in(beside, requester.token_id))
         if entered.outgoing.body and entered.outgoing.method in _WITHOUT_BODY:

@@ -5,7 +5,7 @@ request has exactly one outcome entry. A request whose outcome nobody knows is n
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -143,6 +143,8 @@ class Courier:
         head = self._head(way.asked, response, request, is_masking=masker.hides)
         head.append((b"x-stayhand-entry", b"%d" % way.go.entry))
         pieces = _pieces(response, way.outgoing.method, masker)
+        if is_coded(response.raw_fields):
+            pieces = await begun(pieces)
         whole = await _whole(response, pieces)
         way.is_answered = True
         if whole is None:
@@ -270,6 +272,26 @@ def _pointing(asked: Asked, response: UpstreamResponse, path: str) -> list[tuple
         path=path,
         raw_paths=target.raw_paths,
     )
+
+
+def is_coded(raw: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether an answer came in a content coding, which nobody had asked for."""
+    return any(name.lower() == b"content-encoding" and value.strip().lower() != b"identity" for name, value in raw)
+
+
+async def begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Return the same pieces once the first is there: a coding that cannot be undone is an error before the head.
+
+    Raises: UpstreamError.
+    """
+    first = await anext(pieces, b"")
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return whole()
 
 
 async def _whole(response: UpstreamResponse, pieces: AsyncIterator[bytes]) -> bytes | None:

@@ -1,6 +1,7 @@
 """The forward proxy with a real server, real curl and a raw TLS client in front, and real upstreams behind."""
 
 import base64
+import gzip
 import json
 import socket
 import ssl
@@ -90,6 +91,8 @@ def _app(seen: Seen) -> Starlette:
         seen.requests.append((request.method, f"{path}?{query}" if query else path, dict(request.headers), body))
         if path == "/moved":
             return Response(status_code=302, headers={"location": "https://elsewhere.example/x"})
+        if path == "/bomb":
+            return Response(gzip.compress(bytes(16 << 20), 9), headers={"content-encoding": "gzip"})
         if path == "/same":
             return Response(status_code=304, headers={"etag": '"1"'})
         return JSONResponse({"ok": True}, headers={"set-cookie": "a=b", "x-kept": "yes"})
@@ -312,6 +315,13 @@ def test_redirects_are_the_programs_own_business(house: House) -> None:
         moved = client.get(f"{house.index}/moved")
         assert (moved.status_code, moved.headers["location"]) == (302, "https://elsewhere.example/x")
         assert client.get(f"{house.index}/same").status_code == 304
+
+
+def test_a_bomb_is_an_error_and_no_answer(house: House) -> None:
+    """A compressed answer that nobody asked for and that would fill a disk is 502, before its first byte."""
+    with house.client() as client:
+        got = client.get(f"{house.index}/bomb")
+    assert (got.status_code, got.json()["code"]) == (502, "upstream_malformed")
 
 
 def test_addresses_that_could_carry_data_are_asked(house: House) -> None:

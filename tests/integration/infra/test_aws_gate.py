@@ -443,6 +443,8 @@ def test_the_command_line_prints_the_variables(account: Account) -> None:
     narrow = ("narrow", account.token_id, "--verbs", "read", "--aws", "aws-staging", "--json")
     done = cli("--config", config, "token", *narrow, env=env)
     assert done.returncode == 0, done.stderr
+    parts = account.client("s3", keys=json.loads(done.stdout)["aws"])
+    assert "without Range" in refused(lambda: parts.get_object(Bucket="any", Key="x", Range="bytes=0-9"))[1]
     client = account.client("ec2", keys=json.loads(done.stdout)["aws"])
     assert client.describe_instances()
     assert (

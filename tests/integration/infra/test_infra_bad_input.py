@@ -37,6 +37,8 @@ max_body_mib = 1
 _KINDS = {"shop": "rest", "railway": "graphql", "cluster": "kubernetes"}
 DEEP = b"[" * 2000 + b"]" * 2000
 ALIASES = " ".join(f'a{number}: volumeDelete(volumeId: "v{number}")' for number in range(10_000))
+BOMB = gzip.compress(bytes(32 << 20), 9)
+"""Mebibytes of nothing."""
 JSON = {"content-type": "application/json"}
 
 
@@ -145,6 +147,12 @@ ANSWERS: dict[str, tuple[bytes, int, str]] = {
     "two lengths": (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc", 502, "upstream_"),
     "an endless head": (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 60_000, 502, "upstream_"),
     "brotli": (b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 1\r\n\r\n\x3b", 502, "upstream_"),
+    "a gzip bomb": (
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%b" % (len(BOMB), BOMB),
+        502,
+        "upstream_",
+    ),
+    "a cut gzip": (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc", 502, "upstream_"),
     "silence": (b"silence", 504, "upstream_"),
 }
 """What the other side can answer to a read."""
@@ -251,6 +259,9 @@ def test_nothing_grows(house: House) -> None:
     """After all of it, many times over, the server answers and its memory is what it was, give or take."""
     server = Measured("stayhand", house.firewall.process.pid, 0)
     before = server.rss_mib()
+    house.other.answer = ANSWERS["a gzip bomb"][0]
+    for _ in range(10):
+        assert house.ask("GET", "shop/v1/items")[0] == 502
     heavy = [bad for bad in ROWS if len(bad.body) > 1500]
     for bad in heavy * 5:
         house.ask(bad.method, bad.path, bad.body, bad.headers)

@@ -68,10 +68,20 @@ def _app(asked: list[bytes]) -> Starlette:
             return StreamingResponse(_cut(), media_type="text/event-stream")
         if request.url.path.endswith("/binary"):
             return Response(b"\x00" + PAT.encode(), media_type="application/octet-stream")
+        if request.url.path.endswith("/file"):
+            asked_for, whole = request.headers.get("range"), f"key={PAT}\n".encode()
+            return _part(whole, asked_for) if asked_for else Response(whole, media_type="text/plain")
         body = {"uri": f"postgres://app:{LIVE}@db.acme.net/app", "password": "hunter22", "keys": [PAT], "id": 7}
         return JSONResponse(body, headers={"x-issued": PAT, "x-kept": "yes"})
 
     return Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
+
+
+def _part(whole: bytes, asked: str) -> Response:
+    """Answer a Range as servers do."""
+    first, _, last = asked.removeprefix("bytes=").partition("-")
+    part = whole[int(first) : int(last) + 1]
+    return Response(part, 206, {"content-range": f"bytes {first}-{last}/{len(whole)}"}, media_type="text/plain")
 
 
 async def _cut() -> AsyncIterator[bytes]:
@@ -107,6 +117,16 @@ def test_answers_are_masked_for_those_who_may_see_no_secret(house: House) -> Non
     }
     assert LIVE not in got.text
     assert ("x-issued" in got.headers, got.headers["x-kept"]) == (False, "yes")
+
+
+def test_a_secret_is_not_read_in_parts(house: House) -> None:
+    """Who may see none gets the whole answer, masked, whatever part was asked for; who may, the part."""
+    part = {"range": "bytes=0-15"}
+    got = house.ask("GET", "shop/v1/file", headers=part)
+    assert (got.status_code, got.text) == (200, "key=[redacted:github-pat]\n")
+    seen = house.ask("GET", "shop/v1/file", headers=part, token=house.sees)
+    assert (seen.status_code, seen.text) == (206, f"key={PAT}"[:16])
+    house.said.clear()  # that one was for who may see it
 
 
 def test_a_stream_is_masked_wherever_it_is_cut(house: House) -> None:

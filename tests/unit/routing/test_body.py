@@ -56,6 +56,19 @@ def test_a_bomb_stops_at_the_limit() -> None:
         Decoder("gzip", limit=1000).feed(zlib.compress(b"a" * 100_000, wbits=31))
 
 
+@pytest.mark.parametrize("step", [1000, 1 << 20])
+def test_a_bomb_is_known_by_how_much_comes_out_of_little(step: int) -> None:
+    """Long before the limit, and whatever the cuts; what is only well packed passes."""
+    packed = zlib.compress(b"a" * (8 << 20), wbits=31)
+    decoder = Decoder("gzip", limit=64 << 20)
+    given: list[bytes] = []
+    with pytest.raises(UpstreamError, match="too large"):
+        given.extend(decoder.feed(packed[at : at + step]) for at in range(0, len(packed), step))
+    assert sum(map(len, given)) <= 1 << 20
+    lines = b"".join(b'{"id": %d, "name": "item", "state": "running"},\n' % number for number in range(60_000))
+    assert Decoder("gzip", limit=64 << 20).feed(zlib.compress(lines, 9, wbits=31)) == lines
+
+
 def test_no_secret_no_change() -> None:
     """An absent key changes no text."""
     assert scrub("plain", ()) == "plain"
