@@ -46,7 +46,8 @@ class Losses:
 def untranslatable(field: str, why: str) -> NoReturn:
     """Refuse a request that has no equal in the other dialect.
 
-    `field` is the exact path in the client's dialect (`tools.2`, `messages.0.content.1`), `why` a short clause.
+    `field` is what it is about: from readers the exact path in the client's dialect (`messages.0.content.1`), from
+    writers, who know no paths, its name (`the tool exec`, `audio`). `why` is a short clause.
 
     Raises: ProtocolError (400) `untranslatable`, always.
     """

@@ -110,7 +110,7 @@ class StreamTranslation:
 
     @property
     def has_spoken(self) -> bool:
-        """Whether more than the opening has been written: text, thoughts, a call, or the end."""
+        """Whether more than the opening has been written: text, thoughts, a call, or the regular end."""
         return self._spoke
 
     @property
@@ -159,10 +159,10 @@ class StreamTranslation:
         out: list[bytes] = []
         for event in events:
             for one in order.take(event):
-                if not self._spoke and not isinstance(one, Begun):
-                    self._spoke = True
                 if isinstance(one, Failure):
                     self._failure = one
+                elif not self._spoke and not isinstance(one, Begun):
+                    self._spoke = True
                 named = _own(one, self._names) if self._names and isinstance(one, CallBegun) else one
                 out.append(write(named))
         return b"".join(out)

@@ -1,0 +1,1 @@
+"""OpenAI Chat Completions, read into the neutral form and written from it."""
