@@ -21,11 +21,14 @@ from firewall.codecs.neutral.events import (
     ThinkingDelta,
     Usage,
 )
+from firewall.codecs.neutral.losses import unanswerable
 from firewall.codecs.neutral.openai_chat import answer_in
 from firewall.codecs.openai_chat.render import DONE
+from firewall.codecs.openai_chat.tables import CHOICE
 from firewall.codecs.upstream_json import JsonObject, loads_object, malformed
 from firewall.core.call import CallForm
 
+_CHOICE = CHOICE - {"message"}
 _OLD = -1
 """The key of the deprecated `function_call`."""
 
@@ -101,6 +104,8 @@ class ChatReader:
             out.append(Begun(answer_in.text_of(value, "id"), answer_in.text_of(value, "model")))
 
     def _on_choice(self, choice: JsonObject, out: list[Event]) -> None:
+        if not choice.keys() <= _CHOICE and any(choice[key] for key in choice.keys() - _CHOICE):
+            unanswerable("a member of a choice that nobody knows")
         delta = choice.get("delta")
         if delta is not None and not isinstance(delta, dict):
             malformed("a delta is no object")
