@@ -93,7 +93,7 @@ def _refuse(value: Json) -> None:
 
 def _tool(tool: Json, losses: Losses, where: str) -> Tool:
     type_ = tool.get("type")
-    if type_ in HOSTED_TOOLS:
+    if isinstance(type_, str) and type_ in HOSTED_TOOLS:
         untranslatable(where, f"`{type_}` is run by the provider itself")
     if type_ == "custom":
         custom = fields.table(tool, "custom", where)
