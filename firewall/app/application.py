@@ -25,6 +25,7 @@ from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
 from firewall.guard.guard import Guard
 from firewall.policy.in_force import Rules
+from firewall.routing.choosing.in_force import Routes
 from firewall.routing.providers import Providers
 from firewall.sequencer.opening import Installation
 from firewall.settings.settings import Settings
@@ -60,6 +61,7 @@ class Application:
     console: Console
     telemetry: Telemetry
     providers: Providers
+    routes: Routes
     is_demo: bool
 
     def listeners(

@@ -13,7 +13,7 @@ from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Guard
-from firewall.routing.providers import Providers
+from firewall.routing.choosing.chooser import Chooser
 from firewall.routing.router import Router
 from firewall.routing.upstream import HttpUpstream
 
@@ -45,9 +45,7 @@ def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
     )
 
 
-def models_gate(
-    base: Base, guard: Guard, holds: Holds, providers: Providers, upstream: HttpUpstream
-) -> ModelsGate:
+def models_gate(base: Base, guard: Guard, holds: Holds, chooser: Chooser, upstream: HttpUpstream) -> ModelsGate:
     """Return the gate that agents have as their model provider."""
     writer = base.installation.writer
     models = base.settings.models
@@ -62,7 +60,7 @@ def models_gate(
     return ModelsGate(
         means=means,
         doorkeeper=base.doorkeeper,
-        router=Router(providers=providers, upstream=upstream),
+        router=Router(providers=chooser.providers, upstream=upstream, chooser=chooser),
         sequencer=writer,
         clock=base.clock,
         was_issued=base.installation.tokens.was_issued,

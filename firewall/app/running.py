@@ -14,6 +14,7 @@ from firewall.app.clock import SystemClock
 from firewall.app.control import console_of
 from firewall.app.egress import egress_of
 from firewall.app.gates import aws_door, guard_of, infra_gate, models_gate
+from firewall.app.routes import chooser_of, routes_in_force
 from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
@@ -24,6 +25,7 @@ from firewall.gates.edge.server import Listener, serving
 from firewall.gates.models.held import Holds
 from firewall.policy.in_force import open_rules
 from firewall.references import references_of
+from firewall.routing.choosing.in_force import Routes
 from firewall.routing.configured import providers_of
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider, Providers
@@ -57,7 +59,8 @@ async def running(
         stack.push_async_callback(upstream.close)
         base = base_of(settings, installation, rules, clock, references=references)
         stack.push_async_callback(base.channels.aclose)
-        application = _wire(base, Providers(found), upstream, is_demo=is_demo)
+        routes = await routes_in_force(base, Providers(found))
+        application = _wire(base, routes, upstream, is_demo=is_demo)
         stack.push_async_callback(application.holds.stop)
         if application.egress is not None:
             stack.push_async_callback(application.egress.upstreams.close)
@@ -81,11 +84,11 @@ def _ended(task: "asyncio.Task[None]") -> None:
         log.critical("background work has ended: restart the server", exc_info=task.exception())
 
 
-def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: bool) -> Application:
+def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) -> Application:
     aws = aws_door(base)
     guard = guard_of(base, upstream, aws)
     holds = Holds()
-    gate = models_gate(base, guard, holds, providers, upstream)
+    gate = models_gate(base, guard, holds, chooser_of(base, routes), upstream)
     infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
     tokens, approvals = base.tokens, base.approvals
@@ -109,7 +112,8 @@ def _wire(base: Base, providers: Providers, upstream: HttpUpstream, *, is_demo: 
         holds=holds,
         console=console_of(base, upstream, egress),
         telemetry=base.telemetry,
-        providers=providers,
+        providers=routes.providers,
+        routes=routes,
         is_demo=is_demo,
     )
 

@@ -57,6 +57,11 @@ dir = "policies"
 # base_url = "https://api.anthropic.com"
 # api_key = {{ env = "ANTHROPIC_API_KEY" }}   # or "client": the agent's own login passes through, ours comes in
 #                                            # x-stayhand-token
+#
+# [[route]]                                  # the first that fits; see docs/routing.md
+# name = "coder"
+# models = ["coder", "claude-*"]             # what callers ask for
+# chain = ["anthropic/claude-sonnet-5", "openai/gpt-6-sol"]   # who answers, in order of preference
 
 [[notify]]
 kind = "terminal"

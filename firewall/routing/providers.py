@@ -15,7 +15,7 @@ _HEADERS = {
     Dialect.OPENAI_RESPONSES: ("authorization", "Bearer "),
     Dialect.GEMINI: ("x-goog-api-key", ""),
 }
-_SHARED = {Dialect.OPENAI_CHAT: Dialect.OPENAI_RESPONSES, Dialect.OPENAI_RESPONSES: Dialect.OPENAI_CHAT}
+SHARED = {Dialect.OPENAI_CHAT: Dialect.OPENAI_RESPONSES, Dialect.OPENAI_RESPONSES: Dialect.OPENAI_CHAT}
 """OpenAI's two dialects live under one base URL with one key: a provider of either serves both."""
 
 
@@ -37,6 +37,9 @@ class Provider:
     """Reads our key anew at each call (rotation without restart); None: the agent's own login passes through."""
     care: Care = field(default_factory=Care)
     """How it is treated when it fails or is full."""
+    region: str = ""
+    hosting: str = "saas"
+    """`saas`, `vpc` or `self`: whose machines it runs on."""
 
     def credential(self, own_login: "OwnLogin | None") -> Credential | None:
         """Return what authenticates one request to this provider."""
@@ -68,7 +71,7 @@ class Providers:
 
         Raises: NoProviderError (404).
         """
-        for wanted in (dialect, _SHARED.get(dialect)):
+        for wanted in (dialect, SHARED.get(dialect)):
             for provider in self._providers:
                 if provider.dialect is wanted:
                     return provider

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from firewall.core.dialect import Dialect
 from firewall.routing.answer import PlainAnswer
-from firewall.routing.call import Candidate, Heard, ModelCall, Plan, Routed
+from firewall.routing.call import Heard, ModelCall, Plan, Routed
+from firewall.routing.choosing.chooser import Chooser, Outside
+from firewall.routing.choosing.table import Table
 from firewall.routing.port import Fields, Upstream, UpstreamRequest, UpstreamResponse
 from firewall.routing.providers import Provider, Providers
 from firewall.routing.speaking import own_login, safe_query, spoken, upstream_path
@@ -13,17 +15,18 @@ from firewall.routing.speaking import own_login, safe_query, spoken, upstream_pa
 class Router:
     """Picks a chain and asks it."""
 
-    def __init__(self, *, providers: Providers, upstream: Upstream) -> None:
+    def __init__(self, *, providers: Providers, upstream: Upstream, chooser: Chooser | None = None) -> None:
+        """`chooser`: none: no routes, the first provider of the spoken dialect answers."""
         self._providers = providers
         self._upstream = upstream
+        self._chooser = chooser or Chooser(Table, providers, Outside(now_us=lambda: 0))
 
     def plan(self, call: ModelCall) -> Plan:
         """Return who is asked, in order; decided before anything is recorded or reserved.
 
         Raises: FirewallError (4xx) when nobody may or can answer.
         """
-        provider = self._providers.pick(call.dialect)
-        return Plan(provider.name, (Candidate(provider, call.request.model),))
+        return self._chooser.plan(call)
 
     async def open(self, call: ModelCall, plan: Plan) -> Routed:
         """Ask the plan's candidates and return the first answer, in the dialect of the call.
@@ -32,6 +35,7 @@ class Router:
         """
         candidate = plan.candidates[0]
         response = await self._upstream.open(candidate.provider.endpoint, spoken(call, candidate))
+        self._chooser.answered(call, plan, candidate)
         return PlainAnswer(response, Heard(candidate, plan.route))
 
     def speaker(self, dialect: Dialect) -> Provider:

@@ -17,7 +17,6 @@ from firewall.settings.folders import default_config_dir
 from firewall.settings.settings import Settings
 
 NOT_YET = {
-    "route": "routes choose between providers in a later version",
     "mcp_server": "the MCP gate comes in a later version",
     "budget": "budgets come in a later version",
 }
@@ -68,7 +67,7 @@ def _from_environment(table: dict[str, object], environ: Mapping[str, str]) -> N
 
     Raises: ConfigError for a section that is none: a setting that is silently ignored protects nobody.
     """
-    sections = set(Settings.model_fields) - {"provider", "target", "approver", "notify", "path"}
+    sections = set(Settings.model_fields) - {"provider", "route", "target", "approver", "notify", "path"}
     for name, value in sorted(environ.items()):
         section, found, key = name.removeprefix("STAYHAND_").partition("__")
         if not name.startswith("STAYHAND_") or not found:

@@ -8,6 +8,7 @@ from pathlib import Path
 from firewall.settings.egress import Egress
 from firewall.settings.folders import default_data_dir
 from firewall.settings.providers import Provider
+from firewall.settings.routes import Route
 from firewall.settings.sections import (
     ApprovalSettings,
     ApproverSettings,
@@ -34,6 +35,7 @@ class Settings(Section):
     policy: PolicySettings = PolicySettings()
     vault: VaultSettings = VaultSettings()
     provider: tuple[Provider, ...] = ()
+    route: tuple[Route, ...] = ()
     target: tuple[Target, ...] = ()
     approver: tuple[ApproverSettings, ...] = ()
     notify: tuple[Notify, ...] = (Notify(kind="terminal"),)

@@ -13,11 +13,15 @@ from pydantic.fields import FieldInfo
 
 from firewall.cli.main import stayhand
 from firewall.core.reason import Reason
-from firewall.settings.resolvers import Resolver as Room
+from firewall.settings.resolvers import Resolver
+from firewall.settings.routes import When
 from firewall.settings.settings import Settings
+from firewall.settings.surviving import Breaker, Cache, Queue, Retry
 from tests.meta.tree import ROOT
 
 TARGET = ROOT / "docs" / "reference.md"
+ROOMS = (Resolver, When, Retry, Cache, Breaker, Queue)
+"""Tables within a table whose keys are listed one by one."""
 
 REASONS = {
     Reason.POLICY_ALLOW: "a row of the policy allows it",
@@ -120,13 +124,18 @@ def _settings() -> Iterator[str]:
         many = isinstance(field.default, tuple)
         for key, inner in model.model_fields.items():
             shown = f"[[{name}]] {key}" if many else f"{name}.{key}"
-            yield f"| `{shown}` | {_default(inner)} | {words.get((model.__name__, key), '')} |"
+            yield f"| `{shown}` | {_default(inner)} | {_meaning(words, model, key)} |"
             below = _model_in(inner)
             for last, deepest in (
-                below.model_fields.items() if below is not None and issubclass(below, Room) else ()
+                below.model_fields.items() if below is not None and issubclass(below, ROOMS) else ()
             ):
                 meaning = words.get((below.__name__, last), "") if below is not None else ""
                 yield f"| `[{name}.{key}] {last}` | {_default(deepest)} | {meaning} |"
+
+
+def _meaning(words: dict[tuple[str, str], str], model: type[BaseModel], key: str) -> str:
+    """Return what stands under a key where it is declared: a section may include another's keys."""
+    return next((words[owner.__name__, key] for owner in model.__mro__ if (owner.__name__, key) in words), "")
 
 
 def _model_in(field: FieldInfo) -> type[BaseModel] | None:
@@ -140,6 +149,8 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
+    if isinstance(value, BaseModel):
+        return "-"
     return "-" if value in {None, "", ()} else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

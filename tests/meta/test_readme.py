@@ -23,6 +23,7 @@ from firewall.policy.load import load
 from firewall.policy.people import Approvers
 from firewall.policy.reading import InputKind, shell_call
 from firewall.policy.trial import Scene, attempt
+from firewall.routing.choosing.modelfile import read_models
 from firewall.settings.settings import Settings
 from tests.meta.tree import ROOT, files, shown
 
@@ -141,11 +142,13 @@ def test_the_main_commands_are_shown() -> None:
 
 @pytest.mark.parametrize("path", _MANUALS, ids=shown)
 def test_configuration_can_be_pasted(path: Path) -> None:
-    """Every TOML block is read by what would read it: settings, environments or cases."""
+    """Every TOML block is read by what would read it: settings, environments, models or cases."""
     for block in _blocks(path, "toml"):
         table = tomllib.loads(block)
         if "case" in table:
             assert CaseFile.model_validate({"case": table["case"]}).case
+        elif {"model", "constraint", "require_approved"} & table.keys():
+            assert read_models(table)
         elif not {"environment", "scratch", "program", "tool", "host", "mcp"} & table.keys():
             assert Settings.model_validate(table)
 

@@ -24,13 +24,21 @@ class ModelError(FirewallError):
     status = 404
 
 
-def check_model(requester: Requester, model: str) -> None:
-    """Refuse a model outside the grant.
+def check_name(model: str) -> None:
+    """Refuse what cannot be a model's name; whether the grant permits it is decided with who would answer.
 
-    Raises: ModelError.
+    Raises: ProtocolError `model_invalid`.
     """
     if not model.isprintable() or len(model) > MAX_MODEL:
         raise ProtocolError("a model's name is printable and short", code="model_invalid")
+
+
+def check_model(requester: Requester, model: str) -> None:
+    """Refuse a model outside the grant, for what no route serves (counts).
+
+    Raises: ModelError.
+    """
+    check_name(model)
     if not any_matches(requester.grant.models, model):
         raise ModelError(f"the model `{model[:80]}` is not available to this token")
 

@@ -145,7 +145,7 @@ class ModelsGate:
             return
         request = codec.read_request(body, value, asked.headers, _target(asked))
         requester = requester_of(bearer, gate="models", client=asked.client.name, session=request.session)
-        admit.check_model(requester, request.model)
+        admit.check_name(request.model)
         principal = self._sequencer.pseudonym(requester.principal)
         admit.check_references(request, self._was_issued, principal)
         call = _call(asked, request, value, requester)

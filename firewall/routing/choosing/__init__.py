@@ -1,0 +1,1 @@
+"""Choosing: who may and should answer a model call."""

@@ -1,0 +1,126 @@
+"""Picks who answers: the table in force, what was measured, and who holds which conversation.
+
+The one place of choosing that has a state. Clock, draw, prices and kinds of data come from outside.
+"""
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from firewall.codecs.neutral.registry import translates
+from firewall.core.dialect import Dialect
+from firewall.routing.call import Candidate, ModelCall, Plan
+from firewall.routing.choosing.constraints import in_force
+from firewall.routing.choosing.facts import Facts
+from firewall.routing.choosing.feasible import USUAL_OUTPUT, Bench, Why, nobody
+from firewall.routing.choosing.measures import Measures
+from firewall.routing.choosing.reading import conversation, facts_of, in_tool_loop, sticky_key
+from firewall.routing.choosing.table import Choosing, Means, Table
+from firewall.routing.providers import SHARED, Providers
+
+Pricing = Callable[[Candidate, int, int, int], int | None]
+"""Candidate, tokens in, tokens out and instant (microseconds) to the worst case in micro-USD; None: not known."""
+CONVERSATIONS = 20_000
+"""How many are remembered."""
+
+
+def unpriced(_candidate: Candidate, _tokens_in: int, _tokens_out: int, _at_us: int) -> int | None:
+    """Know no price."""
+    return None
+
+
+def finds_nothing(_call: ModelCall) -> frozenset[str]:
+    """Search for nothing."""
+    return frozenset()
+
+
+def capped_by_grant(call: ModelCall) -> bool:
+    """Tell whether the caller's own token limits what may be spent."""
+    return call.caller.grant.money_cap_micros > 0
+
+
+def speaks(client: Dialect, provider: Dialect) -> bool:
+    """Tell whether a provider can answer a client: in its own dialect, or translated."""
+    return client is provider or SHARED.get(client) is provider or translates(client, provider)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What choosing is told from outside."""
+
+    now_us: Callable[[], int]
+    draw: Callable[[], float] = random.random
+    labels: Callable[[ModelCall], frozenset[str]] = finds_nothing
+    """Searches a call's text for sensitive data; asked only where a rule asks for it."""
+    pricing: Pricing = unpriced
+    is_capped: Callable[[ModelCall], bool] = capped_by_grant
+
+
+@dataclass(slots=True)
+class Chooser:
+    """Plans calls under the table in force, which may be swapped at any time, as a whole."""
+
+    table: Callable[[], Table]
+    providers: Providers
+    outside: Outside
+    measures: Measures = field(default_factory=Measures)
+    _answering: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
+
+    def plan(self, call: ModelCall) -> Plan:
+        """Return who is asked, in order.
+
+        Raises: NobodyError, NoProviderError (4xx with a stable code): nobody may or can answer.
+        """
+        table = self.table()
+        facts = facts_of(call, self.outside.now_us(), lambda: self.outside.labels(call))
+        means = self._means(table, call, facts)
+        plan = self._planned(table, means, call.dialect)
+        if not plan.candidates and any(one.why == Why.WINDOW for one in plan.left_out):
+            plan = self._planned(table, replace(means, bench=replace(means.bench, is_lenient=True)), call.dialect)
+        if not plan.candidates:
+            raise nobody(plan.route, facts.model, plan.left_out)
+        if len(plan.candidates) > 1 and self._answering and in_tool_loop(call):
+            return replace(plan, candidates=self._kept(call, plan.candidates))
+        return plan
+
+    def _planned(self, table: Table, means: Means, dialect: Dialect) -> Plan:
+        facts, choosing = means.bench.facts, Choosing(table, means)
+        rule = table.fitting(facts)
+        if rule is not None:
+            candidates, smaller = choosing.by_rule(rule), choosing.smaller(rule)
+            return Plan(rule.name, candidates, choosing.left_out, rule.terms, smaller)
+        provider = self.providers.pick(dialect)
+        return Plan(provider.name, choosing.alone(Candidate(provider, facts.model)), choosing.left_out)
+
+    def answered(self, call: ModelCall, plan: Plan, candidate: Candidate) -> None:
+        """Remember who answers a conversation: while its tools run, nobody else takes over."""
+        if len(plan.candidates) > 1:
+            key = conversation(call)
+            self._answering[key] = candidate.name
+            self._answering.move_to_end(key)
+            if len(self._answering) > CONVERSATIONS:
+                self._answering.popitem(last=False)
+
+    def _kept(self, call: ModelCall, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        name = self._answering.get(conversation(call))
+        return tuple(sorted(candidates, key=lambda one: one.name != name))
+
+    def _means(self, table: Table, call: ModelCall, facts: Facts) -> Means:
+        def quote(candidate: Candidate) -> int | None:
+            known = table.models.of(candidate.provider.name, candidate.model)
+            most = facts.output_tokens or known.max_output_tokens or USUAL_OUTPUT
+            return self.outside.pricing(candidate, facts.input_tokens, most * max(1, call.request.candidates), now)
+
+        now = facts.at_us
+        bench = Bench(
+            facts=facts,
+            grant=call.caller.grant,
+            dialect=call.dialect,
+            models=table.models,
+            binding=in_force(table.constraints, facts),
+            quote=quote,
+            is_capped=self.outside.is_capped(call),
+            speaks=speaks,
+        )
+        return Means(bench, self.measures, lambda: sticky_key(call), self.outside.draw)

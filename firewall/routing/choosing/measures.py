@@ -1,0 +1,88 @@
+"""How providers fare: what was measured of each candidate, and how much it has to do. Fed by who asks them.
+
+Time comes as an argument, in microseconds. A measurement loses weight with age, so that who was slow once is tried
+again (the peak-sensitive average of Finagle: a worse value counts at once, a better one by and by).
+"""
+
+import math
+from dataclasses import dataclass
+
+DECAY_US = 60_000_000
+"""After so long a measurement weighs a third."""
+MOST = 4096
+"""Candidates that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One attempt, once its first token came or could not come any more."""
+
+    candidate: str
+    """`provider/model`."""
+    at_us: int
+    first_token_us: int
+    """From the request to the first token; of an attempt that failed, to the failure and never less than what is
+    known already."""
+    is_ok: bool = True
+
+
+@dataclass(slots=True)
+class _Measured:
+    first_token_us: float = 0.0
+    at_us: int = 0
+    busy: int = 0
+
+
+class Measures:
+    """By candidate: how long its first token takes, and how many calls it has under way."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, _Measured] = {}
+
+    def began(self, candidate: str) -> None:
+        """A request was sent."""
+        self._of(candidate).busy += 1
+
+    def ended(self, candidate: str) -> None:
+        """Its answer is over, or never came."""
+        found = self._by_name.get(candidate)
+        if found is not None and found.busy:
+            found.busy -= 1
+
+    def observe(self, seen: Observed) -> None:
+        """Take a measurement into the average."""
+        found = self._of(seen.candidate)
+        before = self._aged(found, seen.at_us)
+        value = float(seen.first_token_us) if seen.is_ok else max(float(seen.first_token_us), 2 * before)
+        if value >= before:
+            found.first_token_us = value
+        else:
+            weight = math.exp(-max(0, seen.at_us - found.at_us) / DECAY_US)
+            weight = min(weight, 0.9)  # several measurements at one instant still move it
+            found.first_token_us = before * weight + value * (1 - weight)
+        found.at_us = seen.at_us
+
+    def first_token_us(self, candidate: str, at_us: int) -> float:
+        """Return how long its first token takes, as far as that is known now; 0 where it is not."""
+        found = self._by_name.get(candidate)
+        return self._aged(found, at_us) if found is not None else 0.0
+
+    def busy(self, candidate: str) -> int:
+        """Return how many of its answers are under way."""
+        found = self._by_name.get(candidate)
+        return found.busy if found is not None else 0
+
+    def load(self, candidate: str, at_us: int) -> float:
+        """Return what one more call would wait for, by its first token and by those before it."""
+        return self.first_token_us(candidate, at_us) * (1 + self.busy(candidate))
+
+    def _aged(self, found: _Measured, at_us: int) -> float:
+        return found.first_token_us * math.exp(-max(0, at_us - found.at_us) / DECAY_US)
+
+    def _of(self, candidate: str) -> _Measured:
+        found = self._by_name.get(candidate)
+        if found is None:
+            if len(self._by_name) >= MOST:
+                self._by_name = {name: one for name, one in self._by_name.items() if one.busy}
+            found = self._by_name[candidate] = _Measured()
+        return found

@@ -1,0 +1,112 @@
+"""Facts and keys of a model call, read from the request; the dialects by the names of their fields alone. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import blake2b
+
+import orjson
+
+from firewall.codecs import anthropic, gemini, openai_chat, openai_responses
+from firewall.codecs.interface import Codec
+from firewall.core.dialect import Dialect
+from firewall.routing.call import ModelCall
+from firewall.routing.choosing.facts import Facts
+
+PHASE = "x-stayhand-phase"
+_CODECS: Mapping[Dialect, Codec] = {
+    Dialect.ANTHROPIC: anthropic,
+    Dialect.OPENAI_CHAT: openai_chat,
+    Dialect.OPENAI_RESPONSES: openai_responses,
+    Dialect.GEMINI: gemini,
+}
+_HISTORIES = ("messages", "input", "contents")
+_IMAGE_MARKS = (b'"image"', b'"image_url"', b'"input_image"', b'"inlineData"', b'"inline_data"', b'"fileData"')
+_IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
+_IMAGE_TOKENS = 1500
+"""What a large picture costs at most providers."""
+_BYTES_A_TOKEN = 4
+_DEPTH = 12
+
+
+def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) -> Facts:
+    """Return the facts of a call; `scan` is asked only where a rule asks for sensitivity."""
+    request = call.request
+    images = tuple(_images(call.value)) if any(mark in request.body for mark in _IMAGE_MARKS) else ()
+    text = max(0, len(request.body) - sum(images))
+    return Facts(
+        model=request.model,
+        at_us=at_us,
+        environment=call.caller.grant.environment,
+        owner=call.caller.grant.owner,
+        about=call.attribution,
+        phase=call.headers.get(PHASE, "").strip().lower(),
+        has_tools=bool(call.value.get("tools")),
+        has_images=bool(images),
+        input_tokens=-(-text // _BYTES_A_TOKEN) + _IMAGE_TOKENS * len(images),
+        output_tokens=request.max_output_tokens,
+        scan=scan,
+    )
+
+
+def in_tool_loop(call: ModelCall) -> bool:
+    """Tell whether the newest turn reports what tools gave: the model that called them is waited for."""
+    return bool(_CODECS[call.dialect].results(call.value))
+
+
+def conversation(call: ModelCall) -> str:
+    """Return what names a conversation: who asks, and what the first turn says; every later turn repeats it."""
+    first = _first_turn(call.value)
+    digest = blake2b(orjson.dumps(first), digest_size=12).hexdigest() if first is not None else ""
+    return f"{call.caller.principal}\0{call.caller.session}\0{digest}"
+
+
+def sticky_key(call: ModelCall) -> str:
+    """Return what names a session; a conversation where the client does not name one."""
+    if call.caller.session:
+        return f"{call.caller.principal}\0{call.caller.session}"
+    return conversation(call)
+
+
+def _first_turn(value: Mapping[str, object]) -> object:
+    history = next((value[key] for key in _HISTORIES if key in value), None)
+    if not isinstance(history, list):
+        return history
+    users = (one for one in history if isinstance(one, Mapping) and one.get("role", "user") == "user")
+    return next(users, history[0] if history else None)
+
+
+def _images(value: Mapping[str, object]) -> Iterator[int]:
+    """Yield the size of each picture as far as it stands in the request; 0 for one that is only named."""
+    for key in _HISTORIES:
+        yield from _images_in(value.get(key), 0)
+
+
+def _images_in(value: object, depth: int) -> Iterator[int]:
+    if depth > _DEPTH:
+        return
+    if isinstance(value, list):
+        for one in value:
+            yield from _images_in(one, depth + 1)
+    elif isinstance(value, Mapping):
+        size = _image_size(value)
+        if size is not None:
+            yield size
+            return
+        for one in value.values():
+            if isinstance(one, list | Mapping):
+                yield from _images_in(one, depth + 1)
+
+
+def _image_size(part: Mapping[str, object]) -> int | None:
+    """Return how many bytes of the request a picture takes, None of what is none."""
+    kind = part.get("type")
+    inline = part.get("inlineData") or part.get("inline_data") or part.get("fileData") or part.get("file_data")
+    if isinstance(inline, Mapping):
+        media = str(inline.get("mimeType") or inline.get("mime_type") or "")
+        return _longest(inline) if media.startswith("image/") else None
+    if isinstance(kind, str) and kind in _IMAGE_TYPES:
+        return max((_longest(one) for one in (part, *part.values()) if isinstance(one, Mapping)), default=0)
+    return None
+
+
+def _longest(part: Mapping[str, object]) -> int:
+    return max((len(one) for one in part.values() if isinstance(one, str)), default=0)

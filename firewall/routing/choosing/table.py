@@ -1,0 +1,168 @@
+"""Routes as compiled values, and the plan that they make for a call: first fit, then who may, then in which order.
+
+Pure. INVARIANT: every candidate of a plan has passed `feasible.misfit`, through whichever route it came in.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from firewall.core.grant import any_matches
+from firewall.core.terms import Terms
+from firewall.routing.call import Candidate, LeftOut
+from firewall.routing.choosing.conditions import Conditions
+from firewall.routing.choosing.constraints import Constraint
+from firewall.routing.choosing.facts import Facts
+from firewall.routing.choosing.feasible import Bench, misfit
+from firewall.routing.choosing.known import Models
+from firewall.routing.choosing.measures import Measures
+from firewall.routing.choosing.strategies import Group, Sight, Strategy, drawn, ordered
+
+PLAN = "plan"
+EXECUTE = "execute"
+"""How callers mark the phases of their work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One place in a chain: somebody, or another route."""
+
+    candidate: Candidate | None = None
+    route: str = ""
+    """Of somebody empty."""
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One `[[route]]`."""
+
+    name: str
+    models: tuple[str, ...]
+    """Globs."""
+    when: Conditions = field(default_factory=Conditions)
+    strategy: Strategy = Strategy.PRIORITY
+    chain: tuple[Member, ...] = ()
+    planner: tuple[Member, ...] = ()
+    executor: tuple[Member, ...] = ()
+    is_sticky: bool = True
+    requires: tuple[Constraint, ...] = ()
+    """Of its own candidates, and of those of the routes that it names."""
+    max_micros: int = 0
+    terms: Terms = field(default_factory=Terms)
+    smaller: tuple[Candidate, ...] = ()
+    """Of `terms.degrade`."""
+
+    def unmet(self, facts: Facts) -> str:
+        """Return what does not fit: `model`, or the name of a condition; empty: it fits."""
+        return "model" if not any_matches(self.models, facts.model) else self.when.unmet(facts)
+
+    def members(self, phase: str) -> tuple[Member, ...]:
+        """Return the chain of a phase; where there is none for it, the general one, or the executor's."""
+        own = {PLAN: self.planner, EXECUTE: self.executor}.get(phase, ())
+        return own or self.chain or self.executor
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What choosing looks at beside the call and the table."""
+
+    bench: Bench
+    measures: Measures
+    sticky_key: Callable[[], str]
+    """Names what must stay together: a session, or a conversation."""
+    draw: Callable[[], float]
+    """A number from 0 to below 1, another each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All routes, constraints and what is known of models: one value, swapped as a whole."""
+
+    rules: tuple[Rule, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    models: Models = field(default_factory=Models)
+    digest: str = ""
+    _by_name: Mapping[str, Rule] = field(default_factory=dict)
+
+    def fitting(self, facts: Facts) -> Rule | None:
+        """Return the first rule that fits."""
+        return next((rule for rule in self.rules if not rule.unmet(facts)), None)
+
+    def named(self, name: str) -> Rule:
+        """Return a rule by its name.
+
+        Raises: KeyError.
+        """
+        return self._by_name[name]
+
+
+def table_of(
+    rules: Iterable[Rule], constraints: Iterable[Constraint] = (), models: Models | None = None, digest: str = ""
+) -> Table:
+    """Return a table of rules with different names."""
+    found = tuple(rules)
+    return Table(found, tuple(constraints), models or Models(), digest, {rule.name: rule for rule in found})
+
+
+class Choosing:
+    """One call's way through the table; gathers who is left out."""
+
+    def __init__(self, table: Table, means: Means) -> None:
+        self._table = table
+        self._means = means
+        self._seen: dict[str, str] = {}
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Who may not or cannot answer, in the order of the chain."""
+        return tuple(LeftOut(name, why) for name, why in self._seen.items() if why)
+
+    def by_rule(self, rule: Rule) -> Group:
+        """Return the candidates of a rule in the order in which they are asked; perhaps none."""
+        phase = self._means.bench.facts.phase
+        found = self._arranged(rule, rule.members(phase), (), 0)
+        for one in found:  # left out of one route that is named, and in by another
+            self._seen[one.name] = ""
+        return found
+
+    def smaller(self, rule: Rule) -> Group:
+        """Return who answers when nobody of a rule does, as far as they may and can."""
+        found = (one for one in rule.smaller if self._fits(one, rule.requires, rule.max_micros))
+        return tuple(found)
+
+    def alone(self, candidate: Candidate) -> Group:
+        """Return a candidate that no rule names, if it may and can answer."""
+        why = self._seen[candidate.name] = misfit(candidate, self._means.bench)
+        return () if why else (candidate,)
+
+    def _arranged(
+        self, rule: Rule, members: Sequence[Member], requires: tuple[Constraint, ...], max_micros: int
+    ) -> Group:
+        requires += rule.requires
+        max_micros = min(filter(None, (max_micros, rule.max_micros)), default=0)
+        groups: list[tuple[Group, int]] = []
+        for member in members:
+            if member.candidate is not None:
+                fits = self._fits(member.candidate, requires, max_micros)
+                group: Group = (member.candidate,) if fits else ()
+            else:
+                inner = self._table.named(member.route)
+                members_there = inner.members(self._means.bench.facts.phase)
+                group = self._arranged(inner, members_there, requires, max_micros)
+            if group:
+                groups.append((group, member.weight))
+        return ordered(rule.strategy, groups, self._sight(rule)) if groups else ()
+
+    def _fits(self, candidate: Candidate, requires: tuple[Constraint, ...], max_micros: int) -> bool:
+        why = misfit(candidate, self._means.bench, route=requires, max_micros=max_micros)
+        if self._seen.get(candidate.name) != "":
+            self._seen[candidate.name] = why
+        return not why
+
+    def _sight(self, rule: Rule) -> Sight:
+        means, draw = self._means, 0.0
+        if rule.strategy is Strategy.WEIGHTED and rule.is_sticky:
+            draw = drawn(rule.name, means.sticky_key())
+        elif rule.strategy in (Strategy.WEIGHTED, Strategy.LATENCY):
+            draw = means.draw()
+        return Sight(draw, means.bench.facts.at_us, means.measures, means.bench.quote)

@@ -1,0 +1,91 @@
+"""`[[route]]`: which providers may answer which model calls, and in which order (DESIGN 6.2, docs/routing.md)."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from firewall.settings.surviving import RouteSurvival
+from firewall.settings.values import Section
+
+Words = tuple[Annotated[str, Field(min_length=1, max_length=200)], ...]
+Hosting = Literal["saas", "vpc", "self"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"`{text}` is no name: letters, digits, `.`, `_`, `:` and `-`, at most 64")
+    return text
+
+
+def _hours(text: str) -> str:
+    found = _HOURS.fullmatch(text)
+    if text and (found is None or (found[3] == "24" and found[4] != "00")):
+        raise ValueError(f"`{text}` is no time of the day, write for example `08:00-18:00`")
+    return text
+
+
+class When(Section):
+    """What a route asks of a call beside the model's name; all that is said must hold, lists hold globs."""
+
+    feature: Words = ()
+    user_tier: Words = ()
+    team: Words = ()
+    owner: Words = ()
+    region: Words = ()
+    """Where the call's data belongs, as its token or its tag `region` says."""
+    environment: Words = ()
+    """Of the token."""
+    sensitivity: Words = ()
+    """Labels of which the call has one: `credentials`, `personal`, `personal:iban`, or a word of the tag."""
+    input_tokens_over: Annotated[int, Field(ge=0)] | None = None
+    input_tokens_up_to: Annotated[int, Field(ge=0)] | None = None
+    tools: bool | None = None
+    """True: the call declares tools; false: it does not."""
+    images: bool | None = None
+    hours: Annotated[str, AfterValidator(_hours)] = ""
+    """`08:00-18:00`; the end is not within it, and may lie on the next day (`22:00-06:00`)."""
+    days: tuple[Day, ...] = ()
+    timezone: str = "UTC"
+    """In which `hours` and `days` are meant, e.g. `Europe/Berlin`."""
+
+
+class Route(RouteSurvival):
+    """A rule that picks who answers; the first that fits decides."""
+
+    name: Annotated[str, AfterValidator(_name)]
+    models: Words = ()
+    """Globs of the names that callers ask for; none: the route's own name."""
+    when: When = When()
+    chain: Words = ()
+    """`provider/model` or another route's name, in order of preference."""
+    strategy: Literal["priority", "weighted", "latency", "cost", "least_busy"] = "priority"
+    """Who of the chain is asked first; the others follow in case it fails."""
+    weights: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = ()
+    """For `weighted`: one for each member of the chain; 0: only when others fail."""
+    sticky: bool = True
+    """`weighted`: a session, or else a conversation, stays with who was drawn for it."""
+    planner: Words = ()
+    """A chain for calls marked `x-stayhand-phase: plan`."""
+    executor: Words = ()
+    """A chain for calls marked `x-stayhand-phase: execute`."""
+    hosting: tuple[Hosting, ...] = ()
+    """Only providers hosted like this may answer; none: any."""
+    regions: Words = ()
+    """Only providers of these regions may answer (globs); none: any."""
+    max_micros: int = Field(default=0, ge=0)
+    """The most that one call may cost at its worst, in micro-USD; 0: anything."""
+
+    @model_validator(mode="after")
+    def _reaches_somebody(self) -> "Route":
+        if not (self.chain or (self.planner and self.executor)):
+            raise ValueError("names nobody who answers: give it a `chain`")
+        if self.weights and self.strategy != "weighted":
+            raise ValueError('has `weights` without `strategy = "weighted"`')
+        if self.strategy == "weighted" and (len(self.weights) != len(self.chain) or not sum(self.weights)):
+            raise ValueError("needs one weight for each member of `chain`, one of them above 0")
+        return self

@@ -1,0 +1,67 @@
+"""Routes in a running server: an alias leads to a model, and the answer says which."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from firewall.demo.provider import app
+from firewall.demo.script import Scene, Script, Turn
+from firewall.demo.serving import served
+from tests.support.installation import PROVIDER_KEY, Served, install, serving
+from tests.support.speaking import agent_of
+
+SCRIPT = Script(scenes=(Scene(when="", turns=(Turn(text="Fine."),)),))
+ROUTES = """
+[[route]]
+name = "coder"
+chain = ["scripted-anthropic/claude-sonnet-5"]
+
+[[route]]
+name = "inside"
+chain = ["scripted-anthropic/claude-sonnet-5"]
+hosting = ["self"]
+"""
+
+
+@dataclass(slots=True)
+class House:
+    """A server and the provider behind it."""
+
+    firewall: Served
+    provider: str
+
+    def seen(self) -> list[dict[str, str]]:
+        """Return everything that the provider was sent."""
+        found: list[dict[str, str]] = httpx.get(f"{self.provider}/_seen", trust_env=False).json()
+        return found
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A server with two routes."""
+    with served(app(SCRIPT, key=PROVIDER_KEY, records=True)) as provider:
+        installed = install(tmp_path_factory.mktemp("routes"), provider=provider, settings=ROUTES)
+        with serving(installed) as running:
+            yield House(running, provider)
+
+
+def test_an_alias_leads_to_a_model(house: House) -> None:
+    """The provider is asked for its own model, the answer names both, a grant for the alias suffices."""
+    agent = agent_of(house.firewall, "anthropic", models=["coder"])
+    said = agent.ask("hello", stream=False, model="coder")
+    assert (said.status, said.text) == (200, "Fine.")
+    assert (said.headers["x-stayhand-route"], said.headers["x-stayhand-model"]) == ("coder", "claude-sonnet-5")
+    assert json.loads(house.seen()[-1]["body"])["model"] == "claude-sonnet-5"
+
+
+def test_a_route_with_nobody_left_sends_nothing(house: House) -> None:
+    """The refusal has a stable code and names what is required; the provider hears nothing."""
+    before = len(house.seen())
+    said = agent_of(house.firewall, "anthropic").ask("hello", stream=False, model="inside")
+    assert said.status == 403
+    assert "constraint_unmet" in said.raw
+    assert "`inside`" in said.error
+    assert len(house.seen()) == before
