@@ -141,6 +141,9 @@ class Tool:
     grammar: Mapping[str, object] | None = None
     """For TEXT tools: the format in OpenAI's shape (`{"type": "grammar", …}`); None: any text."""
     namespace: str = ""
+    type: str = ""
+    """For a tool that the client's dialect declares by a type of its own (`tool_search`): that type. Elsewhere it
+    is a tool like others; calls of it are given back as its own dialect has them."""
 
 
 class Choosing(StrEnum):

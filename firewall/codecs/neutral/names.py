@@ -12,11 +12,13 @@ from firewall.codecs.neutral.form import Tool
 
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 _HASH = 12
+_ROOT = "functions"
+"""The namespace in which models see tools that have none; Codex declares its own there by name."""
 
 
 def fitted(name: str, *, namespace: str = "", longest: int = 64) -> str:
     """Return the name as `[A-Za-z0-9_-]{1,longest}`; unchanged where it fits and has no namespace."""
-    full = f"{namespace}__{name}" if namespace else name
+    full = f"{namespace}__{name}" if namespace not in ("", _ROOT) else name
     plain = _ODD.sub("_", full)
     if plain == full and 0 < len(full) <= longest:
         return full

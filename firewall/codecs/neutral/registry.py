@@ -5,18 +5,25 @@ from collections.abc import Mapping
 from firewall.codecs.neutral.anthropic import reader as anthropic_reader
 from firewall.codecs.neutral.anthropic import writer as anthropic_writer
 from firewall.codecs.neutral.interface import Reader, Writer
+from firewall.codecs.neutral.anthropic import reader as anthropic_reader
+from firewall.codecs.neutral.anthropic import writer as anthropic_writer
+from firewall.codecs.neutral.interface import Reader, Writer
 from firewall.codecs.neutral.openai_chat import reader as openai_chat_reader
 from firewall.codecs.neutral.openai_chat import writer as openai_chat_writer
+from firewall.codecs.neutral.openai_responses import reader as openai_responses_reader
+from firewall.codecs.neutral.openai_responses import writer as openai_responses_writer
 from firewall.core.dialect import Dialect
 from firewall.core.errors import ConfigError
 
 READERS: Mapping[Dialect, Reader] = {
     Dialect.ANTHROPIC: anthropic_reader,
     Dialect.OPENAI_CHAT: openai_chat_reader,
+    Dialect.OPENAI_RESPONSES: openai_responses_reader,
 }
 WRITERS: Mapping[Dialect, Writer] = {
     Dialect.ANTHROPIC: anthropic_writer,
     Dialect.OPENAI_CHAT: openai_chat_writer,
+    Dialect.OPENAI_RESPONSES: openai_responses_writer,
 }
 
 

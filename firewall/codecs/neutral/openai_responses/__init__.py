@@ -1,0 +1,1 @@
+"""OpenAI Responses, read into the neutral form and written from it."""
