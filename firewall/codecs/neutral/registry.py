@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from firewall.codecs.neutral.anthropic import reader as anthropic_reader
 from firewall.codecs.neutral.anthropic import writer as anthropic_writer
-from firewall.codecs.neutral.interface import Reader, Writer
-from firewall.codecs.neutral.anthropic import reader as anthropic_reader
-from firewall.codecs.neutral.anthropic import writer as anthropic_writer
+from firewall.codecs.neutral.gemini import reader as gemini_reader
+from firewall.codecs.neutral.gemini import writer as gemini_writer
 from firewall.codecs.neutral.interface import Reader, Writer
 from firewall.codecs.neutral.openai_chat import reader as openai_chat_reader
 from firewall.codecs.neutral.openai_chat import writer as openai_chat_writer
@@ -19,11 +18,13 @@ READERS: Mapping[Dialect, Reader] = {
     Dialect.ANTHROPIC: anthropic_reader,
     Dialect.OPENAI_CHAT: openai_chat_reader,
     Dialect.OPENAI_RESPONSES: openai_responses_reader,
+    Dialect.GEMINI: gemini_reader,
 }
 WRITERS: Mapping[Dialect, Writer] = {
     Dialect.ANTHROPIC: anthropic_writer,
     Dialect.OPENAI_CHAT: openai_chat_writer,
     Dialect.OPENAI_RESPONSES: openai_responses_writer,
+    Dialect.GEMINI: gemini_writer,
 }
 
 

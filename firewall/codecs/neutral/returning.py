@@ -5,21 +5,28 @@ provider would refuse those signatures for ever. Only requests that hold a mark 
 for byte.
 """
 
+import base64
 from collections.abc import Mapping
 
 import orjson
 
+from firewall.codecs.gemini.tables import SKIP_SIGNATURE
 from firewall.codecs.neutral.marks import MARK
 
 _SIGNS = ("signature", "thoughtSignature", "thought_signature", "encrypted_content", "data")
+_ON_CALLS = ("thoughtSignature", "thought_signature")
+_CALLS = ("functionCall", "function_call")
 _HISTORIES = ("messages", "input", "contents")
 _LISTS = ("content", "parts", "summary")
-_BYTES = MARK.encode()
+_PACKED = base64.b64encode(MARK.encode()).decode()
+"""How every mark begins where a signature has to be base64."""
+_STARTS = (MARK, _PACKED)
+_BYTES = tuple(start.encode() for start in _STARTS)
 
 
 def without_foreign_thinking(body: bytes, value: Mapping[str, object]) -> bytes:
     """Return the body without marked thinking; `body` itself where it holds no mark. `value` is it, parsed."""
-    if _BYTES not in body:
+    if not any(start in body for start in _BYTES):
         return body
     changed = dict(value)
     for key in _HISTORIES:
@@ -37,14 +44,24 @@ def _without(item: object) -> object | None:
         return None
     for key in _LISTS:
         parts = item.get(key)
-        if isinstance(parts, list):
-            kept = [part for part in parts if not _is_marked(part)]
-            if len(kept) != len(parts):
-                return {**item, key: kept} if kept else None
+        if isinstance(parts, list) and any(_is_marked(part) for part in parts):
+            kept = [_unsigned(part) for part in parts if not _is_marked(part) or _is_call(part)]
+            return {**item, key: kept} if kept else None
     return item
+
+
+def _is_call(part: object) -> bool:
+    return isinstance(part, dict) and any(name in part for name in _CALLS)
+
+
+def _unsigned(part: object) -> object:
+    """Return a call without its mark, in whose place stands what the Gemini API takes for one not there."""
+    if not isinstance(part, dict) or not _is_marked(part):
+        return part
+    return {name: SKIP_SIGNATURE if name in _ON_CALLS else one for name, one in part.items()}
 
 
 def _is_marked(part: object) -> bool:
     if not isinstance(part, dict):
         return False
-    return any(isinstance(sign := part.get(name), str) and sign.startswith(MARK) for name in _SIGNS)
+    return any(isinstance(sign := part.get(name), str) and sign.startswith(_STARTS) for name in _SIGNS)

@@ -1,0 +1,111 @@
+"""Schemas as this API writes them (a subset of OpenAPI 3.0), turned into JSON schemas.
+
+Source: https://ai.google.dev/api/caching#Schema. JSON schemas are taken by the API as they are, in fields of their
+own (`parametersJsonSchema`, `responseJsonSchema`), so there is no way back to write.
+"""
+
+from collections.abc import Mapping
+
+from firewall.codecs.gemini.tables import camel
+from firewall.codecs.neutral import fields
+from firewall.codecs.neutral.losses import untranslatable
+
+Json = Mapping[str, object]
+
+_MAX_DEPTH = 32
+_KEPT = frozenset({"default", "description", "maximum", "minimum", "pattern", "required", "title"})
+_COUNTS = frozenset({"maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties"})
+_NOTES = frozenset({"propertyOrdering"})
+_NESTED = {
+    "additionalProperties": "additionalProperties",
+    "anyOf": "anyOf",
+    "defs": "$defs",
+    "items": "items",
+    "properties": "properties",
+}
+_TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_FORMATS = frozenset({"enum", "float", "double", "int32", "int64"})
+"""Formats that say nothing to others."""
+
+
+def json_schema(schema: Json, where: str, *, depth: int = 0) -> dict[str, object]:
+    """Return the JSON schema that means the same.
+
+    Raises: ProtocolError (400) `untranslatable` or `invalid_request`, naming the member.
+    """
+    if depth > _MAX_DEPTH:
+        untranslatable(where, "the schema is nested too deeply")
+    out: dict[str, object] = {}
+    for key, one in schema.items():
+        name, path = camel(key), f"{where}.{key}"
+        if one is not None and name not in _NOTES:
+            _member(out, name, one, path, depth)
+    if schema.get("nullable") is True and isinstance(out.get("type"), str):
+        out["type"] = [out["type"], "null"]
+        if isinstance(out.get("enum"), list):
+            out["enum"] = [*_list(out["enum"], where), None]
+    return out
+
+
+def _member(out: dict[str, object], name: str, one: object, path: str, depth: int) -> None:
+    if name in _KEPT:
+        out[name] = one
+    elif name in _COUNTS:
+        out[name] = _count(one, path)
+    elif name in _NESTED:
+        out[_NESTED[name]] = _inner(name, one, path, depth)
+    elif name == "type":
+        _type(out, one, path)
+    elif name == "format":
+        if one not in _FORMATS:
+            out[name] = one
+    elif name == "ref":
+        out["$ref"] = str(one).replace("#/defs/", "#/$defs/")
+    elif name in ("enum", "example"):
+        out["examples" if name == "example" else name] = [one] if name == "example" else [*_list(one, path)]
+    elif name != "nullable":
+        untranslatable(path, "no JSON schema says that")
+
+
+def _inner(name: str, one: object, path: str, depth: int) -> object:
+    if name == "additionalProperties" and isinstance(one, bool):
+        return one
+    if name == "anyOf":
+        return [_schema(each, f"{path}.{place}", depth) for place, each in enumerate(_list(one, path))]
+    if name in ("properties", "defs"):
+        return {key: _schema(each, f"{path}.{key}", depth) for key, each in _table(one, path).items()}
+    return _schema(one, path, depth)
+
+
+def _schema(value: object, path: str, depth: int) -> dict[str, object]:
+    return json_schema(_table(value, path), path, depth=depth + 1)
+
+
+def _type(out: dict[str, object], one: object, path: str) -> None:
+    kind = str(one).lower()
+    if kind == "type_unspecified":
+        return
+    if kind not in _TYPES:
+        fields.wrong(path, "a type of JSON")
+    out["type"] = kind
+
+
+def _count(value: object, path: str) -> int:
+    """Return a count; the API writes 64-bit numbers as strings."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if type(value) is not int:
+        fields.wrong(path, "an integer")
+    return value
+
+
+def _table(value: object, path: str) -> Json:
+    if not isinstance(value, Mapping):
+        fields.wrong(path, "an object")
+    return value
+
+
+def _list(value: object, path: str) -> list[object]:
+    if not isinstance(value, list):
+        fields.wrong(path, "a list")
+    return value
