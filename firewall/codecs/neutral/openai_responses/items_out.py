@@ -22,6 +22,8 @@ from firewall.core.call import CallForm
 
 JsonObject = dict[str, object]
 
+FAILED = "Error: "
+"""Says in words what this dialect has no flag for."""
 _ROLES = {Role.USER: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "developer"}
 
 
@@ -60,7 +62,7 @@ def _item(part: Part, there: There, losses: Losses, where: str) -> Iterator[Json
         case Call():
             yield _call(part)
         case Result():
-            yield _result(part, losses, where)
+            yield _result(part, where)
         case Thinking() if there.provider and part.origin == there.provider and part.seal:
             identity, sealed = unsealed(part.seal)
             summary = [{"type": "summary_text", "text": part.text}] if part.text else []
@@ -81,14 +83,14 @@ def _call(call: Call) -> JsonObject:
     }
 
 
-def _result(result: Result, losses: Losses, where: str) -> JsonObject:
-    if result.is_error:
-        losses.add("is_error")
+def _result(result: Result, where: str) -> JsonObject:
+    failed = FAILED if result.is_error else ""
     output: object
     if all(isinstance(part, Text) for part in result.parts):
-        output = "\n".join(part.text for part in result.parts if isinstance(part, Text))
+        output = failed + "\n".join(part.text for part in result.parts if isinstance(part, Text))
     else:
-        output = [_content(part, f"{where}.content.{place}") for place, part in enumerate(result.parts)]
+        parts = (Text(failed), *result.parts) if failed else result.parts
+        output = [_content(part, f"{where}.content.{place}") for place, part in enumerate(parts)]
     return {
         "type": "custom_tool_call_output" if result.form is CallForm.TEXT else "function_call_output",
         "call_id": ids.outward(result.call_id, ids.OPENAI_RESPONSES),

@@ -42,7 +42,7 @@ def facts_of(model: str) -> Facts:
     if found is None:
         return Facts(reasons="gpt-4o" not in name)
     version = (int(found.group(1)), int(found.group(2) or 0))
-    if version < (5, 0):
+    if version < (5, 0) or "-chat" in name:
         return Facts(reasons=False)
     if version < (5, 1):
         return Facts(samples=False, efforts=frozenset({Effort.MINIMAL, Effort.LOW, Effort.MEDIUM, Effort.HIGH}))

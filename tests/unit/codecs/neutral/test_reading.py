@@ -52,7 +52,7 @@ def test_names_that_fit_are_left_alone_and_others_are_told_back() -> None:
     tools = [Tool("Bash"), Tool(long), Tool("exec", namespace="functions"), Tool("a.b")]
     told = names.renamed(tools)
     assert {one for _, one in told.values()} == {long, "exec", "a.b"}
-    assert told["functions__exec"] == ("functions", "exec")
+    assert told["exec"] == ("functions", "exec")
     assert names.fitted("Bash") == "Bash"
     assert all(len(wire) <= 64 for wire in told)
     assert names.fitted(long) in told
