@@ -29,7 +29,7 @@ from firewall.codecs.neutral.losses import Losses, only, untranslatable
 Json = Mapping[str, object]
 Shown = Text | Image | Document
 
-_ROLES = {None: Role.USER, "": Role.USER, "user": Role.USER, "function": Role.USER, "model": Role.ASSISTANT}
+_ROLES = {"": Role.USER, "user": Role.USER, "function": Role.USER, "model": Role.ASSISTANT}
 _NOTES = frozenset({"mediaResolution", "partMetadata", "thought", "thoughtSignature"})
 _ADVISORY = ("mediaResolution", "partMetadata")
 _PLAIN = ("output", "result", "content")
@@ -57,11 +57,11 @@ class Contents:
         if isinstance(given, Mapping):
             value = {"contents": [given]}
         for where, content in fields.tables(value, "contents"):
-            role = content.get("role")
-            if role not in _ROLES:
+            role = _ROLES.get(fields.optional_text(content, "role", where))
+            if role is None:
                 fields.wrong(f"{where}.role", "`user` or `model`")
             only(content, frozenset({"parts", "role"}), where)
-            yield Turn(_ROLES[role], tuple(self.parts(content, where)))
+            yield Turn(role, tuple(self.parts(content, where)))
 
     def parts(self, content: Json, where: str) -> Iterator[Part]:
         """Yield the parts of a content; a thought that came with our mark comes from there, whole.

@@ -57,7 +57,7 @@ def _member(out: dict[str, object], name: str, one: object, path: str, depth: in
     elif name == "type":
         _type(out, one, path)
     elif name == "format":
-        if one not in _FORMATS:
+        if not (isinstance(one, str) and one in _FORMATS):
             out[name] = one
     elif name == "ref":
         out["$ref"] = str(one).replace("#/defs/", "#/$defs/")

@@ -31,7 +31,7 @@ class GeminiReader:
     def __init__(self, seed: str) -> None:
         self._seed = seed
         self._frames = sse.Splitter()
-        self._begun = self._done = False
+        self._started = self._begun = self._done = False
         self._calls = 0
         self._call_ids: set[str] = set()
         self._stop: Stop | None = None
@@ -47,12 +47,14 @@ class GeminiReader:
 
         Raises: ProtocolError (upstream) for what is no stream of this dialect, or has no place in the form.
         """
-        if not self._begun and chunk.lstrip().startswith((b"[", b"{")):
-            raise ProtocolError(
-                "the provider streams in another format than server-sent events",
-                code="stream_format_unsupported",
-                side="upstream",
-            )
+        if not self._started and chunk.strip():
+            self._started = True
+            if chunk.lstrip().startswith((b"[", b"{")):
+                raise ProtocolError(
+                    "the provider streams in another format than server-sent events",
+                    code="stream_format_unsupported",
+                    side="upstream",
+                )
         return self._read(self._frames.feed(chunk))
 
     def close(self) -> list[Event]:

@@ -93,12 +93,18 @@ def parts_of(item: Json) -> Iterator[AnswerPart]:
         thinking = thinking_of(item)
         if thinking.text or thinking.seal:
             yield thinking
-    elif kind in CALLS:
+    elif is_call(item):
         call = call_of(item)
         if call is not None:
             yield call
     else:
         unanswerable(f"an item `{kind}`")
+
+
+def is_call(item: Json) -> bool:
+    """Tell whether an item is a call."""
+    kind = item.get("type")
+    return isinstance(kind, str) and kind in CALLS
 
 
 def said(item: Json) -> Iterator[Text | Refusal]:
@@ -125,7 +131,7 @@ def thinking_of(item: Json) -> Thinking:
 def call_of(item: Json) -> Call | None:
     """Return a finished call, None for one that was cut off: it cannot be run.
 
-    Raises: ProtocolError (upstream) when what decides it is missing.
+    Raises: ProtocolError (upstream) when what decides it is missing, or names a namespace: none was declared.
     """
     if item.get("status") == "incomplete":
         return None
@@ -134,8 +140,9 @@ def call_of(item: Json) -> Call | None:
     arguments = item.get(key)
     if not identity or not name or not isinstance(arguments, str):
         malformed("a call without its id, name or arguments")
-    space = text_of(item, "namespace")
-    return Call(ids.inward(identity), name, arguments, form, "" if space == _ROOT else space)
+    if text_of(item, "namespace") not in ("", _ROOT):
+        unanswerable("a call in a namespace")
+    return Call(ids.inward(identity), name, arguments, form)
 
 
 def _listed(item: Json, key: str) -> Iterator[Json]:

@@ -120,7 +120,7 @@ class ResponsesReader:
         if place in self._drafts or place in self._finished:
             malformed("two items have one place")
         kind = item.get("type")
-        if kind in answer_in.CALLS:
+        if answer_in.is_call(item):
             self._drafts[place] = Draft(item)
         elif kind not in ("message", "reasoning"):
             unanswerable(f"an item `{kind}`")
@@ -137,7 +137,7 @@ class ResponsesReader:
             malformed("an item ends twice")
         self._finished[place] = item
         kind = item.get("type")
-        if kind in answer_in.CALLS:
+        if answer_in.is_call(item):
             return self._call(item, place)
         spoken = place in self._spoken
         if kind == "message":
@@ -158,7 +158,7 @@ class ResponsesReader:
         if call.id in self._call_ids:
             malformed("a call id is used twice", code="stream_inconsistent")
         self._call_ids.add(call.id)
-        out: list[Event] = [CallBegun(place, call.id, call.name, call.form, call.namespace)]
+        out: list[Event] = [CallBegun(place, call.id, call.name, call.form)]
         if call.arguments:
             out.append(CallDelta(place, call.arguments))
         return [*out, CallEnded(place)]
@@ -181,9 +181,9 @@ class ResponsesReader:
 
     def _must_be_known(self, items: list[Json]) -> None:
         """Refuse an end with a call that the stream did not carry, or carried otherwise."""
-        done = [answer_in.call_of(one) for one in self._finished.values() if one.get("type") in answer_in.CALLS]
+        done = [answer_in.call_of(one) for one in self._finished.values() if answer_in.is_call(one)]
         for item in items:
-            if item.get("type") in answer_in.CALLS and answer_in.call_of(item) not in (None, *done):
+            if answer_in.is_call(item) and answer_in.call_of(item) not in (None, *done):
                 malformed("the end repeats a call that the stream did not carry", code="stream_inconsistent")
 
     def _on_failed(self, value: Json) -> list[Event]:
