@@ -239,6 +239,8 @@ class Request:
     verbosity: str = ""
     """`low`, `medium`, `high`; advisory."""
     is_streamed: bool = False
+    is_begun: bool = False
+    """The last turn is the beginning of the answer, which the model shall go on with (Anthropic's prefill)."""
     wants_usage: bool = False
     """The client asked for an event of its own for the usage (Chat's `include_usage`); others always say."""
 

@@ -4,7 +4,7 @@ A dialect is added by two modules, `neutral.<dialect>.reader` and `.writer`, and
 Readers and writers are unaware of each other; both may use the tables of their dialect's codec.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -63,8 +63,8 @@ class Asked:
 class StreamReader(Protocol):
     """One streamed answer of a provider, read as it arrives; one instance per answer."""
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Take bytes, cut anywhere, and return the events that they complete.
+    def feed(self, chunk: bytes) -> Iterable[Event]:
+        """Take bytes, cut anywhere, and yield the events that they complete, those before a fault as well.
 
         A regular end yields `Ended` exactly once, an error in the stream `Failure`; what comes behind either is
         not read. Hidden frames (pings, comments) yield nothing.
@@ -74,7 +74,7 @@ class StreamReader(Protocol):
         """
         ...
 
-    def close(self) -> list[Event]:
+    def close(self) -> Iterable[Event]:
         """The connection has ended: return `Ended` where only the last frame's blank line was missing.
 
         Nothing otherwise: whether that is an error is for the caller to say.

@@ -54,6 +54,16 @@ def untranslatable(field: str, why: str) -> NoReturn:
     raise ProtocolError(f"`{field}` cannot be carried to this provider: {why}", code="untranslatable")
 
 
+def refuse_begun() -> NoReturn:
+    """Refuse a request whose last message is the beginning of the answer.
+
+    Raises: ProtocolError (400) `untranslatable`, always.
+    """
+    untranslatable(
+        "a last message of the assistant", "only its own provider goes on with an answer that has begun"
+    )
+
+
 def unanswerable(what: str) -> NoReturn:
     """Give up on a provider's answer that has no equal in the client's dialect.
 

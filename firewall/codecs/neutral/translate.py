@@ -9,7 +9,7 @@ Only for two different dialects: within one, bytes go as they are. Everything he
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -98,7 +98,7 @@ def read_error(dialect: Dialect, status: int, body: bytes) -> Failure:
 class StreamTranslation:
     """One streamed answer on its way from the provider's dialect to the client's; text is never kept back."""
 
-    __slots__ = ("_failure", "_names", "_order", "_reader", "_spoke", "_writer")
+    __slots__ = ("_failure", "_names", "_order", "_reader", "_spoke", "_unsent", "_writer")
 
     def __init__(self, asked: Asked) -> None:
         self._reader = reader(asked.there.dialect).stream(seed=asked.seed)
@@ -106,6 +106,7 @@ class StreamTranslation:
         self._order = Ordering()
         self._names = asked.names
         self._spoke = False
+        self._unsent = b""
         self._failure: Failure | None = None
 
     @property
@@ -151,20 +152,30 @@ class StreamTranslation:
         return out + self._written([cut])
 
     def abort(self, failure: Failure) -> bytes:
-        """End the client's stream with an error; nothing when it has ended already."""
-        return b"" if self._order.is_terminal else self._written([failure])
+        """End the client's stream with an error; nothing when it has ended already.
 
-    def _written(self, events: list[Event]) -> bytes:
+        What was written before the fault leaves with it, however the input was cut.
+        """
+        if self._order.is_terminal:
+            return b""
+        unsent, self._unsent = self._unsent, b""
+        return unsent + self._written([failure])
+
+    def _written(self, events: Iterable[Event]) -> bytes:
         order, write = self._order, self._writer.write
         out: list[bytes] = []
-        for event in events:
-            for one in order.take(event):
-                if isinstance(one, Failure):
-                    self._failure = one
-                elif not self._spoke and not isinstance(one, Begun):
-                    self._spoke = True
-                named = _own(one, self._names) if self._names and isinstance(one, CallBegun) else one
-                out.append(write(named))
+        try:
+            for event in events:
+                for one in order.take(event):
+                    if isinstance(one, Failure):
+                        self._failure = one
+                    elif not self._spoke and not isinstance(one, Begun):
+                        self._spoke = True
+                    named = _own(one, self._names) if self._names and isinstance(one, CallBegun) else one
+                    out.append(write(named))
+        except ProtocolError:
+            self._unsent = b"".join(out)
+            raise
         return b"".join(out)
 
 

@@ -1,8 +1,8 @@
 """The normal form of a conversation, which every reader gives and every writer may rely on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from firewall.codecs.neutral.form import Part, Result, Role, Text, Turn
+from firewall.codecs.neutral.form import Call, Part, Result, Role, Text, Turn
 
 
 def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
@@ -21,6 +21,13 @@ def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
         else:
             out.append((turn.role, parts))
     return tuple(Turn(role, _results_first(parts) if role is Role.USER else tuple(parts)) for role, parts in out)
+
+
+def answers_last(turns: Sequence[Turn]) -> bool:
+    """Tell whether the last turn is an answer without calls."""
+    if not turns or turns[-1].role is not Role.ASSISTANT:
+        return False
+    return not any(isinstance(part, Call) for part in turns[-1].parts)
 
 
 def _results_first(parts: list[Part]) -> tuple[Part, ...]:

@@ -53,12 +53,14 @@ def read_request(value: Json, losses: Losses, *, path: str) -> Request:
         untranslatable("mcp_servers", "these servers are called by the provider itself")
     choice, parallel = _choice(value)
     system = tuple(part.text for part in blocks_in.system(value, losses) if part.text)
+    said = turns.joined(
+        blocks_in.turn(message, losses, where) for where, message in fields.tables(value, "messages")
+    )
     return Request(
         model=fields.text(value, "model"),
         system=system,
-        turns=turns.joined(
-            blocks_in.turn(message, losses, where) for where, message in fields.tables(value, "messages")
-        ),
+        turns=said,
+        is_begun=turns.answers_last(said),
         tools=tuple(_tool(tool, losses, where) for where, tool in fields.tables(value, "tools")),
         choice=choice,
         parallel=parallel,

@@ -3,7 +3,7 @@
 Source: https://platform.claude.com/docs/en/build-with-claude/streaming.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from firewall.codecs import json_span, sse
 from firewall.codecs.neutral.anthropic import answer_in
@@ -54,16 +54,16 @@ class MessagesReader:
         """Tokens seen so far."""
         return answer_in.usage_of(self._counts)
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Take bytes, cut anywhere, and return the events that they complete.
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Take bytes, cut anywhere, and yield the events that they complete.
 
         Raises: ProtocolError (upstream) for what is no stream of this dialect, or has no place in the form.
         """
-        out: list[Event] = []
         for frame in self._frames.feed(chunk):
             if frame.lines and not self._done:
+                out: list[Event] = []
                 self._take(frame.data, out)
-        return out
+                yield from out
 
     def close(self) -> list[Event]:
         """The connection has ended; a last frame whose blank line is missing is not read."""

@@ -10,7 +10,7 @@ from firewall.codecs.neutral.gemini import contents_out
 from firewall.codecs.neutral.gemini.contents_out import LONGEST_NAME
 from firewall.codecs.neutral.gemini.models import Facts, facts_of
 from firewall.codecs.neutral.interface import There, Wire
-from firewall.codecs.neutral.losses import Losses, untranslatable
+from firewall.codecs.neutral.losses import Losses, refuse_begun, untranslatable
 from firewall.core.call import CallForm
 
 JsonObject = dict[str, object]
@@ -28,6 +28,8 @@ def write_request(request: Request, there: There, losses: Losses) -> Wire:
 
     Raises: ProtocolError (400) `untranslatable`.
     """
+    if request.is_begun:
+        refuse_begun()
     facts = facts_of(there.model)
     body: JsonObject = {}
     if request.system:

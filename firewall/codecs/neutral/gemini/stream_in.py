@@ -3,6 +3,8 @@
 There is no terminal event: the answer ends when the connection does, if a candidate has said why it ended.
 """
 
+from collections.abc import Iterator
+
 from firewall.codecs import sse
 from firewall.codecs.gemini import parts as wire
 from firewall.codecs.neutral.events import (
@@ -42,8 +44,8 @@ class GeminiReader:
         """Tokens seen so far."""
         return self._usage
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Take bytes, cut anywhere, and return the events that they complete.
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Take bytes, cut anywhere, and yield the events that they complete.
 
         Raises: ProtocolError (upstream) for what is no stream of this dialect, or has no place in the form.
         """
@@ -55,26 +57,25 @@ class GeminiReader:
                     code="stream_format_unsupported",
                     side="upstream",
                 )
-        return self._read(self._frames.feed(chunk))
+        yield from self._read(self._frames.feed(chunk))
 
-    def close(self) -> list[Event]:
+    def close(self) -> Iterator[Event]:
         """The connection has ended: so has the answer, where it said why.
 
         Raises: ProtocolError as `feed`.
         """
-        out = self._read(self._frames.finish())
-        if self._done or self._stop is None or self._frames.rest.strip():
-            return out
-        self._done = True
-        stop = Stop.CALLS if self._stop is Stop.END and self._calls else self._stop
-        return [*out, Ended(stop, usage=self._usage)]
+        yield from self._read(self._frames.finish())
+        if not self._done and self._stop is not None and not self._frames.rest.strip():
+            self._done = True
+            stop = Stop.CALLS if self._stop is Stop.END and self._calls else self._stop
+            yield Ended(stop, usage=self._usage)
 
-    def _read(self, frames: list[sse.Frame]) -> list[Event]:
-        out: list[Event] = []
+    def _read(self, frames: list[sse.Frame]) -> Iterator[Event]:
         for frame in frames:
             if frame.lines and not self._done:
+                out: list[Event] = []
                 self._take(frame.data, out)
-        return out
+                yield from out
 
     def _take(self, data: bytes, out: list[Event]) -> None:
         value = wire.parse(data)

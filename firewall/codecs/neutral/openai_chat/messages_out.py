@@ -16,7 +16,7 @@ from firewall.codecs.neutral.form import (
     Thinking,
     Turn,
 )
-from firewall.codecs.neutral.losses import Losses, untranslatable
+from firewall.codecs.neutral.losses import Losses, refuse_begun, untranslatable
 from firewall.core.call import CallForm
 
 JsonObject = dict[str, object]
@@ -43,11 +43,8 @@ def messages(request: Request, losses: Losses) -> list[JsonObject]:
             case Role.SYSTEM:
                 words = [part.text for part in turn.parts if isinstance(part, Text)]
                 out.append({"role": "system", "content": "\n\n".join(words)})
-    last = request.turns[-1] if request.turns else None
-    if last is not None and last.role is Role.ASSISTANT and not any(isinstance(part, Call) for part in last.parts):
-        untranslatable(
-            "a last message of the assistant", "only its own provider goes on with an answer that has begun"
-        )
+    if request.is_begun:
+        refuse_begun()
     return out
 
 

@@ -3,6 +3,7 @@
 Source: https://developers.openai.com/api/reference/resources/chat/subresources/completions/streaming-events.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from firewall.codecs import sse
@@ -60,16 +61,16 @@ class ChatReader:
         """Tokens seen so far."""
         return self._usage
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Take bytes, cut anywhere, and return the events that they complete.
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Take bytes, cut anywhere, and yield the events that they complete.
 
         Raises: ProtocolError (upstream) for what is no stream of this dialect, or has no place in the form.
         """
-        out: list[Event] = []
         for frame in self._frames.feed(chunk):
             if frame.lines and not self._done:
+                out: list[Event] = []
                 self._take(frame.data, out)
-        return out
+                yield from out
 
     def close(self) -> list[Event]:
         """Some servers close the connection instead of ending the last event with a blank line."""

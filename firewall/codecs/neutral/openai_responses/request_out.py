@@ -7,7 +7,7 @@ import orjson
 from firewall.codecs.neutral import names
 from firewall.codecs.neutral.form import Choosing, Effort, Output, Request, Tool, ToolChoice
 from firewall.codecs.neutral.interface import There, Wire
-from firewall.codecs.neutral.losses import Losses, untranslatable
+from firewall.codecs.neutral.losses import Losses, refuse_begun, untranslatable
 from firewall.codecs.neutral.openai_responses import items_out
 from firewall.codecs.neutral.openai_responses.models import Facts, facts_of
 from firewall.core.call import CallForm
@@ -29,6 +29,8 @@ def write_request(request: Request, there: There, losses: Losses) -> Wire:
     """
     if request.stop:
         untranslatable("stop", "this API knows no stop sequences")
+    if request.is_begun:
+        refuse_begun()
     facts = facts_of(there.model)
     body: JsonObject = {"model": there.model, "store": False}
     if request.system:

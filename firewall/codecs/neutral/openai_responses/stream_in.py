@@ -5,7 +5,7 @@ what its frames said piece by piece must be what its end says. One that was cut 
 Source: https://developers.openai.com/api/reference/resources/responses/streaming-events.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from firewall.codecs import sse
 from firewall.codecs.neutral.events import (
@@ -67,16 +67,16 @@ class ResponsesReader:
         """Tokens seen so far."""
         return self._usage
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Take bytes, cut anywhere, and return the events that they complete.
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Take bytes, cut anywhere, and yield the events that they complete.
 
         Raises: ProtocolError (upstream) for what is no stream of this dialect, or has no place in the form.
         """
-        out: list[Event] = []
         for frame in self._frames.feed(chunk):
             if frame.lines and not self._done and frame.data != b"[DONE]":
+                out: list[Event] = []
                 self._take(loads_object(frame.data), out)
-        return out
+                yield from out
 
     def close(self) -> list[Event]:
         """The connection has ended; a last frame whose blank line is missing is not read."""
