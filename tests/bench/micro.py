@@ -19,7 +19,7 @@ from firewall.core.call import ToolCall
 from firewall.core.grant import Grant
 from firewall.guard.requester import Requester
 from firewall.settings.load import load_settings
-from tests.bench import aws, credentials, kinds, policies
+from tests.bench import aws, credentials, kinds, policies, translation
 from tests.bench.steps import Step, median_us
 
 COMMANDS = (
@@ -51,7 +51,15 @@ def steps(config: Path) -> list[Step]:
     """Measure inside a running installation."""
     with asyncio.Runner() as runner:
         inside = runner.run(_inside(config))
-    return [*inside, *kinds.steps(), *policies.steps(), *aws.steps(), *credentials.steps(), *_codecs()]
+    return [
+        *inside,
+        *kinds.steps(),
+        *policies.steps(),
+        *aws.steps(),
+        *credentials.steps(),
+        *translation.steps(),
+        *_codecs(),
+    ]
 
 
 async def _inside(config: Path) -> list[Step]:
