@@ -1,0 +1,202 @@
+"""The official SDKs read translated streams and answers as their own provider's."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+
+import anthropic
+import openai
+import pytest
+
+from firewall.codecs.neutral.translate import translate_error
+from firewall.core.dialect import Dialect
+from firewall.demo.serving import served
+from tests.support import translated
+
+Message = MutableMapping[str, object]
+ODD = (b'"untranslatable_answer"', b'"upstream_error"', b'"finish_reason":"length"', b'"type":"custom"')
+"""Marks of streams that end in an error, are cut off, or hold calls that the SDKs do not join."""
+
+
+def plain_to(client: Dialect) -> list[tuple[Dialect, str]]:
+    """Return (provider, case) of the streams that are answers in the client's dialect."""
+    return [
+        (provider, path.stem)
+        for provider, other in translated.pairs()
+        for path in sorted(translated.folder(provider, other).glob("*.sse"))
+        if other is client and not any(mark in path.read_bytes() for mark in ODD)
+    ]
+
+
+class Canned:
+    """An ASGI application that gives each request the same answer."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.body = b""
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Read the request and answer it."""
+        assert scope["type"] == "http"
+        while (await receive()).get("more_body"):
+            pass
+        kind = b"text/event-stream" if self.body.startswith((b"data:", b"event:")) else b"application/json"
+        fields = [(b"content-type", kind), (b"content-length", str(len(self.body)).encode())]
+        await send({"type": "http.response.start", "status": self.status, "headers": fields})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+@pytest.fixture(scope="module")
+def provider_of_all() -> Iterator[tuple[Canned, str]]:
+    canned = Canned()
+    with served(canned) as address:
+        yield canned, address
+
+
+@pytest.fixture
+def canned(provider_of_all: tuple[Canned, str]) -> Canned:
+    provider_of_all[0].status = 200
+    return provider_of_all[0]
+
+
+@pytest.fixture
+def url(provider_of_all: tuple[Canned, str]) -> str:
+    return provider_of_all[1]
+
+
+def _calls_in(raw: bytes, provider: Dialect) -> list[tuple[str, object]]:
+    """Return what a provider's own codec finds in its stream."""
+    step = translated.CODECS[provider].stream().feed(raw)
+    return _sorted((one.call.name, json.loads(one.call.arguments)) for one in step.calls)
+
+
+def _sorted(calls: Iterable[tuple[str, object]]) -> list[tuple[str, object]]:
+    return sorted(calls, key=repr)
+
+
+def _streamed(provider: Dialect, client: Dialect, name: str) -> bytes:
+    return (translated.folder(provider, client) / f"{name}.sse").read_bytes()
+
+
+@pytest.mark.parametrize(("provider", "name"), plain_to(Dialect.ANTHROPIC))
+def test_the_anthropic_sdk_reads_what_others_said(canned: Canned, url: str, provider: Dialect, name: str) -> None:
+    """Text, calls and the stop reason come out of its stream helper, and of the same answer given whole."""
+    canned.body = _streamed(provider, Dialect.ANTHROPIC, name)
+    with anthropic.Anthropic(base_url=url, api_key="k", max_retries=0) as client:
+        with client.messages.stream(
+            model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}]
+        ) as stream:
+            message = stream.get_final_message()
+        found = _sorted((block.name, block.input) for block in message.content if block.type == "tool_use")
+        assert found == _calls_in(translated.recorded(provider)[name], provider)
+        assert message.stop_reason == ("tool_use" if found else "end_turn")
+        answers = json.loads((translated.folder(provider, Dialect.ANTHROPIC) / "answers.json").read_bytes())
+        canned.body = json.dumps(answers[name]).encode()
+        whole = client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}])
+    assert _sorted((block.name, block.input) for block in whole.content if block.type == "tool_use") == found
+    assert whole.usage.output_tokens == message.usage.output_tokens
+    assert whole.usage.cache_read_input_tokens == message.usage.cache_read_input_tokens
+
+
+@pytest.mark.parametrize(("provider", "name"), plain_to(Dialect.OPENAI_CHAT))
+def test_the_openai_sdk_reads_what_others_said(canned: Canned, url: str, provider: Dialect, name: str) -> None:
+    """Text, calls, finish reason and usage come out of its stream helper, and of the same answer given whole."""
+    canned.body = _streamed(provider, Dialect.OPENAI_CHAT, name)
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
+        with client.chat.completions.stream(model="m", messages=[{"role": "user", "content": "go"}]) as stream:
+            completion = stream.get_final_completion()
+        choice = completion.choices[0]
+        calls = choice.message.tool_calls or []
+        wanted = _calls_in(translated.recorded(provider)[name], provider)
+        found = _sorted((call.function.name, json.loads(call.function.arguments)) for call in calls)
+        assert found == wanted
+        assert choice.finish_reason == ("tool_calls" if calls else "stop")
+        answers = json.loads((translated.folder(provider, Dialect.OPENAI_CHAT) / "answers.json").read_bytes())
+        canned.body = json.dumps(answers[name]).encode()
+        whole = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "go"}])
+    assert len(whole.choices[0].message.tool_calls or []) == len(calls)
+    assert whole.usage is not None
+    assert completion.usage is not None
+    assert whole.usage.total_tokens == completion.usage.total_tokens
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("rate", openai.RateLimitError),
+        ("key", openai.AuthenticationError),
+        ("context", openai.BadRequestError),
+        ("overloaded", openai.InternalServerError),
+    ],
+)
+def test_the_openai_sdk_tells_errors_of_others(
+    canned: Canned, url: str, name: str, wanted: type[openai.APIStatusError]
+) -> None:
+    """The class of the error and its stable code are what a client of OpenAI expects."""
+    error = translated.stored(Dialect.ANTHROPIC, "errors")[name]
+    assert isinstance(error, dict)
+    told = translated.asked(Dialect.OPENAI_CHAT, Dialect.ANTHROPIC)
+    canned.status, canned.body = translate_error(told, error["status"], json.dumps(error["body"]).encode())
+    with (
+        openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client,
+        pytest.raises(wanted) as raised,
+    ):
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "go"}])
+    assert raised.value.code == json.loads(canned.body)["error"]["code"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("rate", anthropic.RateLimitError),
+        ("model", anthropic.NotFoundError),
+        ("context", anthropic.BadRequestError),
+        ("overloaded", anthropic.InternalServerError),
+    ],
+)
+def test_the_anthropic_sdk_tells_errors_of_others(
+    canned: Canned, url: str, name: str, wanted: type[anthropic.APIStatusError]
+) -> None:
+    """The class of the error is what a client of Anthropic expects, and the provider's words are in it."""
+    error = translated.stored(Dialect.OPENAI_CHAT, "errors")[name]
+    assert isinstance(error, dict)
+    told = translated.asked(Dialect.ANTHROPIC, Dialect.OPENAI_CHAT)
+    canned.status, canned.body = translate_error(told, error["status"], json.dumps(error["body"]).encode())
+    with (
+        anthropic.Anthropic(base_url=url, api_key="k", max_retries=0) as client,
+        pytest.raises(wanted) as raised,
+    ):
+        client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}])
+    assert error["body"]["error"]["message"] in str(raised.value)
+
+
+def test_an_error_within_a_stream_is_one_for_both_sdks(canned: Canned, url: str) -> None:
+    """A stream that breaks off raises in both; neither takes it for an answer."""
+    for provider, client_dialect in (
+        (Dialect.OPENAI_CHAT, Dialect.ANTHROPIC),
+        (Dialect.ANTHROPIC, Dialect.OPENAI_CHAT),
+    ):
+        raw = translated.recorded(provider)["one_call"]
+        canned.body = translated.stream([raw[: len(raw) // 2]], translated.asked(client_dialect, provider))
+        if client_dialect is Dialect.ANTHROPIC:
+            with (
+                anthropic.Anthropic(base_url=url, api_key="k", max_retries=0) as client,
+                pytest.raises(anthropic.APIStatusError, match="ended before it was complete"),
+                client.messages.stream(
+                    model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}]
+                ) as stream,
+            ):
+                stream.get_final_message()
+        else:
+            with (
+                openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client_,
+                pytest.raises(openai.APIError, match="ended before it was complete"),
+                client_.chat.completions.stream(
+                    model="m", messages=[{"role": "user", "content": "go"}]
+                ) as stream_,
+            ):
+                stream_.get_final_completion()
