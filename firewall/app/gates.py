@@ -11,8 +11,10 @@ from firewall.gates.infra.targets import credentials_of
 from firewall.gates.models.exchange import Means
 from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
+from firewall.gates.models.plain import PlainCalls
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Guard
+from firewall.routing.catalogue import Catalogue, named_by
 from firewall.routing.choosing.chooser import Chooser
 from firewall.routing.router import Router
 from firewall.routing.upstream import HttpUpstream
@@ -57,15 +59,29 @@ def models_gate(base: Base, guard: Guard, holds: Holds, chooser: Chooser, upstre
         hold_s=models.hold_s,
         max_answer_bytes=MAX_ANSWER_BYTES,
     )
+    router = Router(providers=chooser.providers, upstream=upstream, chooser=chooser)
+    max_body_bytes = models.max_body_mib << 20
+    plain = PlainCalls(
+        router=router,
+        catalogue=Catalogue(
+            providers=chooser.providers, upstream=upstream, aliases=lambda: named_by(chooser.table().rules)
+        ),
+        sequencer=writer,
+        was_issued=base.installation.tokens.was_issued,
+        answered=base.telemetry.answered,
+        max_body_bytes=max_body_bytes,
+        max_answer_bytes=MAX_ANSWER_BYTES,
+    )
     return ModelsGate(
         means=means,
         doorkeeper=base.doorkeeper,
-        router=Router(providers=chooser.providers, upstream=upstream, chooser=chooser),
+        router=router,
+        plain=plain,
         sequencer=writer,
         clock=base.clock,
         was_issued=base.installation.tokens.was_issued,
         answered=base.telemetry.answered,
-        max_body_bytes=models.max_body_mib << 20,
+        max_body_bytes=max_body_bytes,
     )
 
 

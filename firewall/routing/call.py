@@ -6,6 +6,7 @@ returns is in the client's dialect.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from firewall.codecs.interface import ModelRequest
@@ -15,6 +16,15 @@ from firewall.core.grant import Grant
 from firewall.core.terms import Terms
 from firewall.routing.port import Fields, UpstreamResponse
 from firewall.routing.providers import OwnLogin, Provider
+
+
+class Surface(StrEnum):
+    """What is asked for; only what is generated is translated between dialects."""
+
+    GENERATE = "generate"
+    COUNT = "count"
+    EMBED = "embed"
+    IMAGE = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,7 @@ class ModelCall:
     own_login: OwnLogin | None
     caller: Caller
     attribution: Attribution = field(default_factory=Attribution)
+    surface: Surface = Surface.GENERATE
 
 
 @dataclass(frozen=True, slots=True)

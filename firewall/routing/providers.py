@@ -40,6 +40,8 @@ class Provider:
     region: str = ""
     hosting: str = "saas"
     """`saas`, `vpc` or `self`: whose machines it runs on."""
+    counts: bool = True
+    """It can be asked how many tokens a request has, where its dialect has such a question."""
 
     def credential(self, own_login: "OwnLogin | None") -> Credential | None:
         """Return what authenticates one request to this provider."""

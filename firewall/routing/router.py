@@ -1,15 +1,13 @@
 """Who answers a model call, and asking them. The one face of routing that gates see."""
 
-from collections.abc import Mapping
-
-from firewall.core.dialect import Dialect
 from firewall.routing.answer import PlainAnswer
 from firewall.routing.call import Heard, ModelCall, Plan, Routed
 from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.table import Table
-from firewall.routing.port import Fields, Upstream, UpstreamRequest, UpstreamResponse
-from firewall.routing.providers import Provider, Providers
-from firewall.routing.speaking import own_login, safe_query, spoken, upstream_path
+from firewall.routing.passing import passed_on, speaker
+from firewall.routing.port import Upstream
+from firewall.routing.providers import Providers
+from firewall.routing.speaking import spoken
 
 
 class Router:
@@ -38,33 +36,11 @@ class Router:
         self._chooser.answered(call, plan, candidate)
         return PlainAnswer(response, Heard(candidate, plan.route))
 
-    def speaker(self, dialect: Dialect) -> Provider:
-        """Return who serves what is not generated: counts and listings. Raises: NoProviderError."""
-        return self._providers.pick(dialect)
+    async def carry(self, call: ModelCall, plan: Plan) -> Routed:
+        """Pass a call that is never translated to the first candidate that speaks its dialect.
 
-    async def forward(
-        self,
-        dialect: Dialect,
-        method: str,
-        *,
-        path: str,
-        query: str,
-        fields: Fields,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> UpstreamResponse:
-        """Pass a request without tool calls (a count, a listing) to who speaks its dialect.
-
-        Raises: UpstreamError.
+        Raises: NoProviderError (404) when none does; UpstreamError.
         """
-        provider = self.speaker(dialect)
-        request = UpstreamRequest(
-            method=method,
-            path=upstream_path(dialect, path),
-            query=safe_query(query),
-            fields=fields,
-            body=body,
-            credential=provider.credential(own_login(headers) if provider.key is None else None),
-            streamed=False,
-        )
-        return await self._upstream.open(provider.endpoint, request)
+        candidate = speaker(call, plan)
+        response = await self._upstream.open(candidate.provider.endpoint, passed_on(call, candidate))
+        return PlainAnswer(response, Heard(candidate, plan.route))

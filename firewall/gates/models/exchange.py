@@ -158,7 +158,7 @@ class Exchange:
     async def _ask(self, open_upstream: Callable[[], Awaitable[Routed]]) -> None:
         response = await open_upstream()
         self._upstream.append(response)
-        self._told = _told(response.heard)
+        self._told = told(response.heard)
         self.headers = [*self.headers, *self._told]
         kind = _content_type(response)
         if not 200 <= response.status < 300:
@@ -361,7 +361,7 @@ class Exchange:
         await send_end(self.send)
 
 
-def _told(heard: Heard) -> Headers:
+def told(heard: Heard) -> Headers:
     """Return what the client is told about who answered."""
     return [
         (b"x-stayhand-attempts", b"%d" % heard.attempts),

@@ -6,7 +6,6 @@ INVARIANT: nothing leaves for a provider before its `model.requested` entry is d
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
@@ -22,26 +21,25 @@ from firewall.core.verdict import Deny
 from firewall.core.work import PutIssued, Record, Step, Unit
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
-from firewall.gates.edge.send import Headers, send_whole
+from firewall.gates.edge.send import send_whole
 from firewall.gates.models import admit
-from firewall.gates.models.clients import Client, client_of
+from firewall.gates.models.asked import Asked
+from firewall.gates.models.clients import client_of
 from firewall.gates.models.errors import CODECS, error_answer
-from firewall.gates.models.exchange import JSON_TYPE, Exchange, Means, passed, read_plain
-from firewall.gates.models.listing import filtered
-from firewall.gates.models.routes import Place, Purpose, place_of, spoken_at
+from firewall.gates.models.exchange import Exchange, Means
+from firewall.gates.models.plain import PlainCalls
+from firewall.gates.models.routes import Purpose, claimed, place_of, spoken_at
 from firewall.gates.models.status import approval_status
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
 from firewall.guard.lineage import Told
 from firewall.guard.requester import Requester
 from firewall.routing.call import Caller, ModelCall, Plan
-from firewall.routing.port import UpstreamResponse
 from firewall.routing.router import Router
 from firewall.routing.speaking import own_login
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.models")
-_MAX_LISTING = 4 << 20
 
 
 class NotServedError(FirewallError):
@@ -49,19 +47,6 @@ class NotServedError(FirewallError):
 
     code = "endpoint_unsupported"
     status = 404
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is known of one request before its body is read."""
-
-    place: Place
-    path: str
-    query: str
-    fields: list[tuple[bytes, bytes]]
-    headers: Mapping[str, str]
-    client: Client
-    source: str
 
 
 class ModelsGate:
@@ -73,6 +58,7 @@ class ModelsGate:
         means: Means,
         doorkeeper: Doorkeeper,
         router: Router,
+        plain: PlainCalls,
         sequencer: Sequencer,
         clock: Clock,
         was_issued: Callable[[str, str], bool],
@@ -82,6 +68,7 @@ class ModelsGate:
         self._means = means
         self._doorkeeper = doorkeeper
         self._router = router
+        self._plain = plain
         self._sequencer = sequencer
         self._clock = clock
         self._was_issued = was_issued
@@ -96,6 +83,7 @@ class ModelsGate:
         client = client_of(headers)
         path: str = scope["path"]
         started = _Started(send)
+        claims = claimed(headers)
         try:
             source = scope["client"][0] if scope.get("client") else ""
             if path.startswith("/v1/approvals/") and scope["method"] == "GET":
@@ -104,19 +92,19 @@ class ModelsGate:
                 body = await approval_status(self._means.approvals, self._clock, bearer, path=path, query=query)
                 await send_whole(send, 200, [(b"content-type", b"application/json")], body)
                 return
-            place = place_of(scope["method"], path, speaks_anthropic="anthropic-version" in headers)
+            place = place_of(scope["method"], path, claims=claims)
             if place is None:
                 raise NotServedError(f"`{scope['method']} {path[:120]}` is not served here")
             query = scope["query_string"].decode("latin-1")
-            asked = _Asked(place, path, query, fields, headers, client, source)
+            asked = Asked(place, path, query, fields, headers, client, source)
             await self._serve(asked, receive, started)
         except FirewallError as error:
             if error.detail:
                 log.info("code=%s detail=%s", error.code, error.detail)
             if started.is_started:
                 raise
-            place = place_of(scope["method"], path, speaks_anthropic="anthropic-version" in headers)
-            dialect = place.dialect if place else spoken_at(path)
+            place = place_of(scope["method"], path, claims=claims)
+            dialect = place.dialect if place else spoken_at(path, claims=claims)
             await send_whole(send, *error_answer(error, dialect, client))
 
     def revoked(self, token_id: str) -> None:
@@ -124,26 +112,22 @@ class ModelsGate:
         for exchange in list(self._running):
             if token_id in exchange.requester.lineage:
                 exchange.interrupt("token_revoked")
+        self._plain.revoked(token_id)
         self._means.holds.revoked(token_id)
 
     def drain(self) -> None:
         """The server is stopping: connections that only wait for people are told so now."""
         self._means.holds.drain()
 
-    async def _serve(self, asked: _Asked, receive: Receive, send: "_Started") -> None:
+    async def _serve(self, asked: Asked, receive: Receive, send: "_Started") -> None:
         bearer = await self._doorkeeper.bearer(asked.headers, asked.source)
-        if asked.place.purpose is Purpose.MODELS:
-            await self._list_models(asked, requester_of(bearer, gate="models", client=asked.client.name), send)
+        if asked.place.purpose is not Purpose.GENERATE:
+            await self._plain.serve(asked, bearer, receive, send)
             return
         body = await read_body(receive, self._max_body_bytes)
         value = loads_object(body)
         codec = CODECS[asked.place.dialect]
-        if asked.place.purpose is Purpose.COUNT:
-            await self._count(
-                asked, requester_of(bearer, gate="models", client=asked.client.name), body, value, send
-            )
-            return
-        request = codec.read_request(body, value, asked.headers, _target(asked))
+        request = codec.read_request(body, value, asked.headers, asked.target)
         requester = requester_of(bearer, gate="models", client=asked.client.name, session=request.session)
         admit.check_name(request.model)
         principal = self._sequencer.pseudonym(requester.principal)
@@ -211,19 +195,8 @@ class ModelsGate:
         await self._means.approvals.wait(held.approval.id, until_us=until)
         return await self._means.guard.release(held, requester)
 
-    async def _forward(self, asked: _Asked, body: bytes) -> UpstreamResponse:
-        return await self._router.forward(
-            asked.place.dialect,
-            "GET" if asked.place.purpose is Purpose.MODELS else "POST",
-            path=asked.path,
-            query=asked.query,
-            fields=asked.fields,
-            headers=asked.headers,
-            body=body,
-        )
-
     async def _enter(
-        self, asked: _Asked, requester: Requester, model: str, body: bytes, *, streamed: bool, digest: bytes = b""
+        self, asked: Asked, requester: Requester, model: str, body: bytes, *, streamed: bool, digest: bytes = b""
     ) -> int:
         return await admit.enter(
             self._sequencer,
@@ -235,29 +208,6 @@ class ModelsGate:
             sha256=(digest or hashlib.sha256(body).digest()).hex(),
             streamed=streamed,
         )
-
-    async def _count(
-        self, asked: _Asked, requester: Requester, body: bytes, value: Mapping[str, object], send: "_Started"
-    ) -> None:
-        in_path = asked.path.rpartition("/")[2].partition(":")[0]
-        model = in_path if asked.place.dialect is Dialect.GEMINI else str(value.get("model", ""))
-        admit.check_model(requester, model)
-        provider = self._router.speaker(asked.place.dialect)
-        entry = await self._enter(asked, requester, model, body, streamed=False)
-        async with await self._forward(asked, body) as response:
-            answer = await read_plain(response, _MAX_LISTING)
-            headers = [*_ours(entry, model, provider.name), *passed(response), JSON_TYPE]
-            await send_whole(send, response.status, headers, answer)
-
-    async def _list_models(self, asked: _Asked, requester: Requester, send: "_Started") -> None:
-        provider = self._router.speaker(asked.place.dialect)
-        entry = await self._enter(asked, requester, "", b"", streamed=False)
-        async with await self._forward(asked, b"") as response:
-            answer = await read_plain(response, _MAX_LISTING)
-            if response.status == 200:
-                answer = filtered(answer, requester.grant)
-            headers = [*_ours(entry, "", provider.name), *passed(response), JSON_TYPE]
-            await send_whole(send, response.status, headers, answer)
 
     def _answered(self, exchange: Exchange, entry: int) -> None:
         self._count_answer(exchange.dialect.value, exchange.outcome)
@@ -295,15 +245,7 @@ class _Started:
         return self._send(message)
 
 
-def _ours(entry: int, model: str, provider: str) -> Headers:
-    headers = [(b"x-stayhand-entry", b"%d" % entry), (b"x-stayhand-attempts", b"1")]
-    if model:
-        headers.append((b"x-stayhand-model", model.encode("ascii", "replace")))
-    headers.append((b"x-stayhand-route", provider.encode("ascii", "replace")))
-    return headers
-
-
-def _call(asked: _Asked, request: ModelRequest, value: Mapping[str, object], requester: Requester) -> ModelCall:
+def _call(asked: Asked, request: ModelRequest, value: Mapping[str, object], requester: Requester) -> ModelCall:
     caller = Caller(requester.principal, requester.lineage, requester.grant, requester.session)
     return ModelCall(
         dialect=asked.place.dialect,
@@ -316,10 +258,3 @@ def _call(asked: _Asked, request: ModelRequest, value: Mapping[str, object], req
         own_login=own_login(asked.headers),
         caller=caller,
     )
-
-
-def _target(asked: _Asked) -> str:
-    """Return what the codec reads beside the body: in Gemini's dialect the query chooses the stream's format."""
-    if asked.query and asked.place.dialect is Dialect.GEMINI:
-        return f"{asked.path}?{asked.query}"
-    return asked.path

@@ -10,7 +10,7 @@ from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.routing.answer import PlainAnswer
-from firewall.routing.call import Candidate, Heard, ModelCall, Plan
+from firewall.routing.call import Candidate, Heard, ModelCall, Plan, Surface
 from firewall.routing.port import Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.providers import NoProviderError, Provider, Providers
 from firewall.routing.router import Router
@@ -90,20 +90,28 @@ def test_without_a_speaker_there_is_no_plan() -> None:
     assert carrier.carried == []
 
 
-def test_counts_and_listings_are_forwarded_to_the_speaker() -> None:
-    """With our key, without the client's query options."""
+def test_what_is_never_translated_goes_to_who_speaks_it() -> None:
+    """An embedding is asked of the first candidate of its dialect, with our key; of nobody, if none speaks it."""
     carrier = Carrier()
     router = router_of(carrier, Dialect.OPENAI_RESPONSES)
+    request = ModelRequest("embed-1", stream=False, body=b'{"model":"embed-1"}', identity={})
+    call = ModelCall(
+        Dialect.OPENAI_CHAT, request, {}, "/v1/embeddings", "key=1", (), {}, None, CALLER, surface=Surface.EMBED
+    )
+    other = Candidate(Provider("g", Dialect.GEMINI, ENDPOINT, None), "embed-2")
+    plan = Plan("r", (other, *router.plan(call).candidates))
 
     async def play() -> None:
-        await router.forward(
-            Dialect.OPENAI_CHAT, "GET", path="/v1/models", query="key=1", fields=(), headers={}, body=b""
-        )
+        async with await router.carry(call, plan) as answer:
+            assert answer.heard == Heard(plan.candidates[1], "r")
+        with pytest.raises(NoProviderError):
+            await router.carry(call, Plan("r", (other,)))
 
     asyncio.run(play())
-    [(_, request)] = carrier.carried
-    assert (request.method, request.path, request.query, request.streamed) == ("GET", "/models", "", False)
-    assert request.credential is not None
+    [(_, sent)] = carrier.carried
+    assert (sent.method, sent.path, sent.query, sent.streamed) == ("POST", "/embeddings", "", False)
+    assert sent.body is request.body
+    assert sent.credential is not None
 
 
 def test_an_answer_says_nothing_of_its_own() -> None:

@@ -17,7 +17,6 @@ from firewall.gates.models.admit import check_model
 from firewall.gates.models.clients import CLIENTS, client_of, hold_seconds
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.held import permits_the_same
-from firewall.gates.models.listing import filtered
 from firewall.gates.models.routes import Purpose, place_of, spoken_at
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Stop
@@ -140,11 +139,17 @@ def test_refusals_say_why_and_no_argument(reason: Reason) -> None:
         ("POST", "/v1/models/g-1:streamGenerateContent", Dialect.GEMINI, Purpose.GENERATE),
         ("GET", "/v1/models", Dialect.OPENAI_CHAT, Purpose.MODELS),
         ("GET", "/v1beta/models", Dialect.GEMINI, Purpose.MODELS),
+        ("GET", "/v1/models/anthropic/claude-sonnet-5", Dialect.OPENAI_CHAT, Purpose.MODELS),
+        ("POST", "/v1/embeddings", Dialect.OPENAI_CHAT, Purpose.EMBED),
+        ("POST", "/v1beta/models/g-1:embedContent", Dialect.GEMINI, Purpose.EMBED),
+        ("POST", "/v1beta/models/g-1:batchEmbedContents", Dialect.GEMINI, Purpose.EMBED),
+        ("POST", "/v1/images/generations", Dialect.OPENAI_CHAT, Purpose.IMAGE),
+        ("POST", "/v1/images/edits", Dialect.OPENAI_CHAT, Purpose.IMAGE),
     ],
 )
 def test_routes_that_are_served(method: str, path: str, dialect: Dialect, purpose: Purpose) -> None:
     """Each route of DESIGN 6.4 leads to its dialect."""
-    place = place_of(method, path, speaks_anthropic=False)
+    place = place_of(method, path)
     assert place is not None
     assert (place.dialect, place.purpose) == (dialect, purpose)
 
@@ -153,7 +158,10 @@ def test_routes_that_are_served(method: str, path: str, dialect: Dialect, purpos
     ("method", "path"),
     [
         ("GET", "/v1/messages"), ("POST", "/v1/messages/"), ("POST", "/V1/messages"), ("POST", "/v1/files"),
-        ("POST", "/v1/embeddings"), ("POST", "/v1/messages/batches"), ("POST", "/v1/responses/resp_1/cancel"),
+        ("GET", "/v1/embeddings"), ("POST", "/v1/images/variations"), ("POST", "/v1/messages/batches"),
+        ("POST", "/v1/audio/speech"), ("POST", "/v1/audio/transcriptions"), ("POST", "/v1/responses/input_tokens"),
+        ("POST", "/v1/completions"), ("POST", "/v1beta/models/g:asyncBatchEmbedContent"),
+        ("GET", "/v1/models/a/b/c/d"), ("POST", "/upload/v1beta/files"), ("POST", "/v1/responses/resp_1/cancel"),
         ("POST", "/v1beta/models/g:batchEmbed"), ("POST", "/v1beta/models/a/b:generateContent"),
         ("DELETE", "/v1/models/x"), ("POST", "/v1beta/models/:generateContent"), ("GET", "/api/approvals"),
         ("GET", "/"), ("POST", "/v1/realtime"),
@@ -161,17 +169,8 @@ def test_routes_that_are_served(method: str, path: str, dialect: Dialect, purpos
 )  # fmt: skip
 def test_everything_else_is_not_served(method: str, path: str) -> None:
     """No other path, method, case or suffix reaches a provider."""
-    assert place_of(method, path, speaks_anthropic=True) is None
+    assert place_of(method, path, claims=Dialect.ANTHROPIC) is None
     assert spoken_at(path) in (*Dialect, None)
-
-
-def test_model_list_shows_what_the_grant_permits() -> None:
-    """A list of models holds only those that the token may use; what is no list shows nothing."""
-    grant = Grant("staging", "olga", "a", NOW, models=("claude-*",))
-    body = orjson.dumps({"data": [{"id": "claude-x"}, {"id": "gpt-5.5"}]})
-    assert [row["id"] for row in orjson.loads(filtered(body, grant))["data"]] == ["claude-x"]
-    names = orjson.dumps({"models": [{"name": "models/claude-y"}, {"name": "models/gemini-z"}]})
-    assert b"gemini-z" not in filtered(names, grant)
 
 
 def test_only_an_equal_grant_joins() -> None:

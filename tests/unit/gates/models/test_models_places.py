@@ -5,11 +5,9 @@ import pytest
 
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, LimitError, ProtocolError
-from firewall.gates.models.listing import filtered
 from firewall.gates.models.refused import render_for
-from firewall.gates.models.routes import Place, Purpose, place_of, spoken_at
+from firewall.gates.models.routes import Place, Purpose, claimed, place_of, spoken_at
 from firewall.gates.models.status import MAX_WAIT_S, approval_status
-from tests.unit.gates.models.grants import GRANT
 
 ROWS = [
     ("POST", "/v1/messages", Place(Dialect.ANTHROPIC, Purpose.GENERATE)),
@@ -37,12 +35,22 @@ ROWS = [
 @pytest.mark.parametrize(("method", "path", "expected"), [row for row in ROWS if ".." not in row[1]])
 def test_only_named_places_are_served(method: str, path: str, expected: Place | None) -> None:
     """Everything that is not in the table is nothing."""
-    assert place_of(method, path, speaks_anthropic=False) == expected
+    assert place_of(method, path) == expected
 
 
-def test_shared_listing_goes_to_who_is_spoken_to() -> None:
-    """Anthropic's clients say so in a header; the path is the same."""
-    assert place_of("GET", "/v1/models", speaks_anthropic=True) == Place(Dialect.ANTHROPIC, Purpose.MODELS)
+@pytest.mark.parametrize(
+    ("headers", "dialect"),
+    [
+        ({"anthropic-version": "2023-06-01", "x-api-key": "shd_x"}, Dialect.ANTHROPIC),
+        ({"x-goog-api-key": "shd_x"}, Dialect.GEMINI),
+        ({"x-goog-api-client": "google-genai-sdk/3.4"}, Dialect.GEMINI),
+        ({"authorization": "Bearer shd_x"}, Dialect.OPENAI_CHAT),
+        ({}, Dialect.OPENAI_CHAT),
+    ],
+)
+def test_shared_listing_has_the_shape_of_who_asks(headers: dict[str, str], dialect: Dialect) -> None:
+    """Three vendors' clients read the same path; each says in a header whose it is."""
+    assert place_of("GET", "/v1/models", claims=claimed(headers)) == Place(dialect, Purpose.MODELS)
 
 
 @pytest.mark.parametrize(
@@ -71,22 +79,12 @@ def test_limits_say_when_to_come_back() -> None:
     assert (b"x-should-retry", b"false") not in rendered.headers
 
 
-def test_listings_show_what_the_grant_permits() -> None:
-    """In both shapes; one model that is not permitted does not exist."""
-    openai = orjson.dumps({"data": [{"id": "gpt-5"}, {"id": "claude-5"}]})
-    gemini = orjson.dumps({"models": [{"name": "models/gemini-3"}, {"name": "models/claude-5"}]})
-    assert orjson.loads(filtered(openai, GRANT))["data"] == [{"id": "claude-5"}]
-    assert orjson.loads(filtered(gemini, GRANT))["models"] == [{"name": "models/claude-5"}]
-    with pytest.raises(ProtocolError, match="not available"):
-        filtered(orjson.dumps({"id": "gpt-5"}), GRANT)
-    with pytest.raises(ProtocolError):
-        filtered(b"<html>", GRANT)
-
-
 def test_guessed_dialect_is_only_a_shape() -> None:
     """A path of nobody's has no dialect."""
     assert spoken_at("/healthz") is None
     assert spoken_at("/v1/unknown") is Dialect.OPENAI_CHAT
+    assert spoken_at("/v1/files", claims=Dialect.ANTHROPIC) is Dialect.ANTHROPIC
+    assert spoken_at("/upload/v1beta/files") is Dialect.GEMINI
 
 
 @pytest.mark.parametrize("path", ["/v1/approvals/", "/v1/approvals/apr_short", "/v1/approvals/tok_" + "a" * 22])

@@ -1,0 +1,122 @@
+"""Requests for pictures: `POST /v1/images/generations` (JSON) and `/v1/images/edits` (a form, or JSON).
+
+Nothing comes back that could be run. What is read: the model, how many, and that no option is unknown.
+Source: https://developers.openai.com/api/reference/resources/images, the openai SDK 3.52.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from firewall.codecs.interface import ModelRequest, Usage
+from firewall.codecs.multipart import Part, parts
+from firewall.codecs.upstream_json import loads_object
+from firewall.core.errors import ProtocolError
+
+JsonObject = Mapping[str, object]
+
+_OPTIONS = frozenset({
+    "aspect_ratio", "background", "complexity", "frame_count", "frame_duration_ms", "image", "images",
+    "input_fidelity", "markup", "mask", "model", "moderation", "n", "negative_prompt", "output_compression",
+    "output_format", "partial_images", "prompt", "quality", "response_format", "safety_identifier", "seed", "size",
+    "stream", "style", "user",
+})  # fmt: skip
+"""Options that only shape the picture; `svg` is not among them: it names a second model."""
+_FILES = frozenset({"image", "image[]", "markup", "mask"})
+"""Fields of a form that hold pictures; `image` may stand several times."""
+_REPEATED = frozenset({"image", "image[]"})
+MAX_IMAGES = 10
+"""Pictures that one request may ask for."""
+_SHORT = 256
+"""Bytes that a field may have which is read here."""
+
+
+def read_json(body: bytes, value: JsonObject) -> ModelRequest:
+    """Read a request whose body is JSON.
+
+    Raises: ProtocolError (400) `option_unknown`, `option_refused`, `candidates_invalid` or `invalid_request`.
+    """
+    for name in value:
+        _known(name)
+    model = value.get("model")
+    if not isinstance(model, str) or not model:
+        raise ProtocolError("`model` must be a string")
+    if value.get("stream") not in (None, False):
+        raise _streamed()
+    references = tuple(dict.fromkeys(_files(value)))
+    count = _count(value.get("n"))
+    return ModelRequest(
+        model=model, stream=False, body=body, identity=value, references=references, candidates=count
+    )
+
+
+def read_form(body: bytes, content_type: str) -> ModelRequest:
+    """Read a request whose body is a form.
+
+    Raises: ProtocolError (400) `form_invalid`, and as `read_json`.
+    """
+    said: dict[str, str] = {}
+    for part in parts(body, content_type):
+        name = part.name
+        _known(name.removesuffix("[]"))
+        if name in said and name not in _REPEATED:
+            raise ProtocolError(f"`{name}` stands twice in the form", code="form_invalid")
+        said[name] = "" if name in _FILES or name == "prompt" else _text(body, part)
+    if not said.get("model"):
+        raise ProtocolError("`model` must be a field of the form")
+    if said.get("stream", "false").lower() != "false":
+        raise _streamed()
+    count = _count(said.get("n"))
+    return ModelRequest(model=said["model"], stream=False, body=body, identity=said, candidates=count)
+
+
+def usage_of(body: bytes) -> Usage:
+    """Return the tokens of an answer; zero where it does not say.
+
+    Raises: ProtocolError (upstream) when it is no JSON object.
+    """
+    told = loads_object(body).get("usage")
+    if not isinstance(told, dict):
+        return Usage()
+    counts = [told.get(name) for name in ("input_tokens", "output_tokens")]
+    read, written = (one if isinstance(one, int) and one >= 0 else 0 for one in counts)
+    return Usage(input_tokens=read, output_tokens=written)
+
+
+def _known(name: str) -> None:
+    if name not in _OPTIONS:
+        raise ProtocolError(
+            f"option `{name}` is not one that this gateway knows; remove it", code="option_unknown"
+        )
+
+
+def _text(body: bytes, part: Part) -> str:
+    begin, end = part.span
+    content = body[begin:end]
+    if len(content) > _SHORT or not content.isascii():
+        raise ProtocolError(f"`{part.name}` is too long or no plain text", code="form_invalid")
+    return content.decode("ascii")
+
+
+def _count(said: object) -> int:
+    if said is None:
+        return 1
+    number = int(said) if isinstance(said, str) and said.isdigit() and len(said) < 10 else said
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MAX_IMAGES:
+        raise ProtocolError(f"`n` must be a whole number from 1 to {MAX_IMAGES}", code="candidates_invalid")
+    return number
+
+
+def _streamed() -> ProtocolError:
+    return ProtocolError("pictures are not streamed here; remove `stream`", code="option_refused")
+
+
+def _files(value: object) -> Iterator[str]:
+    """Files kept at the provider, anywhere below."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _files(one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key == "file_id":
+                yield str(one)
+            else:
+                yield from _files(one)

@@ -1,0 +1,264 @@
+"""Calls whose answers hold nothing that could be run: embeddings, pictures, counts and lists of models.
+
+They need the same token, draw from the same buckets and stand in the same log; only nothing is held.
+INVARIANT: nothing leaves for a provider before its `model.requested` entry is durable.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.types import Receive, Send
+
+from firewall.codecs import embeddings, images, model_lists
+from firewall.codecs.interface import ModelRequest, Usage
+from firewall.codecs.multipart import is_form
+from firewall.core.dialect import Dialect
+from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError
+from firewall.core.grant import any_matches
+from firewall.core.ports import Sequencer
+from firewall.core.strict_json import loads_object
+from firewall.core.work import Plain, Record, Unit
+from firewall.gates.edge.body import ClientGoneError, read_body, while_connected
+from firewall.gates.edge.doorkeeper import requester_of
+from firewall.gates.edge.send import Headers, send_whole
+from firewall.gates.models import admit
+from firewall.gates.models.asked import Asked
+from firewall.gates.models.errors import CODECS
+from firewall.gates.models.exchange import JSON_TYPE, NO_STORE, passed, read_plain, told
+from firewall.gates.models.routes import Purpose
+from firewall.guard.requester import Requester
+from firewall.routing.call import Caller, Heard, ModelCall, Plan, Surface
+from firewall.routing.catalogue import Catalogue
+from firewall.routing.estimating import estimated
+from firewall.routing.passing import speaker, speaks
+from firewall.routing.port import UpstreamResponse
+from firewall.routing.router import Router
+from firewall.routing.speaking import own_login
+from firewall.sequencer.posting import post
+from firewall.tokens.service import Bearer
+
+_SURFACES = {Purpose.COUNT: Surface.COUNT, Purpose.EMBED: Surface.EMBED, Purpose.IMAGE: Surface.IMAGE}
+_ESTIMATED = (b"x-stayhand-estimated", b"true")
+_UNCOUNTED = frozenset({401, 403, 404, 405, 408, 429, 501})
+"""Answers to a count that say nothing about the request: it is estimated then, as it is after 5xx."""
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A call under way, which a revoked token ends."""
+
+    requester: Requester
+    task: "asyncio.Task[object] | None"
+    is_revoked: bool = False
+
+
+class PlainCalls:
+    """Serves what is not generated, for the models gate."""
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        catalogue: Catalogue,
+        sequencer: Sequencer,
+        was_issued: Callable[[str, str], bool],
+        answered: Callable[[str, str], None],
+        max_body_bytes: int,
+        max_answer_bytes: int,
+    ) -> None:
+        self._router = router
+        self._catalogue = catalogue
+        self._sequencer = sequencer
+        self._was_issued = was_issued
+        self._count_answer = answered
+        self._max_body_bytes = max_body_bytes
+        self._max_answer_bytes = max_answer_bytes
+        self._running: set[_Running] = set()
+
+    async def serve(self, asked: Asked, bearer: Bearer, receive: Receive, send: Send) -> None:
+        """Serve one request.
+
+        Raises: FirewallError before anything was sent; ClientGoneError.
+        """
+        requester = requester_of(bearer, gate="models", client=asked.client.name)
+        if asked.place.purpose is Purpose.MODELS:
+            await self._list(asked, requester, send)
+            return
+        body = await read_body(receive, self._max_body_bytes)
+        request, value = _read(asked, body)
+        admit.check_model(requester, request.model)
+        admit.check_references(request, self._was_issued, self._sequencer.pseudonym(requester.principal))
+        call = _call(asked, request, value, requester)
+        plan = self._router.plan(call)
+        if asked.place.purpose is not Purpose.COUNT:
+            speaker(call, plan)  # before the log: a call that nobody can be asked is refused like an unknown model
+        entry = await self._enter(asked, requester, request.model, body)
+        running = _Running(requester, asyncio.current_task())
+        self._running.add(running)
+        try:
+            async with while_connected(receive):
+                if asked.place.purpose is Purpose.COUNT:
+                    await self._counted(call, plan, entry, send)
+                else:
+                    await self._passed(call, plan, entry, send)
+        except asyncio.CancelledError:
+            if not running.is_revoked or running.task is None:
+                raise
+            running.task.uncancel()
+            raise AuthError(detail="token_revoked") from None
+        finally:
+            self._running.discard(running)
+
+    def revoked(self, token_id: str) -> None:
+        """End what is under way for a token and its children."""
+        for one in list(self._running):
+            if token_id in one.requester.lineage and one.task is not None and not one.is_revoked:
+                one.is_revoked = True
+                one.task.cancel()
+
+    async def _passed(self, call: ModelCall, plan: Plan, entry: int, send: Send) -> None:
+        """Pass an embedding or a picture on, as it is."""
+        outcome, usage = "ok", Usage()
+        try:
+            async with await self._router.carry(call, plan) as response:
+                body = await read_plain(response, self._max_answer_bytes)
+                if response.status >= 300:
+                    outcome = f"provider_{response.status}"
+                else:
+                    usage = (images if call.surface is Surface.IMAGE else embeddings).usage_of(body)
+                headers = [*_entry(entry), *told(response.heard), *passed(response), JSON_TYPE, NO_STORE]
+                await send_whole(send, response.status, headers, body)
+        except FirewallError as error:
+            outcome = error.code
+            raise
+        except ClientGoneError:
+            outcome = "client_gone"
+            raise
+        except asyncio.CancelledError:
+            outcome = "interrupted"
+            raise
+        finally:
+            self._answered(call, entry, outcome, usage)
+
+    async def _counted(self, call: ModelCall, plan: Plan, entry: int, send: Send) -> None:
+        """Answer a count: the provider does where it can, otherwise it is estimated."""
+        candidate = plan.candidates[0]
+        attempts = 0
+        if call.dialect in _COUNTING and candidate.provider.counts and speaks(candidate, call.dialect):
+            attempts = 1
+            try:
+                async with await self._router.carry(call, plan) as response:
+                    if not _says_nothing(response):
+                        await self._forwarded(call, entry, response, response.heard, send)
+                        return
+            except UpstreamError:
+                pass  # nobody there who counts
+        tokens = await estimated(call.value, candidate.provider.dialect)
+        key = b"totalTokens" if call.dialect is Dialect.GEMINI else b"input_tokens"
+        heard = Heard(candidate, plan.route, attempts)
+        headers = [*_entry(entry), *told(heard), _ESTIMATED, JSON_TYPE, NO_STORE]
+        await send_whole(send, 200, headers, b'{"%s":%d}' % (key, tokens))
+        self._answered(call, entry, "estimated", Usage())
+
+    async def _forwarded(
+        self, call: ModelCall, entry: int, response: UpstreamResponse, heard: Heard, send: Send
+    ) -> None:
+        body = await read_plain(response, self._max_answer_bytes)
+        headers = [*_entry(entry), *told(heard), *passed(response), JSON_TYPE, NO_STORE]
+        await send_whole(send, response.status, headers, body)
+        outcome = "ok" if response.status < 300 else f"provider_{response.status}"
+        self._answered(call, entry, outcome, Usage())
+
+    async def _list(self, asked: Asked, requester: Requester, send: Send) -> None:
+        """Answer a list of models, or one, with those that the grant permits."""
+        dialect = asked.place.dialect
+        name = asked.path.partition("/models")[2].removeprefix("/")
+        if name:
+            admit.check_model(requester, name)
+        entry = await self._enter(asked, requester, name, b"")
+        known = await self._catalogue.models(own_login(asked.headers))
+        models = [one for one in known if any_matches(requester.grant.models, one.name)]
+        if not name:
+            body = model_lists.write_list(models, dialect, asked.query)
+        else:
+            found = next((one for one in models if one.name == name), None)
+            if found is None:
+                raise admit.ModelError(f"the model `{name[:80]}` is not available to this token")
+            body = model_lists.write_one(found, dialect)
+        await send_whole(send, 200, [*_entry(entry), JSON_TYPE, NO_STORE], body)
+
+    async def _enter(self, asked: Asked, requester: Requester, model: str, body: bytes) -> int:
+        return await admit.enter(
+            self._sequencer,
+            requester,
+            dialect=asked.place.dialect.value,
+            purpose=asked.place.purpose.value,
+            model=model,
+            size=len(body),
+            sha256=hashlib.sha256(body).hexdigest(),
+            streamed=False,
+        )
+
+    def _answered(self, call: ModelCall, entry: int, outcome: str, usage: Usage) -> None:
+        self._count_answer(call.dialect.value, outcome)
+        data: dict[str, Plain] = {
+            "request": entry,
+            "outcome": outcome,
+            "input_tokens": usage.input_tokens,
+            "cached_input_tokens": usage.cached_input_tokens,
+            "output_tokens": usage.output_tokens,
+        }
+        record = Record(kind="model.answered", data=data, principal=call.caller.principal)
+        post(self._sequencer, Unit(records=(record,)))
+
+
+_COUNTING = frozenset({Dialect.ANTHROPIC, Dialect.GEMINI})
+"""Dialects with a request of their own for counts."""
+
+
+def _says_nothing(response: UpstreamResponse) -> bool:
+    return response.status in _UNCOUNTED or response.status >= 500
+
+
+def _entry(entry: int) -> Headers:
+    return [(b"x-stayhand-entry", b"%d" % entry)]
+
+
+def _read(asked: Asked, body: bytes) -> tuple[ModelRequest, Mapping[str, object]]:
+    """Read a request by its place.
+
+    Raises: ProtocolError (400) with a stable code.
+    """
+    place = asked.place
+    content_type = asked.headers.get("content-type", "")
+    if is_form(content_type):
+        if not asked.path.endswith("/edits"):
+            raise ProtocolError("this place takes JSON", code="content_type_unsupported", status=415)
+        return images.read_form(body, content_type), {}
+    value = loads_object(body)
+    match place.purpose:
+        case Purpose.IMAGE:
+            return images.read_json(body, value), value
+        case Purpose.EMBED if place.dialect is Dialect.GEMINI:
+            return embeddings.read_gemini(body, value, asked.path), value
+        case Purpose.EMBED:
+            return embeddings.read_openai(body, value), value
+        case _:
+            return CODECS[place.dialect].read_request(body, value, asked.headers, asked.target), value
+
+
+def _call(asked: Asked, request: ModelRequest, value: Mapping[str, object], requester: Requester) -> ModelCall:
+    return ModelCall(
+        dialect=asked.place.dialect,
+        request=request,
+        value=value,
+        path=asked.path,
+        query=asked.query,
+        fields=asked.fields,
+        headers=asked.headers,
+        own_login=own_login(asked.headers),
+        caller=Caller(requester.principal, requester.lineage, requester.grant, requester.session),
+        surface=_SURFACES[asked.place.purpose],
+    )
