@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from firewall.classify.sentences import MAX_SUMMARY_CHARS, sentence
 from firewall.core.action import Action, Attribute, Confidence, Evidence, Reach, with_effects
 from firewall.core.effect import Effect
+from firewall.core.thing import Thing
 
 MAX_REACH = 64
 _NO_UNDO = re.compile(r"; no undo(?: that we know of)?\b")
@@ -107,8 +108,8 @@ class Draft:
             return "what it removes can be built again"
         return "nothing there is kept for good" if self.attributes.get("temporary") else ""
 
-    def action(self, tool: str, text: str, *, target: str = "") -> Action:
-        """Return the finished action; `target`: the one of ours that it goes to."""
+    def action(self, tool: str, text: str, *, target: str = "", things: tuple[Thing, ...] = ()) -> Action:
+        """Return the finished action; `target`: the one of ours that it goes to, with what it names there."""
         attributes = dict(self.attributes)
         attributes["inside_workspace"] = self.inside_workspace
         return Action(
@@ -138,6 +139,7 @@ class Draft:
             ),
             attributes=attributes,
             confidence=self._confidence(),
+            things=things,
         )
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT_CHARS = 64 * 1024
 MAX_TOKENS = 4000
+_USUAL_CHARS = 4096
 MAX_BODY_CHARS = 512 * 1024
 MAX_FIELDS = 200
 MAX_BATCH = 50
@@ -146,12 +148,24 @@ def _item(item: object, host: str, source: Source, context: Context, *, sealed: 
     return judge_document(Document(query, variables, name, host, source, sealed), context)
 
 
+def _parsed(query: str) -> DocumentNode:
+    return _parsed_before(query) if len(query) <= _USUAL_CHARS else _parse(query)
+
+
+def _parse(query: str) -> DocumentNode:
+    return parse(query, no_location=False, max_tokens=MAX_TOKENS)
+
+
+_parsed_before = lru_cache(maxsize=32)(_parse)
+"""Clients send few documents, over and over with other variables. Nobody changes a tree."""
+
+
 def judge_document(document: Document, context: Context) -> list[Draft]:
     """Return one draft per root field that would run."""
     if len(document.query) > MAX_DOCUMENT_CHARS:
         return [_sealed(document.host, document.source.whole(), "a document that is too long to read")]
     try:
-        tree = parse(document.query, no_location=False, max_tokens=MAX_TOKENS)
+        tree = _parsed(document.query)
     except (GraphQLError, RecursionError):
         return [_sealed(document.host, document.source.whole(), "a document that does not parse")]
     operations = [node for node in tree.definitions if isinstance(node, OperationDefinitionNode)]

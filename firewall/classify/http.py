@@ -187,9 +187,14 @@ def _has_credentials(request: Request, address: Address) -> bool:
         or "@" in urlsplit(request.url if "://" in request.url else f"http://{request.url}").netloc
     ):
         return True
-    if any(_CREDENTIAL_HEADER.fullmatch(name) and name not in _OPEN_HEADER for name in request.headers):
+    if any(_is_credential(name) for name in request.headers):
         return True
     return any(_SENSITIVE_QUERY.fullmatch(name) for name, _ in parse_qsl(address.query))
+
+
+@lru_cache(maxsize=512)
+def _is_credential(header: str) -> bool:
+    return header not in _OPEN_HEADER and _CREDENTIAL_HEADER.fullmatch(header) is not None
 
 
 def _is_endpoint(address: Address, row: HostRow | None) -> bool:

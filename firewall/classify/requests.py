@@ -49,8 +49,10 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
     mark_request(drafts, text, line, [(0, len(outgoing.method)), (path, path + len(outgoing.path))])
     vendor = vendor_of(spec, outgoing, context.catalogue.vendors)
     return tuple(
-        replace(
-            draft.action(spec.name, text, target=spec.name),
+        draft.action(
+            spec.name,
+            text,
+            target=spec.name,
             things=_things(vendor, spec, draft, outgoing) if vendor is not None else (),
         )
         for draft in drafts
@@ -110,10 +112,18 @@ def _request(spec: TargetSpec, outgoing: Outgoing) -> Request:
     return Request(
         method=outgoing.method,
         url=f"https://{outgoing.host or spec.host}{outgoing.target}",
-        headers={name: outgoing.header(name) for name, _ in outgoing.headers},
+        headers=_joined(outgoing),
         body=body,
         body_known=is_text,
     )
+
+
+def _joined(outgoing: Outgoing) -> dict[str, str]:
+    """Return the fields by name, the values of one that stands several times joined."""
+    headers = dict(outgoing.headers)
+    if len(headers) == len(outgoing.headers):
+        return headers
+    return {name: outgoing.header(name) for name in headers}
 
 
 def _name(drafts: list[Draft], outgoing: Outgoing) -> None:

@@ -6,6 +6,8 @@ atomic statement; this pure form states it and is the oracle of its tests.
 
 from dataclasses import dataclass
 
+from firewall.core.errors import LimitError
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -57,3 +59,8 @@ def per_minute(limit: int) -> Rate:
 def per_hour(limit: int) -> Rate:
     """Return a rate of `limit` an hour, all of it at once if need be."""
     return Rate(limit=limit, window_us=3_600_000_000, burst=limit)
+
+
+def overdrawn(retry_after_us: int) -> LimitError:
+    """Return the error for a bucket of requests that is full for so long."""
+    return LimitError("too many requests for this token", retry_after_s=retry_after_us // 1_000_000 + 1)

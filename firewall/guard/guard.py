@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Protocol
+from typing import Never, Protocol
 
 from firewall.approvals.service import Approvals, Wanted
 from firewall.classify.tool import sessions_after
 from firewall.core.approval import Approval, ApprovalStatus
-from firewall.core.bucket import per_hour
+from firewall.core.bucket import overdrawn, per_hour
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import ApprovalError
@@ -26,7 +26,7 @@ from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.target import TargetSpec
 from firewall.core.verdict import Allow, Ask, Deny, Verdict
-from firewall.core.work import Committed, Record, Step, Take, Unit
+from firewall.core.work import Committed, Record, Step, Take, Unit, Unmet
 from firewall.core.world import changed, lost
 from firewall.guard.announced import Announcements
 from firewall.guard.asked import Asked, AskedBefore
@@ -128,11 +128,20 @@ class Guard:
             clock=clock,
         )
 
-    async def judge(self, call: ToolCall, requester: Requester, *, first_seen: FirstSeen | None = None) -> Answer:
+    async def judge(
+        self,
+        call: ToolCall,
+        requester: Requester,
+        *,
+        first_seen: FirstSeen | None = None,
+        takes: tuple[Take, ...] = (),
+    ) -> Answer:
         """Judge a call, record the verdict, and say go, wait or stop.
 
-        `first_seen` is asked only where the call holds a credential that we did not issue.
+        `first_seen` is asked only where the call holds a credential that we did not issue. `takes`: what the call
+        draws from buckets of requests, in the same commit as a go.
         Raises: StoreError when nothing could be recorded; the gate then answers 503 and releases nothing.
+        LimitError when one of `takes` finds its bucket full; nothing but that was recorded.
         """
         started = perf_counter()
         self._announcements.hear(requester)
@@ -141,9 +150,11 @@ class Guard:
         if judgement.foreign:
             is_used = judgement.verdict.reason is Reason.CREDENTIAL_FOREIGN
             await self.found(judgement.foreign, requester, name=call.name, is_used=is_used, first_seen=first_seen)
+        if takes and not isinstance(judgement.verdict, Allow):
+            await self._draw(takes, requester)
         match judgement.verdict:
             case Allow():
-                answer = await self._go(judgement, requester)
+                answer = await self._go(judgement, requester, takes)
             case Ask():
                 answer = await self._ask(judgement, requester)
             case Deny():
@@ -192,16 +203,30 @@ class Guard:
         context = self._judge.context(requester)
         self._sessions.keep(requester, sessions_after(judgement.call, judgement.actions, context))
 
-    async def _go(self, judgement: Judgement, requester: Requester) -> Answer:
+    async def _draw(self, takes: tuple[Take, ...], requester: Requester) -> None:
+        """Take one request from every bucket. Raises: LimitError, recorded as `limit.hit`."""
+        outcome = await self._sequencer.submit(Unit(steps=takes))
+        if isinstance(outcome, Unmet):
+            await self._overdrawn(outcome, requester)
+
+    async def _overdrawn(self, unmet: Unmet, requester: Requester) -> Never:
+        facts = {"limit": "requests", "gate": requester.gate, "token": requester.token_id}
+        record = Record(kind="limit.hit", data=facts, principal=requester.principal)
+        await self._sequencer.submit(Unit(records=(record,)))
+        raise overdrawn(unmet.retry_after_us)
+
+    async def _go(self, judgement: Judgement, requester: Requester, takes: tuple[Take, ...] = ()) -> Answer:
         if not judgement.declaration.use():  # another request was faster: nothing announced this one
-            return await self.judge(judgement.call, requester)
-        steps = self._destructive_budget(judgement, requester)
+            return await self.judge(judgement.call, requester, takes=takes)
+        steps = (*takes, *self._destructive_budget(judgement, requester))
         records = (*self._judged(judgement, requester), self._released(judgement, requester))
         outcome = await self._sequencer.submit(Unit(records=records, steps=steps))
         if isinstance(outcome, Committed):
             self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
             self._take_note(judgement, requester, outcome.seqs[0])
             return Go(outcome.seqs[0], effects=judgement.effects)
+        if outcome.step < len(takes):
+            await self._overdrawn(outcome, requester)
         return await self._used_up(judgement, requester)
 
     async def _ask(self, judgement: Judgement, requester: Requester) -> Answer:

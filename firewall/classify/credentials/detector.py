@@ -99,12 +99,18 @@ class Detector:
         lower = data.lower()
         found = list(self._tokens(data, lower, depth))
         for mark in self._inner:
-            found += filter(None, (self._marked(data, at, mark) for at in positions.occurrences(data, mark)))
+            if mark in data:
+                found += filter(None, (self._marked(data, at, mark) for at in positions.occurrences(data, mark)))
         harmless = self.rules.harmless
-        found += positions.armoured(data)
-        found += positions.in_headers(data, lower, self._anchors, headers=self.rules.headers, harmless=harmless)
-        found += positions.in_addresses(data, harmless)
-        found += self._secrets(data, lower)
+        if positions.ARMOUR in data:
+            found += positions.armoured(data)
+        anchors = [anchor for anchor in self._anchors if anchor in lower]
+        if anchors or positions.BEARER in lower:
+            found += positions.in_headers(data, lower, anchors, headers=self.rules.headers, harmless=harmless)
+        if positions.may_have_logins(data):
+            found += positions.in_addresses(data, harmless)
+        if b"secret" in lower:
+            found += self._secrets(data, lower)
         if in_answer:
             found += positions.in_fields(data, lower, self.rules.answers, harmless)
         return _apart(found) if len(found) > 1 else tuple(found)

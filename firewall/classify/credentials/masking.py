@@ -45,6 +45,13 @@ class Masker:
             return self._feed(chunk, is_last=False)
         return b"".join(self._feed(chunk[at : at + _PIECE], is_last=False) for at in range(0, len(chunk), _PIECE))
 
+    def whole(self, body: bytes) -> bytes:
+        """Return what may go on of an answer that is all here; of what is no text, all of it."""
+        self._is_text = b"\0" not in body
+        if not self._is_text or len(body) <= _PIECE:
+            return self._feed(body, is_last=True) if self._is_text else body
+        return self.feed(body) + self.finish()
+
     def pass_on(self, chunk: bytes, *, is_first: bool) -> bytes:
         """Feed a piece of an answer; one that begins with what is no text is passed as it is from then on."""
         if is_first:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -45,6 +45,8 @@ _FIELD = re.compile(
     rb"|[\"']?[ \t]{0,3}[:=][ \t]{0,3}'([^\s'\\]{4,4096})'"
     rb"|\\\"[ \t]{0,3}:[ \t]{0,3}\\\"([^\s\"\\]{4,4096})\\\""
 )
+ARMOUR = b"-----BEGIN "
+BEARER = b"bearer "
 FIELD_ANCHORS = (b"passw", b"secret", b"token", b"key", b"connection", b"databaseurl", b"database_url")
 
 
@@ -79,7 +81,7 @@ def occurrences(text: bytes, word: bytes) -> Iterator[int]:
 def in_headers(
     data: bytes,
     lower: bytes,
-    anchors: tuple[bytes, ...],
+    anchors: Sequence[bytes],
     *,
     headers: Collection[bytes],
     harmless: Harmless,
@@ -92,7 +94,7 @@ def in_headers(
             match = _AFTER_HEADER.match(data, end) if name and name[0].lstrip(b"-") in headers else None
             if match is not None and _authenticates(match[1] or b"", match[2], harmless):
                 yield Finding("auth-header", match.start(2), match.end(2))
-    for at in occurrences(lower, b"bearer "):
+    for at in occurrences(lower, BEARER):
         match = _AFTER_BEARER.match(data, at + 7)
         if match is not None and _authenticates(b"bearer", match[1], harmless):
             yield Finding("bearer-token", match.start(1), match.end(1))
@@ -109,6 +111,12 @@ def _authenticates(scheme: bytes, value: bytes, harmless: Harmless) -> bool:
         return False
     password = login.partition(b":")[2]
     return bool(password) and not is_ours(password) and password.lower() not in harmless.passwords
+
+
+def may_have_logins(data: bytes) -> bool:
+    """Tell at once whether an address with a password could stand in `data`."""
+    plain = b"@" in data and b"://" in data
+    return plain or (b"%40" in data and (b"%3A%2F%2F" in data or b"%3a%2f%2f" in data))
 
 
 def in_addresses(data: bytes, harmless: Harmless) -> Iterator[Finding]:
@@ -129,7 +137,7 @@ def in_addresses(data: bytes, harmless: Harmless) -> Iterator[Finding]:
 def armoured(data: bytes) -> Iterator[Finding]:
     """Yield private keys in PEM or OpenPGP armour, also where line breaks are escaped."""
     end = -1
-    for at in occurrences(data, b"-----BEGIN "):
+    for at in occurrences(data, ARMOUR):
         match = _ARMOUR.match(data, at)
         if match is None:
             continue
@@ -156,6 +164,8 @@ def assigned(data: bytes, lower: bytes, word: bytes) -> Iterator[Assigned]:
 def in_fields(data: bytes, lower: bytes, names: Collection[str], harmless: Harmless) -> Iterator[Finding]:
     """Yield the quoted values of fields whose names say that they hold a secret."""
     for word in FIELD_ANCHORS:
+        if word not in lower:
+            continue
         for at in occurrences(lower, word):
             rest = _NAME_REST.match(data, at)
             end = rest.end() if rest else at

@@ -2,19 +2,21 @@
 
 from functools import lru_cache
 
-from firewall.core.bucket import per_minute
+from firewall.core.bucket import overdrawn, per_minute
 from firewall.core.errors import LimitError
 from firewall.core.ports import Sequencer
-from firewall.core.work import Record, Step, Take, Unit, Unmet
+from firewall.core.work import Record, Take, Unit, Unmet
 from firewall.guard.requester import Requester
 from firewall.tokens.service import Draw
 
 EGRESS_FACTOR = 20
 """Installing packages makes hundreds of requests a minute: reads of listed hosts have buckets of their own."""
 
+MOST_OVERDRAWN = 1024
+
 
 @lru_cache(maxsize=1024)
-def takes_of(draws: tuple[Draw, ...], *, of: str = "requests") -> tuple[Step, ...]:
+def takes_of(draws: tuple[Draw, ...], *, of: str = "requests") -> tuple[Take, ...]:
     """Return the steps that take one request from every bucket that has a limit; `of`: which kind of bucket."""
     factor = EGRESS_FACTOR if of == "egress" else 1
     return tuple(
@@ -26,7 +28,7 @@ def takes_of(draws: tuple[Draw, ...], *, of: str = "requests") -> tuple[Step, ..
 
 def refused(unmet: Unmet) -> LimitError:
     """Return the error for a bucket that is full."""
-    return LimitError("too many requests for this token", retry_after_s=unmet.retry_after_us // 1_000_000 + 1)
+    return overdrawn(unmet.retry_after_us)
 
 
 async def draw(sequencer: Sequencer, requester: Requester, *, of: str = "requests") -> None:
@@ -42,3 +44,28 @@ async def draw(sequencer: Sequencer, requester: Requester, *, of: str = "request
     outcome = await sequencer.submit(Unit(steps=steps, otherwise=(limited,)))
     if isinstance(outcome, Unmet):
         raise refused(outcome)
+
+
+class Drawing:
+    """What requests draw in the commit of their verdict, for gates where judging costs more than refusing.
+
+    A token that has just overdrawn draws before its request is judged, so that nobody is judged for nothing.
+    """
+
+    def __init__(self, sequencer: Sequencer) -> None:
+        self._sequencer = sequencer
+        self._overdrawn: dict[str, None] = {}
+
+    async def takes(self, requester: Requester) -> tuple[Take, ...]:
+        """Return what judging takes from buckets. Raises: LimitError."""
+        if requester.token_id not in self._overdrawn:
+            return takes_of(requester.draws)
+        await draw(self._sequencer, requester)
+        self._overdrawn.pop(requester.token_id, None)
+        return ()
+
+    def overdrew(self, requester: Requester) -> None:
+        """Note that a bucket was full."""
+        self._overdrawn[requester.token_id] = None
+        if len(self._overdrawn) > MOST_OVERDRAWN:
+            del self._overdrawn[next(iter(self._overdrawn))]

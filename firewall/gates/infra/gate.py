@@ -13,16 +13,16 @@ from starlette.types import Receive, Scope, Send
 from firewall.approvals.service import Approvals
 from firewall.classify.credentials.detector import Detector
 from firewall.core.call import CallForm, ToolCall
-from firewall.core.errors import FirewallError, ProtocolError
+from firewall.core.errors import FirewallError, LimitError, ProtocolError
 from firewall.core.grant import Verb, permits_target
 from firewall.core.outgoing import Outgoing
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.target import TargetKind
 from firewall.core.verdict import Deny
-from firewall.gates.edge import rates
 from firewall.gates.edge.body import ClientGoneError, read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of, token_of
+from firewall.gates.edge.rates import Drawing
 from firewall.gates.edge.send import send_whole
 from firewall.gates.infra import fields, problem, sockets
 from firewall.gates.infra.aws.answer import Refusals
@@ -78,6 +78,7 @@ class InfraGate:
         self._sequencer = sequencer
         self._clock = clock
         self._said = sockets.Said()
+        self._drawing = Drawing(sequencer)
         self._courier = Courier(
             guard=guard, upstream=upstream, sequencer=sequencer, clock=clock, aws=aws, detector=detector
         )
@@ -95,7 +96,6 @@ class InfraGate:
                 asked = await self._read_aws(scope, receive, target, path)
             else:
                 asked = await self._read(scope, receive, name, path)
-            await rates.draw(self._sequencer, asked.requester)
             answer = await self._judge(asked)
         except FirewallError as error:
             if error.detail:
@@ -194,7 +194,12 @@ class InfraGate:
 
     async def _judge(self, asked: Asked) -> Go | Stop:
         """Judge, and hold as long as the target's clients bear."""
-        answer = await self._guard.judge(asked.call, asked.requester)
+        takes = await self._drawing.takes(asked.requester)
+        try:
+            answer = await self._guard.judge(asked.call, asked.requester, takes=takes)
+        except LimitError:
+            self._drawing.overdrew(asked.requester)
+            raise
         if isinstance(answer, Wait):
             until = self._clock.now_us() + asked.target.hold_s * 1_000_000
             await self._approvals.wait(answer.approval.id, until_us=until)

@@ -142,15 +142,16 @@ class Courier:
         masker = self._masker(way.asked, way.outgoing)
         head = self._head(way.asked, response, request, is_masking=masker.hides)
         head.append((b"x-stayhand-entry", b"%d" % way.go.entry))
-        pieces = _pieces(response, way.outgoing.method, masker)
-        if is_coded(response.raw_fields):
-            pieces = await begun(pieces)
-        whole = await _whole(response, pieces)
-        way.is_answered = True
-        if whole is None:
-            await _relay(way.send, response.status, head, pieces)
-        else:
+        if response.comes_whole and response.status not in _WITHOUT_CONTENT and way.outgoing.method != "HEAD":
+            whole = masker.whole(b"".join([piece async for piece in response.chunks()]))
+            way.is_answered = True
             await send_whole(way.send, response.status, head, whole)
+        else:
+            pieces = _pieces(response, way.outgoing.method, masker)
+            if is_coded(response.raw_fields):
+                pieces = await begun(pieces)
+            way.is_answered = True
+            await _relay(way.send, response.status, head, pieces)
         way.facts["masked"] = masker.masked
 
     async def _switch(
@@ -292,13 +293,6 @@ async def begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield piece
 
     return whole()
-
-
-async def _whole(response: UpstreamResponse, pieces: AsyncIterator[bytes]) -> bytes | None:
-    """Return the content of an answer that is short or here already; None: none, or it is sent as it arrives."""
-    if response.comes_whole and response.status not in _WITHOUT_CONTENT:
-        return b"".join([piece async for piece in pieces])
-    return None
 
 
 async def _relay(send: Send, status: int, head: list[tuple[bytes, bytes]], pieces: AsyncIterator[bytes]) -> None:

@@ -114,6 +114,17 @@ def test_lines_go_at_once_and_waiting_is_bounded() -> None:
     assert sent >= 40_960 - 8192
 
 
+@pytest.mark.parametrize("padding", [0, 70_000])
+def test_an_answer_that_is_all_here_is_masked_at_once(padding: int) -> None:
+    """The same comes out as piece by piece, whatever its length; what is no text stays."""
+    data = b"x " * padding + b'{"token": "' + PAT.encode() + b'"}'
+    pieces = Masker(DETECTOR)
+    expected = b"".join(pieces.feed(data[at : at + 900]) for at in range(0, len(data), 900)) + pieces.finish()
+    assert Masker(DETECTOR).whole(data) == expected
+    assert PAT.encode() not in expected
+    assert Masker(DETECTOR).whole(b"\0" + data) == b"\0" + data
+
+
 def test_what_is_no_text_is_left_alone() -> None:
     """An archive or image is passed as it is; its bytes could only be spoiled."""
     masker = Masker(DETECTOR)
