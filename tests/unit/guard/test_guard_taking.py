@@ -9,7 +9,10 @@ import pytest
 from firewall.core.bucket import per_minute
 from firewall.core.errors import LimitError
 from firewall.core.work import Take
+from firewall.gates.edge import rates
+from firewall.gates.edge.rates import Drawing
 from firewall.guard.guard import Go, Stop, Wait
+from firewall.tokens.service import Draw
 from tests.support.guarding import Kept, call, keeping
 
 ONE = (Take("requests:tok_1", per_minute(1)),)
@@ -51,3 +54,23 @@ async def test_a_full_bucket_takes_from_no_other(kept: Kept) -> None:
     with pytest.raises(LimitError):
         await kept.guard.judge(call("ls"), kept.requester(), takes=TWO)
     assert isinstance(await kept.guard.judge(call("ls"), kept.requester(), takes=(second,)), Go)
+
+
+async def test_who_has_just_overdrawn_is_refused_before_judging(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next request draws first: refused without a verdict, or judged without drawing twice."""
+    drawing = Drawing(kept.installation.writer)
+    requester = kept.requester(draws=(Draw("tok_1", 1, 0, 0),))
+    assert await drawing.takes(requester) == ONE
+    await kept.guard.judge(call("ls"), requester, takes=ONE)
+    drawing.overdrew(requester)
+    with pytest.raises(LimitError):
+        await drawing.takes(requester)
+    kept.clock.forward(61)
+    assert await drawing.takes(requester) == ()
+    assert await drawing.takes(requester) == ONE
+    monkeypatch.setattr(rates, "MOST_OVERDRAWN", 1)
+    drawing.overdrew(requester)
+    drawing.overdrew(kept.requester(token_id="tok_2", draws=requester.draws))
+    assert await drawing.takes(requester) == ONE
