@@ -1,0 +1,1 @@
+"""Going on after refused calls: the model is told, and what it says next belongs to the same answer."""
