@@ -19,6 +19,7 @@ from firewall.codecs.neutral.interface import DEFAULT_MAX_TOKENS, Asked, There
 from firewall.codecs.neutral.losses import Losses
 from firewall.codecs.neutral.ordering import Ordering
 from firewall.codecs.neutral.registry import reader, writer
+from firewall.codecs.neutral.turns import spoken
 from firewall.core.dialect import Dialect
 from firewall.core.errors import ProtocolError
 
@@ -63,7 +64,7 @@ def translate_request(
     read, write = reader(source), writer(target)
     there = There(target, model, provider, max_output_tokens)
     losses = Losses()
-    request = read.read_request(value, losses, path=path)
+    request = spoken(read.read_request(value, losses, path=path))
     wire = write.write_request(request, there, losses)
     seed = hashlib.sha256(wire.body).hexdigest()
     asked = Asked(client=source, there=there, request=request, seed=seed, at=at, names=wire.names)

@@ -1,8 +1,9 @@
 """The normal form of a conversation, which every reader gives and every writer may rely on."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from firewall.codecs.neutral.form import Call, Part, Result, Role, Text, Turn
+from firewall.codecs.neutral.form import Call, Part, Request, Result, Role, Text, Turn
 
 
 def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
@@ -21,6 +22,16 @@ def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
         else:
             out.append((turn.role, parts))
     return tuple(Turn(role, _results_first(parts) if role is Role.USER else tuple(parts)) for role, parts in out)
+
+
+def spoken(request: Request) -> Request:
+    """Return the request with a turn: instructions that stand alone are what the user says.
+
+    Chat Completions takes them alone, the other dialects want somebody to speak.
+    """
+    if request.turns or not request.system:
+        return request
+    return replace(request, system=(), turns=(Turn(Role.USER, tuple(map(Text, request.system))),))
 
 
 def answers_last(turns: Sequence[Turn]) -> bool:

@@ -64,9 +64,17 @@ def canned(provider_of_all: tuple[Canned, str]) -> Canned:
     return provider_of_all[0]
 
 
-@pytest.fixture
-def url(provider_of_all: tuple[Canned, str]) -> str:
-    return provider_of_all[1]
+@pytest.fixture(scope="module")
+def claude(provider_of_all: tuple[Canned, str]) -> Iterator[anthropic.Anthropic]:
+    """Making a client costs more than all that it does here."""
+    with anthropic.Anthropic(base_url=provider_of_all[1], api_key="k", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def gpt(provider_of_all: tuple[Canned, str]) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{provider_of_all[1]}/v1", api_key="k", max_retries=0) as client:
+        yield client
 
 
 def _calls_in(raw: bytes, provider: Dialect) -> list[tuple[str, object]]:
@@ -85,41 +93,40 @@ def _streamed(provider: Dialect, client: Dialect, name: str) -> bytes:
 
 
 @pytest.mark.parametrize(("provider", "name"), plain_to(Dialect.ANTHROPIC))
-def test_the_anthropic_sdk_reads_what_others_said(canned: Canned, url: str, provider: Dialect, name: str) -> None:
+def test_the_anthropic_sdk_reads_what_others_said(
+    canned: Canned, claude: anthropic.Anthropic, provider: Dialect, name: str
+) -> None:
     """Text, calls and the stop reason come out of its stream helper, and of the same answer given whole."""
     canned.body = _streamed(provider, Dialect.ANTHROPIC, name)
-    with anthropic.Anthropic(base_url=url, api_key="k", max_retries=0) as client:
-        with client.messages.stream(
-            model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}]
-        ) as stream:
-            message = stream.get_final_message()
-        found = _sorted((block.name, block.input) for block in message.content if block.type == "tool_use")
-        assert found == _calls_in(translated.recorded(provider)[name], provider)
-        assert message.stop_reason == ("tool_use" if found else "end_turn")
-        answers = json.loads((translated.folder(provider, Dialect.ANTHROPIC) / "answers.json").read_bytes())
-        canned.body = json.dumps(answers[name]).encode()
-        whole = client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}])
+    with claude.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}]) as stream:
+        message = stream.get_final_message()
+    found = _sorted((block.name, block.input) for block in message.content if block.type == "tool_use")
+    assert found == _calls_in(translated.recorded(provider)[name], provider)
+    assert message.stop_reason == ("tool_use" if found else "end_turn")
+    answers = json.loads((translated.folder(provider, Dialect.ANTHROPIC) / "answers.json").read_bytes())
+    canned.body = json.dumps(answers[name]).encode()
+    whole = claude.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}])
     assert _sorted((block.name, block.input) for block in whole.content if block.type == "tool_use") == found
     assert whole.usage.output_tokens == message.usage.output_tokens
     assert whole.usage.cache_read_input_tokens == message.usage.cache_read_input_tokens
 
 
 @pytest.mark.parametrize(("provider", "name"), plain_to(Dialect.OPENAI_CHAT))
-def test_the_openai_sdk_reads_what_others_said(canned: Canned, url: str, provider: Dialect, name: str) -> None:
+def test_the_openai_sdk_reads_what_others_said(
+    canned: Canned, gpt: openai.OpenAI, provider: Dialect, name: str
+) -> None:
     """Text, calls, finish reason and usage come out of its stream helper, and of the same answer given whole."""
     canned.body = _streamed(provider, Dialect.OPENAI_CHAT, name)
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
-        with client.chat.completions.stream(model="m", messages=[{"role": "user", "content": "go"}]) as stream:
-            completion = stream.get_final_completion()
-        choice = completion.choices[0]
-        calls = choice.message.tool_calls or []
-        wanted = _calls_in(translated.recorded(provider)[name], provider)
-        found = _sorted((call.function.name, json.loads(call.function.arguments)) for call in calls)
-        assert found == wanted
-        assert choice.finish_reason == ("tool_calls" if calls else "stop")
-        answers = json.loads((translated.folder(provider, Dialect.OPENAI_CHAT) / "answers.json").read_bytes())
-        canned.body = json.dumps(answers[name]).encode()
-        whole = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "go"}])
+    with gpt.chat.completions.stream(model="m", messages=[{"role": "user", "content": "go"}]) as stream:
+        completion = stream.get_final_completion()
+    choice = completion.choices[0]
+    calls = choice.message.tool_calls or []
+    found = _sorted((call.function.name, json.loads(call.function.arguments)) for call in calls)
+    assert found == _calls_in(translated.recorded(provider)[name], provider)
+    assert choice.finish_reason == ("tool_calls" if calls else "stop")
+    answers = json.loads((translated.folder(provider, Dialect.OPENAI_CHAT) / "answers.json").read_bytes())
+    canned.body = json.dumps(answers[name]).encode()
+    whole = gpt.chat.completions.create(model="m", messages=[{"role": "user", "content": "go"}])
     assert len(whole.choices[0].message.tool_calls or []) == len(calls)
     assert whole.usage is not None
     assert completion.usage is not None
@@ -136,18 +143,15 @@ def test_the_openai_sdk_reads_what_others_said(canned: Canned, url: str, provide
     ],
 )
 def test_the_openai_sdk_tells_errors_of_others(
-    canned: Canned, url: str, name: str, wanted: type[openai.APIStatusError]
+    canned: Canned, gpt: openai.OpenAI, name: str, wanted: type[openai.APIStatusError]
 ) -> None:
     """The class of the error and its stable code are what a client of OpenAI expects."""
     error = translated.stored(Dialect.ANTHROPIC, "errors")[name]
     assert isinstance(error, dict)
     told = translated.asked(Dialect.OPENAI_CHAT, Dialect.ANTHROPIC)
     canned.status, canned.body = translate_error(told, error["status"], json.dumps(error["body"]).encode())
-    with (
-        openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client,
-        pytest.raises(wanted) as raised,
-    ):
-        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "go"}])
+    with pytest.raises(wanted) as raised:
+        gpt.chat.completions.create(model="m", messages=[{"role": "user", "content": "go"}])
     assert raised.value.code == json.loads(canned.body)["error"]["code"]
 
 
@@ -161,44 +165,39 @@ def test_the_openai_sdk_tells_errors_of_others(
     ],
 )
 def test_the_anthropic_sdk_tells_errors_of_others(
-    canned: Canned, url: str, name: str, wanted: type[anthropic.APIStatusError]
+    canned: Canned, claude: anthropic.Anthropic, name: str, wanted: type[anthropic.APIStatusError]
 ) -> None:
     """The class of the error is what a client of Anthropic expects, and the provider's words are in it."""
     error = translated.stored(Dialect.OPENAI_CHAT, "errors")[name]
     assert isinstance(error, dict)
     told = translated.asked(Dialect.ANTHROPIC, Dialect.OPENAI_CHAT)
     canned.status, canned.body = translate_error(told, error["status"], json.dumps(error["body"]).encode())
-    with (
-        anthropic.Anthropic(base_url=url, api_key="k", max_retries=0) as client,
-        pytest.raises(wanted) as raised,
-    ):
-        client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}])
+    with pytest.raises(wanted) as raised:
+        claude.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}])
     assert error["body"]["error"]["message"] in str(raised.value)
 
 
-def test_an_error_within_a_stream_is_one_for_both_sdks(canned: Canned, url: str) -> None:
-    """A stream that breaks off raises in both; neither takes it for an answer."""
-    for provider, client_dialect in (
-        (Dialect.OPENAI_CHAT, Dialect.ANTHROPIC),
-        (Dialect.ANTHROPIC, Dialect.OPENAI_CHAT),
+def test_a_stream_that_breaks_off_is_an_error_for_the_anthropic_sdk(
+    canned: Canned, claude: anthropic.Anthropic
+) -> None:
+    """It raises, and never takes half an answer for a whole one."""
+    raw = translated.recorded(Dialect.OPENAI_CHAT)["one_call"]
+    told = translated.asked(Dialect.ANTHROPIC, Dialect.OPENAI_CHAT)
+    canned.body = translated.stream([raw[: len(raw) // 2]], told)
+    with (
+        pytest.raises(anthropic.APIStatusError, match="ended before it was complete"),
+        claude.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}]) as stream,
     ):
-        raw = translated.recorded(provider)["one_call"]
-        canned.body = translated.stream([raw[: len(raw) // 2]], translated.asked(client_dialect, provider))
-        if client_dialect is Dialect.ANTHROPIC:
-            with (
-                anthropic.Anthropic(base_url=url, api_key="k", max_retries=0) as client,
-                pytest.raises(anthropic.APIStatusError, match="ended before it was complete"),
-                client.messages.stream(
-                    model="m", max_tokens=9, messages=[{"role": "user", "content": "go"}]
-                ) as stream,
-            ):
-                stream.get_final_message()
-        else:
-            with (
-                openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client_,
-                pytest.raises(openai.APIError, match="ended before it was complete"),
-                client_.chat.completions.stream(
-                    model="m", messages=[{"role": "user", "content": "go"}]
-                ) as stream_,
-            ):
-                stream_.get_final_completion()
+        stream.get_final_message()
+
+
+def test_a_stream_that_breaks_off_is_an_error_for_the_openai_sdk(canned: Canned, gpt: openai.OpenAI) -> None:
+    """It raises, and never takes half an answer for a whole one."""
+    raw = translated.recorded(Dialect.ANTHROPIC)["one_call"]
+    told = translated.asked(Dialect.OPENAI_CHAT, Dialect.ANTHROPIC)
+    canned.body = translated.stream([raw[: len(raw) // 2]], told)
+    with (
+        pytest.raises(openai.APIError, match="ended before it was complete"),
+        gpt.chat.completions.stream(model="m", messages=[{"role": "user", "content": "go"}]) as stream,
+    ):
+        stream.get_final_completion()

@@ -41,7 +41,7 @@ def conversation(
 
     Raises: ProtocolError (400) `untranslatable`.
     """
-    system, messages = request.system, _Messages()
+    messages = _Messages()
     turns = request.turns
     for index, turn in enumerate(turns):
         if turn.role is Role.SYSTEM:
@@ -50,14 +50,11 @@ def conversation(
         blocks = [block for part in turn.parts for block in _blocks(part, there, losses)]
         if blocks:
             messages.add(_ROLES[turn.role], blocks)
-    if not messages.all and system:
-        messages.add("user", [_text("\n\n".join(system))])
-        system = ()
     if messages.all and messages.all[0]["role"] == "assistant":
         messages.all.insert(0, {"role": "user", "content": [_text(OPENING)]})
     if messages.all and messages.all[-1]["role"] == "assistant" and not _waits(turns):
         messages.add("user", [_text(GO_ON)])
-    return system, messages.all
+    return request.system, messages.all
 
 
 class _Messages:

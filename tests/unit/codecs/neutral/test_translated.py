@@ -1,14 +1,23 @@
 """What becomes of every stored request, stream, answer and error in every other dialect, byte for byte."""
 
 import json
+from types import ModuleType
 
 import pytest
 
 from firewall.codecs.neutral import registry
 from firewall.core.dialect import Dialect
+from firewall.demo.dialects import anthropic, gemini, openai_chat, openai_responses
+from firewall.demo.seal import Seal
 from tests.support import translated
 
 PAIRS = translated.pairs()
+SPEAKERS: dict[Dialect, ModuleType] = {
+    Dialect.ANTHROPIC: anthropic,
+    Dialect.OPENAI_CHAT: openai_chat,
+    Dialect.OPENAI_RESPONSES: openai_responses,
+    Dialect.GEMINI: gemini,
+}
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS, ids=lambda one: one.value)
@@ -54,3 +63,14 @@ def test_a_translated_request_is_one_that_the_provider_knows(client: Dialect, pr
             read = codec.read_request(body, result["body"], {}, result["path"].partition("?")[0])
             assert not read.hosted
             assert not [one for one in read.references if not one.startswith("https://")]
+
+
+@pytest.mark.parametrize(("client", "provider"), PAIRS, ids=lambda one: one.value)
+def test_a_translated_history_is_accepted_by_a_strict_provider(client: Dialect, provider: Dialect) -> None:
+    """The scripted provider holds histories against the real API's rules: pairs, order, ids, thinking."""
+    sent = json.loads((translated.folder(client, provider) / "requests.json").read_bytes())
+    read = SPEAKERS[provider].read
+    for name, result in sent.items():
+        if "body" in result:
+            conversation = read(result["body"], result["path"].partition("?")[0], seal=Seal.of("strict"))
+            assert conversation.model == translated.MODELS[provider], name
