@@ -85,6 +85,7 @@ class Kind(StrEnum):
     CREDENTIAL_REMOVED = "credential.removed"
     CREDENTIAL_TESTED = "credential.tested"
     CREDENTIAL_FAILED = "credential.failed"
+    SPEND_ALERTED = "spend.alerted"
 
 
 @dataclass(frozen=True, slots=True)

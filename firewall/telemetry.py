@@ -8,6 +8,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from firewall.core.spending import Line
 from firewall.core.verdict import word
 from firewall.guard.guard import Answer, Go, Stop, Wait
 from firewall.guard.judgement import Judgement
@@ -15,6 +16,8 @@ from firewall.guard.requester import Requester
 from firewall.loglines import BatchedHandler, Utc
 
 log = logging.getLogger("stayhand.verdict")
+MAX_MODELS = 200
+"""Models that metrics tell apart."""
 
 
 class Gauged(Protocol):
@@ -59,6 +62,22 @@ class Telemetry:
             registry=self.registry,
         )
 
+        self._spent = Counter(
+            "stayhand_spend_micros_total",
+            "What model calls cost in micro-USD, by provider, model and how sure that is.",
+            ["provider", "model", "state"],
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "stayhand_model_tokens_total",
+            "Tokens of model calls, by provider, model and kind; cached input is a part of the input.",
+            ["provider", "model", "kind"],
+            registry=self.registry,
+        )
+        self._unpriced = Counter(
+            "stayhand_spend_unpriced_calls_total", "Model calls whose price nobody knows.", registry=self.registry
+        )
+        self._models: set[tuple[str, str]] = set()
         self._answered: dict[tuple[str, str], Counter] = {}
         self._counters: dict[tuple[str, ...], Counter] = {}
 
@@ -102,6 +121,22 @@ class Telemetry:
         if counter is None:
             counter = self._answered[key] = self._answers.labels(dialect, outcome)
         counter.inc()
+
+    def settled(self, line: Line) -> None:
+        """Count what a call used and cost; models beyond MAX_MODELS are `other`, whoever names them."""
+        model = (line.provider, line.model)
+        if model not in self._models:
+            if len(self._models) >= MAX_MODELS:
+                model = ("other", "other")
+            self._models.add(model)
+        used = line.used
+        for kind, count in (("input", used.input), ("cached", used.cache_read), ("output", used.output)):
+            if count:
+                self._tokens.labels(*model, kind).inc(count)
+        if line.cost_micros is None:
+            self._unpriced.inc()
+        elif line.cost_micros:
+            self._spent.labels(*model, line.state.value).inc(line.cost_micros)
 
     def metrics(self, gauged: Gauged) -> bytes:
         """Return all metrics in Prometheus' text format."""

@@ -11,6 +11,7 @@ from firewall.gates.infra.targets import credentials_of
 from firewall.gates.models.exchange import Means
 from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
+from firewall.gates.models.paying import Till
 from firewall.gates.models.plain import PlainCalls
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Guard
@@ -47,7 +48,9 @@ def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
     )
 
 
-def models_gate(base: Base, guard: Guard, holds: Holds, chooser: Chooser, upstream: HttpUpstream) -> ModelsGate:
+def models_gate(
+    base: Base, guard: Guard, holds: Holds, chooser: Chooser, upstream: HttpUpstream, *, till: Till
+) -> ModelsGate:
     """Return the gate that agents have as their model provider."""
     writer = base.installation.writer
     models = base.settings.models
@@ -77,6 +80,7 @@ def models_gate(base: Base, guard: Guard, holds: Holds, chooser: Chooser, upstre
         doorkeeper=base.doorkeeper,
         router=router,
         plain=plain,
+        till=till,
         sequencer=writer,
         clock=base.clock,
         was_issued=base.installation.tokens.was_issued,

@@ -14,6 +14,7 @@ from firewall.app.clock import SystemClock
 from firewall.app.control import console_of
 from firewall.app.egress import egress_of
 from firewall.app.gates import aws_door, guard_of, infra_gate, models_gate
+from firewall.app.money import till_of
 from firewall.app.routes import chooser_of, routes_in_force
 from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
@@ -88,7 +89,8 @@ def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) 
     aws = aws_door(base)
     guard = guard_of(base, upstream, aws)
     holds = Holds()
-    gate = models_gate(base, guard, holds, chooser_of(base, routes), upstream)
+    till = till_of(base, routes)
+    gate = models_gate(base, guard, holds, chooser_of(base, routes), upstream, till=till)
     infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
     tokens, approvals = base.tokens, base.approvals

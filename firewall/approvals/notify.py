@@ -9,7 +9,7 @@ import asyncio
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TextIO
@@ -23,6 +23,7 @@ from firewall.core.secret import Secret
 
 ATTEMPT_S = 10.0
 """How long one attempt may take."""
+ALERT_ATTEMPTS = 5
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 SIGNATURE_HEADER = "x-stayhand-signature"
@@ -41,8 +42,23 @@ class Health:
     """A short stable word (`http_500`, `ConnectError`), never an address; empty once one was delivered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that people should know and need not decide: no name of a person, no argument."""
+
+    kind: str
+    """A short stable word, e.g. `budget`."""
+    text: str
+    """One line."""
+    facts: Mapping[str, str | int]
+
+
 class Channel(Protocol):
     """One way to reach people."""
+
+    async def alert(self, alert: Alert) -> None:
+        """Tell once or in a few attempts; never raises for a failing receiver."""
+        ...
 
     @property
     def health(self) -> Health:
@@ -72,6 +88,12 @@ class Terminal:
 
     async def aclose(self) -> None:
         """Nothing is kept open: the stream is somebody else's."""
+
+    async def alert(self, alert: Alert) -> None:
+        """Write the line."""
+        self._stream.write(f"stayhand: {alert.text}\n")
+        self._stream.flush()
+        self._delivered += 1
 
     async def opened(self, approval: Approval, address: str) -> None:
         """Write the line."""
@@ -129,6 +151,21 @@ class Webhook:
             await self._pause(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
+    async def alert(self, alert: Alert) -> None:
+        """Post until a 2xx answer comes, ALERT_ATTEMPTS times at most."""
+        content = {"kind": alert.kind, "text": alert.text, **alert.facts}
+        body, pause_s = json.dumps(content, separators=(",", ":")).encode(), FIRST_PAUSE_S
+        for left in reversed(range(ALERT_ATTEMPTS)):
+            failure = await self._attempt(body)
+            if not failure:
+                self._note(delivered=1)
+                return
+            self._note(failure=failure, given_up=int(not left))
+            _log.warning("alert=%s channel=%s failure=%s", alert.kind, self._health.channel, failure)
+            if left:
+                await self._pause(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -184,6 +221,14 @@ class Channels:
         failures = [result for result in results if isinstance(result, Exception)]
         if failures:
             raise ExceptionGroup("channels failed", failures)
+
+    async def alert(self, alert: Alert) -> None:
+        """Tell every channel at the same time; what one of them raises is written down."""
+        for done in await asyncio.gather(
+            *(channel.alert(alert) for channel in self._channels), return_exceptions=True
+        ):
+            if isinstance(done, Exception):
+                _log.error("an alert was not delivered: %s", type(done).__name__)
 
 
 def _reader(value: Callable[[], Secret] | str) -> Callable[[], Secret]:

@@ -31,6 +31,8 @@ class ModelRequest:
     """The client's session id where its headers or body carry one; a claim, never trusted."""
     max_output_tokens: int | None = None
     candidates: int = 1
+    hides_usage: bool = False
+    """The client did not ask a stream for its token counts: we do, and what says them does not reach it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,32 @@ def few(hosted: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counts them; zero where it does not say."""
+    """Tokens as the provider counts them; zero where it does not say.
+
+    The same in every dialect: kinds are parts of their totals, whether the provider counts them in or beside.
+    """
 
     input_tokens: int = 0
+    """All of the input: also what was read from and written to a cache."""
     cached_input_tokens: int = 0
+    """Read from a cache."""
     output_tokens: int = 0
+    """All of the output: also what was thought."""
+    cache_write_tokens: int = 0
+    """Written to a cache for minutes."""
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    input_image_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_image_tokens: int = 0
+    output_audio_tokens: int = 0
+    searches: int = 0
+    """Searches of the web that the provider made and charges for."""
+    service_tier: str = ""
+    """As the provider names what it served the request with (`flex`, `priority`, `batch`, …)."""
+    speed: str = ""
+    is_reported: bool = False
+    """The provider has counted the whole answer; until then these are what is known so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +200,8 @@ class Codec(Protocol):
         """Return the results that the newest turn of a request reports; none of malformed ones."""
         ...
 
-    def stream(self) -> StreamCodec:
-        """Start reading one streamed answer."""
+    def stream(self, *, hides_usage: bool = False) -> StreamCodec:
+        """Start reading one streamed answer; `hides_usage`: `ModelRequest.hides_usage` of its request."""
         ...
 
     def read_answer(self, body: bytes) -> Answer:

@@ -80,6 +80,10 @@ class Grant:
     """Token id of the parent; empty for a minted token."""
     depth: int = 0
     profile: str = ""
+    team: str = ""
+    """Whose calls these are: fixed here, no header changes it."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Fixed words for calls, sorted by name; `feature` and `user_tier` among them."""
 
 
 @lru_cache(maxsize=4096)

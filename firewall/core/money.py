@@ -114,8 +114,9 @@ def _kinds(price: Price, used: Tokens, kinds: tuple[str, ...], *, total: int, ra
         own: Rate | None = getattr(price, kind)
         if own is None and kind == "cache_write_1h":
             own = price.cache_write
-        owed += count * (own or rate).at(at)
-        rest -= count
+        if own is not None:
+            owed += count * own.at(at)
+            rest -= count
     return owed + max(rest, 0) * rate.at(at)
 
 

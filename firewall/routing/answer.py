@@ -16,6 +16,11 @@ class PlainAnswer:
     heard: Heard
 
     @property
+    def usage(self) -> None:
+        """Nothing beside what the answer says itself."""
+        return
+
+    @property
     def status(self) -> int:
         """The provider's status."""
         return self.response.status

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from firewall.codecs.interface import ModelRequest
+from firewall.codecs.interface import ModelRequest, Usage
 from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
 from firewall.core.grant import Grant
@@ -121,4 +121,9 @@ class Routed(UpstreamResponse, Protocol):
     @property
     def heard(self) -> Heard:
         """Who answered."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has counted so far, in its own dialect; None: the answer says it itself."""
         ...

@@ -52,4 +52,14 @@ def _provider(one: ProviderSettings, secrets: References) -> Provider:
     )
     ref, what = one.api_key, f"provider `{one.name}`"
     key = None if ref == "client" else secrets.reader(ref, what, Purpose.PROVIDER)
-    return Provider(one.name, one.dialect, endpoint, key, care=one.care, region=one.region, hosting=one.hosting)
+    return Provider(
+        one.name,
+        one.dialect,
+        endpoint,
+        key,
+        care=one.care,
+        region=one.region,
+        hosting=one.hosting,
+        seller=one.prices,
+        counts_streams=one.stream_usage,
+    )

@@ -42,6 +42,10 @@ class Provider:
     """`saas`, `vpc` or `self`: whose machines it runs on."""
     counts: bool = True
     """It can be asked how many tokens a request has, where its dialect has such a question."""
+    seller: str = ""
+    """Whose prices hold, as the price list names the seller; empty: by the address."""
+    counts_streams: bool = True
+    """It understands `stream_options`, so that a stream says what it used."""
 
     def credential(self, own_login: "OwnLogin | None") -> Credential | None:
         """Return what authenticates one request to this provider."""

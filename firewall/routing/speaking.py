@@ -1,7 +1,7 @@
 """A call in the words of one candidate: address, header and body of the request that leaves.
 
 INVARIANT: a provider that speaks the client's dialect gets the client's bytes; only the model's name is changed,
-and only where the candidate's differs.
+where the candidate's differs, and a stream is asked for its token counts, where its dialect says them only then.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import orjson
 
 from firewall.codecs.json_span import locate, splice
+from firewall.codecs.openai_chat.counting import asking
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.routing.call import Candidate, ModelCall
@@ -64,6 +65,8 @@ def _path(call: ModelCall, candidate: Candidate) -> str:
 
 def _body(call: ModelCall, candidate: Candidate) -> bytes:
     body = call.request.body
+    if call.request.hides_usage and candidate.provider.counts_streams:
+        body = asking(body)
     if candidate.model == call.request.model or call.dialect is Dialect.GEMINI:
         return body
     span = locate(body, ("model",))

@@ -18,7 +18,6 @@ from firewall.settings.settings import Settings
 
 NOT_YET = {
     "mcp_server": "the MCP gate comes in a later version",
-    "budget": "budgets come in a later version",
 }
 
 
@@ -67,7 +66,8 @@ def _from_environment(table: dict[str, object], environ: Mapping[str, str]) -> N
 
     Raises: ConfigError for a section that is none: a setting that is silently ignored protects nobody.
     """
-    sections = set(Settings.model_fields) - {"provider", "route", "target", "approver", "notify", "path"}
+    lists = {"provider", "route", "budget", "rate", "target", "approver", "notify"}
+    sections = set(Settings.model_fields) - lists - {"path"}
     for name, value in sorted(environ.items()):
         section, found, key = name.removeprefix("STAYHAND_").partition("__")
         if not name.startswith("STAYHAND_") or not found:

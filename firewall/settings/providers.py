@@ -22,3 +22,7 @@ class Provider(ProviderSurvival):
     hosting: Literal["saas", "vpc", "self"] = "saas"
     timeout_s: int = Field(default=600, ge=1)
     first_token_timeout_s: int = Field(default=30, ge=1)
+    prices: str = ""
+    """Whose prices hold, as the price list names the seller (`openai`, `anthropic`, …); empty: by `base_url`."""
+    stream_usage: bool = True
+    """Ask streams of Chat Completions for their token counts; false for servers that do not know the option."""

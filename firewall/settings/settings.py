@@ -5,6 +5,7 @@ Secrets are references only (`{ env = "…" }`, `{ file = "…" }`, `{ command =
 
 from pathlib import Path
 
+from firewall.settings.budgets import Budget, Rate, SpendSettings
 from firewall.settings.egress import Egress
 from firewall.settings.folders import default_data_dir
 from firewall.settings.providers import Provider
@@ -34,8 +35,11 @@ class Settings(Section):
     storage: Storage = Storage()
     policy: PolicySettings = PolicySettings()
     vault: VaultSettings = VaultSettings()
+    spend: SpendSettings = SpendSettings()
     provider: tuple[Provider, ...] = ()
     route: tuple[Route, ...] = ()
+    budget: tuple[Budget, ...] = ()
+    rate: tuple[Rate, ...] = ()
     target: tuple[Target, ...] = ()
     approver: tuple[ApproverSettings, ...] = ()
     notify: tuple[Notify, ...] = (Notify(kind="terminal"),)

@@ -9,6 +9,8 @@ from firewall.core.errors import StoreError
 from firewall.core.grant import Grant, Verb
 
 _TUPLES = frozenset({"tools", "targets", "resources", "models"})
+_LATER = {"team": "", "tags": ()}
+"""Fields that tokens of an earlier version do not have, and what they mean there."""
 
 
 def dump(grant: Grant) -> str:
@@ -25,13 +27,14 @@ def parse(text: str) -> Grant:
     Raises: StoreError when a field is unknown or missing: what we cannot read permits nothing.
     """
     try:
-        row = orjson.loads(text)
+        row = {**_LATER, **orjson.loads(text)}
         if set(row) != {field.name for field in dataclasses.fields(Grant)}:
             raise StoreError("a stored grant has other fields than this version knows")
         row["verbs"] = frozenset(Verb(verb) for verb in row["verbs"])
         row["expires_at"] = datetime.fromisoformat(row["expires_at"])
         for name in _TUPLES:
             row[name] = tuple(row[name])
+        row["tags"] = tuple((str(key), str(word)) for key, word in row["tags"])
         return Grant(**row)
     except (orjson.JSONDecodeError, ValueError, TypeError, KeyError) as error:
         raise StoreError("a stored grant cannot be read", detail=type(error).__name__) from error

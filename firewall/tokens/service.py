@@ -37,6 +37,8 @@ class Draw:
     requests_per_minute: int
     tokens_per_minute: int
     destructive_per_hour: int
+    money_cap_micros: int = 0
+    """Of tokens; an owner's money is a matter of budgets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +291,13 @@ def _draws(lineage: list[tuple[str, Grant]]) -> tuple[Draw, ...]:
     if not lineage:
         return ()
     draws = [
-        Draw(token_id, grant.requests_per_minute, grant.tokens_per_minute, grant.destructive_per_hour)
+        Draw(
+            token_id,
+            grant.requests_per_minute,
+            grant.tokens_per_minute,
+            grant.destructive_per_hour,
+            grant.money_cap_micros,
+        )
         for token_id, grant in lineage
     ]
     root = lineage[-1][1]

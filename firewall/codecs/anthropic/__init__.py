@@ -8,8 +8,9 @@ from firewall.codecs.anthropic.stream import AnthropicStream
 from firewall.codecs.interface import StreamCodec
 
 
-def stream() -> StreamCodec:
-    """Start reading one streamed answer."""
+def stream(*, hides_usage: bool = False) -> StreamCodec:
+    """Start reading one streamed answer; in this dialect it always says what it used."""
+    del hides_usage
     return AnthropicStream()
 
 

@@ -6,24 +6,39 @@ from firewall.codecs.interface import Usage
 
 _CACHED = "cache_read_input_tokens"
 _INPUTS = ("input_tokens", "cache_creation_input_tokens", _CACHED)
+_HOUR = "ephemeral_1h_input_tokens"
+_WRITTEN = ("ephemeral_5m_input_tokens", _HOUR)
+_SEARCHES = "web_search_requests"
 
 
 class Notes:
     """Keeps the newest token counts and every id; one per answer."""
 
-    __slots__ = ("_counts", "_issued")
+    __slots__ = ("_counts", "_is_whole", "_issued", "_words")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        self._words: dict[str, str] = {}
+        self._is_whole = False
         self._issued: dict[str, None] = {}
 
     @property
     def usage(self) -> Usage:
         """Tokens seen so far; `input_tokens` counts those read from and written to the cache as well."""
+        counts = self._counts
+        written = max(counts.get("cache_creation_input_tokens", 0), sum(counts.get(name, 0) for name in _WRITTEN))
+        hour = counts.get(_HOUR, 0)
         return Usage(
-            input_tokens=sum(self._counts.get(name, 0) for name in _INPUTS),
-            cached_input_tokens=self._counts.get(_CACHED, 0),
-            output_tokens=self._counts.get("output_tokens", 0),
+            input_tokens=counts.get("input_tokens", 0) + written + counts.get(_CACHED, 0),
+            cached_input_tokens=counts.get(_CACHED, 0),
+            output_tokens=counts.get("output_tokens", 0),
+            cache_write_tokens=written - hour,
+            cache_write_1h_tokens=hour,
+            reasoning_tokens=counts.get("thinking_tokens", 0),
+            searches=counts.get(_SEARCHES, 0),
+            service_tier=self._words.get("service_tier", ""),
+            speed=self._words.get("speed", ""),
+            is_reported=self._is_whole,
         )
 
     @property
@@ -42,10 +57,24 @@ class Notes:
     def usage_of(self, value: Mapping[str, object]) -> None:
         """Note the `usage` of a message or event: its counts are totals, what it leaves out stays."""
         usage = value.get("usage")
-        for name in (*_INPUTS, "output_tokens"):
-            count = usage.get(name) if isinstance(usage, dict) else None
-            if type(count) is int and count >= 0:
-                self._counts[name] = count
+        if not isinstance(usage, dict):
+            return
+        for holder, names in (
+            (usage, (*_INPUTS, "output_tokens")),
+            (usage.get("cache_creation"), _WRITTEN),
+            (usage.get("output_tokens_details"), ("thinking_tokens",)),
+            (usage.get("server_tool_use"), (_SEARCHES,)),
+        ):
+            for name in names:
+                count = holder.get(name) if isinstance(holder, dict) else None
+                if type(count) is int and count >= 0:
+                    self._counts[name] = count
+        self._words |= {key: usage[key] for key in ("service_tier", "speed") if isinstance(usage.get(key), str)}
+        # A stream begins with a message that has no stop reason yet, and counts what it has written so far.
+        if "output_tokens" in usage and (
+            value.get("type") == "message_delta" or value.get("stop_reason") is not None
+        ):
+            self._is_whole = True
 
     def block(self, block: Mapping[str, object]) -> None:
         """Note the files that a block of a hosted tool made."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
+from firewall.codecs.amounts import token_limit
 from firewall.codecs.anthropic import tables
 from firewall.codecs.interface import ModelRequest, few
 from firewall.core.call import CallForm, ToolCall
@@ -34,7 +35,6 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         *_remote_servers(value.get("mcp_servers")),
         *_hosted_in_messages(value.get("messages")),
     ]
-    limit = value.get("max_tokens")
     return ModelRequest(
         model=model,
         stream=_flag(value, "stream"),
@@ -43,7 +43,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         hosted=few(hosted),
         references=tuple(dict.fromkeys(_references(value))),
         session=_session(value, headers),
-        max_output_tokens=limit if isinstance(limit, int) and not isinstance(limit, bool) else None,
+        max_output_tokens=token_limit(value, "max_tokens"),
     )
 
 

@@ -3,13 +3,14 @@
 Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 import orjson
 
 from firewall.codecs import json_span, upstream_json
+from firewall.codecs.amounts import count, word
 from firewall.codecs.gemini import tables
 from firewall.codecs.gemini.fields import JsonObject, folded
 from firewall.codecs.interface import Refused, Usage
@@ -229,13 +230,49 @@ def usage_of(value: JsonObject) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     known = folded(usage, "usageMetadata", "upstream")
+    read, said = known.get("promptTokensDetails"), known.get("candidatesTokensDetails")
     return Usage(
-        input_tokens=_count(known, "promptTokenCount") + _count(known, "toolUsePromptTokenCount"),
-        cached_input_tokens=_count(known, "cachedContentTokenCount"),
-        output_tokens=_count(known, "candidatesTokenCount") + _count(known, "thoughtsTokenCount"),
+        input_tokens=count(known, "promptTokenCount") + count(known, "toolUsePromptTokenCount"),
+        cached_input_tokens=count(known, "cachedContentTokenCount"),
+        output_tokens=count(known, "candidatesTokenCount") + count(known, "thoughtsTokenCount"),
+        reasoning_tokens=count(known, "thoughtsTokenCount"),
+        input_image_tokens=_of(read, "IMAGE"),
+        input_audio_tokens=_of(read, "AUDIO"),
+        output_image_tokens=_of(said, "IMAGE"),
+        output_audio_tokens=_of(said, "AUDIO"),
+        searches=_searches(value.get("candidates")),
+        service_tier=word(known, "serviceTier").lower(),
+        is_reported=bool(known.get("promptTokenCount")) and _is_over(value),
     )
 
 
-def _count(value: Mapping[str, object], key: str) -> int:
-    count = value.get(key)
-    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else 0
+def _is_over(value: JsonObject) -> bool:
+    """Tell whether a response is its answer's last: those before it count what was said so far."""
+    candidates = value.get("candidates")
+    if not isinstance(candidates, list) or not candidates:
+        return "promptFeedback" in value
+    return all(
+        isinstance(one, dict) and (one.get("finishReason") or one.get("finish_reason")) for one in candidates
+    )
+
+
+def _of(details: object, modality: str) -> int:
+    """Return the count of one modality in a list of `{"modality", "tokenCount"}`."""
+    found = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    both = [folded(one, "tokensDetails", "upstream") for one in found]
+    return sum(count(one, "tokenCount") for one in both if one.get("modality") == modality)
+
+
+def _searches(candidates: object) -> int:
+    """Count the searches that an answer rests on."""
+    found = 0
+    for one in candidates if isinstance(candidates, list) else ():
+        known = folded(one, "candidate", "upstream") if isinstance(one, dict) else {}
+        ground = known.get("groundingMetadata")
+        queries = (
+            folded(ground, "groundingMetadata", "upstream").get("webSearchQueries")
+            if isinstance(ground, dict)
+            else None
+        )
+        found += len(queries) if isinstance(queries, list) else 0
+    return found

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from firewall.codecs import json_span
+from firewall.codecs.amounts import candidate_count, token_limit
 from firewall.codecs.gemini import tables
 from firewall.codecs.gemini.fields import JsonObject, folded
 from firewall.codecs.interface import ModelRequest, few
@@ -126,8 +127,8 @@ def _read_generation(value: object) -> tuple[int | None, int]:
         return None, 1
     config = folded(_object(value, "generationConfig"), "generationConfig", "client")
     _known(config, tables.GENERATION, "generationConfig.")
-    limit, candidates = config.get("maxOutputTokens"), config.get("candidateCount")
-    return limit if isinstance(limit, int) else None, candidates if isinstance(candidates, int) else 1
+    limit = token_limit(config, "maxOutputTokens")
+    return limit or None, candidate_count(config, "candidateCount")  # 0 is how protobuf says that nothing was said
 
 
 def _read_tools(value: object, hosted: list[ToolCall], references: list[str]) -> None:

@@ -8,9 +8,9 @@ from firewall.codecs.openai_chat.request import read_request
 from firewall.codecs.openai_chat.stream import ChatStream
 
 
-def stream() -> StreamCodec:
-    """Start reading one streamed answer."""
-    return ChatStream()
+def stream(*, hides_usage: bool = False) -> StreamCodec:
+    """Start reading one streamed answer; `hides_usage`: the chunk with the counts is ours alone."""
+    return ChatStream(hides_usage=hides_usage)
 
 
 __all__ = [

@@ -29,7 +29,7 @@ def read_answer(body: bytes) -> Answer:
     value, entries = _entries(body)
     notes = Notes()
     notes.issue(value.get("id"))
-    notes.count(value.get("usage"))
+    notes.count(value)
     calls: list[Pending] = []
     seen: set[str] = set()
     for _, message, state in entries:

@@ -1,5 +1,6 @@
 """What an answer says about itself: tokens, and the ids that a client may name later."""
 
+from firewall.codecs.amounts import count, word
 from firewall.codecs.interface import Usage
 from firewall.codecs.upstream_json import JsonObject
 
@@ -30,18 +31,30 @@ class Notes:
         if isinstance(audio, dict):
             self.issue(audio.get("id"))
 
-    def count(self, usage: object) -> None:
+    def count(self, value: JsonObject) -> None:
         """Note the `usage` of a chunk or answer; null says nothing."""
+        usage = value.get("usage")
         if not isinstance(usage, dict):
             return
-        details = usage.get("prompt_tokens_details")
+        read, said = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+        prompt = count(usage, "prompt_tokens")
+        # Some providers count what was thought beside the completion, and into the total alone.
+        written = max(count(usage, "completion_tokens"), count(usage, "total_tokens") - prompt)
         self.usage = Usage(
-            input_tokens=_number(usage, "prompt_tokens"),
-            cached_input_tokens=_number(details, "cached_tokens") if isinstance(details, dict) else 0,
-            output_tokens=_number(usage, "completion_tokens"),
+            input_tokens=prompt,
+            cached_input_tokens=count(read, "cached_tokens") or count(usage, "prompt_cache_hit_tokens"),
+            output_tokens=written,
+            cache_write_tokens=count(read, "cache_write_tokens"),
+            reasoning_tokens=count(said, "reasoning_tokens"),
+            input_image_tokens=count(read, "image_tokens"),
+            input_audio_tokens=count(read, "audio_tokens"),
+            output_image_tokens=count(said, "image_tokens"),
+            output_audio_tokens=count(said, "audio_tokens"),
+            service_tier=word(value, "service_tier"),
+            is_reported=_is_over(value.get("choices")),
         )
 
 
-def _number(value: JsonObject, key: str) -> int:
-    found = value.get(key)
-    return found if type(found) is int and found >= 0 else 0
+def _is_over(choices: object) -> bool:
+    """Tell whether what is counted has come to its end: some providers count in every chunk."""
+    return isinstance(choices, list) and all(isinstance(one, dict) and one.get("finish_reason") for one in choices)

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 import orjson
 
 from firewall.codecs import json_span
+from firewall.codecs.amounts import candidate_count, token_limit
 from firewall.codecs.interface import ModelRequest, few
 from firewall.codecs.openai_chat import tables
+from firewall.codecs.openai_chat.counting import says_usage
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
 
@@ -41,7 +43,8 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         references=tuple(dict.fromkeys(_references(value.get("messages")))),
         session=next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), ""),
         max_output_tokens=_limit(value),
-        candidates=_candidates(value),
+        candidates=candidate_count(value, "n"),
+        hides_usage=_flag(value, "stream") and not says_usage(value),
     )
 
 
@@ -55,20 +58,8 @@ def _flag(value: JsonObject, name: str) -> bool:
 
 
 def _limit(value: JsonObject) -> int | None:
-    for name in ("max_completion_tokens", "max_tokens"):
-        limit = value.get(name)
-        if isinstance(limit, int) and not isinstance(limit, bool):
-            return limit
-    return None
-
-
-def _candidates(value: JsonObject) -> int:
-    count = value.get("n")
-    if count is None:
-        return 1
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ProtocolError("`n` must be a positive integer")
-    return count
+    limits = (token_limit(value, name) for name in ("max_completion_tokens", "max_tokens"))
+    return max((limit for limit in limits if limit is not None), default=None)
 
 
 def _unstored(body: bytes, value: JsonObject) -> bytes:

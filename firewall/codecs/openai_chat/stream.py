@@ -53,7 +53,9 @@ def _is_decided(choice: Choice) -> bool:
 class ChatStream:
     """A `StreamCodec` for Chat Completions."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hides_usage: bool = False) -> None:
+        """`hides_usage`: the chunk that says nothing but the counts is for us alone."""
+        self._hides_usage = hides_usage
         self._frames = sse.Splitter()
         self._choices: dict[int, Choice] = {}
         self._queue: deque[_Held] = deque()
@@ -156,7 +158,9 @@ class ChatStream:
         if not isinstance(choices, list):
             malformed("a chunk without choices")
         self._notes.issue(value.get("id"))
-        self._notes.count(value.get("usage"))
+        self._notes.count(value)
+        if self._hides_usage and not choices and value.get("usage") is not None:
+            return
         held = _Held(frame)
         states = [self._on_choice(choice, held, out) for choice in choices]
         if not choices or held.calls or held.ends or not value.keys() <= CHUNK:

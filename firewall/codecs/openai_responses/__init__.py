@@ -8,8 +8,9 @@ from firewall.codecs.openai_responses.request import read_request
 from firewall.codecs.openai_responses.stream import ResponsesStream
 
 
-def stream() -> StreamCodec:
-    """Start reading one streamed answer."""
+def stream(*, hides_usage: bool = False) -> StreamCodec:
+    """Start reading one streamed answer; in this dialect it always says what it used."""
+    del hides_usage
     return ResponsesStream()
 
 

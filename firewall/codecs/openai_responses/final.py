@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import orjson
 
 from firewall.codecs import json_span
+from firewall.codecs.amounts import count, word
 from firewall.codecs.interface import Refused, Usage
 from firewall.codecs.openai_responses import render
 from firewall.codecs.openai_responses.calls import JsonObject, Path, identity_of, malformed
@@ -92,10 +93,28 @@ def usage_of(response: JsonObject) -> Usage:
     usage = response.get("usage")
     if not isinstance(usage, dict):
         return Usage()
-    details = usage.get("input_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    return Usage(_count(usage.get("input_tokens")), _count(cached), _count(usage.get("output_tokens")))
+    read, said = usage.get("input_tokens_details"), usage.get("output_tokens_details")
+    return Usage(
+        input_tokens=count(usage, "input_tokens"),
+        cached_input_tokens=count(read, "cached_tokens"),
+        output_tokens=count(usage, "output_tokens"),
+        cache_write_tokens=count(read, "cache_write_tokens"),
+        reasoning_tokens=count(said, "reasoning_tokens"),
+        input_image_tokens=count(read, "image_tokens"),
+        input_audio_tokens=count(read, "audio_tokens"),
+        output_image_tokens=count(said, "image_tokens"),
+        output_audio_tokens=count(said, "audio_tokens"),
+        searches=_searches(response.get("output")),
+        service_tier=word(response, "service_tier"),
+        is_reported=True,
+    )
 
 
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+def _searches(output: object) -> int:
+    """Count what is charged as a search: opening a page that was found is none."""
+    found = 0
+    for item in output if isinstance(output, list) else ():
+        if isinstance(item, dict) and item.get("type") == "web_search_call":
+            action = item.get("action")
+            found += not isinstance(action, dict) or action.get("type") in (None, "search")
+    return found

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import orjson
 
 from firewall.codecs import json_span
+from firewall.codecs.amounts import token_limit
 from firewall.codecs.interface import ModelRequest, few
 from firewall.codecs.openai_responses import tables
 from firewall.core.call import CallForm, ToolCall
@@ -34,7 +35,6 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
     _read_top(value, references)
     _read_tools(value.get("tools"), "tools", hosted, references)
     _read_input(value.get("input"), hosted, references)
-    limit = value.get("max_output_tokens")
     return ModelRequest(
         model=model,
         stream=_flag(value, "stream"),
@@ -43,7 +43,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         hosted=few(hosted),
         references=tuple(dict.fromkeys(references)),
         session=_session(value, headers),
-        max_output_tokens=limit if isinstance(limit, int) else None,
+        max_output_tokens=token_limit(value, "max_output_tokens"),
     )
 
 

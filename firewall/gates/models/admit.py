@@ -10,8 +10,9 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, ProtocolError
 from firewall.core.grant import any_matches
 from firewall.core.ports import Sequencer
-from firewall.core.work import Committed, Plain, Record, Unit
+from firewall.core.work import Committed, Record, Unit
 from firewall.gates.edge.rates import refused, takes_of
+from firewall.gates.models.paying import Entry
 from firewall.guard.requester import Requester
 
 MAX_MODEL = 200
@@ -49,37 +50,34 @@ def request_digest(dialect: Dialect, request: ModelRequest) -> str:
     return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-async def enter(
-    sequencer: Sequencer,
-    requester: Requester,
-    *,
-    dialect: str,
-    purpose: str,
-    model: str,
-    size: int,
-    sha256: str,
-    streamed: bool,
-) -> int:
-    """Take from every bucket and record the request in one commit; returns the entry's number.
-
-    `size` and `sha256`: of the body, in bytes and hex.
-    Raises: LimitError (429) when a bucket is full; StoreError when nothing can be recorded.
-    """
-    steps = takes_of(requester.draws)
-    facts: dict[str, Plain] = {
-        "dialect": dialect,
-        "purpose": purpose,
-        "bytes": size,
-        "token": requester.token_id,
-    }
-    record = Record(
-        kind="model.requested",
-        data={**facts, "streamed": streamed, "sha256": sha256},
-        person=requester.grant.owner,
-        principal=requester.principal,
+def entry_of(
+    requester: Requester, *, dialect: str, purpose: str, model: str, size: int, sha256: str, streamed: bool = False
+) -> Entry:
+    """Return what the entry of a request says; `size` and `sha256`: of the body, in bytes and hex."""
+    return Entry(
+        facts={"dialect": dialect, "purpose": purpose, "bytes": size, "token": requester.token_id},
+        more={"streamed": streamed, "sha256": sha256},
         private={"model": model, "session": requester.session, "client": requester.client},
     )
-    limited = Record(kind="limit.hit", data={**facts, "limit": "requests"}, principal=requester.principal)
+
+
+async def enter(
+    sequencer: Sequencer, requester: Requester, *, dialect: str, purpose: str, model: str, size: int, sha256: str
+) -> int:
+    """Take from every bucket and record a request that costs nothing in one commit; returns the entry's number.
+
+    Raises: LimitError (429) when a bucket is full; StoreError when nothing can be recorded.
+    """
+    said = entry_of(requester, dialect=dialect, purpose=purpose, model=model, size=size, sha256=sha256)
+    record = Record(
+        kind="model.requested",
+        data={**said.facts, **said.more},
+        person=requester.grant.owner,
+        principal=requester.principal,
+        private=said.private,
+    )
+    limited = Record(kind="limit.hit", data={**said.facts, "limit": "requests"}, principal=requester.principal)
+    steps = takes_of(requester.draws)
     outcome = await sequencer.submit(Unit(records=(record,), steps=steps, otherwise=(limited,)))
     if isinstance(outcome, Committed):
         return outcome.seqs[0]

@@ -21,13 +21,14 @@ from firewall.gates.edge.send import Connection, Headers, send_end, send_head, s
 from firewall.gates.models.admit import request_digest
 from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
 from firewall.gates.models.errors import error_answer
-from firewall.gates.models.held import Hold, Holds, Judged, Waiting, judge_calls
+from firewall.gates.models.held import SPENT, SPENT_TEXT, Hold, Holds, Judged, Waiting, judge_calls
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
 from firewall.routing.call import Heard, Routed
 from firewall.routing.port import UpstreamResponse
+from firewall.spend.meter import Meter
 
 STREAM_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 JSON_TYPE = (b"content-type", b"application/json")
@@ -62,6 +63,8 @@ class Exchange:
     """Ours, on every answer: entry, model, route."""
     receive: Receive
     send: Send
+    meter: Meter | None = None
+    """The call's money; None in what costs none."""
     outcome: str = "ok"
     """A short stable word for the log: `ok`, `client_gone`, `token_revoked`, or an error's code."""
     ruler: Ruler | None = None
@@ -75,10 +78,16 @@ class Exchange:
     _pulse: Pulse | None = None
     _upstream: list[UpstreamResponse] = field(default_factory=list)
     _told: Headers = field(default_factory=list)
+    _routed: Routed | None = None
+    held: Hold | None = None
+    """The hold that this exchange's answer has become."""
 
     @property
     def usage(self) -> Usage:
-        """Tokens seen so far."""
+        """Tokens seen so far, as whoever answered counts them."""
+        counted = self._routed.usage if self._routed is not None else None
+        if counted is not None:
+            return counted
         return self.ruler.usage if self.ruler else Usage()
 
     def interrupt(self, cause: str) -> None:
@@ -156,7 +165,7 @@ class Exchange:
         await send_piece(self.send, self.codec.stream().abort(code, message))
 
     async def _ask(self, open_upstream: Callable[[], Awaitable[Routed]]) -> None:
-        response = await open_upstream()
+        response = await self._opened(open_upstream)
         self._upstream.append(response)
         self._told = told(response.heard)
         self.headers = [*self.headers, *self._told]
@@ -174,6 +183,28 @@ class Exchange:
                 detail=f"content-type `{kind[:80]}`",
             )
 
+    async def _opened(self, open_upstream: Callable[[], Awaitable[Routed]]) -> Routed:
+        meter = self.meter
+        try:
+            response = await open_upstream()
+        except UpstreamError as error:
+            if meter is not None:  # one that is silent may be working, and charge for it
+                meter.was_asked = error.fault is not UpstreamFault.UNAVAILABLE
+            raise
+        self._routed = response
+        if meter is not None:
+            heard = response.heard
+            meter.answered_by(heard.candidate.provider.name, heard.candidate.model, attempts=heard.attempts)
+            meter.was_refused = not 200 <= response.status < 300
+        return response
+
+    def _cost(self, ruler: Ruler) -> Headers:
+        """Return what an answer that comes whole says of its cost, where that is known."""
+        micros = self.meter.cost_of(self.usage) if self.meter is not None and self.meter.was_asked else None
+        return (
+            [] if micros is None or not ruler.usage.is_reported else [(b"x-stayhand-cost-micros", b"%d" % micros)]
+        )
+
     async def _pass_error(self, response: UpstreamResponse, kind: str) -> None:
         body = await response.read(_MAX_ERROR_BYTES)
         self.outcome = f"provider_{response.status}"
@@ -190,14 +221,20 @@ class Exchange:
         await send_whole(self.send, response.status, [*self.headers, *passed(response), JSON_TYPE, NO_STORE], body)
 
     async def _stream(self, response: UpstreamResponse) -> None:
-        ruler = StreamRuler(self.codec, max_bytes=self.means.max_answer_bytes)
-        self.ruler = ruler
+        ruler = StreamRuler(
+            self.codec, max_bytes=self.means.max_answer_bytes, hides_usage=self.request.hides_usage
+        )
+        self.ruler, meter = ruler, self.meter
         await self._start_stream(response)
         self._pulse = Pulse(self._beat, KEEPALIVE_S)
         chunks = response.chunks()
         try:
             async for chunk in chunks:
                 calls = ruler.feed(chunk)
+                if meter is not None and not await meter.pay(len(chunk)):
+                    self.outcome = SPENT
+                    ruler.abort(SPENT, SPENT_TEXT)
+                    break
                 if self._sent != len(ruler.out):
                     await self._flush()
                     self._pulse.sent()
@@ -247,9 +284,8 @@ class Exchange:
         elif self.request.stream:
             await self._send_stream(ruler.as_stream())
         else:
-            await send_whole(
-                self.send, 200, [*self.headers, *passed(response), JSON_TYPE, NO_STORE], ruler.as_answer()
-            )
+            fields = [*self.headers, *self._cost(ruler), *passed(response), JSON_TYPE, NO_STORE]
+            await send_whole(self.send, 200, fields, ruler.as_answer())
 
     async def _hold(self, ruler: Ruler, waiting: list[Waiting], rest: AsyncIterator[bytes] | None) -> None:
         if self._pulse is not None:
@@ -267,7 +303,9 @@ class Exchange:
             waiting=waiting,
             is_spent=self._has_used,
             told=self._told,
+            meter=self.meter,
         )
+        self.held = hold
         upstream, self._upstream = self._upstream, []
         means.holds.start(hold, rest, [response.close for response in upstream])
         await self._follow(hold)
@@ -316,7 +354,8 @@ class Exchange:
                 await send_piece(self.send, ruler.as_stream())
             await send_end(self.send)
         else:
-            await send_whole(self.send, 200, [*self.headers, JSON_TYPE, NO_STORE], ruler.as_answer())
+            fields = [*self.headers, *self._cost(ruler), JSON_TYPE, NO_STORE]
+            await send_whole(self.send, 200, fields, ruler.as_answer())
 
     def _is_live(self, hold: Hold) -> bool:
         """A streaming client of a streamed answer gets frames as they are ruled on."""

@@ -3,7 +3,6 @@
 INVARIANT: nothing leaves for a provider before its `model.requested` entry is durable; our token never goes along.
 """
 
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
@@ -18,7 +17,7 @@ from firewall.core.reason import Reason
 from firewall.core.running import running_digests
 from firewall.core.strict_json import loads_object
 from firewall.core.verdict import Deny
-from firewall.core.work import PutIssued, Record, Step, Unit
+from firewall.core.work import Plain, PutIssued, Record, Step, Unit
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
 from firewall.gates.edge.send import send_whole
@@ -27,6 +26,7 @@ from firewall.gates.models.asked import Asked
 from firewall.gates.models.clients import client_of
 from firewall.gates.models.errors import CODECS, error_answer
 from firewall.gates.models.exchange import Exchange, Means
+from firewall.gates.models.paying import Till
 from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.routes import Purpose, claimed, place_of, spoken_at
 from firewall.gates.models.status import approval_status
@@ -38,6 +38,8 @@ from firewall.routing.call import Caller, ModelCall, Plan
 from firewall.routing.router import Router
 from firewall.routing.speaking import own_login
 from firewall.sequencer.posting import post
+from firewall.spend.attribution import attributed
+from firewall.spend.meter import Meter
 
 log = logging.getLogger("stayhand.models")
 
@@ -59,6 +61,7 @@ class ModelsGate:
         doorkeeper: Doorkeeper,
         router: Router,
         plain: PlainCalls,
+        till: Till,
         sequencer: Sequencer,
         clock: Clock,
         was_issued: Callable[[str, str], bool],
@@ -69,6 +72,7 @@ class ModelsGate:
         self._doorkeeper = doorkeeper
         self._router = router
         self._plain = plain
+        self._till = till
         self._sequencer = sequencer
         self._clock = clock
         self._was_issued = was_issued
@@ -135,9 +139,16 @@ class ModelsGate:
         call = _call(asked, request, value, requester)
         plan = self._router.plan(call)
         digests = running_digests(body)
-        entry = await self._enter(
-            asked, requester, request.model, body, streamed=request.stream, digest=digests[-1]
+        said = admit.entry_of(
+            requester,
+            dialect=asked.place.dialect.value,
+            purpose=asked.place.purpose.value,
+            model=request.model,
+            size=len(body),
+            sha256=digests[-1].hex(),
+            streamed=request.stream,
         )
+        meter, plan = await self._till.enter(call, plan, requester, said)
         self._means.guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
         identity = request.identity
         told = Told(body, digests, lambda value: first_sighting(identity, value))
@@ -149,9 +160,10 @@ class ModelsGate:
             client=asked.client,
             dialect=asked.place.dialect,
             codec=codec,
-            headers=[(b"x-stayhand-entry", b"%d" % entry)],
+            headers=[(b"x-stayhand-entry", b"%d" % meter.entry)],
             receive=receive,
             send=send,
+            meter=meter,
         )
         self._running.add(exchange)
         try:
@@ -161,7 +173,7 @@ class ModelsGate:
             raise
         finally:
             self._running.discard(exchange)
-            self._answered(exchange, entry)
+            self._answered(exchange, meter)
 
     async def _exchange(self, exchange: Exchange, call: ModelCall, plan: Plan) -> None:
         holds = self._means.holds
@@ -195,40 +207,24 @@ class ModelsGate:
         await self._means.approvals.wait(held.approval.id, until_us=until)
         return await self._means.guard.release(held, requester)
 
-    async def _enter(
-        self, asked: Asked, requester: Requester, model: str, body: bytes, *, streamed: bool, digest: bytes = b""
-    ) -> int:
-        return await admit.enter(
-            self._sequencer,
-            requester,
-            dialect=asked.place.dialect.value,
-            purpose=asked.place.purpose.value,
-            model=model,
-            size=len(body),
-            sha256=(digest or hashlib.sha256(body).digest()).hex(),
-            streamed=streamed,
-        )
-
-    def _answered(self, exchange: Exchange, entry: int) -> None:
+    def _answered(self, exchange: Exchange, meter: Meter) -> None:
         self._count_answer(exchange.dialect.value, exchange.outcome)
-        usage = exchange.usage
         requester = exchange.requester
-        record = Record(
-            kind="model.answered",
-            data={
-                "request": entry,
-                "outcome": exchange.outcome,
-                "input_tokens": usage.input_tokens,
-                "cached_input_tokens": usage.cached_input_tokens,
-                "output_tokens": usage.output_tokens,
-            },
-            principal=requester.principal,
-        )
+        data: dict[str, Plain] = {"request": meter.entry, "outcome": exchange.outcome}
+        held = exchange.held
+        if held is not None and not held.is_heard:  # the provider is still answering, and nobody knows the bill
+            held.heard.append(
+                lambda: self._till.settle(meter, exchange.usage, "spend.settled", {"request": meter.entry})
+            )
+            post(self._sequencer, Unit((Record(kind="model.answered", data=data, principal=requester.principal),)))
+            return
         issued = exchange.ruler.issued if exchange.ruler else ()
         steps: tuple[Step, ...] = ()
         if issued and exchange.dialect is Dialect.OPENAI_RESPONSES:
             steps = (PutIssued(self._sequencer.pseudonym(requester.principal), issued, self._clock.now_us()),)
-        post(self._sequencer, Unit(records=(record,), steps=steps))
+        self._till.settle(
+            meter, exchange.usage, "model.answered", data, principal=requester.principal, steps=steps
+        )
 
 
 class _Started:
@@ -257,4 +253,5 @@ def _call(asked: Asked, request: ModelRequest, value: Mapping[str, object], requ
         headers=asked.headers,
         own_login=own_login(asked.headers),
         caller=caller,
+        attribution=attributed(requester.grant.team, requester.grant.tags, asked.headers, value),
     )

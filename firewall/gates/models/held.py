@@ -26,6 +26,7 @@ from firewall.gates.refusals import refusal_text
 from firewall.guard.foreign import FirstSeen
 from firewall.guard.guard import Answer, Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
+from firewall.spend.meter import Meter
 
 log = logging.getLogger("stayhand.models")
 DELIVERY_US = 600_000_000
@@ -39,6 +40,8 @@ FINISHED_S = 120.0
 SchemaOf = Callable[[str], str]
 MAX_CALLS = 128
 """Calls of one answer that are judged; each is two entries and a commit."""
+SPENT = "budget_exhausted"
+SPENT_TEXT = "the budget is used up, so the answer ends here"
 _BROKEN = "the held answer could not be finished, so it ends here"
 _TOO_MANY = f"[stayhand] Not run: more than {MAX_CALLS} calls in one answer. Make fewer at a time."
 
@@ -72,6 +75,12 @@ class Hold:
     """Something was released to the present connection: nobody else can join."""
     told: Sequence[tuple[bytes, bytes]] = ()
     """Header fields that say who answered."""
+    meter: Meter | None = None
+    """The money of the call that is being answered."""
+    is_heard: bool = False
+    """The provider has said all that it will."""
+    heard: list[Callable[[], None]] = field(default_factory=list)
+    """Called once as soon as that is so."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _concluded: asyncio.Event = field(default_factory=asyncio.Event)
@@ -117,17 +126,27 @@ class Hold:
                     group.create_task(self._decide(one))
                 if rest is not None and isinstance(self.ruler, StreamRuler):
                     await self._read(rest, self.ruler, group)
+                self._have_heard()
         except* FirewallError as errors:
             self.end(_code_of(errors), _BROKEN)
         except* Exception as errors:  # noqa: BLE001 - FAIL-CLOSED: whoever follows would otherwise wait for ever
             log.error("a hold broke: %s", type(errors.exceptions[0]).__name__)  # noqa: TRY400 - may quote a call
             self.end("internal_error", _BROKEN)
         finally:
+            self._have_heard()
             self._changed.set()
+
+    def _have_heard(self) -> None:
+        self.is_heard = True
+        waiting, self.heard = self.heard, []
+        for one in waiting:
+            one()
 
     async def _read(self, rest: AsyncIterator[bytes], ruler: StreamRuler, group: asyncio.TaskGroup) -> None:
         async for chunk in rest:
             await self._judge(ruler.feed(chunk), group)
+            if self.meter is not None and not await self.meter.pay(len(chunk)):
+                self.end(SPENT, SPENT_TEXT)
             if ruler.done:
                 return
         await self._judge(ruler.close(), group)

@@ -198,7 +198,6 @@ class PlainCalls:
             model=model,
             size=len(body),
             sha256=hashlib.sha256(body).hexdigest(),
-            streamed=False,
         )
 
     def _answered(self, call: ModelCall, entry: int, outcome: str, usage: Usage) -> None:

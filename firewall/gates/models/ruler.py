@@ -56,10 +56,10 @@ class Ruler(Protocol):
 class StreamRuler:
     """A streamed answer."""
 
-    def __init__(self, codec: Codec, *, max_bytes: int = 64 << 20) -> None:
+    def __init__(self, codec: Codec, *, max_bytes: int = 64 << 20, hides_usage: bool = False) -> None:
         """`max_bytes`: how long an answer may be; all of it is kept for a client that asks again."""
         self._codec = codec
-        self._stream: StreamCodec = codec.stream()
+        self._stream: StreamCodec = codec.stream(hides_usage=hides_usage)
         self._max_bytes = max_bytes
         self._taken = 0
         self.judged = 0

@@ -57,7 +57,8 @@ class Routes:
 
     def sold(self, candidate: Candidate) -> Sold:
         """Return what prices know a candidate by."""
-        return Sold(candidate.provider.name, candidate.model, candidate.provider.endpoint.base_url)
+        provider = candidate.provider
+        return Sold(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
 
     def worst_micros(self, candidate: Candidate, tokens_in: int, tokens_out: int, at_us: int) -> int | None:
         """Return the most that a call may cost, in micro-USD; None where the price is not known."""
@@ -72,10 +73,10 @@ def routes_of(settings: Settings, providers: Providers) -> Routes:
     """
     table, data = _model_table(settings)
     prices = Prices(overrides_of(table.get("model", []), FILE))
-    base_urls = {one.name: one.endpoint.base_url for one in providers}
+    sellers = {one.name: (one.endpoint.base_url, one.seller) for one in providers}
 
     def windows(provider: str, model: str) -> int | None:
-        return prices.context_window(Sold(provider, model, base_urls.get(provider, "")))
+        return prices.context_window(Sold(provider, model, *sellers.get(provider, ("", ""))))
 
     # Without a route nobody is chosen: the price list need not be loaded for it.
     models, constraints = read_models(table, FILE, windows=windows if settings.route else None)

@@ -97,7 +97,7 @@ def test_text_flows_and_the_call_waits_in_its_place() -> None:
     assert codec.rule(0, Released()).forward == _tool(1, "t1")
     last = codec.rule(1, Released())
     assert (last.forward, last.done) == (_tool(2, "t2") + _text(3, "b") + _summary() + STOP, True)
-    assert codec.usage == Usage(input_tokens=32, cached_input_tokens=30, output_tokens=9)
+    assert codec.usage == Usage(input_tokens=32, cached_input_tokens=30, output_tokens=9, is_reported=True)
     assert codec.issued == ("msg_1", "cntr_1")
 
 

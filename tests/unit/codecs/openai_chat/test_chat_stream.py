@@ -66,7 +66,7 @@ def test_text_passes_what_waits_and_the_end_comes_last() -> None:
     assert (step.forward, [pending.call.arguments for pending in step.calls]) == (b"", [b'{"a":1}'])
     last = codec.rule(0, Released())
     assert (last.forward, last.done) == (_new(0, "x", '{"a"') + _call(0, ":1}") + END + USAGE + DONE, True)
-    assert (codec.usage, codec.issued) == (Usage(3, 0, 4), ("c1",))
+    assert (codec.usage, codec.issued) == (Usage(3, 0, 4, is_reported=True), ("c1",))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""Money: prices, budgets, rates and who is told, as configured."""
+
+import secrets
+
+from firewall.app.base import Base
+from firewall.approvals.notify import Alert
+from firewall.core.budget import Budget
+from firewall.core.ids import spell_id
+from firewall.gates.models.paying import Till
+from firewall.routing.choosing.in_force import Routes
+from firewall.settings.settings import Settings
+from firewall.spend.prices import Sold
+from firewall.spend.rates import Limit
+from firewall.spend.service import Longest, Spending
+from firewall.spend.telling import BudgetAlert, Telling
+
+
+def till_of(base: Base, routes: Routes) -> Till:
+    """Return where model calls are paid; prices and what models can do follow the routes in force."""
+    settings, writer = base.settings, base.installation.writer
+
+    def longest(sold: Sold) -> Longest:
+        known = routes.table.models.of(sold.provider, sold.model)
+        return Longest(known.context_window, known.max_output_tokens)
+
+    spending = Spending(
+        sequencer=writer,
+        clock=base.clock,
+        prices=lambda: routes.prices,
+        new_id=lambda: spell_id("cal", secrets.token_bytes(17)),
+        budgets=budgets_of(settings),
+        longest=longest,
+        slice_tokens=settings.spend.slice_output_tokens,
+    )
+
+    async def tell(alert: BudgetAlert) -> None:
+        await base.channels.alert(Alert("budget", alert.text, alert.facts))
+
+    return Till(
+        spending=spending,
+        telling=Telling(writer, tell),
+        settled=base.telemetry.settled,
+        limits=limits_of(settings),
+    )
+
+
+def budgets_of(settings: Settings) -> tuple[Budget, ...]:
+    """Return the configured budgets."""
+    return tuple(
+        Budget(one.scope, one.window, one.soft_micros, one.hard_micros, one.holders) for one in settings.budget
+    )
+
+
+def limits_of(settings: Settings) -> tuple[Limit, ...]:
+    """Return the configured rates."""
+    return tuple(
+        Limit(one.scope, one.requests_per_minute, one.tokens_per_minute, one.holders) for one in settings.rate
+    )

@@ -1,0 +1,152 @@
+"""Admission with money: what a call draws and holds, in the commit of its entry; and the meter that settles it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from firewall.codecs.interface import Usage
+from firewall.core.errors import LimitError
+from firewall.core.spending import Line
+from firewall.core.work import Committed, Plain, Record, Step, Take, Unit, Unmet
+from firewall.gates.edge.rates import refused, takes_of
+from firewall.guard.requester import Requester
+from firewall.routing.call import Candidate, ModelCall, Plan
+from firewall.sequencer.posting import post
+from firewall.spend.charging import Ask, Payer
+from firewall.spend.estimate import bound_of
+from firewall.spend.meter import Meter
+from firewall.spend.prices import Sold
+from firewall.spend.rates import Drawn, Limit, requests_of, tokens_of
+from firewall.spend.service import Opened, Spending
+from firewall.spend.telling import Telling
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the entry of a request says."""
+
+    facts: Mapping[str, Plain]
+    """Unsealed, also in the entry of a refusal."""
+    more: Mapping[str, Plain]
+    """Unsealed, of the request alone."""
+    private: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """Where model calls are paid: one for the gate."""
+
+    spending: Spending
+    telling: Telling
+    settled: Callable[[Line], None]
+    """Counts a line of the ledger."""
+    limits: tuple[Limit, ...] = ()
+
+    async def enter(self, call: ModelCall, plan: Plan, requester: Requester, entry: Entry) -> tuple[Meter, Plan]:
+        """Draw, hold and record in one commit; returns the call's meter, and the plan that its money reaches for.
+
+        Raises: LimitError `rate_limited` or `budget_exhausted` (429); PriceUnknownError (403); StoreError.
+        """
+        spending = self.spending
+        opened = await spending.open(self.ask(call, plan, requester), is_streamed=call.request.stream)
+        own = tuple((draw.key, draw.tokens_per_minute) for draw in requester.draws)
+        drawn = tokens_of(self.limits, own, opened.ask)
+        takes = (*takes_of(requester.draws), *requests_of(self.limits, opened.ask), *_takes(drawn))
+        sequencer = spending.sequencer
+        while True:
+            outcome = await sequencer.submit(Unit((_record(requester, entry, opened),), (*takes, *opened.steps)))
+            if isinstance(outcome, Committed):
+                return Meter(spending, opened, outcome.seqs[0], drawn), _kept(plan, opened)
+            fewer = spending.without(opened, outcome.found) if outcome.why == "spent" else None
+            if fewer is None:
+                raise await self._refused(requester, entry, opened, outcome)
+            opened = fewer
+
+    def ask(self, call: ModelCall, plan: Plan, requester: Requester) -> Ask:
+        """Return a call as spending sees it."""
+        name = self.spending.sequencer.pseudonym
+        caps = tuple((draw.key, draw.money_cap_micros) for draw in requester.draws if draw.money_cap_micros)
+        return Ask(
+            payer=Payer(
+                token=requester.token_id,
+                principal=name(requester.principal),
+                owner=name(requester.grant.owner),
+                session=name(requester.session) if requester.session else "",
+                about=call.attribution,
+                caps=caps,
+            ),
+            route=plan.route,
+            sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller))),
+            bound=bound_of(call.request),
+        )
+
+    def settle(
+        self,
+        meter: Meter,
+        usage: Usage,
+        kind: str,
+        data: Mapping[str, Plain],
+        *,
+        principal: str = "",
+        steps: tuple[Step, ...] = (),
+    ) -> None:
+        """Record the end of a call with what it owes, in one commit that nobody waits for."""
+        settled = meter.settle(usage)
+        line = settled.line
+        counts = {
+            "input_tokens": line.used.input,
+            "cached_input_tokens": line.used.cache_read,
+            "output_tokens": line.used.output,
+        }
+        record = Record(kind=kind, data={**data, **counts, **settled.facts}, principal=principal)
+        accounts = meter.opened.accounts
+        self.settled(line)
+        post(
+            self.spending.sequencer,
+            Unit((record,), (*steps, *settled.steps)),
+            then=lambda done: self.telling.settled(accounts, done.spent) if done.spent else None,
+        )
+
+    async def _refused(self, requester: Requester, entry: Entry, opened: Opened, unmet: Unmet) -> LimitError:
+        """Record why, and return the error."""
+        is_money = unmet.why == "spent"
+        kind = "money" if is_money else unmet.found.partition(":")[0]
+        facts = {**entry.facts, "limit": kind}
+        await self.spending.sequencer.submit(
+            Unit((Record(kind="limit.hit", data=facts, principal=requester.principal),))
+        )
+        return self.spending.refusal(opened, unmet) if is_money else refused(unmet)
+
+
+def sold_of(candidate: Candidate) -> Sold:
+    """Return a candidate as prices know it."""
+    provider = candidate.provider
+    return Sold(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
+
+
+def _takes(drawn: tuple[Drawn, ...]) -> tuple[Take, ...]:
+    return tuple(Take(one.key, one.rate, one.cells) for one in drawn)
+
+
+def _record(requester: Requester, entry: Entry, opened: Opened) -> Record:
+    about = opened.ask.payer.about
+    words = {**dict(about.tags), "team": about.team, "feature": about.feature, "user_tier": about.user_tier}
+    about_words = {key: word for key, word in words.items() if word}
+    return Record(
+        kind="model.requested",
+        data={**entry.facts, **entry.more, **opened.facts},
+        person=requester.grant.owner,
+        principal=requester.principal,
+        private={**entry.private, **({"about": about_words} if about_words else {})},
+    )
+
+
+def _kept(plan: Plan, opened: Opened) -> Plan:
+    """Return the plan without candidates that money does not reach for."""
+    if len(opened.offers) == len(opened.ask.sold):
+        return plan
+    left = {offer.sold for offer in opened.offers}
+    return replace(
+        plan,
+        candidates=tuple(one for one in plan.candidates if sold_of(one) in left),
+        smaller=tuple(one for one in plan.smaller if sold_of(one) in left),
+    )

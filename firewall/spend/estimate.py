@@ -1,0 +1,122 @@
+"""How much a call may use at most, and how much it likely did where nobody counted; pure.
+
+A token stands for at least one byte of what is sent, so bytes bound tokens: nothing a provider counts for text is
+more. What it adds itself (what it searched, files and turns that it keeps) is bounded by the model's window.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firewall.codecs.interface import ModelRequest
+
+IMAGE_TOKENS = 16_384
+"""More than any provider counts for one image."""
+LIKELY_IMAGE_TOKENS = 2_000
+OVERHEAD_TOKENS = 1_024
+"""What providers put around messages and tools."""
+BYTES_A_TOKEN = 3
+"""Text and code of every common language have at least as many."""
+TOKENS_A_SECOND = 1_000
+"""Faster than what people wait for: bounds what was thought unseen before somebody hung up."""
+MOST_SEARCHES = 10
+"""Searches that a call with a hosted search tool holds money for, unless it says how many it may make."""
+_LARGE = 4_096
+_CARRIES = (b"image", b"Data", b"_data", b"input_file", b"document")
+"""Words of a body that may carry what is no text."""
+_FREE = frozenset({"args", "arguments", "input_schema", "metadata", "parameters", "response", "schema", "tools"})
+"""Members that hold objects of the caller's own making, which are text to the model whatever they look like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a call may use."""
+
+    input_tokens: int | None
+    """At most; None: as much as the model reads."""
+    likely_tokens: int
+    """About: what a rate draws and what is owed where nobody counted."""
+    output_tokens: int | None
+    """For one answer; None: as much as the model writes."""
+    answers: int = 1
+    searches: int = 0
+    variant: tuple[tuple[str, str], ...] = ()
+    """The service tier or speed that was asked for, as prices know it."""
+
+
+def bound_of(request: ModelRequest) -> Bound:
+    """Return what a request may use at most."""
+    images, hidden = _media(request)
+    size = len(request.body)
+    is_open = bool(request.references or request.hosted)
+    return Bound(
+        input_tokens=None if is_open else size - hidden + images * IMAGE_TOKENS + OVERHEAD_TOKENS,
+        likely_tokens=(size - hidden) // BYTES_A_TOKEN + images * LIKELY_IMAGE_TOKENS,
+        output_tokens=request.max_output_tokens,
+        answers=request.candidates,
+        searches=sum(_searches(call.arguments) for call in request.hosted if "search" in call.name),
+        variant=_variant(request.identity),
+    )
+
+
+def owed_output(*, bound: int, reported: int, seen_bytes: int, seconds: float) -> int:
+    """Return how many tokens were written at most when an answer broke off and nobody counted."""
+    written = max(reported, seen_bytes // BYTES_A_TOKEN, int((seconds + 1) * TOKENS_A_SECOND))
+    return min(written, bound)
+
+
+def _variant(identity: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    found = ((name, identity.get(name)) for name in ("service_tier", "speed"))
+    return tuple(
+        (name, value) for name, value in found if isinstance(value, str) and value not in ("auto", "default")
+    )
+
+
+def _searches(declared: bytes) -> int:
+    """Return how many searches a declared tool may make."""
+    _, found, rest = declared.partition(b'"max_uses":')
+    digits = rest.lstrip()[:4].split(b",")[0].split(b"}")[0].strip() if found else b""
+    return int(digits) if digits.isdigit() else MOST_SEARCHES
+
+
+def _media(request: ModelRequest) -> tuple[int, int]:
+    """Return how many images and files a request carries, and how many of its bytes they are."""
+    if not any(word in request.body for word in _CARRIES):
+        return 0, 0
+    count = hidden = 0
+    stack: list[object] = [request.identity]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            found, size = _medium(value)
+            count += found
+            hidden += size
+            stack += _within(value) if not found else ()
+        elif isinstance(value, list):
+            stack += value
+    return count, hidden
+
+
+def _within(value: Mapping[str, object]) -> list[object]:
+    """Return what may hold media: never the arguments of calls, where a caller writes what he likes."""
+    names = value.keys() - _FREE
+    return [value[name] for name in (names - {"input"} if "name" in value else names)]
+
+
+def _medium(value: Mapping[str, object]) -> tuple[int, int]:
+    """Return whether an object is an image or a file, and the bytes of it that are no text.
+
+    A document is text to its model, page by page: its bytes count as text does, and its pages as images.
+    """
+    kind = value.get("type")
+    is_image = kind in ("image", "image_url", "input_image") or "inlineData" in value or "inline_data" in value
+    if not is_image and kind not in ("document", "input_file", "file") and "fileData" not in value:
+        return 0, 0
+    return 1, _blob(value) if is_image else 0
+
+
+def _blob(value: object, depth: int = 0) -> int:
+    if isinstance(value, str):
+        return len(value) if len(value) > _LARGE else 0
+    if isinstance(value, Mapping) and depth < 4:
+        return sum(_blob(one, depth + 1) for one in value.values())
+    return 0

@@ -1,0 +1,225 @@
+"""One call's money while it runs and at its end: what it owes, how sure that is, and when it must stop."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from firewall.codecs.interface import Usage
+from firewall.core.errors import StoreError
+from firewall.core.money import Price, Tokens, cost
+from firewall.core.spending import Extend, Line, Part, Settle, State
+from firewall.core.work import Committed, Plain, Record, Step, Unit
+from firewall.spend.charging import draws_from
+from firewall.spend.estimate import BYTES_A_TOKEN, owed_output
+from firewall.spend.prices import Sold
+from firewall.spend.rates import Drawn, paid
+from firewall.spend.service import Offer, Opened, Spending
+
+_PLAIN_TIERS = frozenset({"", "default", "standard", "auto"})
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one provider counted for one answer."""
+
+    sold: Sold
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a call is settled: for the unit of its last entry."""
+
+    line: Line
+    steps: tuple[Step, ...]
+
+    @property
+    def facts(self) -> Mapping[str, Plain]:
+        """What the entry says of money; an unknown cost is no number."""
+        line = self.line
+        facts: dict[str, Plain] = {"call": line.call, "cost": line.state.value}
+        if line.cost_micros is not None:
+            facts["cost_micros"] = line.cost_micros
+        if line.price:
+            facts["price"] = line.price
+        return facts
+
+
+@dataclass(slots=True, eq=False)
+class Meter:
+    """The money of one call; one for each, from its entry to its settlement."""
+
+    spending: Spending
+    opened: Opened
+    entry: int
+    drawn: tuple[Drawn, ...] = ()
+    began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    attempts: int = 1
+    was_asked: bool = False
+    """Somebody may have begun to answer."""
+    was_refused: bool = False
+    """The provider answered with an error: nothing is owed for that."""
+    is_spent: bool = False
+    """What is held is used up and nothing more can be."""
+    _by: Sold | None = None
+    _seen: int = 0
+    _tokens: int = 0
+    """Output tokens that money is held for, where it is held in slices."""
+    _is_settled: bool = False
+
+    def __post_init__(self) -> None:
+        """Begin with the first slice."""
+        self._tokens = self.opened.slice_tokens
+
+    def answered_by(self, provider: str, model: str, *, attempts: int = 1) -> None:
+        """Note who answers, once somebody does."""
+        self.was_asked, self.attempts = True, attempts
+        found = [
+            one.sold for one in self.opened.offers if (one.sold.provider, one.sold.model) == (provider, model)
+        ]
+        self._by = found[0] if found else Sold(provider, model)
+
+    def fed(self, count: int) -> bool:
+        """Note so many bytes of the answer; False: what is held is used up by now, so `extend` or stop."""
+        self._seen += count
+        return not self._tokens or self._seen // BYTES_A_TOKEN <= self._tokens
+
+    async def pay(self, count: int) -> bool:
+        """Note so many bytes of the answer and hold more where they need it; False: the answer must stop."""
+        return self.fed(count) or await self.extend()
+
+    async def extend(self) -> bool:
+        """Hold another slice for this call; False: its accounts do not permit it, and the answer must stop."""
+        opened = self.opened
+        step = opened.slice_tokens
+        if opened.accounts:
+            parts = opened.parts(step)
+            record = Record(kind="spend.reserved", data={"call": opened.id, "more_micros": _most(parts)})
+            try:
+                said = await self.spending.sequencer.submit(Unit((record,), (Extend(opened.id, parts),)))
+            except StoreError:
+                said = None  # FAIL-CLOSED: what cannot be held is not there
+            if not isinstance(said, Committed):
+                self.is_spent = True
+                return False
+            self.opened = replace(opened, reserved_micros=opened.reserved_micros + _most(parts))
+        self._tokens += step
+        return True
+
+    def cost_of(self, usage: Usage) -> int | None:
+        """Return what an answer with this usage costs in micro-USD; None where its price is not known."""
+        price = self._price(self._sold, usage)
+        return None if price is None else cost(price, counted(usage))
+
+    def settle(self, usage: Usage, *, also: Sequence[Used] = ()) -> Settled:
+        """Return what the call owes.
+
+        `also`: what other attempts of this call used that a provider charges for (a cascade's steps, an answer
+        that broke off before another took over).
+        """
+        each = [self._owed(one) for one in also]
+        if self.was_asked and not self.was_refused:
+            each.append(self._owed(Used(self._sold, usage)))
+        line = self._line(each)
+        charges: dict[str, int] = {}
+        for one in each:
+            for account in self.opened.accounts:
+                if one.micros and draws_from(account, one.sold):
+                    charges[account.key] = charges.get(account.key, 0) + one.micros
+        parts = tuple(Part(key, micros) for key, micros in charges.items())
+        used = line.used.input + line.used.output
+        return Settled(line, (Settle(line, parts), *paid(self.drawn, used)))
+
+    @property
+    def _sold(self) -> Sold:
+        return self._by or self.opened.offers[0].sold
+
+    def _price(self, sold: Sold, usage: Usage) -> Price | None:
+        variant = {} if usage.service_tier in _PLAIN_TIERS else {"service_tier": usage.service_tier}
+        if usage.service_tier == "batch":
+            variant = {"processing": "batch"}
+        if usage.speed not in _PLAIN_TIERS:
+            variant["speed"] = usage.speed
+        return self.spending.prices().of(sold, self.opened.at_us, variant)
+
+    def _owed(self, used: Used) -> "_Owed":
+        price = self._price(used.sold, used.usage)
+        is_exact = used.usage.is_reported
+        tokens = counted(used.usage) if is_exact else self._estimate(used)
+        if price is None:
+            return _Owed(used.sold, tokens, State.UNKNOWN, 0, "")
+        micros = cost(price, tokens)
+        held = self._offer(used.sold)
+        if not is_exact and held is not None and held.worst_micros and not self.opened.slice_tokens:
+            micros = min(micros, held.worst_micros)
+        state = State.EXACT if is_exact else State.ESTIMATED
+        return _Owed(used.sold, tokens, state, micros, f"{price.source} {price.as_of}")
+
+    def _estimate(self, used: Used) -> Tokens:
+        """Return an upper estimate where the provider's count is missing or a part."""
+        offer, said = self._offer(used.sold), counted(used.usage)
+        seconds = asyncio.get_running_loop().time() - self.began
+        wrote = owed_output(
+            bound=offer.output_tokens if offer else said.output,
+            reported=said.output,
+            seen_bytes=self._seen,
+            seconds=seconds,
+        )
+        return replace(said, input=said.input or self.opened.ask.bound.likely_tokens, output=wrote)
+
+    def _offer(self, sold: Sold) -> Offer | None:
+        return next((one for one in self.opened.offers if one.sold == sold), None)
+
+    def _line(self, each: list["_Owed"]) -> Line:
+        sold, state = self._sold, _surest([one.state for one in each])
+        if not each and self.was_asked:
+            state = State.EXACT  # a provider that answers with an error charges nothing
+        is_known = State.UNKNOWN not in {one.state for one in each}
+        return replace(
+            self.opened.line,
+            state=state,
+            entry=self.entry,
+            provider=sold.provider,
+            model=sold.model,
+            used=sum((one.tokens for one in each), Tokens()),
+            cost_micros=sum(one.micros for one in each) if is_known else None,
+            reserved_micros=self.opened.reserved_micros,
+            attempts=self.attempts,
+            price=each[-1].price if each else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    sold: Sold
+    tokens: Tokens
+    state: State
+    micros: int
+    price: str
+
+
+def _surest(states: list[State]) -> State:
+    """Return the least sure of several states: a sum is as sure as its worst part."""
+    order = (State.UNKNOWN, State.ESTIMATED, State.EXACT)
+    return next((one for one in order if one in states), State.UNASKED)
+
+
+def _most(parts: tuple[Part, ...]) -> int:
+    return max((part.micros for part in parts), default=0)
+
+
+def counted(usage: Usage) -> Tokens:
+    """Return a provider's counts as prices need them."""
+    return Tokens(
+        input=usage.input_tokens,
+        cache_read=usage.cached_input_tokens,
+        cache_write=usage.cache_write_tokens,
+        cache_write_1h=usage.cache_write_1h_tokens,
+        input_image=usage.input_image_tokens,
+        input_audio=usage.input_audio_tokens,
+        output=usage.output_tokens,
+        reasoning=usage.reasoning_tokens,
+        output_image=usage.output_image_tokens,
+        output_audio=usage.output_audio_tokens,
+        searches=usage.searches,
+    )

@@ -1,0 +1,228 @@
+"""Money for model calls: what each holds before it is sent, and why one is refused.
+
+INVARIANT: a call under a cap of money is sent only after its worst case is held, in the commit of its entry. The
+worst case is of the dearest candidate, or of all together where each may be paid.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from firewall.core.budget import Account, Budget, Scope, ends_us
+from firewall.core.errors import FirewallError, LimitError
+from firewall.core.money import Price, dollars, worst
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.spending import Line, Part, Reserve, State
+from firewall.core.work import Plain, Step, Unmet
+from firewall.spend.charging import Ask, drawn, draws_from
+from firewall.spend.estimate import OVERHEAD_TOKENS
+from firewall.spend.prices import Prices, Sold
+
+LEASE_US = 2 * 3_600_000_000
+"""Longer than any call and any hold lives."""
+USUAL_WINDOW = 1_050_000
+USUAL_OUTPUT = 128_000
+_LONGEST_WAIT_S = 86_400
+
+
+class PriceUnknownError(FirewallError):
+    """Nobody knows what the call may cost, and it may not cost more than a cap."""
+
+    code = "price_unknown"
+    status = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Longest:
+    """How much a model reads and writes; None: nobody says."""
+
+    window: int | None = None
+    output: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One candidate with what it costs."""
+
+    sold: Sold
+    price: Price | None
+    """Of the variant that was asked for."""
+    standard: Price | None
+    """Of no variant: a provider may serve a call so that asked for another tier."""
+    input_tokens: int
+    """At most."""
+    output_tokens: int
+    """At most, for all answers together."""
+    worst_micros: int
+    """0 where the price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A call that is ready to be recorded, held and sent."""
+
+    id: str
+    ask: Ask
+    offers: tuple[Offer, ...]
+    """Candidates that may be asked: under a cap only those whose price is known."""
+    accounts: tuple[Account, ...]
+    reserved_micros: int
+    """Held on the accounts that every candidate draws from; 0 where nothing is capped."""
+    steps: tuple[Step, ...]
+    """For the unit of its entry; the takes of rates stand before them."""
+    at_us: int
+    slice_tokens: int = 0
+    """How much of the output is held at a time; 0: the worst case is held."""
+    line: Line = field(default_factory=lambda: Line(call="", at_us=0, state=State.OPEN))
+
+    @property
+    def facts(self) -> Mapping[str, Plain]:
+        """What its entry says of money."""
+        return {"call": self.id, "reserved_micros": self.reserved_micros} if self.accounts else {"call": self.id}
+
+    def parts(self, tokens: int | None = None) -> tuple[Part, ...]:
+        """Return what is held on each account: the worst case, or so many tokens more of the output."""
+        return tuple(
+            Part(account.key, _held(account, self.offers, tokens, asks_all=self.ask.asks_all), account.hard_micros)
+            for account in self.accounts
+            if any(draws_from(account, offer.sold) for offer in self.offers)
+        )
+
+
+def _held(account: Account, offers: tuple[Offer, ...], tokens: int | None, *, asks_all: bool) -> int:
+    each = [_amount(offer, tokens) for offer in offers if draws_from(account, offer.sold)]
+    return sum(each) if asks_all else max(each)
+
+
+def _amount(offer: Offer, tokens: int | None) -> int:
+    if tokens is None:
+        return offer.worst_micros
+    return max(
+        (worst(one, input_tokens=0, output_tokens=tokens) for one in (offer.price, offer.standard) if one),
+        default=0,
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Spending:
+    """Holds and refuses; one for all gates."""
+
+    sequencer: Sequencer
+    clock: Clock
+    prices: Callable[[], Prices]
+    """Those in force."""
+    new_id: Callable[[], str]
+    budgets: tuple[Budget, ...] = ()
+    longest: Callable[[Sold], Longest] = lambda _: Longest()
+    slice_tokens: int = 0
+    """Of a stream's output, how much is held at first; 0: all that it may be."""
+
+    async def open(self, ask: Ask, *, is_streamed: bool = False) -> Opened:
+        """Return what a call holds and who may answer it.
+
+        Raises: PriceUnknownError (403) where a cap applies and nobody's price is known.
+        """
+        if any(one.seller or one.base_url for one in ask.sold):
+            await self.prices().ready()
+        at_us = self.clock.now_us()
+        every = drawn(self.budgets, ask, at_us)
+        offers = tuple(self._offer(one, ask, at_us) for one in ask.sold)
+        if any(account.hard_micros for account in every):
+            offers = _priced(offers, every)
+        return self._opened(ask, offers, every, at_us, is_streamed=is_streamed)
+
+    def without(self, opened: Opened, key: str) -> Opened | None:
+        """Return the same call without the candidates that draw from an account that is full.
+
+        None where nobody is left: every candidate draws from it.
+        """
+        full = next((one for one in opened.accounts if one.key == key), None)
+        if full is None:
+            return None
+        left = tuple(offer for offer in opened.offers if not draws_from(full, offer.sold))
+        if not left or len(left) == len(opened.offers):
+            return None
+        accounts = tuple(one for one in opened.accounts if one.key != key)
+        return self._opened(opened.ask, left, accounts, opened.at_us, is_streamed=bool(opened.slice_tokens))
+
+    def refusal(self, opened: Opened, unmet: Unmet) -> LimitError:
+        """Return the error for a call that its money does not reach for; it says when there is more."""
+        account = next((one for one in opened.accounts if one.key == unmet.found), None)
+        if account is None:
+            return LimitError("the budget is used up", retry_after_s=_LONGEST_WAIT_S, code="budget_exhausted")
+        need = next((part.micros for part in opened.parts() if part.key == account.key), 0)
+        end = ends_us(account.window, opened.at_us)
+        wait_s = (end - opened.at_us) // 1_000_000 + 1 if end else _LONGEST_WAIT_S
+        whose = "this token" if account.scope is Scope.TOKEN else f"this {account.scope.value.replace('_', ' ')}"
+        return LimitError(
+            f"the budget of {whose} has less left than this call may cost (${dollars(need)}); "
+            "a smaller limit of output tokens holds less",
+            retry_after_s=wait_s,
+            code="budget_exhausted",
+        )
+
+    def _opened(
+        self, ask: Ask, offers: tuple[Offer, ...], every: tuple[Account, ...], at_us: int, *, is_streamed: bool
+    ) -> Opened:
+        accounts = tuple(one for one in every if any(draws_from(one, offer.sold) for offer in offers))
+        tokens = self.slice_tokens if is_streamed and not ask.asks_all else 0
+        if tokens:
+            offers = tuple(
+                replace(offer, worst_micros=_worst(offer, min(tokens, offer.output_tokens), ask.bound.searches))
+                for offer in offers
+            )
+        payer = ask.payer
+        opened = Opened(
+            id=self.new_id(), ask=ask, offers=offers, accounts=accounts, reserved_micros=0, steps=(), at_us=at_us,
+            slice_tokens=tokens,
+        )  # fmt: skip
+        parts = opened.parts()
+        reserved = max((part.micros for part in parts), default=0)
+        line = Line(
+            call=opened.id, at_us=at_us, state=State.OPEN, token=payer.token, principal=payer.principal,
+            owner=payer.owner, session=payer.session, about=payer.about, route=ask.route,
+            provider=offers[0].sold.provider, model=offers[0].sold.model, reserved_micros=reserved,
+        )  # fmt: skip
+        steps = (Reserve(line, parts, at_us + LEASE_US),) if parts else ()
+        return replace(opened, reserved_micros=reserved, steps=steps, line=line)
+
+    def _offer(self, sold: Sold, ask: Ask, at_us: int) -> Offer:
+        bound, longest = ask.bound, self.longest(sold)
+        window = longest.window or self.prices().context_window(sold) or USUAL_WINDOW
+        read = window if bound.input_tokens is None else min(bound.input_tokens, window + OVERHEAD_TOKENS)
+        limit = longest.output or min(USUAL_OUTPUT, window)
+        wrote = (limit if bound.output_tokens is None else bound.output_tokens) * bound.answers
+        standard = self.prices().of(sold, at_us)
+        price = self.prices().of(sold, at_us, dict(bound.variant)) if bound.variant else standard
+        offer = Offer(sold, price, standard, read, wrote, 0)
+        return replace(offer, worst_micros=_worst(offer, wrote, bound.searches))
+
+
+def _worst(offer: Offer, output_tokens: int, searches: int) -> int:
+    known = [one for one in (offer.price, offer.standard) if one is not None]
+    return max(
+        (
+            worst(one, input_tokens=offer.input_tokens, output_tokens=output_tokens, searches=searches)
+            for one in known
+        ),
+        default=0,
+    )
+
+
+def _priced(offers: tuple[Offer, ...], accounts: tuple[Account, ...]) -> tuple[Offer, ...]:
+    """Return the offers that a cap permits: where one applies, only those whose price is known.
+
+    Raises: PriceUnknownError.
+    """
+    kept = tuple(
+        offer
+        for offer in offers
+        if offer.price is not None
+        or not any(account.hard_micros and draws_from(account, offer.sold) for account in accounts)
+    )
+    if not kept:
+        name = f"{offers[0].sold.provider}/{offers[0].sold.model}" if offers else "nobody"
+        raise PriceUnknownError(
+            f"nobody knows what `{name[:120]}` costs, and a cap of money applies; "
+            "give it a price in `policies/models.toml`"
+        )
+    return kept

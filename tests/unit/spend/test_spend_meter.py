@@ -1,0 +1,188 @@
+"""What a call owes at its end, how sure that is, and when a running answer must stop."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from firewall.codecs.interface import Usage
+from firewall.core.budget import Budget, Scope, Window
+from firewall.core.spending import State
+from firewall.core.work import Committed, Unit
+from firewall.spend.meter import Meter, Used, counted
+from firewall.spend.rates import Drawn, tokens_a_minute
+from firewall.spend.service import Spending
+from tests.support.spending import CHEAP, DEAR, NAMELESS, Purse, ask, bound, purse
+
+DAY = Budget(Scope.TEAM, Window.DAY, hard_micros=1_000)
+WHOLE = Usage(input_tokens=40, output_tokens=10, is_reported=True)
+
+
+async def begun(spending: Spending, *sold: object, streamed: bool = False, **more: object) -> Meter:
+    """Hold a call's money and return its meter."""
+    opened = await spending.open(ask(*sold, **more), is_streamed=streamed)  # type: ignore[arg-type]  # as `ask` takes them
+    assert isinstance(await spending.sequencer.submit(Unit(steps=opened.steps)), Committed)
+    return Meter(spending, opened, entry=7)
+
+
+async def settled(found: Purse, meter: Meter, usage: Usage, *also: Used) -> tuple[State, int | None]:
+    """Settle and return what the ledger says."""
+    said = meter.settle(usage, also=also)
+    await found.installation.writer.submit(Unit(steps=said.steps))
+    return said.line.state, said.line.cost_micros
+
+
+async def test_the_provider_s_count_is_what_is_owed(tmp_path: Path) -> None:
+    """Everything held comes back, and what was used is booked."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(DAY), CHEAP)
+        meter.answered_by("here", "cheap", attempts=2)
+        assert await settled(found, meter, WHOLE) == (State.EXACT, 60)
+        assert list(found.accounts().values()) == [(60, 0)]
+        said = meter.settle(WHOLE)
+        assert (said.line.entry, said.line.attempts, said.line.reserved_micros) == (7, 2, 200)
+        assert said.facts == {"call": "cal_0", "cost": "exact", "cost_micros": 60, "price": said.line.price}
+        assert meter.cost_of(WHOLE) == 60
+
+
+async def test_a_fallback_that_answers_is_paid_at_its_own_price(tmp_path: Path) -> None:
+    """The line names who answered, not who was asked first."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=9_000)), CHEAP, DEAR)
+        meter.answered_by("there", "dear")
+        assert await settled(found, meter, WHOLE) == (State.EXACT, 900)
+        assert meter.settle(WHOLE).line.model == "dear"
+
+
+async def test_accounts_of_models_pay_for_their_own(tmp_path: Path) -> None:
+    """Both models' accounts held; the one that answered is charged and the other gets all of it back."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(Budget(Scope.MODEL, Window.DAY, hard_micros=9_000)), CHEAP, DEAR)
+        meter.answered_by("here", "cheap")
+        await settled(found, meter, WHOLE)
+        assert {key.split(":")[1]: one for key, one in found.accounts().items()} == {
+            "cheap": (60, 0),
+            "dear": (0, 0),
+        }
+
+
+async def test_every_attempt_that_a_provider_charges_for_is_owed(tmp_path: Path) -> None:
+    """A cascade's cheap answer and the dear one after it: both are booked, each at its own price."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=9_000)), CHEAP, DEAR)
+        meter.answered_by("there", "dear", attempts=2)
+        assert await settled(found, meter, WHOLE, Used(CHEAP, WHOLE)) == (State.EXACT, 960)
+        assert meter.settle(WHOLE, also=[Used(CHEAP, WHOLE)]).line.used.input == 80
+
+
+async def test_nobody_asked_nothing_owed(tmp_path: Path) -> None:
+    """A call that joined another, or was refused before it left, gives all of it back and says so."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(DAY), CHEAP)
+        assert await settled(found, meter, WHOLE) == (State.UNASKED, 0)
+        assert list(found.accounts().values()) == [(0, 0)]
+
+
+async def test_an_error_of_the_provider_costs_nothing(tmp_path: Path) -> None:
+    """Providers do not charge for answers that are errors."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(DAY), CHEAP)
+        meter.answered_by("here", "cheap")
+        meter.was_refused = True
+        assert await settled(found, meter, Usage()) == (State.EXACT, 0)
+
+
+async def test_an_answer_that_broke_off_is_an_upper_estimate_and_says_so(tmp_path: Path) -> None:
+    """Whoever hangs up pays what was read and could have been written by then, never more than was held."""
+    async with purse(tmp_path) as found:
+        spending = found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=10**9))
+        meter = await begun(spending, CHEAP, of=bound(300, 1_000_000))
+        meter.answered_by("here", "cheap")
+        meter.fed(9_000)
+        state, micros = await settled(found, meter, Usage(input_tokens=40, output_tokens=1))
+        assert state is State.ESTIMATED
+        assert micros is not None
+        assert 40 + 2 * 3_000 <= micros <= 40 + 2 * 60_000
+        silent = await begun(spending, CHEAP, of=bound(300, 10))
+        silent.answered_by("here", "cheap")
+        silent.fed(9_000)
+        assert await settled(found, silent, Usage()) == (State.ESTIMATED, 100 + 2 * 10)
+
+
+async def test_an_unknown_price_is_no_number(tmp_path: Path) -> None:
+    """The tokens are in the ledger, the cost is not: nothing is never booked for what nobody knows."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(Budget(Scope.TEAM, Window.DAY, soft_micros=5)), NAMELESS)
+        meter.answered_by("here", "nameless")
+        assert await settled(found, meter, WHOLE) == (State.UNKNOWN, None)
+        assert "cost_micros" not in meter.settle(WHOLE).facts
+        assert (meter.cost_of(WHOLE), meter.settle(WHOLE).line.used.output) == (None, 10)
+
+
+async def test_somebody_who_was_not_planned_is_paid_as_well(tmp_path: Path) -> None:
+    """Whatever name answers, its price decides, or nobody's."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=9_000)), CHEAP)
+        meter.answered_by("there", "dear")
+        assert await settled(found, meter, WHOLE) == (State.EXACT, 900)
+
+
+async def test_a_stream_stops_when_its_slices_are_used_up(tmp_path: Path) -> None:
+    """It holds slice after slice until the budget gives no more; each is an entry and comes back at the end."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(DAY, slice_tokens=100), CHEAP, of=bound(100, 10_000), streamed=True)
+        meter.answered_by("here", "cheap")
+        assert meter.opened.reserved_micros == 300
+        pieces = 0
+        while await meter.pay(300):
+            pieces += 1
+            assert pieces < 100
+        assert meter.is_spent
+        assert pieces == 4
+        assert list(found.accounts().values()) == [(0, 900)]
+        assert found.kinds() == ["spend.reserved"] * 3
+        state, micros = await settled(found, meter, replace(WHOLE, output_tokens=400))
+        assert (state, micros, list(found.accounts().values())) == (State.EXACT, 840, [(840, 0)])
+
+
+async def test_what_holds_its_worst_case_never_stops(tmp_path: Path) -> None:
+    """However many bytes a provider wraps its tokens in."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(DAY), CHEAP)
+        assert all([await meter.pay(10_000) for _ in range(50)])
+
+
+async def test_a_stream_without_accounts_has_slices_for_ever(tmp_path: Path) -> None:
+    """Nobody's budget is used, so nothing stops it."""
+    async with purse(tmp_path) as found:
+        opened = await found.spending(slice_tokens=10).open(ask(CHEAP), is_streamed=True)
+        meter = Meter(found.spending(), opened, entry=1)
+        assert all([await meter.pay(1_000) for _ in range(5)])
+        assert found.kinds() == []
+
+
+async def test_a_closed_log_extends_nothing(tmp_path: Path) -> None:
+    """What cannot be held is not there."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(DAY, slice_tokens=10), CHEAP, of=bound(100, 500), streamed=True)
+        await found.installation.writer.stop()
+        assert not await meter.pay(1_000)
+
+
+async def test_tokens_a_minute_are_put_right(tmp_path: Path) -> None:
+    """What was drawn before the call is replaced by what it used."""
+    async with purse(tmp_path) as found:
+        spending = found.spending()
+        opened = await spending.open(ask(CHEAP))
+        rate = tokens_a_minute(1_000)
+        meter = Meter(spending, opened, 1, (Drawn("tokens:tok_1", rate, 30),))
+        meter.answered_by("here", "cheap")
+        (pay,) = [step for step in meter.settle(WHOLE).steps if hasattr(step, "cells")]
+        assert (pay.key, pay.cells) == ("tokens:tok_1", 20)
+
+
+def test_counts_become_what_prices_need() -> None:
+    """Each kind of the provider's count has its place."""
+    usage = Usage(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+    said = counted(usage)
+    assert (said.input, said.cache_read, said.output, said.cache_write, said.cache_write_1h) == (1, 2, 3, 4, 5)
+    assert (said.reasoning, said.input_image, said.input_audio, said.output_image) == (6, 7, 8, 9)
+    assert (said.output_audio, said.searches) == (10, 11)
