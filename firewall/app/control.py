@@ -9,14 +9,17 @@ from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
 from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
 from firewall.console.entries import Entries
+from firewall.console.routing import Routing
 from firewall.console.vaulting import Vaulting
 from firewall.gates.infra.scopes.probing import probe_all
 from firewall.references import users_of
+from firewall.routing.choosing.in_force import Routes
+from firewall.routing.choosing.swapping import Swaps
 from firewall.routing.port import Upstream
 from firewall.telemetry import Condition
 
 
-def console_of(base: Base, upstream: Upstream, egress: EgressSide | None) -> Console:
+def console_of(base: Base, upstream: Upstream, egress: EgressSide | None, routes: Routes) -> Console:
     """Return the control side with all its desks; `upstream` asks providers about a credential."""
     installation, rules = base.installation, base.rules
     writer = installation.writer
@@ -31,6 +34,7 @@ def console_of(base: Base, upstream: Upstream, egress: EgressSide | None) -> Con
         policy=Policing(rules.load, writer),
         entries=Entries(installation.reader, installation.sealing, writer),
         credentials=_vaulting(base, upstream),
+        routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
     )
     if egress is not None:

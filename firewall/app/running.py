@@ -15,18 +15,18 @@ from firewall.app.control import console_of
 from firewall.app.egress import egress_of
 from firewall.app.gates import aws_door, guard_of, infra_gate, models_gate
 from firewall.app.money import till_of
-from firewall.app.routes import chooser_of, routes_in_force
+from firewall.app.routes import chooser_of
 from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
-from firewall.core.work import Record, Unit
+from firewall.core.work import Plain, Record, Unit
 from firewall.demo.provider import app as scripted
 from firewall.demo.scenes import INCIDENT
 from firewall.gates.edge.server import Listener, serving
 from firewall.gates.models.held import Holds
 from firewall.policy.in_force import open_rules
 from firewall.references import references_of
-from firewall.routing.choosing.in_force import Routes
+from firewall.routing.choosing.in_force import Routes, routes_of
 from firewall.routing.configured import providers_of
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider, Providers
@@ -60,16 +60,13 @@ async def running(
         stack.push_async_callback(upstream.close)
         base = base_of(settings, installation, rules, clock, references=references)
         stack.push_async_callback(base.channels.aclose)
-        routes = await routes_in_force(base, Providers(found))
+        routes = await asyncio.to_thread(routes_of, settings, Providers(found))
         application = _wire(base, routes, upstream, is_demo=is_demo)
         stack.push_async_callback(application.holds.stop)
         if application.egress is not None:
             stack.push_async_callback(application.egress.upstreams.close)
-        await installation.writer.submit(
-            Unit(
-                records=(Record(kind="config.loaded", data={"policy": rules.snapshot.digest, "pid": os.getpid()}),)
-            )
-        )
+        loaded: dict[str, Plain] = {"policy": rules.snapshot.digest, "routes": routes().digest, "pid": os.getpid()}
+        await installation.writer.submit(Unit(records=(Record(kind="config.loaded", data=loaded),)))
         background = asyncio.create_task(application.background())
         background.add_done_callback(_ended)
         try:
@@ -112,7 +109,7 @@ def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) 
         egress=egress,
         targets=base.targets,
         holds=holds,
-        console=console_of(base, upstream, egress),
+        console=console_of(base, upstream, egress, routes),
         telemetry=base.telemetry,
         providers=routes.providers,
         routes=routes,

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +22,9 @@ from firewall.core.target import TargetKind
 from firewall.gates.infra.targets import Target, targets_of
 from firewall.policy.in_force import open_rules
 from firewall.references import references_of, users_of
-from firewall.routing.configured import providers_of
+from firewall.routing.choosing.in_force import routes_of
+from firewall.routing.configured import described, providers_of
+from firewall.routing.providers import Providers
 from firewall.settings.load import load_settings
 from firewall.settings.settings import Settings
 
@@ -115,6 +118,28 @@ def _providers(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "warn", "no provider: the scripted one answers", "set ANTHROPIC_API_KEY or list a [[provider]]"
         )
+
+
+def _routes(settings: Settings) -> Iterator[Finding]:
+    try:
+        routes = routes_of(settings, Providers(described(settings)))
+    except FirewallError as error:
+        yield Finding("error", f"routes: {error.public}", getattr(error, "hint", ""))
+        return
+    table = routes()
+    if table.rules:
+        yield Finding(
+            "ok", f"{counted(len(table.rules), 'route')}, {counted(len(table.constraints), 'constraint')}"
+        )
+    asked = {one.name: one for rule in table.rules for one in rule.candidates}
+    for name, one in asked.items():
+        if table.models.require_approved and not table.models.of(one.provider.name, one.model).approved_by:
+            yield Finding("error", f"nobody approved {name}, so it is never asked", "see policies/models.toml")
+    today = datetime.now(UTC).date()
+    for row in table.models.rows:
+        if row.review_by is not None and row.review_by < today:
+            what = f"the review of {row.provider}/{row.name} was due on {row.review_by}"
+            yield Finding("warn", what, f"approved by {row.approved_by or 'nobody'}; see policies/models.toml")
 
 
 def _targets(settings: Settings) -> Iterator[Finding]:
@@ -228,6 +253,7 @@ _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _configuration,
     _policy,
     _providers,
+    _routes,
     _targets,
     _vault,
     _server,

@@ -21,6 +21,7 @@ COMMANDS = {
     "credential": "firewall.cli.credential:credential",
     "approvals": "firewall.cli.approvals:approvals",
     "policy": "firewall.cli.policy:policy",
+    "route": "firewall.cli.route:route",
     "doctor": "firewall.cli.doctor:doctor",
 }
 

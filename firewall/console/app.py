@@ -20,6 +20,7 @@ from firewall.console.asking import Asker, Doorman
 from firewall.console.auth import Access, Authenticator
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
+from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.sessions import Sessions
 from firewall.console.throttle import Refusals, Throttle
 from firewall.console.vaulting import CredentialDesk, CredentialRoutes
@@ -72,6 +73,7 @@ class Desks:
     credentials: CredentialDesk
     status: Status
     egress: Callable[[], Json] = no_egress
+    routes: RouteDesk | None = None
 
 
 class Console:
@@ -122,7 +124,8 @@ class Console:
             status=desks.status,
             egress=desks.egress,
         )
-        self.rows = (*_table(self._pages, api, admin), *_vault(CredentialRoutes(desks.credentials)))
+        vault, routes = _vault(CredentialRoutes(desks.credentials)), _routes(desks.routes)
+        self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
     async def run(self) -> None:
@@ -219,6 +222,16 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("GET", "/healthz", Access.PUBLIC, admin.healthz),
         Row("GET", "/readyz", Access.PUBLIC, admin.readyz),
         Row("GET", "/metrics", Access.METRICS, admin.metrics),
+    )
+
+
+def _routes(desk: RouteDesk | None) -> tuple[Row, ...]:
+    if desk is None:
+        return ()
+    handlers = RouteHandlers(desk)
+    return (
+        Row("POST", "/api/routes/load", Access.ADMIN, handlers.load),
+        Row("POST", "/api/routes/swap", Access.ADMIN, handlers.swap),
     )
 
 

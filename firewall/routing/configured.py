@@ -38,6 +38,26 @@ def providers_of(settings: Settings, references: References | None = None) -> li
     ]
 
 
+def described(settings: Settings) -> list[Provider]:
+    """Return the providers of a configuration without their keys, for commands that ask nobody anything.
+
+    With none at all the scripted provider's names, as `stayhand serve` would serve them.
+
+    Raises: ConfigError for an address that cannot be used.
+    """
+    secrets = references_of(settings)
+    listed = list(settings.provider) or [
+        ProviderSettings(name=name, dialect=dialect, base_url=url, api_key="client")
+        for variable, name, dialect, url in FROM_ENVIRONMENT
+        if os.environ.get(variable)
+    ]
+    scripted = [
+        ProviderSettings(name="scripted", dialect=dialect, base_url="http://127.0.0.1", api_key="client")
+        for dialect in (Dialect.ANTHROPIC, Dialect.OPENAI_RESPONSES, Dialect.GEMINI)
+    ]
+    return [_provider(one.model_copy(update={"api_key": "client"}), secrets) for one in listed or scripted]
+
+
 def _provider(one: ProviderSettings, secrets: References) -> Provider:
     endpoint = Endpoint(
         name=one.name,

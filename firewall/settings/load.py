@@ -42,10 +42,22 @@ def load_settings(given: str | None = None, environ: Mapping[str, str] = os.envi
     """
     path = find_settings(given, environ)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read `{path}`", file=str(path), detail=str(error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"`{path}` is not valid TOML: {error}", file=str(path)) from error
+    return settings_of(text, path, environ)
+
+
+def settings_of(text: str, path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Validate the text of a configuration; `path` is where it lies or will lie.
+
+    Raises: ConfigError naming the file and the key.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"`{path}` is not valid TOML: {error}", file=str(path)) from error
     for section, why in NOT_YET.items():
         if section in table:

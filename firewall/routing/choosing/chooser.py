@@ -12,7 +12,6 @@ from firewall.codecs.neutral.registry import translates
 from firewall.core.dialect import Dialect
 from firewall.routing.call import Candidate, ModelCall, Plan
 from firewall.routing.choosing.constraints import in_force
-from firewall.routing.choosing.facts import Facts
 from firewall.routing.choosing.feasible import USUAL_OUTPUT, Bench, Why, nobody
 from firewall.routing.choosing.measures import Measures
 from firewall.routing.choosing.reading import conversation, facts_of, in_tool_loop, sticky_key
@@ -73,13 +72,12 @@ class Chooser:
         Raises: NobodyError, NoProviderError (4xx with a stable code): nobody may or can answer.
         """
         table = self.table()
-        facts = facts_of(call, self.outside.now_us(), lambda: self.outside.labels(call))
-        means = self._means(table, call, facts)
+        means = self.means(table, call)
         plan = self._planned(table, means, call.dialect)
         if not plan.candidates and any(one.why == Why.WINDOW for one in plan.left_out):
             plan = self._planned(table, replace(means, bench=replace(means.bench, is_lenient=True)), call.dialect)
         if not plan.candidates:
-            raise nobody(plan.route, facts.model, plan.left_out)
+            raise nobody(plan.route, call.request.model, plan.left_out)
         if len(plan.candidates) > 1 and self._answering and in_tool_loop(call):
             return replace(plan, candidates=self._kept(call, plan.candidates))
         return plan
@@ -106,7 +104,10 @@ class Chooser:
         name = self._answering.get(conversation(call))
         return tuple(sorted(candidates, key=lambda one: one.name != name))
 
-    def _means(self, table: Table, call: ModelCall, facts: Facts) -> Means:
+    def means(self, table: Table, call: ModelCall) -> Means:
+        """Return what a call is measured against under a table."""
+        facts = facts_of(call, self.outside.now_us(), lambda: self.outside.labels(call))
+
         def quote(candidate: Candidate) -> int | None:
             known = table.models.of(candidate.provider.name, candidate.model)
             most = facts.output_tokens or known.max_output_tokens or USUAL_OUTPUT

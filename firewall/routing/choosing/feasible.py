@@ -39,6 +39,9 @@ class Why(StrEnum):
 class NobodyError(FirewallError):
     """Nobody is left who may and can answer; the code says what stands in the way."""
 
+    left_out: tuple[LeftOut, ...] = ()
+    """Everybody, with what is in the way."""
+
 
 _REFUSALS: Sequence[tuple[Why, str, int, str]] = (
     (Why.CONSTRAINT, "constraint_unmet", 403, "nobody who answers here meets what is required of such a call"),
@@ -143,11 +146,13 @@ def _too_dear(candidate: Candidate, bench: Bench, max_micros: int) -> str:
 def nobody(route: str, model: str, left_out: Sequence[LeftOut]) -> NobodyError:
     """Return the refusal of a call that nobody is left for; it names the route and what stands in the way."""
     reasons = {one.why.partition(":")[0] for one in left_out}
-    for why, code, status, words in _REFUSALS:
+    words, code, status = f"the model `{model[:80]}` is not available to this token", "model_not_found", 404
+    for why, its_code, its_status, its_words in _REFUSALS:
         if why in reasons:
             names = sorted({one.why.partition(":")[2] for one in left_out if one.why.startswith(f"{why}:")})
             named = f" ({', '.join(f'`{name}`' for name in names)})" if names else ""
-            return NobodyError(f"{words}{named}; route `{route}`", code=code, status=status)
-    return NobodyError(
-        f"the model `{model[:80]}` is not available to this token", code="model_not_found", status=404
-    )
+            words, code, status = f"{its_words}{named}; route `{route}`", its_code, its_status
+            break
+    refusal = NobodyError(words, code=code, status=status)
+    refusal.left_out = tuple(left_out)
+    return refusal

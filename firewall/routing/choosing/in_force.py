@@ -5,7 +5,7 @@ INVARIANT: the bytes that are hashed are the bytes that are compiled.
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,15 @@ class Routes:
         """
         return self.use(load_settings(self.settings.path))
 
-    def use(self, settings: Settings) -> str:
+    def use(self, settings: Settings, *, before: Callable[[], None] = lambda: None) -> str:
         """Put the routes of these settings in force, with models.toml as it lies there now; returns the digest.
+
+        `before` is called when they are known to be good; what it raises leaves the old ones in force.
 
         Raises: ConfigError as `load`.
         """
         made = routes_of(settings, self.providers)
+        before()
         self.table, self.prices, self.settings = made.table, made.prices, settings
         return self.table.digest
 
@@ -67,7 +70,7 @@ class Routes:
 
 
 def routes_of(settings: Settings, providers: Providers) -> Routes:
-    """Compile the routes of a configuration.
+    """Compile the routes of a configuration; with any, the price list is read (half a second): not in the loop.
 
     Raises: ConfigError naming the file and the key.
     """
@@ -83,6 +86,9 @@ def routes_of(settings: Settings, providers: Providers) -> Routes:
     rules = rules_of(settings.route, providers, settings.path or "stayhand.toml")
     said = "\n".join(route.model_dump_json() for route in settings.route).encode()
     digest = hashlib.sha256(b"%d\n%s%s" % (len(said), said, data)).hexdigest()
+    for rule in rules:
+        for candidate in rule.candidates:
+            models.of(candidate.provider.name, candidate.model)  # nobody's first call waits for the list
     return Routes(providers, table_of(rules, constraints, models, digest), prices, settings)
 
 

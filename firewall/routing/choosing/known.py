@@ -51,10 +51,6 @@ class Known:
     data_classes: tuple[str, ...] | None = None
     """None: any."""
 
-    def is_overdue(self, day: date) -> bool:
-        """Its review was due before a day."""
-        return self.review_by is not None and self.review_by < day
-
 
 Windows = Callable[[str, str], int | None]
 """Provider and model to the context window that a price list knows."""

@@ -52,6 +52,13 @@ class Rule:
     smaller: tuple[Candidate, ...] = ()
     """Of `terms.degrade`."""
 
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All that it names itself."""
+        members = (*self.chain, *self.planner, *self.executor)
+        named = (member.candidate for member in members)
+        return (*(one for one in named if one is not None), *self.smaller)
+
     def unmet(self, facts: Facts) -> str:
         """Return what does not fit: `model`, or the name of a condition; empty: it fits."""
         return "model" if not any_matches(self.models, facts.model) else self.when.unmet(facts)

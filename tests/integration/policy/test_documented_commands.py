@@ -12,7 +12,7 @@ from firewall.cli.main import stayhand
 
 _ROOT = Path(__file__).resolve().parents[3]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_ASKING = re.compile(r"stayhand policy (?:explain|test|check)\b")
+_ASKING = re.compile(r"stayhand (?:policy (?:explain|test|check)|route explain)\b")
 
 
 def _lines() -> Iterator[str]:
@@ -48,6 +48,8 @@ def test_a_printed_command_runs(line: str, installation: Path, monkeypatch: pyte
     cut = words.index("<") if "<" in words else len(words)
     done = CliRunner().invoke(stayhand, words[1:cut], input="DROP TABLE users;\n")
     assert done.exit_code == 0, done.output
-    if words[2] == "explain":
+    if words[1] == "route":
+        assert "scripted/coder" in done.stdout
+    elif words[2] == "explain":
         assert "verdict" in done.stdout
         assert "policy.csv:" in done.stdout
