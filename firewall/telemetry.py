@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from firewall.guard.guard import Answer, Go, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.loglines import BatchedHandler, Utc
+from firewall.routing.trying.circuits import Standing
 
 log = logging.getLogger("stayhand.verdict")
 MAX_MODELS = 200
@@ -78,6 +79,19 @@ class Telemetry:
             "stayhand_spend_unpriced_calls_total", "Model calls whose price nobody knows.", registry=self.registry
         )
         self._models: set[tuple[str, str]] = set()
+        self._attempts = Counter(
+            "stayhand_model_attempts_total",
+            "Requests to providers for calls that took more than one, by provider and outcome.",
+            ["provider", "outcome"],
+            registry=self.registry,
+        )
+        self._circuits = Gauge(
+            "stayhand_circuits",
+            "Circuits by provider and state.",
+            ["provider", "state"],
+            registry=self.registry,
+        )
+        self._standing: Callable[[], Sequence[Standing]] = tuple
         self._answered: dict[tuple[str, str], Counter] = {}
         self._counters: dict[tuple[str, ...], Counter] = {}
 
@@ -138,8 +152,19 @@ class Telemetry:
         elif line.cost_micros:
             self._spent.labels(*model, line.state.value).inc(line.cost_micros)
 
+    def attempted(self, provider: str, outcome: str) -> None:
+        """Count a request to a provider; both words are few: configured names and faults."""
+        self._attempts.labels(provider, outcome).inc()
+
+    def watch(self, standing: Callable[[], Sequence[Standing]]) -> None:
+        """Show the circuits that `standing` returns whenever somebody looks."""
+        self._standing = standing
+
     def metrics(self, gauged: Gauged) -> bytes:
         """Return all metrics in Prometheus' text format."""
+        self._circuits.clear()
+        for one in self._standing():
+            self._circuits.labels(one.circuit.provider, one.state.value).inc()
         self._entries.set(gauged.size)
         self._open.set(int(gauged.is_open))
         return generate_latest(self.registry)

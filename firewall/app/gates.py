@@ -1,5 +1,7 @@
 """The guard, and the gates that ask it."""
 
+import time
+
 from firewall.app.addresses import host_port, territory_of
 from firewall.app.base import Base
 from firewall.core.target import TargetKind
@@ -15,9 +17,14 @@ from firewall.gates.models.paying import Till
 from firewall.gates.models.plain import PlainCalls
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Guard
+from firewall.routing.call import Attempt, Candidate
 from firewall.routing.catalogue import Catalogue, named_by
 from firewall.routing.choosing.chooser import Chooser
 from firewall.routing.router import Router
+from firewall.routing.trying.circuits import Circuits
+from firewall.routing.trying.frame import Frame
+from firewall.routing.trying.records import Recorder
+from firewall.routing.trying.run import Run, World
 from firewall.routing.upstream import HttpUpstream
 
 MAX_ANSWER_BYTES = 64 << 20
@@ -48,6 +55,23 @@ def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
     )
 
 
+def frame_of(base: Base, upstream: HttpUpstream, chooser: Chooser) -> Frame:
+    """Return what tries candidates; its circuits are told to the log and to the metrics."""
+
+    def window(one: Candidate) -> int | None:
+        return chooser.table().models.of(one.provider.name, one.model).context_window
+
+    recorder = Recorder(base.installation.writer)
+    circuits = Circuits(time.monotonic, recorder.changed)
+    base.telemetry.watch(circuits.listing)
+
+    def note(run: Run, one: Attempt) -> None:
+        recorder.attempted(run, one)
+        base.telemetry.attempted(one.candidate.provider.name, one.outcome)
+
+    return Frame(upstream, circuits, world=World(time.monotonic), windows=window, note=note)
+
+
 def models_gate(
     base: Base, guard: Guard, holds: Holds, chooser: Chooser, upstream: HttpUpstream, *, till: Till
 ) -> ModelsGate:
@@ -62,7 +86,8 @@ def models_gate(
         hold_s=models.hold_s,
         max_answer_bytes=MAX_ANSWER_BYTES,
     )
-    router = Router(providers=chooser.providers, upstream=upstream, chooser=chooser)
+    frame = frame_of(base, upstream, chooser)
+    router = Router(providers=chooser.providers, upstream=upstream, chooser=chooser, frame=frame)
     max_body_bytes = models.max_body_mib << 20
     plain = PlainCalls(
         router=router,

@@ -21,6 +21,8 @@ class FirewallError(Exception):
 
     code = "internal_error"
     status = 500
+    retry_after_s: float | None = None
+    """When asking again may help; None: nothing is said about that."""
 
     def __init__(
         self, public: str, *, detail: str = "", code: str | None = None, status: int | None = None
@@ -91,8 +93,10 @@ class UpstreamFault(StrEnum):
 class UpstreamError(FirewallError):
     """A provider or target gave no usable answer."""
 
-    def __init__(self, public: str, *, fault: UpstreamFault, status: int = 502, detail: str = "") -> None:
-        super().__init__(public, detail=detail, code=fault.value, status=status)
+    def __init__(
+        self, public: str, *, fault: UpstreamFault, status: int = 502, detail: str = "", code: str | None = None
+    ) -> None:
+        super().__init__(public, detail=detail, code=code or fault.value, status=status)
         self.fault = fault
 
 
@@ -118,4 +122,4 @@ class LimitError(FirewallError):
 
     def __init__(self, public: str, *, retry_after_s: int, code: str | None = None) -> None:
         super().__init__(public, code=code)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s: int = retry_after_s

@@ -45,7 +45,7 @@ class Terms:
     """How hard a route tries. As it stands here: once, each candidate in turn."""
 
     retries: int = 0
-    """How often one candidate is asked again where that may help."""
+    """Repetitions per call, beside the first request to each candidate."""
     backoff: Backoff = field(default_factory=Backoff)
     retry_after_cap_s: float = 2.0
     """A provider that wants to be left alone for longer is not waited for."""

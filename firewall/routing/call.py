@@ -12,6 +12,7 @@ from typing import Protocol
 from firewall.codecs.interface import ModelRequest, Usage
 from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
+from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.core.grant import Grant
 from firewall.core.terms import Terms
 from firewall.routing.port import Fields, UpstreamResponse
@@ -104,6 +105,23 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request to a provider, and what came of it."""
+
+    candidate: Candidate
+    outcome: str
+    """`ok`, or the fault's word (`firewall.routing.trying.faults`)."""
+    status: int = 0
+    """The provider's; 0: none came."""
+    took_ms: int = 0
+    """Until the first word, until a whole answer was there, or until it failed."""
+    usage: Usage | None = None
+    """What the provider says it used; None: it did not say, or not yet."""
+    may_cost: bool = False
+    """It failed, and the provider may charge for it all the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What the client is told about who answered it."""
 
@@ -113,6 +131,21 @@ class Heard:
     """Requests that were sent to providers, this one included."""
     dropped: tuple[str, ...] = ()
     """Advisory fields of the request that the provider's dialect cannot carry."""
+    tried: tuple[Attempt, ...] = ()
+    """All that were sent, in order; the last is this answer's."""
+    cache: str = ""
+    """`hit`, `miss` or `bypass` on a route with a cache."""
+
+
+class UnansweredError(UpstreamError):
+    """Nobody answered."""
+
+    def __init__(self, cause: FirewallError, heard: Heard | None) -> None:
+        """`cause`: what went wrong first; `heard`: what was tried, None where nothing was sent."""
+        fault = cause.fault if isinstance(cause, UpstreamError) else UpstreamFault.MALFORMED
+        super().__init__(cause.public, fault=fault, status=cause.status, detail=cause.detail, code=cause.code)
+        self.retry_after_s = cause.retry_after_s
+        self.heard = heard
 
 
 class Routed(UpstreamResponse, Protocol):

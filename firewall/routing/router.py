@@ -1,5 +1,7 @@
 """Who answers a model call, and asking them. The one face of routing that gates see."""
 
+import time
+
 from firewall.routing.answer import PlainAnswer
 from firewall.routing.call import Heard, ModelCall, Plan, Routed
 from firewall.routing.choosing.chooser import Chooser, Outside
@@ -7,17 +9,29 @@ from firewall.routing.choosing.table import Table
 from firewall.routing.passing import passed_on, speaker
 from firewall.routing.port import Upstream
 from firewall.routing.providers import Providers
-from firewall.routing.speaking import spoken
+from firewall.routing.trying.circuits import Circuits
+from firewall.routing.trying.frame import Frame
+from firewall.routing.trying.run import Run, World
 
 
 class Router:
     """Picks a chain and asks it."""
 
-    def __init__(self, *, providers: Providers, upstream: Upstream, chooser: Chooser | None = None) -> None:
-        """`chooser`: none: no routes, the first provider of the spoken dialect answers."""
-        self._providers = providers
+    def __init__(
+        self,
+        *,
+        providers: Providers,
+        upstream: Upstream,
+        chooser: Chooser | None = None,
+        frame: Frame | None = None,
+    ) -> None:
+        """`chooser`: none: no routes, the first provider of the spoken dialect answers.
+
+        `frame`: what tries; none: one of its own whose circuits nobody hears of.
+        """
         self._upstream = upstream
         self._chooser = chooser or Chooser(Table, providers, Outside(now_us=lambda: 0))
+        self._frame = frame or Frame(upstream, Circuits(time.monotonic), world=World(time.monotonic))
 
     def plan(self, call: ModelCall) -> Plan:
         """Return who is asked, in order; decided before anything is recorded or reserved.
@@ -26,15 +40,16 @@ class Router:
         """
         return self._chooser.plan(call)
 
-    async def open(self, call: ModelCall, plan: Plan) -> Routed:
+    async def open(self, call: ModelCall, plan: Plan, *, entry: int = 0) -> Routed:
         """Ask the plan's candidates and return the first answer, in the dialect of the call.
 
-        Raises: UpstreamError; ProtocolError where the client's own bytes cannot be sent.
+        `entry`: number of the `model.requested` entry; it stands before anybody is asked.
+
+        Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
-        candidate = plan.candidates[0]
-        response = await self._upstream.open(candidate.provider.endpoint, spoken(call, candidate))
-        self._chooser.answered(call, plan, candidate)
-        return PlainAnswer(response, Heard(candidate, plan.route))
+        answer = await self._frame.open(Run(call, plan, entry))
+        self._chooser.answered(call, plan, answer.heard.candidate)
+        return answer
 
     async def carry(self, call: ModelCall, plan: Plan) -> Routed:
         """Pass a call that is never translated to the first candidate that speaks its dialect.

@@ -24,7 +24,7 @@ class Retry(Section):
     """Asking the same candidate again."""
 
     attempts: int = Field(default=1, ge=0, le=5)
-    """Repetitions per candidate, beside the first request; the provider's budget may allow fewer."""
+    """Repetitions per call, beside the first request to each candidate; providers' budgets may allow fewer."""
     backoff_ms: int = Field(default=100, ge=1, le=10_000)
     """Before the first repetition, at most; doubled with each; every wait is drawn evenly from nothing to that."""
     backoff_cap_ms: int = Field(default=400, ge=1, le=60_000)

@@ -4,19 +4,12 @@ import math
 
 import orjson
 
-from firewall.codecs import anthropic, gemini, openai_chat, openai_responses
-from firewall.codecs.interface import Codec
+from firewall.codecs.dialects import CODECS
 from firewall.core.dialect import Dialect
-from firewall.core.errors import FirewallError, LimitError
+from firewall.core.errors import FirewallError
 from firewall.gates.edge.send import Headers
 from firewall.gates.models.clients import Client
 
-CODECS: dict[Dialect, Codec] = {
-    Dialect.ANTHROPIC: anthropic,
-    Dialect.OPENAI_CHAT: openai_chat,
-    Dialect.OPENAI_RESPONSES: openai_responses,
-    Dialect.GEMINI: gemini,
-}
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -27,7 +20,7 @@ def error_answer(error: FirewallError, dialect: Dialect | None, client: Client) 
     """
     status = client.final_status if error.status == 403 else error.status
     headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-    if isinstance(error, LimitError):
+    if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     elif status not in _RETRIED:
         headers.append((b"x-should-retry", b"false"))

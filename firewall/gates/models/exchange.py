@@ -28,6 +28,7 @@ from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
 from firewall.routing.call import Heard, Routed
 from firewall.routing.port import UpstreamResponse
+from firewall.routing.trying.answers import Kept
 from firewall.spend.meter import Meter
 
 STREAM_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -275,7 +276,7 @@ class Exchange:
 
     async def _whole(self, response: UpstreamResponse) -> None:
         body = await response.read(self.means.max_answer_bytes)
-        ruler = AnswerRuler(self.codec, body)
+        ruler = AnswerRuler(self.codec, body, response.answer if isinstance(response, Kept) else None)
         self.ruler = ruler
         judged = await self._judge_calls(ruler, ruler.calls)
         self._has_used |= judged.has_used

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
 from starlette.types import Receive, Scope, Send
 
+from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import ModelRequest
 from firewall.codecs.sightings import first_sighting
 from firewall.core.dialect import Dialect
@@ -24,7 +25,7 @@ from firewall.gates.edge.send import send_whole
 from firewall.gates.models import admit
 from firewall.gates.models.asked import Asked
 from firewall.gates.models.clients import client_of
-from firewall.gates.models.errors import CODECS, error_answer
+from firewall.gates.models.errors import error_answer
 from firewall.gates.models.exchange import Exchange, Means
 from firewall.gates.models.paying import Till
 from firewall.gates.models.plain import PlainCalls
@@ -167,7 +168,7 @@ class ModelsGate:
         )
         self._running.add(exchange)
         try:
-            await self._exchange(exchange, call, plan)
+            await self._exchange(exchange, call, plan, meter.entry)
         except FirewallError as error:
             exchange.outcome = error.code
             raise
@@ -175,7 +176,7 @@ class ModelsGate:
             self._running.discard(exchange)
             self._answered(exchange, meter)
 
-    async def _exchange(self, exchange: Exchange, call: ModelCall, plan: Plan) -> None:
+    async def _exchange(self, exchange: Exchange, call: ModelCall, plan: Plan, entry: int) -> None:
         holds = self._means.holds
         if holds.has_any(exchange.requester.principal):
             hold = holds.find(exchange.requester, admit.request_digest(exchange.dialect, exchange.request))
@@ -187,7 +188,7 @@ class ModelsGate:
             exchange.outcome = "hosted_tool_refused"
             await exchange.say(refused)
             return
-        await exchange.ask(lambda: self._router.open(call, plan))
+        await exchange.ask(lambda: self._router.open(call, plan, entry=entry))
 
     async def _judge_hosted(self, request: ModelRequest, requester: Requester) -> str:
         """Judge tools that the provider would run itself; returns why the request may not be sent, or nothing."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from starlette.types import Receive, Send
 
 from firewall.codecs import embeddings, images, model_lists
+from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import ModelRequest, Usage
 from firewall.codecs.multipart import is_form
 from firewall.core.dialect import Dialect
@@ -25,7 +26,6 @@ from firewall.gates.edge.doorkeeper import requester_of
 from firewall.gates.edge.send import Headers, send_whole
 from firewall.gates.models import admit
 from firewall.gates.models.asked import Asked
-from firewall.gates.models.errors import CODECS
 from firewall.gates.models.exchange import JSON_TYPE, NO_STORE, passed, read_plain, told
 from firewall.gates.models.routes import Purpose
 from firewall.guard.requester import Requester

@@ -7,7 +7,7 @@ re-sends its request gets all of it again, in its own form.
 from collections.abc import Sequence
 from typing import Protocol
 
-from firewall.codecs.interface import Codec, Pending, Ruling, StreamCodec, Usage
+from firewall.codecs.interface import Answer, Codec, Pending, Ruling, StreamCodec, Usage
 from firewall.core.errors import ProtocolError
 
 _TOO_LARGE = "the answer holds back more than this gateway keeps"
@@ -150,14 +150,14 @@ class StreamRuler:
 class AnswerRuler:
     """An answer that came whole."""
 
-    def __init__(self, codec: Codec, body: bytes) -> None:
-        """Read the answer.
+    def __init__(self, codec: Codec, body: bytes, answer: Answer | None = None) -> None:
+        """Read the answer, unless `answer` is what `codec` has read in it already.
 
         Raises: ProtocolError (upstream) when it is not one.
         """
         self._codec = codec
         self._body = body
-        self._answer = codec.read_answer(body)
+        self._answer = answer or codec.read_answer(body)
         self._open = {pending.slot for pending in self._answer.calls}
         self._rulings: dict[int, Ruling] = {}
         self.judged = 0

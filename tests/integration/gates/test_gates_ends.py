@@ -47,6 +47,7 @@ SCRIPT = Script(
 IMPATIENT = "".join(
     f'\n[[provider]]\nname = "scripted-{dialect}"\ndialect = "{dialect}"\nbase_url = "PROVIDER{suffix}"\n'
     'api_key = { env = "SCRIPTED_KEY" }\nfirst_token_timeout_s = 1\ntimeout_s = 3\n'
+    "breaker = { least = 1000 }\n"  # so many faults would open any circuit
     for dialect, suffix in (("anthropic", ""), ("openai-responses", "/v1"), ("gemini", ""))
 )
 BOTH_FORMS = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])

@@ -16,6 +16,10 @@ from firewall.routing.providers import NoProviderError, Provider, Providers
 from firewall.routing.router import Router
 from tests.unit.routing.test_routing_speaking import CALLER
 
+SAID = (
+    b'{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"hi"}],'
+    b'"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}'
+)
 BODY = b'{"model":"claude-x"}'
 ENDPOINT = Endpoint("main", "https://api.example.com")
 
@@ -30,8 +34,8 @@ class Spoken:
     is_closed = False
 
     async def read(self, limit: int) -> bytes:
-        """Return as much as was asked for."""
-        return b"x" * limit
+        """Return a whole answer."""
+        return SAID[:limit]
 
     def close(self) -> None:
         """Remember it."""
@@ -72,9 +76,11 @@ def test_who_speaks_the_dialect_answers_and_is_named() -> None:
 
     async def play() -> None:
         async with await router.open(CALL, plan) as answer:
-            assert answer.heard == Heard(plan.candidates[0], "anthropic")
-            assert (answer.status, answer.comes_whole, await answer.read(3)) == (200, True, b"xxx")
-            assert (answer.fields, answer.raw_fields) == (Spoken.fields, Spoken.raw_fields)
+            heard = answer.heard
+            assert (heard.candidate, heard.route, heard.attempts) == (plan.candidates[0], "anthropic", 1)
+            assert [one.outcome for one in heard.tried] == ["ok"]
+            assert (answer.status, answer.comes_whole, await answer.read(999)) == (200, True, SAID)
+            assert answer.fields == list(Spoken.fields)
 
     asyncio.run(play())
     assert carrier.said.is_closed

@@ -1,0 +1,181 @@
+"""Answers that were read as far as it takes to know that they are answers."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+from firewall.codecs.interface import Answer, Usage
+from firewall.core.dialect import Dialect
+from firewall.core.errors import UpstreamError
+from firewall.routing.call import Heard
+from firewall.routing.port import UpstreamResponse
+from firewall.routing.trying.faults import Fault, fault_of_error
+from firewall.routing.trying.lines import Place
+
+Field = tuple[bytes, bytes]
+_KEPT = 64
+_TERMINAL: dict[Dialect, tuple[bytes, ...]] = {
+    Dialect.ANTHROPIC: (b"message_stop",),
+    Dialect.OPENAI_CHAT: (b"[DONE]", b'"finish_reason":"', b'"finish_reason": "'),
+    Dialect.OPENAI_RESPONSES: (b"response.completed", b"response.incomplete"),
+    Dialect.GEMINI: (b'"finishReason"',),
+}
+"""One of these stands in every complete stream of a dialect; where one stands elsewhere too, nobody is blamed."""
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """An answer that is all here."""
+
+    status: int
+    fields: list[Field]
+    """Those that may go to the client."""
+    body: bytes
+    heard: Heard
+    answer: Answer | None = None
+    """Its calls and usage, as the client's codec reads them; None: it was not read."""
+    usage: Usage | None = None
+    """What the provider has counted in its own dialect; None: the answer says it itself."""
+
+    @property
+    def raw_fields(self) -> list[Field]:
+        """The same fields: what else came is gone."""
+        return self.fields
+
+    @property
+    def comes_whole(self) -> bool:
+        """It has."""
+        return True
+
+    async def read(self, limit: int) -> bytes:
+        """Return the body; it was read within the same limit."""
+        return self.body[:limit]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body."""
+        yield self.body
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    async def __aenter__(self) -> Self:
+        """Return the answer itself."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Nothing is held."""
+
+
+class Ending:
+    """Whether a stream came to its regular end, from what passes by; bytes are looked at, not parsed."""
+
+    __slots__ = ("_marks", "_tail", "is_regular")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._marks = _TERMINAL[dialect]
+        self._tail = b""
+        self.is_regular = False
+
+    def see(self, chunk: bytes) -> None:
+        """Look at the next bytes."""
+        if self.is_regular:
+            return
+        joined = self._tail + chunk
+        self.is_regular = any(mark in joined for mark in self._marks)
+        self._tail = joined[-_KEPT:]
+
+
+Broke = Callable[[Fault], None]
+
+
+class Begun:
+    """A streamed answer whose first word has come; what follows is passed on as it comes."""
+
+    def __init__(
+        self,
+        response: UpstreamResponse,
+        chunks: AsyncIterator[bytes],
+        *,
+        opening: bytes,
+        dialect: Dialect,
+        heard: Heard,
+        place: Place,
+        broke: Broke,
+    ) -> None:
+        """`opening`: what was read; `broke`: called once when the answer ends before its end."""
+        self._response = response
+        self._chunks = chunks
+        self._opening = opening
+        self._ending = Ending(dialect)
+        self.place = place
+        self._broke = broke
+        self.heard = heard
+
+    @property
+    def status(self) -> int:
+        """The provider's status."""
+        return self._response.status
+
+    @property
+    def fields(self) -> list[Field]:
+        """The header fields that may go to the client."""
+        return self._response.fields
+
+    @property
+    def raw_fields(self) -> list[Field]:
+        """The header fields as they came."""
+        return self._response.raw_fields
+
+    @property
+    def comes_whole(self) -> bool:
+        """A stream does not."""
+        return False
+
+    @property
+    def usage(self) -> Usage | None:
+        """None: the answer says it itself."""
+        return None
+
+    async def read(self, limit: int) -> bytes:
+        """Return all of it, at most `limit` bytes. Raises: UpstreamError."""
+        pieces = [piece async for piece in self.chunks()]
+        return b"".join(pieces)[:limit]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the answer from its beginning.
+
+        Raises: UpstreamError when it breaks off; it is never ended as if it were complete.
+        """
+        opening, self._opening = self._opening, b""
+        self._ending.see(opening)
+        yield opening
+        try:
+            async for chunk in self._chunks:
+                self._ending.see(chunk)
+                yield chunk
+        except UpstreamError as error:
+            self._broke(fault_of_error(error))
+            raise
+        if not self._ending.is_regular:
+            self._broke(Fault.TRUNCATED)
+
+    def close(self) -> None:
+        """Let go of the answer; its place is somebody else's."""
+        self._response.close()
+        self.place.leave()
+
+    async def __aenter__(self) -> Self:
+        """Return the answer itself."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close it."""
+        self.close()
+
+
+def told(answer: Kept | Begun, heard: Heard) -> Kept | Begun:
+    """Return an answer that says who gave it."""
+    if isinstance(answer, Kept):
+        return replace(answer, heard=heard)
+    answer.heard = heard
+    return answer

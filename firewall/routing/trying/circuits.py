@@ -1,0 +1,118 @@
+"""Circuits by provider, model and key: who is asked at present, and who is left alone.
+
+State of one process. What changes is told once, in order, to whoever records it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firewall.core.breaker import Breaker, Change, State, Ticket
+from firewall.routing.call import Candidate
+
+MOST = 4096
+"""Circuits that are remembered; models' names can be anything that a grant permits."""
+LONGEST_REST_S = 60.0
+"""A provider's Retry-After is believed up to here for those who come later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """Whose circuit it is."""
+
+    provider: str
+    model: str
+    key: str
+    """Fingerprint of the key, or `client`: the callers' own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A circuit as it stands now."""
+
+    circuit: Circuit
+    state: State
+    wait_s: float
+
+
+Tell = Callable[[Circuit, Change], None]
+
+
+def untold(circuit: Circuit, change: Change) -> None:
+    """Tell nobody."""
+
+
+@dataclass(slots=True)
+class Leave:
+    """Leave to ask a candidate once."""
+
+    breaker: Breaker
+    circuit: Circuit
+    ticket: Ticket
+
+
+class Circuits:
+    """All circuits; `now` is a clock in seconds that never runs backwards."""
+
+    def __init__(self, now: Callable[[], float], tell: Tell = untold) -> None:
+        self._now = now
+        self._tell = tell
+        self._breakers: dict[Circuit, Breaker] = {}
+        self._rests: dict[str, float] = {}
+
+    def admit(self, candidate: Candidate, key: str) -> Leave | None:
+        """Return leave to ask, or None while the circuit is open."""
+        circuit = Circuit(candidate.provider.name, candidate.model, key)
+        breaker = self._breakers.get(circuit)
+        if breaker is None:
+            breaker = self._made(circuit, candidate)
+        ticket = breaker.admit(self._now())
+        return None if ticket is None else Leave(breaker, circuit, ticket)
+
+    def wait_s(self, candidate: Candidate, key: str) -> float:
+        """Return how long a candidate is left alone; 0: it may be asked, or is being probed."""
+        breaker = self._breakers.get(Circuit(candidate.provider.name, candidate.model, key))
+        return 0.0 if breaker is None else breaker.wait_s(self._now())
+
+    def answered(self, leave: Leave, took_ms: float | None = None) -> None:
+        """The provider answered; `took_ms` until the first word, or until the whole answer was there."""
+        self._changed(leave, leave.breaker.succeeded(leave.ticket, self._now(), took_ms))
+
+    def failed(self, leave: Leave, rest_s: float = 0.0) -> None:
+        """The provider failed, and asked to be left alone so long."""
+        self._changed(leave, leave.breaker.failed(leave.ticket, self._now(), rest_s=rest_s))
+
+    def abandoned(self, leave: Leave) -> None:
+        """Nobody waited for the answer."""
+        leave.breaker.abandoned(leave.ticket)
+
+    def rest(self, candidate: Candidate, seconds: float) -> None:
+        """A candidate asked to be left alone: others come first until then. Never shortened."""
+        now = self._now()
+        until = now + min(seconds, LONGEST_REST_S)
+        if len(self._rests) >= MOST:
+            self._rests = {name: at for name, at in self._rests.items() if at > now}
+        self._rests[candidate.name] = max(self._rests.get(candidate.name, 0.0), until)
+
+    def in_order(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """Return candidates with those last that asked to be left alone."""
+        if not self._rests or len(candidates) < 2:
+            return candidates
+        now = self._now()
+        return tuple(sorted(candidates, key=lambda one: self._rests.get(one.name, 0.0) > now))
+
+    def listing(self) -> list[Standing]:
+        """Return every circuit that is known, as it stands."""
+        now = self._now()
+        return [Standing(one, breaker.state(now), breaker.wait_s(now)) for one, breaker in self._breakers.items()]
+
+    def _made(self, circuit: Circuit, candidate: Candidate) -> Breaker:
+        if len(self._breakers) >= MOST:
+            now = self._now()
+            kept = {one: made for one, made in self._breakers.items() if made.state(now) is not State.CLOSED}
+            self._breakers = kept if len(kept) < MOST else {}
+        found = self._breakers[circuit] = Breaker(candidate.provider.care.breaker)
+        return found
+
+    def _changed(self, leave: Leave, change: Change | None) -> None:
+        if change is not None:
+            self._tell(leave.circuit, change)

@@ -1,0 +1,126 @@
+"""One call while it is tried: what was asked, what went wrong, and who is not worth asking any more."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.routing.call import Attempt, Candidate, Heard, ModelCall, Plan, UnansweredError
+from firewall.routing.trying.answers import Kept
+from firewall.routing.trying.attempt import Failed
+from firewall.routing.trying.faults import UNASKED, Fault, conduct
+
+Windows = Callable[[Candidate], int | None]
+"""The context window of a candidate in tokens; None: nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Time and luck, as arguments."""
+
+    now: Callable[[], float]
+    """Seconds of a clock that never runs backwards."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    luck: Callable[[], float] = random.random
+    """Evenly from 0 to below 1."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One call while it is tried."""
+
+    call: ModelCall
+    plan: Plan
+    entry: int = 0
+    """Number of its `model.requested` entry."""
+    tried: list[Attempt] = field(default_factory=list)
+    repeated: int = 0
+    is_over: bool = False
+    """Nobody else may be asked."""
+    _asked: Failed | None = None
+    """What went wrong first: what came later would only mask it."""
+    _unasked: Failed | None = None
+    _silent: set[str] = field(default_factory=set)
+    """Providers that said nothing."""
+    _refused: set[tuple[str, str]] = field(default_factory=set)
+    """Providers and keys that do not go together."""
+    _window: int | None = None
+    """The question did not fit into one of so many tokens; -1: nobody knows how large that was."""
+    _wait_s: float | None = None
+    """When the first of those may be asked that were left alone."""
+
+    def may_help(self, candidate: Candidate, windows: Windows) -> bool:
+        """Tell whether a candidate could do better than those before it."""
+        if candidate.provider.name in self._silent:
+            return False
+        if self._window is None:
+            return True
+        window = windows(candidate)
+        return window is not None and 0 < self._window < window
+
+    def is_refused(self, provider: str, key: str) -> bool:
+        """Tell whether a provider refused this key."""
+        return (provider, key) in self._refused
+
+    def failed(self, failed: Failed, took_ms: int = 0) -> None:
+        """Note that there was no answer, and whether somebody else may be asked."""
+        kind = conduct(failed.fault)
+        self.is_over = not self._goes_on(failed)
+        if failed.fault in UNASKED:
+            self._unasked = self._unasked or failed
+            return
+        self._asked = self._asked or failed
+        usage = failed.answer.answer.usage if failed.answer and failed.answer.answer else None
+        self.tried.append(
+            Attempt(failed.candidate, failed.fault.value, failed.status, took_ms, usage, may_cost=kind.may_cost)
+        )
+
+    def learned(self, failed: Failed, key: str, windows: Windows) -> None:
+        """Remember what a failure says about those who are still to be asked."""
+        provider = failed.candidate.provider.name
+        if failed.fault is Fault.TIMEOUT:
+            self._silent.add(provider)
+        elif failed.fault is Fault.KEY:
+            self._refused.add((provider, key))
+        elif failed.fault is Fault.CONTEXT:
+            known = windows(failed.candidate)
+            self._window = -1 if known is None or self._window == -1 else max(self._window or 0, known)
+
+    def left_alone(self, wait_s: float) -> None:
+        """Note a candidate that was not asked because it failed too often."""
+        self._wait_s = wait_s if self._wait_s is None else min(self._wait_s, wait_s)
+
+    def answered(self, candidate: Candidate) -> Heard:
+        """Return what is told of the answer that `candidate` gave."""
+        return Heard(candidate, self.plan.route, attempts=len(self.tried), tried=tuple(self.tried))
+
+    def unanswered(self) -> Kept:
+        """Return what the first provider said that was asked.
+
+        Raises: UnansweredError where it said nothing, or nobody was asked.
+        """
+        first = self._asked or self._unasked
+        heard = self.answered(first.candidate) if first is not None and self.tried else None
+        if first is not None and first.answer is not None:
+            first.answer.heard = heard or first.answer.heard
+            return first.answer
+        error = first.error if first is not None else None
+        raise UnansweredError(error or self._nobody(), heard) from error
+
+    def _goes_on(self, failed: Failed) -> bool:
+        if failed.fault is Fault.FILTERED:
+            return self.plan.terms.filtered_falls_over
+        if failed.fault is Fault.KEY:
+            return failed.candidate.provider.key is not None  # of the caller's own login the caller must know
+        return conduct(failed.fault).elsewhere
+
+    def _nobody(self) -> UpstreamError:
+        error = UpstreamError(
+            "nobody can be asked now: every provider of the route failed too often, try again later",
+            fault=UpstreamFault.UNAVAILABLE,
+            status=503,
+            code="providers_unavailable",
+        )
+        error.retry_after_s = max(1.0, self._wait_s or 0.0)
+        return error
