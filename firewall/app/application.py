@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from firewall.app.addresses import host_port
 from firewall.app.clock import SystemClock
 from firewall.app.egress import EgressSide
+from firewall.app.money import reclaim
 from firewall.app.refusals import rendered
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
@@ -117,6 +118,7 @@ class Application:
             now = SystemClock().now_us()
             try:
                 await self.installation.writer.submit(Unit(steps=(Sweep(issued_before=now - ISSUED_US),)))
+                await reclaim(self.installation, self.settings, now)
             except StoreError as error:  # rows too many do no harm; the next turn finds them as well
                 log.error("%s: %s", error.public, error.detail)  # noqa: TRY400 - the detail is the message
 

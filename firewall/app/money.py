@@ -6,13 +6,20 @@ from firewall.app.base import Base
 from firewall.approvals.notify import Alert
 from firewall.core.budget import Budget
 from firewall.core.ids import spell_id
+from firewall.core.spending import Reclaim, State
+from firewall.core.work import Record, Unit
 from firewall.gates.models.paying import Till
 from firewall.routing.choosing.in_force import Routes
+from firewall.sequencer.opening import Installation
 from firewall.settings.settings import Settings
 from firewall.spend.prices import Sold
 from firewall.spend.rates import Limit
 from firewall.spend.service import Longest, Spending
 from firewall.spend.telling import BudgetAlert, Telling
+from firewall.storage.sqlite import ledger
+
+DAY_US = 86_400 * 1_000_000
+EVER_US = 2**62
 
 
 def till_of(base: Base, routes: Routes) -> Till:
@@ -42,6 +49,20 @@ def till_of(base: Base, routes: Routes) -> Till:
         settled=base.telemetry.settled,
         limits=limits_of(settings),
     )
+
+
+async def reclaim(installation: Installation, settings: Settings, now_us: int, *, is_start: bool = False) -> None:
+    """Book what calls hold that nobody will settle any more, and forget lines that are old.
+
+    At the start that is all of them: one process writes, and those that it served are gone with it.
+
+    Raises: StoreError.
+    """
+    before = EVER_US if is_start else now_us
+    found = ledger.late(installation.reader, before)
+    record = Record(kind="spend.settled", data={"cost": State.LEAKED.value, "calls": found})
+    step = Reclaim(before_us=before, forget_us=now_us - settings.spend.keep_days * DAY_US)
+    await installation.writer.submit(Unit((record,) if found else (), (step,)))
 
 
 def budgets_of(settings: Settings) -> tuple[Budget, ...]:

@@ -14,7 +14,7 @@ from firewall.app.clock import SystemClock
 from firewall.app.control import console_of
 from firewall.app.egress import egress_of
 from firewall.app.gates import aws_door, guard_of, infra_gate, models_gate
-from firewall.app.money import till_of
+from firewall.app.money import reclaim, till_of
 from firewall.app.routes import chooser_of
 from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
@@ -67,6 +67,7 @@ async def running(
             stack.push_async_callback(application.egress.upstreams.close)
         loaded: dict[str, Plain] = {"policy": rules.snapshot.digest, "routes": routes().digest, "pid": os.getpid()}
         await installation.writer.submit(Unit(records=(Record(kind="config.loaded", data=loaded),)))
+        await reclaim(installation, settings, clock.now_us(), is_start=True)
         background = asyncio.create_task(application.background())
         background.add_done_callback(_ended)
         try:

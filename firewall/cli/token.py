@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import click
@@ -32,6 +33,10 @@ def _narrowing(command: Command) -> Command:
             click.option("--resources", help="Globs of resources, comma-separated."),
             click.option("--models", help="Globs of model names, comma-separated."),
             click.option("--max-requests-per-minute", type=click.IntRange(min=1), help="Model calls a minute."),
+            click.option("--max-tokens-per-minute", type=click.IntRange(min=1), help="Tokens of models a minute."),
+            click.option(
+                "--max-cost", metavar="DOLLARS", help="What its model calls may cost, for example `2.50`."
+            ),
             click.option(
                 "--destructive-per-hour",
                 type=click.IntRange(min=1),
@@ -56,9 +61,13 @@ def _narrowing(command: Command) -> Command:
     help="What it is for; kinds are never interchangeable.",
 )
 @click.option("--holder", help="The person of an admin, approver or service token.")
+@click.option("--team", help="Whose its model calls are; no header changes it.")
+@click.option("--tag", "tags", multiple=True, metavar="NAME=WORD", help="A fixed word for its calls; repeatable.")
 @_narrowing
 @click.pass_context
-def mint(ctx: click.Context, /, *, kind: str, as_json: bool, **flags: str | int | None) -> None:
+def mint(
+    ctx: click.Context, /, *, kind: str, as_json: bool, tags: tuple[str, ...], **flags: str | int | None
+) -> None:
     """Mint a token; it is shown once.
 
     Example: stayhand token mint --env staging --owner alice --workspace . --ttl 8h --json
@@ -68,7 +77,8 @@ def mint(ctx: click.Context, /, *, kind: str, as_json: bool, **flags: str | int 
     if kind != "agent" and not flags["holder"]:
         raise click.UsageError(f"a token of kind {kind} needs --holder")
     with control_client(ctx) as control:
-        row = row_of(control.post("/api/tokens", {"kind": kind} | _wish(flags)))
+        wish = {"kind": kind} | _wish(flags) | ({"tags": list(tags)} if tags else {})
+        row = row_of(control.post("/api/tokens", wish))
     _show_once(row, as_json=as_json)
 
 
@@ -141,9 +151,25 @@ def _wish(flags: dict[str, str | int | None]) -> dict[str, object]:
     for name in _LISTS:
         if name in wish:
             wish[name] = [part.strip() for part in str(wish[name]).split(",") if part.strip()]
+    if "max_cost" in wish:
+        wish["money_cap_micros"] = _micros(str(wish.pop("max_cost")))
     if "workspace" in wish:
         wish["workspace"] = str(Path(str(wish["workspace"])).expanduser().resolve())
     return wish
+
+
+def _micros(dollars: str) -> int:
+    """Read dollars as whole micro-USD.
+
+    Raises: click.UsageError for what is no amount.
+    """
+    try:
+        micros = Decimal(dollars.removeprefix("$")) * 1_000_000
+    except InvalidOperation as error:
+        raise click.UsageError(f"--max-cost `{dollars}` is no amount of dollars") from error
+    if not micros.is_finite() or micros < 1 or micros != micros.to_integral_value():
+        raise click.UsageError("--max-cost is at least a micro-dollar, and no fraction of one")
+    return int(micros)
 
 
 def _show_once(row: dict[str, object], *, as_json: bool) -> None:

@@ -19,7 +19,7 @@ WISH = {
     "env": str, "role": str, "owner": str, "agent": str, "workspace": str, "ttl": str, "verbs": list,
     "tools": list, "targets": list, "resources": list, "models": list, "max_requests_per_minute": int,
     "destructive_per_hour": int, "kind": str, "holder": str, "session": str, "profile": str,
-    "aws": str,
+    "aws": str, "team": str, "tags": list, "money_cap_micros": int, "max_tokens_per_minute": int,
 }  # fmt: skip
 """Fields of a wish to mint; `kind` other than `agent` needs `holder` instead of `env` and `owner`.
 
@@ -28,7 +28,7 @@ WISH = {
 NARROWING = {
     "agent": str, "workspace": str, "ttl": str, "verbs": list, "tools": list, "targets": list, "resources": list,
     "models": list, "max_requests_per_minute": int, "destructive_per_hour": int, "session": str,
-    "aws": str,
+    "aws": str, "money_cap_micros": int, "max_tokens_per_minute": int,
 }  # fmt: skip
 PERSON = {"name": str, "role": str, "groups": list}
 

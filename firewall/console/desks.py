@@ -14,6 +14,7 @@ from firewall.core.target import TargetKind, TargetSpec
 from firewall.core.token import TokenKind
 from firewall.core.work import Record, Unit
 from firewall.settings.values import seconds
+from firewall.spend.attribution import tags_of
 from firewall.tokens import grant_json
 from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.people import People, new_passphrase
@@ -136,6 +137,10 @@ def grant_of(wish: Json, *, now: datetime, default_owner: str) -> Grant:
         destructive_per_hour=_count(wish, "destructive_per_hour", DEFAULT_DESTRUCTIVE_PER_HOUR),
         session=str(wish.get("session") or ""),
         profile=str(wish.get("profile") or ""),
+        money_cap_micros=_count(wish, "money_cap_micros", 0),
+        tokens_per_minute=_count(wish, "max_tokens_per_minute", 0),
+        team=_team(wish),
+        tags=tags_of(",".join(_globs(wish.get("tags")) or ())),
     )
 
 
@@ -157,7 +162,17 @@ def wish_of(wish: Json, *, now: datetime) -> Wish:
         requests_per_minute=_count(wish, "max_requests_per_minute", 0) or None,
         destructive_per_hour=_count(wish, "destructive_per_hour", 0) or None,
         session=str(wish["session"]) if wish.get("session") else None,
+        money_cap_micros=_count(wish, "money_cap_micros", 0) or None,
+        tokens_per_minute=_count(wish, "max_tokens_per_minute", 0) or None,
     )
+
+
+def _team(wish: Json) -> str:
+    """Return the team of a wish. Raises: ProtocolError `tags_invalid`, GrantError for what is no one word."""
+    team = str(wish.get("team") or "")
+    if team and len(tags_of(f"team={team}")) != 1:
+        raise GrantError("`team` is one word")
+    return team
 
 
 def canonical_workspace(path: str) -> str:

@@ -5,6 +5,10 @@ Secrets are references only (`{ env = "…" }`, `{ file = "…" }`, `{ command =
 
 from pathlib import Path
 
+from pydantic import model_validator
+
+from firewall.core.budget import Scope
+from firewall.core.grant import matches
 from firewall.settings.budgets import Budget, Rate, SpendSettings
 from firewall.settings.egress import Egress
 from firewall.settings.folders import default_data_dir
@@ -46,6 +50,20 @@ class Settings(Section):
     egress: Egress | None = None
     path: str = ""
     """The file that this came from; set by `load_settings`."""
+
+    @model_validator(mode="after")
+    def _limits_somebody(self) -> "Settings":
+        """A budget or a rate of a provider or route that is not there would limit nobody."""
+        providers = [one.name for one in self.provider]
+        known = {Scope.PROVIDER: providers, Scope.ROUTE: [*providers, *(one.name for one in self.route)]}
+        limits = [(one.scope, one.holders) for one in self.budget] + [
+            (one.scope, one.holders) for one in self.rate
+        ]
+        for scope, holders in limits:
+            names = known.get(scope, ())
+            if names and not any(matches(holders, name) for name in names):
+                raise ValueError(f"no {scope.value} is named `{holders}`, so a budget or rate would limit nobody")
+        return self
 
     @property
     def folder(self) -> Path:

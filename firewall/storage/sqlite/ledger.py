@@ -96,6 +96,14 @@ def reclaim(connection: sqlite3.Connection, step: Reclaim) -> None:
         connection.execute("DELETE FROM spend_accounts WHERE held = 0 AND moved_at < ?", (step.forget_us,))
 
 
+def late(connection: sqlite3.Connection, before_us: int) -> int:
+    """Return how many calls hold something although their lease ended before an instant."""
+    found = connection.execute(
+        "SELECT count(DISTINCT call) FROM spend_holds WHERE booked = 0 AND until < ?", (before_us,)
+    ).fetchone()
+    return int(found[0])
+
+
 def _hold(
     connection: sqlite3.Connection, call: str, parts: Sequence[Part], index: int, *, until: int, at: int
 ) -> Unmet | None:

@@ -1,0 +1,273 @@
+"""Money through the real server: what an answer cost, who paid, who is refused, and who hangs up."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+import orjson
+import pytest
+
+from firewall.demo.serving import served
+from tests.support.billing import PRICES, USAGE, USED_MICROS, Billing
+from tests.support.installation import Served, install, serving
+
+SETTINGS = """
+[spend]
+slice_output_tokens = 100
+
+[[budget]]
+scope = "team"
+window = "day"
+holders = "capped*"
+soft_micros = 4000
+hard_micros = 6000
+
+[[budget]]
+scope = "team"
+window = "month"
+holders = "wide"
+hard_micros = 1000000000
+
+[[budget]]
+scope = "team"
+window = "day"
+holders = "short"
+hard_micros = 40000
+
+[[rate]]
+scope = "team"
+holders = "slow"
+tokens_per_minute = 60
+
+[[provider]]
+name = "chat"
+dialect = "openai-chat"
+base_url = "{url}/v1"
+api_key = {{ env = "SCRIPTED_KEY" }}
+
+[[provider]]
+name = "messages"
+dialect = "anthropic"
+base_url = "{url}"
+api_key = {{ env = "SCRIPTED_KEY" }}
+"""
+
+
+@dataclass(slots=True)
+class House:
+    """A server with budgets and the provider behind it."""
+
+    firewall: Served
+    provider: Billing
+
+    def ask(
+        self,
+        token: str,
+        model: str = "priced-ok",
+        *,
+        tags: str = "",
+        path: str = "/v1/chat/completions",
+        **more: object,
+    ) -> httpx.Response:
+        """Ask for an answer of fifty tokens."""
+        body = {"model": model, "max_tokens": 50, "messages": [{"role": "user", "content": "hello"}], **more}
+        headers = {"authorization": f"Bearer {token}", **({"x-stayhand-tags": tags} if tags else {})}
+        return httpx.post(f"{self.firewall.agents}{path}", json=body, headers=headers, trust_env=False, timeout=60)
+
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """Read the database as an auditor would."""
+        with sqlite3.connect(f"file:{self.firewall.installed.database}?mode=ro", uri=True) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def settled(self, entry: str) -> tuple[object, ...]:
+        """Return the ledger's line of a call once it is settled."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            found = self.rows("SELECT * FROM spend_calls WHERE entry = ? AND state <> 'open'", int(entry))
+            if found:
+                return self.rows(
+                    "SELECT state, cost, input, output, provider, model, team, feature, tags, attempts "
+                    "FROM spend_calls WHERE entry = ?",
+                    int(entry),
+                )[0]
+            time.sleep(0.02)
+        raise AssertionError(f"entry {entry} was never settled")
+
+    def held(self) -> int:
+        """Return what all accounts hold."""
+        return int(str(self.rows("SELECT total(held) FROM spend_accounts")[0][0]).partition(".")[0])
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A server whose provider says what it used."""
+    billing = Billing()
+    with served(billing.app) as url:
+        installed = install(tmp_path_factory.mktemp("money"), settings=SETTINGS.format(url=url))
+        models = installed.config.parent / "policies" / "models.toml"
+        models.write_text((models.read_text() if models.exists() else "") + PRICES)
+        with serving(installed) as running:
+            yield House(running, billing)
+
+
+def test_an_answer_says_what_it_cost_and_the_ledger_keeps_whose_it_was(house: House) -> None:
+    """The header, the entry and the ledger agree; the token's team wins over the header's."""
+    token = house.firewall.mint(team="wide", tags=["feature=search"])
+    said = house.ask(token, tags="team=other,feature=x,user_tier=pro,ticket=7")
+    assert said.status_code == 200, said.text
+    assert said.headers["x-stayhand-cost-micros"] == str(USED_MICROS)
+    line = house.settled(said.headers["x-stayhand-entry"])
+    assert line == (
+        "exact", USED_MICROS, 100, 20, "chat", "priced-ok", "wide", "search", '{"ticket":"7"}', 1,
+    )  # fmt: skip
+    rows = house.rows("SELECT body FROM audit_entries WHERE kind = 'model.answered' ORDER BY seq DESC LIMIT 1")
+    assert b'"cost":"exact"' in bytes(rows[0][0])  # type: ignore[call-overload]  # a blob
+    assert b'"cost_micros":%d' % USED_MICROS in bytes(rows[0][0])  # type: ignore[call-overload]  # a blob
+
+
+def test_cached_tokens_of_anthropic_are_input_and_are_paid_once(house: House) -> None:
+    """Ten read afresh and ninety from the cache are a hundred, at our own price for input."""
+    said = house.ask(house.firewall.mint(), path="/v1/messages")
+    assert said.headers["x-stayhand-cost-micros"] == str(USED_MICROS)
+    assert house.settled(said.headers["x-stayhand-entry"])[2:4] == (100, 20)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_stream_is_settled_by_its_counts_whether_its_client_asked_or_not(house: House, asks: bool) -> None:  # noqa: FBT001 - a column of the table
+    """The provider is always asked for them; who did not ask does not see them."""
+    more: dict[str, object] = {"stream_options": {"include_usage": True}} if asks else {}
+    said = house.ask(house.firewall.mint(team="wide"), stream=True, **more)
+    assert ('"usage":{' in said.text) is asks
+    assert said.text.endswith("data: [DONE]\n\n")
+    assert house.settled(said.headers["x-stayhand-entry"])[:4] == ("exact", USED_MICROS, 100, 20)
+    assert house.provider.bodies[-1]["stream_options"] == {"include_usage": True}
+
+
+def test_a_provider_that_does_not_count_is_an_upper_estimate(house: House) -> None:
+    """What nobody counted is booked as an estimate, and no header claims to know it."""
+    said = house.ask(house.firewall.mint(team="wide"), "priced-silent")
+    assert "x-stayhand-cost-micros" not in said.headers
+    state, cost, *_ = house.settled(said.headers["x-stayhand-entry"])
+    assert state == "estimated"
+    assert isinstance(cost, int)
+    assert 100 <= cost <= 300
+
+
+def test_an_error_of_the_provider_costs_nothing_and_gives_all_back(house: House) -> None:
+    """Its refusal passes on, and the account holds nothing afterwards."""
+    said = house.ask(house.firewall.mint(team="wide"), "priced-error")
+    assert said.status_code == 400
+    assert house.settled(said.headers["x-stayhand-entry"])[:2] == ("exact", 0)
+    assert house.held() == 0
+
+
+def test_who_hangs_up_pays_an_upper_estimate(house: House) -> None:
+    """A client that leaves in the middle of a stream is settled, and nothing stays held."""
+    token = house.firewall.mint(team="wide")
+    body = {"model": "priced-endless", "stream": True, "messages": [], "max_tokens": 100_000}
+    with httpx.stream(
+        "POST", f"{house.firewall.agents}/v1/chat/completions", json=body, timeout=60, trust_env=False,
+        headers={"authorization": f"Bearer {token}"},
+    ) as said:  # fmt: skip
+        next(said.iter_bytes())
+        entry = said.headers["x-stayhand-entry"]
+    state, cost, *_ = house.settled(entry)
+    assert state == "estimated"
+    assert isinstance(cost, int)
+    assert cost > 0
+    assert house.held() == 0
+
+
+def test_a_stream_stops_with_a_clear_event_when_its_money_is_spent(house: House) -> None:
+    """The budget gives slice after slice until it gives no more; then one well-formed error ends the answer."""
+    said = house.ask(house.firewall.mint(team="short"), "priced-endless", stream=True, max_tokens=1_000_000)
+    assert said.status_code == 200
+    last = orjson.loads(said.text.rstrip().rpartition("data: ")[2])
+    assert last["error"]["code"] == "budget_exhausted"
+    state, cost, *_ = house.settled(said.headers["x-stayhand-entry"])
+    assert state == "estimated"
+    spent = house.rows("SELECT spent, held FROM spend_accounts WHERE key LIKE 'team:short:%'")
+    assert spent == [(cost, 0)]
+
+
+def test_calls_at_the_edge_of_a_cap_never_overspend_it(house: House) -> None:
+    """Sixty calls at once: each is answered or refused with a code, and the cap holds to the micro-dollar."""
+    token = house.firewall.mint(team="capped", max_requests_per_minute=6_000)
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: house.ask(token), range(60)))
+    passed = [one for one in answers if one.status_code == 200]
+    refused = [one for one in answers if one.status_code != 200]
+    assert passed
+    assert refused
+    for one in refused:
+        assert one.status_code == 429
+        assert one.json()["error"]["code"] == "budget_exhausted"
+        assert int(one.headers["retry-after"]) <= 86_400
+    for one in passed:
+        house.settled(one.headers["x-stayhand-entry"])
+    ((spent, held),) = house.rows("SELECT spent, held FROM spend_accounts WHERE key LIKE 'team:capped:day:%'")
+    assert (spent, held) == (len(passed) * USED_MICROS, 0)
+    assert isinstance(spent, int)
+    assert spent <= 6_000
+    told = house.rows("SELECT count(*) FROM audit_entries WHERE kind = 'spend.alerted'")
+    assert told[0][0] >= 1  # type: ignore[operator]  # a number
+    assert any("the day budget of team `capped` has reached" in one for one in house.firewall.lines)
+    hits = house.rows("SELECT count(*) FROM audit_entries WHERE kind = 'limit.hit'")
+    assert hits[0][0] >= len(refused)  # type: ignore[operator]  # a number
+
+
+def test_a_token_s_own_cap(house: House) -> None:
+    """The cap in a grant holds for all of the token's life, also for a child of it."""
+    token = house.firewall.mint(money_cap_micros=1_500)
+    codes = {house.ask(token).status_code for _ in range(12)}
+    assert codes == {200, 429}
+
+
+def test_an_unknown_price_is_refused_where_a_cap_applies_and_recorded_where_none_does(house: House) -> None:
+    """403 with a code under a cap; elsewhere the ledger has the tokens and no cost."""
+    refused = house.ask(house.firewall.mint(team="capped-2"), "nameless")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "price_unknown")
+    said = house.ask(house.firewall.mint(), "nameless")
+    assert said.status_code == 200
+    assert "x-stayhand-cost-micros" not in said.headers
+    assert house.settled(said.headers["x-stayhand-entry"])[:3] == ("unknown", None, 100)
+
+
+def test_tokens_a_minute_of_a_team(house: House) -> None:
+    """An answer that used more than the minute has is a debt: the next call waits."""
+    token = house.firewall.mint(team="slow")
+    said = house.ask(token)
+    assert said.status_code == 200
+    house.settled(said.headers["x-stayhand-entry"])
+    again = house.ask(token)
+    assert (again.status_code, again.json()["error"]["code"]) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"max_tokens": -1}, "max_tokens_invalid"),
+        ({"n": 1000}, "candidates_invalid"),
+        ({"tags": "x"}, "tags_invalid"),
+    ],
+)
+def test_what_is_no_amount_is_refused_before_anything_is_held(
+    house: House, more: dict[str, object], code: str
+) -> None:
+    """400 with a stable code; the provider hears nothing."""
+    before = len(house.provider.bodies)
+    said = house.ask(house.firewall.mint(team="wide"), **more)  # type: ignore[arg-type]  # fields of a body
+    assert (said.status_code, said.json()["error"]["code"]) == (400, code)
+    assert len(house.provider.bodies) == before
+
+
+def test_metrics_count_money_and_tokens(house: House) -> None:
+    """Counters by provider and model, and how sure they are."""
+    house.settled(house.ask(house.firewall.mint()).headers["x-stayhand-entry"])
+    text = httpx.get(f"{house.firewall.control}/metrics", headers=house.firewall.admin, trust_env=False).text
+    assert 'stayhand_spend_micros_total{model="priced-ok",provider="chat",state="exact"}' in text
+    assert 'stayhand_model_tokens_total{kind="input",model="priced-ok",provider="chat"}' in text
+    assert USAGE["prompt_tokens"] == 100

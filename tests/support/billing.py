@@ -1,0 +1,84 @@
+"""A provider that says what it used, as its request's model asks it to; a real server, speaking two dialects."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+USED_MICROS = 100 * 1 + 20 * 2
+"""What it costs at PRICES."""
+PRICES = """
+[[model]]
+name = "priced-*"
+input_micros_per_million = 1000000
+output_micros_per_million = 2000000
+"""
+SAID = {"role": "assistant", "content": "Fine."}
+
+
+class Billing:
+    """Answers by the model's name: `priced-ok`, `priced-silent` (no counts), `priced-endless`, `priced-error`."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, object]] = []
+        self.app = Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/messages", self._messages, methods=["POST"]),
+            ]
+        )
+
+    async def _chat(self, request: Request) -> Response:
+        body = orjson.loads(await request.body())
+        self.bodies.append(body)
+        model, options = str(body["model"]), body.get("stream_options") or {}
+        if model.endswith("error"):
+            return JSONResponse({"error": {"message": "no", "type": "invalid_request_error", "code": "no"}}, 400)
+        counts = {} if model.endswith("silent") else {"usage": USAGE}
+        if body.get("stream"):
+            asked = bool(options.get("include_usage")) and bool(counts)
+            return StreamingResponse(
+                _chunks(asked, endless=model.endswith("endless")), media_type="text/event-stream"
+            )
+        choice = {"index": 0, "message": SAID, "finish_reason": "stop"}
+        return JSONResponse(
+            {"id": "c1", "object": "chat.completion", "model": model, "choices": [choice], **counts}
+        )
+
+    async def _messages(self, request: Request) -> Response:
+        body = orjson.loads(await request.body())
+        self.bodies.append(body)
+        usage = {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 20}
+        content = [{"type": "text", "text": "Fine."}]
+        return JSONResponse(
+            {
+                "id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": content,
+                "stop_reason": "end_turn", "stop_sequence": None, "usage": usage,
+            }
+        )  # fmt: skip
+
+
+def _chunk(**members: object) -> bytes:
+    return (
+        b"data: "
+        + orjson.dumps({"id": "c1", "object": "chat.completion.chunk", "model": "m", **members})
+        + b"\n\n"
+    )
+
+
+async def _chunks(asked: bool, *, endless: bool) -> AsyncIterator[bytes]:  # noqa: FBT001 - the first of two
+    yield _chunk(
+        choices=[{"index": 0, "delta": {"role": "assistant", "content": "Fine. "}, "finish_reason": None}]
+    )
+    while endless:
+        yield _chunk(choices=[{"index": 0, "delta": {"content": "More. " * 20}, "finish_reason": None}])
+        await asyncio.sleep(0.005)
+    yield _chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
+    if asked:
+        yield _chunk(choices=[], usage=USAGE)
+    yield b"data: [DONE]\n\n"
