@@ -49,6 +49,7 @@ _FOUND: dict[str, tuple[type, str]] = {
     "holds": (int, "number of things that are in what it names and go with it"),
     "idle_h": (int, "whole hours since what it names was last used"),
     "protected": (bool, "the provider protects what it names from deletion"),
+    "versioned": (bool, "older versions of what it names are kept"),
     "recovery_point": (bool, "what it names is itself a restore point of something else"),
     "resource_name": (str, "the name of what it names"),
     "resource_owner": (str, "the project, account or group that what it names belongs to"),

@@ -11,7 +11,7 @@ from firewall.classify.environments import PlaceKind
 from firewall.classify.graphql import judge_body, judge_query_string
 from firewall.classify.http import Address, Request, address_of, judge_http
 from firewall.classify.marking import mark_request
-from firewall.classify.resolvers.things import flat, named, vendor_of
+from firewall.classify.resolvers.things import flat, named, numbers, vendor_of
 from firewall.classify.resolvers.vendor import Vendor
 from firewall.classify.sentences import placed
 from firewall.core.action import UNRESOLVED, Action
@@ -20,7 +20,6 @@ from firewall.core.effect import Effect
 from firewall.core.ids import sha256_hex
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.target import TargetKind, TargetSpec
-from firewall.core.thing import Thing
 
 PREFIX = "infra/"
 _SHOWN_DATA_BYTES = 4096
@@ -48,23 +47,21 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
     path = len(outgoing.method) + 1
     mark_request(drafts, text, line, [(0, len(outgoing.method)), (path, path + len(outgoing.path))])
     vendor = vendor_of(spec, outgoing, context.catalogue.vendors)
-    return tuple(
-        draft.action(
-            spec.name,
-            text,
-            target=spec.name,
-            things=_things(vendor, spec, draft, outgoing) if vendor is not None else (),
-        )
-        for draft in drafts
-    )
+    if vendor is None:
+        return tuple(draft.action(spec.name, text, target=spec.name) for draft in drafts)
+    return tuple(_naming(draft, text, vendor, spec=spec, outgoing=outgoing) for draft in drafts)
 
 
-def _things(vendor: Vendor, spec: TargetSpec, draft: Draft, outgoing: Outgoing) -> tuple[Thing, ...]:
-    """Return what a request names by id."""
-    operation, given = draft.operation.partition(":")[2], draft.given
+def _naming(draft: Draft, text: str, vendor: Vendor, *, spec: TargetSpec, outgoing: Outgoing) -> Action:
+    """Return an action with what it names by id, and the numbers that it sets of it."""
+    given, path, service = draft.given, outgoing.path, ""
     if spec.kind is TargetKind.AWS:
-        given = flat(aws_request.given(outgoing))
-    return named(vendor, operation, given, outgoing.path)
+        given, service = flat(aws_request.given(outgoing)), outgoing.scope.partition("/")[2]
+        path = aws_request.path_of(outgoing)
+    things = named(vendor, draft.operation.partition(":")[2], given, path=path, service=service)
+    action = draft.action(spec.name, text, target=spec.name, things=things)
+    sets = numbers(vendor, things, given)
+    return replace(action, sets=sets) if sets else action
 
 
 def _shown(spec: TargetSpec | None, outgoing: Outgoing) -> str:

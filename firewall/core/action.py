@@ -121,6 +121,8 @@ class Action:
     """Name of the target that it goes to; empty: it is no request to one."""
     things: tuple[Thing, ...] = ()
     """What it names by id, for resolvers of the target to look up."""
+    sets: tuple[tuple[str, int], ...] = ()
+    """Numbers that it sets of them by argument, which may be lower than what they are now."""
 
     @property
     def scope(self) -> Scope:

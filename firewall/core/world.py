@@ -26,6 +26,18 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """How much is kept of a thing now, which an argument may make less."""
+
+    argument: str
+    now: float
+    words: str
+    """What a lower number does: `shortens how long …`."""
+    is_recovery: bool = False
+    """What is lost are restore points."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one thing was found to be."""
 
@@ -45,6 +57,8 @@ class Finding:
     """Kinds that, named by the same action, say which part of it is meant."""
     ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Ids of parts that a proposal may need (`instance`)."""
+    limits: tuple[Limit, ...] = ()
+    """What a lower number of an argument would take away."""
     why: str = ""
     """Of what was not seen: why, for the log and the approver."""
 

@@ -7,12 +7,14 @@ lies says the same; anything else makes the verdict stricter. Facts hold for all
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from firewall.core.action import UNRESOLVED, Action, Attribute
+from firewall.core.action import UNRESOLVED, Action, Attribute, with_effects
 from firewall.core.effect import Effect
 from firewall.core.target import TargetSpec
 from firewall.core.thing import Thing
 from firewall.core.world import Finding, Standing
 
+FOR_EVER = 1_000_000_000
+"""A number so high that nothing of it ends; files of resolvers say so where an answer has none."""
 MILD = frozenset({Effect.READ})
 """What only reads: an answer about it may come from a cache."""
 _TELLING = ("backups", "backup_age_h", "size_mb", "row_count", "holds", "recovery_point")
@@ -66,10 +68,44 @@ def placed(action: Action, findings: Sequence[Finding], home: str, spec: TargetS
     elif telling and not spec.scoped and action.environment == spec.environment and set(action.effects) <= MILD:
         environment = UNRESOLVED  # it was only taken to lie there, because it reads
     facts = facts_of(action, findings)
+    action = weakened(action, findings)
     resource = action.resource
     if facts.get("recovery_point") is True and not resource.startswith("backup:"):
         resource = f"backup:{resource.partition(':')[2]}"
     return replace(action, environment=environment, resource=resource, attributes={**action.attributes, **facts})
+
+
+def weakened(action: Action, findings: Sequence[Finding]) -> Action:
+    """Return an action that keeps less than is kept now as a loss, of restore points where it is those."""
+    given: dict[str, int] = {}
+    for argument, number in action.sets:  # FAIL-CLOSED: which of two counts is the API's own affair
+        given[argument] = min(number, given.get(argument, number))
+    lower = [
+        limit
+        for one in findings
+        for limit in one.limits
+        if limit.argument in given and given[limit.argument] < limit.now
+    ]
+    if not lower:
+        return action
+    first = next((limit for limit in lower if limit.is_recovery), lower[0])
+    said = f"{first.words} ({limit_text(first.now)} to {given[first.argument]})"
+    resource = action.resource
+    if first.is_recovery and not resource.startswith("backup:"):
+        resource = f"backup:{resource.partition(':')[2]}"
+    return replace(
+        action,
+        effects=with_effects(*action.effects, Effect.DESTRUCTIVE),
+        summary=f"{said}; {action.summary}",
+        resource=resource,
+        attributes={**action.attributes, **({"recovery_point": True} if first.is_recovery else {})},
+        undo="",
+    )
+
+
+def limit_text(number: float) -> str:
+    """Return how much is kept now; what has no end is kept for ever."""
+    return "for ever" if number >= FOR_EVER else f"from {number:g}"
 
 
 def about(action: Action, findings: Sequence[Finding]) -> tuple[Finding, ...]:

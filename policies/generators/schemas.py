@@ -3,7 +3,7 @@
 `python policies/generators/schemas.py NAME KIND FILE SOURCE LICENCE` writes tests/cases/resolvers/published/NAME.json,
 against which the tests hold `policies/resolvers/NAME.toml` and the scripted answers. KIND says what FILE is: `openapi`
 (JSON or YAML, versions 2 and 3), `cloudflare` (the folder that holds the PyPI package), `orval` (an index.d.ts that
-orval made), `speakeasy` (the `src` of a TypeScript package that Speakeasy made). Several files: parted by commas.
+orval made), `speakeasy` (the `src` of a TypeScript package that Speakeasy made), `discovery` (a Google discovery document). Several files: parted by commas.
 
 Of every operation that a resolver asks or proposes the table keeps method, path, names of the query and the shape of the
 answer: at each object that is looked into ALL names that the vendor gives it, and their types. What is not there was
@@ -43,7 +43,13 @@ class Wanted:
 
 def main(name: str, kind: str, file: str, source: str, licence: str) -> None:
     """Write the reduced description of one vendor."""
-    readers = {"openapi": OpenApi, "cloudflare": Cloudflare, "orval": Orval, "speakeasy": Speakeasy}
+    readers = {
+        "openapi": OpenApi,
+        "cloudflare": Cloudflare,
+        "orval": Orval,
+        "speakeasy": Speakeasy,
+        "discovery": Discovery,
+    }
     descriptions = [readers[kind](Path(one)) for one in file.split(",")]
     rows = []
     for one in _wanted(name):
@@ -314,6 +320,36 @@ class Orval(OpenApi):
         )
         properties = {key: self._typed(kind, tree[key]) if key in tree else {} for key, kind in sorted(named)}
         return {"type": ["object"], "properties": properties, "additionalProperties": False}
+
+
+class Discovery(OpenApi):
+    """A discovery document of Google."""
+
+    def __init__(self, file: Path) -> None:
+        """Read it."""
+        self.document = json.loads(file.read_text("utf-8"))
+        self.methods = dict(self._all(self.document))
+
+    def _all(self, level: Mapping[str, object]) -> Iterator[tuple[tuple[str, str], Mapping[str, object]]]:
+        for method in level.get("methods", {}).values():
+            path = f"/{self.document['servicePath']}{method.get('flatPath', method['path'])}"
+            yield (method["httpMethod"], re.sub(r"\{[^}]*\}", "{}", path)), method
+        for inner in level.get("resources", {}).values():
+            yield from self._all(inner)
+
+    def operation(self, one: Wanted) -> Mapping[str, object] | None:
+        """Return the names of the query and the shape of the answer."""
+        method = self.methods.get((one.method, one.path))
+        if method is None:
+            return None
+        query = sorted(
+            name for name, about in method.get("parameters", {}).items() if about["location"] == "query"
+        )
+        answer = self.shape(method.get("response", {}), one.tree) if one.tree and "response" in method else None
+        return {"query": query, **({"answer": answer} if answer else {})}
+
+    def _at(self, schema: Schema) -> Schema:
+        return self.document["schemas"][schema["$ref"]] if "$ref" in schema else schema
 
 
 _TYPE = re.compile(r"^export (?:type|const) (\w+) =(\s*\{.*?^\}(?: as const)?|.*?);$", re.MULTILINE | re.DOTALL)

@@ -37,6 +37,13 @@ _WRONG: dict[Fault, Answer] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An answer that says by its status that there is none, with these words."""
+
+    text: str
+
+
 @dataclass(slots=True)
 class ScriptedApi:
     """Answers by `METHOD /path?query`; what stands nowhere is not found."""
@@ -71,4 +78,7 @@ class ScriptedApi:
     def _scripted(self, line: str) -> Answer:
         if line not in self.answers:
             return 404, b'{"message": "not found"}', []
-        return 200, json.dumps(self.answers[line]).encode(), []
+        answer = self.answers[line]
+        if isinstance(answer, Missing):
+            return 404, answer.text.encode(), []
+        return 200, json.dumps(answer).encode(), []

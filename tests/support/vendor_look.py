@@ -8,6 +8,7 @@ from functools import cache
 from firewall.classify.context import Context
 from firewall.classify.environments import compile_environments
 from firewall.classify.tool import actions_of
+from firewall.core.action import Action
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.grant import Grant
 from firewall.core.outgoing import Outgoing
@@ -52,6 +53,8 @@ class Seen:
     environment: str
     """Where it is judged to land; empty: refused."""
     refusal: str
+    action: Action
+    """The action as it is judged, with what was found."""
 
     @property
     def said(self) -> list[str]:
@@ -109,7 +112,8 @@ async def look(
     assert found, "the request names nothing that a resolver knows"
     findings = of_action(actions[0], {one.thing: one for one in found})
     why = refusal(actions[0], findings, "staging")
-    return Seen(findings, "" if why else placed(actions[0], findings, "staging", spec).environment, why)
+    action = placed(actions[0], findings, "staging", spec)
+    return Seen(findings, "" if why else action.environment, why, action)
 
 
 def _requester(now: datetime) -> Requester:

@@ -145,7 +145,7 @@ def by_action(table: Table, host: str, action: str) -> list[Known]:
 def by_path(table: Table, host: str, method: str, *, path: Sequence[str], query: Sequence[str]) -> list[Known]:
     """Return the operations that method and path name at a host."""
     found: list[Known] = []
-    bucket = _bucket_of(host)
+    bucket = bucket_of(host)
     for service in services_at(table, host):
         segments = [bucket, *path] if bucket and service.name == "s3api" else list(path)
         operation = find(_routes(table, service), method, segments, query)
@@ -166,15 +166,15 @@ def services_at(table: Table, host: str) -> tuple[Service, ...]:
     index = _index(table)
     labels = host.lower().removesuffix(".cn").removesuffix(".amazonaws.com").removesuffix(".api.aws").split(".")
     words = [label for label in labels if not _REGION.fullmatch(label)]
-    for start in range(len(words) if not _bucket_of(host) else 0):
+    for start in range(len(words) if not bucket_of(host) else 0):
         for name in (".".join(words[start:]), words[start]):
             if name.removesuffix("-fips") in index.by_prefix:
                 return index.by_prefix[name.removesuffix("-fips")]
-    s3 = _bucket_of(host) != "" or any(word == "s3" or word.startswith("s3-") for word in words[-1:])
+    s3 = bucket_of(host) != "" or any(word == "s3" or word.startswith("s3-") for word in words[-1:])
     return index.by_prefix.get("s3", ()) if s3 else ()
 
 
-def _bucket_of(host: str) -> str:
+def bucket_of(host: str) -> str:
     """Return the bucket of a virtual-hosted address (`bucket.s3.eu-west-1.amazonaws.com`)."""
     found = re.match(r"(.+)\.s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?$", host.lower())
     return found[1] if found is not None and found[1] != "control" else ""

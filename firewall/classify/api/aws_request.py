@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from urllib.parse import parse_qsl, unquote
 
+from firewall.classify.api.aws import bucket_of
 from firewall.classify.api.request import MAX_BODY_CHARS, object_of, query_of
 from firewall.core.outgoing import Outgoing
 
@@ -44,6 +45,12 @@ def subject_of(outgoing: Outgoing) -> str:
         if _NAMING.fullmatch(name) and not _NOT_NAMING.fullmatch(name) and isinstance(first, str) and first:
             return first[:200]
     return ""
+
+
+def path_of(outgoing: Outgoing) -> str:
+    """Return the path as a service reads it: of S3 with the bucket in front, wherever the address has it."""
+    bucket = bucket_of(outgoing.host) if outgoing.scope.partition("/")[2] == "s3" else ""
+    return f"/{bucket}{outgoing.path}" if bucket else outgoing.path
 
 
 def given(outgoing: Outgoing) -> dict[str, object]:

@@ -21,7 +21,7 @@ _AHEAD_US = 5 * 60 * 1_000_000
 _INSTANTS = frozenset({"updated_at", "last_used_at", "backup_at", "backup_at_outside"})
 _TEXTS = frozenset({"name", "owner", "backup_where", "backup_where_outside"})
 _COUNTS = frozenset({"backups", "holds"})
-_FLAGS = frozenset({"protected", "recovery_point"})
+_FLAGS = frozenset({"protected", "recovery_point", "versioned"})
 _HELD = (("row_count", "rows"), ("holds", "things in it"))
 _MEGABYTES: Mapping[str, float] = {"size_mb": 1, "size_gb": 1024, "size_bytes": 1 / 1048576, "row_count": 1}
 _QUANTITIES: Mapping[str, float] = {
@@ -40,22 +40,37 @@ def clean(text: str) -> str:
     return line if len(line) <= MAX_TEXT_CHARS else line[: MAX_TEXT_CHARS - 1] + "…"
 
 
-def gathered(rules: Sequence[Fact], values: Sequence[object]) -> Raw:
+def gathered(rules: Sequence[Fact], values: Sequence[object], now_us: int = 0) -> Raw:
     """Return what facts say of objects (one thing, or what several questions answered about it)."""
     found: Raw = {}
     for rule in rules:
-        value = _fact(rule, values)
+        value = _fact(rule, values, now_us)
         if value is not None:
             found["size_mb" if rule.name.startswith("size_") else rule.name] = value
     return found
 
 
-def _fact(rule: Fact, objects: Sequence[object]) -> Attribute | None:
+def merged(raw: Raw, more: Raw) -> Raw:
+    """Return what two questions said of one thing: newest instants, all restore points, else the later word."""
+    found = {**raw, **more}
+    for name in raw.keys() & more.keys():
+        one, other = raw[name], more[name]
+        if isinstance(one, int) and isinstance(other, int) and (name in _INSTANTS or name == "backups"):
+            found[name] = max(one, other) if name in _INSTANTS else one + other
+    return found
+
+
+def _fact(rule: Fact, objects: Sequence[object], now_us: int) -> Attribute | None:
+    if rule.unless and any(
+        text_of(value) not in ("", "false") for one in objects for value in reach(one, rule.unless)
+    ):
+        return None
     if not rule.path:
         return rule.value
     values = [value for one in objects for value in reach(one, rule.path)]
     if rule.value is not None:
-        return rule.value if values else None
+        value = now_us if rule.name in _INSTANTS and rule.value == "now" else rule.value
+        return value if values else None
     if rule.matches is not None:
         texts = [text_of(value) for value in values]
         return any(rule.matches.search(text[:500]) for text in texts) if texts else None
@@ -78,7 +93,7 @@ def _reduced(name: str, values: Sequence[object]) -> Attribute | None:
 
 def _total(values: Sequence[object], unit: float) -> int | None:
     """Return the sum; None where one of them is no number."""
-    numbers = [number for value in values if (number := _number(value)) is not None]
+    numbers = [one for value in values if (one := number(value)) is not None]
     total = sum(numbers) * unit
     return round(total) if len(numbers) == len(values) and math.isfinite(total) else None
 
@@ -90,7 +105,8 @@ def _text(name: str, texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 and len(texts[0]) <= 64 else sha256_hex("\n".join(texts).encode())[:32]
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """Return a number, also from text; a quantity of Kubernetes in MB."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -99,11 +115,11 @@ def _number(value: object) -> float | None:
         return None
     unit = next((unit for unit in _QUANTITIES if value.endswith(unit)), "")
     try:
-        number = float(value.removesuffix(unit)) if unit else float(value)
+        found = float(value.removesuffix(unit)) if unit else float(value)
     except ValueError:
         return None
     # A Kubernetes quantity without a unit is bytes; elsewhere texts have the unit that the fact's name says.
-    return number * _QUANTITIES[unit] if unit else number
+    return found * _QUANTITIES[unit] if unit else found
 
 
 def instant(value: object) -> int | None:
@@ -127,7 +143,7 @@ def attributes(raw: Mapping[str, Attribute], now_us: int) -> dict[str, Attribute
     """Return what conditions may ask for; of restore points the newest that the call would leave counts."""
     found: dict[str, Attribute] = {
         name: raw[name]
-        for name in ("size_mb", "row_count", "holds", "backups", "protected", "recovery_point")
+        for name in ("size_mb", "row_count", "holds", "backups", "protected", "recovery_point", "versioned")
         if name in raw
     }
     for name, known in (("resource_name", "name"), ("resource_owner", "owner")):
@@ -187,9 +203,11 @@ def said(
     name = f" {raw['name']}" if raw.get("name") else ""
     holds = [_size(raw.get("size_mb")), *(f"{raw[key]} {unit}" for key, unit in _HELD if key in raw)]
     used = raw.get("last_used_at")
-    more = [one for one in holds if one] + (
-        [f"last used {age(used, now_us)} ago"] if isinstance(used, int) else []
-    )
+    more = [one for one in holds if one]
+    if isinstance(raw.get("versioned"), bool):
+        more.append("older versions are kept" if raw["versioned"] else "older versions are not kept")
+    if isinstance(used, int):
+        more.append(f"last used {age(used, now_us)} ago")
     told = [("Found", f"{words}{name}{of}{lies}{''.join(f', {one}' for one in more)}")]
     return told + _recovery(raw, words, now_us)
 

@@ -1,5 +1,6 @@
 """One thing's answers put together: found or not, where it lies, what is known of it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,14 +8,15 @@ from firewall.classify.environments import Environments, PlaceKind
 from firewall.classify.resolvers import facts
 from firewall.classify.resolvers.answers import errors_of
 from firewall.classify.resolvers.paths import reach, text_of
-from firewall.classify.resolvers.vendor import Lies, ThingRule
+from firewall.classify.resolvers.vendor import Less, Lies, ThingRule
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.thing import Thing
-from firewall.core.world import Finding, Standing
+from firewall.core.world import Finding, Limit, Standing
 
 MAX_LIES = 100
 MAX_TAGS = 60
 """Values of one word; a thing with more lies nowhere that we know."""
+_WORD = re.compile(r"\{([a-z_]+)\}")
 _RESERVED = frozenset({LOCAL, UNRESOLVED})
 
 
@@ -115,20 +117,48 @@ def finding(
     now_us: int,
 ) -> Finding:
     """Put together what is known; `answers`: for each of the rule's steps the objects that it found."""
-    raw = facts.gathered(rule.facts, [item])
+    raw = facts.gathered(rule.facts, [item], now_us)
     for step, objects in zip(rule.then, answers, strict=False):
-        raw |= facts.gathered(step.facts, objects)
+        raw = facts.merged(raw, facts.gathered(step.facts, objects, now_us))
+    limits = tuple(limit for one in rule.less if (limit := _limit(one, item)) is not None)
+    held = tuple((f"keeps ({one.argument})", f"{one.now:g}") for one in limits)
     return Finding(
         thing=thing,
         standing=Standing.KNOWN,
         environments=environments,
         facts=facts.attributes(raw, now_us),
-        bound=facts.bound(raw, rule),
+        bound=(*facts.bound(raw, rule), *held),
         says_where=bool(rule.lies.places or rule.lies.environment),
         narrowed_by=rule.narrowed_by,
         said=tuple(facts.said(raw, rule.kind, environments, now_us)),
         ids={name: tuple(text_of(value) for value in reach(item, path))[:20] for name, path in rule.ids},
+        limits=limits,
     )
+
+
+def _limit(rule: Less, item: object) -> Limit | None:
+    """Return how much is kept now; None where the answer does not say."""
+    values = [facts.number(value) for value in reach(item, rule.path)]
+    now = values[0] if len(values) == 1 else rule.absent if not values else None
+    return None if now is None else Limit(rule.argument, now, rule.words, rule.is_recovery)
+
+
+def kept(
+    objects: Sequence[object], where: Sequence[tuple[str, str]], words: Mapping[str, str]
+) -> list[object] | None:
+    """Return the objects that have at each path the text that stands there; None where a word is missing.
+
+    `!text` keeps the objects that do not have it. Names are compared without regard to case, as Azure's are.
+    """
+    left = list(objects)
+    for path, text in where:
+        wanted = text.removeprefix("!")
+        if not set(_WORD.findall(wanted)) <= words.keys():
+            return None
+        wanted = _WORD.sub(lambda found: words[found[1]], wanted).casefold()
+        has = [wanted in {text_of(value).casefold() for value in reach(one, path)} for one in left]
+        left = [one for one, yes in zip(left, has, strict=True) if yes is not text.startswith("!")]
+    return left
 
 
 def unseen(

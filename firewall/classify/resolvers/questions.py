@@ -37,7 +37,8 @@ def _question(ask: Ask, words: Mapping[str, str], region: str) -> Outgoing:
         headers.append(("content-type", _FORM))
     elif ask.json or ask.target:
         body = orjson.dumps({name: _filled(value, words, str) for name, value in ask.json.items()})
-        headers += [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", ask.target)]
+        kind = f"application/x-amz-json-{ask.json_version}"
+        headers += [("content-type", kind), ("x-amz-target", ask.target)]
     is_aws = bool(ask.service)
     return Outgoing(
         method=ask.method,
@@ -45,7 +46,7 @@ def _question(ask: Ask, words: Mapping[str, str], region: str) -> Outgoing:
         query=_filled(ask.query, words, _quoted),
         headers=tuple(headers),
         body=body,
-        host=f"{ask.service}.{region}.amazonaws.com" if is_aws else "",
+        host=ask.host or (f"{ask.service}.{region}.amazonaws.com" if is_aws else ""),
         scope=f"{region}/{ask.service}" if is_aws else "",
     )
 

@@ -1,5 +1,6 @@
 """What a request names: the things whose ids stand in its arguments or in its path."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
@@ -33,7 +34,7 @@ def _flat(name: str, value: object, depth: int) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _flat(name, inner, depth + 1)
-    elif isinstance(value, str | int) and not isinstance(value, bool):
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
         yield _plain_name(name), str(value)
 
 
@@ -47,8 +48,13 @@ def vendor_of(spec: TargetSpec, outgoing: Outgoing, vendors: Sequence[Vendor]) -
     return next((vendor for vendor in vendors if vendor.speaks_for(spec.kind.value, host)), None)
 
 
-def named(vendor: Vendor, operation: str, given: list[tuple[str, str]], path: str) -> tuple[Thing, ...]:
-    """Return what a request names, each thing once, in order; `operation` as the vendor's file calls it."""
+def named(
+    vendor: Vendor, operation: str, given: list[tuple[str, str]], *, path: str, service: str = ""
+) -> tuple[Thing, ...]:
+    """Return what a request names, each thing once, in order; `operation` as the vendor's file calls it.
+
+    `service`: of AWS, whose paths mean something to the service alone.
+    """
     words = {**vendor.arguments, **_of_operation(vendor, operation.lower())}
     found: dict[Thing, None] = {}
     for name, value in given:
@@ -56,11 +62,23 @@ def named(vendor: Vendor, operation: str, given: list[tuple[str, str]], path: st
         if kind:
             found[_thing(vendor, kind, value, ())] = None
     for rule in vendor.paths:
+        if rule.service != service or (rule.operation is not None and rule.operation.search(operation) is None):
+            continue
         match = rule.pattern.fullmatch(path)
         if match is not None:
             parts = tuple((word, unquote(value)) for word, value in match.groupdict().items())
             found[_thing(vendor, rule.kind, "/".join(value for _, value in parts), parts)] = None
     return tuple(found)[:MAX_THINGS]
+
+
+def numbers(vendor: Vendor, things: Sequence[Thing], given: list[tuple[str, str]]) -> tuple[tuple[str, int], ...]:
+    """Return the numbers that a request sets and that could make less of what is kept of its things."""
+    rules = [vendor.things[one.kind] for one in things if one.kind in vendor.things]
+    wanted = {less.argument for rule in rules for less in rule.less}
+    # FAIL-CLOSED: what is no plain number is taken for none at all.
+    return tuple(
+        (name, int(value) if re.fullmatch("[0-9]{1,12}", value) else 0) for name, value in given if name in wanted
+    )
 
 
 def _of_operation(vendor: Vendor, operation: str) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ FACTS = frozenset(
         "size_quantity",
         "row_count",
         "holds",
+        "versioned",
         "backups",
         "backup_at",
         "backup_where",
@@ -62,6 +63,10 @@ class Ask:
     """`X-Amz-Target`."""
     service: str = ""
     """Of AWS: the signing name, which is also the host's first label."""
+    host: str = ""
+    """Of AWS: the host of a service whose name no region stands in."""
+    json_version: str = "1.0"
+    """Of an AWS JSON service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,9 @@ class Fact:
     matches: "re.Pattern[str] | None" = None
     """The fact is true where the value matches, false where it does not."""
     value: Attribute | None = None
-    """The fact, whatever is answered; of a path: what it is where the path leads to something."""
+    """The fact, whatever is answered; of a path: what it is where the path leads somewhere (`now`: an instant)."""
+    unless: str = ""
+    """A path that, where it says true or anything, leaves the fact out: the answer is only a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +90,27 @@ class Step:
     each: str
     ask: Ask
     found: str
-    facts: tuple[Fact, ...]
+    facts: tuple[Fact, ...] = ()
     more: tuple[str, ...] = ()
+    name: str = ""
+    """Of a question that is asked with the first one: what its objects are called beside the own fields."""
+    where: tuple[tuple[str, str], ...] = ()
+    """(path, text): of the objects only those with this there; `!text`: only those without."""
+    none: "re.Pattern[str]" = _NOTHING
+    """Error texts that say: there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Less:
+    """An argument that makes what is kept less, where it is lower than what the API says now."""
+
+    argument: str
+    path: str
+    words: str
+    is_recovery: bool = False
+    """What is lost are restore points."""
+    absent: int | None = None
+    """What it is where the answer does not say; None: then nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +139,10 @@ class ThingRule:
     """Error texts that say: there is no such thing."""
     lies: Lies = field(default_factory=Lies)
     facts: tuple[Fact, ...] = ()
+    also: tuple[Step, ...] = ()
+    """Questions beside the first one, whose answers say where it lies."""
     then: tuple[Step, ...] = ()
+    less: tuple[Less, ...] = ()
     ids: tuple[tuple[str, str], ...] = ()
     narrowed_by: tuple[str, ...] = ()
     """Kinds that, named in the same operation, say which part of it is meant."""
@@ -129,6 +158,10 @@ class PathRule:
 
     pattern: "re.Pattern[str]"
     kind: str
+    service: str = ""
+    """Of AWS: the signing name whose paths these are."""
+    operation: "re.Pattern[str] | None" = None
+    """Only where the operation is such a one: what makes a thing names one that is not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,19 +222,25 @@ def _words(table: Reader) -> dict[str, str]:
 
 
 def _path(row: Reader) -> PathRule:
-    template, kind = row.string("path"), row.string("thing")
+    template, kind, service = row.string("path"), row.string("thing"), row.string("service")
+    operation = _pattern(row, "operation", "") if row.get("operation") is not None else None
+    flags = re.DOTALL | (re.IGNORECASE if row.boolean("any_case") else re.NOFLAG)
     row.finish()
     if not template.startswith("/") or not kind:
         raise ConfigError(f"{row.where} needs a `path` that begins with `/`, and a `thing`")
-    return PathRule(_segments(template), kind)
+    return PathRule(_segments(template, flags), kind, service, operation)
 
 
-def _segments(template: str) -> "re.Pattern[str]":
-    """Compile a path: `{word}` is one segment, a final `*` anything below."""
+def _segments(template: str, flags: re.RegexFlag) -> "re.Pattern[str]":
+    """Compile a path: `{word}` is one segment, `{word+}` the rest, a final `*` anything below."""
     below = template.endswith("*")
-    words = re.split(r"\{([a-z_]+)\}", template.removesuffix("*").rstrip("/"))
-    body = "".join(f"(?P<{word}>[^/]+)" if at % 2 else re.escape(word) for at, word in enumerate(words))
-    return re.compile(body + ("(?:/.*)?" if below else "/?"), re.DOTALL)
+    words = re.split(r"\{([a-z_]+\+?)\}", template.removesuffix("*").rstrip("/"))
+    body = "".join(_segment(word) if at % 2 else re.escape(word) for at, word in enumerate(words))
+    return re.compile(body + ("(?:/.*)?" if below else "/?"), flags)
+
+
+def _segment(word: str) -> str:
+    return f"(?P<{word[:-1]}>.+)" if word.endswith("+") else f"(?P<{word}>[^/]+)"
 
 
 def _thing(row: Reader, kind: str) -> ThingRule:
@@ -215,7 +254,9 @@ def _thing(row: Reader, kind: str) -> ThingRule:
         unknown=_pattern(row, "unknown", "") if row.get("unknown") is not None else _NOTHING,
         lies=_lies(row.inner("lies")),
         facts=_facts(row.inner("facts")),
+        also=tuple(_step(step, kind) for step in row.rows("also")),
         then=tuple(_step(step, kind) for step in row.rows("then")),
+        less=tuple(_less(one) for one in row.rows("less")),
         ids=tuple((name, str(path)) for name, path in row.attributes("ids").items()),
         narrowed_by=row.strings("narrowed_by"),
         rounded=row.strings("rounded"),
@@ -245,6 +286,8 @@ def _ask(row: Reader, kind: str) -> Ask:
         json=_words(row.inner("json")),
         target=row.string("target"),
         service=row.string("service"),
+        host=row.string("host"),
+        json_version=row.string("json_version", "1.0"),
     )
     row.finish()
     reads = found.method in ("GET", "HEAD") or kind in ("graphql", "aws")
@@ -281,7 +324,7 @@ def _fact(name: str, row: Reader) -> Fact:
     value = row.get("value")
     if value is not None and not isinstance(value, str | int | bool):
         raise row.wrong("value", "a text, a number or true or false")
-    found = Fact(name, row.string("path"), matches, value)
+    found = Fact(name, row.string("path"), matches, value, row.string("unless"))
     row.finish()
     return found
 
@@ -293,6 +336,23 @@ def _step(row: Reader, kind: str) -> Step:
         found=row.string("found"),
         facts=_facts(row.inner("facts")),
         more=row.strings("more"),
+        name=row.string("name"),
+        where=tuple((path, str(text)) for path, text in row.attributes("where").items()),
+        none=_pattern(row, "none", "") if row.get("none") is not None else _NOTHING,
     )
     row.finish()
+    return found
+
+
+def _less(row: Reader) -> Less:
+    found = Less(
+        argument=row.string("argument"),
+        path=row.string("path"),
+        words=row.string("words"),
+        is_recovery=row.boolean("recovery"),
+        absent=row.integer("absent", 0) if row.get("absent") is not None else None,
+    )
+    row.finish()
+    if not found.argument or not found.path or not found.words:
+        raise ConfigError(f"{row.where} needs `argument`, `path` and `words`")
     return found

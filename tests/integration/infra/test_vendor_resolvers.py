@@ -14,7 +14,7 @@ from firewall.core.target import TargetKind, TargetSpec
 from firewall.core.world import Standing
 from firewall.demo.serving import served
 from firewall.routing.upstream import HttpUpstream
-from tests.support.scripted_api import Fault, ScriptedApi
+from tests.support.scripted_api import Fault, Missing, ScriptedApi
 from tests.support.understanding import ROOT
 from tests.support.vendor_look import Seen, look, rules_with
 
@@ -38,7 +38,12 @@ def _api(
     texts = case["answers"]
     assert isinstance(texts, dict)
     old, new = exchange or ("", "")
-    answers = {line: json.loads(text.replace(old, new) if old else text) for line, text in texts.items()}
+    answers: dict[str, object] = {
+        line: json.loads(text.replace(old, new) if old else text) for line, text in texts.items()
+    }
+    missing = case.get("missing", {})
+    assert isinstance(missing, dict)
+    answers |= {line: Missing(text) for line, text in missing.items()}
     api = ScriptedApi(READING, answers, fault)
     with served(api) as base:
         yield api, base

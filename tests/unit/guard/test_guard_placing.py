@@ -8,9 +8,9 @@ from firewall.core.action import Action
 from firewall.core.effect import Effect
 from firewall.core.target import TargetKind, TargetSpec
 from firewall.core.thing import Thing
-from firewall.core.world import Finding, Standing, changed, lost
+from firewall.core.world import Finding, Limit, Standing, changed, lost
 from firewall.guard.asked import MAX_ASKED, Asked, AskedBefore
-from firewall.guard.placing import about, facts_of, of_action, placed, refusal
+from firewall.guard.placing import FOR_EVER, about, facts_of, of_action, placed, refusal
 
 VOLUME, PLACE = Thing("railway", "volume", "v1"), Thing("railway", "environment", "e1")
 SPEC = TargetSpec("railway", "staging", TargetKind.GRAPHQL, "h")
@@ -112,3 +112,25 @@ def test_what_was_asked_is_remembered_within_bounds() -> None:
     assert memory.find("olga/agent", "0") is None
     assert memory.find("olga/agent", str(MAX_ASKED)) == Asked(f"apr_{MAX_ASKED}", ())
     assert memory.find("other/agent", str(MAX_ASKED)) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "given", "is_loss"),
+    [
+        (7, (1,), True),
+        (7, (7,), False),
+        (7, (30,), False),
+        (FOR_EVER, (365,), True),
+        (7, (30, 1), True),
+        (7, (), False),
+    ],
+)
+def test_a_number_that_keeps_less_is_a_loss(now: int, given: tuple[int, ...], *, is_loss: bool) -> None:
+    """Lower than what is kept now is destructive, and of restore points nobody's to do; of two the lower."""
+    changes = replace(DELETES, effects=(Effect.WRITE,), sets=tuple(("Days", one) for one in given))
+    finding = replace(HERE, limits=(Limit("Days", now, "shortens how long backups are kept", is_recovery=True),))
+    seen = placed(changes, (finding,), "staging", SPEC)
+    assert (Effect.DESTRUCTIVE in seen.effects) is is_loss
+    assert seen.resource.startswith("backup:") is is_loss
+    assert (seen.attributes.get("recovery_point") is True) is is_loss
+    assert seen.summary.startswith("shortens how long backups are kept") is is_loss

@@ -1,7 +1,7 @@
 """One look: the things of one request, each asked about once, in the order that tells least."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firewall.classify.resolvers.finding import (
@@ -10,6 +10,7 @@ from firewall.classify.resolvers.finding import (
     finding,
     is_partial,
     item_of,
+    kept,
     unseen,
 )
 from firewall.classify.resolvers.paths import reach, text_of
@@ -69,12 +70,19 @@ class Look:
 
     async def _at(self, thing: Thing, rule: ThingRule) -> Finding:
         words = {"id": thing.id, **dict(thing.parts)}
-        answered = await self._ask(rule.ask, words)
+        # What does not exist is asked about like what does: every question goes out before an answer is looked at.
+        answered, *beside = await asyncio.gather(
+            self._ask(rule.ask, words), *(self._ask(one.ask, words) for one in rule.also)
+        )
         if not answered.is_good:
             return _not_good(rule, thing, answered)
         standing, item, why = item_of(rule, thing, answered.value)
         if standing is not Standing.KNOWN:
             return unseen(rule, thing, why, standing=standing)
+        whole = _with(item, [(one, _objects(one, got, words)) for one, got in zip(rule.also, beside, strict=True)])
+        if whole is None:
+            return unseen(rule, thing, "where it lies could not be looked up")
+        item = whole
         environments = environments_of(rule.lies, thing, item, self.known)
         if self._is_denied(rule, environments):
             # Nothing more is asked of it than of what does not exist.
@@ -99,9 +107,13 @@ class Look:
         if len(each) > MAX_EACH:
             return None
         answers = await asyncio.gather(*(self._ask(step.ask, {**words, "each": one}) for one in each))
-        if not all(one.is_good and not is_partial(step.more, one.value) for one in answers):
-            return None
-        return [found for one in answers for found in reach(one.value, step.found)]
+        found: list[object] = []
+        for one, answer in zip(each, answers, strict=True):
+            objects = _objects(step, answer, {**words, "each": one})
+            if objects is None:
+                return None
+            found += objects
+        return found
 
     async def _ask(self, wanted: Ask, words: dict[str, str]) -> Answered:
         outgoing = question(wanted, words, region=self.region)
@@ -119,6 +131,24 @@ class Look:
                 return Answered(why="the resolver's own limit is used up")
             self.asked += 1
             return await ask(self.upstream, self.signer, self.target, spec=self.spec, outgoing=outgoing)
+
+
+def _objects(step: Step, answer: Answered, words: Mapping[str, str]) -> list[object] | None:
+    """Return the objects of a question's answer; None where it is none, or only a part."""
+    if not answer.is_good and answer.text and step.none.search(answer.text):
+        return []
+    if not answer.is_good or is_partial(step.more, answer.value):
+        return None
+    return kept(reach(answer.value, step.found), step.where, words)
+
+
+def _with(item: object, beside: Sequence[tuple[Step, list[object] | None]]) -> object | None:
+    """Return a thing with what was asked beside it, under those questions' names; None: one has no answer."""
+    if not beside or not isinstance(item, Mapping):
+        return item
+    if any(objects is None for _, objects in beside):
+        return None
+    return {**item, **{step.name: objects for step, objects in beside}}
 
 
 def _not_good(rule: ThingRule, thing: Thing, answered: Answered) -> Finding:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from firewall.classify.environments import compile_environments
 from firewall.classify.reader import Reader
-from firewall.classify.resolvers.finding import Known, environments_of, item_of, unseen
+from firewall.classify.resolvers.finding import Known, environments_of, item_of, kept, unseen
 from firewall.classify.resolvers.questions import question
-from firewall.classify.resolvers.things import flat, named, vendor_of
+from firewall.classify.resolvers.things import flat, named, numbers, vendor_of
 from firewall.classify.resolvers.vendor import Ask, Vendor, read_vendor
 from firewall.core.errors import ConfigError
 from firewall.core.outgoing import Outgoing
@@ -59,19 +59,21 @@ def vendor(**changes: object) -> Vendor:
 def test_arguments_name_things_wherever_they_stand() -> None:
     """Nested, in lists, by the operation's own words, by path; each once."""
     given_ = flat({"input": {"volumeId": "a"}, "all": [{"volumeId": "b"}, {"volumeId": "a"}], "id": "c"})
-    assert [one.id for one in named(vendor(), "other", given_, "/")] == ["a", "b"]
-    assert [one.id for one in named(vendor(), "Drop", given_, "/")] == ["a", "b", "c"]
-    assert named(vendor(), "make", flat({"volumeId": "new"}), "/") == ()
-    assert [one.id for one in named(vendor(), "db:Delete", flat({"Name.member.1": "x"}), "/")] == ["x"]
-    assert [one.resource for one in named(vendor(), "", [], "/v1/volumes/a%2D1/snapshots")] == ["volume:cloud/a-1"]
-    (repo,) = named(vendor(), "", [], "/r/acme/app.x/keys")
+    assert [one.id for one in named(vendor(), "other", given_, path="/")] == ["a", "b"]
+    assert [one.id for one in named(vendor(), "Drop", given_, path="/")] == ["a", "b", "c"]
+    assert named(vendor(), "make", flat({"volumeId": "new"}), path="/") == ()
+    assert [one.id for one in named(vendor(), "db:Delete", flat({"Name.member.1": "x"}), path="/")] == ["x"]
+    assert [one.resource for one in named(vendor(), "", [], path="/v1/volumes/a%2D1/snapshots")] == [
+        "volume:cloud/a-1"
+    ]
+    (repo,) = named(vendor(), "", [], path="/r/acme/app.x/keys")
     assert (repo.id, repo.parts) == ("acme/app.x", (("owner", "acme"), ("repo", "app.x")))
 
 
 @pytest.mark.parametrize("ident", ["", "A B", "a/../b", "a" * 300, '"}{', "a\n", "ä"])
 def test_what_does_not_look_like_an_id_is_named_and_not_seen(ident: str) -> None:
     """It is never asked about, and what it names stays unresolved."""
-    (thing,) = named(vendor(), "", [("volumeId", ident)], "/")
+    (thing,) = named(vendor(), "", [("volumeId", ident)], path="/")
     assert (thing.kind, thing.id) == ("volume", "")
 
 
@@ -236,3 +238,79 @@ def test_a_vendor_is_found_by_kind_and_host() -> None:
         is None
     )
     assert vendor_of(TargetSpec("t", "staging", TargetKind.REST, "other"), outgoing, [vendor()]) is None
+
+
+OBJECTS: list[object] = [
+    {"of": {"name": "Data"}, "ready": True},
+    {"of": {"name": "data"}, "ready": False},
+    {"of": {"name": "other"}},
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "wanted"),
+    [
+        ((), [0, 1, 2]),
+        ((("of.name", "{id}"),), [0, 1]),
+        ((("of.name", "{id}"), ("ready", "true")), [0]),
+        ((("of.name", "!{id}"),), [2]),
+        ((("of.name", "{nobody}"),), None),
+        ((("of.name", "{id}x"),), []),
+    ],
+)
+def test_of_a_list_only_what_belongs_to_the_thing_is_kept(
+    where: tuple[tuple[str, str], ...], wanted: list[int] | None
+) -> None:
+    """By a text at a path, whatever its case; a word that nobody knows leaves nothing that could be counted."""
+    found = kept(OBJECTS, where, {"id": "data"})
+    assert found == (None if wanted is None else [OBJECTS[at] for at in wanted])
+
+
+def test_paths_of_a_service_name_things_of_that_service_alone() -> None:
+    """The rest of a path may hold slashes; the operation says whether the thing is there already."""
+    rows = [
+        {
+            "path": "/{owner}/{repo+}",
+            "thing": "repo",
+            "service": "store",
+            "operation": "^s:Delete",
+            "any_case": True,
+        }
+    ]
+    file = vendor(path=rows)
+    (deep,) = named(file, "s:Delete", [], path="/a/b/c", service="store")
+    assert deep.id == ""  # a slash is no sign of this kind's ids: it is named, and not asked about
+    (thing,) = named(file, "s:Delete", [], path="/a/b.c", service="store")
+    assert (thing.id, thing.parts) == ("a/b.c", (("owner", "a"), ("repo", "b.c")))
+    assert named(file, "s:Put", [], path="/a/b.c", service="store") == ()
+    assert named(file, "s:Delete", [], path="/a/b.c", service="other") == ()
+    assert named(file, "s:Delete", [], path="/a/b.c") == ()
+
+
+@pytest.mark.parametrize(
+    ("given_", "wanted"),
+    [
+        ({"volumeId": "a", "days": 3}, (("days", 3),)),
+        ({"volumeId": "a", "days": "1"}, (("days", 1),)),
+        ({"volumeId": "a", "days": 1.5}, (("days", 0),)),
+        ({"volumeId": "a", "days": "-9"}, (("days", 0),)),
+        ({"volumeId": "a"}, ()),
+        ({"days": 3}, ()),
+    ],
+)
+def test_the_numbers_that_a_request_sets(given_: dict[str, object], wanted: tuple[tuple[str, int], ...]) -> None:
+    """Those that a file speaks of, of things that are named; what is no plain number counts as none."""
+    things = CLOUD["thing"]
+    assert isinstance(things, list)
+    file = vendor(thing=[{**things[0], "less": [{"argument": "days", "path": "d", "words": "w"}]}, things[1]])
+    found = flat(given_)
+    assert numbers(file, named(file, "other", found, path="/"), found) == wanted
+
+
+@pytest.mark.parametrize("row", [{"argument": "a"}, {"argument": "a", "path": "b"}, {"path": "b", "words": "c"}])
+def test_a_row_about_less_says_all_of_it(row: dict[str, object]) -> None:
+    """Argument, path and words, or the file does not load."""
+    things = CLOUD["thing"]
+    assert isinstance(things, list)
+    with pytest.raises(ConfigError):
+        vendor(thing=[{**things[0], "less": [row]}, things[1]])

@@ -163,3 +163,27 @@ def test_state_is_bound_but_for_what_moves_by_itself() -> None:
         ("size_mb", "18000"),
         ("updated_at", "2026-11-21T12:00:00Z"),
     )
+
+
+def test_several_questions_about_one_thing_are_put_together() -> None:
+    """The newest instant counts, restore points are counted together, of anything else the later word."""
+    one: facts.Raw = {"backup_at": 5, "backups": 1, "name": "a"}
+    other: facts.Raw = {"backup_at": 3, "backups": 2, "name": "b"}
+    assert facts.merged(one, other) == {"backup_at": 5, "backups": 3, "name": "b"}
+    assert facts.merged({}, other) == other
+
+
+def test_what_can_be_put_back_to_now_has_a_restore_point_of_now() -> None:
+    """Where the answer has a bookmark; where it has none nothing is known."""
+    rule = (Fact("backup_at", path="bookmark", value="now"),)
+    assert facts.gathered(rule, [{"bookmark": "x"}], NOW) == {"backup_at": NOW}
+    assert facts.gathered(rule, [{}], NOW) == {}
+
+
+@pytest.mark.parametrize(
+    ("partial", "wanted"), [("true", {}), ("next", {}), ("false", {"holds": 2}), (None, {"holds": 2})]
+)
+def test_what_is_only_a_part_is_not_counted(partial: str | None, wanted: facts.Raw) -> None:
+    """A list that goes on has no number."""
+    rule = (Fact("holds", path="Key", unless="More"),)
+    assert facts.gathered(rule, [{"Key": ["a", "b"], "More": partial}]) == wanted
