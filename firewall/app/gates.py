@@ -85,6 +85,7 @@ def models_gate(
         clock=base.clock,
         hold_s=models.hold_s,
         max_answer_bytes=MAX_ANSWER_BYTES,
+        continues=models.on_refusal == "continue",
     )
     frame = frame_of(base, upstream, chooser)
     router = Router(providers=chooser.providers, upstream=upstream, chooser=chooser, frame=frame)

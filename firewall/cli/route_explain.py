@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from firewall.cli.report import config_of, fail, result
+from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import Codec
 from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.grant import Grant
 from firewall.core.strict_json import loads_object
-from firewall.gates.models.errors import CODECS
 from firewall.routing.call import Caller, ModelCall
 from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.explaining import as_json, as_text

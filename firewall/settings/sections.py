@@ -42,8 +42,9 @@ class Server(Section):
 class Models(Section):
     """The models gate."""
 
-    on_refusal: Literal["explain"] = "explain"
-    """What stands in the place of a refused call. `continue` comes with routing."""
+    on_refusal: Literal["explain", "continue"] = "explain"
+    """What becomes of a refused call: `explain` puts a text in its place; `continue` tells the model, where every
+    call of an answer was refused and it may speak instead, and its next words belong to the same answer."""
     hold_s: int = Field(default=120, ge=1, le=3600)
     """How long a held call keeps its client waiting, at most; the client's own tolerance may be less."""
     max_body_mib: int = Field(default=32, ge=1, le=512)

@@ -20,8 +20,10 @@ from firewall.core.ports import Clock
 from firewall.gates.edge.send import Connection, Headers, send_end, send_head, send_piece, send_whole
 from firewall.gates.models.admit import request_digest
 from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
+from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.held import SPENT, SPENT_TEXT, Hold, Holds, Judged, Waiting, judge_calls
+from firewall.gates.models.naming import told
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.guard.guard import Guard
@@ -48,6 +50,8 @@ class Means:
     clock: Clock
     hold_s: int
     max_answer_bytes: int
+    continues: bool = False
+    """Refusals are told to the model where it may speak instead (`on_refusal = "continue"`)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +73,10 @@ class Exchange:
     outcome: str = "ok"
     """A short stable word for the log: `ok`, `client_gone`, `token_revoked`, or an error's code."""
     ruler: Ruler | None = None
+    continuing: Continuing | None = None
+    """How refusals are told to the model; None: they are explained to the client."""
+    heard: Heard | None = None
+    """Who answers; None: nobody yet."""
     is_started: bool = False
     _cause: str = ""
     _task: "asyncio.Task[object] | None" = None
@@ -82,10 +90,13 @@ class Exchange:
     _routed: Routed | None = None
     held: Hold | None = None
     """The hold that this exchange's answer has become."""
+    _base: Headers = field(default_factory=list)
 
     @property
     def usage(self) -> Usage:
         """Tokens seen so far, as whoever answered counts them."""
+        if self.continuing is not None:
+            return self.continuing.used(self.ruler)
         counted = self._routed.usage if self._routed is not None else None
         if counted is not None:
             return counted
@@ -107,7 +118,8 @@ class Exchange:
     async def join(self, hold: Hold) -> None:
         """Take over a hold that an earlier, equal request started."""
         self.ruler = hold.ruler
-        self.headers = [*self.headers, *hold.told]
+        self._base = self.headers
+        self.headers = [*self._base, *hold.told]
         await self._watched(self._follow(hold))
 
     async def say(self, text: str) -> None:
@@ -143,6 +155,8 @@ class Exchange:
             connection.close()
             for response in self._upstream:
                 response.close()
+            if self.continuing is not None and self.held is None:
+                self.continuing.close()
 
     async def _end_interrupted(self) -> None:
         """End what was interrupted in the client's form.
@@ -168,8 +182,12 @@ class Exchange:
     async def _ask(self, open_upstream: Callable[[], Awaitable[Routed]]) -> None:
         response = await self._opened(open_upstream)
         self._upstream.append(response)
-        self._told = told(response.heard)
-        self.headers = [*self.headers, *self._told]
+        self.heard = response.heard
+        self._base = self.headers
+        self._told = told(response.heard, attempts=response.heard.attempts)
+        if self.continuing is not None:
+            self.continuing.attempts, self.continuing.routed = response.heard.attempts, response
+        self.headers = [*self._base, *self._told]
         kind = _content_type(response)
         if not 200 <= response.status < 300:
             await self._pass_error(response, kind)
@@ -221,31 +239,26 @@ class Exchange:
             return
         await send_whole(self.send, response.status, [*self.headers, *passed(response), JSON_TYPE, NO_STORE], body)
 
-    async def _stream(self, response: UpstreamResponse) -> None:
+    async def _stream(self, response: Routed) -> None:
         ruler = StreamRuler(
-            self.codec, max_bytes=self.means.max_answer_bytes, hides_usage=self.request.hides_usage
+            self.codec,
+            max_bytes=self.means.max_answer_bytes,
+            hides_usage=self.request.hides_usage,
+            defers=self.continuing is not None,
         )
-        self.ruler, meter = ruler, self.meter
+        self.ruler = ruler
         await self._start_stream(response)
         self._pulse = Pulse(self._beat, KEEPALIVE_S)
-        chunks = response.chunks()
         try:
-            async for chunk in chunks:
-                calls = ruler.feed(chunk)
-                if meter is not None and not await meter.pay(len(chunk)):
-                    self.outcome = SPENT
-                    ruler.abort(SPENT, SPENT_TEXT)
+            if await self._streamed(ruler, response):
+                return
+            while self.continuing is not None and ruler.refused:
+                found = await self.continuing.go_on(ruler)
+                if found is None or not isinstance(found[0], StreamRuler):
                     break
-                if self._sent != len(ruler.out):
-                    await self._flush()
-                    self._pulse.sent()
-                if calls and await self._judge(ruler, calls, chunks):
-                    return
-                if ruler.done:
-                    break
-            else:
-                calls = ruler.close()
-                if calls and await self._judge(ruler, calls, None):
+                self.ruler = ruler = found[0]
+                self._routed = response = found[1]
+                if await self._streamed(ruler, response):
                     return
         except FirewallError as error:
             self.outcome = error.code
@@ -256,6 +269,26 @@ class Exchange:
             self.outcome = ruler.error.code
         await self._flush()
         await send_end(self.send)
+
+    async def _streamed(self, ruler: StreamRuler, response: Routed) -> bool:
+        """Rule on an answer as it arrives; True when it became a hold and has been followed to its end."""
+        chunks = response.chunks()
+        async for chunk in chunks:
+            calls = ruler.feed(chunk)
+            if self.meter is not None and not await self.meter.pay(len(chunk)):
+                self.outcome = SPENT
+                ruler.abort(SPENT, SPENT_TEXT)
+                return False
+            if self._sent != len(ruler.out):
+                await self._flush()
+                if self._pulse is not None:
+                    self._pulse.sent()
+            if calls and await self._judge(ruler, calls, chunks):
+                return True
+            if ruler.done:
+                return False
+        calls = ruler.close()
+        return bool(calls) and await self._judge(ruler, calls, None)
 
     async def _beat(self) -> None:
         """The provider is silent, or what it sends is held until it is known what it belongs to."""
@@ -274,19 +307,35 @@ class Exchange:
             await self._hold(ruler, judged.waiting, rest)
         return bool(judged.waiting)
 
-    async def _whole(self, response: UpstreamResponse) -> None:
+    async def _whole(self, response: Routed) -> None:
         body = await response.read(self.means.max_answer_bytes)
-        ruler = AnswerRuler(self.codec, body, response.answer if isinstance(response, Kept) else None)
+        read = response.answer if isinstance(response, Kept) else None
+        ruler = AnswerRuler(self.codec, body, read, defers=self.continuing is not None)
         self.ruler = ruler
-        judged = await self._judge_calls(ruler, ruler.calls)
-        self._has_used |= judged.has_used
-        if judged.waiting:
-            await self._hold(ruler, judged.waiting, None)
-        elif self.request.stream:
+        if await self._judge_whole(ruler):
+            return
+        while self.continuing is not None and ruler.refused:
+            found = await self.continuing.go_on(ruler)
+            if found is None or not isinstance(found[0], AnswerRuler):
+                break
+            self.ruler = ruler = found[0]
+            self._routed = response = found[1]
+            self.headers = [*self._base, *told(response.heard, attempts=self.continuing.attempts)]
+            if await self._judge_whole(ruler):
+                return
+        if self.request.stream:
             await self._send_stream(ruler.as_stream())
         else:
             fields = [*self.headers, *self._cost(ruler), *passed(response), JSON_TYPE, NO_STORE]
             await send_whole(self.send, 200, fields, ruler.as_answer())
+
+    async def _judge_whole(self, ruler: AnswerRuler) -> bool:
+        """Judge the calls of a whole answer; True when it became a hold and has been followed to its end."""
+        judged = await self._judge_calls(ruler, ruler.calls)
+        self._has_used |= judged.has_used
+        if judged.waiting:
+            await self._hold(ruler, judged.waiting, None)
+        return bool(judged.waiting)
 
     async def _hold(self, ruler: Ruler, waiting: list[Waiting], rest: AsyncIterator[bytes] | None) -> None:
         if self._pulse is not None:
@@ -305,6 +354,7 @@ class Exchange:
             is_spent=self._has_used,
             told=self._told,
             meter=self.meter,
+            continuing=self.continuing,
         )
         self.held = hold
         upstream, self._upstream = self._upstream, []
@@ -342,7 +392,7 @@ class Exchange:
         self.means.holds.forget(hold)
 
     async def _deliver(self, hold: Hold) -> None:
-        ruler = hold.ruler
+        self.ruler = ruler = hold.ruler
         if ruler.error is not None:
             self.outcome = ruler.error.code
         if self._is_live(hold):
@@ -355,7 +405,7 @@ class Exchange:
                 await send_piece(self.send, ruler.as_stream())
             await send_end(self.send)
         else:
-            fields = [*self.headers, *self._cost(ruler), JSON_TYPE, NO_STORE]
+            fields = [*self._base, *hold.told, *self._cost(ruler), JSON_TYPE, NO_STORE]
             await send_whole(self.send, 200, fields, ruler.as_answer())
 
     def _is_live(self, hold: Hold) -> bool:
@@ -363,6 +413,7 @@ class Exchange:
         return self.request.stream and isinstance(hold.ruler, StreamRuler)
 
     async def _flush_held(self, hold: Hold) -> None:
+        self.ruler = hold.ruler  # another one, where it went on after refusals; what was given out stays
         if self._is_live(hold):
             await self._flush()
 
@@ -399,15 +450,6 @@ class Exchange:
         await self._start_stream(None)
         await send_piece(self.send, stream)
         await send_end(self.send)
-
-
-def told(heard: Heard) -> Headers:
-    """Return what the client is told about who answered."""
-    return [
-        (b"x-stayhand-attempts", b"%d" % heard.attempts),
-        (b"x-stayhand-model", heard.candidate.model.encode("ascii", "replace")),
-        (b"x-stayhand-route", heard.route.encode("ascii", "replace")),
-    ]
 
 
 async def read_plain(response: UpstreamResponse, limit: int) -> bytes:

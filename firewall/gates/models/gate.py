@@ -3,31 +3,34 @@
 INVARIANT: nothing leaves for a provider before its `model.requested` entry is durable; our token never goes along.
 """
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
 
+import orjson
 from starlette.types import Receive, Scope, Send
 
 from firewall.codecs.dialects import CODECS
-from firewall.codecs.interface import ModelRequest
+from firewall.codecs.interface import ModelRequest, Usage
 from firewall.codecs.sightings import first_sighting
-from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.running import running_digests
 from firewall.core.strict_json import loads_object
 from firewall.core.verdict import Deny
-from firewall.core.work import Plain, PutIssued, Record, Step, Unit
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
 from firewall.gates.edge.send import send_whole
 from firewall.gates.models import admit
+from firewall.gates.models.accounts import Accounts
 from firewall.gates.models.asked import Asked
 from firewall.gates.models.clients import client_of
+from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.exchange import Exchange, Means
-from firewall.gates.models.paying import Till
+from firewall.gates.models.paying import Entry, Till
 from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.routes import Purpose, claimed, place_of, spoken_at
 from firewall.gates.models.status import approval_status
@@ -35,12 +38,10 @@ from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
 from firewall.guard.lineage import Told
 from firewall.guard.requester import Requester
-from firewall.routing.call import Caller, ModelCall, Plan
+from firewall.routing.call import Caller, ModelCall, Plan, Routed
 from firewall.routing.router import Router
 from firewall.routing.speaking import own_login
-from firewall.sequencer.posting import post
 from firewall.spend.attribution import attributed
-from firewall.spend.meter import Meter
 
 log = logging.getLogger("stayhand.models")
 
@@ -140,15 +141,7 @@ class ModelsGate:
         call = _call(asked, request, value, requester)
         plan = self._router.plan(call)
         digests = running_digests(body)
-        said = admit.entry_of(
-            requester,
-            dialect=asked.place.dialect.value,
-            purpose=asked.place.purpose.value,
-            model=request.model,
-            size=len(body),
-            sha256=digests[-1].hex(),
-            streamed=request.stream,
-        )
+        said = _said(asked, requester, request, len(body), sha256=digests[-1].hex())
         meter, plan = await self._till.enter(call, plan, requester, said)
         self._means.guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
         identity = request.identity
@@ -167,6 +160,9 @@ class ModelsGate:
             meter=meter,
         )
         self._running.add(exchange)
+        accounts = Accounts(exchange, meter, self._till, self._clock, self._count_answer)
+        if self._means.continues and value.get("tools"):
+            exchange.continuing = self._continuing(asked, exchange, call, plan, accounts=accounts)
         try:
             await self._exchange(exchange, call, plan, meter.entry)
         except FirewallError as error:
@@ -174,7 +170,7 @@ class ModelsGate:
             raise
         finally:
             self._running.discard(exchange)
-            self._answered(exchange, meter)
+            accounts.close(exchange.outcome, exchange.usage)
 
     async def _exchange(self, exchange: Exchange, call: ModelCall, plan: Plan, entry: int) -> None:
         holds = self._means.holds
@@ -189,6 +185,33 @@ class ModelsGate:
             await exchange.say(refused)
             return
         await exchange.ask(lambda: self._router.open(call, plan, entry=entry))
+
+    def _continuing(
+        self, asked: Asked, exchange: Exchange, call: ModelCall, plan: Plan, *, accounts: Accounts
+    ) -> Continuing:
+        """Return how the model is told of refusals: each time a request of its own, to whoever answered."""
+
+        async def ask(value: Mapping[str, object], usage: Usage) -> Routed:
+            body = orjson.dumps(value)
+            request = exchange.codec.read_request(body, value, asked.headers, asked.target)
+            again = replace(call, request=request, value=value)
+            heard = exchange.heard
+            left = plan if heard is None else replace(plan, candidates=(heard.candidate,), smaller=())
+            said = _said(asked, exchange.requester, request, len(body), sha256=hashlib.sha256(body).hexdigest())
+            meter, left = await self._till.enter(again, left, exchange.requester, said)
+            accounts.open(meter, usage)
+            response = await self._router.open(again, left, entry=meter.entry)
+            accounts.answered(response)
+            return response
+
+        return Continuing(
+            dialect=exchange.dialect,
+            codec=exchange.codec,
+            value=call.value,
+            ask=ask,
+            max_bytes=self._means.max_answer_bytes,
+            ended=lambda usage: accounts.close(exchange.outcome, usage),
+        )
 
     async def _judge_hosted(self, request: ModelRequest, requester: Requester) -> str:
         """Judge tools that the provider would run itself; returns why the request may not be sent, or nothing."""
@@ -208,25 +231,6 @@ class ModelsGate:
         await self._means.approvals.wait(held.approval.id, until_us=until)
         return await self._means.guard.release(held, requester)
 
-    def _answered(self, exchange: Exchange, meter: Meter) -> None:
-        self._count_answer(exchange.dialect.value, exchange.outcome)
-        requester = exchange.requester
-        data: dict[str, Plain] = {"request": meter.entry, "outcome": exchange.outcome}
-        held = exchange.held
-        if held is not None and not held.is_heard:  # the provider is still answering, and nobody knows the bill
-            held.heard.append(
-                lambda: self._till.settle(meter, exchange.usage, "spend.settled", {"request": meter.entry})
-            )
-            post(self._sequencer, Unit((Record(kind="model.answered", data=data, principal=requester.principal),)))
-            return
-        issued = exchange.ruler.issued if exchange.ruler else ()
-        steps: tuple[Step, ...] = ()
-        if issued and exchange.dialect is Dialect.OPENAI_RESPONSES:
-            steps = (PutIssued(self._sequencer.pseudonym(requester.principal), issued, self._clock.now_us()),)
-        self._till.settle(
-            meter, exchange.usage, "model.answered", data, principal=requester.principal, steps=steps
-        )
-
 
 class _Started:
     """A `send` that remembers whether the answer has begun."""
@@ -240,6 +244,18 @@ class _Started:
     def __call__(self, message: "MutableMapping[str, object]") -> Awaitable[None]:
         self.is_started = True
         return self._send(message)
+
+
+def _said(asked: Asked, requester: Requester, request: ModelRequest, size: int, *, sha256: str) -> Entry:
+    return admit.entry_of(
+        requester,
+        dialect=asked.place.dialect.value,
+        purpose=asked.place.purpose.value,
+        model=request.model,
+        size=size,
+        sha256=sha256,
+        streamed=request.stream,
+    )
 
 
 def _call(asked: Asked, request: ModelRequest, value: Mapping[str, object], requester: Requester) -> ModelCall:

@@ -21,7 +21,9 @@ from firewall.core.grant import Grant
 from firewall.core.ports import Clock
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
-from firewall.gates.models.ruler import Ruler, StreamRuler
+from firewall.gates.models.continuing import Continuing
+from firewall.gates.models.naming import told
+from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.gates.refusals import refusal_text
 from firewall.guard.foreign import FirstSeen
 from firewall.guard.guard import Answer, Go, Guard, Stop, Wait
@@ -81,6 +83,8 @@ class Hold:
     """The provider has said all that it will."""
     heard: list[Callable[[], None]] = field(default_factory=list)
     """Called once as soon as that is so."""
+    continuing: Continuing | None = None
+    """How refusals are told to the model; None: they are explained to the client."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _concluded: asyncio.Event = field(default_factory=asyncio.Event)
@@ -121,12 +125,15 @@ class Hold:
     async def run(self, rest: AsyncIterator[bytes] | None) -> None:
         """Read the rest of the provider's answer and rule on every call; returns when the answer is over."""
         try:
-            async with asyncio.TaskGroup() as group:
-                for one in self.waiting:
-                    group.create_task(self._decide(one))
-                if rest is not None and isinstance(self.ruler, StreamRuler):
-                    await self._read(rest, self.ruler, group)
-                self._have_heard()
+            await self._decided(rest)
+            while self.continuing is not None and self.ruler.refused:
+                found = await self.continuing.go_on(self.ruler)
+                if found is None:
+                    break
+                self.ruler, response = found
+                self.told = told(response.heard, attempts=self.continuing.attempts)
+                self.waiting = []
+                await self._decided(response.chunks() if isinstance(self.ruler, StreamRuler) else None)
         except* FirewallError as errors:
             self.end(_code_of(errors), _BROKEN)
         except* Exception as errors:  # noqa: BLE001 - FAIL-CLOSED: whoever follows would otherwise wait for ever
@@ -135,6 +142,19 @@ class Hold:
         finally:
             self._have_heard()
             self._changed.set()
+            if self.continuing is not None:
+                self.continuing.over(self.ruler)
+
+    async def _decided(self, rest: AsyncIterator[bytes] | None) -> None:
+        """Wait until every call of the present answer is ruled on."""
+        async with asyncio.TaskGroup() as group:
+            for one in self.waiting:
+                group.create_task(self._decide(one))
+            if isinstance(self.ruler, AnswerRuler) and not self.waiting:
+                await self._judge(self.ruler.calls, group)
+            if rest is not None and isinstance(self.ruler, StreamRuler):
+                await self._read(rest, self.ruler, group)
+            self._have_heard()
 
     def _have_heard(self) -> None:
         self.is_heard = True

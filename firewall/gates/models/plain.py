@@ -26,7 +26,8 @@ from firewall.gates.edge.doorkeeper import requester_of
 from firewall.gates.edge.send import Headers, send_whole
 from firewall.gates.models import admit
 from firewall.gates.models.asked import Asked
-from firewall.gates.models.exchange import JSON_TYPE, NO_STORE, passed, read_plain, told
+from firewall.gates.models.exchange import JSON_TYPE, NO_STORE, passed, read_plain
+from firewall.gates.models.naming import told
 from firewall.gates.models.routes import Purpose
 from firewall.guard.requester import Requester
 from firewall.routing.call import Caller, Heard, ModelCall, Plan, Surface
@@ -128,7 +129,13 @@ class PlainCalls:
                     outcome = f"provider_{response.status}"
                 else:
                     usage = (images if call.surface is Surface.IMAGE else embeddings).usage_of(body)
-                headers = [*_entry(entry), *told(response.heard), *passed(response), JSON_TYPE, NO_STORE]
+                headers = [
+                    *_entry(entry),
+                    *told(response.heard, attempts=response.heard.attempts),
+                    *passed(response),
+                    JSON_TYPE,
+                    NO_STORE,
+                ]
                 await send_whole(send, response.status, headers, body)
         except FirewallError as error:
             outcome = error.code
@@ -158,7 +165,7 @@ class PlainCalls:
         tokens = await estimated(call.value, candidate.provider.dialect)
         key = b"totalTokens" if call.dialect is Dialect.GEMINI else b"input_tokens"
         heard = Heard(candidate, plan.route, attempts)
-        headers = [*_entry(entry), *told(heard), _ESTIMATED, JSON_TYPE, NO_STORE]
+        headers = [*_entry(entry), *told(heard, attempts=heard.attempts), _ESTIMATED, JSON_TYPE, NO_STORE]
         await send_whole(send, 200, headers, b'{"%s":%d}' % (key, tokens))
         self._answered(call, entry, "estimated", Usage())
 
@@ -166,7 +173,7 @@ class PlainCalls:
         self, call: ModelCall, entry: int, response: UpstreamResponse, heard: Heard, send: Send
     ) -> None:
         body = await read_plain(response, self._max_answer_bytes)
-        headers = [*_entry(entry), *told(heard), *passed(response), JSON_TYPE, NO_STORE]
+        headers = [*_entry(entry), *told(heard, attempts=heard.attempts), *passed(response), JSON_TYPE, NO_STORE]
         await send_whole(send, response.status, headers, body)
         outcome = "ok" if response.status < 300 else f"provider_{response.status}"
         self._answered(call, entry, outcome, Usage())

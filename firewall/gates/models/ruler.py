@@ -7,7 +7,9 @@ re-sends its request gets all of it again, in its own form.
 from collections.abc import Sequence
 from typing import Protocol
 
-from firewall.codecs.interface import Answer, Codec, Pending, Ruling, StreamCodec, Usage
+from firewall.codecs.continuing.interface import Follower, Told
+from firewall.codecs.continuing.joined import JoinedStream
+from firewall.codecs.interface import Answer, Codec, Pending, Refused, Ruling, StreamCodec, Usage
 from firewall.core.errors import ProtocolError
 
 _TOO_LARGE = "the answer holds back more than this gateway keeps"
@@ -21,6 +23,22 @@ class Ruler(Protocol):
     error: ProtocolError | None
     judged: int
     """Calls that were judged so far."""
+    defers: bool
+    """Refusals wait for the end of the answer: when nothing else came of it, the model may be told instead."""
+
+    @property
+    def refused(self) -> Sequence[Told]:
+        """Every call of a complete answer, when all were refused and that was deferred; otherwise empty."""
+        ...
+
+    @property
+    def raw(self) -> bytes:
+        """The provider's answer as it came, as long as refusals are deferred."""
+        ...
+
+    def settle(self) -> None:
+        """Put the texts in place of all that was deferred, and defer nothing more."""
+        ...
 
     def rule(self, slot: int, ruling: Ruling) -> None:
         """Settle one call."""
@@ -56,10 +74,18 @@ class Ruler(Protocol):
 class StreamRuler:
     """A streamed answer."""
 
-    def __init__(self, codec: Codec, *, max_bytes: int = 64 << 20, hides_usage: bool = False) -> None:
+    def __init__(
+        self, codec: Codec, *, max_bytes: int = 64 << 20, hides_usage: bool = False, defers: bool = False
+    ) -> None:
         """`max_bytes`: how long an answer may be; all of it is kept for a client that asks again."""
         self._codec = codec
+        self._hides_usage = hides_usage
         self._stream: StreamCodec = codec.stream(hides_usage=hides_usage)
+        self.defers = defers
+        self._deferred: dict[int, Refused] = {}
+        self._calls: dict[int, Pending] = {}
+        self._raw: list[bytes] = []
+        self._is_closed = False
         self._max_bytes = max_bytes
         self._taken = 0
         self.judged = 0
@@ -67,8 +93,39 @@ class StreamRuler:
         self.done = False
         self.error: ProtocolError | None = None
 
+    def following(self, follower: Follower) -> "StreamRuler":
+        """Return a ruler for an answer that goes on where this one stops; what was given out stays given out."""
+        found = StreamRuler(self._codec, max_bytes=self._max_bytes, hides_usage=self._hides_usage, defers=True)
+        found._stream = JoinedStream(found._stream, follower)
+        found.out = list(self.out)
+        found.judged = self.judged
+        return found
+
+    @property
+    def raw(self) -> bytes:
+        """The provider's stream as it came; kept only while refusals are deferred."""
+        return b"".join(self._raw)
+
+    @property
+    def refused(self) -> Sequence[Told]:
+        """Every call of a complete answer, when all were refused and that was deferred; otherwise empty."""
+        if self.done or not self._is_closed or self._deferred.keys() != self._calls.keys():
+            return ()
+        return tuple(Told(self._calls[slot], ruling.text) for slot, ruling in sorted(self._deferred.items()))
+
+    def settle(self) -> None:
+        """Put the texts in place of all that was deferred, and defer nothing more."""
+        self.defers = False
+        deferred, self._deferred = self._deferred, {}
+        self._raw.clear()
+        self._calls.clear()
+        for slot, ruling in deferred.items():
+            self.rule(slot, ruling)
+
     def feed(self, chunk: bytes) -> Sequence[Pending]:
         """Take bytes from the provider; returns calls that became complete. Malformed bytes end the answer."""
+        if self.defers:
+            self._raw.append(chunk)
         try:
             step = self._stream.feed(chunk)
         except ProtocolError as error:
@@ -81,10 +138,11 @@ class StreamRuler:
         if self._taken > self._max_bytes and not self.done:
             self._fail(ProtocolError(_TOO_LARGE, code="answer_too_large", side="upstream"))
             return ()
-        return step.calls
+        return self._noted(step.calls)
 
     def close(self) -> Sequence[Pending]:
         """Take the provider's end of stream."""
+        self._is_closed = True
         try:
             step = self._stream.close()
         except ProtocolError as error:
@@ -94,12 +152,22 @@ class StreamRuler:
             self.out.append(step.forward)
         if not step.calls:
             self.done = self.done or step.done
-        return step.calls
+        return self._noted(step.calls)
+
+    def _noted(self, calls: Sequence[Pending]) -> Sequence[Pending]:
+        if self.defers:
+            self._calls.update((one.slot, one) for one in calls)
+        return calls
 
     def rule(self, slot: int, ruling: Ruling) -> None:
         """Settle one call."""
         if self.done:
             return
+        if self.defers and isinstance(ruling, Refused):
+            self._deferred[slot] = ruling
+            return
+        if self.defers:
+            self.settle()
         step = self._stream.rule(slot, ruling)
         if step.forward:
             self.out.append(step.forward)
@@ -150,14 +218,27 @@ class StreamRuler:
 class AnswerRuler:
     """An answer that came whole."""
 
-    def __init__(self, codec: Codec, body: bytes, answer: Answer | None = None) -> None:
+    def __init__(
+        self,
+        codec: Codec,
+        body: bytes,
+        answer: Answer | None = None,
+        *,
+        defers: bool = False,
+        raw: bytes | None = None,
+    ) -> None:
         """Read the answer, unless `answer` is what `codec` has read in it already.
+
+        `raw`: what came of it from the provider, where it was joined to an earlier one.
 
         Raises: ProtocolError (upstream) when it is not one.
         """
         self._codec = codec
+        self._raw = body if raw is None else raw
+        self.defers = defers
         self._body = body
         self._answer = answer or codec.read_answer(body)
+        self._usage = self._answer.usage if raw is None else codec.read_answer(raw).usage
         self._open = {pending.slot for pending in self._answer.calls}
         self._rulings: dict[int, Ruling] = {}
         self.judged = 0
@@ -170,6 +251,30 @@ class AnswerRuler:
     def calls(self) -> Sequence[Pending]:
         """The calls to rule on."""
         return self._answer.calls
+
+    @property
+    def body(self) -> bytes:
+        """The answer with all its calls."""
+        return self._body
+
+    @property
+    def raw(self) -> bytes:
+        """The provider's answer as it came."""
+        return self._raw
+
+    @property
+    def refused(self) -> Sequence[Told]:
+        """Every call, when all were refused and that was deferred; otherwise empty."""
+        if self._open or self.done:
+            return ()
+        texts = {slot: one.text for slot, one in self._rulings.items() if isinstance(one, Refused)}
+        return tuple(Told(one, texts[one.slot]) for one in self.calls)
+
+    def settle(self) -> None:
+        """Put the texts in place of all that was deferred, and defer nothing more."""
+        self.defers = False
+        if not self.done:
+            self._finish()
 
     def rule(self, slot: int, ruling: Ruling) -> None:
         """Settle one call."""
@@ -208,7 +313,7 @@ class AnswerRuler:
     @property
     def usage(self) -> Usage:
         """Tokens seen."""
-        return self._answer.usage
+        return self._usage
 
     @property
     def issued(self) -> tuple[str, ...]:
@@ -216,6 +321,8 @@ class AnswerRuler:
         return self._answer.issued
 
     def _finish(self) -> None:
+        if self.defers and self._rulings and all(isinstance(one, Refused) for one in self._rulings.values()):
+            return  # whoever asked for it settles it, or goes on
         if not self._open:
             self.out.append(self._codec.rule_answer(self._body, self._rulings) if self._rulings else self._body)
             self.done = True

@@ -1,0 +1,68 @@
+"""What becomes of an exchange in the log and in money: of its own request, and of each that goes on from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from firewall.codecs.interface import Usage
+from firewall.core.dialect import Dialect
+from firewall.core.ports import Clock
+from firewall.core.work import Plain, PutIssued, Record, Step, Unit
+from firewall.gates.models.exchange import Exchange
+from firewall.gates.models.paying import Till
+from firewall.routing.call import Routed
+from firewall.sequencer.posting import post
+from firewall.spend.meter import Meter
+
+
+@dataclass(slots=True, eq=False)
+class Accounts:
+    """Which request of an exchange is open; each is closed once."""
+
+    exchange: Exchange
+    meter: Meter
+    till: Till
+    clock: Clock
+    count: Callable[[str, str], None]
+    _is_asking: bool = False
+    """The newest request has no answer yet: what was used before is none of its."""
+    _closed: set[int] = field(default_factory=set)
+
+    def open(self, meter: Meter, usage: Usage) -> None:
+        """Close the present request, which used `usage`, and open the one that goes on."""
+        self.close("continued", usage)
+        self.meter = self.exchange.meter = meter
+        if self.exchange.held is not None:
+            self.exchange.held.meter = meter
+        self._is_asking = True
+
+    def answered(self, response: Routed) -> None:
+        """Note who answers the request that goes on."""
+        heard = response.heard
+        self.meter.answered_by(heard.candidate.provider.name, heard.candidate.model, attempts=heard.attempts)
+        self.meter.was_refused = not 200 <= response.status < 300
+        self._is_asking = False
+
+    def close(self, outcome: str, usage: Usage) -> None:
+        """Say what became of the present request; only the first word counts."""
+        exchange, meter = self.exchange, self.meter
+        if meter.entry in self._closed:
+            return
+        self._closed.add(meter.entry)
+        if self._is_asking:
+            usage = Usage()
+        self.count(exchange.dialect.value, outcome)
+        sequencer = self.till.spending.sequencer
+        principal = exchange.requester.principal
+        data: dict[str, Plain] = {"request": meter.entry, "outcome": outcome}
+        held = exchange.held
+        if held is not None and not held.is_heard:  # the provider is still answering, and nobody knows the bill
+            held.heard.append(
+                lambda: self.till.settle(meter, exchange.usage, "spend.settled", {"request": meter.entry})
+            )
+            post(sequencer, Unit((Record(kind="model.answered", data=data, principal=principal),)))
+            return
+        issued = exchange.ruler.issued if exchange.ruler else ()
+        steps: tuple[Step, ...] = ()
+        if issued and exchange.dialect is Dialect.OPENAI_RESPONSES:
+            steps = (PutIssued(sequencer.pseudonym(principal), issued, self.clock.now_us()),)
+        self.till.settle(meter, usage, "model.answered", data, principal=principal, steps=steps)

@@ -1,0 +1,13 @@
+"""Who answered, as header fields of the answer (DESIGN 6.4)."""
+
+from firewall.gates.edge.send import Headers
+from firewall.routing.call import Heard
+
+
+def told(heard: Heard, *, attempts: int) -> Headers:
+    """Return what the client is told about who answered; `attempts`: requests that were sent for it in all."""
+    return [
+        (b"x-stayhand-attempts", b"%d" % attempts),
+        (b"x-stayhand-model", heard.candidate.model.encode("ascii", "replace")),
+        (b"x-stayhand-route", heard.route.encode("ascii", "replace")),
+    ]
