@@ -71,14 +71,15 @@ def codex(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -
     return codex_with_model("gpt-5.5")(base_url, token, prompt, workspace, home)
 
 
-def codex_with_model(model: str) -> Command:
-    """Return how Codex is started with another model (newer ones run JavaScript)."""
+def codex_with_model(model: str, *, searches: bool = True) -> Command:
+    """Return how Codex is started with another model (newer ones run JavaScript), or without web search."""
 
     def command(base_url: str, token: str, prompt: str, workspace: Path, home: Path) -> Launch:
         config = f"""\
 model = "{model}"
 model_provider = "stayhand"
 check_for_update_on_startup = false
+{"" if searches else 'web_search = "disabled"'}
 
 [model_providers.stayhand]
 name = "stayhand"

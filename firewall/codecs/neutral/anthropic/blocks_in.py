@@ -15,29 +15,43 @@ Json = Mapping[str, object]
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
 _NOTES = ("cache_control", "citations")
+_OF_OTHERS = frozenset({"content", "role"})
+_OF_SYSTEM = _OF_OTHERS | {"clear_at", "output_config"}
+_CHANGES = ("tool_addition", "tool_removal")
+"""Blocks of the system that `tools_in` reads."""
 
 
 def system(value: Json, losses: Losses) -> Iterator[Text]:
     """Yield the texts of the system prompt.
 
-    Raises: ProtocolError as `turn`.
+    Raises: ProtocolError as `turns_of`.
     """
     yield from _texts(value, "system", losses, "")
 
 
-def turn(message: Json, losses: Losses, where: str) -> Turn:
-    """Read one message.
+def turns_of(value: Json, losses: Losses) -> Iterator[Turn]:
+    """Yield the messages as turns, not yet joined; what was to be shown for a turn that is over is left out.
 
     Raises: ProtocolError (400) `untranslatable` or `invalid_request`, naming the field.
     """
+    messages = list(fields.tables(value, "messages"))
+    users = [place for place, (_, message) in enumerate(messages) if message.get("role") == "user"]
+    for place, (where, message) in enumerate(messages):
+        is_over = bool(users) and place < users[-1]
+        if not (is_over and message.get("role") == "system" and message.get("clear_at") == "next_user_message"):
+            yield _turn(message, losses, where)
+
+
+def _turn(message: Json, losses: Losses, where: str) -> Turn:
     role = _ROLES.get(str(message.get("role")))
     if role is None:
         fields.wrong(f"{where}.role", "`user`, `assistant` or `system`")
-    only(message, frozenset({"content", "role"}), where)
+    only(message, _OF_SYSTEM if role is Role.SYSTEM else _OF_OTHERS, where)
     content = message.get("content")
     if isinstance(content, str):
         return Turn(role, (Text(content),))
     if role is Role.SYSTEM:
+        only(fields.optional_table(message, "output_config", where) or {}, frozenset({"effort"}), where)
         return Turn(role, tuple(_texts(message, "content", losses, where)))
     parts = [
         part for path, block in fields.tables(message, "content", where) for part in _parts(block, losses, path)
@@ -51,6 +65,8 @@ def _texts(value: Json, key: str, losses: Losses, where: str) -> Iterator[Text]:
         yield Text(words)
         return
     for path, block in fields.tables(value, key, where):
+        if block.get("type") in _CHANGES:
+            continue
         if block.get("type") != "text":
             untranslatable(path, "only text is known there")
         yield from _text(block, losses, path)

@@ -5,11 +5,8 @@ Source: https://platform.claude.com/docs/en/api/messages/create, the anthropic S
 
 from collections.abc import Mapping
 
-import orjson
-
-from firewall.codecs.anthropic import tables
 from firewall.codecs.neutral import fields, turns
-from firewall.codecs.neutral.anthropic import blocks_in
+from firewall.codecs.neutral.anthropic import blocks_in, tools_in
 from firewall.codecs.neutral.form import (
     Choosing,
     Effort,
@@ -17,7 +14,6 @@ from firewall.codecs.neutral.form import (
     Reasoning,
     Request,
     Sampling,
-    Tool,
     ToolChoice,
 )
 from firewall.codecs.neutral.losses import Losses, only, untranslatable
@@ -33,11 +29,6 @@ _READ = frozenset({
     "temperature", "thinking", "tool_choice", "tools", "top_k", "top_p",
 })  # fmt: skip
 _KNOWN = _READ.union(_ADVISORY, {"mcp_servers"})
-_TOOL = frozenset({
-    "allowed_callers", "cache_control", "defer_loading", "description", "eager_input_streaming", "input_examples",
-    "input_schema", "name", "strict", "type",
-})  # fmt: skip
-_TOOL_ADVISORY = ("cache_control", "defer_loading", "eager_input_streaming")
 _CHOICES = {"auto": Choosing.AUTO, "any": Choosing.REQUIRED, "tool": Choosing.NAMED, "none": Choosing.NONE}
 
 
@@ -53,15 +44,13 @@ def read_request(value: Json, losses: Losses, *, path: str) -> Request:
         untranslatable("mcp_servers", "these servers are called by the provider itself")
     choice, parallel = _choice(value)
     system = tuple(part.text for part in blocks_in.system(value, losses) if part.text)
-    said = turns.joined(
-        blocks_in.turn(message, losses, where) for where, message in fields.tables(value, "messages")
-    )
+    said = turns.joined(blocks_in.turns_of(value, losses))
     return Request(
         model=fields.text(value, "model"),
         system=system,
         turns=said,
         is_begun=turns.answers_last(said),
-        tools=tuple(_tool(tool, losses, where) for where, tool in fields.tables(value, "tools")),
+        tools=tools_in.tools_of(value, losses),
         choice=choice,
         parallel=parallel,
         output=_output(value, losses),
@@ -76,33 +65,6 @@ def read_request(value: Json, losses: Losses, *, path: str) -> Request:
         is_streamed=fields.flag(value, "stream") is True,
         wants_usage=True,
     )
-
-
-def _tool(tool: Json, losses: Losses, where: str) -> Tool:
-    type_ = tool.get("type")
-    if isinstance(type_, str) and tables.is_hosted_tool(type_):
-        untranslatable(where, f"`{type_}` is run by the provider itself")
-    if type_ not in (None, "custom"):
-        untranslatable(where, f"only its own provider knows the tool `{type_}`")
-    only(tool, _TOOL, where)
-    callers = fields.texts(tool, "allowed_callers", where)
-    if callers and "direct" not in callers:
-        untranslatable(f"{where}.allowed_callers", "calls from the provider's sandbox are unknown there")
-    losses.add_those(tool, _TOOL_ADVISORY)
-    schema = fields.optional_table(tool, "input_schema", where)
-    return Tool(
-        name=fields.text(tool, "name", where),
-        description=_described(tool, where),
-        schema=schema,
-        strict=fields.flag(tool, "strict", where),
-    )
-
-
-def _described(tool: Json, where: str) -> str:
-    """Return the description; examples have no place of their own elsewhere and are told in it."""
-    said = fields.optional_text(tool, "description", where)
-    examples = [orjson.dumps(one).decode() for _, one in fields.tables(tool, "input_examples", where)]
-    return "\n".join((said, "Examples of arguments:", *examples)).lstrip() if examples else said
 
 
 def _choice(value: Json) -> tuple[ToolChoice | None, bool | None]:
@@ -139,7 +101,7 @@ def _output(value: Json, losses: Losses) -> Output | None:
 def _reasoning(value: Json) -> Reasoning | None:
     thinking = fields.optional_table(value, "thinking")
     config = fields.optional_table(value, "output_config") or {}
-    effort = _effort(config)
+    effort = _effort_of_turn(value) or _effort(config, "output_config")
     if thinking is None:
         return None if effort is None else Reasoning(effort)
     type_ = thinking.get("type")
@@ -151,14 +113,24 @@ def _reasoning(value: Json) -> Reasoning | None:
     return Reasoning(effort, budget, is_shown=_is_shown(thinking))
 
 
-def _effort(config: Json) -> Effort | None:
-    effort = fields.optional_text(config, "effort", "output_config")
+def _effort_of_turn(value: Json) -> Effort | None:
+    """Return the effort that the newest message of the system asks for, if one does."""
+    found: Effort | None = None
+    for where, message in fields.tables(value, "messages"):
+        if message.get("role") == "system":
+            config = fields.optional_table(message, "output_config", where)
+            found = (_effort(config, f"{where}.output_config") if config else None) or found
+    return found
+
+
+def _effort(config: Json, where: str) -> Effort | None:
+    effort = fields.optional_text(config, "effort", where)
     if not effort:
         return None
     try:
         return Effort(effort)
     except ValueError:
-        fields.wrong("output_config.effort", "`low`, `medium`, `high`, `xhigh` or `max`")
+        fields.wrong(f"{where}.effort", "`low`, `medium`, `high`, `xhigh` or `max`")
 
 
 def _is_shown(thinking: Json) -> bool | None:

@@ -1,6 +1,8 @@
 """Turns, written as messages of Chat Completions.
 
 What a tool shows beside text follows its results as a message of the user: this dialect's results are text.
+Thoughts go back to the very server that they are from, which may demand them while calls are being made (DeepSeek
+does); OpenAI's own models keep theirs to themselves and know no such member.
 """
 
 from firewall.codecs.neutral import ids, media, names
@@ -16,7 +18,9 @@ from firewall.codecs.neutral.form import (
     Thinking,
     Turn,
 )
+from firewall.codecs.neutral.interface import There
 from firewall.codecs.neutral.losses import Losses, refuse_begun, untranslatable
+from firewall.codecs.neutral.openai_chat.models import facts_of
 from firewall.core.call import CallForm
 
 JsonObject = dict[str, object]
@@ -26,7 +30,7 @@ _SHOWN = "What the tool `{name}` shows:"
 _FAILED = "Error: "
 
 
-def messages(request: Request, losses: Losses) -> list[JsonObject]:
+def messages(request: Request, there: There, losses: Losses) -> list[JsonObject]:
     """Return the messages.
 
     Raises: ProtocolError (400) `untranslatable`.
@@ -39,7 +43,7 @@ def messages(request: Request, losses: Losses) -> list[JsonObject]:
             case Role.USER:
                 out += _user(turn, request)
             case Role.ASSISTANT:
-                out += _assistant(turn, losses)
+                out += _assistant(turn, there, losses)
             case Role.SYSTEM:
                 words = [part.text for part in turn.parts if isinstance(part, Text)]
                 out.append({"role": "system", "content": "\n\n".join(words)})
@@ -79,9 +83,10 @@ def _result(result: Result, request: Request, shown: list[JsonObject]) -> JsonOb
     }
 
 
-def _assistant(turn: Turn, losses: Losses) -> list[JsonObject]:
+def _assistant(turn: Turn, there: There, losses: Losses) -> list[JsonObject]:
     words: list[str] = []
     calls: list[JsonObject] = []
+    thoughts: list[str] = []
     for part in turn.parts:
         match part:
             case Text():
@@ -89,12 +94,17 @@ def _assistant(turn: Turn, losses: Losses) -> list[JsonObject]:
             case Call():
                 calls.append(_call(part))
             case Thinking():
-                losses.add("thinking")
+                if part.text and part.origin == there.provider != "" and not facts_of(there.model).is_openai:
+                    thoughts.append(part.text)
+                else:
+                    losses.add("thinking")
             case Image() | Document() | Audio() | Result():
                 untranslatable(type(part).__name__.lower(), "an answer holds text and calls there")
     if not words and not calls:
         return []
     message: JsonObject = {"role": "assistant", "content": "\n\n".join(words) if words else None}
+    if thoughts:
+        message["reasoning_content"] = "\n\n".join(thoughts)
     if calls:
         message["tool_calls"] = calls
     return [message]

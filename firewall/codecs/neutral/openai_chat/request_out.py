@@ -26,7 +26,7 @@ def write_request(request: Request, there: There, losses: Losses) -> Wire:
     Raises: ProtocolError (400) `untranslatable`.
     """
     facts = facts_of(there.model)
-    body: JsonObject = {"model": there.model, "messages": messages_out.messages(request, losses)}
+    body: JsonObject = {"model": there.model, "messages": messages_out.messages(request, there, losses)}
     if request.max_tokens is not None:
         body["max_completion_tokens" if facts.is_openai else "max_tokens"] = request.max_tokens
     if request.tools:

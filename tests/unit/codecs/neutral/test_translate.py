@@ -178,6 +178,29 @@ def test_errors_keep_their_status_where_dialects_agree() -> None:
     assert read_error(Dialect.ANTHROPIC, 400, b'{"error":{"message":"prompt is too long"}}').fault is Fault.CONTEXT
 
 
+def test_thoughts_go_back_to_the_server_that_they_are_from() -> None:
+    """A server that thinks aloud may demand its thoughts while calls are being made; nobody else gets them."""
+    events = chunk({"reasoning_content": "hm"}) + chunk({"content": "a"})
+    raw = StreamTranslation(sent().asked).feed(events)
+    sign = next(one for one in raw.split(b"\n") if b"signature_delta" in one)
+    signature = json.loads(sign[6:])["delta"]["signature"]
+    thought = {"type": "thinking", "thinking": "hm", "signature": signature}
+    said = [{"role": "assistant", "content": [thought, {"type": "text", "text": "a"}]}]
+    value = {"model": "m", "max_tokens": 9, "messages": [*said, {"role": "user", "content": "b"}]}
+
+    def back(provider: str, model: str) -> tuple[bytes, tuple[str, ...]]:
+        again = translate_request(
+            value, source=Dialect.ANTHROPIC, target=Dialect.OPENAI_CHAT, model=model, provider=provider
+        )
+        return again.body, again.dropped
+
+    assert b'"reasoning_content":"hm"' in back("there", "deepseek-v4")[0]
+    for provider, model in (("other", "deepseek-v4"), ("there", "gpt-6-sol"), ("", "deepseek-v4")):
+        body, dropped = back(provider, model)
+        assert b"hm" not in body
+        assert dropped == ("thinking",)
+
+
 def test_the_bound_is_the_routes_where_the_client_gives_none() -> None:
     """Anthropic must be told one; what the client asks for goes first."""
 
