@@ -60,6 +60,7 @@ def read(value: Json, path: str, *, seal: Seal) -> Conversation:
         tools=_tools(value),
         is_streamed=flag(value, "stream"),
         wants_thinking=thinks,
+        schema=table(table(table(value, "output_config"), "format"), "schema"),
     )
 
 

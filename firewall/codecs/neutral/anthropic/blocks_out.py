@@ -47,7 +47,7 @@ def conversation(
         if turn.role is Role.SYSTEM:
             _instruct(messages, turn, is_last_word=_ends(turns, index), facts=facts)
             continue
-        blocks = [block for part in turn.parts for block in _blocks(part, there, losses)]
+        blocks = [block for part in _thoughts_first(turn, there) for block in _blocks(part, there, losses)]
         if blocks:
             messages.add(_ROLES[turn.role], blocks)
     if messages.all and messages.all[0]["role"] == "assistant":
@@ -113,10 +113,24 @@ def _blocks(part: Part, there: There, losses: Losses) -> Iterator[JsonObject]:
         case Result():
             yield _result(part)
         case Thinking():
-            if there.provider and part.origin == there.provider and part.seal:
+            if is_own(part, there):
                 yield _thinking(part)
             else:
                 losses.add("thinking")
+
+
+def is_own(thought: Thinking, there: There) -> bool:
+    """Tell whether a thought may go to a provider: it made it, and sealed it."""
+    return bool(there.provider and thought.seal) and thought.origin == there.provider
+
+
+def _thoughts_first(turn: Turn, there: There) -> tuple[Part, ...]:
+    """Return the parts with a thought of the provider in front, where it put it: others place it later."""
+    parts = turn.parts
+    first = next((part for part in parts if isinstance(part, Thinking) and is_own(part, there)), None)
+    if first is None or first is parts[0]:
+        return parts
+    return (first, *(part for part in parts if part is not first))
 
 
 def _text(text: str) -> JsonObject:

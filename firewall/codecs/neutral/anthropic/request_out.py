@@ -5,9 +5,20 @@ from collections.abc import Mapping
 import orjson
 
 from firewall.codecs.neutral import names
-from firewall.codecs.neutral.anthropic import blocks_out
+from firewall.codecs.neutral.anthropic import blocks_out, schemas
 from firewall.codecs.neutral.anthropic.models import Facts, facts_of
-from firewall.codecs.neutral.form import Call, Choosing, Effort, Output, Request, Result, Role, Text, Tool
+from firewall.codecs.neutral.form import (
+    Call,
+    Choosing,
+    Effort,
+    Output,
+    Request,
+    Result,
+    Role,
+    Text,
+    Thinking,
+    Tool,
+)
 from firewall.codecs.neutral.interface import There, Wire
 from firewall.codecs.neutral.losses import Losses, untranslatable
 from firewall.core.call import CallForm
@@ -42,7 +53,7 @@ def write_request(request: Request, there: There, losses: Losses) -> Wire:
     config: JsonObject = {}
     if request.output is not None:
         config["format"] = _format(request.output)
-    _think(body, config, request, facts, losses)
+    _think(body, config, request, there, losses)
     if config:
         body["output_config"] = config
     _sample(body, request, facts, losses)
@@ -97,25 +108,33 @@ def _namespace(request: Request, name: str) -> str:
 def _format(output: Output) -> JsonObject:
     if output.schema is None:
         untranslatable("response_format", "this provider needs the schema of the object")
-    return {"type": "json_schema", "schema": output.schema}
+    return {"type": "json_schema", "schema": schemas.closed(output.schema)}
 
 
-def _think(body: JsonObject, config: JsonObject, request: Request, facts: Facts, losses: Losses) -> None:
+def _think(body: JsonObject, config: JsonObject, request: Request, there: There, losses: Losses) -> None:
     """Ask for thinking as the model takes it; what it cannot be told is listed."""
     wanted = request.reasoning
     if wanted is None or wanted.effort is Effort.NONE:
         return
+    facts = facts_of(there.model)
     forced = request.choice is not None and request.choice.choosing in (Choosing.REQUIRED, Choosing.NAMED)
     if facts.adapts:
         if wanted.effort is not None:
             config["effort"] = _effort(wanted.effort, facts)
-        if not forced and not _is_amid_calls(request):
+        if forced or _has_lost_thoughts(request, there):
+            losses.add("reasoning")
+        else:
             body["thinking"] = {"type": "adaptive", **({"display": "summarized"} if wanted.is_shown else {})}
         return
     budget = wanted.budget_tokens or _BUDGETS.get(wanted.effort or Effort.HIGH, _MOST_THOUGHT)
     limit = body["max_tokens"]
     budget = max(_LEAST_THOUGHT, min(budget, limit // 2 if isinstance(limit, int) else budget))
-    if not facts.budgets or forced or _is_amid_calls(request) or (isinstance(limit, int) and limit <= budget):
+    if (
+        not facts.budgets
+        or forced
+        or _has_lost_thoughts(request, there)
+        or (isinstance(limit, int) and limit <= budget)
+    ):
         losses.add("reasoning")
         return
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
@@ -131,14 +150,16 @@ def _effort(effort: Effort, facts: Facts) -> str:
             return effort.value
 
 
-def _is_amid_calls(request: Request) -> bool:
-    """Tell whether calls are being made since a person last spoke: their thinking was at another provider.
+def _has_lost_thoughts(request: Request, there: There) -> bool:
+    """Tell whether calls were made since a person last spoke, and the thoughts before them are not there.
 
-    This provider refuses to think on where a message with a call has lost the thoughts before it.
+    This provider may refuse to think on then; where its own thoughts have come back, it goes on.
     """
     for turn in reversed(request.turns):
         if turn.role is Role.ASSISTANT and any(isinstance(part, Call) for part in turn.parts):
-            return True
+            thoughts = (part for part in turn.parts if isinstance(part, Thinking))
+            if not any(blocks_out.is_own(thought, there) for thought in thoughts):
+                return True
         spoken = any(isinstance(part, Text) for part in turn.parts)
         reports = any(isinstance(part, Result) for part in turn.parts)
         if turn.role is Role.USER and spoken and not reports:

@@ -11,7 +11,7 @@ from firewall.codecs.neutral import fields, turns
 from firewall.codecs.neutral.form import Effort, Output, Reasoning, Request, Sampling, Text
 from firewall.codecs.neutral.gemini import tools_in
 from firewall.codecs.neutral.gemini.contents_in import Contents
-from firewall.codecs.neutral.gemini.schemas import json_schema
+from firewall.codecs.neutral.gemini.schemas import json_schema, lowered
 from firewall.codecs.neutral.losses import Losses, only, untranslatable
 
 Json = Mapping[str, object]
@@ -89,7 +89,7 @@ def _output(config: Json) -> Output | None:
     for name in ("responseJsonSchema", "_responseJsonSchema"):
         schema = fields.optional_table(config, name, where)
         if schema is not None:
-            return Output(schema=schema, strict=True)
+            return Output(schema=lowered(schema), strict=True)
     shape = fields.optional_table(config, "responseSchema", where)
     if shape is not None:
         return Output(schema=json_schema(shape, f"{where}.responseSchema"), strict=True)

@@ -24,6 +24,8 @@ _NESTED = {
     "properties": "properties",
 }
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_DATA = frozenset({"const", "default", "enum", "examples"})
+"""Members that hold values, not schemas."""
 _FORMATS = frozenset({"enum", "float", "double", "int32", "int64"})
 """Formats that say nothing to others."""
 
@@ -44,6 +46,23 @@ def json_schema(schema: Json, where: str, *, depth: int = 0) -> dict[str, object
         out["type"] = [out["type"], "null"]
         if isinstance(out.get("enum"), list):
             out["enum"] = [*_list(out["enum"], where), None]
+    return out
+
+
+def lowered(schema: Json, *, depth: int = 0) -> dict[str, object]:
+    """Return a JSON schema whose types are written as JSON schemas write them: Gemini CLI writes `OBJECT`."""
+    out: dict[str, object] = {}
+    for key, one in schema.items():
+        if key == "type" and isinstance(one, str) and one.lower() in _TYPES:
+            out[key] = one.lower()
+        elif key in _DATA or depth > _MAX_DEPTH:
+            out[key] = one
+        elif isinstance(one, Mapping):
+            out[key] = lowered(one, depth=depth + 1)
+        elif isinstance(one, list):
+            out[key] = [lowered(each, depth=depth + 1) if isinstance(each, Mapping) else each for each in one]
+        else:
+            out[key] = one
     return out
 
 

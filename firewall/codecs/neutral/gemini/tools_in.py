@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from firewall.codecs.gemini.fields import folded
 from firewall.codecs.neutral import fields
 from firewall.codecs.neutral.form import Choosing, Tool, ToolChoice
-from firewall.codecs.neutral.gemini.schemas import json_schema
+from firewall.codecs.neutral.gemini.schemas import json_schema, lowered
 from firewall.codecs.neutral.losses import Losses, only, untranslatable
 
 Json = Mapping[str, object]
@@ -60,7 +60,9 @@ def _functions(tool: Json, losses: Losses, where: str) -> Iterator[Tool]:
             untranslatable(f"{path}.behavior", "results have to come with the next request there")
         schema = fields.optional_table(function, "parametersJsonSchema", path)
         parameters = fields.optional_table(function, "parameters", path)
-        if schema is None and parameters is not None:
+        if schema is not None:
+            schema = lowered(schema)
+        elif parameters is not None:
             schema = json_schema(parameters, f"{path}.parameters")
         yield Tool(
             fields.text(function, "name", path), fields.optional_text(function, "description", path), schema

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from firewall.codecs.neutral.events import Failure, Fault
+from firewall.codecs.neutral.marks import marked
 from firewall.codecs.neutral.translate import (
     StreamTranslation,
     Translated,
@@ -212,3 +213,33 @@ def test_the_bound_is_the_routes_where_the_client_gives_none() -> None:
         return json.loads(body)["max_tokens"]
 
     assert (bound(), bound(max_tokens=5), bound(max_completion_tokens=6, max_tokens=5)) == (64_000, 5, 6)
+
+
+def test_a_provider_thinks_on_where_its_own_thoughts_have_come_back() -> None:
+    """Amid calls, Anthropic is asked to think only if nothing that it thought is missing; it comes first."""
+    mark = marked("there", "sealed")
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    result = {"type": "function_call_output", "call_id": "c", "output": "x"}
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Let me see."}]}
+    summary = [{"type": "summary_text", "text": "hm"}]
+    thought = {"type": "reasoning", "id": "r", "summary": summary, "encrypted_content": mark}
+
+    def asked(*items: object) -> dict[str, object]:
+        history = [{"role": "user", "content": "go"}, *items, call, result]
+        value = {"model": "m", "input": history, "reasoning": {"effort": "high"}, "store": False}
+        sent = translate_request(
+            value,
+            source=Dialect.OPENAI_RESPONSES,
+            target=Dialect.ANTHROPIC,
+            model="claude-sonnet-5",
+            provider="there",
+        )
+        body: dict[str, object] = json.loads(sent.body)
+        body["dropped"] = sent.dropped
+        return body
+
+    kept, lost = asked(said, thought), asked(said)
+    assert kept["thinking"] == {"type": "adaptive"}
+    assert [block["type"] for block in kept["messages"][1]["content"]] == ["thinking", "text", "tool_use"]
+    assert "thinking" not in lost
+    assert lost["dropped"] == ("reasoning",)
