@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
+from firewall.codecs.neutral.interface import Asked
 from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
 from firewall.routing.addresses import literal, refusal
@@ -92,6 +93,10 @@ class UpstreamRequest:
     """False: the answer comes whole, so its first byte may take as long as all of it."""
     verbatim: bool = False
     """The gate has chosen the fields and checked the path: they go as they are. Control characters never do."""
+    asked: Asked | None = None
+    """What the answer's way back needs, where the provider speaks another dialect than the client."""
+    dropped: tuple[str, ...] = ()
+    """Advisory fields of the client's request that this one could not carry."""
     redirects: bool = False
     """A redirect is an answer like others, for a client that decides itself; it is never followed here."""
 

@@ -1,28 +1,44 @@
 """A call in the words of one candidate: address, header and body of the request that leaves.
 
 INVARIANT: a provider that speaks the client's dialect gets the client's bytes; only the model's name is changed,
-where the candidate's differs, and a stream is asked for its token counts, where its dialect says them only then.
+where the candidate's differs, thinking of other providers is taken out, which it would refuse, and a stream is
+asked for its token counts, where its dialect says them only then.
+INVARIANT: the agent's own login goes to no provider of another dialect.
 """
 
+import time
 from collections.abc import Mapping
 
 import orjson
 
 from firewall.codecs.json_span import locate, splice
+from firewall.codecs.neutral.losses import untranslatable
+from firewall.codecs.neutral.returning import without_foreign_thinking
+from firewall.codecs.neutral.translate import translate_request
 from firewall.codecs.openai_chat.counting import asking
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.routing.call import Candidate, ModelCall
-from firewall.routing.port import UpstreamRequest
+from firewall.routing.natives import speaks
+from firewall.routing.port import Fields, UpstreamRequest
 from firewall.routing.providers import OwnLogin
 
 _OPENAI = (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES)
 _QUERY = ("beta", "alt")
+_CARRIED = frozenset({b"idempotency-key", b"traceparent", b"user-agent", b"x-client-request-id", b"x-request-id"})
+"""Fields that say nothing in a dialect."""
+_VERSIONS = {Dialect.ANTHROPIC: ((b"anthropic-version", b"2023-06-01"),)}
+_JSON = (b"content-type", b"application/json")
 
 
 def spoken(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
-    """Return the request that asks `candidate` for the answer of `call`."""
+    """Return the request that asks `candidate` for the answer of `call`, in the candidate's dialect.
+
+    Raises: ProtocolError (400) `untranslatable`, naming what that dialect cannot carry.
+    """
     provider = candidate.provider
+    if not speaks(provider, call.dialect):
+        return _translated(call, candidate)
     return UpstreamRequest(
         method="POST",
         path=_path(call, candidate),
@@ -32,6 +48,38 @@ def spoken(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
         credential=provider.credential(call.own_login if provider.key is None else None),
         streamed=call.request.stream,
     )
+
+
+def _translated(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
+    provider = candidate.provider
+    if provider.key is None:
+        untranslatable("authorization", f"`{provider.name}` takes the agent's own login, and this is another's")
+    sent = translate_request(
+        call.value,
+        source=call.dialect,
+        target=provider.dialect,
+        model=candidate.model,
+        path=call.path,
+        provider=provider.name,
+        at=int(time.time()),
+    )
+    return UpstreamRequest(
+        method="POST",
+        path=sent.path,
+        query=sent.query,
+        fields=_foreign_fields(call, provider.dialect),
+        body=sent.body,
+        credential=provider.credential(None),
+        streamed=call.request.stream,
+        asked=sent.asked,
+        dropped=sent.dropped,
+    )
+
+
+def _foreign_fields(call: ModelCall, dialect: Dialect) -> Fields:
+    accept = b"text/event-stream" if call.request.stream else b"application/json"
+    carried = [pair for pair in call.fields if pair[0] in _CARRIED]
+    return [*carried, (b"accept", accept), _JSON, *_VERSIONS.get(dialect, ())]
 
 
 def upstream_path(dialect: Dialect, path: str) -> str:
@@ -64,7 +112,7 @@ def _path(call: ModelCall, candidate: Candidate) -> str:
 
 
 def _body(call: ModelCall, candidate: Candidate) -> bytes:
-    body = call.request.body
+    body = without_foreign_thinking(call.request.body, call.value)
     if call.request.hides_usage and candidate.provider.counts_streams:
         body = asking(body)
     if candidate.model == call.request.model or call.dialect is Dialect.GEMINI:
