@@ -6,6 +6,7 @@ import orjson
 
 from firewall.codecs import json_span, sse
 from firewall.codecs.gemini import render
+from firewall.codecs.gemini.tables import SKIP_SIGNATURE
 from firewall.codecs.neutral import ids
 from firewall.codecs.neutral.events import (
     Answer,
@@ -50,7 +51,7 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
     Raises: ProtocolError (upstream) `untranslatable_answer` for a call that this dialect cannot say.
     """
     parts: list[object] = []
-    signature = ""
+    signature = SKIP_SIGNATURE
     for part in answer.parts:
         if isinstance(part, Thinking):
             if part.text:
@@ -131,8 +132,8 @@ class GeminiWriter:
         self._frame = b"%b"
         self._thoughts: list[str] = []
         """Those whose seal has not come."""
-        self._signature = ""
-        """Waits for the call that it was given with."""
+        self._signature = SKIP_SIGNATURE
+        """Waits for the call that it was given with; the API itself wants one on the first call of an answer."""
         self._call: CallBegun | None = None
         self._arguments: list[str] = []
 

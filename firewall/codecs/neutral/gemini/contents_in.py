@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
+from firewall.codecs.gemini import tables
 from firewall.codecs.gemini.fields import folded
 from firewall.codecs.neutral import fields, ids, media
 from firewall.codecs.neutral.form import (
@@ -79,7 +80,7 @@ class Contents:
         for name in _ADVISORY:
             self._losses.add_those({f"parts.{name}": part.get(name)}, (f"parts.{name}",))
         signature = fields.optional_text(part, "thoughtSignature", where)
-        seal = seals.thinking_of(signature) if signature else None
+        seal = seals.thinking_of(signature) if signature and signature != tables.SKIP_SIGNATURE else None
         kinds = [name for name in part if name not in _NOTES and part[name] is not None]
         if len(kinds) > 1:
             fields.wrong(where, "of one kind")
