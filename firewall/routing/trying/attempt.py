@@ -211,7 +211,7 @@ def _as_error(asking: Asking, body: bytes) -> Kept:
 
 
 def _heard(asking: Asking) -> Heard:
-    return Heard(asking.candidate, asking.plan.route)
+    return Heard(asking.candidate, asking.plan.route, dropped=asking.request.dropped)
 
 
 def _silent(candidate: Candidate) -> UpstreamError:

@@ -142,6 +142,8 @@ _BY_NEUTRAL: Mapping[events.Fault, Fault] = {
     events.Fault.SERVER: Fault.SERVER,
     events.Fault.TRUNCATED: Fault.TRUNCATED,
 }
+_KNOWN: Mapping[str, Fault] = {**_CODES, **{fault.value: meaning for fault, meaning in _BY_NEUTRAL.items()}}
+"""With the codes of errors that were translated."""
 _DECISIVE = frozenset({Fault.CONTEXT, Fault.FILTERED, Fault.KEY, Fault.MISSING})
 """What a code may say of any 4xx; of other codes the status knows better."""
 _NOBODY = ("ConnectionRefusedError", "gaierror", "OSError")
@@ -181,7 +183,7 @@ def fault_of_object(value: Mapping[str, object]) -> Fault | None:
 
 
 def _named(status: int, value: Mapping[str, object]) -> Fault:
-    found = [_CODES[code] for code in _codes(value) if code in _CODES]
+    found = [_KNOWN[code] for code in _codes(value) if code in _KNOWN]
     decisive = next((fault for fault in found if fault in _DECISIVE), None)
     if decisive is not None and (status < 500 or status == _OWN_STATUS):
         return decisive

@@ -8,9 +8,11 @@ at most its reserve and its share of the calls (`core.patience`).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from firewall.core.errors import ProtocolError
 from firewall.routing.call import Attempt, Candidate
+from firewall.routing.interpreting import Interpreter
 from firewall.routing.port import Upstream, UpstreamRequest
 from firewall.routing.speaking import spoken
 from firewall.routing.trying.answers import Begun, Kept
@@ -46,7 +48,7 @@ class Frame:
         windows: Windows = unknown,
         note: Note = unnoted,
     ) -> None:
-        self._upstream = upstream
+        self._upstream = Interpreter(upstream)
         self._circuits = circuits
         self._world = world
         self._windows = windows
@@ -166,7 +168,7 @@ class Frame:
         run.tried.append(Attempt(candidate, "ok", found.status, took_ms, usage))
         if len(run.tried) > 1:
             self._note(run, run.tried[-1])
-        found.heard = run.answered(candidate)
+        found.heard = replace(run.answered(candidate), dropped=found.heard.dropped)
         return found
 
     def _repetition(self, run: Run, failed: Failed, *, is_last: bool) -> float | None:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
+from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import Released
 from firewall.codecs.neutral.marks import MARK
 from firewall.core.call import ToolCall
 from firewall.core.dialect import Dialect
-from firewall.core.errors import ProtocolError, UpstreamError
+from firewall.core.errors import UpstreamError
 from firewall.core.grant import Grant
 from firewall.core.secret import Secret
 from firewall.demo.provider import app
@@ -24,7 +25,6 @@ from firewall.routing.providers import OwnLogin, Provider, Providers
 from firewall.routing.router import Router
 from firewall.routing.upstream import HttpUpstream
 from tests.support.conversing import Talk, opened
-from tests.support.translated import CODECS
 
 KEY = "sk-provider-canary-5d8e1f4a"
 LIMIT = 1 << 20
@@ -203,7 +203,7 @@ async def test_what_cannot_be_carried_is_refused_by_name(address: str, upstream:
     call = ModelCall(call.dialect, call.request, value, call.path, call.query, call.fields, {}, None, call.caller)
     candidate = _candidate(address, Dialect.ANTHROPIC)
     router = Router(providers=Providers([candidate.provider]), upstream=upstream)
-    with pytest.raises(ProtocolError, match="apply_patch") as refused:
+    with pytest.raises(UpstreamError, match="apply_patch") as refused:
         await router.open(call, Plan("r", (candidate,)))
     assert (refused.value.code, refused.value.status) == ("untranslatable", 400)
 
@@ -223,5 +223,5 @@ async def test_what_was_left_out_is_listed(address: str, upstream: HttpUpstream)
 async def test_an_own_login_goes_to_no_provider_of_another_dialect(address: str, upstream: HttpUpstream) -> None:
     """A provider that takes the agent's own login is asked by agents of its dialect alone."""
     candidate = _candidate(address, Dialect.ANTHROPIC, has_key=False)
-    with pytest.raises(ProtocolError, match="own login"):
+    with pytest.raises(UpstreamError, match="own login"):
         await _ask(upstream, opened(Dialect.OPENAI_CHAT, "go"), candidate, stream=False)
