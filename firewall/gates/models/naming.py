@@ -6,8 +6,11 @@ from firewall.routing.call import Heard
 
 def told(heard: Heard, *, attempts: int) -> Headers:
     """Return what the client is told about who answered; `attempts`: requests that were sent for it in all."""
-    return [
+    headers = [
         (b"x-stayhand-attempts", b"%d" % attempts),
         (b"x-stayhand-model", heard.candidate.model.encode("ascii", "replace")),
         (b"x-stayhand-route", heard.route.encode("ascii", "replace")),
     ]
+    if heard.dropped:
+        headers.append((b"x-stayhand-dropped", ", ".join(heard.dropped).encode("ascii", "replace")))
+    return headers
