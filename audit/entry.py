@@ -86,6 +86,8 @@ class Kind(StrEnum):
     CREDENTIAL_TESTED = "credential.tested"
     CREDENTIAL_FAILED = "credential.failed"
     SPEND_ALERTED = "spend.alerted"
+    FORM_BEGUN = "form.begun"
+    FORM_ENDED = "form.ended"
 
 
 @dataclass(frozen=True, slots=True)

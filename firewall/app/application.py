@@ -12,6 +12,7 @@ from firewall.app.clock import SystemClock
 from firewall.app.egress import EgressSide
 from firewall.app.money import reclaim
 from firewall.app.refusals import rendered
+from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
 from firewall.core.errors import StoreError
@@ -60,6 +61,7 @@ class Application:
     targets: Mapping[str, Target]
     holds: Holds
     console: Console
+    forms: Forms
     telemetry: Telemetry
     providers: Providers
     routes: Routes

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from firewall.app.base import Base
 from firewall.app.egress import EgressSide
+from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
 from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
@@ -19,8 +20,13 @@ from firewall.routing.port import Upstream
 from firewall.telemetry import Condition
 
 
-def console_of(base: Base, upstream: Upstream, egress: EgressSide | None, routes: Routes) -> Console:
-    """Return the control side with all its desks; `upstream` asks providers about a credential."""
+def console_of(
+    base: Base, upstream: Upstream, egress: EgressSide | None, *, routes: Routes, runner: Runner
+) -> Console:
+    """Return the control side with all its desks; `upstream` asks providers about a credential.
+
+    `runner` runs what an approver wants done first, or instead of a call.
+    """
     installation, rules = base.installation, base.rules
     writer = installation.writer
     handout = AwsHandout(
@@ -36,6 +42,7 @@ def console_of(base: Base, upstream: Upstream, egress: EgressSide | None, routes
         credentials=_vaulting(base, upstream),
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
+        runner=runner,
     )
     if egress is not None:
         desks = replace(desks, egress=egress.handout)

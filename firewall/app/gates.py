@@ -4,9 +4,11 @@ import time
 
 from firewall.app.addresses import host_port, territory_of
 from firewall.app.base import Base
+from firewall.approvals.forms import Forms
 from firewall.core.target import TargetKind
 from firewall.gates.infra.aws import endpoints
 from firewall.gates.infra.aws.door import AwsDoor
+from firewall.gates.infra.forms import FormRunner
 from firewall.gates.infra.gate import InfraGate
 from firewall.gates.infra.resolving.world import Resolvers
 from firewall.gates.infra.targets import credentials_of
@@ -141,4 +143,16 @@ def infra_gate(base: Base, guard: Guard, upstream: HttpUpstream, aws: AwsDoor) -
         clock=base.clock,
         aws=aws,
         detector=lambda: base.rules.snapshot.catalogue.credentials,
+    )
+
+
+def form_runner(base: Base, forms: Forms, guard: Guard, infra: InfraGate) -> FormRunner:
+    """Return what runs forms of held requests for approvers."""
+    return FormRunner(
+        forms=forms,
+        approvals=base.approvals,
+        tokens=base.tokens,
+        guard=guard,
+        courier=infra.courier,
+        targets=base.targets,
     )

@@ -13,9 +13,10 @@ from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
 from firewall.app.control import console_of
 from firewall.app.egress import egress_of
-from firewall.app.gates import aws_door, guard_of, infra_gate, models_gate
+from firewall.app.gates import aws_door, form_runner, guard_of, infra_gate, models_gate
 from firewall.app.money import reclaim, till_of
 from firewall.app.routes import chooser_of
+from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
@@ -68,6 +69,7 @@ async def running(
         loaded: dict[str, Plain] = {"policy": rules.snapshot.digest, "routes": routes().digest, "pid": os.getpid()}
         await installation.writer.submit(Unit(records=(Record(kind="config.loaded", data=loaded),)))
         await reclaim(installation, settings, clock.now_us(), is_start=True)
+        await application.forms.lost()
         background = asyncio.create_task(application.background())
         background.add_done_callback(_ended)
         try:
@@ -92,6 +94,12 @@ def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) 
     infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
     tokens, approvals = base.tokens, base.approvals
+    forms = Forms(
+        approvals=approvals,
+        sequencer=base.installation.writer,
+        store=base.installation.approving,
+        clock=base.clock,
+    )
     tokens.on_revoked(gate.revoked)
     tokens.on_revoked(infra.revoked)
     if egress is not None:
@@ -110,7 +118,8 @@ def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) 
         egress=egress,
         targets=base.targets,
         holds=holds,
-        console=console_of(base, upstream, egress, routes),
+        console=console_of(base, upstream, egress, routes=routes, runner=form_runner(base, forms, guard, infra)),
+        forms=forms,
         telemetry=base.telemetry,
         providers=routes.providers,
         routes=routes,

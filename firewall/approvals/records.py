@@ -4,8 +4,9 @@ Unsealed are enums, numbers, digests and pseudonymous ids; whatever names a pers
 """
 
 from firewall.approvals.people import Approver
-from firewall.core.approval import Approval, ApprovalStatus, Subject
+from firewall.core.approval import Approval, ApprovalStatus, Form, FormState, Subject
 from firewall.core.errors import ApprovalError
+from firewall.core.ids import sha256_hex
 from firewall.core.work import MoveApproval, Record
 
 _SETTLED = {
@@ -19,6 +20,45 @@ def settled(approval: Approval) -> ApprovalError:
     usual = ("approval_decided", f"this approval was already decided: it is {approval.status.value}")
     code, public = _SETTLED.get(approval.status, usual)
     return ApprovalError(public, code=code)
+
+
+def is_running(approval: Approval) -> bool:
+    """Tell whether a form is under way for an approval that waits."""
+    return approval.status is ApprovalStatus.PENDING and any(run.state is FormState.BEGUN for run in approval.runs)
+
+
+def running() -> ApprovalError:
+    """Return the error for deciding while a form is under way."""
+    return ApprovalError("what was to be done first is under way: look again in a moment", code="form_running")
+
+
+def begun(approval: Approval, form: Form, by: Approver, *, number: int) -> Record:
+    """Record that an approver has a form run: both digests are bound by his word."""
+    return Record(
+        kind="form.begun",
+        data={
+            "digest": approval.digest,
+            "form": sha256_hex(form.request.encode()),
+            "number": number,
+            "before": form.before,
+            "requester": approval.principal,
+            "via": by.via,
+        },
+        person=by.name,
+        principal=by.name,
+        approval=approval.id,
+        private={"name": by.name, "role": by.role, "line": form.line, "request": form.request},
+    )
+
+
+def ended(approval: Approval, *, state: FormState, status: int, note: str, judged: int) -> Record:
+    """Record what became of a form; `judged` is the entry of its own verdict, -1 where it has none."""
+    return Record(
+        kind="form.ended",
+        data={"state": state.value, "status": status, "note": note, "judged": judged, "digest": approval.digest},
+        person=approval.subject.owner if approval.subject else "",
+        approval=approval.id,
+    )
 
 
 def opened(approval: Approval, principal: str, subject: Subject) -> Record:
@@ -65,6 +105,7 @@ def voted(approval: Approval, step: MoveApproval, by: Approver) -> Record:
             "requester": approval.principal,
             "via": by.via,
             "self_approved": step.self_approved,
+            **({"after_form": step.rebind} if step.rebind else {}),
         },
         person=by.name,
         principal=by.name,

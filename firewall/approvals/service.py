@@ -142,13 +142,15 @@ class Approvals:
         now = self._clock.now_us()
         if approval.expires_at <= now:
             raise records.settled(await self._expire(approval))
-        step = self._vote(approval, decision, by, reason=plain(reason), now=now)
+        step = self.vote(approval, decision, by, reason=plain(reason))
         outcome = await self._sequencer.submit(Unit(records=(records.voted(approval, step, by),), steps=(step,)))
         if isinstance(outcome, Unmet):
             current = self.get(approval_id)
+            if records.is_running(current):
+                raise records.running()
             overdue = current.status is ApprovalStatus.PENDING
             raise records.settled(await self._expire(current) if overdue else current)
-        self._wake(approval_id)
+        self.wake(approval_id)
         _log.info("approval=%s decision=%s via=%s", approval_id, decision.value, by.via)
         return self.get(approval_id)
 
@@ -261,9 +263,11 @@ class Approvals:
         )
         await self._sequencer.submit(Unit(records=(record,)))
 
-    def _vote(
-        self, approval: Approval, decision: Decision, by: Approver, *, reason: str, now: int
+    def vote(
+        self, approval: Approval, decision: Decision, by: Approver, *, reason: str = "", rebind: str = ""
     ) -> MoveApproval:
+        """Return the step of somebody's decision, for whoever has checked that it is his; commit it at once."""
+        now = self._clock.now_us()
         approve = decision is Decision.APPROVE
         owner = approval.subject.owner if approval.subject else ""
         return MoveApproval(
@@ -276,6 +280,7 @@ class Approvals:
             reason=reason,
             self_approved=approve and by.is_called(owner),
             use_before=now + self._rules.use_within_s * _US if approve else 0,
+            rebind=rebind,
         )
 
     async def current(self, approval_id: str) -> Approval:
@@ -297,7 +302,7 @@ class Approvals:
         record = records.moved(kind, approval, why=why)
         outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
         if isinstance(outcome, Committed):
-            self._wake(approval.id)
+            self.wake(approval.id)
 
     async def _tell_all(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -314,7 +319,8 @@ class Approvals:
         finally:
             self._telling.pop(approval.id, None)
 
-    def _wake(self, approval_id: str) -> None:
+    def wake(self, approval_id: str) -> None:
+        """Let whoever waits for an approval look again."""
         telling = self._telling.get(approval_id)
         if telling is not None:
             telling.cancel()

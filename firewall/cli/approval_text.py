@@ -26,6 +26,9 @@ def as_text(row: Json, *, width: int = 0) -> list[str]:
     for number, action in enumerate(actions, 1):
         lines += ["", f"{number}. {_words(action, 'summary')}", *_fields(_facts(action))]
     lines += [line for one in _list(row.get("first")) for line in ("", f"it could be taken back: {visible(one)}")]
+    for run in _tables(row.get("runs")):
+        said = " ".join(_plain(run, name) for name in ("words", "note") if run.get(name))
+        lines += ["", f"what was to be done ({_plain(run, 'form')}): {visible(said)}"]
     if row.get("said"):
         lines += ["", f"the agent says (not verified): {_words(row, 'said')}"]
     return [*lines, *_answers(row)]
@@ -72,7 +75,11 @@ def _answers(row: Json) -> list[str]:
     if not row.get("may_decide", True):
         return ["", f"you cannot answer this: {_words(row, 'refusal')}"]
     name = _words(row, "id")
-    return ["", f"stayhand approvals approve {name}", f"stayhand approvals deny {name} --reason '…'"]
+    runnable = [number for number, one in enumerate(_tables(row.get("forms")), 1) if one.get("can_run")]
+    firsts = [
+        f"stayhand approvals approve {name} --first{'' if one == 1 else f' --form {one}'}" for one in runnable
+    ]
+    return ["", f"stayhand approvals approve {name}", *firsts, f"stayhand approvals deny {name} --reason '…'"]
 
 
 def _texts(actions: Sequence[Json]) -> dict[str, list[Evidence]]:

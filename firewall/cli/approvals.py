@@ -3,11 +3,13 @@
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 
 import click
 
 from firewall.cli.approval_text import as_text
 from firewall.cli.client import (
+    TIMEOUT_S,
     CommandError,
     Json,
     control_client,
@@ -23,6 +25,8 @@ from firewall.cli.options import json_option
 STATUSES = ["pending", "approved", "denied", "expired", "cancelled", "consumed"]
 _COLUMNS = ("id", "status", "environment", "effects", "summary", "expires_at")
 _WAIT_S = 30
+_FORM_S = 180.0
+"""How long a form may take, its judgement included."""
 _id = click.argument("approval_id", metavar="ID")
 
 
@@ -72,14 +76,27 @@ def show(ctx: click.Context, approval_id: str, *, as_json: bool) -> None:
 @approvals.command("approve")
 @_id
 @click.option("--typed", help="The resource's name, where the policy wants it typed.")
+@click.option(
+    "--first",
+    is_flag=True,
+    help="Have the form that can be taken back run: before the call, or instead of it, as `show` says.",
+)
+@click.option("--form", type=click.IntRange(1, 99), help="Which of them, where there are several.")
 @json_option
 @click.pass_context
-def approve(ctx: click.Context, approval_id: str, typed: str | None, *, as_json: bool) -> None:
+def approve(
+    ctx: click.Context, approval_id: str, typed: str | None, form: int | None, *, first: bool, as_json: bool
+) -> None:
     """Let the exact call of an approval pass once.
 
     Example: stayhand approvals approve apr_0SfvSp2wXKx1bW8n5kXk1Y
     """
-    _decide(ctx, approval_id, {"decision": "approve"} | ({"typed": typed} if typed else {}), as_json=as_json)
+    body: dict[str, str | bool | int] = {"decision": "approve"}
+    if typed:
+        body["typed"] = typed
+    if first or form:
+        body |= {"first": True, "form": form or 1}
+    _decide(ctx, approval_id, body, as_json=as_json)
 
 
 @approvals.command("deny")
@@ -118,14 +135,21 @@ def wait(ctx: click.Context, approval_id: str, timeout_s: int, *, as_json: bool)
         raise CommandError(f"the approval is {row['status']}")
 
 
-def _decide(ctx: click.Context, approval_id: str, body: dict[str, str], *, as_json: bool) -> None:
+def _decide(ctx: click.Context, approval_id: str, body: Mapping[str, str | bool | int], *, as_json: bool) -> None:
     with control_client(ctx) as control:
-        row = row_of(control.post(f"/api/approvals/{segment(approval_id)}/decision", body))
+        path = f"/api/approvals/{segment(approval_id)}/decision"
+        row = row_of(control.post(path, dict(body), timeout_s=_FORM_S if "first" in body else TIMEOUT_S))
+    runs = row.get("runs") if "first" in body else None
+    newest = runs[-1] if isinstance(runs, list) and runs else {}
     if as_json:
         show_json(row)
     else:
+        if newest:
+            talk(f"what was to be done: {newest['words']} {newest['note']}".rstrip())
         talk(f"{row['status']}: {row['summary']} ({row['environment']})")
         click.echo(str(row["id"]))
+    if newest and newest["state"] not in ("done", "accepted"):
+        raise CommandError(f"what was to be done first {newest['words']}")
 
 
 def _print(row: Json, *, as_json: bool) -> None:

@@ -58,9 +58,9 @@ class ControlClient:
         """Return the JSON of a GET. Raises: CommandError."""
         return _answer(self._client, "GET", path, headers=self._headers, params=params, timeout_s=timeout_s)
 
-    def post(self, path: str, body: Mapping[str, object]) -> object:
+    def post(self, path: str, body: Mapping[str, object], *, timeout_s: float = TIMEOUT_S) -> object:
         """Return the JSON of a POST. Raises: CommandError."""
-        return _answer(self._client, "POST", path, headers=self._headers, body=body)
+        return _answer(self._client, "POST", path, headers=self._headers, body=body, timeout_s=timeout_s)
 
     def delete(self, path: str) -> object:
         """Return the JSON of a DELETE. Raises: CommandError."""

@@ -1,6 +1,7 @@
 """The JSON API for approvers and programs of the control side (DESIGN 6.4)."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,13 +18,37 @@ from firewall.core.ports import Clock
 
 LONGEST_WAIT_S = 60
 _LISTED = 500
+_DECISION: Mapping[str, type] = {"decision": str, "reason": str, "typed": str, "first": bool, "form": int}
+
+
+class Runner(Protocol):
+    """Runs what could be done first, or instead of a call."""
+
+    async def run(self, approval_id: str, number: int, *, by: Approver) -> None:
+        """Run the form with this number, from 1, and settle the approval as far as the answer goes.
+
+        Raises: ApprovalError where it may not begin; StoreError.
+        """
+        ...
+
+
+class NoRunner:
+    """Where nothing can be run."""
+
+    async def run(self, approval_id: str, number: int, *, by: Approver) -> None:
+        """Refuse."""
+        del approval_id, number, by
+        raise ApprovalError("there is no such form that could be run", code="form_unknown", status=404)
 
 
 class Api:
     """The handlers of `/api/session` and `/api/approvals…`."""
 
-    def __init__(self, *, approvals: Approvals, doorman: Doorman, sessions: Sessions, clock: Clock) -> None:
+    def __init__(
+        self, *, approvals: Approvals, doorman: Doorman, sessions: Sessions, clock: Clock, runner: Runner
+    ) -> None:
         self._approvals = approvals
+        self._runner = runner
         self._doorman = doorman
         self._sessions = sessions
         self._clock = clock
@@ -69,15 +94,27 @@ class Api:
         """Record a decision: `{"decision": "approve"|"deny", "reason"?, "typed"?}`."""
         who = _known(asker)
         approval_id = _id(request)
-        fields = await read_json(request, {"decision": str, "reason": str, "typed": str}, required=("decision",))
+        fields = await read_json(request, _DECISION, required=("decision",))
         try:
             decision = Decision(str(fields["decision"]))
         except ValueError as error:
             raise ProtocolError("`decision` is `approve` or `deny`", code="decision_invalid") from error
         if decision is Decision.APPROVE and "typed" in fields:
             _demand_typed(self._approvals.get(approval_id), str(fields["typed"]))
+        if "first" in fields:
+            await self._run_first(approval_id, decision, fields, who)
+            return JSONResponse(self._detail(self._approvals.get(approval_id), who))
         decided = await self._approvals.decide(approval_id, decision, by=who, reason=str(fields.get("reason", "")))
         return JSONResponse(self._row(decided, self._clock.now_us()))
+
+    async def _run_first(
+        self, approval_id: str, decision: Decision, fields: Mapping[str, object], who: Approver
+    ) -> None:
+        """Have a form of the call run: `"first": true`, and which as `"form"` where it is not the only one."""
+        if decision is not Decision.APPROVE or fields["first"] is not True:
+            raise ProtocolError("`first` is true, and goes with `approve`", code="decision_invalid")
+        number = fields.get("form", 1)
+        await self._runner.run(approval_id, number if isinstance(number, int) else 0, by=who)
 
     def _row(self, approval: Approval, now_us: int) -> shape.Json:
         return shape.row(approval, now_us=now_us, address=self._approvals.rules.address(approval.id))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from firewall.approvals.notify import Health
 from firewall.approvals.service import Approvals
 from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
-from firewall.console.api import Api, problem
+from firewall.console.api import Api, NoRunner, Runner, problem
 from firewall.console.asking import Asker, Doorman
 from firewall.console.auth import Access, Authenticator
 from firewall.console.origin import Places, places
@@ -74,6 +74,8 @@ class Desks:
     status: Status
     egress: Callable[[], Json] = no_egress
     routes: RouteDesk | None = None
+    runner: Runner = field(default_factory=NoRunner)
+    """Runs what could be done first, or instead of a call."""
 
 
 class Console:
@@ -109,12 +111,14 @@ class Console:
             sessions=self.sessions,
             clock=clock,
             channels=channels,
+            runner=desks.runner,
         )
         api = Api(
             approvals=approvals,
             doorman=self._doorman,
             sessions=self.sessions,
             clock=clock,
+            runner=desks.runner,
         )
         admin = Admin(
             tokens=desks.tokens,

@@ -12,8 +12,18 @@ from datetime import UTC, datetime
 from firewall.approvals.people import Refusal
 from firewall.console.marked import Shown, show, spell_out
 from firewall.console.shape import rfc3339, status_of, worst_first
-from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, undo_words
-from firewall.core.approval import LOST, NONE, RESTORE, ActionView, Approval, ApprovalStatus, Subject
+from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, RUN_WORDS, SCOPE_WORDS, undo_words
+from firewall.core.approval import (
+    LOST,
+    NONE,
+    RESTORE,
+    ActionView,
+    Approval,
+    ApprovalStatus,
+    Form,
+    FormState,
+    Subject,
+)
 
 SAID_CHARS = 2_000
 """How much of an agent's own words is shown."""
@@ -57,6 +67,28 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class FormLine:
+    """One form of the call, and whether a button runs it."""
+
+    number: int
+    line: str
+    before: bool
+    can_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """What became of a form that was run."""
+
+    line: str
+    state: str
+    words: str
+    note: str
+    """Status or code, and the approval that it waits for."""
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """What the first screen says of the worst action: what, where, to what, whether it can be undone."""
 
@@ -70,7 +102,7 @@ class Head:
     """What resolvers found out: label, words, and whether it is bad news."""
     moved: tuple[tuple[str, str, str], ...]
     """What is another way than when people were asked about the same call before."""
-    first: tuple[str, ...]
+    forms: tuple[FormLine, ...]
     """What could be done first, or instead, so that it could be taken back."""
     confidence: str
     unseen: tuple[str, ...]
@@ -109,6 +141,9 @@ class Course:
     decided_by: str
     reason: str
     self_approved: bool
+    runs: tuple[RunLine, ...]
+    """What was run first, or instead, oldest first."""
+    is_running: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +215,32 @@ def _head(actions: Sequence[ActionView], subject: Subject) -> Head:
         can_undo=can_undo,
         found=_found(first),
         moved=tuple((spell_out(what), spell_out(old), spell_out(new)) for what, old, new in subject.moved),
-        first=tuple(spell_out(one) for one in subject.first),
+        forms=_forms(subject),
         confidence=CONFIDENCE_WORDS.get(first.confidence, "") if first else "",
         unseen=tuple(spell_out(one) for one in first.unseen if one not in first.summary) if first else (),
         hidden=names.hidden,
         look_alikes=names.look_alikes,
+    )
+
+
+def _forms(subject: Subject) -> tuple[FormLine, ...]:
+    forms = subject.forms or tuple(Form(line) for line in subject.first)  # approvals of older versions have lines
+    return tuple(
+        FormLine(number, spell_out(one.line), one.before, bool(one.request)) for number, one in enumerate(forms, 1)
+    )
+
+
+def _runs(approval: Approval) -> tuple[RunLine, ...]:
+    forms = approval.subject.forms if approval.subject else ()
+    return tuple(
+        RunLine(
+            line=spell_out(forms[run.form - 1].line) if run.form <= len(forms) else "",
+            state=run.state.value,
+            words=RUN_WORDS[run.state],
+            note=" ".join(part for part in (f"status {run.status}" if run.status else "", run.note) if part),
+            at=rfc3339(run.ended_at or run.begun_at),
+        )
+        for run in approval.runs
     )
 
 
@@ -227,6 +283,8 @@ def _course(approval: Approval, now_us: int, decided_by: str) -> Course:
         decided_by=decided_by,
         reason=spell_out(approval.reason),
         self_approved=approval.self_approved,
+        runs=_runs(approval),
+        is_running=any(run.state is FormState.BEGUN for run in approval.runs),
     )
 
 

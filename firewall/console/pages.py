@@ -18,6 +18,7 @@ from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import visible
 from firewall.approvals.wanted import size_of
+from firewall.console.api import Runner
 from firewall.console.asking import (
     Asker,
     Doorman,
@@ -55,8 +56,10 @@ class Pages:
         sessions: Sessions,
         clock: Clock,
         channels: Callable[[], Sequence[Health]],
+        runner: Runner,
     ) -> None:
         self._approvals = approvals
+        self._runner = runner
         self._doorman = doorman
         self._sessions = sessions
         self._clock = clock
@@ -115,6 +118,8 @@ class Pages:
         approval_id = request.path_params["id"]
         fields = await read_form(request)
         self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
+        if "form" in fields and "decision" not in fields:
+            return await self._run_first(approval_id, fields["form"], asker.who, asker.session)
         try:
             decision = Decision(fields.get("decision", ""))
         except ValueError as error:
@@ -125,6 +130,17 @@ class Pages:
             if error.code == "approval_unknown":
                 raise
             return await self._show(approval_id, asker.who, asker.session, said=error)
+        return RedirectResponse(f"/approve/{approval_id}", 303)
+
+    async def _run_first(self, approval_id: str, form: str, who: Approver, session: Session) -> Response:
+        """Have a form of the call run; its outcome stands on the page."""
+        number = int(form) if form.isascii() and form.isdigit() and len(form) < 3 else 0
+        try:
+            await self._runner.run(approval_id, number, by=who)
+        except ApprovalError as error:
+            if error.code == "approval_unknown":
+                raise
+            return await self._show(approval_id, who, session, said=error)
         return RedirectResponse(f"/approve/{approval_id}", 303)
 
     async def sign_in(self, request: Request, asker: Asker) -> Response:

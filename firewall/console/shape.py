@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from firewall.approvals.people import Refusal
-from firewall.core.approval import ActionView, Approval, ApprovalStatus
+from firewall.console.words import RUN_WORDS
+from firewall.core.approval import ActionView, Approval, ApprovalStatus, FormRun
 from firewall.core.effect import Effect, severity
 
 Json = dict[str, object]
@@ -74,6 +75,7 @@ def detail(approval: Approval, *, now_us: int, address: str, refusal: Refusal | 
     shown = row(approval, now_us=now_us, address=address)
     shown["may_decide"] = refusal is None
     shown["refusal"] = refusal.code if refusal else ""
+    shown["runs"] = [_run(run) for run in approval.runs]
     if subject is not None:
         shown |= {
             "tool": subject.tool,
@@ -83,9 +85,25 @@ def detail(approval: Approval, *, now_us: int, address: str, refusal: Refusal | 
             "said": subject.said,
             "moved": [{"what": what, "before": old, "now": new} for what, old, new in subject.moved],
             "first": list(subject.first),
+            "forms": [
+                {"line": form.line, "before": form.before, "can_run": bool(form.request)} for form in subject.forms
+            ],
             "actions": [_action(view) for view in subject.actions],
         }
     return shown
+
+
+def _run(run: FormRun) -> Json:
+    return {
+        "number": run.number,
+        "form": run.form,
+        "state": run.state.value,
+        "status": run.status,
+        "note": run.note,
+        "words": RUN_WORDS[run.state],
+        "begun_at": rfc3339(run.begun_at),
+        "ended_at": rfc3339(run.ended_at),
+    }
 
 
 def _action(view: ActionView) -> Json:

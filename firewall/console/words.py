@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from firewall.core.action import Confidence, Reversal, Scope
+from firewall.core.approval import FormState
 
 EFFECT_WORDS: Mapping[str, str] = {
     "read": "reads",
@@ -33,6 +34,18 @@ CONFIDENCE_WORDS: Mapping[str, str] = {
     Confidence.GUESS: "a guess: it could not be resolved, so the worst may be true",
 }
 """What was read by a rule about this very operation needs no words."""
+
+
+RUN_WORDS: Mapping[FormState, str] = {
+    FormState.BEGUN: "is under way",
+    FormState.DONE: "done",
+    FormState.ACCEPTED: "accepted, and not through yet: look there before you let the call itself run",
+    FormState.FAILED: "failed: the call is still held",
+    FormState.REFUSED: "was not sent, our own rules refused it: the call is still held",
+    FormState.WAITING: "was not sent, it waits for an approval of its own: run it again once that is given",
+    FormState.UNKNOWN: "may have happened, nobody knows: look there before you run it again",
+}
+"""What became of a form that was run."""
 
 
 def undo_words(undo: str, reversal: str) -> tuple[str, bool]:

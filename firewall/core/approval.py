@@ -54,6 +54,54 @@ class Decision(StrEnum):
     DENY = "deny"
 
 
+class FormState(StrEnum):
+    """What became of a form that an approver had us run."""
+
+    BEGUN = "begun"
+    """It is being sent, or was when this server stopped."""
+    DONE = "done"
+    ACCEPTED = "accepted"
+    """The API has taken it and is not through."""
+    FAILED = "failed"
+    """The API said no, or could not be reached before it was sent."""
+    REFUSED = "refused"
+    """Not sent: our own judgement said no."""
+    WAITING = "waiting"
+    """Not sent: it waits for an approval of its own."""
+    UNKNOWN = "unknown"
+    """Sent, and nobody knows what became of it; never repeated by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What could be done first, or instead of a call, so that it can be taken back: one exact request."""
+
+    line: str
+    """As people read it: words, and the request."""
+    request: str = ""
+    """The request as `core.outgoing` writes it, to the call's own target; empty: it is not run by us."""
+    before: bool = False
+    """The call itself can follow it; otherwise it takes the call's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormRun:
+    """One try to run a form of an approval; times are unix microseconds."""
+
+    number: int
+    form: int
+    """Which of the approval's forms, from 1."""
+    state: FormState
+    status: int = 0
+    """Of the API's answer; 0: there was none."""
+    note: str = ""
+    """A code of ours, or the id of the approval that it waits for."""
+    by: str = ""
+    """Pseudonymous id of the approver."""
+    begun_at: int = 0
+    ended_at: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class ActionView:
     """What a page shows of one action, all of it derived from the intercepted bytes."""
@@ -97,7 +145,9 @@ class Subject:
     moved: tuple[tuple[str, str, str], ...] = ()
     """What is another way than when people were asked about the same call before: (what, before, now)."""
     first: tuple[str, ...] = ()
-    """What could be done first, or instead, so that it could be taken back; runs on an approver's word."""
+    """What could be done first, or instead, so that it could be taken back: one line each."""
+    forms: tuple[Form, ...] = ()
+    """The same, as they can be run on an approver's word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +177,5 @@ class Approval:
     """What the approver says to the agent (denials)."""
     subject: Subject | None = None
     """Opened only for those permitted."""
+    runs: tuple[FormRun, ...] = ()
+    """What approvers had run for it, oldest first; read with one approval, not in listings."""

@@ -38,7 +38,11 @@ class ApprovalStore(Protocol):
     """Reading approvals; writing goes through the sequencer."""
 
     def get(self, approval_id: str) -> Approval | None:
-        """Return one approval with its opened subject, or None."""
+        """Return one approval with its opened subject and what was run for it, or None."""
+        ...
+
+    def begun(self) -> list[str]:
+        """Return the ids of approvals whose form is under way."""
         ...
 
     def usable(self, principal: str, digest: str, now_us: int) -> Approval | None:

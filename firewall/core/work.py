@@ -7,7 +7,7 @@ A unit is all or nothing: when one step finds its condition unmet, none of its s
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.approval import Approval, ApprovalStatus, FormState
 from firewall.core.bucket import Rate
 from firewall.core.spending import Spending, Spent
 
@@ -63,6 +63,31 @@ class MoveApproval:
     reason: str = ""
     self_approved: bool = False
     use_before: int = 0
+    rebind: str = ""
+    """When given, the digest that it is bound to from now on: the same call in the state that its form left."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeginForm:
+    """Note that a form is about to be sent, if its approval is pending, unexpired, and has none under way."""
+
+    approval: str
+    digest: str
+    """Of the approval."""
+    form: int
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndForm:
+    """Note what became of the form that is under way."""
+
+    approval: str
+    state: FormState
+    at: int
+    status: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +153,18 @@ class Sweep:
 
 
 Step = (
-    Take | OpenApproval | MoveApproval | PutToken | EndToken | PutPerson | EndPerson | PutIssued | Sweep | Spending
+    Take
+    | OpenApproval
+    | MoveApproval
+    | BeginForm
+    | EndForm
+    | PutToken
+    | EndToken
+    | PutPerson
+    | EndPerson
+    | PutIssued
+    | Sweep
+    | Spending
 )
 
 

@@ -197,6 +197,10 @@ class Guard:
         """Understand and judge a call without looking anything up or recording anything; never raises."""
         return self._judge.consider(call, requester)
 
+    async def considered(self, call: ToolCall, requester: Requester) -> Judgement:
+        """Understand and judge a call, with what it names looked up, without recording a verdict; never raises."""
+        return await self._judge.considered(call, requester)
+
     def _take_note(self, judgement: Judgement, requester: Requester, entry: int) -> None:
         """Note what a released call opens, types and announces."""
         self._announcements.note(requester, judgement.actions, entry=entry, now_us=self._clock.now_us())

@@ -14,6 +14,7 @@ from pathlib import Path
 from firewall.classify.context import Context
 from firewall.classify.tool import actions_of, bound_arguments
 from firewall.core.action import Action
+from firewall.core.approval import Form
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.decide import combine
 from firewall.core.digest import call_digest
@@ -152,7 +153,7 @@ class Judge:
             findings=findings,
             base=base,
             declaration=declaration,
-            first=self._proposed(call, verdict, actions, findings=findings, rules=rules),
+            forms=self._proposed(call, verdict, actions, findings=findings, rules=rules),
         )
 
     def _proposed(
@@ -163,7 +164,7 @@ class Judge:
         *,
         findings: Sequence[Finding],
         rules: Rules,
-    ) -> tuple[str, ...]:
+    ) -> tuple[Form, ...]:
         """Return what could be done first or instead, where saying so says nothing of the world."""
         if verdict.reason not in TOLD:
             return ()

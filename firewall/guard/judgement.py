@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firewall.core.action import LOCAL, Action
-from firewall.core.approval import ActionView, Subject
+from firewall.core.approval import ActionView, Form, Subject
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect, ordered
 from firewall.core.verdict import Ask, Verdict, word
@@ -45,8 +45,13 @@ class Judgement:
     """What is another way than when people were last asked about it: (what, before, now)."""
     declaration: Declaration = NOT_ASKED
     """Whether a tool call announced it, where it is a request."""
-    first: tuple[str, ...] = ()
+    forms: tuple[Form, ...] = ()
     """What could be done first or instead, so that it can be taken back."""
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """The same, one line each."""
+        return tuple(form.line for form in self.forms)
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -111,6 +116,7 @@ class Judgement:
             said=self.call.hint[:MAX_SAID],
             moved=self.moved,
             first=self.first,
+            forms=self.forms,
         )
 
     def _found_of(self, action: Action) -> tuple[Finding, ...]:

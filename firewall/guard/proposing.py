@@ -1,14 +1,19 @@
-"""What could be done first, or instead of a request to a target, so that it can be taken back."""
+"""What could be done first, or instead of a request to a target, so that it can be taken back.
+
+INVARIANT: a form is made when people are asked, and what they are shown is what is run: its bytes lie with the
+approval. It goes to the target of the request that it stands for, and nowhere else.
+"""
 
 from collections.abc import Mapping, Sequence
 
 from firewall.classify.resolvers.instead import MAX_PROPOSALS, proposals
 from firewall.classify.resolvers.things import vendor_of
 from firewall.core.action import Action
+from firewall.core.approval import Form
 from firewall.core.call import CallForm, ToolCall
-from firewall.core.outgoing import decode
+from firewall.core.outgoing import Outgoing, decode
 from firewall.core.reason import Reason
-from firewall.core.target import TargetSpec
+from firewall.core.target import TargetKind, TargetSpec
 from firewall.core.world import Finding
 from firewall.guard.placing import of_action
 from firewall.guard.ports import Rules
@@ -33,8 +38,8 @@ def proposed(
     *,
     rules: Rules,
     targets: Mapping[str, TargetSpec],
-) -> tuple[str, ...]:
-    """Return at most a few proposals, each as one line; nothing for what is no request to a target."""
+) -> tuple[Form, ...]:
+    """Return at most a few forms; none for what is no request to a target."""
     spec = targets.get(actions[0].target) if actions else None
     if call.form is not CallForm.REQUEST or spec is None:
         return ()
@@ -44,8 +49,27 @@ def proposed(
         return ()
     found = {one.thing: one for one in findings}
     made = dict.fromkeys(
-        line
+        Form(one.line, _request(one.send, spec), one.before)
         for action in actions
-        for line in proposals(vendor.first, outgoing, action, findings=of_action(action, found))
+        for one in proposals(vendor.first, outgoing, action, findings=of_action(action, found))
     )
     return tuple(made)[:MAX_PROPOSALS]
+
+
+def _request(line: str, spec: TargetSpec) -> str:
+    """Return the request of a line `METHOD /path body`; empty for a command line, which is not run by us."""
+    method, _, rest = line.partition(" ")
+    if spec.kind is TargetKind.AWS:
+        return ""
+    path, _, body = rest.partition(" ")
+    outgoing = Outgoing(method, path, headers=_content(method, body, spec.kind), body=body.encode())
+    return outgoing.encode().decode()
+
+
+def _content(method: str, body: str, kind: TargetKind) -> tuple[tuple[str, str], ...]:
+    if not body:
+        return ()
+    if not body.startswith("{"):
+        return (("content-type", "application/x-www-form-urlencoded"),)
+    is_merged = kind is TargetKind.KUBERNETES and method == "PATCH"
+    return (("content-type", "application/merge-patch+json" if is_merged else "application/json"),)

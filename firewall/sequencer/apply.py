@@ -12,7 +12,9 @@ from audit.seal import identity_of
 from audit.sqlite import Log
 from firewall.core.spending import Extend, Pay, Reclaim, Reserve, Settle, Spending, Spent, Tell
 from firewall.core.work import (
+    BeginForm,
     Committed,
+    EndForm,
     EndPerson,
     EndToken,
     MoveApproval,
@@ -29,7 +31,7 @@ from firewall.core.work import (
     Unmet,
 )
 from firewall.sequencer.sealing import Sealing, subject_json
-from firewall.storage.sqlite import approvals, ledger, limits, people, tokens
+from firewall.storage.sqlite import approvals, forms, ledger, limits, people, tokens
 
 _DONE = Committed()
 
@@ -108,7 +110,7 @@ class Applier:
 
     def _step(self, step: Step, index: int, now_us: int) -> Unmet | None:
         match step:
-            case OpenApproval() | MoveApproval():
+            case OpenApproval() | MoveApproval() | BeginForm() | EndForm():
                 return self._approval(step, index)
             case EndToken():
                 return tokens.end_token(self._connection, step, index)
@@ -152,7 +154,11 @@ class Applier:
             case PutIssued():
                 tokens.put_issued(self._connection, step)
 
-    def _approval(self, step: OpenApproval | MoveApproval, index: int) -> Unmet | None:
+    def _approval(self, step: OpenApproval | MoveApproval | BeginForm | EndForm, index: int) -> Unmet | None:
+        if isinstance(step, BeginForm):
+            return forms.begin_form(self._connection, step, index)
+        if isinstance(step, EndForm):
+            return forms.end_form(self._connection, step, index)
         if isinstance(step, OpenApproval):
             wanted = step.approval
             owner = wanted.subject.owner if wanted.subject else ""

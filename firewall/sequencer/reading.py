@@ -8,7 +8,7 @@ from typing import TypeVar
 from firewall.core.approval import Approval
 from firewall.core.errors import StoreError
 from firewall.sequencer.sealing import Sealing, read_subject
-from firewall.storage.sqlite import approvals, people, tokens
+from firewall.storage.sqlite import approvals, forms, people, tokens
 from firewall.storage.sqlite.approvals import StoredApproval
 from firewall.storage.sqlite.people import StoredPerson
 from firewall.storage.sqlite.tokens import StoredToken
@@ -34,7 +34,14 @@ class Approving:
     def get(self, approval_id: str) -> Approval | None:
         """Return one approval with its opened subject, or None."""
         stored = _guarded(lambda: approvals.get(self._connection, approval_id))
-        return None if stored is None else self._opened(stored)
+        if stored is None:
+            return None
+        runs = _guarded(lambda: forms.runs(self._connection, approval_id))
+        return replace(self._opened(stored), runs=runs)
+
+    def begun(self) -> list[str]:
+        """Return the approvals whose form is under way."""
+        return _guarded(lambda: forms.begun(self._connection))
 
     def usable(self, principal: str, digest: str, now_us: int) -> Approval | None:
         """Return an approved, unused, unexpired approval of exactly this call."""

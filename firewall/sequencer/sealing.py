@@ -9,7 +9,7 @@ from dataclasses import asdict
 import orjson
 
 from audit.seal import Keystore, SubjectKey
-from firewall.core.approval import ActionView, Subject
+from firewall.core.approval import ActionView, Form, Subject
 from firewall.core.errors import StoreError
 
 SYSTEM = "stayhand"
@@ -74,6 +74,7 @@ def read_subject(data: bytes | None) -> Subject | None:
         row["actions"] = tuple(_view(action) for action in row["actions"])
         row["moved"] = tuple(_strings(one) for one in row.get("moved", []))
         row["first"] = _strings(row.get("first", []))
+        row["forms"] = tuple(Form(**one) for one in row.get("forms", []))
         return Subject(**row)
     except (orjson.JSONDecodeError, TypeError, KeyError) as error:
         raise StoreError("a stored approval cannot be read", detail=type(error).__name__) from error

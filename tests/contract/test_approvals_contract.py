@@ -8,10 +8,19 @@ from pathlib import Path
 import pytest
 
 from firewall.approvals.service import ApprovalRules, Approvals
-from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.approval import Approval, ApprovalStatus, Decision, FormRun, FormState
 from firewall.core.errors import ApprovalError
 from firewall.core.ports import ApprovalStore, Sequencer
-from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, Unit, Unmet
+from firewall.core.work import (
+    BeginForm,
+    Committed,
+    EndForm,
+    MoveApproval,
+    OpenApproval,
+    Record,
+    Unit,
+    Unmet,
+)
 from firewall.sequencer.opening import Places, create, open_installation
 from tests.support.approving import ALICE, START_US, MemoryLog, StillClock, Told, new_id, subject, wanted
 
@@ -100,6 +109,33 @@ async def test_pending_ones_are_capped_per_principal(ports: Ports) -> None:
     assert await ports.sequencer.submit(Unit(steps=(third,))) == Unmet(0, "too_many_pending")
     other = OpenApproval(_pending(ports, digest="c" * 64, principal="prn_pia"), 2)
     assert isinstance(await ports.sequencer.submit(Unit(steps=(other,))), Committed)
+
+
+async def test_a_form_is_under_way_once_and_holds_the_approval_back(ports: Ports) -> None:
+    """Begun only for what is pending with its digest; nothing is approved meanwhile; its end can rebind it."""
+    approval = _pending(ports)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),)))
+    begin = BeginForm(approval.id, approval.digest, 1, "per_alice", START_US)
+    moved_on = Unmet(0, "moved_on", found=approval.id)
+    end = EndForm(approval.id, FormState.DONE, START_US + 5, 201, "note")
+    for wrong in (replace(begin, digest="0" * 64), replace(begin, at=approval.expires_at), end):
+        assert await ports.sequencer.submit(Unit(steps=(wrong,))) == moved_on
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(begin,))), Committed)
+    assert ports.store.begun() == [approval.id]
+    pending, approved = ApprovalStatus.PENDING, ApprovalStatus.APPROVED
+    vote = _move(approval, pending, approved, START_US, by="per_alice", use_before=START_US + 50, rebind="e" * 64)
+    assert await ports.sequencer.submit(Unit(steps=(begin,))) == moved_on
+    assert await ports.sequencer.submit(vote) == moved_on
+    both = Unit(records=vote.records, steps=(end, *vote.steps))
+    assert isinstance(await ports.sequencer.submit(both), Committed)
+    found = ports.store.get(approval.id)
+    assert found is not None
+    assert (found.status, found.digest) == (approved, "e" * 64)
+    assert found.runs == (
+        FormRun(1, 1, FormState.DONE, 201, "note", by="per_alice", begun_at=START_US, ended_at=START_US + 5),
+    )
+    assert ports.store.begun() == []
+    assert await ports.sequencer.submit(Unit(steps=(begin,))) == moved_on
 
 
 async def test_a_move_needs_the_expected_state_digest_and_time(ports: Ports) -> None:

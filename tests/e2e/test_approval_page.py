@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from firewall.core.approval import ApprovalStatus
+from firewall.approvals.forms import Ended
+from firewall.core.approval import ApprovalStatus, Form, FormState
 from tests.support.approving import COMMAND, subject, view, wanted
 from tests.support.browser import CHROMIUM, FLAGS, needs_chromium
 from tests.support.control_side import SECRET, Side, control_side, free_socket, served
@@ -115,6 +116,35 @@ async def test_a_denial_carries_its_reason_and_a_second_click_is_friendly(
     await _shot(second, "too-late")
     assert side.approvals.get(approval.id).status is ApprovalStatus.DENIED
     assert side.approvals.get(approval.id).reason == "ask me before touching /srv"
+
+
+async def test_a_form_is_run_with_one_click_and_its_outcome_is_shown(side: Side, context: BrowserContext) -> None:
+    """Each form has a button that says what follows; a failure leaves the call held, success settles it."""
+    words = "take a snapshot first, which is kept when the volume is gone: POST /v2/volumes/506f78a4/snapshots"
+    forms = (
+        Form(f'{words} {{"name": "before-deletion"}}', '{"method": "POST"}', before=True),
+        Form("detach it instead: POST /v2/volumes/506f78a4/actions", '{"method": "POST"}'),
+        Form("take a snapshot first: aws rds create-db-snapshot", before=True),
+    )
+    approval = await side.approvals.open(wanted(subject=subject(forms=forms)))
+    address = side.approvals.rules.address(approval.id)
+    page = await context.new_page()
+    await _sign_in(page, address)
+    await _shot(page, "forms-full", full=True)
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert await page.locator("button.form").count() == 2
+    side.runner.ended = Ended(FormState.FAILED, 500)
+    await page.get_by_role("button", name="Do this first, then let the call run").click()
+    await page.get_by_text("failed: the call is still held").wait_for()
+    await _shot(page, "form-failed-full", full=True)
+    assert side.approvals.get(approval.id).status is ApprovalStatus.PENDING
+    side.runner.ended = Ended(FormState.DONE, 201)
+    await page.get_by_role("button", name="Do this first, then let the call run").click()
+    await page.get_by_text("Approved").first.wait_for()
+    await _shot(page, "form-done-full", full=True)
+    assert await page.locator(".run.done").count() == 1
+    assert await page.locator("button.form").count() == 0
+    assert [run.state for run in side.approvals.get(approval.id).runs] == [FormState.FAILED, FormState.DONE]
 
 
 async def test_hostile_text_is_shown_and_never_interpreted(side: Side, context: BrowserContext) -> None:

@@ -7,10 +7,20 @@ from dataclasses import replace
 
 from firewall.approvals.people import Approver
 from firewall.approvals.service import ApprovalRules, Approvals, Wanted
-from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
+from firewall.core.approval import ActionView, Approval, ApprovalStatus, FormRun, FormState, Subject
 from firewall.core.errors import StoreError
 from firewall.core.ids import spell_id
-from firewall.core.work import Committed, MoveApproval, OpenApproval, Outcome, Record, Unit, Unmet
+from firewall.core.work import (
+    BeginForm,
+    Committed,
+    EndForm,
+    MoveApproval,
+    OpenApproval,
+    Outcome,
+    Record,
+    Unit,
+    Unmet,
+)
 
 START_US = 1_790_000_000_000_000
 
@@ -83,6 +93,10 @@ class MemoryLog:
         ]
         return min(found, key=lambda one: one.decided_at, default=None)
 
+    def begun(self) -> list[str]:
+        """As the port says."""
+        return [one.id for one in self.rows.values() if any(run.state is FormState.BEGUN for run in one.runs)]
+
     def listing(self, status: str | None, limit: int) -> list[Approval]:
         """As the port says."""
         found = [one for one in self.rows.values() if status is None or one.status.value == status]
@@ -100,7 +114,29 @@ class MemoryLog:
             return self._open(step, index)
         if isinstance(step, MoveApproval):
             return self._move(step, index)
+        if isinstance(step, BeginForm):
+            return self._begin(step, index)
+        if isinstance(step, EndForm):
+            return self._end(step, index)
         raise AssertionError(f"{type(step).__name__} is nothing for approvals")
+
+    def _begin(self, step: BeginForm, index: int) -> Unmet | None:
+        row = self.rows.get(step.approval)
+        is_quiet = row is not None and all(run.state is not FormState.BEGUN for run in row.runs)
+        waits = row is not None and (row.status, row.digest) == (ApprovalStatus.PENDING, step.digest)
+        if row is None or not (is_quiet and waits and row.expires_at > step.at):
+            return Unmet(index, "moved_on", found=step.approval)
+        run = FormRun(len(row.runs) + 1, step.form, FormState.BEGUN, by=step.by, begun_at=step.at)
+        self.rows[row.id] = replace(row, runs=(*row.runs, run))
+        return None
+
+    def _end(self, step: EndForm, index: int) -> Unmet | None:
+        row = self.rows.get(step.approval)
+        if row is None or all(run.state is not FormState.BEGUN for run in row.runs):
+            return Unmet(index, "moved_on", found=step.approval)
+        ended = replace(row.runs[-1], state=step.state, status=step.status, note=step.note, ended_at=step.at)
+        self.rows[row.id] = replace(row, runs=(*row.runs[:-1], ended))
+        return None
 
     def _open(self, step: OpenApproval, index: int) -> Unmet | None:
         wanted = step.approval
@@ -124,6 +160,8 @@ class MemoryLog:
         row = self.rows.get(step.id)
         if row is None or row.status is not step.expect or step.digest not in ("", row.digest):
             return unmet
+        if step.become is ApprovalStatus.APPROVED and any(run.state is FormState.BEGUN for run in row.runs):
+            return unmet
         limit = row.use_before if step.expect is ApprovalStatus.APPROVED else row.expires_at
         is_late = limit <= step.at
         if step.become is not ApprovalStatus.CANCELLED and is_late is not (step.become is ApprovalStatus.EXPIRED):
@@ -136,6 +174,7 @@ class MemoryLog:
             reason=step.reason or row.reason,
             self_approved=row.self_approved or step.self_approved,
             use_before=max(row.use_before, step.use_before),
+            digest=step.rebind or row.digest,
         )
         return None
 

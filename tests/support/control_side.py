@@ -11,10 +11,12 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from firewall.approvals.forms import Ended, Forms, Vote
 from firewall.approvals.notify import Health
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console, Desks
+from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
 from firewall.core.secret import Secret
 from firewall.core.token import TokenKind, spell
@@ -150,6 +152,22 @@ class CredentialDouble:
         return {"name": name}
 
 
+class ScriptedRunner:
+    """Runs forms as the real one does, but for sending them: what becomes of each is said by the test."""
+
+    def __init__(self, forms: Forms) -> None:
+        self._forms = forms
+        self.ended = Ended(FormState.DONE, 201)
+
+    async def run(self, approval_id: str, number: int, *, by: Approver) -> None:
+        """As the port says."""
+        approval, form = self._forms.check(approval_id, number, by)
+        await self._forms.begin(approval, number, by)
+        is_done = self.ended.state is FormState.DONE
+        decision = Decision.APPROVE if form.before else Decision.DENY
+        await self._forms.end(approval, self.ended, vote=Vote(decision, by) if is_done else None)
+
+
 @dataclass(slots=True)
 class Side:
     """A control side and everything behind it."""
@@ -160,6 +178,7 @@ class Side:
     desk: Desk
     approvals: Approvals
     console: Console
+    runner: ScriptedRunner
     public: str = PUBLIC
 
     def client(self, **options: object) -> httpx.AsyncClient:
@@ -218,6 +237,7 @@ def control_side(
     """Build a control side."""
     log, clock, doors, desk = MemoryLog(), StillClock(), Doors(), Desk()
     service = approvals(log, clock, public_url=public, **rules)
+    runner = ScriptedRunner(Forms(approvals=service, sequencer=log, store=log, clock=clock))
     console = Console(
         approvals=service,
         authenticator=doors,
@@ -230,11 +250,12 @@ def control_side(
             entries=desk,
             credentials=CredentialDouble(desk.asked),
             status=desk,
+            runner=runner,
         ),
         control_listen=listen,
         channels=channels,
     )
-    return Side(log, clock, doors, desk, service, console, public)
+    return Side(log, clock, doors, desk, service, console, runner, public)
 
 
 def free_socket() -> socket.socket:

@@ -33,6 +33,22 @@ class First:
     words: str
     send: str
     """`METHOD /path body`, or a command line of AWS."""
+    before: bool = False
+    """The request itself can follow it, once it is through; otherwise it takes the request's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One form of a request, filled."""
+
+    words: str
+    send: str
+    before: bool
+
+    @property
+    def line(self) -> str:
+        """Return it as people read it."""
+        return f"{self.words}: {self.send}"
 
 
 def read_first(row: Reader) -> First:
@@ -40,7 +56,13 @@ def read_first(row: Reader) -> First:
 
     Raises: ConfigError naming the row.
     """
-    found = First(_pattern(row, "operation"), _pattern(row, "request"), row.string("words"), row.string("send"))
+    found = First(
+        _pattern(row, "operation"),
+        _pattern(row, "request"),
+        row.string("words"),
+        row.string("send"),
+        row.boolean("before"),
+    )
     row.finish()
     if (found.operation is None and found.request is None) or not found.words or not found.send:
         raise ConfigError(f"{row.where} needs `operation` or `request`, `words` and `send`")
@@ -57,16 +79,16 @@ def _pattern(row: Reader, key: str) -> "re.Pattern[str] | None":
 
 def proposals(
     rows: Sequence[First], outgoing: Outgoing, action: Action, *, findings: Sequence[Finding] = ()
-) -> tuple[str, ...]:
-    """Return what could be done first or instead of an action that loses something, each as one line."""
+) -> tuple[Proposal, ...]:
+    """Return what could be done first or instead of an action that loses something."""
     if _LOSING.isdisjoint(action.effects):
         return ()
-    found: dict[str, None] = {}
+    found: dict[Proposal, None] = {}
     for row in rows:
         words = _words(row, outgoing, action, findings)
         sent = _filled(row.send, words) if words is not None else ""
         if sent:
-            found[f"{row.words}: {sent}"] = None
+            found[Proposal(row.words, sent, row.before)] = None
     return tuple(found)[:MAX_PROPOSALS]
 
 

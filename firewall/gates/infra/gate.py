@@ -79,10 +79,11 @@ class InfraGate:
         self._clock = clock
         self._said = sockets.Said()
         self._drawing = Drawing(sequencer)
-        self._courier = Courier(
+        self.courier = Courier(
             guard=guard, upstream=upstream, sequencer=sequencer, clock=clock, aws=aws, detector=detector
         )
-        self.revoked = self._courier.revoked
+        """Sends what was judged."""
+        self.revoked = self.courier.revoked
         """Ends what is under way for a token that was revoked, and for its children."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,7 +108,7 @@ class InfraGate:
                 self._said.note(asked.requester.token_id, name, scope, answer)
             await send_whole(send, *shape.of_stop(asked.target.spec.name, answer))
             return
-        await self._courier.send_on(asked, answer, send, shape)
+        await self.courier.send_on(asked, answer, send, shape)
 
     async def _read(self, scope: Scope, receive: Receive, name: str, path: bytes) -> Asked:
         """Check token, target, path and fields, then read the body.
@@ -161,7 +162,7 @@ class InfraGate:
             raise FirewallError(words, code=said.verdict.reason.value, status=403)
         socket = sockets.socket_of(upgrade, target, token)
         await self._refuse_foreign(requester, target, sockets.foreign_in(socket))
-        if self._courier.is_full:
+        if self.courier.is_full:
             raise sockets.too_many()
         return socket
 

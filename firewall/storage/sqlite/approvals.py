@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.work import MoveApproval, OpenApproval, Unmet
+from firewall.storage.sqlite.forms import BEGUN
 
 _COLUMNS = (
     "id, status, digest, principal, token, session, environment, effects, approver_group, opened_at, expires_at,"
@@ -57,24 +58,26 @@ def move_approval(
     """Take one step of the state machine, if the approval still stands where the caller saw it.
 
     A pending approval can be decided only before `expires_at`, an approved one consumed only before
-    `use_before` and only with its own digest; expiry itself only after.
+    `use_before` and only with its own digest; expiry itself only after. While a form is under way it cannot be
+    approved: what was to come first is not through.
     """
     late = step.become is ApprovalStatus.EXPIRED
     limit = "use_before" if step.expect is ApprovalStatus.APPROVED else "expires_at"
     time_rule = f"{limit} <= :at" if late else f"{limit} > :at"
     if step.become is ApprovalStatus.CANCELLED:
         time_rule = "1"
+    quiet = f" AND NOT EXISTS ({BEGUN})" if step.become is ApprovalStatus.APPROVED else ""
     changed = connection.execute(
         "UPDATE approvals SET status = :become,"  # noqa: S608 - built from constants alone
         " decided_at = CASE WHEN :by = '' THEN decided_at ELSE :at END,"
         " decided_by = CASE WHEN :by = '' THEN decided_by ELSE :by END,"
         " reason = coalesce(:reason, reason), self_approved = max(self_approved, :self_approved),"
-        " use_before = max(use_before, :use_before)"
-        f" WHERE id = :id AND status = :expect AND (:digest = '' OR digest = :digest) AND {time_rule}",
+        " use_before = max(use_before, :use_before), digest = CASE WHEN :rebind = '' THEN digest ELSE :rebind END"
+        f" WHERE id = :id AND status = :expect AND (:digest = '' OR digest = :digest) AND {time_rule}{quiet}",
         {
             "become": step.become.value, "by": step.by, "at": step.at, "reason": reason, "id": step.id,
             "self_approved": int(step.self_approved), "use_before": step.use_before,
-            "expect": step.expect.value, "digest": step.digest,
+            "expect": step.expect.value, "digest": step.digest, "rebind": step.rebind,
         },
     ).rowcount  # fmt: skip
     return None if changed == 1 else Unmet(index, "moved_on", found=step.id)

@@ -97,8 +97,16 @@ def _create(database: sqlite_utils.Database) -> None:
         "CREATE TABLE IF NOT EXISTS issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
         "PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
-    for statement in LEDGER:
+    for statement in (FORMS, *LEDGER):
         database.execute(statement)
+
+
+FORMS = """CREATE TABLE IF NOT EXISTS approval_forms (
+  approval TEXT NOT NULL, number INTEGER NOT NULL, form INTEGER NOT NULL, state TEXT NOT NULL,
+  status INTEGER NOT NULL, note TEXT NOT NULL, by TEXT NOT NULL, begun_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL, PRIMARY KEY (approval, number)
+) STRICT, WITHOUT ROWID"""
+"""What approvers had run in place of calls, or before them; ids, codes and numbers alone."""
 
 
 LEDGER = (

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from firewall.approvals.notify import Health
-from firewall.core.approval import ApprovalStatus
+from firewall.core.approval import ApprovalStatus, Form
 from tests.support.approving import subject, until, view, wanted
 from tests.support.control_side import ADMIN_TOKEN, APPROVER_TOKEN, SECRET, Side, control_side
 
@@ -91,9 +91,30 @@ async def test_the_typed_name_must_be_the_resource(side: Side) -> None:
     assert right.json()["status"] == "approved"
 
 
+async def test_a_form_is_run_by_the_same_decision(side: Side) -> None:
+    """`"first": true` has it run under the same checks, which one by number; the answer tells what came of it."""
+    forms = (Form("do that instead: POST /x", '{"method": "POST"}'),)
+    approval = await side.approvals.open(wanted(subject=subject(forms=forms)))
+    path = f"/api/approvals/{approval.id}/decision"
+    first = {"decision": "approve", "first": True}
+    async with side.client(headers=BEARER) as client:
+        for wrong, code in (
+            ({**first, "typed": "file:/srv/other"}, "typed_mismatch"),
+            ({**first, "form": 2}, "form_unknown"),
+            ({**first, "first": False}, "decision_invalid"),
+            ({**first, "decision": "deny"}, "decision_invalid"),
+        ):
+            assert (await client.post(path, json=wrong)).json()["error"]["code"] == code
+        assert side.log.rows[approval.id].runs == ()
+        done = (await client.post(path, json={**first, "typed": "file:/srv/data"})).json()
+    assert (done["status"], [run["state"] for run in done["runs"]]) == ("denied", ["done"])
+    assert done["forms"] == [{"line": "do that instead: POST /x", "before": False, "can_run": True}]
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
+        (b'{"decision":"approve","first":1}', "field_invalid"),
         (b'{"decision":"approve","decision":"deny"}', "json_duplicate_key"),
         (b'{"decision":"yes"}', "decision_invalid"),
         (b'{"decision":true}', "field_invalid"),

@@ -121,7 +121,11 @@ async def test_a_csrf_token_is_bound_to_its_session(side: Side) -> None:
         answer = await alice.answer(approval.id, "approve", csrf=csrf)
         assert answer.status_code == 403
         assert "csrf_refused" in answer.text
+        form = {"form": "1", "csrf": csrf}
+        run = await alice.client.post(f"/approve/{approval.id}", data=form, headers=alice.headers)
+        assert (run.status_code, "csrf_refused" in run.text) == (403, True)
     assert _pending(side, approval.id)
+    assert side.approvals.get(approval.id).runs == ()
 
 
 @pytest.mark.parametrize("header", ["authorization", "x-api-key", "x-goog-api-key", "x-stayhand-token"])

@@ -144,6 +144,6 @@ def test_what_was_found_out_and_what_could_be_done_first() -> None:
     assert [is_bad for _, _, is_bad in head.found] == [False, True, True, False]
     assert "\u202e" not in head.found[0][1]
     assert head.moved == (("volume backups", "5", "0"),)
-    assert head.first == ("take a snapshot first",)
+    assert [(one.line, one.can_run) for one in head.forms] == [("take a snapshot first", False)]
     stored = read_subject(subject_json(held))
     assert stored == held

@@ -1,0 +1,112 @@
+"""Forms that approvers have us run: begun and ended in the log, and what follows for the call they stand for.
+
+The decision is one: who may decide the call may have its form run, and his word binds both requests. INVARIANT: a
+form is durable as begun before it can be sent, and nothing here sends it twice: what was under way when the server
+stopped is unknown, shown, and left to people. A call is approved after its form only by the same commit that says
+that the form is done.
+"""
+
+from dataclasses import dataclass
+
+from firewall.approvals import records
+from firewall.approvals.people import Approver
+from firewall.approvals.service import Approvals
+from firewall.core.approval import Approval, ApprovalStatus, Decision, Form, FormState
+from firewall.core.errors import ApprovalError
+from firewall.core.ports import ApprovalStore, Clock, Sequencer
+from firewall.core.work import BeginForm, EndForm, Unit, Unmet
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a form."""
+
+    state: FormState
+    status: int = 0
+    """Of the API's answer; 0: there was none."""
+    note: str = ""
+    """A code of ours, or the id of the approval that it waits for."""
+    judged: int = -1
+    """The entry of the form's own verdict."""
+
+
+class Forms:
+    """Begins and ends forms of approvals."""
+
+    def __init__(self, *, approvals: Approvals, sequencer: Sequencer, store: ApprovalStore, clock: Clock) -> None:
+        self._approvals = approvals
+        self._sequencer = sequencer
+        self._store = store
+        self._clock = clock
+
+    def check(self, approval_id: str, number: int, by: Approver) -> tuple[Approval, Form]:
+        """Return an approval that waits and the form that somebody may have run for it; `number` counts from 1.
+
+        Raises: ApprovalError `approval_unknown`, `form_unknown` (404), `approver_not_permitted` or `own_approval`
+        (403), `approval_expired`, `approval_decided` or `form_running` (409).
+        """
+        approval = self._approvals.get(approval_id)
+        refusal = self._approvals.may_decide(approval, by)
+        if refusal is not None:
+            raise ApprovalError(refusal.public, code=refusal.code, status=403)
+        if records.is_running(approval):
+            raise records.running()
+        if approval.status is not ApprovalStatus.PENDING or approval.expires_at <= self._clock.now_us():
+            raise records.settled(approval)
+        forms = approval.subject.forms if approval.subject else ()
+        if not 1 <= number <= len(forms) or not forms[number - 1].request:
+            raise ApprovalError("there is no such form that could be run", code="form_unknown", status=404)
+        return approval, forms[number - 1]
+
+    async def begin(self, approval: Approval, number: int, by: Approver) -> None:
+        """Record that a form is about to be sent.
+
+        Raises: ApprovalError where the approval has moved on; StoreError.
+        """
+        form = (approval.subject.forms if approval.subject else ())[number - 1]
+        step = BeginForm(
+            approval.id, approval.digest, number, self._sequencer.pseudonym(by.name), self._clock.now_us()
+        )
+        record = records.begun(approval, form, by, number=number)
+        if isinstance(await self._sequencer.submit(Unit(records=(record,), steps=(step,))), Unmet):
+            current = self._approvals.get(approval.id)
+            raise records.running() if records.is_running(current) else records.settled(current)
+
+    async def end(self, approval: Approval, ended: Ended, *, vote: "Vote | None" = None) -> None:
+        """Record what became of a form, and in the same commit the decision that follows from it.
+
+        Where the approval has moved on meanwhile, the decision is left out. Raises: StoreError.
+        """
+        step = EndForm(approval.id, ended.state, self._clock.now_us(), ended.status, ended.note)
+        record = records.ended(
+            approval, state=ended.state, status=ended.status, note=ended.note, judged=ended.judged
+        )
+        if vote is not None:
+            move = self._approvals.vote(approval, vote.decision, vote.by, reason=vote.reason, rebind=vote.rebind)
+            voted = records.voted(approval, move, vote.by)
+            unit = Unit(records=(record, voted), steps=(step, move))
+            if not isinstance(await self._sequencer.submit(unit), Unmet):
+                self._approvals.wake(approval.id)
+                return
+        await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+
+    async def lost(self) -> int:
+        """Say of every form that was under way when a server stopped that nobody knows; return how many.
+
+        Call it once, before anything is served. Raises: StoreError.
+        """
+        ids = self._store.begun()
+        for approval_id in ids:
+            await self.end(self._approvals.get(approval_id), Ended(FormState.UNKNOWN, note="server_stopped"))
+        return len(ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """The decision about the call that follows from its form."""
+
+    decision: Decision
+    by: Approver
+    reason: str = ""
+    rebind: str = ""
+    """The digest of the call in the state that the form left."""
