@@ -161,7 +161,8 @@ class FormRunner:
             return Ended(FormState.REFUSED, note=reason, judged=answer.entry)
         taken = _Answer()
         await self._courier.send_on(Asked(target, requester, call), answer, taken.take, taken)
-        return _ended(taken, answer.entry, target.spec.kind)
+        error = taken.error.code if taken.error is not None else ""
+        return outcome_of(taken.status, bytes(taken.body), target.spec.kind, error=error, judged=answer.entry)
 
     async def _following(
         self,
@@ -201,12 +202,10 @@ def _call_of(approval: Approval) -> ToolCall:
     return ToolCall(f"form_{next(_NUMBERS)}", tool, data, form=CallForm.REQUEST)
 
 
-def _ended(taken: _Answer, judged: int, kind: TargetKind) -> Ended:
-    """Return what an answer says of a form."""
-    if taken.error is not None:
-        state = FormState.UNKNOWN if taken.error.code in _NOBODY_KNOWS else FormState.FAILED
-        return Ended(state, note=taken.error.code, judged=judged)
-    status, body = taken.status, bytes(taken.body)
+def outcome_of(status: int, body: bytes, kind: TargetKind, *, error: str = "", judged: int = -1) -> Ended:
+    """Return what an answer says of a form; `error` is a code of ours where there was none."""
+    if error:
+        return Ended(FormState.UNKNOWN if error in _NOBODY_KNOWS else FormState.FAILED, note=error, judged=judged)
     if not 200 <= status < 300:
         return Ended(FormState.FAILED, status, judged=judged)
     if kind is TargetKind.GRAPHQL and _ERRORS.search(body):
