@@ -1,6 +1,6 @@
 """Golden files of translation: what becomes of each stored request, stream, answer and error in other dialects.
 
-Inputs: `translated/<dialect>/requests.json` (by name, as its clients send them) and `errors.json` (as its
+Inputs: `translated/<dialect>/requests.json` (by name, as its clients send them), `errors.json` and streams (as its
 providers do), and the recorded streams of every dialect. Results: `translated/<from>-<to>/` with `requests.json`,
 `answers.json`, `errors.json` and a stream a file. A dialect takes part once the registry knows it.
 
@@ -61,9 +61,9 @@ def stored(dialect: Dialect, kind: str) -> dict[str, object]:
 
 
 def recorded(dialect: Dialect) -> dict[str, bytes]:
-    """Return the recorded streams of a dialect by name."""
-    folder = STREAMS / dialect.name.lower()
-    return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.sse"))}
+    """Return the recorded streams of a dialect by name, and those that only translation needs."""
+    folders = (STREAMS / dialect.name.lower(), GOLDEN / dialect.value)
+    return {path.stem: path.read_bytes() for folder in folders for path in sorted(folder.glob("*.sse"))}
 
 
 def asked(client: Dialect, provider: Dialect, name: str = "plain") -> Asked:
