@@ -94,6 +94,7 @@ def models_gate(
     max_body_bytes = models.max_body_mib << 20
     plain = PlainCalls(
         router=router,
+        till=till,
         catalogue=Catalogue(
             providers=chooser.providers, upstream=upstream, aliases=lambda: named_by(chooser.table().rules)
         ),

@@ -69,7 +69,7 @@ def usage_of(body: bytes) -> Usage:
         told = value.get(key)
         count = told.get(name) if isinstance(told, dict) else None
         if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
-            return Usage(input_tokens=count)
+            return Usage(input_tokens=count, is_reported=True)
     return Usage()
 
 

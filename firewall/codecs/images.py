@@ -5,9 +5,11 @@ Source: https://developers.openai.com/api/reference/resources/images, the openai
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from firewall.codecs.amounts import count
 from firewall.codecs.interface import ModelRequest, Usage
-from firewall.codecs.multipart import Part, parts
+from firewall.codecs.multipart import Part, is_form, parts
 from firewall.codecs.upstream_json import loads_object
 from firewall.core.errors import ProtocolError
 
@@ -25,6 +27,10 @@ _FILES = frozenset({"image", "image[]", "markup", "mask"})
 _REPEATED = frozenset({"image", "image[]"})
 MAX_IMAGES = 10
 """Pictures that one request may ask for."""
+MOST_TOKENS_A_PICTURE = 20_000
+"""More than any model writes for one, previews included."""
+_MOST_WORDS = 65_536
+"""Twice the longest description that any model reads: what is longer is a picture."""
 _SHORT = 256
 """Bytes that a field may have which is read here."""
 
@@ -42,9 +48,9 @@ def read_json(body: bytes, value: JsonObject) -> ModelRequest:
     if value.get("stream") not in (None, False):
         raise _streamed()
     references = tuple(dict.fromkeys(_files(value)))
-    count = _count(value.get("n"))
+    wanted = _count(value.get("n"))
     return ModelRequest(
-        model=model, stream=False, body=body, identity=value, references=references, candidates=count
+        model=model, stream=False, body=body, identity=value, references=references, candidates=wanted
     )
 
 
@@ -64,8 +70,8 @@ def read_form(body: bytes, content_type: str) -> ModelRequest:
         raise ProtocolError("`model` must be a field of the form")
     if said.get("stream", "false").lower() != "false":
         raise _streamed()
-    count = _count(said.get("n"))
-    return ModelRequest(model=said["model"], stream=False, body=body, identity=said, candidates=count)
+    wanted = _count(said.get("n"))
+    return ModelRequest(model=said["model"], stream=False, body=body, identity=said, candidates=wanted)
 
 
 def usage_of(body: bytes) -> Usage:
@@ -76,9 +82,44 @@ def usage_of(body: bytes) -> Usage:
     told = loads_object(body).get("usage")
     if not isinstance(told, dict):
         return Usage()
-    counts = [told.get(name) for name in ("input_tokens", "output_tokens")]
-    read, written = (one if isinstance(one, int) and one >= 0 else 0 for one in counts)
-    return Usage(input_tokens=read, output_tokens=written)
+    details = told.get("input_tokens_details")
+    pictures = count(details, "image_tokens")
+    written = count(told, "output_tokens")
+    return Usage(
+        input_tokens=count(told, "input_tokens"),
+        input_image_tokens=pictures,
+        output_tokens=written,
+        output_image_tokens=written,
+        is_reported=bool(written),
+    )
+
+
+def weighed(request: ModelRequest, content_type: str) -> ModelRequest:
+    """Return a request as money sees it: the bytes of its pictures are no text, and each answer is a picture.
+
+    Raises: ProtocolError (400) as `read_form`.
+    """
+    if is_form(content_type):
+        spans = [part.span for part in parts(request.body, content_type) if part.name in _FILES]
+        sizes = [end - begin for begin, end in spans]
+    else:
+        sizes = [len(one) for one in _long(request.identity)]
+    left = max(0, len(request.body) - sum(sizes))
+    return replace(
+        request,
+        body=b'"image"'.ljust(left),
+        identity={"images": [{"type": "image"} for _ in sizes]},
+        max_output_tokens=MOST_TOKENS_A_PICTURE,
+    )
+
+
+def _long(value: object) -> Iterator[str]:
+    """Yield the texts below that are pictures themselves, not words or addresses."""
+    if isinstance(value, str) and len(value) > _MOST_WORDS:
+        yield value
+    elif isinstance(value, list | Mapping):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _long(one)
 
 
 def _known(name: str) -> None:

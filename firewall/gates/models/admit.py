@@ -61,14 +61,11 @@ def entry_of(
     )
 
 
-async def enter(
-    sequencer: Sequencer, requester: Requester, *, dialect: str, purpose: str, model: str, size: int, sha256: str
-) -> int:
+async def enter(sequencer: Sequencer, requester: Requester, said: Entry) -> int:
     """Take from every bucket and record a request that costs nothing in one commit; returns the entry's number.
 
     Raises: LimitError (429) when a bucket is full; StoreError when nothing can be recorded.
     """
-    said = entry_of(requester, dialect=dialect, purpose=purpose, model=model, size=size, sha256=sha256)
     record = Record(
         kind="model.requested",
         data={**said.facts, **said.more},

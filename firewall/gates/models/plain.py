@@ -6,8 +6,8 @@ INVARIANT: nothing leaves for a provider before its `model.requested` entry is d
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Send
 
@@ -16,7 +16,7 @@ from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import ModelRequest, Usage
 from firewall.codecs.multipart import is_form
 from firewall.core.dialect import Dialect
-from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError
+from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.core.grant import any_matches
 from firewall.core.ports import Sequencer
 from firewall.core.strict_json import loads_object
@@ -28,6 +28,7 @@ from firewall.gates.models import admit
 from firewall.gates.models.asked import Asked
 from firewall.gates.models.exchange import JSON_TYPE, NO_STORE, passed, read_plain
 from firewall.gates.models.naming import told
+from firewall.gates.models.paying import Entry, Till
 from firewall.gates.models.routes import Purpose
 from firewall.guard.requester import Requester
 from firewall.routing.call import Caller, Heard, ModelCall, Plan, Surface
@@ -38,6 +39,8 @@ from firewall.routing.port import UpstreamResponse
 from firewall.routing.router import Router
 from firewall.routing.speaking import own_login
 from firewall.sequencer.posting import post
+from firewall.spend.attribution import attributed
+from firewall.spend.meter import Meter
 from firewall.tokens.service import Bearer
 
 _SURFACES = {Purpose.COUNT: Surface.COUNT, Purpose.EMBED: Surface.EMBED, Purpose.IMAGE: Surface.IMAGE}
@@ -62,6 +65,7 @@ class PlainCalls:
         self,
         *,
         router: Router,
+        till: Till,
         catalogue: Catalogue,
         sequencer: Sequencer,
         was_issued: Callable[[str, str], bool],
@@ -70,6 +74,7 @@ class PlainCalls:
         max_answer_bytes: int,
     ) -> None:
         self._router = router
+        self._till = till
         self._catalogue = catalogue
         self._sequencer = sequencer
         self._was_issued = was_issued
@@ -89,21 +94,37 @@ class PlainCalls:
             return
         body = await read_body(receive, self._max_body_bytes)
         request, value = _read(asked, body)
-        admit.check_model(requester, request.model)
+        admit.check_name(request.model)
         admit.check_references(request, self._was_issued, self._sequencer.pseudonym(requester.principal))
         call = _call(asked, request, value, requester)
         plan = self._router.plan(call)
-        if asked.place.purpose is not Purpose.COUNT:
-            speaker(call, plan)  # before the log: a call that nobody can be asked is refused like an unknown model
-        entry = await self._enter(asked, requester, request.model, body)
+        if asked.place.purpose is Purpose.COUNT:
+            entry = await self._enter(asked, requester, request.model, body)
+            await self._while_here(requester, receive, lambda: self._counted(call, plan, entry, send))
+            return
+        candidate = speaker(call, plan)  # first: a call that nobody can be asked is refused like an unknown model
+        weighed = replace(call, request=images.weighed(request, asked.headers.get("content-type", "")))
+        said = _said(asked, requester, request.model, body)
+        meter, _ = await self._till.enter(
+            call if call.surface is Surface.EMBED else weighed,
+            replace(plan, candidates=(candidate,), smaller=()),
+            requester,
+            said,
+        )
+        await self._while_here(requester, receive, lambda: self._passed(call, plan, meter, send))
+
+    async def _while_here(
+        self, requester: Requester, receive: Receive, work: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do the work until the client is gone or the token is revoked.
+
+        Raises: ClientGoneError; AuthError.
+        """
         running = _Running(requester, asyncio.current_task())
         self._running.add(running)
         try:
             async with while_connected(receive):
-                if asked.place.purpose is Purpose.COUNT:
-                    await self._counted(call, plan, entry, send)
-                else:
-                    await self._passed(call, plan, entry, send)
+                await work()
         except asyncio.CancelledError:
             if not running.is_revoked or running.task is None:
                 raise
@@ -119,35 +140,35 @@ class PlainCalls:
                 one.is_revoked = True
                 one.task.cancel()
 
-    async def _passed(self, call: ModelCall, plan: Plan, entry: int, send: Send) -> None:
+    async def _passed(self, call: ModelCall, plan: Plan, meter: Meter, send: Send) -> None:
         """Pass an embedding or a picture on, as it is."""
         outcome, usage = "ok", Usage()
         try:
             async with await self._router.carry(call, plan) as response:
+                heard = response.heard
+                meter.answered_by(heard.candidate.provider.name, heard.candidate.model)
                 body = await read_plain(response, self._max_answer_bytes)
+                headers = [*_entry(meter.entry), *told(heard, attempts=heard.attempts)]
                 if response.status >= 300:
-                    outcome = f"provider_{response.status}"
+                    outcome, meter.was_refused = f"provider_{response.status}", True
                 else:
                     usage = (images if call.surface is Surface.IMAGE else embeddings).usage_of(body)
-                headers = [
-                    *_entry(entry),
-                    *told(response.heard, attempts=response.heard.attempts),
-                    *passed(response),
-                    JSON_TYPE,
-                    NO_STORE,
-                ]
-                await send_whole(send, response.status, headers, body)
+                    micros = meter.cost_of(usage) if usage.is_reported else None
+                    headers += [] if micros is None else [(b"x-stayhand-cost-micros", b"%d" % micros)]
+                await send_whole(send, response.status, [*headers, *passed(response), JSON_TYPE, NO_STORE], body)
+        except UpstreamError as error:  # one that is silent may be working, and charge for it
+            outcome, meter.was_asked = error.code, error.fault is not UpstreamFault.UNAVAILABLE
+            raise
         except FirewallError as error:
             outcome = error.code
             raise
-        except ClientGoneError:
-            outcome = "client_gone"
-            raise
-        except asyncio.CancelledError:
-            outcome = "interrupted"
+        except (asyncio.CancelledError, ClientGoneError):
+            outcome, meter.was_asked = "interrupted", True
             raise
         finally:
-            self._answered(call, entry, outcome, usage)
+            self._count_answer(call.dialect.value, outcome)
+            data: dict[str, Plain] = {"request": meter.entry, "outcome": outcome}
+            self._till.settle(meter, usage, "model.answered", data, principal=call.caller.principal)
 
     async def _counted(self, call: ModelCall, plan: Plan, entry: int, send: Send) -> None:
         """Answer a count: the provider does where it can, otherwise it is estimated."""
@@ -197,15 +218,8 @@ class PlainCalls:
         await send_whole(send, 200, [*_entry(entry), JSON_TYPE, NO_STORE], body)
 
     async def _enter(self, asked: Asked, requester: Requester, model: str, body: bytes) -> int:
-        return await admit.enter(
-            self._sequencer,
-            requester,
-            dialect=asked.place.dialect.value,
-            purpose=asked.place.purpose.value,
-            model=model,
-            size=len(body),
-            sha256=hashlib.sha256(body).hexdigest(),
-        )
+        said = _said(asked, requester, model, body)
+        return await admit.enter(self._sequencer, requester, said)
 
     def _answered(self, call: ModelCall, entry: int, outcome: str, usage: Usage) -> None:
         self._count_answer(call.dialect.value, outcome)
@@ -222,6 +236,17 @@ class PlainCalls:
 
 _COUNTING = frozenset({Dialect.ANTHROPIC, Dialect.GEMINI})
 """Dialects with a request of their own for counts."""
+
+
+def _said(asked: Asked, requester: Requester, model: str, body: bytes) -> Entry:
+    return admit.entry_of(
+        requester,
+        dialect=asked.place.dialect.value,
+        purpose=asked.place.purpose.value,
+        model=model,
+        size=len(body),
+        sha256=hashlib.sha256(body).hexdigest(),
+    )
 
 
 def _says_nothing(response: UpstreamResponse) -> bool:
@@ -266,5 +291,6 @@ def _call(asked: Asked, request: ModelRequest, value: Mapping[str, object], requ
         headers=asked.headers,
         own_login=own_login(asked.headers),
         caller=Caller(requester.principal, requester.lineage, requester.grant, requester.session),
+        attribution=attributed(requester.grant.team, requester.grant.tags, asked.headers, value),
         surface=_SURFACES[asked.place.purpose],
     )

@@ -58,7 +58,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ]
         settings = "".join(
             f'\n[[provider]]\nname = "{name}"\ndialect = "{dialect}"\nbase_url = "{url}"\n'
-            f'api_key = {{ env = "{key}" }}\n'
+            f'api_key = {{ env = "{key}" }}\nprices = "openai"\n'
             for name, dialect, url, key in rows
         )
         installed = install(tmp_path_factory.mktemp("surfaces"), settings=settings)
@@ -113,15 +113,19 @@ def test_pictures_are_made_and_edited_with_openais_client(house: House, sdk: ope
     assert (sent.path, sent.form["image[]"], sent.form["model"]) == ("/v1/images/edits", PICTURE, b"gpt-image-2")
 
 
-def test_tokens_of_embeddings_and_pictures_are_logged(house: House) -> None:
-    """The log says what was used, under the entry that the answer names; the auditor's check stays clean."""
-    asked = house.post("/v1/images/generations", {"model": "gpt-image-2", "prompt": "a dog"})
-    number = int(asked.headers["x-stayhand-entry"])
-    shown = httpx.get(
-        f"{house.firewall.control}/api/entries/{number}", headers=house.firewall.admin, trust_env=False
-    )
-    assert shown.status_code == 200
-    assert "model.requested" in shown.text
+def test_embeddings_and_pictures_cost_what_they_cost(house: House, sdk: openai.OpenAI) -> None:
+    """Prices are the list's, in micro-dollars; a cap that the worst case does not fit into refuses first."""
+    asked = sdk.images.with_raw_response.generate(model="gpt-image-2", prompt="a dog")
+    assert int(asked.headers["x-stayhand-cost-micros"]) == 11 * 5 + 4160 * 30
+    vectors = sdk.embeddings.with_raw_response.create(model="text-embedding-3-small", input="a")
+    assert int(vectors.headers["x-stayhand-cost-micros"]) == 1
+    before = len(house.vendor.seen)
+    poor = house.firewall.mint(agent="poor", owner="carol", money_cap_micros=10_000)
+    body = {"model": "gpt-image-2", "prompt": "x"}
+    refused = house.post("/v1/images/generations", body, token=poor)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "budget_exhausted")
+    assert len(house.vendor.seen) == before
+    assert house.post("/v1/embeddings", {"model": "text-embedding-3-small", "input": "a"}, token=poor).is_success
 
 
 def test_grant_and_limits_hold_for_every_surface(house: House) -> None:

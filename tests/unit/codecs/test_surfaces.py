@@ -7,6 +7,7 @@ import pytest
 from firewall.codecs import embeddings, images
 from firewall.codecs.interface import Usage
 from firewall.core.errors import ProtocolError
+from firewall.spend.estimate import IMAGE_TOKENS, bound_of
 
 BATCH = "/v1beta/models/embed-1:batchEmbedContents"
 
@@ -116,6 +117,26 @@ def test_usage_is_read_where_it_is_said() -> None:
     assert embeddings.usage_of(b'{"usage":{"prompt_tokens":true}}') == Usage()
     assert embeddings.usage_of(b'{"usage":null}') == Usage()
     pictures = images.usage_of(b'{"usage":{"input_tokens":3,"output_tokens":4000}}')
-    assert (pictures.input_tokens, pictures.output_tokens) == (3, 4000)
+    assert (pictures.input_tokens, pictures.output_tokens, pictures.is_reported) == (3, 4000, True)
     assert images.usage_of(b'{"data":[]}') == Usage()
     assert images.usage_of(b'{"usage":{"input_tokens":-3}}') == Usage()
+
+
+def test_pictures_weigh_as_pictures() -> None:
+    """What money is held for: the words as words, each picture as one, and so many tokens for each that is made."""
+    form = httpx.Request(
+        "POST",
+        "http://x",
+        data={"model": "gpt-image-2", "prompt": "a" * 300, "n": "2"},
+        files=[("image[]", ("a.png", b"x" * 2_000_000, "image/png")), ("mask", ("m.png", b"y" * 9, "image/png"))],
+    )
+    content_type = form.headers["content-type"]
+    weighed = images.weighed(images.read_form(form.read(), content_type), content_type)
+    bound = bound_of(weighed)
+    assert bound.input_tokens is not None
+    assert 2 * IMAGE_TOKENS < bound.input_tokens < 2 * IMAGE_TOKENS + 4000
+    assert (bound.output_tokens, bound.answers) == (images.MOST_TOKENS_A_PICTURE, 2)
+    body = orjson.dumps({"model": "m", "prompt": "x", "images": [{"image_url": "data:" + "A" * 2_000_000}]})
+    found = bound_of(images.weighed(images.read_json(body, orjson.loads(body)), "application/json"))
+    assert found.input_tokens is not None
+    assert IMAGE_TOKENS < found.input_tokens < IMAGE_TOKENS + 2000
