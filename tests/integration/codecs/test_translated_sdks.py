@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from pathlib import Path
 
 import anthropic
 import openai
@@ -24,8 +25,15 @@ def plain_to(client: Dialect) -> list[tuple[Dialect, str]]:
         (provider, path.stem)
         for provider, other in translated.pairs()
         for path in sorted(translated.folder(provider, other).glob("*.sse"))
-        if other is client and GOOD.search(path.read_bytes()) and not ODD.search(path.read_bytes())
+        if other is client and _is_plain(path)
     ]
+
+
+def _is_plain(path: Path) -> bool:
+    """Tell whether a stream ends well, folds into a whole answer, and has calls of the usual form."""
+    raw = path.read_bytes()
+    answers = json.loads((path.parent / "answers.json").read_bytes())
+    return bool(GOOD.search(raw)) and not ODD.search(raw) and path.stem in answers
 
 
 class Canned:
@@ -81,7 +89,7 @@ def _calls_in(raw: bytes, provider: Dialect) -> list[tuple[str, object]]:
     """Return the calls that a provider's own codec finds in its stream; what it does not know never crosses."""
     step = translated.CODECS[provider].stream().feed(raw)
     calls = [one.call for one in step.calls if not one.call.name.startswith("unknown:")]
-    return _sorted((call.name, json.loads(call.arguments)) for call in calls)
+    return _sorted((call.name, json.loads(call.arguments or b"{}")) for call in calls)
 
 
 def _sorted(calls: Iterable[tuple[str, object]]) -> list[tuple[str, object]]:
