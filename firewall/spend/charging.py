@@ -31,8 +31,6 @@ class Ask:
     sold: tuple[Sold, ...]
     """Who may answer, in order."""
     bound: Bound
-    asks_all: bool = False
-    """Each may be asked and paid in turn (a cascade), not one instead of the other."""
 
 
 def drawn(budgets: tuple[Budget, ...], ask: Ask, at_us: int) -> tuple[Account, ...]:

@@ -1,7 +1,7 @@
 """One call's money while it runs and at its end: what it owes, how sure that is, and when it must stop."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from firewall.codecs.interface import Usage
@@ -61,6 +61,8 @@ class Meter:
     """The provider answered with an error: nothing is owed for that."""
     is_spent: bool = False
     """What is held is used up and nothing more can be."""
+    also: tuple[Used, ...] = ()
+    """Other attempts of this call that a provider charges for, or may."""
     _by: Sold | None = None
     _seen: int = 0
     _tokens: int = 0
@@ -111,13 +113,9 @@ class Meter:
         price = self._price(self._sold, usage)
         return None if price is None else cost(price, counted(usage))
 
-    def settle(self, usage: Usage, *, also: Sequence[Used] = ()) -> Settled:
-        """Return what the call owes.
-
-        `also`: what other attempts of this call used that a provider charges for (a cascade's steps, an answer
-        that broke off before another took over).
-        """
-        each = [self._owed(one) for one in also]
+    def settle(self, usage: Usage) -> Settled:
+        """Return what the call owes: what its answer used, and what other attempts did."""
+        each = [self._owed(one) for one in self.also]
         if self.was_asked and not self.was_refused:
             each.append(self._owed(Used(self._sold, usage)))
         line = self._line(each)

@@ -1,7 +1,7 @@
 """Money for model calls: what each holds before it is sent, and why one is refused.
 
 INVARIANT: a call under a cap of money is sent only after its worst case is held, in the commit of its entry. The
-worst case is of the dearest candidate, or of all together where each may be paid.
+worst case is of all its candidates together: one that broke off may charge, and so may the next that answers.
 """
 
 from collections.abc import Callable, Mapping
@@ -66,7 +66,7 @@ class Opened:
     """Candidates that may be asked: under a cap only those whose price is known."""
     accounts: tuple[Account, ...]
     reserved_micros: int
-    """Held on the accounts that every candidate draws from; 0 where nothing is capped."""
+    """The most that is held on one account; 0 where nothing is capped."""
     steps: tuple[Step, ...]
     """For the unit of its entry; the takes of rates stand before them."""
     at_us: int
@@ -82,15 +82,14 @@ class Opened:
     def parts(self, tokens: int | None = None) -> tuple[Part, ...]:
         """Return what is held on each account: the worst case, or so many tokens more of the output."""
         return tuple(
-            Part(account.key, _held(account, self.offers, tokens, asks_all=self.ask.asks_all), account.hard_micros)
+            Part(account.key, _held(account, self.offers, tokens), account.hard_micros)
             for account in self.accounts
             if any(draws_from(account, offer.sold) for offer in self.offers)
         )
 
 
-def _held(account: Account, offers: tuple[Offer, ...], tokens: int | None, *, asks_all: bool) -> int:
-    each = [_amount(offer, tokens) for offer in offers if draws_from(account, offer.sold)]
-    return sum(each) if asks_all else max(each)
+def _held(account: Account, offers: tuple[Offer, ...], tokens: int | None) -> int:
+    return sum(_amount(offer, tokens) for offer in offers if draws_from(account, offer.sold))
 
 
 def _amount(offer: Offer, tokens: int | None) -> int:
@@ -130,19 +129,18 @@ class Spending:
             offers = _priced(offers, every)
         return self._opened(ask, offers, every, at_us, is_streamed=is_streamed)
 
-    def without(self, opened: Opened, key: str) -> Opened | None:
-        """Return the same call without the candidates that draw from an account that is full.
+    def fewer(self, opened: Opened, key: str) -> Opened | None:
+        """Return the same call without the dearest candidate that draws from an account that is full.
 
-        None where nobody is left: every candidate draws from it.
+        This is how a route moves to cheaper models instead of being refused. None where nobody would be left.
         """
         full = next((one for one in opened.accounts if one.key == key), None)
-        if full is None:
+        drawing = [offer for offer in opened.offers if full is not None and draws_from(full, offer.sold)]
+        if not drawing or len(opened.offers) < 2:
             return None
-        left = tuple(offer for offer in opened.offers if not draws_from(full, offer.sold))
-        if not left or len(left) == len(opened.offers):
-            return None
-        accounts = tuple(one for one in opened.accounts if one.key != key)
-        return self._opened(opened.ask, left, accounts, opened.at_us, is_streamed=bool(opened.slice_tokens))
+        dearest = max(drawing, key=lambda offer: offer.worst_micros)
+        left = tuple(offer for offer in opened.offers if offer is not dearest)
+        return self._opened(opened.ask, left, opened.accounts, opened.at_us, is_streamed=bool(opened.slice_tokens))
 
     def refusal(self, opened: Opened, unmet: Unmet) -> LimitError:
         """Return the error for a call that its money does not reach for; it says when there is more."""
@@ -164,7 +162,7 @@ class Spending:
         self, ask: Ask, offers: tuple[Offer, ...], every: tuple[Account, ...], at_us: int, *, is_streamed: bool
     ) -> Opened:
         accounts = tuple(one for one in every if any(draws_from(one, offer.sold) for offer in offers))
-        tokens = self.slice_tokens if is_streamed and not ask.asks_all else 0
+        tokens = self.slice_tokens if is_streamed else 0
         if tokens:
             offers = tuple(
                 replace(offer, worst_micros=_worst(offer, min(tokens, offer.output_tokens), ask.bound.searches))

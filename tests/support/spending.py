@@ -87,11 +87,10 @@ def ask(
     of: Bound | None = None,
     team: str = "",
     caps: tuple[tuple[str, int], ...] = (),
-    asks_all: bool = False,
 ) -> Ask:
     """Return a call of a token `tok_1`."""
     payer = Payer(token="tok_1", owner="prn_owner", about=Attribution(team=team), caps=caps)
-    return Ask(payer=payer, route="r", sold=sold or (CHEAP,), bound=of or bound(), asks_all=asks_all)
+    return Ask(payer=payer, route="r", sold=sold or (CHEAP,), bound=of or bound())
 
 
 def bound_for(body: bytes, identity: dict[str, object], **more: object) -> Bound:

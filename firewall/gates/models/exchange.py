@@ -24,11 +24,12 @@ from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.held import SPENT, SPENT_TEXT, Hold, Holds, Judged, Waiting, judge_calls
 from firewall.gates.models.naming import told
+from firewall.gates.models.paying import heard
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
-from firewall.routing.call import Heard, Routed
+from firewall.routing.call import Heard, Routed, UnansweredError
 from firewall.routing.port import UpstreamResponse
 from firewall.routing.trying.answers import Kept
 from firewall.spend.meter import Meter
@@ -206,14 +207,17 @@ class Exchange:
         meter = self.meter
         try:
             response = await open_upstream()
+        except UnansweredError as error:
+            if meter is not None and error.heard is not None:
+                heard(meter, error.heard, is_answer=False)
+            raise
         except UpstreamError as error:
             if meter is not None:  # one that is silent may be working, and charge for it
                 meter.was_asked = error.fault is not UpstreamFault.UNAVAILABLE
             raise
         self._routed = response
         if meter is not None:
-            heard = response.heard
-            meter.answered_by(heard.candidate.provider.name, heard.candidate.model, attempts=heard.attempts)
+            heard(meter, response.heard, is_answer=True)
             meter.was_refused = not 200 <= response.status < 300
         return response
 

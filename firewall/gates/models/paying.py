@@ -9,11 +9,11 @@ from firewall.core.spending import Line
 from firewall.core.work import Committed, Plain, Record, Step, Take, Unit, Unmet
 from firewall.gates.edge.rates import refused, takes_of
 from firewall.guard.requester import Requester
-from firewall.routing.call import Candidate, ModelCall, Plan
+from firewall.routing.call import Candidate, Heard, ModelCall, Plan
 from firewall.sequencer.posting import post
 from firewall.spend.charging import Ask, Payer
 from firewall.spend.estimate import bound_of
-from firewall.spend.meter import Meter
+from firewall.spend.meter import Meter, Used
 from firewall.spend.prices import Sold
 from firewall.spend.rates import Drawn, Limit, requests_of, tokens_of
 from firewall.spend.service import Opened, Spending
@@ -56,7 +56,7 @@ class Till:
             outcome = await sequencer.submit(Unit((_record(requester, entry, opened),), (*takes, *opened.steps)))
             if isinstance(outcome, Committed):
                 return Meter(spending, opened, outcome.seqs[0], drawn), _kept(plan, opened)
-            fewer = spending.without(opened, outcome.found) if outcome.why == "spent" else None
+            fewer = spending.fewer(opened, outcome.found) if outcome.why == "spent" else None
             if fewer is None:
                 raise await self._refused(requester, entry, opened, outcome)
             opened = fewer
@@ -115,6 +115,21 @@ class Till:
             Unit((Record(kind="limit.hit", data=facts, principal=requester.principal),))
         )
         return self.spending.refusal(opened, unmet) if is_money else refused(unmet)
+
+
+def heard(meter: Meter, said: Heard, *, is_answer: bool) -> None:
+    """Note who answered a call, and which attempts before that may charge for it.
+
+    `is_answer`: somebody answered; otherwise all that was tried failed.
+    """
+    before = said.tried[:-1] if is_answer else said.tried
+    meter.also = tuple(
+        Used(sold_of(one.candidate), one.usage or Usage())
+        for one in before
+        if one.may_cost or (one.usage is not None and one.usage.is_reported)
+    )
+    if is_answer and said.cache != "hit":
+        meter.answered_by(said.candidate.provider.name, said.candidate.model, attempts=said.attempts)
 
 
 def sold_of(candidate: Candidate) -> Sold:

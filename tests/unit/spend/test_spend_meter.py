@@ -23,9 +23,9 @@ async def begun(spending: Spending, *sold: object, streamed: bool = False, **mor
     return Meter(spending, opened, entry=7)
 
 
-async def settled(found: Purse, meter: Meter, usage: Usage, *also: Used) -> tuple[State, int | None]:
+async def settled(found: Purse, meter: Meter, usage: Usage) -> tuple[State, int | None]:
     """Settle and return what the ledger says."""
-    said = meter.settle(usage, also=also)
+    said = meter.settle(usage)
     await found.installation.writer.submit(Unit(steps=said.steps))
     return said.line.state, said.line.cost_micros
 
@@ -69,8 +69,9 @@ async def test_every_attempt_that_a_provider_charges_for_is_owed(tmp_path: Path)
     async with purse(tmp_path) as found:
         meter = await begun(found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=9_000)), CHEAP, DEAR)
         meter.answered_by("there", "dear", attempts=2)
-        assert await settled(found, meter, WHOLE, Used(CHEAP, WHOLE)) == (State.EXACT, 960)
-        assert meter.settle(WHOLE, also=[Used(CHEAP, WHOLE)]).line.used.input == 80
+        meter.also = (Used(CHEAP, WHOLE),)
+        assert await settled(found, meter, WHOLE) == (State.EXACT, 960)
+        assert meter.settle(WHOLE).line.used.input == 80
 
 
 async def test_nobody_asked_nothing_owed(tmp_path: Path) -> None:

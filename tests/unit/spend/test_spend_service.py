@@ -16,24 +16,23 @@ TEAM = Budget(Scope.TEAM, Window.DAY, hard_micros=1_000)
 MODEL = Budget(Scope.MODEL, Window.DAY, hard_micros=1_000)
 
 
-async def test_the_worst_case_of_the_dearest_candidate_is_held(tmp_path: Path) -> None:
-    """Whoever answers, what is held covers it: a hundred tokens in and fifty out of the dear one."""
+async def test_the_worst_case_of_all_candidates_is_held(tmp_path: Path) -> None:
+    """Whoever answers, and whoever broke off before and charges: a hundred tokens in and fifty out of each."""
     async with purse(tmp_path) as found:
         spending = found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=10_000))
         opened = await spending.open(ask(CHEAP, DEAR, team="a"))
-        assert opened.reserved_micros == 100 * 10 + 50 * 50
+        assert opened.reserved_micros == 100 * 10 + 50 * 50 + 200
         assert isinstance(await spending.sequencer.submit(Unit(steps=opened.steps)), Committed)
         (held,) = found.accounts().values()
-        assert held == (0, 3_500)
-        assert opened.facts == {"call": "cal_0", "reserved_micros": 3_500}
+        assert held == (0, 3_700)
+        assert opened.facts == {"call": "cal_0", "reserved_micros": 3_700}
 
 
 async def test_several_answers_hold_for_all_of_them(tmp_path: Path) -> None:
-    """`n` answers are `n` times the output; a cascade pays each of its models."""
+    """`n` answers are `n` times the output."""
     async with purse(tmp_path) as found:
         spending = found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=10_000))
         assert (await spending.open(ask(CHEAP, of=bound(answers=4)))).reserved_micros == 100 + 4 * 100
-        assert (await spending.open(ask(CHEAP, DEAR, asks_all=True))).reserved_micros == 200 + 3_500
 
 
 async def test_long_inputs_are_held_at_their_tier(tmp_path: Path) -> None:
@@ -82,19 +81,23 @@ async def test_a_chain_goes_on_without_the_model_that_nobody_priced(tmp_path: Pa
         assert [offer.sold for offer in opened.offers] == [CHEAP]
 
 
-async def test_a_full_budget_of_one_model_leaves_the_others(tmp_path: Path) -> None:
-    """The candidate whose own account is full is left out; an account that all share refuses the call."""
+async def test_a_full_budget_leaves_the_cheaper_models(tmp_path: Path) -> None:
+    """The dearest candidate that draws from the full account is left out; with one left the call is refused."""
     async with purse(tmp_path) as found:
         spending = found.spending(MODEL)
         opened = await spending.open(ask(DEAR, CHEAP))
         said = await spending.sequencer.submit(Unit(steps=opened.steps))
         assert isinstance(said, Unmet)
-        fewer = spending.without(opened, said.found)
+        fewer = spending.fewer(opened, said.found)
         assert fewer is not None
         assert ([offer.sold for offer in fewer.offers], fewer.reserved_micros) == ([CHEAP], 200)
         assert isinstance(await spending.sequencer.submit(Unit(steps=fewer.steps)), Committed)
-        assert spending.without(fewer, fewer.accounts[0].key) is None
-        assert spending.without(fewer, "no such account") is None
+        assert spending.fewer(fewer, fewer.accounts[0].key) is None
+        assert spending.fewer(opened, "no such account") is None
+        shared = await found.spending(TEAM).open(ask(CHEAP, DEAR))
+        cheaper = spending.fewer(shared, shared.accounts[0].key)
+        assert cheaper is not None
+        assert [offer.sold for offer in cheaper.offers] == [CHEAP]
 
 
 @pytest.mark.parametrize(
