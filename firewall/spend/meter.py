@@ -95,7 +95,7 @@ class Meter:
         opened = self.opened
         step = opened.slice_tokens
         if opened.accounts:
-            parts = opened.parts(step)
+            parts = opened.parts(step, of=self._sold)
             record = Record(kind="spend.reserved", data={"call": opened.id, "more_micros": _most(parts)})
             try:
                 said = await self.spending.sequencer.submit(Unit((record,), (Extend(opened.id, parts),)))

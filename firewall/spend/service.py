@@ -79,12 +79,13 @@ class Opened:
         """What its entry says of money."""
         return {"call": self.id, "reserved_micros": self.reserved_micros} if self.accounts else {"call": self.id}
 
-    def parts(self, tokens: int | None = None) -> tuple[Part, ...]:
-        """Return what is held on each account: the worst case, or so many tokens more of the output."""
+    def parts(self, tokens: int | None = None, *, of: Sold | None = None) -> tuple[Part, ...]:
+        """Return what is held on each account: the worst case, or so many tokens more of `of`'s output."""
+        offers = self.offers if of is None else tuple(one for one in self.offers if one.sold == of)
         return tuple(
-            Part(account.key, _held(account, self.offers, tokens), account.hard_micros)
+            Part(account.key, _held(account, offers, tokens), account.hard_micros)
             for account in self.accounts
-            if any(draws_from(account, offer.sold) for offer in self.offers)
+            if any(draws_from(account, offer.sold) for offer in offers)
         )
 
 

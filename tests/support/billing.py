@@ -1,6 +1,7 @@
 """A provider that says what it used, as its request's model asks it to; a real server, speaking two dialects."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import orjson
@@ -22,7 +23,7 @@ SAID = {"role": "assistant", "content": "Fine."}
 
 
 class Billing:
-    """Answers by the model's name: `priced-ok`, `priced-silent` (no counts), `priced-endless`, `priced-error`."""
+    """Answers by how the model's name ends: `ok`, `silent` (no counts), `endless`, `error`, `slow` (never)."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, object]] = []
@@ -30,6 +31,8 @@ class Billing:
             routes=[
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
                 Route("/v1/messages", self._messages, methods=["POST"]),
+                Route("/v1/embeddings", self._embeddings, methods=["POST"]),
+                Route("/v1/images/generations", self._images, methods=["POST"]),
             ]
         )
 
@@ -37,6 +40,11 @@ class Billing:
         body = orjson.loads(await request.body())
         self.bodies.append(body)
         model, options = str(body["model"]), body.get("stream_options") or {}
+        if model.endswith("slow"):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(30):
+                    while (await request.receive())["type"] != "http.disconnect":
+                        continue
         if model.endswith("error"):
             return JSONResponse({"error": {"message": "no", "type": "invalid_request_error", "code": "no"}}, 400)
         counts = {} if model.endswith("silent") else {"usage": USAGE}
@@ -49,6 +57,18 @@ class Billing:
         return JSONResponse(
             {"id": "c1", "object": "chat.completion", "model": model, "choices": [choice], **counts}
         )
+
+    async def _embeddings(self, request: Request) -> Response:
+        body = orjson.loads(await request.body())
+        self.bodies.append(body)
+        found = [{"object": "embedding", "index": 0, "embedding": [0.5]}]
+        usage = {"prompt_tokens": 30, "total_tokens": 30}
+        return JSONResponse({"object": "list", "data": found, "model": body["model"], "usage": usage})
+
+    async def _images(self, request: Request) -> Response:
+        self.bodies.append(orjson.loads(await request.body()))
+        usage = {"input_tokens": 10, "output_tokens": 4_000, "total_tokens": 4_010}
+        return JSONResponse({"created": 1, "data": [{"b64_json": "AAAA"}], "usage": usage})
 
     async def _messages(self, request: Request) -> Response:
         body = orjson.loads(await request.body())

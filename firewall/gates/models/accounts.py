@@ -8,7 +8,7 @@ from firewall.core.dialect import Dialect
 from firewall.core.ports import Clock
 from firewall.core.work import Plain, PutIssued, Record, Step, Unit
 from firewall.gates.models.exchange import Exchange
-from firewall.gates.models.paying import Till
+from firewall.gates.models.paying import Till, heard
 from firewall.routing.call import Routed
 from firewall.sequencer.posting import post
 from firewall.spend.meter import Meter
@@ -37,8 +37,7 @@ class Accounts:
 
     def answered(self, response: Routed) -> None:
         """Note who answers the request that goes on."""
-        heard = response.heard
-        self.meter.answered_by(heard.candidate.provider.name, heard.candidate.model, attempts=heard.attempts)
+        heard(self.meter, response.heard, is_answer=True)
         self.meter.was_refused = not 200 <= response.status < 300
         self._is_asking = False
 

@@ -24,7 +24,7 @@ from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.held import SPENT, SPENT_TEXT, Hold, Holds, Judged, Waiting, judge_calls
 from firewall.gates.models.naming import told
-from firewall.gates.models.paying import heard
+from firewall.gates.models.paying import cost_header, heard
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.guard.guard import Guard
@@ -207,6 +207,10 @@ class Exchange:
         meter = self.meter
         try:
             response = await open_upstream()
+        except asyncio.CancelledError:
+            if meter is not None:  # whoever leaves now has asked: the provider may be working, and charge for it
+                meter.was_asked = True
+            raise
         except UnansweredError as error:
             if meter is not None and error.heard is not None:
                 heard(meter, error.heard, is_answer=False)
@@ -221,12 +225,9 @@ class Exchange:
             meter.was_refused = not 200 <= response.status < 300
         return response
 
-    def _cost(self, ruler: Ruler) -> Headers:
+    def _cost(self) -> Headers:
         """Return what an answer that comes whole says of its cost, where that is known."""
-        micros = self.meter.cost_of(self.usage) if self.meter is not None and self.meter.was_asked else None
-        return (
-            [] if micros is None or not ruler.usage.is_reported else [(b"x-stayhand-cost-micros", b"%d" % micros)]
-        )
+        return cost_header(self.meter, self.usage) if self.meter is not None else []
 
     async def _pass_error(self, response: UpstreamResponse, kind: str) -> None:
         body = await response.read(_MAX_ERROR_BYTES)
@@ -330,7 +331,7 @@ class Exchange:
         if self.request.stream:
             await self._send_stream(ruler.as_stream())
         else:
-            fields = [*self.headers, *self._cost(ruler), *passed(response), JSON_TYPE, NO_STORE]
+            fields = [*self.headers, *self._cost(), *passed(response), JSON_TYPE, NO_STORE]
             await send_whole(self.send, 200, fields, ruler.as_answer())
 
     async def _judge_whole(self, ruler: AnswerRuler) -> bool:
@@ -409,7 +410,7 @@ class Exchange:
                 await send_piece(self.send, ruler.as_stream())
             await send_end(self.send)
         else:
-            fields = [*self._base, *hold.told, *self._cost(ruler), JSON_TYPE, NO_STORE]
+            fields = [*self.headers, *self._cost(), JSON_TYPE, NO_STORE]
             await send_whole(self.send, 200, fields, ruler.as_answer())
 
     def _is_live(self, hold: Hold) -> bool:

@@ -8,11 +8,12 @@ from firewall.core.errors import LimitError
 from firewall.core.spending import Line
 from firewall.core.work import Committed, Plain, Record, Step, Take, Unit, Unmet
 from firewall.gates.edge.rates import refused, takes_of
+from firewall.gates.edge.send import Headers
 from firewall.guard.requester import Requester
-from firewall.routing.call import Candidate, Heard, ModelCall, Plan
+from firewall.routing.call import Candidate, Heard, ModelCall, Plan, Surface
 from firewall.sequencer.posting import post
 from firewall.spend.charging import Ask, Payer
-from firewall.spend.estimate import bound_of
+from firewall.spend.estimate import Bound, bound_of
 from firewall.spend.meter import Meter, Used
 from firewall.spend.prices import Sold
 from firewall.spend.rates import Drawn, Limit, requests_of, tokens_of
@@ -76,7 +77,7 @@ class Till:
             ),
             route=plan.route,
             sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller))),
-            bound=bound_of(call.request),
+            bound=_bound(call),
         )
 
     def settle(
@@ -130,6 +131,18 @@ def heard(meter: Meter, said: Heard, *, is_answer: bool) -> None:
     )
     if is_answer and said.cache != "hit":
         meter.answered_by(said.candidate.provider.name, said.candidate.model, attempts=said.attempts)
+
+
+def cost_header(meter: Meter, usage: Usage) -> Headers:
+    """Return the header that says what an answer cost; nothing where that is not known exactly."""
+    micros = meter.cost_of(usage) if usage.is_reported and meter.was_asked and not meter.was_refused else None
+    return [] if micros is None else [(b"x-stayhand-cost-micros", b"%d" % micros)]
+
+
+def _bound(call: ModelCall) -> Bound:
+    """Return what a call may use; an embedding writes nothing."""
+    bound = bound_of(call.request)
+    return replace(bound, output_tokens=0) if call.surface is Surface.EMBED else bound
 
 
 def sold_of(candidate: Candidate) -> Sold:

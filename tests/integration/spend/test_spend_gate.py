@@ -135,6 +135,28 @@ def test_cached_tokens_of_anthropic_are_input_and_are_paid_once(house: House) ->
     assert house.settled(said.headers["x-stayhand-entry"])[2:4] == (100, 20)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "line"),
+    [
+        ("/v1/embeddings", {"input": "hello"}, ("exact", 30, 30, 0)),
+        ("/v1/images/generations", {"prompt": "a tree", "n": 1}, ("exact", 10 + 2 * 4_000, 10, 4_000)),
+    ],
+)
+def test_embeddings_and_pictures_are_paid_as_well(
+    house: House, path: str, body: dict[str, object], line: tuple[object, ...]
+) -> None:
+    """Whatever place a model is asked at, its tokens are in the ledger and its cost in the header."""
+    token = house.firewall.mint(team="wide")
+    said = httpx.post(
+        f"{house.firewall.agents}{path}", json={"model": "priced-ok", **body}, trust_env=False, timeout=60,
+        headers={"authorization": f"Bearer {token}"},
+    )  # fmt: skip
+    assert said.status_code == 200, said.text
+    assert said.headers["x-stayhand-cost-micros"] == str(line[1])
+    assert house.settled(said.headers["x-stayhand-entry"])[:4] == line
+    assert house.held() == 0
+
+
 @pytest.mark.parametrize("asks", [True, False])
 def test_a_stream_is_settled_by_its_counts_whether_its_client_asked_or_not(house: House, asks: bool) -> None:  # noqa: FBT001 - a column of the table
     """The provider is always asked for them; who did not ask does not see them."""
@@ -178,6 +200,27 @@ def test_who_hangs_up_pays_an_upper_estimate(house: House) -> None:
     assert state == "estimated"
     assert isinstance(cost, int)
     assert cost > 0
+    assert house.held() == 0
+
+
+def test_who_leaves_before_the_answer_pays_an_upper_estimate(house: House) -> None:
+    """The provider was asked and may charge: that nobody waited is no reason to book nothing."""
+    token = house.firewall.mint(team="wide", tags=["feature=left-early"])
+    body = {"model": "priced-slow", "messages": [], "max_tokens": 40}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            f"{house.firewall.agents}/v1/chat/completions", json=body, timeout=httpx.Timeout(30, read=1),
+            trust_env=False, headers={"authorization": f"Bearer {token}"},
+        )  # fmt: skip
+    until = time.monotonic() + 30
+    found: list[tuple[object, ...]] = []
+    while not found and time.monotonic() < until:
+        found = house.rows("SELECT state, cost FROM spend_calls WHERE feature = 'left-early' AND state <> 'open'")
+        time.sleep(0.02)
+    ((state, cost),) = found
+    assert state == "estimated"
+    assert isinstance(cost, int)
+    assert cost >= 80
     assert house.held() == 0
 
 
