@@ -23,8 +23,11 @@ from firewall.routing.call import Attempt, Candidate
 from firewall.routing.catalogue import Catalogue, named_by
 from firewall.routing.choosing.chooser import Chooser
 from firewall.routing.router import Router
+from firewall.routing.trying.asker import Asker
+from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
 from firewall.routing.trying.frame import Frame
+from firewall.routing.trying.measuring import Measuring
 from firewall.routing.trying.records import Recorder
 from firewall.routing.trying.run import Run, World
 from firewall.routing.upstream import HttpUpstream
@@ -71,7 +74,15 @@ def frame_of(base: Base, upstream: HttpUpstream, chooser: Chooser) -> Frame:
         recorder.attempted(run, one)
         base.telemetry.attempted(one.candidate.provider.name, one.outcome)
 
-    return Frame(upstream, circuits, world=World(time.monotonic), windows=window, note=note)
+    asker = Asker(
+        upstream,
+        circuits,
+        world=World(time.monotonic),
+        windows=window,
+        note=note,
+        measuring=Measuring(chooser.measures, base.clock.now_us),
+    )
+    return Frame(asker, Cache(time.monotonic), policy=lambda: base.rules.snapshot.digest)
 
 
 def models_gate(

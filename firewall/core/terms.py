@@ -27,7 +27,7 @@ class Share(StrEnum):
     PRINCIPAL = "principal"
     """All tokens of one agent of one owner."""
     ENVIRONMENT = "environment"
-    """Everybody in one environment."""
+    """All agents of one owner in one environment."""
 
 
 @dataclass(frozen=True, slots=True)

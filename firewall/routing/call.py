@@ -135,6 +135,8 @@ class Heard:
     """All that were sent, in order; the last is this answer's."""
     cache: str = ""
     """`hit`, `miss` or `bypass` on a route with a cache."""
+    degraded: str = ""
+    """`smaller`, `cache` or `message` where nobody of the chain answered."""
 
 
 class UnansweredError(UpstreamError):

@@ -9,9 +9,17 @@ from firewall.routing.choosing.table import Table
 from firewall.routing.passing import passed_on, speaker
 from firewall.routing.port import Upstream
 from firewall.routing.providers import Providers
+from firewall.routing.trying.asker import Asker
+from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
 from firewall.routing.trying.frame import Frame
 from firewall.routing.trying.run import Run, World
+
+
+def frame_over(upstream: Upstream) -> Frame:
+    """Return a frame whose circuits nobody hears of."""
+    asker = Asker(upstream, Circuits(time.monotonic), world=World(time.monotonic))
+    return Frame(asker, Cache(time.monotonic))
 
 
 class Router:
@@ -31,7 +39,7 @@ class Router:
         """
         self._upstream = upstream
         self._chooser = chooser or Chooser(Table, providers, Outside(now_us=lambda: 0))
-        self._frame = frame or Frame(upstream, Circuits(time.monotonic), world=World(time.monotonic))
+        self._frame = frame or frame_over(upstream)
 
     def plan(self, call: ModelCall) -> Plan:
         """Return who is asked, in order; decided before anything is recorded or reserved.
@@ -48,7 +56,8 @@ class Router:
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
         answer = await self._frame.open(Run(call, plan, entry))
-        self._chooser.answered(call, plan, answer.heard.candidate)
+        if answer.heard.attempts and not answer.heard.degraded:
+            self._chooser.answered(call, plan, answer.heard.candidate)
         return answer
 
     async def carry(self, call: ModelCall, plan: Plan) -> Routed:

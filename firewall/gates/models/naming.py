@@ -13,4 +13,7 @@ def told(heard: Heard, *, attempts: int) -> Headers:
     ]
     if heard.dropped:
         headers.append((b"x-stayhand-dropped", ", ".join(heard.dropped).encode("ascii", "replace")))
+    for name, word in ((b"x-stayhand-cache", heard.cache), (b"x-stayhand-degraded", heard.degraded)):
+        if word:
+            headers.append((name, word.encode("ascii")))
     return headers

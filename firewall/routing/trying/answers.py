@@ -1,7 +1,7 @@
 """Answers that were read as far as it takes to know that they are answers."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from firewall.codecs.interface import Answer, Usage
@@ -107,8 +107,11 @@ class Begun:
         self._chunks = chunks
         self._opening = opening
         self._ending = Ending(dialect)
-        self.place = place
         self._broke = broke
+        self._closing: list[Callable[[], None]] = [place.leave]
+        self._collected: list[bytes] | None = None
+        self._room = 0
+        self._keep: Callable[[bytes], None] | None = None
         self.heard = heard
 
     @property
@@ -147,11 +150,11 @@ class Begun:
         Raises: UpstreamError when it breaks off; it is never ended as if it were complete.
         """
         opening, self._opening = self._opening, b""
-        self._ending.see(opening)
+        self._see(opening)
         yield opening
         try:
             async for chunk in self._chunks:
-                self._ending.see(chunk)
+                self._see(chunk)
                 yield chunk
         except UpstreamError as error:
             self._broke(fault_of_error(error))
@@ -159,10 +162,31 @@ class Begun:
         if not self._ending.is_regular:
             self._broke(Fault.TRUNCATED)
 
+    def on_close(self, ended: Callable[[], None]) -> None:
+        """Call `ended` once when the answer is let go of."""
+        self._closing.append(ended)
+
+    def collect(self, max_bytes: int, keep: Callable[[bytes], None]) -> None:
+        """Give all of the answer to `keep` when it is let go of, if it was complete and not longer than that."""
+        self._collected, self._room, self._keep = [], max_bytes, keep
+
     def close(self) -> None:
         """Let go of the answer; its place is somebody else's."""
         self._response.close()
-        self.place.leave()
+        closing, self._closing = self._closing, []
+        for ended in closing:
+            ended()
+        collected, self._collected = self._collected, None
+        if collected and self._keep is not None and self._ending.is_regular:
+            self._keep(b"".join(collected))
+
+    def _see(self, chunk: bytes) -> None:
+        self._ending.see(chunk)
+        if self._collected is not None:
+            self._room -= len(chunk)
+            self._collected.append(chunk)
+            if self._room < 0:
+                self._collected = None
 
     async def __aenter__(self) -> Self:
         """Return the answer itself."""
@@ -171,11 +195,3 @@ class Begun:
     async def __aexit__(self, *exc: object) -> None:
         """Close it."""
         self.close()
-
-
-def told(answer: Kept | Begun, heard: Heard) -> Kept | Begun:
-    """Return an answer that says who gave it."""
-    if isinstance(answer, Kept):
-        return replace(answer, heard=heard)
-    answer.heard = heard
-    return answer

@@ -66,6 +66,8 @@ async def attempt(upstream: Upstream, asking: Asking) -> Kept | Begun | Failed:
         found = await _read(asking, response, deadline)
     except UpstreamError as error:
         found = Failed(candidate, fault_of_error(error), error, status=response.status)
+    except ProtocolError as error:  # what came cannot be given back in the client's dialect
+        found = Failed(candidate, Fault.MALFORMED, error, status=response.status)
     except BaseException:
         response.close()
         raise

@@ -1,195 +1,181 @@
-"""The retry frame: candidates are asked in turn until one has answered.
+"""The frame around a call: an answer that was given before, whoever answers first, or what is given instead.
 
-What failed before that leaves no trace in the answer.
+What failed before the first word leaves no trace in the answer.
 INVARIANT: a request of the caller's own making that is wrong is sent once. A provider that was silent, and a key
 that was refused, are not asked again for the same call.
-INVARIANT: beyond the first request of a call, requests to a provider come out of its budget; those that fail are
-at most its reserve and its share of the calls (`core.patience`).
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from firewall.core.errors import ProtocolError
-from firewall.routing.call import Attempt, Candidate
-from firewall.routing.interpreting import Interpreter
-from firewall.routing.port import Upstream, UpstreamRequest
-from firewall.routing.speaking import spoken
+from firewall.codecs.dialects import CODECS
+from firewall.core.terms import CACHE, MESSAGE
+from firewall.routing.call import Candidate, Heard
 from firewall.routing.trying.answers import Begun, Kept
-from firewall.routing.trying.attempt import Asking, Failed, attempt
-from firewall.routing.trying.circuits import Circuits, Leave
-from firewall.routing.trying.faults import Fault, conduct
-from firewall.routing.trying.lines import FullError, Lines, Place
-from firewall.routing.trying.purses import Purses
-from firewall.routing.trying.run import Run, Windows, World
+from firewall.routing.trying.asker import Asker
+from firewall.routing.trying.cache import BYPASS, HEADER, HIT, MISS, Cache, Cached, is_whole, key_of, may_be_kept
+from firewall.routing.trying.run import Run
 
-Note = Callable[[Run, Attempt], None]
-"""Told of every attempt once it is known what came of it, but of the only one of a call that was answered."""
+_JSON = [(b"content-type", b"application/json")]
 
 
-def unnoted(run: Run, one: Attempt) -> None:
-    """Note nothing."""
-
-
-def unknown(candidate: Candidate) -> int | None:  # noqa: ARG001 - a `Windows`
-    """Know no window."""
-    return None
+def unversioned() -> str:
+    """Return no policy's digest, where none is in force."""
+    return ""
 
 
 class Frame:
-    """Tries the candidates of plans; one instance per process."""
+    """Answers calls; one instance per process."""
 
-    def __init__(
-        self,
-        upstream: Upstream,
-        circuits: Circuits,
-        *,
-        world: World,
-        windows: Windows = unknown,
-        note: Note = unnoted,
-    ) -> None:
-        self._upstream = Interpreter(upstream)
-        self._circuits = circuits
-        self._world = world
-        self._windows = windows
-        self._note = note
-        self._purses = Purses()
-        self.lines = Lines()
+    def __init__(self, asker: Asker, cache: Cache, *, policy: Callable[[], str] = unversioned) -> None:
+        """`policy`: digest of the policy in force."""
+        self.asker = asker
+        self.cache = cache
+        self._policy = policy
 
     async def open(self, run: Run) -> Kept | Begun:
         """Return the first answer, or the first provider's error where nobody has one.
 
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
-        candidates = self._circuits.in_order(run.plan.candidates)
-        self._purses.earn(candidates)
-        last = len(candidates) - 1
-        for place, candidate in enumerate(candidates):
-            found = await self._ask(run, candidate, is_last=place == last)
+        key = self._look_up(run)
+        if key:
+            found = self.cache.get(key)
             if found is not None:
-                return found
-            if run.is_over:
-                break
+                run.cache = HIT
+                return _again(run, found)
+        answer = await self._tried(run, key)
+        return self._kept(run, key, answer) if key else answer
+
+    def _look_up(self, run: Run) -> str:
+        """Return the key under which an answer may be found and kept; empty: neither."""
+        terms = run.plan.terms.cache
+        if terms is None:
+            return ""
+        if run.call.headers.get(HEADER, "").strip().lower() == BYPASS or not may_be_kept(run.call, terms):
+            run.cache = BYPASS
+            return ""
+        run.cache = MISS
+        return key_of(run.call, run.plan, terms=terms, policy=self._policy())
+
+    async def _tried(self, run: Run, key: str) -> Kept | Begun:
+        found = await self._first(run)
+        if found is not None:
+            return found
+        if run.plan.terms.degrade and run.may_degrade:
+            instead = await self._instead(run, key)
+            if instead is not None:
+                return instead
         return run.unanswered()
 
-    async def _ask(self, run: Run, candidate: Candidate, *, is_last: bool) -> Kept | Begun | None:
-        """Ask one candidate as often as that may help; None: ask the next."""
-        if not run.may_help(candidate, self._windows):
-            return None
-        try:
-            request = spoken(run.call, candidate)
-        except ProtocolError as error:
-            run.failed(Failed(candidate, Fault.UNTRANSLATABLE, error))
-            return None
-        key = _key_of(request)
-        while not run.is_refused(candidate.provider.name, key):
-            found = await self._once(run, candidate, request, key)
-            if not isinstance(found, Failed):
+    async def _first(self, run: Run) -> Kept | Begun | None:
+        candidates = self.asker.circuits.in_order(run.plan.candidates)
+        self.asker.purses.earn(candidates)
+        if run.plan.terms.hedge_after_s and len(candidates) > 1 and _is_repeatable(run):
+            found = await self._hedged(run, candidates)
+            if found is not None or run.is_over:
                 return found
-            wait_s = self._repetition(run, found, is_last=is_last)
-            if wait_s is None:
-                return None
-            run.repeated += 1
-            await self._world.sleep(wait_s)
+            candidates = candidates[2:]
+        last = len(candidates) - 1
+        for place, candidate in enumerate(candidates):
+            found = await self.asker.ask(run, candidate, is_last=place == last)
+            if found is not None or run.is_over:
+                return found
         return None
 
-    async def _once(
-        self, run: Run, candidate: Candidate, request: UpstreamRequest, key: str
-    ) -> Kept | Begun | Failed:
-        """Ask once, with leave of the circuit and, where it is an extra request, out of the budget."""
-        leave = self._circuits.admit(candidate, key)
-        if leave is None:
-            run.left_alone(self._circuits.wait_s(candidate, key))
-            return _unasked(run, Failed(candidate, Fault.CIRCUIT))
-        found: Kept | Begun | Failed | None = None
-        purse = self._purses.of(candidate.provider.name) if run.tried else None
+    async def _hedged(self, run: Run, candidates: tuple[Candidate, ...]) -> Kept | Begun | None:
+        """Ask the second candidate as well when the first takes too long; who answers first is heard."""
+        asks = {asyncio.create_task(self.asker.ask(run, candidates[0], is_last=False))}
         try:
-            if purse is not None and not await purse.take(candidate.provider.endpoint.timeouts.first_byte_s):
-                purse = None
-                return _unasked(run, Failed(candidate, Fault.BUDGET))
-            found = await self._placed(run, candidate, request, leave)
+            done, _ = await asyncio.wait(asks, timeout=run.plan.terms.hedge_after_s)
+            if done and (found := done.pop().result()) is not None:
+                asks.clear()
+                return found
+            if run.is_over:
+                return None
+            is_last = len(candidates) == 2
+            asks.add(asyncio.create_task(self.asker.ask(run, candidates[1], is_last=is_last)))
+            return await _winner(asks)
         finally:
-            if found is None:
-                self._circuits.abandoned(leave)
-            if purse is not None:
-                purse.settle(answered=found is not None and not isinstance(found, Failed))
-        if isinstance(found, Failed):
-            run.learned(found, key, self._windows)
-        return found
+            await _ended(asks)
 
-    async def _placed(
-        self, run: Run, candidate: Candidate, request: UpstreamRequest, leave: Leave
-    ) -> Kept | Begun | Failed:
-        """Wait for the provider's place, ask, and tell the circuit."""
-        line = self.lines.of(candidate.provider.name, candidate.provider.care.queue)
-        try:
-            place = await line.enter(run.call.caller.token_id, run.plan.terms.priority)
-        except FullError as error:
-            self._circuits.abandoned(leave)
-            return _unasked(run, Failed(candidate, Fault.QUEUE, error))
-        began = self._world.now()
-        found = None
-        try:
-            found = await attempt(self._upstream, self._asking(run, candidate, request, place, leave))
-        finally:
-            if not isinstance(found, Begun):
-                place.leave()
-        took_ms = int((self._world.now() - began) * 1000)
-        if isinstance(found, Failed):
-            self._failed(run, found, leave, took_ms)
-            return found
-        self._circuits.answered(leave, float(took_ms))
-        return self._answered(run, found, took_ms)
+    async def _instead(self, run: Run, key: str) -> Kept | Begun | None:
+        """Give what the route names for when nobody answers, in its order."""
+        for step in run.plan.terms.degrade:
+            if step == CACHE:
+                found = self.cache.get(key, stale=True) if key else None
+                if found is not None:
+                    run.degraded = CACHE
+                    return _again(run, found)
+            elif step == MESSAGE:
+                run.degraded = MESSAGE
+                body = CODECS[run.call.dialect].refusal(run.call.request, run.plan.terms.message)
+                return Kept(200, list(_JSON), body, run.answered(run.plan.candidates[0]))
+            else:
+                smaller = next((one for one in run.plan.smaller if one.name == step), None)
+                answer = await self.asker.ask(run, smaller, is_last=True) if smaller is not None else None
+                if answer is not None:
+                    run.degraded = "smaller"
+                    answer.heard = replace(answer.heard, degraded=run.degraded)
+                    return answer
+        return None
 
-    def _asking(
-        self, run: Run, candidate: Candidate, request: UpstreamRequest, place: Place, leave: Leave
-    ) -> Asking:
-        def broke(fault: Fault) -> None:
-            if conduct(fault).blames:
-                self._circuits.failed(leave)
+    def _kept(self, run: Run, key: str, answer: Kept | Begun) -> Kept | Begun:
+        """Keep an answer for those who ask the same, once all of it has passed."""
+        terms = run.plan.terms.cache
+        if terms is None or answer.status != 200 or run.degraded:
+            return answer
+        candidate, dialect = answer.heard.candidate, run.call.dialect
 
-        return Asking(run.call, run.plan, candidate, request, place, broke)
+        def keep(body: bytes) -> None:
+            if is_whole(dialect, body):
+                self.cache.put(key, body, candidate, terms)
 
-    def _failed(self, run: Run, failed: Failed, leave: Leave, took_ms: int) -> None:
-        """Note a failure where it counts."""
-        rest_s = failed.retry_after_s or 0.0
-        if conduct(failed.fault).blames:
-            self._circuits.failed(leave, rest_s)
+        if isinstance(answer, Kept):
+            keep(answer.body)
         else:
-            self._circuits.answered(leave)
-        if failed.fault is Fault.RATE and rest_s:
-            self._circuits.rest(failed.candidate, rest_s)
-        run.failed(failed, took_ms)
-        self._note(run, run.tried[-1])
-
-    def _answered(self, run: Run, found: Kept | Begun, took_ms: int) -> Kept | Begun:
-        candidate = found.heard.candidate
-        usage = found.answer.usage if isinstance(found, Kept) and found.answer else None
-        run.tried.append(Attempt(candidate, "ok", found.status, took_ms, usage))
-        if len(run.tried) > 1:
-            self._note(run, run.tried[-1])
-        found.heard = replace(run.answered(candidate), dropped=found.heard.dropped)
-        return found
-
-    def _repetition(self, run: Run, failed: Failed, *, is_last: bool) -> float | None:
-        """Return how long to wait before the same candidate is asked again, None for not at all."""
-        kind, terms = conduct(failed.fault), run.plan.terms
-        if not kind.again or run.repeated >= terms.retries or not (is_last or kind.again_first):
-            return None
-        wait_s = terms.backoff.wait_s(run.repeated + 1, self._world.luck())
-        if failed.retry_after_s is None:
-            return wait_s
-        return None if failed.retry_after_s > terms.retry_after_cap_s else failed.retry_after_s + wait_s
+            answer.collect(terms.max_bytes * 4, lambda stream: keep(CODECS[dialect].answer_of(stream)))
+        return answer
 
 
-def _unasked(run: Run, failed: Failed) -> Failed:
-    run.failed(failed)
-    return failed
+def _again(run: Run, found: Cached) -> Kept:
+    """Return an answer that was given before; nothing was sent for it, unless others failed."""
+    heard = Heard(
+        found.candidate,
+        run.plan.route,
+        attempts=len(run.tried),
+        tried=tuple(run.tried),
+        cache=run.cache,
+        degraded=run.degraded,
+    )
+    return Kept(200, list(_JSON), found.body, heard)
 
 
-def _key_of(request: UpstreamRequest) -> str:
-    """Return which key a request goes with: its fingerprint, `client` for the caller's own, empty for none."""
-    credential = request.credential
-    if credential is None:
-        return ""
-    return "client" if credential.of_client else credential.secret.fingerprint
+def _is_repeatable(run: Run) -> bool:
+    """Tell whether a call may be sent twice at once: no tools, and nothing is kept at a provider."""
+    request, value = run.call.request, run.call.value
+    is_stored = bool(value.get("store", "input" in value))
+    return not (value.get("tools") or value.get("functions") or request.hosted or request.references or is_stored)
+
+
+async def _winner(asks: "set[asyncio.Task[Kept | Begun | None]]") -> Kept | Begun | None:
+    """Return the first answer of several that are asked at once; None when nobody has one."""
+    waiting = set(asks)
+    while waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            found = one.result()
+            if found is not None:
+                asks.discard(one)
+                return found
+    return None
+
+
+async def _ended(asks: "set[asyncio.Task[Kept | Begun | None]]") -> None:
+    """End those that are not heard, and let go of an answer that came all the same."""
+    for one in asks:
+        one.cancel()
+    for found in await asyncio.gather(*asks, return_exceptions=True):
+        if isinstance(found, Kept | Begun):
+            found.close()

@@ -15,6 +15,9 @@ Windows = Callable[[Candidate], int | None]
 """The context window of a candidate in tokens; None: nobody knows."""
 
 
+_OF_THE_QUESTION = frozenset({Fault.CALLER, Fault.CONTEXT, Fault.FILTERED, Fault.UNTRANSLATABLE, Fault.KEY})
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Time and luck, as arguments."""
@@ -35,7 +38,13 @@ class Run:
     entry: int = 0
     """Number of its `model.requested` entry."""
     tried: list[Attempt] = field(default_factory=list)
+    asked: int = 0
+    """Requests that went out, or are about to."""
     repeated: int = 0
+    cache: str = ""
+    """`hit`, `miss` or `bypass`, on a route with a cache."""
+    degraded: str = ""
+    """What was given because nobody answered."""
     is_over: bool = False
     """Nobody else may be asked."""
     _asked: Failed | None = None
@@ -76,6 +85,16 @@ class Run:
             Attempt(failed.candidate, failed.fault.value, failed.status, took_ms, usage, may_cost=kind.may_cost)
         )
 
+    def given_up(self, candidate: Candidate, took_ms: int) -> None:
+        """Note an attempt whose answer nobody waits for any more."""
+        self.tried.append(Attempt(candidate, "given_up", took_ms=took_ms, may_cost=True))
+
+    @property
+    def may_degrade(self) -> bool:
+        """Nobody could answer, and that is not the question's fault."""
+        first = self._asked or self._unasked
+        return first is None or first.fault not in _OF_THE_QUESTION
+
     def learned(self, failed: Failed, key: str, windows: Windows) -> None:
         """Remember what a failure says about those who are still to be asked."""
         provider = failed.candidate.provider.name
@@ -93,7 +112,14 @@ class Run:
 
     def answered(self, candidate: Candidate) -> Heard:
         """Return what is told of the answer that `candidate` gave."""
-        return Heard(candidate, self.plan.route, attempts=len(self.tried), tried=tuple(self.tried))
+        return Heard(
+            candidate,
+            self.plan.route,
+            attempts=len(self.tried),
+            tried=tuple(self.tried),
+            cache=self.cache,
+            degraded=self.degraded,
+        )
 
     def unanswered(self) -> Kept:
         """Return what the first provider said that was asked.

@@ -1,0 +1,187 @@
+"""Asking one candidate as often as that may help: with leave of its circuit, out of its budget, in its line.
+
+INVARIANT: beyond the first request of a call, requests to a provider come out of its budget; those that fail are
+at most its reserve and its share of the calls (`core.patience`).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from firewall.core.errors import ProtocolError
+from firewall.routing.call import Attempt, Candidate
+from firewall.routing.interpreting import Interpreter
+from firewall.routing.port import Upstream, UpstreamRequest
+from firewall.routing.speaking import spoken
+from firewall.routing.trying.answers import Begun, Kept
+from firewall.routing.trying.attempt import Asking, Failed, attempt
+from firewall.routing.trying.circuits import Circuits, Leave
+from firewall.routing.trying.faults import Fault, conduct
+from firewall.routing.trying.lines import FullError, Lines, Place
+from firewall.routing.trying.measuring import Measuring
+from firewall.routing.trying.purses import Purses
+from firewall.routing.trying.run import Run, Windows, World
+
+Note = Callable[[Run, Attempt], None]
+"""Told of every attempt once it is known what came of it, but of the only one of a call that was answered."""
+
+
+def unnoted(run: Run, one: Attempt) -> None:
+    """Note nothing."""
+
+
+def unknown(candidate: Candidate) -> int | None:  # noqa: ARG001 - a `Windows`
+    """Know no window."""
+    return None
+
+
+class Asker:
+    """Asks candidates; one instance per process."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        circuits: Circuits,
+        *,
+        world: World,
+        windows: Windows = unknown,
+        note: Note = unnoted,
+        measuring: Measuring | None = None,
+    ) -> None:
+        self._upstream = Interpreter(upstream)
+        self._world = world
+        self._windows = windows
+        self._note = note
+        self._measuring = measuring or Measuring()
+        self.circuits = circuits
+        self.purses = Purses()
+        self.lines = Lines()
+
+    async def ask(self, run: Run, candidate: Candidate, *, is_last: bool) -> Kept | Begun | None:
+        """Ask one candidate as often as that may help; None: ask the next."""
+        if not run.may_help(candidate, self._windows):
+            return None
+        try:
+            request = spoken(run.call, candidate)
+        except ProtocolError as error:
+            run.failed(Failed(candidate, Fault.UNTRANSLATABLE, error))
+            return None
+        key = _key_of(request)
+        while not run.is_refused(candidate.provider.name, key):
+            found = await self._once(run, candidate, request, key)
+            if not isinstance(found, Failed):
+                return found
+            wait_s = self._repetition(run, found, is_last=is_last)
+            if wait_s is None:
+                return None
+            run.repeated += 1
+            await self._world.sleep(wait_s)
+        return None
+
+    async def _once(
+        self, run: Run, candidate: Candidate, request: UpstreamRequest, key: str
+    ) -> Kept | Begun | Failed:
+        """Ask once, with leave of the circuit and, where it is an extra request, out of the budget."""
+        leave = self.circuits.admit(candidate, key)
+        if leave is None:
+            run.left_alone(self.circuits.wait_s(candidate, key))
+            return _unasked(run, Failed(candidate, Fault.CIRCUIT))
+        found: Kept | Begun | Failed | None = None
+        purse = self.purses.of(candidate.provider.name) if run.asked else None
+        run.asked += 1
+        try:
+            if purse is not None and not await purse.take(candidate.provider.endpoint.timeouts.first_byte_s):
+                purse = None
+                run.asked -= 1
+                return _unasked(run, Failed(candidate, Fault.BUDGET))
+            found = await self._placed(run, candidate, request, leave)
+        finally:
+            if found is None:
+                self.circuits.abandoned(leave)
+            if purse is not None:
+                purse.settle(answered=found is not None and not isinstance(found, Failed))
+        if isinstance(found, Failed):
+            run.learned(found, key, self._windows)
+        return found
+
+    async def _placed(
+        self, run: Run, candidate: Candidate, request: UpstreamRequest, leave: Leave
+    ) -> Kept | Begun | Failed:
+        """Wait for the provider's place, ask, and tell the circuit."""
+        line = self.lines.of(candidate.provider.name, candidate.provider.care.queue)
+        try:
+            place = await line.enter(run.call.caller.token_id, run.plan.terms.priority)
+        except FullError as error:
+            self.circuits.abandoned(leave)
+            return _unasked(run, Failed(candidate, Fault.QUEUE, error))
+        began, ended = self._world.now(), self._measuring.began(candidate.name)
+        found = None
+        try:
+            found = await attempt(self._upstream, self._asking(run, candidate, request, place, leave))
+        finally:
+            if isinstance(found, Begun):
+                found.on_close(ended)
+            else:
+                place.leave()
+                ended()
+            if found is None:
+                run.given_up(candidate, int((self._world.now() - began) * 1000))
+        took_s = self._world.now() - began
+        self._measuring.observed(candidate.name, took_s, is_ok=not isinstance(found, Failed))
+        if isinstance(found, Failed):
+            self._failed(run, found, leave, int(took_s * 1000))
+            return found
+        self.circuits.answered(leave, took_s * 1000)
+        return self._answered(run, found, int(took_s * 1000))
+
+    def _asking(
+        self, run: Run, candidate: Candidate, request: UpstreamRequest, place: Place, leave: Leave
+    ) -> Asking:
+        def broke(fault: Fault) -> None:
+            if conduct(fault).blames:
+                self.circuits.failed(leave)
+
+        return Asking(run.call, run.plan, candidate, request, place, broke)
+
+    def _failed(self, run: Run, failed: Failed, leave: Leave, took_ms: int) -> None:
+        """Note a failure where it counts."""
+        rest_s = failed.retry_after_s or 0.0
+        if conduct(failed.fault).blames:
+            self.circuits.failed(leave, rest_s)
+        else:
+            self.circuits.answered(leave)
+        if failed.fault is Fault.RATE and rest_s:
+            self.circuits.rest(failed.candidate, rest_s)
+        run.failed(failed, took_ms)
+        self._note(run, run.tried[-1])
+
+    def _answered(self, run: Run, found: Kept | Begun, took_ms: int) -> Kept | Begun:
+        candidate = found.heard.candidate
+        usage = found.answer.usage if isinstance(found, Kept) and found.answer else None
+        run.tried.append(Attempt(candidate, "ok", found.status, took_ms, usage))
+        if len(run.tried) > 1:
+            self._note(run, run.tried[-1])
+        found.heard = replace(run.answered(candidate), dropped=found.heard.dropped)
+        return found
+
+    def _repetition(self, run: Run, failed: Failed, *, is_last: bool) -> float | None:
+        """Return how long to wait before the same candidate is asked again, None for not at all."""
+        kind, terms = conduct(failed.fault), run.plan.terms
+        if not kind.again or run.repeated >= terms.retries or not (is_last or kind.again_first):
+            return None
+        wait_s = terms.backoff.wait_s(run.repeated + 1, self._world.luck())
+        if failed.retry_after_s is None:
+            return wait_s
+        return None if failed.retry_after_s > terms.retry_after_cap_s else failed.retry_after_s + wait_s
+
+
+def _unasked(run: Run, failed: Failed) -> Failed:
+    run.failed(failed)
+    return failed
+
+
+def _key_of(request: UpstreamRequest) -> str:
+    """Return which key a request goes with: its fingerprint, `client` for the caller's own, empty for none."""
+    credential = request.credential
+    if credential is None:
+        return ""
+    return "client" if credential.of_client else credential.secret.fingerprint
