@@ -20,6 +20,8 @@ from firewall.routing.drills.scenarios import Scenario
 from firewall.routing.port import Endpoint, Timeouts
 from firewall.routing.providers import OwnLogin, Provider, Providers
 from firewall.routing.router import Router
+from firewall.routing.trying.asker import Asker
+from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
 from firewall.routing.trying.frame import Frame
 from firewall.routing.trying.run import Run, World
@@ -182,7 +184,8 @@ async def house_of(
         noted.append(one)
 
     circuits = Circuits(world.now)
-    frame = Frame(upstream, circuits, world=world, windows=lambda one: (windows or {}).get(one.name), note=note)
+    asker = Asker(upstream, circuits, world=world, windows=lambda one: (windows or {}).get(one.name), note=note)
+    frame = Frame(asker, Cache(world.now))
     router = Router(providers=Providers(()), upstream=upstream, frame=frame)
     async with faulty_provider(keep_seen=True) as faulty:
         try:

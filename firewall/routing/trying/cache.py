@@ -27,10 +27,6 @@ STALE = 24
 _VERSION = 1
 _TOOLS = ("tools", "functions", "tool_config", "toolConfig", "mcp_servers", "container", "web_search_options")
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-_WHOLE = {
-    Dialect.ANTHROPIC: ("stop_reason", frozenset({"end_turn", "stop_sequence"})),
-    Dialect.OPENAI_RESPONSES: ("status", frozenset({"completed"})),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +55,12 @@ def key_of(call: ModelCall, plan: Plan, *, terms: CacheTerms, policy: str) -> st
 
 
 def may_be_kept(call: ModelCall, terms: CacheTerms) -> bool:
-    """Tell whether a question always has the same answer: temperature 0, no tools, nothing kept at the provider."""
+    """Tell whether a question has but one answer: temperature 0, no tools, nothing kept at the provider."""
     value, request = call.value, call.request
     if any(value.get(name) for name in _TOOLS) or request.hosted or request.references or request.candidates != 1:
         return False
-    if (
-        call.dialect is Dialect.OPENAI_RESPONSES
-        and terms.share is Share.ENVIRONMENT
-        and value.get("store") is not False
-    ):
+    is_shared = terms.share is Share.ENVIRONMENT
+    if is_shared and call.dialect is Dialect.OPENAI_RESPONSES and value.get("store") is not False:
         return False  # its id would lead to somebody else's conversation
     where = value.get("generationConfig") if call.dialect is Dialect.GEMINI else value
     said = where.get("temperature") if isinstance(where, Mapping) else None
@@ -82,21 +75,21 @@ def is_whole(dialect: Dialect, body: bytes) -> bool:
         value = loads_object(body)
     except ProtocolError:
         return False
-    if dialect in _WHOLE:
-        name, regular = _WHOLE[dialect]
-        return value.get(name) in regular
-    name, member, regular = (
-        ("candidates", "finishReason", "STOP")
-        if dialect is Dialect.GEMINI
-        else ("choices", "finish_reason", "stop")
-    )
-    several = value.get(name)
-    return (
-        isinstance(several, list)
-        and len(several) == 1
-        and isinstance(several[0], dict)
-        and several[0].get(member) == regular
-    )
+    match dialect:
+        case Dialect.ANTHROPIC:
+            return value.get("stop_reason") in {"end_turn", "stop_sequence"}
+        case Dialect.OPENAI_RESPONSES:
+            return value.get("status") == "completed"
+        case Dialect.OPENAI_CHAT:
+            return _only(value.get("choices")).get("finish_reason") == "stop"
+        case Dialect.GEMINI:
+            return _only(value.get("candidates")).get("finishReason") == "STOP"
+
+
+def _only(several: object) -> Mapping[str, object]:
+    """Return the one object of a list of one, else an empty one."""
+    only = several[0] if isinstance(several, list) and len(several) == 1 else None
+    return only if isinstance(only, Mapping) else {}
 
 
 class Cache:
