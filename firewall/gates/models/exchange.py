@@ -223,8 +223,9 @@ class Exchange:
         if meter is not None:
             heard(meter, response.heard, is_answer=True)
             meter.was_refused = not 200 <= response.status < 300
-            if heard.cache == "hit" or heard.degraded in {"cache", "message"}:
-                meter.was_asked = any(one.may_cost for one in heard.tried)  # nobody is paid for this answer itself
+            said = response.heard
+            if said.cache == "hit" or said.degraded in {"cache", "message"}:
+                meter.was_asked = any(one.may_cost for one in said.tried)  # nobody is paid for this answer itself
                 meter.was_refused = True
         return response
 
