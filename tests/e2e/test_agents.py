@@ -58,11 +58,17 @@ class Scene:
 
 @contextmanager
 def scene(
-    folder: Path, *, hold_s: int = 60, said: str = "Now I tidy up.", own_login: bool = False
+    folder: Path,
+    *,
+    hold_s: int = 60,
+    said: str = "Now I tidy up.",
+    own_login: bool = False,
+    elsewhere: Callable[[str], str] | None = None,
 ) -> Iterator[Scene]:
     """Serve a provider and a firewall, and mint a token whose workspace is the agent's folder.
 
     `said` is the text in front of the destructive call (Codex itself refuses a forced `rm`, so it is not forced).
+    `elsewhere`: the provider's address to settings, in place of one provider for every dialect.
     """
     workspace, precious = folder / "workspace", folder / "precious"
     workspace.mkdir()
@@ -75,7 +81,11 @@ def scene(
     )
     with served(app(script, key=PROVIDER_KEY, records=True)) as provider:
         installed = install(
-            folder / "firewall", provider=provider, models=f"hold_s = {hold_s}", own_login=own_login
+            folder / "firewall",
+            provider="" if elsewhere else provider,
+            settings=elsewhere(provider) if elsewhere else "",
+            models=f"hold_s = {hold_s}",
+            own_login=own_login,
         )
         with serving(installed) as firewall:
             token = firewall.mint(workspace=str(workspace), ttl="1h")
