@@ -101,7 +101,14 @@ def models_gate(
         continues=models.on_refusal == "continue",
     )
     frame = frame_of(base, upstream, chooser)
-    router = Router(providers=chooser.providers, upstream=upstream, chooser=chooser, frame=frame)
+    rules = base.rules
+    router = Router(
+        providers=chooser.providers,
+        upstream=upstream,
+        chooser=chooser,
+        frame=frame,
+        detector=lambda: rules.snapshot.catalogue.credentials,
+    )
     max_body_bytes = models.max_body_mib << 20
     plain = PlainCalls(
         router=router,

@@ -11,6 +11,7 @@ from firewall.classify.credentials.rules import read_rules
 from firewall.classify.egress import EgressRow, read_egress, without_egress
 from firewall.classify.globs import NOTHING, Glob, any_of
 from firewall.classify.packs import Additions
+from firewall.classify.personal.scanner import Scanner, read_kinds
 from firewall.classify.reader import Reader
 from firewall.classify.recovery import FILE as RECOVERY
 from firewall.classify.recovery import RecoveryRule, read_recovery
@@ -145,6 +146,8 @@ class Catalogue:
     """What a pack replaces, in plain words with its place."""
     credentials: Detector = field(default_factory=Detector)
     """What credentials look like."""
+    personal: Scanner = field(default_factory=Scanner)
+    """personal.toml: what personal data looks like."""
     egress: tuple[EgressRow, ...] = ()
     """Hosts that agents may read from without a target."""
     vendors: tuple[Vendor, ...] = ()
@@ -162,10 +165,11 @@ def compile_catalogue(
     apis: Mapping[str, str] | None = None,
     credentials: Mapping[str, object] | None = None,
     recovery: Mapping[str, object] | None = None,
+    personal: Mapping[str, object] | None = None,
 ) -> Catalogue:
     """Compile the data files; `programs`: those of `tools/`, `apis`: the texts of `apis/`, by their names.
 
-    `credentials`: credentials.toml; `recovery`: recovery.toml.
+    `credentials`: credentials.toml; `recovery`: recovery.toml; `personal`: personal.toml.
 
     Raises: ConfigError naming the file and row.
     """
@@ -194,6 +198,7 @@ def compile_catalogue(
         apis=tables,
         overrides=tuple(more_of.overrides),
         credentials=Detector(read_rules(credentials or {})),
+        personal=read_kinds(personal or {}),
         egress=read_egress(Reader(hosts, "hosts.toml")),
         recovery=read_recovery(Reader(recovery or {}, RECOVERY)),
     )

@@ -17,14 +17,17 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.grant import Grant
 from firewall.core.strict_json import loads_object
+from firewall.policy.sensitive import read_sensitive
 from firewall.routing.call import Caller, ModelCall
 from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.explaining import as_json, as_text
 from firewall.routing.choosing.explaining import explain as explained
 from firewall.routing.choosing.in_force import routes_of
+from firewall.routing.choosing.labels import Labels
 from firewall.routing.configured import described
 from firewall.routing.providers import Providers
 from firewall.settings.load import load_settings
+from firewall.settings.settings import Settings
 
 _PATHS = {
     Dialect.ANTHROPIC: "/v1/messages",
@@ -65,12 +68,13 @@ def explain(ctx: click.Context, /, *, wants_json: bool, **said: object) -> None:
     try:
         providers = Providers(described(settings))
         routes = routes_of(settings, providers)
-        call = _call(said)
         at_us = _instant(str(said["at"]))
+        outside = Outside(
+            now_us=lambda: at_us, labels=lambda one: _labels(one, settings), pricing=routes.worst_micros
+        )
+        found = explained(Chooser(routes, providers, outside), _call(said))
     except FirewallError as error:
         fail(error.public, hint=getattr(error, "hint", ""))
-    outside = Outside(now_us=lambda: at_us, pricing=routes.worst_micros)
-    found = explained(Chooser(routes, providers, outside), call)
     if wants_json:
         result(as_json(found))
     else:
@@ -97,6 +101,12 @@ def _call(said: Mapping[str, object]) -> ModelCall:
     about = Attribution(str(said["feature"]), str(said["user_tier"]), str(said["team"]), tuple(tags))
     headers = {"x-stayhand-phase": str(said["phase"])}
     return ModelCall(dialect, request, value, path, "", (), headers, None, _caller(said), about)
+
+
+def _labels(call: ModelCall, settings: Settings) -> frozenset[str]:
+    """Search a call as the server would; asked only where a rule speaks of sensitivity."""
+    detector, scanner = read_sensitive(settings.policy_dir)
+    return Labels(lambda: detector, lambda: scanner).of(call)
 
 
 def _caller(said: Mapping[str, object]) -> Caller:

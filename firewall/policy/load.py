@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from firewall.classify.catalogue import Catalogue, compile_catalogue
 from firewall.classify.environments import Environments, compile_environments
+from firewall.classify.personal.scanner import FILE as PERSONAL
 from firewall.classify.reader import Reader
 from firewall.classify.recovery import FILE as RECOVERY
 from firewall.classify.resolvers.vendor import read_vendor
@@ -31,7 +32,7 @@ TOOLS = "tools.toml"
 HOSTS = "hosts.toml"
 CREDENTIALS = "credentials.toml"
 """What credentials look like."""
-OPTIONAL = (CREDENTIALS, RECOVERY)
+OPTIONAL = (CREDENTIALS, RECOVERY, PERSONAL)
 """A folder without one of these, made before there was one, uses the shipped file."""
 PACKS = "packs"
 APIS = "apis"
@@ -197,11 +198,19 @@ def _catalogue(folder: _Folder) -> Catalogue:
     apis = {Path(name).stem: folder.text(name) for name in folder.files if name.startswith(f"{APIS}/")}
     tools, hosts = folder.table(TOOLS), folder.table(HOSTS)
     credentials, recovery = folder.table(CREDENTIALS), folder.table(RECOVERY)
+    personal = folder.table(PERSONAL)
     resolvers = {name: folder.table(name) for name in folder.files if name.startswith(f"{RESOLVERS}/")}
 
     def compile_it() -> Catalogue:
         made = compile_catalogue(
-            tools, hosts, packs, programs=programs, apis=apis, credentials=credentials, recovery=recovery
+            tools,
+            hosts,
+            packs,
+            programs=programs,
+            apis=apis,
+            credentials=credentials,
+            recovery=recovery,
+            personal=personal,
         )
         return replace(made, vendors=tuple(read_vendor(Reader(table, name)) for name, table in resolvers.items()))
 

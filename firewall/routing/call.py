@@ -102,6 +102,8 @@ class Plan:
     """How hard to try."""
     smaller: tuple[Candidate, ...] = ()
     """Of `terms.degrade`, those that may and can answer this call."""
+    mask: frozenset[str] = frozenset()
+    """What is hidden in what leaves: `credentials`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,15 @@
 """Who answers a model call, and asking them. The one face of routing that gates see."""
 
 import time
+from collections.abc import Callable
 
+from firewall.classify.credentials.detector import Detector
 from firewall.routing.answer import PlainAnswer
 from firewall.routing.call import Heard, ModelCall, Plan, Routed
 from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.table import Table
+from firewall.routing.choosing.watching import Watch
+from firewall.routing.masking import CREDENTIALS, masked_call
 from firewall.routing.passing import passed_on, speaker
 from firewall.routing.port import Upstream
 from firewall.routing.providers import Providers
@@ -32,11 +36,13 @@ class Router:
         upstream: Upstream,
         chooser: Chooser | None = None,
         frame: Frame | None = None,
+        detector: Callable[[], Detector] = Detector,
     ) -> None:
         """`chooser`: none: no routes, the first provider of the spoken dialect answers.
 
-        `frame`: what tries; none: one of its own whose circuits nobody hears of.
+        `frame`: what tries; none: one of its own whose circuits nobody hears of. `detector`: of what routes hide.
         """
+        self._detector = detector
         self._upstream = upstream
         self._chooser = chooser or Chooser(Table, providers, Outside(now_us=lambda: 0))
         self._frame = frame or frame_over(upstream)
@@ -55,16 +61,21 @@ class Router:
 
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
-        answer = await self._frame.open(Run(call, plan, entry))
-        if answer.heard.attempts and not answer.heard.degraded:
-            self._chooser.answered(call, plan, answer.heard.candidate)
-        return answer
+        call = self._masked(call, plan)
+        if len(plan.candidates) == 1:
+            return await self._frame.open(Run(call, plan, entry))
+        with Watch(self._chooser, call, plan) as watch:
+            return watch.heard(await self._frame.open(Run(call, plan, entry)))
 
     async def carry(self, call: ModelCall, plan: Plan) -> Routed:
         """Pass a call that is never translated to the first candidate that speaks its dialect.
 
         Raises: NoProviderError (404) when none does; UpstreamError.
         """
+        call = self._masked(call, plan)
         candidate = speaker(call, plan)
         response = await self._upstream.open(candidate.provider.endpoint, passed_on(call, candidate))
         return PlainAnswer(response, Heard(candidate, plan.route))
+
+    def _masked(self, call: ModelCall, plan: Plan) -> ModelCall:
+        return masked_call(call, self._detector())[0] if CREDENTIALS in plan.mask else call

@@ -77,6 +77,8 @@ class Route(RouteSurvival):
     """Only providers hosted like this may answer; none: any."""
     regions: Words = ()
     """Only providers of these regions may answer (globs); none: any."""
+    mask: tuple[Literal["credentials"], ...] = ()
+    """What is hidden in prompts and tool results before they leave; answers are not changed back."""
     max_micros: int = Field(default=0, ge=0)
     """The most that one call may cost at its worst, in micro-USD; 0: anything."""
 

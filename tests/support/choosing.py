@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import Codec
 from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
 from firewall.core.grant import Grant
 from firewall.core.secret import Secret
-from firewall.gates.models.errors import CODECS
 from firewall.routing.call import Caller, Candidate, ModelCall, Plan
 from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.compiling import rules_of

@@ -87,7 +87,7 @@ class Chooser:
         rule = table.fitting(facts)
         if rule is not None:
             candidates, smaller = choosing.by_rule(rule), choosing.smaller(rule)
-            return Plan(rule.name, candidates, choosing.left_out, rule.terms, smaller)
+            return Plan(rule.name, candidates, choosing.left_out, rule.terms, smaller, choosing.mask)
         provider = self.providers.pick(dialect)
         return Plan(provider.name, choosing.alone(Candidate(provider, facts.model)), choosing.left_out)
 

@@ -106,6 +106,7 @@ class _Route:
             is_sticky=route.sticky,
             requires=requires,
             max_micros=route.max_micros,
+            mask=frozenset(route.mask),
             terms=route.terms,
             smaller=self._smaller(),
         )

@@ -3,7 +3,7 @@
 Pure: the instant and whoever searches for sensitive data come as arguments.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from firewall.core.attribution import Attribution
@@ -35,6 +35,7 @@ class Facts:
     """`plan` or `execute`, as the caller marks it."""
     has_tools: bool = False
     has_images: bool = False
+    is_streamed: bool = True
     input_tokens: int = 0
     """An estimate: a quarter of the text's bytes."""
     output_tokens: int | None = None
@@ -71,5 +72,11 @@ class Facts:
 
 
 def _words(about: Attribution, tag: str) -> frozenset[str]:
-    said = (value for name, value in about.tags if name == tag)
-    return frozenset(word for value in said for word in value.replace(",", " ").lower().split())
+    return words_of(value for name, value in about.tags if name == tag)
+
+
+def words_of(values: Iterable[str]) -> frozenset[str]:
+    """Return the words of tags in small letters: `eu+us` and `eu, us` are two."""
+    return frozenset(
+        word for value in values for word in value.replace(",", " ").replace("+", " ").lower().split()
+    )

@@ -5,19 +5,11 @@ from hashlib import blake2b
 
 import orjson
 
-from firewall.codecs import anthropic, gemini, openai_chat, openai_responses
-from firewall.codecs.interface import Codec
-from firewall.core.dialect import Dialect
+from firewall.codecs.dialects import CODECS
 from firewall.routing.call import ModelCall
 from firewall.routing.choosing.facts import Facts
 
 PHASE = "x-stayhand-phase"
-_CODECS: Mapping[Dialect, Codec] = {
-    Dialect.ANTHROPIC: anthropic,
-    Dialect.OPENAI_CHAT: openai_chat,
-    Dialect.OPENAI_RESPONSES: openai_responses,
-    Dialect.GEMINI: gemini,
-}
 _HISTORIES = ("messages", "input", "contents")
 _IMAGE_MARKS = (b'"image"', b'"image_url"', b'"input_image"', b'"inlineData"', b'"inline_data"', b'"fileData"')
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
@@ -41,6 +33,7 @@ def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) ->
         phase=call.headers.get(PHASE, "").strip().lower(),
         has_tools=bool(call.value.get("tools")),
         has_images=bool(images),
+        is_streamed=request.stream,
         input_tokens=-(-text // _BYTES_A_TOKEN) + _IMAGE_TOKENS * len(images),
         output_tokens=request.max_output_tokens,
         scan=scan,
@@ -49,7 +42,7 @@ def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) ->
 
 def in_tool_loop(call: ModelCall) -> bool:
     """Tell whether the newest turn reports what tools gave: the model that called them is waited for."""
-    return bool(_CODECS[call.dialect].results(call.value))
+    return bool(CODECS[call.dialect].results(call.value))
 
 
 def conversation(call: ModelCall) -> str:

@@ -48,6 +48,8 @@ class Rule:
     requires: tuple[Constraint, ...] = ()
     """Of its own candidates, and of those of the routes that it names."""
     max_micros: int = 0
+    mask: frozenset[str] = frozenset()
+    """Holds for all whom it leads to."""
     terms: Terms = field(default_factory=Terms)
     smaller: tuple[Candidate, ...] = ()
     """Of `terms.degrade`."""
@@ -118,6 +120,8 @@ class Choosing:
         self._table = table
         self._means = means
         self._seen: dict[str, str] = {}
+        self.mask: frozenset[str] = frozenset()
+        """What is hidden: what any route says through which somebody came in."""
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -146,6 +150,7 @@ class Choosing:
         self, rule: Rule, members: Sequence[Member], requires: tuple[Constraint, ...], max_micros: int
     ) -> Group:
         requires += rule.requires
+        self.mask |= rule.mask
         max_micros = min(filter(None, (max_micros, rule.max_micros)), default=0)
         groups: list[tuple[Group, int]] = []
         for member in members:
@@ -172,4 +177,5 @@ class Choosing:
             draw = drawn(rule.name, means.sticky_key())
         elif rule.strategy in (Strategy.WEIGHTED, Strategy.LATENCY):
             draw = means.draw()
-        return Sight(draw, means.bench.facts.at_us, means.measures, means.bench.quote)
+        facts = means.bench.facts
+        return Sight(draw, facts.at_us, means.measures, means.bench.quote, facts.is_streamed)

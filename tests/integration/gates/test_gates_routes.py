@@ -23,7 +23,19 @@ chain = ["scripted-anthropic/claude-sonnet-5"]
 name = "inside"
 chain = ["scripted-anthropic/claude-sonnet-5"]
 hosting = ["self"]
+
+[[route]]
+name = "quiet"
+when = { sensitivity = ["credentials"] }
+chain = ["scripted-anthropic/claude-sonnet-5"]
+mask = ["credentials"]
+
+[[route]]
+name = "open"
+models = ["quiet"]
+chain = ["scripted-anthropic/claude-sonnet-5"]
 """
+KEY = "ghp_" + "w7R2kq9XbT4mZs8LdPvY3nHc6JfA1eGu5oQi"
 
 
 @dataclass(slots=True)
@@ -65,3 +77,14 @@ def test_a_route_with_nobody_left_sends_nothing(house: House) -> None:
     assert "constraint_unmet" in said.raw
     assert "`inside`" in said.error
     assert len(house.seen()) == before
+
+
+def test_a_credential_in_a_prompt_chooses_the_route_and_stays_here(house: House) -> None:
+    """The call takes the route for such calls, and the provider gets the prompt without it."""
+    agent = agent_of(house.firewall, "anthropic")
+    said = agent.ask(f"push with {KEY} now", stream=False, model="quiet")
+    assert (said.status, said.headers["x-stayhand-route"]) == (200, "quiet")
+    body = house.seen()[-1]["body"]
+    assert KEY not in body
+    assert "push with [redacted:" in body
+    assert agent.ask("push it now", stream=False, model="quiet").headers["x-stayhand-route"] == "open"

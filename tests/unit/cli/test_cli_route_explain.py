@@ -96,3 +96,14 @@ def test_a_configuration_that_is_wrong_is_said_with_its_file(folder: Path) -> No
     said = asked("--model", "coder")
     assert said.exit_code == 1
     assert "names the provider `nobody`" in said.stderr
+
+
+def test_the_text_is_searched_as_the_server_would_search_it(folder: Path) -> None:
+    """What it holds is a fact like others; policies that cannot be read are an error in plain words."""
+    (folder / "policies" / "models.toml").write_text(MODELS.replace("internal", "personal:iban"), encoding="utf-8")
+    turn = {"role": "user", "content": "pay DE89 3704 0044 0532 0130 00"}
+    request = json.dumps({"model": "coder", "max_tokens": 5, "messages": [turn]})
+    assert json.loads(asked("-", "--json", stdin=request).stdout)["constraints"] == ["inside"]
+    (folder / "policies" / "personal.toml").write_text("[[kind]", encoding="utf-8")
+    said = asked("-", stdin=request)
+    assert (said.exit_code, "personal.toml" in said.stderr) == (1, True)

@@ -1,0 +1,78 @@
+"""What a call's text holds: found once, in every dialect, whatever the tags say."""
+
+import json
+import tomllib
+from dataclasses import dataclass, field
+
+import pytest
+
+from firewall.classify.credentials.detector import Detector
+from firewall.classify.credentials.rules import read_rules
+from firewall.classify.personal.scanner import Scanner, read_kinds
+from firewall.core.dialect import Dialect
+from firewall.policy.defaults import shipped
+from firewall.routing.choosing.labels import Labels
+from tests.support.choosing import call_of, tags
+
+DETECTOR = Detector(read_rules(tomllib.loads((shipped() / "credentials.toml").read_text("utf-8"))))
+SCANNER = read_kinds(tomllib.loads((shipped() / "personal.toml").read_text("utf-8")))
+RESULT = {"type": "tool_result", "tool_use_id": "t", "content": "%s"}
+KEY = "ghp_" + "w7R2kq9XbT4mZs8LdPvY3nHc6JfA1eGu5oQi"
+CARD = "4111 1111 1111 1111"
+
+
+@dataclass(slots=True)
+class Bench:
+    """A search with the shipped rules; the scanner can be changed."""
+
+    scanner: Scanner = SCANNER
+    labels: Labels = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the search."""
+        self.labels = Labels(lambda: DETECTOR, lambda: self.scanner)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        (Dialect.ANTHROPIC, {"system": [{"type": "text", "text": "%s"}]}),
+        (
+            Dialect.ANTHROPIC,
+            {"messages": [{"role": "user", "content": [RESULT]}]},
+        ),
+        (Dialect.OPENAI_CHAT, {"messages": [{"role": "tool", "tool_call_id": "c", "content": "%s"}]}),
+        (Dialect.OPENAI_RESPONSES, {"input": [{"type": "function_call_output", "call_id": "c", "output": "%s"}]}),
+        (Dialect.GEMINI, {"contents": [{"role": "user", "parts": [{"text": "%s"}]}]}),
+    ],
+)
+def test_prompts_and_results_are_searched_in_every_dialect(dialect: Dialect, body: dict[str, object]) -> None:
+    """Credentials and personal data, each with its label; a call without either has none."""
+    labels = Bench().labels
+
+    def found(text: str) -> frozenset[str]:
+        return labels.of(call_of(dialect=dialect, **json.loads(json.dumps(body) % text)))
+
+    assert found("nothing of note, said by nobody") == frozenset()
+    assert found(f"token {KEY} card {CARD}") == {"credentials", "personal", "personal:card"}
+
+
+def test_what_is_said_counts_beside_what_is_found() -> None:
+    """A tag of the request adds a label even where the token's own tags say something else."""
+    call = call_of(about=tags(sensitivity="internal"), headers={"x-stayhand-tags": "sensitivity=secret+legal"})
+    assert Bench().labels.of(call) == {"secret", "legal"}
+
+
+def test_pictures_are_no_text() -> None:
+    """Base64 is neither searched nor taken for a credential."""
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": KEY * 200}}
+    assert Bench().labels.of(call_of(messages=[{"role": "user", "content": [image]}])) == frozenset()
+
+
+def test_a_long_text_is_searched_once_until_the_rules_change() -> None:
+    """Every turn brings the history again; a policy that is loaded makes all that was found old."""
+    bench = Bench()
+    call = call_of(messages=[{"role": "user", "content": f"{'word ' * 300} {CARD}"}])
+    assert bench.labels.of(call) == bench.labels.of(call) == {"personal", "personal:card"}
+    bench.scanner = Scanner()
+    assert bench.labels.of(call) == frozenset()
