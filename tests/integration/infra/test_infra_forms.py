@@ -37,6 +37,28 @@ _TARGETS = (
     ("patient", "api.digitalocean.com", 30, 20),
     ("github", "api.github.com", 0, 20),
 )
+_LOOKED = """
+[[target]]
+name = "looked"
+environment = "staging"
+base_url = "{base}"
+pack = "api.digitalocean.com"
+credential = {{ env = "FORMS_TOKEN" }}
+hosting = "self"
+hold_s = 0
+
+[target.resolver]
+credential = {{ env = "FORMS_READING" }}
+timeout_s = 20
+per_minute = 6000
+"""
+READING = "reading-canary-" + "71b2c3d4"
+STEADY, GROWING = (f"0000000{number}-e098-11e5-ad9f-000f53306ae1" for number in (1, 2))
+_PLACES = """
+[[environment]]
+name = "staging"
+tags = ["digitalocean/env:staging"]
+"""
 _ROWS = """
 p, *, staging, *, *asks-*, write, , ask,
 p, *, staging, *, *oncall-*, write, , ask, group=oncall
@@ -58,6 +80,8 @@ class Api:
     asked: list[str] = field(default_factory=list)
     bearers: set[str] = field(default_factory=set)
     base: str = ""
+    snapshots: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    """Of the volumes that a resolver looks up."""
     is_silent: threading.Event = field(default_factory=threading.Event)
     """Set when a request came that is not answered."""
 
@@ -67,6 +91,8 @@ class Api:
 
     async def answer(self, request: Request) -> Response:
         """Answer by the first part of the volume's name."""
+        if request.headers.get("authorization") == f"Bearer {READING}":
+            return self._seen(request)
         self.asked.append(f"{request.method} {request.url.path}")
         self.bearers.add(request.headers.get("authorization", ""))
         parts = request.url.path.split("/")
@@ -78,8 +104,19 @@ class Api:
         if how == "silent":
             self.is_silent.set()
             await asyncio.sleep(LIMIT_S)
+        self.snapshots.setdefault(parts[3], []).append({"id": "s1", "created_at": "2026-11-21T12:00:00Z"})
         status, body = _ANSWERS.get(how, _ANSWERS["good"])
         return JSONResponse(body, status)
+
+    def _seen(self, request: Request) -> Response:
+        """Answer a resolver; one volume grows while its snapshot is taken."""
+        volume = request.url.path.split("/")[3]
+        taken = self.snapshots.get(volume, [])
+        if request.url.path.endswith("/snapshots"):
+            return JSONResponse({"snapshots": taken, "links": {}})
+        size = 11 if volume == GROWING and taken else 10
+        found = {"id": volume, "name": "data", "size_gigabytes": size, "droplet_ids": [], "tags": ["env:staging"]}
+        return JSONResponse({"volume": found})
 
 
 @dataclass(slots=True)
@@ -141,10 +178,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             _TARGET.format(name=name, base=base, pack=pack, hold=hold, timeout=timeout)
             for name, pack, hold, timeout in _TARGETS
         )
-        installed = install(tmp_path_factory.mktemp("forms"), settings=settings + _PEOPLE)
+        installed = install(
+            tmp_path_factory.mktemp("forms"), settings=settings + _LOOKED.format(base=base) + _PEOPLE
+        )
         policy = installed.config.with_name("policies") / "policy.csv"
         policy.write_text(policy.read_text() + _ROWS)
-        with serving(installed, env={"FORMS_TOKEN": KEY}) as running:
+        places = policy.with_name("environments.toml")
+        places.write_text(places.read_text() + _PLACES)
+        with serving(installed, env={"FORMS_TOKEN": KEY, "FORMS_READING": READING}) as running:
             yield House(running, api, running.mint(env="staging", destructive_per_hour=1000))
 
 
@@ -170,6 +211,29 @@ def test_a_snapshot_then_the_original_are_one_decision(house: House) -> None:
     ended = next(one for one in told if one.kind == "form.ended")
     judged = next(one for one in story(house.firewall.installed) if one.seq == ended.data["judged"])
     assert (judged.kind, "good-1/snapshots" in str(judged.private["arguments"])) == ("tool.judged", True)
+
+
+def test_the_restore_point_that_a_snapshot_makes_is_no_change_of_the_world(house: House) -> None:
+    """The approval is bound anew to the state with the snapshot in it, and the original is released in it."""
+    held = house.delete(STEADY, target="looked").json()["approval_id"]
+    asked = house.shown(held)["digest"]
+    got = house.first(held).json()
+    assert got["status"] == "approved"
+    assert got["digest"] != asked
+    assert house.delete(STEADY, target="looked").status_code == 204
+    assert house.api.of(STEADY) == ["POST", "DELETE"]
+
+
+def test_any_other_change_of_the_world_is_asked_anew(house: House) -> None:
+    """A volume that has grown meanwhile is not what people were asked about: nothing is deleted."""
+    held = house.delete(GROWING, target="looked").json()["approval_id"]
+    got = house.first(held).json()
+    assert (got["status"], [run["state"] for run in got["runs"]]) == ("pending", ["done"])
+    again = house.delete(GROWING, target="looked").json()
+    assert again["approval_id"] != held
+    moved = house.shown(again["approval_id"])["moved"]
+    assert any("size" in str(one) for one in moved) if isinstance(moved, list) else False
+    assert house.api.of(GROWING) == ["POST"]
 
 
 def test_a_waiting_agent_gets_its_answer_after_the_snapshot(house: House) -> None:
