@@ -6,7 +6,7 @@ approval. It goes to the target of the request that it stands for, and nowhere e
 
 from collections.abc import Mapping, Sequence
 
-from firewall.classify.resolvers.instead import MAX_PROPOSALS, proposals
+from firewall.classify.resolvers.instead import MAX_PROPOSALS, Proposal, proposals
 from firewall.classify.resolvers.things import vendor_of
 from firewall.core.action import Action
 from firewall.core.approval import Form
@@ -49,20 +49,23 @@ def proposed(
         return ()
     found = {one.thing: one for one in findings}
     made = dict.fromkeys(
-        Form(one.line, _request(one.send, spec), one.before)
+        Form(one.line, _request(one, spec, outgoing), one.before)
         for action in actions
         for one in proposals(vendor.first, outgoing, action, findings=of_action(action, found))
     )
     return tuple(made)[:MAX_PROPOSALS]
 
 
-def _request(line: str, spec: TargetSpec) -> str:
-    """Return the request of a line `METHOD /path body`; empty for a command line, which is not run by us."""
-    method, _, rest = line.partition(" ")
-    if spec.kind is TargetKind.AWS:
-        return ""
+def _request(one: Proposal, spec: TargetSpec, original: Outgoing) -> str:
+    """Return the request of a proposal, to the place of the original; empty for a command line alone."""
+    method, _, rest = one.run.partition(" ")
     path, _, body = rest.partition(" ")
-    outgoing = Outgoing(method, path, headers=_content(method, body, spec.kind), body=body.encode())
+    if not path.startswith("/"):
+        return ""
+    headers = _content(method, body, spec.kind) + ((("x-amz-target", one.target),) if one.target else ())
+    outgoing = Outgoing(
+        method, path, headers=headers, body=body.encode(), host=original.host, scope=original.scope
+    )
     return outgoing.encode().decode()
 
 
@@ -71,5 +74,7 @@ def _content(method: str, body: str, kind: TargetKind) -> tuple[tuple[str, str],
         return ()
     if not body.startswith("{"):
         return (("content-type", "application/x-www-form-urlencoded"),)
+    if kind is TargetKind.AWS:
+        return (("content-type", "application/x-amz-json-1.0"),)
     is_merged = kind is TargetKind.KUBERNETES and method == "PATCH"
     return (("content-type", "application/merge-patch+json" if is_merged else "application/json"),)

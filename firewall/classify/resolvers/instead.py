@@ -33,6 +33,10 @@ class First:
     words: str
     send: str
     """`METHOD /path body`, or a command line of AWS."""
+    run: str = ""
+    """The request of that command line: `METHOD /path body`; empty: `send` is it."""
+    target: str = ""
+    """The `x-amz-target` that goes with it."""
     before: bool = False
     """The request itself can follow it, once it is through; otherwise it takes the request's place."""
 
@@ -43,6 +47,10 @@ class Proposal:
 
     words: str
     send: str
+    run: str
+    """The request itself: `METHOD /path body`; empty: nobody has written it down."""
+    target: str
+    """The `x-amz-target` that goes with it."""
     before: bool
 
     @property
@@ -61,6 +69,8 @@ def read_first(row: Reader) -> First:
         _pattern(row, "request"),
         row.string("words"),
         row.string("send"),
+        row.string("run"),
+        row.string("target"),
         row.boolean("before"),
     )
     row.finish()
@@ -88,7 +98,8 @@ def proposals(
         words = _words(row, outgoing, action, findings)
         sent = _filled(row.send, words) if words is not None else ""
         if sent:
-            found[Proposal(row.words, sent, row.before)] = None
+            run = _filled(row.run, words) if row.run and words is not None else sent
+            found[Proposal(row.words, sent, run, row.target, row.before)] = None
     return tuple(found)[:MAX_PROPOSALS]
 
 

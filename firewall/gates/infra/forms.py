@@ -39,7 +39,7 @@ _KEPT_BYTES = 256 << 10
 """How much of an answer is looked at."""
 _ERRORS = re.compile(rb"\"errors\"\s*:\s*\[\s*[^\]\s]")
 _UNDER_WAY = re.compile(
-    rb"(?:\"(?:status|state|phase)\"\s*:\s*\"|<(?:status|state)>\s*)"
+    rb"(?:\"[a-z_]{0,30}(?:status|state|phase)\"\s*:\s*\"|<[a-z]{0,30}(?:status|state)>\s*)"
     rb"(?:accepted|creating|in[-_ ]?progress|new|pending|processing|queued|running|scheduled|scheduling"
     rb"|snapshotting|started|starting|waiting)[\"<]"
     rb"|\"readyToUse\"\s*:\s*false|\"kind\"\s*:\s*\"VolumeSnapshot\"(?!.*\"readyToUse\"\s*:\s*true)",
@@ -160,7 +160,9 @@ class FormRunner:
             reason = answer.verdict.reason.value if isinstance(answer, Stop) else answer.approval.id
             return Ended(FormState.REFUSED, note=reason, judged=answer.entry)
         taken = _Answer()
-        await self._courier.send_on(Asked(target, requester, call), answer, taken.take, taken)
+        # A signature of AWS is good for one change; a form has none, its name is as good as one.
+        asked = Asked(target, requester, call, signature=call.id)
+        await self._courier.send_on(asked, answer, taken.take, taken)
         error = taken.error.code if taken.error is not None else ""
         return outcome_of(taken.status, bytes(taken.body), target.spec.kind, error=error, judged=answer.entry)
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -194,6 +195,31 @@ def test_a_database_is_deleted_once_and_only_as_approved(account: Account) -> No
     assert rds.delete_db_instance(**wanted)["DBInstance"]["DBInstanceIdentifier"] == "prod"
     assert [one["DBInstanceIdentifier"] for one in direct.describe_db_instances()["DBInstances"]] == ["other"]
     assert refused(lambda: rds.delete_db_instance(**wanted))[0] == "AccessDenied"
+
+
+def test_a_snapshot_comes_first_on_an_approvers_word(account: Account) -> None:
+    """Signed with the real credential; the deletion is released when AWS says that the snapshot is there."""
+    rds, direct = account.client("rds"), account.direct("rds")
+    direct.create_db_instance(
+        DBInstanceIdentifier="kept", DBInstanceClass="db.t3.micro", Engine="postgres", AllocatedStorage=5
+    )
+    wanted = {"DBInstanceIdentifier": "kept", "SkipFinalSnapshot": True}
+    message = refused(lambda: rds.delete_db_instance(**wanted))[1]
+    approval = re.search(r"apr_\w+", message)
+    assert approval is not None
+    got = httpx.post(
+        f"{account.firewall.control}/api/approvals/{approval[0]}/decision",
+        json={"decision": "approve", "first": True},
+        headers=account.firewall.approver,
+        trust_env=False,
+        timeout=LIMIT_S,
+    ).json()
+    assert ([run["state"] for run in got["runs"]], got["status"]) == (["done"], "approved"), got
+    by_us = {"DBInstanceIdentifier": "kept", "SnapshotType": "manual"}
+    (snapshot,) = direct.describe_db_snapshots(**by_us)["DBSnapshots"]
+    assert snapshot["DBSnapshotIdentifier"] == "kept-before-deletion"
+    assert rds.delete_db_instance(**wanted)["DBInstance"]["DBInstanceIdentifier"] == "kept"
+    assert len(direct.describe_db_snapshots(**by_us)["DBSnapshots"]) == 1
 
 
 def test_instances_and_keys_wait_for_people(account: Account) -> None:

@@ -10,6 +10,7 @@ from firewall.classify.reader import Reader
 from firewall.classify.resolvers.instead import proposals, read_first
 from firewall.classify.tool import actions_of
 from firewall.core.action import Action
+from firewall.core.approval import Form
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
@@ -54,6 +55,17 @@ def _sent(request: str) -> str:
     return " ".join(part for part in (outgoing.method, outgoing.path, outgoing.body.decode()) if part)
 
 
+def _same_operation(form: Form, original: Outgoing, spec: TargetSpec) -> None:
+    """The request is the command line's operation, on the same thing, at the same place."""
+    outgoing = decode(form.request.encode())
+    words = form.line.partition(": ")[2].split(" ")
+    (action,) = _actions(spec, outgoing)[1]
+    assert action.operation.lower() == f"http:{words[1]}:{words[2].replace('-', '')}"
+    assert not set(action.effects) & {Effect.UNKNOWN, Effect.DESTRUCTIVE}
+    assert all(value in outgoing.body.decode() for value in words[4::2])
+    assert (outgoing.host, outgoing.scope) == (original.host, original.scope)
+
+
 @pytest.mark.parametrize("case", _CASES, ids=lambda case: f"{case['host']} {case['request'][:60]}")
 def test_what_loses_something_has_a_form_that_does_not(case: dict[str, Any]) -> None:
     """Exactly the lines of the table, each of them understood, and milder than what it stands for."""
@@ -63,7 +75,9 @@ def test_what_loses_something_has_a_form_that_does_not(case: dict[str, Any]) -> 
     assert [form.line for form in forms] == case["proposed"]
     assert [form.before for form in forms] == ["first" in form.line.partition(":")[0] for form in forms]
     for form in forms:
-        if spec.kind is not TargetKind.AWS:
+        if spec.kind is TargetKind.AWS:
+            _same_operation(form, _outgoing(case, case["request"]), spec)
+        else:
             assert _sent(form.request) == form.line.partition(": ")[2]
     for line in case["proposed"]:
         sent = line.partition(": ")[2]
