@@ -123,13 +123,14 @@ def heard(meter: Meter, said: Heard, *, is_answer: bool) -> None:
 
     `is_answer`: somebody answered; otherwise all that was tried failed.
     """
-    before = said.tried[:-1] if is_answer else said.tried
+    is_paid = is_answer and said.cache != "hit" and said.degraded not in {"cache", "message"}
+    before = said.tried[:-1] if is_paid else said.tried
     meter.also = tuple(
         Used(sold_of(one.candidate), one.usage or Usage())
         for one in before
         if one.may_cost or (one.usage is not None and one.usage.is_reported)
     )
-    if is_answer and said.cache != "hit":
+    if is_paid:
         meter.answered_by(said.candidate.provider.name, said.candidate.model, attempts=said.attempts)
 
 
