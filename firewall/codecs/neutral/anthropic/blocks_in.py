@@ -47,11 +47,12 @@ def _turn(message: Json, losses: Losses, where: str) -> Turn:
     if role is None:
         fields.wrong(f"{where}.role", "`user`, `assistant` or `system`")
     only(message, _OF_SYSTEM if role is Role.SYSTEM else _OF_OTHERS, where)
+    config = fields.optional_table(message, "output_config", where)
+    only(config or {}, frozenset({"effort"}), f"{where}.output_config")
     content = message.get("content")
     if isinstance(content, str):
         return Turn(role, (Text(content),))
     if role is Role.SYSTEM:
-        only(fields.optional_table(message, "output_config", where) or {}, frozenset({"effort"}), where)
         return Turn(role, tuple(_texts(message, "content", losses, where)))
     parts = [
         part for path, block in fields.tables(message, "content", where) for part in _parts(block, losses, path)
