@@ -14,6 +14,7 @@ from firewall.core.action import Attribute
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
 
+READS = ("bulk",)
 HOST_KINDS = ("rest", "graphql", "aws", "kubernetes", "postgrest")
 
 
@@ -33,6 +34,8 @@ class HostRule:
     """The dotted argument that holds SQL: where it is seen, the SQL says what happens."""
     dialect: str = ""
     """The dialect of that SQL; empty: it is read as several, and the strictest counts."""
+    reads: str = ""
+    """The body has a form of its own, whose reader says what happens: one of `READS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,11 @@ def _host_rule(row: Reader) -> HostRule:
         operations=frozenset(name.lower() for name in row.strings("operations")),
         sql=row.string("sql"),
         dialect=row.string("dialect"),
+        reads=row.string("reads"),
     )
     row.finish()
+    if found.reads and found.reads not in READS:
+        raise row.wrong("reads", f"one of {', '.join(READS)}")
     if found.dialect and dialect_named(found.dialect) is None:
         raise row.wrong("dialect", "the name of an SQL dialect")
     if not found.effects:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from firewall.classify.api import aws, kubernetes, postgrest
 from firewall.classify.api.arguments import dialect_of, judge_arguments, sql_of, wire_arguments
 from firewall.classify.api.batches import batched
+from firewall.classify.api.bulk import read_bulk
 from firewall.classify.api.known import HostRow, hangs_on_arguments, rule_for
 from firewall.classify.api.offered import offer_of
 from firewall.classify.api.request import MAX_BODY_CHARS, object_of, query_of, readings, words_of_query
@@ -138,6 +139,9 @@ def _listed(asked: Asked, segments: list[str], row: HostRow | None, catalogue: C
     if row is not None:
         arguments = {**query_of(asked.query), **(body or {})}
         rule = rule_for(row.rules, asked.method, path, operation=name, arguments=arguments)
+        if rule is not None and rule.reads:
+            bulk = read_bulk(asked.body if asked.body_known else "")
+            return Judged(set(bulk.effects), bulk.summary, name)
         if rule is not None:
             sql = statements(rule.sql, arguments, asked.body) if rule.sql else ""
             return Judged(set(rule.effects), rule.summary, name, sql=sql, dialect=rule.dialect)
