@@ -5,12 +5,14 @@ from dataclasses import replace
 
 from firewall.app.base import Base
 from firewall.app.egress import EgressSide
+from firewall.app.money import budgets_of
 from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
 from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
 from firewall.console.entries import Entries
 from firewall.console.routing import Routing
+from firewall.console.spending import Books
 from firewall.console.vaulting import Vaulting
 from firewall.gates.infra.scopes.probing import probe_all
 from firewall.references import users_of
@@ -34,12 +36,17 @@ def console_of(
         {name: target.spec for name, target in base.targets.items()},
         f"http://{base.settings.server.listen}",
     )
+
+    def approved_by(provider: str, model: str) -> str:
+        return routes.table.models.of(provider, model).approved_by
+
     desks = Desks(
         tokens=Tokening(base.tokens, base.clock, aws=handout),
         people=Peopling(base.people),
         policy=Policing(rules.load, writer),
         entries=Entries(installation.reader, installation.sealing, writer),
         credentials=_vaulting(base, upstream),
+        spend=Books(base.settings.database, base.clock, budgets_of(base.settings), approved_by),
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,

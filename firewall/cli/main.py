@@ -22,6 +22,7 @@ COMMANDS = {
     "approvals": "firewall.cli.approvals:approvals",
     "policy": "firewall.cli.policy:policy",
     "route": "firewall.cli.route:route",
+    "spend": "firewall.cli.spend:spend",
     "doctor": "firewall.cli.doctor:doctor",
 }
 

@@ -22,6 +22,7 @@ from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
 from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.sessions import Sessions
+from firewall.console.spending import SpendDesk, SpendHandlers
 from firewall.console.throttle import Refusals, Throttle
 from firewall.console.vaulting import CredentialDesk, CredentialRoutes
 from firewall.core.errors import FirewallError, ProtocolError, StoreError
@@ -74,6 +75,7 @@ class Desks:
     status: Status
     egress: Callable[[], Json] = no_egress
     routes: RouteDesk | None = None
+    spend: SpendDesk | None = None
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
 
@@ -128,7 +130,7 @@ class Console:
             status=desks.status,
             egress=desks.egress,
         )
-        vault, routes = _vault(CredentialRoutes(desks.credentials)), _routes(desks.routes)
+        vault, routes = _vault(CredentialRoutes(desks.credentials)), (*_routes(desks.routes), *_spend(desks.spend))
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
@@ -236,6 +238,16 @@ def _routes(desk: RouteDesk | None) -> tuple[Row, ...]:
     return (
         Row("POST", "/api/routes/load", Access.ADMIN, handlers.load),
         Row("POST", "/api/routes/swap", Access.ADMIN, handlers.swap),
+    )
+
+
+def _spend(desk: SpendDesk | None) -> tuple[Row, ...]:
+    if desk is None:
+        return ()
+    handlers = SpendHandlers(desk)
+    return (
+        Row("GET", "/api/spend", Access.ADMIN, handlers.report),
+        Row("GET", "/api/spend/budgets", Access.ADMIN, handlers.budgets),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from firewall.demo.serving import served
 from tests.support.billing import PRICES, USAGE, USED_MICROS, Billing
-from tests.support.installation import Served, install, serving
+from tests.support.installation import Served, cli, install, serving
 
 SETTINGS = """
 [spend]
@@ -314,3 +314,54 @@ def test_metrics_count_money_and_tokens(house: House) -> None:
     assert 'stayhand_spend_micros_total{model="priced-ok",provider="chat",state="exact"}' in text
     assert 'stayhand_model_tokens_total{kind="input",model="priced-ok",provider="chat"}' in text
     assert USAGE["prompt_tokens"] == 100
+
+
+def _spend(house: House, *arguments: str) -> str:
+    """Run `stayhand spend` against the server."""
+    said = cli(
+        "--config", str(house.firewall.at_its_ports()), "spend", *arguments,
+        env={"STAYHAND_TOKEN": house.firewall.installed.shown["admin_token"]},
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    return said.stdout
+
+
+def test_reports_answer_who_spent_what_on_which_model(house: House) -> None:
+    """The same groups as a table, as CSV, as bars and as JSON; a tag is a word to group by as well."""
+    token = house.firewall.mint(team="reported", tags=["feature=billing"])
+    for number in range(3):
+        said = house.ask(token, tags=f"ticket=t{number % 2}")
+        house.settled(said.headers["x-stayhand-entry"])
+    answer = orjson.loads(_spend(house, "report", "--by", "feature,model", "--since", "1d", "--json"))
+    row = next(one for one in answer["rows"] if one["feature"] == "billing")
+    assert (row["model"], row["calls"], row["cost_micros"], row["input_tokens"]) == ("priced-ok", 3, 420, 300)
+    assert row["models"] == [{"model": "chat/priced-ok", "approved_by": ""}]
+    table = _spend(house, "report", "--by", "team,tag:ticket")
+    assert [line.split()[:3] for line in table.splitlines() if "reported" in line] == [
+        ["reported", "t0", "2"],
+        ["reported", "t1", "1"],
+    ]
+    assert "billing,3,420,0,0,300,0,60\r\n" in _spend(house, "report", "--by", "feature", "--csv").replace(
+        "\n", "\r\n"
+    )
+    assert "█" in _spend(house, "report", "--by", "day", "--plot")
+    house.settled(house.ask(house.firewall.mint(team="wide")).headers["x-stayhand-entry"])
+    assert any(line.split()[:3] == ["team", "wide", "month"] for line in _spend(house, "budgets").splitlines())
+
+
+def test_a_report_by_what_is_no_word_is_refused(house: House) -> None:
+    """Nothing that a caller writes reaches the statement; an agent's token reads no ledger."""
+    for query, code in (
+        ("by=cost", "by_invalid"),
+        ("by=tag:x%22)%20--", "by_invalid"),
+        ("by=model,model", "by_invalid"),
+        ("since=ever", "time_invalid"),
+    ):
+        said = httpx.get(
+            f"{house.firewall.control}/api/spend?{query}", headers=house.firewall.admin, trust_env=False
+        )
+        assert (said.status_code, said.json()["error"]["code"]) == (400, code)
+    agent = {"authorization": f"Bearer {house.firewall.mint()}"}
+    for who in (agent, house.firewall.approver, {}):
+        said = httpx.get(f"{house.firewall.control}/api/spend", headers=who, trust_env=False)
+        assert said.status_code in (401, 403)

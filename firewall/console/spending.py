@@ -1,0 +1,173 @@
+"""The ledger's desk: what model calls cost, by whom and for what, and what budgets have left."""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from firewall.console.asking import Asker
+from firewall.core.budget import Budget, Scope, Window, period
+from firewall.core.errors import ProtocolError
+from firewall.core.grant import matches
+from firewall.core.ports import Clock
+from firewall.settings.values import seconds
+from firewall.storage.sqlite.schema import open_reader
+from firewall.storage.sqlite.spending import TAG, WORDS, Group, balances, report
+
+Json = Mapping[str, object]
+MOST_WORDS = 4
+MOST_GROUPS = 1_000
+_LAST_US = 253_370_764_800_000_000
+"""The year 9999."""
+_TAG = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+class SpendDesk(Protocol):
+    """Reads the ledger."""
+
+    async def report(self, by: tuple[str, ...], since_us: int, until_us: int) -> list[Json]:
+        """Return groups of calls, the dearest first."""
+        ...
+
+    async def budgets(self) -> list[Json]:
+        """Return the accounts of budgets in their present windows."""
+        ...
+
+    def now_us(self) -> int:
+        """Return the time by which reports begin and end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The desk over the database; each question has a connection and a thread of its own, so nobody else waits."""
+
+    path: Path
+    clock: Clock
+    limits: tuple[Budget, ...]
+    approved_by: Callable[[str, str], str]
+    """Provider and model to who approved it; empty: nobody."""
+
+    def now_us(self) -> int:
+        """Return the time."""
+        return self.clock.now_us()
+
+    async def report(self, by: tuple[str, ...], since_us: int, until_us: int) -> list[Json]:
+        """Return groups of calls, the dearest first."""
+        groups = await asyncio.to_thread(self._report, by, since_us, until_us)
+        return [self._shown(by, group) for group in groups]
+
+    async def budgets(self) -> list[Json]:
+        """Return the accounts of budgets in their present windows, with what they have left."""
+        now_us = self.clock.now_us()
+        found = await asyncio.to_thread(self._balances)
+        return [row for key, spent, held in found for row in self._account(key, spent, held, now_us)]
+
+    def _report(self, by: tuple[str, ...], since_us: int, until_us: int) -> list[Group]:
+        connection = open_reader(self.path)
+        try:
+            return report(connection, by, since_us=since_us, until_us=until_us, limit=MOST_GROUPS)
+        finally:
+            connection.close()
+
+    def _balances(self) -> list[tuple[str, int, int]]:
+        connection = open_reader(self.path)
+        try:
+            return balances(connection, MOST_GROUPS)
+        finally:
+            connection.close()
+
+    def _shown(self, by: tuple[str, ...], group: Group) -> Json:
+        row: dict[str, object] = dict(zip(by, group.words, strict=True))
+        row |= {key: value for key, value in asdict(group).items() if key not in ("words", "models")}
+        if "model" in by or "feature" in by:
+            row["models"] = [
+                {"model": name, "approved_by": self.approved_by(*name.split("/", 1))} for name in group.models
+            ]
+        return row
+
+    def _account(self, key: str, spent: int, held: int, now_us: int) -> list[Json]:
+        scope, _, rest = key.partition(":")
+        holder, window, day = rest.rsplit(":", 2)
+        if window != Window.LIFE and day != period(Window(window), now_us):
+            return []
+        fitting = [
+            one
+            for one in self.limits
+            if one.scope == Scope(scope) and one.window == window and matches(one.holders, holder)
+        ]
+        hard = min((one.hard_micros for one in fitting if one.hard_micros), default=0)
+        row = {"scope": scope, "holder": holder, "window": window, "period": day, "spent_micros": spent}
+        left = {"left_micros": max(0, hard - spent - held)} if hard else {}
+        return [{**row, "held_micros": held, "hard_micros": hard, **left}]
+
+
+class SpendHandlers:
+    """The handlers of `/api/spend…`."""
+
+    def __init__(self, desk: SpendDesk) -> None:
+        self._desk = desk
+
+    async def report(self, request: Request, _asker: Asker) -> Response:
+        """Report: `?by=feature,model&since=7d&until=2026-11-21`."""
+        asked = request.query_params
+        by = words_of(asked.get("by", ""))
+        now_us = self._desk.now_us()
+        since_us = instant(asked.get("since") or "7d", now_us)
+        until_us = instant(asked["until"], now_us) if asked.get("until") else now_us + 1
+        rows = await self._desk.report(by, since_us, until_us)
+        return JSONResponse({"by": list(by), "since": _iso(since_us), "until": _iso(until_us), "rows": rows})
+
+    async def budgets(self, _request: Request, _asker: Asker) -> Response:
+        """Show what the accounts of budgets have spent, hold and have left."""
+        return JSONResponse([dict(one) for one in await self._desk.budgets()])
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Read what to group by.
+
+    Raises: ProtocolError `by_invalid` (400).
+    """
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    for word in words:
+        is_tag = word.startswith(TAG) and _TAG.fullmatch(word.removeprefix(TAG))
+        if word not in WORDS and not is_tag:
+            known = ", ".join([*WORDS, "tag:NAME"])
+            raise ProtocolError(f"`{word[:40]}` is nothing to group by: {known}", code="by_invalid")
+    if len(words) > MOST_WORDS or len(set(words)) < len(words):
+        raise ProtocolError(f"group by at most {MOST_WORDS} different words", code="by_invalid")
+    return words
+
+
+def instant(text: str, now_us: int) -> int:
+    """Read `7d`, `12h` or a day such as `2026-11-21` (its beginning, UTC) as microseconds.
+
+    Raises: ProtocolError `time_invalid` (400).
+    """
+    try:
+        found = _read(text, now_us)
+    except (ValueError, OverflowError):
+        found = -1
+    if not 0 <= found < _LAST_US:
+        raise ProtocolError(
+            f"`{text[:40]}` is no time: write for example `7d` or `2026-11-21`", code="time_invalid"
+        )
+    return found
+
+
+def _read(text: str, now_us: int) -> int:
+    if text[:1].isdigit() and text[-1:].isalpha():
+        return now_us - seconds(text) * 1_000_000
+    day = datetime.fromisoformat(text)
+    day = day if day.tzinfo else day.replace(tzinfo=UTC)
+    return int((day - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+
+
+def _iso(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds")
