@@ -69,9 +69,11 @@ def read(value: Json, data: bytes, *, seed: str, first: int) -> tuple[list[Answe
     for place, (index, candidate) in enumerate(wire.candidates_of(value)):
         if index:
             unanswerable("a second candidate")
-        calls: dict[int, list[wire.Part]] = {}
-        for part in wire.parts_in(candidate, data, (place, index), calls):
-            parts += _parts(candidate, part, seed, first + sum(isinstance(one, Call) for one in parts))
+        if wire.is_plain(candidate):
+            parts += (Text(text_of(raw, "text")) for raw in _raws(candidate))
+        else:
+            for part in wire.parts_in(candidate, data, (place, index), {}):
+                parts += _parts(candidate, part, seed, first + sum(isinstance(one, Call) for one in parts))
         reason = candidate.get("finishReason")
         if reason:
             stop = stop_of(reason)
@@ -99,10 +101,13 @@ def _parts(candidate: Json, part: wire.Part, seed: str, number: int) -> Iterator
 
 
 def _raw(candidate: Json, position: int) -> Json:
+    return folded(_raws(candidate)[position], "part", "upstream")
+
+
+def _raws(candidate: Json) -> list[Json]:
     content = candidate.get("content")
     parts = content.get("parts") if isinstance(content, dict) else None
-    raw = parts[position] if isinstance(parts, list) else None
-    return folded(raw, "part", "upstream") if isinstance(raw, dict) else {}
+    return parts if isinstance(parts, list) else []
 
 
 def _joined(parts: list[AnswerPart]) -> tuple[AnswerPart, ...]:
