@@ -47,7 +47,7 @@ def read_request(value: Json, losses: Losses, *, path: str) -> Request:
         turns=turns.joined(contents.turns(asked)),
         tools=tools_in.declared(asked, losses),
         choice=tools_in.choice(asked, losses),
-        output=_output(config),
+        output=_output(config, losses),
         max_tokens=fields.whole(config, "maxOutputTokens", "generationConfig"),
         stop=fields.texts(config, "stopSequences", "generationConfig"),
         reasoning=_reasoning(config),
@@ -83,7 +83,7 @@ def _system(asked: Json, contents: Contents) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _output(config: Json) -> Output | None:
+def _output(config: Json, losses: Losses) -> Output | None:
     where = "generationConfig"
     type_ = fields.optional_text(config, "responseMimeType", where)
     for name in ("responseJsonSchema", "_responseJsonSchema"):
@@ -92,7 +92,7 @@ def _output(config: Json) -> Output | None:
             return Output(schema=lowered(schema), strict=True)
     shape = fields.optional_table(config, "responseSchema", where)
     if shape is not None:
-        return Output(schema=json_schema(shape, f"{where}.responseSchema"), strict=True)
+        return Output(schema=json_schema(shape, losses, f"{where}.responseSchema"), strict=True)
     if type_ in ("", "text/plain"):
         return None
     if type_ != "application/json":

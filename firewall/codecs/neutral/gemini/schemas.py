@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from firewall.codecs.gemini.tables import camel
 from firewall.codecs.neutral import fields
-from firewall.codecs.neutral.losses import untranslatable
+from firewall.codecs.neutral.losses import Losses, untranslatable
 
 Json = Mapping[str, object]
 
@@ -30,8 +30,8 @@ _FORMATS = frozenset({"enum", "float", "double", "int32", "int64"})
 """Formats that say nothing to others."""
 
 
-def json_schema(schema: Json, where: str, *, depth: int = 0) -> dict[str, object]:
-    """Return the JSON schema that means the same.
+def json_schema(schema: Json, losses: Losses, where: str, *, depth: int = 0) -> dict[str, object]:
+    """Return the JSON schema that means the same; the wished order of properties is listed as lost.
 
     Raises: ProtocolError (400) `untranslatable` or `invalid_request`, naming the member.
     """
@@ -40,8 +40,10 @@ def json_schema(schema: Json, where: str, *, depth: int = 0) -> dict[str, object
     out: dict[str, object] = {}
     for key, one in schema.items():
         name, path = camel(key), f"{where}.{key}"
-        if one is not None and name not in _NOTES:
-            _member(out, name, one, path, depth)
+        if name in _NOTES:
+            losses.add_those({name: one}, (name,))
+        elif one is not None:
+            _member(out, name, one, losses, path, depth=depth)
     if schema.get("nullable") is True and isinstance(out.get("type"), str):
         out["type"] = [out["type"], "null"]
         if isinstance(out.get("enum"), list):
@@ -66,13 +68,13 @@ def lowered(schema: Json, *, depth: int = 0) -> dict[str, object]:
     return out
 
 
-def _member(out: dict[str, object], name: str, one: object, path: str, depth: int) -> None:
+def _member(out: dict[str, object], name: str, one: object, losses: Losses, path: str, *, depth: int) -> None:
     if name in _KEPT:
         out[name] = one
     elif name in _COUNTS:
         out[name] = _count(one, path)
     elif name in _NESTED:
-        out[_NESTED[name]] = _inner(name, one, path, depth)
+        out[_NESTED[name]] = _inner(name, one, losses, path, depth=depth)
     elif name == "type":
         _type(out, one, path)
     elif name == "format":
@@ -86,18 +88,20 @@ def _member(out: dict[str, object], name: str, one: object, path: str, depth: in
         untranslatable(path, "no JSON schema says that")
 
 
-def _inner(name: str, one: object, path: str, depth: int) -> object:
+def _inner(name: str, one: object, losses: Losses, path: str, *, depth: int) -> object:
     if name == "additionalProperties" and isinstance(one, bool):
         return one
     if name == "anyOf":
-        return [_schema(each, f"{path}.{place}", depth) for place, each in enumerate(_list(one, path))]
+        listed = enumerate(_list(one, path))
+        return [_schema(each, losses, f"{path}.{place}", depth=depth) for place, each in listed]
     if name in ("properties", "defs"):
-        return {key: _schema(each, f"{path}.{key}", depth) for key, each in _table(one, path).items()}
-    return _schema(one, path, depth)
+        named = _table(one, path).items()
+        return {key: _schema(each, losses, f"{path}.{key}", depth=depth) for key, each in named}
+    return _schema(one, losses, path, depth=depth)
 
 
-def _schema(value: object, path: str, depth: int) -> dict[str, object]:
-    return json_schema(_table(value, path), path, depth=depth + 1)
+def _schema(value: object, losses: Losses, path: str, *, depth: int) -> dict[str, object]:
+    return json_schema(_table(value, path), losses, path, depth=depth + 1)
 
 
 def _type(out: dict[str, object], one: object, path: str) -> None:

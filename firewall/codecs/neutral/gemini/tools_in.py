@@ -63,7 +63,7 @@ def _functions(tool: Json, losses: Losses, where: str) -> Iterator[Tool]:
         if schema is not None:
             schema = lowered(schema)
         elif parameters is not None:
-            schema = json_schema(parameters, f"{path}.parameters")
+            schema = json_schema(parameters, losses, f"{path}.parameters")
         yield Tool(
             fields.text(function, "name", path), fields.optional_text(function, "description", path), schema
         )
