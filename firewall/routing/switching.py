@@ -17,7 +17,8 @@ from firewall.routing.port import Endpoint, Upstream, UpstreamRequest, UpstreamR
 
 VERSION = b"13"
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+./^_`|~-]{1,256}")
+"""A token, and the slash of `SPDY/3.1+portforward.k8s.io`, by which kubectl forwards ports."""
 _FRAMES = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -79,7 +80,7 @@ def is_key(value: bytes) -> bool:
 def subprotocols(values: Sequence[bytes]) -> tuple[str, ...] | None:
     """Return the names that Sec-WebSocket-Protocol fields list; None: they cannot be read, or one stands twice."""
     names = [name.strip() for value in values for name in value.decode("latin-1").split(",")]
-    if any(not _TOKEN.fullmatch(name) for name in names) or len(set(names)) != len(names):
+    if any(not _NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
         return None
     return tuple(names)
 

@@ -164,3 +164,13 @@ def test_exec_with_input_is_carried_both_ways(house: House) -> None:
     assert house.kubectl(*denied).returncode != 0
     assert ["env"] not in house.cluster.ran
     assert verify(house.firewall.installed).returncode == 0
+
+
+def test_port_forward_waits_like_exec(house: House) -> None:
+    """Its handshake is judged as the connection that it is; the refusal names the approval."""
+    known = {one["id"] for one in house.firewall.pending()}
+    refused = house.kubectl("port-forward", "pod/shop", ":5432")
+    (waiting,) = [one for one in house.firewall.pending() if one["id"] not in known]
+    assert (refused.returncode != 0, str(waiting["id"]) in refused.stderr) == (True, True), refused.stderr
+    assert "portforward" in str(waiting["summary"])
+    assert not [line for line in house.cluster.asked if "portforward" in line]

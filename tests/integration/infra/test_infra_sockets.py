@@ -143,6 +143,13 @@ def test_a_refusal_of_the_target_is_passed_on(house: House) -> None:
         assert client.until_end().endswith(b"no pod!")
 
 
+def test_ports_are_forwarded(house: House) -> None:
+    """The subprotocol by which kubectl forwards ports is offered, chosen and passed on as it stands."""
+    name = "SPDY/3.1+portforward.k8s.io"
+    with house.opened(house.path("ports", action="portforward"), f"Sec-WebSocket-Protocol: {name}") as client:
+        assert (client.status, sockets.field_of(client.head, "sec-websocket-protocol")) == (101, name.encode())
+
+
 def test_what_comes_with_the_agreement_is_not_lost(house: House) -> None:
     """Bytes that the target sends in the packet of its 101 are the first of the tunnel."""
     with house.opened(house.path("eager")) as client:

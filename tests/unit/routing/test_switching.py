@@ -61,4 +61,5 @@ def test_a_key_is_sixteen_bytes(value: bytes) -> None:
 def test_subprotocols_are_tokens_and_stand_once() -> None:
     """Lists and repeated fields are joined; what no token is, or stands twice, cannot be read."""
     assert subprotocols([b"a, b", b"c"]) == ("a", "b", "c")
+    assert subprotocols([b"SPDY/3.1+portforward.k8s.io"]) == ("SPDY/3.1+portforward.k8s.io",)
     assert [subprotocols([value]) for value in (b"", b"a,,b", b"a b", b"a, a", b"a\xff")] == [None] * 5
