@@ -43,10 +43,10 @@ def outward(identity: str, alphabet: Alphabet) -> str:
     """Return an id as a dialect accepts it."""
     if alphabet.fits(identity) and not identity.startswith(_WRAPPED):
         return identity
-    wrapped = _WRAPPED + base64.urlsafe_b64encode(identity.encode("utf-8", "surrogatepass")).rstrip(b"=").decode()
+    wrapped = _WRAPPED + base64.urlsafe_b64encode(identity.encode()).rstrip(b"=").decode()
     if alphabet.fits(wrapped):
         return wrapped
-    return _HASHED + hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return _HASHED + hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 def inward(identity: str) -> str:
@@ -55,8 +55,7 @@ def inward(identity: str) -> str:
         return identity
     packed = identity[len(_WRAPPED) :]
     try:
-        plain = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
-        return plain.decode("utf-8", "surrogatepass")
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return identity
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from firewall.codecs.neutral.form import Tool
+from firewall.codecs.neutral.losses import untranslatable
 
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 _HASH = 12
@@ -27,10 +28,16 @@ def fitted(name: str, *, namespace: str = "", longest: int = 64) -> str:
 
 
 def renamed(tools: Iterable[Tool], *, longest: int = 64) -> Mapping[str, tuple[str, str]]:
-    """Return (namespace, name) by the changed name, of the tools whose name changes."""
+    """Return (namespace, name) by the changed name, of the tools whose name changes.
+
+    Raises: ProtocolError (400) `untranslatable` when two tools would have one name: a call would be of either.
+    """
     found: dict[str, tuple[str, str]] = {}
+    whose: dict[str, tuple[str, str]] = {}
     for tool in tools:
         wire = fitted(tool.name, namespace=tool.namespace, longest=longest)
+        if whose.setdefault(wire, (tool.namespace, tool.name)) != (tool.namespace, tool.name):
+            untranslatable(f"the tool {tool.name}", "another tool has the same name there")
         if wire != tool.name or tool.namespace:
             found[wire] = (tool.namespace, tool.name)
     return found

@@ -60,6 +60,21 @@ def test_names_that_fit_are_left_alone_and_others_are_told_back() -> None:
     assert names.fitted("a.b") != names.fitted("a-b")
 
 
+@pytest.mark.parametrize(
+    "tools",
+    [
+        (Tool("b__c", namespace="a"), Tool("c", namespace="a__b")),
+        (Tool("a__b"), Tool("b", namespace="a")),
+        (Tool("run"), Tool("run", namespace="functions")),
+    ],
+)
+def test_two_tools_never_share_a_name(tools: tuple[Tool, ...]) -> None:
+    """A call by that name could be of either, so neither is offered; one that is declared twice is one."""
+    with pytest.raises(ProtocolError, match="another tool has the same name"):
+        names.renamed(tools)
+    assert names.renamed((tools[1], tools[1])) == names.renamed((tools[1],))
+
+
 def test_media_by_value() -> None:
     """A data address is taken apart and put together; text is unpacked; what is neither is told."""
     assert media.parse_data_url("data:image/png;base64,AAAA") == ("image/png", "AAAA")
