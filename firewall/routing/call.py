@@ -73,6 +73,8 @@ class Candidate:
 
     provider: Provider
     model: str
+    max_output_tokens: int = field(default=0, compare=False)
+    """What models.toml says that it writes at most; 0: nothing."""
 
     @property
     def name(self) -> str:

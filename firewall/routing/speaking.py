@@ -61,6 +61,7 @@ def _translated(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
         model=candidate.model,
         path=call.path,
         provider=provider.name,
+        max_output_tokens=candidate.max_output_tokens,
         at=int(time.time()),
     )
     return UpstreamRequest(
@@ -112,7 +113,7 @@ def _path(call: ModelCall, candidate: Candidate) -> str:
 
 
 def _body(call: ModelCall, candidate: Candidate) -> bytes:
-    body = without_foreign_thinking(call.request.body, call.value)
+    body = without_foreign_thinking(call.request.body)
     if call.request.hides_usage and candidate.provider.counts_streams:
         body = asking(body)
     if candidate.model == call.request.model or call.dialect is Dialect.GEMINI:

@@ -13,9 +13,6 @@ from firewall.codecs.neutral.form import Request
 from firewall.codecs.neutral.losses import Losses
 from firewall.core.dialect import Dialect
 
-DEFAULT_MAX_TOKENS = 8192
-"""What a dialect that must be given a bound is given, where neither the client nor the route's tables say one."""
-
 
 @dataclass(frozen=True, slots=True)
 class There:
@@ -26,8 +23,8 @@ class There:
     """The model's name at the provider."""
     provider: str = ""
     """The provider's name in our configuration: thinking is sent back to it alone."""
-    max_output_tokens: int = DEFAULT_MAX_TOKENS
-    """The most that the model writes, for a dialect that must be given a bound, and for no other."""
+    max_output_tokens: int = 0
+    """The most that the model writes, for a dialect that must be given a bound, and for no other; 0: not known."""
 
 
 @dataclass(frozen=True, slots=True)

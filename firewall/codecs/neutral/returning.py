@@ -6,7 +6,6 @@ for byte.
 """
 
 import base64
-from collections.abc import Mapping
 
 import orjson
 
@@ -24,10 +23,11 @@ _STARTS = (MARK, _PACKED)
 _BYTES = tuple(start.encode() for start in _STARTS)
 
 
-def without_foreign_thinking(body: bytes, value: Mapping[str, object]) -> bytes:
-    """Return the body without marked thinking; `body` itself where it holds no mark. `value` is it, parsed."""
+def without_foreign_thinking(body: bytes) -> bytes:
+    """Return a request's body without marked thinking; `body` itself where it holds no mark."""
     if not any(start in body for start in _BYTES):
         return body
+    value: dict[str, object] = orjson.loads(body)
     changed = dict(value)
     for key in _HISTORIES:
         items = changed.get(key)

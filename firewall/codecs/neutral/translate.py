@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from firewall.codecs.neutral.events import Begun, CallBegun, Event, Failure, Fault, Usage
 from firewall.codecs.neutral.form import Call
-from firewall.codecs.neutral.interface import DEFAULT_MAX_TOKENS, Asked, There
+from firewall.codecs.neutral.interface import Asked, There
 from firewall.codecs.neutral.losses import Losses
 from firewall.codecs.neutral.ordering import Ordering
 from firewall.codecs.neutral.registry import reader, writer
@@ -48,7 +48,7 @@ def translate_request(
     model: str,
     path: str = "",
     provider: str = "",
-    max_output_tokens: int = DEFAULT_MAX_TOKENS,
+    max_output_tokens: int = 0,
     at: int = 0,
 ) -> Translated:
     """Translate a request that the client's codec has accepted.

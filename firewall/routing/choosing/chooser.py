@@ -44,6 +44,14 @@ def speaks(client: Dialect, provider: Dialect) -> bool:
     return client is provider or SHARED.get(client) is provider or translates(client, provider)
 
 
+def _bounded(candidates: tuple[Candidate, ...], table: Table) -> tuple[Candidate, ...]:
+    """Return the candidates with what models.toml says of their answers' length."""
+    known = (table.models.of(one.provider.name, one.model).max_output_tokens for one in candidates)
+    return tuple(
+        replace(one, max_output_tokens=most) if most else one for one, most in zip(candidates, known, strict=True)
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """What choosing is told from outside."""
@@ -86,10 +94,13 @@ class Chooser:
         facts, choosing = means.bench.facts, Choosing(table, means)
         rule = table.fitting(facts)
         if rule is not None:
-            candidates, smaller = choosing.by_rule(rule), choosing.smaller(rule)
+            candidates, smaller = (
+                _bounded(found, table) for found in (choosing.by_rule(rule), choosing.smaller(rule))
+            )
             return Plan(rule.name, candidates, choosing.left_out, rule.terms, smaller, choosing.mask)
         provider = self.providers.pick(dialect)
-        return Plan(provider.name, choosing.alone(Candidate(provider, facts.model)), choosing.left_out)
+        alone = _bounded(choosing.alone(Candidate(provider, facts.model)), table)
+        return Plan(provider.name, alone, choosing.left_out)
 
     def answered(self, call: ModelCall, plan: Plan, candidate: Candidate) -> None:
         """Remember who answers a conversation: while its tools run, nobody else takes over."""

@@ -1,14 +1,19 @@
 """A call in the words of a candidate: its path, its model's name, and nothing that authenticates somebody else."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from firewall.codecs.interface import ModelRequest
+from firewall.codecs.neutral.marks import marked
+from firewall.codecs.openai_responses import read_request
 from firewall.core.dialect import Dialect
 from firewall.core.grant import Grant
 from firewall.core.secret import Secret
-from firewall.routing.call import Caller, Candidate, ModelCall
+from firewall.gates.models.naming import told
+from firewall.routing.call import Caller, Candidate, Heard, ModelCall
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider
 from firewall.routing.speaking import own_login, safe_query, spoken, upstream_path
@@ -85,3 +90,48 @@ def test_nothing_with_a_token_of_ours_is_an_own_login(
     """However it is spaced, spelled or wrapped, ours stays here."""
     found = own_login(headers)
     assert (found and (found.header, found.secret.reveal(), found.prefix)) == expected
+
+
+def responses_call(value: dict[str, object]) -> ModelCall:
+    """Return a call of a Responses client as the gate reads it."""
+    request = read_request(json.dumps(value).encode(), value, {}, "/v1/responses")
+    fields = ((b"openai-beta", b"x"), (b"user-agent", b"codex/1"), (b"x-codex-window-id", b"w"))
+    return ModelCall(
+        Dialect.OPENAI_RESPONSES, request, value, "/v1/responses", "beta=true", fields, {}, None, CALLER
+    )
+
+
+def test_another_dialect_gets_its_own_words() -> None:
+    """Path, fields and body are the provider's; what says something in the client's dialect stays behind."""
+    call = responses_call({"model": "coder", "input": "hi", "stream": True, "user": "u"})
+    request = spoken(call, candidate_of(Dialect.ANTHROPIC, "claude-sonnet-5"))
+    assert (request.path, request.query, request.streamed) == ("/v1/messages", "", True)
+    assert dict(request.fields) == {
+        b"user-agent": b"codex/1",
+        b"accept": b"text/event-stream",
+        b"content-type": b"application/json",
+        b"anthropic-version": b"2023-06-01",
+    }
+    sent = json.loads(request.body)
+    assert (sent["model"], sent["max_tokens"], sent["stream"]) == ("claude-sonnet-5", 32_000, True)
+    assert request.asked is not None
+    assert request.credential is not None
+    assert request.credential.header == "x-api-key"
+    assert request.dropped == ("user",)
+    heard = Heard(candidate_of(Dialect.ANTHROPIC, "m"), "r", dropped=request.dropped)
+    assert (b"x-stayhand-dropped", b"user") in told(heard, attempts=1)
+
+
+def test_what_is_known_of_a_model_bounds_its_answer() -> None:
+    """A dialect that must be told a bound is told that of models.toml."""
+    candidate = replace(candidate_of(Dialect.ANTHROPIC, "claude-sonnet-5"), max_output_tokens=64_000)
+    request = spoken(responses_call({"model": "coder", "input": "hi"}), candidate)
+    assert json.loads(request.body)["max_tokens"] == 64_000
+
+
+def test_a_session_that_comes_home_keeps_nothing_of_others_and_is_not_stored() -> None:
+    """Marked reasoning is taken out of what leaves, and what the gate changed in it stays changed."""
+    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": marked("there", "seal")}
+    call = responses_call({"model": "m", "input": [reasoning, {"role": "user", "content": "hi"}]})
+    sent = json.loads(spoken(call, candidate_of(Dialect.OPENAI_RESPONSES, "m")).body)
+    assert sent == {"store": False, "model": "m", "input": [{"role": "user", "content": "hi"}]}

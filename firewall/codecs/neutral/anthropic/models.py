@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 _VERSION = re.compile(r"claude-(?:[a-z]+-)*(\d)(?:[.-](\d)(?!\d))?")
 
+_FEW, _MANY = 8_192, 32_000
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -24,6 +26,8 @@ class Facts:
     """System messages in the middle of a conversation."""
     stretches: bool = False
     """The effort `xhigh`."""
+    writes: int = _FEW
+    """Tokens that every model of its age writes at least; the bound where nobody names one."""
 
 
 def facts_of(model: str) -> Facts:
@@ -33,10 +37,11 @@ def facts_of(model: str) -> Facts:
         return Facts()
     version = (int(found.group(1)), int(found.group(2) or 0))
     if version < (4, 6):
-        return Facts(budgets=version >= (3, 7))
+        return Facts(budgets=version >= (3, 7), writes=_MANY if version >= (3, 7) else _FEW)
     return Facts(
         adapts=True,
         samples=version < (4, 7),
         hears_midway=version >= (4, 8),
         stretches=version >= (4, 7),
+        writes=_MANY,
     )

@@ -40,7 +40,7 @@ def write_request(request: Request, there: There, losses: Losses) -> Wire:
     """
     facts = facts_of(there.model)
     system, messages = blocks_out.conversation(request, there, facts, losses)
-    limit = request.max_tokens or there.max_output_tokens
+    limit = request.max_tokens or there.max_output_tokens or facts.writes
     body: JsonObject = {"model": there.model, "max_tokens": limit, "messages": messages}
     if system:
         body["system"] = system[0] if len(system) == 1 else [{"type": "text", "text": one} for one in system]

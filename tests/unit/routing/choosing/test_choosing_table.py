@@ -174,3 +174,10 @@ def test_a_route_says_how_hard_it_tries_and_who_is_smaller() -> None:
     assert plan.left_out == (LeftOut("saas/small", "constraint:secrets-stay-inside"),)
     with pytest.raises(ConfigError, match="`degrade` of route `r`"):
         House(route.replace("own/small", "nobody/small"))
+
+
+def test_candidates_carry_what_is_known_of_their_answers() -> None:
+    """Some dialects must be told how long an answer may be: models.toml says it."""
+    house = House(CHAIN, '[[model]]\nname = "big"\nprovider = "euro"\nmax_output_tokens = 64000\n')
+    plan = house.plan(call_of("coder"))
+    assert [one.max_output_tokens for one in plan.candidates] == [0, 64_000]
