@@ -1,10 +1,13 @@
 """The guard, and the gates that ask it."""
 
 import time
+from collections.abc import Mapping
 
 from firewall.app.addresses import host_port, territory_of
 from firewall.app.base import Base
 from firewall.approvals.forms import Forms
+from firewall.core.outgoing import Outgoing
+from firewall.core.secret import Secret
 from firewall.core.target import TargetKind
 from firewall.gates.infra.aws import endpoints
 from firewall.gates.infra.aws.door import AwsDoor
@@ -22,6 +25,10 @@ from firewall.guard.guard import Guard
 from firewall.routing.call import Attempt, Candidate
 from firewall.routing.catalogue import Catalogue, named_by
 from firewall.routing.choosing.chooser import Chooser
+from firewall.routing.configured import manners_of
+from firewall.routing.kinds.carrier import MannerlyUpstream
+from firewall.routing.kinds.interface import ToSign
+from firewall.routing.port import Upstream
 from firewall.routing.router import Router
 from firewall.routing.trying.asker import Asker
 from firewall.routing.trying.cache import Cache
@@ -60,7 +67,23 @@ def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
     )
 
 
-def frame_of(base: Base, upstream: HttpUpstream, chooser: Chooser) -> Frame:
+def sign_for_aws(request: ToSign, key: Secret) -> Mapping[str, str]:
+    """Sign a request to AWS by its real key, with botocore (ADR 0012).
+
+    Raises: ConfigError for a key that cannot be read.
+    """
+    headers = tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in request.fields)
+    outgoing = Outgoing(request.method, request.path, request.query, headers, request.body)
+    return endpoints.sign(
+        outgoing,
+        url=f"{request.base_url.rstrip('/')}{outgoing.target}",
+        region=request.region,
+        service=request.service,
+        key=endpoints.read_key(key.reveal()),
+    )
+
+
+def frame_of(base: Base, upstream: Upstream, chooser: Chooser) -> Frame:
     """Return what tries candidates; its circuits are told to the log and to the metrics."""
 
     def window(one: Candidate) -> int | None:
@@ -100,11 +123,12 @@ def models_gate(
         max_answer_bytes=MAX_ANSWER_BYTES,
         continues=models.on_refusal == "continue",
     )
-    frame = frame_of(base, upstream, chooser)
+    carrier = MannerlyUpstream(upstream, manners_of(base.settings, base.references, sign_for_aws))
+    frame = frame_of(base, carrier, chooser)
     rules = base.rules
     router = Router(
         providers=chooser.providers,
-        upstream=upstream,
+        upstream=carrier,
         chooser=chooser,
         frame=frame,
         detector=lambda: rules.snapshot.catalogue.credentials,
@@ -114,7 +138,7 @@ def models_gate(
         router=router,
         till=till,
         catalogue=Catalogue(
-            providers=chooser.providers, upstream=upstream, aliases=lambda: named_by(chooser.table().rules)
+            providers=chooser.providers, upstream=carrier, aliases=lambda: named_by(chooser.table().rules)
         ),
         sequencer=writer,
         was_issued=base.installation.tokens.was_issued,

@@ -78,7 +78,11 @@ class Catalogue:
 
     async def _of(self, provider: Provider, own_login: OwnLogin | None) -> tuple[Listed, ...] | None:
         """Return a provider's models; None: it could not be asked."""
-        if provider.key is None:  # with the client's login: nobody else may see what it lists
+        if provider.models:
+            return tuple(Listed(name, provider.name) for name in provider.models)
+        if (
+            provider.key is None and not provider.is_keyless
+        ):  # with the client's login: nobody else may see what it lists
             return await self._asked(provider, own_login) if own_login is not None else ()
         kept = self._kept.setdefault(provider.name, _Kept())
         async with kept.asking:

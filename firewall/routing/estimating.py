@@ -1,6 +1,6 @@
 """How many tokens a request has, where no provider can be asked: estimated offline, and said to be an estimate.
 
-Text is counted with OpenAI's newest vocabulary, which the bpe-openai package carries (ADR 0018). Other vendors'
+Text is counted with OpenAI's newest vocabulary, which the bpe-openai package carries (ADR 0023). Other vendors'
 vocabularies are not published: their counts are that number and a share more, so that a client that compacts its
 context by it does so too early rather than too late.
 """

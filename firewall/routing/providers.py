@@ -46,11 +46,21 @@ class Provider:
     """Whose prices hold, as the price list names the seller; empty: by the address."""
     counts_streams: bool = True
     """It understands `stream_options`, so that a stream says what it used."""
+    header: str = ""
+    """The field that carries our key, lower case; empty: the dialect's own."""
+    prefix: str = ""
+    """What stands before the key in that field."""
+    is_keyless: bool = False
+    """It is asked without any key; nobody's login goes there either."""
+    models: tuple[str, ...] = ()
+    """What it serves, as configured; empty: it lists them itself."""
 
     def credential(self, own_login: "OwnLogin | None") -> Credential | None:
         """Return what authenticates one request to this provider."""
+        if self.is_keyless:
+            return None
         if self.key is not None:
-            header, prefix = _HEADERS[self.dialect]
+            header, prefix = (self.header, self.prefix) if self.header else _HEADERS[self.dialect]
             return Credential(header, self.key(), prefix)
         if own_login is None:
             return None

@@ -149,7 +149,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
-    if isinstance(value, BaseModel):
+    if isinstance(value, BaseModel | dict):
         return "-"
     return "-" if value in {None, "", ()} else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

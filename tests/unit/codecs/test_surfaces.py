@@ -123,7 +123,7 @@ def test_usage_is_read_where_it_is_said() -> None:
 
 
 def test_pictures_weigh_as_pictures() -> None:
-    """What money is held for: the words as words, each picture as one, and so many tokens for each that is made."""
+    """Money is held for the words as words, for each picture as one, and for each that is made."""
     form = httpx.Request(
         "POST",
         "http://x",

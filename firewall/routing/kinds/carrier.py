@@ -1,0 +1,31 @@
+"""The carrier of model traffic, with the manners of those providers that have one."""
+
+from collections.abc import Mapping
+
+from firewall.routing.kinds.interface import Manner
+from firewall.routing.port import Endpoint, Upstream, UpstreamRequest, UpstreamResponse
+
+
+class MannerlyUpstream:
+    """Carries requests in plain dialects; what a provider wants otherwise is done on the way."""
+
+    def __init__(self, upstream: Upstream, manners: Mapping[str, Manner]) -> None:
+        """`manners`: by the provider's name."""
+        self._upstream = upstream
+        self._manners = manners
+
+    async def open(self, endpoint: Endpoint, request: UpstreamRequest) -> UpstreamResponse:
+        """Send and return the answer's head, both in the dialect's words.
+
+        Raises: UpstreamError; ProtocolError where the client's own bytes cannot be sent; ConfigError.
+        """
+        manner = self._manners.get(endpoint.name)
+        if manner is None:
+            return await self._upstream.open(endpoint, request)
+        asked = await manner.asked(request, endpoint, self._upstream)
+        response = await self._upstream.open(endpoint, asked)
+        try:
+            return manner.heard(response, request)
+        except BaseException:
+            response.close()
+            raise
