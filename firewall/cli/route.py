@@ -3,6 +3,7 @@
 import click
 
 from firewall.cli.route_explain import explain
+from firewall.cli.route_simulate import simulate_
 
 
 @click.group()
@@ -11,6 +12,7 @@ def route() -> None:
 
 
 route.add_command(explain)
+route.add_command(simulate_)
 
 
 @route.command("load")

@@ -103,6 +103,16 @@ def _call(said: Mapping[str, object]) -> ModelCall:
     return ModelCall(dialect, request, value, path, "", (), headers, None, _caller(said), about)
 
 
+def call_of_size(model: str, tokens_in: int, tokens_out: int, *, feature: str, tier: str) -> ModelCall:
+    """Return a call of a size, for commands that ask what would become of it."""
+    said = {
+        "dialect": Dialect.OPENAI_CHAT.value, "model": model, "request_file": None, "tokens": tokens_in,
+        "max_tokens": tokens_out or 1, "feature": feature, "user_tier": tier, "team": "", "tags": (), "phase": "",
+        "environment": "staging", "owner": "", "models": (), "session": "",
+    }  # fmt: skip
+    return _call(said)
+
+
 def _labels(call: ModelCall, settings: Settings) -> frozenset[str]:
     """Search a call as the server would; asked only where a rule speaks of sensitivity."""
     detector, scanner = read_sensitive(settings.policy_dir)

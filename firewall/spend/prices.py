@@ -79,6 +79,19 @@ class Prices:
             self._known[key] = self._find(sold, datetime.fromtimestamp(at_us / 1e6, UTC), variant)
         return self._known[key]
 
+    def sold_by_name(self, model: str) -> Sold:
+        """Return a model as its maker sells it; `seller/model` names another seller of the list."""
+        seller, _, name = model.rpartition("/")
+        if seller:
+            return Sold(seller, name, seller=seller)
+        if self._list is None:
+            self._load()
+        try:
+            maker = self._list.find_provider(model.lower(), None, None).id if self._list else ""
+        except LookupError:
+            maker = ""
+        return Sold(maker, model, seller=maker)
+
     def context_window(self, sold: Sold) -> int | None:
         """Return how many tokens the list says that a model can read and write together; None: it does not say."""
         found = self._listed(sold)

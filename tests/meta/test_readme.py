@@ -25,6 +25,7 @@ from firewall.policy.reading import InputKind, shell_call
 from firewall.policy.trial import Scene, attempt
 from firewall.routing.choosing.modelfile import read_models
 from firewall.settings.settings import Settings
+from firewall.spend.simulate import mix_of
 from tests.meta.tree import ROOT, files, shown
 
 _PAGES = tuple(path for path in files() if shown(path).endswith(".md"))
@@ -142,13 +143,15 @@ def test_the_main_commands_are_shown() -> None:
 
 @pytest.mark.parametrize("path", _MANUALS, ids=shown)
 def test_configuration_can_be_pasted(path: Path) -> None:
-    """Every TOML block is read by what would read it: settings, environments, models or cases."""
+    """Every TOML block is read by what would read it: settings, environments, models, mixes of traffic or cases."""
     for block in _blocks(path, "toml"):
         table = tomllib.loads(block)
         if "case" in table:
             assert CaseFile.model_validate({"case": table["case"]}).case
         elif {"model", "constraint", "require_approved"} & table.keys():
             assert read_models(table)
+        elif "scenario" in table:
+            assert mix_of(table, shown(path)).scenarios
         elif not {"environment", "scratch", "program", "tool", "host", "mcp"} & table.keys():
             assert Settings.model_validate(table)
 
