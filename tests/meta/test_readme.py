@@ -143,7 +143,7 @@ def test_the_main_commands_are_shown() -> None:
 
 @pytest.mark.parametrize("path", _MANUALS, ids=shown)
 def test_configuration_can_be_pasted(path: Path) -> None:
-    """Every TOML block is read by what would read it: settings, environments, models, mixes of traffic or cases."""
+    """Every TOML block is read by what would read it: settings, environments, models, mixes or cases."""
     for block in _blocks(path, "toml"):
         table = tomllib.loads(block)
         if "case" in table:
