@@ -5,11 +5,12 @@ Every file is read once: the bytes that are hashed are the bytes that are compil
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
+
+import tomli
 
 from firewall.classify.catalogue import Catalogue, compile_catalogue
 from firewall.classify.environments import Environments, compile_environments
@@ -59,13 +60,15 @@ class _Folder:
 
     def table(self, name: str) -> Mapping[str, object]:
         try:
-            return tomllib.loads(self.files.get(name, b"").decode("utf-8"))
+            found: dict[str, object] = tomli.loads(self.files.get(name, b"").decode("utf-8"))
         except UnicodeDecodeError:
             self.problems.append(Problem(name, 0, "not UTF-8 text", "save the file as UTF-8"))
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (tomli.TOMLDecodeError, RecursionError) as error:
             line = re.search(r"at line ([0-9]+)", str(error))
             message = f"not valid TOML: {re.sub(r' *[(]at .*', '', str(error))[:200]}"
             self.problems.append(Problem(name, int(line[1]) if line else 0, message))
+        else:
+            return found
         return {}
 
     def digest(self) -> str:
