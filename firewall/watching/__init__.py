@@ -1,0 +1,1 @@
+"""What is seen of model calls, for people and programs that watch: traces and metrics."""
