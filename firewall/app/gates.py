@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from firewall.app.addresses import host_port, territory_of
 from firewall.app.base import Base
 from firewall.approvals.forms import Forms
+from firewall.classify.credentials.masking import masked
+from firewall.codecs.neutral.content import Hide
 from firewall.core.outgoing import Outgoing
 from firewall.core.secret import Secret
 from firewall.core.target import TargetKind
@@ -20,6 +22,7 @@ from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
 from firewall.gates.models.paying import Till
 from firewall.gates.models.plain import PlainCalls
+from firewall.gates.models.seeing import Seeing
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Guard
 from firewall.routing.call import Attempt, Candidate
@@ -155,9 +158,19 @@ def models_gate(
         sequencer=writer,
         clock=base.clock,
         was_issued=base.installation.tokens.was_issued,
-        answered=base.telemetry.answered,
+        seeing=Seeing(base.telemetry.called, _hiding(base) if base.settings.telemetry.content else None),
         max_body_bytes=max_body_bytes,
     )
+
+
+def _hiding(base: Base) -> Hide:
+    """Return what takes credentials out of texts, by the policies in force."""
+
+    def hide(text: str) -> str:
+        found = masked(text.encode("utf-8", "surrogateescape"), base.rules.snapshot.catalogue.credentials)
+        return found.decode("utf-8", "replace")
+
+    return hide
 
 
 def aws_door(base: Base) -> AwsDoor:

@@ -16,6 +16,7 @@ from firewall.app.egress import egress_of
 from firewall.app.gates import aws_door, form_runner, guard_of, infra_gate, models_gate
 from firewall.app.money import reclaim, till_of
 from firewall.app.routes import chooser_of
+from firewall.app.watching import watch
 from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
@@ -61,6 +62,7 @@ async def running(
         stack.push_async_callback(upstream.close)
         base = base_of(settings, installation, rules, clock, references=references)
         stack.push_async_callback(base.channels.aclose)
+        await watch(base, settings, references, stack)
         routes = await asyncio.to_thread(routes_of, settings, Providers(found))
         application = _wire(base, routes, upstream, is_demo=is_demo)
         stack.push_async_callback(application.holds.stop)

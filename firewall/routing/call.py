@@ -121,6 +121,8 @@ class Attempt:
     """Until the first word, until a whole answer was there, or until it failed."""
     usage: Usage | None = None
     """What the provider says it used; None: it did not say, or not yet."""
+    at_ms: int = 0
+    """When it began, after the first of its call."""
     may_cost: bool = False
     """It failed, and the provider may charge for it all the same."""
 

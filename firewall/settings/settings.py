@@ -27,6 +27,7 @@ from firewall.settings.sections import (
 )
 from firewall.settings.targets import Target
 from firewall.settings.values import SecretRef, Section
+from firewall.settings.watching import TelemetrySettings
 
 
 class Settings(Section):
@@ -48,6 +49,7 @@ class Settings(Section):
     approver: tuple[ApproverSettings, ...] = ()
     notify: tuple[Notify, ...] = (Notify(kind="terminal"),)
     egress: Egress | None = None
+    telemetry: TelemetrySettings = TelemetrySettings()
     path: str = ""
     """The file that this came from; set by `load_settings`."""
 
@@ -83,6 +85,7 @@ class Settings(Section):
     def _secret_refs(self) -> tuple[SecretRef, ...]:
         refs: list[object] = [self.audit.keystore_key, self.vault.key]
         refs += [one.api_key for one in self.provider]
+        refs += list(self.telemetry.headers.values())
         refs += [one.credential for one in self.target]
         refs += [one.resolver.credential for one in self.target if one.resolver is not None]
         refs += [ref for one in self.notify for ref in (one.url, one.secret)]

@@ -1,7 +1,8 @@
 """What becomes of an exchange in the log and in money: of its own request, and of each that goes on from it."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from firewall.codecs.interface import Usage
 from firewall.core.dialect import Dialect
@@ -9,7 +10,8 @@ from firewall.core.ports import Clock
 from firewall.core.work import Plain, PutIssued, Record, Step, Unit
 from firewall.gates.models.exchange import Exchange
 from firewall.gates.models.paying import Till, heard
-from firewall.routing.call import Routed
+from firewall.gates.models.seeing import Seeing, times_of
+from firewall.routing.call import ModelCall, Routed
 from firewall.sequencer.posting import post
 from firewall.spend.meter import Meter
 
@@ -22,7 +24,10 @@ class Accounts:
     meter: Meter
     till: Till
     clock: Clock
-    count: Callable[[str, str], None]
+    call: ModelCall
+    seeing: Seeing
+    started_us: int
+    """When the present request came, or was made."""
     _is_asking: bool = False
     """The newest request has no answer yet: what was used before is none of its."""
     _closed: set[int] = field(default_factory=set)
@@ -34,6 +39,7 @@ class Accounts:
         if self.exchange.held is not None:
             self.exchange.held.meter = meter
         self._is_asking = True
+        self.started_us = self.clock.now_us()
 
     def answered(self, response: Routed) -> None:
         """Note who answers the request that goes on."""
@@ -49,19 +55,35 @@ class Accounts:
         self._closed.add(meter.entry)
         if self._is_asking:
             usage = Usage()
-        self.count(exchange.dialect.value, outcome)
+        ended_us = self.clock.now_us()
+        cost = self._settled(outcome, usage, times_of(exchange, self.started_us, ended_us))
+        self.seeing.closed(
+            exchange,
+            self.call,
+            entry=meter.entry,
+            outcome=outcome,
+            usage=usage,
+            span=(self.started_us, ended_us),
+            cost_micros=cost,
+        )
+
+    def _settled(self, outcome: str, usage: Usage, times: Mapping[str, Plain]) -> int | None:
+        """Record what became of the present request and what it owes; returns that where it is known."""
+        exchange, meter = self.exchange, self.meter
         sequencer = self.till.spending.sequencer
         principal = exchange.requester.principal
-        data: dict[str, Plain] = {"request": meter.entry, "outcome": outcome}
+        data: dict[str, Plain] = {"request": meter.entry, "outcome": outcome, **times}
         held = exchange.held
         if held is not None and not held.is_heard:  # the provider is still answering, and nobody knows the bill
-            held.heard.append(
-                lambda: self.till.settle(meter, exchange.usage, "spend.settled", {"request": meter.entry})
-            )
+            held.heard.append(partial(self._billed, meter))
             post(sequencer, Unit((Record(kind="model.answered", data=data, principal=principal),)))
-            return
+            return None
         issued = exchange.ruler.issued if exchange.ruler else ()
         steps: tuple[Step, ...] = ()
         if issued and exchange.dialect is Dialect.OPENAI_RESPONSES:
             steps = (PutIssued(sequencer.pseudonym(principal), issued, self.clock.now_us()),)
-        self.till.settle(meter, usage, "model.answered", data, principal=principal, steps=steps)
+        return self.till.settle(meter, usage, "model.answered", data, principal=principal, steps=steps)
+
+    def _billed(self, meter: Meter) -> None:
+        """Settle a call whose answer went on after its client had gone."""
+        self.till.settle(meter, self.exchange.usage, "spend.settled", {"request": meter.entry})

@@ -77,7 +77,13 @@ class Exchange:
     continuing: Continuing | None = None
     """How refusals are told to the model; None: they are explained to the client."""
     heard: Heard | None = None
-    """Who answers; None: nobody yet."""
+    """Who answers, or who was tried; None: nobody yet."""
+    traceparent: str = ""
+    """The agent's place in its trace, as it says."""
+    asked_us: int = 0
+    """When the first provider was asked."""
+    first_us: int = 0
+    """When the first piece of a streamed answer left; 0: none has."""
     is_started: bool = False
     _cause: str = ""
     _task: "asyncio.Task[object] | None" = None
@@ -205,6 +211,7 @@ class Exchange:
 
     async def _opened(self, open_upstream: Callable[[], Awaitable[Routed]]) -> Routed:
         meter = self.meter
+        self.asked_us = self.means.clock.now_us()
         try:
             response = await open_upstream()
         except asyncio.CancelledError:
@@ -216,6 +223,7 @@ class Exchange:
                 heard(meter, error.heard, is_answer=False)
             raise
         except UpstreamError as error:
+            self.heard = error.heard if isinstance(error, UnansweredError) else None
             if meter is not None:  # one that is silent may be working, and charge for it
                 meter.was_asked = error.fault is not UpstreamFault.UNAVAILABLE
             raise
@@ -446,6 +454,8 @@ class Exchange:
         out = self.ruler.out
         piece = out[-1] if len(out) == self._sent + 1 else b"".join(out[self._sent :])
         self._sent = len(out)
+        if not self.first_us:
+            self.first_us = self.means.clock.now_us()
         await send_piece(self.send, piece)
 
     async def _start_stream(self, response: UpstreamResponse | None) -> None:

@@ -33,6 +33,7 @@ from firewall.gates.models.exchange import Exchange, Means
 from firewall.gates.models.paying import Entry, Till
 from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.routes import Purpose, claimed, place_of, spoken_at
+from firewall.gates.models.seeing import Seeing
 from firewall.gates.models.status import approval_status
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
@@ -67,7 +68,7 @@ class ModelsGate:
         sequencer: Sequencer,
         clock: Clock,
         was_issued: Callable[[str, str], bool],
-        answered: Callable[[str, str], None],
+        seeing: Seeing,
         max_body_bytes: int,
     ) -> None:
         self._means = means
@@ -78,7 +79,7 @@ class ModelsGate:
         self._sequencer = sequencer
         self._clock = clock
         self._was_issued = was_issued
-        self._count_answer = answered
+        self._seeing = seeing
         self._max_body_bytes = max_body_bytes
         self._running: set[Exchange] = set()
 
@@ -130,6 +131,7 @@ class ModelsGate:
         if asked.place.purpose is not Purpose.GENERATE:
             await self._plain.serve(asked, bearer, receive, send)
             return
+        started_us = self._clock.now_us()
         body = await read_body(receive, self._max_body_bytes)
         value = loads_object(body)
         codec = CODECS[asked.place.dialect]
@@ -158,9 +160,10 @@ class ModelsGate:
             receive=receive,
             send=send,
             meter=meter,
+            traceparent=asked.headers.get("traceparent", ""),
         )
         self._running.add(exchange)
-        accounts = Accounts(exchange, meter, self._till, self._clock, self._count_answer)
+        accounts = Accounts(exchange, meter, self._till, self._clock, call, self._seeing, started_us)
         if self._means.continues and value.get("tools"):
             exchange.continuing = self._continuing(asked, exchange, call, plan, accounts=accounts)
         try:

@@ -89,8 +89,11 @@ class Till:
         *,
         principal: str = "",
         steps: tuple[Step, ...] = (),
-    ) -> None:
-        """Record the end of a call with what it owes, in one commit that nobody waits for."""
+    ) -> int | None:
+        """Record the end of a call with what it owes, in one commit that nobody waits for; returns the micro-USD.
+
+        None: nobody knows the price.
+        """
         settled = meter.settle(usage)
         line = settled.line
         counts = {
@@ -106,6 +109,7 @@ class Till:
             Unit((record,), (*steps, *settled.steps)),
             then=lambda done: self.telling.settled(accounts, done.spent) if done.spent else None,
         )
+        return line.cost_micros
 
     async def _refused(self, requester: Requester, entry: Entry, opened: Opened, unmet: Unmet) -> LimitError:
         """Record why, and return the error."""

@@ -19,7 +19,7 @@ from firewall.routing.trying.faults import Fault, conduct
 from firewall.routing.trying.lines import FullError, Lines, Place
 from firewall.routing.trying.measuring import Measuring
 from firewall.routing.trying.purses import Purses
-from firewall.routing.trying.run import Run, Windows, World
+from firewall.routing.trying.run import Lap, Run, Windows, World
 
 Note = Callable[[Run, Attempt], None]
 """Told of every attempt once it is known what came of it, but of the only one of a call that was answered."""
@@ -114,6 +114,7 @@ class Asker:
             self.circuits.abandoned(leave)
             return _unasked(run, Failed(candidate, Fault.QUEUE, error))
         began, ended = self._world.now(), self._measuring.began(candidate.name)
+        at_ms = run.began_at(began)
         found = None
         try:
             found = await attempt(self._upstream, self._asking(run, candidate, request, place, leave))
@@ -124,14 +125,14 @@ class Asker:
                 place.leave()
                 ended()
             if found is None:
-                run.given_up(candidate, int((self._world.now() - began) * 1000))
+                run.given_up(candidate, Lap(at_ms, int((self._world.now() - began) * 1000)))
         took_s = self._world.now() - began
         self._measuring.observed(candidate.name, took_s, is_ok=not isinstance(found, Failed))
         if isinstance(found, Failed):
-            self._failed(run, found, leave, int(took_s * 1000))
+            self._failed(run, found, leave, Lap(at_ms, int(took_s * 1000)))
             return found
         self.circuits.answered(leave, took_s * 1000)
-        return self._answered(run, found, int(took_s * 1000))
+        return self._answered(run, found, Lap(at_ms, int(took_s * 1000)))
 
     def _asking(
         self, run: Run, candidate: Candidate, request: UpstreamRequest, place: Place, leave: Leave
@@ -142,7 +143,7 @@ class Asker:
 
         return Asking(run.call, run.plan, candidate, request, place, broke)
 
-    def _failed(self, run: Run, failed: Failed, leave: Leave, took_ms: int) -> None:
+    def _failed(self, run: Run, failed: Failed, leave: Leave, lap: Lap) -> None:
         """Note a failure where it counts."""
         rest_s = failed.retry_after_s or 0.0
         if conduct(failed.fault).blames:
@@ -151,13 +152,13 @@ class Asker:
             self.circuits.answered(leave)
         if failed.fault is Fault.RATE and rest_s:
             self.circuits.rest(failed.candidate, rest_s)
-        run.failed(failed, took_ms)
+        run.failed(failed, lap)
         self._note(run, run.tried[-1])
 
-    def _answered(self, run: Run, found: Kept | Begun, took_ms: int) -> Kept | Begun:
+    def _answered(self, run: Run, found: Kept | Begun, lap: Lap) -> Kept | Begun:
         candidate = found.heard.candidate
         usage = found.answer.usage if isinstance(found, Kept) and found.answer else None
-        run.tried.append(Attempt(candidate, "ok", found.status, took_ms, usage))
+        run.tried.append(Attempt(candidate, "ok", found.status, lap.took_ms, usage, at_ms=lap.at_ms))
         if len(run.tried) > 1:
             self._note(run, run.tried[-1])
         found.heard = replace(run.answered(candidate), dropped=found.heard.dropped)

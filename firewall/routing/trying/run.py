@@ -29,6 +29,18 @@ class World:
     """Evenly from 0 to below 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """When one request of a call began, after the first, and how long it took; milliseconds."""
+
+    at_ms: int = 0
+    took_ms: int = 0
+
+
+UNTIMED = Lap()
+"""Of what was not sent."""
+
+
 @dataclass(slots=True)
 class Run:
     """One call while it is tried."""
@@ -37,6 +49,8 @@ class Run:
     plan: Plan
     entry: int = 0
     """Number of its `model.requested` entry."""
+    began: float | None = None
+    """When the first candidate was asked, by the clock of the world."""
     tried: list[Attempt] = field(default_factory=list)
     asked: int = 0
     """Requests that went out, or are about to."""
@@ -72,7 +86,13 @@ class Run:
         """Tell whether a provider refused this key."""
         return (provider, key) in self._refused
 
-    def failed(self, failed: Failed, took_ms: int = 0) -> None:
+    def began_at(self, now: float) -> int:
+        """Return how many milliseconds after the first request one is sent at `now`."""
+        if self.began is None:
+            self.began = now
+        return int((now - self.began) * 1000)
+
+    def failed(self, failed: Failed, lap: Lap = UNTIMED) -> None:
         """Note that there was no answer, and whether somebody else may be asked."""
         kind = conduct(failed.fault)
         self.is_over = not self._goes_on(failed)
@@ -82,12 +102,20 @@ class Run:
         self._asked = self._asked or failed
         usage = failed.answer.answer.usage if failed.answer and failed.answer.answer else None
         self.tried.append(
-            Attempt(failed.candidate, failed.fault.value, failed.status, took_ms, usage, may_cost=kind.may_cost)
+            Attempt(
+                failed.candidate,
+                failed.fault.value,
+                failed.status,
+                lap.took_ms,
+                usage,
+                at_ms=lap.at_ms,
+                may_cost=kind.may_cost,
+            )
         )
 
-    def given_up(self, candidate: Candidate, took_ms: int) -> None:
+    def given_up(self, candidate: Candidate, lap: Lap) -> None:
         """Note an attempt whose answer nobody waits for any more."""
-        self.tried.append(Attempt(candidate, "given_up", took_ms=took_ms, may_cost=True))
+        self.tried.append(Attempt(candidate, "given_up", took_ms=lap.took_ms, at_ms=lap.at_ms, may_cost=True))
 
     @property
     def may_degrade(self) -> bool:

@@ -16,11 +16,12 @@ from tests.support.collector import Collected, attributes_of, collecting
 AGENT = Trace(0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7, is_sampled=True)
 START = 1_790_000_000_000_000
 FAILED = AttemptSeen("main", Dialect.ANTHROPIC, "claude-x", "overloaded", START + 100, START + 900, 529)
-ANSWERED = AttemptSeen("spare", Dialect.OPENAI_CHAT, "gpt-x", "answered", START + 1_000, START + 5_000, status=200)
+ANSWERED = AttemptSeen("spare", Dialect.OPENAI_CHAT, "gpt-x", "answered", START + 1000, START + 5000, 200)
 SEEN = CallSeen(
     operation="chat", dialect=Dialect.ANTHROPIC, asked="coder", route="coder", outcome="ok", is_streamed=True,
-    entry=7, started_us=START, ended_us=START + 5_500, provider="spare", model="gpt-x", first_us=START + 1_500,
-    input_tokens=100, cached_tokens=40, output_tokens=20, cost_micros=123, attempts=(FAILED, ANSWERED), trace=AGENT,
+    entry=7, started_us=START, ended_us=START + 5_500, first_us=START + 1_500, provider="spare", model="gpt-x",
+    input_tokens=100, cached_tokens=40, output_tokens=20, cost_micros=123, trace=AGENT,
+    attempts=(FAILED, ANSWERED),
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from firewall.guard.requester import Requester
 from firewall.routing.call import Candidate, Heard, Routed
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider
+from tests.support.approving import StillClock
 
 HELD = b": held\n\n"
 
@@ -148,7 +149,7 @@ def exchange_over(sent: list[bytes]) -> Exchange:
         guard=cast("Any", None),
         approvals=cast("Any", None),
         holds=cast("Any", None),
-        clock=cast("Any", None),
+        clock=StillClock(),
         hold_s=30,
         max_answer_bytes=1 << 20,
     )
