@@ -16,10 +16,10 @@ from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.loglines import BatchedHandler, Utc
 from firewall.routing.trying.circuits import Standing
+from firewall.watching.clocks import Clocks
 
 log = logging.getLogger("stayhand.verdict")
 MAX_MODELS = 200
-_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 """Models that metrics tell apart."""
 
 
@@ -35,14 +35,6 @@ class Gauged(Protocol):
     def size(self) -> int:
         """Entries in the log."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Timed:
-    """The two clocks of one model."""
-
-    whole: Histogram
-    first: Histogram
 
 
 class Telemetry:
@@ -88,23 +80,9 @@ class Telemetry:
         self._unpriced = Counter(
             "stayhand_spend_unpriced_calls_total", "Model calls whose price nobody knows.", registry=self.registry
         )
-        self._seconds = Histogram(
-            "stayhand_model_seconds",
-            "Time from a request to the end of its answer, by provider and model.",
-            ["provider", "model"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._first = Histogram(
-            "stayhand_model_first_piece_seconds",
-            "Time from a streamed request to the first piece of its answer, by provider and model.",
-            ["provider", "model"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self._clocks = Clocks(self.registry)
         self.forward: Callable[[CallSeen], None] | None = None
         """Who else is told of model calls."""
-        self._timed: dict[tuple[str, ...], _Timed] = {}
         self._models: set[tuple[str, str]] = set()
         self._attempts = Counter(
             "stayhand_model_attempts_total",
@@ -158,21 +136,9 @@ class Telemetry:
     def called(self, seen: CallSeen) -> None:
         """Count a model call that is over, measure it, and hand it on."""
         self.answered(seen.dialect.value, seen.outcome)
-        if seen.provider:
-            timed = self._timed_of(seen.provider, seen.model)
-            timed.whole.observe((seen.ended_us - seen.started_us) / 1e6)
-            if seen.first_us:
-                timed.first.observe((seen.first_us - seen.started_us) / 1e6)
+        self._clocks.called(seen)
         if self.forward is not None:
             self.forward(seen)
-
-    def _timed_of(self, *model: str) -> "_Timed":
-        """Return the clocks of a model; of those beyond MAX_MODELS, one pair for all."""
-        known = model if model in self._timed or len(self._timed) < MAX_MODELS else ("other", "other")
-        timed = self._timed.get(known)
-        if timed is None:
-            timed = self._timed[known] = _Timed(self._seconds.labels(*known), self._first.labels(*known))
-        return timed
 
     def answered(self, dialect: str, outcome: str) -> None:
         """Count an answered model call."""
