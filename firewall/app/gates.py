@@ -33,7 +33,7 @@ from firewall.routing.kinds.carrier import MannerlyUpstream
 from firewall.routing.kinds.interface import ToSign
 from firewall.routing.port import Upstream
 from firewall.routing.router import Router
-from firewall.routing.trying.asker import Asker
+from firewall.routing.trying.asker import Asker, Note
 from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
 from firewall.routing.trying.frame import Frame
@@ -86,26 +86,31 @@ def sign_for_aws(request: ToSign, key: Secret) -> Mapping[str, str]:
     )
 
 
+def note_of(base: Base) -> Note:
+    """Return what is told of attempts: the log, and the metrics."""
+    recorder = Recorder(base.installation.writer)
+
+    def note(run: Run, one: Attempt) -> None:
+        recorder.attempted(run, one)
+        base.telemetry.attempted(one.candidate.provider.name, one.outcome)
+
+    return note
+
+
 def frame_of(base: Base, upstream: Upstream, chooser: Chooser) -> Frame:
     """Return what tries candidates; its circuits are told to the log and to the metrics."""
 
     def window(one: Candidate) -> int | None:
         return chooser.table().models.of(one.provider.name, one.model).context_window
 
-    recorder = Recorder(base.installation.writer)
-    circuits = Circuits(time.monotonic, recorder.changed)
+    circuits = Circuits(time.monotonic, Recorder(base.installation.writer).changed)
     base.telemetry.watch(circuits.listing)
-
-    def note(run: Run, one: Attempt) -> None:
-        recorder.attempted(run, one)
-        base.telemetry.attempted(one.candidate.provider.name, one.outcome)
-
     asker = Asker(
         upstream,
         circuits,
         world=World(time.monotonic),
         windows=window,
-        note=note,
+        note=note_of(base),
         measuring=Measuring(chooser.measures, base.clock.now_us),
     )
     return Frame(asker, Cache(time.monotonic), policy=lambda: base.rules.snapshot.digest)
@@ -135,6 +140,7 @@ def models_gate(
         chooser=chooser,
         frame=frame,
         detector=lambda: rules.snapshot.catalogue.credentials,
+        note=note_of(base),
     )
     max_body_bytes = models.max_body_mib << 20
     plain = PlainCalls(

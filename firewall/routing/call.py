@@ -15,6 +15,7 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.core.grant import Grant
 from firewall.core.terms import Terms
+from firewall.routing.checks import Checks
 from firewall.routing.port import Fields, UpstreamResponse
 from firewall.routing.providers import OwnLogin, Provider
 
@@ -104,6 +105,11 @@ class Plan:
     """How hard to try."""
     smaller: tuple[Candidate, ...] = ()
     """Of `terms.degrade`, those that may and can answer this call."""
+    tiers: "tuple[tuple[Candidate, ...], ...]" = ()
+    """The same candidates in steps: the next step is asked when an answer of the one before fails `checks`."""
+    checks: Checks | None = None
+    judge: tuple[Candidate, ...] = ()
+    """Who says whether an answer is good enough; asked beside the candidates."""
     mask: frozenset[str] = frozenset()
     """What is hidden in what leaves: `credentials`."""
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from firewall.classify.credentials.detector import Detector
 from firewall.routing.answer import PlainAnswer
 from firewall.routing.call import Heard, ModelCall, Plan, Routed
+from firewall.routing.cascading import Cascade
 from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.table import Table
-from firewall.routing.choosing.watching import Watch
 from firewall.routing.masking import CREDENTIALS, masked_call
 from firewall.routing.passing import passed_on, speaker
 from firewall.routing.port import Upstream
 from firewall.routing.providers import Providers
-from firewall.routing.trying.asker import Asker
+from firewall.routing.trying.asker import Asker, Note, unnoted
 from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
 from firewall.routing.trying.frame import Frame
@@ -37,15 +37,18 @@ class Router:
         chooser: Chooser | None = None,
         frame: Frame | None = None,
         detector: Callable[[], Detector] = Detector,
+        note: Note = unnoted,
     ) -> None:
         """`chooser`: none: no routes, the first provider of the spoken dialect answers.
 
         `frame`: what tries; none: one of its own whose circuits nobody hears of. `detector`: of what routes hide.
+        `note`: told of answers that failed a route's checks.
         """
         self._detector = detector
         self._upstream = upstream
         self._chooser = chooser or Chooser(Table, providers, Outside(now_us=lambda: 0))
         self._frame = frame or frame_over(upstream)
+        self._cascade = Cascade(self._frame, note)
 
     def plan(self, call: ModelCall) -> Plan:
         """Return who is asked, in order; decided before anything is recorded or reserved.
@@ -61,11 +64,11 @@ class Router:
 
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
-        call = self._masked(call, plan)
-        if len(plan.candidates) == 1:
-            return await self._frame.open(Run(call, plan, entry))
-        with Watch(self._chooser, call, plan) as watch:
-            return watch.heard(await self._frame.open(Run(call, plan, entry)))
+        run = Run(self._masked(call, plan), plan, entry)
+        answer = await (self._cascade.open(run) if plan.tiers else self._frame.open(run))
+        if answer.heard.attempts and not answer.heard.degraded:
+            self._chooser.answered(call, plan, answer.heard.candidate)
+        return answer
 
     async def carry(self, call: ModelCall, plan: Plan) -> Routed:
         """Pass a call that is never translated to the first candidate that speaks its dialect.

@@ -54,6 +54,36 @@ class When(Section):
     """In which `hours` and `days` are meant, e.g. `Europe/Berlin`."""
 
 
+class Checks(Section):
+    """What an answer must be like; one that is not is never given, and the next of the route is asked."""
+
+    json_schema: str = ""
+    """File beside the configuration: the answer's text is JSON that fits it."""
+    matches: Annotated[str, Field(max_length=1000)] = ""
+    """Regular expression (Rust's: linear time, no look-around) that the text must match somewhere."""
+    min_chars: int = Field(default=0, ge=0)
+    max_chars: int = Field(default=0, ge=0)
+    """0: any length."""
+    refusals: bool = False
+    """True: an answer that only declines does not pass."""
+    judge: Annotated[str, Field(max_length=200)] = ""
+    """`provider/model` that is asked whether the answer meets `criterion`; its call is charged as well."""
+    criterion: Annotated[str, Field(max_length=2000)] = ""
+    none_passes: Literal["error", "last"] = "error"
+    """What is given when no answer passes: an error (502 `checks_failed`), or the last answer."""
+
+    @model_validator(mode="after")
+    def _asks(self) -> "Checks":
+        if bool(self.judge) != bool(self.criterion):
+            raise ValueError("`judge` and `criterion` go together")
+        asked = (self.json_schema, self.matches, self.min_chars, self.max_chars, self.refusals, self.judge)
+        if not any(asked):
+            raise ValueError("checks nothing")
+        if self.max_chars and self.max_chars < self.min_chars:
+            raise ValueError("`max_chars` is less than `min_chars`")
+        return self
+
+
 class Route(RouteSurvival):
     """A rule that picks who answers; the first that fits decides."""
 
@@ -63,6 +93,10 @@ class Route(RouteSurvival):
     when: When = When()
     chain: Words = ()
     """`provider/model` or another route's name, in order of preference."""
+    cascade: Words = ()
+    """Instead of `chain`: the cheapest first; the next one is asked when an answer does not pass `checks`."""
+    checks: Checks | None = None
+    """Held against every answer of `chain` or `cascade` before any of it is given."""
     strategy: Literal["priority", "weighted", "latency", "cost", "least_busy"] = "priority"
     """Who of the chain is asked first; the others follow in case it fails."""
     weights: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = ()
@@ -84,8 +118,10 @@ class Route(RouteSurvival):
 
     @model_validator(mode="after")
     def _reaches_somebody(self) -> "Route":
-        if not (self.chain or (self.planner and self.executor)):
+        if not (self.chain or self.cascade or (self.planner and self.executor)):
             raise ValueError("names nobody who answers: give it a `chain`")
+        if self.cascade and (self.chain or self.checks is None):
+            raise ValueError("has a `cascade`: give it `checks`, and no `chain` beside it")
         if self.weights and self.strategy != "weighted":
             raise ValueError('has `weights` without `strategy = "weighted"`')
         if self.strategy == "weighted" and (len(self.weights) != len(self.chain) or not sum(self.weights)):

@@ -14,13 +14,13 @@ from pydantic.fields import FieldInfo
 from firewall.cli.main import stayhand
 from firewall.core.reason import Reason
 from firewall.settings.resolvers import Resolver
-from firewall.settings.routes import When
+from firewall.settings.routes import Checks, When
 from firewall.settings.settings import Settings
 from firewall.settings.surviving import Breaker, Cache, Queue, Retry
 from tests.meta.tree import ROOT
 
 TARGET = ROOT / "docs" / "reference.md"
-ROOMS = (Resolver, When, Retry, Cache, Breaker, Queue)
+ROOMS = (Checks, Resolver, When, Retry, Cache, Breaker, Queue)
 """Tables within a table whose keys are listed one by one."""
 
 REASONS = {

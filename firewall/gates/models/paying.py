@@ -76,7 +76,7 @@ class Till:
                 caps=caps,
             ),
             route=plan.route,
-            sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller))),
+            sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller, *plan.judge))),
             bound=_bound(call),
         )
 
@@ -182,4 +182,6 @@ def _kept(plan: Plan, opened: Opened) -> Plan:
         plan,
         candidates=tuple(one for one in plan.candidates if sold_of(one) in left),
         smaller=tuple(one for one in plan.smaller if sold_of(one) in left),
+        tiers=tuple(kept for tier in plan.tiers if (kept := tuple(one for one in tier if sold_of(one) in left))),
+        judge=tuple(one for one in plan.judge if sold_of(one) in left),
     )

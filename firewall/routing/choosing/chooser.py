@@ -87,17 +87,26 @@ class Chooser:
         if not plan.candidates:
             raise nobody(plan.route, call.request.model, plan.left_out)
         if len(plan.candidates) > 1 and self._answering and in_tool_loop(call):
-            return replace(plan, candidates=self._kept(call, plan.candidates))
+            return self._kept(call, plan)
         return plan
 
     def _planned(self, table: Table, means: Means, dialect: Dialect) -> Plan:
         facts, choosing = means.bench.facts, Choosing(table, means)
         rule = table.fitting(facts)
         if rule is not None:
-            candidates, smaller = (
-                _bounded(found, table) for found in (choosing.by_rule(rule), choosing.smaller(rule))
+            found, judge = choosing.by_rule(rule), choosing.judge(rule)
+            tiers, smaller = choosing.tiers(rule, found), choosing.smaller(rule)
+            return Plan(
+                rule.name,
+                () if judge is None else _bounded(found, table),
+                choosing.left_out,
+                rule.terms,
+                _bounded(smaller, table),
+                tiers=tuple(_bounded(tier, table) for tier in tiers),
+                checks=rule.checks,
+                judge=judge or (),
+                mask=choosing.mask,
             )
-            return Plan(rule.name, candidates, choosing.left_out, rule.terms, smaller, choosing.mask)
         provider = self.providers.pick(dialect)
         alone = _bounded(choosing.alone(Candidate(provider, facts.model)), table)
         return Plan(provider.name, alone, choosing.left_out)
@@ -111,9 +120,13 @@ class Chooser:
             if len(self._answering) > CONVERSATIONS:
                 self._answering.popitem(last=False)
 
-    def _kept(self, call: ModelCall, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    def _kept(self, call: ModelCall, plan: Plan) -> Plan:
+        """Put first who called the tools; in a cascade nobody but its step is asked, and nothing is checked."""
         name = self._answering.get(conversation(call))
-        return tuple(sorted(candidates, key=lambda one: one.name != name))
+        candidates = tuple(sorted(plan.candidates, key=lambda one: one.name != name))
+        if candidates[0].name != name or plan.checks is None:
+            return replace(plan, candidates=candidates)
+        return replace(plan, candidates=candidates[:1], tiers=(), checks=None, judge=())
 
     def means(self, table: Table, call: ModelCall) -> Means:
         """Return what a call is measured against under a table."""

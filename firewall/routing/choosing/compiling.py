@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
+from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from firewall.core.errors import ConfigError
 from firewall.core.terms import CACHE, MESSAGE
 from firewall.routing.call import Candidate
+from firewall.routing.checks import Checks, pattern_of, schema_of
 from firewall.routing.choosing.conditions import Conditions, Times
 from firewall.routing.choosing.constraints import Constraint
 from firewall.routing.choosing.strategies import Strategy
@@ -17,8 +19,13 @@ from firewall.settings.routes import Route, When
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def rules_of(routes: Sequence[Route], providers: Iterable[Provider], file: str) -> tuple[Rule, ...]:
-    """Compile the routes of a configuration.
+def rules_of(
+    routes: Sequence[Route],
+    providers: Iterable[Provider],
+    file: str,
+    schemas: Mapping[str, object] = MappingProxyType({}),
+) -> tuple[Rule, ...]:
+    """Compile the routes of a configuration; `schemas`: the parsed JSON of the files that checks name.
 
     Raises: ConfigError naming the file, the route and the key: two routes of one name, a member that nobody is, a
     chain that leads back to its own route, a time zone that nobody knows.
@@ -28,8 +35,9 @@ def rules_of(routes: Sequence[Route], providers: Iterable[Provider], file: str) 
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
         raise ConfigError(f"two routes in `{file}` are named `{twice}`", hint="rename one of them", file=file)
-    rules = tuple(_Route(route, by_name, frozenset(names), file).rule() for route in routes)
+    rules = tuple(_Route(route, by_name, frozenset(names), file).rule(schemas) for route in routes)
     _refuse_cycles(rules, file)
+    _refuse_inner_checks(rules, file)
     return rules
 
 
@@ -90,7 +98,8 @@ class _Route:
         self._names = names
         self._file = file
 
-    def rule(self) -> Rule:
+    def rule(self, schemas: Mapping[str, object]) -> Rule:
+        """Compile it."""
         route = self._route
         requires: tuple[Constraint, ...] = ()
         if route.hosting or route.regions:
@@ -103,6 +112,9 @@ class _Route:
             chain=self._members("chain", route.chain, route.weights),
             planner=self._members("planner", route.planner),
             executor=self._members("executor", route.executor),
+            cascade=self._members("cascade", route.cascade),
+            checks=self._checks(schemas),
+            judge=self._judge(),
             is_sticky=route.sticky,
             requires=requires,
             max_micros=route.max_micros,
@@ -110,6 +122,34 @@ class _Route:
             terms=route.terms,
             smaller=self._smaller(),
         )
+
+    def _checks(self, schemas: Mapping[str, object]) -> Checks | None:
+        said = self._route.checks
+        if said is None:
+            return None
+        where = f"`checks.{{}}` of route `{self._route.name}` in `{self._file}`"
+        pattern = pattern_of(said.matches, where.format("matches"), self._file) if said.matches else None
+        schema = None
+        if said.json_schema:
+            schema = schema_of(schemas.get(said.json_schema), where.format("json_schema"), self._file)
+        return Checks(
+            schema=schema,
+            pattern=pattern,
+            min_chars=said.min_chars,
+            max_chars=said.max_chars,
+            refusals=said.refusals,
+            criterion=said.criterion,
+            gives_last=said.none_passes == "last",
+        )
+
+    def _judge(self) -> Candidate | None:
+        said = self._route.checks
+        if said is None or not said.judge:
+            return None
+        judge = self._member("checks.judge", said.judge, 1).candidate
+        if judge is None:
+            raise self._refused("checks.judge", "names a route", "write `provider/model`")
+        return judge
 
     def _smaller(self) -> tuple[Candidate, ...]:
         steps = [step for step in self._route.degrade if step not in (CACHE, MESSAGE)]
@@ -159,6 +199,22 @@ def _refuse_cycles(rules: Sequence[Rule], file: str) -> None:
             raise ConfigError(f"routes in `{file}` lead in a circle: {shown}", hint="name a model", file=file)
 
 
+def _refuse_inner_checks(rules: Sequence[Rule], file: str) -> None:
+    """Refuse a route that is named by another and has checks: the other's answers would not be held against them.
+
+    Raises: ConfigError naming both.
+    """
+    checked = {rule.name for rule in rules if rule.checks is not None}
+    for rule in rules:
+        inner = next((name for name in _named(rule) if name in checked), None)
+        if inner is not None:
+            raise ConfigError(
+                f"route `{rule.name}` in `{file}` names `{inner}`, whose checks would not be made",
+                hint=f"give `{rule.name}` the checks",
+                file=file,
+            )
+
+
 def _cycle(start: str, leads: Mapping[str, Sequence[str]], done: set[str]) -> list[str]:
     """Return the way from a route back to itself or to one on the way; nothing where there is none."""
     way: list[str] = []
@@ -178,5 +234,5 @@ def _cycle(start: str, leads: Mapping[str, Sequence[str]], done: set[str]) -> li
 
 
 def _named(rule: Rule) -> tuple[str, ...]:
-    members = (*rule.chain, *rule.planner, *rule.executor)
+    members = (*rule.chain, *rule.cascade, *rule.planner, *rule.executor)
     return tuple(dict.fromkeys(member.route for member in members if member.route))

@@ -35,7 +35,6 @@ class Facts:
     """`plan` or `execute`, as the caller marks it."""
     has_tools: bool = False
     has_images: bool = False
-    is_streamed: bool = True
     input_tokens: int = 0
     """An estimate: a quarter of the text's bytes."""
     output_tokens: int | None = None

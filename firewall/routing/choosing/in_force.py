@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from firewall.core.errors import ConfigError
 from firewall.core.money import worst
 from firewall.policy.defaults import shipped
@@ -83,9 +85,14 @@ def routes_of(settings: Settings, providers: Providers) -> Routes:
 
     # Without a route nobody is chosen: the price list need not be loaded for it.
     models, constraints = read_models(table, FILE, windows=windows if settings.route else None)
-    rules = rules_of(settings.route, providers, settings.path or "stayhand.toml")
+    files = _schema_files(settings)
+    schemas = {name: _parsed(name, data_there) for name, data_there in files.items()}
+    rules = rules_of(settings.route, providers, settings.path or "stayhand.toml", schemas)
     said = "\n".join(route.model_dump_json() for route in settings.route).encode()
-    digest = hashlib.sha256(b"%d\n%s%s" % (len(said), said, data)).hexdigest()
+    hashed = hashlib.sha256()
+    for part in (said, data, *files.values()):
+        hashed.update(len(part).to_bytes(8, "big") + part)
+    digest = hashed.hexdigest()
     for rule in rules:
         for candidate in rule.candidates:
             models.of(candidate.provider.name, candidate.model)  # nobody's first call waits for the list
@@ -104,6 +111,26 @@ def _model_table(settings: Settings) -> tuple[Mapping[str, object], bytes]:
         raise ConfigError(f"cannot read `{path}`", file=str(path), detail=str(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"`{path}` is not valid TOML: {str(error)[:200]}", file=str(path)) from error
+
+
+def _schema_files(settings: Settings) -> dict[str, bytes]:
+    """Return the bytes of every schema that checks name, by that name."""
+    named = {one.checks.json_schema: "" for one in settings.route if one.checks and one.checks.json_schema}
+    found: dict[str, bytes] = {}
+    for name in named:
+        path = settings.anchored(name)
+        try:
+            found[name] = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"cannot read `{path}`", file=str(path), detail=str(error)) from error
+    return found
+
+
+def _parsed(name: str, data: bytes) -> object:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(f"`{name}` is not valid JSON: {error}", file=name) from error
 
 
 def model_file(settings: Settings) -> Path:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 DECAY_US = 60_000_000
 """After so long a measurement weighs a third."""
-WHOLE = " whole"
-"""Behind a candidate's name: answers that are not streamed, whose first token nobody sees, are measured apart."""
 MOST = 4096
 """Candidates that are remembered."""
 
@@ -20,11 +18,11 @@ class Observed:
     """One attempt, once its first token came or could not come any more."""
 
     candidate: str
-    """`provider/model`, with WHOLE behind it for an answer that was not streamed."""
+    """`provider/model`."""
     at_us: int
     first_token_us: int
-    """From the request to the first token; of an attempt that failed, to the failure and never less than what is
-    known already."""
+    """From the request to the first token, or to all of an answer that is not streamed; of an attempt that failed,
+    to the failure and never less than what is known already."""
     is_ok: bool = True
 
 
@@ -74,9 +72,9 @@ class Measures:
         found = self._by_name.get(candidate)
         return found.busy if found is not None else 0
 
-    def load(self, candidate: str, at_us: int, behind: str = "") -> float:
-        """Return what one more call would wait for, by its first token (or WHOLE) and by those before it."""
-        return self.first_token_us(candidate + behind, at_us) * (1 + self.busy(candidate))
+    def load(self, candidate: str, at_us: int) -> float:
+        """Return what one more call would wait for, by its first token and by those before it."""
+        return self.first_token_us(candidate, at_us) * (1 + self.busy(candidate))
 
     def _aged(self, found: _Measured, at_us: int) -> float:
         return found.first_token_us * math.exp(-max(0, at_us - found.at_us) / DECAY_US)

@@ -33,7 +33,6 @@ def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) ->
         phase=call.headers.get(PHASE, "").strip().lower(),
         has_tools=bool(call.value.get("tools")),
         has_images=bool(images),
-        is_streamed=request.stream,
         input_tokens=-(-text // _BYTES_A_TOKEN) + _IMAGE_TOKENS * len(images),
         output_tokens=request.max_output_tokens,
         scan=scan,
@@ -57,6 +56,12 @@ def sticky_key(call: ModelCall) -> str:
     if call.caller.session:
         return f"{call.caller.principal}\0{call.caller.session}"
     return conversation(call)
+
+
+def newest_turn(value: Mapping[str, object]) -> object:
+    """Return the last item of a request's history."""
+    history = next((value[key] for key in _HISTORIES if key in value), None)
+    return history[-1] if isinstance(history, list) and history else history
 
 
 def _first_turn(value: Mapping[str, object]) -> object:

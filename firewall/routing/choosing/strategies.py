@@ -9,7 +9,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from firewall.routing.call import Candidate
-from firewall.routing.choosing.measures import WHOLE, Measures
+from firewall.routing.choosing.measures import Measures
 
 Quote = Callable[[Candidate], int | None]
 """The worst case of one call, in micro-USD; None: its price is not known."""
@@ -38,7 +38,6 @@ class Sight:
     at_us: int
     measures: Measures
     quote: Quote
-    is_streamed: bool = True
 
 
 def ordered(strategy: Strategy, members: Weighted, sight: Sight) -> Group:
@@ -90,8 +89,7 @@ def _quickest(candidates: Group, sight: Sight) -> Group:
     """Draw two, put the quicker of them first (power of two choices), the others by their speed."""
     if len(candidates) < 2:
         return candidates
-    behind = "" if sight.is_streamed else WHOLE
-    loads = {one.name: sight.measures.load(one.name, sight.at_us, behind) for one in candidates}
+    loads = {one.name: sight.measures.load(one.name, sight.at_us) for one in candidates}
     pairs = len(candidates) * (len(candidates) - 1)
     one, other = divmod(int(sight.draw * pairs), len(candidates) - 1)
     other += other >= one

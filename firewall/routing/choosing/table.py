@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from firewall.core.grant import any_matches
 from firewall.core.terms import Terms
 from firewall.routing.call import Candidate, LeftOut
+from firewall.routing.checks import Checks
 from firewall.routing.choosing.conditions import Conditions
 from firewall.routing.choosing.constraints import Constraint
 from firewall.routing.choosing.facts import Facts
@@ -42,6 +43,10 @@ class Rule:
     when: Conditions = field(default_factory=Conditions)
     strategy: Strategy = Strategy.PRIORITY
     chain: tuple[Member, ...] = ()
+    cascade: tuple[Member, ...] = ()
+    """Instead of a chain, with `checks`: each member is a step."""
+    checks: Checks | None = None
+    judge: Candidate | None = None
     planner: tuple[Member, ...] = ()
     executor: tuple[Member, ...] = ()
     is_sticky: bool = True
@@ -57,8 +62,8 @@ class Rule:
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """All that it names itself."""
-        members = (*self.chain, *self.planner, *self.executor)
-        named = (member.candidate for member in members)
+        members = (*self.chain, *self.cascade, *self.planner, *self.executor)
+        named = (self.judge, *(member.candidate for member in members))
         return (*(one for one in named if one is not None), *self.smaller)
 
     def unmet(self, facts: Facts) -> str:
@@ -68,7 +73,7 @@ class Rule:
     def members(self, phase: str) -> tuple[Member, ...]:
         """Return the chain of a phase; where there is none for it, the general one, or the executor's."""
         own = {PLAN: self.planner, EXECUTE: self.executor}.get(phase, ())
-        return own or self.chain or self.executor
+        return own or self.chain or self.cascade or self.executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,22 @@ class Choosing:
             self._seen[one.name] = ""
         return found
 
+    def tiers(self, rule: Rule, candidates: Group) -> tuple[Group, ...]:
+        """Return the steps of a rule with checks; each but a cascade's own is one candidate."""
+        if rule.checks is None:
+            return ()
+        members = rule.members(self._means.bench.facts.phase)
+        if members is not rule.cascade:
+            return tuple((one,) for one in candidates)
+        found = (self._arranged(rule, (member,), (), 0) for member in members)
+        return tuple(tier for tier in found if tier)
+
+    def judge(self, rule: Rule) -> Group | None:
+        """Return who judges answers; None where the judge may not, so that nobody's answer could ever pass."""
+        if rule.judge is None:
+            return ()
+        return (rule.judge,) if self._fits(rule.judge, rule.requires, rule.max_micros) else None
+
     def smaller(self, rule: Rule) -> Group:
         """Return who answers when nobody of a rule does, as far as they may and can."""
         found = (one for one in rule.smaller if self._fits(one, rule.requires, rule.max_micros))
@@ -178,4 +199,4 @@ class Choosing:
         elif rule.strategy in (Strategy.WEIGHTED, Strategy.LATENCY):
             draw = means.draw()
         facts = means.bench.facts
-        return Sight(draw, facts.at_us, means.measures, means.bench.quote, facts.is_streamed)
+        return Sight(draw, facts.at_us, means.measures, means.bench.quote)

@@ -29,6 +29,17 @@ R = '[[route]]\nname = "r"\n'
         (R + 'chain = ["saas/m"]\n' + R + 'chain = ["saas/m"]', "two routes in `stayhand.toml` are named `r`"),
         (R + 'chain = ["saas/m"]\nwhen = { timezone = "Mars/Base" }', "`Mars/Base` is not known here"),
         (R + 'chain = ["saas/m"]\nplanner = ["nobody/m"]', "`planner` of route `r`"),
+        (R + 'cascade = ["saas/m", "r"]\nchecks = { min_chars = 1 }', "lead in a circle: `r` -> `r`"),
+        (R + 'chain = ["saas/m"]\nchecks = { matches = "(" }', "`checks.matches` of route `r`"),
+        (R + 'chain = ["saas/m"]\nchecks = { json_schema = "gone.json" }', "`checks.json_schema` of route `r`"),
+        (
+            R + 'chain = ["saas/m"]\nchecks = { judge = "nobody/m", criterion = "x" }',
+            "`checks.judge` of route",
+        ),
+        (
+            R + 'chain = ["saas/m"]\nchecks = { min_chars = 1 }\n[[route]]\nname = "o"\nchain = ["r"]',
+            "route `o` in `stayhand.toml` names `r`, whose checks would not be made",
+        ),
     ],
 )
 def test_a_route_that_leads_nowhere_is_refused(text: str, words: str) -> None:
@@ -60,6 +71,11 @@ def test_a_route_that_two_others_name_is_no_circle() -> None:
         (R + 'chain = ["saas/m"]\nwhen = { hours = "8-18" }', "is no time of the day"),
         (R + 'chain = ["saas/m"]\nwhen = { moon = "full" }', "`route.1.when.moon` in"),
         (R + 'chain = ["saas/m"]\nhosting = ["cloud"]', "`route.1.hosting.1` in"),
+        (R + 'chain = ["saas/m"]\nchecks = {}', "checks nothing"),
+        (R + 'chain = ["saas/m"]\nchecks = { judge = "saas/j" }', "`judge` and `criterion` go together"),
+        (R + 'chain = ["saas/m"]\nchecks = { min_chars = 5, max_chars = 4 }', "is less than"),
+        (R + 'cascade = ["saas/m"]', "has a `cascade`"),
+        (R + 'cascade = ["saas/m"]\nchain = ["saas/m"]\nchecks = { min_chars = 1 }', "has a `cascade`"),
         ('[[route]]\nname = "a/b"\nchain = ["saas/m"]', "is no name"),
     ],
 )

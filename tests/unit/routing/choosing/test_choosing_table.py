@@ -181,3 +181,57 @@ def test_candidates_carry_what_is_known_of_their_answers() -> None:
     house = House(CHAIN, '[[model]]\nname = "big"\nprovider = "euro"\nmax_output_tokens = 64000\n')
     plan = house.plan(call_of("coder"))
     assert [one.max_output_tokens for one in plan.candidates] == [0, 64_000]
+
+
+CASCADE = """
+[[route]]
+name = "small"
+chain = ["saas/haiku", "euro/haiku"]
+
+[[route]]
+name = "r"
+cascade = ["small", "saas/sonnet", "own/opus"]
+checks = { min_chars = 1, judge = "euro/judge", criterion = "good" }
+"""
+
+
+def test_a_cascade_is_planned_in_steps() -> None:
+    """A route that it names is one step with its own fallbacks; nobody of a step is left where nobody may."""
+    plan = House(CASCADE).plan(call_of("r"))
+    tiers = [[one.name for one in tier] for tier in plan.tiers]
+    assert tiers == [["saas/haiku", "euro/haiku"], ["saas/sonnet"], ["own/opus"]]
+    assert [one.name for one in plan.candidates] == [name for tier in tiers for name in tier]
+    assert [one.name for one in plan.judge] == ["euro/judge"]
+    inside = House(CASCADE, EUROPE).plan(call_of("r", about=tags(region="eu")))
+    assert [[one.name for one in tier] for tier in inside.tiers] == [["euro/haiku"], ["own/opus"]]
+
+
+def test_a_judge_that_may_not_see_the_call_leaves_nobody() -> None:
+    """An answer could not be held against the checks without sending it where it must not go."""
+    with pytest.raises(FirewallError, match="secrets-stay-inside") as refused:
+        House(CASCADE, EUROPE).plan(call_of("r", about=tags(sensitivity="credentials")))
+    assert refused.value.code == "constraint_unmet"
+
+
+def test_checks_make_a_step_of_each_member_of_a_chain() -> None:
+    """In the order of the strategy."""
+    route = (
+        '[[route]]\nname = "r"\nchain = ["saas/a", "saas/b"]\nstrategy = "cost"\nchecks = { refusals = true }\n'
+    )
+    plan = House(route, prices={"saas/a": 2, "saas/b": 1}).plan(call_of("r"))
+    assert [[one.name for one in tier] for tier in plan.tiers] == [["saas/b"], ["saas/a"]]
+
+
+def test_in_a_tool_loop_a_cascade_stays_with_its_step() -> None:
+    """Nobody else takes over between a call and its result, and nothing is checked."""
+    house = House(CASCADE)
+    first = {"role": "user", "content": "do it"}
+    use = {"type": "tool_use", "id": "tu_1", "name": "t", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "tu_1", "content": "ok"}
+    opening = call_of("r", messages=[first])
+    plan = house.plan(opening)
+    house.chooser.answered(opening, plan, plan.candidates[2])
+    turns = [first, {"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    kept = house.plan(call_of("r", messages=turns))
+    assert [one.name for one in kept.candidates] == ["saas/sonnet"]
+    assert (kept.tiers, kept.checks, kept.judge) == ((), None, ())
