@@ -28,6 +28,7 @@ from firewall.gates.models.held import Holds
 from firewall.guard.guard import Guard
 from firewall.policy.in_force import Rules
 from firewall.routing.choosing.in_force import Routes
+from firewall.routing.drills.room import DrillRoom
 from firewall.routing.providers import Providers
 from firewall.sequencer.opening import Installation
 from firewall.settings.settings import Settings
@@ -60,6 +61,7 @@ class Application:
     egress: EgressSide | None
     targets: Mapping[str, Target]
     holds: Holds
+    drills: DrillRoom
     console: Console
     forms: Forms
     telemetry: Telemetry

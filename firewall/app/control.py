@@ -10,6 +10,7 @@ from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
 from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
+from firewall.console.drilling import Drilling
 from firewall.console.entries import Entries
 from firewall.console.routing import Routing
 from firewall.console.spending import Books
@@ -18,12 +19,19 @@ from firewall.gates.infra.scopes.probing import probe_all
 from firewall.references import users_of
 from firewall.routing.choosing.in_force import Routes
 from firewall.routing.choosing.swapping import Swaps
+from firewall.routing.drills.room import DrillRoom
 from firewall.routing.port import Upstream
 from firewall.telemetry import Condition
 
 
 def console_of(
-    base: Base, upstream: Upstream, egress: EgressSide | None, *, routes: Routes, runner: Runner
+    base: Base,
+    upstream: Upstream,
+    egress: EgressSide | None,
+    *,
+    routes: Routes,
+    runner: Runner,
+    drills: DrillRoom,
 ) -> Console:
     """Return the control side with all its desks; `upstream` asks providers about a credential.
 
@@ -48,6 +56,9 @@ def console_of(
         credentials=_vaulting(base, upstream),
         spend=Books(base.settings.database, base.clock, budgets_of(base.settings), approved_by),
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
+        drills=Drilling(
+            drills, installation.reader, writer, base.clock, lambda: [one.name for one in routes.providers]
+        ),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,
     )

@@ -29,6 +29,7 @@ from firewall.routing.call import Attempt, Candidate
 from firewall.routing.catalogue import Catalogue, named_by
 from firewall.routing.choosing.chooser import Chooser
 from firewall.routing.configured import manners_of
+from firewall.routing.drills.room import DrillRoom
 from firewall.routing.kinds.carrier import MannerlyUpstream
 from firewall.routing.kinds.interface import ToSign
 from firewall.routing.port import Upstream
@@ -92,12 +93,13 @@ def note_of(base: Base) -> Note:
 
     def note(run: Run, one: Attempt) -> None:
         recorder.attempted(run, one)
-        base.telemetry.attempted(one.candidate.provider.name, one.outcome)
+        if run.drill is None:
+            base.telemetry.attempted(one.candidate.provider.name, one.outcome)
 
     return note
 
 
-def frame_of(base: Base, upstream: Upstream, chooser: Chooser) -> Frame:
+def frame_of(base: Base, upstream: Upstream, chooser: Chooser, drills: DrillRoom) -> Frame:
     """Return what tries candidates; its circuits are told to the log and to the metrics."""
 
     def window(one: Candidate) -> int | None:
@@ -112,12 +114,20 @@ def frame_of(base: Base, upstream: Upstream, chooser: Chooser) -> Frame:
         windows=window,
         note=note_of(base),
         measuring=Measuring(chooser.measures, base.clock.now_us),
+        drills=drills,
     )
     return Frame(asker, Cache(time.monotonic), policy=lambda: base.rules.snapshot.digest)
 
 
 def models_gate(
-    base: Base, guard: Guard, holds: Holds, chooser: Chooser, upstream: HttpUpstream, *, till: Till
+    base: Base,
+    guard: Guard,
+    holds: Holds,
+    chooser: Chooser,
+    upstream: HttpUpstream,
+    *,
+    till: Till,
+    drills: DrillRoom,
 ) -> ModelsGate:
     """Return the gate that agents have as their model provider."""
     writer = base.installation.writer
@@ -132,7 +142,7 @@ def models_gate(
         continues=models.on_refusal == "continue",
     )
     carrier = MannerlyUpstream(upstream, manners_of(base.settings, base.references, sign_for_aws))
-    frame = frame_of(base, carrier, chooser)
+    frame = frame_of(base, carrier, chooser, drills)
     rules = base.rules
     router = Router(
         providers=chooser.providers,

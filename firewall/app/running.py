@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import os
+import random
 import secrets
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -30,6 +32,7 @@ from firewall.policy.in_force import open_rules
 from firewall.references import references_of
 from firewall.routing.choosing.in_force import Routes, routes_of
 from firewall.routing.configured import providers_of
+from firewall.routing.drills.room import DrillRoom
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider, Providers
 from firewall.routing.upstream import HttpUpstream
@@ -65,6 +68,7 @@ async def running(
         await watch(base, settings, references, stack)
         routes = await asyncio.to_thread(routes_of, settings, Providers(found))
         application = _wire(base, routes, upstream, is_demo=is_demo)
+        stack.push_async_callback(application.drills.close)
         stack.push_async_callback(application.holds.stop)
         if application.egress is not None:
             stack.push_async_callback(application.egress.upstreams.close)
@@ -92,7 +96,8 @@ def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) 
     guard = guard_of(base, upstream, aws)
     holds = Holds()
     till = till_of(base, routes)
-    gate = models_gate(base, guard, holds, chooser_of(base, routes), upstream, till=till)
+    drills = DrillRoom(time.monotonic, random.random)
+    gate = models_gate(base, guard, holds, chooser_of(base, routes), upstream, till=till, drills=drills)
     infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
     tokens, approvals = base.tokens, base.approvals
@@ -120,7 +125,10 @@ def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) 
         egress=egress,
         targets=base.targets,
         holds=holds,
-        console=console_of(base, upstream, egress, routes=routes, runner=form_runner(base, forms, guard, infra)),
+        console=console_of(
+            base, upstream, egress, routes=routes, runner=form_runner(base, forms, guard, infra), drills=drills
+        ),
+        drills=drills,
         forms=forms,
         telemetry=base.telemetry,
         providers=routes.providers,

@@ -19,6 +19,7 @@ from firewall.approvals.text import visible
 from firewall.core.errors import ConfigError
 from firewall.core.token import TokenKind, parse
 from firewall.settings.load import load_settings
+from firewall.settings.settings import Settings
 
 TOKEN_ENV = "STAYHAND_TOKEN"  # noqa: S105 - the name of a variable
 NAME_ENV = "STAYHAND_APPROVER"
@@ -94,12 +95,27 @@ def control_address(ctx: click.Context) -> str:
 
     Raises: CommandError when there is no usable configuration.
     """
+    return _base(_settings(ctx).server.control_listen)
+
+
+def agents_address(ctx: click.Context) -> str:
+    """Return the agents' listener's base address.
+
+    Raises: CommandError when there is no usable configuration.
+    """
+    return _base(_settings(ctx).server.listen)
+
+
+def _settings(ctx: click.Context) -> Settings:
     given = ctx.find_root().params.get("config")
     try:
-        settings = load_settings(given if isinstance(given, str) else None)
+        return load_settings(given if isinstance(given, str) else None)
     except ConfigError as error:
         raise CommandError(error.public, hint=error.hint) from error
-    host, _, port = settings.server.control_listen.rpartition(":")
+
+
+def _base(listen: str) -> str:
+    host, _, port = listen.rpartition(":")
     return f"http://{_ANYWHERE.get(host, host)}:{port}"
 
 

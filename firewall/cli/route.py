@@ -2,17 +2,20 @@
 
 import click
 
+from firewall.cli.route_drill import drill, report
 from firewall.cli.route_explain import explain
 from firewall.cli.route_simulate import simulate_
 
 
 @click.group()
 def route() -> None:
-    """Explain, load and change who answers model calls."""
+    """Explain, load, change and drill who answers model calls."""
 
 
 route.add_command(explain)
 route.add_command(simulate_)
+route.add_command(drill)
+route.add_command(report)
 
 
 @route.command("load")

@@ -18,6 +18,7 @@ from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDes
 from firewall.console.api import Api, NoRunner, Runner, problem
 from firewall.console.asking import Asker, Doorman
 from firewall.console.auth import Access, Authenticator
+from firewall.console.drilling import DrillDesk, DrillHandlers
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
 from firewall.console.routing import RouteDesk, RouteHandlers
@@ -76,6 +77,7 @@ class Desks:
     egress: Callable[[], Json] = no_egress
     routes: RouteDesk | None = None
     spend: SpendDesk | None = None
+    drills: DrillDesk | None = None
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
 
@@ -130,7 +132,8 @@ class Console:
             status=desks.status,
             egress=desks.egress,
         )
-        vault, routes = _vault(CredentialRoutes(desks.credentials)), (*_routes(desks.routes), *_spend(desks.spend))
+        vault = _vault(CredentialRoutes(desks.credentials))
+        routes = (*_routes(desks.routes), *_spend(desks.spend), *_drills(desks.drills))
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
@@ -248,6 +251,18 @@ def _spend(desk: SpendDesk | None) -> tuple[Row, ...]:
     return (
         Row("GET", "/api/spend", Access.ADMIN, handlers.report),
         Row("GET", "/api/spend/budgets", Access.ADMIN, handlers.budgets),
+    )
+
+
+def _drills(desk: DrillDesk | None) -> tuple[Row, ...]:
+    if desk is None:
+        return ()
+    handlers = DrillHandlers(desk)
+    return (
+        Row("POST", "/api/drills", Access.ADMIN, handlers.arm),
+        Row("GET", "/api/drills/{id}", Access.ADMIN, handlers.look),
+        Row("DELETE", "/api/drills/{id}", Access.ADMIN, handlers.disarm),
+        Row("GET", "/api/routes/report", Access.ADMIN, handlers.report),
     )
 
 

@@ -31,7 +31,6 @@ KEY = "sk-drill-canary-0123456789"
 PATIENT = Care(Rule(least=1000))
 """A circuit that no test opens by chance."""
 QUICK = Timeouts(connect_s=5, first_byte_s=0.3, idle_s=0.3, total_s=20)
-SCENARIOS = tuple(Scenario)
 DIALECTS = tuple(Dialect)
 GRANT = Grant("staging", "alice", "claude", datetime(2026, 11, 21, tzinfo=UTC))
 

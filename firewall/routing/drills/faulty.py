@@ -172,7 +172,7 @@ class _Answering:
                 await self._error(scenario)
             case Scenario.SERVER_ERROR_ONCE if self._asked.count == 1:
                 await self._error(scenario)
-            case Scenario.PREFILL_REJECTED if self._asked.ends_in_answer:
+            case Scenario.NO_PREFILL if self._asked.ends_in_answer:
                 await self._error(scenario)
             case _ if self._asked.request.stream:
                 await self._stream(scenario)

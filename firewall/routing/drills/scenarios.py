@@ -35,9 +35,11 @@ class Scenario(StrEnum):
     CONTENT_FILTER = "content-filter"
     PREFILL_REJECTED = "prefill-rejected"
     """The primary breaks off in the middle; whoever is asked next takes no conversation that ends in an answer."""
+    NO_PREFILL = "no-prefill"
+    """Answers, unless the conversation ends in an answer."""
 
 
-DRILLED = tuple(one for one in Scenario if one is not Scenario.FINE)
+DRILLED = tuple(one for one in Scenario if one not in {Scenario.FINE, Scenario.NO_PREFILL})
 RETRY_AFTER_S = 1
 
 _OPENAI = frozenset({Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES})
@@ -88,7 +90,7 @@ _SAID = {
         "content_filter",
         "The response was filtered due to the prompt triggering the content management policy",
     ),
-    Scenario.PREFILL_REJECTED: (
+    Scenario.NO_PREFILL: (
         400,
         "invalid_request_error",
         "invalid_request",

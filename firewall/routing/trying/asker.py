@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from firewall.core.errors import ProtocolError
 from firewall.routing.call import Attempt, Candidate
+from firewall.routing.drills.room import DrillRoom
 from firewall.routing.interpreting import Interpreter
-from firewall.routing.port import Upstream, UpstreamRequest
+from firewall.routing.port import Endpoint, Upstream, UpstreamRequest
 from firewall.routing.speaking import spoken
 from firewall.routing.trying.answers import Begun, Kept
 from firewall.routing.trying.attempt import Asking, Failed, attempt
-from firewall.routing.trying.circuits import Circuits, Leave
+from firewall.routing.trying.circuits import DRILLED, Circuits, Leave
 from firewall.routing.trying.faults import Fault, conduct
 from firewall.routing.trying.lines import FullError, Lines, Place
 from firewall.routing.trying.measuring import Measuring
@@ -46,12 +47,14 @@ class Asker:
         windows: Windows = unknown,
         note: Note = unnoted,
         measuring: Measuring | None = None,
+        drills: DrillRoom | None = None,
     ) -> None:
         self._upstream = Interpreter(upstream)
         self._world = world
         self._windows = windows
         self._note = note
         self._measuring = measuring or Measuring()
+        self.drills = drills or DrillRoom(world.now, world.luck)
         self.circuits = circuits
         self.purses = Purses()
         self.lines = Lines()
@@ -65,6 +68,10 @@ class Asker:
         except ProtocolError as error:
             run.failed(Failed(candidate, Fault.UNTRANSLATABLE, error))
             return None
+        led = self.drills.led(run.drill, run.plan, candidate) if run.drill is not None else None
+        if led is not None and run.drill is not None:
+            candidate = _led_away(candidate, led, run.drill.id)
+            request = replace(request, credential=None)
         key = _key_of(request)
         while not run.is_refused(candidate.provider.name, key):
             found = await self._once(run, candidate, request, key)
@@ -178,6 +185,12 @@ class Asker:
 def _unasked(run: Run, failed: Failed) -> Failed:
     run.failed(failed)
     return failed
+
+
+def _led_away(candidate: Candidate, led: Endpoint, drill: str) -> Candidate:
+    """Return a candidate that leads elsewhere, under a name that no real provider's figures are kept by."""
+    provider = candidate.provider
+    return replace(candidate, provider=replace(provider, name=f"{DRILLED}{drill}:{provider.name}", endpoint=led))
 
 
 def _key_of(request: UpstreamRequest) -> str:

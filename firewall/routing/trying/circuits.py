@@ -14,6 +14,9 @@ MOST = 4096
 LONGEST_REST_S = 60.0
 """A provider's Retry-After is believed up to here for those who come later."""
 
+DRILLED = "drill:"
+"""Before the name of a provider that fails on purpose: its circuits are nobody's news."""
+
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
@@ -101,9 +104,13 @@ class Circuits:
         return tuple(sorted(candidates, key=lambda one: self._rests.get(one.name, 0.0) > now))
 
     def listing(self) -> list[Standing]:
-        """Return every circuit that is known, as it stands."""
+        """Return every circuit that is known, as it stands; none of a drill's."""
         now = self._now()
-        return [Standing(one, breaker.state(now), breaker.wait_s(now)) for one, breaker in self._breakers.items()]
+        return [
+            Standing(one, breaker.state(now), breaker.wait_s(now))
+            for one, breaker in self._breakers.items()
+            if not one.provider.startswith(DRILLED)
+        ]
 
     def _made(self, circuit: Circuit, candidate: Candidate) -> Breaker:
         if len(self._breakers) >= MOST:
@@ -114,5 +121,5 @@ class Circuits:
         return found
 
     def _changed(self, leave: Leave, change: Change | None) -> None:
-        if change is not None:
+        if change is not None and not leave.circuit.provider.startswith(DRILLED):
             self._tell(leave.circuit, change)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from firewall.codecs.dialects import CODECS
 from firewall.core.terms import CACHE, MESSAGE
 from firewall.routing.call import Candidate, Heard
+from firewall.routing.drills.room import Drill
 from firewall.routing.trying.answers import Begun, Kept
 from firewall.routing.trying.asker import Asker
 from firewall.routing.trying.cache import BYPASS, HEADER, HIT, MISS, Cache, Cached, is_whole, key_of, may_be_kept
@@ -39,6 +40,9 @@ class Frame:
 
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
+        run.drill = self.asker.drills.mark(run.call, run.plan)
+        if run.drill is not None:
+            return await self._drilled(run, run.drill)
         key = self._look_up(run)
         if key:
             found = self.cache.get(key)
@@ -47,6 +51,16 @@ class Frame:
                 return _again(run, found)
         answer = await self._tried(run, key)
         return self._kept(run, key, answer) if key else answer
+
+    async def _drilled(self, run: Run, drill: Drill) -> Kept | Begun:
+        """Answer a call that is a drill's; nothing of it is kept."""
+        heard = None
+        try:
+            answer = await self._tried(run, "")
+            heard = answer.heard if answer.status < 400 else None
+        finally:
+            self.asker.drills.ended(drill, run.plan, heard)
+        return answer
 
     def _look_up(self, run: Run) -> str:
         """Return the key under which an answer may be found and kept; empty: neither."""

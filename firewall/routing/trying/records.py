@@ -37,6 +37,7 @@ class Recorder:
                 "took_ms": one.took_ms,
                 "provider": self.sequencer.pseudonym(HOUSE + provider),
                 "candidate": self.sequencer.pseudonym(HOUSE + one.candidate.name),
+                "drilled": run.drill is not None,
             },
             person=run.call.caller.grant.owner,
             principal=run.call.caller.principal,

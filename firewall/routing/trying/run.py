@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.routing.call import Attempt, Candidate, Heard, ModelCall, Plan, UnansweredError
+from firewall.routing.drills.room import Drill
 from firewall.routing.trying.answers import Kept
 from firewall.routing.trying.attempt import Failed
 from firewall.routing.trying.faults import UNASKED, Fault, conduct
@@ -52,6 +53,8 @@ class Run:
     began: float | None = None
     """When the first candidate was asked, by the clock of the world."""
     tried: list[Attempt] = field(default_factory=list)
+    drill: Drill | None = None
+    """The call is a drill's: some of its candidates fail on purpose."""
     asked: int = 0
     """Requests that went out, or are about to."""
     repeated: int = 0

@@ -137,7 +137,7 @@ async def test_a_question_too_long_goes_to_larger_windows_alone(house: House, di
 @EVERY
 async def test_the_callers_own_mistake_is_sent_once(house: House, dialect: Dialect) -> None:
     """A prefill that the first candidate rejects is a 400 that nobody else is asked about."""
-    plan = house.plan(dialect, Scenario.PREFILL_REJECTED, Scenario.FINE, terms=Terms(retries=5))
+    plan = house.plan(dialect, Scenario.NO_PREFILL, Scenario.FINE, terms=Terms(retries=5))
     turns = {
         Dialect.ANTHROPIC: "messages",
         Dialect.OPENAI_CHAT: "messages",

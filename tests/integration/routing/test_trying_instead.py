@@ -27,7 +27,7 @@ async def house() -> AsyncIterator[House]:
         yield found
 
 
-def cold(dialect: Dialect, *, stream: bool = False, token: str = "tok_1", **headers: str) -> ModelCall:  # noqa: S107 - no secret, a token's id
+def cold(dialect: Dialect, *, stream: bool = False, token: str = "tok_1", **headers: str) -> ModelCall:  # noqa: S107 - an id, no secret
     """Return a call at temperature 0; headers by name with underscores."""
     extra = {"generationConfig": {"temperature": 0}} if dialect is Dialect.GEMINI else {"temperature": 0}
     named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,0 +1,260 @@
+"""`stayhand route drill` and `stayhand route report`: failing on purpose, and how providers fared."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:  # imported when a command runs: `stayhand --help` must stay quick
+    import httpx
+
+    from firewall.cli.client import ControlClient
+    from firewall.core.dialect import Dialect
+    from firewall.routing.drills.scenarios import Scenario
+    from firewall.routing.drills.scoring import Score
+
+_OWNER = "drill"
+_LOOK_S = 2.0
+_ANSWER_S = 120.0
+
+
+@click.command("drill")
+@click.argument("name", required=False)
+@click.option("--env", "environment", default="staging", show_default=True, help="Where it is drilled.")
+@click.option("--scenario", "scenarios", multiple=True, help="One of the scenarios; several times for several.")
+@click.option(
+    "--dialect",
+    default="anthropic",
+    show_default=True,
+    type=click.Choice(["anthropic", "openai-chat", "openai-responses", "gemini"]),
+    help="What the drill speaks.",
+)
+@click.option("--owner", default=_OWNER, show_default=True, help="Who owns the drill's token.")
+@click.option("--share", type=click.IntRange(1, 100), help="Fail the primary for this percentage of all traffic.")
+@click.option("--for", "duration", default="10m", show_default=True, help="How long --share lasts, at most 1h.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def drill(
+    ctx: click.Context,
+    name: str | None,
+    *,
+    environment: str,
+    scenarios: Sequence[str],
+    dialect: str,
+    owner: str,
+    share: int | None,
+    duration: str,
+    as_json: bool,
+) -> None:
+    """Make the first of a route fail in every way, and score what a client sees. NAME: the model to ask for.
+
+    Example: STAYHAND_TOKEN=shd_… stayhand route drill coder
+    """
+    from firewall.cli.client import CommandError, control_client, show_json
+    from firewall.core.dialect import Dialect
+
+    with control_client(ctx) as control:
+        if share is not None:
+            found = _shared(control, environment, share, duration)
+            is_good = found["unanswered"] == 0 and found["calls"] != 0
+            text = _shared_text(found)
+        else:
+            if name is None:
+                raise click.UsageError("name the model that the drill asks for: a route's name")
+            found = _drilled(ctx, control, name, environment, Dialect(dialect), owner, _named(scenarios))
+            is_good = bool(found["is_passed"])
+            text = _text(found)
+    if as_json:
+        show_json(found)
+    else:
+        click.echo(text)
+    if not is_good:
+        raise CommandError("the drill was not passed", hint="docs/routing.md says what each line means")
+
+
+@click.command("report")
+@click.option("--since", default="30d", show_default=True, help="How far back, such as 12h or 30d.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def report(ctx: click.Context, *, since: str, as_json: bool) -> None:
+    """Tell from the log how long providers were down, how soon they were back, and how many calls were saved.
+
+    Example: STAYHAND_TOKEN=shd_… stayhand route report --since 30d
+    """
+    from firewall.cli.client import control_client, row_of, show_json
+
+    with control_client(ctx) as control:
+        found = row_of(control.get("/api/routes/report", params={"since": since}))
+    if as_json:
+        show_json(found)
+        return
+    rows = found.get("providers")
+    click.echo(
+        f"{'provider':24} {'uptime %':>9} {'incidents':>9} {'back after s':>12} {'failed':>7} {'stood in':>8}"
+    )
+    for row in rows if isinstance(rows, list) else ():
+        back = "-" if row["recovery_s"] is None else row["recovery_s"]
+        click.echo(
+            f"{row['provider']:24} {row['uptime_percent']:>9} {row['incidents']:>9} {back:>12} "
+            f"{row['failed_attempts']:>7} {row['stood_in']:>8}"
+        )
+    click.echo(f"calls that another attempt saved: {found.get('saved')}")
+
+
+def _named(scenarios: Sequence[str]) -> "tuple[Scenario, ...]":
+    from firewall.routing.drills.scenarios import DRILLED
+
+    known = {one.value: one for one in DRILLED}
+    unknown = [one for one in scenarios if one not in known]
+    if unknown:
+        raise click.UsageError(f"`{unknown[0]}` is no scenario: {', '.join(known)}")
+    return tuple(known[one] for one in scenarios) or DRILLED
+
+
+@contextmanager
+def _token(control: "ControlClient", environment: str, owner: str) -> Iterator[tuple[str, str]]:
+    """Mint a token whose calls the drill marks, and revoke it in the end; yields its id and the token."""
+    from firewall.cli.client import row_of
+
+    body = {"env": environment, "owner": owner, "agent": "drill", "ttl": "1h"}
+    minted = row_of(control.post("/api/tokens", body))
+    try:
+        yield str(minted["id"]), str(minted["token"])
+    finally:
+        control.delete(f"/api/tokens/{minted['id']}")
+
+
+@contextmanager
+def _armed(control: "ControlClient", **wish: str | int) -> Iterator[dict[str, object]]:
+    """Arm a drill; what came of it stands in the yielded row once the block is left."""
+    from firewall.cli.client import row_of
+
+    row = row_of(control.post("/api/drills", wish))
+    try:
+        yield row
+    finally:
+        row.update(row_of(control.delete(f"/api/drills/{row['id']}")))
+
+
+def _drilled(
+    ctx: click.Context,
+    control: "ControlClient",
+    name: str,
+    environment: str,
+    dialect: "Dialect",
+    owner: str,
+    scenarios: "Sequence[Scenario]",
+) -> dict[str, object]:
+    """Play every scenario streamed and whole, then let each member of the chain answer once."""
+    import httpx
+
+    from firewall.cli.client import agents_address
+    from firewall.routing.drills.scenarios import Scenario
+
+    scores: list[Score] = []
+    exercised: dict[str, bool] = {}
+    with (
+        httpx.Client(base_url=agents_address(ctx), trust_env=False, timeout=_ANSWER_S) as client,
+        _token(control, environment, owner) as (token_id, token),
+    ):
+
+        def play(scenario: Scenario, *, fails: int, is_streamed: bool) -> dict[str, object]:
+            wish: dict[str, str | int] = {
+                "environment": environment,
+                "token": token_id,
+                "seconds": 600,
+                "fails": fails,
+            }
+            with _armed(control, scenario=scenario.value, **wish) as row:
+                scores.append(_ask(client, token, name, dialect, scenario, is_streamed=is_streamed))
+            chain = row["chain"] if isinstance(row["chain"], list) else []
+            answered = row["answered"] if isinstance(row["answered"], dict) else {}
+            for one in chain:
+                exercised[one] = exercised.get(one, False) or one in answered
+            return row
+
+        for scenario in scenarios:
+            for is_streamed in (True, False):
+                row = play(scenario, fails=1, is_streamed=is_streamed)
+        chain = row["chain"] if isinstance(row["chain"], list) else []
+        for fails in range(2, len(chain)):
+            play(Scenario.UNAVAILABLE, fails=fails, is_streamed=False)
+    passed = sum(one.is_passed for one in scores)
+    hopes = [one for one, was in list(exercised.items())[1:] if not was]
+    return {
+        "route": name,
+        "passed": passed,
+        "of": len(scores),
+        "is_passed": passed == len(scores) and not hopes and len(exercised) > 1,
+        "chain": list(exercised),
+        "hopes": hopes,
+        "rows": [one.row() for one in scores],
+    }
+
+
+def _ask(
+    client: "httpx.Client", token: str, name: str, dialect: "Dialect", scenario: "Scenario", *, is_streamed: bool
+) -> "Score":
+    from firewall.routing.drills.asking import question
+    from firewall.routing.drills.scoring import Seen, score
+
+    path, body = question(dialect, name, is_streamed=is_streamed)
+    began = time.monotonic()
+    answer = client.post(
+        path, content=body, headers={"x-stayhand-token": token, "content-type": "application/json"}
+    )
+    took_ms = int((time.monotonic() - began) * 1000)
+    seen = Seen(answer.status_code, answer.headers, answer.content, took_ms)
+    return score(scenario, seen, dialect=dialect, is_streamed=is_streamed)
+
+
+def _shared(control: "ControlClient", environment: str, share: int, duration: str) -> dict[str, object]:
+    """Fail the primary for a share of all of an environment's traffic, for so long or until interrupted."""
+    from firewall.cli.client import row_of, talk
+    from firewall.settings.values import seconds
+
+    try:
+        lasts_s = seconds(duration)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    wish: dict[str, str | int] = {
+        "scenario": "503",
+        "environment": environment,
+        "percent": share,
+        "seconds": lasts_s,
+    }
+    with _armed(control, **wish) as row:
+        talk(f"the first of every route fails for {share} % of {environment} for {duration}; Ctrl-C ends it")
+        until = time.monotonic() + lasts_s
+        try:
+            while time.monotonic() < until:
+                time.sleep(min(_LOOK_S, max(0.0, until - time.monotonic())))
+                row_of(control.get(f"/api/drills/{row['id']}"))
+        except KeyboardInterrupt:
+            talk("ended early")
+    return row
+
+
+def _shared_text(found: dict[str, object]) -> str:
+    calls, carried, lost = found["calls"], found["carried"], found["unanswered"]
+    if not calls:
+        return "no call came: whether the secondary carries the load is a hope"
+    return f"{calls} calls, {carried} carried by others of the chain, {lost} not answered"
+
+
+def _text(found: dict[str, object]) -> str:
+    lines = [f"{'scenario':22} {'form':9} {'':4} {'attempts':>8} {'ms':>6}  seen"]
+    rows = found["rows"]
+    for row in rows if isinstance(rows, list) else ():
+        mark = "ok" if row["passed"] else "FAIL"
+        figures = f"{row['attempts']:>8} {row['took_ms']:>6}"
+        lines.append(f"{row['scenario']:22} {row['form']:9} {mark:4} {figures}  {row['seen']}")
+    hopes = found["hopes"] if isinstance(found["hopes"], list) else []
+    chain = found["chain"] if isinstance(found["chain"], list) else []
+    lines += [f"{one}: never exercised, a hope" for one in hopes]
+    if len(chain) < 2:
+        lines.append("the route has nobody else to ask: any failure of its only member is an outage")
+    lines.append(f"route {found['route']}: {found['passed']} of {found['of']} passed")
+    return "\n".join(lines)

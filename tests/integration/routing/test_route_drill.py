@@ -1,0 +1,130 @@
+"""Drills against a running server: what they report, whom they mark, and what is left of them."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from firewall.demo.provider import app
+from firewall.demo.script import Scene, Script, Turn
+from firewall.demo.serving import served
+from tests.support.installation import PROVIDER_KEY, Served, cli, install, serving, verify
+
+SCRIPT = Script(scenes=(Scene(when="ready", turns=(Turn(text="ready"),)),))
+SETTINGS = "".join(
+    f'\n[[provider]]\nname = "{name}"\ndialect = "anthropic"\nbase_url = "PROVIDER"\n'
+    'api_key = { env = "SCRIPTED_KEY" }\n'
+    for name in ("first", "second")
+) + (
+    '\n[[route]]\nname = "coder"\nchain = ["first/claude-sonnet-5", "second/claude-sonnet-5"]\n'
+    '\n[[route]]\nname = "alone"\nchain = ["first/claude-sonnet-5"]\n'
+)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with a route over two providers, and one over one alone."""
+    with served(app(SCRIPT, key=PROVIDER_KEY)) as provider:
+        settings = SETTINGS.replace("PROVIDER", provider)
+        installed = install(tmp_path_factory.mktemp("drills"), settings=settings)
+        with serving(installed, env={"SCRIPTED_KEY": PROVIDER_KEY}) as running:
+            yield running
+        assert verify(installed).returncode == 0
+
+
+def stayhand(house: Served, *arguments: str) -> tuple[int, str, str]:
+    """Run a command against the server as an admin."""
+    env = {**os.environ, "STAYHAND_TOKEN": house.installed.shown["admin_token"]}
+    done = cli("--config", str(house.at_its_ports()), *arguments, env=env)
+    return done.returncode, done.stdout, done.stderr
+
+
+def ask(house: Served, token: str, **headers: str) -> httpx.Response:
+    """Ask the route once."""
+    body = {"model": "coder", "max_tokens": 9, "messages": [{"role": "user", "content": "ready"}]}
+    return httpx.post(
+        f"{house.agents}/v1/messages",
+        json=body,
+        headers={"x-api-key": token, **headers},
+        trust_env=False,
+        timeout=60,
+    )
+
+
+def test_a_drill_reports_what_clients_see(house: Served) -> None:
+    """Faults are played through the live path with a token of the drill's own, and scored; the log verifies."""
+    chosen = ("503", "200-error-body", "reset-in-stream", "prefill-rejected")
+    picked = [part for one in chosen for part in ("--scenario", one)]
+    code, out, err = stayhand(house, "route", "drill", "coder", *picked, "--json")
+    assert code == 0, out + err
+    found = json.loads(out)
+    assert (found["passed"], found["of"], found["hopes"]) == (8, 8, [])
+    assert found["chain"] == ["first/claude-sonnet-5", "second/claude-sonnet-5"]
+    by_row = {(row["scenario"], row["form"]): row for row in found["rows"]}
+    assert (by_row["503", "streamed"]["seen"], by_row["503", "streamed"]["attempts"] > 1) == ("answered", True)
+    assert by_row["reset-in-stream", "streamed"]["seen"] == "ended in one error"
+    assert by_row["reset-in-stream", "whole"]["seen"] == "answered"
+
+
+def test_a_route_of_one_does_not_pass(house: Served) -> None:
+    """Where nobody else can be asked the drill says so, in words, and fails."""
+    code, out, err = stayhand(house, "route", "drill", "alone", "--scenario", "503")
+    assert code == 1
+    assert "FAIL" in out
+    assert "nobody else to ask" in out
+    assert "0 of 2 passed" in out
+    assert "the drill was not passed" in err
+
+
+def test_all_of_staging_is_led_away_and_nobody_else(house: Served) -> None:
+    """While it is armed every call of staging is carried by the second; an agent's header marks nothing."""
+    token = house.mint(owner="alice")
+    wish = {"scenario": "503", "environment": "staging", "seconds": 60}
+    drill = httpx.post(f"{house.control}/api/drills", json=wish, headers=house.admin, trust_env=False).json()
+    answers = [ask(house, token) for _ in range(3)]
+    assert [one.status_code for one in answers] == [200] * 3
+    assert {one.headers["x-stayhand-attempts"] for one in answers} >= {"2"}
+    elsewhere = house.mint(owner="alice", env="dev")
+    assert ask(house, elsewhere).headers["x-stayhand-attempts"] == "1"
+    found = httpx.delete(f"{house.control}/api/drills/{drill['id']}", headers=house.admin, trust_env=False).json()
+    assert (found["calls"], found["carried"], found["unanswered"]) == (3, 3, 0)
+    assert ask(house, token, **{"x-stayhand-drill": drill["id"]}).headers["x-stayhand-attempts"] == "1"
+
+
+def test_what_may_not_be_drilled_is_refused(house: Served) -> None:
+    """Production, an unknown scenario, no time at all; and nobody but an admin arms anything."""
+    for wish, status in (
+        ({"scenario": "503", "environment": "production", "seconds": 5}, 422),
+        ({"scenario": "earthquake", "environment": "staging", "seconds": 5}, 422),
+        ({"scenario": "503", "environment": "staging", "seconds": 0}, 422),
+        ({"scenario": "503", "environment": "staging"}, 400),
+    ):
+        answer = httpx.post(f"{house.control}/api/drills", json=wish, headers=house.admin, trust_env=False)
+        assert answer.status_code == status, answer.text
+    wish = {"scenario": "503", "environment": "staging", "seconds": 5}
+    asked = httpx.post(f"{house.control}/api/drills", json=wish, headers=house.approver, trust_env=False)
+    assert asked.status_code == 403
+    agent = {"authorization": f"Bearer {house.mint()}"}
+    assert httpx.post(f"{house.control}/api/drills", json=wish, headers=agent, trust_env=False).status_code == 403
+
+
+def test_the_report_counts_no_drills(house: Served) -> None:
+    """By the log both providers were up all the time: what drills did is not theirs."""
+    code, out, err = stayhand(house, "route", "report", "--since", "1d", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    up = {row["provider"]: (row["uptime_percent"], row["incidents"]) for row in found["providers"]}
+    assert up == {"first": (100.0, 0), "second": (100.0, 0)}
+    assert found["saved"] == 0
+    code, out, _ = stayhand(house, "route", "report")
+    assert code == 0
+    assert "calls that another attempt saved: 0" in out
+
+
+def test_share_without_traffic_is_a_hope(house: Served) -> None:
+    """Nothing came while the primary failed: that proves nothing, and the command says so."""
+    code, out, _ = stayhand(house, "route", "drill", "--share", "100", "--for", "1s", "--env", "quiet")
+    assert code == 1
+    assert "a hope" in out
