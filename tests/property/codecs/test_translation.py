@@ -1,10 +1,11 @@
 """What always holds of translated streams, whatever their chunks, for all pairs of dialects."""
 
 import json
+from functools import lru_cache
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firewall.codecs.interface import Released, StreamCodec
@@ -20,17 +21,21 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import ProtocolError
 from tests.support import translated
 
-CASES = [
-    (provider, client, name) for provider, client in translated.pairs() for name in translated.recorded(provider)
-]
-each_stream = pytest.mark.parametrize(("provider", "client", "name"), CASES)
 each_pair = pytest.mark.parametrize(("provider", "client"), translated.pairs(), ids=lambda one: one.value)
-CUTS = st.lists(st.integers(min_value=0, max_value=6_000), max_size=12)
+recorded = lru_cache(translated.recorded)
+asked = lru_cache(translated.asked)
 
 
 def _pieces(raw: bytes, cuts: list[int]) -> list[bytes]:
-    edges = [0, *sorted({cut for cut in cuts if cut < len(raw)}), len(raw)]
+    edges = [0, *sorted(set(cuts)), len(raw)]
     return [raw[start:stop] for start, stop in pairwise(edges)]
+
+
+@lru_cache
+def _frames(provider: Dialect) -> tuple[str, ...]:
+    """Return the data of every frame that a provider's recorded streams hold, each once."""
+    lines = (line for raw in recorded(provider).values() for line in raw.decode().splitlines())
+    return tuple(dict.fromkeys(line[6:] for line in lines if line.startswith("data: {")))
 
 
 def _ruled(codec: StreamCodec, raw: bytes) -> tuple[list[ToolCall], bool, bool]:
@@ -54,60 +59,62 @@ def _plain(call: ToolCall) -> str:
     return json.dumps(json.loads(call.arguments or b"{}"), sort_keys=True)
 
 
-@each_stream
-@settings(max_examples=5)
-@given(cuts=CUTS)
-@example(cuts=list(range(6_000)))
-def test_chunks_never_change_what_the_client_gets(
-    provider: Dialect, client: Dialect, name: str, cuts: list[int]
-) -> None:
-    """Cut anywhere, down to single bytes, a stream becomes the same bytes."""
-    raw, told = translated.recorded(provider)[name], translated.asked(client, provider)
+@each_pair
+@settings(max_examples=40)
+@given(data=st.data())
+def test_chunks_never_change_what_the_client_gets(provider: Dialect, client: Dialect, data: st.DataObject) -> None:
+    """Cut anywhere, a stream becomes the same bytes."""
+    raw, told = data.draw(st.sampled_from(list(recorded(provider).values()))), asked(client, provider)
+    cuts = data.draw(st.lists(st.integers(min_value=0, max_value=len(raw)), max_size=12))
     assert translated.stream(_pieces(raw, cuts), told) == translated.stream([raw], told)
 
 
-@each_stream
-def test_calls_out_are_calls_in(provider: Dialect, client: Dialect, name: str) -> None:
-    """The client's own codec reads the translated stream: it finds the calls, each once, and one end."""
-    raw = translated.recorded(provider)[name]
-    translation = StreamTranslation(translated.asked(client, provider))
-    refused = ""
-    try:
-        written = translation.feed(raw) + translation.close()
-    except ProtocolError as error:
-        refused = error.code
-    if refused:
-        assert refused in {"untranslatable_answer", "stream_malformed"}
-        return
-    calls, done, is_open = _ruled(translated.CODECS[client].stream(), written)
-    assert translation.is_ended
-    assert done
-    assert not is_open
-    if translation.failure is not None:
-        return
-    original, _, _ = _ruled(translated.CODECS[provider].stream(), raw)
-    plain = [call for call in original if not call.name.startswith("unknown:")]
-    if len(plain) == len(original):
-        assert _said(calls) == _said(original)
-    assert len({call.id for call in calls}) == len(calls)
+@each_pair
+def test_single_bytes_never_change_what_the_client_gets(provider: Dialect, client: Dialect) -> None:
+    """Every recorded stream, byte for byte."""
+    told = asked(client, provider)
+    for name, raw in recorded(provider).items():
+        pieces = [raw[at : at + 1] for at in range(len(raw))]
+        assert translated.stream(pieces, told) == translated.stream([raw], told), name
 
 
-@each_stream
-@settings(max_examples=5)
-@given(at=st.integers(min_value=0, max_value=6_000))
+@each_pair
+def test_calls_out_are_calls_in(provider: Dialect, client: Dialect) -> None:
+    """The client's own codec reads each translated stream: it finds the calls, each once, and one end."""
+    for name, raw in recorded(provider).items():
+        translation = StreamTranslation(asked(client, provider))
+        refused = ""
+        try:
+            written = translation.feed(raw) + translation.close()
+        except ProtocolError as error:
+            refused = error.code
+        if refused:
+            assert refused in {"untranslatable_answer", "stream_malformed"}, name
+            continue
+        calls, done, is_open = _ruled(translated.CODECS[client].stream(), written)
+        assert (translation.is_ended, done, is_open) == (True, True, False), name
+        original, _, _ = _ruled(translated.CODECS[provider].stream(), raw)
+        if translation.failure is None and not any(call.name.startswith("unknown:") for call in original):
+            assert _said(calls) == _said(original), name
+        assert len({call.id for call in calls}) == len(calls), name
+
+
+@each_pair
+@settings(max_examples=40)
+@given(data=st.data())
 def test_a_stream_that_is_cut_off_never_ends_as_if_it_were_complete(
-    provider: Dialect, client: Dialect, name: str, at: int
+    provider: Dialect, client: Dialect, data: st.DataObject
 ) -> None:
     """Wherever the provider breaks off, the client gets one terminal event, and it is an error before the end."""
-    raw = translated.recorded(provider)[name]
-    told = translated.asked(client, provider)
-    translation = StreamTranslation(told)
+    raw = data.draw(st.sampled_from(list(recorded(provider).values())))
+    at = data.draw(st.integers(min_value=0, max_value=len(raw)))
+    translation = StreamTranslation(asked(client, provider))
     try:
-        written = translation.feed(raw[:at])
+        translation.feed(raw[:at])
         ended = translation.is_ended
-        written += translation.close()
+        translation.close()
     except ProtocolError as error:
-        written = translation.abort(Failure(Fault.SERVER, error.public))
+        translation.abort(Failure(Fault.SERVER, error.public))
         ended = False
     assert translation.is_ended
     if not ended and at < len(raw.rstrip()):
@@ -116,19 +123,13 @@ def test_a_stream_that_is_cut_off_never_ends_as_if_it_were_complete(
 
 
 @each_pair
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_arbitrary_bytes_of_a_provider_raise_nothing_but_a_protocol_error(
     provider: Dialect, client: Dialect, data: st.DataObject
 ) -> None:
     """Frames of any JSON, in any order, as stream, whole answer and error: understood, or refused."""
-    told = translated.asked(client, provider)
-    frames = [
-        json.loads(line[6:])
-        for raw in translated.recorded(provider).values()
-        for line in raw.decode().splitlines()
-        if line.startswith("data: {")
-    ]
+    told = asked(client, provider)
     value = st.recursive(
         st.none() | st.booleans() | st.integers(-2, 3) | st.sampled_from(["", "a", "tool_use", "text", "{"]),
         lambda inner: (
@@ -136,7 +137,9 @@ def test_arbitrary_bytes_of_a_provider_raise_nothing_but_a_protocol_error(
         ),
         max_leaves=4,
     )
-    chosen = data.draw(st.lists(st.sampled_from(frames), min_size=1, max_size=6))
+    chosen = [
+        json.loads(one) for one in data.draw(st.lists(st.sampled_from(_frames(provider)), min_size=1, max_size=6))
+    ]
     for frame in chosen:
         for key in data.draw(st.lists(st.sampled_from(sorted(frame)), max_size=2)):
             frame[key] = data.draw(value)
@@ -157,7 +160,7 @@ def test_arbitrary_bytes_of_a_provider_raise_nothing_but_a_protocol_error(
 
 
 @each_pair
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_arbitrary_requests_raise_nothing_but_a_protocol_error(
     provider: Dialect, client: Dialect, data: st.DataObject
