@@ -1,7 +1,9 @@
 """Make a table of a REST API's operations: `python policies/generators/rest.py NAME KIND FILE SOURCE LICENCE`.
 
 KIND says what FILE is: `openapi` (JSON or YAML, versions 2 and 3), `pydo` (its `_operations.py`), `cloudflare` (the
-`resources` folder of the PyPI package), `orval` (the folder of index.mjs and index.d.ts that orval made of a description). overrides/NAME.toml corrects by hand: operation id or `METHOD template`
+`resources` folder of the PyPI package), `orval` (the folder of index.mjs and index.d.ts that orval made of a description), `speakeasy`
+(the `src` of a TypeScript package that Speakeasy made of one). Several kinds and files, parted by commas, complete each
+other: of an operation that both know the first says what it is. overrides/NAME.toml corrects by hand: operation id or `METHOD template`
 -> letters; `wide = [...]` names templates whose last parameter may hold slashes. The rules:
 
 - GET and HEAD read; where the last word of the path is a credential (`kubeconfig`, `credentials`) it is secret.
@@ -71,8 +73,18 @@ def main(name: str, kind: str, file: str, source: str, licence: str) -> None:
     by_hand = HERE / f"overrides/{name}.toml"
     overrides = tomllib.loads(by_hand.read_text("utf-8")) if by_hand.exists() else {}
     wide = frozenset(overrides.pop("wide", ()))
-    readers = {"openapi": _openapi, "pydo": _pydo, "cloudflare": _cloudflare, "orval": _orval}
-    operations = {(item.path, item.method): item for item in readers[kind](Path(file))}
+    readers = {
+        "openapi": _openapi,
+        "pydo": _pydo,
+        "cloudflare": _cloudflare,
+        "orval": _orval,
+        "speakeasy": _speakeasy,
+    }
+    operations: dict[tuple[str, str], Found] = {}
+    for one, where in zip(kind.split(","), file.split(","), strict=True):
+        for item in readers[one](Path(where)):
+            operations.setdefault((re.sub(r"\{[^}]*\}", "{}", item.path), item.method), item)
+    operations = {(item.path, item.method): item for item in operations.values()}
     known = {item.name for item in operations.values()} | {f"{i.method} {i.path}" for i in operations.values()}
     unknown = sorted((set(overrides) | wide) - known - {item.path for item in operations.values()})
     if unknown:
@@ -213,6 +225,17 @@ def _orval_summaries(types: str) -> Iterable[tuple[str, str]]:
     """Yield each operation with the vendor's words for it, which stand before the types of its answer."""
     for found in re.finditer(r"@summary (.+)\n \*/\ntype (\w+?)Response\d+ = ", types):
         yield found[2], re.sub(r"^\[(?:Alpha|Beta)\] ", "", found[1])
+
+
+def _speakeasy(folder: Path) -> Iterable[Found]:
+    """Read the functions that Speakeasy writes, one a file: what it is in words, address, method and name."""
+    for file in sorted((folder / "funcs").glob("*.ts")):
+        text = file.read_text("utf-8")
+        path = re.search(r'pathToFunc\(\s*"([^"]+)"', text)
+        method, name = re.search(r'method: "([A-Z]+)"', text), re.search(r'operationID: "([^"]+)"', text)
+        said = re.search(r"/\*\*\n \* (.+?)\n(?: \*\n| \*/)", text)
+        if path and method and name:
+            yield Found(method[1], path[1], name[1], said[1] if said else "")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ LEAST = {
     "railway-graphql": 330,
     "stripe": 440,
     "supabase": 150,
+    "vercel": 420,
 }
 HEAD = "# kind: rest\n# licence: MIT\n# made by: hand\n# read: 2026-11-21\n# rows: 1\n# source: none\n"
 
