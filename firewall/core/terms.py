@@ -11,15 +11,6 @@ MESSAGE = "message"
 """Steps of `Terms.degrade` beside `provider/model`."""
 
 
-class OnStreamFailure(StrEnum):
-    """What happens when an answer breaks off after its first word, and only words were sent."""
-
-    ERROR = "error"
-    """The client gets its dialect's error event."""
-    RESTART = "restart"
-    """The next candidate begins again, announced in the stream; where that cannot be said, as `error`."""
-
-
 class Share(StrEnum):
     """Who may be given an answer that somebody else paid for."""
 
@@ -51,7 +42,6 @@ class Terms:
     """A provider that wants to be left alone for longer is not waited for."""
     filtered_falls_over: bool = False
     """What a provider's content filter refuses may be asked elsewhere."""
-    on_stream_failure: OnStreamFailure = OnStreamFailure.ERROR
     hedge_after_s: float = 0.0
     """Ask the next candidate as well when nothing came by then (calls without tools); 0: never."""
     cache: CacheTerms | None = None
@@ -80,5 +70,3 @@ class Care:
 
     breaker: Rule = field(default_factory=Rule)
     queue: QueueTerms = field(default_factory=QueueTerms)
-    probe_s: int = 0
-    """While its circuit is open, ask for its listing this often, so that no caller need be the probe; 0: never."""

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from firewall.core.breaker import Rule
 from firewall.core.patience import Backoff
-from firewall.core.terms import CACHE, MESSAGE, CacheTerms, Care, OnStreamFailure, QueueTerms, Share, Terms
+from firewall.core.terms import CACHE, MESSAGE, CacheTerms, Care, QueueTerms, Share, Terms
 from firewall.settings.values import Duration, Section
 
 
@@ -48,8 +48,8 @@ class RouteSurvival(Section):
     retry: Retry = Retry()
     on_content_filter: Literal["propagate", "fall_over"] = "propagate"
     """Whether what a provider's filter refuses may be asked elsewhere."""
-    on_stream_failure: OnStreamFailure = OnStreamFailure.ERROR
-    """What happens when an answer breaks off after its first word, and only words were sent."""
+    on_stream_failure: Literal["error"] = "error"
+    """When an answer breaks off after its first word: one error of the client's dialect. Nothing begins again."""
     hedge_after_ms: int = Field(default=0, ge=0, le=600_000)
     """Ask the next candidate as well when nothing came by then (calls without tools); 0: never."""
     cache: Cache | None = None
@@ -78,7 +78,6 @@ class RouteSurvival(Section):
             backoff=Backoff(retry.backoff_ms / 1000, retry.backoff_cap_ms / 1000),
             retry_after_cap_s=float(retry.retry_after_cap_s),
             filtered_falls_over=self.on_content_filter == "fall_over",
-            on_stream_failure=self.on_stream_failure,
             hedge_after_s=self.hedge_after_ms / 1000,
             cache=None if cache is None else CacheTerms(cache.ttl, cache.max_kib << 10, cache.share),
             degrade=self.degrade,
@@ -100,8 +99,6 @@ class Breaker(Section):
     cooldown: Duration = 5
     """How long it stays open the first time; doubled by every probe that fails."""
     cooldown_cap: Duration = 120
-    probe: Duration | Literal[0] = 0
-    """While it is open, ask for the provider's list of models this often; 0: the next caller is the probe."""
     shared: Literal[False] = False
     """Sharing circuits between nodes comes with scale-out."""
 
@@ -137,4 +134,4 @@ class ProviderSurvival(Section):
             cooldown_s=float(one.cooldown),
             cooldown_cap_s=float(one.cooldown_cap),
         )
-        return Care(rule, QueueTerms(queue.concurrent, queue.waiting, queue.wait_ms / 1000), int(one.probe))
+        return Care(rule, QueueTerms(queue.concurrent, queue.waiting, queue.wait_ms / 1000))

@@ -4,12 +4,12 @@ import pytest
 from pydantic import ValidationError
 
 from firewall.core.breaker import Rule
-from firewall.core.terms import CacheTerms, OnStreamFailure, QueueTerms, Share
+from firewall.core.terms import CacheTerms, QueueTerms, Share
 from firewall.settings.surviving import ProviderSurvival, RouteSurvival
 
 
 def test_a_route_that_says_nothing_asks_once_more() -> None:
-    """One repetition, no cache, no hedging, and a broken stream ends in an error."""
+    """One repetition, no cache, no hedging."""
     terms = RouteSurvival().terms
     assert (terms.retries, terms.backoff.first_s, terms.backoff.cap_s, terms.retry_after_cap_s) == (
         1,
@@ -17,7 +17,7 @@ def test_a_route_that_says_nothing_asks_once_more() -> None:
         0.4,
         2.0,
     )
-    assert (terms.cache, terms.hedge_after_s, terms.on_stream_failure) == (None, 0.0, OnStreamFailure.ERROR)
+    assert (terms.cache, terms.hedge_after_s) == (None, 0.0)
     assert not terms.filtered_falls_over
 
 
@@ -27,7 +27,7 @@ def test_what_a_route_says_is_what_routing_reads() -> None:
         {
             "retry": {"attempts": 3, "backoff_ms": 50, "retry_after_cap_s": 5},
             "on_content_filter": "fall_over",
-            "on_stream_failure": "restart",
+            "on_stream_failure": "error",
             "hedge_after_ms": 1500,
             "cache": {"ttl": "10m", "max_kib": 4, "share": "principal"},
             "degrade": ["openai/gpt-mini", "cache", "message"],
@@ -36,7 +36,7 @@ def test_what_a_route_says_is_what_routing_reads() -> None:
         }
     ).terms
     assert (terms.retries, terms.backoff.first_s, terms.retry_after_cap_s) == (3, 0.05, 5.0)
-    assert (terms.filtered_falls_over, terms.on_stream_failure) == (True, OnStreamFailure.RESTART)
+    assert terms.filtered_falls_over
     assert (terms.hedge_after_s, terms.cache) == (1.5, CacheTerms(600, 4096, Share.PRINCIPAL))
     assert (terms.degrade, terms.message) == (("openai/gpt-mini", "cache", "message"), "come back later")
     assert terms.priority == 2
@@ -57,6 +57,7 @@ def test_what_a_route_says_is_what_routing_reads() -> None:
         {"cache": {"ttl": "0s"}},
         {"cache": {"share": "everybody"}},
         {"on_stream_failure": "pretend"},
+        {"on_stream_failure": "restart"},
     ],
 )
 def test_what_makes_no_sense_is_refused_at_load(keys: dict[str, object]) -> None:
@@ -71,15 +72,15 @@ def test_a_provider_has_a_breaker_and_no_queue() -> None:
     assert care.breaker == Rule(
         error_percent=50, slow_ms=0, window_s=30, least=5, cooldown_s=5, cooldown_cap_s=120
     )
-    assert (care.queue, care.probe_s) == (QueueTerms(0, 100, 10.0), 0)
+    assert care.queue == QueueTerms(0, 100, 10.0)
     said = ProviderSurvival.model_validate(
         {
-            "breaker": {"error_percent": 20, "p95_ms": 9000, "window": "1m", "cooldown": "30s", "probe": "10s"},
+            "breaker": {"error_percent": 20, "p95_ms": 9000, "window": "1m", "cooldown": "30s"},
             "queue": {"concurrent": 4, "waiting": 2, "wait_ms": 500},
         }
     ).care
     assert (said.breaker.error_percent, said.breaker.slow_ms, said.breaker.window_s) == (20, 9000, 60.0)
-    assert (said.breaker.cooldown_s, said.probe_s, said.queue) == (30.0, 10, QueueTerms(4, 2, 0.5))
+    assert (said.breaker.cooldown_s, said.queue) == (30.0, QueueTerms(4, 2, 0.5))
 
 
 def test_circuits_are_not_shared_between_nodes_yet() -> None:
