@@ -23,7 +23,7 @@ SAID = {"role": "assistant", "content": "Fine."}
 
 
 class Billing:
-    """Answers by how the model's name ends: `ok`, `silent` (no counts), `endless`, `error`, `slow` (never)."""
+    """Answers by how a model's name ends: `ok`, `silent` (no counts), `endless`, `error`, `held`, `slow`."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, object]] = []
@@ -50,9 +50,8 @@ class Billing:
         counts = {} if model.endswith("silent") else {"usage": USAGE}
         if body.get("stream"):
             asked = bool(options.get("include_usage")) and bool(counts)
-            return StreamingResponse(
-                _chunks(asked, endless=model.endswith("endless")), media_type="text/event-stream"
-            )
+            said = _held(asked) if model.endswith("held") else _chunks(asked, endless=model.endswith("endless"))
+            return StreamingResponse(said, media_type="text/event-stream")
         choice = {"index": 0, "message": SAID, "finish_reason": "stop"}
         return JSONResponse(
             {"id": "c1", "object": "chat.completion", "model": model, "choices": [choice], **counts}
@@ -89,6 +88,19 @@ def _chunk(**members: object) -> bytes:
         + orjson.dumps({"id": "c1", "object": "chat.completion.chunk", "model": "m", **members})
         + b"\n\n"
     )
+
+
+async def _held(asked: bool) -> AsyncIterator[bytes]:  # noqa: FBT001 - its only one
+    """A call that people must agree to; the counts come a while after it."""
+    function = {"name": "Bash", "arguments": '{"command": "rm -rf /srv/data"}'}
+    call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+    delta = {"role": "assistant", "content": None, "tool_calls": [call]}
+    yield _chunk(choices=[{"index": 0, "delta": delta, "finish_reason": None}])
+    yield _chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "tool_calls"}])
+    await asyncio.sleep(0.5)
+    if asked:
+        yield _chunk(choices=[], usage=USAGE)
+    yield b"data: [DONE]\n\n"
 
 
 async def _chunks(asked: bool, *, endless: bool) -> AsyncIterator[bytes]:  # noqa: FBT001 - the first of two

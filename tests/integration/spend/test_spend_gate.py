@@ -203,6 +203,22 @@ def test_who_hangs_up_pays_an_upper_estimate(house: House) -> None:
     assert house.held() == 0
 
 
+def test_a_held_answer_is_settled_when_its_provider_has_said_all(house: House) -> None:
+    """Whoever waits for people, and whoever leaves while they think: the bill is the provider's count."""
+    token = house.firewall.mint(team="wide")
+    body = {"model": "priced-held", "stream": True, "messages": [], "max_tokens": 40}
+    with httpx.stream(
+        "POST", f"{house.firewall.agents}/v1/chat/completions", json=body, timeout=60, trust_env=False,
+        headers={"authorization": f"Bearer {token}"},
+    ) as said:  # fmt: skip
+        until = time.monotonic() + 30
+        while not house.firewall.pending() and time.monotonic() < until:
+            time.sleep(0.02)
+        entry = said.headers["x-stayhand-entry"]
+    assert house.settled(entry)[:4] == ("exact", USED_MICROS, 100, 20)
+    assert house.held() == 0
+
+
 def test_who_leaves_before_the_answer_pays_an_upper_estimate(house: House) -> None:
     """The provider was asked and may charge: that nobody waited is no reason to book nothing."""
     token = house.firewall.mint(team="wide", tags=["feature=left-early"])

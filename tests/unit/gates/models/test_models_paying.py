@@ -1,0 +1,147 @@
+"""Admission with money: what a call of a chain holds, whom its money reaches for, and what attempts are owed."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from firewall.codecs.interface import ModelRequest, Usage
+from firewall.core.budget import Budget, Scope, Window
+from firewall.core.dialect import Dialect
+from firewall.core.errors import LimitError
+from firewall.core.grant import Grant
+from firewall.core.spending import Line, State
+from firewall.gates.models.paying import Entry, Till, cost_header, heard, sold_of
+from firewall.guard.requester import Requester
+from firewall.routing.call import Attempt, Caller, Candidate, Heard, ModelCall, Plan, Surface
+from firewall.routing.port import Endpoint
+from firewall.routing.providers import Provider
+from firewall.spend.rates import Limit
+from firewall.spend.telling import BudgetAlert, Telling
+from firewall.tokens.service import Draw
+from tests.support.spending import Purse, purse
+
+GRANT = Grant("staging", "olga", "a", datetime(2030, 1, 1, tzinfo=UTC), team="platform")
+SAID = Entry({"purpose": "generate"}, {"sha256": "0"}, {"model": "m"})
+COUNTED = Usage(input_tokens=40, output_tokens=10, is_reported=True)
+
+
+def candidate(provider: str, model: str) -> Candidate:
+    """Name a model at a provider whose prices are the tests' own."""
+    endpoint = Endpoint(provider, "http://127.0.0.1:9", private=True)
+    return Candidate(Provider(provider, Dialect.OPENAI_CHAT, endpoint, None), model)
+
+
+CHEAP, DEAR = candidate("here", "cheap"), candidate("there", "dear")
+PLAN = Plan("coder", (DEAR, CHEAP))
+
+
+def call(surface: Surface = Surface.GENERATE) -> ModelCall:
+    """Build a call of a hundred bytes for fifty tokens."""
+    request = ModelRequest(model="m", stream=False, body=b"x" * 100, identity={}, max_output_tokens=50)
+    caller = Caller("olga/a", ("tok_1",), GRANT)
+    return ModelCall(Dialect.OPENAI_CHAT, request, {}, "", "", (), {}, None, caller, surface=surface)
+
+
+def requester(**caps: int) -> Requester:
+    """Build who asks."""
+    draw = Draw("tok_1", caps.get("requests", 0), caps.get("tokens", 0), 0, caps.get("money", 0))
+    return Requester("tok_1", ("tok_1",), (draw,), GRANT, "olga/a", session="s")
+
+
+def till(found: Purse, *budgets: Budget, limits: tuple[Limit, ...] = ()) -> tuple[Till, list[Line]]:
+    """Return a till, and what it counts."""
+    lines: list[Line] = []
+
+    async def tell(_: BudgetAlert) -> None:
+        return
+
+    return Till(found.spending(*budgets), Telling(found.installation.writer, tell), lines.append, limits), lines
+
+
+async def test_a_route_moves_to_its_cheaper_model_when_money_is_short(tmp_path: Path) -> None:
+    """What is left does not reach for the dear one: the cheap one answers, and the plan says so."""
+    async with purse(tmp_path) as found:
+        paying, _ = till(found, Budget(Scope.ROUTE, Window.DAY, hard_micros=10_000))
+        meter, plan = await paying.enter(call(), PLAN, requester(), SAID)
+        assert [one.name for one in plan.candidates] == ["here/cheap"]
+        assert meter.opened.reserved_micros == 1_124 + 100
+        assert found.kinds() == ["model.requested"]
+
+
+async def test_money_for_all_keeps_the_whole_chain(tmp_path: Path) -> None:
+    """With enough of it nobody is left out."""
+    async with purse(tmp_path) as found:
+        paying, _ = till(found, Budget(Scope.ROUTE, Window.DAY, hard_micros=10**9))
+        _, plan = await paying.enter(call(), PLAN, requester(), SAID)
+        assert plan is PLAN
+
+
+@pytest.mark.parametrize(
+    ("caps", "limits", "code", "kind"),
+    [
+        ({"money": 100}, (), "budget_exhausted", "money"),
+        ({"requests": 1}, (), "rate_limited", "requests"),
+        ({"tokens": 30}, (), "rate_limited", "tokens"),
+        ({}, (Limit(Scope.MODEL, requests_per_minute=1),), "rate_limited", "requests"),
+    ],
+)
+async def test_every_refusal_is_an_entry_and_holds_nothing(
+    tmp_path: Path, caps: dict[str, int], limits: tuple[Limit, ...], code: str, kind: str
+) -> None:
+    """429 with a code and a time to come back; the log says which limit it was."""
+    async with purse(tmp_path) as found:
+        paying, _ = till(found, limits=limits)
+        if "money" not in caps:
+            await paying.enter(call(), PLAN, requester(**caps), SAID)
+        with pytest.raises(LimitError) as caught:
+            await paying.enter(call(), PLAN, requester(**caps), SAID)
+        assert (caught.value.code, caught.value.retry_after_s > 0) == (code, True)
+        assert found.kinds()[-1] == "limit.hit"
+        body = found.installation.reader.execute("SELECT body FROM audit_entries ORDER BY seq DESC").fetchone()[0]
+        assert f'"limit":"{kind}"'.encode() in body
+        assert sum(held for _, held in found.accounts().values()) == 0
+
+
+async def test_attempts_that_may_cost_are_owed_with_the_answer(tmp_path: Path) -> None:
+    """One that broke off is estimated, one that was counted is exact, one that was refused costs nothing."""
+    async with purse(tmp_path) as found:
+        paying, lines = till(found, Budget(Scope.TEAM, Window.DAY, hard_micros=10**9))
+        meter, _ = await paying.enter(call(), PLAN, requester(), SAID)
+        tried = (
+            Attempt(DEAR, "rate_limited", 429),
+            Attempt(DEAR, "validation", 200, usage=COUNTED),
+            Attempt(CHEAP, "ok", 200),
+        )
+        heard(meter, Heard(CHEAP, "coder", attempts=3, tried=tried), is_answer=True)
+        assert cost_header(meter, COUNTED) == [(b"x-stayhand-cost-micros", b"60")]
+        assert cost_header(meter, Usage()) == []
+        paying.settle(meter, COUNTED, "model.answered", {"request": meter.entry}, principal="olga/a")
+        assert (lines[0].state, lines[0].cost_micros, lines[0].attempts) == (State.EXACT, 960, 3)
+
+        broken, _ = await paying.enter(call(), PLAN, requester(), SAID)
+        failed = (Attempt(DEAR, "timeout", may_cost=True),)
+        heard(broken, Heard(DEAR, "coder", tried=failed), is_answer=False)
+        assert cost_header(broken, COUNTED) == []
+        paying.settle(broken, Usage(), "model.answered", {"request": broken.entry})
+        assert lines[1].state is State.ESTIMATED
+        assert (lines[1].cost_micros or 0) > 0
+
+
+async def test_what_the_cache_answers_costs_nothing(tmp_path: Path) -> None:
+    """Nobody was asked."""
+    async with purse(tmp_path) as found:
+        paying, lines = till(found)
+        meter, _ = await paying.enter(call(), PLAN, requester(), SAID)
+        heard(meter, Heard(DEAR, "coder", cache="hit"), is_answer=True)
+        paying.settle(meter, COUNTED, "model.answered", {})
+        assert (lines[0].state, lines[0].cost_micros) == (State.UNASKED, 0)
+
+
+async def test_an_embedding_writes_nothing(tmp_path: Path) -> None:
+    """Only its input is held."""
+    async with purse(tmp_path) as found:
+        paying, _ = till(found, Budget(Scope.TEAM, Window.DAY, hard_micros=10**9))
+        meter, _ = await paying.enter(call(Surface.EMBED), Plan("r", (CHEAP,)), requester(), SAID)
+        assert meter.opened.reserved_micros == 1_124
+        assert sold_of(CHEAP).model == "cheap"
