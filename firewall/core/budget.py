@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from firewall.core.grant import matches
 
@@ -42,6 +43,7 @@ class Window(StrEnum):
     """As long as a token lives: the cap in its grant."""
 
 
+_DAY_US = 86_400 * 1_000_000
 NOBODY = "-"
 """The holder where a call names none: all of them share one account, so leaving a name out escapes nothing."""
 
@@ -74,10 +76,14 @@ class Account:
 
 def period(window: Window, at_us: int) -> str:
     """Return the name of the window that an instant lies in: `2026-11-21`, `2026-11`, `life`."""
+    return _period(window, at_us // _DAY_US)
+
+
+@lru_cache(maxsize=64)
+def _period(window: Window, day: int) -> str:
     if window is Window.LIFE:
         return "life"
-    day = datetime.fromtimestamp(at_us // 1_000_000, UTC)
-    return day.strftime("%Y-%m-%d" if window is Window.DAY else "%Y-%m")
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d" if window is Window.DAY else "%Y-%m")
 
 
 def ends_us(window: Window, at_us: int) -> int:

@@ -179,7 +179,7 @@ class Meter:
             entry=self.entry,
             provider=sold.provider,
             model=sold.model,
-            used=sum((one.tokens for one in each), Tokens()),
+            used=each[0].tokens if len(each) == 1 else sum((one.tokens for one in each), Tokens()),
             cost_micros=sum(one.micros for one in each) if is_known else None,
             reserved_micros=self.opened.reserved_micros,
             attempts=self.attempts,

@@ -82,24 +82,22 @@ class Opened:
     def parts(self, tokens: int | None = None, *, of: Sold | None = None) -> tuple[Part, ...]:
         """Return what is held on each account: the worst case, or so many tokens more of `of`'s output."""
         offers = self.offers if of is None else tuple(one for one in self.offers if one.sold == of)
-        return tuple(
-            Part(account.key, _held(account, offers, tokens), account.hard_micros)
-            for account in self.accounts
-            if any(draws_from(account, offer.sold) for offer in offers)
-        )
+        return _parts(self.accounts, offers, tokens)
 
 
-def _held(account: Account, offers: tuple[Offer, ...], tokens: int | None) -> int:
-    return sum(_amount(offer, tokens) for offer in offers if draws_from(account, offer.sold))
+def _parts(
+    accounts: tuple[Account, ...], offers: tuple[Offer, ...], tokens: int | None = None
+) -> tuple[Part, ...]:
+    found: list[Part] = []
+    for account in accounts:
+        each = [_amount(offer, tokens) for offer in offers if draws_from(account, offer.sold)]
+        if each:
+            found.append(Part(account.key, sum(each), account.hard_micros))
+    return tuple(found)
 
 
 def _amount(offer: Offer, tokens: int | None) -> int:
-    if tokens is None:
-        return offer.worst_micros
-    return max(
-        (worst(one, input_tokens=0, output_tokens=tokens) for one in (offer.price, offer.standard) if one),
-        default=0,
-    )
+    return offer.worst_micros if tokens is None else _worst(offer.price, offer.standard, 0, tokens, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -166,23 +164,21 @@ class Spending:
         tokens = self.slice_tokens if is_streamed else 0
         if tokens:
             offers = tuple(
-                replace(offer, worst_micros=_worst(offer, min(tokens, offer.output_tokens), ask.bound.searches))
-                for offer in offers
+                replace(offer, worst_micros=_first(offer, tokens, ask.bound.searches)) for offer in offers
             )
-        payer = ask.payer
-        opened = Opened(
-            id=self.new_id(), ask=ask, offers=offers, accounts=accounts, reserved_micros=0, steps=(), at_us=at_us,
-            slice_tokens=tokens,
-        )  # fmt: skip
-        parts = opened.parts()
+        payer, name = ask.payer, self.new_id()
+        parts = _parts(accounts, offers)
         reserved = max((part.micros for part in parts), default=0)
         line = Line(
-            call=opened.id, at_us=at_us, state=State.OPEN, token=payer.token, principal=payer.principal,
+            call=name, at_us=at_us, state=State.OPEN, token=payer.token, principal=payer.principal,
             owner=payer.owner, session=payer.session, about=payer.about, route=ask.route,
             provider=offers[0].sold.provider, model=offers[0].sold.model, reserved_micros=reserved,
         )  # fmt: skip
-        steps = (Reserve(line, parts, at_us + LEASE_US),) if parts else ()
-        return replace(opened, reserved_micros=reserved, steps=steps, line=line)
+        return Opened(
+            id=name, ask=ask, offers=offers, accounts=accounts, reserved_micros=reserved,
+            steps=(Reserve(line, parts, at_us + LEASE_US),) if parts else (), at_us=at_us, slice_tokens=tokens,
+            line=line,
+        )  # fmt: skip
 
     def _offer(self, sold: Sold, ask: Ask, at_us: int) -> Offer:
         bound, longest = ask.bound, self.longest(sold)
@@ -192,19 +188,22 @@ class Spending:
         wrote = (limit if bound.output_tokens is None else bound.output_tokens) * bound.answers
         standard = self.prices().of(sold, at_us)
         price = self.prices().of(sold, at_us, dict(bound.variant)) if bound.variant else standard
-        offer = Offer(sold, price, standard, read, wrote, 0)
-        return replace(offer, worst_micros=_worst(offer, wrote, bound.searches))
+        return Offer(sold, price, standard, read, wrote, _worst(price, standard, read, wrote, bound.searches))
 
 
-def _worst(offer: Offer, output_tokens: int, searches: int) -> int:
-    known = [one for one in (offer.price, offer.standard) if one is not None]
-    return max(
-        (
-            worst(one, input_tokens=offer.input_tokens, output_tokens=output_tokens, searches=searches)
-            for one in known
-        ),
-        default=0,
-    )
+def _first(offer: Offer, tokens: int, searches: int) -> int:
+    """Return what the input and a first slice of the output cost at most."""
+    wrote = min(tokens, offer.output_tokens)
+    return _worst(offer.price, offer.standard, offer.input_tokens, wrote, searches)
+
+
+def _worst(price: Price | None, standard: Price | None, *amounts: int) -> int:
+    """Return the most of two prices for so many tokens in, tokens out and searches."""
+    read, wrote, searches = amounts
+    most = worst(price, input_tokens=read, output_tokens=wrote, searches=searches) if price else 0
+    if standard is None or standard is price:
+        return most
+    return max(most, worst(standard, input_tokens=read, output_tokens=wrote, searches=searches))
 
 
 def _priced(offers: tuple[Offer, ...], accounts: tuple[Account, ...]) -> tuple[Offer, ...]:

@@ -14,6 +14,9 @@ from firewall.core.spending import Extend, Line, Part, Reclaim, Reserve, Settle,
 from firewall.core.work import Unmet
 
 _COLUMNS = 30
+_STATE = 2
+_COST = 26
+"""Places in a line; what was reserved stands behind the cost."""
 _ANY = 2**62
 """The limit of an account that has none."""
 _PUT = f"INSERT OR REPLACE INTO spend_calls VALUES ({', '.join('?' * _COLUMNS)})"  # noqa: S608 - marks alone
@@ -24,45 +27,52 @@ def reserve(connection: sqlite3.Connection, step: Reserve, index: int) -> Unmet 
 
     What other accounts gave then is still there: the caller rolls back to its savepoint.
     """
-    unmet = _hold(connection, step.line.call, step.parts, index, until=step.until_us, at=step.line.at_us)
-    if unmet is None:
-        connection.execute(_PUT, _row(step.line))
+    line = step.line
+    unmet = _hold(connection, step.parts, index, at=line.at_us)
+    if unmet is None and step.parts:
+        held = orjson.dumps([(part.key, part.micros) for part in step.parts]).decode()
+        row = orjson.dumps(_row(line)).decode()
+        connection.execute("INSERT INTO spend_open VALUES (?, ?, 0, ?, ?)", (line.call, step.until_us, held, row))
     return unmet
 
 
 def extend(connection: sqlite3.Connection, step: Extend, index: int, now_us: int) -> Unmet | None:
     """Hold more for a call that still holds something."""
     found = connection.execute(
-        "SELECT max(until) FROM spend_holds WHERE call = ? AND booked = 0", (step.call,)
+        "SELECT parts FROM spend_open WHERE call = ? AND booked = 0", (step.call,)
     ).fetchone()
-    if found[0] is None:
+    if found is None:
         return Unmet(index, "unknown")
-    return _hold(connection, step.call, step.parts, index, until=found[0], at=now_us)
+    unmet = _hold(connection, step.parts, index, at=now_us)
+    if unmet is None:
+        held = [*_parts(found[0]), *((part.key, part.micros) for part in step.parts)]
+        connection.execute(
+            "UPDATE spend_open SET parts = ? WHERE call = ?", (orjson.dumps(held).decode(), step.call)
+        )
+    return unmet
 
 
 def settle(connection: sqlite3.Connection, step: Settle, now_us: int) -> Iterable[Spent]:
     """Give back what the call holds, book what it owes, write its line; returns the accounts that it owes."""
     back: dict[str, tuple[int, int]] = {}
-    held = connection.execute(
-        "DELETE FROM spend_holds WHERE call = ? RETURNING key, micros, booked", (step.line.call,)
-    ).fetchall()
-    for key, micros, booked in held:
-        back[key] = (0, -micros) if booked else (micros, 0)
+    for held, booked in connection.execute(
+        "DELETE FROM spend_open WHERE call = ? RETURNING parts, booked", (step.line.call,)
+    ).fetchall():
+        for key, micros in _parts(held):
+            given, wrong = back.get(key, (0, 0))
+            back[key] = (given, wrong - micros) if booked else (given + micros, wrong)
     for part in step.charges:
         given, wrong = back.get(part.key, (0, 0))
         back[part.key] = (given, wrong + part.micros)
-    charged = {part.key for part in step.charges}
-    spent: list[Spent] = []
-    for key, (given, owed) in back.items():
-        row = connection.execute(
-            "INSERT INTO spend_accounts (key, spent, held, moved_at) VALUES (?1, ?3, 0, ?4) ON CONFLICT (key) "
-            "DO UPDATE SET spent = spent + ?3, held = held - ?2, moved_at = ?4 RETURNING spent, told",
-            (key, given, owed, now_us),
-        ).fetchone()
-        if key in charged:
-            spent.append(Spent(key, row[0], row[1]))
     connection.execute(_PUT, _row(step.line))
-    return spent
+    if not back:
+        return ()
+    values: list[int | str] = [now_us]
+    for key, (given, owed) in back.items():
+        values += (key, given, owed)
+    charged = {part.key for part in step.charges}
+    rows = connection.execute(_booking(len(back)), values).fetchall()
+    return [Spent(key, spent, told) for key, spent, told in rows if key in charged]
 
 
 def tell(connection: sqlite3.Connection, step: Tell, index: int) -> Unmet | None:
@@ -76,37 +86,37 @@ def tell(connection: sqlite3.Connection, step: Tell, index: int) -> Unmet | None
 def reclaim(connection: sqlite3.Connection, step: Reclaim) -> None:
     """Book what was never settled as what was held, and forget what is old.
 
-    The holds stay, marked, until their lines go: who settles after all puts the booking right.
+    What they held stays, marked, until their lines go: who settles after all puts the booking right.
     """
     late = connection.execute(
-        "UPDATE spend_holds SET booked = 1 WHERE booked = 0 AND until < ? RETURNING call, key, micros",
-        (step.before_us,),
+        "UPDATE spend_open SET booked = 1 WHERE booked = 0 AND until < ? RETURNING parts, line", (step.before_us,)
     ).fetchall()
-    connection.executemany(
-        "UPDATE spend_accounts SET held = held - ?2, spent = spent + ?2 WHERE key = ?1",
-        [(key, micros) for _, key, micros in late],
-    )
-    connection.executemany(
-        "UPDATE spend_calls SET state = ?2, cost = reserved WHERE call = ?1 AND state = ?3",
-        [(call, State.LEAKED.value, State.OPEN.value) for call in {call for call, _, _ in late}],
-    )
+    for held, line in late:
+        connection.executemany(
+            "UPDATE spend_accounts SET held = held - ?2, spent = spent + ?2 WHERE key = ?1", _parts(held)
+        )
+        row = orjson.loads(line)
+        row[_STATE], row[_COST] = State.LEAKED.value, row[_COST + 1]
+        connection.execute(_PUT, row)
     if step.forget_us:
         connection.execute("DELETE FROM spend_calls WHERE at < ?", (step.forget_us,))
-        connection.execute("DELETE FROM spend_holds WHERE booked = 1 AND until < ?", (step.forget_us,))
+        connection.execute("DELETE FROM spend_open WHERE booked = 1 AND until < ?", (step.forget_us,))
         connection.execute("DELETE FROM spend_accounts WHERE held = 0 AND moved_at < ?", (step.forget_us,))
 
 
 def late(connection: sqlite3.Connection, before_us: int) -> int:
     """Return how many calls hold something although their lease ended before an instant."""
     found = connection.execute(
-        "SELECT count(DISTINCT call) FROM spend_holds WHERE booked = 0 AND until < ?", (before_us,)
+        "SELECT count(*) FROM spend_open WHERE booked = 0 AND until < ?", (before_us,)
     ).fetchone()
     return int(found[0])
 
 
-def _hold(
-    connection: sqlite3.Connection, call: str, parts: Sequence[Part], index: int, *, until: int, at: int
-) -> Unmet | None:
+def _parts(text: str) -> list[tuple[str, int]]:
+    return [(key, micros) for key, micros in orjson.loads(text)]
+
+
+def _hold(connection: sqlite3.Connection, parts: Sequence[Part], index: int, *, at: int) -> Unmet | None:
     if not parts:
         return None
     values: list[int | str] = [at]
@@ -116,15 +126,10 @@ def _hold(
             return Unmet(index, "spent", found=part.key)
         values += (part.key, part.micros, limit)
     gave = connection.execute(_statement(len(parts)), values).fetchall()
-    if len(gave) != len(parts):
-        names = {row[0] for row in gave}
-        return Unmet(index, "spent", found=next(part.key for part in parts if part.key not in names))
-    connection.executemany(
-        "INSERT INTO spend_holds (call, key, micros, until) VALUES (?, ?, ?, ?) ON CONFLICT (call, key) "
-        "DO UPDATE SET micros = micros + excluded.micros",
-        [(call, part.key, part.micros, until) for part in parts],
-    )
-    return None
+    if len(gave) == len(parts):
+        return None
+    names = {row[0] for row in gave}
+    return Unmet(index, "spent", found=next(part.key for part in parts if part.key not in names))
 
 
 @lru_cache(maxsize=32)
@@ -137,6 +142,18 @@ def _statement(count: int) -> str:
         f"INSERT INTO spend_accounts (key, spent, held, moved_at) VALUES {rows} "  # noqa: S608 - numbers of parameters, no values
         "ON CONFLICT (key) DO UPDATE SET held = held + excluded.held, moved_at = ?1 "
         f"WHERE spent + held + excluded.held <= CASE excluded.key {limits} END RETURNING key"
+    )
+
+
+@lru_cache(maxsize=32)
+def _booking(count: int) -> str:
+    """Write the statement that books on `count` accounts: ?1 is now, then key, what comes back, what is owed."""
+    at = range(2, 2 + 3 * count, 3)
+    rows = ", ".join(f"(?{key}, ?{key + 2}, -?{key + 1}, ?1)" for key in at)
+    return (
+        f"INSERT INTO spend_accounts (key, spent, held, moved_at) VALUES {rows} "  # noqa: S608 - numbers of parameters, no values
+        "ON CONFLICT (key) DO UPDATE SET spent = spent + excluded.spent, held = held + excluded.held, "
+        "moved_at = ?1 RETURNING key, spent, told"
     )
 
 
