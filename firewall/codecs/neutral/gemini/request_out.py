@@ -9,6 +9,7 @@ from firewall.codecs.neutral.form import Choosing, Effort, Reasoning, Request, T
 from firewall.codecs.neutral.gemini import contents_out
 from firewall.codecs.neutral.gemini.contents_out import LONGEST_NAME
 from firewall.codecs.neutral.gemini.models import Facts, facts_of
+from firewall.codecs.neutral.gemini.references import written_out
 from firewall.codecs.neutral.interface import There, Wire
 from firewall.codecs.neutral.losses import Losses, refuse_begun, untranslatable
 from firewall.core.call import CallForm
@@ -57,7 +58,7 @@ def _function(tool: Tool, where: str) -> JsonObject:
     if tool.description:
         written["description"] = tool.description
     if tool.schema:
-        written["parametersJsonSchema"] = tool.schema
+        written["parametersJsonSchema"] = written_out(tool.schema, where)
     return written
 
 
@@ -95,7 +96,8 @@ def _config(request: Request, facts: Facts, losses: Losses) -> JsonObject:
     }
     if request.output is not None:
         config["responseMimeType"] = "application/json"
-        config["responseJsonSchema"] = request.output.schema
+        schema = request.output.schema
+        config["responseJsonSchema"] = None if schema is None else written_out(schema, "output")
     if request.reasoning is not None:
         config["thinkingConfig"] = _thinking(request.reasoning, facts, losses)
     return {name: one for name, one in config.items() if one is not None}
