@@ -6,7 +6,7 @@ stopped is unknown, shown, and left to people. A call is approved after its form
 that the form is done.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firewall.approvals import records
 from firewall.approvals.people import Approver
@@ -52,7 +52,7 @@ class Forms:
         if records.is_running(approval):
             raise records.running()
         if approval.status is not ApprovalStatus.PENDING or approval.expires_at <= self._clock.now_us():
-            raise records.settled(approval)
+            raise _over(approval)
         forms = approval.subject.forms if approval.subject else ()
         if not 1 <= number <= len(forms) or not forms[number - 1].request:
             raise ApprovalError("there is no such form that could be run", code="form_unknown", status=404)
@@ -70,7 +70,7 @@ class Forms:
         record = records.begun(approval, form, by, number=number)
         if isinstance(await self._sequencer.submit(Unit(records=(record,), steps=(step,))), Unmet):
             current = self._approvals.get(approval.id)
-            raise records.running() if records.is_running(current) else records.settled(current)
+            raise records.running() if records.is_running(current) else _over(current)
 
     async def end(self, approval: Approval, ended: Ended, *, vote: "Vote | None" = None) -> None:
         """Record what became of a form, and in the same commit the decision that follows from it.
@@ -99,6 +99,12 @@ class Forms:
         for approval_id in ids:
             await self.end(self._approvals.get(approval_id), Ended(FormState.UNKNOWN, note="server_stopped"))
         return len(ids)
+
+
+def _over(approval: Approval) -> ApprovalError:
+    """Return the error for an approval that is over; one that still says that it waits is out of time."""
+    is_late = approval.status is ApprovalStatus.PENDING
+    return records.settled(replace(approval, status=ApprovalStatus.EXPIRED) if is_late else approval)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,10 +113,12 @@ async def test_who_may_not_decide_may_not_have_it_run() -> None:
             house.forms.check(approval.id, number, by)
         assert code(caught) == wanted_code
     house.clock.forward(3600)
-    with pytest.raises(ApprovalError):
+    with pytest.raises(ApprovalError) as caught:
         house.forms.check(approval.id, 1, ALICE)
-    with pytest.raises(ApprovalError):
+    assert code(caught) == "approval_expired"
+    with pytest.raises(ApprovalError) as caught:
         await house.forms.begin(approval, 1, ALICE)
+    assert code(caught) == "approval_expired"
     assert house.now(approval).runs == ()
 
 
