@@ -9,7 +9,7 @@ from firewall.core.dialect import Dialect
 from firewall.core.ports import Clock
 from firewall.core.work import Plain, PutIssued, Record, Step, Unit
 from firewall.gates.models.exchange import Exchange
-from firewall.gates.models.paying import Till, heard
+from firewall.gates.models.paying import Till, exact_cost, heard
 from firewall.gates.models.seeing import Seeing, times_of
 from firewall.routing.call import ModelCall, Routed
 from firewall.sequencer.posting import post
@@ -35,6 +35,8 @@ class Accounts:
     def open(self, meter: Meter, usage: Usage) -> None:
         """Close the present request, which used `usage`, and open the one that goes on."""
         self.close("continued", usage)
+        earlier, micros = self.exchange.earlier_micros, exact_cost(self.meter, usage)
+        self.exchange.earlier_micros = None if earlier is None or micros is None else earlier + micros
         self.meter = self.exchange.meter = meter
         if self.exchange.held is not None:
             self.exchange.held.meter = meter

@@ -84,6 +84,8 @@ class Exchange:
     """When the first provider was asked."""
     first_us: int = 0
     """When the first piece of a streamed answer left; 0: none has."""
+    earlier_micros: int | None = 0
+    """What the requests cost that the present one goes on from; None: not known."""
     is_started: bool = False
     _cause: str = ""
     _task: "asyncio.Task[object] | None" = None
@@ -239,7 +241,7 @@ class Exchange:
 
     def _cost(self) -> Headers:
         """Return what an answer that comes whole says of its cost, where that is known."""
-        return cost_header(self.meter, self.usage) if self.meter is not None else []
+        return cost_header(self.meter, self.usage, earlier=self.earlier_micros) if self.meter is not None else []
 
     async def _pass_error(self, response: UpstreamResponse, kind: str) -> None:
         body = await response.read(_MAX_ERROR_BYTES)
@@ -422,7 +424,7 @@ class Exchange:
                 await send_piece(self.send, ruler.as_stream())
             await send_end(self.send)
         else:
-            fields = [*self.headers, *self._cost(), JSON_TYPE, NO_STORE]
+            fields = [*self._base, *hold.told, *self._cost(), JSON_TYPE, NO_STORE]
             await send_whole(self.send, 200, fields, ruler.as_answer())
 
     def _is_live(self, hold: Hold) -> bool:

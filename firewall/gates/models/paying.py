@@ -138,10 +138,19 @@ def heard(meter: Meter, said: Heard, *, is_answer: bool) -> None:
         meter.answered_by(said.candidate.provider.name, said.candidate.model, attempts=said.attempts)
 
 
-def cost_header(meter: Meter, usage: Usage) -> Headers:
-    """Return the header that says what an answer cost; nothing where that is not known exactly."""
-    micros = meter.cost_of(usage) if usage.is_reported and meter.was_asked and not meter.was_refused else None
-    return [] if micros is None else [(b"x-stayhand-cost-micros", b"%d" % micros)]
+def cost_header(meter: Meter, usage: Usage, *, earlier: int | None = 0) -> Headers:
+    """Return the header that says what an answer cost; nothing where that is not known exactly.
+
+    `earlier`: what the requests cost that it goes on from; None: not known.
+    """
+    micros = exact_cost(meter, usage)
+    known = micros is not None and earlier is not None
+    return [(b"x-stayhand-cost-micros", b"%d" % ((micros or 0) + (earlier or 0)))] if known else []
+
+
+def exact_cost(meter: Meter, usage: Usage) -> int | None:
+    """Return what a request cost in micro-USD, where its provider has counted all of it and its price is known."""
+    return meter.cost_of(usage) if usage.is_reported and meter.was_asked and not meter.was_refused else None
 
 
 def _bound(call: ModelCall) -> Bound:

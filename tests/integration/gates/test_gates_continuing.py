@@ -1,6 +1,8 @@
 """`on_refusal = "continue"`: the model hears of the refusal, and its next words belong to the same answer."""
 
 import json
+import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +13,7 @@ from firewall.demo.provider import app
 from firewall.demo.script import Fault, FaultKind, FaultPlace, Scene, Script, Shell, Turn
 from firewall.demo.serving import served
 from tests.support.installation import PROVIDER_KEY, Served, install, serving, verify
-from tests.support.speaking import DIALECTS, agent_of
+from tests.support.speaking import DIALECTS, LIMIT_S, agent_of
 
 DEADLY, OTHER = "rm -rf /srv/data", "rm -rf /srv/other"
 AGAIN = Turn(text="Again.", calls=(Shell(DEADLY),))
@@ -46,6 +48,17 @@ SCRIPT = Script(
         ),
     )
 )
+ROUTES = """
+[[route]]
+name = "abroad"
+models = ["abroad"]
+chain = ["scripted-anthropic/claude-sonnet-5"]
+
+[[route]]
+name = "abroad-too"
+models = ["abroad-too"]
+chain = ["scripted-openai-responses/gpt-5.5"]
+"""
 EVERY = pytest.mark.parametrize("dialect", DIALECTS)
 BOTH_FORMS = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 
@@ -68,7 +81,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server whose holds end after a second."""
     with served(app(SCRIPT, key=PROVIDER_KEY, records=True)) as provider:
         installed = install(
-            tmp_path_factory.mktemp("continuing"), provider=provider, models='hold_s = 1\non_refusal = "continue"'
+            tmp_path_factory.mktemp("continuing"),
+            provider=provider,
+            models='hold_s = 1\non_refusal = "continue"',
+            settings=ROUTES,
         )
         text = installed.config.read_text().replace('on_refusal = "explain"', "", 1)
         installed.config.write_text(text)
@@ -105,6 +121,40 @@ def test_each_request_that_goes_on_is_in_the_log(house: House) -> None:
     free = agent_of(house.firewall, "anthropic")
     free.ask(f"remove for {free.name}", stream=False)
     assert len(house.asked(free.name)) == 2
+
+
+@BOTH_FORMS
+@pytest.mark.parametrize(
+    ("dialect", "model"), [("chat", "abroad"), ("responses", "abroad"), ("anthropic", "abroad-too")]
+)
+def test_the_model_is_told_through_another_dialect(
+    house: House, dialect: str, model: str, *, stream: bool
+) -> None:
+    """Behind a route to a foreign provider the refusal is translated there, and what comes of it back."""
+    agent = agent_of(house.firewall, dialect)
+    said = agent.ask(f"remove for {agent.name}", stream=stream, model=model)
+    assert (said.status, said.error, said.commands) == (200, "", ["ls"])
+    assert (said.ends, said.is_last) == (1, True)
+    assert said.text.endswith("Then I look.")
+    assert len(house.asked(agent.name)) == 2
+
+
+def test_each_request_that_goes_on_is_charged(house: House) -> None:
+    """Both requests stand in the ledger with what their provider counted; neither is booked twice."""
+    agent = agent_of(house.firewall, "anthropic")
+    said = agent.ask(f"remove for {agent.name}", stream=True)
+    rows: list[tuple[int, int, int]] = []
+    for _ in range(LIMIT_S * 20):
+        with sqlite3.connect(f"file:{house.firewall.installed.database}?mode=ro", uri=True) as database:
+            rows = database.execute(
+                "SELECT entry, input, output FROM spend_calls WHERE token = ? ORDER BY entry", (agent.token_id,)
+            ).fetchall()
+        if len(rows) == 2:
+            break
+        threading.Event().wait(0.05)
+    assert len(rows) == 2
+    assert rows[0][0] == said.entry
+    assert all(read > 0 and wrote > 0 for _, read, wrote in rows)
 
 
 @EVERY
