@@ -70,9 +70,9 @@ class Asker:
             return None
         led = self.drills.led(run.drill, run.plan, candidate) if run.drill is not None else None
         if led is not None and run.drill is not None:
-            candidate = _led_away(candidate, led, run.drill.id)
+            candidate = _led_away(candidate, led)
             request = replace(request, credential=None)
-        key = _key_of(request)
+        key = _key_of(request) if led is None or run.drill is None else run.drill.id
         while not run.is_refused(candidate.provider.name, key):
             found = await self._once(run, candidate, request, key)
             if not isinstance(found, Failed):
@@ -93,7 +93,8 @@ class Asker:
             run.left_alone(self.circuits.wait_s(candidate, key))
             return _unasked(run, Failed(candidate, Fault.CIRCUIT))
         found: Kept | Begun | Failed | None = None
-        purse = self.purses.of(candidate.provider.name) if run.asked else None
+        is_extra = run.asked > 0 and run.drill is None
+        purse = self.purses.of(candidate.provider.name) if is_extra else None
         run.asked += 1
         try:
             if purse is not None and not await purse.take(candidate.provider.endpoint.timeouts.first_byte_s):
@@ -187,10 +188,10 @@ def _unasked(run: Run, failed: Failed) -> Failed:
     return failed
 
 
-def _led_away(candidate: Candidate, led: Endpoint, drill: str) -> Candidate:
+def _led_away(candidate: Candidate, led: Endpoint) -> Candidate:
     """Return a candidate that leads elsewhere, under a name that no real provider's figures are kept by."""
     provider = candidate.provider
-    return replace(candidate, provider=replace(provider, name=f"{DRILLED}{drill}:{provider.name}", endpoint=led))
+    return replace(candidate, provider=replace(provider, name=f"{DRILLED}{provider.name}", endpoint=led))
 
 
 def _key_of(request: UpstreamRequest) -> str:

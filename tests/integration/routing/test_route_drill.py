@@ -20,6 +20,11 @@ SETTINGS = "".join(
 ) + (
     '\n[[route]]\nname = "coder"\nchain = ["first/claude-sonnet-5", "second/claude-sonnet-5"]\n'
     '\n[[route]]\nname = "alone"\nchain = ["first/claude-sonnet-5"]\n'
+    '\n[[route]]\nname = "cached"\nchain = ["first/claude-sonnet-5"]\ncache = { ttl = "10m" }\n'
+    '\n[[provider]]\nname = "gone"\ndialect = "anthropic"\nbase_url = "http://127.0.0.1:9"\n'
+    'api_key = { env = "SCRIPTED_KEY" }\n'
+    '\n[[route]]\nname = "sorry"\nchain = ["gone/claude-sonnet-5"]\n'
+    'degrade = ["message"]\ndegrade_message = "Back at eight."\n'
 )
 
 
@@ -41,9 +46,12 @@ def stayhand(house: Served, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def ask(house: Served, token: str, **headers: str) -> httpx.Response:
-    """Ask the route once."""
-    body = {"model": "coder", "max_tokens": 9, "messages": [{"role": "user", "content": "ready"}]}
+def ask(
+    house: Served, token: str, *, model: str = "coder", more: dict[str, object] | None = None, **headers: str
+) -> httpx.Response:
+    """Ask a route once; `more`: fields of the body."""
+    turns = [{"role": "user", "content": "ready"}]
+    body = {"model": model, "max_tokens": 9, "messages": turns, **(more or {})}
     return httpx.post(
         f"{house.agents}/v1/messages",
         json=body,
@@ -116,7 +124,7 @@ def test_the_report_counts_no_drills(house: Served) -> None:
     assert code == 0, err
     found = json.loads(out)
     up = {row["provider"]: (row["uptime_percent"], row["incidents"]) for row in found["providers"]}
-    assert up == {"first": (100.0, 0), "second": (100.0, 0)}
+    assert {name: up[name] for name in ("first", "second")} == {"first": (100.0, 0), "second": (100.0, 0)}
     assert found["saved"] == 0
     code, out, _ = stayhand(house, "route", "report")
     assert code == 0
@@ -128,3 +136,40 @@ def test_share_without_traffic_is_a_hope(house: Served) -> None:
     code, out, _ = stayhand(house, "route", "drill", "--share", "100", "--for", "1s", "--env", "quiet")
     assert code == 1
     assert "a hope" in out
+
+
+def test_the_same_question_is_answered_once_by_the_provider(house: Served) -> None:
+    """At the gate: miss, then hit, whole and streamed; bypassed by header, and never across tokens."""
+    token = house.mint(owner="alice")
+    cold: dict[str, object] = {"temperature": 0}
+
+    def said(**headers: str) -> tuple[str, str]:
+        answer = ask(house, token, model="cached", more=cold, **headers)
+        assert answer.json()["content"][0]["text"] == "ready"
+        return answer.headers["x-stayhand-cache"], answer.headers["x-stayhand-attempts"]
+
+    assert [said(), said(), said(**{"x-stayhand-cache": "bypass"})] == [
+        ("miss", "1"),
+        ("hit", "0"),
+        ("bypass", "1"),
+    ]
+    streamed = ask(house, token, model="cached", more={**cold, "stream": True})
+    assert (streamed.headers["x-stayhand-cache"], "message_stop" in streamed.text) == ("hit", True)
+    assert ask(house, house.mint(), model="cached", more=cold).headers["x-stayhand-cache"] == "miss"
+    assert "x-stayhand-cache" not in ask(house, token, more=cold).headers
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_message_stands_in_for_nobody(house: Served, *, stream: bool) -> None:
+    """In the dialect of the client, whole or as a stream, and named as what it is."""
+    answer = ask(house, house.mint(owner="alice"), model="sorry", more={"stream": stream})
+    assert (answer.status_code, answer.headers["x-stayhand-degraded"]) == (200, "message")
+    assert "Back at eight." in answer.text
+
+
+def test_metrics_know_the_circuits(house: Served) -> None:
+    """Each circuit by its provider and state."""
+    answer = httpx.get(f"{house.control}/metrics", headers=house.admin, trust_env=False)
+    assert 'stayhand_circuits{provider="first",state="closed"}' in answer.text
+    assert "drl_" not in answer.text
+    assert 'stayhand_circuits{provider="drill' not in answer.text
