@@ -94,6 +94,17 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Grading:
+    """Who says how hard a conversation is, before anybody answers it."""
+
+    grader: Candidate
+    places: tuple[tuple[int, tuple[Candidate, ...]], ...]
+    """The chain's places with those who may answer, from simple to hard."""
+    levels: tuple[float, ...]
+    """From which grade on the next place is asked first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Who is asked, in order of preference."""
 
@@ -110,8 +121,17 @@ class Plan:
     checks: Checks | None = None
     judge: tuple[Candidate, ...] = ()
     """Who says whether an answer is good enough; asked beside the candidates."""
+    grade: float | None = None
+    """How hard the conversation looks, where the route goes by that."""
+    grading: Grading | None = None
+    """The order of the candidates waits for a grade."""
     mask: frozenset[str] = frozenset()
     """What is hidden in what leaves: `credentials`."""
+
+    @property
+    def asked(self) -> tuple[Candidate, ...]:
+        """Who is asked beside those who answer: the judge and the grader."""
+        return (*self.judge, *((self.grading.grader,) if self.grading else ()))
 
 
 @dataclass(frozen=True, slots=True)

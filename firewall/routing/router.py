@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from firewall.classify.credentials.detector import Detector
 from firewall.routing.answer import PlainAnswer
-from firewall.routing.call import Heard, ModelCall, Plan, Routed
+from firewall.routing.asides import Aside
+from firewall.routing.call import Attempt, Heard, ModelCall, Plan, Routed, UnansweredError
 from firewall.routing.cascading import Cascade
 from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.table import Table
+from firewall.routing.grading import regraded
 from firewall.routing.masking import CREDENTIALS, masked_call
 from firewall.routing.passing import passed_on, speaker
 from firewall.routing.port import Upstream
@@ -49,6 +52,7 @@ class Router:
         self._chooser = chooser or Chooser(Table, providers, Outside(now_us=lambda: 0))
         self._frame = frame or frame_over(upstream)
         self._cascade = Cascade(self._frame, note)
+        self._aside = Aside(self._frame, note)
 
     def plan(self, call: ModelCall) -> Plan:
         """Return who is asked, in order; decided before anything is recorded or reserved.
@@ -65,7 +69,18 @@ class Router:
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
         run = Run(self._masked(call, plan), plan, entry)
-        answer = await (self._cascade.open(run) if plan.tiers else self._frame.open(run))
+        graded: list[Attempt] = []
+        if plan.grading is not None:
+            plan, grade, graded = await regraded(self._aside, run, plan.grading)
+            run = Run(run.call, plan, entry)
+            if grade is not None:
+                self._chooser.graded(call, grade)
+        try:
+            answer = await (self._cascade.open(run) if plan.tiers else self._frame.open(run))
+        except UnansweredError as error:
+            error.heard = with_more(error.heard, graded)
+            raise
+        answer.heard = with_more(answer.heard, graded) or answer.heard
         if answer.heard.attempts and not answer.heard.degraded:
             self._chooser.answered(call, plan, answer.heard.candidate)
         return answer
@@ -82,3 +97,10 @@ class Router:
 
     def _masked(self, call: ModelCall, plan: Plan) -> ModelCall:
         return masked_call(call, self._detector())[0] if CREDENTIALS in plan.mask else call
+
+
+def with_more(heard: Heard | None, before: list[Attempt]) -> Heard | None:
+    """Return what is heard with attempts that were made before it."""
+    if heard is None or not before:
+        return heard
+    return replace(heard, tried=(*before, *heard.tried), attempts=heard.attempts + len(before))

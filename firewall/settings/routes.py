@@ -97,10 +97,14 @@ class Route(RouteSurvival):
     """Instead of `chain`: the cheapest first; the next one is asked when an answer does not pass `checks`."""
     checks: Checks | None = None
     """Held against every answer of `chain` or `cascade` before any of it is given."""
-    strategy: Literal["priority", "weighted", "latency", "cost", "least_busy"] = "priority"
+    strategy: Literal["priority", "weighted", "latency", "cost", "least_busy", "complexity"] = "priority"
     """Who of the chain is asked first; the others follow in case it fails."""
     weights: tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...] = ()
     """For `weighted`: one for each member of the chain; 0: only when others fail."""
+    levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """For `complexity`, whose chain goes from simple to hard: from which grade on the next member comes first."""
+    grader: Annotated[str, Field(max_length=200)] = ""
+    """For `complexity`: `provider/model` that grades a conversation's first turn; none: its words alone."""
     sticky: bool = True
     """`weighted`: a session, or else a conversation, stays with who was drawn for it."""
     planner: Words = ()
@@ -124,6 +128,14 @@ class Route(RouteSurvival):
             raise ValueError("has a `cascade`: give it `checks`, and no `chain` beside it")
         if self.weights and self.strategy != "weighted":
             raise ValueError('has `weights` without `strategy = "weighted"`')
+        self._check_levels()
         if self.strategy == "weighted" and (len(self.weights) != len(self.chain) or not sum(self.weights)):
             raise ValueError("needs one weight for each member of `chain`, one of them above 0")
         return self
+
+    def _check_levels(self) -> None:
+        if self.strategy != "complexity":
+            if self.levels or self.grader:
+                raise ValueError('has `levels` or a `grader` without `strategy = "complexity"`')
+        elif len(self.levels) != len(self.chain) - 1 or list(self.levels) != sorted(set(self.levels)):
+            raise ValueError("needs `levels`: one less than the chain has members, each above the one before")

@@ -76,7 +76,7 @@ class Till:
                 caps=caps,
             ),
             route=plan.route,
-            sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller, *plan.judge))),
+            sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller, *plan.asked))),
             bound=_bound(call),
         )
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from firewall.codecs.neutral.registry import translates
 from firewall.core.dialect import Dialect
 from firewall.routing.call import Candidate, ModelCall, Plan
+from firewall.routing.choosing.complexity import grade_of
 from firewall.routing.choosing.constraints import in_force
 from firewall.routing.choosing.feasible import USUAL_OUTPUT, Bench, Why, nobody
 from firewall.routing.choosing.measures import Measures
 from firewall.routing.choosing.reading import conversation, facts_of, in_tool_loop, sticky_key
+from firewall.routing.choosing.strategies import Strategy
 from firewall.routing.choosing.table import Choosing, Means, Table
 from firewall.routing.providers import SHARED, Providers
 
@@ -73,6 +75,7 @@ class Chooser:
     outside: Outside
     measures: Measures = field(default_factory=Measures)
     _answering: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
+    _grades: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
 
     def plan(self, call: ModelCall) -> Plan:
         """Return who is asked, in order.
@@ -96,6 +99,7 @@ class Chooser:
         if rule is not None:
             found, judge = choosing.by_rule(rule), choosing.judge(rule)
             tiers, smaller = choosing.tiers(rule, found), choosing.smaller(rule)
+            is_new = rule.grader is not None and means.is_ungraded()
             return Plan(
                 rule.name,
                 () if judge is None else _bounded(found, table),
@@ -105,6 +109,8 @@ class Chooser:
                 tiers=tuple(_bounded(tier, table) for tier in tiers),
                 checks=rule.checks,
                 judge=judge or (),
+                grading=choosing.graded(rule) if is_new else None,
+                grade=means.grade() if rule.strategy is Strategy.COMPLEXITY else None,
                 mask=choosing.mask,
             )
         provider = self.providers.pick(dialect)
@@ -112,7 +118,9 @@ class Chooser:
         return Plan(provider.name, alone, choosing.left_out)
 
     def answered(self, call: ModelCall, plan: Plan, candidate: Candidate) -> None:
-        """Remember who answers a conversation: while its tools run, nobody else takes over."""
+        """Remember who answers a conversation: while its tools run, nobody else takes over. And how hard it is."""
+        if plan.grade is not None and conversation(call) not in self._grades:
+            self.graded(call, plan.grade)
         if len(plan.candidates) > 1:
             key = conversation(call)
             self._answering[key] = candidate.name
@@ -148,4 +156,22 @@ class Chooser:
             is_capped=self.outside.is_capped(call),
             speaks=speaks,
         )
-        return Means(bench, self.measures, lambda: sticky_key(call), self.outside.draw)
+        return Means(
+            bench,
+            self.measures,
+            lambda: sticky_key(call),
+            self.outside.draw,
+            lambda: self.grade(call),
+            lambda: conversation(call) not in self._grades and not in_tool_loop(call),
+        )
+
+    def grade(self, call: ModelCall) -> float:
+        """Return how hard a conversation is: as it was graded once, or else as its words look now."""
+        known = self._grades.get(conversation(call))
+        return grade_of(call) if known is None else known
+
+    def graded(self, call: ModelCall, grade: float) -> None:
+        """Remember how hard a conversation is; it stays so."""
+        self._grades[conversation(call)] = grade
+        if len(self._grades) > CONVERSATIONS:
+            self._grades.popitem(last=False)

@@ -114,7 +114,9 @@ class _Route:
             executor=self._members("executor", route.executor),
             cascade=self._members("cascade", route.cascade),
             checks=self._checks(schemas),
-            judge=self._judge(),
+            judge=self._single("checks.judge", route.checks.judge if route.checks else ""),
+            levels=route.levels,
+            grader=self._single("grader", route.grader),
             is_sticky=route.sticky,
             requires=requires,
             max_micros=route.max_micros,
@@ -142,14 +144,13 @@ class _Route:
             gives_last=said.none_passes == "last",
         )
 
-    def _judge(self) -> Candidate | None:
-        said = self._route.checks
-        if said is None or not said.judge:
+    def _single(self, key: str, word: str) -> Candidate | None:
+        if not word:
             return None
-        judge = self._member("checks.judge", said.judge, 1).candidate
-        if judge is None:
-            raise self._refused("checks.judge", "names a route", "write `provider/model`")
-        return judge
+        found = self._member(key, word, 1).candidate
+        if found is None:
+            raise self._refused(key, "names a route", "write `provider/model`")
+        return found
 
     def _smaller(self) -> tuple[Candidate, ...]:
         steps = [step for step in self._route.degrade if step not in (CACHE, MESSAGE)]

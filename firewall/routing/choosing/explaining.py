@@ -56,7 +56,12 @@ def explain(chooser: Chooser, call: ModelCall) -> Explained:
         refusal = error
     candidates = (*plan.candidates, *plan.smaller) if plan else ()
     return Explained(
-        facts={**facts.shown(), "regions": sorted(facts.regions), "sensitivity": sorted(facts.sensitivity)},
+        facts={
+            **facts.shown(),
+            "complexity": round(means.grade(), 2),
+            "regions": sorted(facts.regions),
+            "sensitivity": sorted(facts.sensitivity),
+        },
         routes=tuple(looked),
         constraints=tuple(one.name for one in in_force(table.constraints, facts)),
         plan=plan,

@@ -16,7 +16,7 @@ Quote = Callable[[Candidate], int | None]
 Group = tuple[Candidate, ...]
 """One member of a chain: a candidate, or those of another route in its order."""
 Weighted = Sequence[tuple[Group, int]]
-"""The members in the chain's order, each with its weight."""
+"""The members in the chain's order, each with its weight; for COMPLEXITY with its place."""
 
 
 class Strategy(StrEnum):
@@ -27,6 +27,7 @@ class Strategy(StrEnum):
     LATENCY = "latency"
     COST = "cost"
     LEAST_BUSY = "least_busy"
+    COMPLEXITY = "complexity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,16 @@ class Sight:
     at_us: int
     measures: Measures
     quote: Quote
+    level: int = 0
+    """For COMPLEXITY: which place of the chain is asked first."""
 
 
 def ordered(strategy: Strategy, members: Weighted, sight: Sight) -> Group:
     """Return the candidates in the order in which they are asked, nobody twice."""
     if strategy is Strategy.WEIGHTED:
         return _once(_weighted(members, sight.draw))
+    if strategy is Strategy.COMPLEXITY:
+        return _once(levelled([(place, group) for group, place in members], sight.level))
     candidates = _once([group for group, _ in members])
     match strategy:
         case Strategy.PRIORITY:
@@ -54,6 +59,11 @@ def ordered(strategy: Strategy, members: Weighted, sight: Sight) -> Group:
             return tuple(sorted(candidates, key=lambda one: _price(sight.quote(one))))
         case Strategy.LEAST_BUSY:
             return tuple(sorted(candidates, key=lambda one: sight.measures.busy(one.name)))
+
+
+def levelled(members: Sequence[tuple[int, Group]], level: int) -> list[Group]:
+    """Put first the place of a level, then those for harder questions, then the simpler ones, the best first."""
+    return [group for place, group in sorted(members, key=lambda one: (one[0] < level, abs(one[0] - level)))]
 
 
 def drawn(*words: str) -> float:

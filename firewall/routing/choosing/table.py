@@ -3,12 +3,13 @@
 Pure. INVARIANT: every candidate of a plan has passed `feasible.misfit`, through whichever route it came in.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firewall.core.grant import any_matches
 from firewall.core.terms import Terms
-from firewall.routing.call import Candidate, LeftOut
+from firewall.routing.call import Candidate, Grading, LeftOut
 from firewall.routing.checks import Checks
 from firewall.routing.choosing.conditions import Conditions
 from firewall.routing.choosing.constraints import Constraint
@@ -49,6 +50,10 @@ class Rule:
     judge: Candidate | None = None
     planner: tuple[Member, ...] = ()
     executor: tuple[Member, ...] = ()
+    levels: tuple[float, ...] = ()
+    """For COMPLEXITY: from which grade on the next place of the chain is asked first."""
+    grader: Candidate | None = None
+    """Who grades; none: the words of the question."""
     is_sticky: bool = True
     requires: tuple[Constraint, ...] = ()
     """Of its own candidates, and of those of the routes that it names."""
@@ -63,7 +68,7 @@ class Rule:
     def candidates(self) -> tuple[Candidate, ...]:
         """All that it names itself."""
         members = (*self.chain, *self.cascade, *self.planner, *self.executor)
-        named = (self.judge, *(member.candidate for member in members))
+        named = (self.judge, self.grader, *(member.candidate for member in members))
         return (*(one for one in named if one is not None), *self.smaller)
 
     def unmet(self, facts: Facts) -> str:
@@ -86,6 +91,10 @@ class Means:
     """Names what must stay together: a session, or a conversation."""
     draw: Callable[[], float]
     """A number from 0 to below 1, another each time."""
+    grade: Callable[[], float] = lambda: 0.0
+    """How hard the conversation is, from 0 to 1."""
+    is_ungraded: Callable[[], bool] = lambda: False
+    """Nobody has said so yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,14 @@ class Choosing:
         found = (self._arranged(rule, (member,), (), 0) for member in members)
         return tuple(tier for tier in found if tier)
 
+    def graded(self, rule: Rule) -> Grading | None:
+        """Return who is asked how hard a conversation is, and whom each grade leads to; None: nobody is asked."""
+        if rule.grader is None or not self._fits(rule.grader, rule.requires, rule.max_micros):
+            return None
+        members = rule.members(self._means.bench.facts.phase)
+        found = ((place, self._arranged(rule, (member,), (), 0)) for place, member in enumerate(members))
+        return Grading(rule.grader, tuple((place, group) for place, group in found if group), rule.levels)
+
     def judge(self, rule: Rule) -> Group | None:
         """Return who judges answers; None where the judge may not, so that nobody's answer could ever pass."""
         if rule.judge is None:
@@ -174,7 +191,7 @@ class Choosing:
         self.mask |= rule.mask
         max_micros = min(filter(None, (max_micros, rule.max_micros)), default=0)
         groups: list[tuple[Group, int]] = []
-        for member in members:
+        for place, member in enumerate(members):
             if member.candidate is not None:
                 fits = self._fits(member.candidate, requires, max_micros)
                 group: Group = (member.candidate,) if fits else ()
@@ -183,7 +200,7 @@ class Choosing:
                 members_there = inner.members(self._means.bench.facts.phase)
                 group = self._arranged(inner, members_there, requires, max_micros)
             if group:
-                groups.append((group, member.weight))
+                groups.append((group, place if rule.strategy is Strategy.COMPLEXITY else member.weight))
         return ordered(rule.strategy, groups, self._sight(rule)) if groups else ()
 
     def _fits(self, candidate: Candidate, requires: tuple[Constraint, ...], max_micros: int) -> bool:
@@ -199,4 +216,6 @@ class Choosing:
         elif rule.strategy in (Strategy.WEIGHTED, Strategy.LATENCY):
             draw = means.draw()
         facts = means.bench.facts
-        return Sight(draw, facts.at_us, means.measures, means.bench.quote)
+        is_graded = rule.strategy is Strategy.COMPLEXITY
+        level = bisect_right(rule.levels, means.grade()) if is_graded else 0
+        return Sight(draw, facts.at_us, means.measures, means.bench.quote, level)

@@ -25,6 +25,21 @@ chain = ["scripted-anthropic/claude-sonnet-5"]
 hosting = ["self"]
 
 [[route]]
+name = "strict"
+chain = ["scripted-anthropic/a", "scripted-gemini/b"]
+checks = { matches = "^[{]" }
+
+[[route]]
+name = "lenient"
+cascade = ["scripted-anthropic/a", "scripted-gemini/b"]
+checks = { matches = "^[{]", none_passes = "last" }
+
+[[route]]
+name = "passing"
+cascade = ["scripted-gemini/b", "scripted-anthropic/a"]
+checks = { matches = "^Fine" }
+
+[[route]]
 name = "quiet"
 when = { sensitivity = ["credentials"] }
 chain = ["scripted-anthropic/claude-sonnet-5"]
@@ -88,3 +103,17 @@ def test_a_credential_in_a_prompt_chooses_the_route_and_stays_here(house: House)
     assert KEY not in body
     assert "push with [redacted:" in body
     assert agent.ask("push it now", stream=False, model="quiet").headers["x-stayhand-route"] == "open"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_answers_are_checked_before_they_are_given(house: House, *, stream: bool) -> None:
+    """Translated ones as well: one that passes is given whole, with none there is a code, or the last answer."""
+    agent = agent_of(house.firewall, "anthropic")
+    said = agent.ask("hello", stream=stream, model="passing", tools=False)
+    assert (said.status, said.text, said.ends) == (200, "Fine.", 1)
+    assert (said.headers["x-stayhand-model"], said.headers["x-stayhand-attempts"]) == ("b", "1")
+    refused = agent.ask("hello", stream=stream, model="strict", tools=False)
+    assert (refused.status, "checks_failed" in refused.raw) == (502, True)
+    last = agent.ask("hello", stream=stream, model="lenient", tools=False)
+    assert (last.status, last.text, last.ends) == (200, "Fine.", 1)
+    assert (last.headers["x-stayhand-model"], last.headers["x-stayhand-attempts"]) == ("b", "2")

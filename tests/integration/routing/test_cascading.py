@@ -11,8 +11,11 @@ import pytest
 from firewall.codecs import anthropic
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
-from firewall.routing.call import Attempt, Candidate, Heard, Plan, UnansweredError
+from firewall.routing.call import Attempt, Candidate, Grading, Heard, Plan, UnansweredError
 from firewall.routing.checks import Checks, pattern_of, schema_of
+from firewall.routing.choosing.chooser import Chooser, Outside
+from firewall.routing.choosing.complexity import grade_of
+from firewall.routing.choosing.table import Table
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider, Providers
 from firewall.routing.router import Router
@@ -51,6 +54,7 @@ class House:
     asked: list[str] = field(default_factory=list)
     noted: list[Attempt] = field(default_factory=list)
     router: Router = field(init=False)
+    chooser: Chooser = field(init=False)
     at: RawProvider = field(init=False)
 
     async def behave(self, request: bytes, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,9 +104,12 @@ async def made() -> AsyncIterator[House]:
     upstream = HttpUpstream()
     async with provider(found.behave) as at:
         found.at = at
+        providers = Providers([found.candidate("m").provider])
+        found.chooser = Chooser(Table, providers, Outside(now_us=lambda: 0))
         found.router = Router(
-            providers=Providers([found.candidate("m").provider]),
+            providers=providers,
             upstream=upstream,
+            chooser=found.chooser,
             note=lambda _, one: found.noted.append(one),
         )
         try:
@@ -190,3 +197,33 @@ async def test_patterns_are_held_against_streams_as_well(house: House) -> None:
     checks = Checks(pattern=pattern_of("^yes$", "x", "f"))
     _, heard = await house.ask(house.plan("haiku", "sonnet", checks=checks), stream=True)
     assert outcomes(heard) == ["haiku:check:matches", "sonnet:ok"]
+
+
+GRADES = [("9", "opus", 0.9), ("2.5 I think", "haiku", 0.25), ("hard to say", "haiku", None)]
+
+
+@pytest.mark.parametrize(("said", "first", "grade"), GRADES)
+async def test_a_grader_decides_who_is_first(house: House, said: str, first: str, grade: float | None) -> None:
+    """Its call is charged and told; the grade is kept, and what is no number changes nothing."""
+    house.says = {"grader": message(said), "haiku": message("{}"), "opus": message("{}")}
+    candidates = (house.candidate("haiku"), house.candidate("opus"))
+    places = tuple((place, (one,)) for place, one in enumerate(candidates))
+    plan = Plan("r", candidates, grading=Grading(house.candidate("grader"), places, (0.5,)))
+    _, heard = await house.ask(plan)
+    assert outcomes(heard) == ["grader:grade", f"{first}:ok"]
+    assert (heard.candidate.model, heard.attempts) == (first, 2)
+    asked = heard.tried[0]
+    assert asked.usage is not None
+    assert (asked.may_cost, asked.usage.output_tokens) == (True, len(said))
+    assert [one.outcome for one in house.noted] == ["grade"]
+    call = call_of(Dialect.ANTHROPIC)
+    assert house.chooser.grade(call) == (grade_of(call) if grade is None else grade)
+
+
+async def test_a_grader_that_is_silent_stops_nobody(house: House) -> None:
+    """The order of the words stays."""
+    house.says = {"haiku": message("{}")}
+    one = house.candidate("haiku")
+    plan = Plan("r", (one,), grading=Grading(house.candidate("grader"), ((0, (one,)),), ()))
+    _, heard = await house.ask(plan)
+    assert outcomes(heard)[-1] == "haiku:ok"
