@@ -17,8 +17,8 @@ _REASONS = frozenset(
         "prove", "derive", "design", "architecture", "refactor", "tradeoff", "trade-off", "trade-offs", "compare",
         "contrast", "analyze", "analyse", "optimize", "optimise", "debug", "investigate", "explain", "why",
         "cause", "migrate", "concurrency", "concurrent", "deadlock", "race", "condition", "security", "threat",
-        "plan", "strategy", "evaluate", "critique", "hypothesis", "hypotheses", "complexity", "algorithm", "algorithms",
-        "invariant", "invariants", "constraint", "constraints",
+        "plan", "strategy", "evaluate", "critique", "hypothesis", "hypotheses", "complexity", "algorithm",
+        "algorithms", "invariant", "invariants", "constraint", "constraints",
     }
 )  # fmt: skip
 _STEPS = frozenset(
