@@ -46,6 +46,8 @@ class ResponsesReader:
         self._spoken: set[int] = set()
         """Items whose words came in deltas."""
         self._finished: dict[int, Json] = {}
+        self._ready: dict[int, list[Event]] = {}
+        """Calls that are complete while one before them is not, by place."""
         self._call_ids: set[str] = set()
         self._usage = Usage()
         self._begun = self._done = False
@@ -158,10 +160,17 @@ class ResponsesReader:
         if call.id in self._call_ids:
             malformed("a call id is used twice", code="stream_inconsistent")
         self._call_ids.add(call.id)
-        out: list[Event] = [CallBegun(place, call.id, call.name, call.form)]
+        ready: list[Event] = [CallBegun(place, call.id, call.name, call.form)]
         if call.arguments:
-            out.append(CallDelta(place, call.arguments))
-        return [*out, CallEnded(place)]
+            ready.append(CallDelta(place, call.arguments))
+        self._ready[place] = [*ready, CallEnded(place)]
+        return self._in_order(is_over=False)
+
+    def _in_order(self, *, is_over: bool) -> list[Event]:
+        """Return the calls that wait for no earlier one that is still being written."""
+        first = min((one for one in self._drafts if one not in self._finished), default=None)
+        leaving = sorted(one for one in self._ready if is_over or first is None or one < first)
+        return [event for one in leaving for event in self._ready.pop(one)]
 
     def _on_end(self, value: Json) -> list[Event]:
         self._must_be_open()
@@ -177,6 +186,7 @@ class ResponsesReader:
                 out += self._on_done({"item": item, "output_index": place})
         else:
             self._must_be_known(items)
+        out += self._in_order(is_over=True)
         return [*out, Ended(answer_in.stop_of(response, has_calls=bool(self._call_ids)), usage=self._usage)]
 
     def _must_be_known(self, items: list[Json]) -> None:
