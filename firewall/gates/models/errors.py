@@ -10,6 +10,8 @@ from firewall.core.errors import FirewallError
 from firewall.gates.edge.send import Headers
 from firewall.gates.models.clients import Client
 
+PATIENCE_S = 120
+"""A limit that lasts longer is final to clients that heed `x-should-retry`."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -22,6 +24,8 @@ def error_answer(error: FirewallError, dialect: Dialect | None, client: Client) 
     headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+        if error.retry_after_s > PATIENCE_S:  # a day's budget is not worth a client's repetitions
+            headers.append((b"x-should-retry", b"false"))
     elif status not in _RETRIED:
         headers.append((b"x-should-retry", b"false"))
     if dialect is None:

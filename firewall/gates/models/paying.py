@@ -7,7 +7,7 @@ from firewall.codecs.interface import Usage
 from firewall.core.errors import LimitError
 from firewall.core.spending import Line
 from firewall.core.work import Committed, Plain, Record, Step, Take, Unit, Unmet
-from firewall.gates.edge.rates import refused, takes_of
+from firewall.gates.edge.rates import takes_of
 from firewall.gates.edge.send import Headers
 from firewall.guard.requester import Requester
 from firewall.routing.call import Candidate, Heard, ModelCall, Plan, Surface
@@ -19,6 +19,8 @@ from firewall.spend.prices import Sold
 from firewall.spend.rates import Drawn, Limit, requests_of, tokens_of
 from firewall.spend.service import Opened, Spending
 from firewall.spend.telling import Telling
+
+_SCOPES = frozenset({"owner", "team", "model", "provider"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Till:
         await self.spending.sequencer.submit(
             Unit((Record(kind="limit.hit", data=facts, principal=requester.principal),))
         )
-        return self.spending.refusal(opened, unmet) if is_money else refused(unmet)
+        return self.spending.refusal(opened, unmet) if is_money else full(unmet)
 
 
 def heard(meter: Meter, said: Heard, *, is_answer: bool) -> None:
@@ -136,6 +138,15 @@ def heard(meter: Meter, said: Heard, *, is_answer: bool) -> None:
     )
     if is_paid:
         meter.answered_by(said.candidate.provider.name, said.candidate.model, attempts=said.attempts)
+
+
+def full(unmet: Unmet) -> LimitError:
+    """Return the error for a bucket that is full: whose it is and of what, and nobody's name."""
+    kind, _, holder = unmet.found.partition(":")
+    what = "tokens of models a minute" if kind == "tokens" else "requests"
+    scope = holder.partition(":")[0]
+    whose = scope if scope in _SCOPES else "token"
+    return LimitError(f"too many {what} for this {whose}", retry_after_s=unmet.retry_after_us // 1_000_000 + 1)
 
 
 def cost_header(meter: Meter, usage: Usage, *, earlier: int | None = 0) -> Headers:

@@ -11,7 +11,10 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import LimitError
 from firewall.core.grant import Grant
 from firewall.core.spending import Line, State
-from firewall.gates.models.paying import Entry, Till, cost_header, heard, sold_of
+from firewall.core.work import Unmet
+from firewall.gates.models.clients import client_of
+from firewall.gates.models.errors import PATIENCE_S, error_answer
+from firewall.gates.models.paying import Entry, Till, cost_header, full, heard, sold_of
 from firewall.guard.requester import Requester
 from firewall.routing.call import Attempt, Caller, Candidate, Heard, ModelCall, Plan, Surface
 from firewall.routing.port import Endpoint
@@ -145,3 +148,27 @@ async def test_an_embedding_writes_nothing(tmp_path: Path) -> None:
         meter, _ = await paying.enter(call(Surface.EMBED), Plan("r", (CHEAP,)), requester(), SAID)
         assert meter.opened.reserved_micros == 1_124
         assert sold_of(CHEAP).model == "cheap"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("requests:tok_1", "too many requests for this token"),
+        ("tokens:tok_1", "too many tokens of models a minute for this token"),
+        ("tokens:team:a", "too many tokens of models a minute for this team"),
+        ("requests:provider:openai", "too many requests for this provider"),
+        ("requests:owner:olga", "too many requests for this owner"),
+    ],
+)
+def test_a_full_bucket_says_whose_and_of_what(key: str, words: str) -> None:
+    """And names nobody."""
+    assert full(Unmet(0, "full", retry_after_us=1, found=key)).public == words
+
+
+def test_a_budget_that_is_used_up_for_hours_is_not_asked_again_and_again() -> None:
+    """Clients that heed it stop; a short wait is worth a repetition."""
+    client = client_of({})
+    for wait_s, is_final in ((5, False), (PATIENCE_S + 1, True)):
+        error = LimitError("x", retry_after_s=wait_s, code="budget_exhausted")
+        _, headers, _ = error_answer(error, Dialect.ANTHROPIC, client)
+        assert ((b"x-should-retry", b"false") in headers) is is_final
