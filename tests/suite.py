@@ -44,15 +44,15 @@ def _tests(name: str, *folders: str, bound_s: int, workers: int = 2) -> Part:
 _CODE = ("firewall", "audit", "tests")
 PARTS = (
     Part("format", "check", _tool("ruff", "format", "--check", "-q", *_CODE), 30),
-    Part("lint", "check", _tool("ruff", "check", "-q", *_CODE), 60),
-    Part("types", "check", _tool("mypy"), 180),
-    Part("imports", "check", _tool("lint-imports", "--no-logo"), 60),
+    Part("lint", "check", _tool("ruff", "check", "-q", *_CODE), 120),
+    Part("types", "check", _tool("mypy"), 300),
+    Part("imports", "check", _tool("lint-imports", "--no-logo"), 120),
     Part("spelling", "check", _tool("codespell", *_CODE, "policies", "docs", "README.md", "Makefile"), 60),
     Part("repository", "check", (*_PYTEST, "tests/meta"), 240),
-    _tests("unit", "unit", "property", "contract", bound_s=540),
-    _tests("fuzz", "fuzz", bound_s=300),
-    _tests("integration", "integration", bound_s=600),
-    _tests("e2e", "e2e", bound_s=600),
+    _tests("unit", "unit", "property", "contract", bound_s=1200),
+    _tests("fuzz", "fuzz", bound_s=500),
+    _tests("integration", "integration", bound_s=1300),
+    _tests("e2e", "e2e", bound_s=1300),
 )
 
 
