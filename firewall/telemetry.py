@@ -84,6 +84,7 @@ class Telemetry:
         self.forward: Callable[[CallSeen], None] | None = None
         """Who else is told of model calls."""
         self._models: set[tuple[str, str]] = set()
+        self._children: dict[tuple[object, ...], Counter] = {}
         self._attempts = Counter(
             "stayhand_model_attempts_total",
             "Requests to providers for calls that took more than one, by provider and outcome.",
@@ -158,11 +159,19 @@ class Telemetry:
         used = line.used
         for kind, count in (("input", used.input), ("cached", used.cache_read), ("output", used.output)):
             if count:
-                self._tokens.labels(*model, kind).inc(count)
+                self._child(self._tokens, *model, kind).inc(count)
         if line.cost_micros is None:
             self._unpriced.inc()
         elif line.cost_micros:
-            self._spent.labels(*model, line.state.value).inc(line.cost_micros)
+            self._child(self._spent, *model, line.state.value).inc(line.cost_micros)
+
+    def _child(self, counter: Counter, *labels: str) -> Counter:
+        """Return a counter's child for labels that are few, found once: looking it up costs more than counting."""
+        key = (counter, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = counter.labels(*labels)
+        return child
 
     def attempted(self, provider: str, outcome: str) -> None:
         """Count a request to a provider; both words are few: configured names and faults."""

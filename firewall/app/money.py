@@ -1,6 +1,7 @@
 """Money: prices, budgets, rates and who is told, as configured."""
 
 import secrets
+from collections.abc import Callable
 
 from firewall.app.base import Base
 from firewall.approvals.notify import Alert
@@ -34,7 +35,7 @@ def till_of(base: Base, routes: Routes) -> Till:
         sequencer=writer,
         clock=base.clock,
         prices=lambda: routes.prices,
-        new_id=lambda: spell_id("cal", secrets.token_bytes(17)),
+        new_id=_ids(),
         budgets=budgets_of(settings),
         longest=longest,
         slice_tokens=settings.spend.slice_output_tokens,
@@ -49,6 +50,19 @@ def till_of(base: Base, routes: Routes) -> Till:
         settled=base.telemetry.settled,
         limits=limits_of(settings),
     )
+
+
+def _ids() -> Callable[[], str]:
+    """Return what names calls: random, fetched from the system many at a time."""
+    left: list[bytes] = []
+
+    def name() -> str:
+        if not left:
+            many = secrets.token_bytes(17 * 256)
+            left.extend(many[at : at + 17] for at in range(0, len(many), 17))
+        return spell_id("cal", left.pop())
+
+    return name
 
 
 async def reclaim(installation: Installation, settings: Settings, now_us: int, *, is_start: bool = False) -> None:

@@ -99,7 +99,7 @@ def matches(pattern: str, text: str) -> bool:
 
 def any_matches(patterns: tuple[str, ...], text: str) -> bool:
     """Tell whether one of the globs matches the whole text."""
-    return any(matches(pattern, text) for pattern in patterns)
+    return patterns == ("*",) or any(matches(pattern, text) for pattern in patterns)
 
 
 def breach(grant: Grant, action: Action) -> Reason | None:

@@ -60,6 +60,7 @@ class Prices:
         self._list: DataSnapshot | None = None
         self._version = ""
         self._known: dict[tuple[Sold, int, tuple[tuple[str, str], ...]], Price | None] = {}
+        self._windows: dict[Sold, int | None] = {}
 
     async def ready(self) -> None:
         """Load the list without stopping everybody else; later calls cost nothing."""
@@ -94,8 +95,12 @@ class Prices:
 
     def context_window(self, sold: Sold) -> int | None:
         """Return how many tokens the list says that a model can read and write together; None: it does not say."""
-        found = self._listed(sold)
-        return found[1].context_window if found else None
+        if sold not in self._windows:
+            if len(self._windows) >= _CACHED:
+                self._windows.clear()
+            found = self._listed(sold)
+            self._windows[sold] = found[1].context_window if found else None
+        return self._windows[sold]
 
     def _find(self, sold: Sold, at: datetime, variant: Mapping[str, str]) -> Price | None:
         for one in self.overrides:
