@@ -16,7 +16,8 @@ _HEADERS = {
     Dialect.GEMINI: ("x-goog-api-key", ""),
 }
 SHARED = {Dialect.OPENAI_CHAT: Dialect.OPENAI_RESPONSES, Dialect.OPENAI_RESPONSES: Dialect.OPENAI_CHAT}
-"""OpenAI's two dialects live under one base URL with one key: a provider of either serves both."""
+"""OpenAI's two dialects live under one base URL with one key: a provider of either answers both, if need be
+translated (`natives.speaks`)."""
 
 
 class NoProviderError(FirewallError):
