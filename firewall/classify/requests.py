@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from firewall.classify import gitwire
 from firewall.classify.api import aws_request
+from firewall.classify.api.request import object_of
 from firewall.classify.channels import is_channel, with_channel
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown, unknown_action
@@ -60,8 +61,16 @@ def _naming(draft: Draft, text: str, vendor: Vendor, *, spec: TargetSpec, outgoi
         path = aws_request.path_of(outgoing)
     things = named(vendor, draft.operation.partition(":")[2], given, path=path, service=service)
     action = draft.action(spec.name, text, target=spec.name, things=things)
-    sets = numbers(vendor, things, given)
+    sets = numbers(vendor, things, given if spec.kind is not TargetKind.REST else _in_body(vendor, outgoing))
     return replace(action, sets=sets) if sets else action
+
+
+def _in_body(vendor: Vendor, outgoing: Outgoing) -> list[tuple[str, str]]:
+    """Return the plain values of a REST request's body, where the vendor's file looks at numbers in it."""
+    if not outgoing.body or not any(rule.less for rule in vendor.things.values()):
+        return []
+    text = outgoing.body.decode("utf-8", "replace")
+    return flat(object_of(text, {"content-type": outgoing.header("content-type")}) or {})
 
 
 def _shown(spec: TargetSpec | None, outgoing: Outgoing) -> str:

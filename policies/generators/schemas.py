@@ -106,7 +106,7 @@ def _paths(step: Schema) -> Iterator[str]:
         *(f"{inside}.{one}" for one in (*facts, *own, *places, each, step.get("match", "")) if one),
     ):
         yield path.strip(".")
-    for path in step.get("more", ()):
+    for path in (*step.get("more", ()), *(less["path"] for less in step.get("less", ()))):
         yield path.lstrip("+")
 
 

@@ -51,7 +51,13 @@ def _of_lies(lies: Lies, own: set[str]) -> Iterator[str]:
 
 def looked_at(rule: ThingRule, own: set[str]) -> Iterator[tuple[Ask, str]]:
     """Yield every path that is read, from the root of the answer, with the request that it answers."""
-    for path in (rule.match, *_of_lies(rule.lies, own), *_of_facts(rule.facts), *(path for _, path in rule.ids)):
+    for path in (
+        rule.match,
+        *_of_lies(rule.lies, own),
+        *_of_facts(rule.facts),
+        *(path for _, path in rule.ids),
+        *(less.path for less in rule.less),
+    ):
         if path:
             yield rule.ask, f"{rule.found}.{path}".strip(".")
     yield from ((rule.ask, path.removeprefix("+")) for path in rule.more)

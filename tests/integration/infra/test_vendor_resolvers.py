@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from firewall.core.action import UNRESOLVED
+from firewall.core.effect import Effect
 from firewall.core.outgoing import Outgoing
 from firewall.core.target import TargetKind, TargetSpec
 from firewall.core.world import Standing
@@ -51,10 +52,13 @@ def _api(
 
 async def _look(case: Mapping[str, object], base: str, upstream: HttpUpstream, *, timeout_s: int = 20) -> Seen:
     spec = TargetSpec("api", "staging", TargetKind(str(case.get("kind", "rest"))), str(case["host"]))
-    method, _, path = str(case["request"]).partition(" ")
+    method, _, rest = str(case["request"]).partition(" ")
+    path, _, body = rest.partition(" ")
     return await look(
         spec,
-        Outgoing(method, path),
+        Outgoing(
+            method, path, headers=(("content-type", "application/json"),) if body else (), body=body.encode()
+        ),
         base=base,
         key=READING,
         rules=rules_with(str(TABLE["environments"])),
@@ -77,6 +81,18 @@ async def test_what_it_is_and_where_it_lies(name: str, upstream: HttpUpstream) -
     for key, value in case.get("facts", {}).items():  # type: ignore[attr-defined]  # a table
         assert known[key] == value, key
     assert set(api.asked) <= set(api.answers)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "lowers" in case])
+async def test_a_number_is_held_against_what_is_kept_now(name: str, upstream: HttpUpstream) -> None:
+    """Fewer than now are restore points lost; as many or more is a setting."""
+    case = CASES[name]
+    with _api(case) as (_, base):
+        seen = await _look(case, base, upstream)
+    lowers = str(case["lowers"])
+    assert seen.action.summary.startswith(lowers)
+    assert (Effect.DESTRUCTIVE in seen.action.effects) is bool(lowers)
+    assert seen.action.resource.startswith("backup:") is bool(lowers)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if "other" in case])
