@@ -1,8 +1,10 @@
 """A vendor of embeddings and pictures on a real socket: it checks what the real ones check, and remembers."""
 
+import asyncio
 import email
 import email.policy
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -33,6 +35,9 @@ class Vendor:
     lists: int = 0
     """How often it was asked for its models."""
     is_down: bool = False
+    is_asked: threading.Event = field(default_factory=threading.Event)
+    """Somebody waits for a picture that is made slowly: until he leaves."""
+    is_left: threading.Event = field(default_factory=threading.Event)
 
     def app(self) -> Starlette:
         """Return the vendor as an ASGI application, OpenAI's places and Gemini's."""
@@ -91,6 +96,11 @@ class Vendor:
         sent = await self._note(request)
         if refused := self._refusal(request):
             return refused
+        if b"slowly" in sent.body:
+            self.is_asked.set()
+            while not await request.is_disconnected():  # noqa: ASYNC110 - the server knows no other way to learn it
+                await asyncio.sleep(0.02)
+            self.is_left.set()
         is_edit = request.url.path.endswith("edits")
         if is_edit and not sent.form.get("image[]", sent.form.get("image", b"")).startswith(b"\x89PNG"):
             return JSONResponse({"error": {"message": "no picture", "code": "missing_image"}}, status_code=400)

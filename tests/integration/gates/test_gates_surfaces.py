@@ -1,6 +1,7 @@
 """Embeddings, pictures, counts and lists of models, with the vendors' own SDKs through a real server."""
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -262,3 +263,36 @@ def test_unknown_options_of_a_count_are_refused(house: House) -> None:
     """A count is read like the request that it counts."""
     answer = house.post("/v1/messages/count_tokens", {**COUNTED, "frobnicate": 1})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "option_unknown")
+
+
+def test_a_revoked_token_ends_a_picture_that_is_being_made(house: House) -> None:
+    """The one who waits is told 401 in the dialect's shape, and the vendor is left alone at once."""
+    ident, token = house.firewall.minted(agent="revoked")
+    answers: list[httpx.Response] = []
+    body = {"model": "gpt-image-2", "prompt": "slowly"}
+    waiting = threading.Thread(
+        target=lambda: answers.append(house.post("/v1/images/generations", body, token=token)), daemon=True
+    )
+    waiting.start()
+    assert house.vendor.is_asked.wait(30)
+    gone = httpx.delete(
+        f"{house.firewall.control}/api/tokens/{ident}", headers=house.firewall.admin, trust_env=False
+    )
+    assert gone.status_code == 200
+    waiting.join(30)
+    assert (answers[0].status_code, answers[0].json()["error"]["code"]) == (401, "token_invalid")
+    assert house.vendor.is_left.wait(30)
+
+
+def test_a_client_that_leaves_takes_its_request_along(house: House) -> None:
+    """Nobody is left to answer: the vendor is not kept busy."""
+    house.vendor.is_left.clear()
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            f"{house.firewall.agents}/v1/images/generations",
+            json={"model": "gpt-image-2", "prompt": "slowly"},
+            headers={"authorization": f"Bearer {house.token}"},
+            timeout=httpx.Timeout(30, read=1.0),
+            trust_env=False,
+        )
+    assert house.vendor.is_left.wait(30)
