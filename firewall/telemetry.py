@@ -8,6 +8,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from firewall.core.breaker import State
 from firewall.core.seen import CallSeen
 from firewall.core.spending import Line
 from firewall.core.verdict import word
@@ -181,6 +182,12 @@ class Telemetry:
         """Show the circuits that `standing` returns whenever somebody looks."""
         self._standing = standing
 
+    def circuits(self) -> str:
+        """Return how many circuits are not closed, of how many."""
+        standing = self._standing()
+        shut = sum(one.state is not State.CLOSED for one in standing)
+        return f"{shut} of {len(standing)} open"
+
     def metrics(self, gauged: Gauged) -> bytes:
         """Return all metrics in Prometheus' text format."""
         self._circuits.clear()
@@ -212,6 +219,7 @@ class Condition:
             "entries": str(self.log.size),
             "policy": self.policy()[:16],
             "witness": "watched" if self.is_witnessed else "unwitnessed",
+            "circuits": self.telemetry.circuits(),
         }
 
     def metrics(self) -> bytes:

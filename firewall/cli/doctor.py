@@ -18,6 +18,7 @@ from firewall.cli.report import config_of, counted, result
 from firewall.cli.scopes import scopes_of
 from firewall.cli.serve import warnings_of
 from firewall.core.errors import FirewallError
+from firewall.core.strict_json import loads_object
 from firewall.core.target import TargetKind
 from firewall.gates.infra.targets import Target, targets_of
 from firewall.policy.in_force import open_rules
@@ -204,6 +205,27 @@ def _server(settings: Settings) -> Iterator[Finding]:
         return
     ready = answer.status_code == 200
     yield Finding("ok" if ready else "error", f"server at {address} is {'ready' if ready else 'closed'}")
+    if ready:
+        yield from _circuits(address)
+
+
+def _circuits(address: str) -> Iterator[Finding]:
+    """Say whether providers are left alone because they failed too often; only an admin is told."""
+    token = os.environ.get("STAYHAND_TOKEN", "").strip()
+    if not token:
+        yield Finding("skipped", "circuits to providers: only an admin is told", "set STAYHAND_TOKEN")
+        return
+    try:
+        headers = {"authorization": f"Bearer {token}"}
+        answer = httpx.get(f"{address}/api/status", headers=headers, timeout=3, trust_env=False)
+        parts = loads_object(answer.content).get("parts")
+    except (httpx.HTTPError, FirewallError, UnicodeError):
+        return
+    said = parts.get("circuits") if isinstance(parts, dict) else None
+    if isinstance(said, str):
+        is_well = said.startswith("0 ")
+        hint = "" if is_well else "`/metrics` says whose, `stayhand route report` since when"
+        yield Finding("ok" if is_well else "warn", f"circuits to providers: {said}", hint)
 
 
 def _approving(settings: Settings) -> Iterator[Finding]:

@@ -74,7 +74,13 @@ def test_condition_says_when_it_is_closed() -> None:
     log = Log()
     condition = Condition(log, lambda: "ab" * 32, is_witnessed=False, telemetry=Telemetry())
     assert condition.is_ready()
-    assert condition.parts() == {"log": "open", "entries": "7", "policy": "ab" * 8, "witness": "unwitnessed"}
+    assert condition.parts() == {
+        "log": "open",
+        "entries": "7",
+        "policy": "ab" * 8,
+        "witness": "unwitnessed",
+        "circuits": "0 of 0 open",
+    }
     log.is_open = False
     assert not condition.is_ready()
     assert condition.parts()["log"] == "closed"

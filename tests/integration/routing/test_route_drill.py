@@ -124,6 +124,7 @@ def test_the_report_counts_no_drills(house: Served) -> None:
     assert code == 0, err
     found = json.loads(out)
     up = {row["provider"]: (row["uptime_percent"], row["incidents"]) for row in found["providers"]}
+    assert set(up) == {"first", "second", "gone"}
     assert {name: up[name] for name in ("first", "second")} == {"first": (100.0, 0), "second": (100.0, 0)}
     assert found["saved"] == 0
     code, out, _ = stayhand(house, "route", "report")
@@ -173,3 +174,13 @@ def test_metrics_know_the_circuits(house: Served) -> None:
     assert 'stayhand_circuits{provider="first",state="closed"}' in answer.text
     assert "drl_" not in answer.text
     assert 'stayhand_circuits{provider="drill' not in answer.text
+
+
+def test_the_doctor_says_who_is_left_alone(house: Served) -> None:
+    """A provider that nobody reaches is left alone after a few calls, and the doctor counts it."""
+    token = house.mint(owner="alice")
+    for _ in range(6):
+        ask(house, token, model="sorry")
+    _, out, _ = stayhand(house, "doctor")
+    assert "circuits to providers: 1 of" in out
+    assert "stayhand route report" in out
