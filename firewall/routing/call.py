@@ -76,6 +76,8 @@ class Candidate:
     model: str
     max_output_tokens: int = field(default=0, compare=False)
     """What models.toml says that it writes at most; 0: nothing."""
+    approved_by: str = field(default="", compare=False)
+    """Who approved the model, as models.toml says; empty: nobody."""
 
     @property
     def name(self) -> str:

@@ -56,7 +56,9 @@ class Till:
         takes = (*takes_of(requester.draws), *requests_of(self.limits, opened.ask), *_takes(drawn))
         sequencer = spending.sequencer
         while True:
-            outcome = await sequencer.submit(Unit((_record(requester, entry, opened),), (*takes, *opened.steps)))
+            outcome = await sequencer.submit(
+                Unit((_record(requester, entry, opened, plan),), (*takes, *opened.steps))
+            )
             if isinstance(outcome, Committed):
                 return Meter(spending, opened, outcome.seqs[0], drawn), _kept(plan, opened)
             fewer = spending.fewer(opened, outcome.found) if outcome.why == "spent" else None
@@ -180,16 +182,21 @@ def _takes(drawn: tuple[Drawn, ...]) -> tuple[Take, ...]:
     return tuple(Take(one.key, one.rate, one.cells) for one in drawn)
 
 
-def _record(requester: Requester, entry: Entry, opened: Opened) -> Record:
+def _record(requester: Requester, entry: Entry, opened: Opened, plan: Plan) -> Record:
     about = opened.ask.payer.about
     words = {**dict(about.tags), "team": about.team, "feature": about.feature, "user_tier": about.user_tier}
+    approved = {one.name: one.approved_by for one in (*plan.candidates, *plan.smaller) if one.approved_by}
     about_words = {key: word for key, word in words.items() if word}
     return Record(
         kind="model.requested",
         data={**entry.facts, **entry.more, **opened.facts},
         person=requester.grant.owner,
         principal=requester.principal,
-        private={**entry.private, **({"about": about_words} if about_words else {})},
+        private={
+            **entry.private,
+            **({"about": about_words} if about_words else {}),
+            **({"approved_by": approved} if approved else {}),
+        },
     )
 
 

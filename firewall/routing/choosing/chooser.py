@@ -46,11 +46,14 @@ def speaks(client: Dialect, provider: Dialect) -> bool:
     return client is provider or SHARED.get(client) is provider or translates(client, provider)
 
 
-def _bounded(candidates: tuple[Candidate, ...], table: Table) -> tuple[Candidate, ...]:
-    """Return the candidates with what models.toml says of their answers' length."""
-    known = (table.models.of(one.provider.name, one.model).max_output_tokens for one in candidates)
+def _known(candidates: tuple[Candidate, ...], table: Table) -> tuple[Candidate, ...]:
+    """Return the candidates with what models.toml says: how long their answers are, who approved them."""
+    found = ((one, table.models.of(one.provider.name, one.model)) for one in candidates)
     return tuple(
-        replace(one, max_output_tokens=most) if most else one for one, most in zip(candidates, known, strict=True)
+        replace(one, max_output_tokens=known.max_output_tokens or 0, approved_by=known.approved_by)
+        if known.max_output_tokens or known.approved_by
+        else one
+        for one, known in found
     )
 
 
@@ -102,11 +105,11 @@ class Chooser:
             is_new = rule.grader is not None and means.is_ungraded()
             return Plan(
                 rule.name,
-                () if judge is None else _bounded(found, table),
+                () if judge is None else _known(found, table),
                 choosing.left_out,
                 rule.terms,
-                _bounded(smaller, table),
-                tiers=tuple(_bounded(tier, table) for tier in tiers),
+                _known(smaller, table),
+                tiers=tuple(_known(tier, table) for tier in tiers),
                 checks=rule.checks,
                 judge=judge or (),
                 grading=choosing.graded(rule) if is_new else None,
@@ -114,7 +117,7 @@ class Chooser:
                 mask=choosing.mask,
             )
         provider = self.providers.pick(dialect)
-        alone = _bounded(choosing.alone(Candidate(provider, facts.model)), table)
+        alone = _known(choosing.alone(Candidate(provider, facts.model)), table)
         return Plan(provider.name, alone, choosing.left_out)
 
     def answered(self, call: ModelCall, plan: Plan, candidate: Candidate) -> None:

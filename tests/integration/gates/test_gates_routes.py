@@ -50,6 +50,13 @@ name = "open"
 models = ["quiet"]
 chain = ["scripted-anthropic/claude-sonnet-5"]
 """
+APPROVED = """
+[[model]]
+provider = "scripted-anthropic"
+name = "claude-sonnet-5"
+approved_by = "alice"
+approved_at = 2026-11-02
+"""
 KEY = "ghp_" + "w7R2kq9XbT4mZs8LdPvY3nHc6JfA1eGu5oQi"
 
 
@@ -71,6 +78,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server with two routes."""
     with served(app(SCRIPT, key=PROVIDER_KEY, records=True)) as provider:
         installed = install(tmp_path_factory.mktemp("routes"), provider=provider, settings=ROUTES)
+        models = installed.config.with_name("policies") / "models.toml"
+        models.write_text(models.read_text() + APPROVED)
         with serving(installed) as running:
             yield House(running, provider)
 
@@ -117,3 +126,13 @@ def test_answers_are_checked_before_they_are_given(house: House, *, stream: bool
     last = agent.ask("hello", stream=stream, model="lenient", tools=False)
     assert (last.status, last.text, last.ends) == (200, "Fine.", 1)
     assert (last.headers["x-stayhand-model"], last.headers["x-stayhand-attempts"]) == ("b", "2")
+
+
+def test_the_log_says_who_approved_the_model(house: House) -> None:
+    """Of every call: what it is for, who may answer, and who approved that."""
+    agent = agent_of(house.firewall, "anthropic")
+    said = agent.ask("hello", stream=False, model="coder", headers={"x-stayhand-tags": "feature=search"})
+    address = f"{house.firewall.control}/api/entries/{said.entry}"
+    entry = httpx.get(address, headers=house.firewall.admin, trust_env=False).text
+    assert '"approved_by":{"scripted-anthropic/claude-sonnet-5":"alice"}' in entry.replace(" ", "")
+    assert '"feature":"search"' in entry.replace(" ", "")

@@ -45,11 +45,13 @@ def listed(words: list[str]) -> str:
 
 
 def planned(house: House, call: ModelCall) -> tuple[tuple[Candidate, ...], str]:
-    """Return who is asked, or nobody and the code of the refusal."""
+    """Return everybody who may be asked, or nobody and the code of the refusal."""
     try:
-        return house.plan(call).candidates, ""
+        plan = house.plan(call)
     except FirewallError as refused:
         return (), refused.code
+    assert {one for tier in plan.tiers for one in tier} <= set(plan.candidates)
+    return (*plan.candidates, *plan.smaller, *plan.asked), ""
 
 
 @settings(max_examples=60)
@@ -57,6 +59,8 @@ def planned(house: House, call: ModelCall) -> tuple[tuple[Candidate, ...], str]:
     outer=chains,
     inner=st.lists(st.sampled_from(MEMBERS), min_size=1, max_size=4, unique=True),
     strategy=st.sampled_from(STRATEGIES),
+    aside=st.sampled_from(["", *MEMBERS]),
+    smaller=st.lists(st.sampled_from(MEMBERS), max_size=2, unique=True),
     region=st.sampled_from(["", "eu", "us", "us, eu"]),
     labels=st.sets(st.sampled_from(["credentials", "personal", "internal"])),
     models=st.sampled_from([("*",), ("r",), ("saas/*", "own/good"), ("bad",)]),
@@ -66,6 +70,8 @@ def test_no_plan_has_a_candidate_that_breaches(
     outer: list[str],
     inner: list[str],
     strategy: str,
+    aside: str,
+    smaller: list[str],
     region: str,
     labels: set[str],
     models: tuple[str, ...],
@@ -74,7 +80,9 @@ def test_no_plan_has_a_candidate_that_breaches(
     """Every candidate keeps to hosting, region, approval, data classes and the grant, or nobody is asked."""
     routes = (
         f'[[route]]\nname = "r"\nchain = {listed(outer)}\nstrategy = "{strategy}"\n'
-        f'[[route]]\nname = "inner"\nchain = {listed(inner)}\n'
+        f"degrade = {listed(smaller)}\n"
+        + (f'checks = {{ judge = "{aside}", criterion = "good" }}\n' if aside else "")
+        + f'[[route]]\nname = "inner"\nchain = {listed(inner)}\n'
     )
     house = House(routes, MODELS, labels=frozenset(labels))
     grant = replace(GRANT, models=models)

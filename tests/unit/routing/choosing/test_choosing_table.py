@@ -178,8 +178,10 @@ def test_a_route_says_how_hard_it_tries_and_who_is_smaller() -> None:
 
 def test_candidates_carry_what_is_known_of_their_answers() -> None:
     """Some dialects must be told how long an answer may be: models.toml says it."""
-    house = House(CHAIN, '[[model]]\nname = "big"\nprovider = "euro"\nmax_output_tokens = 64000\n')
+    approved = 'approved_by = "alice"\napproved_at = 2026-11-02\n'
+    house = House(CHAIN, f'[[model]]\nname = "big"\nprovider = "euro"\nmax_output_tokens = 64000\n{approved}')
     plan = house.plan(call_of("coder"))
+    assert [one.approved_by for one in plan.candidates] == ["", "alice"]
     assert [one.max_output_tokens for one in plan.candidates] == [0, 64_000]
 
 
