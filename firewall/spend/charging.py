@@ -31,6 +31,8 @@ class Ask:
     sold: tuple[Sold, ...]
     """Who may answer, in order."""
     bound: Bound
+    beside: frozenset[Sold] = frozenset()
+    """Of these, who is asked beside those who answer (a judge, a grader): never left out."""
 
 
 def drawn(budgets: tuple[Budget, ...], ask: Ask, at_us: int) -> tuple[Account, ...]:

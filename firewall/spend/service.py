@@ -125,7 +125,7 @@ class Spending:
         every = drawn(self.budgets, ask, at_us)
         offers = tuple(self._offer(one, ask, at_us) for one in ask.sold)
         if any(account.hard_micros for account in every):
-            offers = _priced(offers, every)
+            offers = _priced(offers, every, ask.beside)
         return self._opened(ask, offers, every, at_us, is_streamed=is_streamed)
 
     def fewer(self, opened: Opened, key: str) -> Opened | None:
@@ -134,8 +134,9 @@ class Spending:
         This is how a route moves to cheaper models instead of being refused. None where nobody would be left.
         """
         full = next((one for one in opened.accounts if one.key == key), None)
-        drawing = [offer for offer in opened.offers if full is not None and draws_from(full, offer.sold)]
-        if not drawing or len(opened.offers) < 2:
+        answering = [offer for offer in opened.offers if offer.sold not in opened.ask.beside]
+        drawing = [offer for offer in answering if full is not None and draws_from(full, offer.sold)]
+        if not drawing or len(answering) < 2:
             return None
         dearest = max(drawing, key=lambda offer: offer.worst_micros)
         left = tuple(offer for offer in opened.offers if offer is not dearest)
@@ -206,10 +207,12 @@ def _worst(price: Price | None, standard: Price | None, *amounts: int) -> int:
     return max(most, worst(standard, input_tokens=read, output_tokens=wrote, searches=searches))
 
 
-def _priced(offers: tuple[Offer, ...], accounts: tuple[Account, ...]) -> tuple[Offer, ...]:
+def _priced(
+    offers: tuple[Offer, ...], accounts: tuple[Account, ...], beside: frozenset[Sold]
+) -> tuple[Offer, ...]:
     """Return the offers that a cap permits: where one applies, only those whose price is known.
 
-    Raises: PriceUnknownError.
+    Raises: PriceUnknownError: nobody who answers has a price, or who is asked beside them has none.
     """
     kept = tuple(
         offer
@@ -217,8 +220,10 @@ def _priced(offers: tuple[Offer, ...], accounts: tuple[Account, ...]) -> tuple[O
         if offer.price is not None
         or not any(account.hard_micros and draws_from(account, offer.sold) for account in accounts)
     )
-    if not kept:
-        name = f"{offers[0].sold.provider}/{offers[0].sold.model}" if offers else "nobody"
+    lost = [offer.sold for offer in offers if offer not in kept and offer.sold in beside]
+    if lost or not any(offer.sold not in beside for offer in kept):
+        one = lost[0] if lost else offers[0].sold
+        name = f"{one.provider}/{one.model}"
         raise PriceUnknownError(
             f"nobody knows what `{name[:120]}` costs, and a cap of money applies; "
             "give it a price in `policies/models.toml`"

@@ -82,6 +82,7 @@ class Till:
             route=plan.route,
             sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller, *plan.asked))),
             bound=_bound(call),
+            beside=frozenset(map(sold_of, plan.asked)) - set(map(sold_of, (*plan.candidates, *plan.smaller))),
         )
 
     def settle(

@@ -1,5 +1,6 @@
 """A call under a cap holds its worst case before it is sent, or is refused with a code."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,17 @@ async def test_a_stream_may_hold_its_output_in_slices(tmp_path: Path) -> None:
 def test_the_prices_of_these_tests() -> None:
     """A token of the cheap model is a micro-dollar in and two out."""
     assert cost(PRICES[0].price, Tokens(input=1, output=1)) == 3
+
+
+async def test_who_is_asked_beside_those_who_answer_is_never_left_out(tmp_path: Path) -> None:
+    """Money that is short leaves out who answers, not who judges; a judge needs a price under a cap."""
+    async with purse(tmp_path) as found:
+        spending = found.spending(TEAM)
+        judged = replace(ask(CHEAP, DEAR), beside=frozenset({DEAR}))
+        opened = await spending.open(judged)
+        assert opened.reserved_micros == 3_700
+        assert spending.fewer(opened, opened.accounts[0].key) is None
+        with pytest.raises(PriceUnknownError, match="here/nameless"):
+            await spending.open(replace(ask(CHEAP, NAMELESS), beside=frozenset({NAMELESS})))
+        with pytest.raises(PriceUnknownError):
+            await spending.open(replace(ask(NAMELESS, CHEAP), beside=frozenset({CHEAP})))
