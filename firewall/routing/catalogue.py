@@ -20,6 +20,8 @@ from firewall.routing.providers import OwnLogin, Provider
 log = logging.getLogger("stayhand.routing")
 FRESH_S = 300.0
 """How long a provider's list serves before it is asked anew."""
+AGAIN_S = 15.0
+"""How long one that failed is left alone: nobody waits for it with each list."""
 _PATIENCE_S = 10.0
 _MAX_BYTES = 4 << 20
 _PAGES = 10
@@ -31,7 +33,8 @@ _PAGE = {Dialect.ANTHROPIC: ("limit=1000", "after_id"), Dialect.GEMINI: ("pageSi
 
 @dataclass(slots=True)
 class _Kept:
-    models: tuple[Listed, ...] = ()
+    models: tuple[Listed, ...] | None = None
+    """None: it never could be asked."""
     fresh_until: float = 0.0
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -88,10 +91,8 @@ class Catalogue:
         async with kept.asking:
             if self._clock() >= kept.fresh_until:
                 found = await self._asked(provider, None)
-                if found is None and not kept.models:
-                    return None
                 kept.models = kept.models if found is None else found
-                kept.fresh_until = self._clock() + FRESH_S
+                kept.fresh_until = self._clock() + (AGAIN_S if found is None else FRESH_S)
         return kept.models
 
     async def _asked(self, provider: Provider, own_login: OwnLogin | None) -> tuple[Listed, ...] | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Self, cast
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 from firewall.core.dialect import Dialect
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
-from firewall.routing.catalogue import FRESH_S, Catalogue, named_by
+from firewall.routing.catalogue import AGAIN_S, FRESH_S, Catalogue, named_by
 from firewall.routing.choosing.table import Rule
 from firewall.routing.port import Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.providers import OwnLogin, Provider
@@ -119,8 +120,11 @@ def test_lists_are_kept_and_outlive_a_failure() -> None:
     assert len(carrier.carried) == 1
     now[0] = FRESH_S
     carrier.answers.clear()
-    assert names_of(catalogue) == ["x"]
+    assert [names_of(catalogue) for _ in range(3)] == [["x"]] * 3
     assert len(carrier.carried) == 2
+    now[0] += AGAIN_S
+    names_of(catalogue)
+    assert len(carrier.carried) == 3
 
 
 @pytest.mark.parametrize("answer", [Said({}, 500), Said({"error": 1}), Said([])])
@@ -156,3 +160,22 @@ def test_names_of_routes_are_listed_and_patterns_are_not() -> None:
     """A name that two routes answer to stands once; a glob is nobody's name."""
     rules = [Rule(name="a", models=("coder", "claude-*")), Rule(name="b", models=("fast", "coder", "m?"))]
     assert named_by(rules) == ("coder", "fast")
+
+
+def test_who_is_down_is_left_alone_for_a_while() -> None:
+    """A provider that cannot be asked is not waited for with each list."""
+    carrier = Carrier(b=openai("y"))
+    two = [provider("a", Dialect.OPENAI_CHAT), provider("b", Dialect.OPENAI_CHAT)]
+    catalogue = Catalogue(providers=two, upstream=carrier, clock=lambda: 0.0)
+    assert [names_of(catalogue) for _ in range(3)] == [["y"]] * 3
+    assert [name for name, _ in carrier.carried] == ["a", "b"]
+
+
+def test_configured_models_are_not_asked_for() -> None:
+    """What stands in the configuration is the list; a keyless server is asked without a login."""
+    carrier = Carrier(own=openai("llama"))
+    listed = replace(provider("cloud", Dialect.ANTHROPIC), models=("claude-x",))
+    own = replace(provider("own", Dialect.OPENAI_CHAT, own_login=True), is_keyless=True)
+    assert names_of(Catalogue(providers=[listed, own], upstream=carrier)) == ["claude-x", "llama"]
+    [(_, request)] = carrier.carried
+    assert request.credential is None
