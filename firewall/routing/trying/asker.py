@@ -134,6 +134,7 @@ class Asker:
                 ended()
             if found is None:
                 run.given_up(candidate, Lap(at_ms, int((self._world.now() - began) * 1000)))
+                self._note(run, run.tried[-1])
         took_s = self._world.now() - began
         self._measuring.observed(candidate.name, took_s, is_ok=not isinstance(found, Failed))
         if isinstance(found, Failed):

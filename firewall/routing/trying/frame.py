@@ -102,17 +102,25 @@ class Frame:
         """Ask the second candidate as well when the first takes too long; who answers first is heard."""
         asks = {asyncio.create_task(self.asker.ask(run, candidates[0], is_last=False))}
         try:
-            done, _ = await asyncio.wait(asks, timeout=run.plan.terms.hedge_after_s)
-            if done and (found := done.pop().result()) is not None:
-                asks.clear()
-                return found
-            if run.is_over:
-                return None
-            is_last = len(candidates) == 2
-            asks.add(asyncio.create_task(self.asker.ask(run, candidates[1], is_last=is_last)))
-            return await _winner(asks)
+            found = await self._race(run, candidates, asks)
         finally:
             await _ended(asks)
+        if found is not None:
+            found.heard = run.heard_beside(found.heard)
+        return found
+
+    async def _race(
+        self, run: Run, candidates: tuple[Candidate, ...], asks: "set[asyncio.Task[Kept | Begun | None]]"
+    ) -> Kept | Begun | None:
+        done, _ = await asyncio.wait(asks, timeout=run.plan.terms.hedge_after_s)
+        if done and (found := next(iter(done)).result()) is not None:
+            asks.clear()
+            return found
+        if run.is_over:
+            return None
+        is_last = len(candidates) == 2
+        asks.add(asyncio.create_task(self.asker.ask(run, candidates[1], is_last=is_last)))
+        return await _winner(asks)
 
     async def _instead(self, run: Run, key: str) -> Kept | Begun | None:
         """Give what the route names for when nobody answers, in its order."""

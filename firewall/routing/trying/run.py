@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.routing.call import Attempt, Candidate, Heard, ModelCall, Plan, UnansweredError
@@ -151,6 +151,12 @@ class Run:
             cache=self.cache,
             degraded=self.degraded,
         )
+
+    def heard_beside(self, heard: Heard) -> Heard:
+        """Return what is told of an answer beside which others were asked: they may cost as well."""
+        own = heard.tried[-1]
+        others = [one for one in self.tried if one is not own]
+        return replace(heard, attempts=len(self.tried), tried=(*others, own))
 
     def unanswered(self) -> Kept:
         """Return what the first provider said that was asked.

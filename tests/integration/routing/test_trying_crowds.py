@@ -125,7 +125,9 @@ async def test_a_slow_first_is_joined_by_the_second(house: House) -> None:
     plan = Plan("drill", (slow, fine), terms=terms)
     found = await outcome(house, plan)
     assert isinstance(found, Tried)
-    assert (found.heard.candidate.name, found.heard.attempts) == ("p1/m-1", 1)
+    assert (found.heard.candidate.name, found.outcomes) == ("p1/m-1", ["p0:given_up", "p1:ok"])
+    assert found.heard.attempts == 2
+    assert found.heard.tried[0].may_cost
     tools = {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]}
     with_tools = await house.ask(call_of(CHAT, stream=True, extra=tools), plan)
     assert with_tools.outcomes == ["p0:timeout", "p1:ok"]
