@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firewall.core.errors import ConfigError
@@ -69,6 +69,7 @@ def test_what_cannot_be_edited_safely_is_refused(text: str, route: str, to: str,
     assert words in refused.value.public
 
 
+@settings(max_examples=40)
 @given(
     chains=st.lists(
         st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4, unique=True), min_size=1, max_size=3
