@@ -30,6 +30,7 @@ from firewall.gates.models.clients import client_of
 from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.exchange import Exchange, Means
+from firewall.gates.models.naming import told
 from firewall.gates.models.paying import Entry, Till
 from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.routes import Purpose, claimed, place_of, spoken_at
@@ -39,7 +40,7 @@ from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
 from firewall.guard.lineage import Told
 from firewall.guard.requester import Requester
-from firewall.routing.call import Caller, ModelCall, Plan, Routed
+from firewall.routing.call import Caller, Heard, ModelCall, Plan, Routed
 from firewall.routing.router import Router
 from firewall.routing.speaking import own_login
 from firewall.spend.attribution import attributed
@@ -185,6 +186,7 @@ class ModelsGate:
         refused = await self._judge_hosted(exchange.request, exchange.requester)
         if refused:
             exchange.outcome = "hosted_tool_refused"
+            exchange.headers = [*exchange.headers, *told(Heard(plan.candidates[0], plan.route, 0), attempts=0)]
             await exchange.say(refused)
             return
         await exchange.ask(lambda: self._router.open(call, plan, entry=entry))

@@ -97,6 +97,9 @@ def test_tools_that_the_provider_runs_are_judged_before_the_request_is_sent(
         trust_env=False,
     )
     assert "[stayhand]" in answer.text or answer.status_code in (400, 403), answer.text
+    if answer.status_code == 200:
+        assert answer.headers["x-stayhand-attempts"] == "0"
+        assert {"x-stayhand-model", "x-stayhand-route"} <= set(answer.headers)
     assert len(house.seen()) == before
 
 
