@@ -5,6 +5,7 @@ import click
 from firewall.cli.main import stayhand
 from firewall.core.reason import Reason
 from tests.meta.reference import REASONS, TARGET, leaves, render
+from tests.meta.tree import ROOT
 
 
 def test_the_reference_page_is_what_the_code_says() -> None:
@@ -28,3 +29,12 @@ def test_every_command_explains_itself() -> None:
         if isinstance(param, click.Option) and not (param.help or "").strip()
     ]
     assert (silent, bare) == ([], [])
+
+
+def test_decision_records_have_numbers_of_their_own() -> None:
+    """Each record's file and title begin with a number that no other has."""
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [path.name[:4] for path in records]
+    assert len(set(numbers)) == len(numbers) > 0
+    titles = [path.read_text(encoding="utf-8").partition("\n")[0][2:6] for path in records]
+    assert titles == numbers
