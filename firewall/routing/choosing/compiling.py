@@ -171,7 +171,8 @@ class _Route:
         if slash:
             if provider not in self._providers:
                 known = ", ".join(f"`{name}`" for name in self._providers) or "none is configured"
-                raise self._refused(key, f"names the provider `{provider}`, which is none", f"providers: {known}")
+                hint = f"providers: {known}; a new one needs a restart"
+                raise self._refused(key, f"names the provider `{provider}`, which is none", hint)
             if not model:
                 raise self._refused(key, f"names no model: `{word}`", "write `provider/model`")
             return Member(Candidate(self._providers[provider], model), weight=weight)
