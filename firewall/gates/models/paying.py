@@ -195,6 +195,8 @@ def _record(requester: Requester, entry: Entry, opened: Opened, plan: Plan) -> R
         principal=requester.principal,
         private={
             **entry.private,
+            "route": plan.route,
+            "candidates": [f"{one.sold.provider}/{one.sold.model}" for one in opened.offers],
             **({"about": about_words} if about_words else {}),
             **({"approved_by": approved} if approved else {}),
         },
