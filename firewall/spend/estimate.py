@@ -25,6 +25,8 @@ _CARRIES = (b"image", b"Data", b"_data", b"input_file", b"document")
 """Words of a body that may carry what is no text."""
 _FREE = frozenset({"args", "arguments", "input_schema", "metadata", "parameters", "response", "schema", "tools"})
 """Members that hold objects of the caller's own making, which are text to the model whatever they look like."""
+_PICTURES = frozenset({"data", "image_url", "inlineData", "inline_data", "source"})
+"""Members in which a picture lies; whatever else its object says is text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +92,15 @@ def _media(request: ModelRequest) -> tuple[int, int]:
             found, size = _medium(value)
             count += found
             hidden += size
-            stack += _within(value) if not found else ()
+            stack += _within(value, without=_PICTURES if found else frozenset())
         elif isinstance(value, list):
             stack += value
     return count, hidden
 
 
-def _within(value: Mapping[str, object]) -> list[object]:
+def _within(value: Mapping[str, object], *, without: frozenset[str]) -> list[object]:
     """Return what may hold media: never the arguments of calls, where a caller writes what he likes."""
-    names = value.keys() - _FREE
+    names = value.keys() - _FREE - without
     return [value[name] for name in (names - {"input"} if "name" in value else names)]
 
 
@@ -111,7 +113,7 @@ def _medium(value: Mapping[str, object]) -> tuple[int, int]:
     is_image = kind in ("image", "image_url", "input_image") or "inlineData" in value or "inline_data" in value
     if not is_image and kind not in ("document", "input_file", "file") and "fileData" not in value:
         return 0, 0
-    return 1, _blob(value) if is_image else 0
+    return 1, sum(_blob(value[name]) for name in _PICTURES & value.keys()) if is_image else 0
 
 
 def _blob(value: object, depth: int = 0) -> int:

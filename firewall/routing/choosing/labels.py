@@ -4,6 +4,7 @@ Each text of a conversation is searched once, although every turn brings it agai
 its hash. Pictures and other data in base64 are not text.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 
@@ -18,10 +19,14 @@ PERSONAL = "personal"
 _REMEMBERED = 50_000
 _LONG = 512
 """Shorter texts are searched anew: that costs what remembering them would."""
-_DATA = 4096
-"""A longer text without a single space is data."""
-_DEPTH = 32
-_NO_TEXT = frozenset({"data", "signature", "encrypted_content", "thoughtSignature", "thought_signature", "type"})
+_DATA = re.compile(r"(?:data:[\w.+-]+/[\w.+-]+;base64,)?[A-Za-z0-9+/_-]{4096,}={0,2}")
+"""A text that is data from end to end: base64, without a break."""
+_WORD = re.compile(r"[A-Za-z_]{1,32}")
+"""A name of a field or a kind, as dialects have them."""
+_SEALED = frozenset({"data", "signature", "encrypted_content", "thoughtSignature", "thought_signature"})
+"""Fields that hold base64 of any length; with anything else in them they are texts like others."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_TYPE = "type"
 _NONE: frozenset[str] = frozenset()
 
 
@@ -41,7 +46,7 @@ class Labels:
             self._of = using
             self._known.clear()
         found: set[str] = set()
-        for text in _texts(call.value, 0):
+        for text in _texts(call.value):
             found |= self._in(text, *using)
         said = (value for name, value in tags_of(call.headers.get(HEADER, "")) if name == SENSITIVITY)
         return frozenset(found | words_of(said))
@@ -59,7 +64,7 @@ class Labels:
 
 
 def _search(text: str, detector: Detector, scanner: Scanner) -> frozenset[str]:
-    if len(text) > _DATA and " " not in text:
+    if _DATA.fullmatch(text):
         return _NONE
     kinds = scanner.kinds_in(text)
     found = {f"{PERSONAL}:{kind}" for kind in kinds} | ({PERSONAL} if kinds else set())
@@ -68,16 +73,24 @@ def _search(text: str, detector: Detector, scanner: Scanner) -> frozenset[str]:
     return frozenset(found)
 
 
-def _texts(value: object, depth: int) -> Iterator[str]:
-    """Yield every text of a request, but for what no model reads as text."""
-    if isinstance(value, str):
-        yield value
-    elif depth > _DEPTH:
-        return
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one, depth + 1)
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            if key not in _NO_TEXT:
-                yield from _texts(one, depth + 1)
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text of a request, names of fields included, but for what no model reads as text."""
+    stack = [value]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, list):
+            stack += found
+        elif isinstance(found, Mapping):
+            for key, one in found.items():
+                if not _WORD.fullmatch(key):
+                    yield key
+                if not isinstance(one, str) or not _is_silent(key, one):
+                    stack.append(one)
+
+
+def _is_silent(key: str, text: str) -> bool:
+    if key == _TYPE:
+        return _WORD.fullmatch(text) is not None
+    return key in _SEALED and _BASE64.fullmatch(text) is not None

@@ -49,6 +49,22 @@ def test_an_image_is_an_image_and_no_text(part: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "user", "type": "image", "content": "x" * 30_000},
+        {"role": "user", "inlineData": {}, "content": "x" * 30_000},
+        {"role": "user", "content": [{"type": "image", "text": "x" * 30_000}]},
+        {"role": "user", "inline_data": 1, "parts": [{"text": "x" * 30_000}]},
+    ],
+)
+def test_a_text_does_not_pass_for_a_picture(turn: dict[str, object]) -> None:
+    """Only what lies where pictures lie is no text: a member more, which a provider ignores, hides nothing."""
+    found = bound_for(*body_of({"messages": [turn]}))
+    assert found.input_tokens is not None
+    assert found.input_tokens > 30_000
+
+
+@pytest.mark.parametrize(
     "part",
     [
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},

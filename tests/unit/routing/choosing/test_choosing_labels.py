@@ -69,6 +69,35 @@ def test_pictures_are_no_text() -> None:
     assert Bench().labels.of(call_of(messages=[{"role": "user", "content": [image]}])) == frozenset()
 
 
+MAIL = "mia.keller@kunde-beispiel.de"
+
+
+def deep(value: object, levels: int) -> object:
+    """Return a value within so many objects."""
+    for _ in range(levels):
+        value = {"in": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\n".join(f"{number};{MAIL}" for number in range(200)),
+        json.dumps({"rows": [MAIL] * 200}, separators=(",", ":")),
+        [{"type": "tool_use", "id": "t", "name": "n", "input": {"data": MAIL, "type": "x"}}],
+        [{"type": "tool_use", "id": "t", "name": "n", "input": {"type": MAIL}}],
+        [{"type": "tool_use", "id": "t", "name": "n", "input": {"signature": f"by {MAIL}"}}],
+        [{"type": "tool_use", "id": "t", "name": "n", "input": {MAIL: 1}}],
+        [{"type": "tool_use", "id": "t", "name": "n", "input": deep(MAIL, 90)}],
+    ],
+    ids=["lines", "packed JSON", "data", "type", "signature", "name of a field", "deep"],
+)
+def test_no_form_hides_a_text_from_the_search(content: object) -> None:
+    """A table without spaces, and members of a caller's own making: a model reads all of it."""
+    found = Bench().labels.of(call_of(messages=[{"role": "user", "content": content}]))
+    assert "personal:email" in found
+
+
 def test_a_long_text_is_searched_once_until_the_rules_change() -> None:
     """Every turn brings the history again; a policy that is loaded makes all that was found old."""
     bench = Bench()
