@@ -65,7 +65,7 @@ def read_form(body: bytes, content_type: str) -> ModelRequest:
         _known(name.removesuffix("[]"))
         if name in said and name not in _REPEATED:
             raise ProtocolError(f"`{name}` stands twice in the form", code="form_invalid")
-        said[name] = "" if name in _FILES or name == "prompt" else _text(body, part)
+        said[name] = _words(body, part) if name == "prompt" else "" if name in _FILES else _text(body, part)
     if not said.get("model"):
         raise ProtocolError("`model` must be a field of the form")
     if said.get("stream", "false").lower() != "false":
@@ -135,6 +135,11 @@ def _text(body: bytes, part: Part) -> str:
     if len(content) > _SHORT or not content.isascii():
         raise ProtocolError(f"`{part.name}` is too long or no plain text", code="form_invalid")
     return content.decode("ascii")
+
+
+def _words(body: bytes, part: Part) -> str:
+    begin, end = part.span
+    return body[begin:end].decode("utf-8", "replace")
 
 
 def _count(said: object) -> int:

@@ -16,6 +16,8 @@ from firewall.spend.rates import Drawn, paid
 from firewall.spend.service import Offer, Opened, Spending
 
 _PLAIN_TIERS = frozenset({"", "default", "standard", "auto"})
+MOST_COUNTED = 1_000_000_000
+"""More than a call can use: a count that the ledger has no room for would leave the call unbooked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,17 +209,17 @@ def _most(parts: tuple[Part, ...]) -> int:
 
 
 def counted(usage: Usage) -> Tokens:
-    """Return a provider's counts as prices need them."""
+    """Return a provider's counts as prices need them; none is larger than MOST_COUNTED."""
     return Tokens(
-        input=usage.input_tokens,
-        cache_read=usage.cached_input_tokens,
-        cache_write=usage.cache_write_tokens,
-        cache_write_1h=usage.cache_write_1h_tokens,
-        input_image=usage.input_image_tokens,
-        input_audio=usage.input_audio_tokens,
-        output=usage.output_tokens,
-        reasoning=usage.reasoning_tokens,
-        output_image=usage.output_image_tokens,
-        output_audio=usage.output_audio_tokens,
-        searches=usage.searches,
+        input=min(usage.input_tokens, MOST_COUNTED),
+        cache_read=min(usage.cached_input_tokens, MOST_COUNTED),
+        cache_write=min(usage.cache_write_tokens, MOST_COUNTED),
+        cache_write_1h=min(usage.cache_write_1h_tokens, MOST_COUNTED),
+        input_image=min(usage.input_image_tokens, MOST_COUNTED),
+        input_audio=min(usage.input_audio_tokens, MOST_COUNTED),
+        output=min(usage.output_tokens, MOST_COUNTED),
+        reasoning=min(usage.reasoning_tokens, MOST_COUNTED),
+        output_image=min(usage.output_image_tokens, MOST_COUNTED),
+        output_audio=min(usage.output_audio_tokens, MOST_COUNTED),
+        searches=min(usage.searches, MOST_COUNTED),
     )

@@ -7,7 +7,7 @@ recorded, limited and charged like the first one before it leaves, and goes to w
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from firewall.codecs.continuing.joined import joined_answer
 from firewall.codecs.continuing.registry import CONTINUERS
@@ -15,13 +15,24 @@ from firewall.codecs.interface import Codec, Usage
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, ProtocolError
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
-from firewall.routing.call import Routed
+from firewall.routing.call import Heard, Plan, Routed
 
 log = logging.getLogger("stayhand.models")
 MOST = 3
 
 AskAgain = Callable[[Mapping[str, object], Usage], Awaitable[Routed]]
 """Ends the account of the present request with what it used, records the next one and asks it."""
+
+
+def narrowed(plan: Plan, heard: Heard | None) -> Plan:
+    """Return a plan by which only whoever answered is asked again; the plan itself before anybody did.
+
+    Nobody else is: not its steps, and no judge or grader, for whom no money would be held.
+    """
+    if heard is None:
+        return plan
+    only = (heard.candidate,)
+    return replace(plan, candidates=only, smaller=(), tiers=(), checks=None, judge=(), grading=None)
 
 
 @dataclass(slots=True, eq=False)

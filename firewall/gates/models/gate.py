@@ -27,7 +27,7 @@ from firewall.gates.models import admit
 from firewall.gates.models.accounts import Accounts
 from firewall.gates.models.asked import Asked
 from firewall.gates.models.clients import client_of
-from firewall.gates.models.continuing import Continuing
+from firewall.gates.models.continuing import Continuing, narrowed
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.exchange import Exchange, Means
 from firewall.gates.models.naming import told
@@ -200,8 +200,7 @@ class ModelsGate:
             body = orjson.dumps(value)
             request = exchange.codec.read_request(body, value, asked.headers, asked.target)
             again = replace(call, request=request, value=value)
-            heard = exchange.heard
-            left = plan if heard is None else replace(plan, candidates=(heard.candidate,), smaller=())
+            left = narrowed(plan, exchange.heard)
             said = _said(asked, exchange.requester, request, len(body), sha256=hashlib.sha256(body).hexdigest())
             meter, left = await self._till.enter(again, left, exchange.requester, said)
             accounts.open(meter, usage)

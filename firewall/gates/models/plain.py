@@ -267,7 +267,8 @@ def _read(asked: Asked, body: bytes) -> tuple[ModelRequest, Mapping[str, object]
     if is_form(content_type):
         if not asked.path.endswith("/edits"):
             raise ProtocolError("this place takes JSON", code="content_type_unsupported", status=415)
-        return images.read_form(body, content_type), {}
+        form = images.read_form(body, content_type)
+        return form, form.identity
     value = loads_object(body)
     match place.purpose:
         case Purpose.IMAGE:

@@ -38,7 +38,7 @@ def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) ->
         owner=call.caller.grant.owner,
         about=call.attribution,
         phase=call.headers.get(PHASE, "").strip().lower(),
-        has_tools=bool(call.value.get("tools")),
+        has_tools=bool(call.value.get("tools") or call.value.get("functions")),
         has_images=bool(images),
         input_tokens=-(-text // _BYTES_A_TOKEN) + _IMAGE_TOKENS * len(images),
         output_tokens=request.max_output_tokens,

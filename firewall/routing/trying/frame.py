@@ -46,7 +46,7 @@ class Frame:
         key = self._look_up(run)
         if key:
             found = self.cache.get(key)
-            if found is not None:
+            if found is not None and _may_answer(run, found):
                 run.cache = HIT
                 return _again(run, found)
         answer = await self._tried(run, key)
@@ -127,7 +127,7 @@ class Frame:
         for step in run.plan.terms.degrade:
             if step == CACHE:
                 found = self.cache.get(key, stale=True) if key else None
-                if found is not None:
+                if found is not None and _may_answer(run, found):
                     run.degraded = CACHE
                     return _again(run, found)
             elif step == MESSAGE:
@@ -159,6 +159,11 @@ class Frame:
         else:
             answer.collect(terms.max_bytes * 4, lambda stream: keep(CODECS[dialect].answer_of(stream)))
         return answer
+
+
+def _may_answer(run: Run, found: Cached) -> bool:
+    """Tell whether this call's plan names who gave an answer: tokens that share answers differ in their grants."""
+    return any(one.name == found.candidate.name for one in run.plan.candidates)
 
 
 def _again(run: Run, found: Cached) -> Kept:

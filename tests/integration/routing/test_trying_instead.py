@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -71,11 +72,15 @@ async def test_only_what_has_one_answer_is_kept(house: House) -> None:
 
 
 async def test_a_route_may_share_between_the_tokens_of_one_agent(house: House) -> None:
-    """Only where it says so; other routes keep their own answers."""
+    """Only where it says so, of those who may answer each; other routes keep their own answers."""
     shared = Terms(cache=CacheTerms(60, share=Share.PRINCIPAL))
     plan = house.plan(Dialect.ANTHROPIC, Scenario.FINE, terms=shared)
     await house.ask(cold(Dialect.ANTHROPIC), plan)
     assert (await house.ask(cold(Dialect.ANTHROPIC, token="tok_2"), plan)).heard.cache == "hit"
+    fewer = Plan("r", (house.candidate("p1", Scenario.FINE, Dialect.ANTHROPIC),), terms=shared)
+    fewer = replace(fewer, route=plan.route)
+    other_token = await house.ask(cold(Dialect.ANTHROPIC, token="tok_3"), fewer)
+    assert (other_token.heard.cache, other_token.heard.candidate.name) == ("miss", "p1/m-1")
     other = Plan("other", plan.candidates, terms=shared)
     assert (await house.ask(cold(Dialect.ANTHROPIC), other)).heard.cache == "miss"
 

@@ -73,6 +73,7 @@ def test_pictures_are_asked_for_in_json_and_in_forms() -> None:
     )
     found = images.read_form(form.read(), form.headers["content-type"])
     assert (found.model, found.candidates, found.body) == ("gpt-image-2", 2, form.read())
+    assert found.identity["prompt"] == "Kätzchen " * 100
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from firewall.codecs.interface import Usage
 from firewall.core.budget import Budget, Scope, Window
 from firewall.core.spending import State
 from firewall.core.work import Committed, Unit
-from firewall.spend.meter import Meter, Used, counted
+from firewall.spend.meter import MOST_COUNTED, Meter, Used, counted
 from firewall.spend.rates import Drawn, tokens_a_minute
 from firewall.spend.service import Spending
 from tests.support.spending import CHEAP, DEAR, NAMELESS, Purse, ask, bound, purse
@@ -41,6 +41,16 @@ async def test_the_provider_s_count_is_what_is_owed(tmp_path: Path) -> None:
         assert (said.line.entry, said.line.attempts, said.line.reserved_micros) == (7, 2, 200)
         assert said.facts == {"call": "cal_0", "cost": "exact", "cost_micros": 60, "price": said.line.price}
         assert meter.cost_of(WHOLE) == 60
+
+
+async def test_a_count_too_large_for_the_ledger_is_booked_all_the_same(tmp_path: Path) -> None:
+    """A provider that says nonsense does not make a call free: the most that any call can use is booked."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(DAY), CHEAP)
+        meter.answered_by("here", "cheap")
+        said = Usage(input_tokens=2**64 - 1, output_tokens=2**64 - 1, is_reported=True)
+        assert await settled(found, meter, said) == (State.EXACT, 3 * MOST_COUNTED)
+        assert list(found.accounts().values()) == [(3 * MOST_COUNTED, 0)]
 
 
 async def test_a_fallback_that_answers_is_paid_at_its_own_price(tmp_path: Path) -> None:
