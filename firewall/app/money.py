@@ -6,7 +6,6 @@ from collections.abc import Callable
 from firewall.app.base import Base
 from firewall.approvals.notify import Alert
 from firewall.core.budget import Budget
-from firewall.core.ids import spell_id
 from firewall.core.spending import Reclaim, State
 from firewall.core.work import Record, Unit
 from firewall.gates.models.paying import Till
@@ -54,13 +53,13 @@ def till_of(base: Base, routes: Routes) -> Till:
 
 def _ids() -> Callable[[], str]:
     """Return what names calls: random, fetched from the system many at a time."""
-    left: list[bytes] = []
+    left: list[str] = []
 
     def name() -> str:
         if not left:
-            many = secrets.token_bytes(17 * 256)
-            left.extend(many[at : at + 17] for at in range(0, len(many), 17))
-        return spell_id("cal", left.pop())
+            many = secrets.token_hex(16 * 256)
+            left.extend(many[at : at + 32] for at in range(0, len(many), 32))
+        return f"cal_{left.pop()}"
 
     return name
 

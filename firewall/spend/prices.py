@@ -5,6 +5,7 @@ model that neither knows has no price: that is None, never nothing.
 """
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -133,6 +134,7 @@ class Prices:
 
         self._version = f"genai-prices {__version__}"
         self._list = data_snapshot.get_snapshot()
+        gc.freeze()  # it stays for good: no collection needs to look through it
 
 
 def _price(listed: "ModelPrice", *, source: str, as_of: str) -> Price | None:
