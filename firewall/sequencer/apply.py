@@ -34,6 +34,8 @@ from firewall.sequencer.sealing import Sealing, subject_json
 from firewall.storage.sqlite import approvals, forms, ledger, limits, people, tokens
 
 _DONE = Committed()
+_SURE: frozenset[type[Step]] = frozenset({Settle, Pay, PutIssued, Sweep, Reclaim})
+"""Steps that have no condition, so that nothing of their unit is ever taken back alone."""
 
 
 class Applier:
@@ -89,6 +91,9 @@ class Applier:
         return outcomes
 
     def _try_steps(self, steps: Sequence[Step], now_us: int) -> Unmet | Committed:
+        if _SURE.issuperset(map(type, steps)):
+            self._run(steps, now_us)
+            return Committed(spent=tuple(self._spent)) if self._spent else _DONE
         self._connection.execute("SAVEPOINT unit")
         unmet = self._run(steps, now_us)
         if unmet is not None:
