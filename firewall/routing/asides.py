@@ -20,11 +20,10 @@ from firewall.routing.trying.answers import Kept
 from firewall.routing.trying.asker import Note
 from firewall.routing.trying.frame import Frame
 from firewall.routing.trying.run import Run
+from firewall.spend.estimate import MOST_ASIDE_WROTE, MOST_QUESTION
 
 MOST_BYTES = 16 << 20
 """A longer answer is not read: it counts as one that cannot be."""
-_MOST_ASKED = 8_000
-_TOKENS = 256
 _PATH = "/v1/messages"
 
 
@@ -80,7 +79,7 @@ class Aside:
 
 def newest_words(call: ModelCall) -> str:
     """Return the newest turn as text, as far as a model of our own is shown it."""
-    return orjson.dumps(newest_turn(call.value)).decode("utf-8", "replace")[:_MOST_ASKED]
+    return orjson.dumps(newest_turn(call.value))[:MOST_QUESTION].decode("utf-8", "ignore")
 
 
 def used(found: Found | None, one: Attempt) -> Usage | None:
@@ -91,7 +90,7 @@ def used(found: Found | None, one: Attempt) -> Usage | None:
 def _question(call: ModelCall, system: str, words: str) -> ModelCall:
     value: dict[str, object] = {
         "model": "aside",
-        "max_tokens": _TOKENS,
+        "max_tokens": MOST_ASIDE_WROTE,
         "system": system,
         "messages": [{"role": "user", "content": words}],
     }

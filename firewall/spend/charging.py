@@ -31,6 +31,8 @@ class Ask:
     sold: tuple[Sold, ...]
     """Who may answer, in order."""
     bound: Bound
+    asides: tuple[Sold, ...] = ()
+    """Who is asked questions of ours, named once for each; none of them is left out either."""
     beside: frozenset[Sold] = frozenset()
     """Of these, who is asked beside those who answer (a judge, a grader): never left out."""
 

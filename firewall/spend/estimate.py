@@ -20,6 +20,11 @@ TOKENS_A_SECOND = 1_000
 """Faster than what people wait for: bounds what was thought unseen before somebody hung up."""
 MOST_SEARCHES = 10
 """Searches that a call with a hosted search tool holds money for, unless it says how many it may make."""
+MOST_QUESTION, MOST_JUDGED, MOST_CRITERION = 8_000, 24_000, 8_000
+"""Bytes of a call, of an answer to it and of what is asked about it that a judge or grader is shown."""
+MOST_ASIDE_READ = MOST_QUESTION + MOST_JUDGED + MOST_CRITERION + 2 * OVERHEAD_TOKENS
+MOST_ASIDE_WROTE = 256
+"""Tokens of one question of ours to a model, and of its answer."""
 _LARGE = 4_096
 _CARRIES = (b"image", b"Data", b"_data", b"input_file", b"document")
 """Words of a body that may carry what is no text."""

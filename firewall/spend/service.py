@@ -14,7 +14,7 @@ from firewall.core.ports import Clock, Sequencer
 from firewall.core.spending import Line, Part, Reserve, State
 from firewall.core.work import Plain, Step, Unmet
 from firewall.spend.charging import Ask, drawn, draws_from
-from firewall.spend.estimate import OVERHEAD_TOKENS
+from firewall.spend.estimate import MOST_ASIDE_READ, MOST_ASIDE_WROTE, OVERHEAD_TOKENS
 from firewall.spend.prices import Prices, Sold
 
 LEASE_US = 2 * 3_600_000_000
@@ -54,6 +54,8 @@ class Offer:
     """At most, for all answers together."""
     worst_micros: int
     """0 where the price is unknown."""
+    asides_micros: int = 0
+    """Of that, what questions of ours to it cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ class Spending:
         """
         full = next((one for one in opened.accounts if one.key == key), None)
         answering = [offer for offer in opened.offers if offer.sold not in opened.ask.beside]
-        drawing = [offer for offer in answering if full is not None and draws_from(full, offer.sold)]
+        free = [offer for offer in answering if offer.sold not in opened.ask.asides]
+        drawing = [offer for offer in free if full is not None and draws_from(full, offer.sold)]
         if not drawing or len(answering) < 2:
             return None
         dearest = max(drawing, key=lambda offer: offer.worst_micros)
@@ -189,13 +192,15 @@ class Spending:
         wrote = (limit if bound.output_tokens is None else bound.output_tokens) * bound.answers
         standard = self.prices().of(sold, at_us)
         price = self.prices().of(sold, at_us, dict(bound.variant)) if bound.variant else standard
-        return Offer(sold, price, standard, read, wrote, _worst(price, standard, read, wrote, bound.searches))
+        worst_micros = _worst(price, standard, read, wrote, bound.searches)
+        asides_micros = ask.asides.count(sold) * _worst(price, standard, MOST_ASIDE_READ, MOST_ASIDE_WROTE, 0)
+        return Offer(sold, price, standard, read, wrote, worst_micros + asides_micros, asides_micros)
 
 
 def _first(offer: Offer, tokens: int, searches: int) -> int:
     """Return what the input and a first slice of the output cost at most."""
     wrote = min(tokens, offer.output_tokens)
-    return _worst(offer.price, offer.standard, offer.input_tokens, wrote, searches)
+    return offer.asides_micros + _worst(offer.price, offer.standard, offer.input_tokens, wrote, searches)
 
 
 def _worst(price: Price | None, standard: Price | None, *amounts: int) -> int:

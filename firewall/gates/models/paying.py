@@ -82,6 +82,7 @@ class Till:
             route=plan.route,
             sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller, *plan.asked))),
             bound=_bound(call),
+            asides=_asides(plan),
             beside=frozenset(map(sold_of, plan.asked)) - set(map(sold_of, (*plan.candidates, *plan.smaller))),
         )
 
@@ -201,6 +202,12 @@ def _record(requester: Requester, entry: Entry, opened: Opened, plan: Plan) -> R
             **({"approved_by": approved} if approved else {}),
         },
     )
+
+
+def _asides(plan: Plan) -> tuple[Sold, ...]:
+    judged = max(1, len(plan.tiers)) * plan.judge
+    graders = (plan.grading.grader,) if plan.grading else ()
+    return tuple(sold_of(one) for one in (*judged, *graders))
 
 
 def _kept(plan: Plan, opened: Opened) -> Plan:

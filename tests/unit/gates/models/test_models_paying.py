@@ -16,9 +16,10 @@ from firewall.gates.models.clients import client_of
 from firewall.gates.models.errors import PATIENCE_S, error_answer
 from firewall.gates.models.paying import Entry, Till, cost_header, full, heard, sold_of
 from firewall.guard.requester import Requester
-from firewall.routing.call import Attempt, Caller, Candidate, Heard, ModelCall, Plan, Surface
+from firewall.routing.call import Attempt, Caller, Candidate, Grading, Heard, ModelCall, Plan, Surface
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider
+from firewall.spend.estimate import MOST_ASIDE_READ, MOST_ASIDE_WROTE
 from firewall.spend.rates import Limit
 from firewall.spend.telling import BudgetAlert, Telling
 from firewall.tokens.service import Draw
@@ -70,6 +71,29 @@ async def test_a_route_moves_to_its_cheaper_model_when_money_is_short(tmp_path: 
         assert [one.name for one in plan.candidates] == ["here/cheap"]
         assert meter.opened.reserved_micros == 1_124 + 100
         assert found.kinds() == ["model.requested"]
+
+
+async def test_whoever_judges_or_grades_is_held_for_as_often_as_it_may_be_asked(tmp_path: Path) -> None:
+    """A question of ours is longer than the call may be, and comes once for each step: all of it is held."""
+    async with purse(tmp_path) as found:
+        paying, _ = till(found, Budget(Scope.ROUTE, Window.DAY, hard_micros=10**9))
+        plain, _ = await paying.enter(call(), Plan("coder", (CHEAP,)), requester(), SAID)
+        steps = Plan("coder", (CHEAP,), tiers=((CHEAP,), (CHEAP,)), judge=(CHEAP,))
+        judged, _ = await paying.enter(call(), steps, requester(), SAID)
+        graded = Plan("coder", (CHEAP,), grading=Grading(CHEAP, ((0, (CHEAP,)),), (0.5,)))
+        asked, _ = await paying.enter(call(), graded, requester(), SAID)
+        one = MOST_ASIDE_READ + 2 * MOST_ASIDE_WROTE
+        held = [each.opened.reserved_micros for each in (plain, judged, asked)]
+        assert held == [held[0], held[0] + 2 * one, held[0] + one]
+
+
+async def test_a_judge_is_never_what_money_leaves_out(tmp_path: Path) -> None:
+    """Without it no answer could pass: one that answers as well is not the one to go, however dear."""
+    async with purse(tmp_path) as found:
+        paying, _ = till(found, Budget(Scope.ROUTE, Window.DAY, hard_micros=10_000))
+        steps = Plan("coder", (CHEAP, DEAR), tiers=((CHEAP,), (DEAR,)), judge=(DEAR,))
+        with pytest.raises(LimitError):
+            await paying.enter(call(), steps, requester(), SAID)
 
 
 async def test_money_for_all_keeps_the_whole_chain(tmp_path: Path) -> None:
