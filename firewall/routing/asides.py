@@ -103,6 +103,7 @@ def _question(call: ModelCall, system: str, words: str) -> ModelCall:
         value=value,
         path=_PATH,
         query="",
+        own_login=call.own_login if call.dialect is Dialect.ANTHROPIC else None,
         fields=((b"content-type", b"application/json"), (b"anthropic-version", b"2023-06-01")),
         headers={"content-type": "application/json", "anthropic-version": "2023-06-01"},
     )

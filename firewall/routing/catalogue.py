@@ -14,6 +14,7 @@ from firewall.codecs.model_lists import Listed, read
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.routing.choosing.table import Rule
+from firewall.routing.natives import speaks
 from firewall.routing.port import Upstream, UpstreamRequest
 from firewall.routing.providers import OwnLogin, Provider
 
@@ -63,14 +64,16 @@ class Catalogue:
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
 
-    async def models(self, own_login: OwnLogin | None) -> list[Listed]:
+    async def models(self, own_login: OwnLogin | None, dialect: Dialect) -> list[Listed]:
         """Return every model once: routes' names first, then the providers' in order.
 
-        `own_login`: the client's, for providers that are asked with it.
+        `own_login`: the client's, for providers that are asked with it and speak `dialect`, which is its own.
 
         Raises: UpstreamError when no provider could be asked and nothing else is known.
         """
-        lists = await asyncio.gather(*(self._of(one, own_login) for one in self._providers))
+        lists = await asyncio.gather(
+            *(self._of(one, own_login if speaks(one, dialect) else None) for one in self._providers)
+        )
         found = {name: Listed(name, "stayhand") for name in self._aliases()}
         for models in lists:
             for model in models or ():

@@ -206,7 +206,7 @@ class PlainCalls:
         if name:
             admit.check_model(requester, name)
         entry = await self._enter(asked, requester, name, b"")
-        known = await self._catalogue.models(own_login(asked.headers))
+        known = await self._catalogue.models(own_login(asked.headers), dialect)
         models = [one for one in known if any_matches(requester.grant.models, one.name)]
         if not name:
             body = model_lists.write_list(models, dialect, asked.query)

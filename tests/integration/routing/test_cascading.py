@@ -17,7 +17,7 @@ from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.complexity import grade_of
 from firewall.routing.choosing.table import Table
 from firewall.routing.port import Endpoint
-from firewall.routing.providers import Provider, Providers
+from firewall.routing.providers import OwnLogin, Provider, Providers
 from firewall.routing.router import Router
 from firewall.routing.upstream import HttpUpstream
 from tests.support.provider import RawProvider, provider, whole
@@ -53,12 +53,14 @@ class House:
     says: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     noted: list[Attempt] = field(default_factory=list)
+    requests: list[bytes] = field(default_factory=list)
     router: Router = field(init=False)
     chooser: Chooser = field(init=False)
     at: RawProvider = field(init=False)
 
     async def behave(self, request: bytes, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer as the model that is asked, streamed where that is wanted."""
+        self.requests.append(request)
         body = orjson.loads(request.partition(b"\r\n\r\n")[2])
         model = str(body["model"])
         self.asked.append(model)
@@ -182,6 +184,19 @@ async def test_a_judge_decides_and_is_paid(house: House, verdict: str, model: st
     judged = [one for one in heard.tried if one.outcome == "judge"]
     assert {(one.candidate.model, one.may_cost) for one in judged} == {("judge", True)}
     assert all(one.usage is not None and one.usage.output_tokens == len(verdict) for one in judged)
+
+
+async def test_a_judge_of_another_vendor_is_not_shown_the_agent_s_login(house: House) -> None:
+    """A judge that takes agents' own logins gets none from an agent of another dialect."""
+    house.says = {"haiku": message("fine"), "judge": message("PASS")}
+    plan = house.plan("haiku", checks=Checks(criterion="is good"), judge="judge")
+    own = [replace(one, provider=replace(one.provider, key=None)) for one in plan.judge]
+    login = OwnLogin("authorization", Secret("sk-theirs"), "Bearer ")
+    call = call_of(Dialect.OPENAI_CHAT, own_login=login)
+    async with await house.router.open(call, replace(plan, judge=tuple(own))) as answer:
+        await answer.read(1 << 20)
+    assert house.asked == ["haiku", "judge"]
+    assert not any(b"sk-theirs" in one for one in house.requests)
 
 
 async def test_a_judge_that_is_silent_has_not_agreed(house: House) -> None:

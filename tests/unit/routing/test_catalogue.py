@@ -63,9 +63,11 @@ def openai(*names: str) -> Callable[[UpstreamRequest], Said]:
     return lambda _: Said({"data": [{"id": name} for name in names]})
 
 
-def names_of(catalogue: Catalogue, own_login: OwnLogin | None = None) -> list[str]:
+def names_of(
+    catalogue: Catalogue, own_login: OwnLogin | None = None, dialect: Dialect = Dialect.OPENAI_CHAT
+) -> list[str]:
     """Return the names in order."""
-    return [one.name for one in asyncio.run(catalogue.models(own_login))]
+    return [one.name for one in asyncio.run(catalogue.models(own_login, dialect))]
 
 
 def test_every_provider_and_route_is_listed_once() -> None:
@@ -73,7 +75,7 @@ def test_every_provider_and_route_is_listed_once() -> None:
     carrier = Carrier(a=openai("x", "coder"), b=openai("x", "y"))
     two = [provider("a", Dialect.OPENAI_CHAT), provider("b", Dialect.OPENAI_RESPONSES)]
     catalogue = Catalogue(providers=two, upstream=carrier, aliases=lambda: ("coder", "fast"))
-    listed = asyncio.run(catalogue.models(None))
+    listed = asyncio.run(catalogue.models(None, Dialect.OPENAI_CHAT))
     assert [(one.name, one.owner) for one in listed] == [
         ("coder", "stayhand"), ("fast", "stayhand"), ("x", "a"), ("y", "b"),
     ]  # fmt: skip
@@ -154,6 +156,20 @@ def test_what_a_client_lists_with_its_own_login_is_its_own() -> None:
     [(_, request)] = carrier.carried
     assert request.credential is not None
     assert request.credential.secret.reveal() == "sk-theirs"
+
+
+@pytest.mark.parametrize("dialect", [Dialect.ANTHROPIC, Dialect.OPENAI_CHAT, Dialect.GEMINI])
+def test_a_client_s_own_login_goes_to_its_own_vendor_alone(dialect: Dialect) -> None:
+    """Another vendor's list is not asked for with it: it would learn the login."""
+    carrier = Carrier(a=openai("x"), c=lambda _: Said({"data": [{"id": "y"}], "has_more": False}))
+    two = [
+        provider("a", Dialect.OPENAI_RESPONSES, own_login=True),
+        provider("c", Dialect.ANTHROPIC, own_login=True),
+    ]
+    login = OwnLogin("authorization", Secret("sk-theirs"), "Bearer ")
+    names_of(Catalogue(providers=two, upstream=carrier), login, dialect)
+    own = {Dialect.OPENAI_CHAT: ["a"], Dialect.ANTHROPIC: ["c"]}
+    assert [name for name, _ in carrier.carried] == own.get(dialect, [])
 
 
 def test_names_of_routes_are_listed_and_patterns_are_not() -> None:
