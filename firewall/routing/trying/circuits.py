@@ -89,12 +89,19 @@ class Circuits:
         leave.breaker.abandoned(leave.ticket)
 
     def rest(self, candidate: Candidate, seconds: float) -> None:
-        """A candidate asked to be left alone: others come first until then. Never shortened."""
+        """A candidate asked to be left alone: others come first until then. Never shortened; of MOST at once."""
         now = self._now()
         until = now + min(seconds, LONGEST_REST_S)
         if len(self._rests) >= MOST:
             self._rests = {name: at for name, at in self._rests.items() if at > now}
+        if len(self._rests) >= MOST and candidate.name not in self._rests:
+            return
         self._rests[candidate.name] = max(self._rests.get(candidate.name, 0.0), until)
+
+    @property
+    def resting(self) -> int:
+        """How many candidates are remembered to rest."""
+        return len(self._rests)
 
     def in_order(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """Return candidates with those last that asked to be left alone."""
