@@ -27,6 +27,8 @@ _SEALED = frozenset({"data", "signature", "encrypted_content", "thoughtSignature
 """Fields that hold base64 of any length; with anything else in them they are texts like others."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _TYPE = "type"
+_PICTURE = "data"
+"""A short text under this name is a caller's own."""
 _NONE: frozenset[str] = frozenset()
 
 
@@ -93,4 +95,6 @@ def _texts(value: object) -> Iterator[str]:
 def _is_silent(key: str, text: str) -> bool:
     if key == _TYPE:
         return _WORD.fullmatch(text) is not None
+    if key == _PICTURE and len(text) < _LONG:
+        return False
     return key in _SEALED and _BASE64.fullmatch(text) is not None

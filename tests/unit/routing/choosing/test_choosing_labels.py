@@ -98,6 +98,12 @@ def test_no_form_hides_a_text_from_the_search(content: object) -> None:
     assert "personal:email" in found
 
 
+def test_a_credential_is_found_where_data_may_lie() -> None:
+    """Pictures are long: what is short under their name is searched, although a key is spelt like base64."""
+    part = {"type": "tool_use", "id": "t", "name": "n", "input": {"data": KEY}}
+    assert Bench().labels.of(call_of(messages=[{"role": "user", "content": [part]}])) == {"credentials"}
+
+
 def test_a_long_text_is_searched_once_until_the_rules_change() -> None:
     """Every turn brings the history again; a policy that is loaded makes all that was found old."""
     bench = Bench()
