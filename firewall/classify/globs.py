@@ -41,8 +41,12 @@ class Glob:
         """Return the text of the pattern."""
         return "|".join(f"(?:{_text(glob, path=self._path)})" for glob in self._globs) if self._globs else "(?!)"
 
+    def compiled(self) -> re.Pattern[str]:
+        """Return the pattern that `fullmatch` is of."""
+        return re.compile(self.pattern, self._flags)
+
     def _first(self, text: str) -> re.Match[str] | None:
-        self.fullmatch = re.compile(self.pattern, self._flags).fullmatch
+        self.fullmatch = self.compiled().fullmatch
         return self.fullmatch(text)
 
 

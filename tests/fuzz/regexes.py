@@ -18,6 +18,7 @@ from types import ModuleType
 import firewall.classify
 import firewall.core
 import firewall.policy
+from firewall.classify.globs import Glob
 from tests.meta.tree import dotted, modules
 from tests.support.understanding import shipped_catalogue, shipped_context
 
@@ -116,6 +117,9 @@ def _inside(value: object, *, depth: int) -> Iterator[re.Pattern[str]]:
     if isinstance(value, re.Pattern):
         if isinstance(value.pattern, str):
             yield value
+        return
+    if isinstance(value, Glob):
+        yield value.compiled()
         return
     for inner in _parts(value) if depth else ():
         yield from _inside(inner, depth=depth - 1)

@@ -221,11 +221,11 @@ class Exchange:
                 meter.was_asked = True
             raise
         except UnansweredError as error:
+            self.heard = error.heard
             if meter is not None and error.heard is not None:
                 heard(meter, error.heard, is_answer=False)
             raise
         except UpstreamError as error:
-            self.heard = error.heard if isinstance(error, UnansweredError) else None
             if meter is not None:  # one that is silent may be working, and charge for it
                 meter.was_asked = error.fault is not UpstreamFault.UNAVAILABLE
             raise
