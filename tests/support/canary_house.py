@@ -34,6 +34,7 @@ base_url = "{base}/provider"
 api_key = {{ env = "CANARY_PROVIDER" }}
 timeout_s = 1
 first_token_timeout_s = 1
+breaker = {{ least = 1000 }}  # so many faults would open any circuit
 
 [[provider]]
 name = "fake-responses"
@@ -42,6 +43,7 @@ base_url = "{base}/provider/v1"
 api_key = {{ vault = "provider" }}
 timeout_s = 1
 first_token_timeout_s = 1
+breaker = {{ least = 1000 }}
 
 [[target]]
 name = "by-variable"
