@@ -26,8 +26,10 @@ MOST_ASIDE_READ = MOST_QUESTION + MOST_JUDGED + MOST_CRITERION + 2 * OVERHEAD_TO
 MOST_ASIDE_WROTE = 256
 """Tokens of one question of ours to a model, and of its answer."""
 _LARGE = 4_096
-_CARRIES = (b"image", b"Data", b"_data", b"input_file", b"document")
-"""Words of a body that may carry what is no text."""
+_CARRIES = (
+    b"image", b"inlineData", b"fileData", b"inline_data", b"file_data", b"input_file", b"document", b"\\u00",
+)  # fmt: skip
+"""Words of a body that may carry what is no text, and what may spell one of them in another way."""
 _FREE = frozenset({"args", "arguments", "input_schema", "metadata", "parameters", "response", "schema", "tools"})
 """Members that hold objects of the caller's own making, which are text to the model whatever they look like."""
 _PICTURES = frozenset({"data", "image_url", "inlineData", "inline_data", "source"})

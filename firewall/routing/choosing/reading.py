@@ -19,6 +19,8 @@ _IMAGE_MARKS = {
     Dialect.GEMINI: (b'"inline', b'"file'),
 }
 """Without one of these there is no picture in a request: most requests are searched once and walked never."""
+_ESCAPED = b"\\u00"
+"""How JSON may spell a letter of such a mark."""
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _IMAGE_TOKENS = 1500
 """What a large picture costs at most providers."""
@@ -29,7 +31,8 @@ _DEPTH = 12
 def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) -> Facts:
     """Return the facts of a call; `scan` is asked only where a rule asks for sensitivity."""
     request = call.request
-    images = tuple(_images(call.value)) if any(mark in request.body for mark in _IMAGE_MARKS[call.dialect]) else ()
+    may_have = _ESCAPED in request.body or any(mark in request.body for mark in _IMAGE_MARKS[call.dialect])
+    images = tuple(_images(call.value)) if may_have else ()
     text = max(0, len(request.body) - sum(images))
     return Facts(
         model=request.model,

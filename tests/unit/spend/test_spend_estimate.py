@@ -79,6 +79,19 @@ def test_an_address_of_an_image_is_an_image(part: dict[str, object]) -> None:
     assert found.input_tokens > IMAGE_TOKENS
 
 
+@pytest.mark.parametrize("word", [b"image_url", b"fileData"])
+def test_an_image_is_one_however_json_spells_it(word: bytes) -> None:
+    """An escaped letter in the name of its kind hides no picture from what is held."""
+    part = {"fileData": {"fileUri": "gs://b/a.png"}} if word == b"fileData" else {"type": "image_url", "u": "x"}
+    body, identity = body_of({"messages": [{"role": "user", "content": [part]}]})
+    escaped = body.replace(word, b"\\u00%02x" % word[0] + word[1:])
+    assert escaped != body
+    assert orjson.loads(escaped) == orjson.loads(body)
+    found = bound_for(escaped, identity)
+    assert found.input_tokens is not None
+    assert found.input_tokens > IMAGE_TOKENS
+
+
 @pytest.mark.parametrize(
     "hidden",
     [
