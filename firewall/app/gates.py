@@ -105,7 +105,8 @@ def frame_of(base: Base, upstream: Upstream, chooser: Chooser, drills: DrillRoom
     def window(one: Candidate) -> int | None:
         return chooser.table().models.of(one.provider.name, one.model).context_window
 
-    circuits = Circuits(time.monotonic, Recorder(base.installation.writer).changed)
+    told = Recorder(base.installation.writer).changed
+    circuits = Circuits(time.monotonic, told, names=lambda: chooser.table().names)
     base.telemetry.watch(circuits.listing)
     asker = Asker(
         upstream,

@@ -85,10 +85,25 @@ class _Outcome:
 class Breaker:
     """One circuit; instants are seconds of any one clock that never runs backwards."""
 
-    __slots__ = ("_failed", "_generation", "_outcomes", "_probing", "_rule", "_since", "_slow", "_trips", "_until")
+    __slots__ = (
+        "_failed",
+        "_generation",
+        "_outcomes",
+        "_probing",
+        "_rule",
+        "_since",
+        "_slow",
+        "_trips",
+        "_until",
+        "has_answered",
+    )
+
+    has_answered: bool
+    """There was an answer, ever: whoever it belongs to is real."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
+        self.has_answered = False
         self._outcomes: deque[_Outcome] = deque()
         self._failed = 0
         self._slow = 0
@@ -108,6 +123,11 @@ class Breaker:
         """Return how long nobody may ask; 0 when somebody may, or a probe is out."""
         return max(0.0, self._until - now) if self._trips else 0.0
 
+    @property
+    def used_at(self) -> float:
+        """When something was last heard of it."""
+        return max(self._outcomes[-1].at if self._outcomes else 0.0, self._since)
+
     def admit(self, now: float) -> Ticket | None:
         """Return leave to ask, or None. Every ticket is handed back by one of the three methods below."""
         if not self._trips:
@@ -119,6 +139,8 @@ class Breaker:
 
     def succeeded(self, ticket: Ticket, now: float, took_ms: float | None = None) -> Change | None:
         """Take a ticket back: the provider answered. `took_ms` None: the answer says nothing about its speed."""
+        if took_ms is not None:
+            self.has_answered = True
         if ticket.generation != self._generation:
             return None
         if ticket.is_probe:

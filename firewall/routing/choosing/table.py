@@ -106,6 +106,8 @@ class Table:
     models: Models = field(default_factory=Models)
     digest: str = ""
     _by_name: Mapping[str, Rule] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    """`provider/model` of all that the rules name."""
 
     def fitting(self, facts: Facts) -> Rule | None:
         """Return the first rule that fits."""
@@ -124,7 +126,8 @@ def table_of(
 ) -> Table:
     """Return a table of rules with different names."""
     found = tuple(rules)
-    return Table(found, tuple(constraints), models or Models(), digest, {rule.name: rule for rule in found})
+    names = frozenset(one.name for rule in found for one in rule.candidates)
+    return Table(found, tuple(constraints), models or Models(), digest, {rule.name: rule for rule in found}, names)
 
 
 class Choosing:

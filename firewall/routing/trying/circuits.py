@@ -3,7 +3,7 @@
 State of one process. What changes is told once, in order, to whoever records it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from firewall.core.breaker import Breaker, Change, State, Ticket
@@ -11,6 +11,8 @@ from firewall.routing.call import Candidate
 
 MOST = 4096
 """Circuits that are remembered; models' names can be anything that a grant permits."""
+_ROOM = MOST // 8
+"""Circuits that are forgotten at once, so that the worth of all is looked at rarely."""
 LONGEST_REST_S = 60.0
 """A provider's Retry-After is believed up to here for those who come later."""
 
@@ -38,10 +40,17 @@ class Standing:
 
 
 Tell = Callable[[Circuit, Change], None]
+Names = Callable[[], Collection[str]]
+"""`provider/model` of all that the routes in force name."""
 
 
 def untold(circuit: Circuit, change: Change) -> None:
     """Tell nobody."""
+
+
+def no_names() -> Collection[str]:
+    """Know no route."""
+    return ()
 
 
 @dataclass(slots=True)
@@ -54,11 +63,15 @@ class Leave:
 
 
 class Circuits:
-    """All circuits; `now` is a clock in seconds that never runs backwards."""
+    """All circuits; `now` is a clock in seconds that never runs backwards.
 
-    def __init__(self, now: Callable[[], float], tell: Tell = untold) -> None:
+    INVARIANT: whoever makes up names of models makes this forget other made-up names before anything real.
+    """
+
+    def __init__(self, now: Callable[[], float], tell: Tell = untold, *, names: Names = no_names) -> None:
         self._now = now
         self._tell = tell
+        self._names = names
         self._breakers: dict[Circuit, Breaker] = {}
         self._rests: dict[str, float] = {}
 
@@ -121,11 +134,21 @@ class Circuits:
 
     def _made(self, circuit: Circuit, candidate: Candidate) -> Breaker:
         if len(self._breakers) >= MOST:
-            now = self._now()
-            kept = {one: made for one, made in self._breakers.items() if made.state(now) is not State.CLOSED}
-            self._breakers = kept if len(kept) < MOST else {}
+            self._make_room()
         found = self._breakers[circuit] = Breaker(candidate.provider.care.breaker)
         return found
+
+    def _make_room(self) -> None:
+        """Forget what is worth least: what no route names, never answered, is closed, and was not used lately."""
+        now, names = self._now(), self._names()
+
+        def worth(known: tuple[Circuit, Breaker]) -> tuple[bool, bool, bool, float]:
+            one, breaker = known
+            is_shut = breaker.state(now) is not State.CLOSED
+            return f"{one.provider}/{one.model}" in names, breaker.has_answered, is_shut, breaker.used_at
+
+        for one, _ in sorted(self._breakers.items(), key=worth)[:_ROOM]:
+            del self._breakers[one]
 
     def _changed(self, leave: Leave, change: Change | None) -> None:
         if change is not None and not leave.circuit.provider.startswith(DRILLED):
