@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench import bodies, catalogues, egress, hostile, micro, nginx
+from tests.bench import bodies, catalogues, egress, hostile, micro, nginx, routed
 from tests.bench.processes import REPOSITORY, Load, Machine, Measured, module, pin, run_load
 from tests.support.installation import PROVIDER_KEY, Installed, Served, install, serving
 
@@ -143,6 +143,22 @@ def _servers(table: Table, folder: Path, machine: Machine) -> None:
         _flat(table, machine, firewall, files["2 KB"])
 
 
+def _routed(table: Table, folder: Path, machine: Machine) -> None:
+    """The same request with everything on that a route may have, and one whose first provider fails."""
+    body = bodies.written(folder)["2 KB"]
+    with ExitStack() as stack:
+        fast = stack.enter_context(module("tests.bench.upstream", machine.asking))
+        (folder / "well").mkdir()
+        house = routed.everything_on(folder / "well", first=fast.port, second=fast.port, machine=machine)
+        found = _interleaved(machine, [stack.enter_context(house)], body)
+    figure = "chat 2 KB with route, chain, breaker and budget, CPU"
+    table.row(figure, "400 us", f"{_cost(found['stayhand']):.0f} us", _others(found))
+    (folder / "failing").mkdir()
+    added, plain, failed = routed.failing_over_ms(folder / "failing", machine, body.read_bytes())
+    beside = f"without it {plain:.2f} ms, the failing provider took {failed:.2f} ms"
+    table.row("failing over before the first token adds, p50", "2 ms", f"{added:.2f} ms", beside)
+
+
 def _times(loads: Sequence[Load]) -> str:
     p50 = statistics.median(load.whole_p50_ms for load in loads)
     p99 = statistics.median(load.whole_p99_ms for load in loads)
@@ -215,9 +231,10 @@ def main() -> None:
     table = Table()
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=REPOSITORY) as name:
         folder = Path(name)
-        for part in ("servers", "streams", "egress", "steps"):
+        for part in ("servers", "routed", "streams", "egress", "steps"):
             (folder / part).mkdir()
         _servers(table, folder / "servers", machine)
+        _routed(table, folder / "routed", machine)
         _many_streams(table, folder / "streams", machine)
         _targets(table, folder / "egress")
         _steps(table, folder / "steps")

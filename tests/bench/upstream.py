@@ -1,9 +1,9 @@
 """A mock model provider for measurements: one process, raw sockets, answers without looking closely.
 
-    python -m tests.bench.upstream [--pause SECONDS]
+    python -m tests.bench.upstream [--pause SECONDS] [--failing]
 
 A body with `"stream":true` is answered with 60 events, `--pause` apart or back to back, everything else with one
-completion of 1.2 KB. Prints the port it took.
+completion of 1.2 KB; `--failing`: with status 500. Prints the port it took.
 """
 
 import argparse
@@ -26,6 +26,14 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 
     len(_WHOLE),
     _WHOLE,
 )
+_WRONG = b'{"error":{"message":"the model is not there","type":"server_error","code":null}}'
+FAILURE = (
+    b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+    % (
+        len(_WRONG),
+        _WRONG,
+    )
+)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 
@@ -46,8 +54,10 @@ STREAM = [_event(number) for number in range(EVENTS)] + [b"e\r\ndata: [DONE]\n\n
 class Provider(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, pause_s: float) -> None:
+    def __init__(self, pause_s: float, whole: bytes = ANSWER) -> None:
+        """`whole`: the answer to what is not streamed."""
         self._pause_s = pause_s
+        self._whole = whole
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -70,7 +80,7 @@ class Provider(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         if not streamed:
-            self._transport.write(ANSWER)
+            self._transport.write(self._whole)
         elif self._pause_s:
             self._transport.write(HEAD)
             self._next(0)
@@ -87,9 +97,9 @@ class Provider(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self._pause_s, self._next, number + 1)
 
 
-async def main(pause_s: float) -> None:
+async def main(pause_s: float, whole: bytes) -> None:
     """Serve until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(partial(Provider, pause_s), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(partial(Provider, pause_s, whole), "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
@@ -98,5 +108,7 @@ async def main(pause_s: float) -> None:
 if __name__ == "__main__":
     asking = argparse.ArgumentParser()
     asking.add_argument("--pause", type=float, default=0.0)
+    asking.add_argument("--failing", action="store_true")
+    asked = asking.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(asking.parse_args().pause))
+        runner.run(main(asked.pause, FAILURE if asked.failing else ANSWER))
