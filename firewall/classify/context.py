@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
 from firewall.classify.state import Session, Unread
+from firewall.core.fast_init import fast_init
 from firewall.core.target import TargetSpec
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where a call is judged from. Only `workspace` is a fact of the grant; the rest can only narrow."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from firewall.classify.sentences import MAX_SUMMARY_CHARS, sentence
 from firewall.core.action import Action, Attribute, Confidence, Evidence, Reach, with_effects
 from firewall.core.effect import Effect
+from firewall.core.fast_init import fast_init
 from firewall.core.thing import Thing
 
 MAX_REACH = 64
@@ -15,6 +16,7 @@ SECRET_NOTE = "a file that usually holds credentials"  # noqa: S105 - words for 
 PRIVILEGE_NOTE = "a file that configures agents, hooks, shells, editors, CI, git or access"
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Source:
     """A piece of text on its way through the readers, and where it stands in the judged text."""

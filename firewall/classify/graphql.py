@@ -37,6 +37,7 @@ from firewall.classify.names import effects_of_names, tokens_of
 from firewall.classify.phrases import field_does
 from firewall.classify.resolvers.things import flat
 from firewall.core.effect import Effect, severity, strictest
+from firewall.core.fast_init import fast_init
 
 if TYPE_CHECKING:
     from firewall.classify.http import Address, Request
@@ -59,6 +60,7 @@ _WRITING = frozenset(
 _INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Document:
     """One GraphQL request."""

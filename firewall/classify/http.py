@@ -16,6 +16,7 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.sql.judge import SQL, judge_sql
 from firewall.core.effect import Effect
+from firewall.core.fast_init import fast_init
 
 MAX_URL_CHARS = 8192
 _CREDENTIAL_HEADER = re.compile(
@@ -27,6 +28,7 @@ _SENSITIVE_QUERY = re.compile(
 )
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request as far as it is known."""

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from firewall.core.call import ToolCall
 from firewall.core.errors import ProtocolError
+from firewall.core.fast_init import fast_init
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """What we read of a client's request; everything else stays in `body`."""
@@ -61,6 +63,7 @@ def few(hosted: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
     return found
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the provider counts them; zero where it does not say.
@@ -114,6 +117,7 @@ class Refused:
 Ruling = Released | Refused
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one piece of input led to."""
@@ -171,6 +175,7 @@ class StreamCodec(Protocol):
         ...
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A complete answer that was not streamed."""

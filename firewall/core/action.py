@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firewall.core.effect import Effect, ordered, strictest
+from firewall.core.fast_init import fast_init
 from firewall.core.thing import Thing
 
 LOCAL = "local"
@@ -56,6 +57,7 @@ class Confidence(StrEnum):
     """It could not be resolved; what is said is the least that must be assumed."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The words that decided, as a span of the exact bytes of `ToolCall.arguments`' decoded text."""
@@ -68,6 +70,7 @@ class Evidence:
     """Why these words matter, in plain words."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What an action addresses, for the question whether it touches the firewall itself."""
@@ -84,6 +87,7 @@ class Reach:
     """Process ids or names that it signals; `*` where they cannot be seen."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Action:
     """One operation on one resource, with its effects and the words that show them."""

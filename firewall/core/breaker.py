@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
+from firewall.core.fast_init import fast_init
+
 _SAMPLES = 1024
 """Outcomes that a window remembers; of a busier one, the newest."""
 _GROWTH_LIMIT = 16
@@ -75,6 +77,7 @@ class Closed:
 Change = Opened | Closed
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     at: float

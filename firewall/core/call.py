@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from firewall.core.fast_init import fast_init
+
 
 class CallForm(StrEnum):
     """How the arguments of a call are written."""
@@ -17,6 +19,7 @@ class CallForm(StrEnum):
     """An HTTP request to a target, as `core.outgoing` writes it; the call's name is `infra/` and the target's."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One tool call, exactly as the model wrote it."""

@@ -6,6 +6,8 @@ made, so that what is booked is never less than what is owed.
 
 from dataclasses import dataclass, fields
 
+from firewall.core.fast_init import fast_init
+
 MILLION = 1_000_000
 THOUSAND = 1_000
 
@@ -39,6 +41,7 @@ class Rate:
         return max(self.base, *(tier.micros for tier in self.tiers if input_tokens > tier.over_tokens), 0)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """What was used, as prices need it. Kinds are contained in their totals: nothing is counted twice."""

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import orjson
 
+from firewall.core.fast_init import fast_init
 from firewall.core.ids import sha256_hex
 
 INERT = frozenset(
@@ -40,6 +41,7 @@ _AS_TEXT_BYTES = 64 * 1024
 """Larger bodies are kept as they are instead of being written as JSON text, and bound by their hash."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request, without credential, host and framing."""

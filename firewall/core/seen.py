@@ -6,9 +6,11 @@ Times are unix microseconds.
 from dataclasses import dataclass
 
 from firewall.core.dialect import Dialect
+from firewall.core.fast_init import fast_init
 from firewall.core.tracing import Trace
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class AttemptSeen:
     """One request to one provider."""
@@ -24,6 +26,7 @@ class AttemptSeen:
     """HTTP status; 0: there was none."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSeen:
     """One model call."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from firewall.core.attribution import Attribution
 from firewall.core.bucket import Rate
+from firewall.core.fast_init import fast_init
 from firewall.core.money import Tokens
 
 
@@ -28,6 +29,7 @@ class State(StrEnum):
     """No provider was asked: nothing is owed."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One model call in the ledger; people are pseudonyms, features, teams and models are words."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firewall.core.breaker import Rule
+from firewall.core.fast_init import fast_init
 from firewall.core.patience import Backoff
 
 CACHE = "cache"
@@ -31,6 +32,7 @@ class CacheTerms:
     share: Share = Share.TOKEN
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How hard a route tries. As it stands here: once, each candidate in turn."""

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from firewall.core.fast_init import fast_init
 
+
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Thing:
     """Something that a request names by an id."""

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 from firewall.core.approval import Approval, ApprovalStatus, FormState
 from firewall.core.bucket import Rate
+from firewall.core.fast_init import fast_init
 from firewall.core.spending import Spending, Spent
 
 Plain = str | int | bool | tuple[str, ...]
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Record:
     """One entry for the log before it has a number."""
@@ -168,6 +170,7 @@ Step = (
 )
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Unit:
     """What is committed together."""

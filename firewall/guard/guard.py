@@ -21,6 +21,7 @@ from firewall.core.bucket import overdrawn, per_hour
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import ApprovalError
+from firewall.core.fast_init import fast_init
 from firewall.core.ids import principal_of
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
@@ -45,6 +46,7 @@ log = logging.getLogger("stayhand.guard")
 _OPEN = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Go:
     """Released: the effect may start."""

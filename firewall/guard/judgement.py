@@ -7,6 +7,7 @@ from firewall.core.action import LOCAL, Action
 from firewall.core.approval import ActionView, Form, Subject
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect, ordered
+from firewall.core.fast_init import fast_init
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.core.work import Plain
 from firewall.core.world import Finding, Standing
@@ -22,6 +23,7 @@ MAX_ACTIONS = 200
 MAX_SAID = 500
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """One tool call, understood and judged, before anything was recorded."""

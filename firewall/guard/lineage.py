@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.masking import masked
+from firewall.core.fast_init import fast_init
 from firewall.core.ports import Sequencer
 from firewall.core.work import Record, Unit
 from firewall.guard.foreign import FirstSeen, Foreign, Known, foreign_in_history
@@ -42,6 +43,7 @@ class Seen:
     """E.g. `result of Bash: cat deploy/.env, message 17`; holds no credential."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Told:
     """A request to a model, as far as it is searched."""

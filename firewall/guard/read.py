@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from firewall.core.action import Action
 from firewall.core.call import ToolCall
+from firewall.core.fast_init import fast_init
 from firewall.guard.foreign import Foreign
 from firewall.guard.ports import Rules
 from firewall.guard.requester import Requester
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Read:
     """One call, understood."""

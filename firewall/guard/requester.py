@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from firewall.core.fast_init import fast_init
 from firewall.core.grant import Grant
 from firewall.tokens.service import Draw
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Requester:
     """An agent with a good token, on one gate."""

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from firewall.core.fast_init import fast_init
 from firewall.core.running import BLOCK, digests_from_end
 
 MOST_MARKS = 65_536
@@ -19,6 +20,7 @@ OVERLAP = 1 << 10
 """Bytes of what is known that are searched again on both sides: a value may cross from one to the other."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Unsearched:
     """The part of a request that is new to its owner."""

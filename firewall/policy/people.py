@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from firewall.core.fast_init import fast_init
+
 
 @dataclass(frozen=True, slots=True)
 class Approvers:
@@ -30,6 +32,7 @@ class Approvers:
         return bool(members - {owner}) if owner else len(members) > 1
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Requester:
     """Who asks; an empty field is not known."""

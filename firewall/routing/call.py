@@ -13,6 +13,7 @@ from firewall.codecs.interface import ModelRequest, Usage
 from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
+from firewall.core.fast_init import fast_init
 from firewall.core.grant import Grant
 from firewall.core.terms import Terms
 from firewall.routing.checks import Checks
@@ -29,6 +30,7 @@ class Surface(StrEnum):
     IMAGE = "image"
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, as far as routing and money must know."""
@@ -47,6 +49,7 @@ class Caller:
         return self.lineage[0]
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """One request for an answer of a model."""
@@ -68,6 +71,7 @@ class ModelCall:
     surface: Surface = Surface.GENERATE
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A provider, and the model's name there."""
@@ -106,6 +110,7 @@ class Grading:
     """From which grade on the next place is asked first."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Who is asked, in order of preference."""
@@ -136,6 +141,7 @@ class Plan:
         return (*self.judge, *((self.grading.grader,) if self.grading else ()))
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One request to a provider, and what came of it."""
@@ -155,6 +161,7 @@ class Attempt:
     """It failed, and the provider may charge for it all the same."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What the client is told about who answered it."""

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from firewall.codecs.neutral.interface import Asked
 from firewall.core.errors import ConfigError
+from firewall.core.fast_init import fast_init
 from firewall.core.secret import Secret
 from firewall.routing.addresses import literal, refusal
 
@@ -64,6 +65,7 @@ class Endpoint:
             raise ConfigError(f"the base_url of `{self.name}` would send its key unencrypted", hint="use https://")
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A provider's key, or the client's own login where `api_key = "client"`."""
@@ -77,6 +79,7 @@ class Credential:
     """The agent's own login: headers that name its account may then go along."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
     """One request to a provider."""

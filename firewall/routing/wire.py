@@ -15,6 +15,7 @@ from typing import cast
 import httptools
 
 from firewall.core.errors import UpstreamFault
+from firewall.core.fast_init import fast_init
 from firewall.routing.duplex import Duplex, End
 
 HEAD_BYTES = 64 << 10
@@ -60,6 +61,7 @@ def unreachable(detail: str) -> BrokenError:
     return BrokenError(UpstreamFault.UNAVAILABLE, "cannot be reached", detail)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long an answer may take; `first_at` and `total_at` are times of the loop's clock."""

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 
 from firewall.core.attribution import Attribution
 from firewall.core.budget import Account, Budget, Scope, accounts, cap_account
+from firewall.core.fast_init import fast_init
 from firewall.spend.estimate import Bound
 from firewall.spend.prices import Sold
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
     """Whose call it is; people and sessions are pseudonyms."""
@@ -22,6 +24,7 @@ class Payer:
     """Ids of the token and its ancestors with the caps of their grants in micro-USD; only those that have one."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One call, before it is sent."""

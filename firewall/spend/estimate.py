@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firewall.codecs.interface import ModelRequest
+from firewall.core.fast_init import fast_init
 
 IMAGE_TOKENS = 16_384
 """More than any provider counts for one image."""
@@ -36,6 +37,7 @@ _PICTURES = frozenset({"data", "image_url", "inlineData", "inline_data", "source
 """Members in which a picture lies; whatever else its object says is text."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Bound:
     """What a call may use."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from firewall.codecs.interface import Usage
 from firewall.core.errors import StoreError
+from firewall.core.fast_init import fast_init
 from firewall.core.money import Price, Tokens, cost
 from firewall.core.spending import Extend, Line, Part, Settle, State
 from firewall.core.work import Committed, Plain, Record, Step, Unit
@@ -189,6 +190,7 @@ class Meter:
         )
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Owed:
     sold: Sold

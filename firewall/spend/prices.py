@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
+from firewall.core.fast_init import fast_init
 from firewall.core.money import MILLION, THOUSAND, Price, Rate, Tier
 from firewall.spend.overrides import Override
 
@@ -36,6 +37,7 @@ _KINDS = {
 }
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Sold:
     """A model as somebody sells it."""

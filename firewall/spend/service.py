@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from firewall.core.budget import Account, Budget, Scope, ends_us
 from firewall.core.errors import FirewallError, LimitError
+from firewall.core.fast_init import fast_init
 from firewall.core.money import Price, dollars, worst
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.spending import Line, Part, Reserve, State
@@ -39,6 +40,7 @@ class Longest:
     output: int | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One candidate with what it costs."""
@@ -58,6 +60,7 @@ class Offer:
     """Of that, what questions of ours to it cost."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A call that is ready to be recorded, held and sent."""

@@ -19,6 +19,7 @@ from firewall.classify.draft import shown
 from firewall.classify.names import effects_of_names, tokens_of
 from firewall.classify.phrases import summarised, verbs_of
 from firewall.core.effect import Effect, severity, strictest
+from firewall.core.fast_init import fast_init
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLAIN = {
@@ -43,6 +44,7 @@ _TO_ZERO = re.compile(
 _AWS_READS = re.compile(r"(?:Get|List|Describe|Head|Batch ?Get)(?![a-z])")
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request as this module needs it."""

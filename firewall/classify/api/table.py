@@ -21,6 +21,7 @@ from functools import lru_cache
 
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError
+from firewall.core.fast_init import fast_init
 
 KINDS = ("rest", "graphql", "aws", "kubernetes")
 PROVENANCE = ("kind", "source", "licence", "read", "made by", "rows")
@@ -57,6 +58,7 @@ def effects_of(letters: str) -> frozenset[Effect]:
     return frozenset(LETTERS[letter] for letter in letters)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of an API."""

@@ -16,6 +16,7 @@ from firewall.classify.credentials.masking import Masker
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
+from firewall.core.fast_init import fast_init
 from firewall.core.grant import Verb
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.ports import Clock, Sequencer
@@ -41,6 +42,7 @@ _READING = frozenset({Effect.READ, Effect.SECRET})
 _WITHOUT_CONTENT = frozenset({204, 304})
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request of an agent, checked; whether it was judged is the caller's to know."""

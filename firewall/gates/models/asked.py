@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firewall.core.dialect import Dialect
+from firewall.core.fast_init import fast_init
 from firewall.gates.models.clients import Client
 from firewall.gates.models.routes import Place
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is known of one request before its body is read."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from firewall.codecs.interface import Usage
 from firewall.core.errors import LimitError
+from firewall.core.fast_init import fast_init
 from firewall.core.spending import Line
 from firewall.core.work import Committed, Plain, Record, Step, Take, Unit, Unmet
 from firewall.gates.edge.rates import takes_of
@@ -23,6 +24,7 @@ from firewall.spend.telling import Telling
 _SCOPES = frozenset({"owner", "team", "model", "provider"})
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What the entry of a request says."""

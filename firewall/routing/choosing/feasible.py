@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
+from firewall.core.fast_init import fast_init
 from firewall.core.grant import Grant, any_matches
 from firewall.routing.call import Candidate, LeftOut
 from firewall.routing.choosing.constraints import Constraint, breach
@@ -58,6 +59,7 @@ _REFUSALS: Sequence[tuple[Why, str, int, str]] = (
 """In order of weight: the first that stands in the way of somebody is what the caller is told."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What candidates are measured against, for one call."""

@@ -7,12 +7,15 @@ again (the peak-sensitive average of Finagle: a worse value counts at once, a be
 import math
 from dataclasses import dataclass
 
+from firewall.core.fast_init import fast_init
+
 DECAY_US = 60_000_000
 """After so long a measurement weighs a third."""
 MOST = 4096
 """Candidates that are remembered."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Observed:
     """One attempt, once its first token came or could not come any more."""

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from firewall.core.fast_init import fast_init
 from firewall.core.grant import any_matches
 from firewall.core.terms import Terms
 from firewall.routing.call import Candidate, Grading, LeftOut
@@ -81,6 +82,7 @@ class Rule:
         return own or self.chain or self.cascade or self.executor
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Means:
     """What choosing looks at beside the call and the table."""

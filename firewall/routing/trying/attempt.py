@@ -12,6 +12,7 @@ from firewall.codecs.dialects import CODECS
 from firewall.codecs.upstream_json import JsonObject, loads_object
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, ProtocolError, UpstreamError, UpstreamFault
+from firewall.core.fast_init import fast_init
 from firewall.routing.call import Candidate, Heard, ModelCall, Plan
 from firewall.routing.port import Upstream, UpstreamRequest, UpstreamResponse
 from firewall.routing.trying.answers import Begun, Broke, Kept
@@ -38,6 +39,7 @@ class Failed:
     """As the provider said."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Asking:
     """What one attempt is about."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from firewall.core.breaker import Breaker, Change, State, Ticket
+from firewall.core.fast_init import fast_init
 from firewall.routing.call import Candidate
 
 MOST = 4096
@@ -20,6 +21,7 @@ DRILLED = "drill:"
 """Before the name of a provider that fails on purpose: its circuits are nobody's news."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Circuit:
     """Whose circuit it is."""
