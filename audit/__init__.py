@@ -12,7 +12,7 @@ re-exported here; what touches files has a module of its own:
 """
 
 from audit.checkpoint import Checkpoint, SigningKey, VerifierKey, parse_note, verify_note
-from audit.entry import Draft, Entry, Json, Kind, canonical, decode, encode
+from audit.entry import Draft, Entry, Kind, decode, encode
 from audit.errors import AuditError
 from audit.tree import (
     EMPTY_ROOT,
@@ -26,6 +26,7 @@ from audit.tree import (
     root_from_inclusion,
     root_of,
 )
+from audit.writing import Json, canonical
 
 __all__ = [
     "EMPTY_ROOT",

@@ -191,7 +191,7 @@ def is_name(text: str) -> bool:
 
 def is_origin(text: str) -> bool:
     """Say whether this can be an origin: one non-empty line of printable text."""
-    return bool(text) and all(c.isprintable() for c in text)
+    return bool(text) and text.isprintable()
 
 
 def unb64(text: str) -> bytes:

@@ -8,30 +8,19 @@ no floats, no null. What is stored is what is hashed; a verifier never serialise
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from json.encoder import (  # type: ignore[attr-defined]  # typeshed leaves the first out
-    c_make_encoder,  # None where the interpreter has no C accelerator
-    encode_basestring,  # the escaper behind `json.dumps(ensure_ascii=False)`
-)
-from typing import TypeAlias, cast
+from typing import cast
 
 from audit.errors import AuditError
+from audit.writing import Json, canonical, check_int, object_text, quoted
 
 VERSION = 1
 """The `v` of every entry of this format."""
 MAX_BODY_BYTES = 65_535
 """A body fits the two-byte length of a C2SP tlog-tiles entry bundle."""
-MAX_INT = 2**53
-"""Integers lie strictly between -MAX_INT and MAX_INT, so that every JSON reader sees the same number."""
-MAX_DEPTH = 16
-"""How deep `data` may nest."""
-
-Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json]"
-"""What may stand in an unsealed field."""
-_Make: TypeAlias = Callable[..., Callable[[object, int], Iterable[str]]]
 
 
 class Kind(StrEnum):
@@ -123,33 +112,7 @@ class Entry:
     sealed_sha256: str
 
 
-_CANONICAL = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
-)
-
-
-def _writer(make: _Make | None) -> Callable[[object], str]:
-    """Return what writes canonical JSON, on one C encoder for all values where the interpreter has one.
-
-    `JSONEncoder.encode` makes a new one for every value, which costs more than the writing.
-    """
-    if make is None:
-        return _CANONICAL.encode
-    pieces = make(None, _CANONICAL.default, encode_basestring, None, ":", ",", True, False, False)  # noqa: FBT003 -- its arguments have no names
-    return lambda value: "".join(pieces(value, 0))
-
-
-_write = _writer(c_make_encoder)
 _READ = json.JSONDecoder().decode
-
-
-def canonical(value: Json) -> bytes:
-    """Return the canonical JSON of a value of the restricted model, UTF-8.
-
-    Raises: AuditError for floats, null, big integers, non-ASCII keys, lone surrogates, or nesting over MAX_DEPTH.
-    """
-    _check(value, MAX_DEPTH)
-    return _write(value).encode()
 
 
 def encode(draft: Draft, seq: int) -> bytes:
@@ -157,30 +120,23 @@ def encode(draft: Draft, seq: int) -> bytes:
 
     Raises: AuditError when the draft leaves the model, is longer than MAX_BODY_BYTES, or is sealed by nobody.
     """
-    data = draft.data
-    _check_object(data, MAX_DEPTH)
-    _check_int(draft.at)
-    for text in (draft.principal, draft.approval, draft.subject):
-        _check_text(text)
+    check_int(draft.at)
     sealed = draft.sealed
     if (sealed is None) != (not draft.subject):
         raise AuditError("a sealed part needs the subject whose key sealed it, and a subject a sealed part")
-    quote = encode_basestring
-    fields = _write(data if isinstance(data, dict) else dict(data))
-    body = "".join(
-        (
-            f'{{"approval":{quote(draft.approval)},"at":' if draft.approval else '{"at":',
-            f'{draft.at},"data":{fields},"kind":"{draft.kind.value}"',
-            f',"principal":{quote(draft.principal)}',
-            ""
-            if sealed is None
-            else f',"sealed":{{"key":{quote(draft.subject)},"sha256":"{sha256(sealed).hexdigest()}"}}',
-            f',"seq":{seq},"v":{VERSION}}}',
-        )
+    approval = f'"approval":{quoted(draft.approval)},' if draft.approval else ""
+    part = "" if sealed is None else f',"sealed":{{"key":{quoted(draft.subject)},"sha256":"{_hash(sealed)}"}}'
+    body = (
+        f'{{{approval}"at":{draft.at},"data":{object_text(draft.data)},"kind":"{draft.kind._value_}",'
+        f'"principal":{quoted(draft.principal)}{part},"seq":{seq},"v":{VERSION}}}'
     ).encode()
     if len(body) > MAX_BODY_BYTES:
         raise AuditError(f"an entry of {len(body)} bytes is over the limit of {MAX_BODY_BYTES}")
     return body
+
+
+def _hash(sealed: bytes) -> str:
+    return sha256(sealed).hexdigest()
 
 
 def decode(body: bytes) -> Entry:
@@ -230,47 +186,3 @@ def _string(value: Json) -> str:
     if isinstance(value, str):
         return value
     raise AuditError("body has something else where text belongs")
-
-
-def _check(value: object, depth: int) -> None:
-    if isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, bool):
-        return
-    elif isinstance(value, int):
-        _check_int(value)
-    elif isinstance(value, dict):
-        _check_object(value, depth)
-    elif isinstance(value, list | tuple):
-        if depth == 0:
-            raise AuditError(f"an entry nests deeper than {MAX_DEPTH}")
-        for item in value:
-            _check(item, depth - 1)
-    else:
-        raise AuditError(
-            f"an entry cannot hold a {type(value).__name__}: integers, strings, booleans, lists, objects"
-        )
-
-
-def _check_object(value: Mapping[str, Json], depth: int) -> None:
-    if depth == 0:
-        raise AuditError(f"an entry nests deeper than {MAX_DEPTH}")
-    for key, item in cast("Mapping[object, Json]", value).items():
-        if not (isinstance(key, str) and key.isascii()):
-            raise AuditError("an entry has a key that is not ASCII text")
-        if type(item) is str and item.isascii():  # the common case, kept cheap
-            continue
-        _check(item, depth - 1)
-
-
-def _check_int(value: int) -> None:
-    if not -MAX_INT < value < MAX_INT:
-        raise AuditError("an entry has an integer of 2**53 or more: write it as text")
-
-
-def _check_text(value: str) -> None:
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise AuditError("an entry has text with a lone surrogate") from error

@@ -120,8 +120,21 @@ def identity_of(entry: Draft | Entry, subject: str = "") -> bytes:
     The number is not part of it, because sealing comes before numbering; the leaf hash binds the two. `subject` is
     the key id for a draft that does not have it yet.
     """
-    fields = (entry.kind, str(entry.at), entry.principal, entry.approval, entry.subject or subject)
-    return b"stayhand sealed v1\n" + b"".join(b"%d:%b\n" % (len(raw), raw) for raw in (f.encode() for f in fields))
+    return identity(
+        entry.kind, entry.at, principal=entry.principal, approval=entry.approval, subject=entry.subject or subject
+    )
+
+
+def identity(kind: str, at: int, *, principal: str, approval: str, subject: str) -> bytes:
+    """Return the same for an entry in the making: `kind`, Unix microseconds, and the fields of its draft."""
+    when = str(at)
+    fields = (kind, when, principal, approval, subject)
+    if all(map(str.isascii, fields)):  # then characters are bytes
+        return (
+            f"stayhand sealed v1\n{len(kind)}:{kind}\n{len(when)}:{when}\n{len(principal)}:{principal}\n"
+            f"{len(approval)}:{approval}\n{len(subject)}:{subject}\n"
+        ).encode()
+    return b"stayhand sealed v1\n" + b"".join(b"%d:%b\n" % (len(raw), raw) for raw in map(str.encode, fields))
 
 
 class Keystore:

@@ -173,7 +173,7 @@ class Log:
                 nodes += frontier.closing(leaf)
             frontier.append(leaf)
             rows.append(
-                (seq, draft.at, draft.kind.value, draft.principal, draft.approval, leaf, body, draft.sealed)
+                (seq, draft.at, draft.kind._value_, draft.principal, draft.approval, leaf, body, draft.sealed)
             )
         return rows, nodes
 

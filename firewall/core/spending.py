@@ -90,6 +90,8 @@ class Settle:
 
     line: Line
     charges: tuple[Part, ...] = ()
+    held: bool = True
+    """False: the call was never given anything to hold, so there is nothing to give back."""
 
 
 @dataclass(frozen=True, slots=True)

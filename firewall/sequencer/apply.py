@@ -8,7 +8,7 @@ from typing import assert_never
 import orjson
 
 from audit import Draft, Kind
-from audit.seal import identity_of
+from audit.seal import identity
 from audit.sqlite import Log
 from firewall.core.spending import Extend, Pay, Reclaim, Reserve, Settle, Spending, Spent, Tell
 from firewall.core.work import (
@@ -34,6 +34,7 @@ from firewall.sequencer.sealing import Sealing, subject_json
 from firewall.storage.sqlite import approvals, forms, ledger, limits, people, tokens
 
 _DONE = Committed()
+_KINDS = {kind.value: kind for kind in Kind}
 _SURE: frozenset[type[Step]] = frozenset({Settle, Pay, PutIssued, Sweep, Reclaim})
 """Steps that have no condition, so that nothing of their unit is ever taken back alone."""
 
@@ -82,11 +83,14 @@ class Applier:
             records = unit.otherwise if isinstance(said, Unmet) else unit.records
             drafts += [self._draft(record, now_us) for record in records]
             ends.append((said, len(drafts)))
-        start = self._log.append(drafts).first_seq if drafts else 0
-        outcomes: list[Outcome] = []
-        begin = 0
-        for said, end in ends:
-            outcomes.append(replace(said, seqs=tuple(range(start + begin, start + end))))
+        begin = self._log.append(drafts).first_seq if drafts else 0
+        start, outcomes = begin, list[Outcome]()
+        for said, length in ends:
+            end = start + length
+            seqs = tuple(range(begin, end))
+            outcomes.append(
+                Committed(seqs, said.spent) if isinstance(said, Committed) else replace(said, seqs=seqs)
+            )
             begin = end
         return outcomes
 
@@ -94,6 +98,9 @@ class Applier:
         if _SURE.issuperset(map(type, steps)):
             self._run(steps, now_us)
             return Committed(spent=tuple(self._spent)) if self._spent else _DONE
+        first = steps[0]
+        if len(steps) == 1 and isinstance(first, Take):  # one statement, which takes or does not
+            return limits.take(self._connection, first, 0, now_us) or _DONE
         self._connection.execute("SAVEPOINT unit")
         unmet = self._run(steps, now_us)
         if unmet is not None:
@@ -103,7 +110,7 @@ class Applier:
 
     def _run(self, steps: Sequence[Step], now_us: int) -> Unmet | None:
         self._spent.clear()
-        takes = list(_leading(steps))
+        takes = list(_leading(steps)) if isinstance(steps[0], Take) else []
         if takes and not limits.take_all(self._connection, takes, now_us):
             self._connection.execute("ROLLBACK TO unit")  # what the others gave
             return limits.full(self._connection, takes, now_us)
@@ -115,6 +122,8 @@ class Applier:
 
     def _step(self, step: Step, index: int, now_us: int) -> Unmet | None:
         match step:
+            case Settle() | Take() | Reserve() | Extend() | Tell() | Reclaim() | Pay():
+                return self._spend(step, index, now_us)
             case OpenApproval() | MoveApproval() | BeginForm() | EndForm():
                 return self._approval(step, index)
             case EndToken():
@@ -124,13 +133,13 @@ class Applier:
             case PutToken() | PutPerson() | PutIssued() | Sweep():
                 self._put(step, now_us)
                 return None
-            case Take() | Reserve() | Extend() | Settle() | Tell() | Reclaim() | Pay():
-                return self._spend(step, index, now_us)
             case _:
                 assert_never(step)
 
     def _spend(self, step: Spending | Take, index: int, now_us: int) -> Unmet | None:
         match step:
+            case Settle():
+                self._spent += ledger.settle(self._connection, step, now_us)
             case Take():
                 return limits.take(self._connection, step, index, now_us)
             case Reserve():
@@ -139,8 +148,6 @@ class Applier:
                 return ledger.extend(self._connection, step, index, now_us)
             case Tell():
                 return ledger.tell(self._connection, step, index)
-            case Settle():
-                self._spent += ledger.settle(self._connection, step, now_us)
             case Reclaim():
                 ledger.reclaim(self._connection, step)
             case Pay():
@@ -182,13 +189,13 @@ class Applier:
 
     def _draft(self, record: Record, now_us: int) -> Draft:
         sealing = self._sealing
-        kind = Kind(record.kind)
+        kind = _KINDS.get(record.kind) or Kind(record.kind)
         principal = sealing.pseudonym(record.principal) if record.principal else ""
-        draft = Draft(kind, principal, now_us, record.data, record.approval)
         if record.private is None:
-            return draft
+            return Draft(kind, principal, now_us, record.data, record.approval)
         key = sealing.key_for(record.person)
-        sealed = key.seal(identity_of(draft, key.id), orjson.dumps(record.private))
+        name = identity(record.kind, now_us, principal=principal, approval=record.approval, subject=key.id)
+        sealed = key.seal(name, orjson.dumps(record.private))
         return Draft(kind, principal, now_us, record.data, record.approval, key.id, sealed)
 
 

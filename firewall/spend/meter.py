@@ -129,7 +129,7 @@ class Meter:
                     charges[account.key] = charges.get(account.key, 0) + one.micros
         parts = tuple(Part(key, micros) for key, micros in charges.items())
         used = line.used.input + line.used.output
-        return Settled(line, (Settle(line, parts), *paid(self.drawn, used)))
+        return Settled(line, (Settle(line, parts, held=bool(self.opened.steps)), *paid(self.drawn, used)))
 
     @property
     def _sold(self) -> Sold:

@@ -54,13 +54,7 @@ def extend(connection: sqlite3.Connection, step: Extend, index: int, now_us: int
 
 def settle(connection: sqlite3.Connection, step: Settle, now_us: int) -> Iterable[Spent]:
     """Give back what the call holds, book what it owes, write its line; returns the accounts that it owes."""
-    back: dict[str, tuple[int, int]] = {}
-    for held, booked in connection.execute(
-        "DELETE FROM spend_open WHERE call = ? RETURNING parts, booked", (step.line.call,)
-    ).fetchall():
-        for key, micros in _parts(held):
-            given, wrong = back.get(key, (0, 0))
-            back[key] = (given, wrong - micros) if booked else (given + micros, wrong)
+    back = _taken_back(connection, step.line.call) if step.held else {}
     for part in step.charges:
         given, wrong = back.get(part.key, (0, 0))
         back[part.key] = (given, wrong + part.micros)
@@ -73,6 +67,18 @@ def settle(connection: sqlite3.Connection, step: Settle, now_us: int) -> Iterabl
     charged = {part.key for part in step.charges}
     rows = connection.execute(_booking(len(back)), values).fetchall()
     return [Spent(key, spent, told) for key, spent, told in rows if key in charged]
+
+
+def _taken_back(connection: sqlite3.Connection, call: str) -> dict[str, tuple[int, int]]:
+    """Forget what a call holds; returns for each account what comes back and what is owed for a leaked call."""
+    back: dict[str, tuple[int, int]] = {}
+    for held, booked in connection.execute(
+        "DELETE FROM spend_open WHERE call = ? RETURNING parts, booked", (call,)
+    ).fetchall():
+        for key, micros in _parts(held):
+            given, wrong = back.get(key, (0, 0))
+            back[key] = (given, wrong - micros) if booked else (given + micros, wrong)
+    return back
 
 
 def tell(connection: sqlite3.Connection, step: Tell, index: int) -> Unmet | None:
@@ -159,9 +165,10 @@ def _booking(count: int) -> str:
 
 def _row(line: Line) -> tuple[object, ...]:
     about, used = line.about, line.used
+    tags = orjson.dumps(dict(about.tags)).decode() if about.tags else "{}"
     return (
         line.call, line.at_us, line.state.value, line.entry, line.token, line.principal, line.owner, line.session,
-        about.team, about.feature, about.user_tier, orjson.dumps(dict(about.tags)).decode(), line.route,
+        about.team, about.feature, about.user_tier, tags, line.route,
         line.provider, line.model, used.input, used.cache_read, used.cache_write, used.cache_write_1h,
         used.input_image, used.input_audio, used.output, used.reasoning, used.output_image, used.output_audio,
         used.searches, line.cost_micros, line.reserved_micros, line.attempts, line.price,

@@ -12,7 +12,10 @@ from firewall.core.work import Take, Unmet
 
 def take(connection: sqlite3.Connection, step: Take, index: int, now_us: int) -> Unmet | None:
     """Take the cells, or say how long the bucket stays full. The rule is `core.bucket.take`."""
-    if take_all(connection, [step], now_us):
+    rate = step.rate
+    cost, tolerance = rate.interval_us * step.cells, rate.tolerance_us
+    fits = cost <= tolerance  # an insert has no condition, so what never fits must not get that far
+    if fits and connection.execute(_ONE, (now_us, step.key, cost, tolerance)).rowcount == 1:
         return None
     unmet = full(connection, [step], now_us)
     return Unmet(index, unmet.why, retry_after_us=unmet.retry_after_us, found=unmet.found)
@@ -59,6 +62,9 @@ def _statement(count: int) -> str:
         "ON CONFLICT (key) DO UPDATE SET tat_us = max(tat_us, ?1) + excluded.tat_us - ?1 "
         f"WHERE max(tat_us, ?1) + excluded.tat_us - 2 * ?1 <= CASE excluded.key {tolerances} END"
     )
+
+
+_ONE = _statement(1)
 
 
 def pay(connection: sqlite3.Connection, step: Pay, now_us: int) -> None:

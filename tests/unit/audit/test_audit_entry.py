@@ -2,14 +2,13 @@
 
 import json
 from hashlib import sha256
-from json.encoder import c_make_encoder  # type: ignore[attr-defined]  # typeshed leaves it out
 from types import MappingProxyType
 
 import pytest
 import rfc8785
 
 import audit
-from audit import AuditError, Draft, Kind, canonical, decode, encode, entry
+from audit import AuditError, Draft, Kind, decode, encode, entry
 
 FULL = Draft(
     kind=Kind.TOOL_JUDGED,
@@ -146,37 +145,6 @@ def test_decode_refuses_everything_else(body: bytes) -> None:
     """Bytes that `encode` would not have written are refused, duplicate keys and other spellings included."""
     with pytest.raises(AuditError):
         decode(body)
-
-
-def test_canonical_sorts_and_refuses() -> None:
-    """`canonical` is the same restricted model for a value of any shape."""
-    assert canonical({"b": [1, True, "é"], "a": {}}) == '{"a":{},"b":[1,true,"é"]}'.encode()
-    with pytest.raises(AuditError):
-        canonical([1.5])  # type: ignore[list-item]  # that is the point
-
-
-def test_the_kept_encoder_writes_what_the_library_writes() -> None:
-    """With the C encoder or without it, a value has the same bytes, at every call."""
-    values: list[object] = [
-        {"b": [1, True, "é\u2028\x7f"], "a": {"z": -(2**53), "y": []}, "": '\\"\n\x00'},
-        'text "quoted"',
-        [],
-        {},
-        (1, "two"),
-        False,
-        0,
-        {"same": {"k": 1}, "again": {"k": 1}},
-    ]
-    with_c, without = entry._writer(c_make_encoder), entry._writer(None)
-    assert c_make_encoder is not None
-    for value in values * 2:
-        library = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        assert with_c(value) == without(value) == library
-    for wrong in (float("nan"), b"bytes", {"a": {1, 2}}):
-        for write in (with_c, without):
-            with pytest.raises((TypeError, ValueError)):
-                write(wrong)
-    assert with_c({"after": "an error"}) == '{"after":"an error"}'
 
 
 def test_kinds_are_subject_and_verb() -> None:

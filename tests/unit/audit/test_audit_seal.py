@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit import AuditError, Draft, Kind, decode, encode
-from audit.seal import Keystore, identity_of, parse_kek, read_kek, write_kek
+from audit.seal import Keystore, identity, identity_of, parse_kek, read_kek, write_kek
 
 KEK = bytes(range(32))
 
@@ -53,6 +53,17 @@ def test_identity_takes_the_subject_of_an_unsealed_draft() -> None:
     """Before sealing a draft has no subject yet: it is given beside it, and the identity is the same."""
     bare, full = Draft(Kind.TOOL_JUDGED, "p", 5), Draft(Kind.TOOL_JUDGED, "p", 5, subject="sub_1")
     assert identity_of(bare, "sub_1") == identity_of(full)
+
+
+@pytest.mark.parametrize("name", ["prn_1", "", "zoë", "日本\n3:x"])
+def test_identity_counts_bytes(name: str) -> None:
+    """Every field stands behind its length in bytes, whatever its characters."""
+    fields = ("tool.judged", "5", name, "apr", "sub_1")
+    expected = b"stayhand sealed v1\n" + b"".join(
+        b"%d:%b\n" % (len(field.encode()), field.encode()) for field in fields
+    )
+    assert identity_of(Draft(Kind.TOOL_JUDGED, name, 5, {}, "apr", "sub_1")) == expected
+    assert identity("tool.judged", 5, principal=name, approval="apr", subject="sub_1") == expected
 
 
 def test_identity_cannot_be_shifted() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from firewall.codecs.interface import Usage
 from firewall.core.budget import Budget, Scope, Window
-from firewall.core.spending import State
+from firewall.core.spending import Settle, State
 from firewall.core.work import Committed, Unit
 from firewall.spend.meter import MOST_COUNTED, Meter, Used, counted
 from firewall.spend.rates import Drawn, tokens_a_minute
@@ -82,6 +82,18 @@ async def test_every_attempt_that_a_provider_charges_for_is_owed(tmp_path: Path)
         meter.also = (Used(CHEAP, WHOLE),)
         assert await settled(found, meter, WHOLE) == (State.EXACT, 960)
         assert meter.settle(WHOLE).line.used.input == 80
+
+
+async def test_a_settlement_knows_whether_anything_is_held(tmp_path: Path) -> None:
+    """What was held is given back; where no account draws, nothing was held and nothing is looked for."""
+    async with purse(tmp_path) as found:
+        for budgets, is_held in (((DAY,), True), ((), False)):
+            meter = await begun(found.spending(*budgets), CHEAP)
+            meter.answered_by("here", "cheap")
+            steps = meter.settle(WHOLE).steps
+            assert [step.held for step in steps if isinstance(step, Settle)] == [is_held]
+            await found.installation.writer.submit(Unit(steps=steps))
+        assert list(found.accounts().values()) == [(60, 0)]
 
 
 async def test_nobody_asked_nothing_owed(tmp_path: Path) -> None:
