@@ -13,8 +13,9 @@ from firewall.routing.choosing.in_force import Routes
 from firewall.sequencer.opening import Installation
 from firewall.settings.settings import Settings
 from firewall.spend.prices import Sold
+from firewall.spend.quotes import Longest
 from firewall.spend.rates import Limit
-from firewall.spend.service import Longest, Spending
+from firewall.spend.service import Spending
 from firewall.spend.telling import BudgetAlert, Telling
 from firewall.storage.sqlite import ledger
 

@@ -12,3 +12,7 @@ class Attribution:
     team: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     """Free tags, sorted by name."""
+
+
+NOTHING = Attribution()
+"""Of a call that says none of it."""

@@ -43,7 +43,7 @@ class Window(StrEnum):
     """As long as a token lives: the cap in its grant."""
 
 
-_DAY_US = 86_400 * 1_000_000
+DAY_US = 86_400 * 1_000_000
 NOBODY = "-"
 """The holder where a call names none: all of them share one account, so leaving a name out escapes nothing."""
 
@@ -76,7 +76,7 @@ class Account:
 
 def period(window: Window, at_us: int) -> str:
     """Return the name of the window that an instant lies in: `2026-11-21`, `2026-11`, `life`."""
-    return _period(window, at_us // _DAY_US)
+    return _period(window, at_us // DAY_US)
 
 
 @lru_cache(maxsize=64)
@@ -114,11 +114,12 @@ def accounts(budgets: Iterable[Budget], holders: Mapping[Scope, Sequence[str]], 
                 continue
             key = f"{budget.scope.value}:{name}:{budget.window.value}:{period(budget.window, at_us)}"
             made = Account(key, budget.scope, budget.window, name, budget.soft_micros, budget.hard_micros)
-            found[key] = _stricter(found[key], made) if key in found else made
+            found[key] = stricter(found[key], made) if key in found else made
     return tuple(found.values())
 
 
-def _stricter(one: Account, other: Account) -> Account:
+def stricter(one: Account, other: Account) -> Account:
+    """Return one account under the lower limits of two."""
     soft = _least(one.soft_micros, other.soft_micros)
     return replace(one, soft_micros=soft, hard_micros=_least(one.hard_micros, other.hard_micros))
 
@@ -127,6 +128,7 @@ def _least(one: int, other: int) -> int:
     return min(one, other) if one and other else one or other
 
 
+@lru_cache(maxsize=4096)
 def cap_account(token_id: str, cap_micros: int) -> Account:
     """Return the account of a token's own cap."""
     return Account(f"token:{token_id}:life:life", Scope.TOKEN, Window.LIFE, token_id, 0, cap_micros)

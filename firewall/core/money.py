@@ -91,6 +91,7 @@ class Price:
     """The day of the price, ISO 8601."""
 
 
+UNUSED = Tokens()
 _IN = ("cache_read", "cache_write", "cache_write_1h", "input_image", "input_audio")
 _OUT = ("reasoning", "output_image", "output_audio")
 
@@ -130,6 +131,44 @@ def worst(price: Price, *, input_tokens: int, output_tokens: int, searches: int 
     owed = input_tokens * dearest_in + output_tokens * dearest_out
     owed += searches * (price.search.up_to(input_tokens) if price.search else 0) * (MILLION // THOUSAND)
     return -(-owed // MILLION) + price.request_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The dearest rates of a price by length of input, looked up once: what `worst` finds for every call anew."""
+
+    steps: tuple[tuple[int, int, int, int], ...]
+    """For more than so many tokens of input: the dearest rate of input and of output, and that of searches."""
+    request_micros: int
+
+    def most(self, input_tokens: int, output_tokens: int, searches: int = 0) -> int:
+        """Return what `worst` does, in micro-USD."""
+        _, read, wrote, search = self.steps[0]
+        for over, *dearer in self.steps[1:]:
+            if input_tokens > over:
+                read, wrote, search = dearer
+        owed = input_tokens * read + output_tokens * wrote
+        if searches:
+            owed += searches * search * (MILLION // THOUSAND)
+        return -(-owed // MILLION) + self.request_micros
+
+
+def ceiling_of(price: Price) -> Ceiling:
+    """Return the dearest rates of a price, tier by tier."""
+    rates: list[Rate | None] = [getattr(price, kind) for kind in ("input", *_IN, "output", *_OUT, "search")]
+    overs = sorted({tier.over_tokens for rate in rates if rate is not None for tier in rate.tiers})
+    return Ceiling(
+        tuple(
+            (
+                over,
+                max(_rates(price, ("input", *_IN), over + 1)),
+                max(_rates(price, ("output", *_OUT), over + 1)),
+                price.search.up_to(over + 1) if price.search else 0,
+            )
+            for over in (-1, *overs)
+        ),
+        price.request_micros,
+    )
 
 
 def _rates(price: Price, kinds: tuple[str, ...], input_tokens: int) -> list[int]:

@@ -3,13 +3,13 @@
 A call's money is held in the same commit as its `model.requested` entry and settled in that of `model.answered`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
-from firewall.core.attribution import Attribution
+from firewall.core.attribution import NOTHING, Attribution
 from firewall.core.bucket import Rate
 from firewall.core.fast_init import fast_init
-from firewall.core.money import Tokens
+from firewall.core.money import UNUSED, Tokens
 
 
 class State(StrEnum):
@@ -43,11 +43,11 @@ class Line:
     principal: str = ""
     owner: str = ""
     session: str = ""
-    about: Attribution = field(default_factory=Attribution)
+    about: Attribution = NOTHING
     route: str = ""
     provider: str = ""
     model: str = ""
-    used: Tokens = field(default_factory=Tokens)
+    used: Tokens = UNUSED
     cost_micros: int | None = None
     """None: not known."""
     reserved_micros: int = 0

@@ -6,7 +6,7 @@ INVARIANT: what the token fixes wins, so an agent cannot move its spending to so
 import re
 from collections.abc import Iterable, Mapping
 
-from firewall.core.attribution import Attribution
+from firewall.core.attribution import NOTHING, Attribution
 from firewall.core.errors import ProtocolError
 
 HEADER = "x-stayhand-tags"
@@ -49,15 +49,12 @@ def attributed(
     """
     said = headers.get(HEADER, "")
     if not said and not team and not fixed and "metadata" not in value:
-        return _NOTHING
+        return NOTHING
     found = _claimed(value.get("metadata")) | dict(tags_of(said)) | dict(fixed)
     if team:
         found["team"] = team
     names = {name: found.pop(name, "") for name in NAMED}
     return Attribution(**names, tags=tuple(sorted(found.items())))
-
-
-_NOTHING = Attribution()
 
 
 def _claimed(metadata: object) -> dict[str, str]:

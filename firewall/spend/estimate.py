@@ -27,14 +27,13 @@ MOST_ASIDE_READ = MOST_QUESTION + MOST_JUDGED + MOST_CRITERION + 2 * OVERHEAD_TO
 MOST_ASIDE_WROTE = 256
 """Tokens of one question of ours to a model, and of its answer."""
 _LARGE = 4_096
-_CARRIES = (
-    b"image", b"inlineData", b"fileData", b"inline_data", b"file_data", b"input_file", b"document", b"\\u00",
-)  # fmt: skip
-"""Words of a body that may carry what is no text, and what may spell one of them in another way."""
 _FREE = frozenset({"args", "arguments", "input_schema", "metadata", "parameters", "response", "schema", "tools"})
 """Members that hold objects of the caller's own making, which are text to the model whatever they look like."""
 _PICTURES = frozenset({"data", "image_url", "inlineData", "inline_data", "source"})
 """Members in which a picture lies; whatever else its object says is text."""
+_IMAGES = frozenset({"image", "image_url", "input_image"})
+_FILES = frozenset({"document", "input_file", "file"})
+_NONE: frozenset[str] = frozenset()
 
 
 @fast_init
@@ -64,7 +63,7 @@ def bound_of(request: ModelRequest) -> Bound:
         likely_tokens=(size - hidden) // BYTES_A_TOKEN + images * LIKELY_IMAGE_TOKENS,
         output_tokens=request.max_output_tokens,
         answers=request.candidates,
-        searches=sum(_searches(call.arguments) for call in request.hosted if "search" in call.name),
+        searches=_all_searches(request) if request.hosted else 0,
         variant=_variant(request.identity),
     )
 
@@ -76,10 +75,16 @@ def owed_output(*, bound: int, reported: int, seen_bytes: int, seconds: float) -
 
 
 def _variant(identity: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    if "service_tier" not in identity and "speed" not in identity:
+        return ()
     found = ((name, identity.get(name)) for name in ("service_tier", "speed"))
     return tuple(
         (name, value) for name, value in found if isinstance(value, str) and value not in ("auto", "default")
     )
+
+
+def _all_searches(request: ModelRequest) -> int:
+    return sum(_searches(call.arguments) for call in request.hosted if "search" in call.name)
 
 
 def _searches(declared: bytes) -> int:
@@ -90,27 +95,35 @@ def _searches(declared: bytes) -> int:
 
 
 def _media(request: ModelRequest) -> tuple[int, int]:
-    """Return how many images and files a request carries, and how many of its bytes they are."""
-    if not any(word in request.body for word in _CARRIES):
-        return 0, 0
+    """Return how many images and files a request carries, and how many of its bytes they are.
+
+    What was parsed is walked: however a body spells its letters, and cheaper than one search through its bytes.
+    """
     count = hidden = 0
-    stack: list[object] = [request.identity]
+    stack = _within(request.identity, without=_NONE)
     while stack:
         value = stack.pop()
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             found, size = _medium(value)
             count += found
             hidden += size
-            stack += _within(value, without=_PICTURES if found else frozenset())
-        elif isinstance(value, list):
-            stack += value
+            stack += _within(value, without=_PICTURES if found else _NONE)
+        else:
+            stack += [one for one in value if isinstance(one, dict | list)]
     return count, hidden
 
 
-def _within(value: Mapping[str, object], *, without: frozenset[str]) -> list[object]:
+def _within(value: Mapping[str, object], *, without: frozenset[str]) -> "list[dict[str, object] | list[object]]":
     """Return what may hold media: never the arguments of calls, where a caller writes what he likes."""
-    names = value.keys() - _FREE - without
-    return [value[name] for name in (names - {"input"} if "name" in value else names)]
+    own = "name" in value  # of a call: its `input` is its arguments
+    return [
+        one
+        for name, one in value.items()
+        if isinstance(one, dict | list)
+        and name not in _FREE
+        and name not in without
+        and not (own and name == "input")
+    ]
 
 
 def _medium(value: Mapping[str, object]) -> tuple[int, int]:
@@ -119,8 +132,9 @@ def _medium(value: Mapping[str, object]) -> tuple[int, int]:
     A document is text to its model, page by page: its bytes count as text does, and its pages as images.
     """
     kind = value.get("type")
-    is_image = kind in ("image", "image_url", "input_image") or "inlineData" in value or "inline_data" in value
-    if not is_image and kind not in ("document", "input_file", "file") and "fileData" not in value:
+    named = kind if isinstance(kind, str) else ""
+    is_image = named in _IMAGES or "inlineData" in value or "inline_data" in value
+    if not is_image and named not in _FILES and "fileData" not in value:
         return 0, 0
     return 1, sum(_blob(value[name]) for name in _PICTURES & value.keys()) if is_image else 0
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from firewall.codecs.interface import Usage
+from firewall.core.budget import Account
 from firewall.core.errors import StoreError
 from firewall.core.fast_init import fast_init
-from firewall.core.money import Price, Tokens, cost
+from firewall.core.money import UNUSED, Price, Tokens, cost
 from firewall.core.spending import Extend, Line, Part, Settle, State
 from firewall.core.work import Committed, Plain, Record, Step, Unit
 from firewall.spend.charging import draws_from
@@ -70,6 +72,8 @@ class Meter:
     _seen: int = 0
     _tokens: int = 0
     """Output tokens that money is held for, where it is held in slices."""
+    _counted: "tuple[Used, _Owed] | None" = None
+    """What the answer was found to cost, once: its header and its line say the same."""
     _is_settled: bool = False
 
     def __post_init__(self) -> None:
@@ -113,23 +117,23 @@ class Meter:
 
     def cost_of(self, usage: Usage) -> int | None:
         """Return what an answer with this usage costs in micro-USD; None where its price is not known."""
+        if usage.is_reported:
+            owed = self._owed(Used(self._sold, usage))
+            return None if owed.state is State.UNKNOWN else owed.micros
         price = self._price(self._sold, usage)
         return None if price is None else cost(price, counted(usage))
 
     def settle(self, usage: Usage) -> Settled:
         """Return what the call owes: what its answer used, and what other attempts did."""
-        each = [self._owed(one) for one in self.also]
+        each = [self._owed(one) for one in self.also] if self.also else []
         if self.was_asked and not self.was_refused:
             each.append(self._owed(Used(self._sold, usage)))
         line = self._line(each)
-        charges: dict[str, int] = {}
-        for one in each:
-            for account in self.opened.accounts:
-                if one.micros and draws_from(account, one.sold):
-                    charges[account.key] = charges.get(account.key, 0) + one.micros
-        parts = tuple(Part(key, micros) for key, micros in charges.items())
-        used = line.used.input + line.used.output
-        return Settled(line, (Settle(line, parts, held=bool(self.opened.steps)), *paid(self.drawn, used)))
+        parts = _charges(self.opened.accounts, each) if self.opened.accounts else ()
+        steps: tuple[Step, ...] = (Settle(line, parts, held=bool(self.opened.held)),)
+        if self.drawn:
+            steps += paid(self.drawn, line.used.input + line.used.output)
+        return Settled(line, steps)
 
     @property
     def _sold(self) -> Sold:
@@ -141,9 +145,19 @@ class Meter:
             variant = {"processing": "batch"}
         if usage.speed not in _PLAIN_TIERS:
             variant["speed"] = usage.speed
-        return self.spending.prices().of(sold, self.opened.at_us, variant)
+        return self.spending.price_of(sold, self.opened.at_us, variant)
 
     def _owed(self, used: Used) -> "_Owed":
+        """Return what one answer costs; counted once where its provider has counted all of it."""
+        known = self._counted
+        if known is not None and known[0].usage is used.usage and known[0].sold is used.sold:
+            return known[1]
+        found = self._reckoned(used)
+        if used.usage.is_reported:
+            self._counted = used, found
+        return found
+
+    def _reckoned(self, used: Used) -> "_Owed":
         price = self._price(used.sold, used.usage)
         is_exact = used.usage.is_reported
         tokens = counted(used.usage) if is_exact else self._estimate(used)
@@ -172,19 +186,16 @@ class Meter:
         return next((one for one in self.opened.offers if one.sold == sold), None)
 
     def _line(self, each: list["_Owed"]) -> Line:
-        sold, state = self._sold, _surest([one.state for one in each])
+        sold, state = self._sold, each[0].state if len(each) == 1 else _surest([one.state for one in each])
         if not each and self.was_asked:
             state = State.EXACT  # a provider that answers with an error charges nothing
-        is_known = State.UNKNOWN not in {one.state for one in each}
-        return replace(
-            self.opened.line,
-            state=state,
+        is_known = all(one.state is not State.UNKNOWN for one in each)
+        return self.opened.line(
+            state,
+            sold=sold,
             entry=self.entry,
-            provider=sold.provider,
-            model=sold.model,
-            used=each[0].tokens if len(each) == 1 else sum((one.tokens for one in each), Tokens()),
+            used=each[0].tokens if len(each) == 1 else sum((one.tokens for one in each), UNUSED),
             cost_micros=sum(one.micros for one in each) if is_known else None,
-            reserved_micros=self.opened.reserved_micros,
             attempts=self.attempts,
             price=each[-1].price if each else "",
         )
@@ -206,22 +217,42 @@ def _surest(states: list[State]) -> State:
     return next((one for one in order if one in states), State.UNASKED)
 
 
+def _charges(accounts: tuple[Account, ...], each: list["_Owed"]) -> tuple[Part, ...]:
+    """Return what accounts owe; nothing of one that nothing is owed on."""
+    charges: dict[str, int] = {}
+    for one in each:
+        for account in accounts:
+            if one.micros and draws_from(account, one.sold):
+                charges[account.key] = charges.get(account.key, 0) + one.micros
+    return tuple([Part(key, micros) for key, micros in charges.items()])
+
+
 def _most(parts: tuple[Part, ...]) -> int:
     return max((part.micros for part in parts), default=0)
 
 
+_COUNTS = (
+    "input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "input_image_tokens",
+    "input_audio_tokens", "output_tokens", "reasoning_tokens", "output_image_tokens", "output_audio_tokens",
+    "searches",
+)  # fmt: skip
+_counts = attrgetter(*_COUNTS)
+
+
 def counted(usage: Usage) -> Tokens:
     """Return a provider's counts as prices need them; none is larger than MOST_COUNTED."""
+    if max(_counts(usage)) > MOST_COUNTED:
+        usage = replace(usage, **{name: min(getattr(usage, name), MOST_COUNTED) for name in _COUNTS})
     return Tokens(
-        input=min(usage.input_tokens, MOST_COUNTED),
-        cache_read=min(usage.cached_input_tokens, MOST_COUNTED),
-        cache_write=min(usage.cache_write_tokens, MOST_COUNTED),
-        cache_write_1h=min(usage.cache_write_1h_tokens, MOST_COUNTED),
-        input_image=min(usage.input_image_tokens, MOST_COUNTED),
-        input_audio=min(usage.input_audio_tokens, MOST_COUNTED),
-        output=min(usage.output_tokens, MOST_COUNTED),
-        reasoning=min(usage.reasoning_tokens, MOST_COUNTED),
-        output_image=min(usage.output_image_tokens, MOST_COUNTED),
-        output_audio=min(usage.output_audio_tokens, MOST_COUNTED),
-        searches=min(usage.searches, MOST_COUNTED),
+        input=usage.input_tokens,
+        cache_read=usage.cached_input_tokens,
+        cache_write=usage.cache_write_tokens,
+        cache_write_1h=usage.cache_write_1h_tokens,
+        input_image=usage.input_image_tokens,
+        input_audio=usage.input_audio_tokens,
+        output=usage.output_tokens,
+        reasoning=usage.reasoning_tokens,
+        output_image=usage.output_image_tokens,
+        output_audio=usage.output_audio_tokens,
+        searches=usage.searches,
     )

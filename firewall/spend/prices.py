@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
-_HOUR_US = 3_600_000_000
+HOUR_US = 3_600_000_000
 _CACHED = 4096
 _KINDS = {
     "input": "input_mtok",
@@ -76,7 +76,7 @@ class Prices:
         `variant`: `service_tier` (flex, priority, …), `processing` (batch), `speed` (fast), as the provider names
         them; one that has no price of its own costs the standard one.
         """
-        key = (sold, at_us // _HOUR_US, tuple(sorted(variant.items())) if variant else ())
+        key = (sold, at_us // HOUR_US, tuple(sorted(variant.items())) if variant else ())
         if key not in self._known:
             if len(self._known) >= _CACHED:
                 self._known.clear()

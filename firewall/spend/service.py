@@ -10,18 +10,17 @@ from dataclasses import dataclass, field, replace
 from firewall.core.budget import Account, Budget, Scope, ends_us
 from firewall.core.errors import FirewallError, LimitError
 from firewall.core.fast_init import fast_init
-from firewall.core.money import Price, dollars, worst
+from firewall.core.money import UNUSED, Price, Tokens, dollars, worst
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.spending import Line, Part, Reserve, State
 from firewall.core.work import Plain, Step, Unmet
-from firewall.spend.charging import Ask, drawn, draws_from
+from firewall.spend.charging import Ask, Book, draws_from, is_of_candidate
 from firewall.spend.estimate import MOST_ASIDE_READ, MOST_ASIDE_WROTE, OVERHEAD_TOKENS
-from firewall.spend.prices import Prices, Sold
+from firewall.spend.prices import STANDARD, Prices, Sold
+from firewall.spend.quotes import Longest, Quotes
 
 LEASE_US = 2 * 3_600_000_000
 """Longer than any call and any hold lives."""
-USUAL_WINDOW = 1_050_000
-USUAL_OUTPUT = 128_000
 _LONGEST_WAIT_S = 86_400
 
 
@@ -30,14 +29,6 @@ class PriceUnknownError(FirewallError):
 
     code = "price_unknown"
     status = 403
-
-
-@dataclass(frozen=True, slots=True)
-class Longest:
-    """How much a model reads and writes; None: nobody says."""
-
-    window: int | None = None
-    output: int | None = None
 
 
 @fast_init
@@ -72,12 +63,37 @@ class Opened:
     accounts: tuple[Account, ...]
     reserved_micros: int
     """The most that is held on one account; 0 where nothing is capped."""
-    steps: tuple[Step, ...]
-    """For the unit of its entry; the takes of rates stand before them."""
     at_us: int
+    held: tuple[Part, ...] = ()
+    """What is held on each account before it is sent."""
     slice_tokens: int = 0
     """How much of the output is held at a time; 0: the worst case is held."""
-    line: Line = field(default_factory=lambda: Line(call="", at_us=0, state=State.OPEN))
+
+    def line(
+        self,
+        state: State = State.OPEN,
+        *,
+        sold: Sold | None = None,
+        entry: int = 0,
+        used: Tokens = UNUSED,
+        cost_micros: int | None = None,
+        attempts: int = 1,
+        price: str = "",
+    ) -> Line:
+        """Return the call's line in the ledger; `sold`: who answered, by default whoever is asked first."""
+        ask, payer = self.ask, self.ask.payer
+        by = sold or self.offers[0].sold
+        return Line(
+            call=self.id, at_us=self.at_us, state=state, entry=entry, token=payer.token, principal=payer.principal,
+            owner=payer.owner, session=payer.session, about=payer.about, route=ask.route, provider=by.provider,
+            model=by.model, used=used, cost_micros=cost_micros, reserved_micros=self.reserved_micros,
+            attempts=attempts, price=price,
+        )  # fmt: skip
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What holds its money: for the unit of its entry; the takes of rates stand before it."""
+        return (Reserve(self.line(), self.held, self.at_us + LEASE_US),) if self.held else ()
 
     @property
     def facts(self) -> Mapping[str, Plain]:
@@ -86,6 +102,8 @@ class Opened:
 
     def parts(self, tokens: int | None = None, *, of: Sold | None = None) -> tuple[Part, ...]:
         """Return what is held on each account: the worst case, or so many tokens more of `of`'s output."""
+        if not self.accounts:
+            return ()
         offers = self.offers if of is None else tuple(one for one in self.offers if one.sold == of)
         return _parts(self.accounts, offers, tokens)
 
@@ -93,11 +111,16 @@ class Opened:
 def _parts(
     accounts: tuple[Account, ...], offers: tuple[Offer, ...], tokens: int | None = None
 ) -> tuple[Part, ...]:
+    each = [(offer.sold, _amount(offer, tokens)) for offer in offers]
+    every = sum([micros for _, micros in each])
     found: list[Part] = []
     for account in accounts:
-        each = [_amount(offer, tokens) for offer in offers if draws_from(account, offer.sold)]
-        if each:
-            found.append(Part(account.key, sum(each), account.hard_micros))
+        if not is_of_candidate(account):
+            found.append(Part(account.key, every, account.hard_micros))
+            continue
+        own = [micros for sold, micros in each if draws_from(account, sold)]
+        if own:
+            found.append(Part(account.key, sum(own), account.hard_micros))
     return tuple(found)
 
 
@@ -118,6 +141,18 @@ class Spending:
     longest: Callable[[Sold], Longest] = lambda _: Longest()
     slice_tokens: int = 0
     """Of a stream's output, how much is held at first; 0: all that it may be."""
+    _quotes: Quotes = field(default_factory=Quotes)
+    _book: Book = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the book of the budgets."""
+        self._book = Book(self.budgets)
+
+    def price_of(self, sold: Sold, at_us: int, variant: Mapping[str, str] = STANDARD) -> Price | None:
+        """Return what a model costs at an instant, as `Prices.of`."""
+        if variant:
+            return self.prices().of(sold, at_us, variant)
+        return self._quotes.of(sold, at_us, self.prices(), self.longest).price
 
     async def open(self, ask: Ask, *, is_streamed: bool = False) -> Opened:
         """Return what a call holds and who may answer it.
@@ -127,9 +162,9 @@ class Spending:
         if any(one.seller or one.base_url for one in ask.sold):
             await self.prices().ready()
         at_us = self.clock.now_us()
-        every = drawn(self.budgets, ask, at_us)
-        offers = tuple(self._offer(one, ask, at_us) for one in ask.sold)
-        if any(account.hard_micros for account in every):
+        every = self._book.drawn(ask, at_us)
+        offers = tuple([self._offer(one, ask, at_us) for one in ask.sold])
+        if every and any(account.hard_micros for account in every):
             offers = _priced(offers, every, ask.beside)
         return self._opened(ask, offers, every, at_us, is_streamed=is_streamed)
 
@@ -167,37 +202,48 @@ class Spending:
     def _opened(
         self, ask: Ask, offers: tuple[Offer, ...], every: tuple[Account, ...], at_us: int, *, is_streamed: bool
     ) -> Opened:
-        accounts = tuple(one for one in every if any(draws_from(one, offer.sold) for offer in offers))
+        accounts = _reached(every, offers) if every else ()
         tokens = self.slice_tokens if is_streamed else 0
         if tokens:
             offers = tuple(
                 replace(offer, worst_micros=_first(offer, tokens, ask.bound.searches)) for offer in offers
             )
-        payer, name = ask.payer, self.new_id()
-        parts = _parts(accounts, offers)
-        reserved = max((part.micros for part in parts), default=0)
-        line = Line(
-            call=name, at_us=at_us, state=State.OPEN, token=payer.token, principal=payer.principal,
-            owner=payer.owner, session=payer.session, about=payer.about, route=ask.route,
-            provider=offers[0].sold.provider, model=offers[0].sold.model, reserved_micros=reserved,
-        )  # fmt: skip
+        parts = _parts(accounts, offers) if accounts else ()
         return Opened(
-            id=name, ask=ask, offers=offers, accounts=accounts, reserved_micros=reserved,
-            steps=(Reserve(line, parts, at_us + LEASE_US),) if parts else (), at_us=at_us, slice_tokens=tokens,
-            line=line,
-        )  # fmt: skip
+            id=self.new_id(),
+            ask=ask,
+            offers=offers,
+            accounts=accounts,
+            held=parts,
+            reserved_micros=max([part.micros for part in parts], default=0),
+            at_us=at_us,
+            slice_tokens=tokens,
+        )
 
     def _offer(self, sold: Sold, ask: Ask, at_us: int) -> Offer:
-        bound, longest = ask.bound, self.longest(sold)
-        window = longest.window or self.prices().context_window(sold) or USUAL_WINDOW
+        bound, prices = ask.bound, self.prices()
+        quote = self._quotes.of(sold, at_us, prices, self.longest)
+        window, standard = quote.window, quote.price
         read = window if bound.input_tokens is None else min(bound.input_tokens, window + OVERHEAD_TOKENS)
-        limit = longest.output or min(USUAL_OUTPUT, window)
-        wrote = (limit if bound.output_tokens is None else bound.output_tokens) * bound.answers
-        standard = self.prices().of(sold, at_us)
-        price = self.prices().of(sold, at_us, dict(bound.variant)) if bound.variant else standard
+        wrote = (quote.output if bound.output_tokens is None else bound.output_tokens) * bound.answers
+        price = prices.of(sold, at_us, dict(bound.variant)) if bound.variant else standard
+        if price is standard and not ask.asides:
+            most = quote.ceiling.most(read, wrote, bound.searches) if quote.ceiling else 0
+            return Offer(sold, price, standard, read, wrote, most)
         worst_micros = _worst(price, standard, read, wrote, bound.searches)
         asides_micros = ask.asides.count(sold) * _worst(price, standard, MOST_ASIDE_READ, MOST_ASIDE_WROTE, 0)
         return Offer(sold, price, standard, read, wrote, worst_micros + asides_micros, asides_micros)
+
+
+def _reached(accounts: tuple[Account, ...], offers: tuple[Offer, ...]) -> tuple[Account, ...]:
+    """Return the accounts that at least one offer draws from."""
+    return tuple(
+        [
+            one
+            for one in accounts
+            if not is_of_candidate(one) or any(draws_from(one, offer.sold) for offer in offers)
+        ]
+    )
 
 
 def _first(offer: Offer, tokens: int, searches: int) -> int:

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from firewall.codecs.interface import Usage
+from firewall.core.attribution import NOTHING, Attribution
+from firewall.core.budget import Account
 from firewall.core.errors import LimitError
 from firewall.core.fast_init import fast_init
 from firewall.core.spending import Line
@@ -21,6 +24,7 @@ from firewall.spend.rates import Drawn, Limit, requests_of, tokens_of
 from firewall.spend.service import Opened, Spending
 from firewall.spend.telling import Telling
 
+_NOBODY: frozenset[Sold] = frozenset()
 _SCOPES = frozenset({"owner", "team", "model", "provider"})
 
 
@@ -53,9 +57,11 @@ class Till:
         """
         spending = self.spending
         opened = await spending.open(self.ask(call, plan, requester), is_streamed=call.request.stream)
-        own = tuple((draw.key, draw.tokens_per_minute) for draw in requester.draws)
-        drawn = tokens_of(self.limits, own, opened.ask)
-        takes = (*takes_of(requester.draws), *requests_of(self.limits, opened.ask), *_takes(drawn))
+        own = tuple([(one.key, one.tokens_per_minute) for one in requester.draws if one.tokens_per_minute])
+        drawn = tokens_of(self.limits, own, opened.ask) if own or self.limits else ()
+        takes: tuple[Step, ...] = takes_of(requester.draws)
+        if drawn or self.limits:
+            takes = (*takes, *requests_of(self.limits, opened.ask), *_takes(drawn))
         sequencer = spending.sequencer
         while True:
             outcome = await sequencer.submit(
@@ -71,7 +77,8 @@ class Till:
     def ask(self, call: ModelCall, plan: Plan, requester: Requester) -> Ask:
         """Return a call as spending sees it."""
         name = self.spending.sequencer.pseudonym
-        caps = tuple((draw.key, draw.money_cap_micros) for draw in requester.draws if draw.money_cap_micros)
+        answering = _all_sold((*plan.candidates, *plan.smaller) if plan.smaller else plan.candidates)
+        asked = _all_sold(plan.asked) if plan.judge or plan.grading else ()
         return Ask(
             payer=Payer(
                 token=requester.token_id,
@@ -79,13 +86,13 @@ class Till:
                 owner=name(requester.grant.owner),
                 session=name(requester.session) if requester.session else "",
                 about=call.attribution,
-                caps=caps,
+                caps=tuple([(one.key, one.money_cap_micros) for one in requester.draws if one.money_cap_micros]),
             ),
             route=plan.route,
-            sold=tuple(dict.fromkeys(sold_of(one) for one in (*plan.candidates, *plan.smaller, *plan.asked))),
+            sold=tuple(dict.fromkeys((*answering, *asked))) if asked else answering,
             bound=_bound(call),
-            asides=_asides(plan),
-            beside=frozenset(map(sold_of, plan.asked)) - set(map(sold_of, (*plan.candidates, *plan.smaller))),
+            asides=_asides(plan) if asked else (),
+            beside=frozenset(asked).difference(answering) if asked else _NOBODY,
         )
 
     def settle(
@@ -104,20 +111,23 @@ class Till:
         """
         settled = meter.settle(usage)
         line = settled.line
-        counts = {
+        said: dict[str, Plain] = {
+            **data,
             "input_tokens": line.used.input,
             "cached_input_tokens": line.used.cache_read,
             "output_tokens": line.used.output,
+            **settled.facts,
         }
-        record = Record(kind=kind, data={**data, **counts, **settled.facts}, principal=principal)
-        accounts = meter.opened.accounts
         self.settled(line)
-        post(
-            self.spending.sequencer,
-            Unit((record,), (*steps, *settled.steps)),
-            then=lambda done: self.telling.settled(accounts, done.spent) if done.spent else None,
-        )
+        unit = Unit((Record(kind=kind, data=said, principal=principal),), (*steps, *settled.steps))
+        post(self.spending.sequencer, unit, then=self._told(meter.opened.accounts))
         return line.cost_micros
+
+    def _told(self, accounts: tuple[Account, ...]) -> Callable[[Committed], None] | None:
+        """Return what tells people of accounts once their settlement is durable; nothing where there are none."""
+        if not accounts:
+            return None
+        return lambda done: self.telling.settled(accounts, done.spent) if done.spent else None
 
     async def _refused(self, requester: Requester, entry: Entry, opened: Opened, unmet: Unmet) -> LimitError:
         """Record why, and return the error."""
@@ -179,7 +189,16 @@ def _bound(call: ModelCall) -> Bound:
 def sold_of(candidate: Candidate) -> Sold:
     """Return a candidate as prices know it."""
     provider = candidate.provider
-    return Sold(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
+    return _sold(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
+
+
+_sold = lru_cache(maxsize=4096)(Sold)
+
+
+def _all_sold(candidates: tuple[Candidate, ...]) -> tuple[Sold, ...]:
+    if len(candidates) == 1:
+        return (sold_of(candidates[0]),)
+    return tuple(dict.fromkeys([sold_of(one) for one in candidates]))
 
 
 def _takes(drawn: tuple[Drawn, ...]) -> tuple[Take, ...]:
@@ -187,23 +206,29 @@ def _takes(drawn: tuple[Drawn, ...]) -> tuple[Take, ...]:
 
 
 def _record(requester: Requester, entry: Entry, opened: Opened, plan: Plan) -> Record:
+    private = {
+        **entry.private,
+        "route": plan.route,
+        "candidates": [f"{one.sold.provider}/{one.sold.model}" for one in opened.offers],
+    }
     about = opened.ask.payer.about
-    words = {**dict(about.tags), "team": about.team, "feature": about.feature, "user_tier": about.user_tier}
+    if about is not NOTHING and (words := _words(about)):
+        private["about"] = words
     approved = {one.name: one.approved_by for one in (*plan.candidates, *plan.smaller) if one.approved_by}
-    about_words = {key: word for key, word in words.items() if word}
+    if approved:
+        private["approved_by"] = approved
     return Record(
         kind="model.requested",
         data={**entry.facts, **entry.more, **opened.facts},
         person=requester.grant.owner,
         principal=requester.principal,
-        private={
-            **entry.private,
-            "route": plan.route,
-            "candidates": [f"{one.sold.provider}/{one.sold.model}" for one in opened.offers],
-            **({"about": about_words} if about_words else {}),
-            **({"approved_by": approved} if approved else {}),
-        },
+        private=private,
     )
+
+
+def _words(about: Attribution) -> dict[str, str]:
+    words = {**dict(about.tags), "team": about.team, "feature": about.feature, "user_tier": about.user_tier}
+    return {key: word for key, word in words.items() if word}
 
 
 def _asides(plan: Plan) -> tuple[Sold, ...]:

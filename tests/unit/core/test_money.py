@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.core.money import Price, Rate, Tier, Tokens, cost, dollars, worst
+from firewall.core.money import Price, Rate, Tier, Tokens, ceiling_of, cost, dollars, worst
 
 SONNET = Price(
     input=Rate(3_000_000, (Tier(200_000, 6_000_000),)),
@@ -90,6 +90,7 @@ def test_nothing_costs_more_than_the_worst_case(
         searches=searches,
     )
     most = worst(price, input_tokens=sum(inputs) + plain, output_tokens=sum(outputs) + said, searches=searches)
+    assert most == ceiling_of(price).most(sum(inputs) + plain, sum(outputs) + said, searches)
     assert 0 <= cost(price, used) <= most
 
 

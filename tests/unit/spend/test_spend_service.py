@@ -9,7 +9,8 @@ from firewall.core.budget import Account, Budget, Scope, Window
 from firewall.core.money import Tokens, cost
 from firewall.core.work import Committed, Unit, Unmet
 from firewall.spend.charging import drawn, draws_from
-from firewall.spend.service import Longest, PriceUnknownError
+from firewall.spend.quotes import Longest
+from firewall.spend.service import PriceUnknownError
 from tests.support.approving import START_US
 from tests.support.spending import CHEAP, DEAR, NAMELESS, PRICES, ask, bound, purse
 

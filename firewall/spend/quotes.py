@@ -1,0 +1,67 @@
+"""What a model costs and how long it may read and write, looked up once an hour and not for every call.
+
+INVARIANT: a quote is of the prices in force and of the present hour: others are found anew.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firewall.core.money import Ceiling, Price, ceiling_of
+from firewall.spend.prices import HOUR_US, Prices, Sold
+
+USUAL_WINDOW = 1_050_000
+USUAL_OUTPUT = 128_000
+_MOST = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Longest:
+    """How much a model reads and writes; None: nobody says."""
+
+    window: int | None = None
+    output: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What is known of a model that is sold."""
+
+    price: Price | None
+    """Of no variant; None: nobody knows it."""
+    ceiling: Ceiling | None
+    """Of that price."""
+    window: int
+    """Tokens that it reads at most."""
+    output: int
+    """Tokens that it writes at most in one answer."""
+
+
+class Quotes:
+    """Quotes of the present hour."""
+
+    def __init__(self) -> None:
+        self._prices: Prices | None = None
+        self._longest: Callable[[Sold], Longest] | None = None
+        self._hour = 0
+        self._known: dict[Sold, Quote] = {}
+
+    def of(self, sold: Sold, at_us: int, prices: Prices, longest: Callable[[Sold], Longest]) -> Quote:
+        """Return the quote of a model at an instant.
+
+        `prices`: those in force; `longest`: what it says of a model changes only when prices are swapped.
+        """
+        hour = at_us // HOUR_US
+        is_new = prices is not self._prices or hour != self._hour or longest is not self._longest
+        if is_new or len(self._known) > _MOST:
+            self._prices, self._longest, self._hour, self._known = prices, longest, hour, {}
+        found = self._known.get(sold)
+        if found is None:
+            found = self._known[sold] = _quote(prices, longest(sold), sold, at_us)
+        return found
+
+
+def _quote(prices: Prices, longest: Longest, sold: Sold, at_us: int) -> Quote:
+    window = longest.window or prices.context_window(sold) or USUAL_WINDOW
+    price = prices.of(sold, at_us)
+    ceiling = None if price is None else ceiling_of(price)
+    return Quote(price, ceiling, window, longest.output or min(USUAL_OUTPUT, window))
