@@ -59,7 +59,7 @@ class Aside:
         """Return what is said, nothing where nobody answers, and what that used, noted as `outcome`."""
         call = _question(run.call, system, words)
         try:
-            answer = await self._frame.open(Run(call, Plan(run.plan.route, (whom,)), run.entry))
+            answer = await self._frame.open(Run(call, Plan(run.plan.route, (whom,)), run.entry, trail=run.trail))
         except UnansweredError as error:
             return "", list(error.heard.tried if error.heard else ())
         try:
@@ -70,7 +70,10 @@ class Aside:
             answer.close()
         kept = Kept(answer.status, answer.fields, body, answer.heard, usage=answer.usage)
         found = Found(call, kept) if kept.status == 200 else None
-        spent = [replace(one, outcome=outcome, usage=used(found, one), may_cost=True) for one in kept.heard.tried]
+        spent = [
+            run.learned_more(one, replace(one, outcome=outcome, usage=used(found, one), may_cost=True))
+            for one in kept.heard.tried
+        ]
         for one in spent:
             run.tried.append(one)
             self._note(run, one)

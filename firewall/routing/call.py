@@ -141,6 +141,10 @@ class Plan:
         return (*self.judge, *((self.grading.grader,) if self.grading else ()))
 
 
+ANSWERED = "ok"
+"""The outcome of a request that was answered."""
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Attempt:

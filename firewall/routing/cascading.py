@@ -55,11 +55,12 @@ class Cascade:
             tried += answer.heard.tried[:-1]
             if found is None and _is_callers_own(answer.status):
                 return _told(answer, [*tried, own])  # asking others changes nothing
+            known = run.learned_more(own, replace(own, usage=used(found, own)))
             why, judged = await self._failed(run, found)
             tried += judged
             if not why:
                 return _told(answer, [*tried, own])
-            own = self._noted(run, replace(own, outcome=f"check:{why}", usage=used(found, own), may_cost=True))
+            own = self._noted(run, known, replace(known, outcome=f"check:{why}", may_cost=True))
             tried.append(own)
             last = (answer, own)
         return self._none_passed(run, tried, last, failure)
@@ -83,10 +84,10 @@ class Cascade:
             return told
         raise ChecksFailedError(_failed_error(run.plan.route), told.heard)
 
-    def _noted(self, run: Run, one: Attempt) -> Attempt:
+    def _noted(self, run: Run, known: Attempt, one: Attempt) -> Attempt:
         run.tried.append(one)
         self._note(run, one)
-        return one
+        return run.learned_more(known, one)
 
     async def _asked(self, run: Run, tier: tuple[Candidate, ...], *, is_last: bool) -> tuple[Kept, "Found | None"]:
         """Return a step's answer, and what it says; None where it is an error."""
@@ -98,7 +99,7 @@ class Cascade:
             terms=replace(run.plan.terms, cache=None),
             smaller=run.plan.smaller if is_last else (),
         )
-        answer = await self._frame.open(Run(run.call, plan, run.entry))
+        answer = await self._frame.open(Run(run.call, plan, run.entry, trail=run.trail))
         try:
             body = await answer.read(MOST_BYTES)
         except UpstreamError as error:

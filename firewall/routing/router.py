@@ -61,18 +61,22 @@ class Router:
         """
         return self._chooser.plan(call)
 
-    async def open(self, call: ModelCall, plan: Plan, *, entry: int = 0) -> Routed:
+    async def open(
+        self, call: ModelCall, plan: Plan, *, entry: int = 0, trail: list[Attempt] | None = None
+    ) -> Routed:
         """Ask the plan's candidates and return the first answer, in the dialect of the call.
 
-        `entry`: number of the `model.requested` entry; it stands before anybody is asked.
+        `entry`: number of the `model.requested` entry; it stands before anybody is asked. `trail`: gets every
+        request that is sent, with what is known of it; it is right at any time, also when this is cancelled.
 
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
-        run = Run(self._masked(call, plan), plan, entry)
+        trail = [] if trail is None else trail
+        run = Run(self._masked(call, plan), plan, entry, trail=trail)
         graded: list[Attempt] = []
         if plan.grading is not None:
             plan, grade, graded = await regraded(self._aside, run, plan.grading)
-            run = Run(run.call, plan, entry)
+            run = Run(run.call, plan, entry, trail=trail)
             if grade is not None:
                 self._chooser.graded(call, grade)
         try:

@@ -88,6 +88,12 @@ class Meter:
         ]
         self._by = found[0] if found else Sold(provider, model)
 
+    def unanswered(self, also: tuple[Used, ...], *, attempts: int) -> None:
+        """Note that so many requests gave no answer; `also`: those that a provider charges for, or may."""
+        self.also = also
+        if also:
+            self.attempts, self._by = attempts, also[-1].sold
+
     def fed(self, count: int) -> bool:
         """Note so many bytes of the answer; False: what is held is used up by now, so `extend` or stop."""
         self._seen += count

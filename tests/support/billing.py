@@ -23,7 +23,10 @@ SAID = {"role": "assistant", "content": "Fine."}
 
 
 class Billing:
-    """Answers by how a model's name ends: `ok`, `silent` (no counts), `endless`, `error`, `held`, `slow`."""
+    """Answers by how a model's name ends.
+
+    `ok`, `silent` (no counts), `endless`, `error`, `held`, `slow`, `cut`.
+    """
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, object]] = []
@@ -45,6 +48,8 @@ class Billing:
                 async with asyncio.timeout(30):
                     while (await request.receive())["type"] != "http.disconnect":
                         continue
+        if model.endswith("cut"):
+            return Response(b'{"id": "c1", "choices": [{"ind', media_type="application/json")
         if model.endswith("error"):
             return JSONResponse({"error": {"message": "no", "type": "invalid_request_error", "code": "no"}}, 400)
         counts = {} if model.endswith("silent") else {"usage": USAGE}

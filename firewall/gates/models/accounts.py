@@ -1,6 +1,6 @@
 """What becomes of an exchange in the log and in money: of its own request, and of each that goes on from it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,9 +9,9 @@ from firewall.core.dialect import Dialect
 from firewall.core.ports import Clock
 from firewall.core.work import Plain, PutIssued, Record, Step, Unit
 from firewall.gates.models.exchange import Exchange
-from firewall.gates.models.paying import Till, exact_cost, heard
+from firewall.gates.models.paying import Till, exact_cost, heard, unheard
 from firewall.gates.models.seeing import Seeing, times_of
-from firewall.routing.call import ModelCall, Routed
+from firewall.routing.call import Attempt, ModelCall, Routed
 from firewall.sequencer.posting import post
 from firewall.spend.meter import Meter
 
@@ -43,10 +43,22 @@ class Accounts:
         self._is_asking = True
         self.started_us = self.clock.now_us()
 
-    def answered(self, response: Routed) -> None:
-        """Note who answers the request that goes on."""
-        heard(self.meter, response.heard, is_answer=True)
-        self.meter.was_refused = not 200 <= response.status < 300
+    async def asked(self, ask: Callable[[list[Attempt]], Awaitable[Routed]]) -> Routed:
+        """Ask the request that goes on, and note who answers it, or who was asked in vain.
+
+        Raises: whatever `ask` raises.
+        """
+        trail: list[Attempt] = []
+        try:
+            response = await ask(trail)
+        except BaseException:
+            unheard(self.meter, trail)
+            raise
+        self._answered(response)
+        return response
+
+    def _answered(self, response: Routed) -> None:
+        heard(self.meter, response)
         self._is_asking = False
 
     def close(self, outcome: str, usage: Usage) -> None:

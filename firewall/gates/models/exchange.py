@@ -24,12 +24,12 @@ from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.held import SPENT, SPENT_TEXT, Hold, Holds, Judged, Waiting, judge_calls
 from firewall.gates.models.naming import told
-from firewall.gates.models.paying import cost_header, heard
+from firewall.gates.models.paying import cost_header, heard, unheard
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
-from firewall.routing.call import Heard, Routed, UnansweredError
+from firewall.routing.call import Attempt, Heard, Routed, UnansweredError
 from firewall.routing.port import UpstreamResponse
 from firewall.routing.trying.answers import Kept
 from firewall.spend.meter import Meter
@@ -39,6 +39,8 @@ JSON_TYPE = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
 _MAX_ERROR_BYTES = 1 << 20
 _REVOKED = "the token was revoked while the answer was under way"
+Open = Callable[[list[Attempt]], Awaitable[Routed]]
+"""Asks whoever may answer; every request that is sent for that is added to the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Exchange:
             self._cause = cause
             self._task.cancel()
 
-    async def ask(self, open_upstream: Callable[[], Awaitable[Routed]]) -> None:
+    async def ask(self, open_upstream: Open) -> None:
         """Call the provider and answer this connection.
 
         Raises: FirewallError when nothing was sent yet; afterwards errors end the stream in its own form.
@@ -188,7 +190,7 @@ class Exchange:
         """Send the dialect's terminal error event on a stream that has no frames of its own."""
         await send_piece(self.send, self.codec.stream().abort(code, message))
 
-    async def _ask(self, open_upstream: Callable[[], Awaitable[Routed]]) -> None:
+    async def _ask(self, open_upstream: Open) -> None:
         response = await self._opened(open_upstream)
         self._upstream.append(response)
         self.heard = response.heard
@@ -211,32 +213,21 @@ class Exchange:
                 detail=f"content-type `{kind[:80]}`",
             )
 
-    async def _opened(self, open_upstream: Callable[[], Awaitable[Routed]]) -> Routed:
+    async def _opened(self, open_upstream: Open) -> Routed:
         meter = self.meter
         self.asked_us = self.means.clock.now_us()
+        trail: list[Attempt] = []
         try:
-            response = await open_upstream()
-        except asyncio.CancelledError:
-            if meter is not None:  # whoever leaves now has asked: the provider may be working, and charge for it
-                meter.was_asked = True
-            raise
-        except UnansweredError as error:
-            self.heard = error.heard
-            if meter is not None and error.heard is not None:
-                heard(meter, error.heard, is_answer=False)
-            raise
-        except UpstreamError as error:
-            if meter is not None:  # one that is silent may be working, and charge for it
-                meter.was_asked = error.fault is not UpstreamFault.UNAVAILABLE
+            response = await open_upstream(trail)
+        except BaseException as error:
+            if isinstance(error, UnansweredError):
+                self.heard = error.heard
+            if meter is not None:  # whoever leaves now has asked: a provider may be working, and charge for it
+                unheard(meter, trail)
             raise
         self._routed = response
         if meter is not None:
-            heard(meter, response.heard, is_answer=True)
-            meter.was_refused = not 200 <= response.status < 300
-            said = response.heard
-            if said.cache == "hit" or said.degraded in {"cache", "message"}:
-                meter.was_asked = any(one.may_cost for one in said.tried)  # nobody is paid for this answer itself
-                meter.was_refused = True
+            heard(meter, response)
         return response
 
     def _cost(self) -> Headers:

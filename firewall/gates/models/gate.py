@@ -146,10 +146,6 @@ class ModelsGate:
         digests = running_digests(body)
         said = _said(asked, requester, request, len(body), sha256=digests[-1].hex())
         meter, plan = await self._till.enter(call, plan, requester, said)
-        self._means.guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
-        identity = request.identity
-        told = Told(body, digests, lambda value: first_sighting(identity, value))
-        await self._means.guard.read(requester, told)
         exchange = Exchange(
             means=self._means,
             request=request,
@@ -167,7 +163,10 @@ class ModelsGate:
         accounts = Accounts(exchange, meter, self._till, self._clock, call, self._seeing, started_us)
         if self._means.continues and value.get("tools"):
             exchange.continuing = self._continuing(asked, exchange, call, plan, accounts=accounts)
-        try:
+        identity, guard = request.identity, self._means.guard
+        try:  # whatever happens from here on, what is held is given back
+            guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
+            await guard.read(requester, Told(body, digests, lambda value: first_sighting(identity, value)))
             await self._exchange(exchange, call, plan, meter.entry)
         except FirewallError as error:
             exchange.outcome = error.code
@@ -189,7 +188,7 @@ class ModelsGate:
             exchange.headers = [*exchange.headers, *told(Heard(plan.candidates[0], plan.route, 0), attempts=0)]
             await exchange.say(refused)
             return
-        await exchange.ask(lambda: self._router.open(call, plan, entry=entry))
+        await exchange.ask(lambda trail: self._router.open(call, plan, entry=entry, trail=trail))
 
     def _continuing(
         self, asked: Asked, exchange: Exchange, call: ModelCall, plan: Plan, *, accounts: Accounts
@@ -204,9 +203,8 @@ class ModelsGate:
             said = _said(asked, exchange.requester, request, len(body), sha256=hashlib.sha256(body).hexdigest())
             meter, left = await self._till.enter(again, left, exchange.requester, said)
             accounts.open(meter, usage)
-            response = await self._router.open(again, left, entry=meter.entry)
-            accounts.answered(response)
-            return response
+            entry = meter.entry
+            return await accounts.asked(lambda trail: self._router.open(again, left, entry=entry, trail=trail))
 
         return Continuing(
             dialect=exchange.dialect,

@@ -1,6 +1,7 @@
 """Admission with money: what a call draws and holds, in the commit of its entry; and the meter that settles it."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -14,7 +15,7 @@ from firewall.core.work import Committed, Plain, Record, Step, Take, Unit, Unmet
 from firewall.gates.edge.rates import takes_of
 from firewall.gates.edge.send import Headers
 from firewall.guard.requester import Requester
-from firewall.routing.call import Candidate, Heard, ModelCall, Plan, Surface
+from firewall.routing.call import ANSWERED, Attempt, Candidate, ModelCall, Plan, Routed, Surface
 from firewall.sequencer.posting import post
 from firewall.spend.charging import Ask, Payer
 from firewall.spend.estimate import Bound, bound_of
@@ -64,9 +65,12 @@ class Till:
             takes = (*takes, *requests_of(self.limits, opened.ask), *_takes(drawn))
         sequencer = spending.sequencer
         while True:
-            outcome = await sequencer.submit(
-                Unit((_record(requester, entry, opened, plan),), (*takes, *opened.steps))
-            )
+            unit = Unit((_record(requester, entry, opened, plan),), (*takes, *opened.steps))
+            try:
+                outcome = await sequencer.submit(unit)
+            except asyncio.CancelledError:  # its commit cannot be stopped any more
+                self._give_back(opened, requester)
+                raise
             if isinstance(outcome, Committed):
                 return Meter(spending, opened, outcome.seqs[0], drawn), _kept(plan, opened)
             fewer = spending.fewer(opened, outcome.found) if outcome.why == "spent" else None
@@ -129,6 +133,12 @@ class Till:
             return None
         return lambda done: self.telling.settled(accounts, done.spent) if done.spent else None
 
+    def _give_back(self, opened: Opened, requester: Requester) -> None:
+        """Settle a call whose caller left while its money was being held: nobody was asked."""
+        if opened.steps:
+            meter = Meter(self.spending, opened, 0)
+            self.settle(meter, Usage(), "spend.settled", {}, principal=requester.principal)
+
     async def _refused(self, requester: Requester, entry: Entry, opened: Opened, unmet: Unmet) -> LimitError:
         """Record why, and return the error."""
         is_money = unmet.why == "spent"
@@ -140,20 +150,35 @@ class Till:
         return self.spending.refusal(opened, unmet) if is_money else full(unmet)
 
 
-def heard(meter: Meter, said: Heard, *, is_answer: bool) -> None:
-    """Note who answered a call, and which attempts before that may charge for it.
+def heard(meter: Meter, response: Routed) -> None:
+    """Note who answered a call, and which other requests for it may be charged for."""
+    said, is_refused = response.heard, not 200 <= response.status < 300
+    is_given = said.cache == "hit" or said.degraded in {"cache", "message"}
+    others = said.tried if is_given or is_refused else said.tried[:-1]
+    also = _owing(others) if others else ()
+    if is_given:  # nobody is paid for this answer itself
+        meter.unanswered(also, attempts=said.attempts)
+        return
+    meter.also, meter.was_refused = also, is_refused
+    meter.answered_by(said.candidate.provider.name, said.candidate.model, attempts=said.attempts)
 
-    `is_answer`: somebody answered; otherwise all that was tried failed.
+
+def unheard(meter: Meter, trail: Sequence[Attempt]) -> None:
+    """Note that a call ended without an answer, after these requests: what they may cost is owed."""
+    meter.unanswered(_owing(trail), attempts=len(trail))
+
+
+def _owing(tried: Sequence[Attempt]) -> tuple[Used, ...]:
+    """Return the requests that a provider charges for, or may.
+
+    An answer among them came to nobody (its checks were still running, another was faster): it was made all the
+    same.
     """
-    is_paid = is_answer and said.cache != "hit" and said.degraded not in {"cache", "message"}
-    before = said.tried[:-1] if is_paid else said.tried
-    meter.also = tuple(
+    return tuple(
         Used(sold_of(one.candidate), one.usage or Usage())
-        for one in before
-        if one.may_cost or (one.usage is not None and one.usage.is_reported)
+        for one in tried
+        if one.may_cost or one.outcome == ANSWERED or (one.usage is not None and one.usage.is_reported)
     )
-    if is_paid:
-        meter.answered_by(said.candidate.provider.name, said.candidate.model, attempts=said.attempts)
 
 
 def full(unmet: Unmet) -> LimitError:

@@ -16,7 +16,7 @@ from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import ModelRequest, Usage
 from firewall.codecs.multipart import is_form
 from firewall.core.dialect import Dialect
-from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError, UpstreamFault
+from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError
 from firewall.core.grant import any_matches
 from firewall.core.ports import Sequencer
 from firewall.core.strict_json import loads_object
@@ -38,6 +38,7 @@ from firewall.routing.passing import speaker, speaks
 from firewall.routing.port import UpstreamResponse
 from firewall.routing.router import Router
 from firewall.routing.speaking import own_login
+from firewall.routing.trying.faults import conduct, fault_of_error
 from firewall.sequencer.posting import post
 from firewall.spend.attribution import attributed
 from firewall.spend.meter import Meter
@@ -157,7 +158,7 @@ class PlainCalls:
                     headers += [] if micros is None else [(b"x-stayhand-cost-micros", b"%d" % micros)]
                 await send_whole(send, response.status, [*headers, *passed(response), JSON_TYPE, NO_STORE], body)
         except UpstreamError as error:  # one that is silent may be working, and charge for it
-            outcome, meter.was_asked = error.code, error.fault is not UpstreamFault.UNAVAILABLE
+            outcome, meter.was_asked = error.code, conduct(fault_of_error(error)).may_cost
             raise
         except FirewallError as error:
             outcome = error.code

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from firewall.core.errors import ProtocolError
-from firewall.routing.call import Attempt, Candidate
+from firewall.routing.call import ANSWERED, Attempt, Candidate
 from firewall.routing.drills.room import DrillRoom
 from firewall.routing.interpreting import Interpreter
 from firewall.routing.port import Endpoint, Upstream, UpstreamRequest
@@ -167,7 +167,7 @@ class Asker:
     def _answered(self, run: Run, found: Kept | Begun, lap: Lap) -> Kept | Begun:
         candidate = found.heard.candidate
         usage = found.answer.usage if isinstance(found, Kept) and found.answer else None
-        run.tried.append(Attempt(candidate, "ok", found.status, lap.took_ms, usage, at_ms=lap.at_ms))
+        run.sent(Attempt(candidate, ANSWERED, found.status, lap.took_ms, usage, at_ms=lap.at_ms))
         if len(run.tried) > 1:
             self._note(run, run.tried[-1])
         found.heard = replace(run.answered(candidate), dropped=found.heard.dropped)

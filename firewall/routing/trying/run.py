@@ -53,6 +53,9 @@ class Run:
     began: float | None = None
     """When the first candidate was asked, by the clock of the world."""
     tried: list[Attempt] = field(default_factory=list)
+    """Its own requests, as far as it is known what came of them."""
+    trail: list[Attempt] = field(default_factory=list)
+    """All requests of the call, also those of its other runs: what may be charged for, however the call ends."""
     drill: Drill | None = None
     """The call is a drill's: some of its candidates fail on purpose."""
     asked: int = 0
@@ -104,7 +107,7 @@ class Run:
             return
         self._asked = self._asked or failed
         usage = failed.answer.answer.usage if failed.answer and failed.answer.answer else None
-        self.tried.append(
+        self.sent(
             Attempt(
                 failed.candidate,
                 failed.fault.value,
@@ -118,7 +121,21 @@ class Run:
 
     def given_up(self, candidate: Candidate, lap: Lap) -> None:
         """Note an attempt whose answer nobody waits for any more."""
-        self.tried.append(Attempt(candidate, "given_up", took_ms=lap.took_ms, at_ms=lap.at_ms, may_cost=True))
+        self.sent(Attempt(candidate, "given_up", took_ms=lap.took_ms, at_ms=lap.at_ms, may_cost=True))
+
+    def sent(self, one: Attempt) -> None:
+        """Note what came of a request."""
+        self.tried.append(one)
+        self.trail.append(one)
+
+    def learned_more(self, one: Attempt, now: Attempt) -> Attempt:
+        """Note what is known of a request by now, in place of what was; returns that."""
+        place = next((place for place, old in enumerate(self.trail) if old is one), None)
+        if place is None:
+            self.trail.append(now)
+        else:
+            self.trail[place] = now
+        return now
 
     @property
     def may_degrade(self) -> bool:

@@ -4,7 +4,10 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from socketserver import StreamRequestHandler, TCPServer
+from threading import Thread
 
 import httpx
 import orjson
@@ -53,7 +56,37 @@ name = "messages"
 dialect = "anthropic"
 base_url = "{url}"
 api_key = {{ env = "SCRIPTED_KEY" }}
+
+[[provider]]
+name = "breaking"
+dialect = "openai-chat"
+base_url = "{breaking}/v1"
+api_key = {{ env = "SCRIPTED_KEY" }}
+
+[[route]]
+name = "breaking"
+models = ["priced-breaking"]
+chain = ["breaking/priced-breaking"]
 """
+
+
+class Breaking(StreamRequestHandler):
+    """Reads a request and closes the connection."""
+
+    def handle(self) -> None:
+        """Read as much as has come."""
+        self.request.recv(65536)
+
+
+@contextmanager
+def breaking() -> Iterator[str]:
+    """Serve connections that break before any answer."""
+    with TCPServer(("127.0.0.1", 0), Breaking) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
 
 
 @dataclass(slots=True)
@@ -96,6 +129,16 @@ class House:
             time.sleep(0.02)
         raise AssertionError(f"entry {entry} was never settled")
 
+    def eventually(self, query: str) -> list[tuple[object, ...]]:
+        """Return the rows of a query once there are some."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            found = self.rows(query)
+            if found:
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"nothing ever came of {query}")
+
     def held(self) -> int:
         """Return what all accounts hold."""
         return int(str(self.rows("SELECT total(held) FROM spend_accounts")[0][0]).partition(".")[0])
@@ -105,8 +148,9 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server whose provider says what it used."""
     billing = Billing()
-    with served(billing.app) as url:
-        installed = install(tmp_path_factory.mktemp("money"), settings=SETTINGS.format(url=url))
+    with served(billing.app) as url, breaking() as broken:
+        settings = SETTINGS.format(url=url, breaking=broken)
+        installed = install(tmp_path_factory.mktemp("money"), settings=settings)
         models = installed.config.parent / "policies" / "models.toml"
         models.write_text((models.read_text() if models.exists() else "") + PRICES)
         with serving(installed) as running:
@@ -155,6 +199,20 @@ def test_embeddings_and_pictures_are_paid_as_well(
     assert said.headers["x-stayhand-cost-micros"] == str(line[1])
     assert house.settled(said.headers["x-stayhand-entry"])[:4] == line
     assert house.held() == 0
+
+
+def test_an_embedding_that_breaks_off_is_an_upper_estimate(house: House) -> None:
+    """The provider had read it: that no answer came is no reason to book nothing."""
+    token = house.firewall.mint(team="wide", tags=["feature=broken-off"])
+    said = httpx.post(
+        f"{house.firewall.agents}/v1/embeddings", json={"model": "priced-breaking", "input": "hello"},
+        headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=60,
+    )  # fmt: skip
+    assert said.status_code == 502
+    ((state, cost),) = house.eventually("SELECT state, cost FROM spend_calls WHERE feature = 'broken-off'")
+    assert (state, house.held()) == ("estimated", 0)
+    assert isinstance(cost, int)
+    assert cost > 0
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -228,12 +286,9 @@ def test_who_leaves_before_the_answer_pays_an_upper_estimate(house: House) -> No
             f"{house.firewall.agents}/v1/chat/completions", json=body, timeout=httpx.Timeout(30, read=1),
             trust_env=False, headers={"authorization": f"Bearer {token}"},
         )  # fmt: skip
-    until = time.monotonic() + 30
-    found: list[tuple[object, ...]] = []
-    while not found and time.monotonic() < until:
-        found = house.rows("SELECT state, cost FROM spend_calls WHERE feature = 'left-early' AND state <> 'open'")
-        time.sleep(0.02)
-    ((state, cost),) = found
+    ((state, cost),) = house.eventually(
+        "SELECT state, cost FROM spend_calls WHERE feature = 'left-early' AND state <> 'open'"
+    )
     assert state == "estimated"
     assert isinstance(cost, int)
     assert cost >= 80

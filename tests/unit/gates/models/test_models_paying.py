@@ -1,66 +1,25 @@
 """Admission with money: what a call of a chain holds, whom its money reaches for, and what attempts are owed."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from firewall.codecs.interface import ModelRequest, Usage
+from firewall.codecs.interface import Usage
 from firewall.core.budget import Budget, Scope, Window
 from firewall.core.dialect import Dialect
 from firewall.core.errors import LimitError
-from firewall.core.grant import Grant
-from firewall.core.spending import Line, State
+from firewall.core.spending import State
 from firewall.core.work import Unmet
 from firewall.gates.models.clients import client_of
 from firewall.gates.models.errors import PATIENCE_S, error_answer
-from firewall.gates.models.paying import Entry, Till, cost_header, full, heard, sold_of
-from firewall.guard.requester import Requester
-from firewall.routing.call import Attempt, Caller, Candidate, Grading, Heard, ModelCall, Plan, Surface
-from firewall.routing.port import Endpoint
-from firewall.routing.providers import Provider
+from firewall.gates.models.paying import cost_header, full, heard, sold_of, unheard
+from firewall.routing.call import Attempt, Grading, Heard, Plan, Surface
 from firewall.spend.estimate import MOST_ASIDE_READ, MOST_ASIDE_WROTE
 from firewall.spend.rates import Limit
-from firewall.spend.telling import BudgetAlert, Telling
-from firewall.tokens.service import Draw
-from tests.support.spending import Purse, purse
+from tests.support.spending import purse
+from tests.support.tills import CHEAP, DEAR, PLAN, SAID, answer, call, requester, till
 
-GRANT = Grant("staging", "olga", "a", datetime(2030, 1, 1, tzinfo=UTC), team="platform")
-SAID = Entry({"purpose": "generate"}, {"sha256": "0"}, {"model": "m"})
 COUNTED = Usage(input_tokens=40, output_tokens=10, is_reported=True)
-
-
-def candidate(provider: str, model: str) -> Candidate:
-    """Name a model at a provider whose prices are the tests' own."""
-    endpoint = Endpoint(provider, "http://127.0.0.1:9", private=True)
-    return Candidate(Provider(provider, Dialect.OPENAI_CHAT, endpoint, None), model)
-
-
-CHEAP, DEAR = candidate("here", "cheap"), candidate("there", "dear")
-PLAN = Plan("coder", (DEAR, CHEAP))
-
-
-def call(surface: Surface = Surface.GENERATE) -> ModelCall:
-    """Build a call of a hundred bytes for fifty tokens."""
-    request = ModelRequest(model="m", stream=False, body=b"x" * 100, identity={}, max_output_tokens=50)
-    caller = Caller("olga/a", ("tok_1",), GRANT)
-    return ModelCall(Dialect.OPENAI_CHAT, request, {}, "", "", (), {}, None, caller, surface=surface)
-
-
-def requester(**caps: int) -> Requester:
-    """Build who asks."""
-    draw = Draw("tok_1", caps.get("requests", 0), caps.get("tokens", 0), 0, caps.get("money", 0))
-    return Requester("tok_1", ("tok_1",), (draw,), GRANT, "olga/a", session="s")
-
-
-def till(found: Purse, *budgets: Budget, limits: tuple[Limit, ...] = ()) -> tuple[Till, list[Line]]:
-    """Return a till, and what it counts."""
-    lines: list[Line] = []
-
-    async def tell(_: BudgetAlert) -> None:
-        return
-
-    return Till(found.spending(*budgets), Telling(found.installation.writer, tell), lines.append, limits), lines
 
 
 async def test_a_route_moves_to_its_cheaper_model_when_money_is_short(tmp_path: Path) -> None:
@@ -140,7 +99,7 @@ async def test_attempts_that_may_cost_are_owed_with_the_answer(tmp_path: Path) -
             Attempt(DEAR, "validation", 200, usage=COUNTED),
             Attempt(CHEAP, "ok", 200),
         )
-        heard(meter, Heard(CHEAP, "coder", attempts=3, tried=tried), is_answer=True)
+        heard(meter, answer(Heard(CHEAP, "coder", attempts=3, tried=tried)))
         assert cost_header(meter, COUNTED) == [(b"x-stayhand-cost-micros", b"60")]
         assert cost_header(meter, Usage()) == []
         paying.settle(meter, COUNTED, "model.answered", {"request": meter.entry}, principal="olga/a")
@@ -148,11 +107,35 @@ async def test_attempts_that_may_cost_are_owed_with_the_answer(tmp_path: Path) -
 
         broken, _ = await paying.enter(call(), PLAN, requester(), SAID)
         failed = (Attempt(DEAR, "timeout", may_cost=True),)
-        heard(broken, Heard(DEAR, "coder", tried=failed), is_answer=False)
+        unheard(broken, failed)
         assert cost_header(broken, COUNTED) == []
         paying.settle(broken, Usage(), "model.answered", {"request": broken.entry})
         assert lines[1].state is State.ESTIMATED
         assert (lines[1].cost_micros or 0) > 0
+
+
+async def test_what_failed_after_an_error_that_is_passed_on_is_owed(tmp_path: Path) -> None:
+    """The first provider's error is what the client is told; the second one was silent, and may charge."""
+    async with purse(tmp_path) as found:
+        paying, lines = till(found, Budget(Scope.TEAM, Window.DAY, hard_micros=10**9))
+        meter, _ = await paying.enter(call(), PLAN, requester(), SAID)
+        tried = (Attempt(CHEAP, "server_error", 500), Attempt(DEAR, "timeout", may_cost=True))
+        heard(meter, answer(Heard(CHEAP, "coder", attempts=2, tried=tried), status=500))
+        paying.settle(meter, Usage(), "model.answered", {})
+        assert (lines[0].state, lines[0].attempts) == (State.ESTIMATED, 2)
+        assert (lines[0].cost_micros or 0) >= 50 * 50
+
+
+async def test_an_answer_that_came_second_in_a_race_is_owed(tmp_path: Path) -> None:
+    """Both of a hedge answered in the same moment: one is given, both were made."""
+    async with purse(tmp_path) as found:
+        paying, lines = till(found, Budget(Scope.TEAM, Window.DAY, hard_micros=10**9))
+        meter, _ = await paying.enter(call(), PLAN, requester(), SAID)
+        tried = (Attempt(DEAR, "ok", 200), Attempt(CHEAP, "ok", 200))
+        heard(meter, answer(Heard(CHEAP, "coder", attempts=2, tried=tried)))
+        paying.settle(meter, COUNTED, "model.answered", {})
+        assert lines[0].state is State.ESTIMATED
+        assert (lines[0].cost_micros or 0) > 60
 
 
 async def test_what_the_cache_answers_costs_nothing(tmp_path: Path) -> None:
@@ -160,7 +143,7 @@ async def test_what_the_cache_answers_costs_nothing(tmp_path: Path) -> None:
     async with purse(tmp_path) as found:
         paying, lines = till(found)
         meter, _ = await paying.enter(call(), PLAN, requester(), SAID)
-        heard(meter, Heard(DEAR, "coder", cache="hit"), is_answer=True)
+        heard(meter, answer(Heard(DEAR, "coder", cache="hit")))
         paying.settle(meter, COUNTED, "model.answered", {})
         assert (lines[0].state, lines[0].cost_micros) == (State.UNASKED, 0)
 

@@ -14,7 +14,7 @@ from firewall.gates.models.exchange import Exchange, Means
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.ruler import StreamRuler
 from firewall.guard.requester import Requester
-from firewall.routing.call import Candidate, Heard, Routed
+from firewall.routing.call import Attempt, Candidate, Heard, Routed
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import Provider
 from tests.support.approving import StillClock
@@ -176,7 +176,7 @@ def test_client_of_a_silent_provider_is_kept_waiting() -> None:
             chunk({"content": "done"}) + chunk({}, "stop") + b"data: [DONE]\n\n",
         )
 
-        async def opened() -> Routed:
+        async def opened(_: list[Attempt]) -> Routed:
             return cast("Routed", provider)
 
         asking = asyncio.create_task(exchange_over(sent).ask(opened))
