@@ -131,6 +131,12 @@ class Breaker:
         """When something was last heard of it."""
         return max(self._outcomes[-1].at if self._outcomes else 0.0, self._since)
 
+    @property
+    def is_hiccup(self) -> bool:
+        """The newest outcome of the window is a failure, and the one before it was none."""
+        outcomes = self._outcomes
+        return len(outcomes) > 1 and outcomes[-1].is_failure and not outcomes[-2].is_failure
+
     def admit(self, now: float) -> Ticket | None:
         """Return leave to ask, or None. Every ticket is handed back by one of the three methods below."""
         if not self._trips:

@@ -1,7 +1,7 @@
 """Asking one candidate as often as that may help: with leave of its circuit, out of its budget, in its line.
 
 INVARIANT: beyond the first request of a call, requests to a provider come out of its budget; those that fail are
-at most its reserve and its share of the calls (`core.patience`).
+at most one a second and its share of the calls that needed any (`core.patience`).
 """
 
 from collections.abc import Callable
@@ -21,6 +21,9 @@ from firewall.routing.trying.lines import FullError, Lines, Place
 from firewall.routing.trying.measuring import Measuring
 from firewall.routing.trying.purses import Purses
 from firewall.routing.trying.run import Lap, Run, Windows, World
+
+MOST_WAITED_S = 0.5
+"""Of one call, before it repeats requests to those who are down: nobody there is said soon."""
 
 Note = Callable[[Run, Attempt], None]
 """Told of every attempt once it is known what came of it, but of the only one of a call that was answered."""
@@ -56,7 +59,7 @@ class Asker:
         self._measuring = measuring or Measuring()
         self.drills = drills or DrillRoom(world.now, world.luck)
         self.circuits = circuits
-        self.purses = Purses()
+        self.purses = Purses(world.now)
         self.lines = Lines()
 
     async def ask(self, run: Run, candidate: Candidate, *, is_last: bool) -> Kept | Begun | None:
@@ -73,31 +76,40 @@ class Asker:
             candidate = _led_away(candidate, led)
             request = replace(request, credential=None)
         key = _key_of(request) if led is None or run.drill is None else run.drill.id
+        within_s = candidate.provider.endpoint.timeouts.first_byte_s
         while not run.is_refused(candidate.provider.name, key):
-            found = await self._once(run, candidate, request, key)
+            found = await self._once(run, candidate, request, key, within_s=within_s)
             if not isinstance(found, Failed):
                 return found
-            wait_s = self._repetition(run, found, is_last=is_last)
+            wait_s = self._repetition(run, found, key, is_last=is_last)
             if wait_s is None:
                 return None
+            within_s = within_s if is_last else 0.0  # whoever is next need not wait for this one's others
             run.repeated += 1
+            run.waited_s += wait_s
             await self._world.sleep(wait_s)
         return None
 
     async def _once(
-        self, run: Run, candidate: Candidate, request: UpstreamRequest, key: str
+        self, run: Run, candidate: Candidate, request: UpstreamRequest, key: str, *, within_s: float
     ) -> Kept | Begun | Failed:
-        """Ask once, with leave of the circuit and, where it is an extra request, out of the budget."""
+        """Ask once, with leave of the circuit and, where it is an extra request, out of the budget.
+
+        `within_s`: how long it waits for that, while others of the provider's are under way.
+        """
         leave = self.circuits.admit(candidate, key)
         if leave is None:
             run.left_alone(self.circuits.wait_s(candidate, key))
             return _unasked(run, Failed(candidate, Fault.CIRCUIT))
         found: Kept | Begun | Failed | None = None
         is_extra = run.asked > 0 and run.drill is None
+        if is_extra and not run.has_earned:
+            run.has_earned = True
+            self.purses.earn(run.plan.candidates)
         purse = self.purses.of(candidate.provider.name) if is_extra else None
         run.asked += 1
         try:
-            if purse is not None and not await purse.take(candidate.provider.endpoint.timeouts.first_byte_s):
+            if purse is not None and not await purse.take(within_s):
                 purse = None
                 run.asked -= 1
                 return _unasked(run, Failed(candidate, Fault.BUDGET))
@@ -173,15 +185,26 @@ class Asker:
         found.heard = replace(run.answered(candidate), dropped=found.heard.dropped)
         return found
 
-    def _repetition(self, run: Run, failed: Failed, *, is_last: bool) -> float | None:
+    def _repetition(self, run: Run, failed: Failed, key: str, *, is_last: bool) -> float | None:
         """Return how long to wait before the same candidate is asked again, None for not at all."""
         kind, terms = conduct(failed.fault), run.plan.terms
-        if not kind.again or run.repeated >= terms.retries or not (is_last or kind.again_first):
+        if not kind.again or run.repeated >= terms.retries or not (is_last or self._is_hiccup(failed, key)):
             return None
         wait_s = terms.backoff.wait_s(run.repeated + 1, self._world.luck())
-        if failed.retry_after_s is None:
-            return wait_s
-        return None if failed.retry_after_s > terms.retry_after_cap_s else failed.retry_after_s + wait_s
+        if failed.retry_after_s is not None:
+            wait_s += failed.retry_after_s
+            if failed.retry_after_s > terms.retry_after_cap_s:
+                return None
+        if kind.blames and run.waited_s + wait_s > MOST_WAITED_S:
+            return None
+        return wait_s
+
+    def _is_hiccup(self, failed: Failed, key: str) -> bool:
+        """Tell whether a candidate is likely to answer at once, so that it is asked again before the next one."""
+        if not conduct(failed.fault).again_first:
+            return False
+        purse = self.purses.of(failed.candidate.provider.name)
+        return purse.budget.is_earned or self.circuits.has_just_answered(failed.candidate, key)
 
 
 def _unasked(run: Run, failed: Failed) -> Failed:

@@ -91,6 +91,11 @@ class Circuits:
         breaker = self._breakers.get(Circuit(candidate.provider.name, candidate.model, key))
         return 0.0 if breaker is None else breaker.wait_s(self._now())
 
+    def has_just_answered(self, candidate: Candidate, key: str) -> bool:
+        """Tell whether a candidate that has failed now answered whoever was asked before."""
+        breaker = self._breakers.get(Circuit(candidate.provider.name, candidate.model, key))
+        return breaker is not None and breaker.is_hiccup
+
     def answered(self, leave: Leave, took_ms: float | None = None) -> None:
         """The provider answered; `took_ms` until the first word, or until the whole answer was there."""
         self._changed(leave, leave.breaker.succeeded(leave.ticket, self._now(), took_ms))

@@ -85,7 +85,6 @@ class Frame:
 
     async def _first(self, run: Run) -> Kept | Begun | None:
         candidates = self.asker.circuits.in_order(run.plan.candidates)
-        self.asker.purses.earn(candidates)
         if run.plan.terms.hedge_after_s and len(candidates) > 1 and _is_repeatable(run):
             found = await self._hedged(run, candidates)
             if found is not None or run.is_over:

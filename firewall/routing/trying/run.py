@@ -60,7 +60,11 @@ class Run:
     """The call is a drill's: some of its candidates fail on purpose."""
     asked: int = 0
     """Requests that went out, or are about to."""
+    has_earned: bool = False
+    """It has added its share to what its providers may be asked beyond first requests."""
     repeated: int = 0
+    waited_s: float = 0.0
+    """Between requests, all together."""
     cache: str = ""
     """`hit`, `miss` or `bypass`, on a route with a cache."""
     degraded: str = ""

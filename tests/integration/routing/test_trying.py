@@ -13,7 +13,7 @@ from firewall.routing.call import Plan, UnansweredError
 from firewall.routing.drills.scenarios import Scenario
 from firewall.routing.providers import OwnLogin
 from firewall.routing.trying.run import World
-from tests.support.trying import DIALECTS, House, Tried, call_of, house_of
+from tests.support.trying import DIALECTS, KEY, House, Tried, call_of, house_of
 
 TEXT = b"one two three"
 EVERY = pytest.mark.parametrize("dialect", DIALECTS, ids=[one.value for one in DIALECTS])
@@ -175,11 +175,18 @@ async def test_who_cannot_be_reached_is_told_as_an_error_of_ours(house: House) -
 
 
 async def test_one_error_is_asked_again_at_the_same_provider(house: House) -> None:
-    """A single 500 costs a repetition, not a change of model."""
-    plan = house.plan(Dialect.ANTHROPIC, Scenario.SERVER_ERROR_ONCE, Scenario.FINE, terms=Terms(retries=1))
+    """A single 500 of who has answered before costs a repetition, not a change of model; of others it does."""
+    terms = Terms(retries=1)
+    plan = house.plan(Dialect.ANTHROPIC, Scenario.SERVER_ERROR_ONCE, Scenario.FINE, terms=terms)
+    leave = house.circuits.admit(plan.candidates[0], Secret(KEY).fingerprint)
+    assert leave is not None
+    house.circuits.answered(leave)
     tried = await house.ask(call_of(Dialect.ANTHROPIC), plan)
     assert tried.outcomes == ["p0:server_error", "p0:ok"]
     assert house.faulty.asked["p1"] == 0
+    unknown = house.candidate("p2", Scenario.SERVER_ERROR_ONCE, Dialect.ANTHROPIC)
+    tried = await house.ask(call_of(Dialect.ANTHROPIC), Plan("drill", (unknown, plan.candidates[1]), terms=terms))
+    assert tried.outcomes == ["p2:server_error", "p1:ok"]
 
 
 async def test_a_silent_provider_is_not_asked_twice(house: House) -> None:
@@ -199,7 +206,7 @@ async def test_retry_after_is_waited_for_up_to_its_cap() -> None:
     async def wait(seconds: float) -> None:
         waits.append(seconds)
 
-    async with house_of(World(time.monotonic, wait, lambda: 0.5)) as house:
+    async with house_of(World(lambda: sum(waits), wait, lambda: 0.5)) as house:
         patient = Terms(retries=2, retry_after_cap_s=1.0)
         plan = house.plan(Dialect.ANTHROPIC, Scenario.RATE_LIMITED_RETRY_AFTER, terms=patient)
         tried = await house.ask(call_of(Dialect.ANTHROPIC), plan)

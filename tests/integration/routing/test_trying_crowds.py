@@ -2,15 +2,19 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 
 from firewall.core.breaker import Rule, State
 from firewall.core.dialect import Dialect
+from firewall.core.patience import Backoff
 from firewall.core.terms import Care, Terms
 from firewall.routing.call import Plan, UnansweredError
 from firewall.routing.drills.scenarios import Scenario
+from firewall.routing.port import Timeouts
+from firewall.routing.trying.asker import MOST_WAITED_S
 from firewall.routing.trying.run import World
 from tests.support.trying import House, Tried, call_of, house_of, queued
 
@@ -55,6 +59,40 @@ async def test_when_everything_is_down_providers_get_little_more_than_the_calls(
         assert house.faulty.asked.total() <= 20
 
 
+@pytest.mark.parametrize("calls", [1, 5, 20, 100])
+@pytest.mark.parametrize("down", [Scenario.RESET_BEFORE_HEADERS, Scenario.UNAVAILABLE], ids=str)
+@pytest.mark.parametrize("has_answered", [False, True], ids=["cold", "warm"])
+async def test_no_crowd_is_so_small_that_it_becomes_a_storm(
+    calls: int, down: Scenario, *, has_answered: bool
+) -> None:
+    """Two providers down, no circuit open yet: at most half as many requests again as there are calls.
+
+    A lone call still asks everybody in its chain once, and who has just answered once more.
+    """
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with house_of(World(lambda: 0.0, wait, lambda: 0.99)) as house:
+        fine = house.plan(CHAT, Scenario.FINE, Scenario.FINE)
+        for one in fine.candidates * (5 if has_answered else 0):
+            await outcome(house, Plan("drill", (one,)))
+        before = house.faulty.asked.total()
+        dead = house.plan(CHAT, down, down, terms=Terms(retries=3))
+        found = await asyncio.gather(*(outcome(house, dead) for _ in range(calls)))
+        assert all(isinstance(one, UnansweredError) or one.status == 503 for one in found)
+        tried = sum(one.heard.attempts for one in found if one.heard is not None)
+        at_server = house.faulty.asked.total() - before
+        assert at_server == tried
+        lone = 2 + (has_answered and down is Scenario.RESET_BEFORE_HEADERS)
+        assert tried <= max(1.5 * calls, lone)
+        by_name = Counter(item.candidate.provider.name for one in found if one.heard for item in one.heard.tried)
+        assert by_name["p0"] >= calls
+        assert by_name["p1"] >= 1
+        assert max(waits, default=0.0) < 0.5
+
+
 async def test_when_everybody_is_left_alone_the_answer_comes_at_once(house: House) -> None:
     """With every circuit open nobody is asked: 503, a stable code, and when to come back."""
     care = Care(Rule(least=2, cooldown_s=60))
@@ -69,11 +107,27 @@ async def test_when_everybody_is_left_alone_the_answer_comes_at_once(house: Hous
     assert 1 <= error.retry_after_s <= 60
 
 
-async def test_the_first_token_of_a_crowd_is_not_a_storm(house: House) -> None:
+async def test_the_first_token_of_a_crowd_is_not_a_storm() -> None:
     """The primary dies under forty calls at once: all of them are answered by the healthy fallback."""
-    plan = house.plan(CHAT, Scenario.REFUSE, Scenario.FINE)
-    found = await asyncio.gather(*(outcome(house, plan) for _ in range(40)))
-    assert [isinstance(one, Tried) and one.status == 200 for one in found] == [True] * 40
+    async with house_of(World(time.monotonic), timeouts=Timeouts(30, 30, 30, 60)) as house:
+        plan = house.plan(CHAT, Scenario.REFUSE, Scenario.FINE)
+        found = await asyncio.gather(*(outcome(house, plan) for _ in range(40)))
+        assert [isinstance(one, Tried) and one.status == 200 for one in found] == [True] * 40
+        assert house.faulty.asked == {"p1": 40}
+
+
+@pytest.mark.parametrize("retries", [1, 5])
+async def test_nobody_waits_long_for_those_who_are_down(retries: int) -> None:
+    """A call spends at most half a second between requests to those who are down, whatever its route permits."""
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with house_of(World(lambda: 5.0 * len(waits), wait, lambda: 0.99)) as other:
+        terms = Terms(retries=retries, backoff=Backoff(0.3, 0.3), retry_after_cap_s=30)
+        await outcome(other, other.plan(CHAT, Scenario.RESET_BEFORE_HEADERS, Scenario.REFUSE, terms=terms))
+        assert sum(waits) <= MOST_WAITED_S
 
 
 async def test_a_circuit_that_opened_costs_its_callers_nothing() -> None:
