@@ -9,7 +9,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from firewall.core.breaker import State
-from firewall.core.seen import CallSeen
+from firewall.core.seen import CallSeen, Over
 from firewall.core.spending import Line
 from firewall.core.verdict import word
 from firewall.guard.guard import Answer, Go, Stop, Wait
@@ -83,7 +83,7 @@ class Telemetry:
         )
         self._clocks = Clocks(self.registry)
         self.forward: Callable[[CallSeen], None] | None = None
-        """Who else is told of model calls."""
+        """Who else is told of model calls; None: nobody, so nothing is put together for them."""
         self._models: set[tuple[str, str]] = set()
         self._children: dict[tuple[object, ...], Counter] = {}
         self._attempts = Counter(
@@ -135,12 +135,10 @@ class Telemetry:
             counter = self._counters[labels] = self._verdicts.labels(*labels)
         return counter
 
-    def called(self, seen: CallSeen) -> None:
-        """Count a model call that is over, measure it, and hand it on."""
-        self.answered(seen.dialect.value, seen.outcome)
-        self._clocks.called(seen)
-        if self.forward is not None:
-            self.forward(seen)
+    def called(self, over: Over) -> None:
+        """Count a model call that is over, and measure it."""
+        self.answered(over.dialect.value, over.outcome)
+        self._clocks.called(over)
 
     def answered(self, dialect: str, outcome: str) -> None:
         """Count an answered model call."""

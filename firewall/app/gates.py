@@ -175,7 +175,7 @@ def models_gate(
         sequencer=writer,
         clock=base.clock,
         was_issued=base.installation.tokens.was_issued,
-        seeing=Seeing(base.telemetry.called, _hiding(base) if base.settings.telemetry.content else None),
+        seeing=Seeing(base.telemetry, _hiding(base) if base.settings.telemetry.content else None),
         max_body_bytes=max_body_bytes,
     )
 

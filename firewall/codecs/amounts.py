@@ -39,7 +39,7 @@ def _amount(found: object, name: str, *, least: int, most: int, code: str) -> in
 
 def count(value: object, name: str) -> int:
     """Return a provider's count under `name` of an object; 0 where it says none."""
-    found = value.get(name) if isinstance(value, Mapping) else None
+    found = value.get(name) if isinstance(value, dict) else None
     return found if type(found) is int and found >= 0 else 0
 
 

@@ -9,7 +9,7 @@ def trailing(items: object, belongs: Callable[[Item], bool]) -> list[Item]:
     """Return the longest run of objects at the end of `items` that all belong, in order."""
     found: list[Item] = []
     for item in reversed(items) if isinstance(items, list) else ():
-        if not isinstance(item, Mapping) or not belongs(item):
+        if not isinstance(item, dict) or not belongs(item):
             break
         found.append(item)
     return found[::-1]
@@ -18,5 +18,5 @@ def trailing(items: object, belongs: Callable[[Item], bool]) -> list[Item]:
 def objects(items: object) -> Iterator[Item]:
     """Return the objects among `items`; nothing of what is no list."""
     for item in items if isinstance(items, list) else ():
-        if isinstance(item, Mapping):
+        if isinstance(item, dict):
             yield item

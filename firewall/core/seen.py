@@ -12,6 +12,23 @@ from firewall.core.tracing import Trace
 
 @fast_init
 @dataclass(frozen=True, slots=True)
+class Over:
+    """One model call that is over, as far as it is counted: for every call, whoever else watches."""
+
+    dialect: Dialect
+    """What the client spoke."""
+    outcome: str
+    provider: str
+    """Who answered; empty: nobody."""
+    model: str
+    """The model's name there."""
+    took_us: int
+    first_us: int = 0
+    """From the request to the first piece of the answer; 0: there was none, or it was not streamed."""
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
 class AttemptSeen:
     """One request to one provider."""
 

@@ -33,7 +33,10 @@ _PICTURES = frozenset({"data", "image_url", "inlineData", "inline_data", "source
 """Members in which a picture lies; whatever else its object says is text."""
 _IMAGES = frozenset({"image", "image_url", "input_image"})
 _FILES = frozenset({"document", "input_file", "file"})
+_MARKS = frozenset({"type", "inlineData", "inline_data", "fileData"})
+"""Without one of these an object is neither a picture nor a file."""
 _NONE: frozenset[str] = frozenset()
+_NESTED = (dict, list)
 
 
 @fast_init
@@ -103,13 +106,13 @@ def _media(request: ModelRequest) -> tuple[int, int]:
     stack = _within(request.identity, without=_NONE)
     while stack:
         value = stack.pop()
-        if isinstance(value, dict):
-            found, size = _medium(value)
-            count += found
-            hidden += size
-            stack += _within(value, without=_PICTURES if found else _NONE)
-        else:
-            stack += [one for one in value if isinstance(one, dict | list)]
+        if isinstance(value, list):
+            stack += [one for one in value if isinstance(one, _NESTED)]
+            continue
+        found, size = (0, 0) if _MARKS.isdisjoint(value) else _medium(value)
+        count += found
+        hidden += size
+        stack += _within(value, without=_PICTURES if found else _NONE)
     return count, hidden
 
 
@@ -119,10 +122,7 @@ def _within(value: Mapping[str, object], *, without: frozenset[str]) -> "list[di
     return [
         one
         for name, one in value.items()
-        if isinstance(one, dict | list)
-        and name not in _FREE
-        and name not in without
-        and not (own and name == "input")
+        if isinstance(one, _NESTED) and name not in _FREE and name not in without and not (own and name == "input")
     ]
 
 

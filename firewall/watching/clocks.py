@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Histogram
 
-from firewall.core.seen import CallSeen
+from firewall.core.seen import Over
 
 MAX_MODELS = 200
 """Models with clocks of their own; the others share one pair: nobody fills the memory with names."""
@@ -40,14 +40,14 @@ class Clocks:
         )
         self._timed: dict[tuple[str, ...], _Timed] = {}
 
-    def called(self, seen: CallSeen) -> None:
+    def called(self, over: Over) -> None:
         """Measure a call that somebody answered."""
-        if not seen.provider:
+        if not over.provider:
             return
-        timed = self._timed_of(seen.provider, seen.model)
-        timed.whole.observe((seen.ended_us - seen.started_us) / 1e6)
-        if seen.first_us:
-            timed.first.observe((seen.first_us - seen.started_us) / 1e6)
+        timed = self._timed_of(over.provider, over.model)
+        timed.whole.observe(over.took_us / 1e6)
+        if over.first_us:
+            timed.first.observe(over.first_us / 1e6)
 
     def _timed_of(self, *model: str) -> _Timed:
         known = model if model in self._timed or len(self._timed) < MAX_MODELS else _OTHER

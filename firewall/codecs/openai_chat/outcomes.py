@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from firewall.codecs.interface import Result
-from firewall.codecs.trailing import trailing
+from firewall.codecs.trailing import Item, trailing
 
 
 def results(value: Mapping[str, object]) -> tuple[Result, ...]:
     """Return the results of the newest turn; the dialect does not say which are errors."""
-    return tuple(
-        Result(str(message.get("tool_call_id", "")))
-        for message in trailing(value.get("messages"), lambda item: item.get("role") != "assistant")
-        if message.get("role") == "tool"
-    )
+    newest = trailing(value.get("messages"), _is_answer)
+    return tuple([Result(str(one.get("tool_call_id", ""))) for one in newest if one.get("role") == "tool"])
+
+
+def _is_answer(item: Item) -> bool:
+    return item.get("role") != "assistant"

@@ -26,26 +26,35 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
     Raises: ProtocolError (400) `option_unknown` or `invalid_request`, naming the field.
     """
     del path
-    for name in value:
-        if name not in tables.OPTIONS:
-            raise ProtocolError(
-                f"option `{name}` is not one that this gateway knows; remove it", code="option_unknown"
-            )
+    if not value.keys() <= tables.OPTIONS:
+        name = next(name for name in value if name not in tables.OPTIONS)
+        raise ProtocolError(
+            f"option `{name}` is not one that this gateway knows; remove it", code="option_unknown"
+        )
     model = value.get("model")
     if not isinstance(model, str) or not model:
         raise ProtocolError("`model` must be a string")
+    is_streamed = _flag(value, "stream")
+    is_plain = tables.TRANSPORT.isdisjoint(value)
     return ModelRequest(
         model=model,
-        stream=_flag(value, "stream"),
+        stream=is_streamed,
         body=_unstored(body, value),
-        identity={key: one for key, one in value.items() if key not in tables.TRANSPORT},
+        identity=value if is_plain else {key: one for key, one in value.items() if key not in tables.TRANSPORT},
         hosted=few(_hosted(value)),
         references=tuple(dict.fromkeys(_references(value.get("messages")))),
-        session=next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), ""),
+        session=_session(headers),
         max_output_tokens=_limit(value),
-        candidates=candidate_count(value, "n"),
-        hides_usage=_flag(value, "stream") and not says_usage(value),
+        candidates=candidate_count(value, "n") if "n" in value else 1,
+        hides_usage=is_streamed and not says_usage(value),
     )
+
+
+def _session(headers: Mapping[str, str]) -> str:
+    for name in _SESSION_HEADERS:
+        if found := headers.get(name):
+            return found
+    return ""
 
 
 def _flag(value: JsonObject, name: str) -> bool:
@@ -58,8 +67,10 @@ def _flag(value: JsonObject, name: str) -> bool:
 
 
 def _limit(value: JsonObject) -> int | None:
-    limits = (token_limit(value, name) for name in ("max_completion_tokens", "max_tokens"))
-    return max((limit for limit in limits if limit is not None), default=None)
+    newer, older = token_limit(value, "max_completion_tokens"), token_limit(value, "max_tokens")
+    if newer is None or older is None:
+        return older if newer is None else newer
+    return max(newer, older)
 
 
 def _unstored(body: bytes, value: JsonObject) -> bytes:
@@ -99,7 +110,9 @@ def _references(messages: object) -> Iterator[str]:
         if isinstance(audio, dict) and isinstance(audio.get("id"), str):
             yield audio["id"]
         content = message.get("content")
-        for part in content if isinstance(content, list) else ():
+        if not isinstance(content, list):
+            continue
+        for part in content:
             file = part.get("file") if isinstance(part, dict) else None
             if isinstance(file, dict) and isinstance(file.get("file_id"), str):
                 yield file["file_id"]

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from firewall.codecs.interface import Usage
 from firewall.codecs.neutral.content import Hide, input_messages, output_messages
 from firewall.core.dialect import Dialect
 from firewall.core.errors import ProtocolError
-from firewall.core.seen import AttemptSeen, CallSeen
+from firewall.core.seen import AttemptSeen, CallSeen, Over
 from firewall.core.tracing import trace_of
 from firewall.core.work import Plain
 from firewall.gates.models.exchange import Exchange
@@ -16,11 +17,22 @@ from firewall.routing.call import Attempt, Heard, ModelCall
 _OPERATIONS = {Dialect.GEMINI: "generate_content"}
 
 
+class Watching(Protocol):
+    """Who counts model calls, and who else is told of them."""
+
+    forward: Callable[[CallSeen], None] | None
+    """None: nobody."""
+
+    def called(self, over: Over) -> None:
+        """Count a call that is over, and measure it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Seeing:
-    """Who is told of model calls that are over."""
+    """Tells of model calls that are over."""
 
-    told: Callable[[CallSeen], None]
+    watching: Watching
     hide: Hide | None = None
     """Takes credentials out of what was asked and answered; None: neither is told."""
 
@@ -37,7 +49,13 @@ class Seeing:
     ) -> None:
         """Tell of a call; `span`: when it came and ended; `cost_micros` None: unknown, or not known yet."""
         heard, (started_us, ended_us) = exchange.heard, span
-        self.told(
+        provider, model = (heard.candidate.provider.name, heard.candidate.model) if heard else ("", "")
+        first_us = max(1, exchange.first_us - started_us) if exchange.first_us else 0
+        self.watching.called(Over(exchange.dialect, outcome, provider, model, ended_us - started_us, first_us))
+        forward = self.watching.forward
+        if forward is None:
+            return
+        forward(
             CallSeen(
                 operation=_OPERATIONS.get(exchange.dialect, "chat"),
                 dialect=exchange.dialect,
@@ -48,8 +66,8 @@ class Seeing:
                 entry=entry,
                 started_us=started_us,
                 ended_us=ended_us,
-                provider=heard.candidate.provider.name if heard else "",
-                model=heard.candidate.model if heard else "",
+                provider=provider,
+                model=model,
                 first_us=exchange.first_us,
                 input_tokens=usage.input_tokens,
                 cached_tokens=usage.cached_input_tokens,

@@ -6,22 +6,19 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from firewall.core.dialect import Dialect
-from firewall.core.seen import CallSeen
+from firewall.core.seen import Over
 from firewall.watching import clocks
 from firewall.watching.clocks import Clocks
 
-SEEN = CallSeen(
-    operation="chat", dialect=Dialect.ANTHROPIC, asked="coder", route="coder", outcome="ok", is_streamed=True,
-    entry=7, started_us=1_000_000, ended_us=3_000_000, provider="main", model="m", first_us=1_200_000,
-)  # fmt: skip
+OVER = Over(Dialect.ANTHROPIC, "ok", "main", "m", 2_000_000, 200_000)
 
 
 def test_an_answer_is_measured_from_its_request() -> None:
     """To its end, and where it was streamed to its first piece; a call without an answer is not measured."""
     registry = CollectorRegistry()
     measured = Clocks(registry)
-    for seen in (SEEN, replace(SEEN, first_us=0), replace(SEEN, provider="", model="")):
-        measured.called(seen)
+    for over in (OVER, replace(OVER, first_us=0), replace(OVER, provider="", model="")):
+        measured.called(over)
     labels = {"provider": "main", "model": "m"}
     assert registry.get_sample_value("stayhand_model_seconds_sum", labels) == 4.0
     assert registry.get_sample_value("stayhand_model_first_piece_seconds_count", labels) == 1
@@ -34,8 +31,8 @@ def test_models_beyond_the_bound_share_a_pair(monkeypatch: pytest.MonkeyPatch) -
     registry = CollectorRegistry()
     measured = Clocks(registry)
     for number in range(5):
-        measured.called(replace(SEEN, model=f"m{number}"))
-    measured.called(replace(SEEN, model="m1"))
+        measured.called(replace(OVER, model=f"m{number}"))
+    measured.called(replace(OVER, model="m1"))
     other = {"provider": "other", "model": "other"}
     assert registry.get_sample_value("stayhand_model_seconds_count", other) == 3
     assert registry.get_sample_value("stayhand_model_seconds_count", {"provider": "main", "model": "m1"}) == 2
