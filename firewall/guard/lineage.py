@@ -17,6 +17,7 @@ from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.masking import masked
 from firewall.core.fast_init import fast_init
 from firewall.core.ports import Sequencer
+from firewall.core.running import Digests
 from firewall.core.work import Record, Unit
 from firewall.guard.foreign import FirstSeen, Foreign, Known, foreign_in_history
 from firewall.guard.requester import Requester
@@ -48,9 +49,8 @@ class Seen:
 class Told:
     """A request to a model, as far as it is searched."""
 
-    body: bytes
-    digests: Sequence[bytes]
-    """Its running digests (`firewall.core.running`)."""
+    digests: Digests
+    """Of its body."""
     first_seen: FirstSeen
 
 
@@ -91,10 +91,10 @@ class Lineage:
         Raises: StoreError when a find cannot be recorded.
         """
         owner = requester.grant.owner
-        part = self._searched.new_part(owner, told.body, told.digests)
+        part = self._searched.new_part(owner, told.digests)
         if part.start == part.end:
             return
-        found = await self._found(told.body[max(part.start, part.end - _MOST_BYTES) : part.end], detector)
+        found = await self._found(told.digests.data[max(part.start, part.end - _MOST_BYTES) : part.end], detector)
         new: list[Foreign] = []
         for value, one in found.items():
             if self._of(requester, value) not in self._seen:

@@ -8,11 +8,10 @@ can hide where two known parts meet.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firewall.core.fast_init import fast_init
-from firewall.core.running import BLOCK, digests_from_end
+from firewall.core.running import BLOCK, Digests
 
 MOST_MARKS = 65_536
 """Digests that are kept: of about 128 MiB of requests."""
@@ -37,17 +36,18 @@ class Searched:
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, None] = OrderedDict()
 
-    def new_part(self, owner: str, body: bytes, digests: Sequence[bytes]) -> Unsearched:
-        """Return what of `body` has not been searched for this owner; `digests` are its running ones."""
+    def new_part(self, owner: str, digests: Digests) -> Unsearched:
+        """Return what of a body has not been searched for this owner."""
+        body = digests.data
         prefix = hashlib.blake2b(owner.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-        marks = [prefix + digest for digest in digests]
+        marks = [prefix + digest for digest in digests.forward]
         known = next((at for at in range(len(marks), 0, -1) if marks[at - 1] in self._kept), 0)
         if known:
             self._kept.move_to_end(marks[known - 1])
         start = min(known * BLOCK, len(body))
         if start == len(body):
             return Unsearched(start, start)
-        from_end = [b"<" + prefix + digest for digest in digests_from_end(body, start)]
+        from_end = [b"<" + prefix + digest for digest in digests.from_end(start)]
         back = next((at for at in range(len(from_end), 0, -1) if from_end[at - 1] in self._kept), 0)
         if back:
             self._kept.move_to_end(from_end[back - 1])

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from firewall.codecs.interface import ModelRequest, Usage
+from firewall.codecs.traits import Trait, Traits, holds
 from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
@@ -69,6 +70,13 @@ class ModelCall:
     caller: Caller
     attribution: Attribution = field(default_factory=Attribution)
     surface: Surface = Surface.GENERATE
+    traits: Traits | None = None
+    """What is known of the body as it came; None: nothing."""
+
+    def may_hold(self, trait: Trait) -> bool:
+        """Tell whether the request's body may hold something at all."""
+        body = self.request.body
+        return holds(body, trait) if self.traits is None else self.traits.may_hold(trait, body)
 
 
 @fast_init

@@ -113,7 +113,7 @@ def _path(call: ModelCall, candidate: Candidate) -> str:
 
 
 def _body(call: ModelCall, candidate: Candidate) -> bytes:
-    body = without_foreign_thinking(call.request.body)
+    body = without_foreign_thinking(call.request.body, call.traits)
     if call.request.hides_usage and candidate.provider.counts_streams:
         body = asking(body)
     if candidate.model == call.request.model or call.dialect is Dialect.GEMINI:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firewall.codecs.interface import ModelRequest
+from firewall.codecs.traits import Trait, Traits
 from firewall.core.fast_init import fast_init
 
 IMAGE_TOKENS = 16_384
@@ -56,10 +57,12 @@ class Bound:
     """The service tier or speed that was asked for, as prices know it."""
 
 
-def bound_of(request: ModelRequest) -> Bound:
-    """Return what a request may use at most."""
-    images, hidden = _media(request)
-    size = len(request.body)
+def bound_of(request: ModelRequest, traits: Traits | None = None) -> Bound:
+    """Return what a request may use at most; `traits`: what is known of its body."""
+    body = request.body
+    has_media = traits is None or traits.may_hold(Trait.MEDIA, body)
+    images, hidden = _media(request) if has_media else (0, 0)
+    size = len(body)
     is_open = bool(request.references or request.hosted)
     return Bound(
         input_tokens=None if is_open else size - hidden + images * IMAGE_TOKENS + OVERHEAD_TOKENS,
@@ -100,7 +103,7 @@ def _searches(declared: bytes) -> int:
 def _media(request: ModelRequest) -> tuple[int, int]:
     """Return how many images and files a request carries, and how many of its bytes they are.
 
-    What was parsed is walked: however a body spells its letters, and cheaper than one search through its bytes.
+    What was parsed is walked: however a body spells its letters, and cheaper than a search through all its bytes.
     """
     count = hidden = 0
     stack = _within(request.identity, without=_NONE)

@@ -7,9 +7,11 @@ from itertools import count
 from pathlib import Path
 
 from firewall.codecs.interface import ModelRequest
+from firewall.codecs.traits import Histories
 from firewall.core.attribution import Attribution
 from firewall.core.budget import Budget
 from firewall.core.money import Price, Rate, Tier
+from firewall.core.running import Digests
 from firewall.sequencer.opening import Installation, create, open_installation
 from firewall.spend.charging import Ask, Payer
 from firewall.spend.estimate import Bound, bound_of
@@ -94,6 +96,8 @@ def ask(
 
 
 def bound_for(body: bytes, identity: dict[str, object], **more: object) -> Bound:
-    """Return what a request may use."""
+    """Return what a request may use, which is the same whatever is known of its body before."""
     request = ModelRequest(model="m", stream=False, body=body, identity=identity, **more)  # type: ignore[arg-type]  # tests name the fields
-    return bound_of(request)
+    found = bound_of(request)
+    assert bound_of(request, Histories().traits(Digests(body))) == found
+    return found

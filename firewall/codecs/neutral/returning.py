@@ -5,27 +5,27 @@ provider would refuse those signatures for ever. Only requests that hold a mark 
 for byte.
 """
 
-import base64
-
 import orjson
 
 from firewall.codecs.gemini.tables import SKIP_SIGNATURE
 from firewall.codecs.neutral.marks import MARK
+from firewall.codecs.traits import PACKED_MARK, Trait, Traits, holds
 
 _SIGNS = ("signature", "thoughtSignature", "thought_signature", "encrypted_content", "data")
 _ON_CALLS = ("thoughtSignature", "thought_signature")
 _CALLS = ("functionCall", "function_call")
 _HISTORIES = ("messages", "input", "contents")
 _LISTS = ("content", "parts", "summary")
-_PACKED = base64.b64encode(MARK.encode()).decode()
-"""How every mark begins where a signature has to be base64."""
-_STARTS = (MARK, _PACKED)
-_BYTES = tuple(start.encode() for start in _STARTS)
+_STARTS = (MARK, PACKED_MARK)
 
 
-def without_foreign_thinking(body: bytes) -> bytes:
-    """Return a request's body without marked thinking; `body` itself where it holds no mark."""
-    if not any(start in body for start in _BYTES):
+def without_foreign_thinking(body: bytes, traits: Traits | None = None) -> bytes:
+    """Return a request's body without marked thinking; `body` itself where it holds no mark.
+
+    `traits`: what is known of the body.
+    """
+    trait = Trait.FOREIGN_THINKING
+    if not (holds(body, trait) if traits is None else traits.may_hold(trait, body)):
         return body
     value: dict[str, object] = orjson.loads(body)
     changed = dict(value)

@@ -14,10 +14,11 @@ from starlette.types import Receive, Scope, Send
 from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import ModelRequest, Usage
 from firewall.codecs.sightings import first_sighting
+from firewall.codecs.traits import Histories, Traits
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
-from firewall.core.running import running_digests
+from firewall.core.running import Digests
 from firewall.core.strict_json import loads_object
 from firewall.core.verdict import Deny
 from firewall.gates.edge.body import read_body
@@ -82,6 +83,7 @@ class ModelsGate:
         self._was_issued = was_issued
         self._seeing = seeing
         self._max_body_bytes = max_body_bytes
+        self._histories = Histories()
         self._running: set[Exchange] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,10 +143,10 @@ class ModelsGate:
         admit.check_name(request.model)
         principal = self._sequencer.pseudonym(requester.principal)
         admit.check_references(request, self._was_issued, principal)
-        call = _call(asked, request, value, requester)
+        digests = Digests(body)
+        call = _call(asked, request, value, requester, traits=self._histories.traits(digests))
         plan = self._router.plan(call)
-        digests = running_digests(body)
-        said = _said(asked, requester, request, len(body), sha256=digests[-1].hex())
+        said = _said(asked, requester, request, len(body), sha256=digests.whole.hex())
         meter, plan = await self._till.enter(call, plan, requester, said)
         exchange = Exchange(
             means=self._means,
@@ -166,7 +168,7 @@ class ModelsGate:
         identity, guard = request.identity, self._means.guard
         try:  # whatever happens from here on, what is held is given back
             guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
-            await guard.read(requester, Told(body, digests, lambda value: first_sighting(identity, value)))
+            await guard.read(requester, Told(digests, lambda value: first_sighting(identity, value)))
             await self._exchange(exchange, call, plan, meter.entry)
         except FirewallError as error:
             exchange.outcome = error.code
@@ -260,7 +262,14 @@ def _said(asked: Asked, requester: Requester, request: ModelRequest, size: int, 
     )
 
 
-def _call(asked: Asked, request: ModelRequest, value: Mapping[str, object], requester: Requester) -> ModelCall:
+def _call(
+    asked: Asked,
+    request: ModelRequest,
+    value: Mapping[str, object],
+    requester: Requester,
+    *,
+    traits: Traits,
+) -> ModelCall:
     caller = Caller(requester.principal, requester.lineage, requester.grant, requester.session)
     return ModelCall(
         dialect=asked.place.dialect,
@@ -273,4 +282,5 @@ def _call(asked: Asked, request: ModelRequest, value: Mapping[str, object], requ
         own_login=own_login(asked.headers),
         caller=caller,
         attribution=attributed(requester.grant.team, requester.grant.tags, asked.headers, value),
+        traits=traits,
     )

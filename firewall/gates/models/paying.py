@@ -207,7 +207,7 @@ def exact_cost(meter: Meter, usage: Usage) -> int | None:
 
 def _bound(call: ModelCall) -> Bound:
     """Return what a call may use; an embedding writes nothing."""
-    bound = bound_of(call.request)
+    bound = bound_of(call.request, call.traits)
     return replace(bound, output_tokens=0) if call.surface is Surface.EMBED else bound
 
 

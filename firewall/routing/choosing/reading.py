@@ -6,21 +6,12 @@ from hashlib import blake2b
 import orjson
 
 from firewall.codecs.dialects import CODECS
-from firewall.core.dialect import Dialect
+from firewall.codecs.traits import Trait
 from firewall.routing.call import ModelCall
 from firewall.routing.choosing.facts import Facts
 
 PHASE = "x-stayhand-phase"
 _HISTORIES = ("messages", "input", "contents")
-_IMAGE_MARKS = {
-    Dialect.ANTHROPIC: (b'"image"',),
-    Dialect.OPENAI_CHAT: (b'"image_url"',),
-    Dialect.OPENAI_RESPONSES: (b'"input_image"',),
-    Dialect.GEMINI: (b'"inline', b'"file'),
-}
-"""Without one of these there is no picture in a request: most requests are searched once and walked never."""
-_ESCAPED = b"\\u00"
-"""How JSON may spell a letter of such a mark."""
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _IMAGE_TOKENS = 1500
 """What a large picture costs at most providers."""
@@ -31,8 +22,7 @@ _DEPTH = 12
 def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) -> Facts:
     """Return the facts of a call; `scan` is asked only where a rule asks for sensitivity."""
     request = call.request
-    may_have = _ESCAPED in request.body or any(mark in request.body for mark in _IMAGE_MARKS[call.dialect])
-    images = tuple(_images(call.value)) if may_have else ()
+    images = tuple(_images(call.value)) if call.may_hold(Trait.MEDIA) else ()
     text = max(0, len(request.body) - sum(images))
     return Facts(
         model=request.model,

@@ -5,7 +5,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.core.running import BLOCK, digests_from_end, running_digests
+from firewall.core.running import BLOCK, Digests, digests_from_end, running_digests
 
 
 def test_the_last_digest_is_of_all_of_it() -> None:
@@ -36,3 +36,13 @@ def test_from_the_end_what_stands_before_does_not_count(more: int, start: int) -
     body = b"a" * start + end
     assert len(digests_from_end(body, start)) == 3
     assert digests_from_end(body, len(body)) == ()
+
+
+def test_the_digests_of_a_body_are_the_same_from_both_ends() -> None:
+    """As the functions give them, however often and for whichever start they are asked for."""
+    data = bytes(at % 251 for at in range(5 * BLOCK + 3))
+    digests = Digests(data)
+    assert digests.forward == running_digests(data)
+    assert digests.whole == hashlib.sha256(data).digest()
+    for start in (0, 2 * BLOCK, 2 * BLOCK, 0, len(data)):
+        assert digests.from_end(start) == digests_from_end(data, start)

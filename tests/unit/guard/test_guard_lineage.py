@@ -11,7 +11,7 @@ import pytest
 from firewall.codecs.sightings import first_sighting
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.outgoing import Outgoing
-from firewall.core.running import running_digests
+from firewall.core.running import Digests
 from firewall.core.secret import Secret
 from firewall.guard import lineage
 from firewall.guard.foreign import Foreign
@@ -44,13 +44,13 @@ async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
 async def told(kept: Kept, request: Mapping[str, object]) -> None:
     """Let the guard read a request, as the models gate does."""
     body = json.dumps(request).encode()
-    seen = Told(body, running_digests(body), lambda value: first_sighting(request, value))
+    seen = Told(Digests(body), lambda value: first_sighting(request, value))
     await kept.guard.read(kept.requester(), seen)
 
 
 def said(body: bytes, words: str) -> Told:
     """Return a request whose every word is first met at one place."""
-    return Told(body, running_digests(body), lambda _: words)
+    return Told(Digests(body), lambda _: words)
 
 
 def _lineage(kept: Kept) -> Lineage:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.core.running import BLOCK, running_digests
+from firewall.core.running import BLOCK, Digests
 from firewall.guard import searched
 from firewall.guard.searched import OVERLAP, Searched, Unsearched
 
@@ -16,7 +16,7 @@ def noise(seed: int, size: int) -> bytes:
 
 def seen(store: Searched, body: bytes, owner: str = "olga") -> Unsearched:
     """Ask for the new part, and say that it was searched."""
-    part = store.new_part(owner, body, running_digests(body))
+    part = store.new_part(owner, Digests(body))
     store.keep(part)
     return part
 
@@ -29,7 +29,7 @@ def test_the_same_request_has_no_new_part() -> None:
         assert (first.start, first.end) == (0, size)
         again = seen(store, body)
         assert again.start == again.end
-        other = store.new_part("oleg", body, running_digests(body))
+        other = store.new_part("oleg", Digests(body))
         assert (other.start, other.end) == (0, size)
 
 
@@ -37,7 +37,7 @@ def test_what_is_not_kept_stays_new() -> None:
     """Only what was searched is known."""
     store, body = Searched(), noise(1, 3 * BLOCK)
     for _ in range(2):
-        part = store.new_part("olga", body, running_digests(body))
+        part = store.new_part("olga", Digests(body))
         assert (part.start, part.end) == (0, len(body))
 
 
@@ -60,7 +60,7 @@ def test_every_place_is_searched_with_what_stands_around_it(one: list[int], othe
     parts = [noise(at, BLOCK + at * 300) for at in range(5)]
     first, second = (b"".join(parts[at] for at in row) for row in (one, other))
     seen(store, first)
-    part = store.new_part("olga", second, running_digests(second))
+    part = store.new_part("olga", Digests(second))
     for at in range(0, max(1, len(second) - 40), 97):
         value = second[at : at + 40]
         is_new = part.start <= at and at + 40 <= part.end
@@ -74,5 +74,5 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     bodies = [noise(at, 100) for at in range(3)]
     for body in bodies:
         seen(store, body)
-    parts = [store.new_part("olga", body, running_digests(body)) for body in bodies]
+    parts = [store.new_part("olga", Digests(body)) for body in bodies]
     assert [part.start == part.end for part in parts] == [False, True, True]
