@@ -33,6 +33,8 @@ class ModelRequest:
     """The client's session id where its headers or body carry one; a claim, never trusted."""
     max_output_tokens: int | None = None
     candidates: int = 1
+    beside: tuple[str, ...] = ()
+    """Other models that the request names, which the provider asks beside its own: each needs the grant too."""
     hides_usage: bool = False
     """The client did not ask a stream for its token counts: we do, and what says them does not reach it."""
 

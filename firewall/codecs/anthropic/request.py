@@ -11,6 +11,7 @@ import orjson
 from firewall.codecs.amounts import token_limit
 from firewall.codecs.anthropic import tables
 from firewall.codecs.interface import ModelRequest, few
+from firewall.codecs.model_names import hosted_by, named_by
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
 
@@ -34,6 +35,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         *_hosted_tools(value.get("tools")),
         *_remote_servers(value.get("mcp_servers")),
         *_hosted_in_messages(value.get("messages")),
+        *hosted_by(model),
     ]
     return ModelRequest(
         model=model,
@@ -41,6 +43,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         body=body,
         identity={key: one for key, one in value.items() if key != "stream"},
         hosted=few(hosted),
+        beside=named_by(hosted),
         references=tuple(dict.fromkeys(_references(value))),
         session=_session(value, headers),
         max_output_tokens=token_limit(value, "max_tokens"),

@@ -16,6 +16,8 @@ from firewall.codecs.sse import Frame
 from firewall.codecs.upstream_json import JsonObject, loads_object, malformed
 
 _NOTHING = Step()
+_DONE = b"[DONE]"
+"""What some routers send behind the end, as OpenAI does."""
 _COMMENTED = frozenset({"opencode", "other"})
 """Clients that skip comments; the others get a ping (CLIENTS.md)."""
 
@@ -105,6 +107,8 @@ class AnthropicStream:
         if frame.lines > 1:
             malformed("the data of an event has several lines")
         if self._done or self._complete:
+            if frame.data == _DONE:
+                return
             malformed("an event after the end of the answer")
         value = loads_object(frame.data)
         type_ = value.get("type")

@@ -127,6 +127,9 @@ def _read_generation(value: object) -> tuple[int | None, int]:
         return None, 1
     config = folded(_object(value, "generationConfig"), "generationConfig", "client")
     _known(config, tables.GENERATION, "generationConfig.")
+    for name in tables.CHOOSING:
+        if config.get(name) is not None:
+            raise ProtocolError(f"option `generationConfig.{name}` is refused here", code="option_refused")
     limit = token_limit(config, "maxOutputTokens")
     return limit or None, candidate_count(config, "candidateCount")  # 0 is how protobuf says that nothing was said
 

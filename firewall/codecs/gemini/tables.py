@@ -12,13 +12,15 @@ COUNT_OPTIONS = frozenset({"contents", "generateContentRequest"})
 """Options of `countTokens`, which runs nothing; the request inside is read like a real one."""
 
 GENERATION = frozenset({
-    "audioTimestamp", "audioTranscriptionConfig", "candidateCount", "continuationToken", "enableAffectiveDialog",
-    "enableEnhancedCivicAnswers", "frequencyPenalty", "imageConfig", "logprobs", "maxOutputTokens",
-    "mediaResolution", "presencePenalty", "responseFormat", "responseJsonSchema", "responseLogprobs",
-    "responseMimeType", "responseModalities", "responseSchema", "routingConfig", "seed", "speechConfig",
-    "stopSequences", "temperature", "thinkingConfig", "topK", "topP", "translationConfig",
-    "_responseJsonSchema",
+    "audioTimestamp", "audioTranscriptionConfig", "candidateCount", "continuationToken",
+    "enableAffectiveDialog", "enableEnhancedCivicAnswers", "frequencyPenalty", "imageConfig", "logprobs",
+    "maxOutputTokens", "mediaResolution", "modelConfig", "modelSelectionConfig", "presencePenalty",
+    "responseFormat", "responseJsonSchema", "responseLogprobs", "responseMimeType", "responseModalities",
+    "responseSchema", "routingConfig", "seed", "speechConfig", "stopSequences", "temperature",
+    "thinkingConfig", "topK", "topP", "translationConfig", "_responseJsonSchema",
 })  # fmt: skip
+CHOOSING = ("modelConfig", "modelSelectionConfig", "routingConfig")
+"""Of those: they let the provider answer from another model than the path names; null is fine."""
 TOOL_CONFIG = frozenset({"functionCallingConfig", "includeServerSideToolInvocations", "retrievalConfig"})
 CALLING = frozenset({"allowedFunctionNames", "mode"})
 """Of `functionCallingConfig`; `streamFunctionCallArguments` is not for this API and would cut calls in pieces."""

@@ -8,10 +8,12 @@ from firewall.codecs.upstream_json import JsonObject
 class Notes:
     """Keeps the newest token counts and every id; one per answer."""
 
-    __slots__ = ("_issued", "usage")
+    __slots__ = ("_issued", "has_ended", "usage")
 
     def __init__(self) -> None:
         self._issued: dict[str, None] = {}
+        self.has_ended = False
+        """Every choice has ended: some providers count beside a choice that does not say so again."""
         self.usage = Usage()
         """Tokens seen so far."""
 
@@ -51,7 +53,7 @@ class Notes:
             output_image_tokens=count(said, "image_tokens"),
             output_audio_tokens=count(said, "audio_tokens"),
             service_tier=word(value, "service_tier"),
-            is_reported=_is_over(value.get("choices")),
+            is_reported=self.has_ended or _is_over(value.get("choices")),
         )
 
 

@@ -10,6 +10,7 @@ import orjson
 from firewall.codecs import json_span
 from firewall.codecs.amounts import candidate_count, token_limit
 from firewall.codecs.interface import ModelRequest, few
+from firewall.codecs.model_names import hosted_by, named_by
 from firewall.codecs.openai_chat import tables
 from firewall.codecs.openai_chat.counting import says_usage
 from firewall.core.call import CallForm, ToolCall
@@ -36,12 +37,14 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         raise ProtocolError("`model` must be a string")
     is_streamed = _flag(value, "stream")
     is_plain = tables.TRANSPORT.isdisjoint(value)
+    hosted = few((*_hosted(value), *hosted_by(model)))
     return ModelRequest(
         model=model,
         stream=is_streamed,
         body=_unstored(body, value),
         identity=value if is_plain else {key: one for key, one in value.items() if key not in tables.TRANSPORT},
-        hosted=few(_hosted(value)),
+        hosted=hosted,
+        beside=named_by(hosted),
         references=tuple(dict.fromkeys(_references(value.get("messages")))),
         session=_session(headers),
         max_output_tokens=_limit(value),

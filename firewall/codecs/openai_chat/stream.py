@@ -177,6 +177,7 @@ class ChatStream:
         if held.ends:
             for state in held.ends:
                 self._on_finish(state, out)
+            self._notes.has_ended = all(choice.finish for choice in self._choices.values())
             self._drain(out)
 
     def _on_choice(self, value: object, held: _Held, out: list[bytes]) -> Choice:
@@ -210,6 +211,8 @@ class ChatStream:
             return
         if not isinstance(finish, str):
             malformed("`finish_reason` is no string")
+        if finish == "error":
+            malformed("the provider gave up in the middle of its answer")
         state.finish = finish
         held.ends.append(state)
 

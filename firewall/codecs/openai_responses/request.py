@@ -10,6 +10,7 @@ import orjson
 from firewall.codecs import json_span
 from firewall.codecs.amounts import token_limit
 from firewall.codecs.interface import ModelRequest, few
+from firewall.codecs.model_names import hosted_by, named_by
 from firewall.codecs.openai_responses import tables
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ProtocolError
@@ -35,12 +36,14 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
     _read_top(value, references)
     _read_tools(value.get("tools"), "tools", hosted, references)
     _read_input(value.get("input"), hosted, references)
+    hosted += hosted_by(model)
     return ModelRequest(
         model=model,
         stream=_flag(value, "stream"),
         body=_unstored(body, value),
         identity={key: one for key, one in value.items() if key not in tables.TRANSPORT},
         hosted=few(hosted),
+        beside=named_by(hosted),
         references=tuple(dict.fromkeys(references)),
         session=_session(value, headers),
         max_output_tokens=token_limit(value, "max_output_tokens"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import orjson
 
 from firewall.codecs.interface import ModelRequest
+from firewall.codecs.model_names import check_name
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, ProtocolError
 from firewall.core.grant import any_matches
@@ -15,8 +16,6 @@ from firewall.gates.edge.rates import refused, takes_of
 from firewall.gates.models.paying import Entry
 from firewall.guard.requester import Requester
 
-MAX_MODEL = 200
-
 
 class ModelError(FirewallError):
     """The grant does not permit the model, or nobody serves it: the two look alike from outside."""
@@ -25,19 +24,10 @@ class ModelError(FirewallError):
     status = 404
 
 
-def check_name(model: str) -> None:
-    """Refuse what cannot be a model's name; whether the grant permits it is decided with who would answer.
-
-    Raises: ProtocolError `model_invalid`.
-    """
-    if not model.isprintable() or len(model) > MAX_MODEL:
-        raise ProtocolError("a model's name is printable and short", code="model_invalid")
-
-
 def check_model(requester: Requester, model: str) -> None:
     """Refuse a model outside the grant, for what no route serves (counts).
 
-    Raises: ModelError.
+    Raises: ModelError; ProtocolError `model_invalid`.
     """
     check_name(model)
     if not any_matches(requester.grant.models, model):
@@ -79,6 +69,15 @@ async def enter(sequencer: Sequencer, requester: Requester, said: Entry) -> int:
     if isinstance(outcome, Committed):
         return outcome.seqs[0]
     raise refused(outcome)
+
+
+def check_beside(requester: Requester, request: ModelRequest) -> None:
+    """Refuse a request that lets the provider ask a model which the grant does not name.
+
+    Raises: ModelError; ProtocolError `model_invalid`.
+    """
+    for model in request.beside:
+        check_model(requester, model)
 
 
 def check_references(request: ModelRequest, is_ours: Callable[[str, str], bool], principal: str) -> None:

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import ModelRequest, Usage
+from firewall.codecs.model_names import check_name
 from firewall.codecs.sightings import first_sighting
 from firewall.codecs.traits import Histories, Traits
 from firewall.core.errors import FirewallError
@@ -140,7 +141,8 @@ class ModelsGate:
         codec = CODECS[asked.place.dialect]
         request = codec.read_request(body, value, asked.headers, asked.target)
         requester = requester_of(bearer, gate="models", client=asked.client.name, session=request.session)
-        admit.check_name(request.model)
+        check_name(request.model)
+        admit.check_beside(requester, request)
         principal = self._sequencer.pseudonym(requester.principal)
         admit.check_references(request, self._was_issued, principal)
         digests = Digests(body)

@@ -14,6 +14,7 @@ from starlette.types import Receive, Send
 from firewall.codecs import embeddings, images, model_lists
 from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import ModelRequest, Usage
+from firewall.codecs.model_names import check_name
 from firewall.codecs.multipart import is_form
 from firewall.core.dialect import Dialect
 from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError
@@ -95,7 +96,8 @@ class PlainCalls:
             return
         body = await read_body(receive, self._max_body_bytes)
         request, value = _read(asked, body)
-        admit.check_name(request.model)
+        check_name(request.model)
+        admit.check_beside(requester, request)
         admit.check_references(request, self._was_issued, self._sequencer.pseudonym(requester.principal))
         call = _call(asked, request, value, requester)
         plan = self._router.plan(call)

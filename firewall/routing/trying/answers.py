@@ -21,6 +21,10 @@ _TERMINAL: dict[Dialect, tuple[bytes, ...]] = {
     Dialect.GEMINI: (b'"finishReason"',),
 }
 """One of these stands in every complete stream of a dialect; where one stands elsewhere too, nobody is blamed."""
+_GIVEN_UP: dict[Dialect, tuple[bytes, ...]] = {
+    Dialect.OPENAI_CHAT: (b'"finish_reason":"error"', b'"finish_reason": "error"', b'{"error":'),
+}
+"""With one of these a stream is not regular, whatever stands behind it. Texts cannot hold them: quotes in JSON."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,19 +73,26 @@ class Kept:
 class Ending:
     """Whether a stream came to its regular end, from what passes by; bytes are looked at, not parsed."""
 
-    __slots__ = ("_marks", "_tail", "is_regular")
+    __slots__ = ("_bad", "_is_ended", "_is_failed", "_marks", "_tail")
 
     def __init__(self, dialect: Dialect) -> None:
         self._marks = _TERMINAL[dialect]
+        self._bad = _GIVEN_UP.get(dialect, ())
         self._tail = b""
-        self.is_regular = False
+        self._is_ended = self._is_failed = False
+
+    @property
+    def is_regular(self) -> bool:
+        """It has ended, and not because the provider gave up."""
+        return self._is_ended and not self._is_failed
 
     def see(self, chunk: bytes) -> None:
         """Look at the next bytes."""
-        if self.is_regular:
+        if self._is_ended and not self._bad:
             return
         joined = self._tail + chunk
-        self.is_regular = any(mark in joined for mark in self._marks)
+        self._is_ended = self._is_ended or any(mark in joined for mark in self._marks)
+        self._is_failed = self._is_failed or any(mark in joined for mark in self._bad)
         self._tail = joined[-_KEPT:]
 
 

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import orjson
+
 from firewall.codecs.dialects import CODECS
 from firewall.codecs.upstream_json import JsonObject, loads_object
 from firewall.core.dialect import Dialect
@@ -158,6 +160,8 @@ async def _whole(asking: Asking, response: UpstreamResponse) -> Kept | Failed:
         return Failed(asking.candidate, found, answer=_as_error(asking, body), status=response.status)
     if fault is None:
         return kept
+    if dialect is Dialect.OPENAI_CHAT and fault is not Fault.FILTERED:
+        kept = _as_error(asking, _told_by_choice(body))
     return Failed(asking.candidate, fault, answer=kept, status=response.status)
 
 
@@ -167,6 +171,10 @@ def _hidden_fault(dialect: Dialect, body: bytes, asking: Asking) -> Fault | None
         value = loads_object(body)
         if value.get("status") == "failed":
             return fault_of_object(value) or Fault.SERVER
+    if dialect is Dialect.OPENAI_CHAT and b'"error"' in body:
+        found = fault_of_object(loads_object(body))
+        if found is not None:
+            return found
     if asking.plan.terms.filtered_falls_over and _is_filtered(dialect, loads_object(body)):
         return Fault.FILTERED
     return None
@@ -212,6 +220,14 @@ def _as_error(asking: Asking, body: bytes) -> Kept:
     fault = _fault_in(body) or Fault.SERVER
     fields = [(b"content-type", b"application/json")]
     return Kept(_STATUS.get(fault, 502), fields, body, _heard(asking))
+
+
+def _told_by_choice(body: bytes) -> bytes:
+    """Return the error that stands in an answer's first choice as the object that it would be by itself."""
+    choices = loads_object(body).get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    said = first.get("error") if isinstance(first, dict) else None
+    return orjson.dumps({"error": said or {"code": "server_error", "message": "the provider gave up"}})
 
 
 def _heard(asking: Asking) -> Heard:

@@ -178,8 +178,16 @@ def fault_of_object(value: Mapping[str, object]) -> Fault | None:
     """Return what is wrong with an answer that came under status 200, None where it holds no error."""
     error = value.get("error")
     if not error and value.get("type") != "error":
-        return None
+        return _fault_of_choice(value.get("choices"))
     return _named(_status_in(value), value)
+
+
+def _fault_of_choice(choices: object) -> Fault | None:
+    """Return the error that stands in a choice in place of its answer (OpenRouter), None where none does."""
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, Mapping) or first.get("finish_reason") != "error":
+        return None
+    return _named(_status_in(first), first) if first.get("error") else Fault.SERVER
 
 
 def _named(status: int, value: Mapping[str, object]) -> Fault:
@@ -205,6 +213,9 @@ def _codes(value: Mapping[str, object]) -> Iterator[str]:
         for name in ("code", "status", "type"):
             if isinstance(code := place.get(name), str):
                 yield code.lower()
+    metadata = inner.get("metadata")
+    if isinstance(metadata, Mapping) and "flagged_input" in metadata:
+        yield "content_filter"
     details = inner.get("details")
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, Mapping) and isinstance(reason := detail.get("reason"), str):

@@ -18,6 +18,10 @@ _MOST_BYTES = 256 << 10
 _RESPONSES_OPEN = frozenset({"response.created", "response.in_progress", "response.queued"})
 
 
+_ENDS = {"error": Fault.SERVER, "content_filter": Fault.FILTERED}
+"""Ends of a choice that said nothing."""
+
+
 class Seen(Enum):
     """What an event is."""
 
@@ -128,10 +132,9 @@ def _of_chat(value: JsonObject) -> Seen | Fault:
         said = any(part for name, part in delta.items() if name != "role") if isinstance(delta, Mapping) else False
         if said:
             return Seen.CONTENT
-        if choice.get("finish_reason") == "content_filter":
-            return Fault.FILTERED
-        if choice.get("finish_reason"):
-            return Seen.CONTENT
+        finish = choice.get("finish_reason")
+        if finish:
+            return _ENDS.get(finish, Seen.CONTENT) if isinstance(finish, str) else Seen.CONTENT
     return Seen.NOTHING
 
 

@@ -20,7 +20,7 @@ _ADVISORY = ("labels", "safetySettings", "serviceTier")
 _KNOWN = frozenset({
     "contents", "generationConfig", "model", "store", "systemInstruction", "toolConfig", "tools",
 }).union(_ADVISORY)  # fmt: skip
-_CONFIG_ADVISORY = ("enableEnhancedCivicAnswers", "mediaResolution", "routingConfig")
+_CONFIG_ADVISORY = ("enableEnhancedCivicAnswers", "mediaResolution")
 _CONFIG = frozenset({
     "candidateCount", "frequencyPenalty", "logprobs", "maxOutputTokens", "presencePenalty", "responseJsonSchema",
     "responseLogprobs", "responseMimeType", "responseModalities", "responseSchema", "seed", "stopSequences",

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firewall.core.dialect import Dialect
-from firewall.routing.trying.faults import Fault, fault_of_object
+from firewall.routing.trying.answers import Ending
+from firewall.routing.trying.faults import Fault, fault_of_object, fault_of_status
 from firewall.routing.trying.opening import Opening
 from firewall.routing.trying.resting import retry_after_s
 
@@ -37,7 +38,8 @@ ERRORS = {
     A: [(b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}', Fault.OVERLOADED)],
     C: [(b'{"error":{"message":"x","type":"server_error","code":null}}', Fault.SERVER),
         (b"[DONE]", Fault.MALFORMED),
-        (b'{"choices":[{"delta":{},"finish_reason":"content_filter"}]}', Fault.FILTERED)],
+        (b'{"choices":[{"delta":{},"finish_reason":"content_filter"}]}', Fault.FILTERED),
+        (b'{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}', Fault.SERVER)],
     R: [(b'{"type":"error","code":"rate_limit_exceeded","message":"x"}', Fault.RATE),
         (b'{"type":"response.failed","response":{"error":{"code":"server_error","message":"x"}}}', Fault.SERVER)],
     G: [(b'{"error":{"code":503,"message":"x","status":"UNAVAILABLE"}}', Fault.OVERLOADED),
@@ -103,6 +105,44 @@ def test_no_stream_of_the_dialect_is_malformed() -> None:
 def test_an_answer_without_an_error_has_no_fault() -> None:
     """Responses names an error in every answer, and it is null."""
     assert fault_of_object({"id": "r", "error": None, "status": "completed"}) is None
+    assert fault_of_object({"choices": [{"finish_reason": "stop"}]}) is None
+
+
+@pytest.mark.parametrize(
+    ("choice", "fault"),
+    [
+        ({"finish_reason": "error", "error": {"code": 502, "message": "x"}}, Fault.SERVER),
+        ({"finish_reason": "error", "error": {"code": 429, "message": "x"}}, Fault.RATE),
+        ({"finish_reason": "error"}, Fault.SERVER),
+    ],
+)
+def test_a_choice_may_hold_the_error(choice: dict[str, object], fault: Fault) -> None:
+    """In place of an answer, under status 200."""
+    assert fault_of_object({"choices": [choice]}) is fault
+
+
+def test_what_moderation_flagged_is_no_matter_of_keys() -> None:
+    """A router's 403 for the words of a request is a filter's; any other 403 is about our key."""
+    flagged = b'{"error":{"code":403,"message":"x","metadata":{"flagged_input":"a...","reasons":["b"]}}}'
+    assert fault_of_status(403, flagged) is Fault.FILTERED
+    assert fault_of_status(403, b'{"error":{"code":403,"message":"x","metadata":{}}}') is Fault.KEY
+
+
+REGULAR = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+BROKEN = [
+    b'data: {"error":{"code":502},"choices":[{"delta":{},"finish_reason":"error"}]}\n\ndata: [DONE]\n\n',
+    b'data: {"choices":[{"delta":{"content":""},"finish_reason": "error"}]}\n\ndata: [DONE]\n\n',
+    b'data: {"error":{"message":"x"}}\n\ndata: [DONE]\n\n',
+]
+
+
+@given(st.sampled_from([REGULAR, *BROKEN]), st.integers(1, 30))
+def test_a_stream_that_was_given_up_has_no_regular_end(said: bytes, size: int) -> None:
+    """Whatever stands behind the error and however it is cut: nothing of it is kept, the provider is blamed."""
+    ending = Ending(C)
+    for place in range(0, len(said), size):
+        ending.see(said[place : place + size])
+    assert ending.is_regular == (said is REGULAR)
 
 
 @pytest.mark.parametrize(
