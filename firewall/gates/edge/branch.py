@@ -1,6 +1,6 @@
 """Which gate of the agents' listener serves a path."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,11 +12,10 @@ class Branch:
         self._otherwise = otherwise
         self._prefixes = tuple(prefixes.items())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         raw_path: bytes = scope["raw_path"]
         for prefix, gate in self._prefixes:
             if raw_path.startswith(prefix):
-                await gate(scope, receive, send)
-                return
-        await self._otherwise(scope, receive, send)
+                return gate(scope, receive, send)
+        return self._otherwise(scope, receive, send)

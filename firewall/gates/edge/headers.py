@@ -6,6 +6,7 @@ Specs: RFC 9112 (message syntax), RFC 9110 (fields), RFC 6455 (upgrade).
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NoReturn
 
 from firewall.core.errors import ProtocolError
@@ -69,6 +70,7 @@ _COMMON = frozenset(
 
 _SHADOWED = SINGLE | READ_OF_OURS | FORWARDED | DROPPED | {b"connection", b"cookie", b"upgrade"}
 _HOST = re.compile(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_KEPT_BYTES = 64
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE", b"PRI"})
 
 
@@ -105,10 +107,19 @@ def _check_framing(single: dict[bytes, bytes]) -> None:
         raise ProtocolError("transfer-encoding must be chunked", code="transfer_encoding_refused")
     if coding is not None and b"content-length" in single:
         raise ProtocolError("content-length and transfer-encoding exclude each other", code="framing_ambiguous")
-    if single.get(b"expect", b"100-continue").strip().lower() != b"100-continue":
+    if b"expect" in single and single[b"expect"].strip().lower() != b"100-continue":
         raise ProtocolError("this expectation cannot be met", code="expectation_refused", status=417)
-    if not _HOST.fullmatch(single.get(b"host", b"").strip()):
+    host = single.get(b"host", b"")
+    if not (_known_host if len(host) <= _KEPT_BYTES else _is_host)(host):
         raise ProtocolError("the host header must be one plain name or address", code="host_malformed")
+
+
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value.strip()) is not None
+
+
+_known_host = lru_cache(maxsize=256)(_is_host)
+"""Few hosts come often; long ones are not worth the memory."""
 
 
 def refuse_upgrade(value: bytes) -> NoReturn:

@@ -8,6 +8,7 @@ import ipaddress
 import logging
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,12 +101,8 @@ class Edge:
         fields = dict(kept)
         is_foreign = scope["raw_path"].startswith(self._foreign)
         self._check_browser(fields, is_foreign=is_foreign)
-        coding = fields.get(b"content-encoding", b"identity").strip().lower()
-        # aws-chunked is framing and no compression; the gate behind undoes it, or refuses it.
-        if coding != b"identity" and not (is_foreign and coding == b"aws-chunked"):
-            raise ProtocolError(
-                "send the body without content-encoding", code="content_encoding_refused", status=415
-            )
+        if b"content-encoding" in fields:
+            _check_coding(fields[b"content-encoding"], is_foreign=is_foreign)
         admitted = {**scope, "headers": kept}
         if trusted:
             _believe(admitted, fields, self._access.trusted_proxies)
@@ -120,10 +117,9 @@ class Edge:
         return receive
 
     def _check_browser(self, fields: dict[bytes, bytes], *, is_foreign: bool) -> None:
-        host = _host_of(fields.get(b"host", b""))
         # Buckets may stand in front of our own names; nobody else can make those lead here.
-        known = host in self._access.hosts or is_loopback(host) or (is_foreign and self._is_below(host))
-        if not known:
+        host = _host_of(fields.get(b"host", b""))
+        if not (self._is_ours(host) or (is_foreign and self._is_below(host))):
             raise FirewallError("this host name is not served here", code="host_refused", status=403)
         if self._access.origins is None:
             return
@@ -132,6 +128,9 @@ class Edge:
             raise FirewallError("web pages may not call this address", code="origin_refused", status=403)
         if origin is None and fields.get(b"sec-fetch-site") in {b"cross-site", b"same-site"}:
             raise FirewallError("web pages may not call this address", code="origin_refused", status=403)
+
+    def _is_ours(self, host: str) -> bool:
+        return host in _USUAL or host in self._access.hosts or is_loopback(host)
 
     def _is_below(self, host: str) -> bool:
         return any(
@@ -153,6 +152,13 @@ class Edge:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def _check_coding(value: bytes, *, is_foreign: bool) -> None:
+    coding = value.strip().lower()
+    # aws-chunked is framing and no compression; the gate behind undoes it, or refuses it.
+    if coding != b"identity" and not (is_foreign and coding == b"aws-chunked"):
+        raise ProtocolError("send the body without content-encoding", code="content_encoding_refused", status=415)
 
 
 _USUAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -177,10 +183,18 @@ def _is_address(name: str) -> bool:
 
 
 def _host_of(value: bytes) -> str:
+    return _known_host(value) if len(value) <= _KEPT_BYTES else _read_host(value)
+
+
+def _read_host(value: bytes) -> str:
     text = value.decode("latin-1").strip().lower()
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.partition(":")[0]
+
+
+_known_host = lru_cache(maxsize=256)(_read_host)
+_KEPT_BYTES = 64
 
 
 def _is_within(address: str, networks: tuple[Network, ...]) -> bool:

@@ -6,6 +6,7 @@ Spec: RFC 3986, section 6.2.2.
 """
 
 import re
+from functools import lru_cache
 
 from firewall.core.errors import ProtocolError
 
@@ -13,6 +14,7 @@ from firewall.core.errors import ProtocolError
 _PLAIN = rb"[A-Za-z0-9._~!$&'()*+,=:@-]"
 _ESCAPE = rb"%(?:2[0-246-9A-Ca-c]|3[AaCcDdEe]|40|5[BbDdEe]|60|7[BbCcDd])"
 _OWN = re.compile(rb"/|(?:/(?:" + _PLAIN + rb"++|" + _ESCAPE + rb")++)++/?")
+_KEPT_BYTES = 64
 _DOTS = re.compile(rb"/\.{1,2}(?:/|$)")
 
 
@@ -23,5 +25,13 @@ def check_path(raw_path: bytes, *, foreign_prefixes: tuple[bytes, ...] = ()) -> 
     """
     if foreign_prefixes and raw_path.startswith(foreign_prefixes):
         return
-    if not _OWN.fullmatch(raw_path) or _DOTS.search(raw_path):
+    if not (_known_plain if len(raw_path) <= _KEPT_BYTES else _is_plain)(raw_path):
         raise ProtocolError("the path is not written plainly", code="path_refused")
+
+
+def _is_plain(raw_path: bytes) -> bool:
+    return _OWN.fullmatch(raw_path) is not None and _DOTS.search(raw_path) is None
+
+
+_known_plain = lru_cache(maxsize=256)(_is_plain)
+"""Few paths come often; long ones are not worth the memory."""

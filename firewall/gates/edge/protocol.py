@@ -9,18 +9,26 @@ import asyncio
 import ssl
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from firewall.core.errors import ConfigError, FirewallError, ProtocolError
+from firewall.gates.edge.cycle import Cycle, Defaults
 from firewall.gates.edge.headers import check_head
 from firewall.gates.edge.refusal import Render, Rendered
 from firewall.gates.edge.upgrade import UPGRADE, Upgrade, wish_of
 from firewall.routing.duplex import Duplex, End
+
+_KEPT_BYTES = 96
+_NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +104,13 @@ class EdgeConfig(uvicorn.Config):
         self.limits = limits
         self.render = render
         self.upgrades = upgrades
+        self.defaults = Defaults()
 
 
 class EdgeProtocol(HttpToolsProtocol):
     """One connection of a client."""
+
+    cycle: Cycle
 
     def __init__(
         self,
@@ -114,9 +125,11 @@ class EdgeProtocol(HttpToolsProtocol):
         self._limits = config.limits
         self._render = config.render
         self._upgrades = config.upgrades
+        self._defaults = config.defaults
         self._upgrade: Upgrade | None = None
         self._tunnel: Duplex | None = None
         self._fed = 0
+        self._idle_since = _NEVER
         self.access_log = False
         self._refusal: FirewallError | None = None
         self._in_head = True
@@ -137,8 +150,12 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and its timer."""
         self._disarm()
+        self._unset_keepalive_if_required()
         if self._tunnel is not None:
             self._tunnel.connection_lost(exc)
+        cycle = self._current()
+        if cycle is not None and not cycle.response_complete:
+            cycle.lost()
         super().connection_lost(exc)
 
     def eof_received(self) -> None:
@@ -160,7 +177,13 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         self._idle_bytes += len(data)
         self._fed = len(data)
-        super().data_received(data)
+        self._idle_since = _NEVER
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
         if self._is_over():
             return
         if self._idle_bytes > self._limits.head_bytes and self._refusal is None:
@@ -188,18 +211,42 @@ class EdgeProtocol(HttpToolsProtocol):
         except FirewallError as error:
             self._refusal = error
             raise
-        super().on_headers_complete()
-        self.cycle.transport = _Joining(self.transport, self.loop)
-        if self._upgrade is not None:
-            self.cycle.keep_alive = False
+        self._begin_request()
         self._in_head = False
         # Trailers arrive through on_header and would otherwise slip into the scope's list unjudged.
         self.headers = []
 
+    def _begin_request(self) -> None:
+        """Let the application answer the request whose head was judged, once those before it are answered."""
+        scope, url = self.scope, self.url
+        scope["method"] = self.parser.get_method().decode("ascii")
+        split = _split if len(url) <= _KEPT_BYTES else _read_target
+        scope["path"], scope["raw_path"], scope["query_string"] = split(url)
+        before, self.cycle = (
+            self._current(),
+            Cycle(
+                scope,
+                self.transport,
+                flow=self.flow,
+                loop=self.loop,
+                defaults=self._defaults.written(self.server_state.default_headers),
+                expects=self.expect_100_continue,
+                keep_alive=self._upgrade is None and self.parser.should_keep_alive(),
+                on_response=self.on_response_complete,
+            ),
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body on."""
         self._idle_bytes = 0
-        super().on_body(body)
+        cycle = self.cycle
+        if not cycle.response_complete and cycle.put(body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         """End the request's own bytes."""
@@ -224,7 +271,9 @@ class EdgeProtocol(HttpToolsProtocol):
             self._upgrade = self.scope["state"][UPGRADE] = Upgrade(self, wish)
 
     def _check_size(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        size = len(self.url) + 4 * len(self.headers)
+        for name, value in self.headers:
+            size += len(name) + len(value)
         if size > self._limits.head_bytes or len(self.headers) > self._limits.fields:
             raise _too_large()
 
@@ -248,7 +297,7 @@ class EdgeProtocol(HttpToolsProtocol):
         return self._tunnel
 
     def _unsupported_upgrade_warning(self) -> None:
-        """See where the head ended, while uvicorn handles the parser's word on it: nothing may follow it yet."""
+        """See where the head ended, while the parser's word on it is handled: nothing may follow it yet."""
         stopped = sys.exception()
         if self._upgrade is not None and (stopped is None or stopped.args != (self._fed,)):
             self._refuse(_early())
@@ -294,8 +343,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._in_head or self.pipeline or cycle.response_started:
             return False
         # The refused bytes are the body of a request that the application already waits for.
-        cycle.disconnected = True
-        cycle.message_event.set()
+        cycle.lost()
         return True
 
     def _linger(self) -> None:
@@ -310,6 +358,33 @@ class EdgeProtocol(HttpToolsProtocol):
 
     # -- slow clients
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or rest until one comes."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._keep_alive_for(self.timeout_keep_alive)
+
+    def _keep_alive_for(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has rested for long enough; the timer goes on while requests come and go."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since == _NEVER or self.transport.is_closing():
+            return  # its next rest starts the timer anew
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._keep_alive_for(left_s)
+        else:
+            self.transport.close()
+
     def _in_head_bytes(self) -> bool:
         return self._in_head and self._idle_bytes > 0
 
@@ -317,7 +392,7 @@ class EdgeProtocol(HttpToolsProtocol):
         cycle = self._current()
         return cycle is None or cycle.response_complete
 
-    def _current(self) -> RequestResponseCycle | None:
+    def _current(self) -> Cycle | None:
         """Return the newest request, or None before the first; uvicorn's own type leaves that out."""
         return self.cycle
 
@@ -342,45 +417,16 @@ class EdgeProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-class _Joining(asyncio.Transport):
-    """Writes an answer's head together with what follows it at once: one call and one packet instead of two.
+def _read_target(url: bytes) -> tuple[str, bytes, bytes]:
+    """Return a target's path, decoded and as it came, and its query. Raises: httptools' error for what is none."""
+    parsed = httptools.parse_url(url)
+    raw_path: bytes = parsed.path
+    path = raw_path.decode("ascii")
+    return unquote(path) if "%" in path else path, raw_path, parsed.query or b""
 
-    uvicorn's cycle writes through it; the head alone goes out at the end of the loop's turn.
-    """
 
-    __slots__ = ("_begun", "_head", "_loop", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._begun = False
-        self._head = b""
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write, or keep the first piece until the next."""
-        if not self._begun:
-            self._begun = True
-            self._head = bytes(data)
-            self._loop.call_soon(self._flush)
-        elif self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head + data)
-        else:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Write what was kept, then close."""
-        self._flush()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Tell whether the connection is being closed."""
-        return self._transport.is_closing()
-
-    def _flush(self) -> None:
-        head, self._head = self._head, b""
-        if head and not self._transport.is_closing():
-            self._transport.write(head)
+_split = lru_cache(maxsize=256)(_read_target)
+"""Few targets come often; long ones are not worth the memory."""
 
 
 def _early() -> ProtocolError:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Send
 
+from firewall.gates.edge.cycle import cycle_of
+
 Headers = list[tuple[bytes, bytes]]
 WATCH_AFTER_S = 0.25
 """A plain answer that comes sooner needs nobody watching its connection."""
@@ -36,20 +38,29 @@ class Connection:
     """Notices within a second that the client is gone, and says so by calling `gone` once."""
 
     def __init__(self, receive: Receive, gone: Callable[[], None]) -> None:
+        self._cycle = cycle_of(receive)
         self._receive = receive
         self._gone = gone
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
+        self._timer: asyncio.TimerHandle | None = None
+        if self._cycle is not None:
+            self._cycle.watch(gone)
+        else:  # somebody stands between: the next message is waited for
+            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
 
     def watch(self) -> None:
         """Watch from now on, without waiting for the timer."""
-        self._timer.cancel()
-        if self._task is None:
-            self._start()
+        if self._timer is not None:
+            self._timer.cancel()
+            if self._task is None:
+                self._start()
 
     def close(self) -> None:
         """Stop watching."""
-        self._timer.cancel()
+        if self._cycle is not None:
+            self._cycle.watch(None)
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
 
