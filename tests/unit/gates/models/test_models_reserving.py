@@ -51,7 +51,7 @@ def gate_over(found: Purse, paying: Till) -> ModelsGate:
         sequencer=found.installation.writer,
         clock=found.clock,
         was_issued=lambda _, __: False,
-        seeing=Seeing(lambda _: None),
+        seeing=Seeing(SimpleNamespace(forward=None, called=lambda _: None)),
         max_body_bytes=1 << 20,
     )
 
