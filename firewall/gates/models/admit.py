@@ -11,9 +11,8 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, ProtocolError
 from firewall.core.grant import any_matches
 from firewall.core.ports import Sequencer
-from firewall.core.work import Committed, Record, Unit
-from firewall.gates.edge.rates import refused, takes_of
-from firewall.gates.models.paying import Entry
+from firewall.core.work import Committed, Record, Take, Unit
+from firewall.gates.models.paying import Entry, full
 from firewall.guard.requester import Requester
 
 
@@ -51,8 +50,10 @@ def entry_of(
     )
 
 
-async def enter(sequencer: Sequencer, requester: Requester, said: Entry) -> int:
-    """Take from every bucket and record a request that costs nothing in one commit; returns the entry's number.
+async def enter(sequencer: Sequencer, requester: Requester, said: Entry, *, takes: tuple[Take, ...]) -> int:
+    """Take from buckets and record a request that costs nothing in one commit; returns the entry's number.
+
+    `takes`: what it draws.
 
     Raises: LimitError (429) when a bucket is full; StoreError when nothing can be recorded.
     """
@@ -64,11 +65,10 @@ async def enter(sequencer: Sequencer, requester: Requester, said: Entry) -> int:
         private=said.private,
     )
     limited = Record(kind="limit.hit", data={**said.facts, "limit": "requests"}, principal=requester.principal)
-    steps = takes_of(requester.draws)
-    outcome = await sequencer.submit(Unit(records=(record,), steps=steps, otherwise=(limited,)))
+    outcome = await sequencer.submit(Unit(records=(record,), steps=takes, otherwise=(limited,)))
     if isinstance(outcome, Committed):
         return outcome.seqs[0]
-    raise refused(outcome)
+    raise full(outcome)
 
 
 def check_beside(requester: Requester, request: ModelRequest) -> None:

@@ -62,7 +62,7 @@ class Till:
         drawn = tokens_of(self.limits, own, opened.ask) if own or self.limits else ()
         takes: tuple[Step, ...] = takes_of(requester.draws)
         if drawn or self.limits:
-            takes = (*takes, *requests_of(self.limits, opened.ask), *_takes(drawn))
+            takes = (*takes, *requests_of(self.limits, opened.ask.payer, opened.ask.sold[0]), *_takes(drawn))
         sequencer = spending.sequencer
         while True:
             unit = Unit((_record(requester, entry, opened, plan),), (*takes, *opened.steps))
@@ -98,6 +98,15 @@ class Till:
             asides=_asides(plan) if asked else (),
             beside=frozenset(asked).difference(answering) if asked else _NOBODY,
         )
+
+    def takes(self, requester: Requester, about: Attribution, first: Candidate | None) -> tuple[Take, ...]:
+        """Return what a request draws that costs nothing: a count, asked of `first`, or a list of models."""
+        takes = takes_of(requester.draws)
+        if not self.limits:
+            return takes
+        owner = self.spending.sequencer.pseudonym(requester.grant.owner)
+        payer = Payer(token=requester.token_id, owner=owner, about=about)
+        return (*takes, *requests_of(self.limits, payer, sold_of(first) if first else None))
 
     def settle(
         self,

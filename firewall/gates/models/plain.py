@@ -21,7 +21,7 @@ from firewall.core.errors import AuthError, FirewallError, ProtocolError, Upstre
 from firewall.core.grant import any_matches
 from firewall.core.ports import Sequencer
 from firewall.core.strict_json import loads_object
-from firewall.core.work import Plain, Record, Unit
+from firewall.core.work import Plain, Record, Take, Unit
 from firewall.gates.edge.body import ClientGoneError, read_body, while_connected
 from firewall.gates.edge.doorkeeper import requester_of
 from firewall.gates.edge.send import Headers, send_whole
@@ -102,7 +102,8 @@ class PlainCalls:
         call = _call(asked, request, value, requester)
         plan = self._router.plan(call)
         if asked.place.purpose is Purpose.COUNT:
-            entry = await self._enter(asked, requester, request.model, body)
+            takes = self._till.takes(requester, call.attribution, plan.candidates[0])
+            entry = await self._enter(asked, requester, request.model, body=body, takes=takes)
             await self._while_here(requester, receive, lambda: self._counted(call, plan, entry, send))
             return
         candidate = speaker(call, plan)  # first: a call that nobody can be asked is refused like an unknown model
@@ -208,7 +209,9 @@ class PlainCalls:
         name = asked.path.partition("/models")[2].removeprefix("/")
         if name:
             admit.check_model(requester, name)
-        entry = await self._enter(asked, requester, name, b"")
+        about = attributed(requester.grant.team, requester.grant.tags, asked.headers, {})
+        takes = self._till.takes(requester, about, None)
+        entry = await self._enter(asked, requester, name, body=b"", takes=takes)
         known = await self._catalogue.models(own_login(asked.headers), dialect)
         models = [one for one in known if any_matches(requester.grant.models, one.name)]
         if not name:
@@ -220,9 +223,11 @@ class PlainCalls:
             body = model_lists.write_one(found, dialect)
         await send_whole(send, 200, [*_entry(entry), JSON_TYPE, NO_STORE], body)
 
-    async def _enter(self, asked: Asked, requester: Requester, model: str, body: bytes) -> int:
+    async def _enter(
+        self, asked: Asked, requester: Requester, model: str, *, body: bytes, takes: tuple[Take, ...]
+    ) -> int:
         said = _said(asked, requester, model, body)
-        return await admit.enter(self._sequencer, requester, said)
+        return await admit.enter(self._sequencer, requester, said, takes=takes)
 
     def _answered(self, call: ModelCall, entry: int, outcome: str, usage: Usage) -> None:
         self._count_answer(call.dialect.value, outcome)

@@ -45,6 +45,11 @@ scope = "team"
 holders = "slow"
 tokens_per_minute = 60
 
+[[rate]]
+scope = "team"
+holders = "curious*"
+requests_per_minute = 1
+
 [[provider]]
 name = "chat"
 dialect = "openai-chat"
@@ -358,6 +363,25 @@ def test_tokens_a_minute_of_a_team(house: House) -> None:
     house.settled(said.headers["x-stayhand-entry"])
     again = house.ask(token)
     assert (again.status_code, again.json()["error"]["code"]) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/v1/messages/count_tokens"), ("GET", "/v1/models"), ("GET", "/v1beta/models")]
+)
+def test_counts_and_lists_are_requests_as_well(house: House, method: str, path: str) -> None:
+    """One a minute is one a minute, whatever it asks for: 429 with whose limit it is, recorded."""
+    token = house.firewall.mint(team=f"curious{path.replace('/', '-')}"[:30])
+    body = {"model": "priced-ok", "messages": [{"role": "user", "content": "hello"}]}
+    answers = [
+        httpx.request(
+            method, f"{house.firewall.agents}{path}", json=body if method == "POST" else None, trust_env=False,
+            headers={"authorization": f"Bearer {token}"}, timeout=60,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    assert [one.status_code for one in answers] == [200, 429]
+    assert "too many requests for this team" in answers[1].text
+    assert int(answers[1].headers["retry-after"]) <= 60
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,20 @@ LIMITS = (
 
 def test_requests_are_drawn_from_every_holder_that_a_limit_names() -> None:
     """The model and the provider are those that are asked first."""
-    keys = [take.key for take in requests_of(LIMITS, ask(CHEAP, DEAR, team="platform"))]
+    keys = [take.key for take in requests_of(LIMITS, ask(team="platform").payer, CHEAP)]
     assert keys == [
         "requests:team:platform",
         "requests:model:cheap",
         "requests:owner:prn_owner",
         "requests:token:tok_1",
     ]
-    assert "requests:team:other" not in [take.key for take in requests_of(LIMITS, ask(team="other"))]
+    assert "requests:team:other" not in [take.key for take in requests_of(LIMITS, ask(team="other").payer, CHEAP)]
+
+
+def test_what_asks_no_model_draws_from_no_model_and_no_provider() -> None:
+    """A list of models is its caller's request alone: nobody else's bucket empties by it."""
+    keys = [take.key for take in requests_of(LIMITS, ask(team="platform").payer, None)]
+    assert keys == ["requests:team:platform", "requests:owner:prn_owner", "requests:token:tok_1"]
 
 
 def test_tokens_are_drawn_by_a_likely_count_and_never_more_than_a_minute_has() -> None:
