@@ -96,6 +96,10 @@ class Usage:
     """The provider has counted the whole answer; until then these are what is known so far."""
 
 
+UNCOUNTED = Usage()
+"""Nobody has counted anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A complete tool call that waits for a ruling; `slot` names it within its answer."""

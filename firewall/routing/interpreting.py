@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Self
 
+from firewall.codecs.interface import UNCOUNTED, Usage
 from firewall.codecs.neutral.faults import object_of
 from firewall.codecs.neutral.interface import Asked
-from firewall.codecs.neutral.translate import StreamTranslation, failure_of, translate_answer, translate_error
+from firewall.codecs.neutral.translate import StreamTranslation, failure_of, translate_error, translated_answer
 from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
 from firewall.routing.port import Endpoint, Upstream, UpstreamRequest, UpstreamResponse
 
@@ -84,6 +85,13 @@ class Interpreted:
     def __init__(self, response: UpstreamResponse, asked: Asked) -> None:
         self._response = response
         self._asked = asked
+        self._translation: StreamTranslation | None = None
+        self._counted = UNCOUNTED
+
+    @property
+    def counted(self) -> Usage:
+        """What the provider has counted so far, in its own dialect."""
+        return self._counted if self._translation is None else self._translation.counted
 
     @property
     def status(self) -> int:
@@ -114,7 +122,7 @@ class Interpreted:
             return b"".join([piece async for piece in self.chunks()])
         body = await self._response.read(limit)
         try:
-            return translate_answer(self._asked, body)
+            told, self._counted = translated_answer(self._asked, body)
         except ProtocolError as error:
             if "error" in object_of(body):
                 # An error under a status that says that all is well: it reads as the client's own would.
@@ -122,6 +130,7 @@ class Interpreted:
             raise UpstreamError(
                 error.public, fault=UpstreamFault.MALFORMED, status=error.status, detail=error.code
             ) from error
+        return told
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the answer as it arrives; what cannot be given back ends in the dialect's error.
@@ -131,7 +140,7 @@ class Interpreted:
         if not self._streams:
             yield await self.read(_MAX_ERROR_BYTES << 6)
             return
-        translation = StreamTranslation(self._asked)
+        translation = self._translation = StreamTranslation(self._asked)
         try:
             async for chunk in self._response.chunks():
                 out = translation.feed(chunk)
@@ -158,6 +167,11 @@ class Interpreted:
     async def __aexit__(self, *exc: object) -> None:
         """Close it."""
         self.close()
+
+
+def counted(response: UpstreamResponse) -> Usage | None:
+    """Return what a provider of another dialect has counted so far; None: the answer says it itself."""
+    return response.counted if isinstance(response, Interpreted) else None
 
 
 def _others(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

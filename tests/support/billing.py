@@ -13,6 +13,14 @@ from starlette.routing import Route
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 USED_MICROS = 100 * 1 + 20 * 2
 """What it costs at PRICES."""
+KEPT = {
+    "input_tokens": 10,
+    "cache_creation_input_tokens": 90,
+    "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 90},
+    "output_tokens": 20,
+    "service_tier": "standard",
+}
+"""Of Anthropic: most of the input is kept for an hour."""
 PRICES = """
 [[model]]
 name = "priced-*"
@@ -25,7 +33,7 @@ SAID = {"role": "assistant", "content": "Fine."}
 class Billing:
     """Answers by how a model's name ends.
 
-    `ok`, `silent` (no counts), `endless`, `error`, `held`, `slow`, `cut`.
+    `ok`, `silent` (no counts), `endless`, `error`, `held`, `slow`, `cut`, `kept` (a cache of an hour).
     """
 
     def __init__(self) -> None:
@@ -77,7 +85,11 @@ class Billing:
     async def _messages(self, request: Request) -> Response:
         body = orjson.loads(await request.body())
         self.bodies.append(body)
-        usage = {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 20}
+        if body.get("stream"):
+            said = _events(endless=str(body["model"]).endswith("endless"))
+            return StreamingResponse(said, media_type="text/event-stream")
+        is_kept = str(body["model"]).endswith("kept")
+        usage = KEPT if is_kept else {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 20}
         content = [{"type": "text", "text": "Fine."}]
         return JSONResponse(
             {
@@ -85,6 +97,27 @@ class Billing:
                 "stop_reason": "end_turn", "stop_sequence": None, "usage": usage,
             }
         )  # fmt: skip
+
+
+async def _events(*, endless: bool) -> AsyncIterator[bytes]:
+    """A streamed message that keeps its input in a cache for an hour."""
+    message = {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None,
+        "stop_sequence": None, "usage": {**KEPT, "output_tokens": 1},
+    }  # fmt: skip
+    yield _event("message_start", message=message)
+    yield _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    yield _event("content_block_delta", index=0, delta={"type": "text_delta", "text": "Fine. "})
+    while endless:
+        yield _event("content_block_delta", index=0, delta={"type": "text_delta", "text": "More. " * 20})
+        await asyncio.sleep(0.005)
+    yield _event("content_block_stop", index=0)
+    yield _event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 20})
+    yield _event("message_stop")
+
+
+def _event(kind: str, **members: object) -> bytes:
+    return b"event: " + kind.encode() + b"\ndata: " + orjson.dumps({"type": kind, **members}) + b"\n\n"
 
 
 def _chunk(**members: object) -> bytes:

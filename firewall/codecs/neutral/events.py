@@ -8,6 +8,7 @@ INVARIANT of a stream of events, kept by `StreamTranslation` for every writer (r
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from firewall.codecs import interface
 from firewall.codecs.neutral.form import Call, Text, Thinking
 from firewall.core.call import CallForm
 
@@ -64,6 +65,8 @@ class Answer:
     stop_sequence: str = ""
     """For SEQUENCE, where the provider says which."""
     usage: Usage = field(default_factory=Usage)
+    counted: interface.Usage = field(default=interface.UNCOUNTED, compare=False)
+    """All that the provider counts, as its own dialect's codec reads it: what is paid, not what is told."""
 
 
 @dataclass(frozen=True, slots=True)

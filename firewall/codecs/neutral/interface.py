@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from firewall.codecs import interface
 from firewall.codecs.neutral.events import Answer, Event, Failure, Usage
 from firewall.codecs.neutral.form import Request
 from firewall.codecs.neutral.losses import Losses
@@ -83,6 +84,11 @@ class StreamReader(Protocol):
     @property
     def usage(self) -> Usage:
         """Tokens seen so far."""
+        ...
+
+    @property
+    def counted(self) -> interface.Usage:
+        """All that the provider has counted so far, as `Answer.counted`."""
         ...
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from firewall.codecs import interface
 from firewall.codecs.neutral.events import Begun, CallBegun, Event, Failure, Fault, Usage
 from firewall.codecs.neutral.form import Call
 from firewall.codecs.neutral.interface import Asked, There
@@ -72,7 +73,12 @@ def translate_request(
 
 
 def translate_answer(asked: Asked, body: bytes) -> bytes:
-    """Translate a whole answer of the provider for the client.
+    """Translate a whole answer of the provider for the client, as `translated_answer`."""
+    return translated_answer(asked, body)[0]
+
+
+def translated_answer(asked: Asked, body: bytes) -> tuple[bytes, interface.Usage]:
+    """Translate a whole answer of the provider for the client; returns it, and all that the provider counted.
 
     Raises: ProtocolError (upstream) for what is no answer of the provider's dialect, or has no equal.
     """
@@ -80,7 +86,7 @@ def translate_answer(asked: Asked, body: bytes) -> bytes:
     if asked.names:
         parts = (_own(part, asked.names) if isinstance(part, Call) else part for part in answer.parts)
         answer = replace(answer, parts=tuple(parts))
-    return writer(asked.client).write_answer(answer, asked)
+    return writer(asked.client).write_answer(answer, asked), answer.counted
 
 
 def translate_error(asked: Asked, status: int, body: bytes) -> tuple[int, bytes]:
@@ -129,6 +135,11 @@ class StreamTranslation:
     def usage(self) -> Usage:
         """Tokens seen so far."""
         return self._reader.usage
+
+    @property
+    def counted(self) -> interface.Usage:
+        """All that the provider has counted so far, as its own dialect's codec reads it."""
+        return self._reader.counted
 
     def feed(self, chunk: bytes) -> bytes:
         """Take bytes of the provider, cut anywhere, and return bytes for the client.

@@ -8,6 +8,7 @@ from firewall.codecs.interface import Answer, Usage
 from firewall.core.dialect import Dialect
 from firewall.core.errors import UpstreamError
 from firewall.routing.call import Heard
+from firewall.routing.interpreting import counted
 from firewall.routing.port import UpstreamResponse
 from firewall.routing.trying.faults import Fault, fault_of_error
 from firewall.routing.trying.lines import Place
@@ -40,6 +41,11 @@ class Kept:
     """Its calls and usage, as the client's codec reads them; None: it was not read."""
     usage: Usage | None = None
     """What the provider has counted in its own dialect; None: the answer says it itself."""
+
+    @property
+    def counted(self) -> Usage | None:
+        """What is known of its tokens; None: nobody has read it."""
+        return self.usage if self.usage is not None or self.answer is None else self.answer.usage
 
     @property
     def raw_fields(self) -> list[Field]:
@@ -147,8 +153,8 @@ class Begun:
 
     @property
     def usage(self) -> Usage | None:
-        """None: the answer says it itself."""
-        return None
+        """What a provider of another dialect has counted so far; None: the answer says it itself."""
+        return counted(self._response)
 
     async def read(self, limit: int) -> bytes:
         """Return all of it, at most `limit` bytes. Raises: UpstreamError."""

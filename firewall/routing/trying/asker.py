@@ -178,7 +178,7 @@ class Asker:
 
     def _answered(self, run: Run, found: Kept | Begun, lap: Lap) -> Kept | Begun:
         candidate = found.heard.candidate
-        usage = found.answer.usage if isinstance(found, Kept) and found.answer else None
+        usage = found.counted if isinstance(found, Kept) else None
         run.sent(Attempt(candidate, ANSWERED, found.status, lap.took_ms, usage, at_ms=lap.at_ms))
         if len(run.tried) > 1:
             self._note(run, run.tried[-1])

@@ -16,6 +16,7 @@ from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.core.fast_init import fast_init
 from firewall.routing.call import Candidate, Heard, ModelCall, Plan
+from firewall.routing.interpreting import counted
 from firewall.routing.port import Upstream, UpstreamRequest, UpstreamResponse
 from firewall.routing.trying.answers import Begun, Broke, Kept
 from firewall.routing.trying.faults import Fault, fault_of_error, fault_of_object, fault_of_status
@@ -149,7 +150,7 @@ def _unbegun(asking: Asking, response: UpstreamResponse, opening: Opening, fault
 async def _whole(asking: Asking, response: UpstreamResponse) -> Kept | Failed:
     body = await response.read(MAX_ANSWER_BYTES)
     dialect = asking.call.dialect
-    kept = Kept(response.status, list(response.fields), body, _heard(asking))
+    kept = Kept(response.status, list(response.fields), body, _heard(asking), usage=counted(response))
     try:
         kept.answer = CODECS[dialect].read_answer(body)
         fault = _hidden_fault(dialect, body, asking)

@@ -110,7 +110,7 @@ class Run:
             self._unasked = self._unasked or failed
             return
         self._asked = self._asked or failed
-        usage = failed.answer.answer.usage if failed.answer and failed.answer.answer else None
+        usage = failed.answer.counted if failed.answer else None
         self.sent(
             Attempt(
                 failed.candidate,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from firewall.codecs import json_span
+from firewall.codecs.anthropic.notes import Notes
 from firewall.codecs.neutral.events import Answer, AnswerPart, Failure, Fault, Stop, Usage
 from firewall.codecs.neutral.faults import fault_of, object_of, words_of
 from firewall.codecs.neutral.form import Call, Text, Thinking
@@ -43,6 +44,8 @@ def read_answer(body: bytes, *, seed: str) -> Answer:
     places = json_span.Places(body, ("content",))
     parts = tuple(part for place, block in enumerate(content) for part in _parts(block, places, place))
     sequence = message.get("stop_sequence")
+    notes = Notes()
+    notes.usage_of(message)
     return Answer(
         id=text_of(message, "id"),
         model=text_of(message, "model"),
@@ -50,6 +53,7 @@ def read_answer(body: bytes, *, seed: str) -> Answer:
         stop=stop_of(message.get("stop_reason")),
         stop_sequence=sequence if isinstance(sequence, str) else "",
         usage=usage_of(counts_of(message, {})),
+        counted=notes.usage,
     )
 
 

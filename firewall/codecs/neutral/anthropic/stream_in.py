@@ -5,7 +5,8 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming.
 
 from collections.abc import Callable, Iterator
 
-from firewall.codecs import json_span, sse
+from firewall.codecs import interface, json_span, sse
+from firewall.codecs.anthropic.notes import Notes
 from firewall.codecs.neutral.anthropic import answer_in
 from firewall.codecs.neutral.events import (
     Begun,
@@ -37,6 +38,7 @@ class MessagesReader:
         self._blocks = 0
         self._seals: dict[int, str] = {}
         self._counts: dict[str, int] = {}
+        self._notes = Notes()
         self._stop: Stop | None = None
         self._sequence = ""
         self._begun = self._done = False
@@ -53,6 +55,11 @@ class MessagesReader:
     def usage(self) -> Usage:
         """Tokens seen so far."""
         return answer_in.usage_of(self._counts)
+
+    @property
+    def counted(self) -> interface.Usage:
+        """All that the provider has counted so far."""
+        return self._notes.usage
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Take bytes, cut anywhere, and yield the events that they complete.
@@ -92,6 +99,7 @@ class MessagesReader:
             malformed("`message_start` has content already")
         self._begun = True
         self._counts = answer_in.counts_of(message, {})
+        self._notes.usage_of(message)
         return [Begun(answer_in.text_of(message, "id"), answer_in.text_of(message, "model"), self.usage)]
 
     def _on_start(self, value: JsonObject, data: bytes) -> list[Event]:
@@ -163,6 +171,7 @@ class MessagesReader:
         if not self._begun or not isinstance(delta, dict) or self._open:
             malformed("`message_delta` has no delta or stands within a block")
         self._counts = answer_in.counts_of(value, self._counts)
+        self._notes.usage_of(value)
         if delta.get("stop_reason") is not None:
             self._stop = answer_in.stop_of(delta["stop_reason"])
         self._sequence = answer_in.text_of(delta, "stop_sequence") or self._sequence

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from firewall.codecs.gemini import parts as wire
 from firewall.codecs.gemini import tables
 from firewall.codecs.gemini.fields import folded
+from firewall.codecs.interface import UNCOUNTED
 from firewall.codecs.neutral import ids
 from firewall.codecs.neutral.events import Answer, AnswerPart, Failure, Fault, Stop, Usage
 from firewall.codecs.neutral.faults import fault_of, object_of, words_of
@@ -55,6 +56,7 @@ def read_answer(body: bytes, *, seed: str) -> Answer:
         parts=_joined(found),
         stop=stop,
         usage=usage_of(value),
+        counted=wire.usage_of(value) or UNCOUNTED,
     )
 
 

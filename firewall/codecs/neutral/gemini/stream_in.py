@@ -5,7 +5,7 @@ There is no terminal event: the answer ends when the connection does, if a candi
 
 from collections.abc import Iterator
 
-from firewall.codecs import sse
+from firewall.codecs import interface, sse
 from firewall.codecs.gemini import parts as wire
 from firewall.codecs.neutral.events import (
     AnswerPart,
@@ -38,11 +38,17 @@ class GeminiReader:
         self._call_ids: set[str] = set()
         self._stop: Stop | None = None
         self._usage = Usage()
+        self._counted = interface.UNCOUNTED
 
     @property
     def usage(self) -> Usage:
         """Tokens seen so far."""
         return self._usage
+
+    @property
+    def counted(self) -> interface.Usage:
+        """All that the provider has counted so far."""
+        return self._counted
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Take bytes, cut anywhere, and yield the events that they complete.
@@ -89,6 +95,7 @@ class GeminiReader:
             out.append(Begun(answer_in.text_of(value, "responseId"), model))
         if "usageMetadata" in value:
             self._usage = answer_in.usage_of(value)
+            self._counted = wire.usage_of(value) or self._counted
         found, stop = answer_in.read(value, data, seed=self._seed, first=self._calls)
         if found and self._stop is not None:
             wire.malformed("something is said after the end")

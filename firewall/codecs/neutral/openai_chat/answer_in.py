@@ -7,6 +7,7 @@ from firewall.codecs.neutral.events import Answer, AnswerPart, Failure, Fault, R
 from firewall.codecs.neutral.faults import fault_of, object_of, words_of
 from firewall.codecs.neutral.form import Call, Text, Thinking
 from firewall.codecs.neutral.losses import unanswerable
+from firewall.codecs.openai_chat.notes import Notes
 from firewall.codecs.openai_chat.tables import REASONING
 from firewall.codecs.upstream_json import JsonObject, loads_object, malformed
 from firewall.core.call import CallForm
@@ -45,12 +46,15 @@ def read_answer(body: bytes, *, seed: str) -> Answer:
         malformed("a choice without a message", code="answer_malformed")
     refuse_unknown(message)
     parts = tuple(_parts(message, seed))
+    notes = Notes()
+    notes.count(value)
     return Answer(
         id=text_of(value, "id"),
         model=text_of(value, "model"),
         parts=parts,
         stop=stop_of(choice.get("finish_reason"), calls=any(isinstance(part, Call) for part in parts)),
         usage=usage_of(value.get("usage")),
+        counted=notes.usage,
     )
 
 

@@ -6,7 +6,7 @@ Source: https://developers.openai.com/api/reference/resources/chat/subresources/
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from firewall.codecs import sse
+from firewall.codecs import interface, sse
 from firewall.codecs.neutral import ids
 from firewall.codecs.neutral.events import (
     Begun,
@@ -24,6 +24,7 @@ from firewall.codecs.neutral.events import (
 )
 from firewall.codecs.neutral.losses import unanswerable
 from firewall.codecs.neutral.openai_chat import answer_in
+from firewall.codecs.openai_chat.notes import Notes
 from firewall.codecs.openai_chat.render import DONE
 from firewall.codecs.openai_chat.tables import CHOICE
 from firewall.codecs.upstream_json import JsonObject, loads_object, malformed
@@ -54,12 +55,18 @@ class ChatReader:
         self._calls: dict[int, _Call] = {}
         self._finish: object = None
         self._usage = Usage()
+        self._notes = Notes()
         self._begun = self._done = False
 
     @property
     def usage(self) -> Usage:
         """Tokens seen so far."""
         return self._usage
+
+    @property
+    def counted(self) -> interface.Usage:
+        """All that the provider has counted so far."""
+        return self._notes.usage
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Take bytes, cut anywhere, and yield the events that they complete.
@@ -96,6 +103,7 @@ class ChatReader:
         self._begin(value, out)
         if value.get("usage") is not None:
             self._usage = answer_in.usage_of(value["usage"])
+            self._notes.count(value)
         if choices:
             self._on_choice(answer_in.only_choice(choices), out)
 

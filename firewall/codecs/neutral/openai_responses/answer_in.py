@@ -8,6 +8,7 @@ from firewall.codecs.neutral.faults import fault_of, object_of, words_of
 from firewall.codecs.neutral.form import Call, Text, Thinking
 from firewall.codecs.neutral.losses import unanswerable
 from firewall.codecs.neutral.openai_responses.seals import sealed
+from firewall.codecs.openai_responses import final
 from firewall.codecs.upstream_json import loads_object, malformed
 from firewall.core.call import CallForm
 
@@ -55,6 +56,7 @@ def read_answer(body: bytes, *, seed: str) -> Answer:
         parts=parts,
         stop=stop_of(response, has_calls=any(isinstance(part, Call) for part in parts)),
         usage=usage_of(response),
+        counted=final.usage_of(response),
     )
 
 

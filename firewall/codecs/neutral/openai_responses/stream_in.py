@@ -7,7 +7,7 @@ Source: https://developers.openai.com/api/reference/resources/responses/streamin
 
 from collections.abc import Callable, Iterator, Mapping
 
-from firewall.codecs import sse
+from firewall.codecs import interface, sse
 from firewall.codecs.neutral.events import (
     Begun,
     CallBegun,
@@ -25,6 +25,7 @@ from firewall.codecs.neutral.events import (
 from firewall.codecs.neutral.losses import unanswerable
 from firewall.codecs.neutral.openai_responses import answer_in
 from firewall.codecs.neutral.openai_responses.answer_in import Json, object_in, text_of
+from firewall.codecs.openai_responses import final
 from firewall.codecs.openai_responses.calls import Draft
 from firewall.codecs.openai_responses.tables import CALL_EVENTS
 from firewall.codecs.upstream_json import loads_object, malformed
@@ -50,6 +51,7 @@ class ResponsesReader:
         """Calls that are complete while one before them is not, by place."""
         self._call_ids: set[str] = set()
         self._usage = Usage()
+        self._counted = interface.UNCOUNTED
         self._begun = self._done = False
         self._rare: dict[str, Callable[[Json], list[Event]]] = {
             "response.created": self._on_opened,
@@ -68,6 +70,11 @@ class ResponsesReader:
     def usage(self) -> Usage:
         """Tokens seen so far."""
         return self._usage
+
+    @property
+    def counted(self) -> interface.Usage:
+        """All that the provider has counted so far."""
+        return self._counted
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Take bytes, cut anywhere, and yield the events that they complete.
@@ -175,7 +182,7 @@ class ResponsesReader:
     def _on_end(self, value: Json) -> list[Event]:
         self._must_be_open()
         response = object_in(value.get("response"))
-        self._usage = answer_in.usage_of(response)
+        self._count(response)
         self._done = True
         output = response.get("output")
         items = [object_in(item) for item in output] if isinstance(output, list) else []
@@ -189,6 +196,10 @@ class ResponsesReader:
         out += self._in_order(is_over=True)
         return [*out, Ended(answer_in.stop_of(response, has_calls=bool(self._call_ids)), usage=self._usage)]
 
+    def _count(self, response: Json) -> None:
+        self._usage = answer_in.usage_of(response)
+        self._counted = final.usage_of(response)
+
     def _must_be_known(self, items: list[Json]) -> None:
         """Refuse an end with a call that the stream did not carry, or carried otherwise."""
         done = [answer_in.call_of(one) for one in self._finished.values() if answer_in.is_call(one)]
@@ -198,7 +209,7 @@ class ResponsesReader:
 
     def _on_failed(self, value: Json) -> list[Event]:
         response = object_in(value.get("response"))
-        self._usage = answer_in.usage_of(response)
+        self._count(response)
         error = response.get("error")
         return self._on_error(error if isinstance(error, dict) else {})
 
