@@ -8,7 +8,7 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -357,12 +357,12 @@ class Guard:
         """Remember where a credential that we did not issue was met; `words` say it."""
         self._lineage.note(requester, value, words, self._rules().catalogue.credentials)
 
-    async def read(self, requester: Requester, told: Told) -> None:
+    def read(self, requester: Requester, told: Told) -> Awaitable[None]:
         """Search what an agent tells its model for such credentials: recorded and remembered, never refused.
 
         Raises: StoreError.
         """
-        await self._lineage.read(requester, told, self._rules().catalogue.credentials)
+        return self._lineage.read(requester, told, self._rules().catalogue.credentials)
 
     def _released(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
         return Record(

@@ -30,6 +30,8 @@ class Outcomes:
 
     def finished(self, requester: Requester, reported: Sequence[tuple[str, bool]]) -> None:
         """Record the results (call id, is error) that a request reports of calls that we released."""
+        if not reported:
+            return
         records = tuple(
             Record(
                 kind="tool.finished",

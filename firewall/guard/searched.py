@@ -15,6 +15,7 @@ from firewall.core.running import BLOCK, Digests
 
 MOST_MARKS = 65_536
 """Digests that are kept: of about 128 MiB of requests."""
+MOST_OWNERS = 4096
 OVERLAP = 1 << 10
 """Bytes of what is known that are searched again on both sides: a value may cross from one to the other."""
 
@@ -35,12 +36,15 @@ class Searched:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, None] = OrderedDict()
+        self._prefixes: dict[str, bytes] = {}
 
     def new_part(self, owner: str, digests: Digests) -> Unsearched:
         """Return what of a body has not been searched for this owner."""
-        body = digests.data
-        prefix = hashlib.blake2b(owner.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-        marks = [prefix + digest for digest in digests.forward]
+        body, forward, prefix = digests.data, digests.forward, self._prefix(owner)
+        if prefix + forward[-1] in self._kept:  # all of it, as it is
+            self._kept.move_to_end(prefix + forward[-1])
+            return Unsearched(len(body), len(body))
+        marks = [prefix + digest for digest in forward]
         known = next((at for at in range(len(marks), 0, -1) if marks[at - 1] in self._kept), 0)
         if known:
             self._kept.move_to_end(marks[known - 1])
@@ -55,6 +59,15 @@ class Searched:
         return Unsearched(
             max(0, start - OVERLAP), min(len(body), end + OVERLAP), (*marks[known:], *from_end[back:])
         )
+
+    def _prefix(self, owner: str) -> bytes:
+        found = self._prefixes.get(owner)
+        if found is None:
+            if len(self._prefixes) >= MOST_OWNERS:
+                self._prefixes.clear()
+            found = hashlib.blake2b(owner.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+            self._prefixes[owner] = found
+        return found
 
     def keep(self, part: Unsearched) -> None:
         """Remember that a part was searched, and what stands around it."""

@@ -1,7 +1,7 @@
 """What becomes of an exchange in the log and in money: of its own request, and of each that goes on from it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from firewall.codecs.interface import Usage
@@ -30,7 +30,7 @@ class Accounts:
     """When the present request came, or was made."""
     _is_asking: bool = False
     """The newest request has no answer yet: what was used before is none of its."""
-    _closed: set[int] = field(default_factory=set)
+    _is_closed: bool = False
 
     def open(self, meter: Meter, usage: Usage) -> None:
         """Close the present request, which used `usage`, and open the one that goes on."""
@@ -38,6 +38,7 @@ class Accounts:
         earlier, micros = self.exchange.earlier_micros, exact_cost(self.meter, usage)
         self.exchange.earlier_micros = None if earlier is None or micros is None else earlier + micros
         self.meter = self.exchange.meter = meter
+        self._is_closed = False
         if self.exchange.held is not None:
             self.exchange.held.meter = meter
         self._is_asking = True
@@ -64,9 +65,9 @@ class Accounts:
     def close(self, outcome: str, usage: Usage) -> None:
         """Say what became of the present request; only the first word counts."""
         exchange, meter = self.exchange, self.meter
-        if meter.entry in self._closed:
+        if self._is_closed:
             return
-        self._closed.add(meter.entry)
+        self._is_closed = True
         if self._is_asking:
             usage = Usage()
         ended_us = self.clock.now_us()

@@ -5,8 +5,8 @@ answer become a `Hold` with a life of its own, which this connection follows and
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 
 from starlette.types import Receive, Send
 
@@ -96,12 +96,12 @@ class Exchange:
     """A call of this answer was released by an approval: it is this connection's alone."""
     _connection: Connection | None = None
     _pulse: Pulse | None = None
-    _upstream: list[UpstreamResponse] = field(default_factory=list)
-    _told: Headers = field(default_factory=list)
+    _upstream: tuple[UpstreamResponse, ...] = ()
+    _told: Sequence[tuple[bytes, bytes]] = ()
     _routed: Routed | None = None
     held: Hold | None = None
     """The hold that this exchange's answer has become."""
-    _base: Headers = field(default_factory=list)
+    _base: Sequence[tuple[bytes, bytes]] = ()
 
     @property
     def usage(self) -> Usage:
@@ -113,18 +113,21 @@ class Exchange:
             return counted
         return self.ruler.usage if self.ruler else Usage()
 
+    def _left(self) -> None:
+        self.interrupt("client_gone")
+
     def interrupt(self, cause: str) -> None:
         """End the exchange from outside: `client_gone` or `token_revoked`."""
         if not self._cause and self._task is not None:
             self._cause = cause
             self._task.cancel()
 
-    async def ask(self, open_upstream: Open) -> None:
+    def ask(self, open_upstream: Open) -> Coroutine[None, None, None]:
         """Call the provider and answer this connection.
 
         Raises: FirewallError when nothing was sent yet; afterwards errors end the stream in its own form.
         """
-        await self._watched(self._ask(open_upstream))
+        return self._watched(self._ask(open_upstream))
 
     async def join(self, hold: Hold) -> None:
         """Take over a hold that an earlier, equal request started."""
@@ -153,7 +156,7 @@ class Exchange:
 
     async def _watched(self, work: Awaitable[None]) -> None:
         self._task = asyncio.current_task()
-        connection = self._connection = Connection(self.receive, lambda: self.interrupt("client_gone"))
+        connection = self._connection = Connection(self.receive, self._left)
         try:
             await work
         except asyncio.CancelledError:
@@ -192,7 +195,7 @@ class Exchange:
 
     async def _ask(self, open_upstream: Open) -> None:
         response = await self._opened(open_upstream)
-        self._upstream.append(response)
+        self._upstream = (response,)
         self.heard = response.heard
         self._base = self.headers
         self._told = told(response.heard, attempts=response.heard.attempts)
@@ -341,6 +344,8 @@ class Exchange:
 
     async def _judge_whole(self, ruler: AnswerRuler) -> bool:
         """Judge the calls of a whole answer; True when it became a hold and has been followed to its end."""
+        if not ruler.calls:
+            return False
         judged = await self._judge_calls(ruler, ruler.calls)
         self._has_used |= judged.has_used
         if judged.waiting:
@@ -367,7 +372,7 @@ class Exchange:
             continuing=self.continuing,
         )
         self.held = hold
-        upstream, self._upstream = self._upstream, []
+        upstream, self._upstream = self._upstream, ()
         means.holds.start(hold, rest, [response.close for response in upstream])
         await self._follow(hold)
 

@@ -94,7 +94,6 @@ class ModelsGate:
         client = client_of(headers)
         path: str = scope["path"]
         started = _Started(send)
-        claims = claimed(headers)
         try:
             source = scope["client"][0] if scope.get("client") else ""
             if path.startswith("/v1/approvals/") and scope["method"] == "GET":
@@ -103,7 +102,7 @@ class ModelsGate:
                 body = await approval_status(self._means.approvals, self._clock, bearer, path=path, query=query)
                 await send_whole(send, 200, [(b"content-type", b"application/json")], body)
                 return
-            place = place_of(scope["method"], path, claims=claims)
+            place = place_of(scope["method"], path, headers)
             if place is None:
                 raise NotServedError(f"`{scope['method']} {path[:120]}` is not served here")
             query = scope["query_string"].decode("latin-1")
@@ -114,8 +113,8 @@ class ModelsGate:
                 log.info("code=%s detail=%s", error.code, error.detail)
             if started.is_started:
                 raise
-            place = place_of(scope["method"], path, claims=claims)
-            dialect = place.dialect if place else spoken_at(path, claims=claims)
+            place = place_of(scope["method"], path, headers)
+            dialect = place.dialect if place else spoken_at(path, claims=claimed(headers))
             await send_whole(send, *error_answer(error, dialect, client))
 
     def revoked(self, token_id: str) -> None:

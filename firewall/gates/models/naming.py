@@ -13,7 +13,8 @@ def told(heard: Heard, *, attempts: int) -> Headers:
     ]
     if heard.dropped:
         headers.append((b"x-stayhand-dropped", ", ".join(heard.dropped).encode("ascii", "replace")))
-    for name, word in ((b"x-stayhand-cache", heard.cache), (b"x-stayhand-degraded", heard.degraded)):
-        if word:
-            headers.append((name, word.encode("ascii")))
+    if heard.cache:
+        headers.append((b"x-stayhand-cache", heard.cache.encode("ascii")))
+    if heard.degraded:
+        headers.append((b"x-stayhand-degraded", heard.degraded.encode("ascii")))
     return headers

@@ -35,6 +35,7 @@ class Place:
     purpose: Purpose
 
 
+NO_HEADERS: Mapping[str, str] = {}
 _POSTS = {
     "/v1/messages": Place(Dialect.ANTHROPIC, Purpose.GENERATE),
     "/v1/messages/count_tokens": Place(Dialect.ANTHROPIC, Purpose.COUNT),
@@ -62,14 +63,14 @@ def claimed(headers: Mapping[str, str]) -> Dialect:
     return Dialect.OPENAI_CHAT
 
 
-def place_of(method: str, path: str, *, claims: Dialect = Dialect.OPENAI_CHAT) -> Place | None:
-    """Recognise a request; `claims` says in whose shape `/v1/models` is answered, which three dialects share."""
+def place_of(method: str, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Place | None:
+    """Recognise a request; its headers say in whose shape `/v1/models` is answered, which three dialects share."""
     if method == "POST":
         return _POSTS.get(path) or _gemini_place(path)
     if method == "GET" and _GEMINI_MODEL.fullmatch(path):
         return Place(Dialect.GEMINI, Purpose.MODELS)
     if method == "GET" and _MODEL.fullmatch(path):
-        return Place(claims, Purpose.MODELS)
+        return Place(claimed(headers), Purpose.MODELS)
     return None
 
 

@@ -6,7 +6,7 @@ import pytest
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, LimitError, ProtocolError
 from firewall.gates.models.refused import render_for
-from firewall.gates.models.routes import Place, Purpose, claimed, place_of, spoken_at
+from firewall.gates.models.routes import Place, Purpose, place_of, spoken_at
 from firewall.gates.models.status import MAX_WAIT_S, approval_status
 
 ROWS = [
@@ -50,7 +50,7 @@ def test_only_named_places_are_served(method: str, path: str, expected: Place | 
 )
 def test_shared_listing_has_the_shape_of_who_asks(headers: dict[str, str], dialect: Dialect) -> None:
     """Three vendors' clients read the same path; each says in a header whose it is."""
-    assert place_of("GET", "/v1/models", claims=claimed(headers)) == Place(dialect, Purpose.MODELS)
+    assert place_of("GET", "/v1/models", headers) == Place(dialect, Purpose.MODELS)
 
 
 @pytest.mark.parametrize(
