@@ -2,13 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from firewall.core.breaker import State
 from firewall.core.seen import CallSeen, Over
 from firewall.core.spending import Line
 from firewall.core.verdict import word
@@ -16,8 +15,8 @@ from firewall.guard.guard import Answer, Go, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.loglines import BatchedHandler, Utc
-from firewall.routing.trying.circuits import Standing
 from firewall.watching.clocks import Clocks
+from firewall.watching.links import Circuitry
 
 log = logging.getLogger("stayhand.verdict")
 MAX_MODELS = 200
@@ -92,13 +91,8 @@ class Telemetry:
             ["provider", "outcome"],
             registry=self.registry,
         )
-        self._circuits = Gauge(
-            "stayhand_circuits",
-            "Circuits by provider and state.",
-            ["provider", "state"],
-            registry=self.registry,
-        )
-        self._standing: Callable[[], Sequence[Standing]] = tuple
+        self.circuitry = Circuitry(self.registry)
+        """How circuits stand, and whether other processes are heard."""
         self._answered: dict[tuple[str, str], Counter] = {}
         self._counters: dict[tuple[str, ...], Counter] = {}
 
@@ -176,21 +170,8 @@ class Telemetry:
         """Count a request to a provider; both words are few: configured names and faults."""
         self._attempts.labels(provider, outcome).inc()
 
-    def watch(self, standing: Callable[[], Sequence[Standing]]) -> None:
-        """Show the circuits that `standing` returns whenever somebody looks."""
-        self._standing = standing
-
-    def circuits(self) -> str:
-        """Return how many circuits are not closed, of how many."""
-        standing = self._standing()
-        shut = sum(one.state is not State.CLOSED for one in standing)
-        return f"{shut} of {len(standing)} open"
-
     def metrics(self, gauged: Gauged) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        self._circuits.clear()
-        for one in self._standing():
-            self._circuits.labels(one.circuit.provider, one.state.value).inc()
         self._entries.set(gauged.size)
         self._open.set(int(gauged.is_open))
         return generate_latest(self.registry)
@@ -217,7 +198,8 @@ class Condition:
             "entries": str(self.log.size),
             "policy": self.policy()[:16],
             "witness": "watched" if self.is_witnessed else "unwitnessed",
-            "circuits": self.telemetry.circuits(),
+            "circuits": self.telemetry.circuitry.words(),
+            **({"shared": shared} if (shared := self.telemetry.circuitry.shared()) else {}),
         }
 
     def metrics(self) -> bytes:

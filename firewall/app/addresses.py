@@ -11,6 +11,8 @@ from firewall.sequencer.opening import Places
 from firewall.settings.folders import default_config_dir
 from firewall.settings.settings import Settings
 
+REDIS_PORT = 6379
+
 
 def host_port(address: str) -> tuple[str, int]:
     """Split `host:port`; brackets of an IPv6 address are dropped."""
@@ -30,13 +32,21 @@ def places_of(settings: Settings) -> Places:
     )
 
 
+def shared_ports(settings: Settings) -> tuple[int, ...]:
+    """Return the port of the Redis that processes share, if any: whoever writes there decides who is asked."""
+    shared = urlsplit(settings.storage.shared)
+    return (shared.port or REDIS_PORT,) if shared.hostname else ()
+
+
 def territory_of(settings: Settings) -> Territory:
     """Return what belongs to the firewall on this machine (DESIGN 2.10)."""
     _, control = host_port(settings.server.control_listen)
     public = urlsplit(settings.server.public_url)
     own_folders = [folder for folder in (default_config_dir(), Path("/etc/stayhand")) if folder == settings.folder]
-    ports = {control, public.port or (443 if public.scheme == "https" else 80)}
-    hosts = {public.hostname or "", host_port(settings.server.control_listen)[0], socket.gethostname().lower()}
+    shared = urlsplit(settings.storage.shared)
+    ports = {control, *shared_ports(settings), public.port or (443 if public.scheme == "https" else 80)}
+    control_host = host_port(settings.server.control_listen)[0]
+    hosts = {public.hostname or "", control_host, socket.gethostname().lower(), shared.hostname or ""}
     return territory(
         paths=[
             settings.folder / "stayhand.toml",

@@ -30,6 +30,7 @@ from firewall.policy.in_force import Rules
 from firewall.routing.choosing.in_force import Routes
 from firewall.routing.drills.room import DrillRoom
 from firewall.routing.providers import Providers
+from firewall.routing.trying.sharing import Sharing
 from firewall.sequencer.opening import Installation
 from firewall.settings.settings import Settings
 from firewall.telemetry import Telemetry
@@ -62,6 +63,7 @@ class Application:
     targets: Mapping[str, Target]
     holds: Holds
     drills: DrillRoom
+    sharing: Sharing | None
     console: Console
     forms: Forms
     telemetry: Telemetry
@@ -114,6 +116,8 @@ class Application:
             group.create_task(self.console.run())
             group.create_task(self._witness())
             group.create_task(self._sweep())
+            if self.sharing is not None:
+                group.create_task(self.sharing.run())
 
     async def _sweep(self) -> None:
         """Keep the tables from growing with every owner, token and answer there ever was."""

@@ -28,6 +28,7 @@ from firewall.guard.guard import Guard
 from firewall.routing.call import Attempt, Candidate
 from firewall.routing.catalogue import Catalogue, named_by
 from firewall.routing.choosing.chooser import Chooser
+from firewall.routing.choosing.in_force import Routes
 from firewall.routing.configured import manners_of
 from firewall.routing.drills.room import DrillRoom
 from firewall.routing.kinds.carrier import MannerlyUpstream
@@ -99,15 +100,20 @@ def note_of(base: Base) -> Note:
     return note
 
 
-def frame_of(base: Base, upstream: Upstream, chooser: Chooser, drills: DrillRoom) -> Frame:
-    """Return what tries candidates; its circuits are told to the log and to the metrics."""
+def circuits_of(base: Base, routes: Routes) -> Circuits:
+    """Return the circuits to providers; they are told to the log and to the metrics."""
+    told = Recorder(base.installation.writer).changed
+    circuits = Circuits(time.monotonic, told, names=lambda: routes.table.names)
+    base.telemetry.circuitry.standing = circuits.listing
+    return circuits
+
+
+def frame_of(base: Base, upstream: Upstream, chooser: Chooser, drills: DrillRoom, *, circuits: Circuits) -> Frame:
+    """Return what tries candidates."""
 
     def window(one: Candidate) -> int | None:
         return chooser.table().models.of(one.provider.name, one.model).context_window
 
-    told = Recorder(base.installation.writer).changed
-    circuits = Circuits(time.monotonic, told, names=lambda: chooser.table().names)
-    base.telemetry.watch(circuits.listing)
     asker = Asker(
         upstream,
         circuits,
@@ -129,6 +135,7 @@ def models_gate(
     *,
     till: Till,
     drills: DrillRoom,
+    circuits: Circuits,
 ) -> ModelsGate:
     """Return the gate that agents have as their model provider."""
     writer = base.installation.writer
@@ -143,7 +150,7 @@ def models_gate(
         continues=models.on_refusal == "continue",
     )
     carrier = MannerlyUpstream(upstream, manners_of(base.settings, base.references, sign_for_aws))
-    frame = frame_of(base, carrier, chooser, drills)
+    frame = frame_of(base, carrier, chooser, drills, circuits=circuits)
     rules = base.rules
     router = Router(
         providers=chooser.providers,

@@ -15,9 +15,10 @@ from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
 from firewall.app.control import console_of
 from firewall.app.egress import egress_of
-from firewall.app.gates import aws_door, form_runner, guard_of, infra_gate, models_gate
+from firewall.app.gates import aws_door, circuits_of, form_runner, guard_of, infra_gate, models_gate
 from firewall.app.money import reclaim, till_of
 from firewall.app.routes import chooser_of
+from firewall.app.sharing import sharing_of
 from firewall.app.watching import watch
 from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
@@ -67,7 +68,7 @@ async def running(
         stack.push_async_callback(base.channels.aclose)
         await watch(base, settings, references, stack)
         routes = await asyncio.to_thread(routes_of, settings, Providers(found))
-        application = _wire(base, routes, upstream, is_demo=is_demo)
+        application = _wire(base, routes, upstream, is_demo=is_demo, stack=stack)
         stack.push_async_callback(application.drills.close)
         stack.push_async_callback(application.holds.stop)
         if application.egress is not None:
@@ -91,13 +92,17 @@ def _ended(task: "asyncio.Task[None]") -> None:
         log.critical("background work has ended: restart the server", exc_info=task.exception())
 
 
-def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) -> Application:
+def _wire(
+    base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool, stack: AsyncExitStack
+) -> Application:
     aws = aws_door(base)
     guard = guard_of(base, upstream, aws)
     holds = Holds()
     till = till_of(base, routes)
     drills = DrillRoom(time.monotonic, random.random)
-    gate = models_gate(base, guard, holds, chooser_of(base, routes), upstream, till=till, drills=drills)
+    circuits = circuits_of(base, routes)
+    chooser = chooser_of(base, routes)
+    gate = models_gate(base, guard, holds, chooser, upstream, till=till, drills=drills, circuits=circuits)
     infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
     tokens, approvals = base.tokens, base.approvals
@@ -129,6 +134,7 @@ def _wire(base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool) 
             base, upstream, egress, routes=routes, runner=form_runner(base, forms, guard, infra), drills=drills
         ),
         drills=drills,
+        sharing=sharing_of(base, circuits, providers=routes.providers, stack=stack),
         forms=forms,
         telemetry=base.telemetry,
         providers=routes.providers,

@@ -1,5 +1,6 @@
 """`stayhand doctor`: what is configured, reachable and unsafe; one line each with a hint."""
 
+import importlib.util
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -196,6 +197,22 @@ def _key_source(settings: Settings) -> str:
     return f"the command `{ref.command[0]}`" if ref and ref.command else f"`{settings.vault_key}`"
 
 
+def _shared(settings: Settings) -> Iterator[Finding]:
+    """Say whether what processes share of circuits could be read on its way, or written by anybody."""
+    url = urlsplit(settings.storage.shared)
+    if not url.hostname:
+        return
+    is_near = url.hostname in ("localhost", "127.0.0.1", "::1")
+    if importlib.util.find_spec("redis") is None:
+        yield Finding("error", "`storage.shared` needs the Redis client", "pip install 'stayhand[redis]'")
+    if url.scheme == "redis" and not is_near:
+        yield Finding("warn", f"circuits go to {url.hostname} in the clear", "use rediss:// in `storage.shared`")
+    if settings.storage.shared_password is None and not is_near:
+        yield Finding(
+            "warn", f"whoever reaches {url.hostname} can keep providers from being asked", "set a password"
+        )
+
+
 def _server(settings: Settings) -> Iterator[Finding]:
     address = f"http://{settings.server.control_listen}"
     try:
@@ -221,6 +238,10 @@ def _circuits(address: str) -> Iterator[Finding]:
         parts = loads_object(answer.content).get("parts")
     except (httpx.HTTPError, FirewallError, UnicodeError):
         return
+    if isinstance(parts, dict) and isinstance(shared := parts.get("shared"), str):
+        is_up = shared.startswith("shared")
+        hint = "" if is_up else "look at the Redis of `storage.shared`"
+        yield Finding("ok" if is_up else "warn", f"circuits between processes: {shared}", hint)
     said = parts.get("circuits") if isinstance(parts, dict) else None
     if isinstance(said, str):
         is_well = said.startswith("0 ")
@@ -278,6 +299,7 @@ _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _routes,
     _targets,
     _vault,
+    _shared,
     _server,
     _approving,
     _reach,

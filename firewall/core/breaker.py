@@ -32,6 +32,8 @@ class Cause(StrEnum):
     ERRORS = "errors"
     LATENCY = "latency"
     PROBE = "probe"
+    SHARED = "shared"
+    """Another process found it failing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,21 @@ class Breaker:
         outcomes = self._outcomes
         return len(outcomes) > 1 and outcomes[-1].is_failure and not outcomes[-2].is_failure
 
+    @property
+    def until(self) -> float:
+        """The end of the cooldown; in the past while it is half-open or closed."""
+        return self._until
+
+    @property
+    def trips(self) -> int:
+        """How often it opened since it was closed."""
+        return self._trips
+
+    @property
+    def is_probing(self) -> bool:
+        """A probe is out."""
+        return self._probing
+
     def admit(self, now: float) -> Ticket | None:
         """Return leave to ask, or None. Every ticket is handed back by one of the three methods below."""
         if not self._trips:
@@ -171,6 +188,23 @@ class Breaker:
         """Take a ticket back: nobody waited for the answer, so it says nothing."""
         if ticket.is_probe and ticket.generation == self._generation:
             self._probing = False
+
+    def join(self, now: float, until: float, trips: int) -> Opened | None:
+        """Leave the provider alone until then, as somebody else does who found it failing `trips` times in a row.
+
+        INVARIANT: the end of the cooldown only ever moves later; what was asked before decides nothing any more.
+        """
+        was_closed = not self._trips
+        if was_closed:
+            self._since = now
+        self._trips = max(self._trips, min(trips, _GROWTH_LIMIT), 1)
+        self._until = max(self._until, until)
+        self._renew()
+        return Opened(Cause.SHARED, self._until) if was_closed else None
+
+    def release(self, now: float) -> Closed | None:
+        """Close as somebody else's probe was answered, unless the cooldown is not over yet."""
+        return self._close(now) if self.state(now) is State.HALF_OPEN else None
 
     def _note(self, outcome: _Outcome, rest_s: float = 0.0) -> Change | None:
         self._outcomes.append(outcome)

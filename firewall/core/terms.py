@@ -72,3 +72,5 @@ class Care:
 
     breaker: Rule = field(default_factory=Rule)
     queue: QueueTerms = field(default_factory=QueueTerms)
+    is_shared: bool = True
+    """Its circuits are told to other processes, where there is a way to them."""

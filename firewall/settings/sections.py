@@ -88,14 +88,6 @@ class VaultSettings(Section):
         return self
 
 
-class Storage(Section):
-    """Where state is kept."""
-
-    url: Literal[""] = ""
-    """Empty: SQLite in data_dir. Other stores come with scale-out."""
-    shared: Literal[""] = ""
-
-
 class PolicySettings(Section):
     """Where the policies are."""
 

@@ -22,9 +22,9 @@ from firewall.settings.sections import (
     Notify,
     PolicySettings,
     Server,
-    Storage,
     VaultSettings,
 )
+from firewall.settings.storage import Storage
 from firewall.settings.targets import Target
 from firewall.settings.values import SecretRef, Section
 from firewall.settings.watching import TelemetrySettings
@@ -67,6 +67,15 @@ class Settings(Section):
                 raise ValueError(f"no {scope.value} is named `{holders}`, so a budget or rate would limit nobody")
         return self
 
+    @model_validator(mode="after")
+    def _shares_somewhere(self) -> "Settings":
+        """A circuit that is to be shared needs a place where."""
+        if not self.storage.shared:
+            for one in self.provider:
+                if one.breaker.shared:
+                    raise ValueError(f"circuits of `{one.name}` are shared nowhere: name a `storage.shared`")
+        return self
+
     @property
     def folder(self) -> Path:
         """The folder of the configuration file."""
@@ -83,7 +92,7 @@ class Settings(Section):
 
     @property
     def _secret_refs(self) -> tuple[SecretRef, ...]:
-        refs: list[object] = [self.audit.keystore_key, self.vault.key]
+        refs: list[object] = [self.audit.keystore_key, self.vault.key, self.storage.shared_password]
         refs += [one.api_key for one in self.provider]
         refs += list(self.telemetry.headers.values())
         refs += [one.credential for one in self.target]

@@ -99,8 +99,8 @@ class Breaker(Section):
     cooldown: Duration = 5
     """How long it stays open the first time; doubled by every probe that fails."""
     cooldown_cap: Duration = 120
-    shared: Literal[False] = False
-    """Sharing circuits between nodes comes with scale-out."""
+    shared: bool | None = None
+    """Whether other processes are told, and heard, through `storage.shared`; left out: where one is named."""
 
 
 class Queue(Section):
@@ -134,4 +134,5 @@ class ProviderSurvival(Section):
             cooldown_s=float(one.cooldown),
             cooldown_cap_s=float(one.cooldown_cap),
         )
-        return Care(rule, QueueTerms(queue.concurrent, queue.waiting, queue.wait_ms / 1000))
+        terms = QueueTerms(queue.concurrent, queue.waiting, queue.wait_ms / 1000)
+        return Care(rule, terms, is_shared=one.shared is not False)

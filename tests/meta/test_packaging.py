@@ -10,6 +10,7 @@ import audit
 from tests.meta.tree import ROOT, files, modules, shown
 
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+_OPTIONAL = [one for extra in _PROJECT["project"]["optional-dependencies"].values() for one in extra]
 _PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -36,14 +37,14 @@ def test_locks_agree_and_hold_hashes() -> None:
 def test_every_declared_dependency_is_locked() -> None:
     """Nothing is declared that an installation would not get."""
     runtime, dev = _lock("requirements.lock"), _lock("requirements-dev.lock")
-    assert {_name(one) for one in _PROJECT["project"]["dependencies"]} <= runtime.keys()
+    assert {_name(one) for one in [*_PROJECT["project"]["dependencies"], *_OPTIONAL]} <= runtime.keys()
     assert {_name(one) for one in _PROJECT["dependency-groups"]["dev"]} <= dev.keys()
 
 
 def test_every_import_is_declared() -> None:
     """The product imports what it declares, never what happens to come along."""
     owners = metadata.packages_distributions()
-    declared = {_name(one) for one in _PROJECT["project"]["dependencies"]}
+    declared = {_name(one) for one in [*_PROJECT["project"]["dependencies"], *_OPTIONAL]}
     undeclared: set[str] = set()
     for path, tree in modules("firewall", "audit"):
         for name in _top_imports(tree):

@@ -5,8 +5,9 @@ State of one process. What changes is told once, in order, to whoever records it
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Protocol
 
-from firewall.core.breaker import Breaker, Change, State, Ticket
+from firewall.core.breaker import Breaker, Change, Rule, State, Ticket
 from firewall.core.fast_init import fast_init
 from firewall.routing.call import Candidate
 
@@ -39,6 +40,35 @@ class Standing:
     circuit: Circuit
     state: State
     wait_s: float
+    until: float = 0.0
+    """The end of its cooldown by the clock of the circuits."""
+    trips: int = 0
+    """How often it opened since it was closed."""
+    is_probing: bool = False
+
+
+class Elsewhere(Protocol):
+    """What is known of circuits beyond this process; nothing here waits."""
+
+    def may_probe(self, circuit: Circuit, *, is_time: bool) -> bool:
+        """A request wants to ask whose circuit is not closed; `is_time`: tell whether it may be the probe."""
+        ...
+
+    def changed(self, circuit: Circuit, change: Change, *, is_real: bool) -> None:
+        """A circuit opened or closed here; `is_real`: a route names it, or it has answered."""
+        ...
+
+
+class Nowhere:
+    """There are no other processes."""
+
+    def may_probe(self, circuit: Circuit, *, is_time: bool) -> bool:
+        """Let this process probe."""
+        del circuit, is_time
+        return True
+
+    def changed(self, circuit: Circuit, change: Change, *, is_real: bool) -> None:
+        """Tell nobody."""
 
 
 Tell = Callable[[Circuit, Change], None]
@@ -74,6 +104,7 @@ class Circuits:
         self._now = now
         self._tell = tell
         self._names = names
+        self._elsewhere: Elsewhere = Nowhere()
         self._breakers: dict[Circuit, Breaker] = {}
         self._rests: dict[str, float] = {}
 
@@ -82,8 +113,10 @@ class Circuits:
         circuit = Circuit(candidate.provider.name, candidate.model, key)
         breaker = self._breakers.get(circuit)
         if breaker is None:
-            breaker = self._made(circuit, candidate)
+            breaker = self._made(circuit, candidate.provider.care.breaker)
         ticket = breaker.admit(self._now())
+        if ticket is None or ticket.is_probe:
+            ticket = self._probe(circuit, breaker, ticket)
         return None if ticket is None else Leave(breaker, circuit, ticket)
 
     def wait_s(self, candidate: Candidate, key: str) -> float:
@@ -134,15 +167,57 @@ class Circuits:
         """Return every circuit that is known, as it stands; none of a drill's."""
         now = self._now()
         return [
-            Standing(one, breaker.state(now), breaker.wait_s(now))
+            self._standing(one, breaker, now)
             for one, breaker in self._breakers.items()
             if not one.provider.startswith(DRILLED)
         ]
 
-    def _made(self, circuit: Circuit, candidate: Candidate) -> Breaker:
+    def share(self, elsewhere: Elsewhere) -> None:
+        """Tell others what happens here, and ask them who probes."""
+        self._elsewhere = elsewhere
+
+    def standing(self, circuit: Circuit) -> Standing | None:
+        """Return a circuit as it stands now, None where nothing is known of it."""
+        breaker = self._breakers.get(circuit)
+        return None if breaker is None else self._standing(circuit, breaker, self._now())
+
+    def joined(self, circuit: Circuit, rule: Rule, until: float, trips: int) -> None:
+        """Somebody else leaves a provider alone until then, by the clock of these circuits."""
+        breaker = self._breakers.get(circuit)
+        if breaker is None:
+            breaker = self._made(circuit, rule)
+        change = breaker.join(self._now(), until, trips)
+        if change is not None:
+            self._tell(circuit, change)
+
+    def freed(self, circuit: Circuit) -> bool:
+        """Somebody else's probe was answered; tell whether this circuit is closed now."""
+        breaker = self._breakers.get(circuit)
+        if breaker is None:
+            return True
+        change = breaker.release(self._now())
+        if change is not None:
+            self._tell(circuit, change)
+        return breaker.state(self._now()) is State.CLOSED
+
+    def _probe(self, circuit: Circuit, breaker: Breaker, ticket: Ticket | None) -> Ticket | None:
+        """Return a probe's ticket if this process is the one of all that may probe."""
+        if self._elsewhere.may_probe(circuit, is_time=ticket is not None) or ticket is None:
+            return ticket
+        breaker.abandoned(ticket)
+        return None
+
+    def _standing(self, one: Circuit, breaker: Breaker, now: float) -> Standing:
+        state, wait_s = breaker.state(now), breaker.wait_s(now)
+        return Standing(one, state, wait_s, breaker.until, breaker.trips, breaker.is_probing)
+
+    def _is_real(self, circuit: Circuit, breaker: Breaker) -> bool:
+        return breaker.has_answered or f"{circuit.provider}/{circuit.model}" in self._names()
+
+    def _made(self, circuit: Circuit, rule: Rule) -> Breaker:
         if len(self._breakers) >= MOST:
             self._make_room()
-        found = self._breakers[circuit] = Breaker(candidate.provider.care.breaker)
+        found = self._breakers[circuit] = Breaker(rule)
         return found
 
     def _make_room(self) -> None:
@@ -160,3 +235,5 @@ class Circuits:
     def _changed(self, leave: Leave, change: Change | None) -> None:
         if change is not None and not leave.circuit.provider.startswith(DRILLED):
             self._tell(leave.circuit, change)
+            is_real = self._is_real(leave.circuit, leave.breaker)
+            self._elsewhere.changed(leave.circuit, change, is_real=is_real)

@@ -168,3 +168,27 @@ def test_a_cooldown_is_never_shortened_and_one_probe_is_out_at_most(moves: list[
     for move, amount in moves:
         played.play(move, amount)
         played.check()
+
+
+def test_joining_others_opens_and_never_shortens() -> None:
+    """Somebody else's finding opens a closed circuit for as long, grows the next cooldown, and shortens none."""
+    breaker = Breaker(RULE)
+    asked_before = admitted(breaker, 0)
+    assert breaker.join(1, 9.0, 2) == Opened(Cause.SHARED, 9.0)
+    assert (breaker.join(2, 4.0, 1), breaker.until) == (None, 9.0)
+    assert (breaker.join(3, 30.0, 1), breaker.until, breaker.trips) == (None, 30.0, 2)
+    assert (breaker.succeeded(asked_before, 4, 1.0), breaker.state(5)) == (None, State.OPEN)
+    assert breaker.release(29) is None
+    probe = admitted(breaker, 31)
+    assert breaker.failed(probe, 31) == Opened(Cause.PROBE, 31 + 20)
+    assert breaker.release(60) == Closed(59.0)
+    assert (breaker.release(60), breaker.state(60)) == (None, State.CLOSED)
+
+
+def test_joining_while_a_probe_is_out_makes_it_decide_nothing() -> None:
+    """Somebody opened it after the probe was sent."""
+    breaker = opened()
+    probe = admitted(breaker, 6)
+    breaker.join(7, 20.0, 2)
+    assert (breaker.succeeded(probe, 8, 1.0), breaker.state(8)) == (None, State.OPEN)
+    assert admitted(breaker, 20).is_probe

@@ -83,7 +83,10 @@ def test_a_provider_has_a_breaker_and_no_queue() -> None:
     assert (said.breaker.cooldown_s, said.queue) == (30.0, QueueTerms(4, 2, 0.5))
 
 
-def test_circuits_are_not_shared_between_nodes_yet() -> None:
-    """A setting that would not be enforced is refused."""
-    with pytest.raises(ValidationError):
-        ProviderSurvival.model_validate({"breaker": {"shared": True}})
+@pytest.mark.parametrize(("keys", "is_shared"), [({}, True), ({"shared": True}, True), ({"shared": False}, False)])
+def test_circuits_are_shared_where_there_is_a_place_unless_one_says_no(
+    keys: dict[str, bool], *, is_shared: bool
+) -> None:
+    """`shared = false` keeps a provider's circuits to this process."""
+    care = ProviderSurvival.model_validate({"breaker": keys}).care
+    assert care.is_shared is is_shared

@@ -1,0 +1,1 @@
+"""Adapters to Redis: one file per port."""
