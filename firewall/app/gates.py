@@ -168,7 +168,7 @@ def models_gate(
             providers=chooser.providers, upstream=carrier, aliases=lambda: named_by(chooser.table().rules)
         ),
         sequencer=writer,
-        was_issued=base.installation.tokens.was_issued,
+        issuer_of=base.installation.tokens.issuer_of,
         answered=base.telemetry.answered,
         max_body_bytes=max_body_bytes,
         max_answer_bytes=MAX_ANSWER_BYTES,
@@ -181,7 +181,7 @@ def models_gate(
         till=till,
         sequencer=writer,
         clock=base.clock,
-        was_issued=base.installation.tokens.was_issued,
+        issuer_of=base.installation.tokens.issuer_of,
         seeing=Seeing(base.telemetry, _hiding(base) if base.settings.telemetry.content else None),
         max_body_bytes=max_body_bytes,
     )

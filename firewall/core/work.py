@@ -139,11 +139,13 @@ class EndPerson:
 
 @dataclass(frozen=True, slots=True)
 class PutIssued:
-    """Remember provider-side ids that a principal was given."""
+    """Remember provider-side ids that a principal was given, and whose they are."""
 
     principal: str
     ids: tuple[str, ...]
     at: int
+    provider: str
+    """The name of the provider that keeps what they name."""
 
 
 @dataclass(frozen=True, slots=True)

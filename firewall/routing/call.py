@@ -70,6 +70,8 @@ class ModelCall:
     caller: Caller
     attribution: Attribution = field(default_factory=Attribution)
     surface: Surface = Surface.GENERATE
+    issuers: frozenset[str] = frozenset()
+    """Names of the providers that keep what the request refers to; empty: it refers to nothing."""
     traits: Traits | None = None
     """What is known of the body as it came; None: nothing."""
 

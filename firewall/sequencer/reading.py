@@ -85,9 +85,9 @@ class TokenLookup:
         """Return tokens, newest first."""
         return _guarded(lambda: tokens.listing(self._connection, limit))
 
-    def was_issued(self, principal: str, issued: str) -> bool:
-        """Tell whether a provider-side id was given to this principal (a pseudonym)."""
-        return _guarded(lambda: tokens.was_issued(self._connection, principal, issued))
+    def issuer_of(self, principal: str, issued: str) -> str:
+        """Return the provider by which an id was given to this principal (a pseudonym); empty: by none."""
+        return _guarded(lambda: tokens.issuer_of(self._connection, principal, issued))
 
 
 class PeopleLookup:

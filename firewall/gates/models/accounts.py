@@ -12,6 +12,7 @@ from firewall.gates.models.exchange import Exchange
 from firewall.gates.models.paying import Till, exact_cost, heard, unheard
 from firewall.gates.models.seeing import Seeing, times_of
 from firewall.routing.call import Attempt, ModelCall, Routed
+from firewall.routing.natives import speaks
 from firewall.sequencer.posting import post
 from firewall.spend.meter import Meter
 
@@ -93,11 +94,20 @@ class Accounts:
             held.heard.append(partial(self._billed, meter))
             post(sequencer, Unit((Record(kind="model.answered", data=data, principal=principal),)))
             return None
-        issued = exchange.ruler.issued if exchange.ruler else ()
         steps: tuple[Step, ...] = ()
-        if issued and exchange.dialect is Dialect.OPENAI_RESPONSES:
-            steps = (PutIssued(sequencer.pseudonym(principal), issued, self.clock.now_us()),)
+        if exchange.dialect is Dialect.OPENAI_RESPONSES:
+            steps = self._issued(principal)
         return self.till.settle(meter, usage, "model.answered", data, principal=principal, steps=steps)
+
+    def _issued(self, principal: str) -> tuple[Step, ...]:
+        """Remember the ids of an answer by whoever gave them; a translated answer's are nobody's but ours."""
+        exchange = self.exchange
+        ids = exchange.ruler.issued if exchange.ruler else ()
+        provider = exchange.heard.candidate.provider if exchange.heard else None
+        if not ids or provider is None or not speaks(provider, exchange.dialect):
+            return ()
+        holder = self.till.spending.sequencer.pseudonym(principal)
+        return (PutIssued(holder, ids, self.clock.now_us(), provider.name),)
 
     def _billed(self, meter: Meter) -> None:
         """Settle a call whose answer went on after its client had gone."""

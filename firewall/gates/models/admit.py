@@ -80,11 +80,17 @@ def check_beside(requester: Requester, request: ModelRequest) -> None:
         check_model(requester, model)
 
 
-def check_references(request: ModelRequest, is_ours: Callable[[str, str], bool], principal: str) -> None:
-    """Refuse provider-side ids that we did not hand to this principal.
+def issuers(request: ModelRequest, issuer_of: Callable[[str, str], str], principal: str) -> frozenset[str]:
+    """Return the providers that keep what a request refers to; only they can answer it.
 
-    Raises: ProtocolError `reference_unknown`.
+    `issuer_of`: principal (a pseudonym) and id to the provider that gave it out to that principal, or nothing.
+
+    Raises: ProtocolError `reference_unknown` for an id that we did not hand to this principal.
     """
+    found: set[str] = set()
     for reference in request.references:
-        if not is_ours(principal, reference):
+        issuer = issuer_of(principal, reference)
+        if not issuer:
             raise ProtocolError(f"`{reference[:80]}` was not issued to this agent", code="reference_unknown")
+        found.add(issuer)
+    return frozenset(found)

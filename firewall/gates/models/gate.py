@@ -47,6 +47,7 @@ from firewall.routing.router import Router
 from firewall.routing.speaking import own_login
 from firewall.spend.attribution import attributed
 
+_NONE: frozenset[str] = frozenset()
 log = logging.getLogger("stayhand.models")
 
 
@@ -70,7 +71,7 @@ class ModelsGate:
         till: Till,
         sequencer: Sequencer,
         clock: Clock,
-        was_issued: Callable[[str, str], bool],
+        issuer_of: Callable[[str, str], str],
         seeing: Seeing,
         max_body_bytes: int,
     ) -> None:
@@ -81,7 +82,7 @@ class ModelsGate:
         self._till = till
         self._sequencer = sequencer
         self._clock = clock
-        self._was_issued = was_issued
+        self._issuer_of = issuer_of
         self._seeing = seeing
         self._max_body_bytes = max_body_bytes
         self._histories = Histories()
@@ -142,10 +143,12 @@ class ModelsGate:
         requester = requester_of(bearer, gate="models", client=asked.client.name, session=request.session)
         check_name(request.model)
         admit.check_beside(requester, request)
-        principal = self._sequencer.pseudonym(requester.principal)
-        admit.check_references(request, self._was_issued, principal)
+        issuers = _NONE
+        if request.references:
+            principal = self._sequencer.pseudonym(requester.principal)
+            issuers = admit.issuers(request, self._issuer_of, principal)
         digests = Digests(body)
-        call = _call(asked, request, value, requester, traits=self._histories.traits(digests))
+        call = _call(asked, request, value, requester, traits=self._histories.traits(digests), issuers=issuers)
         plan = self._router.plan(call)
         said = _said(asked, requester, request, len(body), sha256=digests.whole.hex())
         meter, plan = await self._till.enter(call, plan, requester, said)
@@ -270,6 +273,7 @@ def _call(
     requester: Requester,
     *,
     traits: Traits,
+    issuers: frozenset[str],
 ) -> ModelCall:
     caller = Caller(requester.principal, requester.lineage, requester.grant, requester.session)
     return ModelCall(
@@ -284,4 +288,5 @@ def _call(
         caller=caller,
         attribution=attributed(requester.grant.team, requester.grant.tags, asked.headers, value),
         traits=traits,
+        issuers=issuers,
     )

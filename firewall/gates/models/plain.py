@@ -70,7 +70,7 @@ class PlainCalls:
         till: Till,
         catalogue: Catalogue,
         sequencer: Sequencer,
-        was_issued: Callable[[str, str], bool],
+        issuer_of: Callable[[str, str], str],
         answered: Callable[[str, str], None],
         max_body_bytes: int,
         max_answer_bytes: int,
@@ -79,7 +79,7 @@ class PlainCalls:
         self._till = till
         self._catalogue = catalogue
         self._sequencer = sequencer
-        self._was_issued = was_issued
+        self._issuer_of = issuer_of
         self._count_answer = answered
         self._max_body_bytes = max_body_bytes
         self._max_answer_bytes = max_answer_bytes
@@ -98,8 +98,8 @@ class PlainCalls:
         request, value = _read(asked, body)
         check_name(request.model)
         admit.check_beside(requester, request)
-        admit.check_references(request, self._was_issued, self._sequencer.pseudonym(requester.principal))
-        call = _call(asked, request, value, requester)
+        issuers = admit.issuers(request, self._issuer_of, self._sequencer.pseudonym(requester.principal))
+        call = replace(_call(asked, request, value, requester), issuers=issuers)
         plan = self._router.plan(call)
         if asked.place.purpose is Purpose.COUNT:
             takes = self._till.takes(requester, call.attribution, plan.candidates[0])

@@ -158,6 +158,7 @@ class Chooser:
             quote=quote,
             is_capped=self.outside.is_capped(call),
             speaks=speaks,
+            issuers=call.issuers,
         )
         return Means(
             bench,

@@ -33,6 +33,8 @@ class Why(StrEnum):
     OUTPUT = "max_output_tokens"
     TOOLS = "tools"
     IMAGES = "images"
+    REFERENCE = "reference"
+    """Another provider keeps what the request goes on from."""
     UNPRICED = "unpriced"
     PRICE = "max_micros"
 
@@ -54,6 +56,7 @@ _REFUSALS: Sequence[tuple[Why, str, int, str]] = (
     (Why.OUTPUT, "max_tokens_too_large", 400, "no model here can write so much"),
     (Why.TOOLS, "tools_unsupported", 400, "no model here can call tools"),
     (Why.IMAGES, "images_unsupported", 400, "no model here can see images"),
+    (Why.REFERENCE, "reference_elsewhere", 400, "what the request goes on from is kept by a provider not asked here"),
     (Why.DIALECT, "untranslatable", 400, "nobody here can be asked in the dialect that was spoken"),
 )
 """In order of weight: the first that stands in the way of somebody is what the caller is told."""
@@ -75,6 +78,8 @@ class Bench:
     """Spending is limited, so an unknown price refuses."""
     speaks: Callable[[Dialect, Dialect], bool]
     """Whether a client of the first dialect can be answered by a provider of the second."""
+    issuers: frozenset[str] = frozenset()
+    """Providers that keep what the call refers to; empty: it refers to nothing."""
     is_lenient: bool = False
     """Only what surely is too large counts as too large: the size of the input is an estimate."""
 
@@ -89,11 +94,20 @@ def permits(grant: Grant, candidate: Candidate) -> bool:
     return any_matches(grant.models, candidate.name) or any_matches(grant.models, candidate.model)
 
 
-def misfit(candidate: Candidate, bench: Bench, *, route: Iterable[Constraint] = (), max_micros: int = 0) -> str:
+def misfit(
+    candidate: Candidate,
+    bench: Bench,
+    *,
+    route: Iterable[Constraint] = (),
+    max_micros: int = 0,
+    is_aside: bool = False,
+) -> str:
     """Return why a candidate may not or cannot answer; empty: it may and can.
 
-    `route`, `max_micros`: what the route itself requires.
+    `route`, `max_micros`: what the route itself requires; `is_aside`: it is only told of the call or its answer.
     """
+    if bench.issuers and not is_aside and bench.issuers != {candidate.provider.name}:
+        return Why.REFERENCE
     if not (bench.permits_name or permits(bench.grant, candidate)):
         return Why.GRANT
     known = bench.models.of(candidate.provider.name, candidate.model)

@@ -167,7 +167,7 @@ class Choosing:
 
     def graded(self, rule: Rule) -> Grading | None:
         """Return who is asked how hard a conversation is, and whom each grade leads to; None: nobody is asked."""
-        if rule.grader is None or not self._fits(rule.grader, rule.requires, rule.max_micros):
+        if rule.grader is None or not self._fits(rule.grader, rule.requires, rule.max_micros, is_aside=True):
             return None
         members = rule.members(self._means.bench.facts.phase)
         found = ((place, self._arranged(rule, (member,), (), 0)) for place, member in enumerate(members))
@@ -177,7 +177,8 @@ class Choosing:
         """Return who judges answers; None where the judge may not, so that nobody's answer could ever pass."""
         if rule.judge is None:
             return ()
-        return (rule.judge,) if self._fits(rule.judge, rule.requires, rule.max_micros) else None
+        fits = self._fits(rule.judge, rule.requires, rule.max_micros, is_aside=True)
+        return (rule.judge,) if fits else None
 
     def smaller(self, rule: Rule) -> Group:
         """Return who answers when nobody of a rule does, as far as they may and can."""
@@ -208,8 +209,10 @@ class Choosing:
                 groups.append((group, place if rule.strategy is Strategy.COMPLEXITY else member.weight))
         return ordered(rule.strategy, groups, self._sight(rule)) if groups else ()
 
-    def _fits(self, candidate: Candidate, requires: tuple[Constraint, ...], max_micros: int) -> bool:
-        why = misfit(candidate, self._means.bench, route=requires, max_micros=max_micros)
+    def _fits(
+        self, candidate: Candidate, requires: tuple[Constraint, ...], max_micros: int, *, is_aside: bool = False
+    ) -> bool:
+        why = misfit(candidate, self._means.bench, route=requires, max_micros=max_micros, is_aside=is_aside)
         if self._seen.get(candidate.name) != "":
             self._seen[candidate.name] = why
         return not why

@@ -95,8 +95,10 @@ def _create(database: sqlite_utils.Database) -> None:
     )
     database.execute(
         "CREATE TABLE IF NOT EXISTS issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
-        "PRIMARY KEY (principal, id)) WITHOUT ROWID"
+        "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
+    if "provider" not in {row[1] for row in database.execute("PRAGMA table_info(issued)")}:  # made by an earlier version
+        database.execute("ALTER TABLE issued ADD COLUMN provider TEXT NOT NULL DEFAULT ''")
     for statement in (FORMS, *LEDGER):
         database.execute(statement)
 

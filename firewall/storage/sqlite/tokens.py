@@ -70,10 +70,10 @@ def listing(connection: sqlite3.Connection, limit: int) -> list[StoredToken]:
 
 
 def put_issued(connection: sqlite3.Connection, step: PutIssued) -> None:
-    """Remember provider-side ids that a principal was given."""
+    """Remember provider-side ids that a principal was given; whose an id is stays as it was said first."""
     connection.executemany(
-        "INSERT OR IGNORE INTO issued (principal, id, at) VALUES (?,?,?)",
-        [(step.principal, issued, step.at) for issued in step.ids],
+        "INSERT OR IGNORE INTO issued (principal, id, at, provider) VALUES (?,?,?,?)",
+        [(step.principal, issued, step.at, step.provider) for issued in step.ids],
     )
 
 
@@ -82,7 +82,9 @@ def sweep_issued(connection: sqlite3.Connection, step: Sweep) -> None:
     connection.execute("DELETE FROM issued WHERE at < ?", (step.issued_before,))
 
 
-def was_issued(connection: sqlite3.Connection, principal: str, issued: str) -> bool:
-    """Tell whether a provider-side id was given to this principal."""
-    row = connection.execute("SELECT 1 FROM issued WHERE principal = ? AND id = ?", (principal, issued)).fetchone()
-    return row is not None
+def issuer_of(connection: sqlite3.Connection, principal: str, issued: str) -> str:
+    """Return the name of the provider by which an id was given to this principal; empty: by none that is known."""
+    row = connection.execute(
+        "SELECT provider FROM issued WHERE principal = ? AND id = ?", (principal, issued)
+    ).fetchone()
+    return "" if row is None else str(row[0])

@@ -136,3 +136,25 @@ def test_the_log_says_who_approved_the_model(house: House) -> None:
     entry = httpx.get(address, headers=house.firewall.admin, trust_env=False).text
     assert '"approved_by":{"scripted-anthropic/claude-sonnet-5":"alice"}' in entry.replace(" ", "")
     assert '"feature":"search"' in entry.replace(" ", "")
+
+
+def test_a_conversation_goes_on_where_it_is_kept(house: House) -> None:
+    """An id of the provider leads to that provider; on a route without it the call is refused, and nothing leaves."""
+    agent = agent_of(house.firewall, "responses")
+    kept = agent.ask("hello", stream=False).ident
+    before = len(house.seen())
+    assert "reference_" not in agent.ask("and then?", stream=False, previous_response_id=kept).raw
+    assert len(house.seen()) == before + 1
+    said = agent.ask("and then?", stream=False, model="coder", previous_response_id=kept)
+    assert (said.status, "reference_elsewhere" in said.raw) == (400, True), said.raw
+    assert len(house.seen()) == before + 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_the_id_of_a_translated_answer_leads_nowhere(house: House, *, stream: bool) -> None:
+    """Nobody keeps what another dialect answered: its id is ours alone, and good for nothing later."""
+    agent = agent_of(house.firewall, "responses")
+    said = agent.ask("hello", stream=stream, model="coder", tools=False)
+    assert (said.status, said.text) == (200, "Fine."), said.raw
+    again = agent.ask("and then?", stream=False, previous_response_id=said.ident)
+    assert (again.status, "reference_unknown" in again.raw) == (400, True), again.raw

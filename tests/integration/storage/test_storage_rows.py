@@ -66,11 +66,27 @@ def test_token_is_found_by_fingerprint_and_ends_once(store: sqlite3.Connection) 
 
 
 def test_issued_ids_belong_to_their_principal(store: sqlite3.Connection) -> None:
-    """Telling twice is one row; another principal has none."""
+    """Telling twice is one row, whose provider stays the first; another principal has none."""
+    for provider in ("first", "second"):
+        tokens.put_issued(store, PutIssued("prn_1", ("resp_1", "resp_2"), 1, provider))
+    assert tokens.issuer_of(store, "prn_1", "resp_2") == "first"
+    assert tokens.issuer_of(store, "prn_2", "resp_2") == ""
+
+
+def test_issued_ids_of_an_earlier_version_are_nobodys(tmp_path: Path) -> None:
+    """The table of before gets its column, once; what stood there names no provider and is no reference."""
+    connection = open_writer(tmp_path / "old.db")
+    connection.execute(
+        "CREATE TABLE issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
+        "PRIMARY KEY (principal, id)) WITHOUT ROWID"
+    )
+    connection.execute("INSERT INTO issued VALUES ('prn_1', 'resp_1', 1)")
     for _ in range(2):
-        tokens.put_issued(store, PutIssued("prn_1", ("resp_1", "resp_2"), 1))
-    assert tokens.was_issued(store, "prn_1", "resp_2")
-    assert not tokens.was_issued(store, "prn_2", "resp_2")
+        create_tables(connection)
+    assert tokens.issuer_of(connection, "prn_1", "resp_1") == ""
+    tokens.put_issued(connection, PutIssued("prn_1", ("resp_2",), 1, "openai"))
+    assert tokens.issuer_of(connection, "prn_1", "resp_2") == "openai"
+    connection.close()
 
 
 def test_removed_person_is_gone_and_can_come_back(store: sqlite3.Connection) -> None:

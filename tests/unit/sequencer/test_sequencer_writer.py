@@ -311,8 +311,8 @@ async def test_sweeping_forgets_only_what_says_nothing(bench: Bench) -> None:
     used = Unit(
         steps=(
             Take("used", per_hour(2)),
-            PutIssued("prn_1", ("resp_old",), bench.clock.now_us()),
-            PutIssued("prn_1", ("resp_new",), bench.clock.now_us() + 3 * hour),
+            PutIssued("prn_1", ("resp_old",), bench.clock.now_us(), "openai"),
+            PutIssued("prn_1", ("resp_new",), bench.clock.now_us() + 3 * hour, "openai"),
         )
     )
     await bench.writer.submit(used)
@@ -366,7 +366,7 @@ async def test_store_that_cannot_be_read_is_an_error_not_an_empty_one(bench: Ben
         lambda: bench.tokens.by_id("tok_a"),
         lambda: bench.people.get("alice"),
         lambda: bench.approving.usable("prn_1", "d" * 64, START_US),
-        lambda: bench.tokens.was_issued("prn_1", "resp_1"),
+        lambda: bench.tokens.issuer_of("prn_1", "resp_1"),
     ):
         with pytest.raises(StoreError):
             read()

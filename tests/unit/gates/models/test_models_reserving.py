@@ -50,7 +50,7 @@ def gate_over(found: Purse, paying: Till) -> ModelsGate:
         till=paying,
         sequencer=found.installation.writer,
         clock=found.clock,
-        was_issued=lambda _, __: False,
+        issuer_of=lambda _, __: "",
         seeing=Seeing(SimpleNamespace(forward=None, called=lambda _: None)),
         max_body_bytes=1 << 20,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
-from firewall.routing.call import Candidate, LeftOut
+from firewall.routing.call import Candidate, LeftOut, ModelCall
 from firewall.routing.choosing.facts import Facts
 from firewall.routing.choosing.feasible import Bench, Why, misfit, nobody
 from firewall.routing.choosing.known import Models
@@ -135,3 +135,50 @@ def test_who_cannot_be_asked_in_the_callers_dialect_is_left_out() -> None:
     assert why == Why.DIALECT
     refused = nobody("r", "m", [LeftOut("g/m", why)])
     assert (refused.code, refused.status) == ("untranslatable", 400)
+
+
+KEPT = '[[route]]\nname = "r"\nmodels = ["*"]\nchain = ["euro/m", "saas/m", "own/m"]\n'
+
+
+def kept_by(*issuers: str) -> ModelCall:
+    """Return a call that refers to what these providers keep."""
+    return replace(call_of("r"), issuers=frozenset(issuers))
+
+
+def test_what_a_provider_keeps_is_asked_of_that_provider_alone() -> None:
+    """Wherever it stands in the chain; the others are left out, so nobody falls over to them either."""
+    plan = House(KEPT).plan(kept_by("saas"))
+    assert [one.name for one in plan.candidates] == ["saas/m"]
+    assert plan.left_out == (LeftOut("euro/m", "reference"), LeftOut("own/m", "reference"))
+    assert House(KEPT).names(call_of("r")) == ["euro/m", "saas/m", "own/m"]
+
+
+@pytest.mark.parametrize("issuers", [("gone",), ("saas", "euro")])
+def test_what_nobody_here_keeps_is_refused(issuers: tuple[str, ...]) -> None:
+    """Its provider is in no chain any more, or there are two: a clear 400 before anything is sent."""
+    with pytest.raises(FirewallError) as refused:
+        House(KEPT).plan(kept_by(*issuers))
+    assert (refused.value.code, refused.value.status) == ("reference_elsewhere", 400)
+
+
+def test_without_a_route_the_keeper_must_be_the_one_who_answers() -> None:
+    """The first provider of the dialect answers what no route fits, or nobody does."""
+    assert House().names(kept_by("saas")) == ["saas/r"]
+    with pytest.raises(FirewallError) as refused:
+        House().plan(kept_by("own"))
+    assert refused.value.code == "reference_elsewhere"
+
+
+def test_what_stands_in_the_keepers_way_is_what_is_told() -> None:
+    """That others do not keep it is no news then."""
+    text = '[[constraint]]\nname = "vpc-only"\nhosting = ["vpc"]\n'
+    with pytest.raises(FirewallError) as refused:
+        House(KEPT, text).plan(kept_by("saas"))
+    assert refused.value.code == "constraint_unmet"
+
+
+def test_a_judge_keeps_nothing() -> None:
+    """Who is only shown an answer needs not be who keeps the conversation."""
+    routes = '[[route]]\nname = "r"\nchain = ["saas/m"]\nchecks = { judge = "euro/judge", criterion = "polite" }\n'
+    plan = House(routes).plan(kept_by("saas"))
+    assert ([one.name for one in plan.candidates], [one.name for one in plan.judge]) == (["saas/m"], ["euro/judge"])
