@@ -56,7 +56,12 @@ _REFUSALS: Sequence[tuple[Why, str, int, str]] = (
     (Why.OUTPUT, "max_tokens_too_large", 400, "no model here can write so much"),
     (Why.TOOLS, "tools_unsupported", 400, "no model here can call tools"),
     (Why.IMAGES, "images_unsupported", 400, "no model here can see images"),
-    (Why.REFERENCE, "reference_elsewhere", 400, "what the request goes on from is kept by a provider not asked here"),
+    (
+        Why.REFERENCE,
+        "reference_elsewhere",
+        400,
+        "what the request goes on from is kept by a provider not asked here",
+    ),
     (Why.DIALECT, "untranslatable", 400, "nobody here can be asked in the dialect that was spoken"),
 )
 """In order of weight: the first that stands in the way of somebody is what the caller is told."""

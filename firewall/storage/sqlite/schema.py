@@ -97,7 +97,9 @@ def _create(database: sqlite_utils.Database) -> None:
         "CREATE TABLE IF NOT EXISTS issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
         "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
-    if "provider" not in {row[1] for row in database.execute("PRAGMA table_info(issued)")}:  # made by an earlier version
+    if "provider" not in {
+        row[1] for row in database.execute("PRAGMA table_info(issued)")
+    }:  # made by an earlier version
         database.execute("ALTER TABLE issued ADD COLUMN provider TEXT NOT NULL DEFAULT ''")
     for statement in (FORMS, *LEDGER):
         database.execute(statement)

@@ -181,4 +181,7 @@ def test_a_judge_keeps_nothing() -> None:
     """Who is only shown an answer needs not be who keeps the conversation."""
     routes = '[[route]]\nname = "r"\nchain = ["saas/m"]\nchecks = { judge = "euro/judge", criterion = "polite" }\n'
     plan = House(routes).plan(kept_by("saas"))
-    assert ([one.name for one in plan.candidates], [one.name for one in plan.judge]) == (["saas/m"], ["euro/judge"])
+    assert ([one.name for one in plan.candidates], [one.name for one in plan.judge]) == (
+        ["saas/m"],
+        ["euro/judge"],
+    )
