@@ -139,7 +139,7 @@ def test_the_log_says_who_approved_the_model(house: House) -> None:
 
 
 def test_a_conversation_goes_on_where_it_is_kept(house: House) -> None:
-    """An id of the provider leads to that provider; on a route without it the call is refused, and nothing leaves."""
+    """An id of a provider leads to that provider; on a route without it the call is refused, nothing leaves."""
     agent = agent_of(house.firewall, "responses")
     kept = agent.ask("hello", stream=False).ident
     before = len(house.seen())
