@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 from firewall.core.seen import CallSeen, Over
 from firewall.core.spending import Line
@@ -19,6 +19,7 @@ from firewall.watching.clocks import Clocks
 from firewall.watching.links import Circuitry
 
 log = logging.getLogger("stayhand.verdict")
+_OTHER = ("other", "other")
 MAX_MODELS = 200
 """Models that metrics tell apart."""
 
@@ -37,11 +38,23 @@ class Gauged(Protocol):
         ...
 
 
+class _Tally:
+    """What calls of one model used and cost since somebody looked last: whole numbers, added up for every call."""
+
+    __slots__ = ("cached", "input", "output", "spent")
+
+    def __init__(self) -> None:
+        self.input = self.cached = self.output = 0
+        self.spent: dict[str, int] = {}
+        """Micro-USD, by how sure that is."""
+
+
 class Telemetry:
     """Counts and lines; one instance per process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(self)  # before all others: what was tallied is in them when they are read
         self._verdicts = Counter(
             "stayhand_verdicts_total",
             "Tool calls judged, by gate, verdict, strictest effect and reason.",
@@ -83,8 +96,7 @@ class Telemetry:
         self._clocks = Clocks(self.registry)
         self.forward: Callable[[CallSeen], None] | None = None
         """Who else is told of model calls; None: nobody, so nothing is put together for them."""
-        self._models: set[tuple[str, str]] = set()
-        self._children: dict[tuple[object, ...], Counter] = {}
+        self._tallies: dict[tuple[str, str], _Tally] = {}
         self._attempts = Counter(
             "stayhand_model_attempts_total",
             "Requests to providers for calls that took more than one, by provider and outcome.",
@@ -145,26 +157,32 @@ class Telemetry:
     def settled(self, line: Line) -> None:
         """Count what a call used and cost; models beyond MAX_MODELS are `other`, whoever names them."""
         model = (line.provider, line.model)
-        if model not in self._models:
-            if len(self._models) >= MAX_MODELS:
-                model = ("other", "other")
-            self._models.add(model)
+        tally = self._tallies.get(model)
+        if tally is None:
+            if len(self._tallies) >= MAX_MODELS:
+                model = _OTHER
+            tally = self._tallies.setdefault(model, _Tally())
         used = line.used
-        for kind, count in (("input", used.input), ("cached", used.cache_read), ("output", used.output)):
-            if count:
-                self._child(self._tokens, *model, kind).inc(count)
+        tally.input += used.input
+        tally.cached += used.cache_read
+        tally.output += used.output
         if line.cost_micros is None:
             self._unpriced.inc()
         elif line.cost_micros:
-            self._child(self._spent, *model, line.state.value).inc(line.cost_micros)
+            state = line.state.value
+            tally.spent[state] = tally.spent.get(state, 0) + line.cost_micros
 
-    def _child(self, counter: Counter, *labels: str) -> Counter:
-        """Return a counter's child for labels that are few, found once: looking it up costs more than counting."""
-        key = (counter, *labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = counter.labels(*labels)
-        return child
+    def collect(self) -> tuple[Metric, ...]:
+        """Count what was tallied, for who reads the counters after this; nothing stands here itself."""
+        for model, tally in self._tallies.items():
+            for kind, count in (("input", tally.input), ("cached", tally.cached), ("output", tally.output)):
+                if count:
+                    self._tokens.labels(*model, kind).inc(count)
+            for state, micros in tally.spent.items():
+                self._spent.labels(*model, state).inc(micros)
+            tally.input = tally.cached = tally.output = 0
+            tally.spent.clear()
+        return ()
 
     def attempted(self, provider: str, outcome: str) -> None:
         """Count a request to a provider; both words are few: configured names and faults."""

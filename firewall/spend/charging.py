@@ -89,10 +89,8 @@ class Book:
             return _caps(ask) if ask.payer.caps else ()
         found: dict[str, Account] = {}
         for page in self._pages:
-            for one in page.drawn(ask, at_us):
-                had = found.get(one.key)
-                found[one.key] = one if had is None else stricter(had, one)
-        return (*found.values(), *_caps(ask))
+            page.drawn(ask, at_us, found)
+        return (*found.values(), *_caps(ask)) if ask.payer.caps else tuple(found.values())
 
 
 class _Page:
@@ -105,16 +103,19 @@ class _Page:
         self._day = 0
         self._made: dict[str, Account | None] = {}
 
-    def drawn(self, ask: Ask, at_us: int) -> list[Account]:
+    def drawn(self, ask: Ask, at_us: int, found: dict[str, Account]) -> None:
+        """Add the accounts that a call draws from to those of other budgets, by key."""
         day = at_us // DAY_US
         if day != self._day or len(self._made) > MOST_HOLDERS:
             self._day, self._made = day, {}
-        names = [name for name in self._holders(ask) if name] or [self._unnamed]
-        return [one for name in names if (one := self._of(name, at_us)) is not None]
+        made = self._made
+        for name in [name for name in self._holders(ask) if name] or [self._unnamed]:
+            one = made[name] if name in made else self._opened(name, at_us)
+            if one is not None:
+                had = found.get(one.key)
+                found[one.key] = one if had is None or had is one else stricter(had, one)
 
-    def _of(self, name: str, at_us: int) -> Account | None:
-        if name in self._made:
-            return self._made[name]
+    def _opened(self, name: str, at_us: int) -> Account | None:
         found = accounts((self._budget,), {self._budget.scope: (name,)}, at_us)
         self._made[name] = one = found[0] if found else None
         return one
@@ -127,10 +128,7 @@ def is_of_candidate(account: Account) -> bool:
 
 def draws_from(account: Account, sold: Sold) -> bool:
     """Tell whether a call that `sold` answers draws from an account."""
-    match account.scope:
-        case Scope.MODEL:
-            return account.holder == sold.model
-        case Scope.PROVIDER:
-            return account.holder == sold.provider
-        case _:
-            return True
+    scope = account.scope
+    if scope is Scope.MODEL:
+        return account.holder == sold.model
+    return scope is not Scope.PROVIDER or account.holder == sold.provider

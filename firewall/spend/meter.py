@@ -83,10 +83,11 @@ class Meter:
     def answered_by(self, provider: str, model: str, *, attempts: int = 1) -> None:
         """Note who answers, once somebody does."""
         self.was_asked, self.attempts = True, attempts
-        found = [
-            one.sold for one in self.opened.offers if (one.sold.provider, one.sold.model) == (provider, model)
-        ]
-        self._by = found[0] if found else Sold(provider, model)
+        for offer in self.opened.offers:
+            if offer.sold.model == model and offer.sold.provider == provider:
+                self._by = offer.sold
+                return
+        self._by = Sold(provider, model)
 
     def unanswered(self, also: tuple[Used, ...], *, attempts: int) -> None:
         """Note that so many requests gave no answer; `also`: those that a provider charges for, or may."""
@@ -146,6 +147,8 @@ class Meter:
         return self._by or self.opened.offers[0].sold
 
     def _price(self, sold: Sold, usage: Usage) -> Price | None:
+        if usage.service_tier in _PLAIN_TIERS and usage.speed in _PLAIN_TIERS:
+            return self.spending.price_of(sold, self.opened.at_us)
         variant = {} if usage.service_tier in _PLAIN_TIERS else {"service_tier": usage.service_tier}
         if usage.service_tier == "batch":
             variant = {"processing": "batch"}
@@ -170,11 +173,13 @@ class Meter:
         if price is None:
             return _Owed(used.sold, tokens, State.UNKNOWN, 0, "")
         micros = cost(price, tokens)
+        of = f"{price.source} {price.as_of}"
+        if is_exact:
+            return _Owed(used.sold, tokens, State.EXACT, micros, of)
         held = self._offer(used.sold)
-        if not is_exact and held is not None and held.worst_micros and not self.opened.slice_tokens:
+        if held is not None and held.worst_micros and not self.opened.slice_tokens:
             micros = min(micros, held.worst_micros)
-        state = State.EXACT if is_exact else State.ESTIMATED
-        return _Owed(used.sold, tokens, state, micros, f"{price.source} {price.as_of}")
+        return _Owed(used.sold, tokens, State.ESTIMATED, micros, of)
 
     def _estimate(self, used: Used) -> Tokens:
         """Return an upper estimate where the provider's count is missing or a part."""
@@ -201,7 +206,7 @@ class Meter:
             sold=sold,
             entry=self.entry,
             used=each[0].tokens if len(each) == 1 else sum((one.tokens for one in each), UNUSED),
-            cost_micros=sum(one.micros for one in each) if is_known else None,
+            cost_micros=sum([one.micros for one in each]) if is_known else None,
             attempts=self.attempts,
             price=each[-1].price if each else "",
         )
@@ -227,8 +232,8 @@ def _charges(accounts: tuple[Account, ...], each: list["_Owed"]) -> tuple[Part, 
     """Return what accounts owe; nothing of one that nothing is owed on."""
     charges: dict[str, int] = {}
     for one in each:
-        for account in accounts:
-            if one.micros and draws_from(account, one.sold):
+        for account in accounts if one.micros else ():
+            if draws_from(account, one.sold):
                 charges[account.key] = charges.get(account.key, 0) + one.micros
     return tuple([Part(key, micros) for key, micros in charges.items()])
 

@@ -65,6 +65,11 @@ class Prices:
         self._known: dict[tuple[Sold, int, tuple[tuple[str, str], ...]], Price | None] = {}
         self._windows: dict[Sold, int | None] = {}
 
+    @property
+    def is_ready(self) -> bool:
+        """The list has been loaded."""
+        return self._list is not None
+
     async def ready(self) -> None:
         """Load the list without stopping everybody else; later calls cost nothing."""
         if self._list is None:

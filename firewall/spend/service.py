@@ -111,17 +111,24 @@ class Opened:
 def _parts(
     accounts: tuple[Account, ...], offers: tuple[Offer, ...], tokens: int | None = None
 ) -> tuple[Part, ...]:
+    return tuple([part for _, part in _drawing(accounts, offers, tokens)])
+
+
+def _drawing(
+    accounts: tuple[Account, ...], offers: tuple[Offer, ...], tokens: int | None = None
+) -> list[tuple[Account, Part]]:
+    """Return the accounts that at least one offer draws from, with what that is."""
     each = [(offer.sold, _amount(offer, tokens)) for offer in offers]
     every = sum([micros for _, micros in each])
-    found: list[Part] = []
+    found: list[tuple[Account, Part]] = []
     for account in accounts:
-        if not is_of_candidate(account):
-            found.append(Part(account.key, every, account.hard_micros))
-            continue
-        own = [micros for sold, micros in each if draws_from(account, sold)]
-        if own:
-            found.append(Part(account.key, sum(own), account.hard_micros))
-    return tuple(found)
+        micros, is_drawn = every, True
+        if is_of_candidate(account):
+            own = [one for sold, one in each if draws_from(account, sold)]
+            micros, is_drawn = sum(own), bool(own)
+        if is_drawn:
+            found.append((account, Part(account.key, micros, account.hard_micros)))
+    return found
 
 
 def _amount(offer: Offer, tokens: int | None) -> int:
@@ -159,12 +166,13 @@ class Spending:
 
         Raises: PriceUnknownError (403) where a cap applies and nobody's price is known.
         """
-        if any(one.seller or one.base_url for one in ask.sold):
-            await self.prices().ready()
+        prices = self.prices()
+        if not prices.is_ready and any(one.seller or one.base_url for one in ask.sold):
+            await prices.ready()
         at_us = self.clock.now_us()
         every = self._book.drawn(ask, at_us)
         offers = tuple([self._offer(one, ask, at_us) for one in ask.sold])
-        if every and any(account.hard_micros for account in every):
+        if every and any(offer.price is None for offer in offers):
             offers = _priced(offers, every, ask.beside)
         return self._opened(ask, offers, every, at_us, is_streamed=is_streamed)
 
@@ -202,20 +210,19 @@ class Spending:
     def _opened(
         self, ask: Ask, offers: tuple[Offer, ...], every: tuple[Account, ...], at_us: int, *, is_streamed: bool
     ) -> Opened:
-        accounts = _reached(every, offers) if every else ()
         tokens = self.slice_tokens if is_streamed else 0
         if tokens:
             offers = tuple(
                 replace(offer, worst_micros=_first(offer, tokens, ask.bound.searches)) for offer in offers
             )
-        parts = _parts(accounts, offers) if accounts else ()
+        drawing = _drawing(every, offers) if every else []
         return Opened(
             id=self.new_id(),
             ask=ask,
             offers=offers,
-            accounts=accounts,
-            held=parts,
-            reserved_micros=max([part.micros for part in parts], default=0),
+            accounts=tuple([account for account, _ in drawing]),
+            held=tuple([part for _, part in drawing]),
+            reserved_micros=max([part.micros for _, part in drawing], default=0),
             at_us=at_us,
             slice_tokens=tokens,
         )
@@ -233,17 +240,6 @@ class Spending:
         worst_micros = _worst(price, standard, read, wrote, bound.searches)
         asides_micros = ask.asides.count(sold) * _worst(price, standard, MOST_ASIDE_READ, MOST_ASIDE_WROTE, 0)
         return Offer(sold, price, standard, read, wrote, worst_micros + asides_micros, asides_micros)
-
-
-def _reached(accounts: tuple[Account, ...], offers: tuple[Offer, ...]) -> tuple[Account, ...]:
-    """Return the accounts that at least one offer draws from."""
-    return tuple(
-        [
-            one
-            for one in accounts
-            if not is_of_candidate(one) or any(draws_from(one, offer.sold) for offer in offers)
-        ]
-    )
 
 
 def _first(offer: Offer, tokens: int, searches: int) -> int:

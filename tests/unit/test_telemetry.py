@@ -1,13 +1,17 @@
 """What operators see: counts, one line per verdict, and nothing that names anything."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
+from firewall import telemetry as watched
 from firewall.core.action import Action
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
+from firewall.core.money import Tokens
 from firewall.core.reason import Reason
+from firewall.core.spending import Line, State
 from firewall.core.verdict import Allow, Ask, Deny, Verdict
 from firewall.guard.guard import Answer, Go, Stop
 from firewall.guard.judgement import Judgement
@@ -16,6 +20,7 @@ from firewall.telemetry import Condition, Telemetry, set_up_logging
 from tests.unit.gates.models.grants import GRANT
 
 ACTION = Action("shell:rm", "Bash", "file:/srv/secret-name", "staging", (Effect.DESTRUCTIVE,), "removes")
+USED = Tokens(input=10, cache_read=2, output=5)
 WHO = Requester("tok_1", ("tok_1",), (), GRANT, "alice/claude", session="secret-session")
 
 
@@ -67,6 +72,32 @@ def test_answers_are_counted_by_outcome() -> None:
     assert (
         'stayhand_model_answers_total{dialect="anthropic",outcome="ok"} 2.0' in telemetry.metrics(Log()).decode()
     )
+
+
+def test_what_calls_used_and_cost_is_counted_once_however_often_somebody_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every look shows all calls so far; models beyond the bound are one; an unknown cost is no amount."""
+    monkeypatch.setattr(watched, "MAX_MODELS", 2)
+    telemetry = Telemetry()
+    line = Line(call="c", at_us=1, state=State.EXACT, provider="p", model="m", used=USED, cost_micros=7)
+    for one in (line, line, replace(line, model="n", cost_micros=None), replace(line, model="o")):
+        telemetry.settled(one)
+        telemetry.metrics(Log())
+    telemetry.settled(replace(line, model="q", state=State.ESTIMATED))
+    assert _sample(telemetry, "stayhand_model_tokens_total", provider="p", model="m", kind="input") == 20
+    assert _sample(telemetry, "stayhand_model_tokens_total", provider="p", model="m", kind="cached") == 4
+    assert _sample(telemetry, "stayhand_model_tokens_total", provider="other", model="other", kind="output") == 10
+    assert _sample(telemetry, "stayhand_spend_micros_total", provider="p", model="m", state="exact") == 14
+    assert _sample(telemetry, "stayhand_spend_micros_total", provider="p", model="n", state="exact") is None
+    assert (
+        _sample(telemetry, "stayhand_spend_micros_total", provider="other", model="other", state="estimated") == 7
+    )
+    assert _sample(telemetry, "stayhand_spend_unpriced_calls_total") == 1
+
+
+def _sample(telemetry: Telemetry, name: str, **labels: str) -> float | None:
+    return telemetry.registry.get_sample_value(name, labels)
 
 
 def test_condition_says_when_it_is_closed() -> None:
