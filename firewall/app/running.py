@@ -25,11 +25,9 @@ from firewall.approvals.service import Approvals
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.core.work import Plain, Record, Unit
-from firewall.demo.provider import app as scripted
-from firewall.demo.scenes import INCIDENT
-from firewall.gates.edge.server import Listener, serving
+from firewall.gates.edge.server import Listener, serving, settle
 from firewall.gates.models.held import Holds
-from firewall.policy.in_force import open_rules
+from firewall.policy.in_force import Rules, open_rules
 from firewall.references import references_of
 from firewall.routing.choosing.in_force import Routes, routes_of
 from firewall.routing.configured import providers_of
@@ -79,11 +77,25 @@ async def running(
         await application.forms.lost()
         background = asyncio.create_task(application.background())
         background.add_done_callback(_ended)
+        warming = asyncio.create_task(_warmed(rules))
         try:
             yield application
         finally:
             background.cancel()
-            await asyncio.gather(background, return_exceptions=True)
+            warming.cancel()
+            await asyncio.gather(background, warming, return_exceptions=True)
+
+
+async def _warmed(rules: Rules) -> None:
+    """Load parsers and tables while the first calls are served; one that needs them before loads them itself."""
+    try:
+        await asyncio.to_thread(rules.load_late)
+        for step in rules.warming():
+            step()
+            await asyncio.sleep(0)
+    except Exception:
+        log.exception("parsers could not be loaded ahead: the first call of a kind loads its own")
+    settle()
 
 
 def _ended(task: "asyncio.Task[None]") -> None:
@@ -159,6 +171,9 @@ def _keep(task: "asyncio.Task[None]") -> None:
 @asynccontextmanager
 async def scripted_providers() -> AsyncIterator[list[Provider]]:
     """Serve the scripted provider on loopback: what answers where no real provider is configured."""
+    from firewall.demo.provider import app as scripted
+    from firewall.demo.scenes import INCIDENT
+
     key = secrets.token_hex(16)
     async with serving([Listener(scripted(INCIDENT, key=key), "127.0.0.1", 0)]) as served:
         base = f"http://127.0.0.1:{served.ports[0]}"

@@ -12,14 +12,15 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol, TextIO
-
-import httpx
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from firewall.core.approval import Approval
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
+
+if TYPE_CHECKING:
+    import httpx
 
 ATTEMPT_S = 10.0
 """How long one attempt may take."""
@@ -112,10 +113,12 @@ class Webhook:
         clock: Clock,
         secret: Callable[[], Secret] | str = "",
         name: str = "webhook",
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`url` and `secret`: texts, or functions that read them anew for each attempt (rotation)."""
+        import httpx  # only where there is a webhook: it brings rich and pygments along
+
         self._url = _reader(url)
         self._clock = clock
         self._secret = _reader(secret)
@@ -171,6 +174,8 @@ class Webhook:
         await self._client.aclose()
 
     async def _attempt(self, body: bytes) -> str:
+        import httpx
+
         headers = {"content-type": "application/json", "user-agent": "stayhand"}
         try:
             key = self._secret().reveal().encode()

@@ -42,22 +42,27 @@ def actions_of_input(kind: str, text: str, context: Context, *, dialect: str = "
 
 
 def warm(context: Context) -> None:
-    """Read one small text of each kind: what loads late is there before the first call needs it.
-
-    Grammars, and the tables of vendors' operations: Google's alone takes longer than a call may.
-    """
-    for kind, text in _SAMPLES:
+    """Load what loads late, and read one small text of each kind: no call waits for it any more."""
+    load_late(context)
+    for kind, text in SAMPLES:
         actions_of_input(kind, text, context)
+
+
+def load_late(context: Context) -> None:
+    """Load what loads late; reads no text of a grammar that can read only one at a time, so a thread may do it.
+
+    Parsers of SQL, and the tables of vendors' operations: Google's alone takes longer than a call may.
+    """
     for row in context.catalogue.hosts:
         if row.table is not None and row.kind != "aws":
             for method in _METHODS:
                 routes_of(row.table, method)
-    for dialect in ("mysql", "sqlite", "snowflake", "bigquery", "tsql", "redshift", "clickhouse"):
+    for dialect in ("", "mysql", "sqlite", "snowflake", "bigquery", "tsql", "redshift", "clickhouse"):
         actions_of_input("sql", "SELECT a FROM t WHERE b = 1", context, dialect=dialect)
 
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_SAMPLES = (
+SAMPLES = (
     ("shell", "ls | head -1"),
     ("shell", "python3 -c 'print(1)'; node -e '1'; pwsh -c ls"),
     ("sql", "SELECT 1"),
@@ -68,6 +73,7 @@ _SAMPLES = (
     ("javascript", "1"),
     ("python", "1"),
 )
+"""One small text of each kind."""
 
 
 def _read(kind: str, text: str, context: Context, dialect: str) -> tuple[Action, ...]:

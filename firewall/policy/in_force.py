@@ -1,10 +1,12 @@
 """The policy in force: one snapshot, swapped as a whole and only for a good one."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from firewall.classify.context import Context
-from firewall.classify.text import warm
+from firewall.classify.text import SAMPLES, actions_of_input, load_late
 from firewall.policy.load import load as load_policy
 from firewall.policy.people import Approvers
 from firewall.policy.snapshot import Snapshot
@@ -28,8 +30,20 @@ class Rules:
 
         Raises: ConfigError with file and row; the last good one stays.
         """
-        self.snapshot = _warm(load_policy(self.directory, approvers=self.approvers))
-        return self.snapshot.digest
+        snapshot = load_policy(self.directory, approvers=self.approvers)
+        load_late(_context(snapshot))
+        self.snapshot = snapshot
+        return snapshot.digest
+
+    def load_late(self) -> None:
+        """Load what classification loads late; a thread may do it beside the first calls."""
+        load_late(_context(self.snapshot))
+
+    def warming(self) -> Iterator[Callable[[], object]]:
+        """Yield what then remains: small texts, read where calls are, since a grammar reads one at a time."""
+        context = _context(self.snapshot)
+        for kind, text in SAMPLES:
+            yield partial(actions_of_input, kind, text, context)
 
 
 def open_rules(settings: Settings) -> Rules:
@@ -40,11 +54,8 @@ def open_rules(settings: Settings) -> Rules:
     approvers = Approvers(
         groups={one.name: frozenset(one.groups) for one in settings.approver}, solo=settings.approvals.solo
     )
-    snapshot = _warm(load_policy(settings.policy_dir, approvers=approvers))
-    return Rules(snapshot, settings.policy_dir, approvers)
+    return Rules(load_policy(settings.policy_dir, approvers=approvers), settings.policy_dir, approvers)
 
 
-def _warm(snapshot: Snapshot) -> Snapshot:
-    """Load what classification loads late before anybody's first call would wait for it."""
-    warm(Context("", "", "", snapshot.environments, snapshot.catalogue))
-    return snapshot
+def _context(snapshot: Snapshot) -> Context:
+    return Context("", "", "", snapshot.environments, snapshot.catalogue)

@@ -180,19 +180,20 @@ async def serve_listeners(
         async with serving(listeners, limits=limits, render=render, drain_s=drain_s, on_drain=on_drain) as running:
             if started is not None:
                 started(running.ports)
-            _settle_garbage()
+            gc.collect()
+            settle()
             await asked.wait()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 
 
-def _settle_garbage() -> None:
-    """Keep what was made at start out of every collection, and collect less often than for a script.
+def settle() -> None:
+    """Keep what was made so far out of every collection, and collect less often than for a script.
 
-    Requests leave few cycles behind; looking for them after every 700 objects costs more than serving.
+    For what is made at start and stays. Requests leave few cycles behind; looking for them after every 700 objects
+    costs more than serving.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_GARBAGE, 20, 20)
 
