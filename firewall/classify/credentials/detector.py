@@ -19,6 +19,7 @@ from firewall.classify.credentials.rules import (
     any_mark,
     plain_name,
 )
+from firewall.classify.credentials.spelled import Plain, has_escapes
 from firewall.classify.credentials.values import VALUE, Finding, entropy_of, is_ours
 
 _RUN = 20
@@ -93,7 +94,15 @@ class Detector:
 
         `in_answer`: values of fields with telling names (`password`) count whatever they look like.
         """
-        return self._find(data, in_answer=in_answer, depth=_DEPTH)
+        found = self._find(data, in_answer=in_answer, depth=_DEPTH)
+        if not has_escapes(data):
+            return found
+        plain = Plain(data)
+        if plain.data is data:
+            return found
+        more = self._find(plain.data, in_answer=in_answer, depth=_DEPTH)
+        spelled = [Finding(one.rule, plain.written(one.start), plain.written(one.end)) for one in more]
+        return _apart([*found, *spelled]) if spelled else found
 
     def _find(self, data: bytes, *, in_answer: bool, depth: int) -> tuple[Finding, ...]:
         lower = data.lower()

@@ -96,3 +96,24 @@ def test_json_stays_json_and_only_texts_change(texts: list[str]) -> None:
     for before, one in zip(texts, after, strict=True):
         assert one["content"] == before or "[redacted:" in one["content"]
     assert count or hidden == body
+
+
+@pytest.mark.parametrize("where", ["value", "name", "twice"])
+def test_escapes_hide_nothing(where: str) -> None:
+    r"""A key written with `\u0067` leaves as little as any other, in the bytes and in what was read of them."""
+    spelled = "".join(f"\\u{ord(sign):04x}" for sign in KEY)
+    text = {"value": f"is {spelled} ok", "name": f"a {spelled[:6]}{KEY[1:]}", "twice": f"{spelled} {KEY}"}[where]
+    body = b'{"messages": [{"role": "user", "content": "%s"}]}' % text.encode()
+    hidden, count = masked_body(body, DETECTOR)
+    assert count == (2 if where == "twice" else 1)
+    content = json.loads(hidden)["messages"][0]["content"]
+    assert KEY not in content
+    assert "[redacted:" in content
+
+
+def test_an_escaped_name_protects_nothing() -> None:
+    """What only the provider reads keeps its bytes, spelled or not; a text beside it does not."""
+    spelled = "".join(f"\\u{ord(sign):04x}" for sign in KEY)
+    body = b'{"signature": "%s", "content": "%s"}' % (spelled.encode(), spelled.encode())
+    hidden, count = masked_body(body, DETECTOR)
+    assert (count, json.loads(hidden)["signature"]) == (1, KEY)
