@@ -1,7 +1,7 @@
 r"""Texts as they read behind JSON's escapes: `\u0067hp_…` and `a\/b` are what a parser makes of them.
 
-Only signs that may stand in a credential are read; quotes, backslashes and controls stay as they are written, so what
-breaks a value still does. Escapes of JSON within JSON count as well, up to three deep.
+Only signs that may stand in a credential are read; quotes, backslashes and controls stay as they are written, so
+what breaks a value still does. Escapes of JSON within JSON count as well, up to three deep.
 """
 
 import re
