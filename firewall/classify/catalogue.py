@@ -110,6 +110,13 @@ class Words:
     execute: frozenset[str] = frozenset()
     things: frozenset[str] = frozenset()
     """Verbs that are as often a thing: the next verb decides."""
+    verbs: frozenset[str] = field(init=False, default=frozenset())
+    """Every word that is a verb of vendors' operations."""
+
+    def __post_init__(self) -> None:
+        """Put the verbs together once."""
+        verbs = self.destructive | self.write | self.disruptive | self.read | self.execute
+        object.__setattr__(self, "verbs", verbs)
 
 
 @dataclass(frozen=True, slots=True)

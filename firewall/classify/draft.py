@@ -1,7 +1,6 @@
 """Actions while they are being put together, and spans that lead back into the text that was judged."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from firewall.classify.sentences import MAX_SUMMARY_CHARS, sentence
@@ -123,17 +122,14 @@ class Draft:
             effects=with_effects(*self.effects),
             summary=self._told(),
             text=text,
-            evidence=tuple(
-                Evidence(max(0, min(item.start, len(text))), max(0, min(item.end, len(text))), item.note)
-                for item in self.evidence
-            ),
+            evidence=tuple(_within(item, len(text)) for item in self.evidence),
             inside_workspace=self.inside_workspace,
             undo=self.undo or self._built_again(),
             suggest=self.suggest,
             unseen=_distinct(self.unseen),
             files=_distinct(self.files),
             reach=Reach(
-                paths=_distinct((*self.paths, *self.reached)),
+                paths=_distinct([*self.paths, *self.reached]),
                 trees=_distinct(self.trees),
                 addresses=_distinct(self.addresses),
                 programs=_distinct(self.programs),
@@ -168,5 +164,12 @@ def shown(text: str, most: int = 80) -> str:
     return f"`{line if len(line) <= most else line[: most - 1] + '…'}`"
 
 
-def _distinct(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
+def _distinct(values: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values)) if values else ()
+
+
+def _within(item: Evidence, length: int) -> Evidence:
+    """Return evidence that lies within a text of this length."""
+    if 0 <= item.start <= length and 0 <= item.end <= length:
+        return item
+    return Evidence(max(0, min(item.start, length)), max(0, min(item.end, length)), item.note)

@@ -110,14 +110,16 @@ _WEB = frozenset({"http", "https", "ws", "wss", "ftp", "ftps", "sftp"})
 
 def _meant(request: Request) -> Request:
     """Take the method that a header or a `_method` parameter asks the server to use, where it is stricter."""
-    asked = [request.headers.get(name, "") for name in _OVERRIDES]
+    asked = [request.headers[name] for name in _OVERRIDES if name in request.headers]
     try:
-        query = urlsplit(request.url).query
+        query = urlsplit(request.url).query if "?" in request.url else ""
     except ValueError:
         return request
     form = request.body if request.body.startswith("_method=") or "&_method=" in request.body[:20_000] else ""
     if form or "%" in query or "method" in query.lower():
         asked += [value for name, value in parse_qsl(f"{query}&{form}") if name.lower() in _OVERRIDE_FIELDS]
+    if not asked:
+        return request
     meant = next((value.upper() for value in asked if value.upper() in _OVERRIDING), "")
     return replace(request, method=meant) if meant and request.method != "DELETE" else request
 
@@ -172,26 +174,32 @@ def _complete(draft: Draft, request: Request, address: Address, context: Context
     draft.attributes.update(network=True, hosts=1, host=address.host, method=request.method)
     if _has_credentials(request, address):
         draft.attributes["foreign_credential"] = True
-    for unseen, holds in (
-        ("the whole address", not request.url_known),
-        ("what the output of a command tells the server", request.carries_output),
-        (f"where it goes: {request.redirected}", bool(request.redirected)),
-        (f"what is said in {address.scheme}", address.scheme not in _WEB),
-    ):
-        if holds:
-            draft.effects.add(Effect.UNKNOWN)
-            draft.unseen.append(unseen)
+    unseen = _unseen(request, address)
+    if unseen:
+        draft.effects.add(Effect.UNKNOWN)
+        draft.unseen += unseen
+
+
+def _unseen(request: Request, address: Address) -> list[str]:
+    """Return what is not seen of where a request goes and of how."""
+    unseen = [] if request.url_known else ["the whole address"]
+    if request.carries_output:
+        unseen.append("what the output of a command tells the server")
+    if request.redirected:
+        unseen.append(f"where it goes: {request.redirected}")
+    if address.scheme not in _WEB:
+        unseen.append(f"what is said in {address.scheme}")
+    return unseen
 
 
 def _has_credentials(request: Request, address: Address) -> bool:
-    if (
-        request.credentials
-        or "@" in urlsplit(request.url if "://" in request.url else f"http://{request.url}").netloc
-    ):
+    url = request.url
+    if request.credentials or ("@" in url and "@" in urlsplit(url if "://" in url else f"http://{url}").netloc):
         return True
-    if any(_is_credential(name) for name in request.headers):
+    if any(map(_is_credential, request.headers)):
         return True
-    return any(_SENSITIVE_QUERY.fullmatch(name) for name, _ in parse_qsl(address.query))
+    pairs = parse_qsl(address.query) if address.query else ()
+    return any(_SENSITIVE_QUERY.fullmatch(name) for name, _ in pairs)
 
 
 @lru_cache(maxsize=512)
@@ -208,11 +216,13 @@ def _graphql(
     request: Request, address: Address, row: HostRow | None, context: Context, span: tuple[int, int]
 ) -> list[Draft] | None:
     """Read the request as GraphQL when it is one; None: it is not."""
-    from firewall.classify.graphql import judge_body, judge_query_string, looks_like_graphql
-
     endpoint = _is_endpoint(address, row)
     asked = endpoint and "query=" in address.query
     rest = row is not None and row.kind != "graphql"
+    if not endpoint and (rest or request.method in READING):
+        return None
+    from firewall.classify.graphql import judge_body, judge_query_string, looks_like_graphql
+
     if request.method in READING or not (endpoint or (not rest and looks_like_graphql(request.body))):
         return judge_query_string(address, context, span) if asked and request.method == "GET" else None
     if not request.body and request.body_known and not asked:

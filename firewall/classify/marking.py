@@ -60,8 +60,19 @@ def _value(draft: Draft, text: str) -> list[Span]:
 
 
 def _word(text: str, word: str) -> Span | None:
-    match = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text[:MAX_LOOKED_CHARS])
-    return match.span() if match is not None else None
+    """Return the first place where a word stands alone, in front of and behind what is no part of a word."""
+    most = min(len(text), MAX_LOOKED_CHARS)
+    start = text.find(word, 0, most)
+    while start >= 0:
+        end = start + len(word)
+        if not (start and _is_part(text[start - 1])) and not (end < most and _is_part(text[end])):
+            return start, end
+        start = text.find(word, start + 1, most)
+    return None
+
+
+def _is_part(char: str) -> bool:
+    return char.isalnum() or char in "_-"
 
 
 def json_value(text: str, key: str, value: object) -> Span | None:

@@ -154,4 +154,4 @@ def field_does(name: str, arguments: Mapping[str, object], said: str, words: Wor
 @lru_cache(maxsize=8)
 def verbs_of(words: Words) -> frozenset[str]:
     """Return every word that is a verb of vendors' operations."""
-    return words.destructive | words.write | words.disruptive | words.read | words.execute
+    return words.verbs

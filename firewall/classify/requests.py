@@ -12,7 +12,7 @@ from firewall.classify.environments import PlaceKind
 from firewall.classify.graphql import judge_body, judge_query_string
 from firewall.classify.http import Address, Request, address_of, judge_http
 from firewall.classify.marking import mark_request
-from firewall.classify.resolvers.things import flat, named, numbers, vendor_of
+from firewall.classify.resolvers.things import counted, flat, named, numbers, vendor_of
 from firewall.classify.resolvers.vendor import Vendor
 from firewall.classify.sentences import placed
 from firewall.core.action import UNRESOLVED, Action
@@ -37,14 +37,13 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
     text = _shown(spec, outgoing)
     if spec is None:
         return (unknown_action(call.name, "a target that is not configured", text),)
-    drafts = _drafts(spec, outgoing, context)
+    line = (0, len(outgoing.method) + 1 + len(outgoing.target))
+    drafts = _drafts(spec, outgoing, context, line)
     if is_channel(outgoing):
-        whole = (0, len(f"{outgoing.method} {outgoing.target}"))
-        drafts = with_channel(drafts, spec, outgoing, context=context, span=whole)
+        drafts = with_channel(drafts, spec, outgoing, context=context, span=line)
     for draft in drafts:
         _place(draft, spec, outgoing, context)
         draft.summary = placed(draft.summary, f"through target {shown(spec.name)}")
-    line = (0, len(f"{outgoing.method} {outgoing.target}"))
     path = len(outgoing.method) + 1
     mark_request(drafts, text, line, [(0, len(outgoing.method)), (path, path + len(outgoing.path))])
     vendor = vendor_of(spec, outgoing, context.catalogue.vendors)
@@ -61,13 +60,14 @@ def _naming(draft: Draft, text: str, vendor: Vendor, *, spec: TargetSpec, outgoi
         path = aws_request.path_of(outgoing)
     things = named(vendor, draft.operation.partition(":")[2], given, path=path, service=service)
     action = draft.action(spec.name, text, target=spec.name, things=things)
-    sets = numbers(vendor, things, given if spec.kind is not TargetKind.REST else _in_body(vendor, outgoing))
+    wanted = counted(vendor, things) if things else ()
+    sets = numbers(wanted, given if spec.kind is not TargetKind.REST else _in_body(outgoing)) if wanted else ()
     return replace(action, sets=sets) if sets else action
 
 
-def _in_body(vendor: Vendor, outgoing: Outgoing) -> list[tuple[str, str]]:
-    """Return the plain values of a REST request's body, where the vendor's file looks at numbers in it."""
-    if not outgoing.body or not any(rule.less for rule in vendor.things.values()):
+def _in_body(outgoing: Outgoing) -> list[tuple[str, str]]:
+    """Return the plain values of a REST request's body."""
+    if not outgoing.body:
         return []
     text = outgoing.body.decode("utf-8", "replace")
     return flat(object_of(text, {"content-type": outgoing.header("content-type")}) or {})
@@ -91,8 +91,8 @@ def bound_request(call: ToolCall) -> bytes:
         return call.arguments
 
 
-def _drafts(spec: TargetSpec, outgoing: Outgoing, context: Context) -> list[Draft]:
-    request, span = _request(spec, outgoing), (0, len(f"{outgoing.method} {outgoing.target}"))
+def _drafts(spec: TargetSpec, outgoing: Outgoing, context: Context, span: tuple[int, int]) -> list[Draft]:
+    request = _request(spec, outgoing)
     fetched_or_pushed = gitwire.drafts_of(outgoing, spec.host, span)
     if fetched_or_pushed is not None and spec.kind is TargetKind.REST:
         return fetched_or_pushed

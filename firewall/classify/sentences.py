@@ -12,6 +12,7 @@ from firewall.core.effect import Effect
 
 MAX_SUMMARY_CHARS = 400
 _QUOTED = re.compile(r"`[^`]*`")
+_BEHIND = re.compile(r"`[^`]*`|;| \(")
 _SAID = {
     Effect.DESTRUCTIVE: re.compile(
         r"no undo|undo:|\blost\b|\bgone\b|cannot be (?:taken back|undone)|nothing brings|not come back"
@@ -81,7 +82,7 @@ def _somewhere(told: str, clear: str, environment: str) -> str:
 
 def placed(told: str, where: str) -> str:
     """Say where, behind what is done: before the first `;` or bracket that stands outside of quotes."""
-    for match in re.finditer(r"`[^`]*`|;| \(", told):
+    for match in _BEHIND.finditer(told) if ";" in told or " (" in told else ():
         if match[0][0] != "`":
             return f"{told[: match.start()]} {where}{told[match.start() :]}"
     return f"{told} {where}"

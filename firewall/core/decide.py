@@ -97,7 +97,7 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
     found = list(verdicts)
     if not found:
         return Deny(Reason.CLASSIFY_FAILED, detail="nothing was judged")
-    first = max(found, key=strictness)
+    first = max(found, key=strictness) if len(found) > 1 else found[0]
     if not isinstance(first, Ask):
         return first
     asks = [verdict for verdict in found if isinstance(verdict, Ask)]

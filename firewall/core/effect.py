@@ -42,4 +42,5 @@ def strictest(effects: Iterable[Effect]) -> Effect:
 
 def ordered(effects: Iterable[Effect]) -> tuple[Effect, ...]:
     """Return distinct effects, strictest first."""
-    return tuple(sorted(set(effects), key=severity, reverse=True))
+    distinct = set(effects)
+    return tuple(distinct) if len(distinct) < 2 else tuple(sorted(distinct, key=severity, reverse=True))

@@ -67,7 +67,7 @@ class Outgoing:
 
     def header(self, name: str) -> str:
         """Return a field's value, several joined by a comma; empty: there is none."""
-        return ", ".join(value for known, value in self.headers if known == name)
+        return ", ".join([value for known, value in self.headers if known == name])
 
     def text(self) -> str:
         """Return it as a person reads it; a body that is no text is shown by its length."""

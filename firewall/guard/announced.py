@@ -170,7 +170,8 @@ class Announcements:
         """Say whether something announced a call."""
         if not is_checked(requester, actions):
             return NOT_ASKED
-        found = self.match(requester, actions, now_us=now_us)
+        is_said = _run(requester) in self._runs  # what changes something is not announced by nothing
+        found = self.match(requester, actions, now_us=now_us) if is_said else None
         if found is not None:
             return Declaration("announced", found)
         is_heard = requester.gate == "egress" or _run(requester) in self._heard

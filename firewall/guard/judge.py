@@ -121,7 +121,7 @@ class Judge:
             actions, verdicts = self._verdicts(replace(read, actions=undeclared(read.actions)), findings)
         verdict = combine(verdicts)
         deciding = _deciding(actions, verdicts, verdict)
-        bound, *others = _bound_rows(plain, verdicts)
+        bound, *others = _bound_rows(plain, verdicts, verdict)
         rows = [rules.row(bound), *others]
 
         def digest(actions: Sequence[Action], world: Sequence[object]) -> str:
@@ -188,7 +188,10 @@ class Judge:
         candidates = list(actions)
         if not context.home and any(mark in raw for mark in _HOME_MARKS):
             candidates += actions_of(call, replace(context, home=self._territory.home))
-        return next(filter(None, (touches(self._territory, action, raw) for action in candidates)), "")
+        for action in candidates:
+            if said := touches(self._territory, action, raw):
+                return said
+        return ""
 
     def _verdicts(self, read: Read, findings: Sequence[Finding]) -> tuple[tuple[Action, ...], list[Verdict]]:
         """Ask each question of all actions before the next one: what comes first speaks for the whole call."""
@@ -202,7 +205,9 @@ class Judge:
     def _judged(self, action: Action, findings: Sequence[Finding], read: Read) -> tuple[Action, Verdict]:
         """Judge one action; return it as it was judged."""
         requester = read.requester
-        stopped = self._outside(action, requester) or _elsewhere(action, findings, requester)
+        stopped = self._outside(action, requester)
+        if stopped is None and findings:
+            stopped = _elsewhere(action, findings, requester)
         if stopped is not None:
             return action, stopped
         spec = self._targets.get(action.target)
@@ -274,13 +279,13 @@ def _deciding(actions: Sequence[Action], verdicts: Sequence[Verdict], verdict: V
     return max(pairs, key=lambda pair: strictness(pair[1]))[0]
 
 
-def _bound_rows(plain: Sequence[Verdict], verdicts: Sequence[Verdict]) -> list[str]:
+def _bound_rows(plain: Sequence[Verdict], verdicts: Sequence[Verdict], now: Verdict) -> list[str]:
     """Return the deciding row, then the rows that an approval is bound to with their obligations.
 
-    Whether a request was announced changes from one try to the next: where people are asked anyway, and with the
+    `now` is what `verdicts` are together. Whether a request was announced changes from one try to the next: where people are asked anyway, and with the
     same obligations, the rows that ask for that reason alone are left out, so that an approval still fits.
     """
-    before, now = combine(plain), combine(verdicts)
+    before = now if plain is verdicts else combine(plain)
     same = isinstance(before, Ask) and isinstance(now, Ask) and _obligations(before) == _obligations(now)
     bound, verdict = (plain, before) if same else (verdicts, now)
     strictest = {f"{one.row} {_obligations(one)}" for one in bound if strictness(one) == strictness(verdict)}

@@ -58,6 +58,8 @@ class Judgement:
     @property
     def effects(self) -> tuple[Effect, ...]:
         """All effects of all actions, strictest first."""
+        if len(self.actions) == 1:
+            return self.actions[0].effects
         return ordered(effect for action in self.actions for effect in action.effects)
 
     @property

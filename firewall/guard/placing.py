@@ -31,7 +31,7 @@ _WORST: Mapping[str, Callable[[Sequence[int]], int]] = {
 
 def of_action(action: Action, found: Mapping[Thing, Finding]) -> tuple[Finding, ...]:
     """Return what was found about the things of an action."""
-    return tuple(found[thing] for thing in action.things if thing in found)
+    return tuple(found[thing] for thing in action.things if thing in found) if found else ()
 
 
 def refusal(action: Action, findings: Sequence[Finding], home: str) -> str:

@@ -24,6 +24,8 @@ def understood(
     """Return the actions of a call, the context with what was read, and path to SHA-256 hex (or `unread`)."""
     seen: dict[str, Seen] = {}
     actions = _actions(call, context)
+    if not any(action.files for action in actions):
+        return actions, context, {}
     for _ in range(MAX_ROUNDS):
         more = _new(actions, seen)
         if not more:

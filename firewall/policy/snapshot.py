@@ -58,7 +58,8 @@ def _key(action: Action, roles: frozenset[str], requester: Requester) -> object:
         action.resource,
         action.effects,
         action.inside_workspace,
-        tuple(sorted((name, type(value).__name__, str(value)) for name, value in action.attributes.items())),
+        # True is not 1 here, and no two attributes have one name, so values are never compared
+        tuple([(name, type(value), value) for name, value in sorted(action.attributes.items())]),
         roles,
         requester,
     )

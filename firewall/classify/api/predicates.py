@@ -14,6 +14,7 @@ from firewall.core.action import Attribute
 
 MAX_TEXT = 1024 * 1024
 MAX_NODES = 5000
+_PLAIN = (str, int, float, type(None))
 _REMOVING = frozenset({"isdeleted", "deleted", "_destroy", "destroy", "remove", "delete", "_delete", "isremoved"})
 
 
@@ -56,16 +57,15 @@ def _reach(path: list[str], value: object, depth: int = 0) -> Iterator[object]:
 
 def is_wide(value: object) -> bool:
     """Tell whether a value holds more than can be looked through in time; such arguments count as not seen."""
-    stack = [value]
-    for _ in range(MAX_NODES):
-        if not stack:
-            return False
+    stack, count = [value], 1
+    while stack:
         item = stack.pop()
-        if isinstance(item, Mapping):
-            stack += item.values()
-        elif isinstance(item, list):
-            stack += item
-    return bool(stack)
+        inner = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
+        count += len(inner)
+        if count > MAX_NODES:
+            return True
+        stack += [one for one in inner if not isinstance(one, _PLAIN)]
+    return False
 
 
 def text_at(path: str, arguments: Mapping[str, object]) -> str:

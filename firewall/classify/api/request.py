@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote
 
 from firewall.classify.api.predicates import is_wide
-from firewall.classify.api.routes import segments_of
+from firewall.classify.api.routes import MAX_SEGMENTS, segments_of
 
 MAX_BODY_CHARS = 512 * 1024
 MAX_FIELDS = 5000
@@ -18,6 +18,8 @@ _FORM = "application/x-www-form-urlencoded"
 def readings(raw_path: str) -> list[list[str]]:
     """Return the segment lists that a path may mean: as it stands, and with dots and escapes resolved."""
     found = [segments_of(raw_path)]
+    if "%" not in raw_path and "." not in raw_path and raw_path.count("/") < MAX_SEGMENTS:
+        return found  # there is nothing to resolve
     plain = unquote(raw_path)
     resolved = [part for part in posixpath.normpath(f"/{plain}").split("/") if part]
     if resolved not in found:
@@ -27,6 +29,8 @@ def readings(raw_path: str) -> list[list[str]]:
 
 def query_of(query: str) -> dict[str, object]:
     """Return the parameters of an address; one that stands twice is a list; of too many, none is seen."""
+    if not query:
+        return {}
     try:
         return _pairs(parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
@@ -48,7 +52,10 @@ def _pairs(pairs: list[tuple[str, str]]) -> dict[str, object]:
 
 def _every(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Keep both values of a name that stands twice: which one the server takes is not known."""
-    found: dict[str, object] = {}
+    found: dict[str, object] = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found = {}
     twice: set[str] = set()
     for name, value in pairs:
         if name in found:
@@ -87,11 +94,14 @@ def object_of(body: str, headers: Mapping[str, str]) -> dict[str, object] | None
     return None
 
 
+_read_json = json.JSONDecoder(object_pairs_hook=_every).decode
+
+
 def _json_object(body: str) -> dict[str, object] | None:
     try:
-        value: object = json.loads(body, object_pairs_hook=_every)
+        value: object = _read_json(body)
     except (ValueError, RecursionError):
         return None
     if is_wide(value):
         return None
-    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {"items": value}
+    return value if isinstance(value, dict) else {"items": value}

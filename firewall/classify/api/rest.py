@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from firewall.classify.api import aws, kubernetes, postgrest
 from firewall.classify.api.arguments import dialect_of, judge_arguments, sql_of, wire_arguments
@@ -170,9 +171,13 @@ def _silent(asked: Asked, path: str, row: HostRow | None, catalogue: Catalogue) 
 
 def _told(asked: Asked, path: str, listed: Operation, words: Words) -> Judged:
     """Judge an operation of the table; its body may say that it deletes after all."""
-    told = summarised(listed.summary, verbs_of(words))
+    told = _summarised(listed.summary, verbs_of(words))
     summary = f"{told}: {shown(path)} at {shown(asked.host)}" if told else ""
     return Judged(set(listed.effects) | _told_by_body(asked), summary, listed.name)
+
+
+_summarised = lru_cache(maxsize=4096)(summarised)
+"""What a table's operation does is told in the same words each time."""
 
 
 def _of_table(asked: Asked, segments: list[str], row: HostRow | None) -> Operation | None:
@@ -180,8 +185,11 @@ def _of_table(asked: Asked, segments: list[str], row: HostRow | None) -> Operati
         return None
     query = words_of_query(asked.query)
     methods = ("HEAD", "GET") if asked.method == "HEAD" else (asked.method,)
-    found = (find(routes_of(row.table, method), method, segments, query) for method in methods)
-    return next((operation for operation in found if operation is not None), None)
+    for method in methods:
+        operation = find(routes_of(row.table, method), method, segments, query)
+        if operation is not None:
+            return operation
+    return None
 
 
 def _told_by_body(asked: Asked) -> set[Effect]:

@@ -56,7 +56,8 @@ def add_route(root: Node, method: str, template: str, operation: Operation) -> N
 
 def segments_of(path: str) -> list[str]:
     """Split a path as it stands in the address, percent signs taken out of each segment by itself."""
-    return [unquote(part) for part in path.split("/") if part][:MAX_SEGMENTS]
+    parts = [part for part in path.split("/") if part][:MAX_SEGMENTS]
+    return [unquote(part) for part in parts] if "%" in path else parts
 
 
 def find(root: Node, method: str, path: Sequence[str], query: Iterable[str]) -> Operation | None:
@@ -72,31 +73,34 @@ def find(root: Node, method: str, path: Sequence[str], query: Iterable[str]) -> 
             if found is not None:
                 return found
             continue
-        stack += reversed(list(_steps(node, path, at)))
+        stack += _steps(node, path, at)
     return None
 
 
-def _steps(node: Node, path: Sequence[str], at: int) -> Iterable[tuple[Node, int]]:
-    """Yield the next nodes, the most exact first."""
-    segment = path[at]
-    if (exact := node.inner.get(segment)) is not None and segment not in (ANY, REST):
-        yield exact, at + 1
-    for head, tail in node.mixed:
+def _steps(node: Node, path: Sequence[str], at: int) -> list[tuple[Node, int]]:
+    """Return the next nodes, the most exact last: it is the first to be taken off a stack."""
+    segment, inner = path[at], node.inner
+    found: list[tuple[Node, int]] = []
+    if (rest := inner.get(REST)) is not None:
+        found += [(rest, end) for end in range(len(path), at, -1)]
+    if (one := inner.get(ANY)) is not None:
+        found.append((one, at + 1))
+    for head, tail in reversed(node.mixed) if node.mixed else ():
         if len(segment) > len(head) + len(tail) and segment.startswith(head) and segment.endswith(tail):
-            yield node.inner[f"{head}{ANY}{tail}"], at + 1
-    if (one := node.inner.get(ANY)) is not None:
-        yield one, at + 1
-    if (rest := node.inner.get(REST)) is not None:
-        for end in range(at + 1, len(path) + 1):
-            yield rest, end
+            found.append((inner[f"{head}{ANY}{tail}"], at + 1))
+    if (exact := inner.get(segment)) is not None and segment not in (ANY, REST):
+        found.append((exact, at + 1))
+    return found
 
 
 def _chosen(node: Node, method: str, asked: set[str]) -> Operation | None:
     """Return the operation whose query words fit best; of several that fit alike, what any of them would do."""
+    if method not in node.operations:
+        return None
     best: list[Operation] = []
     words = -1
     for query, operation in node.operations.get(method, ()):
-        needed = [part for part in query.split("&") if part]
+        needed = [part for part in query.split("&") if part] if query else []
         if len(needed) < words or not all(part in asked for part in needed):
             continue
         best = [*best, operation] if len(needed) == words else [operation]

@@ -1,7 +1,7 @@
 """What a request names: the things whose ids stand in its arguments or in its path."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 from firewall.classify.resolvers.vendor import Vendor
@@ -44,8 +44,11 @@ def _plain_name(name: str) -> str:
 
 def vendor_of(spec: TargetSpec, outgoing: Outgoing, vendors: Sequence[Vendor]) -> Vendor | None:
     """Return the vendor behind a target, the first that fits; None: no file speaks of it."""
-    host = outgoing.host or spec.host
-    return next((vendor for vendor in vendors if vendor.speaks_for(spec.kind.value, host)), None)
+    kind, host = spec.kind.value, outgoing.host or spec.host
+    for vendor in vendors:
+        if vendor.speaks_for(kind, host):
+            return vendor
+    return None
 
 
 def named(
@@ -55,7 +58,7 @@ def named(
 
     `service`: of AWS, whose paths mean something to the service alone.
     """
-    words = {**vendor.arguments, **_of_operation(vendor, operation.lower())}
+    words = {**vendor.arguments, **_of_operation(vendor, operation.lower())} if given else {}
     found: dict[Thing, None] = {}
     for name, value in given:
         kind = words.get(name) or words.get(name.rpartition(".")[2])
@@ -71,10 +74,14 @@ def named(
     return tuple(found)[:MAX_THINGS]
 
 
-def numbers(vendor: Vendor, things: Sequence[Thing], given: list[tuple[str, str]]) -> tuple[tuple[str, int], ...]:
-    """Return the numbers that a request sets and that could make less of what is kept of its things."""
+def counted(vendor: Vendor, things: Sequence[Thing]) -> frozenset[str]:
+    """Return the arguments whose numbers could make less of what is kept of some things."""
     rules = [vendor.things[one.kind] for one in things if one.kind in vendor.things]
-    wanted = {less.argument for rule in rules for less in rule.less}
+    return frozenset(less.argument for rule in rules for less in rule.less)
+
+
+def numbers(wanted: Collection[str], given: list[tuple[str, str]]) -> tuple[tuple[str, int], ...]:
+    """Return the numbers that a request sets for arguments that are `wanted`."""
     # FAIL-CLOSED: what is no plain number is taken for none at all.
     return tuple(
         (name, int(value) if re.fullmatch("[0-9]{1,12}", value) else 0) for name, value in given if name in wanted
