@@ -238,6 +238,7 @@ def _said(judgement: Judgement, answer: Answer) -> tuple[str, str, str]:
 def set_up_logging(level: str = "INFO") -> None:
     """Write our lines to stderr, one per event, times in UTC; neither threads nor processes are named in them."""
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as logging's own guide to its cost says: no line names its place
     handler = BatchedHandler(sys.stderr)
     handler.setFormatter(Utc())
     root = logging.getLogger("stayhand")

@@ -76,10 +76,9 @@ class Draft:
         if span[1] > span[0] and len(self.evidence) < MAX_REACH:
             self.evidence.append(Evidence(span[0], span[1], note))
 
-    def _told(self) -> str:
+    def _told(self, undo: str) -> str:
         """Return the summary with what a reader in a hurry must not miss."""
         notes = {item.note for item in self.evidence}
-        undo = self.undo or self._built_again()
         told = _NO_UNDO.sub("", self.summary) if undo and Effect.DESTRUCTIVE not in self.effects else self.summary
         if told and Effect.SECRET in self.effects and SECRET_NOTE in notes and "credential" not in told:
             told += "; this file usually holds credentials"
@@ -111,8 +110,8 @@ class Draft:
 
     def action(self, tool: str, text: str, *, target: str = "", things: tuple[Thing, ...] = ()) -> Action:
         """Return the finished action; `target`: the one of ours that it goes to, with what it names there."""
-        attributes = dict(self.attributes)
-        attributes["inside_workspace"] = self.inside_workspace
+        attributes = {**self.attributes, "inside_workspace": self.inside_workspace}
+        undo = self.undo or self._built_again()
         return Action(
             operation=self.operation,
             tool=tool,
@@ -120,11 +119,11 @@ class Draft:
             resource=self.resource,
             environment=self.environment,
             effects=with_effects(*self.effects),
-            summary=self._told(),
+            summary=self._told(undo),
             text=text,
             evidence=tuple(_within(item, len(text)) for item in self.evidence),
             inside_workspace=self.inside_workspace,
-            undo=self.undo or self._built_again(),
+            undo=undo,
             suggest=self.suggest,
             unseen=_distinct(self.unseen),
             files=_distinct(self.files),

@@ -90,7 +90,11 @@ def placed(told: str, where: str) -> str:
 
 def _ending(clear: str, effects: set[Effect], undo: str) -> str:
     """Return what must still be said about taking it back."""
-    worst = next((effect for effect in _ENDS if effect in effects), None)
+    worst = None
+    for effect in _ENDS:
+        if effect in effects:
+            worst = effect
+            break
     if worst is None:
         is_silent = Effect.WRITE not in effects or not undo or _SAID[Effect.WRITE].search(clear)
         return "" if is_silent else _undone(undo)

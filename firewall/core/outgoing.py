@@ -121,7 +121,7 @@ def decode(data: bytes) -> Outgoing:
     if not isinstance(document, dict):
         raise ValueError("not a request")  # noqa: TRY004 - one error for every wrong shape
     try:
-        headers = tuple((str(name), str(value)) for name, value in document["headers"])
+        headers = tuple([(str(name), str(value)) for name, value in document["headers"]])
         body = rest if newline else str(document["body"]).encode("utf-8")
         if newline and document["body_bytes"] != len(rest):
             raise ValueError("not a request")

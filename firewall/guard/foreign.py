@@ -84,26 +84,23 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
     """Return the different credentials in a call, ours left out, at most `_MOST`."""
     found: dict[bytes, Foreign] = {}
     own = call.name.removeprefix(PREFIX) if call.form is CallForm.REQUEST else ""
-    secrets = [(name, secret, secret.reveal().encode()) for name, secret in known()]
-    mine = {value for name, _, value in secrets if name == own}
-    parts = list(_parts(call))
+    secrets = [(name, secret, secret.spellings) for name, secret in known()]  # the first spelling is the value
     others = [
-        form
-        for name, secret, value in secrets
-        if name != own and len(value) >= _LEAST
-        for form in secret.spellings
+        (secret, forms) for name, secret, forms in secrets if name != own and forms and len(forms[0]) >= _LEAST
     ]
-    if _is_plain(parts, catalogue, others):
+    parts = _parts(call)
+    if _is_plain(parts, catalogue, [form for _, forms in others for form in forms]):
         return ()
+    mine = {forms[0] for name, _, forms in secrets if name == own and forms}
     for where, data in parts:
         for finding in catalogue.credentials.find(data):
             value = data[finding.start : finding.end]
             if value not in mine:
                 text = value.decode("utf-8", "surrogateescape")
                 found.setdefault(value, Foreign(finding.rule, Secret(text), where))
-        for name, secret, value in secrets:
-            if name != own and len(value) >= _LEAST and any(form in data for form in secret.spellings):
-                found[value] = Foreign(TARGETS_OWN, secret, where)
+        for secret, forms in others:
+            if any(form in data for form in forms):
+                found[forms[0]] = Foreign(TARGETS_OWN, secret, where)
     return tuple(found.values())[:_MOST]
 
 
@@ -126,9 +123,12 @@ def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, others: 
     """
     if len(parts) < 2:
         return False
-    whole = b"\n".join(data for _, data in parts)
-    if len(whole) > _AT_ONCE or any(form in whole for form in others):
+    whole = b"\n".join([data for _, data in parts])
+    if len(whole) > _AT_ONCE:
         return False
+    for form in others:
+        if form in whole:
+            return False
     return not catalogue.credentials.find(whole)
 
 
@@ -145,41 +145,44 @@ def hidden(text: str, foreign: Sequence[Foreign]) -> str:
     return text
 
 
-def _parts(call: ToolCall) -> Iterator[tuple[str, bytes]]:
-    """Yield what is searched, with where it stands."""
+def _parts(call: ToolCall) -> list[tuple[str, bytes]]:
+    """Return what is searched, with where it stands."""
     if call.form is CallForm.REQUEST:
-        yield from _of_request(call.arguments)
-        return
-    yield "arguments", call.arguments
-    if b"\\u" in call.arguments or b"\\/" in call.arguments:
-        try:
-            yield "arguments", b"\n".join(_leaves(orjson.loads(call.arguments), 0))
-        except (orjson.JSONDecodeError, UnicodeEncodeError):
-            return  # what cannot be read is judged unknown
+        return _of_request(call.arguments)
+    return [("arguments", call.arguments), *_unescaped("arguments", call.arguments)]
 
 
-def _of_request(arguments: bytes) -> Iterator[tuple[str, bytes]]:
+def _unescaped(where: str, text: bytes) -> list[tuple[str, bytes]]:
+    """Return the texts of JSON that hides letters behind escapes; what is no JSON was searched as it stands."""
+    if b"\\u" not in text and b"\\/" not in text:
+        return []
+    try:
+        return [(where, b"\n".join(_leaves(orjson.loads(text), 0)))]
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return []
+
+
+def _of_request(arguments: bytes) -> list[tuple[str, bytes]]:
     try:
         outgoing = decode(arguments)
     except ValueError:
-        yield "arguments", arguments
-        return
-    target = outgoing.target.encode("ascii", "replace")
-    yield "address", target
+        return [("arguments", arguments)]
+    target, body = outgoing.target.encode("ascii", "replace"), outgoing.body
+    found = [("address", target)]
     if b"%" in target:
-        yield "address", unquote_to_bytes(target)
-    for match in _IN_QUERY.finditer(target):
-        yield "address", b"x-auth-token: " + unquote_to_bytes(match[1])
-    for name, value in outgoing.headers:
-        yield f"header {name}", f"{name}: {value}".encode()
-    if outgoing.body:
-        yield "body", _ends(outgoing.body)
-        yield from (("body", form) for form in _forms(_ends(outgoing.body)))
-        if len(outgoing.body) <= 2 * _SEARCHED and (b"\\u" in outgoing.body or b"\\/" in outgoing.body):
-            try:
-                yield "body", b"\n".join(_leaves(orjson.loads(outgoing.body), 0))
-            except (orjson.JSONDecodeError, UnicodeEncodeError):
-                return  # no JSON: it was searched as it stands
+        found.append(("address", unquote_to_bytes(target)))
+    if b"=" in target:
+        found += [
+            ("address", b"x-auth-token: " + unquote_to_bytes(match[1])) for match in _IN_QUERY.finditer(target)
+        ]
+    found += [(f"header {name}", f"{name}: {value}".encode()) for name, value in outgoing.headers]
+    if body:
+        ends = _ends(body)
+        found.append(("body", ends))
+        found += [("body", form) for form in _forms(ends)]
+        if len(body) <= 2 * _SEARCHED:
+            found += _unescaped("body", body)
+    return found
 
 
 def _forms(body: bytes) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from firewall.approvals.service import Approvals, Wanted
 from firewall.classify.tool import sessions_after
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.bucket import overdrawn, per_hour
-from firewall.core.call import ToolCall
+from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import ApprovalError
 from firewall.core.fast_init import fast_init
@@ -206,6 +206,8 @@ class Guard:
     def _take_note(self, judgement: Judgement, requester: Requester, entry: int) -> None:
         """Note what a released call opens, types and announces."""
         self._announcements.note(requester, judgement.actions, entry=entry, now_us=self._clock.now_us())
+        if judgement.call.form is CallForm.REQUEST:  # of no tool: nothing is opened or typed
+            return
         context = self._judge.context(requester)
         self._sessions.keep(requester, sessions_after(judgement.call, judgement.actions, context))
 

@@ -282,8 +282,9 @@ def _deciding(actions: Sequence[Action], verdicts: Sequence[Verdict], verdict: V
 def _bound_rows(plain: Sequence[Verdict], verdicts: Sequence[Verdict], now: Verdict) -> list[str]:
     """Return the deciding row, then the rows that an approval is bound to with their obligations.
 
-    `now` is what `verdicts` are together. Whether a request was announced changes from one try to the next: where people are asked anyway, and with the
-    same obligations, the rows that ask for that reason alone are left out, so that an approval still fits.
+    `now` is what `verdicts` are together. Whether a request was announced changes from one try to the next: where
+    people are asked anyway, and with the same obligations, the rows that ask for that reason alone are left out,
+    so that an approval still fits.
     """
     before = now if plain is verdicts else combine(plain)
     same = isinstance(before, Ask) and isinstance(now, Ask) and _obligations(before) == _obligations(now)

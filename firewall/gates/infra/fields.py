@@ -145,7 +145,7 @@ def returned(
     """
     held = [(name.lower(), value) for name, value in raw]
     named = {token.strip().lower() for name, value in held if name == b"connection" for token in value.split(b",")}
-    return [
+    kept = [
         (name, value)
         for name, value in held
         if (name not in _BACK_STAYS or (is_head and name == b"content-length"))
@@ -153,5 +153,11 @@ def returned(
         and not name.startswith(b"x-stayhand-")
         and not _CONTROL.search(value)
         and not any(form in value for form in forms)
-        and not (detector is not None and detector.find(name + b": " + value, in_answer=True))
     ]
+    if detector is None or not detector.find(_lines(kept), in_answer=True):
+        return kept  # a line break ends what a field holds: one search finds what one for each would
+    return [(name, value) for name, value in kept if not detector.find(_lines([(name, value)]), in_answer=True)]
+
+
+def _lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"\n".join([name + b": " + value for name, value in fields])

@@ -11,7 +11,7 @@ from firewall.classify.environments import compile_environments
 from firewall.classify.reader import Reader
 from firewall.classify.resolvers.finding import Known, environments_of, item_of, kept, unseen
 from firewall.classify.resolvers.questions import question
-from firewall.classify.resolvers.things import flat, named, numbers, vendor_of
+from firewall.classify.resolvers.things import counted, flat, named, numbers, vendor_of
 from firewall.classify.resolvers.vendor import Ask, Vendor, read_vendor
 from firewall.core.errors import ConfigError
 from firewall.core.outgoing import Outgoing
@@ -304,7 +304,7 @@ def test_the_numbers_that_a_request_sets(given_: dict[str, object], wanted: tupl
     assert isinstance(things, list)
     file = vendor(thing=[{**things[0], "less": [{"argument": "days", "path": "d", "words": "w"}]}, things[1]])
     found = flat(given_)
-    assert numbers(file, named(file, "other", found, path="/"), found) == wanted
+    assert numbers(counted(file, named(file, "other", found, path="/")), found) == wanted
 
 
 @pytest.mark.parametrize("row", [{"argument": "a"}, {"argument": "a", "path": "b"}, {"path": "b", "words": "c"}])
