@@ -20,6 +20,7 @@ from firewall.classify.requests import PREFIX
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.outgoing import decode
 from firewall.core.secret import Secret
+from firewall.core.spellings import holds
 
 TARGETS_OWN = "target-credential"
 """The rule by which the credential of a target is found elsewhere than on its own way."""
@@ -35,6 +36,8 @@ _IN_QUERY = re.compile(rb"[?&](?:token|auth|circle-token)=([A-Za-z0-9._~%+/-]{20
 _PART = re.compile(
     rb'form-data; name="([^"\r\n]{1,64})"[^\r\n]{0,200}\r\n(?:[^\r\n]{1,200}\r\n){0,4}\r\n([^\r\n]{8,600})'
 )
+_ESCAPES = (b"\\u", b"\\/")
+_FORM_DATA = (b'form-data; name="',)
 _NO_USE = frozenset(
     {
         ToolKind.READ,
@@ -99,7 +102,7 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
                 text = value.decode("utf-8", "surrogateescape")
                 found.setdefault(value, Foreign(finding.rule, Secret(text), where))
         for secret, forms in others:
-            if any(form in data for form in forms):
+            if holds(data, forms):
                 found[forms[0]] = Foreign(TARGETS_OWN, secret, where)
     return tuple(found.values())[:_MOST]
 
@@ -124,11 +127,8 @@ def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, others: 
     if len(parts) < 2:
         return False
     whole = b"\n".join([data for _, data in parts])
-    if len(whole) > _AT_ONCE:
+    if len(whole) > _AT_ONCE or holds(whole, others):
         return False
-    for form in others:
-        if form in whole:
-            return False
     return not catalogue.credentials.find(whole)
 
 
@@ -154,7 +154,7 @@ def _parts(call: ToolCall) -> list[tuple[str, bytes]]:
 
 def _unescaped(where: str, text: bytes) -> list[tuple[str, bytes]]:
     """Return the texts of JSON that hides letters behind escapes; what is no JSON was searched as it stands."""
-    if b"\\u" not in text and b"\\/" not in text:
+    if not holds(text, _ESCAPES):
         return []
     try:
         return [(where, b"\n".join(_leaves(orjson.loads(text), 0)))]
@@ -189,7 +189,7 @@ def _forms(body: bytes) -> Iterator[bytes]:
     """Yield the fields of a form as `name=value`, each kind of form as far as a body looks like one."""
     if b"%" in body and not body.startswith((b"{", b"[")):
         yield unquote_to_bytes(body)
-    if b'form-data; name="' in body:
+    if holds(body, _FORM_DATA):
         yield b"\n".join(match[1] + b"=" + match[2] for match in _PART.finditer(body))
 
 

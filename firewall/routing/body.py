@@ -76,8 +76,7 @@ class Scrubber:
             chunk = self._held + chunk
             self._held = b""
         for form in self._forms:
-            if form in chunk:
-                chunk = chunk.replace(form, MASK)
+            chunk = chunk.replace(form, MASK)
         start = self._beginning(chunk)
         if start < len(chunk):
             self._held = chunk[start:]

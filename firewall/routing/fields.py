@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from firewall.core.errors import ProtocolError
+from firewall.core.spellings import holds
 
 OUT = frozenset(
     {
@@ -106,10 +107,11 @@ def inbound(raw: Sequence[tuple[bytes, bytes]], secrets: Sequence[bytes]) -> lis
         name = _known_back(cased) if len(cased) <= _KEPT_BYTES else _goes_back(cased)
         if not name:
             continue
-        if _CONTROL.search(value) or any(secret in value for secret in secrets):
-            continue
-        kept.append((name, value))
-    return kept
+        if not _CONTROL.search(value):
+            kept.append((name, value))
+    if not holds(b"\n".join([value for _, value in kept]), secrets):
+        return kept
+    return [(name, value) for name, value in kept if not holds(value, secrets)]
 
 
 def _goes_out(name: bytes, *, own_login: bool) -> bool:

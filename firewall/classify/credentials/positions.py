@@ -115,8 +115,9 @@ def _authenticates(scheme: bytes, value: bytes, harmless: Harmless) -> bool:
 
 def may_have_logins(data: bytes) -> bool:
     """Tell at once whether an address with a password could stand in `data`."""
-    plain = b"@" in data and b"://" in data
-    return plain or (b"%40" in data and (b"%3A%2F%2F" in data or b"%3a%2f%2f" in data))
+    find = data.find
+    plain = find(b"@") >= 0 and find(b"://") >= 0
+    return plain or (find(b"%40") >= 0 and (find(b"%3A%2F%2F") >= 0 or find(b"%3a%2f%2f") >= 0))
 
 
 def in_addresses(data: bytes, harmless: Harmless) -> Iterator[Finding]:
@@ -164,7 +165,7 @@ def assigned(data: bytes, lower: bytes, word: bytes) -> Iterator[Assigned]:
 def in_fields(data: bytes, lower: bytes, names: Collection[str], harmless: Harmless) -> Iterator[Finding]:
     """Yield the quoted values of fields whose names say that they hold a secret."""
     for word in FIELD_ANCHORS:
-        if word not in lower:
+        if lower.find(word) < 0:
             continue
         for at in occurrences(lower, word):
             rest = _NAME_REST.match(data, at)

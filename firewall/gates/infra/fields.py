@@ -12,6 +12,7 @@ from functools import lru_cache
 from firewall.classify.credentials.detector import Detector
 from firewall.core.errors import ProtocolError
 from firewall.core.secret import Secret
+from firewall.core.spellings import holds
 from firewall.guard.foreign import Foreign
 
 _STAYS = frozenset(
@@ -152,8 +153,9 @@ def returned(
         and name not in named
         and not name.startswith(b"x-stayhand-")
         and not _CONTROL.search(value)
-        and not any(form in value for form in forms)
     ]
+    if holds(_lines(kept), forms):
+        kept = [(name, value) for name, value in kept if not holds(value, forms)]
     if detector is None or not detector.find(_lines(kept), in_answer=True):
         return kept  # a line break ends what a field holds: one search finds what one for each would
     return [(name, value) for name, value in kept if not detector.find(_lines([(name, value)]), in_answer=True)]
