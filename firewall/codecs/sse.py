@@ -59,6 +59,13 @@ class Splitter:
 
         Raises: ProtocolError (upstream) `stream_malformed`, `stream_frame_too_large`.
         """
+        return [self.read(raw) for raw in self.cut(chunk)]
+
+    def cut(self, chunk: bytes) -> list[bytes]:
+        """Take bytes, cut anywhere, and return the raw frames that are now complete; `read` reads one.
+
+        Raises: ProtocolError (upstream) `stream_frame_too_large`.
+        """
         tail = self._tail
         if tail:
             known = len(tail)
@@ -70,7 +77,7 @@ class Splitter:
         raws, used = _cut_plain(chunk) if b"\r" not in chunk else _cut_any(chunk, final=False)
         self._tail = bytearray(chunk[used:])
         self._refuse_long(len(self._tail))
-        return [self._frame(raw) for raw in raws]
+        return raws
 
     def finish(self) -> list[Frame]:
         r"""Say that nothing follows: a frame that ended in `\r` waited for a `\n` that does not come.
@@ -80,9 +87,13 @@ class Splitter:
         chunk = bytes(self._tail)
         raws, used = _cut_any(chunk, final=True)
         self._tail = bytearray(chunk[used:])
-        return [self._frame(raw) for raw in raws]
+        return [self.read(raw) for raw in raws]
 
-    def _frame(self, raw: bytes) -> Frame:
+    def read(self, raw: bytes) -> Frame:
+        """Read a frame that `cut` returned, in order.
+
+        Raises: ProtocolError (upstream) as `feed`.
+        """
         self._refuse_long(len(raw))
         body = raw
         if self._first:

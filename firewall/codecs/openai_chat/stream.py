@@ -16,6 +16,7 @@ from firewall.codecs.openai_chat.calls import Call, Choice
 from firewall.codecs.openai_chat.notes import Notes
 from firewall.codecs.openai_chat.tables import CHUNK
 from firewall.codecs.sse import Frame
+from firewall.codecs.template import MOST_MADE, Template, template_of
 from firewall.codecs.upstream_json import JsonObject, loads_object, malformed
 from firewall.core.errors import ProtocolError
 
@@ -66,6 +67,11 @@ class ChatStream:
         self._notes = Notes()
         self._last: Frame | None = None
         self._done = self._failed = False
+        self._template: Template | None = None
+        """Of the newest frame of text."""
+        self._talking: Choice | None = None
+        """Whose text that was."""
+        self._may_make = MOST_MADE
 
     @property
     def usage(self) -> Usage:
@@ -83,9 +89,26 @@ class ChatStream:
         Raises: ProtocolError (upstream) when they are no stream of this dialect; nothing more comes then.
         """
         out: list[bytes] = []
-        for frame in self._frames.feed(chunk):
-            self._take(frame, out)
+        template, frames = self._template, self._frames
+        if template is None:
+            for frame in frames.feed(chunk):
+                self._take(frame, out)
+            return self._step(out)
+        # All are read before one is taken: of a chunk with a frame that cannot be read, nothing leaves.
+        for one in [raw if template.fits(raw) else frames.read(raw) for raw in frames.cut(chunk)]:
+            if not isinstance(one, bytes):
+                self._take(one, out)
+            elif self._talks_on():
+                out.append(one)
+            else:
+                self._take(frames.read(one), out)
         return self._step(out)
+
+    def _talks_on(self) -> bool:
+        """Tell whether the text of a frame that fits the template may pass as the one before it did."""
+        if self._done or self._last is not None or self._thoughts or self._talking is None:
+            return False
+        return not self._talking.finish
 
     def rule(self, slot: int, ruling: Ruling) -> Step:
         """Settle a pending call; returns what may leave now, in order.
@@ -174,11 +197,21 @@ class ChatStream:
             self._hold(held, out)
         else:
             out.append(frame.raw)
+            if held.spoke and len(states) == 1 and self._may_make:
+                self._note_template(frame, value, states[0])
         if held.ends:
             for state in held.ends:
                 self._on_finish(state, out)
             self._notes.has_ended = all(choice.finish for choice in self._choices.values())
             self._drain(out)
+
+    def _note_template(self, frame: Frame, value: JsonObject, state: Choice) -> None:
+        """Keep what a frame of text looks like that says nothing else; one that counts tokens says more."""
+        if value.get("usage") is None:
+            found = template_of(frame.raw, b'"content":"', b'"obfuscation":"')
+            if found is not None:
+                self._template, self._talking = found, state
+                self._may_make -= 1
 
     def _on_choice(self, value: object, held: _Held, out: list[bytes]) -> Choice:
         if not isinstance(value, dict):
