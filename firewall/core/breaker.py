@@ -98,6 +98,7 @@ class Breaker:
         "_rule",
         "_since",
         "_slow",
+        "_ticket",
         "_trips",
         "_until",
         "has_answered",
@@ -113,6 +114,7 @@ class Breaker:
         self._failed = 0
         self._slow = 0
         self._generation = 0
+        self._ticket = Ticket(0)
         self._probing = False
         self._trips = 0
         self._since = 0.0
@@ -157,7 +159,7 @@ class Breaker:
     def admit(self, now: float) -> Ticket | None:
         """Return leave to ask, or None. Every ticket is handed back by one of the three methods below."""
         if not self._trips:
-            return Ticket(self._generation)
+            return self._ticket
         if now < self._until or self._probing:
             return None
         self._probing = True
@@ -243,6 +245,7 @@ class Breaker:
 
     def _renew(self) -> None:
         self._generation += 1
+        self._ticket = Ticket(self._generation)
         self._probing = False
         self._outcomes.clear()
         self._failed = self._slow = 0

@@ -14,11 +14,12 @@ from firewall.core.spellings import spellings_of
 class Secret:
     """A value that logs, errors and reports must not hold."""
 
-    __slots__ = ("_spelled", "_value")
+    __slots__ = ("_fingerprint", "_spelled", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
         self._spelled: tuple[bytes, ...] = ()
+        self._fingerprint = ""
 
     def reveal(self) -> str:
         """Return the value itself; the caller sends it to its owner and nowhere else."""
@@ -34,7 +35,9 @@ class Secret:
     @property
     def fingerprint(self) -> str:
         """The first 8 hexadecimal digits of the value's SHA-256: enough to tell two keys apart in a log."""
-        return hashlib.sha256(self._value.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        if not self._fingerprint:
+            self._fingerprint = hashlib.sha256(self._value.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return self._fingerprint
 
     def __bool__(self) -> bool:
         return bool(self._value)

@@ -67,7 +67,6 @@ class Scrubber:
     def __init__(self, forms: Sequence[bytes]) -> None:
         """`forms`: the spellings of one secret, none empty."""
         self._forms = tuple(forms)
-        self._chars = frozenset(b"".join(forms))
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
@@ -90,9 +89,13 @@ class Scrubber:
 
     def _beginning(self, chunk: bytes) -> int:
         """Return where the earliest form begins that may go on in the next chunk."""
-        if not chunk or chunk[-1] not in self._chars:  # every event ends in a line break, no key has one
-            return len(chunk)
-        return min(self._begin_of(form, chunk) for form in self._forms)
+        start = len(chunk)
+        if chunk:  # every event ends in a line break, every answer in a brace: no key has one
+            last = chunk[-1]
+            for form in self._forms:
+                if last in form:
+                    start = min(start, self._begin_of(form, chunk))
+        return start
 
     def _begin_of(self, form: bytes, chunk: bytes) -> int:
         first = form[:1]

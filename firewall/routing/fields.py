@@ -58,6 +58,20 @@ BACK = frozenset(
 """From the provider to the client."""
 BACK_PREFIXES = (b"anthropic-ratelimit-", b"x-codex-", b"x-ratelimit-")
 
+_STAYS = frozenset(
+    {
+        b"accept-encoding",
+        b"accept-language",
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"host",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"x-stayhand-token",
+    }
+)
+"""What nearly every client sends and never goes along: known at one look."""
 _KEPT_BYTES = 64
 _TOKEN = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
 _FRAMING = frozenset(
@@ -77,8 +91,13 @@ def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[
     named = _named_by_connection(held)
     kept: list[tuple[bytes, bytes]] = []
     for name, value in held:
-        known = _known_out if len(name) <= _KEPT_BYTES else _goes_out
-        if not known(name, own_login=own_login) or name in named:
+        if name in _STAYS:
+            continue
+        if name not in OUT:
+            known = _known_out if len(name) <= _KEPT_BYTES else _goes_out
+            if not known(name, own_login=own_login):
+                continue
+        if name in named:
             continue
         if _CONTROL.search(value):
             raise ProtocolError(
@@ -105,9 +124,7 @@ def inbound(raw: Sequence[tuple[bytes, bytes]], secrets: Sequence[bytes]) -> lis
     kept: list[tuple[bytes, bytes]] = []
     for cased, value in raw:
         name = _known_back(cased) if len(cased) <= _KEPT_BYTES else _goes_back(cased)
-        if not name:
-            continue
-        if not _CONTROL.search(value):
+        if name and not _CONTROL.search(value):
             kept.append((name, value))
     if not holds(b"\n".join([value for _, value in kept]), secrets):
         return kept
@@ -138,6 +155,8 @@ def _is_under(name: bytes, prefixes: tuple[bytes, ...]) -> bool:
 
 
 def _named_by_connection(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
-    return {
-        token.strip().lower() for name, value in fields if name == b"connection" for token in value.split(b",")
-    }
+    named: set[bytes] = set()
+    for name, value in fields:
+        if name == b"connection":
+            named.update(token.strip().lower() for token in value.split(b","))
+    return named

@@ -4,7 +4,7 @@ Whoever tries candidates or judges calls reads the client's dialect alone. INVAR
 ends in an error, never as if it were the answer's end.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Self
 
@@ -27,21 +27,24 @@ class Interpreter:
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
 
-    async def open(self, endpoint: Endpoint, request: UpstreamRequest) -> UpstreamResponse:
+    def open(self, endpoint: Endpoint, request: UpstreamRequest) -> Coroutine[object, object, UpstreamResponse]:
         """Send and return the answer's head; of an error, all of it.
 
         Raises: UpstreamError; ProtocolError where the client's own bytes cannot be sent.
         """
-        response = await self._upstream.open(endpoint, request)
         if request.asked is None:
-            return response
+            return self._upstream.open(endpoint, request)
+        return self._interpreted(endpoint, request, request.asked)
+
+    async def _interpreted(self, endpoint: Endpoint, request: UpstreamRequest, asked: Asked) -> UpstreamResponse:
+        response = await self._upstream.open(endpoint, request)
         if 200 <= response.status < 300:
-            return Interpreted(response, request.asked)
+            return Interpreted(response, asked)
         try:
             body = await response.read(_MAX_ERROR_BYTES)
         finally:
             response.close()
-        status, error = translate_error(request.asked, response.status, body)
+        status, error = translate_error(asked, response.status, body)
         return Told(status, [*_others(response.fields), (_TYPE, _JSON)], response.raw_fields, error)
 
 

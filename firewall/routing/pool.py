@@ -8,8 +8,8 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from firewall.core.errors import UpstreamFault
 from firewall.routing.addresses import literal
@@ -25,8 +25,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to addresses that may be spoken to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a connection leads: scheme, host and port."""
 
     host: str

@@ -138,6 +138,13 @@ class Reply:
             self._connection.resume()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def take_whole(self) -> bytes | None:
+        """Return what was not taken of an answer that is all here; None: not all is, or it went wrong."""
+        if not self.done or self.error is not None:
+            return None
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     def abandon(self) -> None:
         """Let go: an answer that has not ended takes its connection along."""
         if self._connection is not None:
@@ -406,8 +413,10 @@ class Connection(asyncio.Protocol):
     # -- ends
 
     def _finished(self, reply: Reply) -> None:
-        """The whole answer is here: the connection may serve again when both sides are through."""
-        self._disarm()
+        """The whole answer is here: the connection may serve again when both sides are through.
+
+        Its timer runs on: it looks at whatever is under way then, and most answers come long before it.
+        """
         self._reply = None
         reply.wake()
         transport = self._open_transport()

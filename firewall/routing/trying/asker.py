@@ -17,7 +17,7 @@ from firewall.routing.trying.answers import Begun, Kept
 from firewall.routing.trying.attempt import Asking, Failed, attempt
 from firewall.routing.trying.circuits import DRILLED, Circuits, Leave
 from firewall.routing.trying.faults import Fault, conduct
-from firewall.routing.trying.lines import FullError, Lines, Place
+from firewall.routing.trying.lines import FREE, FullError, Lines, Place
 from firewall.routing.trying.measuring import Measuring
 from firewall.routing.trying.purses import Purses
 from firewall.routing.trying.run import Lap, Run, Windows, World
@@ -127,13 +127,15 @@ class Asker:
         self, run: Run, candidate: Candidate, request: UpstreamRequest, leave: Leave
     ) -> Kept | Begun | Failed:
         """Wait for the provider's place, ask, and tell the circuit."""
+        place, name = FREE, candidate.name
         line = self.lines.of(candidate.provider.name, candidate.provider.care.queue)
-        try:
-            place = await line.enter(run.call.caller.token_id, run.plan.terms.priority)
-        except FullError as error:
-            self.circuits.abandoned(leave)
-            return _unasked(run, Failed(candidate, Fault.QUEUE, error))
-        began, ended = self._world.now(), self._measuring.began(candidate.name)
+        if line.terms.concurrent:
+            try:
+                place = await line.enter(run.call.caller.token_id, run.plan.terms.priority)
+            except FullError as error:
+                self.circuits.abandoned(leave)
+                return _unasked(run, Failed(candidate, Fault.QUEUE, error))
+        began, ended = self._world.now(), self._measuring.began(name)
         at_ms = run.began_at(began)
         found = None
         try:
@@ -148,12 +150,12 @@ class Asker:
                 run.given_up(candidate, Lap(at_ms, int((self._world.now() - began) * 1000)))
                 self._note(run, run.tried[-1])
         took_s = self._world.now() - began
-        self._measuring.observed(candidate.name, took_s, is_ok=not isinstance(found, Failed))
+        self._measuring.observed(name, took_s, is_ok=not isinstance(found, Failed))
         if isinstance(found, Failed):
             self._failed(run, found, leave, Lap(at_ms, int(took_s * 1000)))
             return found
         self.circuits.answered(leave, took_s * 1000)
-        return self._answered(run, found, Lap(at_ms, int(took_s * 1000)))
+        return self._answered(run, found, at_ms, int(took_s * 1000))
 
     def _asking(
         self, run: Run, candidate: Candidate, request: UpstreamRequest, place: Place, leave: Leave
@@ -176,13 +178,13 @@ class Asker:
         run.failed(failed, lap)
         self._note(run, run.tried[-1])
 
-    def _answered(self, run: Run, found: Kept | Begun, lap: Lap) -> Kept | Begun:
+    def _answered(self, run: Run, found: Kept | Begun, at_ms: int, took_ms: int) -> Kept | Begun:
         candidate = found.heard.candidate
         usage = found.counted if isinstance(found, Kept) else None
-        run.sent(Attempt(candidate, ANSWERED, found.status, lap.took_ms, usage, at_ms=lap.at_ms))
+        run.sent(Attempt(candidate, ANSWERED, found.status, took_ms, usage, at_ms=at_ms))
         if len(run.tried) > 1:
             self._note(run, run.tried[-1])
-        found.heard = replace(run.answered(candidate), dropped=found.heard.dropped)
+        found.heard = run.answered(candidate, found.heard.dropped)
         return found
 
     def _repetition(self, run: Run, failed: Failed, key: str, *, is_last: bool) -> float | None:

@@ -7,6 +7,7 @@ an answer of the client's dialect (whole): until then a failure is a `Failed`, a
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -24,6 +25,7 @@ from firewall.routing.trying.lines import Place
 from firewall.routing.trying.opening import Opening
 from firewall.routing.trying.resting import retry_after_s
 
+_KEPT_BYTES = 64
 _MAX_ERROR_BYTES = 1 << 20
 MAX_ANSWER_BYTES = 64 << 20
 
@@ -61,14 +63,13 @@ async def attempt(upstream: Upstream, asking: Asking) -> Kept | Begun | Failed:
     Raises: ProtocolError (400) where the client's own bytes cannot be sent.
     """
     candidate = asking.candidate
-    limit_s = candidate.provider.endpoint.timeouts.first_byte_s
-    deadline = asyncio.get_running_loop().time() + limit_s
+    asked_at = asyncio.get_running_loop().time()
     try:
         response = await upstream.open(candidate.provider.endpoint, asking.request)
     except UpstreamError as error:
         return Failed(candidate, fault_of_error(error), error)
     try:
-        found = await _read(asking, response, deadline)
+        found = await _read(asking, response, asked_at)
     except UpstreamError as error:
         found = Failed(candidate, fault_of_error(error), error, status=response.status)
     except ProtocolError as error:  # what came cannot be given back in the client's dialect
@@ -81,12 +82,12 @@ async def attempt(upstream: Upstream, asking: Asking) -> Kept | Begun | Failed:
     return found
 
 
-async def _read(asking: Asking, response: UpstreamResponse, deadline: float) -> Kept | Begun | Failed:
+async def _read(asking: Asking, response: UpstreamResponse, asked_at: float) -> Kept | Begun | Failed:
     kind = _content_type(response)
     if not 200 <= response.status < 300:
         return await _refusal(asking, response, kind)
     if kind == "text/event-stream" and asking.call.request.stream:
-        return await _stream(asking, response, deadline)
+        return await _stream(asking, response, asked_at + asking.candidate.provider.endpoint.timeouts.first_byte_s)
     if kind == "application/json":
         return await _whole(asking, response)
     error = UpstreamError(
@@ -247,5 +248,14 @@ def _silent(candidate: Candidate) -> UpstreamError:
 def _content_type(response: UpstreamResponse) -> str:
     for name, value in response.fields:
         if name == b"content-type":
-            return value.decode("latin-1").partition(";")[0].strip().lower()
+            return (_known_kind if len(value) <= _KEPT_BYTES else _kind)(value)
     return ""
+
+
+def _kind(value: bytes) -> str:
+    """Return a content type without its parameters."""
+    return value.decode("latin-1").partition(";")[0].strip().lower()
+
+
+_known_kind = lru_cache(maxsize=64)(_kind)
+"""Few of them come often."""

@@ -5,10 +5,9 @@ State of one process. What changes is told once, in order, to whoever records it
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from firewall.core.breaker import Breaker, Change, Rule, State, Ticket
-from firewall.core.fast_init import fast_init
 from firewall.routing.call import Candidate
 
 MOST = 4096
@@ -22,9 +21,7 @@ DRILLED = "drill:"
 """Before the name of a provider that fails on purpose: its circuits are nobody's news."""
 
 
-@fast_init
-@dataclass(frozen=True, slots=True)
-class Circuit:
+class Circuit(NamedTuple):
     """Whose circuit it is."""
 
     provider: str
@@ -85,8 +82,7 @@ def no_names() -> Collection[str]:
     return ()
 
 
-@dataclass(slots=True)
-class Leave:
+class Leave(NamedTuple):
     """Leave to ask a candidate once."""
 
     breaker: Breaker

@@ -74,9 +74,9 @@ class Run:
     _asked: Failed | None = None
     """What went wrong first: what came later would only mask it."""
     _unasked: Failed | None = None
-    _silent: set[str] = field(default_factory=set)
+    _silent: frozenset[str] = frozenset()
     """Providers that said nothing."""
-    _refused: set[tuple[str, str]] = field(default_factory=set)
+    _refused: frozenset[tuple[str, str]] = frozenset()
     """Providers and keys that do not go together."""
     _window: int | None = None
     """The question did not fit into one of so many tokens; -1: nobody knows how large that was."""
@@ -94,12 +94,13 @@ class Run:
 
     def is_refused(self, provider: str, key: str) -> bool:
         """Tell whether a provider refused this key."""
-        return (provider, key) in self._refused
+        return bool(self._refused) and (provider, key) in self._refused
 
     def began_at(self, now: float) -> int:
         """Return how many milliseconds after the first request one is sent at `now`."""
         if self.began is None:
             self.began = now
+            return 0
         return int((now - self.began) * 1000)
 
     def failed(self, failed: Failed, lap: Lap = UNTIMED) -> None:
@@ -151,9 +152,9 @@ class Run:
         """Remember what a failure says about those who are still to be asked."""
         provider = failed.candidate.provider.name
         if failed.fault is Fault.TIMEOUT:
-            self._silent.add(provider)
+            self._silent |= {provider}
         elif failed.fault is Fault.KEY:
-            self._refused.add((provider, key))
+            self._refused |= {(provider, key)}
         elif failed.fault is Fault.CONTEXT:
             known = windows(failed.candidate)
             self._window = -1 if known is None or self._window == -1 else max(self._window or 0, known)
@@ -162,12 +163,13 @@ class Run:
         """Note a candidate that was not asked because it failed too often."""
         self._wait_s = wait_s if self._wait_s is None else min(self._wait_s, wait_s)
 
-    def answered(self, candidate: Candidate) -> Heard:
+    def answered(self, candidate: Candidate, dropped: tuple[str, ...] = ()) -> Heard:
         """Return what is told of the answer that `candidate` gave."""
         return Heard(
             candidate,
             self.plan.route,
             attempts=len(self.tried),
+            dropped=dropped,
             tried=tuple(self.tried),
             cache=self.cache,
             degraded=self.degraded,
