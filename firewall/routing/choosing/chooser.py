@@ -48,13 +48,13 @@ def speaks(client: Dialect, provider: Dialect) -> bool:
 
 def _known(candidates: tuple[Candidate, ...], table: Table) -> tuple[Candidate, ...]:
     """Return the candidates with what models.toml says: how long their answers are, who approved them."""
-    found = ((one, table.models.of(one.provider.name, one.model)) for one in candidates)
-    return tuple(
-        replace(one, max_output_tokens=known.max_output_tokens or 0, approved_by=known.approved_by)
-        if known.max_output_tokens or known.approved_by
-        else one
-        for one, known in found
-    )
+    found: list[Candidate] = []
+    for one in candidates:
+        known = table.models.of(one.provider.name, one.model)
+        if known.max_output_tokens or known.approved_by:
+            one = Candidate(one.provider, one.model, known.max_output_tokens or 0, known.approved_by)  # noqa: PLW2901 - the same one, with what is known of it
+        found.append(one)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,15 +56,17 @@ class Conditions:
 
     def unmet(self, facts: Facts) -> str:
         """Return the name of the first condition that does not hold; empty: all hold."""
-        for name, globs, word in (
-            ("feature", self.feature, facts.about.feature),
-            ("user_tier", self.user_tier, facts.about.user_tier),
-            ("team", self.team, facts.about.team),
-            ("owner", self.owner, facts.owner),
-            ("environment", self.environment, facts.environment),
-        ):
-            if globs and not any_matches(globs, word):
-                return name
+        about = facts.about
+        if self.feature and not any_matches(self.feature, about.feature):
+            return "feature"
+        if self.user_tier and not any_matches(self.user_tier, about.user_tier):
+            return "user_tier"
+        if self.team and not any_matches(self.team, about.team):
+            return "team"
+        if self.owner and not any_matches(self.owner, facts.owner):
+            return "owner"
+        if self.environment and not any_matches(self.environment, facts.environment):
+            return "environment"
         return self._unmet_measure(facts) or self._unmet_words(facts)
 
     def _unmet_measure(self, facts: Facts) -> str:

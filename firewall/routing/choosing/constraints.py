@@ -38,9 +38,12 @@ class Constraint:
 
 def in_force(constraints: Iterable[Constraint], facts: Facts) -> tuple[Constraint, ...]:
     """Return the constraints whose condition holds for a call."""
-    return tuple(one for one in constraints if not one.when.unmet(facts))
+    return tuple([one for one in constraints if not one.when.unmet(facts)])
 
 
 def breach(constraints: Iterable[Constraint], candidate: Candidate) -> str:
     """Return the name of the first of these constraints that a candidate breaches; empty: none."""
-    return next((one.name for one in constraints if one.breached_by(candidate)), "")
+    for one in constraints:
+        if one.breached_by(candidate):
+            return one.name
+    return ""

@@ -116,7 +116,7 @@ def misfit(
     if not (bench.permits_name or permits(bench.grant, candidate)):
         return Why.GRANT
     known = bench.models.of(candidate.provider.name, candidate.model)
-    breached = breach((*bench.binding, *route), candidate)
+    breached = breach(bench.binding, candidate) or breach(route, candidate)
     if breached:
         return f"{Why.CONSTRAINT}:{breached}"
     return (

@@ -69,11 +69,12 @@ class Models:
     def of(self, provider: str, model: str) -> Known:
         """Return what is known of a model."""
         key = (provider, model)
-        if key not in self._found:
+        found = self._found.get(key)
+        if found is None:
             if len(self._found) >= _CACHED:
                 self._found.clear()
-            self._found[key] = self._look(provider, model)
-        return self._found[key]
+            found = self._found[key] = self._look(provider, model)
+        return found
 
     def _look(self, provider: str, model: str) -> Known:
         rows = [row for row in self.rows if matches(row.provider, provider) and matches(row.name, model)]

@@ -46,10 +46,10 @@ class Sight:
 def ordered(strategy: Strategy, members: Weighted, sight: Sight) -> Group:
     """Return the candidates in the order in which they are asked, nobody twice."""
     if strategy is Strategy.WEIGHTED:
-        return _once(_weighted(members, sight.draw))
+        return once(_weighted(members, sight.draw))
     if strategy is Strategy.COMPLEXITY:
-        return _once(levelled([(place, group) for group, place in members], sight.level))
-    candidates = _once([group for group, _ in members])
+        return once(levelled([(place, group) for group, place in members], sight.level))
+    candidates = once([group for group, _ in members])
     match strategy:
         case Strategy.PRIORITY:
             return candidates
@@ -72,7 +72,10 @@ def drawn(*words: str) -> float:
     return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
 
-def _once(groups: Sequence[Group]) -> Group:
+def once(groups: Sequence[Group]) -> Group:
+    """Return the candidates of groups in their order, nobody twice."""
+    if len(groups) == 1:
+        return groups[0]
     found = {candidate.name: candidate for group in reversed(groups) for candidate in reversed(group)}
     return tuple(reversed(found.values()))
 

@@ -18,7 +18,7 @@ from firewall.routing.choosing.facts import Facts
 from firewall.routing.choosing.feasible import Bench, misfit
 from firewall.routing.choosing.known import Models
 from firewall.routing.choosing.measures import Measures
-from firewall.routing.choosing.strategies import Group, Sight, Strategy, drawn, ordered
+from firewall.routing.choosing.strategies import Group, Sight, Strategy, drawn, once, ordered
 
 PLAN = "plan"
 EXECUTE = "execute"
@@ -78,7 +78,7 @@ class Rule:
 
     def members(self, phase: str) -> tuple[Member, ...]:
         """Return the chain of a phase; where there is none for it, the general one, or the executor's."""
-        own = {PLAN: self.planner, EXECUTE: self.executor}.get(phase, ())
+        own = self.planner if phase == PLAN else self.executor if phase == EXECUTE else ()
         return own or self.chain or self.cascade or self.executor
 
 
@@ -113,7 +113,10 @@ class Table:
 
     def fitting(self, facts: Facts) -> Rule | None:
         """Return the first rule that fits."""
-        return next((rule for rule in self.rules if not rule.unmet(facts)), None)
+        for rule in self.rules:
+            if not rule.unmet(facts):
+                return rule
+        return None
 
     def named(self, name: str) -> Rule:
         """Return a rule by its name.
@@ -145,7 +148,7 @@ class Choosing:
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """Who may not or cannot answer, in the order of the chain."""
-        return tuple(LeftOut(name, why) for name, why in self._seen.items() if why)
+        return tuple([LeftOut(name, why) for name, why in self._seen.items() if why])
 
     def by_rule(self, rule: Rule) -> Group:
         """Return the candidates of a rule in the order in which they are asked; perhaps none."""
@@ -195,7 +198,7 @@ class Choosing:
     ) -> Group:
         requires += rule.requires
         self.mask |= rule.mask
-        max_micros = min(filter(None, (max_micros, rule.max_micros)), default=0)
+        max_micros = min(max_micros or rule.max_micros, rule.max_micros or max_micros)
         groups: list[tuple[Group, int]] = []
         for place, member in enumerate(members):
             if member.candidate is not None:
@@ -207,6 +210,8 @@ class Choosing:
                 group = self._arranged(inner, members_there, requires, max_micros)
             if group:
                 groups.append((group, place if rule.strategy is Strategy.COMPLEXITY else member.weight))
+        if rule.strategy is Strategy.PRIORITY:
+            return once([group for group, _ in groups])
         return ordered(rule.strategy, groups, self._sight(rule)) if groups else ()
 
     def _fits(

@@ -299,6 +299,80 @@ def test_a_limit_that_is_over_already_ends_the_answer_in_production() -> None:
     uvloop.run(late())
 
 
+class _Clock:
+    """A loop whose time is the test's, and which keeps its timers."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.timers: list[tuple[float, Mock]] = []
+        self.loop = Mock(wraps=asyncio.get_running_loop())
+        self.loop.time.side_effect = lambda: self.now_s
+        self.loop.call_at.side_effect = self._call_at
+
+    def _call_at(self, at: float, _call: Callable[[], None]) -> Mock:
+        self.timers.append((at, Mock()))
+        return self.timers[-1][1]
+
+
+async def test_a_timer_serves_many_answers_and_none_is_waited_for_too_long() -> None:
+    """The timer of one answer looks at the next one as well: later limits move it, earlier ones replace it."""
+    clock, free = _Clock(), Mock()
+    connection = wire.Connection(clock.loop, free=free, lost=Mock())
+    transport = Mock(spec=asyncio.Transport)
+    transport.is_closing.return_value = False
+    transport.get_write_buffer_size.return_value = 0
+    connection.connection_made(transport)
+    for count in range(1, 4):  # each is answered at once, a second after the one before
+        reply = connection.send(b"", b"", wire.Limits(clock.now_s + 30, 120, clock.now_s + 600))
+        connection.data_received(whole(b"ab"))
+        assert reply.take_whole() == b"ab"
+        assert free.call_count == count
+        clock.now_s += 1
+    assert [at for at, _ in clock.timers] == [1030]
+
+    silent = connection.send(b"", b"", wire.Limits(clock.now_s + 30, 120, clock.now_s + 600))
+    clock.now_s = 1030
+    connection._look()  # the timer of the first one
+    assert silent.error is None
+    assert [at for at, _ in clock.timers] == [1030, 1033]
+    clock.now_s = 1033
+    connection._look()
+    assert silent.error is not None
+    assert silent.error.fault is UpstreamFault.TIMEOUT
+
+
+async def test_a_shorter_limit_replaces_the_timer_of_an_answer_before() -> None:
+    """Who asks with less patience than the one before is not made to wait for the other's timer."""
+    clock = _Clock()
+    connection = wire.Connection(clock.loop, free=Mock(), lost=Mock())
+    transport = Mock(spec=asyncio.Transport)
+    transport.is_closing.return_value = False
+    transport.get_write_buffer_size.return_value = 0
+    connection.connection_made(transport)
+    connection.send(b"", b"", wire.Limits(float("inf"), 120, clock.now_s + 600))
+    connection.data_received(whole(b"ab"))
+    connection.send(b"", b"", wire.Limits(clock.now_s + 5, 120, clock.now_s + 600))
+    assert [at for at, _ in clock.timers] == [1600, 1005]
+    assert clock.timers[0][1].cancel.call_count == 1
+    connection.connection_lost(None)
+    assert clock.timers[1][1].cancel.call_count == 1
+
+
+async def test_an_answer_is_taken_whole_only_once_it_is() -> None:
+    """What is still coming, and what broke off, is never given as if it were all."""
+    connection = wire.Connection(asyncio.get_running_loop(), free=Mock(), lost=Mock())
+    connection.connection_made(Mock(spec=asyncio.Transport))
+    reply = connection.send(b"", b"", wire.Limits(float("inf"), 5, float("inf")))
+    connection.data_received(whole(b"abcd")[:-2])
+    assert reply.take_whole() is None
+    connection.connection_lost(None)
+    assert reply.done
+    assert reply.take_whole() is None
+    assert await reply.take() == b"ab"
+    with pytest.raises(wire.BrokenError):
+        await reply.take()
+
+
 async def test_idle_connections_are_closed(upstream: HttpUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that nobody used for the keep-alive time is closed by us."""
     monkeypatch.setattr(pool, "KEEP_ALIVE_S", 0.1)
