@@ -29,7 +29,7 @@ def till_of(base: Base, routes: Routes) -> Till:
 
     def longest(sold: Sold) -> Longest:
         known = routes.table.models.of(sold.provider, sold.model)
-        return Longest(known.context_window, known.max_output_tokens)
+        return Longest(known.context_window, known.max_output_tokens, known.own_window)
 
     spending = Spending(
         sequencer=writer,

@@ -1,18 +1,26 @@
 """How much a call may use at most, and how much it likely did where nobody counted; pure.
 
 A token stands for at least one byte of what is sent, so bytes bound tokens: nothing a provider counts for text is
-more. What it adds itself (what it searched, files and turns that it keeps) is bounded by the model's window.
+more. What it adds itself (what it searched, files and turns that it keeps, pages, sound and film) is bounded by
+the model's window. All is counted at its most: what is likely stands beside it, for rates and estimates.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from firewall.codecs.interface import ModelRequest
 from firewall.codecs.traits import Trait, Traits
 from firewall.core.fast_init import fast_init
+from firewall.spend.media import NOTHING, media_of
 
 IMAGE_TOKENS = 16_384
-"""More than any provider counts for one image."""
+"""More than a model counts for one image, but for those of `image_tokens`."""
+DEAR_IMAGE_TOKENS = 49_152
+"""gpt-4o-mini counts 2,833 tokens and 5,667 for each of up to eight tiles."""
+TOOL_TOKENS = 4_096
+"""What a vendor writes at most about a tool of its own that an agent runs: a type stands for its description."""
 LIKELY_IMAGE_TOKENS = 2_000
 OVERHEAD_TOKENS = 1_024
 """What providers put around messages and tools."""
@@ -27,17 +35,14 @@ MOST_QUESTION, MOST_JUDGED, MOST_CRITERION = 8_000, 24_000, 8_000
 MOST_ASIDE_READ = MOST_QUESTION + MOST_JUDGED + MOST_CRITERION + 2 * OVERHEAD_TOKENS
 MOST_ASIDE_WROTE = 256
 """Tokens of one question of ours to a model, and of its answer."""
-_LARGE = 4_096
-_FREE = frozenset({"args", "arguments", "input_schema", "metadata", "parameters", "response", "schema", "tools"})
-"""Members that hold objects of the caller's own making, which are text to the model whatever they look like."""
-_PICTURES = frozenset({"data", "image_url", "inlineData", "inline_data", "source"})
-"""Members in which a picture lies; whatever else its object says is text."""
-_IMAGES = frozenset({"image", "image_url", "input_image"})
-_FILES = frozenset({"document", "input_file", "file"})
-_MARKS = frozenset({"type", "inlineData", "inline_data", "fileData"})
-"""Without one of these an object is neither a picture nor a file."""
-_NONE: frozenset[str] = frozenset()
-_NESTED = (dict, list)
+_DESCRIBED = frozenset({None, "custom", "function", "namespace"})
+"""Types of tools that are described in the request itself; Gemini's have none."""
+_COMPACTING = frozenset({"compaction", "context_management"})
+
+
+def image_tokens(model: str) -> int:
+    """Return how many tokens a model counts for one image at most."""
+    return DEAR_IMAGE_TOKENS if "4o-mini" in model else IMAGE_TOKENS
 
 
 @fast_init
@@ -55,22 +60,33 @@ class Bound:
     searches: int = 0
     variant: tuple[tuple[str, str], ...] = ()
     """The service tier or speed that was asked for, as prices know it."""
+    images: int = 0
+    """Of the input, at IMAGE_TOKENS each."""
+    compactions: int = 0
+    """How often the provider may read all of it once more, to sum it up."""
 
 
 def bound_of(request: ModelRequest, traits: Traits | None = None) -> Bound:
     """Return what a request may use at most; `traits`: what is known of its body."""
     body = request.body
     has_media = traits is None or traits.may_hold(Trait.MEDIA, body)
-    images, hidden = _media(request) if has_media else (0, 0)
-    size = len(body)
-    is_open = bool(request.references or request.hosted)
+    media, identity = media_of(request.identity) if has_media else NOTHING, request.identity
+    text, images = len(body) - media.hidden, media.images
+    most = text + images * IMAGE_TOKENS + OVERHEAD_TOKENS
+    if "tools" in identity:
+        most += _of_the_vendor(identity["tools"]) * TOOL_TOKENS
+    wrote = request.max_output_tokens
+    if wrote is not None and "prediction" in identity:
+        wrote += text  # predicted words that do not come true are paid as if they were written
     return Bound(
-        input_tokens=None if is_open else size - hidden + images * IMAGE_TOKENS + OVERHEAD_TOKENS,
-        likely_tokens=(size - hidden) // BYTES_A_TOKEN + images * LIKELY_IMAGE_TOKENS,
-        output_tokens=request.max_output_tokens,
+        input_tokens=None if media.is_open or request.references or request.hosted else most,
+        likely_tokens=text // BYTES_A_TOKEN + images * LIKELY_IMAGE_TOKENS,
+        output_tokens=wrote,
         answers=request.candidates,
         searches=_all_searches(request) if request.hosted else 0,
-        variant=_variant(request.identity),
+        variant=_variant(identity),
+        images=images,
+        compactions=_compactions(identity) if not _COMPACTING.isdisjoint(identity) else 0,
     )
 
 
@@ -95,56 +111,23 @@ def _all_searches(request: ModelRequest) -> int:
 
 def _searches(declared: bytes) -> int:
     """Return how many searches a declared tool may make."""
-    _, found, rest = declared.partition(b'"max_uses":')
-    digits = rest.lstrip()[:4].split(b",")[0].split(b"}")[0].strip() if found else b""
-    return int(digits) if digits.isdigit() else MOST_SEARCHES
+    tool = orjson.loads(declared)
+    most = tool.get("max_uses") if isinstance(tool, dict) else None
+    return most if isinstance(most, int) and not isinstance(most, bool) and most >= 0 else MOST_SEARCHES
 
 
-def _media(request: ModelRequest) -> tuple[int, int]:
-    """Return how many images and files a request carries, and how many of its bytes they are.
-
-    What was parsed is walked: however a body spells its letters, and cheaper than a search through all its bytes.
-    """
-    count = hidden = 0
-    stack = _within(request.identity, without=_NONE)
-    while stack:
-        value = stack.pop()
-        if isinstance(value, list):
-            stack += [one for one in value if isinstance(one, _NESTED)]
-            continue
-        found, size = (0, 0) if _MARKS.isdisjoint(value) else _medium(value)
-        count += found
-        hidden += size
-        stack += _within(value, without=_PICTURES if found else _NONE)
-    return count, hidden
+def _of_the_vendor(tools: object) -> int:
+    """Return how many tools of a request the vendor describes and not the caller: they are known by their type."""
+    if not isinstance(tools, list):
+        return 0
+    return sum([isinstance(one, dict) and one.get("type") not in _DESCRIBED for one in tools])
 
 
-def _within(value: Mapping[str, object], *, without: frozenset[str]) -> "list[dict[str, object] | list[object]]":
-    """Return what may hold media: never the arguments of calls, where a caller writes what he likes."""
-    own = "name" in value  # of a call: its `input` is its arguments
-    return [
-        one
-        for name, one in value.items()
-        if isinstance(one, _NESTED) and name not in _FREE and name not in without and not (own and name == "input")
-    ]
-
-
-def _medium(value: Mapping[str, object]) -> tuple[int, int]:
-    """Return whether an object is an image or a file, and the bytes of it that are no text.
-
-    A document is text to its model, page by page: its bytes count as text does, and its pages as images.
-    """
-    kind = value.get("type")
-    named = kind if isinstance(kind, str) else ""
-    is_image = named in _IMAGES or "inlineData" in value or "inline_data" in value
-    if not is_image and named not in _FILES and "fileData" not in value:
-        return 0, 0
-    return 1, sum(_blob(value[name]) for name in _PICTURES & value.keys()) if is_image else 0
-
-
-def _blob(value: object, depth: int = 0) -> int:
-    if isinstance(value, str):
-        return len(value) if len(value) > _LARGE else 0
-    if isinstance(value, Mapping) and depth < 4:
-        return sum(_blob(one, depth + 1) for one in value.values())
-    return 0
+def _compactions(identity: Mapping[str, object]) -> int:
+    """Return how often a conversation may be summed up for a request: a sampling of its own, charged beside it."""
+    if identity.get("compaction"):
+        return 1
+    managed = identity.get("context_management")
+    edits = managed.get("edits") if isinstance(managed, Mapping) else managed
+    kinds = [one.get("type") for one in edits if isinstance(one, Mapping)] if isinstance(edits, list) else []
+    return int(any(isinstance(kind, str) and kind.startswith("compact") for kind in kinds))

@@ -6,7 +6,8 @@ INVARIANT: a quote is of the prices in force and of the present hour: others are
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firewall.core.money import Ceiling, Price, ceiling_of
+from firewall.core.money import Ceiling, Price, Tier, ceiling_of
+from firewall.spend.estimate import IMAGE_TOKENS, OVERHEAD_TOKENS, Bound, image_tokens
 from firewall.spend.prices import HOUR_US, Prices, Sold
 
 USUAL_WINDOW = 1_050_000
@@ -20,6 +21,9 @@ class Longest:
 
     window: int | None = None
     output: int | None = None
+    own_window: int | None = None
+    """The window as the operator says it: nothing larger is ever read there. That of a price list may be too
+    small, where a header asks for a larger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,27 @@ class Quote:
     """Tokens that it reads at most."""
     output: int
     """Tokens that it writes at most in one answer."""
+    own_window: int | None = None
+    """As in `Longest`."""
+    image_tokens: int = IMAGE_TOKENS
+    """Tokens that it counts for one image at most."""
+
+    def read(self, bound: Bound) -> int:
+        """Return how many tokens a request may have at this model, all of its samplings together."""
+        most = bound.input_tokens
+        if most is None:
+            most = self.window
+        else:
+            if bound.images:
+                most += bound.images * (self.image_tokens - IMAGE_TOKENS)
+            if self.own_window is not None:
+                most = min(most, self.own_window + OVERHEAD_TOKENS)
+        return most * (1 + bound.compactions)
+
+    def wrote(self, bound: Bound) -> int:
+        """Return how many tokens may be written, in all answers and samplings together."""
+        each = self.output if bound.output_tokens is None else bound.output_tokens
+        return each * bound.answers + self.output * bound.compactions
 
 
 class Quotes:
@@ -63,5 +88,16 @@ class Quotes:
 def _quote(prices: Prices, longest: Longest, sold: Sold, at_us: int) -> Quote:
     window = longest.window or prices.context_window(sold) or USUAL_WINDOW
     price = prices.of(sold, at_us)
+    if (
+        longest.own_window is None
+        and price is not None
+        and any(tier.over_tokens >= window for tier in _tiers(price))
+    ):
+        window = max(window, USUAL_WINDOW)  # it has a price beyond its window, so some requests are longer
     ceiling = None if price is None else ceiling_of(price)
-    return Quote(price, ceiling, window, longest.output or min(USUAL_OUTPUT, window))
+    wrote = longest.output or min(USUAL_OUTPUT, window)
+    return Quote(price, ceiling, window, wrote, longest.own_window, image_tokens(sold.model))
+
+
+def _tiers(price: Price) -> tuple[Tier, ...]:
+    return (*price.input.tiers, *price.output.tiers)

@@ -15,7 +15,7 @@ from firewall.core.ports import Clock, Sequencer
 from firewall.core.spending import Line, Part, Reserve, State
 from firewall.core.work import Plain, Step, Unmet
 from firewall.spend.charging import Ask, Book, draws_from, is_of_candidate
-from firewall.spend.estimate import MOST_ASIDE_READ, MOST_ASIDE_WROTE, OVERHEAD_TOKENS
+from firewall.spend.estimate import MOST_ASIDE_READ, MOST_ASIDE_WROTE
 from firewall.spend.prices import STANDARD, Prices, Sold
 from firewall.spend.quotes import Longest, Quotes
 
@@ -230,9 +230,7 @@ class Spending:
     def _offer(self, sold: Sold, ask: Ask, at_us: int) -> Offer:
         bound, prices = ask.bound, self.prices()
         quote = self._quotes.of(sold, at_us, prices, self.longest)
-        window, standard = quote.window, quote.price
-        read = window if bound.input_tokens is None else min(bound.input_tokens, window + OVERHEAD_TOKENS)
-        wrote = (quote.output if bound.output_tokens is None else bound.output_tokens) * bound.answers
+        standard, read, wrote = quote.price, quote.read(bound), quote.wrote(bound)
         price = prices.of(sold, at_us, dict(bound.variant)) if bound.variant else standard
         if price is standard and not ask.asides:
             most = quote.ceiling.most(read, wrote, bound.searches) if quote.ceiling else 0

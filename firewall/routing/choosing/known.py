@@ -42,6 +42,8 @@ class Known:
     """One model at one provider."""
 
     context_window: int | None = None
+    own_window: int | None = None
+    """The same as far as models.toml says it."""
     max_output_tokens: int | None = None
     capabilities: frozenset[str] | None = None
     """None: nobody says."""
@@ -78,11 +80,12 @@ class Models:
 
     def _look(self, provider: str, model: str) -> Known:
         rows = [row for row in self.rows if matches(row.provider, provider) and matches(row.name, model)]
-        window = _first(row.context_window for row in rows)
+        window = own_window = _first(row.context_window for row in rows)
         if window is None and self.windows is not None:
             window = self.windows(provider, model)
         return Known(
             context_window=window,
+            own_window=own_window,
             max_output_tokens=_first(row.max_output_tokens for row in rows),
             capabilities=_first(row.capabilities for row in rows),
             approved_by=_first(row.approved_by for row in rows) or "",

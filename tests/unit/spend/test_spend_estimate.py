@@ -10,6 +10,7 @@ from firewall.spend.estimate import (
     MOST_SEARCHES,
     OVERHEAD_TOKENS,
     TOKENS_A_SECOND,
+    TOOL_TOKENS,
     owed_output,
 )
 from tests.support.spending import bound_for
@@ -70,6 +71,7 @@ def test_a_text_does_not_pass_for_a_picture(turn: dict[str, object]) -> None:
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
         {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
         {"fileData": {"mimeType": "image/png", "fileUri": "gs://b/a.png"}},
+        {"inlineData": {"mimeType": "image/png", "data": "x"}},
     ],
 )
 def test_an_address_of_an_image_is_an_image(part: dict[str, object]) -> None:
@@ -82,7 +84,8 @@ def test_an_address_of_an_image_is_an_image(part: dict[str, object]) -> None:
 @pytest.mark.parametrize("word", [b"image_url", b"fileData"])
 def test_an_image_is_one_however_json_spells_it(word: bytes) -> None:
     """An escaped letter in the name of its kind hides no picture from what is held."""
-    part = {"fileData": {"fileUri": "gs://b/a.png"}} if word == b"fileData" else {"type": "image_url", "u": "x"}
+    file = {"mimeType": "image/png", "fileUri": "gs://b/a.png"}
+    part = {"fileData": file} if word == b"fileData" else {"type": "image_url", "u": "x"}
     body, identity = body_of({"messages": [{"role": "user", "content": [part]}]})
     escaped = body.replace(word, b"\\u00%02x" % word[0] + word[1:])
     assert escaped != body
@@ -98,7 +101,8 @@ def test_an_image_is_one_however_json_spells_it(word: bytes) -> None:
         {"type": "tool_use", "id": "t", "name": "f", "input": {"type": "image", "text": BLOB}},
         {"type": "function_call", "name": "f", "arguments": {"type": "image", "text": BLOB}},
         {"functionCall": {"name": "f", "args": {"inlineData": BLOB}}},
-        {"type": "document", "source": {"type": "base64", "data": BLOB}},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": BLOB}},
+        {"inlineData": {"mimeType": "text/plain", "data": BLOB}},
     ],
 )
 def test_what_only_looks_like_an_image_is_text(hidden: dict[str, object]) -> None:
@@ -106,6 +110,68 @@ def test_what_only_looks_like_an_image_is_text(hidden: dict[str, object]) -> Non
     found = bound_for(*body_of({"messages": [{"role": "assistant", "content": [hidden]}]}))
     assert found.input_tokens is not None
     assert found.input_tokens > len(BLOB)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0x"}},
+        {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
+        {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0x"}},
+        {"type": "input_file", "file_data": "JVBERi0x"},
+        {"inlineData": {"mimeType": "video/mp4", "data": BLOB}},
+        {"inline_data": {"mime_type": "application/pdf", "data": "JVBERi0x"}},
+        {"inlineData": {"data": BLOB}},
+        {"fileData": {"fileUri": "gs://b/a.mp4"}},
+        {"type": "image_url", "image_url": {"url": "data:application/pdf;base64,JVBERi0x"}},
+    ],
+)
+def test_a_few_bytes_of_a_document_may_be_hundreds_of_pages(part: dict[str, object]) -> None:
+    """Pages, sound and film are as long as only the provider knows: as much as the model reads is held."""
+    assert bound_for(*body_of({"messages": [{"role": "user", "content": [part]}]})).input_tokens is None
+
+
+def test_pictures_within_a_document_are_pictures() -> None:
+    """A document may be made of parts: each picture among them counts."""
+    parts = [{"type": "image", "source": {"type": "url", "url": "https://e.com/a.png"}}] * 10
+    document = {"type": "document", "source": {"type": "content", "content": parts}}
+    found = bound_for(*body_of({"messages": [{"role": "user", "content": [document]}]}))
+    assert found.input_tokens is not None
+    assert found.input_tokens > 10 * IMAGE_TOKENS
+
+
+def test_tools_that_a_vendor_describes_are_longer_than_their_names() -> None:
+    """A type stands for pages of description; tools of the caller's own are described in the request."""
+    own = bound_for(*body_of({"tools": [{"name": "f", "input_schema": {}}, {"type": "function", "name": "g"}]}))
+    theirs = bound_for(*body_of({"tools": [{"type": "computer_20251124", "name": "computer"}]}))
+    assert own.input_tokens is not None
+    assert own.input_tokens < OVERHEAD_TOKENS + 200
+    assert theirs.input_tokens is not None
+    assert theirs.input_tokens > OVERHEAD_TOKENS + TOOL_TOKENS
+
+
+def test_predicted_words_are_paid_whether_they_come_true_or_not() -> None:
+    """They count as output although nobody wrote them."""
+    said = {"prediction": {"type": "content", "content": "x" * 5_000}}
+    found = bound_for(*body_of(said), max_output_tokens=10)
+    assert found.output_tokens is not None
+    assert found.output_tokens > 5_000
+
+
+@pytest.mark.parametrize(
+    ("said", "times"),
+    [
+        ({"context_management": {"edits": [{"type": "compact_20260112"}]}}, 1),
+        ({"context_management": [{"type": "compaction", "compact_threshold": 1_000}]}, 1),
+        ({"compaction": {"type": "summarize"}}, 1),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, 0),
+        ({"context_management": None, "compaction": None}, 0),
+        ({"context_management": {"edits": [1, {"type": 2}]}}, 0),
+    ],
+)
+def test_a_conversation_that_may_be_summed_up_is_read_twice(said: dict[str, object], times: int) -> None:
+    """Summing up is a sampling of its own that the provider charges beside the answer."""
+    assert bound_for(*body_of(said)).compactions == times
 
 
 @pytest.mark.parametrize(
@@ -125,6 +191,8 @@ def test_what_the_provider_adds_is_as_much_as_the_model_reads(more: dict[str, ob
     [
         (b'{"type":"web_search_20260101","max_uses":3}', 3),
         (b'{"type":"web_search","max_uses":"many"}', MOST_SEARCHES),
+        (b'{"type":"web_search","user_location":{"max_uses":0}}', MOST_SEARCHES),
+        (b'{"type":"web_search","max_uses":20000}', 20_000),
         (b"{}", MOST_SEARCHES),
     ],
 )

@@ -1,6 +1,7 @@
 """What is looked up once an hour is what would be found anew: other prices and another hour are seen at once."""
 
-from firewall.core.money import Price, Rate
+from firewall.core.money import Price, Rate, Tier
+from firewall.spend.estimate import DEAR_IMAGE_TOKENS, IMAGE_TOKENS, OVERHEAD_TOKENS, Bound
 from firewall.spend.overrides import Override
 from firewall.spend.prices import HOUR_US, Prices, Sold
 from firewall.spend.quotes import USUAL_OUTPUT, USUAL_WINDOW, Longest, Quotes
@@ -27,6 +28,33 @@ def test_prices_that_are_swapped_are_seen_by_the_next_call() -> None:
     assert then.price == new.of(SOLD, AT_US) != first.price
     assert then.ceiling is not None
     assert then.ceiling.most(100, 10) == 100 * 7 + 10 * 14
+
+
+def test_a_window_that_a_list_says_bounds_no_request_that_is_longer() -> None:
+    """A header may ask for a larger window: what is sent is held for; the operator's own word is one."""
+    long = Bound(input_tokens=900_000, likely_tokens=1, output_tokens=1)
+    listed, own = Longest(window=200_000), Longest(window=200_000, own_window=200_000)
+    quotes, prices = Quotes(), _prices(1_000_000)
+    assert quotes.of(SOLD, AT_US, prices, lambda _: listed).read(long) == 900_000
+    assert quotes.of(SOLD, AT_US, prices, lambda _: own).read(long) == 200_000 + OVERHEAD_TOKENS
+
+
+def test_a_price_beyond_the_window_says_that_some_requests_are_longer() -> None:
+    """What a provider adds is then held for at more than the window that the list names."""
+    tiered = Price(input=Rate(1, (Tier(200_000, 2),)), output=Rate(1))
+    prices = Prices((Override("here", "cheap", tiered),))
+    quote = Quotes().of(SOLD, AT_US, prices, lambda _: Longest(window=200_000))
+    assert quote.read(Bound(input_tokens=None, likely_tokens=1, output_tokens=1)) == USUAL_WINDOW
+
+
+def test_pictures_and_summing_up_are_counted_as_the_model_does() -> None:
+    """One model counts three times as much for a picture; what is summed up is read and written once more."""
+    bound = Bound(input_tokens=IMAGE_TOKENS, likely_tokens=1, output_tokens=10, images=1, compactions=1)
+    quotes, prices = Quotes(), _prices(1_000_000)
+    dear = quotes.of(Sold("here", "gpt-4o-mini-2024"), AT_US, prices, _unsaid)
+    assert dear.read(bound) == 2 * DEAR_IMAGE_TOKENS
+    plain = quotes.of(SOLD, AT_US, prices, _unsaid)
+    assert (plain.read(bound), plain.wrote(bound)) == (2 * IMAGE_TOKENS, 10 + USUAL_OUTPUT)
 
 
 def test_another_hour_is_another_price() -> None:

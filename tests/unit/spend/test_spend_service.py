@@ -49,7 +49,7 @@ async def test_what_is_not_said_is_as_much_as_the_model_reads_and_writes(tmp_pat
     """Without a limit of its own, a call may be as long as its model's window and output."""
     async with purse(tmp_path) as found:
         spending = found.spending(TEAM)
-        spending.longest = lambda _: Longest(window=1_000, output=100)
+        spending.longest = lambda _: Longest(window=1_000, output=100, own_window=1_000)
         opened = await spending.open(ask(CHEAP, of=bound(50_000, None)))
         assert opened.reserved_micros == 1_000 + 1_024 + 2 * 100
         endless = bound(0, None)
