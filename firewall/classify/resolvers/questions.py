@@ -46,7 +46,7 @@ def _question(ask: Ask, words: Mapping[str, str], region: str) -> Outgoing:
         query=_filled(ask.query, words, _quoted),
         headers=tuple(headers),
         body=body,
-        host=ask.host or (f"{ask.service}.{region}.amazonaws.com" if is_aws else ""),
+        host=ask.host.replace("{region}", region) or (f"{ask.service}.{region}.amazonaws.com" if is_aws else ""),
         scope=f"{region}/{ask.service}" if is_aws else "",
     )
 

@@ -25,6 +25,7 @@ ROWS = """
 [[environment]]
 name = "staging"
 resources = [
+  "aws:elasticache/shop-group", "aws:elasticache/shop-cache", "aws:memorydb/shop-memory",
   "table:aws/shop-staging", "bucket:aws/shop-bare", "aws:logs/shop-kept", "aws:logs/shop", "aws:iam/shop-robot",
 ]
 [[environment]]
@@ -86,6 +87,36 @@ class Cloud:
         ec2.create_snapshot(VolumeId=self.disk)
         self._fill_stores()
         self._fill_clusters()
+        self._fill_pasts()
+
+    def _fill_pasts(self) -> None:
+        """Make caches, a warehouse and a table whose past is kept for seven or ten days."""
+        caches = self.client("elasticache")
+        caches.create_replication_group(
+            ReplicationGroupId="shop-group", ReplicationGroupDescription="x", SnapshotRetentionLimit=7
+        )
+        caches.create_cache_cluster(
+            CacheClusterId="shop-cache",
+            Engine="redis",
+            CacheNodeType="cache.t4g.micro",
+            NumCacheNodes=1,
+            SnapshotRetentionLimit=7,
+        )
+        self.client("memorydb").create_cluster(
+            ClusterName="shop-memory", NodeType="db.t4g.small", ACLName="open-access", SnapshotRetentionLimit=7
+        )
+        self.client("redshift").create_cluster(
+            ClusterIdentifier="shop-warehouse",
+            NodeType="ra3.large",
+            MasterUsername="root",
+            MasterUserPassword="Not-a-real-one-1",
+            AutomatedSnapshotRetentionPeriod=7,
+            Tags=[{"Key": "Environment", "Value": "staging"}],
+        )
+        self.client("dynamodb").update_continuous_backups(
+            TableName="shop-staging",
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7},
+        )
 
     def _fill_stores(self) -> None:
         """Make buckets, with versions and without, and a group of logs."""
@@ -307,6 +338,68 @@ async def test_backups_that_are_kept_less_long_are_restore_points_lost(
     seen = await _form(cloud, upstream, "rds", form, "2014-10-31")
     assert (Effect.DESTRUCTIVE in seen.action.effects) is is_loss
     assert seen.action.resource.startswith("backup:") is is_loss
+
+
+FORMS = {
+    "elasticache-group": (
+        "elasticache",
+        "Action=ModifyReplicationGroup&ReplicationGroupId=shop-group&SnapshotRetentionLimit={}",
+        "2015-02-02",
+    ),
+    "elasticache": (
+        "elasticache",
+        "Action=ModifyCacheCluster&CacheClusterId=shop-cache&SnapshotRetentionLimit={}",
+        "2015-02-02",
+    ),
+    "redshift": (
+        "redshift",
+        "Action=ModifyCluster&ClusterIdentifier=shop-warehouse&AutomatedSnapshotRetentionPeriod={}",
+        "2012-12-01",
+    ),
+}
+JSONS = {
+    "dynamodb": (
+        "dynamodb",
+        "DynamoDB_20120810.UpdateContinuousBackups",
+        {
+            "TableName": "shop-staging",
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 0},
+        },
+    ),
+    "memorydb": (
+        "memory-db",
+        "AmazonMemoryDB.UpdateCluster",
+        {"ClusterName": "shop-memory", "SnapshotRetentionLimit": 0},
+    ),
+}
+
+
+@pytest.mark.parametrize(("days", "is_loss"), [(1, True), (6, True), (7, False), (30, False)])
+@pytest.mark.parametrize("service", [*FORMS, *JSONS])
+async def test_a_past_that_is_kept_less_long_is_restore_points_lost(
+    cloud: Cloud, upstream: HttpUpstream, service: str, days: int, *, is_loss: bool
+) -> None:
+    """Caches, clusters in memory, warehouses and tables: fewer days than now is a loss, as long or longer is not."""
+    if service in FORMS:
+        host, form, version = FORMS[service]
+        seen = await _form(cloud, upstream, host, form.format(days), version)
+    else:
+        host, target, body = JSONS[service]
+        said = json.dumps(body).replace(": 0", f": {days}").encode()
+        headers = (("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target))
+        outgoing = Outgoing(
+            "POST",
+            "/",
+            headers=headers,
+            body=said,
+            host=f"{host}.{REGION}.amazonaws.com",
+            scope=f"{REGION}/{service}",
+        )
+        seen = await _look(cloud, upstream, outgoing)
+    assert (seen.environment, seen.refusal) == ("staging", "")
+    assert (Effect.DESTRUCTIVE in seen.action.effects) is is_loss, seen.action.summary
+    assert seen.action.resource.startswith("backup:") is is_loss
+    assert (f"(from 7 to {days})" in seen.action.summary) is is_loss
 
 
 async def test_a_key_says_when_it_was_last_used(cloud: Cloud, upstream: HttpUpstream) -> None:
