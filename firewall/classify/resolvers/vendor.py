@@ -64,7 +64,7 @@ class Ask:
     service: str = ""
     """Of AWS: the signing name, which is also the host's first label."""
     host: str = ""
-    """Of AWS: the host of a service that does not begin with its signing name; `{region}` in it is the request's."""
+    """Of AWS: the host of a service that does not begin with its signing name; `{region}` is the request's."""
     json_version: str = "1.0"
     """Of an AWS JSON service."""
 

@@ -379,7 +379,7 @@ JSONS = {
 async def test_a_past_that_is_kept_less_long_is_restore_points_lost(
     cloud: Cloud, upstream: HttpUpstream, service: str, days: int, *, is_loss: bool
 ) -> None:
-    """Caches, clusters in memory, warehouses and tables: fewer days than now is a loss, as long or longer is not."""
+    """Caches, memory, warehouses and tables: fewer days than now is a loss, as long or longer is not."""
     if service in FORMS:
         host, form, version = FORMS[service]
         seen = await _form(cloud, upstream, host, form.format(days), version)
