@@ -12,15 +12,18 @@ from firewall.console.credentials import Credentials
 from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
 from firewall.console.drilling import Drilling
 from firewall.console.entries import Entries
+from firewall.console.faring import Faring
 from firewall.console.routing import Routing
 from firewall.console.spending import Books
 from firewall.console.vaulting import Vaulting
 from firewall.gates.infra.scopes.probing import probe_all
 from firewall.references import users_of
 from firewall.routing.choosing.in_force import Routes
+from firewall.routing.choosing.measures import Measures
 from firewall.routing.choosing.swapping import Swaps
 from firewall.routing.drills.room import DrillRoom
 from firewall.routing.port import Upstream
+from firewall.routing.trying.circuits import Circuits
 from firewall.telemetry import Condition
 
 
@@ -32,6 +35,7 @@ def console_of(
     routes: Routes,
     runner: Runner,
     drills: DrillRoom,
+    faring: Faring,
 ) -> Console:
     """Return the control side with all its desks; `upstream` asks providers about a credential.
 
@@ -61,6 +65,7 @@ def console_of(
         ),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,
+        providers=faring,
     )
     if egress is not None:
         desks = replace(desks, egress=egress.handout)
@@ -72,6 +77,18 @@ def console_of(
         desks=desks,
         control_listen=base.settings.server.control_listen,
         channels=lambda: base.channels.health,
+    )
+
+
+def faring_of(base: Base, routes: Routes, measures: Measures, *, circuits: Circuits) -> Faring:
+    """Return what knows how providers fare."""
+    return Faring(
+        providers=routes.providers,
+        names=lambda: routes.table.names,
+        standing=circuits.listing,
+        measures=measures,
+        clock=base.clock,
+        shared=base.telemetry.circuitry.shared,
     )
 
 

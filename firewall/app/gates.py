@@ -25,10 +25,11 @@ from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.seeing import Seeing
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Guard
-from firewall.routing.call import Attempt, Candidate
+from firewall.routing.call import ANSWERED, Attempt, Candidate
 from firewall.routing.catalogue import Catalogue, named_by
 from firewall.routing.choosing.chooser import Chooser
 from firewall.routing.choosing.in_force import Routes
+from firewall.routing.choosing.measures import Measures
 from firewall.routing.configured import manners_of
 from firewall.routing.drills.room import DrillRoom
 from firewall.routing.kinds.carrier import MannerlyUpstream
@@ -88,14 +89,18 @@ def sign_for_aws(request: ToSign, key: Secret) -> Mapping[str, str]:
     )
 
 
-def note_of(base: Base) -> Note:
-    """Return what is told of attempts: the log, and the metrics."""
+def note_of(base: Base, measures: Measures) -> Note:
+    """Return what is told of attempts: the log, the metrics, and who stood in for others."""
     recorder = Recorder(base.installation.writer)
 
     def note(run: Run, one: Attempt) -> None:
         recorder.attempted(run, one)
-        if run.drill is None:
-            base.telemetry.attempted(one.candidate.provider.name, one.outcome)
+        if run.drill is not None:
+            return
+        name = one.candidate.name
+        base.telemetry.attempted(one.candidate.provider.name, one.outcome)
+        if one.outcome == ANSWERED and any(other.candidate.name != name for other in run.tried):
+            measures.stood_in(name, base.clock.now_us())
 
     return note
 
@@ -119,7 +124,7 @@ def frame_of(base: Base, upstream: Upstream, chooser: Chooser, drills: DrillRoom
         circuits,
         world=World(time.monotonic),
         windows=window,
-        note=note_of(base),
+        note=note_of(base, chooser.measures),
         measuring=Measuring(chooser.measures, base.clock.now_us),
         drills=drills,
     )
@@ -158,7 +163,7 @@ def models_gate(
         chooser=chooser,
         frame=frame,
         detector=lambda: rules.snapshot.catalogue.credentials,
-        note=note_of(base),
+        note=note_of(base, chooser.measures),
     )
     max_body_bytes = models.max_body_mib << 20
     plain = PlainCalls(

@@ -13,7 +13,7 @@ from firewall.app.addresses import places_of
 from firewall.app.application import Application
 from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
-from firewall.app.control import console_of
+from firewall.app.control import console_of, faring_of
 from firewall.app.egress import egress_of
 from firewall.app.gates import aws_door, circuits_of, form_runner, guard_of, infra_gate, models_gate
 from firewall.app.money import reclaim, till_of
@@ -143,7 +143,13 @@ def _wire(
         targets=base.targets,
         holds=holds,
         console=console_of(
-            base, upstream, egress, routes=routes, runner=form_runner(base, forms, guard, infra), drills=drills
+            base,
+            upstream,
+            egress,
+            routes=routes,
+            runner=form_runner(base, forms, guard, infra),
+            drills=drills,
+            faring=faring_of(base, routes, chooser.measures, circuits=circuits),
         ),
         drills=drills,
         sharing=sharing_of(base, circuits, providers=routes.providers, stack=stack),

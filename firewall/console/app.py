@@ -21,6 +21,7 @@ from firewall.console.auth import Access, Authenticator
 from firewall.console.drilling import DrillDesk, DrillHandlers
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
+from firewall.console.providers import PATH, ProviderDesk, ProviderPage
 from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.sessions import Sessions
 from firewall.console.spending import SpendDesk, SpendHandlers
@@ -78,6 +79,7 @@ class Desks:
     routes: RouteDesk | None = None
     spend: SpendDesk | None = None
     drills: DrillDesk | None = None
+    providers: ProviderDesk | None = None
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
 
@@ -133,7 +135,12 @@ class Console:
             egress=desks.egress,
         )
         vault = _vault(CredentialRoutes(desks.credentials))
-        routes = (*_routes(desks.routes), *_spend(desks.spend), *_drills(desks.drills))
+        routes = (
+            *_routes(desks.routes),
+            *_spend(desks.spend),
+            *_drills(desks.drills),
+            *_providers(desks.providers, self._pages),
+        )
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
@@ -264,6 +271,10 @@ def _drills(desk: DrillDesk | None) -> tuple[Row, ...]:
         Row("DELETE", "/api/drills/{id}", Access.ADMIN, handlers.disarm),
         Row("GET", "/api/routes/report", Access.ADMIN, handlers.report),
     )
+
+
+def _providers(desk: ProviderDesk | None, pages: Pages) -> tuple[Row, ...]:
+    return () if desk is None else (Row("GET", PATH, Access.PAGE, ProviderPage(desk, pages).show),)
 
 
 def _vault(routes: CredentialRoutes) -> tuple[Row, ...]:

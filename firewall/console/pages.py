@@ -33,7 +33,7 @@ from firewall.core.errors import ApprovalError, FirewallError, LimitError, Proto
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
 
-_OWN_PATH = re.compile(r"/approve/apr_[0-9A-Za-z]{22}|/console/")
+_OWN_PATH = re.compile(r"/approve/apr_[0-9A-Za-z]{22}|/console/(?:providers)?")
 _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
 _QUEUE = 200
 THREADED_CHARS = 20_000
@@ -102,7 +102,7 @@ class Pages:
             for one in recent[:10]
         ]
         failing = [one for one in self._channels() if one.last_failure]
-        return self._html("queue.html", asker.session, cards=cards, done=done, failing=failing)
+        return self.html("queue.html", asker.session, cards=cards, done=done, failing=failing)
 
     async def approval(self, request: Request, asker: Asker) -> Response:
         """Show one approval to signed-in people, and record that they saw it."""
@@ -168,7 +168,7 @@ class Pages:
     def sign_in_form(self, back: str, error: FirewallError | None = None) -> Response:
         """Return the sign-in page: the same for every approval, whether it exists or not."""
         headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, LimitError) else {}
-        return self._html(
+        return self.html(
             "signin.html",
             None,
             status=error.status if error else 200,
@@ -182,7 +182,7 @@ class Pages:
         if isinstance(error, SignedOutError):
             return self.sign_in_form(request.url.path, error)
         headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, LimitError) else {}
-        return self._html(
+        return self.html(
             "message.html", None, status=error.status, headers=headers, title=error.public, code=error.code
         )
 
@@ -204,14 +204,12 @@ class Pages:
                 production=self._approvals.rules.production,
             )
             status = said.status if said else 200
-            return self._html(
-                "approval.html", session, status=status, page=shown, said=said.public if said else ""
-            )
+            return self.html("approval.html", session, status=status, page=shown, said=said.public if said else "")
 
         # A long text takes a while, and other calls must not wait for somebody who reads one.
         return await asyncio.to_thread(render) if size_of(approval.subject) > THREADED_CHARS else render()
 
-    def _html(
+    def html(
         self,
         name: str,
         session: Session | None,
@@ -220,6 +218,7 @@ class Pages:
         headers: Mapping[str, str] | None = None,
         **context: object,
     ) -> Response:
+        """Return a page of a template, for a session or for nobody."""
         body = self._templates.get_template(name).render(session=session, **context)
         return HTMLResponse(body, status, headers=headers)
 

@@ -2,18 +2,17 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page
 
 from firewall.approvals.forms import Ended
 from firewall.core.approval import ApprovalStatus, Form, FormState
 from tests.support.approving import COMMAND, subject, view, wanted
-from tests.support.browser import CHROMIUM, FLAGS, needs_chromium
+from tests.support.browser import chromium
 from tests.support.control_side import SECRET, Side, control_side, free_socket, served
 
 PHONE = {"width": 390, "height": 844}
@@ -36,15 +35,8 @@ async def side() -> AsyncIterator[Side]:
 @pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
 async def context(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BrowserContext]:
     """A browser of its own, with its own profile."""
-    needs_chromium()
-    profile = tmp_path / "profile"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport=request.param
-        )
-        yield browser
-        await browser.close()
-    shutil.rmtree(profile, ignore_errors=True)
+    async with chromium(tmp_path, request.param) as found:
+        yield found
 
 
 async def _shot(page: Page, name: str, *, full: bool = False) -> None:

@@ -1,10 +1,14 @@
 """Debian's Chromium for tests: where it is and how it is started without reaching out."""
 
 import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
+from playwright.async_api import BrowserContext, ViewportSize, async_playwright
 
 CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = [
@@ -25,3 +29,17 @@ def needs_chromium() -> None:
     if "browser" in os.environ.get("STAYHAND_REQUIRE", "").split(","):
         pytest.fail("STAYHAND_REQUIRE demands a browser and there is no /usr/bin/chromium")
     pytest.skip("there is no /usr/bin/chromium")
+
+
+@asynccontextmanager
+async def chromium(folder: Path, viewport: ViewportSize) -> AsyncIterator[BrowserContext]:
+    """Start a browser with a profile of its own."""
+    needs_chromium()
+    profile = folder / "profile"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch_persistent_context(
+            str(profile), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport=viewport
+        )
+        yield browser
+        await browser.close()
+    shutil.rmtree(profile, ignore_errors=True)

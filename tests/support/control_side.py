@@ -16,6 +16,7 @@ from firewall.approvals.notify import Health
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console, Desks
+from firewall.console.providers import Overview
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
 from firewall.core.secret import Secret
@@ -61,6 +62,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
+        self.overview = Overview((), 1_795_262_400_000_000)
 
     async def mint(self, wish: Mapping[str, object], by: Approver) -> Mapping[str, object]:
         """As the port says."""
@@ -118,6 +120,10 @@ class Desk:
     def metrics(self) -> bytes:
         """As the port says."""
         return b"stayhand_up 1\n"
+
+    def look(self) -> Overview:
+        """As the port says."""
+        return self.overview
 
 
 class CredentialDouble:
@@ -251,6 +257,7 @@ def control_side(
             credentials=CredentialDouble(desk.asked),
             status=desk,
             runner=runner,
+            providers=desk,
         ),
         control_listen=listen,
         channels=channels,

@@ -5,14 +5,15 @@ again (the peak-sensitive average of Finagle: a worse value counts at once, a be
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firewall.core.fast_init import fast_init
+from firewall.routing.choosing.tally import Fared, Tally
 
 DECAY_US = 60_000_000
 """After so long a measurement weighs a third."""
 MOST = 4096
-"""Candidates that are remembered."""
+"""Candidates that are remembered; models' names can be anything that a grant permits."""
 
 
 @fast_init
@@ -34,6 +35,8 @@ class _Measured:
     first_token_us: float = 0.0
     at_us: int = 0
     busy: int = 0
+    has_answered: bool = False
+    tally: Tally = field(default_factory=Tally)
 
 
 class Measures:
@@ -64,6 +67,17 @@ class Measures:
             weight = min(weight, 0.9)  # several measurements at one instant still move it
             found.first_token_us = before * weight + value * (1 - weight)
         found.at_us = seen.at_us
+        found.has_answered = found.has_answered or seen.is_ok
+        found.tally.count(seen.at_us, is_ok=seen.is_ok)
+
+    def stood_in(self, candidate: str, at_us: int) -> None:
+        """It answered after somebody else had failed."""
+        self._of(candidate).tally.stood_in(at_us)
+
+    def fared(self, at_us: int) -> dict[str, Fared]:
+        """Return by candidate how those fared in the last hour that were asked in it."""
+        found = {name: one.tally.total(at_us) for name, one in self._by_name.items()}
+        return {name: one for name, one in found.items() if one.asked}
 
     def first_token_us(self, candidate: str, at_us: int) -> float:
         """Return how long its first token takes, as far as that is known now; 0 where it is not."""
@@ -86,6 +100,16 @@ class Measures:
         found = self._by_name.get(candidate)
         if found is None:
             if len(self._by_name) >= MOST:
-                self._by_name = {name: one for name, one in self._by_name.items() if one.busy}
+                self._make_room()
             found = self._by_name[candidate] = _Measured()
         return found
+
+    def _make_room(self) -> None:
+        """Forget what is worth least: whoever never answered and was not asked lately; never whoever is busy."""
+
+        def worth(known: tuple[str, _Measured]) -> tuple[bool, bool, int]:
+            return bool(known[1].busy), known[1].has_answered, known[1].at_us
+
+        for name, one in sorted(self._by_name.items(), key=worth)[: MOST // 8]:
+            if not one.busy:
+                del self._by_name[name]

@@ -22,6 +22,7 @@ MATRIX = {
     ("GET", "/"): Access.PAGE,
     ("GET", "/console/"): Access.PAGE,
     ("GET", "/console/console.css"): Access.PUBLIC,
+    ("GET", "/console/providers"): Access.PAGE,
     ("POST", "/console/sign-in"): Access.SIGN_IN,
     ("POST", "/console/sign-out"): Access.FORM,
     ("GET", "/approve/{id}"): Access.PAGE,
