@@ -23,6 +23,7 @@ SETTINGS = "".join(
     '\n[[route]]\nname = "cached"\nchain = ["first/claude-sonnet-5"]\ncache = { ttl = "10m" }\n'
     '\n[[provider]]\nname = "gone"\ndialect = "anthropic"\nbase_url = "http://127.0.0.1:9"\n'
     'api_key = { env = "SCRIPTED_KEY" }\n'
+    '\n[[route]]\nname = "fallen"\nchain = ["gone/claude-sonnet-5", "second/claude-sonnet-5"]\n'
     '\n[[route]]\nname = "sorry"\nchain = ["gone/claude-sonnet-5"]\n'
     'degrade = ["message"]\ndegrade_message = "Back at eight."\n'
 )
@@ -174,6 +175,27 @@ def test_metrics_know_the_circuits(house: Served) -> None:
     assert 'stayhand_circuits{provider="first",state="closed"}' in answer.text
     assert "drl_" not in answer.text
     assert 'stayhand_circuits{provider="drill' not in answer.text
+
+
+def test_the_providers_page_tells_how_they_fare(house: Served) -> None:
+    """Whoever signs in sees who failed and who stood in, of real calls alone; nobody else sees a name."""
+    token = house.mint(owner="alice")
+    assert ask(house, token).status_code == 200
+    assert int(ask(house, token, model="fallen").headers["x-stayhand-attempts"]) >= 2
+    with httpx.Client(base_url=house.control, trust_env=False) as browser:
+        assert "second" not in browser.get("/console/providers").text
+        shown = house.installed.shown
+        form = {"name": shown["approver"], "passphrase": shown["passphrase"], "next": "/console/providers"}
+        signed_in = browser.post("/console/sign-in", data=form, headers={"origin": house.control})
+        assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/console/providers")
+        page = browser.get("/console/providers")
+    assert page.status_code == 200
+    parts = {part.partition("</span>")[0]: part for part in page.text.split('<span class="name">')[1:]}
+    assert set(parts) >= {"first", "second", "gone"}
+    assert '<td data-of="Failed" class="cannot">100 %</td>' in parts["gone"]
+    assert '<td data-of="Stood in">0 %</td>' not in parts["second"]
+    assert '<td data-of="Stood in">0 %</td>' in parts["first"]
+    assert "drill" not in page.text
 
 
 def test_the_doctor_says_who_is_left_alone(house: Served) -> None:
