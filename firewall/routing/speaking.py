@@ -6,8 +6,9 @@ asked for its token counts, where its dialect says them only then.
 INVARIANT: the agent's own login goes to no provider of another dialect.
 """
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import orjson
 
@@ -27,6 +28,9 @@ _OPENAI = (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES)
 _QUERY = ("beta", "alt")
 _CARRIED = frozenset({b"idempotency-key", b"traceparent", b"user-agent", b"x-client-request-id", b"x-request-id"})
 """Fields that say nothing in a dialect."""
+_SWITCHES = ("anthropic-beta", "openai-beta")
+_FEATURE = re.compile(r"[A-Za-z0-9._=-]{1,64}")
+_MOST_FEATURES = 32
 _VERSIONS = {Dialect.ANTHROPIC: ((b"anthropic-version", b"2023-06-01"),)}
 _JSON = (b"content-type", b"application/json")
 
@@ -73,8 +77,19 @@ def _translated(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
         credential=provider.credential(None),
         streamed=call.request.stream,
         asked=sent.asked,
-        dropped=sent.dropped,
+        dropped=(*sent.dropped, *_features(call.headers)),
     )
+
+
+def _features(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield what a client switched on at its own vendor, which no other vendor knows: `anthropic-beta:NAME`."""
+    for field in _SWITCHES:
+        said = headers.get(field)
+        names = said.split(",")[:_MOST_FEATURES] if said else ()
+        for name in names:
+            word = name.strip()
+            if word:
+                yield f"{field}:{word}" if _FEATURE.fullmatch(word) else field
 
 
 def _foreign_fields(call: ModelCall, dialect: Dialect) -> Fields:

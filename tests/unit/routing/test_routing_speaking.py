@@ -101,6 +101,26 @@ def responses_call(value: dict[str, object]) -> ModelCall:
     )
 
 
+@pytest.mark.parametrize(
+    ("header", "said", "listed"),
+    [
+        ("anthropic-beta", "context-1m-2025-08-07, fine-grained-tool-streaming-2025-05-14", 2),
+        ("openai-beta", "responses=experimental", 1),
+        ("anthropic-beta", " , ,", 0),
+        ("anthropic-beta", "x\ny, a b, " + "n" * 65, 3),
+        ("anthropic-beta", ",".join("abc" for _ in range(100)), 32),
+    ],
+)
+def test_features_of_a_vendor_that_do_not_cross_are_listed(header: str, said: str, listed: int) -> None:
+    """Each by its name, as far as that is one; the header itself stays behind. At home it goes along, unlisted."""
+    call = replace(responses_call({"model": "coder", "input": "hi"}), headers={header: said})
+    dropped = spoken(call, candidate_of(Dialect.ANTHROPIC, "claude-sonnet-5")).dropped
+    assert len(dropped) == listed
+    assert all(one == header or one.startswith(f"{header}:") for one in dropped)
+    assert all(one.isprintable() and len(one) < 100 for one in dropped)
+    assert spoken(call, candidate_of(Dialect.OPENAI_RESPONSES, "coder")).dropped == ()
+
+
 def test_another_dialect_gets_its_own_words() -> None:
     """Path, fields and body are the provider's; what says something in the client's dialect stays behind."""
     call = responses_call({"model": "coder", "input": "hi", "stream": True, "user": "u"})
