@@ -141,6 +141,7 @@ def _provider(one: ProviderSettings, secrets: References) -> Provider:
         seller=one.prices,
         counts=one.kind != "bedrock",
         counts_streams=one.stream_usage,
+        marks_cache=one.cache_marks,
         header=header.strip().lower(),
         prefix=value.strip().removesuffix("{credential}"),
         is_keyless=ref is None,

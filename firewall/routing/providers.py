@@ -47,6 +47,8 @@ class Provider:
     """Whose prices hold, as the price list names the seller; empty: by the address."""
     counts_streams: bool = True
     """It understands `stream_options`, so that a stream says what it used."""
+    marks_cache: bool = True
+    """In Anthropic's dialect: conversations of clients that speak another are marked for its cache."""
     header: str = ""
     """The field that carries our key, lower case; empty: the dialect's own."""
     prefix: str = ""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 import orjson
 
 from firewall.codecs.json_span import locate, splice
+from firewall.codecs.neutral.anthropic.cache_marks import LEAST_BYTES
 from firewall.codecs.neutral.losses import untranslatable
 from firewall.codecs.neutral.returning import without_foreign_thinking
 from firewall.codecs.neutral.translate import translate_request
@@ -66,6 +67,7 @@ def _translated(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
         path=call.path,
         provider=provider.name,
         max_output_tokens=candidate.max_output_tokens,
+        marks_cache=provider.marks_cache and len(call.request.body) >= LEAST_BYTES,
         at=int(time.time()),
     )
     return UpstreamRequest(

@@ -50,6 +50,8 @@ class Provider(ProviderSurvival):
     first_token_timeout_s: int = Field(default=30, ge=1)
     prices: str = ""
     """Whose prices hold, as the price list names the seller (`openai`, `anthropic`, …); empty: by `base_url`."""
+    cache_marks: bool = True
+    """Anthropic's dialect: mark conversations of clients that speak another dialect for the provider's cache."""
     stream_usage: bool = True
     """Ask streams of Chat Completions for their token counts; false for servers that do not know the option."""
 

@@ -26,6 +26,8 @@ class There:
     """The provider's name in our configuration: thinking is sent back to it alone."""
     max_output_tokens: int = 0
     """The most that the model writes, for a dialect that must be given a bound, and for no other; 0: not known."""
+    marks_cache: bool = False
+    """Mark what the provider shall cache, in a dialect that caches nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

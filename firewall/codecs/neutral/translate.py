@@ -50,12 +50,13 @@ def translate_request(
     path: str = "",
     provider: str = "",
     max_output_tokens: int = 0,
+    marks_cache: bool = False,
     at: int = 0,
 ) -> Translated:
     """Translate a request that the client's codec has accepted.
 
-    `value` is the client's body, parsed strictly; `path` its request path; `model`, `provider` and
-    `max_output_tokens` as in `There`; `at` the time in seconds since 1970.
+    `value` is the client's body, parsed strictly; `path` its request path; `model`, `provider`,
+    `max_output_tokens` and `marks_cache` as in `There`; `at` the time in seconds since 1970.
 
     Raises: ProtocolError (400) `untranslatable` or `invalid_request`, naming the field; ConfigError for a dialect
     that nothing translates; ValueError when both dialects are the same.
@@ -63,7 +64,7 @@ def translate_request(
     if source is target:
         raise ValueError("within one dialect bytes go as they are")
     read, write = reader(source), writer(target)
-    there = There(target, model, provider, max_output_tokens)
+    there = There(target, model, provider, max_output_tokens, marks_cache)
     losses = Losses()
     request = spoken(read.read_request(value, losses, path=path))
     wire = write.write_request(request, there, losses)

@@ -155,3 +155,15 @@ def test_a_session_that_comes_home_keeps_nothing_of_others_and_is_not_stored() -
     call = responses_call({"model": "m", "input": [reasoning, {"role": "user", "content": "hi"}]})
     sent = json.loads(spoken(call, candidate_of(Dialect.OPENAI_RESPONSES, "m")).body)
     assert sent == {"store": False, "model": "m", "input": [{"role": "user", "content": "hi"}]}
+
+
+@pytest.mark.parametrize(
+    ("size", "is_on", "is_marked"), [(5_000, True, True), (500, True, False), (5_000, False, False)]
+)
+def test_long_conversations_abroad_are_marked_for_the_cache(size: int, *, is_on: bool, is_marked: bool) -> None:
+    """By default, unless the provider is told not to; what no model would cache is left as it is."""
+    tools = [{"type": "function", "name": "run", "parameters": {"type": "object"}}]
+    call = responses_call({"model": "coder", "input": "x" * size, "tools": tools})
+    candidate = candidate_of(Dialect.ANTHROPIC, "claude-sonnet-5")
+    candidate = replace(candidate, provider=replace(candidate.provider, marks_cache=is_on))
+    assert (b"cache_control" in spoken(call, candidate).body) is is_marked

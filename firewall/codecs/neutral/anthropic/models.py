@@ -24,6 +24,8 @@ class Facts:
     """`temperature`, `top_p`, `top_k`."""
     hears_midway: bool = False
     """System messages in the middle of a conversation."""
+    caches: bool = False
+    """What is marked for its cache."""
     stretches: bool = False
     """The effort `xhigh`."""
     writes: int = _FEW
@@ -37,9 +39,11 @@ def facts_of(model: str) -> Facts:
         return Facts()
     version = (int(found.group(1)), int(found.group(2) or 0))
     if version < (4, 6):
-        return Facts(budgets=version >= (3, 7), writes=_MANY if version >= (3, 7) else _FEW)
+        is_late = version >= (3, 7)
+        return Facts(budgets=is_late, caches=version >= (3, 0), writes=_MANY if is_late else _FEW)
     return Facts(
         adapts=True,
+        caches=True,
         samples=version < (4, 7),
         hears_midway=version >= (4, 8),
         stretches=version >= (4, 7),

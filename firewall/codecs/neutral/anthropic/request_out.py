@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import orjson
 
 from firewall.codecs.neutral import names
-from firewall.codecs.neutral.anthropic import blocks_out, schemas
+from firewall.codecs.neutral.anthropic import blocks_out, cache_marks, schemas
 from firewall.codecs.neutral.anthropic.models import Facts, facts_of
 from firewall.codecs.neutral.form import (
     Call,
@@ -61,6 +61,8 @@ def write_request(request: Request, there: There, losses: Losses) -> Wire:
         losses.add("verbosity")
     if request.is_streamed:
         body["stream"] = True
+    if there.marks_cache and facts.caches:
+        cache_marks.mark(body)
     renamed = names.renamed(request.tools, longest=LONGEST_NAME)
     return Wire(orjson.dumps(body), "/v1/messages", names=renamed)
 

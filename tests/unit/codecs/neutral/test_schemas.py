@@ -105,24 +105,30 @@ def test_strict_is_what_openai_takes_as_strict(schema: dict[str, object], strict
 @pytest.mark.parametrize(
     ("model", "facts"),
     [
-        ("claude-3-5-haiku-20241022", claude.Facts()),
-        ("claude-haiku-4-5-20251001", claude.Facts(writes=32_000, budgets=True)),
-        ("claude-opus-4-6", claude.Facts(writes=32_000, adapts=True)),
+        ("claude-3-5-haiku-20241022", claude.Facts(caches=True)),
+        ("claude-haiku-4-5-20251001", claude.Facts(caches=True, writes=32_000, budgets=True)),
+        ("claude-opus-4-6", claude.Facts(caches=True, writes=32_000, adapts=True)),
         (
             "eu.anthropic.claude-sonnet-4-7-v1",
-            claude.Facts(writes=32_000, adapts=True, samples=False, stretches=True),
+            claude.Facts(caches=True, writes=32_000, adapts=True, samples=False, stretches=True),
         ),
         (
             "claude-opus-4.8",
-            claude.Facts(writes=32_000, adapts=True, samples=False, stretches=True, hears_midway=True),
+            claude.Facts(
+                caches=True, writes=32_000, adapts=True, samples=False, stretches=True, hears_midway=True
+            ),
         ),
         (
             "claude-sonnet-5",
-            claude.Facts(writes=32_000, adapts=True, samples=False, stretches=True, hears_midway=True),
+            claude.Facts(
+                caches=True, writes=32_000, adapts=True, samples=False, stretches=True, hears_midway=True
+            ),
         ),
         (
             "claude-opus-5-5",
-            claude.Facts(writes=32_000, adapts=True, samples=False, stretches=True, hears_midway=True),
+            claude.Facts(
+                caches=True, writes=32_000, adapts=True, samples=False, stretches=True, hears_midway=True
+            ),
         ),
         ("minimax-m3", claude.Facts()),
     ],
