@@ -1,8 +1,8 @@
 """Where a request of another dialect may be read from the provider's cache at its next turn.
 
 This dialect caches nothing that is not marked, the others cache by themselves: without marks a long conversation
-is paid in full at every turn. Marks are put on the end of the tools, of the instructions and of the two newest turns
-of the user, which is the most that a request may have. The mark that is one turn old is found again in the cache,
+is paid in full at every turn. Marks are put on the end of the tools, of the instructions and of the user's two
+newest turns, which is the most that a request may have. The mark that is one turn old is found again in the cache,
 and the newest writes what was said since. A question that stands alone gets none: writing costs a quarter more.
 Source: https://platform.claude.com/docs/en/build-with-claude/prompt-caching.
 """
