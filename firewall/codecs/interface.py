@@ -100,6 +100,10 @@ UNCOUNTED = Usage()
 """Nobody has counted anything."""
 
 
+UNCOUNTED = Usage()
+"""Nobody has counted yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A complete tool call that waits for a ruling; `slot` names it within its answer."""

@@ -42,7 +42,7 @@ class Rate:
 
 
 @fast_init
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """What was used, as prices need it. Kinds are contained in their totals: nothing is counted twice."""
 

@@ -72,7 +72,7 @@ class Meter:
     _seen: int = 0
     _tokens: int = 0
     """Output tokens that money is held for, where it is held in slices."""
-    _counted: "tuple[Used, _Owed] | None" = None
+    _counted: "tuple[Usage, _Owed] | None" = None
     """What the answer was found to cost, once: its header and its line say the same."""
     _is_settled: bool = False
 
@@ -125,16 +125,16 @@ class Meter:
     def cost_of(self, usage: Usage) -> int | None:
         """Return what an answer with this usage costs in micro-USD; None where its price is not known."""
         if usage.is_reported:
-            owed = self._owed(Used(self._sold, usage))
+            owed = self._owed(self._sold, usage)
             return None if owed.state is State.UNKNOWN else owed.micros
         price = self._price(self._sold, usage)
         return None if price is None else cost(price, counted(usage))
 
     def settle(self, usage: Usage) -> Settled:
         """Return what the call owes: what its answer used, and what other attempts did."""
-        each = [self._owed(one) for one in self.also] if self.also else []
+        each = [self._owed(one.sold, one.usage) for one in self.also] if self.also else []
         if self.was_asked and not self.was_refused:
-            each.append(self._owed(Used(self._sold, usage)))
+            each.append(self._owed(self._sold, usage))
         line = self._line(each)
         parts = _charges(self.opened.accounts, each) if self.opened.accounts else ()
         steps: tuple[Step, ...] = (Settle(line, parts, held=bool(self.opened.held)),)
@@ -156,34 +156,34 @@ class Meter:
             variant["speed"] = usage.speed
         return self.spending.price_of(sold, self.opened.at_us, variant)
 
-    def _owed(self, used: Used) -> "_Owed":
+    def _owed(self, sold: Sold, usage: Usage) -> "_Owed":
         """Return what one answer costs; counted once where its provider has counted all of it."""
         known = self._counted
-        if known is not None and known[0].usage is used.usage and known[0].sold is used.sold:
+        if known is not None and known[0] is usage and known[1].sold is sold:
             return known[1]
-        found = self._reckoned(used)
-        if used.usage.is_reported:
-            self._counted = used, found
+        found = self._reckoned(sold, usage)
+        if usage.is_reported:
+            self._counted = usage, found
         return found
 
-    def _reckoned(self, used: Used) -> "_Owed":
-        price = self._price(used.sold, used.usage)
-        is_exact = used.usage.is_reported
-        tokens = counted(used.usage) if is_exact else self._estimate(used)
+    def _reckoned(self, sold: Sold, usage: Usage) -> "_Owed":
+        price = self._price(sold, usage)
+        is_exact = usage.is_reported
+        tokens = counted(usage) if is_exact else self._estimate(sold, usage)
         if price is None:
-            return _Owed(used.sold, tokens, State.UNKNOWN, 0, "")
+            return _Owed(sold, tokens, State.UNKNOWN, 0, "")
         micros = cost(price, tokens)
         of = f"{price.source} {price.as_of}"
         if is_exact:
-            return _Owed(used.sold, tokens, State.EXACT, micros, of)
-        held = self._offer(used.sold)
+            return _Owed(sold, tokens, State.EXACT, micros, of)
+        held = self._offer(sold)
         if held is not None and held.worst_micros and not self.opened.slice_tokens:
             micros = min(micros, held.worst_micros)
-        return _Owed(used.sold, tokens, State.ESTIMATED, micros, of)
+        return _Owed(sold, tokens, State.ESTIMATED, micros, of)
 
-    def _estimate(self, used: Used) -> Tokens:
+    def _estimate(self, sold: Sold, usage: Usage) -> Tokens:
         """Return an upper estimate where the provider's count is missing or a part."""
-        offer, said = self._offer(used.sold), counted(used.usage)
+        offer, said = self._offer(sold), counted(usage)
         seconds = asyncio.get_running_loop().time() - self.began
         wrote = owed_output(
             bound=offer.output_tokens if offer else said.output,
@@ -242,28 +242,17 @@ def _most(parts: tuple[Part, ...]) -> int:
     return max((part.micros for part in parts), default=0)
 
 
-_COUNTS = (
+_counts = attrgetter(
     "input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "input_image_tokens",
     "input_audio_tokens", "output_tokens", "reasoning_tokens", "output_image_tokens", "output_audio_tokens",
     "searches",
 )  # fmt: skip
-_counts = attrgetter(*_COUNTS)
+"""A provider's counts, in the order of `Tokens`."""
 
 
 def counted(usage: Usage) -> Tokens:
     """Return a provider's counts as prices need them; none is larger than MOST_COUNTED."""
-    if max(_counts(usage)) > MOST_COUNTED:
-        usage = replace(usage, **{name: min(getattr(usage, name), MOST_COUNTED) for name in _COUNTS})
-    return Tokens(
-        input=usage.input_tokens,
-        cache_read=usage.cached_input_tokens,
-        cache_write=usage.cache_write_tokens,
-        cache_write_1h=usage.cache_write_1h_tokens,
-        input_image=usage.input_image_tokens,
-        input_audio=usage.input_audio_tokens,
-        output=usage.output_tokens,
-        reasoning=usage.reasoning_tokens,
-        output_image=usage.output_image_tokens,
-        output_audio=usage.output_audio_tokens,
-        searches=usage.searches,
-    )
+    counts = _counts(usage)
+    if max(counts) > MOST_COUNTED:
+        counts = tuple(min(one, MOST_COUNTED) for one in counts)
+    return Tokens(*counts)

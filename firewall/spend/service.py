@@ -216,16 +216,10 @@ class Spending:
                 replace(offer, worst_micros=_first(offer, tokens, ask.bound.searches)) for offer in offers
             )
         drawing = _drawing(every, offers) if every else []
-        return Opened(
-            id=self.new_id(),
-            ask=ask,
-            offers=offers,
-            accounts=tuple([account for account, _ in drawing]),
-            held=tuple([part for _, part in drawing]),
-            reserved_micros=max([part.micros for _, part in drawing], default=0),
-            at_us=at_us,
-            slice_tokens=tokens,
-        )
+        accounts = tuple([account for account, _ in drawing])
+        parts = tuple([part for _, part in drawing])
+        most = max([part.micros for part in parts]) if parts else 0
+        return Opened(self.new_id(), ask, offers, accounts, most, at_us, parts, tokens)
 
     def _offer(self, sold: Sold, ask: Ask, at_us: int) -> Offer:
         bound, prices = ask.bound, self.prices()

@@ -1,7 +1,7 @@
 """What an answer says about itself: tokens, and the ids that a client may name later."""
 
 from firewall.codecs.amounts import count, word
-from firewall.codecs.interface import Usage
+from firewall.codecs.interface import UNCOUNTED, Usage
 from firewall.codecs.upstream_json import JsonObject
 
 
@@ -14,7 +14,7 @@ class Notes:
         self._issued: dict[str, None] = {}
         self.has_ended = False
         """Every choice has ended: some providers count beside a choice that does not say so again."""
-        self.usage = Usage()
+        self.usage = UNCOUNTED
         """Tokens seen so far."""
 
     @property
@@ -42,6 +42,11 @@ class Notes:
         prompt = count(usage, "prompt_tokens")
         # Some providers count what was thought beside the completion, and into the total alone.
         written = max(count(usage, "completion_tokens"), count(usage, "total_tokens") - prompt)
+        tier, is_over = word(value, "service_tier"), self.has_ended or _is_over(value.get("choices"))
+        if not read and not said:
+            cached = count(usage, "prompt_cache_hit_tokens")
+            self.usage = Usage(prompt, cached, written, service_tier=tier, is_reported=is_over)
+            return
         self.usage = Usage(
             input_tokens=prompt,
             cached_input_tokens=count(read, "cached_tokens") or count(usage, "prompt_cache_hit_tokens"),
@@ -52,8 +57,8 @@ class Notes:
             input_audio_tokens=count(read, "audio_tokens"),
             output_image_tokens=count(said, "image_tokens"),
             output_audio_tokens=count(said, "audio_tokens"),
-            service_tier=word(value, "service_tier"),
-            is_reported=self.has_ended or _is_over(value.get("choices")),
+            service_tier=tier,
+            is_reported=is_over,
         )
 
 

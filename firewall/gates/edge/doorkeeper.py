@@ -117,13 +117,14 @@ def requester_of(bearer: Bearer, *, gate: str, client: str, session: str = "") -
     """
     if bearer.grant is None:
         raise AuthError(detail="no grant")
+    grant = bearer.grant
     return Requester(
-        token_id=bearer.token_id,
-        lineage=bearer.lineage,
-        draws=bearer.draws,
-        grant=bearer.grant,
-        principal=bearer.principal,
-        session=bearer.grant.session or session,
-        gate=gate,
-        client=client,
+        bearer.token_id,
+        bearer.lineage,
+        bearer.draws,
+        grant,
+        bearer.principal,
+        grant.session or session,
+        gate,
+        client,
     )

@@ -6,6 +6,7 @@ takes as final; never a verdict.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 KEEPALIVE_S = 10.0
 """Codex needs a real event every 10 s; everybody else is content with it."""
@@ -38,17 +39,28 @@ _MARKS = (
     ("gemini-cli", "gemini-cli"),
     ("opencode/", "opencode"),
 )
+_REMEMBERED = 256
 SLACK_S = 10
 """We answer this much before a silent client would give up."""
 
 
 def client_of(headers: Mapping[str, str]) -> Client:
     """Recognise the program from its user agent (Codex also says so in `originator`)."""
-    said = f"{headers.get('user-agent', '')} {headers.get('originator', '')}".lower()
+    agent, originator = headers.get("user-agent", ""), headers.get("originator", "")
+    recognise = _recognised if len(agent) + len(originator) <= _REMEMBERED else _recognise
+    return recognise(agent, originator)
+
+
+def _recognise(agent: str, originator: str) -> Client:
+    said = f"{agent} {originator}".lower()
     for mark, name in _MARKS:
         if mark in said:
             return CLIENTS[name]
     return CLIENTS["other"]
+
+
+_recognised = lru_cache(maxsize=256)(_recognise)
+"""The same, looked up once for each short name."""
 
 
 def hold_seconds(client: Client, *, hold_s: int, is_streamed: bool) -> float:

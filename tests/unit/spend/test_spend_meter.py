@@ -5,6 +5,7 @@ from pathlib import Path
 
 from firewall.codecs.interface import Usage
 from firewall.core.budget import Budget, Scope, Window
+from firewall.core.money import Tokens
 from firewall.core.spending import Settle, State
 from firewall.core.work import Committed, Unit
 from firewall.spend.meter import MOST_COUNTED, Meter, Used, counted
@@ -209,3 +210,18 @@ def test_counts_become_what_prices_need() -> None:
     assert (said.input, said.cache_read, said.output, said.cache_write, said.cache_write_1h) == (1, 2, 3, 4, 5)
     assert (said.reasoning, said.input_image, said.input_audio, said.output_image) == (6, 7, 8, 9)
     assert (said.output_audio, said.searches) == (10, 11)
+
+
+def test_every_count_keeps_its_place() -> None:
+    """Each kind that a provider counts is paid as that kind; none is larger than the ledger has room for."""
+    usage = Usage(
+        input_tokens=1, cached_input_tokens=2, cache_write_tokens=3, cache_write_1h_tokens=4, input_image_tokens=5,
+        input_audio_tokens=6, output_tokens=7, reasoning_tokens=8, output_image_tokens=9, output_audio_tokens=10,
+        searches=11,
+    )  # fmt: skip
+    tokens = Tokens(
+        input=1, cache_read=2, cache_write=3, cache_write_1h=4, input_image=5, input_audio=6, output=7,
+        reasoning=8, output_image=9, output_audio=10, searches=11,
+    )  # fmt: skip
+    assert counted(usage) == tokens
+    assert counted(replace(usage, searches=2**62)) == replace(tokens, searches=MOST_COUNTED)
