@@ -14,7 +14,7 @@ from firewall.console.drilling import Drilling
 from firewall.console.entries import Entries
 from firewall.console.faring import Faring
 from firewall.console.routing import Routing
-from firewall.console.spending import Books
+from firewall.console.spending import Approved, Books
 from firewall.console.vaulting import Vaulting
 from firewall.gates.infra.scopes.probing import probe_all
 from firewall.references import users_of
@@ -49,8 +49,10 @@ def console_of(
         f"http://{base.settings.server.listen}",
     )
 
-    def approved_by(provider: str, model: str) -> str:
-        return routes.table.models.of(provider, model).approved_by
+    def approved(provider: str, model: str) -> Approved:
+        known = routes.table.models.of(provider, model)
+        days = [day.isoformat() if day else "" for day in (known.approved_at, known.review_by)]
+        return Approved(known.approved_by, *days)
 
     desks = Desks(
         tokens=Tokening(base.tokens, base.clock, aws=handout),
@@ -58,7 +60,7 @@ def console_of(
         policy=Policing(rules.load, writer),
         entries=Entries(installation.reader, installation.sealing, writer),
         credentials=_vaulting(base, upstream),
-        spend=Books(base.settings.database, base.clock, budgets_of(base.settings), approved_by),
+        spend=Books(base.settings.database, base.clock, budgets_of(base.settings), approved),
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
         drills=Drilling(
             drills, installation.reader, writer, base.clock, lambda: [one.name for one in routes.providers]

@@ -14,6 +14,8 @@ from firewall.core.money import dollars
 Row = Mapping[str, object]
 _NUMBERS = ("calls", "cost_micros", "estimated_micros", "unpriced_calls", "input_tokens", "cached_tokens",
             "output_tokens")  # fmt: skip
+APPROVED = ("approved_by", "approved_at", "review_by")
+"""What a report with approvals says of each model."""
 WIDTH = 40
 """Characters of the longest bar of a plot."""
 
@@ -31,31 +33,44 @@ def spend() -> None:
 @click.option("--until", default="", help="The day before which it ends; default: now.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--plot", "as_plot", is_flag=True, help="Draw bars.")
+@click.option("--approvals", is_flag=True, help="One row for each model, with who approved it.")
 @json_option
 @click.pass_context
 def report(
-    ctx: click.Context, /, *, by: str, since: str, until: str, as_csv: bool, as_plot: bool, as_json: bool
+    ctx: click.Context,
+    /,
+    *,
+    by: str,
+    since: str,
+    until: str,
+    approvals: bool,
+    as_csv: bool,
+    as_plot: bool,
+    as_json: bool,
 ) -> None:
     """Show what calls cost, the dearest group first; estimates and calls without a price stand apart.
 
     Example: stayhand spend report --by feature,model --since 7d --plot
+    Which models power which features, and who approved them: stayhand spend report --by feature --approvals
     """
+    if approvals and as_plot:
+        raise click.UsageError("--approvals is shown as a table, with --csv or with --json")
     if as_csv + as_plot + as_json > 1:
         raise click.UsageError("choose one of --csv, --plot and --json")
     query = {"by": by, "since": since, **({"until": until} if until else {})}
+    query |= {"approvals": "1"} if approvals else {}
     with control_client(ctx) as control:
         found = row_of(control.get(f"/api/spend?{urlencode(query)}"))
     rows, words = rows_of(found.get("rows")), [str(word) for word in _list(found.get("by"))]
     if as_json:
         show_json(found)
     elif as_csv:
-        click.echo(csv_of(rows, words), nl=False)
+        click.echo(csv_of(rows, words, more=APPROVED if approvals else ()), nl=False)
     elif as_plot:
         click.echo(plot_of(rows, words), nl=False)
     else:
-        show_table(
-            table_of(rows, words), (*words, "calls", "cost", "estimated", "unpriced", "in", "cached", "out")
-        )
+        numbers = ("calls", "cost", "estimated", "unpriced", "in", "cached", "out")
+        show_table(table_of(rows, words), (*words, *(("calls", "cost", *APPROVED) if approvals else numbers)))
         talk(f"{len(rows)} groups since {found.get('since')}, together ${dollars(_sum(rows))}")
 
 
@@ -88,6 +103,7 @@ def table_of(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
     """Return rows as a table shows them: dollars instead of micro-USD."""
     return [
         {word: row.get(word, "") for word in words}
+        | {word: row.get(word) or "-" for word in APPROVED}
         | {
             "calls": row.get("calls", 0),
             "cost": "$" + dollars(_number(row, "cost_micros")),
@@ -101,19 +117,21 @@ def table_of(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
     ]
 
 
-def csv_of(rows: Sequence[Row], words: Sequence[str]) -> str:
-    """Return rows as CSV (RFC 4180), amounts in micro-USD."""
+def csv_of(rows: Sequence[Row], words: Sequence[str], *, more: Sequence[str] = ()) -> str:
+    """Return rows as CSV (RFC 4180), amounts in micro-USD; `more`: words that stand behind the numbers."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([*words, *_NUMBERS])
+    writer.writerow([*words, *_NUMBERS, *more])
     for row in rows:
-        # A spreadsheet would run a word that begins like a formula.
-        names = [str(row.get(word, "")) for word in words]
-        writer.writerow(
-            [*(f"'{name}" if name[:1] in "=+-@" and name != "-" else name for name in names),
-             *(row.get(number, 0) for number in _NUMBERS)]
-        )  # fmt: skip
+        numbers = [row.get(number, 0) for number in _NUMBERS]
+        writer.writerow([*(_cell(row, word) for word in words), *numbers, *(_cell(row, word) for word in more)])
     return out.getvalue()
+
+
+def _cell(row: Row, word: str) -> str:
+    """Return a word as a spreadsheet may have it: it would run one that begins like a formula."""
+    name = str(row.get(word, ""))
+    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") and name != "-" else name
 
 
 def plot_of(rows: Sequence[Row], words: Sequence[str]) -> str:

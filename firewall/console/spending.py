@@ -28,11 +28,26 @@ _LAST_US = 253_370_764_800_000_000
 _TAG = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
+APPROVALS = ("provider", "model")
+"""What a report groups by besides, where it says who approved each model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Who approved a model, as models.toml says it now; days as ISO 8601, empty where nobody says."""
+
+    approved_by: str = ""
+    approved_at: str = ""
+    review_by: str = ""
+
+
 class SpendDesk(Protocol):
     """Reads the ledger."""
 
-    async def report(self, by: tuple[str, ...], since_us: int, until_us: int) -> list[Json]:
-        """Return groups of calls, the dearest first."""
+    async def report(
+        self, by: tuple[str, ...], since_us: int, until_us: int, *, approvals: bool = False
+    ) -> list[Json]:
+        """Return groups of calls, the dearest first; `approvals`: with who approved the model of each."""
         ...
 
     async def budgets(self) -> list[Json]:
@@ -51,17 +66,19 @@ class Books:
     path: Path
     clock: Clock
     limits: tuple[Budget, ...]
-    approved_by: Callable[[str, str], str]
-    """Provider and model to who approved it; empty: nobody."""
+    approved: Callable[[str, str], Approved]
+    """Provider and model to who approved it."""
 
     def now_us(self) -> int:
         """Return the time."""
         return self.clock.now_us()
 
-    async def report(self, by: tuple[str, ...], since_us: int, until_us: int) -> list[Json]:
-        """Return groups of calls, the dearest first."""
+    async def report(
+        self, by: tuple[str, ...], since_us: int, until_us: int, *, approvals: bool = False
+    ) -> list[Json]:
+        """Return groups of calls, the dearest first; with `approvals` each is of one model at one provider."""
         groups = await asyncio.to_thread(self._report, by, since_us, until_us)
-        return [self._shown(by, group) for group in groups]
+        return [self._shown(by, group, approvals=approvals) for group in groups]
 
     async def budgets(self) -> list[Json]:
         """Return the accounts of budgets in their present windows, with what they have left."""
@@ -83,12 +100,15 @@ class Books:
         finally:
             connection.close()
 
-    def _shown(self, by: tuple[str, ...], group: Group) -> Json:
+    def _shown(self, by: tuple[str, ...], group: Group, *, approvals: bool) -> Json:
         row: dict[str, object] = dict(zip(by, group.words, strict=True))
         row |= {key: value for key, value in asdict(group).items() if key not in ("words", "models")}
-        if "model" in by or "feature" in by:
+        if approvals:
+            row |= asdict(self.approved(str(row["provider"]), str(row["model"])))
+        elif "model" in by or "feature" in by:
             row["models"] = [
-                {"model": name, "approved_by": self.approved_by(*name.split("/", 1))} for name in group.models
+                {"model": name, "approved_by": self.approved(*name.split("/", 1)).approved_by}
+                for name in group.models
             ]
         return row
 
@@ -115,13 +135,15 @@ class SpendHandlers:
         self._desk = desk
 
     async def report(self, request: Request, _asker: Asker) -> Response:
-        """Report: `?by=feature,model&since=7d&until=2026-11-21`."""
+        """Report: `?by=feature,model&since=7d&until=2026-11-21`; `&approvals=1`: who approved each model."""
         asked = request.query_params
-        by = words_of(asked.get("by", ""))
+        by, approvals = words_of(asked.get("by", "")), asked.get("approvals", "") == "1"
+        if approvals:
+            by = words_of(",".join(dict.fromkeys((*by, *APPROVALS))))
         now_us = self._desk.now_us()
         since_us = instant(asked.get("since") or "7d", now_us)
         until_us = instant(asked["until"], now_us) if asked.get("until") else now_us + 1
-        rows = await self._desk.report(by, since_us, until_us)
+        rows = await self._desk.report(by, since_us, until_us, approvals=approvals)
         return JSONResponse({"by": list(by), "since": _iso(since_us), "until": _iso(until_us), "rows": rows})
 
     async def budgets(self, _request: Request, _asker: Asker) -> Response:

@@ -75,6 +75,13 @@ chain = ["breaking/priced-breaking"]
 """
 
 
+APPROVED = """approved_by = "ines"
+approved_at = 2026-11-02
+review_by = 2027-05-02
+"""
+"""Of the models that PRICES ends with."""
+
+
 class Breaking(StreamRequestHandler):
     """Reads a request and closes the connection."""
 
@@ -157,7 +164,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         settings = SETTINGS.format(url=url, breaking=broken)
         installed = install(tmp_path_factory.mktemp("money"), settings=settings)
         models = installed.config.parent / "policies" / "models.toml"
-        models.write_text((models.read_text() if models.exists() else "") + PRICES)
+        models.write_text((models.read_text() if models.exists() else "") + PRICES + APPROVED)
         with serving(installed) as running:
             yield House(running, billing)
 
@@ -430,7 +437,7 @@ def test_reports_answer_who_spent_what_on_which_model(house: House) -> None:
     answer = orjson.loads(_spend(house, "report", "--by", "feature,model", "--since", "1d", "--json"))
     row = next(one for one in answer["rows"] if one["feature"] == "billing")
     assert (row["model"], row["calls"], row["cost_micros"], row["input_tokens"]) == ("priced-ok", 3, 420, 300)
-    assert row["models"] == [{"model": "chat/priced-ok", "approved_by": ""}]
+    assert row["models"] == [{"model": "chat/priced-ok", "approved_by": "ines"}]
     table = _spend(house, "report", "--by", "team,tag:ticket")
     assert [line.split()[:3] for line in table.splitlines() if "reported" in line] == [
         ["reported", "t0", "2"],
@@ -442,6 +449,28 @@ def test_reports_answer_who_spent_what_on_which_model(house: House) -> None:
     assert "█" in _spend(house, "report", "--by", "day", "--plot")
     house.settled(house.ask(house.firewall.mint(team="wide")).headers["x-stayhand-entry"])
     assert any(line.split()[:3] == ["team", "wide", "month"] for line in _spend(house, "budgets").splitlines())
+
+
+def test_a_report_says_which_models_power_which_features_and_who_approved_them(house: House) -> None:
+    """A row for each model of each feature, with who approved it, when, and until when that holds."""
+    token = house.firewall.mint(team="governed", tags=["feature=governed"])
+    for path in ("/v1/chat/completions", "/v1/messages"):
+        house.settled(house.ask(token, path=path).headers["x-stayhand-entry"])
+    answer = orjson.loads(_spend(house, "report", "--by", "feature", "--approvals", "--json"))
+    assert answer["by"] == ["feature", "provider", "model"]
+    found = [one for one in answer["rows"] if one["feature"] == "governed"]
+    assert sorted((one["provider"], one["model"], one["approved_by"], one["review_by"]) for one in found) == [
+        ("chat", "priced-ok", "ines", "2027-05-02"),
+        ("messages", "priced-ok", "ines", "2027-05-02"),
+    ]
+    table = _spend(house, "report", "--by", "feature", "--approvals")
+    lines = [line.split() for line in table.splitlines() if line.startswith("governed")]
+    assert [line[-3:] for line in lines] == [["ines", "2026-11-02", "2027-05-02"]] * 2
+    csv = _spend(house, "report", "--by", "feature", "--approvals", "--csv").splitlines()
+    assert csv[0].endswith("approved_by,approved_at,review_by")
+    assert any(
+        one.startswith("governed,chat,priced-ok,1,") and one.endswith("ines,2026-11-02,2027-05-02") for one in csv
+    )
 
 
 def test_a_report_by_what_is_no_word_is_refused(house: House) -> None:

@@ -1,6 +1,6 @@
 """Reports as people read them: dollars in tables and bars, micro-USD for spreadsheets, and no formulas."""
 
-from firewall.cli.spend import WIDTH, csv_of, plot_of, table_of
+from firewall.cli.spend import APPROVED, WIDTH, csv_of, plot_of, table_of
 
 ROWS = [
     {
@@ -15,7 +15,7 @@ def test_a_table_has_dollars() -> None:
     """Every decimal that matters, and nothing where nothing is known."""
     first, second = table_of(ROWS, ["feature"])
     assert (first["cost"], first["estimated"], first["in"], first["cached"]) == ("$1.50", "$0.75", 7, 2)
-    assert (second["cost"], second["unpriced"]) == ("$0.000001", 2)
+    assert (second["cost"], second["unpriced"], second["approved_by"]) == ("$0.000001", 2, "-")
 
 
 def test_a_spreadsheet_runs_no_word_as_a_formula() -> None:
@@ -23,6 +23,10 @@ def test_a_spreadsheet_runs_no_word_as_a_formula() -> None:
     lines = csv_of(ROWS, ["feature"]).split("\r\n")
     assert lines[1] == "search,3,1500000,750000,0,7,2,1"
     assert lines[2].startswith("'=HYPERLINK(1),1,1,")
+    approved = {"feature": "f", "approved_by": "@alice", "approved_at": "2026-11-02", "review_by": ""}
+    lines = csv_of([approved], ["feature"], more=APPROVED).split("\r\n")
+    assert lines[0].endswith(",output_tokens,approved_by,approved_at,review_by")
+    assert lines[1] == "f,0,0,0,0,0,0,0,'@alice,2026-11-02,"
     assert csv_of([{"feature": "-"}], ["feature"]).split("\r\n")[1].startswith("-,")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firewall.console.spending import Books, instant, words_of
+from firewall.console.spending import Approved, Books, instant, words_of
 from firewall.core.attribution import Attribution
 from firewall.core.budget import Budget, Scope, Window
 from firewall.core.errors import ProtocolError
@@ -20,10 +20,15 @@ DAY = Budget(Scope.TEAM, Window.DAY, hard_micros=1_000, holders="a")
 DAY_US = 86_400_000_000
 
 
+def approved(provider: str, model: str) -> Approved:
+    """Say who approved a model."""
+    return Approved(f"who approved {provider} {model}", "2026-11-02", "2027-05-02")
+
+
 def books(found: Purse) -> Books:
     """Return the desk over a ledger."""
     path = Path(str(found.installation.reader.execute("PRAGMA database_list").fetchone()[2]))
-    return Books(path, found.clock, (DAY,), lambda provider, model: f"who approved {provider} {model}")
+    return Books(path, found.clock, (DAY,), approved)
 
 
 async def book(found: Purse, call: str, state: State, cost: int | None, **more: object) -> None:
@@ -61,6 +66,13 @@ async def test_groups_of_calls(tmp_path: Path) -> None:
         whole = await books(found).report((), 0, START_US + 1)
         assert [(row["calls"], row["cost_micros"]) for row in whole] == [(4, 2**52 + 10)]
         assert await books(found).report((), 0, 1) == []
+        by = ("feature", "provider", "model")
+        each = await books(found).report(by, START_US - DAY_US, START_US + 1, approvals=True)
+        assert {(row["feature"], row["model"], row["approved_by"], row["review_by"]) for row in each} == {
+            ("f", "m", "who approved p m", "2027-05-02"),
+            ("f", "n", "who approved p n", "2027-05-02"),
+            ("g", "m", "who approved p m", "2027-05-02"),
+        }
         assert books(found).now_us() == START_US
 
 
