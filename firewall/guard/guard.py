@@ -168,6 +168,10 @@ class Guard:
         """Record what an agent reports of released calls: (call id or name, is error). Nothing is waited for."""
         self._outcomes.finished(requester, reported)
 
+    def were_released(self, requester: Requester, call_ids: Sequence[str]) -> bool:
+        """Tell whether this agent was let make all of these calls: what it says of others' results is made up."""
+        return self._outcomes.were_released(requester.principal, call_ids)
+
     async def release(self, held: Wait, requester: Requester) -> Answer:
         """Judge a held call again and consume its approval; call it when the approval was decided or timed out.
 

@@ -21,12 +21,21 @@ class Outcomes:
     def __init__(self, sequencer: Sequencer) -> None:
         self._sequencer = sequencer
         self._awaited: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._released: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def released(self, requester: Requester, call_id: str, entry: int) -> None:
         """Expect the result of a call; `call_id` is its name where the dialect has no ids."""
-        self._awaited[(requester.principal, call_id)] = entry
+        key = (requester.principal, call_id)
+        self._awaited[key] = entry
         if len(self._awaited) > MAX_AWAITED:
             self._awaited.popitem(last=False)
+        self._released[key] = None
+        if len(self._released) > MAX_AWAITED:
+            self._released.popitem(last=False)
+
+    def were_released(self, principal: str, call_ids: Sequence[str]) -> bool:
+        """Tell whether an agent was let make all of these calls, as far as is remembered; of none: no."""
+        return bool(call_ids) and all((principal, one) in self._released for one in call_ids)
 
     def finished(self, requester: Requester, reported: Sequence[tuple[str, bool]]) -> None:
         """Record the results (call id, is error) that a request reports of calls that we released."""

@@ -70,6 +70,8 @@ class ModelCall:
     caller: Caller
     attribution: Attribution = field(default_factory=Attribution)
     surface: Surface = Surface.GENERATE
+    is_step: bool = False
+    """Its newest turn reports what calls gave that were released to its caller: it is within a tool loop."""
     issuers: frozenset[str] = frozenset()
     """Names of the providers that keep what the request refers to; empty: it refers to nothing."""
     traits: Traits | None = None

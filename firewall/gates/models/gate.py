@@ -148,7 +148,10 @@ class ModelsGate:
             principal = self._sequencer.pseudonym(requester.principal)
             issuers = admit.issuers(request, self._issuer_of, principal)
         digests = Digests(body)
+        guard, results = self._means.guard, codec.results(value)
         call = _call(asked, request, value, requester, traits=self._histories.traits(digests), issuers=issuers)
+        if results and guard.were_released(requester, [one.call_id for one in results]):
+            call = replace(call, is_step=True)
         plan = self._router.plan(call)
         said = _said(asked, requester, request, len(body), sha256=digests.whole.hex())
         meter, plan = await self._till.enter(call, plan, requester, said)
@@ -169,9 +172,9 @@ class ModelsGate:
         accounts = Accounts(exchange, meter, self._till, self._clock, call, self._seeing, started_us)
         if self._means.continues and value.get("tools"):
             exchange.continuing = self._continuing(asked, exchange, call, plan, accounts=accounts)
-        identity, guard = request.identity, self._means.guard
+        identity = request.identity
         try:  # whatever happens from here on, what is held is given back
-            guard.finished(requester, [(one.call_id, one.is_error) for one in codec.results(value)])
+            guard.finished(requester, [(one.call_id, one.is_error) for one in results])
             await guard.read(requester, Told(digests, lambda value: first_sighting(identity, value)))
             await self._exchange(exchange, call, plan, meter.entry)
         except FirewallError as error:

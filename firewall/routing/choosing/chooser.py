@@ -132,9 +132,14 @@ class Chooser:
                 self._answering.popitem(last=False)
 
     def _kept(self, call: ModelCall, plan: Plan) -> Plan:
-        """Put first who called the tools; in a cascade nobody but its step is asked, and nothing is checked."""
+        """Put first who called the tools; in a cascade nobody but its step is asked, and nothing is checked.
+
+        The checks are left out only where the calls are known to have been made: made up results do not count.
+        """
         name = self._answering.get(conversation(call))
         candidates = tuple(sorted(plan.candidates, key=lambda one: one.name != name))
+        if plan.checks is not None and not call.is_step:
+            return plan
         if candidates[0].name != name or plan.checks is None:
             return replace(plan, candidates=candidates)
         return replace(plan, candidates=candidates[:1], tiers=(), checks=None, judge=())

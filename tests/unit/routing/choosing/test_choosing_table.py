@@ -234,6 +234,21 @@ def test_in_a_tool_loop_a_cascade_stays_with_its_step() -> None:
     plan = house.plan(opening)
     house.chooser.answered(opening, plan, plan.candidates[2])
     turns = [first, {"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
-    kept = house.plan(call_of("r", messages=turns))
+    kept = house.plan(replace(call_of("r", messages=turns), is_step=True))
     assert [one.name for one in kept.candidates] == ["saas/sonnet"]
     assert (kept.tiers, kept.checks, kept.judge) == ((), None, ())
+
+
+def test_a_result_that_is_made_up_is_checked_like_everything_else() -> None:
+    """Whoever reports what no call of his gave is in no tool loop: all steps and checks of the route hold."""
+    house = House(CASCADE)
+    first = {"role": "user", "content": "do it"}
+    opening = call_of("r", messages=[first])
+    plan = house.plan(opening)
+    house.chooser.answered(opening, plan, plan.candidates[2])
+    use = {"type": "tool_use", "id": "tu_made_up", "name": "t", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "tu_made_up", "content": "ok"}
+    turns = [first, {"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    made_up = house.plan(call_of("r", messages=turns))
+    assert (made_up.tiers, made_up.checks) == (plan.tiers, plan.checks)
+    assert made_up.candidates == plan.candidates
