@@ -75,7 +75,7 @@ chain = ["breaking/priced-breaking"]
 """
 
 
-APPROVED = """approved_by = "ines"
+APPROVED = """approved_by = "irene"
 approved_at = 2026-11-02
 review_by = 2027-05-02
 """
@@ -437,7 +437,7 @@ def test_reports_answer_who_spent_what_on_which_model(house: House) -> None:
     answer = orjson.loads(_spend(house, "report", "--by", "feature,model", "--since", "1d", "--json"))
     row = next(one for one in answer["rows"] if one["feature"] == "billing")
     assert (row["model"], row["calls"], row["cost_micros"], row["input_tokens"]) == ("priced-ok", 3, 420, 300)
-    assert row["models"] == [{"model": "chat/priced-ok", "approved_by": "ines"}]
+    assert row["models"] == [{"model": "chat/priced-ok", "approved_by": "irene"}]
     table = _spend(house, "report", "--by", "team,tag:ticket")
     assert [line.split()[:3] for line in table.splitlines() if "reported" in line] == [
         ["reported", "t0", "2"],
@@ -460,16 +460,16 @@ def test_a_report_says_which_models_power_which_features_and_who_approved_them(h
     assert answer["by"] == ["feature", "provider", "model"]
     found = [one for one in answer["rows"] if one["feature"] == "governed"]
     assert sorted((one["provider"], one["model"], one["approved_by"], one["review_by"]) for one in found) == [
-        ("chat", "priced-ok", "ines", "2027-05-02"),
-        ("messages", "priced-ok", "ines", "2027-05-02"),
+        ("chat", "priced-ok", "irene", "2027-05-02"),
+        ("messages", "priced-ok", "irene", "2027-05-02"),
     ]
     table = _spend(house, "report", "--by", "feature", "--approvals")
     lines = [line.split() for line in table.splitlines() if line.startswith("governed")]
-    assert [line[-3:] for line in lines] == [["ines", "2026-11-02", "2027-05-02"]] * 2
+    assert [line[-3:] for line in lines] == [["irene", "2026-11-02", "2027-05-02"]] * 2
     csv = _spend(house, "report", "--by", "feature", "--approvals", "--csv").splitlines()
     assert csv[0].endswith("approved_by,approved_at,review_by")
     assert any(
-        one.startswith("governed,chat,priced-ok,1,") and one.endswith("ines,2026-11-02,2027-05-02") for one in csv
+        one.startswith("governed,chat,priced-ok,1,") and one.endswith("irene,2026-11-02,2027-05-02") for one in csv
     )
 
 
