@@ -132,7 +132,7 @@ def _path(call: ModelCall, candidate: Candidate) -> str:
 def _body(call: ModelCall, candidate: Candidate) -> bytes:
     body = without_foreign_thinking(call.request.body, call.traits)
     if call.request.hides_usage and candidate.provider.counts_streams:
-        body = asking(body)
+        body = asking(body, call.value)
     if candidate.model == call.request.model or call.dialect is Dialect.GEMINI:
         return body
     span = locate(body, ("model",))

@@ -16,15 +16,18 @@ def says_usage(value: Mapping[str, object]) -> bool:
     return isinstance(options, Mapping) and options.get("include_usage") is True
 
 
-def asking(body: bytes) -> bytes:
-    """Return a request's bytes with its stream asked for the counts; everything else keeps its bytes."""
-    asked = json_span.locate(body, ("stream_options", "include_usage"))
-    if asked is not None:
-        return json_span.splice(body, {asked: b"true"})
-    options = json_span.locate(body, ("stream_options",))
+def asking(body: bytes, value: Mapping[str, object]) -> bytes:
+    """Return a request's bytes with its stream asked for the counts; everything else keeps its bytes.
+
+    `value`: the same request parsed, so that only bodies that say something of it already are walked.
+    """
+    options = json_span.locate(body, ("stream_options",)) if "stream_options" in value else None
     if options is None:
         brace = body.index(b"{") + 1
         return body[:brace] + b'"stream_options":{' + _ASKED + b"}," + body[brace:]
+    asked = json_span.locate(body, ("include_usage",), options[0])
+    if asked is not None:
+        return json_span.splice(body, {asked: b"true"})
     old = body[options[0] : options[1]]
     if not old.startswith(b"{"):
         return json_span.splice(body, {options: b"{" + _ASKED + b"}"})

@@ -89,19 +89,17 @@ class ChatStream:
         Raises: ProtocolError (upstream) when they are no stream of this dialect; nothing more comes then.
         """
         out: list[bytes] = []
-        template, frames = self._template, self._frames
-        if template is None:
-            for frame in frames.feed(chunk):
-                self._take(frame, out)
-            return self._step(out)
-        # All are read before one is taken: of a chunk with a frame that cannot be read, nothing leaves.
-        for one in [raw if template.fits(raw) else frames.read(raw) for raw in frames.cut(chunk)]:
-            if not isinstance(one, bytes):
-                self._take(one, out)
-            elif self._talks_on():
-                out.append(one)
-            else:
-                self._take(frames.read(one), out)
+        frames, was_done = self._frames, self._done
+        try:
+            for raw in frames.cut(chunk):
+                template = self._template
+                if template is not None and template.fits(raw) and self._talks_on():
+                    out.append(raw)
+                else:
+                    self._take(frames.read(raw), out)
+        except ProtocolError:
+            self._done = was_done  # nothing of this chunk leaves, so the end that stood in it has not been told
+            raise
         return self._step(out)
 
     def _talks_on(self) -> bool:

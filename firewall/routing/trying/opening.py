@@ -47,17 +47,17 @@ class Opening:
         """Take bytes; returns what is wrong, where an error came before any content."""
         self._taken.append(chunk)
         try:
-            frames = self._frames.feed(chunk)
+            for raw in self._frames.cut(chunk):
+                frame = self._frames.read(raw)
+                seen = self._see(frame)
+                if isinstance(seen, Fault):
+                    self.raw = frame.data
+                    return seen
+                if seen is Seen.CONTENT:  # what stands behind it is read by who passes it on
+                    self.has_content = True
+                    return None
         except ProtocolError:
             return Fault.MALFORMED
-        for frame in frames:
-            seen = self._see(frame)
-            if isinstance(seen, Fault):
-                self.raw = frame.data
-                return seen
-            if seen is Seen.CONTENT:
-                self.has_content = True
-                return None
         if sum(map(len, self._taken)) > _MOST_BYTES:
             self.has_content = True
         return None

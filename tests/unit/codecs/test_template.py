@@ -150,3 +150,13 @@ def test_a_stream_of_words_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> No
         frame = b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
         assert stream.feed(frame).forward == frame
     assert len(parsed) == 1
+
+
+def test_an_end_that_did_not_leave_is_told() -> None:
+    """What stands behind the end spoils its chunk, and the client gets an error in place of an end."""
+    stream = ChatStream()
+    chunk = {"id": "c", "choices": [{"index": 0, "delta": {"content": "w"}, "finish_reason": "stop"}]}
+    frame = b"data: " + json.dumps(chunk).encode() + b"\n\n"
+    with pytest.raises(ProtocolError):
+        stream.feed(frame + b"data: [DONE]\n\n" + frame)
+    assert b"error" in stream.abort("stream_malformed", "it cannot be read")

@@ -102,6 +102,15 @@ def test_no_stream_of_the_dialect_is_malformed() -> None:
     assert Opening(C).feed(b'data: {"type":"ping"}\n\n') is Fault.MALFORMED
 
 
+def test_what_stands_behind_the_first_word_is_not_read_here() -> None:
+    """In the same piece or in a later one: the answer is this provider's by then."""
+    said = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+    for pieces in ([said + b"data: {broken\n\nodd\n\n"], [said, b"data: {broken\n\n"]):
+        opening = Opening(C)
+        assert opening.feed(pieces[0]) is None
+        assert opening.has_content
+
+
 def test_an_answer_without_an_error_has_no_fault() -> None:
     """Responses names an error in every answer, and it is null."""
     assert fault_of_object({"id": "r", "error": None, "status": "completed"}) is None
