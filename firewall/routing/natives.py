@@ -16,6 +16,8 @@ _PROPER = (".openai.com", ".openai.azure.com")
 
 def speaks(provider: Provider, dialect: Dialect) -> bool:
     """Tell whether a call in `dialect` goes to the provider byte for byte."""
+    if provider.dialect is dialect:
+        return True
     match provider.dialect, dialect:
         case Dialect.OPENAI_RESPONSES, Dialect.OPENAI_CHAT:
             return True
@@ -23,5 +25,4 @@ def speaks(provider: Provider, dialect: Dialect) -> bool:
             host = urlsplit(provider.endpoint.base_url).hostname or ""
             return host.endswith(_PROPER)
         case _:
-            pass
-    return provider.dialect is dialect
+            return False

@@ -46,12 +46,12 @@ class Pool:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._sweep: asyncio.TimerHandle | None = None
 
-    def idle(self, origin: Origin) -> Connection | None:
-        """Return a connection that can be used at once, the one used last."""
+    def idle(self, origin: Origin, now: float) -> Connection | None:
+        """Return a connection that can be used at once, the one used last. `now`: by the loop's clock."""
         free = self._idle.get(origin)
         if not free:
             return None
-        oldest = asyncio.get_running_loop().time() - KEEP_ALIVE_S
+        oldest = now - KEEP_ALIVE_S
         while free:
             connection = free.pop()
             if connection.is_open and connection.idle_since > oldest:
@@ -69,7 +69,7 @@ class Pool:
                 while self._open >= self._most:
                     self._evict()
                     await self._place()
-                    if (connection := self.idle(origin)) is not None:
+                    if (connection := self.idle(origin, asyncio.get_running_loop().time())) is not None:
                         return connection
                 return await self._dial(origin, within_s)
         except TimeoutError:

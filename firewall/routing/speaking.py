@@ -107,6 +107,8 @@ def upstream_path(dialect: Dialect, path: str) -> str:
 
 def safe_query(query: str) -> str:
     """Keep the query options that providers read and drop everything that could carry a credential."""
+    if not query:
+        return ""
     return "&".join(pair for pair in query.split("&") if pair.partition("=")[0] in _QUERY)
 
 

@@ -65,10 +65,9 @@ class HttpUpstream:
         """
         target = _target(endpoint, request)
         head = _head(target, request)
-        begun = asyncio.get_running_loop().time()
         pool = self._pools[endpoint.private]
         try:
-            reply = await _asked(pool, target.origin, head, endpoint, request, begun)
+            reply = await _asked(pool, target.origin, head, endpoint, request)
         except BrokenError as error:
             failure = _failure(endpoint, error, request.credential)
         else:
@@ -86,10 +85,9 @@ class HttpUpstream:
         target = _target(endpoint, request)
         asked = b"".join(name + b": " + value + b"\r\n" for name, value in handshake.fields())
         head = _head(target, request).removesuffix(b"\r\n") + asked + b"\r\n"
-        begun = asyncio.get_running_loop().time()
         pool = self._pools[endpoint.private]
         try:
-            reply = await _asked(pool, target.origin, head, endpoint, request, begun, switches=True)
+            reply = await _asked(pool, target.origin, head, endpoint, request, switches=True)
         except BrokenError as error:
             failure = _failure(endpoint, error, request.credential)
         else:
@@ -117,7 +115,6 @@ async def _asked(
     head: bytes,
     endpoint: Endpoint,
     request: UpstreamRequest,
-    begun: float,
     *,
     switches: bool = False,
 ) -> Reply:
@@ -125,9 +122,12 @@ async def _asked(
 
     Raises: BrokenError.
     """
-    times = endpoint.timeouts
-    connection = pool.idle(origin) or await pool.connect(origin, min(times.connect_s, times.total_s))
-    now = asyncio.get_running_loop().time()
+    times, clock = endpoint.timeouts, asyncio.get_running_loop().time
+    begun = now = clock()
+    connection = pool.idle(origin, now)
+    if connection is None:
+        connection = await pool.connect(origin, min(times.connect_s, times.total_s))
+        now = clock()
     limits = Limits(now + times.first_byte_s if request.streamed else _NEVER, times.idle_s, begun + times.total_s)
     has_body = request.method != "HEAD"
     reply = connection.send(head, request.body, limits, has_body=has_body, switches=switches)

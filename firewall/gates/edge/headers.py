@@ -71,6 +71,7 @@ _COMMON = frozenset(
 _SHADOWED = SINGLE | READ_OF_OURS | FORWARDED | DROPPED | {b"connection", b"cookie", b"upgrade"}
 _HOST = re.compile(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _KEPT_BYTES = 64
+_HASH, _UNDERSCORE = b"#_"
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE", b"PRI"})
 
 
@@ -84,7 +85,7 @@ def check_head(method: bytes, target: bytes, version: str, fields: Fields, *, ma
         raise ProtocolError("this server speaks HTTP/1.1 only", code="http_version", status=505)
     if method in _REFUSED_METHODS:
         raise ProtocolError("this method is not served", code="method_refused", status=405)
-    if target[:1] != b"/" or b"#" in target:
+    if target[:1] != b"/" or _HASH in target:
         raise ProtocolError("the request target must be a path", code="target_refused")
     single: dict[bytes, bytes] = {}
     upgrades = False
@@ -142,7 +143,7 @@ def admit(fields: Fields, *, trusted: bool) -> tuple[list[tuple[bytes, bytes]], 
         name = field[0]
         if name in _COMMON:
             kept.append(field)
-        elif b"_" in name:
+        elif _UNDERSCORE in name:
             _refuse_twin(name)
             odd.append(name)
         elif not _is_dropped(name, trusted=trusted):

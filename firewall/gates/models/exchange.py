@@ -167,6 +167,7 @@ class Exchange:
             await self._end_interrupted()
         finally:
             connection.close()
+            self._task = self._connection = self._pulse = None  # they hold what holds this: no circle is left
             for response in self._upstream:
                 response.close()
             if self.continuing is not None and self.held is None:

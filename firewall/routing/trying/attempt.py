@@ -169,11 +169,11 @@ async def _whole(asking: Asking, response: UpstreamResponse) -> Kept | Failed:
 
 def _hidden_fault(dialect: Dialect, body: bytes, asking: Asking) -> Fault | None:
     """Return what is wrong with an answer that reads like one, None where it is one."""
-    if dialect is Dialect.OPENAI_RESPONSES and b'"failed"' in body:
+    if dialect is Dialect.OPENAI_RESPONSES and body.find(b'"failed"') >= 0:
         value = loads_object(body)
         if value.get("status") == "failed":
             return fault_of_object(value) or Fault.SERVER
-    if dialect is Dialect.OPENAI_CHAT and b'"error"' in body:
+    if dialect is Dialect.OPENAI_CHAT and body.find(b'"error"') >= 0:
         found = fault_of_object(loads_object(body))
         if found is not None:
             return found

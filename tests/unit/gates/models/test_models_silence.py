@@ -1,6 +1,8 @@
 """A silent provider: its client is kept waiting, cheaply, and what may be held back is bounded."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, cast
 
@@ -194,6 +196,36 @@ def test_client_of_a_silent_provider_is_kept_waiting() -> None:
         assert sent.count(HELD) == 2
 
     played(play)
+
+
+def test_an_exchange_that_is_over_leaves_nothing_to_be_collected() -> None:
+    """Nothing of a request holds itself: its memory is free at its end, without a search for circles."""
+
+    async def play(loop: Wound) -> None:
+        provider = Silent(chunk({"content": "hi"}), chunk({}, "stop") + b"data: [DONE]\n\n")
+        provider.go_on.set()
+
+        async def opened(_: list[Attempt]) -> Routed:
+            return cast("Routed", provider)
+
+        async def asks() -> "weakref.ref[object]":
+            exchange = exchange_over([])
+            kept = weakref.ref(exchange.send)
+            await exchange.ask(opened)
+            return kept
+
+        asking = asyncio.create_task(asks())
+        await loop.wind(0)
+        kept = await asking
+        del asking
+        await loop.wind(0)
+        assert kept() is None
+
+    gc.disable()
+    try:
+        played(play)
+    finally:
+        gc.enable()
 
 
 def test_what_an_answer_holds_back_is_bounded() -> None:
