@@ -44,6 +44,8 @@ class Terms:
     """A provider that wants to be left alone for longer is not waited for."""
     filtered_falls_over: bool = False
     """What a provider's content filter refuses may be asked elsewhere."""
+    restarts: bool = False
+    """A streamed answer that breaks off after nothing but text begins again at the next candidate."""
     hedge_after_s: float = 0.0
     """Ask the next candidate as well when nothing came by then (calls without tools); 0: never."""
     cache: CacheTerms | None = None

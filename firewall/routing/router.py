@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from firewall.classify.credentials.detector import Detector
+from firewall.codecs.interface import Usage
 from firewall.routing.answer import PlainAnswer
 from firewall.routing.asides import Aside
 from firewall.routing.call import Attempt, Heard, ModelCall, Plan, Routed, UnansweredError
@@ -16,6 +17,7 @@ from firewall.routing.masking import CREDENTIALS, masked_call
 from firewall.routing.passing import passed_on, speaker
 from firewall.routing.port import Upstream
 from firewall.routing.providers import Providers
+from firewall.routing.trying.answers import Begun
 from firewall.routing.trying.asker import Asker, Note, unnoted
 from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
@@ -84,8 +86,36 @@ class Router:
         except UnansweredError as error:
             error.heard = with_more(error.heard, graded)
             raise
-        answer.heard = with_more(answer.heard, graded) or answer.heard
+        if graded:
+            answer.heard = with_more(answer.heard, graded) or answer.heard
+            if isinstance(answer, Begun):
+                answer.before = tuple(graded)
         if answer.heard.attempts and not answer.heard.degraded:
+            self._chooser.answered(call, plan, answer.heard.candidate)
+        return answer
+
+    async def again(
+        self, call: ModelCall, plan: Plan, broken: Routed, *, ending: bytes, usage: Usage
+    ) -> Routed | None:
+        """Ask those of the plan who were not asked yet, after an answer broke off: theirs begins anew.
+
+        `ending`: the error that it ended in, empty where it cannot be read; `usage`: what it used, as far as it
+        said. None: its route does not want that, or nobody is left.
+
+        Raises: UnansweredError.
+        """
+        if not isinstance(broken, Begun) or broken.again is None:
+            return None
+        before = list(broken.before)
+        try:
+            answer = await broken.again(ending, usage)
+        except UnansweredError as error:
+            error.heard = with_more(error.heard, before)
+            raise
+        if answer is not None:
+            answer.heard = with_more(answer.heard, before) or answer.heard
+            if isinstance(answer, Begun):
+                answer.before = broken.before
             self._chooser.answered(call, plan, answer.heard.candidate)
         return answer
 

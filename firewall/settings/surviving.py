@@ -48,8 +48,9 @@ class RouteSurvival(Section):
     retry: Retry = Retry()
     on_content_filter: Literal["propagate", "fall_over"] = "propagate"
     """Whether what a provider's filter refuses may be asked elsewhere."""
-    on_stream_failure: Literal["error"] = "error"
-    """When an answer breaks off after its first word: one error of the client's dialect. Nothing begins again."""
+    on_stream_failure: Literal["error", "restart"] = "error"
+    """When an answer breaks off after its first word: one error of the client's dialect, or, where nothing but
+    text was given, a notice and the answer of the next candidate, from its beginning."""
     hedge_after_ms: int = Field(default=0, ge=0, le=600_000)
     """Ask the next candidate as well when nothing came by then (calls without tools); 0: never."""
     cache: Cache | None = None
@@ -78,6 +79,7 @@ class RouteSurvival(Section):
             backoff=Backoff(retry.backoff_ms / 1000, retry.backoff_cap_ms / 1000),
             retry_after_cap_s=float(retry.retry_after_cap_s),
             filtered_falls_over=self.on_content_filter == "fall_over",
+            restarts=self.on_stream_failure == "restart",
             hedge_after_s=self.hedge_after_ms / 1000,
             cache=None if cache is None else CacheTerms(cache.ttl, cache.max_kib << 10, cache.share),
             degrade=self.degrade,

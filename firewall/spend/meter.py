@@ -72,6 +72,8 @@ class Meter:
     _seen: int = 0
     _tokens: int = 0
     """Output tokens that money is held for, where it is held in slices."""
+    _earlier: "dict[Sold, tuple[int, float]] | None" = None
+    """Of answers that broke off: how many bytes came in how many seconds."""
     _counted: "tuple[Usage, _Owed] | None" = None
     """What the answer was found to cost, once: its header and its line say the same."""
     _is_settled: bool = False
@@ -94,6 +96,16 @@ class Meter:
         self.also = also
         if also:
             self.attempts, self._by = attempts, also[-1].sold
+
+    def begins_again(self) -> None:
+        """The answer broke off, and another is to take its place: what it wrote is kept apart from what follows.
+
+        Whoever gave it stands in `also` from now on; until somebody answers, nothing else is owed.
+        """
+        now = asyncio.get_running_loop().time()
+        self._earlier = {**(self._earlier or {}), self._sold: (self._seen, now - self.began)}
+        self._seen, self.began, self._tokens = 0, now, self.opened.slice_tokens
+        self.was_asked = False
 
     def fed(self, count: int) -> bool:
         """Note so many bytes of the answer; False: what is held is used up by now, so `extend` or stop."""
@@ -184,11 +196,13 @@ class Meter:
     def _estimate(self, sold: Sold, usage: Usage) -> Tokens:
         """Return an upper estimate where the provider's count is missing or a part."""
         offer, said = self._offer(sold), counted(usage)
-        seconds = asyncio.get_running_loop().time() - self.began
+        seen, seconds = self._seen, asyncio.get_running_loop().time() - self.began
+        if self._earlier is not None and sold in self._earlier:
+            seen, seconds = self._earlier[sold]
         wrote = owed_output(
             bound=offer.output_tokens if offer else said.output,
             reported=said.output,
-            seen_bytes=self._seen,
+            seen_bytes=seen,
             seconds=seconds,
         )
         return replace(said, input=said.input or self.opened.ask.bound.likely_tokens, output=wrote)

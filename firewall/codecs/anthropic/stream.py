@@ -14,6 +14,7 @@ from firewall.codecs.anthropic.tables import DELTAS, Kind
 from firewall.codecs.interface import Pending, Refused, Ruling, Step, Usage
 from firewall.codecs.sse import Frame
 from firewall.codecs.upstream_json import JsonObject, loads_object, malformed
+from firewall.core.errors import ProtocolError
 
 _NOTHING = Step()
 _DONE = b"[DONE]"
@@ -36,6 +37,7 @@ class AnthropicStream:
         self._notes = Notes()
         self._begun = self._summed = self._complete = self._done = False
         self._last: Frame | None = None
+        self._unsent = b""
         self._afterwords: list[str] = []
         self._called = False
         """Something was held as a call: what the provider says afterwards may repeat it."""
@@ -56,8 +58,13 @@ class AnthropicStream:
         Raises: ProtocolError (upstream) when they are no stream of this dialect; nothing more comes then.
         """
         out: list[bytes] = []
-        for frame in self._frames.feed(chunk):
-            self._take(frame, out)
+        try:
+            for frame in self._frames.feed(chunk):
+                self._take(frame, out)
+        except ProtocolError:
+            # What was free before the fault leaves with the error event, however the input was cut.
+            self._unsent = b"".join(out)
+            raise
         return self._step(out)
 
     def rule(self, slot: int, ruling: Ruling) -> Step:
@@ -84,11 +91,12 @@ class AnthropicStream:
 
     def abort(self, code: str, message: str) -> bytes:
         """End the answer now with one error event; drops all that is held. Empty when it has ended already."""
+        unsent, self._unsent = self._unsent, b""
         if self._done:
-            return b""
+            return unsent
         self._done = True
         self._queue.clear()
-        return render.error_event(code, message)
+        return unsent + render.error_event(code, message)
 
     def keepalive(self, client: str) -> bytes:
         """Return bytes that keep `client` waiting; they may stand between any two frames."""

@@ -22,10 +22,12 @@ from firewall.gates.models.admit import request_digest
 from firewall.gates.models.clients import KEEPALIVE_S, Client, hold_seconds
 from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.errors import error_answer
+from firewall.gates.models.fields import JSON_TYPE, NO_STORE, STREAM_TYPE, content_type, passed
 from firewall.gates.models.held import SPENT, SPENT_TEXT, Hold, Holds, Judged, Waiting, judge_calls
 from firewall.gates.models.naming import told
 from firewall.gates.models.paying import cost_header, heard, unheard
 from firewall.gates.models.pulse import Pulse
+from firewall.gates.models.restarting import Restarting
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
@@ -34,9 +36,6 @@ from firewall.routing.port import UpstreamResponse
 from firewall.routing.trying.answers import Kept
 from firewall.spend.meter import Meter
 
-STREAM_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
-JSON_TYPE = (b"content-type", b"application/json")
-NO_STORE = (b"cache-control", b"no-store")
 _MAX_ERROR_BYTES = 1 << 20
 _REVOKED = "the token was revoked while the answer was under way"
 Open = Callable[[list[Attempt]], Awaitable[Routed]]
@@ -78,6 +77,8 @@ class Exchange:
     ruler: Ruler | None = None
     continuing: Continuing | None = None
     """How refusals are told to the model; None: they are explained to the client."""
+    restarting: Restarting | None = None
+    """How an answer that breaks off begins again; None: it ends in an error."""
     heard: Heard | None = None
     """Who answers, or who was tried; None: nobody yet."""
     traceparent: str = ""
@@ -170,6 +171,8 @@ class Exchange:
             self._task = self._connection = self._pulse = None  # they hold what holds this: no circle is left
             for response in self._upstream:
                 response.close()
+            if self.restarting is not None and self.held is None:
+                self.restarting.close()
             if self.continuing is not None and self.held is None:
                 self.continuing.close()
 
@@ -203,7 +206,7 @@ class Exchange:
         if self.continuing is not None:
             self.continuing.attempts, self.continuing.routed = response.heard.attempts, response
         self.headers = [*self._base, *self._told]
-        kind = _content_type(response)
+        kind = content_type(response)
         if not 200 <= response.status < 300:
             await self._pass_error(response, kind)
         elif kind == "text/event-stream" and self.request.stream:
@@ -220,7 +223,7 @@ class Exchange:
     async def _opened(self, open_upstream: Open) -> Routed:
         meter = self.meter
         self.asked_us = self.means.clock.now_us()
-        trail: list[Attempt] = []
+        trail: list[Attempt] = self.restarting.trail if self.restarting is not None else []
         try:
             response = await open_upstream(trail)
         except BaseException as error:
@@ -259,6 +262,7 @@ class Exchange:
             max_bytes=self.means.max_answer_bytes,
             hides_usage=self.request.hides_usage,
             defers=self.continuing is not None,
+            restarter=self.restarting.restarter if self.restarting is not None else None,
         )
         self.ruler = ruler
         await self._start_stream(response)
@@ -266,25 +270,49 @@ class Exchange:
         try:
             if await self._streamed(ruler, response):
                 return
-            while self.continuing is not None and ruler.refused:
-                found = await self.continuing.go_on(ruler)
+            while self.continuing is not None and self.ruler.refused:
+                found = await self.continuing.go_on(self.ruler)
                 if found is None or not isinstance(found[0], StreamRuler):
                     break
-                self.ruler = ruler = found[0]
-                self._routed = response = found[1]
-                if await self._streamed(ruler, response):
+                self.ruler, self._routed = found
+                if await self._streamed(found[0], found[1]):
                     return
         except FirewallError as error:
             self.outcome = error.code
-            ruler.abort(error.code, error.public)
+            self.ruler.abort(error.code, error.public)
         finally:
             self._pulse.stop()
-        if ruler.error is not None:
-            self.outcome = ruler.error.code
+        if self.ruler.error is not None:
+            self.outcome = self.ruler.error.code
         await self._flush()
         await send_end(self.send)
 
     async def _streamed(self, ruler: StreamRuler, response: Routed) -> bool:
+        """Rule on an answer, and on those that take its place; True when one became a hold and was followed."""
+        while True:
+            broke: UpstreamError | None = None
+            try:
+                if await self._ruled(ruler, response):
+                    return True
+            except UpstreamError as error:
+                broke = error
+            if self.restarting is None or not (broke or ruler.has_broken_off):
+                found = None
+            else:
+                found = await self.restarting.again(ruler, response, self.meter, self.usage)
+                self.heard = self.restarting.heard or self.heard
+            if found is not None:
+                self.ruler, self._routed = ruler, response = found
+                self._told = told(response.heard, attempts=response.heard.attempts)
+                if self.continuing is not None:
+                    self.continuing.attempts, self.continuing.routed = response.heard.attempts, response
+            elif broke is not None:
+                raise broke
+            else:
+                ruler.give_up()
+                return False
+
+    async def _ruled(self, ruler: StreamRuler, response: Routed) -> bool:
         """Rule on an answer as it arrives; True when it became a hold and has been followed to its end."""
         chunks = response.chunks()
         async for chunk in chunks:
@@ -299,7 +327,7 @@ class Exchange:
                     self._pulse.sent()
             if calls and await self._judge(ruler, calls, chunks):
                 return True
-            if ruler.done:
+            if ruler.done or ruler.has_broken_off:
                 return False
         calls = ruler.close()
         return bool(calls) and await self._judge(ruler, calls, None)
@@ -374,7 +402,8 @@ class Exchange:
         )
         self.held = hold
         upstream, self._upstream = self._upstream, ()
-        means.holds.start(hold, rest, [response.close for response in upstream])
+        anew = [self.restarting.close] if self.restarting is not None else []
+        means.holds.start(hold, rest, [*(response.close for response in upstream), *anew])
         await self._follow(hold)
 
     async def _follow(self, hold: Hold) -> None:
@@ -468,29 +497,3 @@ class Exchange:
         await self._start_stream(None)
         await send_piece(self.send, stream)
         await send_end(self.send)
-
-
-async def read_plain(response: UpstreamResponse, limit: int) -> bytes:
-    """Return the JSON body of an answer that can hold no calls (counts, listings, errors).
-
-    Raises: UpstreamError when it is anything else.
-    """
-    if _content_type(response) != "application/json" or not (
-        response.status < 300 or 400 <= response.status < 600
-    ):
-        raise UpstreamError(
-            "the provider answered with something that is no answer", fault=UpstreamFault.MALFORMED
-        )
-    return await response.read(limit)
-
-
-def passed(response: UpstreamResponse) -> Headers:
-    """Return the provider's header fields but its content type: the client reads what we judged, as we read it."""
-    return [pair for pair in response.fields if pair[0] != b"content-type"]
-
-
-def _content_type(response: UpstreamResponse) -> str:
-    for name, value in response.fields:
-        if name == b"content-type":
-            return value.decode("latin-1").partition(";")[0].strip().lower()
-    return ""

@@ -35,6 +35,7 @@ from firewall.gates.models.exchange import Exchange, Means
 from firewall.gates.models.naming import told
 from firewall.gates.models.paying import Entry, Till
 from firewall.gates.models.plain import PlainCalls
+from firewall.gates.models.restarting import AskAnew, Restarting, restarter_of
 from firewall.gates.models.routes import Purpose, claimed, place_of, spoken_at
 from firewall.gates.models.seeing import Seeing
 from firewall.gates.models.status import approval_status
@@ -172,6 +173,9 @@ class ModelsGate:
         accounts = Accounts(exchange, meter, self._till, self._clock, call, self._seeing, started_us)
         if self._means.continues and value.get("tools"):
             exchange.continuing = self._continuing(asked, exchange, call, plan, accounts=accounts)
+        restarter = restarter_of(call, plan) if plan.terms.restarts else None
+        if restarter is not None:
+            exchange.restarting = Restarting(call.dialect, restarter, self._asking_anew(call, plan))
         identity = request.identity
         try:  # whatever happens from here on, what is held is given back
             guard.finished(requester, [(one.call_id, one.is_error) for one in results])
@@ -223,6 +227,12 @@ class ModelsGate:
             max_bytes=self._means.max_answer_bytes,
             ended=lambda usage: accounts.close(exchange.outcome, usage),
         )
+
+    def _asking_anew(self, call: ModelCall, plan: Plan) -> AskAnew:
+        async def ask(broken: Routed, *, ending: bytes, usage: Usage) -> Routed | None:
+            return await self._router.again(call, plan, broken, ending=ending, usage=usage)
+
+        return ask
 
     async def _judge_hosted(self, request: ModelRequest, requester: Requester) -> str:
         """Judge tools that the provider would run itself; returns why the request may not be sent, or nothing."""

@@ -17,7 +17,7 @@ from firewall.codecs.interface import ModelRequest, Usage
 from firewall.codecs.model_names import check_name
 from firewall.codecs.multipart import is_form
 from firewall.core.dialect import Dialect
-from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError
+from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.core.grant import any_matches
 from firewall.core.ports import Sequencer
 from firewall.core.strict_json import loads_object
@@ -27,7 +27,7 @@ from firewall.gates.edge.doorkeeper import requester_of
 from firewall.gates.edge.send import Headers, send_whole
 from firewall.gates.models import admit
 from firewall.gates.models.asked import Asked
-from firewall.gates.models.exchange import JSON_TYPE, NO_STORE, passed, read_plain
+from firewall.gates.models.fields import JSON_TYPE, NO_STORE, content_type, passed
 from firewall.gates.models.naming import told
 from firewall.gates.models.paying import Entry, Till
 from firewall.gates.models.routes import Purpose
@@ -303,3 +303,15 @@ def _call(asked: Asked, request: ModelRequest, value: Mapping[str, object], requ
         attribution=attributed(requester.grant.team, requester.grant.tags, asked.headers, value),
         surface=_SURFACES[asked.place.purpose],
     )
+
+
+async def read_plain(response: UpstreamResponse, limit: int) -> bytes:
+    """Return the JSON body of an answer that can hold no calls (counts, listings, errors).
+
+    Raises: UpstreamError when it is anything else.
+    """
+    if content_type(response) != "application/json" or not (response.status < 300 or 400 <= response.status < 600):
+        raise UpstreamError(
+            "the provider answered with something that is no answer", fault=UpstreamFault.MALFORMED
+        )
+    return await response.read(limit)

@@ -4,14 +4,18 @@
 re-sends its request gets all of it again, in its own form.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from firewall.codecs.continuing.interface import Follower, Told
 from firewall.codecs.continuing.joined import JoinedStream
-from firewall.codecs.interface import Answer, Codec, Pending, Refused, Ruling, StreamCodec, Usage
+from firewall.codecs.interface import Answer, Codec, Pending, Refused, Ruling, Step, StreamCodec, Usage
+from firewall.codecs.restarting.interface import Restarter
+from firewall.codecs.restarting.registry import parted
 from firewall.core.errors import ProtocolError
 
+_LONG = "answer_too_large"
+_UNREADABLE = "the provider's stream could not be read, so the answer ends here"
 _TOO_LARGE = "the answer holds back more than this gateway keeps"
 
 
@@ -75,9 +79,18 @@ class StreamRuler:
     """A streamed answer."""
 
     def __init__(
-        self, codec: Codec, *, max_bytes: int = 64 << 20, hides_usage: bool = False, defers: bool = False
+        self,
+        codec: Codec,
+        *,
+        max_bytes: int = 64 << 20,
+        hides_usage: bool = False,
+        defers: bool = False,
+        restarter: Restarter | None = None,
     ) -> None:
-        """`max_bytes`: how long an answer may be; all of it is kept for a client that asks again."""
+        """`max_bytes`: how long an answer may be; all of it is kept for a client that asks again.
+
+        `restarter`: an answer that breaks off is not ended at once: whoever gives it begins again, or gives up.
+        """
         self._codec = codec
         self._hides_usage = hides_usage
         self._stream: StreamCodec = codec.stream(hides_usage=hides_usage)
@@ -86,6 +99,8 @@ class StreamRuler:
         self._calls: dict[int, Pending] = {}
         self._raw: list[bytes] = []
         self._is_closed = False
+        self._restarter = restarter
+        self._ending: bytes | None = None
         self._max_bytes = max_bytes
         self._taken = 0
         self.judged = 0
@@ -93,13 +108,55 @@ class StreamRuler:
         self.done = False
         self.error: ProtocolError | None = None
 
-    def following(self, follower: Follower) -> "StreamRuler":
+    def following(self, follower: Follower, *, defers: bool = True) -> "StreamRuler":
         """Return a ruler for an answer that goes on where this one stops; what was given out stays given out."""
-        found = StreamRuler(self._codec, max_bytes=self._max_bytes, hides_usage=self._hides_usage, defers=True)
+        found = StreamRuler(
+            self._codec,
+            max_bytes=self._max_bytes,
+            hides_usage=self._hides_usage,
+            defers=defers,
+            restarter=self._restarter,
+        )
         found._stream = JoinedStream(found._stream, follower)
         found.out = list(self.out)
         found.judged = self.judged
         return found
+
+    @property
+    def has_broken_off(self) -> bool:
+        """The answer broke off, and its client has not been told: `restarted` or `give_up`."""
+        return self._ending is not None and not self.done
+
+    @property
+    def ending(self) -> bytes:
+        """The error that an answer broke off with; empty: it cannot be read, or just stopped."""
+        return self._ending or b""
+
+    @property
+    def bridge(self) -> bytes | None:
+        """What must stand before an answer that takes this one's place; None: more than text was given."""
+        if self._restarter is None or self.judged or self.done:
+            return None
+        try:
+            return self._restarter.bridge(self.as_stream())
+        except ProtocolError:
+            return None
+
+    def restarted(self, bridge: bytes, follow: Callable[[bytes], Follower]) -> "StreamRuler":
+        """Return a ruler for an answer that begins again behind this one and `bridge`.
+
+        `follow` starts joining to the stream that the client has.
+        """
+        self.out.append(bridge)
+        return self.following(follow(self.as_stream()), defers=self.defers)
+
+    def give_up(self) -> None:
+        """End an answer that broke off and does not begin again, as it would have ended at once."""
+        if self.has_broken_off and self.error is not None:
+            self.abort(self.error.code, _public(self.error))
+        elif self.has_broken_off:
+            self.out.append(self._ending or b"")
+            self.done = True
 
     @property
     def raw(self) -> bytes:
@@ -132,11 +189,13 @@ class StreamRuler:
             self._fail(error)
             return ()
         self._taken += len(chunk)
+        if step.done and self._may_restart:
+            step = self._kept_back(step)
         if step.forward:
             self.out.append(step.forward)
         self.done = self.done or step.done
         if self._taken > self._max_bytes and not self.done:
-            self._fail(ProtocolError(_TOO_LARGE, code="answer_too_large", side="upstream"))
+            self._fail(ProtocolError(_TOO_LARGE, code=_LONG, side="upstream"))
             return ()
         return self._noted(step.calls)
 
@@ -148,11 +207,28 @@ class StreamRuler:
         except ProtocolError as error:
             self._fail(error)
             return ()
+        if step.done and self._may_restart:
+            step = self._kept_back(step)
         if step.forward:
             self.out.append(step.forward)
         if not step.calls:
             self.done = self.done or step.done
         return self._noted(step.calls)
+
+    @property
+    def _may_restart(self) -> bool:
+        """No call has been judged yet: an answer that breaks off may begin again."""
+        return self._restarter is not None and not self.judged
+
+    def _kept_back(self, step: Step) -> Step:
+        """Return a last step without the error that it ends in: that waits until nobody begins again."""
+        if self._restarter is None:
+            return step
+        before, ending = parted(self._restarter, step.forward)
+        if not ending:
+            return step
+        self._ending = ending
+        return Step(before)
 
     def _noted(self, calls: Sequence[Pending]) -> Sequence[Pending]:
         if self.defers:
@@ -177,7 +253,7 @@ class StreamRuler:
         """End the answer now with a terminal error event."""
         if self.done:
             return
-        self.out.append(self._stream.abort(code, message))
+        self.out.append(self._stream.abort(code, message) or self._ending or b"")
         self.done = True
         if self.error is None:
             self.error = ProtocolError(message, code=code, side="upstream")
@@ -211,8 +287,14 @@ class StreamRuler:
 
     def _fail(self, error: ProtocolError) -> None:
         self.error = error
-        public = "the provider's stream could not be read, so the answer ends here"
-        self.abort(error.code, error.public if error.code == "answer_too_large" else public)
+        if self._may_restart and error.code != _LONG:
+            self._ending = b""
+            return
+        self.abort(error.code, _public(error))
+
+
+def _public(error: ProtocolError) -> str:
+    return error.public if error.code == _LONG else _UNREADABLE
 
 
 class AnswerRuler:

@@ -16,6 +16,7 @@ from firewall.routing.call import Candidate, Heard, ModelCall, Plan
 from firewall.routing.drills.faulty import Faulty, faulty_provider
 from firewall.routing.drills.scenarios import Scenario
 from firewall.routing.port import Endpoint, Timeouts
+from firewall.routing.trying.circuits import DRILLED
 
 PATIENCE_S = 2.0
 """The longest that a drilled candidate is waited for: a drill of silences should not take minutes."""
@@ -146,7 +147,7 @@ class DrillRoom:
         times = own.timeouts
         return replace(
             own,
-            name=f"drill:{own.name}",  # nothing that is kept by the provider's name goes along
+            name=f"{DRILLED}{own.name}",  # nothing that is kept by the provider's name goes along
             base_url=base_url,
             private=True,
             keyless=True,
@@ -165,7 +166,8 @@ class DrillRoom:
             return
         name = heard.candidate.name
         drill.answered[name] = drill.answered.get(name, 0) + 1
-        drill.carried += name not in {one.name for one in plan.candidates[: drill.fails]}
+        failing = {one.name for one in plan.candidates[: drill.fails]}
+        drill.carried += name not in failing and not name.startswith(DRILLED)
 
     async def close(self) -> None:
         """End all drills."""

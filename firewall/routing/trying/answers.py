@@ -1,13 +1,13 @@
 """Answers that were read as far as it takes to know that they are answers."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self
 
 from firewall.codecs.interface import Answer, Usage
 from firewall.core.dialect import Dialect
 from firewall.core.errors import UpstreamError
-from firewall.routing.call import Heard
+from firewall.routing.call import Attempt, Heard
 from firewall.routing.interpreting import counted
 from firewall.routing.port import UpstreamResponse
 from firewall.routing.trying.faults import Fault, fault_of_error
@@ -103,6 +103,8 @@ class Ending:
 
 
 Broke = Callable[[Fault], None]
+Again = Callable[[bytes, Usage], Awaitable["Kept | Begun | None"]]
+"""Given the error that an answer ended in (empty: it cannot be read), and what it used as far as it said."""
 
 
 class Begun:
@@ -130,6 +132,12 @@ class Begun:
         self._room = 0
         self._keep: Callable[[bytes], None] | None = None
         self.heard = heard
+        self.fault: Fault | None = None
+        """Why it ended before its end."""
+        self.before: tuple[Attempt, ...] = ()
+        """Requests of the call that were made for something else than its answer."""
+        self.again: Again | None = None
+        """How another answer is got when this one breaks off; None: in no way."""
 
     @property
     def status(self) -> int:
@@ -174,10 +182,16 @@ class Begun:
                 self._see(chunk)
                 yield chunk
         except UpstreamError as error:
-            self._broke(fault_of_error(error))
+            self.broke_off(fault_of_error(error))
             raise
         if not self._ending.is_regular:
-            self._broke(Fault.TRUNCATED)
+            self.broke_off(Fault.TRUNCATED)
+
+    def broke_off(self, fault: Fault) -> None:
+        """Note that it ended before its end; only the first word counts."""
+        if self.fault is None:
+            self.fault = fault
+            self._broke(fault)
 
     def on_close(self, ended: Callable[[], None]) -> None:
         """Call `ended` once when the answer is let go of."""

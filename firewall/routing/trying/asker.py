@@ -7,6 +7,7 @@ at most one a second and its share of the calls that needed any (`core.patience`
 from collections.abc import Callable
 from dataclasses import replace
 
+from firewall.codecs.interface import Usage
 from firewall.core.errors import ProtocolError
 from firewall.routing.call import ANSWERED, Attempt, Candidate
 from firewall.routing.drills.room import DrillRoom
@@ -156,6 +157,15 @@ class Asker:
             return found
         self.circuits.answered(leave, took_s * 1000)
         return self._answered(run, found, at_ms, int(took_s * 1000))
+
+    def broke_off(self, run: Run, begun: Begun, fault: Fault, usage: Usage) -> None:
+        """Note that an answer ended after it had begun, wherever a failure counts, and let go of it."""
+        begun.broke_off(fault)
+        begun.close()
+        failed = Failed(begun.heard.candidate, begun.fault or fault)
+        one = run.broke_off(begun, failed, self._world.now(), usage)
+        run.learned(failed, "", self._windows)
+        self._note(run, one)
 
     def _asking(
         self, run: Run, candidate: Candidate, request: UpstreamRequest, place: Place, leave: Leave

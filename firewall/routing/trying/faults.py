@@ -124,6 +124,7 @@ _CODES: Mapping[str, Fault] = {
     "internal": Fault.SERVER,
     "internal_server_error": Fault.SERVER,
     "deadline_exceeded": Fault.SERVER,
+    "stream_truncated": Fault.TRUNCATED,
     "timeout_error": Fault.SERVER,
 }
 """Codes, types and statuses of the four dialects, in lower case."""

@@ -8,17 +8,23 @@ that was refused, are not asked again for the same call.
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from firewall.codecs.dialects import CODECS
+from firewall.codecs.interface import Usage
+from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.core.terms import CACHE, MESSAGE
-from firewall.routing.call import Candidate, Heard
+from firewall.routing.call import Candidate, Heard, UnansweredError
 from firewall.routing.drills.room import Drill
 from firewall.routing.trying.answers import Begun, Kept
 from firewall.routing.trying.asker import Asker
 from firewall.routing.trying.cache import BYPASS, HEADER, HIT, MISS, Cache, Cached, is_whole, key_of, may_be_kept
+from firewall.routing.trying.circuits import DRILLED
+from firewall.routing.trying.opening import fault_at_end
 from firewall.routing.trying.run import Run
 
 _JSON = [(b"content-type", b"application/json")]
+_STREAM = [(b"content-type", b"text/event-stream")]
 
 
 def unversioned() -> str:
@@ -74,17 +80,41 @@ class Frame:
         return key_of(run.call, run.plan, terms=terms, policy=self._policy())
 
     async def _tried(self, run: Run, key: str) -> Kept | Begun:
-        found = await self._first(run)
+        found = await self._first(run, self.asker.circuits.in_order(run.plan.candidates))
         if found is not None:
-            return found
+            return self._restartable(run, found) if run.plan.terms.restarts else found
         if run.plan.terms.degrade and run.may_degrade:
             instead = await self._instead(run, key)
             if instead is not None:
                 return instead
         return run.unanswered()
 
-    async def _first(self, run: Run) -> Kept | Begun | None:
-        candidates = self.asker.circuits.in_order(run.plan.candidates)
+    def _restartable(self, run: Run, found: Kept | Begun) -> Kept | Begun:
+        if isinstance(found, Begun):
+            found.again = partial(self._begun_again, run, found)
+        return found
+
+    async def _begun_again(self, run: Run, broken: Begun, ending: bytes, usage: Usage) -> Kept | Begun | None:
+        """Return the answer of the first of those not asked yet, as a stream from its beginning.
+
+        None: there is none of them, or nobody else may be asked. Raises: UnansweredError.
+        """
+        dialect = run.call.dialect
+        self.asker.broke_off(run, broken, fault_at_end(dialect, ending), usage)
+        asked = {one.candidate.name.removeprefix(DRILLED) for one in run.tried}
+        left = tuple(one for one in run.plan.candidates if one.name not in asked)
+        if run.is_over or not left:
+            return None
+        found = await self._first(run, self.asker.circuits.in_order(left))
+        if found is None:
+            raise UnansweredError(_broken_off(), run.answered(broken.heard.candidate))
+        if run.drill is not None:
+            self.asker.drills.ended(run.drill, run.plan, found.heard)
+        if isinstance(found, Kept):
+            return Kept(found.status, list(_STREAM), CODECS[dialect].stream_of(found.body), found.heard)
+        return self._restartable(run, found)
+
+    async def _first(self, run: Run, candidates: tuple[Candidate, ...]) -> Kept | Begun | None:
         if run.plan.terms.hedge_after_s and len(candidates) > 1 and _is_repeatable(run):
             found = await self._hedged(run, candidates)
             if found is not None or run.is_over:
@@ -158,6 +188,12 @@ class Frame:
         else:
             answer.collect(terms.max_bytes * 4, lambda stream: keep(CODECS[dialect].answer_of(stream)))
         return answer
+
+
+def _broken_off() -> UpstreamError:
+    return UpstreamError(
+        "the answer broke off, and nobody else begins it again", fault=UpstreamFault.UNAVAILABLE, status=502
+    )
 
 
 def _may_answer(run: Run, found: Cached) -> bool:

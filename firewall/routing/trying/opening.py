@@ -79,6 +79,19 @@ class Opening:
         return _meaning(self._dialect, value)
 
 
+def fault_at_end(dialect: Dialect, ending: bytes) -> Fault:
+    """Return why a stream broke off, from the frame of its error; malformed where there is none."""
+    splitter = Splitter()
+    try:
+        for frame in (*splitter.feed(ending), *splitter.finish()):
+            seen = _meaning(dialect, loads_object(frame.data)) if frame.lines else Seen.NOTHING
+            if isinstance(seen, Fault):
+                return seen
+    except ProtocolError:
+        pass
+    return Fault.MALFORMED
+
+
 def _meaning(dialect: Dialect, value: JsonObject) -> Seen | Fault:
     fault = fault_of_object(value)
     if fault is not None:

@@ -5,10 +5,11 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
+from firewall.codecs.interface import Usage
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.routing.call import Attempt, Candidate, Heard, ModelCall, Plan, UnansweredError
 from firewall.routing.drills.room import Drill
-from firewall.routing.trying.answers import Kept
+from firewall.routing.trying.answers import Begun, Kept
 from firewall.routing.trying.attempt import Failed
 from firewall.routing.trying.faults import UNASKED, Fault, conduct
 
@@ -123,6 +124,15 @@ class Run:
                 may_cost=kind.may_cost,
             )
         )
+
+    def broke_off(self, begun: Begun, failed: Failed, now: float, usage: Usage) -> Attempt:
+        """Note that an answer ended after it had begun, and whether others may be asked; returns its request."""
+        self.is_over = not self._goes_on(failed)
+        was = begun.heard.tried[-1]
+        took_ms = self.began_at(now) - was.at_ms
+        one = replace(was, outcome=failed.fault.value, took_ms=took_ms, usage=usage, may_cost=True)
+        self.tried = [one if old is was else old for old in self.tried]
+        return self.learned_more(was, one)
 
     def given_up(self, candidate: Candidate, lap: Lap) -> None:
         """Note an attempt whose answer nobody waits for any more."""

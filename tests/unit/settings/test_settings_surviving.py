@@ -18,7 +18,7 @@ def test_a_route_that_says_nothing_asks_once_more() -> None:
         2.0,
     )
     assert (terms.cache, terms.hedge_after_s) == (None, 0.0)
-    assert not terms.filtered_falls_over
+    assert (terms.filtered_falls_over, terms.restarts) == (False, False)
 
 
 def test_what_a_route_says_is_what_routing_reads() -> None:
@@ -27,7 +27,7 @@ def test_what_a_route_says_is_what_routing_reads() -> None:
         {
             "retry": {"attempts": 3, "backoff_ms": 50, "retry_after_cap_s": 5},
             "on_content_filter": "fall_over",
-            "on_stream_failure": "error",
+            "on_stream_failure": "restart",
             "hedge_after_ms": 1500,
             "cache": {"ttl": "10m", "max_kib": 4, "share": "principal"},
             "degrade": ["openai/gpt-mini", "cache", "message"],
@@ -36,7 +36,7 @@ def test_what_a_route_says_is_what_routing_reads() -> None:
         }
     ).terms
     assert (terms.retries, terms.backoff.first_s, terms.retry_after_cap_s) == (3, 0.05, 5.0)
-    assert terms.filtered_falls_over
+    assert (terms.filtered_falls_over, terms.restarts) == (True, True)
     assert (terms.hedge_after_s, terms.cache) == (1.5, CacheTerms(600, 4096, Share.PRINCIPAL))
     assert (terms.degrade, terms.message) == (("openai/gpt-mini", "cache", "message"), "come back later")
     assert terms.priority == 2
@@ -57,7 +57,6 @@ def test_what_a_route_says_is_what_routing_reads() -> None:
         {"cache": {"ttl": "0s"}},
         {"cache": {"share": "everybody"}},
         {"on_stream_failure": "pretend"},
-        {"on_stream_failure": "restart"},
     ],
 )
 def test_what_makes_no_sense_is_refused_at_load(keys: dict[str, object]) -> None:

@@ -225,3 +225,22 @@ def test_every_count_keeps_its_place() -> None:
     )  # fmt: skip
     assert counted(usage) == tokens
     assert counted(replace(usage, searches=2**62)) == replace(tokens, searches=MOST_COUNTED)
+
+
+async def test_an_answer_that_took_anothers_place_is_counted_apart(tmp_path: Path) -> None:
+    """What broke off is owed by what came of it, not by what another model wrote afterwards; both are booked."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=9_000)), CHEAP, DEAR)
+        meter.answered_by("here", "cheap")
+        meter.fed(30)
+        meter.begins_again()
+        assert meter.settle(Usage()).line.state is State.UNASKED
+        meter.also = (Used(CHEAP, Usage(input_tokens=40)),)
+        broken = meter.settle(Usage()).line
+        meter.fed(3_000_000)
+        assert meter.settle(Usage()).line.cost_micros == broken.cost_micros
+        assert (broken.state, broken.used.input) == (State.ESTIMATED, 40)
+        meter.answered_by("there", "dear", attempts=2)
+        line = meter.settle(WHOLE).line
+        assert (line.state, line.attempts, line.provider) == (State.ESTIMATED, 2, "there")
+        assert line.used.input == 80
