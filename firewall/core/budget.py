@@ -169,14 +169,21 @@ class Mark:
 
 def marks(account: Account) -> tuple[Mark, ...]:
     """Return the amounts at which people are told, in ascending order."""
-    limit = account.hard_micros or account.soft_micros
+    return _marks(account.hard_micros, account.soft_micros)
+
+
+@lru_cache(maxsize=1024)
+def _marks(hard_micros: int, soft_micros: int) -> tuple[Mark, ...]:
+    limit = hard_micros or soft_micros
     found = [Mark(-(-limit * step // 100), str(step)) for step in STEPS if limit]
-    if account.soft_micros and account.hard_micros:
-        found.append(Mark(account.soft_micros, "soft"))
+    if soft_micros and hard_micros:
+        found.append(Mark(soft_micros, "soft"))
     return tuple(sorted(found, key=lambda mark: mark.micros))
 
 
 def reached(account: Account, spent: int, told: int) -> Mark | None:
     """Return the highest mark that is reached and higher than what was told already (micro-USD), or None."""
-    found = [mark for mark in marks(account) if told < mark.micros <= spent]
-    return found[-1] if found else None
+    for mark in reversed(marks(account)):
+        if mark.micros <= spent:
+            return mark if told < mark.micros else None
+    return None

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from firewall.core.fast_init import fast_init
-from firewall.core.money import MILLION, THOUSAND, Price, Rate, Tier
+from firewall.core.money import MILLION, THOUSAND, Ceiling, Price, Rate, Tier, ceiling_of
 from firewall.spend.overrides import Override
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ class Sold:
     """The seller's name in the list, where the configuration says it (`prices`); it wins over the address."""
 
 
+@lru_cache(maxsize=_CACHED)
+def sold_by(provider: str, model: str, base_url: str, seller: str) -> Sold:
+    """Return a model as somebody sells it; the same object for the same words."""
+    return Sold(provider, model, base_url, seller)
+
+
 STANDARD: Mapping[str, str] = {}
 """No variant: neither batch nor a service tier."""
 
@@ -64,6 +71,8 @@ class Prices:
         self._version = ""
         self._known: dict[tuple[Sold, int, tuple[tuple[str, str], ...]], Price | None] = {}
         self._windows: dict[Sold, int | None] = {}
+        self._hour = 0
+        self._ceilings: dict[Sold, Ceiling | None] = {}
 
     @property
     def is_ready(self) -> bool:
@@ -87,6 +96,16 @@ class Prices:
                 self._known.clear()
             self._known[key] = self._find(sold, datetime.fromtimestamp(at_us / 1e6, UTC), variant)
         return self._known[key]
+
+    def ceiling(self, sold: Sold, at_us: int) -> Ceiling | None:
+        """Return the dearest rates of a model's price of no variant at an instant; None where nobody knows it."""
+        hour = at_us // HOUR_US
+        if hour != self._hour or len(self._ceilings) >= _CACHED:
+            self._hour, self._ceilings = hour, {}
+        if sold not in self._ceilings:
+            price = self.of(sold, at_us)
+            self._ceilings[sold] = None if price is None else ceiling_of(price)
+        return self._ceilings[sold]
 
     def sold_by_name(self, model: str) -> Sold:
         """Return a model as its maker sells it; `seller/model` names another seller of the list."""

@@ -6,7 +6,7 @@ INVARIANT: a quote is of the prices in force and of the present hour: others are
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firewall.core.money import Ceiling, Price, Tier, ceiling_of
+from firewall.core.money import Ceiling, Price, Tier
 from firewall.spend.estimate import IMAGE_TOKENS, OVERHEAD_TOKENS, Bound, image_tokens
 from firewall.spend.prices import HOUR_US, Prices, Sold
 
@@ -94,7 +94,7 @@ def _quote(prices: Prices, longest: Longest, sold: Sold, at_us: int) -> Quote:
         and any(tier.over_tokens >= window for tier in _tiers(price))
     ):
         window = max(window, USUAL_WINDOW)  # it has a price beyond its window, so some requests are longer
-    ceiling = None if price is None else ceiling_of(price)
+    ceiling = prices.ceiling(sold, at_us)
     wrote = longest.output or min(USUAL_OUTPUT, window)
     return Quote(price, ceiling, window, wrote, longest.own_window, image_tokens(sold.model))
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from firewall.codecs.interface import Usage
 from firewall.core.attribution import NOTHING, Attribution
@@ -20,7 +19,7 @@ from firewall.sequencer.posting import post
 from firewall.spend.charging import Ask, Payer
 from firewall.spend.estimate import Bound, bound_of
 from firewall.spend.meter import Meter, Used
-from firewall.spend.prices import Sold
+from firewall.spend.prices import Sold, sold_by
 from firewall.spend.rates import Drawn, Limit, requests_of, tokens_of
 from firewall.spend.service import Opened, Spending
 from firewall.spend.telling import Telling
@@ -223,10 +222,7 @@ def _bound(call: ModelCall) -> Bound:
 def sold_of(candidate: Candidate) -> Sold:
     """Return a candidate as prices know it."""
     provider = candidate.provider
-    return _sold(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
-
-
-_sold = lru_cache(maxsize=4096)(Sold)
+    return sold_by(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
 
 
 def _all_sold(candidates: tuple[Candidate, ...]) -> tuple[Sold, ...]:

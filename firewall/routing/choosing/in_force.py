@@ -12,7 +12,6 @@ from pathlib import Path
 import orjson
 
 from firewall.core.errors import ConfigError
-from firewall.core.money import worst
 from firewall.policy.defaults import shipped
 from firewall.routing.call import Candidate
 from firewall.routing.choosing.compiling import rules_of
@@ -22,7 +21,7 @@ from firewall.routing.providers import Providers
 from firewall.settings.load import load_settings
 from firewall.settings.settings import Settings
 from firewall.spend.overrides import overrides_of
-from firewall.spend.prices import Prices, Sold
+from firewall.spend.prices import Prices, Sold, sold_by
 
 _MOST_BYTES = 8 << 20
 
@@ -63,12 +62,12 @@ class Routes:
     def sold(self, candidate: Candidate) -> Sold:
         """Return what prices know a candidate by."""
         provider = candidate.provider
-        return Sold(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
+        return sold_by(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
 
     def worst_micros(self, candidate: Candidate, tokens_in: int, tokens_out: int, at_us: int) -> int | None:
         """Return the most that a call may cost, in micro-USD; None where the price is not known."""
-        price = self.prices.of(self.sold(candidate), at_us)
-        return None if price is None else worst(price, input_tokens=tokens_in, output_tokens=tokens_out)
+        ceiling = self.prices.ceiling(self.sold(candidate), at_us)
+        return None if ceiling is None else ceiling.most(tokens_in, tokens_out)
 
 
 def routes_of(settings: Settings, providers: Providers) -> Routes:

@@ -6,7 +6,7 @@ import pytest
 
 from firewall.core.errors import ConfigError
 from firewall.core.money import Price, Rate, Tier, Tokens, cost
-from firewall.spend.overrides import overrides_of
+from firewall.spend.overrides import Override, overrides_of
 from firewall.spend.prices import Prices, Sold
 
 AT = int(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -246,3 +246,17 @@ def test_no_price_of_the_list_is_read_as_less_than_it_says() -> None:
             base = getattr(listed.input_mtok, "base", listed.input_mtok)
             assert ours.input.base >= base * 1_000_000 > ours.input.base - 1
     assert seen > 150
+
+
+def test_the_dearest_rates_are_of_the_hour() -> None:
+    """What is looked up once is looked up anew for another hour, and of an unknown model there is nothing."""
+    day = datetime(2026, 11, 22, tzinfo=UTC)
+    later = Price(input=Rate(9_000_000), output=Rate(9_000_000))
+    rows = (
+        Override("here", "m", later, starts=day.date()),
+        Override("here", "m", Price(input=Rate(1_000_000), output=Rate(2_000_000))),
+    )
+    prices, at_us = Prices(rows), int(day.timestamp() * 1e6)
+    found = [prices.ceiling(Sold("here", "m"), at) for at in (at_us - 1, at_us, at_us - 1)]
+    assert [one.most(10, 10) if one else None for one in found] == [30, 180, 30]
+    assert prices.ceiling(Sold("here", "unheard-of"), at_us) is None
