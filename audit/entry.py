@@ -56,6 +56,7 @@ class Kind(StrEnum):
     SPEND_SETTLED = "spend.settled"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_CLOSED = "breaker.closed"
+    BREAKER_PROBED = "breaker.probed"
     MCP_CHANGED = "mcp.changed"
     HOOK_SILENT = "hook.silent"
     CONTENT_FLAGGED = "content.flagged"

@@ -30,6 +30,7 @@ from firewall.policy.in_force import Rules
 from firewall.routing.choosing.in_force import Routes
 from firewall.routing.drills.room import DrillRoom
 from firewall.routing.providers import Providers
+from firewall.routing.trying.probing import Prober
 from firewall.routing.trying.sharing import Sharing
 from firewall.sequencer.opening import Installation
 from firewall.settings.settings import Settings
@@ -63,6 +64,7 @@ class Application:
     targets: Mapping[str, Target]
     holds: Holds
     drills: DrillRoom
+    prober: Prober | None
     sharing: Sharing | None
     console: Console
     forms: Forms
@@ -116,6 +118,8 @@ class Application:
             group.create_task(self.console.run())
             group.create_task(self._witness())
             group.create_task(self._sweep())
+            if self.prober is not None:
+                group.create_task(self.prober.run())
             if self.sharing is not None:
                 group.create_task(self.sharing.run())
 

@@ -41,6 +41,7 @@ from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
 from firewall.routing.trying.frame import Frame
 from firewall.routing.trying.measuring import Measuring
+from firewall.routing.trying.probing import Probed, Prober
 from firewall.routing.trying.records import Recorder
 from firewall.routing.trying.run import Run, World
 from firewall.routing.upstream import HttpUpstream
@@ -113,6 +114,24 @@ def circuits_of(base: Base, routes: Routes) -> Circuits:
     return circuits
 
 
+def _carrier(base: Base, upstream: HttpUpstream) -> MannerlyUpstream:
+    return MannerlyUpstream(upstream, manners_of(base.settings, base.references, sign_for_aws))
+
+
+def prober_of(base: Base, upstream: HttpUpstream, routes: Routes, *, circuits: Circuits) -> Prober | None:
+    """Return what asks providers whether they are well, None where none is to be asked."""
+
+    def count(provider: str, one: Probed) -> None:
+        base.telemetry.circuitry.probed(provider, one.outcome)
+
+    record = Recorder(base.installation.writer).probed
+    asked = [one for one in routes.providers if one.care.health is not None]
+    if not asked:
+        return None
+    carrier = _carrier(base, upstream)
+    return Prober(carrier, circuits, providers=asked, count=count, record=record, now=time.monotonic)
+
+
 def frame_of(base: Base, upstream: Upstream, chooser: Chooser, drills: DrillRoom, *, circuits: Circuits) -> Frame:
     """Return what tries candidates."""
 
@@ -154,7 +173,7 @@ def models_gate(
         max_answer_bytes=MAX_ANSWER_BYTES,
         continues=models.on_refusal == "continue",
     )
-    carrier = MannerlyUpstream(upstream, manners_of(base.settings, base.references, sign_for_aws))
+    carrier = _carrier(base, upstream)
     frame = frame_of(base, carrier, chooser, drills, circuits=circuits)
     rules = base.rules
     router = Router(

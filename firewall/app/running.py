@@ -15,7 +15,7 @@ from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
 from firewall.app.control import console_of, faring_of
 from firewall.app.egress import egress_of
-from firewall.app.gates import aws_door, circuits_of, form_runner, guard_of, infra_gate, models_gate
+from firewall.app.gates import aws_door, circuits_of, form_runner, guard_of, infra_gate, models_gate, prober_of
 from firewall.app.money import reclaim, till_of
 from firewall.app.routes import chooser_of
 from firewall.app.sharing import sharing_of
@@ -152,6 +152,7 @@ def _wire(
             faring=faring_of(base, routes, chooser.measures, circuits=circuits),
         ),
         drills=drills,
+        prober=prober_of(base, upstream, routes, circuits=circuits),
         sharing=sharing_of(base, circuits, providers=routes.providers, stack=stack),
         forms=forms,
         telemetry=base.telemetry,

@@ -69,10 +69,25 @@ class QueueTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthTerms:
+    """Asking a provider by itself whether it is well, with a request that costs nothing."""
+
+    path: str = ""
+    """Appended to its base URL; empty: its list of models."""
+    query: str = ""
+    every_s: float = 30.0
+    is_always: bool = False
+    """Also while nobody is left alone."""
+    timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class Care:
     """How a provider is treated that fails or is full."""
 
     breaker: Rule = field(default_factory=Rule)
     queue: QueueTerms = field(default_factory=QueueTerms)
+    health: HealthTerms | None = None
+    """None: it is asked when somebody wants something."""
     is_shared: bool = True
     """Its circuits are told to other processes, where there is a way to them."""

@@ -40,6 +40,21 @@ class _Kept:
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+def list_request(provider: Provider, own_login: OwnLogin | None = None, query: str = "") -> UpstreamRequest:
+    """Return the request for a provider's list of models.
+
+    Raises: ConfigError when its key cannot be read.
+    """
+    return UpstreamRequest(
+        method="GET",
+        path=_PATHS.get(provider.dialect, "/models"),
+        query=query,
+        fields=_FIELDS.get(provider.dialect, ()),
+        credential=provider.credential(own_login),
+        streamed=False,
+    )
+
+
 def named_by(rules: Iterable[Rule]) -> tuple[str, ...]:
     """Return the names that routes answer to and that are no patterns, each once, in order."""
     names = (name for rule in rules for name in rule.models if not _PATTERN & set(name))
@@ -111,14 +126,8 @@ class Catalogue:
         query, cursor = _PAGE.get(provider.dialect, ("", ""))
         after = ""
         for _ in range(_PAGES):
-            request = UpstreamRequest(
-                method="GET",
-                path=_PATHS.get(provider.dialect, "/models"),
-                query=f"{query}&{cursor}={quote(after, safe='')}" if after else query,
-                fields=_FIELDS.get(provider.dialect, ()),
-                credential=provider.credential(own_login),
-                streamed=False,
-            )
+            asked = f"{query}&{cursor}={quote(after, safe='')}" if after else query
+            request = list_request(provider, own_login, asked)
             async with await self._upstream.open(provider.endpoint, request) as response:
                 if response.status != 200:
                     raise UpstreamError("refused", fault=UpstreamFault.REJECTED)

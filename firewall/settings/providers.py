@@ -76,6 +76,10 @@ class Provider(ProviderSurvival):
             raise ValueError(f"`api_key` of kind {self.kind} names a credential of yours")
         if self.header:
             checked_header(self.header)
+        if self.health is not None and self.api_key == "client":
+            raise ValueError("`health` needs a key of yours: an agent's own login is used for its own calls alone")
+        if self.health is not None and self.kind in ("bedrock", "vertex"):
+            raise ValueError(f"`health` is not for kind {self.kind}")
 
     def _kind_fits(self) -> None:
         if not self.base_url and self.kind in ("plain", "azure"):

@@ -1,12 +1,13 @@
 """What `[[route]]` and `[[provider]]` say about failures (docs/routing.md): keys that their sections include."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from firewall.core.breaker import Rule
 from firewall.core.patience import Backoff
-from firewall.core.terms import CACHE, MESSAGE, CacheTerms, Care, QueueTerms, Share, Terms
+from firewall.core.terms import CACHE, MESSAGE, CacheTerms, Care, HealthTerms, QueueTerms, Share, Terms
 from firewall.settings.values import Duration, Section
 
 
@@ -17,6 +18,8 @@ def _step(text: str) -> str:
     return text
 
 
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~:@!$&'()*+,=-]+)+/?")
+_QUERY = re.compile(r"[A-Za-z0-9._~:@!$'()*+,=&-]+")
 DegradeStep = Annotated[str, AfterValidator(_step)]
 
 
@@ -105,6 +108,34 @@ class Breaker(Section):
     """Whether other processes are told, and heard, through `storage.shared`; left out: where one is named."""
 
 
+class Health(Section):
+    """Asking a provider whether it is well, with a request of ours that holds nobody's words."""
+
+    path: str = Field(default="", max_length=200)
+    """What is asked for with GET, after `base_url`; empty: its list of models. It must cost nothing."""
+    every: Duration = 30
+    when: Literal["open", "always"] = "open"
+    """While one of its circuits is not closed, or always."""
+    timeout_s: int = Field(default=5, ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _plain(self) -> "Health":
+        path, _, query = self.path.partition("?")
+        if self.path and not _PATH.fullmatch(path):
+            raise ValueError("`path` of `health` begins with `/` and is a plain path")
+        if query and not _QUERY.fullmatch(query):
+            raise ValueError("the query of `health` has characters that none may have")
+        if self.every < 5:
+            raise ValueError("`every` of `health` is at least `5s`")
+        return self
+
+    @property
+    def terms(self) -> HealthTerms:
+        """These keys as routing reads them."""
+        path, _, query = self.path.partition("?")
+        return HealthTerms(path, query, float(self.every), self.when == "always", float(self.timeout_s))
+
+
 class Queue(Section):
     """How many requests a provider is given at once."""
 
@@ -119,6 +150,8 @@ class ProviderSurvival(Section):
     """A provider's keys."""
 
     breaker: Breaker = Breaker()
+    health: Health | None = None
+    """Left out: it is asked only when somebody wants something."""
     queue: Queue = Queue()
     connect_timeout_s: int = Field(default=10, ge=1, le=300)
     idle_timeout_s: int = Field(default=120, ge=1, le=3600)
@@ -137,4 +170,4 @@ class ProviderSurvival(Section):
             cooldown_cap_s=float(one.cooldown_cap),
         )
         terms = QueueTerms(queue.concurrent, queue.waiting, queue.wait_ms / 1000)
-        return Care(rule, terms, is_shared=one.shared is not False)
+        return Care(rule, terms, self.health.terms if self.health else None, is_shared=one.shared is not False)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+import prometheus_client
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -22,7 +23,17 @@ class Circuitry(Collector):
         """All circuits as they stand now."""
         self.link: Callable[[], Link] | None = None
         """How the exchange fares; None: nothing is shared."""
+        self._probed = prometheus_client.Counter(
+            "stayhand_health_probes_total",
+            "Requests of our own that ask a provider whether it is well, by provider and outcome.",
+            ["provider", "outcome"],
+            registry=registry,
+        )
         registry.register(self)
+
+    def probed(self, provider: str, outcome: str) -> None:
+        """Count a request of our own; both words are few: configured names and faults."""
+        self._probed.labels(provider, outcome).inc()
 
     def words(self) -> str:
         """Return how many circuits are not closed, of how many."""

@@ -16,11 +16,11 @@ from firewall.core.reason import Reason
 from firewall.settings.resolvers import Resolver
 from firewall.settings.routes import Checks, When
 from firewall.settings.settings import Settings
-from firewall.settings.surviving import Breaker, Cache, Queue, Retry
+from firewall.settings.surviving import Breaker, Cache, Health, Queue, Retry
 from tests.meta.tree import ROOT
 
 TARGET = ROOT / "docs" / "reference.md"
-ROOMS = (Checks, Resolver, When, Retry, Cache, Breaker, Queue)
+ROOMS = (Checks, Resolver, When, Retry, Cache, Breaker, Health, Queue)
 """Tables within a table whose keys are listed one by one."""
 
 REASONS = {

@@ -22,7 +22,7 @@ _ANSWER = {
     "stop_sequence": None,
     "usage": {"input_tokens": 3, "output_tokens": 1},
 }
-_ERROR = {"type": "error", "error": {"type": "api_error", "message": "not now"}}
+_ERROR = {"error": {"message": "not now"}}
 _LIMIT_S = 120.0
 
 
@@ -32,13 +32,14 @@ class Moody:
 
     address: str = ""
     ill: set[str] = field(default_factory=set)
-    """Names that answer 503."""
+    """Names that answer `ill_status`."""
+    ill_status: int = 503
     gate: threading.Event = field(default_factory=threading.Event)
     """While it is not set, those that are well wait before they answer."""
     asked: Counter[str] = field(default_factory=Counter)
     """Requests by method, name and the rest of the path: `POST soon v1/messages`."""
-    bodies: list[bytes] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
+    seen: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
+    """The same with body and header fields, in order."""
 
     def count(self, name: str) -> int:
         """Return how many messages a name was asked for."""
@@ -49,15 +50,18 @@ class Moody:
         if scope["type"] != "http":
             return
         name, _, rest = str(scope["path"]).lstrip("/").partition("/")
-        self.bodies.append(await _body(receive))
-        self.headers.append({key.decode(): value.decode("latin-1") for key, value in scope["headers"]})
-        self.asked[f"{scope['method']} {name} {rest}"] += 1
+        label, body = f"{scope['method']} {name} {rest}", await _body(receive)
+        headers = {key.decode(): value.decode("latin-1") for key, value in scope["headers"]}
+        self.seen.append((label, body, headers))
+        self.asked[label] += 1
         is_ill = name in self.ill
         if not is_ill:
             await anyio.to_thread.run_sync(self.gate.wait, _LIMIT_S)
         raw = orjson.dumps(_ERROR if is_ill else _ANSWER)
         fields = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(raw))]
-        await send({"type": "http.response.start", "status": 503 if is_ill else 200, "headers": fields})
+        await send(
+            {"type": "http.response.start", "status": self.ill_status if is_ill else 200, "headers": fields}
+        )
         await send({"type": "http.response.body", "body": raw})
 
 

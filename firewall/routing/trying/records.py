@@ -11,6 +11,7 @@ from firewall.core.ports import Sequencer
 from firewall.core.work import Record, Unit
 from firewall.routing.call import Attempt
 from firewall.routing.trying.circuits import Circuit
+from firewall.routing.trying.probing import Probed
 from firewall.routing.trying.run import Run
 from firewall.sequencer.posting import post
 
@@ -43,6 +44,17 @@ class Recorder:
             principal=run.call.caller.principal,
             private={"provider": provider, "model": model, "route": run.plan.route},
         )
+        post(self.sequencer, Unit(records=(record,)))
+
+    def probed(self, provider: str, one: Probed) -> None:
+        """Record what a provider said when it was asked by itself whether it is well."""
+        data: dict[str, str | int] = {
+            "provider": self.sequencer.pseudonym(HOUSE + provider),
+            "outcome": one.outcome,
+            "status": one.status,
+            "took_ms": one.took_ms,
+        }
+        record = Record(kind="breaker.probed", data=data, private={"provider": provider})
         post(self.sequencer, Unit(records=(record,)))
 
     def changed(self, circuit: Circuit, change: Change) -> None:

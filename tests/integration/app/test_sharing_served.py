@@ -38,8 +38,11 @@ def settings_of(moody: Moody, redis: RedisServer) -> str:
             ("soon", "1s", ""),
             ("own", "10m", ", shared = false"),
             ("late", "10m", ""),
+            ("asked", "10m", ""),
         )
     )
+    health = 'health = { every = "5s", when = "always" }\n[[route]]\nname = "asked"'
+    providers = providers.replace('[[route]]\nname = "asked"', health)
     shared = f'shared = "redis://127.0.0.1:{redis.port}/2"\nshared_password = {{ env = "REDIS_PASSWORD" }}\n'
     return f"\n[storage]\n{shared}{providers}"
 
@@ -115,6 +118,7 @@ def test_the_whole_story(house: House) -> None:
     _holds_no_secret(house)
     _goes_on_alone(house)
     _is_heard_again(house)
+    _is_asked_for_nothing(house)
 
 
 def _opens_for_both(house: House) -> None:
@@ -201,6 +205,22 @@ def _is_heard_again(house: House) -> None:
     with house.redis.silent():
         assert house.ask(house.one, "soon").status_code == 200
         assert house.ask(house.two, "soon").status_code == 200
+
+
+def _is_asked_for_nothing(house: House) -> None:
+    house.until(lambda: 'stayhand_health_probes_total{outcome="ok",provider="asked"}' in house.metrics(house.two))
+    asked = [(body, headers) for label, body, headers in house.moody.seen if label == "GET asked v1/models"]
+    assert asked
+    for body, headers in asked:
+        assert body == b""
+        assert headers["x-api-key"] == PROVIDER_KEY
+        assert not any(token in str(headers) for token in house.tokens.values())
+    spent = httpx.get(
+        f"{house.two.control}/api/spend?by=provider", headers=house.two.admin, trust_env=False, timeout=60
+    )
+    assert spent.status_code == 200
+    assert "soon" in spent.text
+    assert "asked" not in spent.text
 
 
 @pytest.mark.parametrize(

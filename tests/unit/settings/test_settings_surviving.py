@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from firewall.core.breaker import Rule
-from firewall.core.terms import CacheTerms, QueueTerms, Share
+from firewall.core.terms import CacheTerms, HealthTerms, QueueTerms, Share
+from firewall.settings.providers import Provider
 from firewall.settings.surviving import ProviderSurvival, RouteSurvival
 
 
@@ -89,3 +90,50 @@ def test_circuits_are_shared_where_there_is_a_place_unless_one_says_no(
     """`shared = false` keeps a provider's circuits to this process."""
     care = ProviderSurvival.model_validate({"breaker": keys}).care
     assert care.is_shared is is_shared
+
+
+def test_health_is_asked_for_only_where_it_is_configured() -> None:
+    """Off by default; path and query apart, in their units."""
+    assert ProviderSurvival().care.health is None
+    health = {"path": "/models?limit=1", "every": "1m", "when": "always", "timeout_s": 3}
+    care = ProviderSurvival.model_validate({"health": health}).care
+    assert care.health == HealthTerms("/models", "limit=1", 60.0, is_always=True, timeout_s=3.0)
+    assert ProviderSurvival.model_validate({"health": {}}).care.health == HealthTerms()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"path": "models"},
+        {"path": "//elsewhere.example.com"},
+        {"path": "/a/../b"},
+        {"path": "/a b"},
+        {"path": "/a?b c"},
+        {"path": "/%2e%2e"},
+        {"path": "/a#b"},
+        {"every": "4s"},
+        {"when": "sometimes"},
+        {"timeout_s": 0},
+        {"body": "words"},
+    ],
+)
+def test_what_health_cannot_mean_is_refused(keys: dict[str, object]) -> None:
+    """A plain path, seldom, and nothing that could carry words."""
+    with pytest.raises(ValidationError):
+        ProviderSurvival.model_validate({"health": keys})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"api_key": "client"},
+        {"kind": "bedrock", "region": "us-east-1", "api_key": {"env": "X"}},
+        {"kind": "vertex", "region": "us-east1", "project": "p", "api_key": {"env": "X"}},
+    ],
+)
+def test_nobodys_login_is_used_to_ask_for_health(keys: dict[str, object]) -> None:
+    """A key of ours, at a provider that has such a question."""
+    plain = {"name": "p", "dialect": "anthropic", "base_url": "https://p.example.com", "api_key": {"env": "X"}}
+    assert Provider.model_validate({**plain, "health": {}}).care.health is not None
+    with pytest.raises(ValidationError, match="health"):
+        Provider.model_validate({**plain, **keys, "health": {}})

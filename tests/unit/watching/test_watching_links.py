@@ -41,3 +41,14 @@ def test_the_link_is_shown_as_it_is_now() -> None:
     assert 'stayhand_shared_failures_total{why="timeout"} 3.0' in text
     assert 'stayhand_shared_failures_total{why="login"} 0.0' in text
     assert circuitry.shared().startswith("away (timeout)")
+
+
+def test_requests_of_our_own_are_counted() -> None:
+    """By provider and what came of them."""
+    registry = CollectorRegistry()
+    circuitry = Circuitry(registry)
+    for _ in range(2):
+        circuitry.probed("primary", "ok")
+    assert (
+        'stayhand_health_probes_total{outcome="ok",provider="primary"} 2.0' in generate_latest(registry).decode()
+    )

@@ -8,6 +8,7 @@ from firewall.core.dialect import Dialect
 from firewall.core.work import Committed, Outcome, Unit
 from firewall.routing.call import Attempt, Plan
 from firewall.routing.trying.circuits import Circuit
+from firewall.routing.trying.probing import Probed
 from firewall.routing.trying.records import Recorder
 from firewall.routing.trying.run import Run
 from tests.support.trying import call_of, candidate_at
@@ -75,3 +76,18 @@ async def test_a_circuit_is_recorded_when_it_opens_and_when_it_closes() -> None:
         assert (record.kind, record.data[name]) == (kind, value)
         assert record.private == {"provider": "acme", "model": "m-1", "key": "0a1b2c3d"}
         assert "acme" not in str(record.data)
+
+
+async def test_what_a_provider_says_of_itself_is_recorded_without_its_name() -> None:
+    """Outcome, status and time; the name is sealed."""
+    noting = Noting()
+    Recorder(noting).probed("acme", Probed("server_error", 503, 12))
+    [record] = (await written(noting)).records
+    assert record.kind == "breaker.probed"
+    assert {name: record.data[name] for name in ("outcome", "status", "took_ms")} == {
+        "outcome": "server_error",
+        "status": 503,
+        "took_ms": 12,
+    }
+    assert "acme" not in str(record.data)
+    assert record.private == {"provider": "acme"}
