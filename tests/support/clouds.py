@@ -39,6 +39,8 @@ class Clouds:
     """What was asked, and the key that the OAuth server knows."""
 
     asked: list[dict[str, object]] = field(default_factory=list)
+    token: str = TOKEN
+    """What the OAuth server gives, and Claude's place at Vertex takes."""
     exchanged: int = 0
     """How many tokens were given."""
     broken: str = ""
@@ -107,6 +109,9 @@ class Clouds:
             return JSONResponse({"message": error}, status_code=403, headers=kind)
         if value.get("anthropic_version") != "bedrock-2023-05-31" or {"model", "stream"} & value.keys():
             return JSONResponse({"message": "Malformed input request"}, status_code=400)
+        if "model-fails" in json.dumps(value):
+            kind = {"x-amzn-errortype": "ModelErrorException"}
+            return JSONResponse({"message": "The model failed", "originalStatusCode": 500}, 424, headers=kind)
         if "throttled" in json.dumps(value):
             return JSONResponse({"message": "Too many requests"}, status_code=429)
         if request.path_params["verb"] == "invoke":
@@ -118,11 +123,12 @@ class Clouds:
 
     async def _vertex(self, request: Request) -> Response:  # noqa: PLR0911 - one for each thing that is checked
         value = await self._note(request)
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+        is_google = request.path_params["publisher"] == "google"
+        if request.headers.get("authorization") != f"Bearer {TOKEN if is_google else self.token}":
             error = {"code": 401, "message": "Request had invalid authentication", "status": "UNAUTHENTICATED"}
             return JSONResponse([{"error": error}], status_code=401)
         model, _, verb = request.path_params["last"].partition(":")
-        if request.path_params["publisher"] == "google":
+        if is_google:
             return _gemini(model, verb)
         if value.get("anthropic_version") != "vertex-2023-10-16" or "anthropic-version" in request.headers:
             return JSONResponse(
@@ -152,7 +158,7 @@ class Clouds:
         if form["grant_type"] != ["urn:ietf:params:oauth:grant-type:jwt-bearer"] or not is_good:
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         self.exchanged += 1
-        return JSONResponse({"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"})
+        return JSONResponse({"access_token": self.token, "expires_in": 3600, "token_type": "Bearer"})
 
     # -- a plain server of somebody's own
 

@@ -15,6 +15,10 @@ _KINDS = {
 """What Amazon's exceptions are as statuses, where no status of their own comes with them."""
 
 
+_MODEL_FAILED = 424
+"""Amazon's status for that; the Messages API has none of its own."""
+
+
 def error_body(status: int, body: bytes) -> bytes:
     """Return an error answer of Amazon's or Google's as an object of the Messages API; its own stays as it is."""
     try:
@@ -28,7 +32,7 @@ def error_body(status: int, body: bytes) -> bytes:
     said = told.get("message") or told.get("Message")
     code = told.get("status") if isinstance(told.get("status"), str) else "upstream_rejected"
     message = str(said)[:2000] if said else f"the provider answered with status {status}"
-    return render.error(status, str(code).lower(), message)
+    return render.error(500 if status == _MODEL_FAILED else status, str(code).lower(), message)
 
 
 def _first(body: bytes) -> JsonObject:

@@ -28,7 +28,7 @@ class MannerlyUpstream:
         asked = await manner.asked(request, endpoint, self._upstream)
         response = await self._upstream.open(endpoint, asked)
         try:
-            return manner.heard(response, request)
+            return manner.heard(response, asked)
         except BaseException:
             response.close()
             raise

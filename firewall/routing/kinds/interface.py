@@ -22,7 +22,7 @@ class Manner(Protocol):
         ...
 
     def heard(self, response: UpstreamResponse, request: UpstreamRequest) -> UpstreamResponse:
-        """Return the answer to `request` (in the dialect's words) in the dialect's words.
+        """Return the answer to `request` (as it left) in the dialect's words.
 
         Raises: UpstreamError.
         """

@@ -61,6 +61,12 @@ class ServiceAccounts:
             self._tokens[key] = (token, self._clock() + life_s - _SPARE_S)
             return token
 
+    def refused(self, token: Secret) -> None:
+        """Forget a token that was refused before its time: the next call asks for another."""
+        for key, (kept, _) in list(self._tokens.items()):
+            if kept == token:
+                del self._tokens[key]
+
 
 def _account(secret: Secret) -> _Account:
     refused = ConfigError("the service account's key cannot be read", hint="use the JSON file that Google made")

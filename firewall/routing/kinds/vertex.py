@@ -17,6 +17,7 @@ from firewall.routing.kinds.reframed import ReframedAnswer, Whole
 from firewall.routing.kinds.service_account import ServiceAccounts
 from firewall.routing.port import Credential, Endpoint, Upstream, UpstreamRequest, UpstreamResponse
 
+_REFUSED = 401
 VERSION = "vertex-2023-10-16"
 _REGIONS = {
     "global": "https://aiplatform.googleapis.com",
@@ -54,7 +55,8 @@ class Vertex:
 
     def heard(self, response: UpstreamResponse, request: UpstreamRequest) -> UpstreamResponse:
         """Return the answer; Google's own errors about Claude in the words that Claude's clients read."""
-        del request
+        if response.status == _REFUSED and request.credential is not None:
+            self.accounts.refused(request.credential.secret)
         if self.dialect is not Dialect.ANTHROPIC or response.status < 400:
             return response
         turn = Whole(lambda body: error_body(response.status, body))

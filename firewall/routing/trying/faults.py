@@ -147,6 +147,8 @@ _KNOWN: Mapping[str, Fault] = {**_CODES, **{fault.value: meaning for fault, mean
 """With the codes of errors that were translated."""
 _DECISIVE = frozenset({Fault.CONTEXT, Fault.FILTERED, Fault.KEY, Fault.MISSING})
 """What a code may say of any 4xx; of other codes the status knows better."""
+_PROVIDERS_OWN = frozenset({408, 409, 424})
+"""Of 4xx those that tell of the provider: 424 is how Bedrock says that the model failed."""
 _NOBODY = ("ConnectionRefusedError", "gaierror", "OSError")
 _OWN_STATUS = 200
 """Of an error within an answer that began well."""
@@ -199,7 +201,7 @@ def _named(status: int, value: Mapping[str, object]) -> Fault:
     if found and status == _OWN_STATUS:
         return found[0]
     by_words = _BY_NEUTRAL[fault_of(status, _message(value))]
-    if status in {408, 409} or (status == _OWN_STATUS and by_words is Fault.CALLER):
+    if status in _PROVIDERS_OWN or (status == _OWN_STATUS and by_words is Fault.CALLER):
         return Fault.SERVER
     return by_words
 

@@ -81,8 +81,14 @@ def providers(address: str, folder: Path) -> str:
         ("vertex-claude", "claude-vertex", "vertex-claude/claude-sonnet-5@20260901"),
         ("own", "llama-4", "own/llama-4"),
     ]  # fmt: skip
-    return "".join(f"\n[[provider]]\n{row}\n" for row in rows) + "".join(
-        f'\n[[route]]\nname = "{name}"\nmodels = ["{model}"]\nchain = ["{goal}"]\n' for name, model, goal in routes
+    spare = f'\n[[route]]\nname = "spare"\nchain = ["bedrock/{CLAUDE}", "vertex-claude/claude-sonnet-5"]\n'
+    return (
+        "".join(f"\n[[provider]]\n{row}\n" for row in rows)
+        + spare
+        + "".join(
+            f'\n[[route]]\nname = "{name}"\nmodels = ["{model}"]\nchain = ["{goal}"]\n'
+            for name, model, goal in routes
+        )
     )
 
 
@@ -165,6 +171,31 @@ def test_claude_at_vertex_with_a_service_account(house: House) -> None:
     counted = client.messages.count_tokens(model="claude-vertex", messages=TEXT)  # type: ignore[arg-type]  # JSON
     assert counted.input_tokens == 17
     assert house.clouds.exchanged == 1
+
+
+def test_a_token_that_vertex_refuses_is_not_kept(house: House) -> None:
+    """Revoked before its time: one call is told so, and the next one goes with a new token."""
+    client = house.claude()
+    ask = {"model": "claude-vertex", "max_tokens": 50, "messages": TEXT}
+    assert client.messages.create(**ask).content  # type: ignore[call-overload]  # JSON
+    before, house.clouds.token = house.clouds.exchanged, "ya29.vertex-token-canary-second"
+    try:
+        with pytest.raises(anthropic.APIStatusError):
+            client.messages.create(**ask)  # type: ignore[call-overload]  # JSON
+        assert client.messages.create(**ask).content  # type: ignore[call-overload]  # JSON
+        assert house.clouds.exchanged == before + 1
+    finally:
+        house.clouds.token = TOKEN
+        with pytest.raises(anthropic.APIStatusError):
+            client.messages.create(**ask)  # type: ignore[call-overload]  # JSON
+
+
+def test_a_model_that_fails_at_bedrock_falls_over(house: House) -> None:
+    """Amazon tells that as 424: it is the model's failure, not the caller's mistake."""
+    turn = [{"role": "user", "content": "model-fails"}]
+    answer = house.claude().messages.with_raw_response.create(model="spare", max_tokens=50, messages=turn)  # type: ignore[arg-type]  # JSON
+    assert answer.headers["x-stayhand-attempts"] == "2"
+    assert answer.headers["x-stayhand-model"] == "claude-sonnet-5"
 
 
 def test_gemini_at_vertex(house: House) -> None:

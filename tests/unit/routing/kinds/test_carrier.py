@@ -47,7 +47,7 @@ class Odd:
 
     def heard(self, response: UpstreamResponse, request: UpstreamRequest) -> UpstreamResponse:
         """Refuse."""
-        assert (response.status, request) == (200, REQUEST)
+        assert (response.status, request) == (200, UpstreamRequest("POST", "/elsewhere"))
         raise UpstreamError("no", fault=UpstreamFault.MALFORMED)
 
 
