@@ -13,6 +13,7 @@ from firewall.codecs.anthropic.notes import Notes
 from firewall.codecs.anthropic.tables import DELTAS, Kind
 from firewall.codecs.interface import Pending, Refused, Ruling, Step, Usage
 from firewall.codecs.sse import Frame
+from firewall.codecs.template import MOST_MADE, Template, template_of
 from firewall.codecs.upstream_json import JsonObject, loads_object, malformed
 from firewall.core.errors import ProtocolError
 
@@ -41,6 +42,11 @@ class AnthropicStream:
         self._afterwords: list[str] = []
         self._called = False
         """Something was held as a call: what the provider says afterwards may repeat it."""
+        self._template: Template | None = None
+        """Of the newest frame of text."""
+        self._talking: Block | None = None
+        """Whose text that was."""
+        self._may_make = MOST_MADE
 
     @property
     def usage(self) -> Usage:
@@ -58,14 +64,24 @@ class AnthropicStream:
         Raises: ProtocolError (upstream) when they are no stream of this dialect; nothing more comes then.
         """
         out: list[bytes] = []
+        frames = self._frames
         try:
-            for frame in self._frames.feed(chunk):
-                self._take(frame, out)
+            for raw in frames.cut(chunk):
+                template = self._template
+                if template is not None and template.fits(raw) and self._talks_on():
+                    out.append(raw)
+                else:
+                    self._take(frames.read(raw), out)
         except ProtocolError:
             # What was free before the fault leaves with the error event, however the input was cut.
             self._unsent = b"".join(out)
             raise
         return self._step(out)
+
+    def _talks_on(self) -> bool:
+        """Tell whether the text of a frame that fits the template may pass as the one before it did."""
+        talking = self._talking
+        return talking is not None and talking.open and not (self._queue or self._summed or self._done)
 
     def rule(self, slot: int, ruling: Ruling) -> Step:
         """Settle a pending call; returns what may leave now, in order.
@@ -123,9 +139,19 @@ class AnthropicStream:
         if not isinstance(type_, str) or (frame.event and frame.event != type_):
             malformed("an event's name and its type differ")
         if type_ == "content_block_delta":
-            self._push(frame, self._on_delta(frame, value), out)
+            block = self._on_delta(frame, value)
+            self._push(frame, block, out)
+            if block.kind is Kind.TEXT and self._may_make:
+                self._note_template(frame, block)
         else:
             self._on_rare(type_, frame, value, out)
+
+    def _note_template(self, frame: Frame, block: Block) -> None:
+        """Keep what a frame of text looks like: the next ones differ in nothing but their text."""
+        found = template_of(frame.raw, b'"text":"')
+        if found is not None:
+            self._template, self._talking = found, block
+            self._may_make -= 1
 
     def _on_rare(self, type_: str, frame: Frame, value: JsonObject, out: list[bytes]) -> None:
         match type_:

@@ -67,6 +67,7 @@ class ChatStream:
         self._notes = Notes()
         self._last: Frame | None = None
         self._done = self._failed = False
+        self._unsent = b""
         self._template: Template | None = None
         """Of the newest frame of text."""
         self._talking: Choice | None = None
@@ -89,7 +90,7 @@ class ChatStream:
         Raises: ProtocolError (upstream) when they are no stream of this dialect; nothing more comes then.
         """
         out: list[bytes] = []
-        frames, was_done = self._frames, self._done
+        frames = self._frames
         try:
             for raw in frames.cut(chunk):
                 template = self._template
@@ -98,7 +99,8 @@ class ChatStream:
                 else:
                     self._take(frames.read(raw), out)
         except ProtocolError:
-            self._done = was_done  # nothing of this chunk leaves, so the end that stood in it has not been told
+            # What was free before the fault leaves with the error event, however the input was cut.
+            self._unsent = b"".join(out)
             raise
         return self._step(out)
 
@@ -140,11 +142,12 @@ class ChatStream:
 
     def abort(self, code: str, message: str) -> bytes:
         """End the answer now with one error event; drops all that is held. Empty when it has ended already."""
+        unsent, self._unsent = self._unsent, b""
         if self._done:
-            return b""
+            return unsent
         self._done = True
         self._queue.clear()
-        return render.error_event(code, message)
+        return unsent + render.error_event(code, message)
 
     def keepalive(self, client: str) -> bytes:
         """Return a comment, which every client of this dialect skips."""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.codecs.interface import Released
+from firewall.codecs.anthropic.stream import AnthropicStream
+from firewall.codecs.interface import Released, StreamCodec
 from firewall.codecs.openai_chat.stream import ChatStream
 from firewall.codecs.template import Template, template_of
 from firewall.core.errors import ProtocolError
@@ -114,7 +115,51 @@ FRAMES = st.one_of(
 )
 
 
-def played(stream: ChatStream, pieces: list[bytes]) -> list[object]:
+BLOCKS = st.sampled_from(
+    [
+        {"type": "text", "text": ""},
+        {"type": "thinking", "thinking": ""},
+        {"type": "tool_use", "id": "t", "name": "f"},
+    ]
+)
+PLACES = st.sampled_from([0, 0, 0, 1, 2])
+
+
+def begun(place: int, block: object) -> dict[str, object]:
+    """Return the event that begins a block."""
+    return {"type": "content_block_start", "index": place, "content_block": block}
+
+
+WORDS = st.builds(
+    lambda at, text: {"type": "content_block_delta", "index": at, "delta": {"type": "text_delta", "text": text}},
+    PLACES,
+    TEXTS,
+)
+ARGUMENTS = {"type": "input_json_delta", "partial_json": "{}"}
+EVENTS = st.one_of(
+    WORDS,
+    WORDS,
+    WORDS,
+    st.builds(begun, PLACES, BLOCKS),
+    PLACES.map(lambda at: {"type": "content_block_delta", "index": at, "delta": ARGUMENTS}),
+    PLACES.map(lambda at: {"type": "content_block_stop", "index": at}),
+    st.sampled_from([
+        {"type": "ping"}, {"type": "odd", "text": "x"}, {"type": "error", "error": {"type": "api_error"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 3}},
+        {"type": "message_stop"},
+    ]),
+)  # fmt: skip
+START = {"type": "message_start", "message": {"id": "m", "content": []}}
+OPENED = begun(0, {"type": "text", "text": ""})
+
+
+def framed(event: dict[str, object]) -> bytes:
+    """Return an event as the Messages API sends it."""
+    data = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+    return b"event: " + str(event["type"]).encode() + b"\ndata: " + data + b"\n\n"
+
+
+def played(stream: StreamCodec, pieces: list[bytes]) -> list[object]:
     """Feed a stream, release every call, and return all that can be seen of it."""
     seen: list[object] = []
     for piece in pieces:
@@ -138,6 +183,34 @@ def test_streams_are_the_same_with_and_without(frames: list[bytes], cuts: list[i
         assert played(ChatStream(), pieces) == played(plain, pieces)
 
 
+@given(st.lists(EVENTS, max_size=14), st.lists(st.integers(0, 2500), max_size=5))
+def test_messages_are_the_same_with_and_without(events: list[dict[str, object]], cuts: list[int]) -> None:
+    """The same of the Messages API, whose blocks open and close around their texts."""
+    frames = [framed(event) for event in (START, OPENED, *events)]
+    whole = b"".join(frames)
+    places = sorted({0, len(whole), *(min(cut, len(whole)) for cut in cuts)})
+    for pieces in (frames, [whole[a:b] for a, b in pairwise(places)]):
+        plain = AnthropicStream()
+        plain._may_make = 0
+        assert played(AnthropicStream(), pieces) == played(plain, pieces)
+
+
+def test_a_message_of_words_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its block is open; behind the end of the block a text is refused as ever."""
+    module = import_module("firewall.codecs.anthropic.stream")
+    parsed: list[bytes] = []
+    loads = module.loads_object
+    monkeypatch.setattr(module, "loads_object", lambda data: parsed.append(data) or loads(data))
+    stream = AnthropicStream()
+    word = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "w"}}
+    stream.feed(framed(START) + framed(OPENED))
+    for _ in range(20):
+        assert stream.feed(framed(word)).forward == framed(word)
+    assert len(parsed) == 3
+    with pytest.raises(ProtocolError):
+        stream.feed(framed({"type": "content_block_stop", "index": 0}) + framed(word))
+
+
 def test_a_stream_of_words_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the second word on nothing is parsed; from the end on, everything again."""
     module = import_module("firewall.codecs.openai_chat.stream")  # the package has a function of that name
@@ -152,11 +225,17 @@ def test_a_stream_of_words_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(parsed) == 1
 
 
-def test_an_end_that_did_not_leave_is_told() -> None:
-    """What stands behind the end spoils its chunk, and the client gets an error in place of an end."""
+def test_what_stood_before_the_fault_leaves_with_the_error() -> None:
+    """In one piece as in several; behind the end nothing is said any more."""
+    chunk = {"id": "c", "choices": [{"index": 0, "delta": {"content": "w"}, "finish_reason": None}]}
+    word, end = b"data: " + json.dumps(chunk).encode() + b"\n\n", b"data: [DONE]\n\n"
     stream = ChatStream()
-    chunk = {"id": "c", "choices": [{"index": 0, "delta": {"content": "w"}, "finish_reason": "stop"}]}
-    frame = b"data: " + json.dumps(chunk).encode() + b"\n\n"
     with pytest.raises(ProtocolError):
-        stream.feed(frame + b"data: [DONE]\n\n" + frame)
-    assert b"error" in stream.abort("stream_malformed", "it cannot be read")
+        stream.feed(word + word + b"data: {broken\n\n")
+    said = stream.abort("stream_malformed", "it cannot be read")
+    assert said.startswith(word + word)
+    assert b"error" in said
+    stream = ChatStream()
+    with pytest.raises(ProtocolError):
+        stream.feed(word + end + word)
+    assert stream.abort("stream_malformed", "it cannot be read") == word + end
