@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from firewall.classify.acting import mark_acting
 from firewall.classify.addresses import usual
 from firewall.classify.api.jsonrpc import calls_of
 from firewall.classify.api.known import HostRow
@@ -139,6 +140,7 @@ def judge_http(request: Request, context: Context, span: tuple[int, int]) -> lis
         drafts += _rest(request, address, row, context, span)
     for draft in drafts:
         _complete(draft, request, address, context)
+    mark_acting(drafts, request.headers, address.query, span=span)
     return drafts
 
 

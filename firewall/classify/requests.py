@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from firewall.classify import gitwire
+from firewall.classify.acting import mark_acting
 from firewall.classify.api import aws_request
 from firewall.classify.api.request import object_of
 from firewall.classify.channels import is_channel, with_channel
@@ -150,6 +151,7 @@ def _graphql(request: Request, address: Address, context: Context, span: tuple[i
         drafts += judge_query_string(address, context, span)
     if request.body or not request.body_known:
         drafts += judge_body(request, address, context, span)
+    mark_acting(drafts, request.headers, address.query, span=span)
     if drafts and request.method in ("GET", "POST"):
         return drafts
     # FAIL-CLOSED: a GraphQL server may do anything with what is no GraphQL request.

@@ -48,10 +48,21 @@ _STAYS_PREFIXES = (
     b"x-envoy-",
     b"x-original-",
     b"x-rewrite-",
+    b"remote-",
+    b"x-remote-",
+    b"x-webauth-",
+    b"x-authenticated-",
+    b"x-goog-authenticated-",
+    b"x-amzn-oidc-",
+    b"x-ms-client-principal",
+    b"x-ssl-client-",
+    b"ssl-client-",
+    b"x-client-cert",
 )
+"""The later ones are how a proxy that has checked somebody tells a server who that is: we are such a proxy."""
 _AUTHENTICATES = re.compile(
     rb"authorization|cookie|(?:.*-)?(?:api-?key|access-?key|access-?token|auth-?token|private-token|job-token"
-    rb"|session-token|security-token|secret|password)(?:-.*)?|x-auth.*|x-vault-token"
+    rb"|session-token|security-token|secret|password)(?:-.*)?|x-auth.*|x-vault-token|x-registry-(?:auth|config)"
 )
 _BACK_STAYS = frozenset(
     {

@@ -56,6 +56,34 @@ def test_requests_are_read_by_their_targets_kind(
     assert {(action.tool, action.target) for action in actions} == {(target, target)}
 
 
+@pytest.mark.parametrize(
+    ("target", "method", "path", "field", "is_privilege"),
+    [
+        ("cluster", "GET", "/api/v1/namespaces/web/pods", "impersonate-user", True),
+        ("cluster", "GET", "/api/v1/namespaces/web/pods", "impersonate-group", True),
+        ("cluster", "GET", "/api/v1/namespaces/web/pods", "impersonate-extra-scopes", True),
+        ("cluster", "GET", "/api/v1/namespaces/web/pods", "accept", False),
+        ("github", "GET", "/repos/a/b/issues", "sudo", True),
+        ("github", "GET", "/repos/a/b/issues?sudo=root", "accept", True),
+        ("github", "GET", "/repos/a/b/issues?%73udo=root", "accept", True),
+        ("github", "GET", "/repos/a/b/issues?q=%20a", "accept", False),
+        ("github", "GET", "/repos/a/b/issues", "stripe-account", False),
+        ("github", "POST", "/repos/a/b/issues", "stripe-account", True),
+        ("railway", "POST", "/graphql/v2", "impersonate-user", True),
+    ],
+)
+def test_who_acts_as_somebody_else_uses_a_privilege(
+    target: str, method: str, path: str, field: str, *, is_privilege: bool
+) -> None:
+    """A field or parameter that changes whose rights count, whatever else is asked; and it is told."""
+    body = b'{"query":"{ me { id } }"}' if target == "railway" else b'{"title":"x"}' if method == "POST" else b""
+    path, _, query = path.partition("?")
+    outgoing = Outgoing(method, path, query=query, headers=((field, "somebody"),), body=body)
+    actions = actions_of(call(target, outgoing), CONTEXT)
+    assert any(Effect.PRIVILEGE in action.effects for action in actions) is is_privilege
+    assert any("acts " in action.summary.lower() for action in actions) is is_privilege
+
+
 def test_what_an_id_names_is_unresolved_unless_the_credential_is_scoped() -> None:
     """Reads lie where the target leads; a change through a credential that may reach more is unresolved."""
     (reading,) = read("railway", "POST", "/graphql/v2", '{"query":"{ me { id } }"}')

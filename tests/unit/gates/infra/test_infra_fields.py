@@ -28,6 +28,7 @@ TOKEN = "shd_staging_agent_x"
         (b"x-amz-security-token", b"other", True),
         (b"x-vault-token", b"other", True),
         (b"project-access-token", b"other", True),
+        (b"x-registry-auth", b"other", True),
         (b"x-csrf", b"other", False),
         (b"accept", b"other", False),
         (b"authorization", b"", False),
@@ -37,6 +38,19 @@ def test_a_credential_besides_our_token_is_foreign(name: bytes, value: bytes, *,
     """Our token may stand in any field of credentials; anything else there is named."""
     found = foreign_in([(name, value)], TOKEN)
     assert (found is not None and found.where == f"header {name.decode()}") is foreign
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"x-remote-user", b"x-remote-group", b"remote-user", b"x-webauth-user", b"x-authenticated-userid",
+        b"x-goog-authenticated-user-email", b"x-amzn-oidc-identity", b"x-ms-client-principal-name",
+        b"ssl-client-verify", b"x-ssl-client-dn", b"x-client-cert", b"x-forwarded-user", b"x-original-url",
+    ],
+)  # fmt: skip
+def test_who_somebody_is_is_not_for_agents_to_say(name: bytes) -> None:
+    """Servers believe the proxy before them, which we are: what proxies say of a caller stays here."""
+    assert outgoing([(name, b"admin"), (b"accept", b"a/b")], injected="authorization") == [("accept", "a/b")]
 
 
 def test_the_injected_field_is_nobody_elses() -> None:
