@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import cast
 
 from audit.errors import AuditError
-from audit.writing import Json, canonical, check_int, object_text, quoted
+from audit.writing import Json, canonical, check_int, object_text, quoted, utf8
 
 VERSION = 1
 """The `v` of every entry of this format."""
@@ -127,10 +127,10 @@ def encode(draft: Draft, seq: int) -> bytes:
         raise AuditError("a sealed part needs the subject whose key sealed it, and a subject a sealed part")
     approval = f'"approval":{quoted(draft.approval)},' if draft.approval else ""
     part = "" if sealed is None else f',"sealed":{{"key":{quoted(draft.subject)},"sha256":"{_hash(sealed)}"}}'
-    body = (
+    body = utf8(
         f'{{{approval}"at":{draft.at},"data":{object_text(draft.data)},"kind":"{draft.kind._value_}",'
         f'"principal":{quoted(draft.principal)}{part},"seq":{seq},"v":{VERSION}}}'
-    ).encode()
+    )
     if len(body) > MAX_BODY_BYTES:
         raise AuditError(f"an entry of {len(body)} bytes is over the limit of {MAX_BODY_BYTES}")
     return body

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from audit import entry, schema, tree
 from audit.checkpoint import Checkpoint, SigningKey, VerifierKey, verify_note
@@ -24,6 +25,8 @@ TAIL = 1024
 """How many of the last entries `open_log` hashes again."""
 _LAST_OF_TILE = tree.TILE_WIDTH - 1
 
+_Stored: TypeAlias = tuple[int, int, str, str, str, bytearray, bytearray, bytearray | None]
+_Node: TypeAlias = tuple[int, int, bytes]
 _INSERT = (
     "INSERT INTO audit_entries (seq, at, kind, principal, approval, leaf, body, sealed)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -81,7 +84,7 @@ class Log:
         first = frontier.size
         start = frontier.mark()
         try:
-            rows, nodes = self._build(drafts)
+            rows, nodes, leaves = self._build(drafts)
             self._conn.executemany(_INSERT, rows)
             if nodes:
                 self._conn.executemany("INSERT INTO audit_nodes (level, idx, hash) VALUES (?, ?, ?)", nodes)
@@ -91,7 +94,7 @@ class Log:
         except sqlite3.Error as error:
             self._failed = True
             raise AuditError(f"the log cannot take entries: {error}") from error
-        return Receipts(first, tuple(row[5] for row in rows))
+        return Receipts(first, leaves)
 
     def checkpoint(self) -> bytes:
         """Sign the tree as it is now and insert the note; call it once, last in each commit.
@@ -158,13 +161,11 @@ class Log:
     def _stored_size(self) -> int:
         return stored_size(self._conn)
 
-    def _build(
-        self, drafts: Sequence[Draft]
-    ) -> tuple[list[tuple[int, int, str, str, str, bytes, bytes, bytes | None]], list[tuple[int, int, bytes]]]:
+    def _build(self, drafts: Sequence[Draft]) -> tuple[list[_Stored], list[_Node], tuple[bytes, ...]]:
+        """Return the rows of entries, those of subtrees that they complete, and the leaves."""
         frontier = self._frontier
         encode, leaf_hash = entry.encode, tree.leaf_hash
-        rows: list[tuple[int, int, str, str, str, bytes, bytes, bytes | None]] = []
-        nodes: list[tuple[int, int, bytes]] = []
+        rows, nodes, leaves = list[_Stored](), list[_Node](), list[bytes]()
         for draft in drafts:
             seq = frontier.size
             body = encode(draft, seq)
@@ -172,10 +173,12 @@ class Log:
             if seq & _LAST_OF_TILE == _LAST_OF_TILE:
                 nodes += frontier.closing(leaf)
             frontier.append(leaf)
-            rows.append(
-                (seq, draft.at, draft.kind._value_, draft.principal, draft.approval, leaf, body, draft.sealed)
-            )
-        return rows, nodes
+            leaves.append(leaf)
+            # sqlite3 looks for adapters of bytes and finds none, at the price of the insert; a bytearray is a blob
+            sealed = draft.sealed if draft.sealed is None else bytearray(draft.sealed)
+            kind, blobs = draft.kind._value_, (bytearray(leaf), bytearray(body), sealed)
+            rows.append((seq, draft.at, kind, draft.principal, draft.approval, *blobs))
+        return rows, nodes, tuple(leaves)
 
 
 def stored_size(conn: sqlite3.Connection) -> int:

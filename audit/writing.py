@@ -55,34 +55,41 @@ def canonical(value: Json) -> bytes:
 
 
 def quoted(text: str) -> str:
-    """Return a text as JSON.
-
-    Raises: AuditError for a lone surrogate.
-    """
-    check_text(text)
+    """Return a text as JSON; a lone surrogate is left to whoever encodes it."""
     return encode_basestring(text)
 
 
 def object_text(value: Mapping[str, Json]) -> str:
     """Return the canonical JSON of an object, checked and written in one pass.
 
+    A lone surrogate is left to whoever encodes the text: `utf8`.
     Raises: AuditError as `canonical`.
     """
     if len(value) > _SHAPE:
         _check_object(value, MAX_DEPTH)
         return _write(value if isinstance(value, dict) else dict(value))
-    pieces = ["{"]
+    text, quote = "{", encode_basestring
     for key, name in _members(tuple(value)):
         item = value[key]
-        if type(item) is str and item.isascii():
-            pieces.append(name + encode_basestring(item))
+        if type(item) is str:
+            text += name + quote(item)
         elif type(item) is int and -MAX_INT < item < MAX_INT:
-            pieces.append(f"{name}{item}")
+            text += f"{name}{item}"
         else:
             _check(item, MAX_DEPTH - 1)
-            pieces.append(name + _write(item))
-    pieces.append("}")
-    return "".join(pieces)
+            text += name + _write(item)
+    return text + "}"
+
+
+def utf8(text: str) -> bytes:
+    """Return a text as bytes.
+
+    Raises: AuditError for a lone surrogate.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise AuditError("an entry has text with a lone surrogate") from error
 
 
 @lru_cache(maxsize=512)
@@ -140,7 +147,4 @@ def check_int(value: int) -> None:
 def check_text(value: str) -> None:
     """Refuse a text that has no UTF-8. Raises: AuditError."""
     if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise AuditError("an entry has text with a lone surrogate") from error
+        utf8(value)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from audit import AuditError, canonical, writing
-from audit.writing import Json, object_text
+from audit.writing import Json, object_text, utf8
 
 
 class Word(StrEnum):
@@ -87,4 +87,4 @@ def test_what_leaves_the_model_is_refused_each_time(value: dict[str, Json]) -> N
     assert object_text({"a": 1}) == '{"a":1}'
     for _ in range(2):
         with pytest.raises(AuditError):
-            object_text(value)
+            utf8(object_text(value))
