@@ -35,6 +35,16 @@ class BatchedHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - as logging's own handlers: a line must never stop the work
             self.handleError(record)
 
+    def take(self, line: str) -> None:
+        """Take an ordinary line that is formatted already."""
+        self.acquire()
+        try:
+            self._waiting.append(line)
+            if len(self._waiting) >= MOST or not self._is_awaited():
+                self.flush()
+        finally:
+            self.release()
+
     def flush(self) -> None:
         """Write what waits."""
         self.acquire()
@@ -69,10 +79,39 @@ class Utc(logging.Formatter):
         self._second = -1
         self._text = ""
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002 - as logging calls it
         """Return the time of a record."""
-        second = int(record.created)
+        return self.at(int(record.created))
+
+    def at(self, second: int) -> str:
+        """Return a Unix time as it stands in front of lines."""
         if second != self._second:
-            self._text = time.strftime(datefmt or self.default_time_format, time.gmtime(second))
+            self._text = time.strftime(self.datefmt or self.default_time_format, time.gmtime(second))
             self._second = second
         return self._text
+
+
+def say(logger: logging.Logger, text: str) -> None:
+    """Write an ordinary line (INFO) of a logger below `stayhand`, as `logger.info` would.
+
+    Where nobody but our own handler reads it, no record is made of it: that costs more than the rest of a line.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    above = logger.parent
+    handler = above.handlers[0] if above is not None and len(above.handlers) == 1 else None
+    if (
+        above is None
+        or above.propagate
+        or above.filters
+        or logger.handlers
+        or logger.filters
+        or not logger.propagate
+        or not isinstance(handler, BatchedHandler)
+        or handler.filters
+        or handler.level > logging.INFO
+        or not isinstance(handler.formatter, Utc)
+    ):
+        logger.info("%s", text)
+        return
+    handler.take(f"{handler.formatter.at(int(time.time()))} INFO {logger.name} {text}")

@@ -14,7 +14,7 @@ from firewall.core.verdict import word
 from firewall.guard.guard import Answer, Go, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
-from firewall.loglines import BatchedHandler, Utc
+from firewall.loglines import BatchedHandler, Utc, say
 from firewall.watching.clocks import Clocks
 from firewall.watching.links import Circuitry
 
@@ -115,23 +115,14 @@ class Telemetry:
         said, approval, reason = _said(judgement, answer)
         self._counted(requester.gate, said, effect, reason).inc()
         self._judging.observe(seconds)
-        log.info(
-            "verdict=%s reason=%s row=%s gate=%s environment=%s effects=%s actions=%d entry=%d approval=%s "
-            "token=%s client=%s digest=%s policy=%s judge_us=%d",
-            said,
-            reason,
-            judgement.verdict.row or "-",
-            requester.gate,
-            judgement.environment,
-            ",".join([one.value for one in effects]),
-            len(judgement.actions),
-            answer.entry,
-            approval or "-",
-            requester.token_id,
-            requester.client,
-            judgement.digest[:16] or "-",
-            judgement.policy[:16],
-            int(seconds * 1e6),
+        words = ",".join([one.value for one in effects])
+        say(
+            log,
+            f"verdict={said} reason={reason} row={judgement.verdict.row or '-'} gate={requester.gate} "
+            f"environment={judgement.environment} effects={words} actions={len(judgement.actions)} "
+            f"entry={answer.entry} approval={approval or '-'} token={requester.token_id} "
+            f"client={requester.client} digest={judgement.digest[:16] or '-'} policy={judgement.policy[:16]} "
+            f"judge_us={int(seconds * 1e6)}",
         )
 
     def _counted(self, *labels: str) -> Counter:

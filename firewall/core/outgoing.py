@@ -4,7 +4,6 @@ INVARIANT: what is sent is decoded from the very bytes that were judged; nothing
 reaches a target, and the credential is added to it last.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -86,7 +85,7 @@ class Outgoing:
 
     def bound(self) -> bytes:
         """Return the bytes that an approval is bound to: all but the inert header fields, names in order."""
-        kept = tuple(sorted(pair for pair in self.headers if pair[0] not in INERT))
+        kept = tuple(sorted([pair for pair in self.headers if pair[0] not in INERT]))
         if len(self.body) <= _AS_TEXT_BYTES:
             return self._encoded(kept)
         return orjson.dumps(self._head(kept) | {"body_sha256": sha256_hex(self.body)})
@@ -94,9 +93,11 @@ class Outgoing:
     def _encoded(self, headers: tuple[tuple[str, str], ...]) -> bytes:
         document = self._head(headers)
         if len(self.body) <= _AS_TEXT_BYTES:
-            with suppress(UnicodeDecodeError):
+            try:
                 document["body"] = self.body.decode("utf-8")
                 return orjson.dumps(document)
+            except UnicodeDecodeError:
+                pass  # it follows as it is
         document["body_bytes"] = len(self.body)
         return orjson.dumps(document) + b"\n" + self.body
 

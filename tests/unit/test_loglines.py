@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from firewall.loglines import MOST, WAIT_S, BatchedHandler, Utc
+from firewall.loglines import MOST, WAIT_S, BatchedHandler, Utc, say
 
 
 class Stream(io.StringIO):
@@ -92,3 +92,56 @@ def test_times_are_in_utc(log: logging.Logger, stream: Stream) -> None:
     record.created = 1_795_262_999.5
     assert Utc().format(record) == "2026-11-21T12:09:59+0000 INFO stayhand.test x"
     assert stream.getvalue() == ""
+
+
+def test_what_is_said_is_the_line_that_logging_would_write(log: logging.Logger, stream: Stream) -> None:
+    """The same bytes, with a record or without; below the level nothing."""
+    below = logging.getLogger("stayhand.test.below")
+    below.info("a=%d", 1)
+    say(below, "a=1")
+    first, second = (line.partition(" ")[2] for line in stream.getvalue().splitlines())
+    assert first == second == "INFO stayhand.test.below a=1"
+    log.setLevel(logging.WARNING)
+    say(below, "a=2")
+    assert "a=2" not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("log")
+async def test_what_is_said_keeps_its_place(stream: Stream) -> None:
+    """Lines of both kinds come out in order, a warning takes what waits with it, and many are written together."""
+    below = logging.getLogger("stayhand.test.below")
+    say(below, "one")
+    below.info("two")
+    assert stream.writes == 0
+    below.warning("three")
+    for number in range(MOST):
+        say(below, f"{number}")
+    written = [line.rpartition(" ")[2] for line in stream.getvalue().splitlines()]
+    assert written == ["one", "two", "three", *map(str, range(MOST))]
+    assert stream.writes == 2
+
+
+@pytest.mark.parametrize("where", ["own", "above", "filter", "level"])
+def test_who_else_reads_lines_hears_what_is_said(log: logging.Logger, stream: Stream, where: str) -> None:
+    """Another handler, a filter or a level of the handler is heeded as logging heeds it."""
+    below, heard = logging.getLogger("stayhand.test.below"), list[str]()
+    other = logging.Handler()
+    other.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]  # collects
+    only = logging.Filter("stayhand.nobody")
+    try:
+        match where:
+            case "own":
+                below.addHandler(other)
+            case "above":
+                log.addHandler(other)
+            case "filter":
+                below.addFilter(only)
+            case _:
+                log.handlers[0].setLevel(logging.ERROR)
+        say(below, "100 % said")
+    finally:
+        below.removeHandler(other)
+        log.removeHandler(other)
+        below.removeFilter(only)
+    assert heard == (["100 % said"] if where in ("own", "above") else [])
+    assert ("said" in stream.getvalue()) == (where in ("own", "above"))

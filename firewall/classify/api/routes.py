@@ -1,6 +1,6 @@
 """Paths to operations: the templates of an API (`/repos/{}/{}/keys/{}`) as a tree of segments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -9,6 +9,8 @@ from firewall.core.effect import severity
 
 MAX_STEPS = 400
 MAX_SEGMENTS = 64
+MAX_KEPT = 512
+KEPT_SEGMENTS = 16
 ANY = "{}"
 REST = "{+}"
 
@@ -22,6 +24,8 @@ class Node:
     """Heads and tails of the segments that are only partly a parameter (`{}:cancel`)."""
     operations: dict[str, list[tuple[str, Operation]]] = field(default_factory=dict)
     """Method -> (query words that must stand in the address, operation)."""
+    kept: dict[tuple[str, ...], Operation | None] = field(default_factory=dict)
+    """Of a root: what paths without query words meant, by method and segments; templates never change then."""
 
 
 def routes_of(table: Table, method: str) -> Node:
@@ -43,6 +47,7 @@ def routes_of(table: Table, method: str) -> Node:
 def add_route(root: Node, method: str, template: str, operation: Operation) -> None:
     """Add one template; `?word` behind the path must stand in the address."""
     path, _, query = template.partition("?")
+    root.kept.clear()
     node = root
     for segment in path.split("/"):
         if not segment:
@@ -60,8 +65,19 @@ def segments_of(path: str) -> list[str]:
     return [unquote(part) for part in parts] if "%" in path else parts
 
 
-def find(root: Node, method: str, path: Sequence[str], query: Iterable[str]) -> Operation | None:
+def find(root: Node, method: str, path: Sequence[str], query: Sequence[str]) -> Operation | None:
     """Return the operation that a path means: literal segments before parameters, deeper before wider."""
+    if query or len(path) > KEPT_SEGMENTS:
+        return _found(root, method, path, query)
+    key = (method, *path)
+    if key not in root.kept:
+        if len(root.kept) >= MAX_KEPT:
+            root.kept.clear()
+        root.kept[key] = _found(root, method, path, ())
+    return root.kept[key]
+
+
+def _found(root: Node, method: str, path: Sequence[str], query: Sequence[str]) -> Operation | None:
     asked = set(query)
     budget = MAX_STEPS
     stack: list[tuple[Node, int]] = [(root, 0)]

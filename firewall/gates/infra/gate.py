@@ -127,8 +127,9 @@ class InfraGate:
         method = str(scope["method"])
         if method not in _METHODS:
             raise ProtocolError(f"`{method[:20]}` is not sent to targets", code="method_refused", status=405)
-        await self._refuse_foreign(requester, target, fields.foreign_in(held, token_of(headers)))
-        socket = await self._socket(scope, requester, target, token_of(headers))
+        token = token_of(headers)
+        await self._refuse_foreign(requester, target, fields.foreign_in(held, token))
+        socket = await self._socket(scope, requester, target, token)
         outgoing = Outgoing(
             method=method,
             path=checked(path, raw=target.raw_paths),

@@ -9,7 +9,7 @@ from firewall.classify.api.jsonrpc import calls_of
 from firewall.classify.api.predicates import fits, removes, text_at
 from firewall.classify.api.request import object_of, query_of, readings, words_of_query
 from firewall.classify.api.rest import Asked
-from firewall.classify.api.routes import Node, add_route, find, segments_of
+from firewall.classify.api.routes import MAX_KEPT, Node, add_route, find, segments_of
 from firewall.classify.api.table import Operation, effects_of
 from firewall.core.action import Attribute
 from firewall.core.effect import Effect
@@ -66,6 +66,33 @@ def test_a_route_that_names_two_operations_is_the_stricter() -> None:
     add_route(root, "GET", "/a", Operation("mild", effects_of("r")))
     add_route(root, "GET", "/a", Operation("strict", effects_of("d")))
     assert found(root, "/a") == "strict"
+
+
+def test_what_a_path_meant_is_kept_for_that_path_alone() -> None:
+    """Asking again, by another method or with words of the address gives what a fresh tree would give."""
+    templates = ("/a/{}", "/a/b", "/a/{}?versions", "/a/delete")
+    root = tree(*templates)
+    add_route(root, "POST", "/a/b", Operation("posted", effects_of("w")))
+    asked = [("/a/b", ""), ("/a/x", ""), ("/a/x", "versions"), ("/a/delete", ""), ("/a", ""), ("/a/b/c", "")] * 2
+    assert [found(root, path, query) for path, query in asked] == [
+        found(tree(*templates), path, query) for path, query in asked
+    ]
+    posted = find(root, "POST", ["a", "b"], [])
+    assert posted is not None
+    assert posted.name == "posted"
+    assert find(root, "POST", ["a", "x"], []) is None
+
+
+def test_what_paths_meant_is_forgotten_in_time() -> None:
+    """A template that is added counts at once, and no stream of other paths fills the memory."""
+    root = tree("/a/{}")
+    assert found(root, "/a/b") == "/a/{}"
+    add_route(root, "GET", "/a/b", Operation("/a/b", effects_of("r")))
+    assert found(root, "/a/b") == "/a/b"
+    for number in range(2 * MAX_KEPT + 5):
+        found(root, f"/a/{number}")
+    assert len(root.kept) <= MAX_KEPT
+    assert found(root, "/a/b") == "/a/b"
 
 
 def test_routes_take_bounded_time() -> None:
