@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import cast
 
 from audit.errors import AuditError
-from audit.writing import Json, canonical, check_int, object_text, quoted, utf8
+from audit.writing import MAX_INT, Json, canonical, check_int, object_text, quoted, utf8
 
 VERSION = 1
 """The `v` of every entry of this format."""
@@ -121,12 +121,15 @@ def encode(draft: Draft, seq: int) -> bytes:
 
     Raises: AuditError when the draft leaves the model, is longer than MAX_BODY_BYTES, or is sealed by nobody.
     """
-    check_int(draft.at)
+    if not -MAX_INT < draft.at < MAX_INT:
+        check_int(draft.at)
     sealed = draft.sealed
     if (sealed is None) != (not draft.subject):
         raise AuditError("a sealed part needs the subject whose key sealed it, and a subject a sealed part")
     approval = f'"approval":{quoted(draft.approval)},' if draft.approval else ""
-    part = "" if sealed is None else f',"sealed":{{"key":{quoted(draft.subject)},"sha256":"{_hash(sealed)}"}}'
+    part = ""
+    if sealed is not None:
+        part = f',"sealed":{{"key":{quoted(draft.subject)},"sha256":"{sha256(sealed).hexdigest()}"}}'
     body = utf8(
         f'{{{approval}"at":{draft.at},"data":{object_text(draft.data)},"kind":"{draft.kind._value_}",'
         f'"principal":{quoted(draft.principal)}{part},"seq":{seq},"v":{VERSION}}}'
@@ -134,10 +137,6 @@ def encode(draft: Draft, seq: int) -> bytes:
     if len(body) > MAX_BODY_BYTES:
         raise AuditError(f"an entry of {len(body)} bytes is over the limit of {MAX_BODY_BYTES}")
     return body
-
-
-def _hash(sealed: bytes) -> str:
-    return sha256(sealed).hexdigest()
 
 
 def decode(body: bytes) -> Entry:

@@ -164,10 +164,9 @@ class Log:
     def _build(self, drafts: Sequence[Draft]) -> tuple[list[_Stored], list[_Node], tuple[bytes, ...]]:
         """Return the rows of entries, those of subtrees that they complete, and the leaves."""
         frontier = self._frontier
-        encode, leaf_hash = entry.encode, tree.leaf_hash
+        seq, encode, leaf_hash = frontier.size, entry.encode, tree.leaf_hash
         rows, nodes, leaves = list[_Stored](), list[_Node](), list[bytes]()
         for draft in drafts:
-            seq = frontier.size
             body = encode(draft, seq)
             leaf = leaf_hash(body)
             if seq & _LAST_OF_TILE == _LAST_OF_TILE:
@@ -178,6 +177,7 @@ class Log:
             sealed = draft.sealed if draft.sealed is None else bytearray(draft.sealed)
             kind, blobs = draft.kind._value_, (bytearray(leaf), bytearray(body), sealed)
             rows.append((seq, draft.at, kind, draft.principal, draft.approval, *blobs))
+            seq += 1
         return rows, nodes, tuple(leaves)
 
 

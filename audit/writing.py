@@ -24,6 +24,8 @@ _SHAPE = 64
 
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json]"
 """What may stand in an unsealed field."""
+quoted: Callable[[str], str] = encode_basestring
+"""Returns a text as JSON; a lone surrogate is left to whoever encodes it."""
 _Make: TypeAlias = Callable[..., Callable[[object, int], Iterable[str]]]
 
 _CANONICAL = json.JSONEncoder(
@@ -54,11 +56,6 @@ def canonical(value: Json) -> bytes:
     return _write(value).encode()
 
 
-def quoted(text: str) -> str:
-    """Return a text as JSON; a lone surrogate is left to whoever encodes it."""
-    return encode_basestring(text)
-
-
 def object_text(value: Mapping[str, Json]) -> str:
     """Return the canonical JSON of an object, checked and written in one pass.
 
@@ -68,7 +65,7 @@ def object_text(value: Mapping[str, Json]) -> str:
     if len(value) > _SHAPE:
         _check_object(value, MAX_DEPTH)
         return _write(value if isinstance(value, dict) else dict(value))
-    text, quote = "{", encode_basestring
+    text, quote = "{", quoted
     for key, name in _members(tuple(value)):
         item = value[key]
         if type(item) is str:
@@ -99,7 +96,7 @@ def _members(keys: tuple[object, ...]) -> tuple[tuple[str, str], ...]:
     Raises: AuditError for a key that is not ASCII text.
     """
     ordered = sorted(_key(key) for key in keys)
-    return tuple((key, f"{',' if at else ''}{encode_basestring(key)}:") for at, key in enumerate(ordered))
+    return tuple((key, f"{',' if at else ''}{quoted(key)}:") for at, key in enumerate(ordered))
 
 
 def _key(key: object) -> str:

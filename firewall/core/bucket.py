@@ -4,7 +4,8 @@ The stored number is the theoretical arrival time (TAT) in microseconds. The sto
 atomic statement; this pure form states it and is the oracle of its tests.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from firewall.core.errors import LimitError
 
@@ -16,16 +17,16 @@ class Rate:
     limit: int
     window_us: int
     burst: int
+    interval_us: int = field(init=False, compare=False, repr=False, default=1)
+    """Microseconds that one cell takes."""
+    tolerance_us: int = field(init=False, compare=False, repr=False, default=1)
+    """How far the TAT may run ahead of now when one more cell is taken."""
 
-    @property
-    def interval_us(self) -> int:
-        """Microseconds that one cell takes."""
-        return max(1, self.window_us // self.limit)
-
-    @property
-    def tolerance_us(self) -> int:
-        """How far the TAT may run ahead of now when one more cell is taken."""
-        return self.interval_us * max(1, self.burst)
+    def __post_init__(self) -> None:
+        """Reckon once: a rate is asked with every request."""
+        interval_us = max(1, self.window_us // self.limit)
+        object.__setattr__(self, "interval_us", interval_us)
+        object.__setattr__(self, "tolerance_us", interval_us * max(1, self.burst))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,13 @@ def take(rate: Rate, *, tat_us: int, now_us: int, cells: int = 1) -> Taken | Ful
     return Taken(tat_us=new)
 
 
+@lru_cache(maxsize=1024)
 def per_minute(limit: int) -> Rate:
     """Return a rate of `limit` a minute, a sixth of it at once (at least 1)."""
     return Rate(limit=limit, window_us=60_000_000, burst=max(1, limit // 6))
 
 
+@lru_cache(maxsize=1024)
 def per_hour(limit: int) -> Rate:
     """Return a rate of `limit` an hour, all of it at once if need be."""
     return Rate(limit=limit, window_us=3_600_000_000, burst=limit)

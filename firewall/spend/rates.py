@@ -6,6 +6,7 @@ later calls wait for, what it used less is given back.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from firewall.core.bucket import Rate, per_minute
 from firewall.core.budget import NOBODY, OF_CANDIDATE, Scope
@@ -37,6 +38,7 @@ class Drawn:
     cells: int
 
 
+@lru_cache(maxsize=1024)
 def tokens_a_minute(limit: int) -> Rate:
     """Return a rate of `limit` tokens a minute, all of them at once if need be."""
     return Rate(limit=limit, window_us=60_000_000, burst=limit)
