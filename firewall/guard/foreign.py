@@ -16,6 +16,7 @@ import orjson
 
 from firewall.classify.catalogue import Catalogue, ToolKind
 from firewall.classify.credentials.detector import Detector
+from firewall.classify.credentials.spelled import Plain
 from firewall.classify.requests import PREFIX
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.outgoing import decode
@@ -97,7 +98,7 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
     mine = {forms[0] for name, _, forms in secrets if name == own and forms}
     for where, data in parts:
         for finding in catalogue.credentials.find(data):
-            value = data[finding.start : finding.end]
+            value = Plain(data[finding.start : finding.end]).data
             if value not in mine:
                 text = value.decode("utf-8", "surrogateescape")
                 found.setdefault(value, Foreign(finding.rule, Secret(text), where))
@@ -142,7 +143,22 @@ def hidden(text: str, foreign: Sequence[Foreign]) -> str:
     """Return a text with every credential's place taken by its rule's name."""
     for one in foreign:
         text = text.replace(one.value.reveal(), f"[redacted:{one.rule}]")
+    if "\\u00" in text or "\\/" in text:
+        for one in foreign:
+            text = _hidden_spelled(text, one)
     return text
+
+
+def _hidden_spelled(text: str, one: Foreign) -> str:
+    """Return a text with the credential's place taken where it is written with escapes of JSON."""
+    written, value = text.encode("utf-8", "surrogatepass"), one.value.reveal().encode("utf-8", "surrogateescape")
+    plain = Plain(written)
+    out, end, at = list[bytes](), 0, plain.data.find(value)
+    while at >= 0 and value:
+        out += (written[end : plain.written(at)], f"[redacted:{one.rule}]".encode())
+        end = plain.written(at + len(value))
+        at = plain.data.find(value, at + len(value))
+    return b"".join([*out, written[end:]]).decode("utf-8", "surrogatepass")
 
 
 def _parts(call: ToolCall) -> list[tuple[str, bytes]]:

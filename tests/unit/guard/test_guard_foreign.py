@@ -89,6 +89,10 @@ def test_escapes_hide_nothing(tmp_path: Path) -> None:
     raw = json.dumps({"command": "curl -H 'X: PLACE'"}).replace("PLACE", "\\u0067" + PAT[1:])
     (found,) = foreign_in(ToolCall("1", "Bash", raw.encode()), catalogue, list)
     assert found.value == Secret(PAT)
+    shown = hidden(f"{raw} and {PAT} again {raw}", [found])
+    assert shown.count("[redacted:github-pat]") == 3
+    assert PAT[1:] not in shown
+    assert shown.count("curl -H 'X: ") == 2
 
 
 def test_a_request_is_searched_in_all_its_parts(tmp_path: Path) -> None:
