@@ -29,7 +29,8 @@ def till_of(base: Base, routes: Routes) -> Till:
 
     def longest(sold: Sold) -> Longest:
         known = routes.table.models.of(sold.provider, sold.model)
-        return Longest(known.context_window, known.max_output_tokens, known.own_window)
+        thinks = known.capabilities is None or "thinking" in known.capabilities
+        return Longest(known.context_window, known.max_output_tokens, known.own_window, thinks)
 
     spending = Spending(
         sequencer=writer,

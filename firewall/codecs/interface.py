@@ -94,14 +94,21 @@ class Usage:
     speed: str = ""
     is_reported: bool = False
     """The provider has counted the whole answer; until then these are what is known so far."""
+    beside: "tuple[Beside, ...]" = ()
+    """What the provider charges beside the answer and counts apart: other models that it asked, summing up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Work of its own that a provider did for an answer."""
+
+    model: str
+    """Whose; empty: the answer's own."""
+    usage: Usage
 
 
 UNCOUNTED = Usage()
 """Nobody has counted anything."""
-
-
-UNCOUNTED = Usage()
-"""Nobody has counted yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,9 @@ class Aside:
         """Return what is said, nothing where nobody answers, and what that used, noted as `outcome`."""
         call = _question(run.call, system, words)
         try:
-            answer = await self._frame.open(Run(call, Plan(run.plan.route, (whom,)), run.entry, trail=run.trail))
+            answer = await self._frame.open(
+                Run(call, Plan(run.plan.route, (whom,)), run.entry, trail=run.trail, again=run.again)
+            )
         except UnansweredError as error:
             return "", list(error.heard.tried if error.heard else ())
         try:

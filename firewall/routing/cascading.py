@@ -99,7 +99,7 @@ class Cascade:
             terms=replace(run.plan.terms, cache=None),
             smaller=run.plan.smaller if is_last else (),
         )
-        answer = await self._frame.open(Run(run.call, plan, run.entry, trail=run.trail))
+        answer = await self._frame.open(Run(run.call, plan, run.entry, trail=run.trail, again=run.again))
         try:
             body = await answer.read(MOST_BYTES)
         except UpstreamError as error:

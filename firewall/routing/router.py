@@ -22,7 +22,7 @@ from firewall.routing.trying.asker import Asker, Note, unnoted
 from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
 from firewall.routing.trying.frame import Frame
-from firewall.routing.trying.run import Run, World
+from firewall.routing.trying.run import Again, Run, World
 
 
 def frame_over(upstream: Upstream) -> Frame:
@@ -64,21 +64,28 @@ class Router:
         return self._chooser.plan(call)
 
     async def open(
-        self, call: ModelCall, plan: Plan, *, entry: int = 0, trail: list[Attempt] | None = None
+        self,
+        call: ModelCall,
+        plan: Plan,
+        *,
+        entry: int = 0,
+        trail: list[Attempt] | None = None,
+        again: Again | None = None,
     ) -> Routed:
         """Ask the plan's candidates and return the first answer, in the dialect of the call.
 
         `entry`: number of the `model.requested` entry; it stands before anybody is asked. `trail`: gets every
         request that is sent, with what is known of it; it is right at any time, also when this is cancelled.
+        `again`: asked before a candidate is asked once more that may charge for its last request.
 
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
         trail = [] if trail is None else trail
-        run = Run(self._masked(call, plan), plan, entry, trail=trail)
+        run = Run(self._masked(call, plan), plan, entry, trail=trail, again=again)
         graded: list[Attempt] = []
         if plan.grading is not None:
             plan, grade, graded = await regraded(self._aside, run, plan.grading)
-            run = Run(run.call, plan, entry, trail=trail)
+            run = Run(run.call, plan, entry, trail=trail, again=again)
             if grade is not None:
                 self._chooser.graded(call, grade)
         try:

@@ -13,7 +13,7 @@ from firewall.core.money import UNUSED, Price, Tokens, cost
 from firewall.core.spending import Extend, Line, Part, Settle, State
 from firewall.core.work import Committed, Plain, Record, Step, Unit
 from firewall.spend.charging import draws_from
-from firewall.spend.estimate import BYTES_A_TOKEN, owed_output
+from firewall.spend.estimate import owed_output
 from firewall.spend.prices import Sold
 from firewall.spend.rates import Drawn, paid
 from firewall.spend.service import Offer, Opened, Spending
@@ -78,16 +78,12 @@ class Meter:
     """What the answer was found to cost, once: its header and its line say the same."""
     _is_settled: bool = False
 
-    def __post_init__(self) -> None:
-        """Begin with the first slice."""
-        self._tokens = self.opened.slice_tokens
-
     def answered_by(self, provider: str, model: str, *, attempts: int = 1) -> None:
         """Note who answers, once somebody does."""
         self.was_asked, self.attempts = True, attempts
         for offer in self.opened.offers:
             if offer.sold.model == model and offer.sold.provider == provider:
-                self._by = offer.sold
+                self._by, self._tokens = offer.sold, offer.slice_tokens
                 return
         self._by = Sold(provider, model)
 
@@ -108,34 +104,56 @@ class Meter:
         self.was_asked = False
 
     def fed(self, count: int) -> bool:
-        """Note so many bytes of the answer; False: what is held is used up by now, so `extend` or stop."""
+        """Note so many bytes of the answer; False: what is held is used up by now, so `extend` or stop.
+
+        A token is at least one byte: what was written is never more than what was seen.
+        """
         self._seen += count
-        return not self._tokens or self._seen // BYTES_A_TOKEN <= self._tokens
+        return not self._tokens or self._seen <= self._tokens
 
     async def pay(self, count: int) -> bool:
         """Note so many bytes of the answer and hold more where they need it; False: the answer must stop."""
         return self.fed(count) or await self.extend()
 
     async def extend(self) -> bool:
-        """Hold another slice for this call; False: its accounts do not permit it, and the answer must stop."""
-        opened = self.opened
-        step = opened.slice_tokens
-        if opened.accounts:
-            parts = opened.parts(step, of=self._sold)
-            record = Record(kind="spend.reserved", data={"call": opened.id, "more_micros": _most(parts)})
-            try:
-                said = await self.spending.sequencer.submit(Unit((record,), (Extend(opened.id, parts),)))
-            except StoreError:
-                said = None  # FAIL-CLOSED: what cannot be held is not there
-            if not isinstance(said, Committed):
+        """Hold as much again for this answer as it has, until that is all it may be; False: it must stop."""
+        offer = self._offer(self._sold)
+        most = offer.output_tokens if offer is not None else 0
+        while self._tokens and self._seen > self._tokens:
+            if self._tokens >= most:
+                self._tokens = 0  # all that it may ever be is held
+                break
+            step = min(self._tokens, most - self._tokens)
+            if not await self._hold(self.opened.parts(step, of=self._sold)):
                 self.is_spent = True
                 return False
-            self.opened = replace(opened, reserved_micros=opened.reserved_micros + _most(parts))
-        self._tokens += step
+            self._tokens += step
+        return True
+
+    async def again(self, sold: Sold) -> bool:
+        """Hold the worst case of one more request to a candidate whose last one may cost; False: none is left."""
+        return await self._hold(self.opened.parts(of=sold))
+
+    async def _hold(self, parts: tuple[Part, ...]) -> bool:
+        """Hold more for this call, of which its entry says nothing yet."""
+        opened = self.opened
+        if not parts:
+            return True
+        record = Record(kind="spend.reserved", data={"call": opened.id, "more_micros": _most(parts)})
+        try:
+            said = await self.spending.sequencer.submit(Unit((record,), (Extend(opened.id, parts),)))
+        except StoreError:
+            return False  # FAIL-CLOSED: what cannot be held is not there
+        if not isinstance(said, Committed):
+            return False
+        self.opened = replace(opened, reserved_micros=opened.reserved_micros + _most(parts))
         return True
 
     def cost_of(self, usage: Usage) -> int | None:
         """Return what an answer with this usage costs in micro-USD; None where its price is not known."""
+        if usage.beside:
+            each = self._all(self._sold, usage)
+            return None if any(one.state is State.UNKNOWN for one in each) else sum(one.micros for one in each)
         if usage.is_reported:
             owed = self._owed(self._sold, usage)
             return None if owed.state is State.UNKNOWN else owed.micros
@@ -144,9 +162,9 @@ class Meter:
 
     def settle(self, usage: Usage) -> Settled:
         """Return what the call owes: what its answer used, and what other attempts did."""
-        each = [self._owed(one.sold, one.usage) for one in self.also] if self.also else []
+        each = [owed for one in self.also for owed in self._all(one.sold, one.usage)] if self.also else []
         if self.was_asked and not self.was_refused:
-            each.append(self._owed(self._sold, usage))
+            each += self._all(self._sold, usage)
         line = self._line(each)
         parts = _charges(self.opened.accounts, each) if self.opened.accounts else ()
         steps: tuple[Step, ...] = (Settle(line, parts, held=bool(self.opened.held)),)
@@ -167,6 +185,11 @@ class Meter:
         if usage.speed not in _PLAIN_TIERS:
             variant["speed"] = usage.speed
         return self.spending.price_of(sold, self.opened.at_us, variant)
+
+    def _all(self, sold: Sold, usage: Usage) -> list["_Owed"]:
+        """Return what one answer costs, and what its provider charges beside it."""
+        others = [(replace(sold, model=one.model) if one.model else sold, one.usage) for one in usage.beside]
+        return [self._owed(sold, usage), *(self._owed(by, used) for by, used in others)]
 
     def _owed(self, sold: Sold, usage: Usage) -> "_Owed":
         """Return what one answer costs; counted once where its provider has counted all of it."""
@@ -189,7 +212,7 @@ class Meter:
         if is_exact:
             return _Owed(sold, tokens, State.EXACT, micros, of)
         held = self._offer(sold)
-        if held is not None and held.worst_micros and not self.opened.slice_tokens:
+        if held is not None and held.worst_micros and not held.slice_tokens:
             micros = min(micros, held.worst_micros)
         return _Owed(sold, tokens, State.ESTIMATED, micros, of)
 

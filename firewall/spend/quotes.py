@@ -24,6 +24,8 @@ class Longest:
     own_window: int | None = None
     """The window as the operator says it: nothing larger is ever read there. That of a price list may be too
     small, where a header asks for a larger one."""
+    thinks: bool = True
+    """It may think unseen, as far as anybody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Quote:
     """As in `Longest`."""
     image_tokens: int = IMAGE_TOKENS
     """Tokens that it counts for one image at most."""
+    thinks: bool = True
+    """As in `Longest`."""
 
     def read(self, bound: Bound) -> int:
         """Return how many tokens a request may have at this model, all of its samplings together."""
@@ -96,7 +100,7 @@ def _quote(prices: Prices, longest: Longest, sold: Sold, at_us: int) -> Quote:
         window = max(window, USUAL_WINDOW)  # it has a price beyond its window, so some requests are longer
     ceiling = prices.ceiling(sold, at_us)
     wrote = longest.output or min(USUAL_OUTPUT, window)
-    return Quote(price, ceiling, window, wrote, longest.own_window, image_tokens(sold.model))
+    return Quote(price, ceiling, window, wrote, longest.own_window, image_tokens(sold.model), longest.thinks)
 
 
 def _tiers(price: Price) -> tuple[Tier, ...]:

@@ -49,6 +49,10 @@ class Offer:
     """0 where the price is unknown."""
     asides_micros: int = 0
     """Of that, what questions of ours to it cost."""
+    slice_tokens: int = 0
+    """How much of its output is held at a time; 0: the worst case is held."""
+    thinks: bool = True
+    """It may write what it does not show."""
 
 
 @fast_init
@@ -132,7 +136,10 @@ def _drawing(
 
 
 def _amount(offer: Offer, tokens: int | None) -> int:
-    return offer.worst_micros if tokens is None else _worst(offer.price, offer.standard, 0, tokens, 0)
+    if tokens is None:
+        return offer.worst_micros
+    read = offer.input_tokens  # held already; a long one makes what is written dearer
+    return _worst(offer.price, offer.standard, read, tokens, 0) - _worst(offer.price, offer.standard, read, 0, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -212,9 +219,7 @@ class Spending:
     ) -> Opened:
         tokens = self.slice_tokens if is_streamed else 0
         if tokens:
-            offers = tuple(
-                replace(offer, worst_micros=_first(offer, tokens, ask.bound.searches)) for offer in offers
-            )
+            offers = tuple([_sliced(offer, tokens, ask.bound.searches) for offer in offers])
         drawing = _drawing(every, offers) if every else []
         accounts = tuple([account for account, _ in drawing])
         parts = tuple([part for _, part in drawing])
@@ -228,16 +233,25 @@ class Spending:
         price = prices.of(sold, at_us, dict(bound.variant)) if bound.variant else standard
         if price is standard and not ask.asides:
             most = quote.ceiling.most(read, wrote, bound.searches) if quote.ceiling else 0
-            return Offer(sold, price, standard, read, wrote, most)
+            return Offer(sold, price, standard, read, wrote, most, thinks=quote.thinks)
         worst_micros = _worst(price, standard, read, wrote, bound.searches)
         asides_micros = ask.asides.count(sold) * _worst(price, standard, MOST_ASIDE_READ, MOST_ASIDE_WROTE, 0)
-        return Offer(sold, price, standard, read, wrote, worst_micros + asides_micros, asides_micros)
+        if sold in ask.beside and asides_micros:
+            worst_micros = 0  # it is asked our questions and gives no answer
+        most = worst_micros + asides_micros
+        return Offer(sold, price, standard, read, wrote, most, asides_micros, thinks=quote.thinks)
 
 
-def _first(offer: Offer, tokens: int, searches: int) -> int:
-    """Return what the input and a first slice of the output cost at most."""
+def _sliced(offer: Offer, tokens: int, searches: int) -> Offer:
+    """Return an offer of which the input and a first slice of the output are held.
+
+    Not where the model may think: what it does not show would be paid and not seen.
+    """
+    if offer.thinks or offer.slice_tokens:
+        return offer
     wrote = min(tokens, offer.output_tokens)
-    return offer.asides_micros + _worst(offer.price, offer.standard, offer.input_tokens, wrote, searches)
+    first = offer.asides_micros + _worst(offer.price, offer.standard, offer.input_tokens, wrote, searches)
+    return replace(offer, worst_micros=first, slice_tokens=tokens)
 
 
 def _worst(price: Price | None, standard: Price | None, *amounts: int) -> int:

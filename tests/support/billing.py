@@ -24,6 +24,7 @@ KEPT = {
 PRICES = """
 [[model]]
 name = "priced-*"
+capabilities = ["documents", "images", "schema", "tools"]
 input_micros_per_million = 1000000
 output_micros_per_million = 2000000
 """

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 
-from firewall.codecs.interface import Usage
+from firewall.codecs.interface import Beside, Usage
 
 _CACHED = "cache_read_input_tokens"
 _INPUTS = ("input_tokens", "cache_creation_input_tokens", _CACHED)
 _HOUR = "ephemeral_1h_input_tokens"
 _WRITTEN = ("ephemeral_5m_input_tokens", _HOUR)
 _SEARCHES = "web_search_requests"
+_IN_TOTALS = frozenset({"message", "fallback_message"})
+"""Samplings whose tokens the answer's own counts contain."""
 
 
 class Notes:
     """Keeps the newest token counts and every id; one per answer."""
 
-    __slots__ = ("_counts", "_is_whole", "_issued", "_words")
+    __slots__ = ("_beside", "_counts", "_is_whole", "_issued", "_words")
 
     def __init__(self) -> None:
+        self._beside: tuple[Beside, ...] = ()
         self._counts: dict[str, int] = {}
         self._words: dict[str, str] = {}
         self._is_whole = False
@@ -39,6 +42,7 @@ class Notes:
             service_tier=self._words.get("service_tier", ""),
             speed=self._words.get("speed", ""),
             is_reported=self._is_whole,
+            beside=self._beside,
         )
 
     @property
@@ -70,6 +74,8 @@ class Notes:
                 if type(count) is int and count >= 0:
                     self._counts[name] = count
         self._words |= {key: usage[key] for key in ("service_tier", "speed") if isinstance(usage.get(key), str)}
+        if isinstance(usage.get("iterations"), list):
+            self._beside = tuple(_besides(usage["iterations"]))
         # A stream begins with a message that has no stop reason yet, and counts what it has written so far.
         if "output_tokens" in usage and (
             value.get("type") == "message_delta" or value.get("stop_reason") is not None
@@ -84,6 +90,20 @@ class Notes:
     def _issue(self, identity: object) -> None:
         if isinstance(identity, str) and identity:
             self._issued[identity] = None
+
+
+def _besides(iterations: list[object]) -> Iterator[Beside]:
+    """Yield what stands in no total: summing up the conversation, an advisor's words, whatever is new.
+
+    Source: `usage.iterations` of the anthropic SDK 2.11 (`BetaIterationsUsage`).
+    """
+    for one in iterations:
+        if isinstance(one, dict) and one.get("type") not in _IN_TOTALS:
+            notes, model = Notes(), one.get("model")
+            notes.usage_of(
+                {"type": "message_delta", "usage": {key: one[key] for key in one if key != "iterations"}}
+            )
+            yield Beside(model if isinstance(model, str) else "", notes.usage)
 
 
 def _file_ids(value: object) -> Iterator[object]:

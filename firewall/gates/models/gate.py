@@ -33,7 +33,7 @@ from firewall.gates.models.continuing import Continuing, narrowed
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.exchange import Exchange, Means
 from firewall.gates.models.naming import told
-from firewall.gates.models.paying import Entry, Till
+from firewall.gates.models.paying import Entry, Till, again_of
 from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.restarting import AskAnew, Restarting, restarter_of
 from firewall.gates.models.routes import Purpose, claimed, place_of, spoken_at
@@ -201,7 +201,8 @@ class ModelsGate:
             exchange.headers = [*exchange.headers, *told(Heard(plan.candidates[0], plan.route, 0), attempts=0)]
             await exchange.say(refused)
             return
-        await exchange.ask(lambda trail: self._router.open(call, plan, entry=entry, trail=trail))
+        pays = again_of(exchange.meter) if exchange.meter is not None else None
+        await exchange.ask(lambda trail: self._router.open(call, plan, entry=entry, trail=trail, again=pays))
 
     def _continuing(
         self, asked: Asked, exchange: Exchange, call: ModelCall, plan: Plan, *, accounts: Accounts
@@ -216,8 +217,10 @@ class ModelsGate:
             said = _said(asked, exchange.requester, request, len(body), sha256=hashlib.sha256(body).hexdigest())
             meter, left = await self._till.enter(again, left, exchange.requester, said)
             accounts.open(meter, usage)
-            entry = meter.entry
-            return await accounts.asked(lambda trail: self._router.open(again, left, entry=entry, trail=trail))
+            entry, pays = meter.entry, again_of(meter)
+            return await accounts.asked(
+                lambda trail: self._router.open(again, left, entry=entry, trail=trail, again=pays)
+            )
 
         return Continuing(
             dialect=exchange.dialect,

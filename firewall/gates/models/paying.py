@@ -1,7 +1,7 @@
 """Admission with money: what a call draws and holds, in the commit of its entry; and the meter that settles it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from firewall.codecs.interface import Usage
@@ -82,6 +82,8 @@ class Till:
         name = self.spending.sequencer.pseudonym
         answering = _all_sold((*plan.candidates, *plan.smaller) if plan.smaller else plan.candidates)
         asked = _all_sold(plan.asked) if plan.judge or plan.grading else ()
+        if call.request.beside:  # whom a provider asks for its tools is paid as well
+            asked += tuple(replace(one, model=model) for one in answering for model in call.request.beside)
         return Ask(
             payer=Payer(
                 token=requester.token_id,
@@ -174,6 +176,13 @@ def heard(meter: Meter, response: Routed) -> None:
 def unheard(meter: Meter, trail: Sequence[Attempt]) -> None:
     """Note that a call ended without an answer, after these requests: what they may cost is owed."""
     meter.unanswered(_owing(trail), attempts=len(trail))
+
+
+def again_of(meter: Meter) -> Callable[[Candidate], Awaitable[bool]] | None:
+    """Return what holds money for one more request to a candidate; None where nothing is held."""
+    if not meter.opened.accounts:
+        return None
+    return lambda candidate: meter.again(sold_of(candidate))
 
 
 def _owing(tried: Sequence[Attempt]) -> tuple[Used, ...]:

@@ -83,7 +83,7 @@ class Asker:
             if not isinstance(found, Failed):
                 return found
             wait_s = self._repetition(run, found, key, is_last=is_last)
-            if wait_s is None:
+            if wait_s is None or not await _may_pay(run, found):
                 return None
             within_s = within_s if is_last else 0.0  # whoever is next need not wait for this one's others
             run.repeated += 1
@@ -217,6 +217,11 @@ class Asker:
             return False
         purse = self.purses.of(failed.candidate.provider.name)
         return purse.budget.is_earned or self.circuits.has_just_answered(failed.candidate, key)
+
+
+async def _may_pay(run: Run, failed: Failed) -> bool:
+    """Tell whether a candidate may be asked once more: what may be charged twice must be held twice."""
+    return run.again is None or not conduct(failed.fault).may_cost or await run.again(failed.candidate)
 
 
 def _unasked(run: Run, failed: Failed) -> Failed:

@@ -17,6 +17,8 @@ Windows = Callable[[Candidate], int | None]
 """The context window of a candidate in tokens; None: nobody knows."""
 
 
+Again = Callable[[Candidate], Awaitable[bool]]
+"""Whether a call's money reaches for one more request to a candidate."""
 _OF_THE_QUESTION = frozenset({Fault.CALLER, Fault.CONTEXT, Fault.FILTERED, Fault.UNTRANSLATABLE, Fault.KEY})
 
 
@@ -57,6 +59,8 @@ class Run:
     """Its own requests, as far as it is known what came of them."""
     trail: list[Attempt] = field(default_factory=list)
     """All requests of the call, also those of its other runs: what may be charged for, however the call ends."""
+    again: Again | None = None
+    """Asked before a candidate is asked once more whose last request may cost; None: nothing stands in the way."""
     drill: Drill | None = None
     """The call is a drill's: some of its candidates fail on purpose."""
     asked: int = 0

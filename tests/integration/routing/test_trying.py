@@ -9,7 +9,7 @@ from firewall.codecs.dialects import CODECS
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.core.terms import Terms
-from firewall.routing.call import Plan, UnansweredError
+from firewall.routing.call import Candidate, Plan, UnansweredError
 from firewall.routing.drills.scenarios import Scenario
 from firewall.routing.providers import OwnLogin
 from firewall.routing.trying.run import World
@@ -103,6 +103,25 @@ async def test_what_fails_after_the_first_word_is_no_whole_answer(
     ended = step.forward + (stream.close().forward or stream.abort("upstream_unavailable", "broken off"))
     assert b"error" in ended
     assert house.faulty.asked["p1"] == 0
+
+
+@pytest.mark.parametrize("pays", [True, False])
+async def test_who_may_charge_twice_is_asked_twice_only_for_money(house: House, *, pays: bool) -> None:
+    """A connection that breaks may cost: without money for a second request there is none."""
+    asked: list[str] = []
+
+    async def again(candidate: Candidate) -> bool:
+        asked.append(candidate.name)
+        return pays
+
+    plan = house.plan(Dialect.ANTHROPIC, Scenario.RESET_BEFORE_HEADERS, terms=Terms(retries=1))
+    with pytest.raises(UnansweredError) as caught:
+        await house.router.open(call_of(Dialect.ANTHROPIC), plan, entry=7, again=again)
+    heard = caught.value.heard
+    assert heard is not None
+    times = plan.terms.retries if pays else 0
+    assert asked == ["p0/m-1"] * max(1, times)
+    assert [one.outcome for one in heard.tried] == ["reset"] * (1 + times)
 
 
 @EVERY

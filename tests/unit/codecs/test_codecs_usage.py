@@ -120,6 +120,23 @@ def test_a_cut_stream_is_not_reported() -> None:
     assert (reader.usage.input_tokens, reader.usage.is_reported) == (980, False)
 
 
+def test_what_a_provider_counts_apart_is_read_as_well() -> None:
+    """Summing up and an advisor stand in no total of Anthropic's, but in `iterations`; the answer's own do."""
+    iterations = [
+        {"type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500},
+        {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000},
+        {"type": "advisor_message", "model": "m-large", "input_tokens": 5, "cache_read_input_tokens": 6,
+         "output_tokens": 7},
+        "nonsense",
+    ]  # fmt: skip
+    usage = {"input_tokens": 23_000, "output_tokens": 1_000, "iterations": iterations}
+    found = anthropic.read_answer(orjson.dumps(MESSAGE | {"usage": usage})).usage
+    assert (found.input_tokens, found.output_tokens) == (23_000, 1_000)
+    told = [(one.model, one.usage.input_tokens, one.usage.output_tokens) for one in found.beside]
+    assert told == [("", 180_000, 3_500), ("m-large", 11, 7)]
+    assert all(one.usage.is_reported for one in found.beside)
+
+
 def test_older_answers_without_the_split_of_cache_writes() -> None:
     """Where the provider says only that it wrote to the cache, it wrote for minutes."""
     usage = {"input_tokens": 1, "cache_creation_input_tokens": 5, "output_tokens": 2}

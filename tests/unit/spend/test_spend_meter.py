@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from firewall.codecs.interface import Usage
+from firewall.codecs.interface import Beside, Usage
 from firewall.core.budget import Budget, Scope, Window
-from firewall.core.money import Tokens
+from firewall.core.money import Price, Rate, Tier, Tokens
 from firewall.core.spending import Settle, State
 from firewall.core.work import Committed, Unit
 from firewall.spend.meter import MOST_COUNTED, Meter, Used, counted
+from firewall.spend.prices import Sold
+from firewall.spend.quotes import Longest
 from firewall.spend.rates import Drawn, tokens_a_minute
 from firewall.spend.service import Spending
 from tests.support.spending import CHEAP, DEAR, NAMELESS, Purse, ask, bound, purse
@@ -149,22 +151,94 @@ async def test_somebody_who_was_not_planned_is_paid_as_well(tmp_path: Path) -> N
         assert await settled(found, meter, WHOLE) == (State.EXACT, 900)
 
 
+def aloud(_: Sold) -> Longest:
+    """Say that a model shows all that it writes."""
+    return Longest(thinks=False)
+
+
+async def sliced(found: Purse, *budgets: Budget, tokens: int, most: int) -> Meter:
+    """Begin a streamed answer of a model that thinks nothing unseen, held in slices."""
+    spending = found.spending(*budgets, slice_tokens=tokens)
+    spending.longest = aloud
+    meter = await begun(spending, CHEAP, of=bound(100, most), streamed=True)
+    meter.answered_by("here", "cheap")
+    return meter
+
+
 async def test_a_stream_stops_when_its_slices_are_used_up(tmp_path: Path) -> None:
-    """It holds slice after slice until the budget gives no more; each is an entry and comes back at the end."""
+    """It holds as much again until the budget gives no more; each is an entry and comes back at the end."""
     async with purse(tmp_path) as found:
-        meter = await begun(found.spending(DAY, slice_tokens=100), CHEAP, of=bound(100, 10_000), streamed=True)
-        meter.answered_by("here", "cheap")
+        meter = await sliced(found, DAY, tokens=100, most=10_000)
         assert meter.opened.reserved_micros == 300
         pieces = 0
-        while await meter.pay(300):
+        while await meter.pay(50):
             pieces += 1
             assert pieces < 100
         assert meter.is_spent
-        assert pieces == 4
+        assert pieces == 8
         assert list(found.accounts().values()) == [(0, 900)]
-        assert found.kinds() == ["spend.reserved"] * 3
+        assert found.kinds() == ["spend.reserved"] * 2
         state, micros = await settled(found, meter, replace(WHOLE, output_tokens=400))
         assert (state, micros, list(found.accounts().values())) == (State.EXACT, 840, [(840, 0)])
+
+
+async def test_slices_cover_a_token_for_every_byte(tmp_path: Path) -> None:
+    """Whatever script is written: by the time that bytes are passed on, as many tokens are held for."""
+    async with purse(tmp_path) as found:
+        meter = await sliced(found, Budget(Scope.TEAM, Window.DAY, hard_micros=10**9), tokens=100, most=1_000)
+        for piece in (1, 99, 1, 400, 3, 5_000, 70_000):
+            assert await meter.pay(piece)
+            held = sum(held for _, held in found.accounts().values())
+            assert held >= 100 + 2 * min(1_000, meter._seen)
+        assert sum(held for _, held in found.accounts().values()) == 100 + 2 * 1_000
+
+
+async def test_what_a_model_may_think_unseen_is_held_from_the_start(tmp_path: Path) -> None:
+    """Thoughts that nobody shows are paid: only of a model that is known to have none is a slice held."""
+    async with purse(tmp_path) as found:
+        spending = found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=10**9), slice_tokens=10)
+        meter = await begun(spending, CHEAP, of=bound(100, 1_000), streamed=True)
+        meter.answered_by("here", "cheap")
+        assert meter.opened.reserved_micros == 100 + 2 * 1_000
+        assert await meter.pay(50_000)
+        assert found.kinds() == []
+
+
+async def test_more_of_a_long_request_is_held_at_the_rate_of_long_ones(tmp_path: Path) -> None:
+    """What is written costs more after a long input, the tenth slice as the first."""
+    tiers = Price(input=Rate(1_000_000), output=Rate(2_000_000, (Tier(100, 9_000_000),)))
+    async with purse(tmp_path) as found:
+        meter = await sliced(found, Budget(Scope.TEAM, Window.DAY, hard_micros=10**9), tokens=10, most=1_000)
+        offer = replace(meter.opened.offers[0], price=tiers, standard=tiers, input_tokens=200)
+        opened = replace(meter.opened, offers=(offer,))
+        assert [part.micros for part in opened.parts(10, of=CHEAP)] == [90]
+
+
+async def test_a_candidate_is_asked_once_more_only_for_money(tmp_path: Path) -> None:
+    """What may be charged twice is held twice, or not asked: a cap is not overspent by repetitions."""
+    async with purse(tmp_path) as found:
+        meter = await begun(found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=450)), CHEAP)
+        assert meter.opened.reserved_micros == 200
+        assert await meter.again(CHEAP)
+        assert not await meter.again(CHEAP)
+        assert list(found.accounts().values()) == [(0, 400)]
+        assert meter.opened.reserved_micros == 400
+        assert await settled(found, meter, WHOLE) == (State.UNASKED, 0)
+        assert list(found.accounts().values()) == [(0, 0)]
+
+
+async def test_what_a_provider_does_beside_an_answer_is_owed(tmp_path: Path) -> None:
+    """Summing up at the answer's price, an advisor at its own: neither is among the answer's counts."""
+    async with purse(tmp_path) as found:
+        spending = found.spending(Budget(Scope.TEAM, Window.DAY, hard_micros=10**9))
+        meter = await begun(spending, CHEAP)
+        meter.answered_by("here", "cheap")
+        beside = (Beside("", replace(WHOLE, input_tokens=1_000)), Beside("nameless", WHOLE))
+        summed = replace(WHOLE, beside=beside[:1])
+        assert meter.cost_of(summed) == 60 + 1_020
+        assert meter.cost_of(replace(WHOLE, beside=beside)) is None
+        assert await settled(found, meter, summed) == (State.EXACT, 60 + 1_020)
+        assert list(found.accounts().values()) == [(60 + 1_020, 0)]
 
 
 async def test_what_holds_its_worst_case_never_stops(tmp_path: Path) -> None:
@@ -186,7 +260,7 @@ async def test_a_stream_without_accounts_has_slices_for_ever(tmp_path: Path) -> 
 async def test_a_closed_log_extends_nothing(tmp_path: Path) -> None:
     """What cannot be held is not there."""
     async with purse(tmp_path) as found:
-        meter = await begun(found.spending(DAY, slice_tokens=10), CHEAP, of=bound(100, 500), streamed=True)
+        meter = await sliced(found, DAY, tokens=10, most=400)
         await found.installation.writer.stop()
         assert not await meter.pay(1_000)
 

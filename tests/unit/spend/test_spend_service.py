@@ -158,6 +158,7 @@ async def test_a_stream_may_hold_its_output_in_slices(tmp_path: Path) -> None:
     """Where it is configured so, a stream holds for its input and the first slice; what comes whole holds all."""
     async with purse(tmp_path) as found:
         spending = found.spending(TEAM, slice_tokens=20)
+        spending.longest = lambda _: Longest(thinks=False)
         assert (await spending.open(ask(CHEAP), is_streamed=True)).reserved_micros == 100 + 40
         assert (await spending.open(ask(CHEAP, of=bound(100, 5)), is_streamed=True)).reserved_micros == 110
         assert (await spending.open(ask(CHEAP))).reserved_micros == 200
@@ -176,6 +177,9 @@ async def test_who_is_asked_beside_those_who_answer_is_never_left_out(tmp_path: 
         opened = await spending.open(judged)
         assert opened.reserved_micros == 3_700
         assert spending.fewer(opened, opened.accounts[0].key) is None
+        only_asked = replace(judged, asides=(DEAR,))
+        judge = next(one for one in (await spending.open(only_asked)).offers if one.sold == DEAR)
+        assert judge.worst_micros == judge.asides_micros > 0
         with pytest.raises(PriceUnknownError, match="here/nameless"):
             await spending.open(replace(ask(CHEAP, NAMELESS), beside=frozenset({NAMELESS})))
         with pytest.raises(PriceUnknownError):

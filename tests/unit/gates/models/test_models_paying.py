@@ -1,5 +1,6 @@
 """Admission with money: what a call of a chain holds, whom its money reaches for, and what attempts are owed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from firewall.core.spending import State
 from firewall.core.work import Unmet
 from firewall.gates.models.clients import client_of
 from firewall.gates.models.errors import PATIENCE_S, error_answer
-from firewall.gates.models.paying import cost_header, full, heard, sold_of, unheard
+from firewall.gates.models.paying import again_of, cost_header, full, heard, sold_of, unheard
 from firewall.routing.call import Attempt, Grading, Heard, Plan, Surface
 from firewall.spend.estimate import MOST_ASIDE_READ, MOST_ASIDE_WROTE
 from firewall.spend.rates import Limit
+from firewall.spend.service import PriceUnknownError
 from tests.support.spending import purse
-from tests.support.tills import CHEAP, DEAR, PLAN, SAID, answer, call, requester, till
+from tests.support.tills import CHEAP, DEAR, PLAN, SAID, answer, call, candidate, requester, till
 
 COUNTED = Usage(input_tokens=40, output_tokens=10, is_reported=True)
 
@@ -44,6 +46,31 @@ async def test_whoever_judges_or_grades_is_held_for_as_often_as_it_may_be_asked(
         one = MOST_ASIDE_READ + 2 * MOST_ASIDE_WROTE
         held = [each.opened.reserved_micros for each in (plain, judged, asked)]
         assert held == [held[0], held[0] + 2 * one, held[0] + one]
+
+
+async def test_a_model_that_a_tool_names_is_held_for(tmp_path: Path) -> None:
+    """An advisor is asked by the provider and paid like a candidate: without its price a cap refuses the call."""
+    async with purse(tmp_path) as found:
+        paying, _ = till(found, Budget(Scope.ROUTE, Window.DAY, hard_micros=10**9))
+        made = replace(call(), request=replace(call().request, beside=("cheap-adviser",)))
+        with pytest.raises(PriceUnknownError, match="here/cheap-adviser"):
+            await paying.enter(made, Plan("coder", (CHEAP,)), requester(), SAID)
+        both = replace(made, request=replace(made.request, beside=("cheap",)))
+        meter, _ = await paying.enter(both, Plan("coder", (candidate("here", "cheap"),)), requester(), SAID)
+        assert [one.sold.model for one in meter.opened.offers] == ["cheap"]
+
+
+async def test_money_is_asked_for_before_a_repetition(tmp_path: Path) -> None:
+    """Where something is held, a candidate that may charge twice is held for twice; elsewhere nobody is asked."""
+    async with purse(tmp_path) as found:
+        paying, _ = till(found, Budget(Scope.ROUTE, Window.DAY, hard_micros=3_000))
+        meter, _ = await paying.enter(call(), Plan("coder", (CHEAP,)), requester(), SAID)
+        pays = again_of(meter)
+        assert pays is not None
+        assert [await pays(CHEAP), await pays(CHEAP)] == [True, False]
+        free, _ = till(found)
+        unheld, _ = await free.enter(call(), Plan("coder", (CHEAP,)), requester(), SAID)
+        assert again_of(unheld) is None
 
 
 async def test_a_judge_is_never_what_money_leaves_out(tmp_path: Path) -> None:
