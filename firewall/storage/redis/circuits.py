@@ -9,8 +9,9 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -25,6 +26,7 @@ from firewall.core.errors import FirewallError
 from firewall.core.secret import Secret
 from firewall.core.sharing import AwayError, Named, Told, Why
 from firewall.storage.redis import scripts
+from firewall.storage.redis.bounded import BoundedParser
 
 LIMIT_S = 2.0
 """The longest that anything may take."""
@@ -117,21 +119,24 @@ class RedisCircuits:
         if self._client is None:
             place = self._place
             password = place.password().reveal() if place.password is not None else None
-            self._client = Redis(
+            tls: dict[str, Any] = {"ssl_ca_certs": place.roots} if place.is_tls and place.roots else {}
+            pool = ConnectionPool(
+                SSLConnection if place.is_tls else Connection,
+                max_connections=1,
+                parser_class=BoundedParser,
                 host=place.host,
                 port=place.port,
                 db=place.database,
                 username=place.username or None,
                 password=password,
-                ssl=place.is_tls,
-                ssl_ca_certs=place.roots or None,
                 socket_timeout=LIMIT_S,
                 socket_connect_timeout=LIMIT_S,
                 retry=Retry(NoBackoff(), 0),
-                max_connections=1,
                 protocol=2,
                 driver_info=None,
+                **tls,
             )
+            self._client = Redis.from_pool(pool)
         return self._client
 
     async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> object:

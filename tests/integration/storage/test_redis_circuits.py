@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from redis._parsers import Encoder
+from redis.exceptions import InvalidResponse
 
 from firewall.core.secret import Secret
 from firewall.core.sharing import AwayError, Named, Told, Why
 from firewall.references import reader_of
 from firewall.settings.values import SecretRef
+from firewall.storage.redis.bounded import BoundedParser
 from firewall.storage.redis.circuits import Place, RedisCircuits
 from tests.support.certificates import certificate
 from tests.support.redis_server import RedisServer, redis_server
@@ -194,6 +198,31 @@ async def test_whatever_answers_is_away_unless_it_is_redis(name: str) -> None:
     port = listening.sockets[0].getsockname()[1]
     async with listening, store_at(port) as store:
         assert await why_away(store) in set(Why)
+
+
+async def test_an_answer_that_is_too_long_is_not_read() -> None:
+    """Whatever length it announces, in one piece or in many: it is over at once, and little of it was kept."""
+    for words, again in (
+        (b"$9999999999\r\n", True),
+        (b"*99999999\r\n" + b"$4\r\nabcd\r\n" * 1000, False),
+        (b"*3000\r\n" + b"$2000\r\n" + b"x" * 2000 + b"\r\n", False),
+    ):
+        reader = asyncio.StreamReader()
+        reader.feed_data(words)
+        for _ in range(3000 if not again else 1):
+            reader.feed_data(words.partition(b"\r\n")[2])
+        parser = BoundedParser(65536)
+        parser.on_connect(_Connected(reader))
+        with pytest.raises(InvalidResponse):
+            await asyncio.wait_for(parser.read_response(), LONG_S)
+
+
+@dataclass(slots=True)
+class _Connected:
+    """What a parser asks of its connection."""
+
+    _reader: asyncio.StreamReader
+    encoder: Encoder = field(default_factory=lambda: Encoder("utf-8", "strict", decode_responses=False))
 
 
 async def test_where_nobody_listens_it_is_refused(unused_tcp_port: int) -> None:
