@@ -83,9 +83,9 @@ def judge_body(request: "Request", address: "Address", context: Context, span: t
     """Judge the body of a request to a GraphQL endpoint."""
     source = request.body_source or Source(request.body, base=None, outer=span)
     if not request.body_known and not request.body:
-        return [_sealed(address.host, source.whole(), "a body that is not seen")]
+        return [unread(address.host, source.whole(), "a body that is not seen")]
     if len(request.body) > MAX_BODY_CHARS:
-        return [_sealed(address.host, source.whole(), "a body that is too long to read")]
+        return [unread(address.host, source.whole(), "a body that is too long to read")]
     if request.headers.get("content-type", "").startswith("application/graphql"):
         return judge_document(
             Document(request.body, {}, "", address.host, source, not request.body_known), context
@@ -93,17 +93,17 @@ def judge_body(request: "Request", address: "Address", context: Context, span: t
     try:
         value = json.loads(request.body, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
-        return [_sealed(address.host, source.whole(), "a body that is not JSON")]
+        return [unread(address.host, source.whole(), "a body that is not JSON")]
     drafts: list[Draft] = []
     tokens = MAX_TOKENS
     for item in value if isinstance(value, list) else [value]:
         if tokens <= 0 or len(drafts) > MAX_BATCH:
-            drafts.append(_sealed(address.host, source.whole(), "more operations than are read"))
+            drafts.append(unread(address.host, source.whole(), "more operations than are read"))
             break
         query = item.get("query") if isinstance(item, dict) else None
         tokens -= _tokens(query) if isinstance(query, str) else 1
         drafts += _item(item, address.host, source, context, sealed=not request.body_known)
-    return drafts or [_sealed(address.host, source.whole(), "an empty batch")]
+    return drafts or [unread(address.host, source.whole(), "an empty batch")]
 
 
 def _tokens(query: str) -> int:
@@ -111,9 +111,38 @@ def _tokens(query: str) -> int:
     return sum(1 for _ in _TOKEN.finditer(query[:MAX_DOCUMENT_CHARS]))
 
 
+_STEERING = frozenset({
+    "doc_id", "docid", "document", "documentid", "extensions", "hash", "id", "operation", "operationid",
+    "operationname", "query", "queryid", "sha256hash", "variables",
+})  # fmt: skip
+"""Parameters of an address, in lower case, that choose what a GraphQL server runs."""
+
+
+def asks_in(query: str) -> bool:
+    """Tell whether a query string holds a document, however its name is written."""
+    return bool(query) and any(name.lower() == "query" for name, _ in parse_qsl(query, keep_blank_values=True))
+
+
+def steers(query: str, body: str) -> bool:
+    """Tell whether an address says other than the body what runs: servers put the address first."""
+    given = parse_qsl(query, keep_blank_values=True) if query else ()
+    said = [(name.lower(), value) for name, value in given if name.lower() in _STEERING]
+    if not said:
+        return False
+    try:
+        inner: object = json.loads(body) if body else {}
+    except (ValueError, RecursionError):
+        inner = {}
+    named = inner.get("operationName") if isinstance(inner, dict) else None
+    return any(name != "operationname" or value != named for name, value in said)
+
+
 def judge_query_string(address: "Address", context: Context, span: tuple[int, int]) -> list[Draft]:
     """Judge a GraphQL request in a URL."""
-    values = dict(parse_qsl(address.query, keep_blank_values=True))
+    pairs = parse_qsl(address.query, keep_blank_values=True)
+    values = dict(pairs)
+    if len(values) < len(pairs):  # FAIL-CLOSED: some servers take the first of two, some the last
+        return [unread(address.host, span, "a parameter that stands twice")]
     variables: object = {}
     try:
         variables = json.loads(values.get("variables") or "{}")
@@ -121,7 +150,7 @@ def judge_query_string(address: "Address", context: Context, span: tuple[int, in
         variables = None
     source = Source(values.get("query", ""), base=None, outer=span)
     if not isinstance(variables, dict):
-        return [_sealed(address.host, span, "variables that are not JSON")]
+        return [unread(address.host, span, "variables that are not JSON")]
     return judge_document(
         Document(values.get("query", ""), variables, values.get("operationName", ""), address.host, source),
         context,
@@ -139,14 +168,14 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _item(item: object, host: str, source: Source, context: Context, *, sealed: bool) -> list[Draft]:
     if not isinstance(item, dict):
-        return [_sealed(host, source.whole(), "a request that is no object")]
+        return [unread(host, source.whole(), "a request that is no object")]
     query = item.get("query")
     name = item.get("operationName") or ""
     variables = item.get("variables") or {}
     if not isinstance(query, str) or not query.strip():
-        return [_sealed(host, source.whole(), "a persisted query, whose text is not seen")]
+        return [unread(host, source.whole(), "a persisted query, whose text is not seen")]
     if not isinstance(variables, dict) or not isinstance(name, str):
-        return [_sealed(host, source.whole(), "variables or a name that are not of their kind")]
+        return [unread(host, source.whole(), "variables or a name that are not of their kind")]
     return judge_document(Document(query, variables, name, host, source, sealed), context)
 
 
@@ -165,16 +194,16 @@ _parsed_before = lru_cache(maxsize=32)(_parse)
 def judge_document(document: Document, context: Context) -> list[Draft]:
     """Return one draft per root field that would run."""
     if len(document.query) > MAX_DOCUMENT_CHARS:
-        return [_sealed(document.host, document.source.whole(), "a document that is too long to read")]
+        return [unread(document.host, document.source.whole(), "a document that is too long to read")]
     try:
         tree = _parsed(document.query)
     except (GraphQLError, RecursionError):
-        return [_sealed(document.host, document.source.whole(), "a document that does not parse")]
+        return [unread(document.host, document.source.whole(), "a document that does not parse")]
     operations = [node for node in tree.definitions if isinstance(node, OperationDefinitionNode)]
     chosen = [node for node in operations if node.name is not None and node.name.value == document.operation_name]
     if document.operation_name and len(chosen) != 1:
         return [
-            _sealed(
+            unread(
                 document.host, document.source.whole(), "an operation name that the document does not have once"
             )
         ]
@@ -183,7 +212,7 @@ def judge_document(document: Document, context: Context) -> list[Draft]:
     drafts: list[Draft] = []
     for operation in chosen or operations:
         drafts += _operation(operation, tree, document, context)
-    return drafts or [_sealed(document.host, document.source.whole(), "a document without an operation")]
+    return drafts or [unread(document.host, document.source.whole(), "a document without an operation")]
 
 
 def _operation(
@@ -192,7 +221,7 @@ def _operation(
     fragments = {node.name.value: node for node in tree.definitions if isinstance(node, FragmentDefinitionNode)}
     fields = _root_fields(operation.selection_set, fragments)
     if fields is None:
-        return [_sealed(document.host, document.source.whole(), "fragments that name each other or do not exist")]
+        return [unread(document.host, document.source.whole(), "fragments that name each other or do not exist")]
     defaults = {
         node.variable.name.value: value_from_ast_untyped(node.default_value)
         for node in operation.variable_definitions or ()
@@ -201,7 +230,7 @@ def _operation(
     variables = {**defaults, **document.variables}
     drafts = [_field(field, operation.operation, variables, document, context) for field in fields[:MAX_FIELDS]]
     if len(fields) > MAX_FIELDS:
-        drafts.append(_sealed(document.host, document.source.whole(), "more fields than are read"))
+        drafts.append(unread(document.host, document.source.whole(), "more fields than are read"))
     return drafts
 
 
@@ -350,7 +379,8 @@ def _plain(value: object) -> str:
     return "?"
 
 
-def _sealed(host: str, span: tuple[int, int], why: str) -> Draft:
+def unread(host: str, span: tuple[int, int], why: str) -> Draft:
+    """Return the action of GraphQL that cannot be read, and why."""
     draft = Draft(
         "graphql:unknown", effects={Effect.UNKNOWN}, unseen=[why], summary=f"sends GraphQL to {shown(host)}: {why}"
     )

@@ -219,12 +219,19 @@ def _graphql(
 ) -> list[Draft] | None:
     """Read the request as GraphQL when it is one; None: it is not."""
     endpoint = _is_endpoint(address, row)
-    asked = endpoint and "query=" in address.query
     rest = row is not None and row.kind != "graphql"
     if not endpoint and (rest or request.method in READING):
         return None
-    from firewall.classify.graphql import judge_body, judge_query_string, looks_like_graphql
+    from firewall.classify.graphql import (
+        asks_in,
+        judge_body,
+        judge_query_string,
+        looks_like_graphql,
+        steers,
+        unread,
+    )
 
+    asked = endpoint and asks_in(address.query)
     if request.method in READING or not (endpoint or (not rest and looks_like_graphql(request.body))):
         return judge_query_string(address, context, span) if asked and request.method == "GET" else None
     if not request.body and request.body_known and not asked:
@@ -232,6 +239,8 @@ def _graphql(
     drafts = judge_query_string(address, context, span) if asked else []
     if request.body or not request.body_known:
         drafts += judge_body(request, address, context, span)
+        if endpoint and not asked and steers(address.query, request.body):
+            drafts.append(unread(address.host, span, "an address that says other than the body what runs"))
     return drafts
 
 

@@ -10,7 +10,7 @@ from firewall.classify.channels import is_channel, with_channel
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown, unknown_action
 from firewall.classify.environments import PlaceKind
-from firewall.classify.graphql import judge_body, judge_query_string
+from firewall.classify.graphql import asks_in, judge_body, judge_query_string, steers, unread
 from firewall.classify.http import Address, Request, address_of, judge_http
 from firewall.classify.marking import mark_request
 from firewall.classify.resolvers.things import counted, flat, named, numbers, vendor_of
@@ -25,6 +25,7 @@ from firewall.core.target import TargetKind, TargetSpec
 
 PREFIX = "infra/"
 _SHOWN_DATA_BYTES = 4096
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _MILD = frozenset({Effect.READ})
 
 
@@ -147,10 +148,13 @@ def _name(drafts: list[Draft], outgoing: Outgoing) -> None:
 def _graphql(request: Request, address: Address, context: Context, span: tuple[int, int]) -> list[Draft]:
     """Judge what a GraphQL endpoint is sent; both an address and a body that hold operations are read."""
     drafts: list[Draft] = []
-    if "query=" in address.query:
+    asks = asks_in(address.query)
+    if asks:
         drafts += judge_query_string(address, context, span)
     if request.body or not request.body_known:
         drafts += judge_body(request, address, context, span)
+        if not asks and steers(address.query, request.body):
+            drafts.append(unread(address.host, span, "an address that says other than the body what runs"))
     mark_acting(drafts, request.headers, address.query, span=span)
     if drafts and request.method in ("GET", "POST"):
         return drafts
@@ -158,7 +162,7 @@ def _graphql(request: Request, address: Address, context: Context, span: tuple[i
     draft = Draft(
         f"http:{request.method}",
         f"url:{address.host}{address.path}",
-        effects={Effect.READ if request.method in ("GET", "HEAD", "OPTIONS") else Effect.UNKNOWN},
+        effects={Effect.READ if request.method in _READING and not steers(address.query, "") else Effect.UNKNOWN},
         summary=f"sends {request.method} without an operation to a GraphQL endpoint",
     )
     draft.point(span, draft.summary)

@@ -56,6 +56,39 @@ def test_requests_are_read_by_their_targets_kind(
     assert {(action.tool, action.target) for action in actions} == {(target, target)}
 
 
+LOSS = "mutation%7BvolumeDelete(volumeId:%22v%22)%7D"
+READS = '{"query":"query A{ me { id } }","operationName":"A"}'
+BOTH = '{"query":"query A{ me { id } } mutation B{ volumeDelete(volumeId:\\"v\\") }","operationName":"A"}'
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "body", "effect"),
+    [
+        ("GET", f"query={LOSS}", "", Effect.DESTRUCTIVE),
+        ("GET", f"%71uery={LOSS}", "", Effect.DESTRUCTIVE),
+        ("GET", f"query={LOSS}&query=%7Bme%7Bid%7D%7D", "", Effect.UNKNOWN),
+        ("GET", "query=%7Bme%7Bid%7D%7D", "", Effect.READ),
+        ("GET", "extensions=%7B%22persistedQuery%22:%7B%7D%7D", "", Effect.UNKNOWN),
+        ("GET", "doc_id=1", "", Effect.UNKNOWN),
+        ("GET", "v=1", "", Effect.READ),
+        ("POST", f"%71uery={LOSS}", READS, Effect.DESTRUCTIVE),
+        ("POST", "operationName=B", BOTH, Effect.UNKNOWN),
+        ("POST", "operationName=A", BOTH, Effect.READ),
+        ("POST", "operationName=A&v=2", READS, Effect.READ),
+        ("POST", "variables=%7B%22id%22:%22other%22%7D", READS, Effect.UNKNOWN),
+        ("POST", "extensions=%7B%22persistedQuery%22:%7B%7D%7D", READS, Effect.UNKNOWN),
+    ],
+)
+def test_the_address_of_a_graphql_request_is_read_as_servers_read_it(
+    method: str, query: str, body: str, effect: Effect
+) -> None:
+    """However names are written, whichever of two counts, and before the body; no read hides anything."""
+    headers = (("content-type", "application/json"),) if body else ()
+    outgoing = Outgoing(method, "/graphql/v2", query=query, headers=headers, body=body.encode())
+    actions = actions_of(call("railway", outgoing), CONTEXT)
+    assert max((action.effect for action in actions), key=list(Effect).index) is effect
+
+
 @pytest.mark.parametrize(
     ("target", "method", "path", "field", "is_privilege"),
     [
