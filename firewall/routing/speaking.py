@@ -34,6 +34,8 @@ _FEATURE = re.compile(r"[A-Za-z0-9._=-]{1,64}")
 _MOST_FEATURES = 32
 _VERSIONS = {Dialect.ANTHROPIC: ((b"anthropic-version", b"2023-06-01"),)}
 _JSON = (b"content-type", b"application/json")
+_FIRST = (b'{"model":', b'{"model": ')
+"""How a request begins that names its model first; no key stands twice, so that is the name."""
 
 
 def spoken(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
@@ -137,5 +139,14 @@ def _body(call: ModelCall, candidate: Candidate) -> bytes:
         body = asking(body, call.value)
     if candidate.model == call.request.model or call.dialect is Dialect.GEMINI:
         return body
+    return _renamed(body, call.request.model, candidate.model)
+
+
+def _renamed(body: bytes, old: str, new: str) -> bytes:
+    """Return a request that names another model; most name it first, so that nothing need be looked through."""
+    named = orjson.dumps(old)
+    for first in _FIRST:
+        if body.startswith(first + named):
+            return b"".join((first, orjson.dumps(new), body[len(first) + len(named) :]))
     span = locate(body, ("model",))
-    return body if span is None else splice(body, {span: orjson.dumps(candidate.model)})
+    return body if span is None else splice(body, {span: orjson.dumps(new)})

@@ -73,11 +73,14 @@ def drawn(*words: str) -> float:
 
 
 def once(groups: Sequence[Group]) -> Group:
-    """Return the candidates of groups in their order, nobody twice."""
+    """Return the candidates of groups in their order; who stands there twice is asked at the first place."""
     if len(groups) == 1:
         return groups[0]
-    found = {candidate.name: candidate for group in reversed(groups) for candidate in reversed(group)}
-    return tuple(reversed(found.values()))
+    found: dict[str, Candidate] = {}
+    for group in groups:
+        for candidate in group:
+            found.setdefault(candidate.name, candidate)
+    return tuple(found.values())
 
 
 def _price(quoted: int | None) -> tuple[bool, int]:

@@ -55,6 +55,22 @@ def test_another_model_changes_its_name_alone() -> None:
     assert request.path == "/chat/completions"
 
 
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b'{"model":"claude-x","n":1}', b'{"model":"m","n":1}'),
+        (b'{"model": "claude-x"}', b'{"model": "m"}'),
+        (b'{"model":"claude\\u002dx","q":"claude-x"}', b'{"model":"m","q":"claude-x"}'),
+        (b'{"model" :"claude-x","q":{"model":"claude-x"}}', b'{"model" :"m","q":{"model":"claude-x"}}'),
+        (b'{"q":{"model":"claude-x"},"model":"claude-x"}', b'{"q":{"model":"claude-x"},"model":"m"}'),
+    ],
+)
+def test_a_model_is_renamed_wherever_and_however_it_is_named(body: bytes, sent: bytes) -> None:
+    """First or last, with white space or escapes: the one at the top is replaced, and nothing else."""
+    call = call_of(Dialect.ANTHROPIC, body, "/v1/messages")
+    assert spoken(call, candidate_of(Dialect.ANTHROPIC, "m")).body == sent
+
+
 def test_in_gemini_the_model_stands_in_the_path() -> None:
     """The body has no model there and stays; the verb does too."""
     call = call_of(Dialect.GEMINI, b"{}", "/v1beta/models/gemini-a:streamGenerateContent", model="gemini-a")

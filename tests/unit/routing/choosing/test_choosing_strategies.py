@@ -104,6 +104,24 @@ def test_everybody_of_the_chain_is_asked_once(strategy: Strategy, draw: float, w
     assert sorted(one.name for one in found) == sorted(group[0].name for group, _ in chain)
 
 
+def test_who_stands_in_a_chain_and_behind_it_is_asked_at_the_first_place() -> None:
+    """A route that names one again, through another route, does not put off the one it prefers."""
+    first, second = (Candidate(provider(name), "m") for name in ("p0", "p1"))
+    chain = [((first,), 1), ((second, first), 1)]
+    assert ordered(Strategy.PRIORITY, chain, sight()) == (first, second)
+    house = House(NESTED)
+    assert house.names(call_of("r")) == ["saas/a", "saas/b"]
+
+
+NESTED = """
+[[route]]
+name = "r"
+chain = ["saas/a", "spare"]
+
+[[route]]
+name = "spare"
+chain = ["saas/b", "saas/a"]
+"""
 SPLIT = """
 [[route]]
 name = "r"
