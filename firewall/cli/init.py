@@ -9,6 +9,7 @@ import click
 
 from firewall.app.addresses import places_of
 from firewall.app.clock import SystemClock
+from firewall.cli.default_routes import ROUTES, commented
 from firewall.cli.report import result, say
 from firewall.console.desks import grant_of
 from firewall.core.errors import ConfigError
@@ -50,27 +51,16 @@ dir = "policies"
 
 # With no [[provider]], providers are found from ANTHROPIC_API_KEY, OPENAI_API_KEY and GEMINI_API_KEY; with none of
 # them, a scripted provider answers so that you can try everything without a key.
-#
-# [[provider]]
-# name = "anthropic"
-# dialect = "anthropic"
-# base_url = "https://api.anthropic.com"
-# api_key = {{ env = "ANTHROPIC_API_KEY" }}   # or "client": the agent's own login passes through, ours comes in
-#                                            # x-stayhand-token
-#
-# [[route]]                                  # the first that fits; see docs/routing.md
-# name = "coder"
-# models = ["coder", "claude-*"]             # what callers ask for
-# chain = ["anthropic/claude-sonnet-5", "openai/gpt-6-sol"]   # who answers, in order of preference
-
+{routes}
 [[notify]]
 kind = "terminal"
 """
 
 
-def configuration(data_dir: Path) -> str:
-    """Return the text of a first `stayhand.toml`."""
-    return TEMPLATE.format(data_dir=str(data_dir).replace("\\", "\\\\").replace('"', '\\"'))
+def configuration(data_dir: Path, *, with_routes: bool = False) -> str:
+    """Return the text of a first `stayhand.toml`; `with_routes`: those that are shipped are in force."""
+    place = str(data_dir).replace("\\", "\\\\").replace('"', '\\"')
+    return TEMPLATE.format(data_dir=place, routes=f"\n{ROUTES}" if with_routes else commented())
 
 
 async def furnish(settings: Settings, *, approver: str, environment: str = "staging") -> dict[str, str]:
@@ -100,7 +90,7 @@ async def furnish(settings: Settings, *, approver: str, environment: str = "stag
     }
 
 
-def make(folder: Path, data_dir: Path | None, *, approver: str) -> dict[str, str]:
+def make(folder: Path, data_dir: Path | None, *, approver: str, with_routes: bool = False) -> dict[str, str]:
     """Write a configuration and policies into `folder`, make keys, furnish; returns the JSON of DESIGN 6.1.
 
     Raises: ConfigError when something of it exists already.
@@ -112,7 +102,7 @@ def make(folder: Path, data_dir: Path | None, *, approver: str) -> dict[str, str
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     chosen = (data_dir or default_data_dir()).expanduser().absolute()
-    path.write_text(configuration(chosen), encoding="utf-8")
+    path.write_text(configuration(chosen, with_routes=with_routes), encoding="utf-8")
     path.chmod(0o600)
     try:
         if not (folder / "policies").exists():
@@ -130,8 +120,9 @@ def make(folder: Path, data_dir: Path | None, *, approver: str) -> dict[str, str
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where log and keys go.")
 @click.option("--approver", default="", help="Name of the first approver; default: your login name.")
+@click.option("--routes", "with_routes", is_flag=True, help="Put the shipped providers and routes in force.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; shown once.")
-def init(folder: Path | None, data_dir: Path | None, approver: str, *, as_json: bool) -> None:
+def init(folder: Path | None, data_dir: Path | None, approver: str, *, with_routes: bool, as_json: bool) -> None:
     """Make a configuration, policies, keys, an approver, an admin and first tokens.
 
     DIR is where stayhand.toml and policies/ go; default: the user's configuration folder, which no agent works in.
@@ -140,7 +131,8 @@ def init(folder: Path | None, data_dir: Path | None, approver: str, *, as_json: 
     Example:
       stayhand init --json
     """
-    shown = make(folder or default_config_dir(), data_dir, approver=approver or login_name())
+    chosen = approver or login_name()
+    shown = make(folder or default_config_dir(), data_dir, approver=chosen, with_routes=with_routes)
     if as_json:
         result(shown)
         return

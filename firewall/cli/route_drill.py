@@ -1,8 +1,9 @@
 """`stayhand route drill` and `stayhand route report`: failing on purpose, and how providers fared."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -34,6 +35,7 @@ _ANSWER_S = 120.0
 @click.option("--owner", default=_OWNER, show_default=True, help="Who owns the drill's token.")
 @click.option("--share", type=click.IntRange(1, 100), help="Fail the primary for this percentage of all traffic.")
 @click.option("--for", "duration", default="10m", show_default=True, help="How long --share lasts, at most 1h.")
+@click.option("--every", default="", help="Drill again and again, at this interval such as 24h, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def drill(
@@ -46,6 +48,7 @@ def drill(
     owner: str,
     share: int | None,
     duration: str,
+    every: str,
     as_json: bool,
 ) -> None:
     """Make the first of a route fail in every way, and score what a client sees. NAME: the model to ask for.
@@ -55,23 +58,60 @@ def drill(
     from firewall.cli.client import CommandError, control_client, show_json
     from firewall.core.dialect import Dialect
 
-    with control_client(ctx) as control:
-        if share is not None:
-            found = _shared(control, environment, share, duration)
-            is_good = found["unanswered"] == 0 and found["calls"] != 0
-            text = _shared_text(found)
+    if share is None and name is None:
+        raise click.UsageError("name the model that the drill asks for: a route's name")
+    wanted = _named(scenarios)
+
+    def once() -> bool:
+        with control_client(ctx) as control:
+            if share is not None:
+                found = _shared(control, environment, share, duration)
+                is_good, text = found["unanswered"] == 0 and found["calls"] != 0, _shared_text(found)
+            else:
+                found = _drilled(ctx, control, str(name), environment, Dialect(dialect), owner, wanted)
+                is_good, text = bool(found["is_passed"]), _text(found)
+        if as_json:
+            show_json(found)
         else:
-            if name is None:
-                raise click.UsageError("name the model that the drill asks for: a route's name")
-            found = _drilled(ctx, control, name, environment, Dialect(dialect), owner, _named(scenarios))
-            is_good = bool(found["is_passed"])
-            text = _text(found)
-    if as_json:
-        show_json(found)
-    else:
-        click.echo(text)
-    if not is_good:
+            click.echo(text)
+        return is_good
+
+    if not (_again_and_again(once, every) if every else once()):
         raise CommandError("the drill was not passed", hint="docs/routing.md says what each line means")
+
+
+def _again_and_again(once: Callable[[], bool], every: str) -> bool:
+    """Drill at an interval, counted from begin to begin, until Ctrl-C; returns whether every drill was passed.
+
+    A drill that cannot be made (the server restarts, a token has expired) is one that was not passed.
+    """
+    import httpx
+
+    from firewall.cli.client import talk
+    from firewall.core.errors import FirewallError
+    from firewall.settings.values import seconds
+
+    try:
+        interval_s = seconds(every)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    is_good = True
+    try:
+        while True:
+            due = time.monotonic() + interval_s
+            talk(f"drill of {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+            try:
+                was_passed = once()
+            except (FirewallError, click.ClickException, httpx.HTTPError) as error:
+                was_passed = False
+                talk(f"no drill: {error}")
+            if not was_passed:
+                talk("the drill was not passed")
+            is_good = is_good and was_passed
+            time.sleep(max(0.0, due - time.monotonic()))
+    except KeyboardInterrupt:
+        talk("ended")
+    return is_good
 
 
 @click.command("report")
