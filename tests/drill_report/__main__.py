@@ -27,7 +27,8 @@ answers in each vendor's dialect; who fails on purpose is the server that every 
 ```toml
 {routes}```
 
-The OpenAI and Gemini members speak other dialects than the client, so every fallback here is a translated one.
+The OpenAI and Gemini members speak other dialects than the client, so every fallback here is a translated one. A
+stream that began again says `attempts` 1: that header had been sent.
 """
 ROUTE = """
 ## `stayhand route drill {route}`
@@ -38,7 +39,7 @@ ROUTE = """
 SHARE = """
 ## `stayhand route drill --share 100 --for 5s`
 
-While {asked} calls of two agents in staging asked `coder`, one after another each:
+Two agents of staging asked `coder` without a pause, {asked} times before, during and after:
 
 ```
 {text}```
