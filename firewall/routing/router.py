@@ -17,7 +17,7 @@ from firewall.routing.masking import CREDENTIALS, masked_call
 from firewall.routing.passing import passed_on, speaker
 from firewall.routing.port import Upstream
 from firewall.routing.providers import Providers
-from firewall.routing.trying.answers import Begun
+from firewall.routing.trying.answers import Begun, Kept
 from firewall.routing.trying.asker import Asker, Note, unnoted
 from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
@@ -98,7 +98,7 @@ class Router:
             if isinstance(answer, Begun):
                 answer.before = tuple(graded)
         if answer.heard.attempts and not answer.heard.degraded:
-            self._chooser.answered(call, plan, answer.heard.candidate)
+            self._chooser.answered(call, plan, answer.heard.candidate, has_called=_has_called(answer))
         return answer
 
     async def again(
@@ -138,6 +138,11 @@ class Router:
 
     def _masked(self, call: ModelCall, plan: Plan) -> ModelCall:
         return masked_call(call, self._detector())[0] if CREDENTIALS in plan.mask else call
+
+
+def _has_called(answer: Kept | Begun) -> bool:
+    """Tell whether an answer called tools, or may yet."""
+    return isinstance(answer, Begun) or answer.answer is None or bool(answer.answer.calls)
 
 
 def with_more(heard: Heard | None, before: list[Attempt]) -> Heard | None:

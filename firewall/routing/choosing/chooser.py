@@ -120,11 +120,14 @@ class Chooser:
         alone = _known(choosing.alone(Candidate(provider, facts.model)), table)
         return Plan(provider.name, alone, choosing.left_out)
 
-    def answered(self, call: ModelCall, plan: Plan, candidate: Candidate) -> None:
-        """Remember who answers a conversation: while its tools run, nobody else takes over. And how hard it is."""
+    def answered(self, call: ModelCall, plan: Plan, candidate: Candidate, *, has_called: bool = True) -> None:
+        """Remember who answers a conversation: while its tools run, nobody else takes over. And how hard it is.
+
+        `has_called`: it called tools, or may have; otherwise nothing of it will be waited for.
+        """
         if plan.grade is not None and conversation(call) not in self._grades:
             self.graded(call, plan.grade)
-        if len(plan.candidates) > 1:
+        if has_called and len(plan.candidates) > 1:
             key = conversation(call)
             self._answering[key] = candidate.name
             self._answering.move_to_end(key)

@@ -11,6 +11,8 @@ from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.routing.answer import PlainAnswer
 from firewall.routing.call import Candidate, Heard, ModelCall, Plan, Surface
+from firewall.routing.choosing.chooser import Chooser, Outside
+from firewall.routing.choosing.table import Table
 from firewall.routing.port import Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.providers import NoProviderError, Provider, Providers
 from firewall.routing.router import Router
@@ -32,10 +34,11 @@ class Spoken:
     raw_fields = ((b"server", b"x"),)
     comes_whole = True
     is_closed = False
+    whole = SAID
 
     async def read(self, limit: int) -> bytes:
         """Return a whole answer."""
-        return SAID[:limit]
+        return self.whole[:limit]
 
     def close(self) -> None:
         """Remember it."""
@@ -126,3 +129,32 @@ def test_an_answer_says_nothing_of_its_own() -> None:
     answer = PlainAnswer(cast("UpstreamResponse", Spoken()), Heard(candidate, "r", attempts=2, dropped=("user",)))
     assert Plan("r", (candidate,)).candidates[0].name == "p/gemini-3"
     assert (answer.heard.attempts, answer.heard.dropped) == (2, ("user",))
+
+
+@pytest.mark.parametrize(
+    ("part", "has_called"),
+    [
+        (b'{"type":"text","text":"hi"}', False),
+        (b'{"type":"tool_use","id":"tu_1","name":"bash","input":{}}', True),
+        (b'{"type":"never_heard_of","x":1}', True),
+    ],
+)
+def test_only_who_called_tools_is_waited_for(part: bytes, *, has_called: bool) -> None:
+    """A whole answer without calls, known or not, holds its conversation to nobody."""
+    noted: list[bool] = []
+
+    class Noting(Chooser):
+        def answered(self, *_: object, has_called: bool = True) -> None:
+            noted.append(has_called)
+
+    carrier = Carrier()
+    carrier.said.whole = SAID.replace(b'{"type":"text","text":"hi"}', part)
+    providers = Providers([Provider("main", Dialect.ANTHROPIC, ENDPOINT, lambda: Secret("sk-1"))])
+    chooser = Noting(Table, providers, Outside(now_us=lambda: 0))
+    router = Router(providers=providers, upstream=carrier, chooser=chooser)
+
+    async def play() -> None:
+        async with await router.open(CALL, router.plan(CALL)):
+            assert noted == [has_called]
+
+    asyncio.run(play())

@@ -252,3 +252,17 @@ def test_a_result_that_is_made_up_is_checked_like_everything_else() -> None:
     made_up = house.plan(call_of("r", messages=turns))
     assert (made_up.tiers, made_up.checks) == (plan.tiers, plan.checks)
     assert made_up.candidates == plan.candidates
+
+
+def test_who_only_spoke_is_not_waited_for() -> None:
+    """An answer without calls holds nobody to whoever gave it: what reports results later goes by the route."""
+    house = House(CASCADE)
+    first = {"role": "user", "content": "do it"}
+    use = {"type": "tool_use", "id": "tu_1", "name": "t", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "tu_1", "content": "ok"}
+    opening = call_of("r", messages=[first])
+    plan = house.plan(opening)
+    house.chooser.answered(opening, plan, plan.candidates[2], has_called=False)
+    turns = [first, {"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    kept = house.plan(replace(call_of("r", messages=turns), is_step=True))
+    assert (kept.candidates, kept.tiers) == (plan.candidates, plan.tiers)
