@@ -1,6 +1,7 @@
-"""A real redis-server on loopback, at a port that the system chose; ended by its process id."""
+"""A real redis-server on loopback, at a port of its own; ended by its process id."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -116,6 +117,12 @@ def redis_server(folder: Path, *, password: str = "", certificate: Path | None =
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Return a port below those that connections get, so that nobody takes it while the server is down."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

@@ -1,6 +1,7 @@
 """Shared circuits in a real Redis, and in what only looks like one: every failure is named, and soon over."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -225,7 +226,9 @@ class _Connected:
     encoder: Encoder = field(default_factory=lambda: Encoder("utf-8", "strict", decode_responses=False))
 
 
-async def test_where_nobody_listens_it_is_refused(unused_tcp_port: int) -> None:
+async def test_where_nobody_listens_it_is_refused() -> None:
     """At once."""
-    async with store_at(unused_tcp_port) as store:
-        assert await why_away(store) is Why.REFUSED
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and never listens
+        async with store_at(deaf.getsockname()[1]) as store:
+            assert await why_away(store) is Why.REFUSED
