@@ -49,7 +49,7 @@ class Cascade:
                 answer, found = await self._asked(run, tier, is_last=place == len(run.plan.tiers) - 1)
             except UnansweredError as error:
                 tried += error.heard.tried if error.heard else ()
-                failure = error
+                failure = error if failure is None or error.heard is not None else failure
                 continue
             own = answer.heard.tried[-1]
             tried += answer.heard.tried[:-1]
@@ -99,7 +99,11 @@ class Cascade:
             terms=replace(run.plan.terms, cache=None),
             smaller=run.plan.smaller if is_last else (),
         )
-        answer = await self._frame.open(Run(run.call, plan, run.entry, trail=run.trail, again=run.again))
+        step = Run(run.call, plan, run.entry, trail=run.trail, again=run.again, silent=run.silent)
+        try:
+            answer = await self._frame.open(step)
+        finally:
+            run.silent = step.silent  # who said nothing is not asked by a later step either
         try:
             body = await answer.read(MOST_BYTES)
         except UpstreamError as error:

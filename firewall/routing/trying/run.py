@@ -79,7 +79,7 @@ class Run:
     _asked: Failed | None = None
     """What went wrong first: what came later would only mask it."""
     _unasked: Failed | None = None
-    _silent: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
     """Providers that said nothing."""
     _refused: frozenset[tuple[str, str]] = frozenset()
     """Providers and keys that do not go together."""
@@ -90,7 +90,7 @@ class Run:
 
     def may_help(self, candidate: Candidate, windows: Windows) -> bool:
         """Tell whether a candidate could do better than those before it."""
-        if candidate.provider.name in self._silent:
+        if candidate.provider.name in self.silent:
             return False
         if self._window is None:
             return True
@@ -166,7 +166,7 @@ class Run:
         """Remember what a failure says about those who are still to be asked."""
         provider = failed.candidate.provider.name
         if failed.fault is Fault.TIMEOUT:
-            self._silent |= {provider}
+            self.silent |= {provider}
         elif failed.fault is Fault.KEY:
             self._refused |= {(provider, key)}
         elif failed.fault is Fault.CONTEXT:

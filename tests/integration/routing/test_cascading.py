@@ -1,6 +1,7 @@
 """Answers that are checked before they are given, over real sockets: the cheapest that passes, all of it paid."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,12 +17,14 @@ from firewall.routing.checks import Checks, pattern_of, schema_of
 from firewall.routing.choosing.chooser import Chooser, Outside
 from firewall.routing.choosing.complexity import grade_of
 from firewall.routing.choosing.table import Table
+from firewall.routing.drills.scenarios import Scenario
 from firewall.routing.port import Endpoint
 from firewall.routing.providers import OwnLogin, Provider, Providers
 from firewall.routing.router import Router
+from firewall.routing.trying.run import World
 from firewall.routing.upstream import HttpUpstream
 from tests.support.provider import RawProvider, provider, whole
-from tests.support.trying import call_of
+from tests.support.trying import call_of, house_of
 
 SCHEMA = schema_of({"type": "object"}, "x", "f")
 JSON = Checks(schema=SCHEMA)
@@ -242,3 +245,19 @@ async def test_a_grader_that_is_silent_stops_nobody(house: House) -> None:
     plan = Plan("r", (one,), grading=Grading(house.candidate("grader"), ((0, (one,)),), ()))
     _, heard = await house.ask(plan)
     assert outcomes(heard)[-1] == "haiku:ok"
+
+
+async def test_who_was_silent_in_one_step_is_not_asked_in_the_next() -> None:
+    """A provider that said nothing is waited for once in a call, whichever of its models a step names."""
+    async with house_of(World(time.monotonic)) as house:
+        slow = house.candidate("p0", Scenario.SLOW_FIRST_TOKEN, Dialect.ANTHROPIC)
+        sibling = house.candidate("p0", Scenario.FINE, Dialect.ANTHROPIC, model="m-2")
+        other = house.candidate("p1", Scenario.FINE, Dialect.ANTHROPIC)
+        plan = Plan("r", (slow, sibling, other), tiers=((slow,), (sibling,), (other,)), checks=Checks())
+        tried = await house.ask(call_of(Dialect.ANTHROPIC, stream=True), plan)
+        assert tried.outcomes == ["p0:timeout", "p1:ok"]
+        alone = Plan("r", (slow, sibling), tiers=((slow,), (sibling,)), checks=Checks())
+        with pytest.raises(UnansweredError) as caught:
+            await house.ask(call_of(Dialect.ANTHROPIC, stream=True), alone)
+        assert caught.value.status == 504
+        assert house.faulty.asked["p0"] == 2

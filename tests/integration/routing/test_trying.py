@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from firewall.codecs.dialects import CODECS
+from firewall.codecs.interface import Usage
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.core.terms import Terms
@@ -13,7 +14,7 @@ from firewall.routing.call import Candidate, Plan, UnansweredError
 from firewall.routing.drills.scenarios import Scenario
 from firewall.routing.providers import OwnLogin
 from firewall.routing.trying.run import World
-from tests.support.trying import DIALECTS, KEY, House, Tried, call_of, house_of
+from tests.support.trying import DIALECTS, KEY, House, Tried, call_of, house_of, read
 
 TEXT = b"one two three"
 EVERY = pytest.mark.parametrize("dialect", DIALECTS, ids=[one.value for one in DIALECTS])
@@ -216,6 +217,25 @@ async def test_a_silent_provider_is_not_asked_twice(house: House) -> None:
     plan = Plan("drill", (slow, sibling, other), terms=Terms(retries=3))
     tried = await house.ask(call_of(Dialect.OPENAI_CHAT, stream=True), plan)
     assert tried.outcomes == ["p0:timeout", "p1:ok"]
+
+
+async def test_who_fell_silent_in_the_middle_is_not_asked_to_begin_again(house: House) -> None:
+    """An answer that stalls after its first words begins again at another provider, at none of the same one."""
+    slow = house.candidate("p0", Scenario.STALL, Dialect.OPENAI_CHAT)
+    sibling = house.candidate("p0", Scenario.FINE, Dialect.OPENAI_CHAT, model="m-2")
+    other = house.candidate("p1", Scenario.FINE, Dialect.OPENAI_CHAT)
+    plan = Plan("drill", (slow, sibling, other), terms=Terms(restarts=True))
+    call = call_of(Dialect.OPENAI_CHAT, stream=True)
+    async with await house.router.open(call, plan, entry=7) as answer:
+        assert (await read(answer)).error is not None
+        found = await house.router.again(call, plan, answer, ending=b"", usage=Usage(output_tokens=3))
+    assert found is not None
+    async with found:
+        tried = await read(found)
+    assert tried.outcomes == ["p0:timeout", "p1:ok"]
+    assert (tried.heard.tried[0].may_cost, tried.heard.tried[0].usage) == (True, Usage(output_tokens=3))
+    assert [one.outcome for one in house.noted] == ["timeout", "ok"]
+    assert house.faulty.asked == {"p0": 1, "p1": 1}
 
 
 async def test_retry_after_is_waited_for_up_to_its_cap() -> None:
