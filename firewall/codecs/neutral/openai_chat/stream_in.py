@@ -125,6 +125,7 @@ class ChatReader:
         finish = choice.get("finish_reason")
         if finish and self._finish is None:
             self._finish = finish
+            self._notes.has_ended = True
             for key, call in self._calls.items():
                 if not call.name:
                     malformed("a call without a name")
