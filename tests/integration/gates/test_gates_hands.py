@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import httpx
 import pytest
 
 from firewall.demo.provider import app
@@ -90,7 +89,8 @@ def test_used_approval_is_not_delivered_again_to_whoever_joins(house: House) -> 
     until_counted(house.firewall, "client_gone", gone + 1)
     agent.decide("approve")
     with agent.streaming("pair") as answer:
-        arrived = _until(answer, "content_block_stop", '"tool_use"')
+        pieces = answer.iter_text()  # kept: when nobody holds it any more, httpx closes the connection
+        arrived = _until(pieces, "content_block_stop", '"tool_use"')
         agent.waiting()
     until_counted(house.firewall, "client_gone", gone + 2)
     assert arrived
@@ -120,10 +120,10 @@ def test_every_copy_of_one_request_is_told_when_the_server_stops(tmp_path_factor
             assert running.process.wait(35) == 0
 
 
-def _until(answer: httpx.Response, *words: str) -> bool:
+def _until(pieces: Iterator[str], *words: str) -> bool:
     """Read until all words were seen."""
     seen = ""
-    for piece in answer.iter_text():
+    for piece in pieces:
         seen += piece
         if all(word in seen for word in words):
             return True
