@@ -60,7 +60,7 @@ def typed(name: str, keys: str) -> Hostile:
 
 def request(name: str, kind: TargetKind, sent: Outgoing) -> Hostile:
     """Return a request to a target of a kind."""
-    spec = TargetSpec("t", kind, "staging", "api.github.com")
+    spec = TargetSpec("t", "staging", kind, "api.github.com")
     context = replace(shipped_context(), targets={"t": spec})
     made = ToolCall("call_1", "infra/t", sent.encode(), CallForm.REQUEST)
     return Hostile(f"request {kind.value}", name, lambda: actions_of(made, context))
