@@ -116,6 +116,8 @@ _STEERING = frozenset({
     "operationname", "query", "queryid", "sha256hash", "variables",
 })  # fmt: skip
 """Parameters of an address, in lower case, that choose what a GraphQL server runs."""
+_SPELLED = frozenset({"query", "variables", "operationName", "extensions"})
+"""Those of them that may stand beside a document, as servers that heed the case spell them."""
 
 
 def asks_in(query: str) -> bool:
@@ -141,8 +143,11 @@ def judge_query_string(address: "Address", context: Context, span: tuple[int, in
     """Judge a GraphQL request in a URL."""
     pairs = parse_qsl(address.query, keep_blank_values=True)
     values = dict(pairs)
-    if len(values) < len(pairs):  # FAIL-CLOSED: some servers take the first of two, some the last
+    names = {name.lower() for name in values}
+    if len(names) < len(pairs):  # FAIL-CLOSED: some servers take the first of two, some the last, in any case
         return [unread(address.host, span, "a parameter that stands twice")]
+    if not _SPELLED.issuperset(name for name in values if name.lower() in _STEERING):
+        return [unread(address.host, span, "a parameter beside the document that may choose another")]
     variables: object = {}
     try:
         variables = json.loads(values.get("variables") or "{}")

@@ -7,7 +7,6 @@ INVARIANT: a value is kept as a hash under a key of this process alone, never in
 
 import asyncio
 import hashlib
-import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 
 from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.masking import masked
+from firewall.classify.credentials.spelled import Plain, has_escapes
 from firewall.core.fast_init import fast_init
 from firewall.core.ports import Sequencer
 from firewall.core.running import Digests
@@ -31,8 +31,6 @@ _STEP = 128 << 10
 _OVERLAP = 2 << 10
 _MOST_FOUND = 32
 """Entries of one request."""
-_ESCAPED = re.compile(rb"\\(?:/|u00([2-7][0-9a-fA-F]))")
-"""Plain characters that JSON may spell in another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ class Lineage:
     async def _found(self, data: bytes, detector: Detector) -> dict[str, Foreign]:
         own = [secret for _, secret in self._known()]
         found: dict[str, Foreign] = {}
-        text = _ESCAPED.sub(_plain, data) if b"\\u00" in data or b"\\/" in data else data
+        text = Plain(data).data if has_escapes(data) else data
         for at in range(0, len(text), _STEP):
             for one in foreign_in_history(text[at : at + _STEP + _OVERLAP], detector, own):
                 found.setdefault(one.value.reveal(), one)
@@ -177,7 +175,3 @@ class Lineage:
 def _place(value: str, first_seen: FirstSeen) -> str:
     """Say where the history holds a value, which was found in JSON: a key's line ends are escaped there."""
     return first_seen(value) or first_seen(value.replace("\\n", "\n")) or "the request"
-
-
-def _plain(escape: re.Match[bytes]) -> bytes:
-    return bytes((int(escape[1], 16),)) if escape[1] else b"/"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
-HOUR_US = 3_600_000_000
+MINUTE_US = 60_000_000
 _CACHED = 4096
 _KINDS = {
     "input": "input_mtok",
@@ -63,7 +63,7 @@ STANDARD: Mapping[str, str] = {}
 
 
 class Prices:
-    """Prices by seller, model, hour and variant."""
+    """Prices by seller, model, minute and variant."""
 
     def __init__(self, overrides: tuple[Override, ...] = ()) -> None:
         self.overrides = overrides
@@ -71,7 +71,7 @@ class Prices:
         self._version = ""
         self._known: dict[tuple[Sold, int, tuple[tuple[str, str], ...]], Price | None] = {}
         self._windows: dict[Sold, int | None] = {}
-        self._hour = 0
+        self._minute = 0
         self._ceilings: dict[Sold, Ceiling | None] = {}
 
     @property
@@ -90,7 +90,7 @@ class Prices:
         `variant`: `service_tier` (flex, priority, …), `processing` (batch), `speed` (fast), as the provider names
         them; one that has no price of its own costs the standard one.
         """
-        key = (sold, at_us // HOUR_US, tuple(sorted(variant.items())) if variant else ())
+        key = (sold, at_us // MINUTE_US, tuple(sorted(variant.items())) if variant else ())
         if key not in self._known:
             if len(self._known) >= _CACHED:
                 self._known.clear()
@@ -99,9 +99,9 @@ class Prices:
 
     def ceiling(self, sold: Sold, at_us: int) -> Ceiling | None:
         """Return the dearest rates of a model's price of no variant at an instant; None where nobody knows it."""
-        hour = at_us // HOUR_US
-        if hour != self._hour or len(self._ceilings) >= _CACHED:
-            self._hour, self._ceilings = hour, {}
+        minute = at_us // MINUTE_US
+        if minute != self._minute or len(self._ceilings) >= _CACHED:
+            self._minute, self._ceilings = minute, {}
         if sold not in self._ceilings:
             price = self.of(sold, at_us)
             self._ceilings[sold] = None if price is None else ceiling_of(price)

@@ -1,6 +1,6 @@
-"""What a model costs and how long it may read and write, looked up once an hour and not for every call.
+"""What a model costs and how long it may read and write, looked up once a minute and not for every call.
 
-INVARIANT: a quote is of the prices in force and of the present hour: others are found anew.
+INVARIANT: a quote is of the prices in force and of the present minute: others are found anew.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from firewall.core.money import Ceiling, Price, Tier
 from firewall.spend.estimate import IMAGE_TOKENS, OVERHEAD_TOKENS, Bound, image_tokens
-from firewall.spend.prices import HOUR_US, Prices, Sold
+from firewall.spend.prices import MINUTE_US, Prices, Sold
 
 USUAL_WINDOW = 1_050_000
 USUAL_OUTPUT = 128_000
@@ -66,12 +66,12 @@ class Quote:
 
 
 class Quotes:
-    """Quotes of the present hour."""
+    """Quotes of the present minute."""
 
     def __init__(self) -> None:
         self._prices: Prices | None = None
         self._longest: Callable[[Sold], Longest] | None = None
-        self._hour = 0
+        self._minute = 0
         self._known: dict[Sold, Quote] = {}
 
     def of(self, sold: Sold, at_us: int, prices: Prices, longest: Callable[[Sold], Longest]) -> Quote:
@@ -79,10 +79,10 @@ class Quotes:
 
         `prices`: those in force; `longest`: what it says of a model changes only when prices are swapped.
         """
-        hour = at_us // HOUR_US
-        is_new = prices is not self._prices or hour != self._hour or longest is not self._longest
+        minute = at_us // MINUTE_US
+        is_new = prices is not self._prices or minute != self._minute or longest is not self._longest
         if is_new or len(self._known) > _MOST:
-            self._prices, self._longest, self._hour, self._known = prices, longest, hour, {}
+            self._prices, self._longest, self._minute, self._known = prices, longest, minute, {}
         found = self._known.get(sold)
         if found is None:
             found = self._known[sold] = _quote(prices, longest(sold), sold, at_us)

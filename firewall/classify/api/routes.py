@@ -11,6 +11,7 @@ MAX_STEPS = 400
 MAX_SEGMENTS = 64
 MAX_KEPT = 512
 KEPT_SEGMENTS = 16
+KEPT_CHARS = 256
 ANY = "{}"
 REST = "{+}"
 
@@ -67,7 +68,7 @@ def segments_of(path: str) -> list[str]:
 
 def find(root: Node, method: str, path: Sequence[str], query: Sequence[str]) -> Operation | None:
     """Return the operation that a path means: literal segments before parameters, deeper before wider."""
-    if query or len(path) > KEPT_SEGMENTS:
+    if query or len(path) > KEPT_SEGMENTS or sum(map(len, path)) > KEPT_CHARS:
         return _found(root, method, path, query)
     key = (method, *path)
     if key not in root.kept:

@@ -9,7 +9,7 @@ from firewall.classify.api.jsonrpc import calls_of
 from firewall.classify.api.predicates import fits, removes, text_at
 from firewall.classify.api.request import object_of, query_of, readings, words_of_query
 from firewall.classify.api.rest import Asked
-from firewall.classify.api.routes import MAX_KEPT, Node, add_route, find, segments_of
+from firewall.classify.api.routes import KEPT_CHARS, MAX_KEPT, Node, add_route, find, segments_of
 from firewall.classify.api.table import Operation, effects_of
 from firewall.core.action import Attribute
 from firewall.core.effect import Effect
@@ -92,6 +92,9 @@ def test_what_paths_meant_is_forgotten_in_time() -> None:
     for number in range(2 * MAX_KEPT + 5):
         found(root, f"/a/{number}")
     assert len(root.kept) <= MAX_KEPT
+    root.kept.clear()
+    find(root, "GET", ["x" * (KEPT_CHARS + 1)], ())
+    assert not root.kept
     assert found(root, "/a/b") == "/a/b"
 
 

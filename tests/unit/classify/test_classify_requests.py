@@ -57,6 +57,7 @@ def test_requests_are_read_by_their_targets_kind(
 
 
 LOSS = "mutation%7BvolumeDelete(volumeId:%22v%22)%7D"
+TWO = "query+A%7Bme%7Bid%7D%7D+mutation+B%7BvolumeDelete(volumeId:%22v%22)%7D"
 READS = '{"query":"query A{ me { id } }","operationName":"A"}'
 BOTH = '{"query":"query A{ me { id } } mutation B{ volumeDelete(volumeId:\\"v\\") }","operationName":"A"}'
 
@@ -67,6 +68,14 @@ BOTH = '{"query":"query A{ me { id } } mutation B{ volumeDelete(volumeId:\\"v\\"
         ("GET", f"query={LOSS}", "", Effect.DESTRUCTIVE),
         ("GET", f"%71uery={LOSS}", "", Effect.DESTRUCTIVE),
         ("GET", f"query={LOSS}&query=%7Bme%7Bid%7D%7D", "", Effect.UNKNOWN),
+        ("GET", f"QUERY={LOSS}&query=%7Bme%7Bid%7D%7D", "", Effect.UNKNOWN),
+        ("GET", f"Query={LOSS}", "", Effect.UNKNOWN),
+        ("POST", f"Query={LOSS}&query=%7Bme%7Bid%7D%7D", READS, Effect.UNKNOWN),
+        ("POST", f"query=%7Bme%7Bid%7D%7D&Query={LOSS}", "", Effect.UNKNOWN),
+        ("GET", f"query={TWO}&operationName=A&OperationName=B", "", Effect.UNKNOWN),
+        ("GET", f"query={TWO}&operationName=A", "", Effect.READ),
+        ("GET", "query=%7Bme%7Bid%7D%7D&doc_id=1", "", Effect.UNKNOWN),
+        ("GET", "query=%7Bme%7Bid%7D%7D&v=1", "", Effect.READ),
         ("GET", "query=%7Bme%7Bid%7D%7D", "", Effect.READ),
         ("GET", "extensions=%7B%22persistedQuery%22:%7B%7D%7D", "", Effect.UNKNOWN),
         ("GET", "doc_id=1", "", Effect.UNKNOWN),

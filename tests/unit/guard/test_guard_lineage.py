@@ -186,6 +186,18 @@ async def test_however_json_spells_it(kept: Kept) -> None:
     assert found.first(kept.requester(), PAT) == "here"
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+async def test_however_deep_json_stands_in_json(kept: Kept, depth: int) -> None:
+    """A tool's result is often JSON itself: an escape in it is escaped once more."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    text = PAT[:20] + f"\\u{ord(PAT[20]):04x}" + PAT[21:]
+    told = '{"token":"' + text + '"}'
+    for _ in range(depth - 1):
+        told = json.dumps({"content": told})
+    await found.read(kept.requester(), said(told.encode(), "here"), detector)
+    assert found.first(kept.requester(), PAT) == "here"
+
+
 async def test_another_owner_is_searched_for_himself(kept: Kept) -> None:
     """What was searched for one owner is new for another: the same words are found for both."""
     found, detector = _lineage(kept), kept.snapshot.catalogue.credentials

@@ -1,9 +1,11 @@
-"""What is looked up once an hour is what would be found anew: other prices and another hour are seen at once."""
+"""What is looked up once a minute is what would be found anew: other prices and another minute are seen at once."""
+
+from datetime import UTC, datetime
 
 from firewall.core.money import Price, Rate, Tier
 from firewall.spend.estimate import DEAR_IMAGE_TOKENS, IMAGE_TOKENS, OVERHEAD_TOKENS, Bound
 from firewall.spend.overrides import Override
-from firewall.spend.prices import HOUR_US, Prices, Sold
+from firewall.spend.prices import MINUTE_US, Prices, Sold
 from firewall.spend.quotes import USUAL_OUTPUT, USUAL_WINDOW, Longest, Quotes
 
 SOLD = Sold("here", "cheap")
@@ -57,11 +59,23 @@ def test_pictures_and_summing_up_are_counted_as_the_model_does() -> None:
     assert (plain.read(bound), plain.wrote(bound)) == (2 * IMAGE_TOKENS, 10 + USUAL_OUTPUT)
 
 
-def test_another_hour_is_another_price() -> None:
-    """What is dated holds from its hour on: the quote of the hour before is not given."""
+def test_a_price_that_changes_within_the_hour_is_not_that_of_the_first_call() -> None:
+    """Off-peak prices begin at half past: what was quoted at five past is not given at a quarter to."""
+    sold, prices, quotes = Sold("x", "deepseek-reasoner", seller="deepseek"), Prices(), Quotes()
+    early = int(datetime(2026, 11, 21, 0, 5, tzinfo=UTC).timestamp()) * 1_000_000
+    later = early + 40 * MINUTE_US
+    fresh = Prices()
+    for at in (early, later):
+        quote = quotes.of(sold, at, prices, _unsaid)
+        assert (quote.price, quote.ceiling) == (fresh.of(sold, at), fresh.ceiling(sold, at))
+    assert fresh.of(sold, early) != fresh.of(sold, later)
+
+
+def test_another_day_is_another_price() -> None:
+    """What is dated holds from its minute on: the quote of the minute before is not given."""
     quotes, prices = Quotes(), _prices(1_000_000)
     today = quotes.of(SOLD, AT_US, prices, _unsaid).price
-    tomorrow = quotes.of(SOLD, AT_US + 24 * HOUR_US, prices, _unsaid).price
+    tomorrow = quotes.of(SOLD, AT_US + 24 * 60 * MINUTE_US, prices, _unsaid).price
     assert today is not None
     assert tomorrow is not None
     assert today.as_of < tomorrow.as_of
