@@ -3,6 +3,7 @@
 INVARIANT: what is called a picture counts as one and its bytes as nothing; whatever is in doubt is text or open.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,27 @@ _IMAGES = frozenset({"image", "image_url", "input_image"})
 _FILES = frozenset({"document", "input_file", "file"})
 _MARKS = frozenset({"type", "inlineData", "inline_data", "fileData"})
 """Without one of these an object is neither a picture nor a file."""
+_PICTURE_ENDINGS = frozenset(
+    {
+        "apng",
+        "avif",
+        "bmp",
+        "gif",
+        "heic",
+        "heif",
+        "ico",
+        "jfif",
+        "jpeg",
+        "jpg",
+        "png",
+        "svg",
+        "tif",
+        "tiff",
+        "webp",
+    }
+)
+_ENDING = re.compile(r"/[^/?#]*\.([A-Za-z][A-Za-z0-9]{2,4})(?=[?#]|$)")
+"""Of the last part of a path."""
 _NONE: frozenset[str] = frozenset()
 _NESTED = (dict, list)
 
@@ -73,7 +95,7 @@ def _medium(value: Mapping[str, object], found: Media) -> bool:
     named = kind if isinstance(kind, str) else ""
     inline = value.get("inlineData") or value.get("inline_data")
     if named in _IMAGES or isinstance(inline, Mapping):
-        says = _type_of(inline) if inline else "image/"
+        says = _type_of(inline) if inline else _type_of(value.get("source")) or "image/"
         if says.startswith("text/"):
             return False
         found.images += 1
@@ -83,7 +105,8 @@ def _medium(value: Mapping[str, object], found: Media) -> bool:
     if named in _FILES or "fileData" in value:
         found.images += 1
         named_so = _type_of(value.get("fileData")).startswith("image/")
-        found.is_open |= not named_so and _says(value.get("source")) not in _TEXTS
+        is_text = named == "document" and _says(value.get("source")) in _TEXTS
+        found.is_open |= not (named_so or is_text)
     return False
 
 
@@ -92,15 +115,32 @@ def _says(source: object) -> object:
 
 
 def _type_of(inline: object) -> str:
-    said = (inline.get("mimeType") or inline.get("mime_type")) if isinstance(inline, Mapping) else None
-    return said.lower() if isinstance(said, str) else ""
+    """Return the type that a holder of data says, in lower case; what is no text is no picture's either."""
+    if not isinstance(inline, Mapping):
+        return ""
+    said = inline.get("mimeType") or inline.get("mime_type") or inline.get("media_type") or ""
+    return said.lower() if isinstance(said, str) else "?"
 
 
 def _is_no_picture(value: Mapping[str, object]) -> bool:
-    """Tell whether an address that holds its data says that it is something else: some servers take any file."""
-    image = value.get("image_url")
-    url = image.get("url") if isinstance(image, Mapping) else image
-    return isinstance(url, str) and url[:5].lower() == "data:" and url[5:11].lower() != "image/"
+    """Tell whether an address says that something else lies there: some servers take any file.
+
+    One that holds its data says its type; of others the ending of the path may be believed by whoever fetches it.
+    """
+    image, source = value.get("image_url"), value.get("source")
+    for url in (image.get("url") if isinstance(image, Mapping) else image, _url_of(source)):
+        if not isinstance(url, str):
+            continue
+        if url[:5].lower() == "data:":
+            if url[5:11].lower() != "image/":
+                return True
+        elif any(found[1].lower() not in _PICTURE_ENDINGS for found in _ENDING.finditer(url[:_LARGE])):
+            return True
+    return False
+
+
+def _url_of(source: object) -> object:
+    return source.get("url") if isinstance(source, Mapping) else None
 
 
 def _blob(value: object, depth: int = 0) -> int:

@@ -4,6 +4,7 @@ INVARIANT: a token is good only while it and every ancestor are unexpired and un
 memory the moment its commit is durable, so that running holds and streams feel it.
 """
 
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from firewall.core.token import ParsedToken, TokenKind, fingerprint, parse, spel
 from firewall.core.work import Committed, EndToken, PutToken, Record, Unit
 from firewall.tokens import grant_json
 from firewall.tokens.port import TokenRow, TokenRows
+
+_LOG = logging.getLogger("stayhand.tokens")
 
 AGENT_MAX = timedelta(hours=24)
 _CACHE_MAX = 50_000
@@ -190,7 +193,10 @@ class Tokens:
             raise UnknownTokenError(f"there is no unrevoked token `{token_id}`")
         self._revoked.add(token_id)
         for watcher in self._watchers:
-            watcher(token_id)
+            try:
+                watcher(token_id)
+            except Exception:  # noqa: BLE001 - one that fails keeps no other from ending what runs
+                _LOG.exception("what runs with a revoked token was not all ended")
 
     def family(self, token_id: str) -> tuple[str, ...]:
         """Return the ids of a token and everything narrowed from it."""

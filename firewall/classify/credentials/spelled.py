@@ -5,39 +5,50 @@ what breaks a value still does. Escapes of JSON within JSON count as well, up to
 """
 
 import re
+from array import array
 from bisect import bisect_right
 
-_ESCAPE = re.compile(rb"(?<!\\)\\{1,8}(?:u00([2-7][0-9A-Fa-f])|/)")
-_STAYS = b'"\\\x7f'
+_BEFORE = rb"(?:\\{8}|\\{4}|\\{2}|\\)"
+"""What stands before an escaped sign: one backslash, doubled each time it was written within JSON once more."""
+_SLASH = re.compile(_BEFORE + rb"/")
+_CODE = re.compile(_BEFORE + rb"u00([2-7][0-9A-Fa-f])")
+_ESCAPE = re.compile(_BEFORE + rb"(?:u00([2-7][0-9A-Fa-f])|/)")
+_STAYS = frozenset(b'"\\\x7f')
+_SIGNS = {b"%02x" % code: bytes((code,)) for code in range(0x20, 0x80) if code not in _STAYS}
 
 
 class Plain:
     """One text without such escapes, and where each of its bytes stands in the text as written."""
 
-    __slots__ = ("_at", "_moved", "data")
+    __slots__ = ("_at", "_moved", "_written", "data")
 
     def __init__(self, written: bytes) -> None:
-        out: list[bytes] = []
-        self._at: list[int] = []
-        self._moved: list[int] = []
-        end = size = 0
-        for found in _ESCAPE.finditer(written):
-            code = found.group(1)
-            sign = bytes([int(code, 16)]) if code else b"/"
-            if sign in _STAYS:
-                continue
-            begin = found.start()
-            out += (written[end:begin], sign)
-            size += begin - end + 1
-            end = found.end()
-            self._at.append(size)
-            self._moved.append(end - size)
-        out.append(written[end:])
-        self.data = b"".join(out) if self._at else written
+        self._written = written
+        self._at: array[int] | None = None
+        self._moved = array("q")
+        simple = written.find(b"\\\\/") < 0  # as nearly all that escape slashes write them: no pattern is needed
+        slashes = written.replace(b"\\/", b"/") if simple else _SLASH.sub(b"/", written)
+        plain = _CODE.sub(_sign, slashes)
+        self.data = written if plain == written else plain
         """The text; the very bytes where there was nothing to read."""
+
+    def _mapped(self) -> "array[int]":
+        """Note where bytes went; only for who found something, since many escapes make it long."""
+        at, end, size = array("q"), 0, 0
+        for found in _ESCAPE.finditer(self._written):
+            code = found.group(1)
+            if code and code.lower() not in _SIGNS:
+                continue
+            size += found.start() - end + 1
+            end = found.end()
+            at.append(size)
+            self._moved.append(end - size)
+        return at
 
     def written(self, place: int) -> int:
         """Return where as written what stands before `place` ends, and so what stands at it begins."""
+        if self._at is None:
+            self._at = self._mapped()
         found = bisect_right(self._at, place)
         return place + (self._moved[found - 1] if found else 0)
 
@@ -45,3 +56,7 @@ class Plain:
 def has_escapes(written: bytes) -> bool:
     """Tell whether a text may hold such an escape; quick."""
     return b"\\u00" in written or b"\\/" in written
+
+
+def _sign(found: "re.Match[bytes]") -> bytes:
+    return _SIGNS.get(found[1].lower(), found[0])

@@ -17,6 +17,8 @@ from firewall.core.call import ToolCall
 DONE = b"[DONE]"
 """What some providers send after the terminal event."""
 _CALLS = (Kind.CALL, Kind.UNKNOWN)
+_LARGEST = 2**53
+"""What every reader of JSON counts exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,11 @@ class Reader:
             malformed("`output_index` is no number")
         owner = self._owner(frame, name, value, calls)
         sequence = value.get("sequence_number")
-        return Held(
-            frame, owner, sequence if isinstance(sequence, int) else None, index, last=name in tables.TERMINAL
-        )
+        if not isinstance(sequence, int) or isinstance(sequence, bool):
+            sequence = None
+        elif not 0 <= sequence <= _LARGEST:
+            malformed("`sequence_number` is no number that can be counted on from")
+        return Held(frame, owner, sequence, index, last=name in tables.TERMINAL)
 
     def _owner(self, frame: sse.Frame, name: str, value: JsonObject, calls: list[Pending]) -> Item | None:
         if name in tables.LIFECYCLE:

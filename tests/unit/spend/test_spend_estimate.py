@@ -124,6 +124,13 @@ def test_what_only_looks_like_an_image_is_text(hidden: dict[str, object]) -> Non
         {"inlineData": {"data": BLOB}},
         {"fileData": {"fileUri": "gs://b/a.mp4"}},
         {"type": "image_url", "image_url": {"url": "data:application/pdf;base64,JVBERi0x"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0x"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "Video/MP4", "data": BLOB}},
+        {"type": "image", "source": {"type": "base64", "media_type": ["image/png"], "data": BLOB}},
+        {"type": "image", "source": {"type": "url", "url": "https://example.com/a.pdf?b=c.png"}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.PDF#x"}},
+        {"type": "input_image", "image_url": "https://example.com/film.mp4"},
+        {"type": "file", "source": {"type": "text"}, "file": {"file_data": "data:application/pdf;base64,JVBE"}},
     ],
 )
 def test_a_few_bytes_of_a_document_may_be_hundreds_of_pages(part: dict[str, object]) -> None:

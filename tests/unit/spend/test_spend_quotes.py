@@ -1,4 +1,4 @@
-"""What is looked up once a minute is what would be found anew: other prices and another minute are seen at once."""
+"""What is looked up once a minute is what would be found anew: another price or minute is seen at once."""
 
 from datetime import UTC, datetime
 

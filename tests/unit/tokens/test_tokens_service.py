@@ -144,6 +144,23 @@ async def test_revocation_is_felt_at_once_and_after_a_restart(desk: Desk) -> Non
         await desk.tokens.revoke("tok_nobody", by="root")
 
 
+async def test_one_who_fails_to_end_something_keeps_nobody_from_it(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All that runs with a revoked token ends, whatever goes wrong with one of them; it is said."""
+    minted = await desk.tokens.mint_agent(desk.grant(), by="root")
+    told: list[str] = []
+
+    def fails(_token_id: str) -> None:
+        raise TypeError("Integer exceeds 64-bit range")
+
+    desk.tokens.on_revoked(fails)
+    desk.tokens.on_revoked(told.append)
+    await desk.tokens.revoke(minted.id, by="root")
+    assert told == [minted.id]
+    assert "was not all ended" in caplog.text
+
+
 async def test_revocation_that_is_not_durable_is_not_felt(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is told of a revocation that the log did not take."""
     minted = await desk.tokens.mint_agent(desk.grant(), by="root")

@@ -2,6 +2,7 @@ r"""Credentials that JSON spells with escapes are found where they are written."
 
 import json
 import tomllib
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,29 @@ def test_every_place_leads_back(drawn: list[tuple[str, bool]]) -> None:
 def test_what_breaks_a_value_stays_as_it_is(raw: bytes) -> None:
     """Quotes, backslashes and controls are not read, and then nothing is copied."""
     assert Plain(raw).data is raw
+
+
+@pytest.mark.parametrize("before", range(1, 20))
+def test_backslashes_before_an_escape_hide_nothing(before: int) -> None:
+    """A parser reads pairs of them as backslashes, and then the sign: a credential begins behind them."""
+    written = b'{"t":"' + b"\\" * before + b"\\u0067" + KEY[1:].encode() + b'"}'
+    assert KEY.startswith("g")
+    found = DETECTOR.find(written)
+    assert len(found) == 1
+    assert Plain(written[found[0].start : found[0].end]).data.endswith(KEY[1:].encode())
+
+
+@pytest.mark.parametrize("piece", [b"\\/", b"\\\\/", b"\\u0041", b"a\\/"])
+def test_many_escapes_cost_little_memory(piece: bytes) -> None:
+    """Who writes every slash so, as PHP does, is read without a note for each."""
+    body = b'{"t":"' + piece * (200_000 // len(piece)) + b'"}'
+    tracemalloc.start()
+    try:
+        DETECTOR.find(body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * len(body)
 
 
 def test_a_run_of_backslashes_costs_nothing() -> None:

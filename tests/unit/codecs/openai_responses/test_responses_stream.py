@@ -451,3 +451,13 @@ def test_arguments_that_can_be_read_in_two_ways_are_unknown(arguments: str) -> N
     assert (one.call.name, one.call.arguments) == ("unknown:f", arguments.encode())
     (one,) = stream().feed(opened() + finished(0, arguments="")).calls
     assert one.call.name == "f"
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**63 - 1, 2**64 - 1, -1])
+def test_a_number_that_nobody_counts_on_from_ends_the_stream(number: int) -> None:
+    """Events of our own are numbered behind the provider's: what cannot be written is refused, and the end is."""
+    codec = stream()
+    codec.feed(opened())
+    with pytest.raises(ProtocolError):
+        codec.feed(frame("response.in_progress", sequence_number=number, response={"id": "resp_1"}))
+    assert b"response.failed" in codec.abort("token_revoked", "revoked")
