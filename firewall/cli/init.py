@@ -90,6 +90,14 @@ async def furnish(settings: Settings, *, approver: str, environment: str = "stag
     }
 
 
+def _use_it(path: Path, *, with_routes: bool) -> str:
+    if with_routes:
+        return (
+            "the shipped routes stand there as a comment: take away its signs, and load them: stayhand route load"
+        )
+    return f"use it: stayhand serve --config {path}"
+
+
 def make(folder: Path, data_dir: Path | None, *, approver: str, with_routes: bool = False) -> dict[str, str]:
     """Write a configuration and policies into `folder`, make keys, furnish; returns the JSON of DESIGN 6.1.
 
@@ -98,7 +106,7 @@ def make(folder: Path, data_dir: Path | None, *, approver: str, with_routes: boo
     folder = folder.expanduser().absolute()
     path = folder / "stayhand.toml"
     if path.exists():
-        raise ConfigError(f"`{path}` exists already", hint=f"use it: stayhand serve --config {path}")
+        raise ConfigError(f"`{path}` exists already", hint=_use_it(path, with_routes=with_routes))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     chosen = (data_dir or default_data_dir()).expanduser().absolute()

@@ -60,6 +60,10 @@ def drill(
 
     if share is None and name is None:
         raise click.UsageError("name the model that the drill asks for: a route's name")
+    if share is not None and (every or scenarios):
+        raise click.UsageError(
+            "--share fails the first of every route with 503, once: it has no --every and no --scenario"
+        )
     wanted = _named(scenarios)
 
     def once() -> bool:
@@ -77,7 +81,7 @@ def drill(
         return is_good
 
     if not (_again_and_again(once, every) if every else once()):
-        raise CommandError("the drill was not passed", hint="docs/routing.md says what each line means")
+        raise CommandError("the drill was not passed", hint="docs/drills.md shows one that was, line by line")
 
 
 def _again_and_again(once: Callable[[], bool], every: str) -> bool:
@@ -293,7 +297,7 @@ def _text(found: dict[str, object]) -> str:
         lines.append(f"{row['scenario']:22} {row['form']:9} {mark:4} {figures}  {row['seen']}")
     hopes = found["hopes"] if isinstance(found["hopes"], list) else []
     chain = found["chain"] if isinstance(found["chain"], list) else []
-    lines += [f"{one}: never exercised, a hope" for one in hopes]
+    lines += [f"{one}: never answered, a hope" for one in hopes]
     if len(chain) < 2:
         lines.append("the route has nobody else to ask: any failure of its only member is an outage")
     lines.append(f"route {found['route']}: {found['passed']} of {found['of']} passed")

@@ -71,7 +71,7 @@ class Provider(ProviderSurvival):
 
     def _key_fits(self) -> None:
         if self.api_key is None and self.hosting == "saas":
-            raise ValueError('`api_key` is needed, unless it runs here (`hosting = "self"`)')
+            raise ValueError('`api_key` is needed, unless it runs with you (`hosting` "vpc" or "self")')
         if self.api_key in (None, "client") and self.kind in ("bedrock", "vertex"):
             raise ValueError(f"`api_key` of kind {self.kind} names a credential of yours")
         if self.header:

@@ -177,6 +177,10 @@ class Circuits:
         breaker = self._breakers.get(circuit)
         return None if breaker is None else self._standing(circuit, breaker, self._now())
 
+    def knows(self, circuit: Circuit) -> bool:
+        """Tell whether a call has met a circuit here, or a route in force names it."""
+        return circuit in self._breakers or f"{circuit.provider}/{circuit.model}" in self._names()
+
     def joined(self, circuit: Circuit, rule: Rule, until: float, trips: int) -> None:
         """Somebody else leaves a provider alone until then, by the clock of these circuits."""
         breaker = self._breakers.get(circuit)

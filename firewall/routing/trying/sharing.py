@@ -37,6 +37,9 @@ LONGEST_PAUSE_S = 2.0
 """Between two tries to reach a store that is away."""
 _MOST_STRANGERS = 256
 """Circuits that nobody named and that never answered: names may be made up, so few of them are told."""
+_MOST_HEARD = 256
+"""Of such circuits, how many a process that did not know them hears of in an hour: each stands in the log."""
+_HOUR_S = 3600.0
 _MOST_CHARS = 256
 
 
@@ -89,6 +92,9 @@ class Sharing:
         self._sides: dict[Circuit, _Side] = {}
         self._wake = asyncio.Event()
         self._heard_at = float("-inf")
+        self._strangers = 0
+        """That were heard of since `_since`."""
+        self._since = now()
         self.link = Link(since=now())
         circuits.share(self)
 
@@ -233,6 +239,8 @@ class Sharing:
         side = self._sides.get(circuit)
         if side is not None and side.epoch == told.epoch:
             return
+        if side is None and not self._circuits.knows(circuit) and not self._may_hear():
+            return
         rule = provider.care.breaker
         longest = max(rule.cooldown_s, rule.cooldown_cap_s, LONGEST_REST_S)
         until = self._now() + min(told.wait_ms / 1000, longest)
@@ -241,6 +249,14 @@ class Sharing:
             side = self._sides[circuit] = _Side(told.mark)
         standing = self._circuits.standing(circuit)
         side.epoch, side.until = told.epoch, standing.until if standing else until
+
+    def _may_hear(self) -> bool:
+        """Count a circuit that only others know; tell whether it may be heard: they may make names up as well."""
+        now = self._now()
+        if now - self._since >= _HOUR_S:
+            self._since, self._strangers = now, 0
+        self._strangers += 1
+        return self._strangers <= _MOST_HEARD
 
     def _unheard(self, circuit: Circuit, side: _Side) -> None:
         """Nobody tells of it any more: it is told anew while this process waits, else it is this process's own."""

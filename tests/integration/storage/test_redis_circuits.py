@@ -206,6 +206,7 @@ async def test_an_answer_that_is_too_long_is_not_read() -> None:
     for words, again in (
         (b"$9999999999\r\n", True),
         (b"*99999999\r\n" + b"$4\r\nabcd\r\n" * 1000, False),
+        (b"*999999\r\n" + b"*0\r\n" * 100, False),
         (b"*3000\r\n" + b"$2000\r\n" + b"x" * 2000 + b"\r\n", False),
     ):
         reader = asyncio.StreamReader()

@@ -324,6 +324,19 @@ class Liar(MemoryCircuits):
         return self.lies
 
 
+async def test_made_up_circuits_that_are_heard_do_not_fill_the_log(house: House) -> None:
+    """Each is an entry for ever: of those that only others know few are heard, and the real one always."""
+    store = Liar(house.clock)
+    one = replace(house, store=store).process()
+    for turn in range(8):
+        made_up = [Circuit("primary", f"made-up-{turn}-{number}", "k") for number in range(200)]
+        told = [lied(mark=mark_of(PRIMARY, it), named=Named(*it), epoch=f"{turn:032x}") for it in made_up]
+        store.lies = (*told, lied(epoch=f"{turn + 1:032x}"))
+        await later(house, 2, one)
+        assert one.state is State.OPEN
+    assert sum(isinstance(change, Opened) for change in one.changes) <= 256 + 8
+
+
 async def test_no_lie_makes_a_wait_shorter(house: House) -> None:
     """A new epoch with less to wait changes nothing here."""
     one, _ = await house.two()
