@@ -27,6 +27,9 @@ _SAMPLES = "/.-_:=\"'(["
 _EVERYWHERE = frozenset({"search", "finditer", "findall", "sub", "subn", "split"})
 MOST_PIECES = 18
 SIZE = 50_000
+LIMIT_S = 2.0
+"""Of processor time for one string: a linear pattern takes a millisecond, one of two hundred alternatives 0.3 s, a
+quadratic one five seconds and more."""
 LIMITED = {
     "firewall.classify.mcp.words._WEAKENS": 4_000,
     "firewall.classify.mcp.words._WRAPPED": 4_000,
@@ -143,7 +146,7 @@ def _over(_signal: int, _frame: object) -> None:
 
 
 def main() -> int:
-    """Try every pattern on its strings and name those that take 0.3 s, where a linear one takes a millisecond."""
+    """Try every pattern on its strings and name those that are still at it when a quadratic one would be."""
     signal.signal(signal.SIGVTALRM, _over)
     found = patterns()
     slow = [used.where for used in found if _is_slow(used)]
@@ -156,7 +159,7 @@ def _is_slow(used: Used) -> bool:
     size = LIMITED.get(used.where, SIZE)
     try:
         for text in pumped(used.pattern, size):
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0.3)
+            signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S)
             used.run(text)
     except SlowError:
         return True
