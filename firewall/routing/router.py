@@ -140,6 +140,11 @@ class Router:
         return masked_call(call, self._detector())[0] if CREDENTIALS in plan.mask else call
 
 
+def may_begin_again(answer: Routed) -> bool:
+    """Tell whether somebody may take over when an answer breaks off: never from what a route degrades to."""
+    return isinstance(answer, Begun) and answer.again is not None
+
+
 def _has_called(answer: Kept | Begun) -> bool:
     """Tell whether an answer called tools, or may yet."""
     return isinstance(answer, Begun) or answer.answer is None or bool(answer.answer.calls)

@@ -18,6 +18,7 @@ from firewall.core.errors import UpstreamError
 from firewall.gates.models.paying import heard, unheard
 from firewall.gates.models.ruler import StreamRuler
 from firewall.routing.call import Attempt, Heard, ModelCall, Plan, Routed, UnansweredError
+from firewall.routing.router import may_begin_again
 from firewall.spend.meter import Meter
 
 log = logging.getLogger("stayhand.models")
@@ -58,8 +59,8 @@ class Restarting:
         `usage`: what the answer used, as far as its provider said.
         """
         bridge = ruler.bridge
-        if bridge is None:
-            return None
+        if bridge is None or not may_begin_again(broken):
+            return None  # what it used is owed as any answer's
         if meter is not None:
             meter.begins_again()
         try:

@@ -111,7 +111,13 @@ class Frame:
         if run.drill is not None:
             self.asker.drills.ended(run.drill, run.plan, found.heard)
         if isinstance(found, Kept):
-            return Kept(found.status, list(_STREAM), CODECS[dialect].stream_of(found.body), found.heard)
+            return Kept(
+                found.status,
+                list(_STREAM),
+                CODECS[dialect].stream_of(found.body),
+                found.heard,
+                usage=found.counted,
+            )
         return self._restartable(run, found)
 
     async def _first(self, run: Run, candidates: tuple[Candidate, ...]) -> Kept | Begun | None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -63,6 +64,13 @@ chain = ["first/claude-sonnet-5", "second/gpt-5.5", "third/gemini-3-pro"]
 on_stream_failure = "restart"
 
 [[route]]
+name = "less"
+models = ["less"]
+chain = ["nobody/a", "nobody/b"]
+degrade = ["first/claude-sonnet-5"]
+on_stream_failure = "restart"
+
+[[route]]
 name = "once"
 models = ["once"]
 chain = ["first/claude-sonnet-5", "second/gpt-5.5"]
@@ -107,6 +115,15 @@ class House:
             found: list[tuple[object, ...]] = database.execute(query, values).fetchall()
         return found
 
+    def charged(self, agent: Agent) -> tuple[object, ...]:
+        """Return the ledger's line of an agent's one call: attempts, state, tokens of the question, provider."""
+        query = "SELECT attempts, state, input, provider FROM spend_calls WHERE token = ?"
+        for _ in range(LIMIT_S * 20):
+            if rows := self.rows(query, agent.token_id):
+                return rows[0]
+            threading.Event().wait(0.05)
+        raise AssertionError("nothing was charged")
+
 
 def _at(agent: Agent, about: str, model: str) -> Said:
     """Ask Gemini's way, where the model stands in the path."""
@@ -131,6 +148,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             PROVIDER.format(name=name, dialect=dialect, url=url + ("/v1" if name == "second" else ""))
             for name, dialect, url in named
         )
+        closed = stack.enter_context(socket.socket())
+        closed.bind(("127.0.0.1", 0))  # never listens: whoever connects is refused
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        settings += PROVIDER.format(name="nobody", dialect="anthropic", url=nobody)
         installed = install(tmp_path_factory.mktemp("restarting"), settings=settings + ROUTES)
         (installed.config.parent / "policies" / "models.toml").write_text(PRICES)
         with serving(installed) as running:
@@ -219,17 +240,20 @@ def test_both_requests_are_charged_and_recorded(house: House) -> None:
     """The ledger's line sums up what both wrote; the log has one attempt that broke off and one that answered."""
     agent = agent_of(house.firewall, "anthropic")
     said = house.ask(agent, "cut")
-    query = "SELECT attempts, state, input, cost, provider FROM spend_calls WHERE token = ?"
-    rows: list[tuple[object, ...]] = []
-    for _ in range(LIMIT_S * 20):
-        rows = house.rows(query, agent.token_id)
-        if rows:
-            break
-        threading.Event().wait(0.05)
-    assert [(row[0], row[1], row[4]) for row in rows] == [(2, "estimated", "second")]
+    attempts, state, _, provider = house.charged(agent)
+    assert (attempts, state, provider) == (2, "estimated", "second")
     entries = [
         json.loads(str(body, "utf-8") if isinstance(body, bytes) else str(body))
         for (body,) in house.rows("SELECT body FROM audit_entries WHERE kind = 'model.attempted'")
     ]
     mine = [one["data"] for one in entries if one["data"]["request"] == said.entry]
     assert [(one["attempt"], one["outcome"]) for one in mine] == [(1, "reset"), (2, "ok")]
+
+
+def test_what_stands_for_an_answer_and_breaks_off_owes_what_its_provider_counted(house: House) -> None:
+    """Nobody takes over from a smaller model's answer; its count is charged, as without the route's word."""
+    plain, less = (agent_of(house.firewall, "anthropic") for _ in range(2))
+    house.ask(plain, "cut", model="once")
+    said = house.ask(less, "cut", model="less")
+    assert said.headers["x-stayhand-degraded"] == "smaller"
+    assert house.charged(less)[1:] == house.charged(plain)[1:]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,10 @@ from firewall.core.terms import Terms
 from firewall.routing.call import Candidate, Plan, UnansweredError
 from firewall.routing.drills.scenarios import Scenario
 from firewall.routing.providers import OwnLogin
-from firewall.routing.trying.run import World
+from firewall.routing.router import may_begin_again
+from firewall.routing.trying.answers import Kept
+from firewall.routing.trying.asker import Asker
+from firewall.routing.trying.run import Run, World
 from tests.support.trying import DIALECTS, KEY, House, Tried, call_of, house_of, read
 
 TEXT = b"one two three"
@@ -42,6 +46,9 @@ OUTCOMES = {
     Scenario.CONTEXT_LENGTH: "context_length",
     Scenario.PREFILL_REJECTED: "reset",
 }
+WHOLE = b"""{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,
+"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],
+"usage":{"prompt_tokens":200000,"completion_tokens":3,"total_tokens":200003}}"""
 WINDOWS = {"p0/m-1": 200_000, "p1/m-1": 1_000_000}
 HIDDEN = [
     pytest.param(one, stream, id=f"{one.value}-{'streamed' if stream else 'whole'}")
@@ -236,6 +243,41 @@ async def test_who_fell_silent_in_the_middle_is_not_asked_to_begin_again(house: 
     assert (tried.heard.tried[0].may_cost, tried.heard.tried[0].usage) == (True, Usage(output_tokens=3))
     assert [one.outcome for one in house.noted] == ["timeout", "ok"]
     assert house.faulty.asked == {"p0": 1, "p1": 1}
+
+
+async def test_nobody_takes_over_from_what_stands_for_an_answer(house: House) -> None:
+    """An answer of a smaller model that breaks off ends there, and says so before anything is noted as used."""
+    failing = tuple(house.candidate(f"p{place}", Scenario.UNAVAILABLE, Dialect.OPENAI_CHAT) for place in range(2))
+    small = house.candidate("p2", Scenario.STALL, Dialect.OPENAI_CHAT)
+    plan = Plan("drill", failing, smaller=(small,), terms=Terms(restarts=True, degrade=(small.name,)))
+    async with await house.router.open(call_of(Dialect.OPENAI_CHAT, stream=True), plan, entry=7) as answer:
+        assert not may_begin_again(answer)
+    async with await house.router.open(
+        call_of(Dialect.OPENAI_CHAT, stream=True), replace(plan, candidates=(small, *failing)), entry=7
+    ) as answer:
+        assert may_begin_again(answer)
+
+
+async def test_a_whole_answer_that_takes_over_keeps_its_providers_count(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers a stream with a whole answer has counted in its own dialect; that count is charged."""
+    slow = house.candidate("p0", Scenario.STALL, Dialect.OPENAI_CHAT)
+    other = house.candidate("p1", Scenario.FINE, Dialect.OPENAI_CHAT)
+    plan = Plan("drill", (slow, other), terms=Terms(restarts=True))
+    call = call_of(Dialect.OPENAI_CHAT, stream=True)
+    counted = Usage(input_tokens=200_000, cache_write_tokens=150_000, output_tokens=3, is_reported=True)
+
+    async def ask(_: Asker, run: Run, candidate: Candidate, *, is_last: bool) -> Kept:
+        del is_last
+        return Kept(200, [], WHOLE, run.answered(candidate), usage=counted)
+
+    async with await house.router.open(call, plan, entry=7) as answer:
+        assert (await read(answer)).error is not None
+        monkeypatch.setattr(Asker, "ask", ask)
+        found = await house.router.again(call, plan, answer, ending=b"", usage=Usage())
+    assert found is not None
+    assert found.usage == counted
 
 
 async def test_retry_after_is_waited_for_up_to_its_cap() -> None:
