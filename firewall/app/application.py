@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from firewall.app.addresses import host_port
 from firewall.app.clock import SystemClock
 from firewall.app.egress import EgressSide
+from firewall.app.keeping import kept_running
 from firewall.app.money import reclaim
 from firewall.app.refusals import rendered
 from firewall.approvals.forms import Forms
@@ -119,9 +120,9 @@ class Application:
             group.create_task(self._witness())
             group.create_task(self._sweep())
             if self.prober is not None:
-                group.create_task(self.prober.run())
+                group.create_task(kept_running(self.prober.run, "asking providers how they are"))
             if self.sharing is not None:
-                group.create_task(self.sharing.run())
+                group.create_task(kept_running(self.sharing.run, "sharing circuits"))
 
     async def _sweep(self) -> None:
         """Keep the tables from growing with every owner, token and answer there ever was."""

@@ -313,7 +313,10 @@ class Holds:
         """End the holds of a token and its children."""
         for hold in {*self._living, *self._by_key.values()}:
             if token_id in hold.requester.lineage:
-                hold.end("token_revoked", "the token was revoked while a call was held")
+                try:
+                    hold.end("token_revoked", "the token was revoked while a call was held")
+                except Exception:  # whatever one hold does, the others end as well
+                    log.critical("a hold of a revoked token did not end", exc_info=True)
                 self.forget(hold)
 
     def drain(self) -> None:

@@ -1,0 +1,50 @@
+"""Holds of a token that is revoked."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from firewall.gates.models.held import Hold, Holds
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    lineage: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """As much of a hold as revoking asks for."""
+
+    lineage: tuple[str, ...]
+    is_broken: bool = False
+    ended: list[str] = field(default_factory=list)
+    key: tuple[str, str] = ("", "")
+
+    @property
+    def requester(self) -> _Asking:
+        return _Asking(self.lineage)
+
+    def end(self, code: str, message: str) -> None:
+        """End, or fail to."""
+        del message
+        if self.is_broken:
+            raise ValueError("cut in the middle of a frame")
+        self.ended.append(code)
+
+
+def test_a_hold_that_cannot_end_keeps_no_other_alive(caplog: pytest.LogCaptureFixture) -> None:
+    """Every other hold of a revoked token ends; those of other tokens stay; what failed is told."""
+    holds = Holds()
+    mine = [_Held(("a", "b")) for _ in range(8)]
+    others = [_Held(("c",)) for _ in range(2)]
+    for hold in (*mine, *others, _Held(("b",), is_broken=True)):
+        holds._living.add(cast("Hold", hold))
+    holds.revoked("b")
+    assert [hold.ended for hold in mine] == [["token_revoked"]] * 8
+    assert [hold.ended for hold in others] == [[]] * 2
+    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == [
+        "a hold of a revoked token did not end"
+    ]
