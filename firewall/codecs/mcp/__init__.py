@@ -1,0 +1,1 @@
+"""The Model Context Protocol: its messages, headers and versions, as values and bytes."""

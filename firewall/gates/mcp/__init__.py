@@ -1,0 +1,1 @@
+"""The MCP gate: tools of MCP servers, judged before they run."""

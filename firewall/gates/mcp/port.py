@@ -1,0 +1,179 @@
+"""What the rooms of the MCP gate share: who serves, who asks, how a server is asked, and the two seams.
+
+The gate (`gate.py`) reads requests, keeps sessions and carries bytes. It judges nothing: a `tools/call` goes
+through `Calls`, everything that a server says goes through `Shown` before a client hears of it. INVARIANT: what
+no seam has seen is refused, never passed on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from firewall.codecs.mcp.messages import Message, at
+from firewall.core.grant import Grant, any_matches
+from firewall.guard.requester import Requester
+from firewall.settings.mcp import McpServer
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An MCP server as configured."""
+
+    name: str
+    environment: str
+    """Where it lands."""
+    identity: str
+    """Who it is, for digests and pins: its address, or `sha256:` of its command, variables' names and folder."""
+    settings: McpServer
+
+    @property
+    def catalogue_name(self) -> str:
+        """The name by which the catalogue knows its tools."""
+        return self.settings.pack or self.name
+
+    def tool_name(self, tool: str) -> str:
+        """Return a tool's name as grants and policies know it on every gate: `mcp__github__create_issue`."""
+        return f"mcp__{self.name}__{tool}"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A client with a good token, as far as its request tells."""
+
+    requester: Requester
+    version: str
+    """The protocol revision that it speaks."""
+    capabilities: Mapping[str, object]
+    """What it declared: per request (2026-07-28), or with `initialize`; a claim."""
+    info: Mapping[str, object]
+    """`clientInfo`, a claim."""
+    session: str = ""
+    """Of earlier revisions: the id that we gave it; empty: none."""
+    combined: bool = False
+    """It came to `/mcp`: names carry their server's as a prefix there."""
+
+    @property
+    def grant(self) -> Grant:
+        """What its token permits."""
+        return self.requester.grant
+
+    @property
+    def takes_urls(self) -> bool:
+        """It declared that it can show an address to its user (URL elicitation)."""
+        elicitation = self.capabilities.get("elicitation")
+        return isinstance(at(elicitation, ["url"]), dict)
+
+    def may_see(self, server: Server) -> bool:
+        """Tell whether its grant permits anything of a server: its environment, and a glob that names it.
+
+        Which tools it permits is `Shown`'s and the guard's to say.
+        """
+        grant = self.grant
+        if server.environment != grant.environment:
+            return False
+        return any(_may_name(glob, server.tool_name("")) for glob in grant.tools)
+
+
+class Seen(Protocol):
+    """Where what belongs to one request goes while its answer is waited for; one per request of a client."""
+
+    async def __call__(self, message: Message) -> Message | None:
+        """Take what the server sends: a notification (None comes back), or a request of its own (its answer).
+
+        It goes through `Shown.asked_back`. Raises: ClientGoneError.
+        """
+        ...
+
+    async def say(self, message: Message) -> None:
+        """Send a notification of our own (progress while a call is held). Raises: ClientGoneError."""
+        ...
+
+
+class Upstream(Protocol):
+    """One line to one server, for one caller: its session or its process where it has any."""
+
+    @property
+    def version(self) -> str:
+        """The protocol revision that is spoken with the server."""
+        ...
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        """What the server declared."""
+        ...
+
+    async def ask(self, message: Message, *, seen: Seen) -> Message:
+        """Send a request and return its answer, under the request's id; cancelling tells the server.
+
+        Raises: UpstreamError: nobody knows then whether the server has acted.
+        """
+        ...
+
+    async def tell(self, message: Message) -> None:
+        """Send a notification. Raises: UpstreamError."""
+        ...
+
+    async def aclose(self) -> None:
+        """End the session or the process."""
+        ...
+
+
+class Calls(Protocol):
+    """Judges `tools/call`."""
+
+    async def call(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Take a `tools/call` from judgement to answer: judge, record, hold, ask the server, record the outcome.
+
+        `message` names the tool as the server does. What comes back goes to the client through `Shown.result`,
+        unless the server was not asked. Raises: FirewallError, which the client hears as a JSON-RPC error.
+        """
+        ...
+
+
+class Shown(Protocol):
+    """Looks at what a server says before a client, and with it a model, hears of it."""
+
+    async def listed(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
+        """Return what the caller may see of a list (`tools/list`, `resources/list`, `prompts/list`, …).
+
+        Raises: FirewallError.
+        """
+        ...
+
+    async def result(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
+        """Return what the caller may see of any other answer, errors of the server's included.
+
+        Raises: FirewallError.
+        """
+        ...
+
+    async def asked_back(self, server: Server, caller: Caller, message: Message) -> Message | None:
+        """Return what the caller may see of what a server sends by itself: notifications, and requests of its own.
+
+        None: it is not passed on; a request is then answered with a refusal. Raises: FirewallError.
+        """
+        ...
+
+
+class Tools(Protocol):
+    """Knows the tools of servers as they were pinned: `Calls` holds arguments against their schemas."""
+
+    async def tool(
+        self, server: Server, caller: Caller, name: str, *, upstream: Upstream, seen: Seen
+    ) -> Mapping[str, object] | None:
+        """Return a tool's definition (`name`, `description`, `inputSchema`, `annotations`), as shown to callers.
+
+        None: the server has no such tool, or its definition waits for somebody's approval.
+        Raises: FirewallError.
+        """
+        ...
+
+
+def _may_name(glob: str, prefix: str) -> bool:
+    """Tell whether a glob could match a name that begins with `prefix`."""
+    stem = glob.split("*", 1)[0].split("?", 1)[0]
+    if stem == glob:
+        return glob.startswith(prefix)
+    return prefix.startswith(stem) or stem.startswith(prefix) or any_matches((glob,), prefix)
