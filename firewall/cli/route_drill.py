@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # imported when a command runs: `stayhand --help` must stay q
 _OWNER = "drill"
 _LOOK_S = 2.0
 _ANSWER_S = 120.0
+_HINT = "`stayhand route explain --model NAME` says which route a name takes, and why"
 
 
 @click.command("drill")
@@ -194,7 +195,7 @@ def _drilled(
     """Play every scenario streamed and whole, then let each member of the chain answer once."""
     import httpx
 
-    from firewall.cli.client import agents_address
+    from firewall.cli.client import CommandError, agents_address
     from firewall.routing.drills.scenarios import Scenario
 
     scores: list[Score] = []
@@ -217,6 +218,8 @@ def _drilled(
             answered = row["answered"] if isinstance(row["answered"], dict) else {}
             for one in chain:
                 exercised[one] = exercised.get(one, False) or one in answered
+            if not exercised:  # so will it be in every scenario
+                raise CommandError(f"nobody is asked for `{name}`: {scores[-1].seen}", hint=_HINT)
             return row
 
         for scenario in scenarios:

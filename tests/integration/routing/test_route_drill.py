@@ -77,6 +77,14 @@ def test_a_drill_reports_what_clients_see(house: Served) -> None:
     assert by_row["reset-in-stream", "whole"]["seen"] == "answered"
 
 
+def test_a_name_that_nobody_answers_to_ends_the_drill(house: Served) -> None:
+    """One clear error and no table of thirty failures."""
+    code, out, err = stayhand(house, "route", "drill", "nobody", "--dialect", "gemini")
+    assert (code, out) == (1, "")
+    assert "nobody is asked for `nobody`: refused with status 404" in err
+    assert "stayhand route explain" in err
+
+
 def test_a_route_of_one_does_not_pass(house: Served) -> None:
     """Where nobody else can be asked the drill says so, in words, and fails."""
     code, out, err = stayhand(house, "route", "drill", "alone", "--scenario", "503")
