@@ -186,7 +186,8 @@ class Spending:
     def fewer(self, opened: Opened, key: str) -> Opened | None:
         """Return the same call without the dearest candidate that draws from an account that is full.
 
-        This is how a route moves to cheaper models instead of being refused. None where nobody would be left.
+        Of several that cost the same the last in the route's order is left out. This is how a route moves to
+        cheaper models instead of being refused. None where nobody would be left.
         """
         full = next((one for one in opened.accounts if one.key == key), None)
         answering = [offer for offer in opened.offers if offer.sold not in opened.ask.beside]
@@ -194,7 +195,7 @@ class Spending:
         drawing = [offer for offer in free if full is not None and draws_from(full, offer.sold)]
         if not drawing or len(answering) < 2:
             return None
-        dearest = max(drawing, key=lambda offer: offer.worst_micros)
+        dearest = max(reversed(drawing), key=lambda offer: offer.worst_micros)
         left = tuple(offer for offer in opened.offers if offer is not dearest)
         return self._opened(opened.ask, left, opened.accounts, opened.at_us, is_streamed=bool(opened.slice_tokens))
 

@@ -9,6 +9,7 @@ from firewall.core.budget import Account, Budget, Scope, Window
 from firewall.core.money import Tokens, cost
 from firewall.core.work import Committed, Unit, Unmet
 from firewall.spend.charging import drawn, draws_from
+from firewall.spend.prices import Prices
 from firewall.spend.quotes import Longest
 from firewall.spend.service import PriceUnknownError
 from tests.support.approving import START_US
@@ -100,6 +101,19 @@ async def test_a_full_budget_leaves_the_cheaper_models(tmp_path: Path) -> None:
         cheaper = spending.fewer(shared, shared.accounts[0].key)
         assert cheaper is not None
         assert [offer.sold for offer in cheaper.offers] == [CHEAP]
+
+
+async def test_of_equally_dear_candidates_the_route_keeps_its_first(tmp_path: Path) -> None:
+    """A budget that reaches for one of two leaves out the fallback, not whom the route puts first."""
+    twin = replace(CHEAP, provider="twin")
+    async with purse(tmp_path) as found:
+        spending, prices = found.spending(TEAM), Prices((*PRICES, replace(PRICES[0], provider="twin")))
+        spending.prices = lambda: prices
+        opened = await spending.open(ask(CHEAP, twin))
+        assert [offer.worst_micros for offer in opened.offers] == [200, 200]
+        fewer = spending.fewer(opened, opened.accounts[0].key)
+        assert fewer is not None
+        assert [offer.sold for offer in fewer.offers] == [CHEAP]
 
 
 @pytest.mark.parametrize(
