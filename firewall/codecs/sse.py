@@ -74,7 +74,7 @@ class Splitter:
                 self._refuse_long(len(tail))
                 return []
             chunk = bytes(tail)
-        raws, used = _cut_plain(chunk) if b"\r" not in chunk else _cut_any(chunk, final=False)
+        raws, used = _cut_plain(chunk) if chunk.find(b"\r") < 0 else _cut_any(chunk, final=False)
         self._tail = bytearray(chunk[used:])
         self._refuse_long(len(self._tail))
         return raws
@@ -167,13 +167,13 @@ def _fields(body: bytes) -> tuple[str, bytes, int]:
     """Read the fields of a frame: event name, data, number of data lines."""
     if body.endswith(b"\r\n\r\n") and body.startswith(b"data: "):
         only = body[6:-4]
-        if b"\r" not in only and b"\n" not in only:
+        if only.find(b"\r") < 0 and only.find(b"\n") < 0:
             return "", only, 1
     return _any_fields(body)
 
 
 def _any_fields(body: bytes) -> tuple[str, bytes, int]:
-    if b"\r" in body:
+    if body.find(b"\r") >= 0:
         body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = body.split(b"\n")
     if len(lines) == 3 and lines[0].startswith(b"data: "):

@@ -62,9 +62,9 @@ def template_of(raw: bytes, first: bytes, *others: bytes) -> Template | None:
 
 
 def _is_plain(text: bytes) -> bool:
-    if b"\\" in text:
+    if text.find(b"\\") >= 0:
         text = text.replace(b"\\n", b" ")
-        if b"\\" in text:
+        if text.find(b"\\") >= 0:
             return False
     try:
         return str(text, "utf-8").isprintable()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from firewall.codecs.neutral.marks import MARK
+from firewall.core import spellings
 from firewall.core.fast_init import fast_init
 from firewall.core.running import BLOCK, Digests
 
@@ -56,7 +57,7 @@ class Traits:
 
 def holds(body: bytes, trait: Trait) -> bool:
     """Tell by a search of all of it whether a body may hold it."""
-    return any(word in body for word in WORDS[trait])
+    return spellings.holds(body, WORDS[trait])
 
 
 class Histories:

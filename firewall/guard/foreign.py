@@ -116,7 +116,7 @@ def foreign_in_history(data: bytes, detector: Detector, secrets: Sequence[Secret
         )
     for secret in secrets:
         value = secret.reveal().encode("utf-8", "surrogateescape")
-        if len(value) >= _LEAST and value in data:
+        if len(value) >= _LEAST and data.find(value) >= 0:
             yield Foreign(TARGETS_OWN, secret, "history")
 
 
@@ -185,9 +185,9 @@ def _of_request(arguments: bytes) -> list[tuple[str, bytes]]:
         return [("arguments", arguments)]
     target, body = outgoing.target.encode("ascii", "replace"), outgoing.body
     found = [("address", target)]
-    if b"%" in target:
+    if target.find(b"%") >= 0:
         found.append(("address", unquote_to_bytes(target)))
-    if b"=" in target:
+    if target.find(b"=") >= 0:
         found += [
             ("address", b"x-auth-token: " + unquote_to_bytes(match[1])) for match in _IN_QUERY.finditer(target)
         ]
@@ -203,7 +203,7 @@ def _of_request(arguments: bytes) -> list[tuple[str, bytes]]:
 
 def _forms(body: bytes) -> Iterator[bytes]:
     """Yield the fields of a form as `name=value`, each kind of form as far as a body looks like one."""
-    if b"%" in body and not body.startswith((b"{", b"[")):
+    if body.find(b"%") >= 0 and not body.startswith((b"{", b"[")):
         yield unquote_to_bytes(body)
     if holds(body, _FORM_DATA):
         yield b"\n".join(match[1] + b"=" + match[2] for match in _PART.finditer(body))

@@ -153,7 +153,7 @@ class Detector:
         is_hex = not run.translate(None, _HEX)
         if run[:3] in self._heads or run[:2] in self._heads or before in _NEAR:
             return self._run(data, begin, end, depth)
-        if not is_hex and (before in self._joined or b"_" in run or b"-" in run):
+        if not is_hex and (before in self._joined or run.find(b"_") >= 0 or run.find(b"-") >= 0):
             return self._run(data, begin, end, depth)
         if before in _SIGNS:
             head = lower[max(0, begin - LONGEST_NAME - 16) : begin]
@@ -205,7 +205,7 @@ class Detector:
             yield from joined.finditer(data, max(0, begin - _BEFORE), min(end, begin + _BEFORE))
         if self._search is None:
             return
-        if b"_" in data[begin:end] or b"-" in data[begin:end]:
+        if data.find(b"_", begin, end) >= 0 or data.find(b"-", begin, end) >= 0:
             yield from self._search.finditer(data, begin, end)
         elif (mark := self._search.match(data, begin)) is not None:
             yield mark

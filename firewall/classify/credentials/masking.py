@@ -47,7 +47,7 @@ class Masker:
 
     def whole(self, body: bytes) -> bytes:
         """Return what may go on of an answer that is all here; of what is no text, all of it."""
-        self._is_text = b"\0" not in body
+        self._is_text = body.find(b"\0") < 0
         if not self._is_text or len(body) <= _PIECE:
             return self._feed(body, is_last=True) if self._is_text else body
         return self.feed(body) + self.finish()
@@ -55,7 +55,7 @@ class Masker:
     def pass_on(self, chunk: bytes, *, is_first: bool) -> bytes:
         """Feed a piece of an answer; one that begins with what is no text is passed as it is from then on."""
         if is_first:
-            self._is_text = b"\0" not in chunk
+            self._is_text = chunk.find(b"\0") < 0
         return self.feed(chunk) if self._is_text else chunk
 
     def finish(self) -> bytes:

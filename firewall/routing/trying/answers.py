@@ -7,6 +7,7 @@ from typing import Self
 from firewall.codecs.interface import Answer, Usage
 from firewall.core.dialect import Dialect
 from firewall.core.errors import UpstreamError
+from firewall.core.spellings import holds
 from firewall.routing.call import Attempt, Heard
 from firewall.routing.interpreting import counted
 from firewall.routing.port import UpstreamResponse
@@ -97,8 +98,8 @@ class Ending:
         if self._is_ended and not self._bad:
             return
         joined = self._tail + chunk
-        self._is_ended = self._is_ended or any(mark in joined for mark in self._marks)
-        self._is_failed = self._is_failed or any(mark in joined for mark in self._bad)
+        self._is_ended = self._is_ended or holds(joined, self._marks)
+        self._is_failed = self._is_failed or holds(joined, self._bad)
         self._tail = joined[-_KEPT:]
 
 
