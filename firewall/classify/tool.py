@@ -27,7 +27,7 @@ from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.walk import analyse
 from firewall.classify.state import Session
 from firewall.core.action import LOCAL, UNRESOLVED, Action
-from firewall.core.call import CallForm, ToolCall
+from firewall.core.call import CallForm, Served, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import ProtocolError
 from firewall.core.strict_json import loads_object
@@ -131,6 +131,8 @@ def _actions(call: ToolCall, context: Context) -> tuple[Action, ...]:
 
 def _named(call: ToolCall, context: Context) -> tuple[Action, ...]:
     """Judge a call of an agent's tool, or of an MCP server's, by its name."""
+    if call.served is not None:
+        return _mcp(call, (call.served.pack or call.served.server, call.served.tool), context)
     spec = context.catalogue.tools.get(_bare(call.name))
     if spec is None and (named := mcp_names.split(_bare(call.name), context)) is not None:
         return _mcp(call, named, context)
@@ -165,13 +167,30 @@ def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Acti
     except ProtocolError as error:
         return (unknown_action(call.name, f"arguments that are not understood: {error.public}", text[:4096]),)
     known = server_of(server, context)
-    like = known.same.get(canonical(tool), "") if known is not None else ""
+    served = call.served
+    is_here = served is None or served.is_here
+    like = known.same.get(canonical(tool), "") if known is not None and is_here else ""
     spec = context.catalogue.tools.get(like)
     if spec is not None:
-        return _from_object(call, spec, arguments, context)
+        return (*_from_object(call, spec, arguments, context), *_misfitting(call, text))
     # The name stands in front of the arguments, for it is among the words that decide.
     line = f"{call.name} {text}"
-    return _finished(judge_mcp(McpCall(server, tool, arguments), context, line), call, line)
+    drafts = judge_mcp(_mcp_call(named, arguments, served), context, line)
+    return (*_finished(drafts, call, line), *_misfitting(call, text))
+
+
+def _mcp_call(named: tuple[str, str], arguments: Mapping[str, object], served: Served | None) -> McpCall:
+    if served is None:
+        return McpCall(*named, arguments)
+    return McpCall(*named, arguments, served.description, dict(served.hints), served.environment, served.is_scoped)
+
+
+def _misfitting(call: ToolCall, text: str) -> tuple[Action, ...]:
+    """Return what a call is beside what it says, where its arguments do not fit what the tool declares."""
+    if call.served is None or not call.served.misfit:
+        return ()
+    # FAIL-CLOSED: what a server does with arguments that its own declaration does not take, nobody can say.
+    return (unknown_action(call.name, f"arguments that do not fit the tool: {call.served.misfit}", text[:4096]),)
 
 
 def _hosted(call: ToolCall) -> Action:

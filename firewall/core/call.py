@@ -21,6 +21,37 @@ class CallForm(StrEnum):
 
 @fast_init
 @dataclass(frozen=True, slots=True)
+class Served:
+    """The tool of an MCP server that a call reaches through us: what we configured, and what the server says.
+
+    What the server says (`description`, `hints`) is a claim and only raises.
+    """
+
+    server: str
+    """Its name in our configuration."""
+    tool: str
+    """The tool's name as the server knows it."""
+    identity: str
+    """Who the server is: its address, or the hash of its command."""
+    pack: str = ""
+    """The name by which the catalogue knows it; empty: `server`."""
+    environment: str = ""
+    """Where it lands as configured; empty: its arguments alone say so."""
+    is_scoped: bool = False
+    """It can reach nothing but `environment`: the operator says so."""
+    is_here: bool = False
+    """We start it on this machine: files that it names are files of this machine."""
+    description: str = ""
+    hints: tuple[tuple[str, bool], ...] = ()
+    """Its annotations (`readOnlyHint`, `destructiveHint`), those that say yes or no."""
+    misfit: str = ""
+    """How the arguments do not fit what the tool declares; empty: they fit."""
+    is_ambiguous: bool = False
+    """Some clients write a tool of another server of ours the same way."""
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
 class ToolCall:
     """One tool call, exactly as the model wrote it."""
 
@@ -35,3 +66,5 @@ class ToolCall:
     """SHA-256 hex of the tool's declaration in the request; empty where nothing declares it."""
     hint: str = field(default="", compare=False)
     """What the agent or model says about the call (a description); shown as untrusted, never believed."""
+    served: Served | None = None
+    """The MCP server that it reaches through us; None: it does not, or not that we could tell."""

@@ -39,6 +39,7 @@ from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules, World
 from firewall.guard.proposing import TOLD
 from firewall.guard.reach import Territory
+from firewall.guard.releases import Release, Releases
 from firewall.guard.requester import Requester
 from firewall.guard.sessions import SessionMemory
 
@@ -117,6 +118,7 @@ class Guard:
         self._lineage = Lineage(sequencer, known)
         self._sessions = SessionMemory()
         self._announcements = Announcements()
+        self._releases = Releases()
         self._judge = Judge(
             rules=rules,
             territory=territory,
@@ -234,9 +236,7 @@ class Guard:
         records = (*self._judged(judgement, requester), self._released(judgement, requester))
         outcome = await self._sequencer.submit(Unit(records=records, steps=steps))
         if isinstance(outcome, Committed):
-            self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
-            self._take_note(judgement, requester, outcome.seqs[0])
-            return Go(outcome.seqs[0], effects=judgement.effects)
+            return self._gone(judgement, requester, outcome.seqs[0])
         if outcome.step < len(takes):
             await self._overdrawn(outcome, requester)
         return await self._used_up(judgement, requester)
@@ -245,6 +245,9 @@ class Guard:
         usable = self._approvals.usable(requester.principal, judgement.digest)
         if usable is not None and usable.digest == judgement.digest:
             return await self._consume(judgement, requester, usable)
+        release = self._releases.take(judgement, requester, now_us=self._clock.now_us())
+        if release is not None:
+            return await self._follow(judgement, requester, release)
         if judgement.is_too_large:
             return await self._stop(judgement, requester, Deny(Reason.APPROVAL_TOO_LARGE))
         before = self._before(judgement, requester)
@@ -296,12 +299,27 @@ class Guard:
         )
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
-            self._outcomes.released(requester, judgement.call.id or judgement.call.name, outcome.seqs[0])
-            self._take_note(judgement, requester, outcome.seqs[0])
-            return Go(outcome.seqs[0], approval.id, judgement.effects)
+            now, entry = self._clock.now_us(), outcome.seqs[0]
+            self._releases.leave(judgement, requester, approval=approval.id, entry=entry, now_us=now)
+            return self._gone(judgement, requester, entry, approval=approval.id)
         if outcome.why == "full":
             return await self._used_up(judgement, requester, approval=approval.id)
         return await self._ask(judgement, requester)
+
+    async def _follow(self, judgement: Judgement, requester: Requester, release: Release) -> Answer:
+        """Release what was approved where the same call passed before; its budget was drawn there."""
+        records = (
+            *self._judged(judgement, requester, approval=release.approval),
+            self._released(judgement, requester, approval=release.approval, follows=release.entry),
+        )
+        outcome = await self._sequencer.submit(Unit(records=records))
+        return self._gone(judgement, requester, _first(outcome.seqs), approval=release.approval)
+
+    def _gone(self, judgement: Judgement, requester: Requester, entry: int, *, approval: str = "") -> Go:
+        """Note a call whose release is durable."""
+        self._outcomes.released(requester, judgement.call.id or judgement.call.name, entry)
+        self._take_note(judgement, requester, entry)
+        return Go(entry, approval, judgement.effects)
 
     async def _used_up(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Answer:
         """Refuse what the hourly budget does not allow; an approval stays usable until its own time is over."""
@@ -370,10 +388,16 @@ class Guard:
         """
         return self._lineage.read(requester, told, self._rules().catalogue.credentials)
 
-    def _released(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
+    def _released(
+        self, judgement: Judgement, requester: Requester, *, approval: str = "", follows: int = -1
+    ) -> Record:
         return Record(
             kind="tool.released",
-            data={"digest": judgement.digest, "gate": requester.gate},
+            data={
+                "digest": judgement.digest,
+                "gate": requester.gate,
+                **({"follows": follows} if follows >= 0 else {}),
+            },
             principal=requester.principal,
             approval=approval,
         )

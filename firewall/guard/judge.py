@@ -128,7 +128,7 @@ class Judge:
             return call_digest(
                 principal=requester.principal,
                 session=requester.session,
-                target=deciding.target,
+                target=deciding.target or (call.served.identity if call.served is not None else ""),
                 arguments=read.bound,
                 workspace=requester.grant.workspace,
                 actions=actions,
@@ -154,6 +154,7 @@ class Judge:
             base=base,
             declaration=declaration,
             forms=self._proposed(call, verdict, actions, findings=findings, rules=rules),
+            bound=read.bound,
         )
 
     def _proposed(

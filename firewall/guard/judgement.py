@@ -49,6 +49,8 @@ class Judgement:
     """Whether a tool call announced it, where it is a request."""
     forms: tuple[Form, ...] = ()
     """What could be done first or instead, so that it can be taken back."""
+    bound: bytes = b""
+    """The arguments that an approval binds."""
 
     @property
     def first(self) -> tuple[str, ...]:

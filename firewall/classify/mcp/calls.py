@@ -6,7 +6,7 @@ are the server's own claim: INVARIANT: they only raise. Arguments only raise as 
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from firewall.classify.context import Context
@@ -19,6 +19,7 @@ from firewall.classify.mcp.tables import McpRule, McpServer, canonical
 from firewall.classify.mcp.telling import marks, told
 from firewall.classify.paths import MAX_PATH_CHARS, is_privileged, is_secret
 from firewall.classify.phrases import subject, words_of
+from firewall.core.action import UNRESOLVED
 from firewall.core.effect import Effect, severity, strictest
 
 _MILD = frozenset({Effect.READ, Effect.WRITE, Effect.DISRUPTIVE})
@@ -35,6 +36,10 @@ class McpCall:
     """The server's words about the tool; empty where nobody repeats them."""
     hints: Mapping[str, object] = field(default_factory=dict)
     """The server's annotations (`readOnlyHint`, `destructiveHint`)."""
+    environment: str = ""
+    """Where the server lands, as the operator configured it; empty: nobody said so."""
+    is_scoped: bool = False
+    """It can reach nothing else."""
 
 
 def server_of(name: str, context: Context) -> McpServer | None:
@@ -78,7 +83,8 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
         # The tool does what its text says; the readers of that text speak for it.
         draft.effects = {Effect.READ} | ({Effect.UNKNOWN} if server is None else set())
     draft.effects |= held.effects | _kept(call, draft, context)
-    _place(call, draft, server, context)
+    does = draft.effects.union(*(other.effects for other in held.drafts))
+    _place(call, draft, server, context, does=does)
     _tell(call, draft, server, context, text)
     drafts = [draft, *held.drafts]
     for other in held.drafts:
@@ -124,6 +130,8 @@ def _dispatched(call: McpCall, server: McpServer) -> McpCall:
         {str(key): value for key, value in inner.items()},
         "",
         call.hints,
+        call.environment,
+        call.is_scoped,
     )
 
 
@@ -203,15 +211,32 @@ def _named_places(call: McpCall, provider: str) -> Iterator[Place]:
             yield kind, f"{provider}/{value}" if kind is PlaceKind.PROJECT else value
 
 
-def _place(call: McpCall, draft: Draft, server: McpServer | None, context: Context) -> None:
+def _place(
+    call: McpCall, draft: Draft, server: McpServer | None, context: Context, *, does: Collection[Effect]
+) -> None:
     """Find the environment by the server, the tool and the arguments that name a place; two that differ: none."""
     provider = server.provider if server is not None else call.server.lower()
     places: list[Place] = [(PlaceKind.RESOURCE, draft.resource), (PlaceKind.MACHINE, f"mcp:{call.server}")]
     if len(call.arguments) <= MAX_ITEMS:  # else its environment stays unresolved, as its effects are unknown
         places += _named_places(call, provider)
-        draft.environment = context.environments.name_of(places)
+        draft.environment = _landing(call, context.environments.claimed(places), does)
     draft.attributes["network"] = True
     draft.attributes["machine"] = f"mcp:{call.server}"
+
+
+def _landing(call: McpCall, claimed: Collection[str], does: Collection[Effect]) -> str:
+    """Return where a call lands: `claimed` are the environments of the places that it names.
+
+    INVARIANT: what a server is configured for never hides that an argument names a place elsewhere. What is
+    changed by an id that no row names lies in the server's environment only where it can reach nothing else.
+    """
+    elsewhere = sorted(name for name in claimed if name != call.environment)
+    if not call.environment:
+        return elsewhere[0] if len(elsewhere) == 1 else UNRESOLVED
+    if elsewhere:
+        return elsewhere[0]
+    is_known = bool(claimed) or call.is_scoped or set(does) <= {Effect.READ}
+    return call.environment if is_known else UNRESOLVED
 
 
 _PHRASES = {

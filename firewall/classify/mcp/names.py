@@ -4,6 +4,8 @@
 where the server's name ends: a server that a pack names is preferred, and the last form is taken only for those.
 """
 
+import re
+
 from firewall.classify.context import Context
 from firewall.classify.mcp.calls import server_of
 from firewall.classify.mcp.tables import canonical
@@ -35,3 +37,15 @@ def _known(name: str, context: Context) -> tuple[str, str] | None:
         if server_of(name[:at], context) is not None:
             return name[:at], name[at + 1 :]
     return None
+
+
+_BEGINS = re.compile(r"(?:functions/)?(?:mcp(?:__|_|/))?")
+_JOINTS = re.compile(r"[-._/ :]+")
+
+
+def flat(name: str) -> str:
+    """Return a tool's name as every client writes it alike: `mcp__github__create_issue` is `github_create_issue`.
+
+    Names of two tools can come out the same (server `a-b` with tool `c`, server `a` with tool `b_c`).
+    """
+    return _JOINTS.sub("_", name[_BEGINS.match(name).end() :])  # type: ignore[union-attr]  # it matches nothing as well

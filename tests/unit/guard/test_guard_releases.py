@@ -1,0 +1,194 @@
+"""Releases: a call that people approved at one gate passes each later gate once, and only as it was approved."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from firewall.core.approval import Decision
+from firewall.core.call import Served, ToolCall
+from firewall.guard.guard import Go, Stop, Wait
+from firewall.guard.releases import WINDOW_S
+from tests.support.guarding import ALICE, DESTROY, Kept, call, keeping
+
+ARGUMENTS = {"owner": "acme", "repo": "shop", "path": "README.md"}
+SPELLINGS = (
+    "mcp__github__delete_file",
+    "mcp__github/delete_file",
+    "mcp_github_delete_file",
+    "github_delete_file",
+)
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
+    """A guard over the shipped policies."""
+    async with keeping(tmp_path) as found:
+        yield found
+
+
+def said(name: str, *, ident: str = "toolu_1", **changes: object) -> ToolCall:
+    """Return a call of GitHub's tool as a model says it."""
+    return ToolCall(ident, name, json.dumps({**ARGUMENTS, **changes}).encode())
+
+
+def made(*, ident: str = "", served: Served | None = None, **changes: object) -> ToolCall:
+    """Return the same call as it arrives at the MCP gate, the arguments in another order."""
+    arguments = dict(reversed({**ARGUMENTS, **changes}.items()))
+    where = served or Served("github", "delete_file", "https://mcp.example/", environment="staging")
+    return ToolCall(
+        ident, f"mcp__{where.server}__{where.tool}", json.dumps(arguments, indent=1).encode(), served=where
+    )
+
+
+async def approved(kept: Kept, tool_call: ToolCall, gate: str = "models", **changes: object) -> str:
+    """Have a call approved and released at a gate; return the approval."""
+    asker = kept.requester(gate=gate, **changes)
+    held = await kept.held(tool_call, asker)
+    await kept.approve(held)
+    assert isinstance(await kept.guard.release(held, asker), Go)
+    return held.approval.id
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+async def test_a_call_approved_at_the_models_gate_runs_at_the_mcp_gate_once(kept: Kept, name: str) -> None:
+    """Whatever way a client writes the tool's name, the approved call passes the MCP gate, and only once."""
+    approval = await approved(kept, said(name))
+    gate = kept.requester(gate="mcp", session="")
+    first = await kept.guard.judge(made(), gate)
+    assert isinstance(first, Go)
+    assert first.approval == approval
+    assert kept.entries()[-2:] == [("tool.judged", approval), ("tool.released", approval)]
+    assert isinstance(await kept.guard.judge(made(), gate), Wait)
+
+
+async def test_each_later_gate_uses_a_release_once(kept: Kept) -> None:
+    """The hooks gate and the MCP gate each pass an approved call once; the models gate asks again."""
+    await approved(kept, said(SPELLINGS[0]))
+    hooks, mcp = kept.requester(gate="hooks"), kept.requester(gate="mcp")
+    assert isinstance(await kept.guard.judge(said(SPELLINGS[0]), hooks), Go)
+    assert isinstance(await kept.guard.judge(made(), mcp), Go)
+    assert isinstance(await kept.guard.judge(said(SPELLINGS[0]), hooks), Wait)
+    assert isinstance(await kept.guard.judge(made(), mcp), Wait)
+    assert isinstance(await kept.guard.judge(said(SPELLINGS[0]), kept.requester()), Wait)
+
+
+async def test_calls_of_the_agents_own_tools_leave_releases_too(kept: Kept) -> None:
+    """A shell command that was approved where the model said it passes the agent's hook once."""
+    await approved(kept, call(DESTROY))
+    assert isinstance(await kept.guard.judge(call(DESTROY), kept.requester(gate="hooks")), Go)
+    assert isinstance(await kept.guard.judge(call(DESTROY), kept.requester(gate="hooks")), Wait)
+
+
+async def test_what_is_approved_at_the_mcp_gate_leaves_nothing_behind(kept: Kept) -> None:
+    """The MCP gate is the last one: no other gate takes its approvals for its own."""
+    await approved(kept, made(), gate="mcp", session="")
+    assert isinstance(await kept.guard.judge(said(SPELLINGS[0]), kept.requester(gate="hooks")), Wait)
+    assert isinstance(await kept.guard.judge(made(), kept.requester(gate="mcp", session="")), Wait)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        made(path="LICENSE"),
+        made(branch="main"),
+        made(served=Served("gitlab", "delete_file", "https://mcp.example/", environment="staging")),
+        made(
+            served=Served(
+                "github", "delete_file", "https://mcp.example/", environment="staging", is_ambiguous=True
+            )
+        ),
+        made(
+            served=Served(
+                "github", "delete_file", "https://x/", environment="staging", misfit="`path` is no number"
+            )
+        ),
+    ],
+    ids=["argument", "more arguments", "server", "ambiguous", "stricter"],
+)
+async def test_another_call_is_asked_about(kept: Kept, other: ToolCall) -> None:
+    """Another argument, another server, a name that two servers share, and a stricter judgement ask anew."""
+    await approved(kept, said(SPELLINGS[0]))
+    assert isinstance(await kept.guard.judge(other, kept.requester(gate="mcp", session="")), Wait)
+
+
+async def test_another_agent_run_or_session_is_asked_about(kept: Kept) -> None:
+    """A release serves the run that was approved, of the same agent, and its own session where both say one."""
+    await approved(kept, said(SPELLINGS[0]))
+    for changes in (
+        {"lineage": ("tok_2",), "token_id": "tok_2"},
+        {"grant_agent": "other"},
+        {"session": "ses_2"},
+    ):
+        assert isinstance(await kept.guard.judge(made(), kept.requester(gate="mcp", **changes)), Wait), changes
+    assert isinstance(await kept.guard.judge(made(), kept.requester(gate="mcp", session="")), Go)
+
+
+async def test_a_release_ends_with_its_time(kept: Kept) -> None:
+    """Minutes later the same call is asked about."""
+    await approved(kept, said(SPELLINGS[0]))
+    kept.clock.forward(WINDOW_S + 1)
+    assert isinstance(await kept.guard.judge(made(), kept.requester(gate="mcp", session="")), Wait)
+
+
+async def test_an_id_of_the_agent_only_narrows(kept: Kept) -> None:
+    """An id that was not approved finds nothing, one that was finds its own call, none finds any."""
+    gate = kept.requester(gate="mcp", session="")
+    first = await approved(kept, said(SPELLINGS[0], ident="toolu_1"))
+    second = await approved(kept, said(SPELLINGS[0], ident="toolu_2"))
+    assert isinstance(await kept.guard.judge(made(ident="toolu_9"), gate), Wait)
+    found = await kept.guard.judge(made(ident="toolu_2"), gate)
+    assert isinstance(found, Go)
+    assert found.approval == second
+    last = await kept.guard.judge(made(), gate)
+    assert isinstance(last, Go)
+    assert last.approval == first
+
+
+async def test_a_denied_call_leaves_nothing(kept: Kept) -> None:
+    """Only a vote for a call leaves a release: a denied one is asked about, and a dead token is refused."""
+    asker = kept.requester()
+    held = await kept.held(said(SPELLINGS[0]), asker)
+    await kept.approvals.decide(held.approval.id, Decision.DENY, by=ALICE)
+    assert isinstance(await kept.guard.release(held, asker), Stop)
+    gate = kept.requester(gate="mcp", session="")
+    assert isinstance(await kept.guard.judge(made(), gate), Wait)
+    await approved(kept, said(SPELLINGS[0], ident="toolu_2"))
+    kept.is_live = False
+    assert isinstance(await kept.guard.judge(made(), gate), Stop)
+
+
+async def test_identical_calls_at_once_use_one_release_once(kept: Kept) -> None:
+    """However many identical calls race for a release, one goes and the others ask."""
+    await approved(kept, said(SPELLINGS[0]))
+    gate = kept.requester(gate="mcp", session="")
+    answers = await asyncio.gather(*(kept.guard.judge(made(), gate) for _ in range(6)))
+    assert sum(isinstance(one, Go) for one in answers) == 1
+    assert sum(isinstance(one, Wait) for one in answers) == 5
+
+
+async def test_a_known_place_does_not_stand_for_an_unknown_one(kept: Kept) -> None:
+    """What was approved as landing in a known environment is asked about where nobody can say where it lands."""
+    name = "mcp__notes__delete_note"
+    known = Served("notes", "delete_note", "x", environment="staging", is_scoped=True)
+    await approved(kept, ToolCall("", name, b'{"id":"1"}', served=known), gate="hooks")
+    unknown = ToolCall("", name, b'{"id":"1"}', served=Served("notes", "delete_note", "x"))
+    gate = kept.requester(gate="mcp")
+    assert isinstance(await kept.guard.judge(unknown, gate), Wait)
+    assert isinstance(await kept.guard.judge(ToolCall("", name, b'{"id":"1"}', served=known), gate), Go)
+
+
+async def test_an_approval_is_bound_to_the_server(kept: Kept) -> None:
+    """The same tool of a server that is now another one (address, command, schema) is another call."""
+    gate = kept.requester(gate="mcp")
+    digests = {
+        (await kept.held(one, gate)).approval.digest
+        for one in (
+            made(),
+            made(served=Served("github", "delete_file", "https://elsewhere.example/", environment="staging")),
+            ToolCall("", made().name, made().arguments, schema="ab" * 32, served=made().served),
+        )
+    }
+    assert len(digests) == 3
