@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, r
 
 import pytest
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,25 @@ class Slow:
 @dataclass(frozen=True, slots=True)
 class Fast:
     """Every kind of field."""
+
+    name: str
+    size: int = 3
+    parts: list[int] = field(default_factory=list)
+    hidden: str = field(default="h", repr=False, compare=False)
+    fixed: int = field(default=7, init=False)
+    made: dict[str, int] = field(default_factory=dict, init=False)
+    place: str = field(default="here", kw_only=True)
+    must: bytes = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what must not be."""
+        if self.size < 0:
+            raise ValueError("negative")
+
+
+@dataclass(slots=True)
+class Open:
+    """Every kind of field, to be assigned later."""
 
     name: str
     size: int = 3
@@ -131,10 +150,6 @@ def test_the_names_of_its_parameters_are_the_fields() -> None:
 def test_only_a_frozen_slotted_class_without_bases_gets_it() -> None:
     """Anything else is refused when the module is loaded."""
 
-    @dataclass(slots=True)
-    class Open:
-        name: str
-
     @dataclass(frozen=True)
     class Wide:
         name: str
@@ -152,3 +167,54 @@ def test_nothing_derives_from_it() -> None:
     """An object of a child would turn into one of the parent."""
     with pytest.raises(TypeError, match="derives from a class with fast_init"):
         type("Child", (Key,), {})
+
+
+@pytest.mark.parametrize("cls", [Fast, Open])
+@pytest.mark.parametrize(
+    "given",
+    [
+        (("a",), {"must": b"m"}),
+        (("a", 4, [1], "x"), {"must": b"m", "place": "there"}),
+        ((), {"must": b"m", "name": "a", "parts": [2, 3], "hidden": "z"}),
+    ],
+)
+def test_a_maker_makes_what_the_constructor_makes(
+    cls: type[Fast] | type[Open], given: tuple[tuple[str, ...], dict[str, object]]
+) -> None:
+    """The same object of the same class, as closed to assignments, with lists and dictionaries of its own."""
+    made, built = maker(cls)(*given[0], **given[1]), cls(*given[0], **given[1])  # type: ignore[arg-type]  # all of them at once
+    assert type(made) is cls
+    assert made == built
+    assert repr(made) == repr(built)
+    assert made.made is not built.made
+    if cls is Fast:
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, "name", "b")  # noqa: B010  # an assignment that a type checker would refuse
+
+
+@pytest.mark.parametrize("cls", [Fast, Open])
+def test_a_maker_refuses_what_the_constructor_refuses(cls: type[Fast] | type[Open]) -> None:
+    """A field that is missing, one too many, and what `__post_init__` does not want."""
+    made = maker(cls)
+    with pytest.raises(TypeError, match="must"):
+        made("a")
+    with pytest.raises(TypeError, match="more"):
+        made("a", must=b"", more=1)
+    with pytest.raises(ValueError, match="negative"):
+        made("a", -1, must=b"")
+
+
+def test_there_is_no_maker_for_other_classes() -> None:
+    """Of a frozen class that others may derive from, or of one with bases, an object would not be whole."""
+
+    @dataclass(slots=True)
+    class Child(Open):
+        more: int = 0
+
+    @dataclass
+    class Wide:
+        name: str
+
+    for cls in (Slow, Child, Wide, int, len):
+        with pytest.raises(TypeError, match="maker"):
+            maker(cls)
