@@ -10,5 +10,7 @@ def chooser_of(base: Base, routes: Routes) -> Chooser:
     """Return what picks who answers."""
     rules = base.rules
     labels = Labels(lambda: rules.snapshot.catalogue.credentials, lambda: rules.snapshot.catalogue.personal)
-    outside = Outside(now_us=base.clock.now_us, labels=labels.of, pricing=routes.worst_micros)
+    outside = Outside(
+        now_us=base.clock.now_us, labels=labels.of, pricing=routes.worst_micros, is_priced=routes.is_priced
+    )
     return Chooser(routes, routes.providers, outside)

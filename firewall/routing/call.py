@@ -14,7 +14,7 @@ from firewall.codecs.traits import Trait, Traits, holds
 from firewall.core.attribution import Attribution
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.grant import Grant
 from firewall.core.terms import Terms
 from firewall.routing.checks import Checks
@@ -94,11 +94,12 @@ class Candidate:
     """What models.toml says that it writes at most; 0: nothing."""
     approved_by: str = field(default="", compare=False)
     """Who approved the model, as models.toml says; empty: nobody."""
+    name: str = field(init=False, repr=False, compare=False)
+    """`provider/model`."""
 
-    @property
-    def name(self) -> str:
-        """`provider/model`."""
-        return f"{self.provider.name}/{self.model}"
+    def __post_init__(self) -> None:
+        """Spell the name once: it is asked for many times in each call."""
+        object.__setattr__(self, "name", f"{self.provider.name}/{self.model}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class Plan:
         return (*self.judge, *((self.grading.grader,) if self.grading else ()))
 
 
+planned = maker(Plan)
 ANSWERED = "ok"
 """The outcome of a request that was answered."""
 

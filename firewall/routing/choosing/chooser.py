@@ -10,18 +10,21 @@ from dataclasses import dataclass, field, replace
 
 from firewall.codecs.neutral.registry import translates
 from firewall.core.dialect import Dialect
-from firewall.routing.call import Candidate, ModelCall, Plan
+from firewall.core.terms import Terms
+from firewall.routing.call import Candidate, ModelCall, Plan, planned
 from firewall.routing.choosing.complexity import grade_of
 from firewall.routing.choosing.constraints import in_force
-from firewall.routing.choosing.feasible import USUAL_OUTPUT, Bench, Why, nobody
+from firewall.routing.choosing.feasible import USUAL_OUTPUT, Why, bench_of, nobody
 from firewall.routing.choosing.measures import Measures
 from firewall.routing.choosing.reading import conversation, facts_of, in_tool_loop, sticky_key
 from firewall.routing.choosing.strategies import Strategy
-from firewall.routing.choosing.table import Choosing, Means, Table
+from firewall.routing.choosing.table import Choosing, Means, Table, as_known, means_of
 from firewall.routing.providers import SHARED, Providers
 
 Pricing = Callable[[Candidate, int, int, int], int | None]
 """Candidate, tokens in, tokens out and instant (microseconds) to the worst case in micro-USD; None: not known."""
+ONCE = Terms()
+"""How hard a call is tried that no route fits."""
 CONVERSATIONS = 20_000
 """How many are remembered."""
 
@@ -46,17 +49,6 @@ def speaks(client: Dialect, provider: Dialect) -> bool:
     return client is provider or SHARED.get(client) is provider or translates(client, provider)
 
 
-def _known(candidates: tuple[Candidate, ...], table: Table) -> tuple[Candidate, ...]:
-    """Return the candidates with what models.toml says: how long their answers are, who approved them."""
-    found: list[Candidate] = []
-    for one in candidates:
-        known = table.models.of(one.provider.name, one.model)
-        if known.max_output_tokens or known.approved_by:
-            one = Candidate(one.provider, one.model, known.max_output_tokens or 0, known.approved_by)  # noqa: PLW2901 - the same one, with what is known of it
-        found.append(one)
-    return tuple(found)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """What choosing is told from outside."""
@@ -66,6 +58,8 @@ class Outside:
     labels: Callable[[ModelCall], frozenset[str]] = finds_nothing
     """Searches a call's text for sensitive data; asked only where a rule asks for it."""
     pricing: Pricing = unpriced
+    is_priced: Callable[[Candidate, int], bool] | None = None
+    """Whether `pricing` knows a price at an instant, for less work; None: it has to be asked."""
     is_capped: Callable[[ModelCall], bool] = capped_by_grant
 
 
@@ -100,16 +94,18 @@ class Chooser:
         facts, choosing = means.bench.facts, Choosing(table, means)
         rule = table.fitting(facts)
         if rule is not None:
-            found, judge = choosing.by_rule(rule), choosing.judge(rule)
-            tiers, smaller = choosing.tiers(rule, found), choosing.smaller(rule)
+            found = choosing.by_rule(rule)
+            judge = () if rule.judge is None else choosing.judge(rule)
+            tiers = () if rule.checks is None else choosing.tiers(rule, found)
+            smaller = choosing.smaller(rule) if rule.smaller else ()
             is_new = rule.grader is not None and means.is_ungraded()
-            return Plan(
+            return planned(
                 rule.name,
-                () if judge is None else _known(found, table),
+                () if judge is None else found,
                 choosing.left_out,
                 rule.terms,
-                _known(smaller, table),
-                tiers=tuple(_known(tier, table) for tier in tiers),
+                smaller,
+                tiers=tiers,
                 checks=rule.checks,
                 judge=judge or (),
                 grading=choosing.graded(rule) if is_new else None,
@@ -117,8 +113,8 @@ class Chooser:
                 mask=choosing.mask,
             )
         provider = self.providers.pick(dialect)
-        alone = _known(choosing.alone(Candidate(provider, facts.model)), table)
-        return Plan(provider.name, alone, choosing.left_out)
+        alone = choosing.alone(as_known(Candidate(provider, facts.model), table.models))
+        return planned(provider.name, alone, choosing.left_out, ONCE)
 
     def answered(self, call: ModelCall, plan: Plan, candidate: Candidate, *, has_called: bool = True) -> None:
         """Remember who answers a conversation: while its tools run, nobody else takes over. And how hard it is.
@@ -156,8 +152,8 @@ class Chooser:
             most = facts.output_tokens or known.max_output_tokens or USUAL_OUTPUT
             return self.outside.pricing(candidate, facts.input_tokens, most * max(1, call.request.candidates), now)
 
-        now = facts.at_us
-        bench = Bench(
+        now, is_priced = facts.at_us, self.outside.is_priced
+        bench = bench_of(
             facts=facts,
             grant=call.caller.grant,
             dialect=call.dialect,
@@ -167,8 +163,9 @@ class Chooser:
             is_capped=self.outside.is_capped(call),
             speaks=speaks,
             issuers=call.issuers,
+            is_priced=None if is_priced is None else lambda one: is_priced(one, now),
         )
-        return Means(
+        return means_of(
             bench,
             self.measures,
             lambda: sticky_key(call),

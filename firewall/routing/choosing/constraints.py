@@ -4,7 +4,7 @@ Constraints stand in `policies/models.toml`. INVARIANT: one whose condition hold
 fallback; a call with nobody left is refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from firewall.core.grant import any_matches
@@ -36,9 +36,9 @@ class Constraint:
         )
 
 
-def in_force(constraints: Iterable[Constraint], facts: Facts) -> tuple[Constraint, ...]:
+def in_force(constraints: Sequence[Constraint], facts: Facts) -> tuple[Constraint, ...]:
     """Return the constraints whose condition holds for a call."""
-    return tuple([one for one in constraints if not one.when.unmet(facts)])
+    return tuple([one for one in constraints if not one.when.unmet(facts)]) if constraints else ()
 
 
 def breach(constraints: Iterable[Constraint], candidate: Candidate) -> str:

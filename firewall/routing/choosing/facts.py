@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from firewall.core.attribution import Attribution
+from firewall.core.fast_init import maker
 
 Scan = Callable[[], frozenset[str]]
 """Searches the call's text and returns the labels of what it found."""
@@ -68,6 +69,9 @@ class Facts:
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
         }
+
+
+made = maker(Facts)
 
 
 def _words(about: Attribution, tag: str) -> frozenset[str]:

@@ -3,14 +3,14 @@
 INVARIANT: `misfit` is asked of every candidate of every plan, fallbacks included: what it refuses is never asked.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
-from firewall.core.fast_init import fast_init
-from firewall.core.grant import Grant, any_matches
+from firewall.core.fast_init import fast_init, maker
+from firewall.core.grant import EVERY, Grant, any_matches
 from firewall.routing.call import Candidate, LeftOut
 from firewall.routing.choosing.constraints import Constraint, breach
 from firewall.routing.choosing.facts import Facts
@@ -87,11 +87,11 @@ class Bench:
     """Providers that keep what the call refers to; empty: it refers to nothing."""
     is_lenient: bool = False
     """Only what surely is too large counts as too large: the size of the input is an estimate."""
+    is_priced: Callable[[Candidate], bool] | None = None
+    """Whether `quote` would know a price, for less work; None: it has to be asked."""
 
-    @property
-    def permits_name(self) -> bool:
-        """The grant names what the caller asks for."""
-        return any_matches(self.grant.models, self.facts.model)
+
+bench_of = maker(Bench)
 
 
 def permits(grant: Grant, candidate: Candidate) -> bool:
@@ -103,7 +103,7 @@ def misfit(
     candidate: Candidate,
     bench: Bench,
     *,
-    route: Iterable[Constraint] = (),
+    route: Sequence[Constraint] = (),
     max_micros: int = 0,
     is_aside: bool = False,
 ) -> str:
@@ -113,17 +113,19 @@ def misfit(
     """
     if bench.issuers and not is_aside and bench.issuers != {candidate.provider.name}:
         return Why.REFERENCE
-    if not (bench.permits_name or permits(bench.grant, candidate)):
+    globs = bench.grant.models
+    if globs != EVERY and not (any_matches(globs, bench.facts.model) or permits(bench.grant, candidate)):
         return Why.GRANT
+    if bench.binding or route:
+        breached = breach(bench.binding, candidate) or breach(route, candidate)
+        if breached:
+            return f"{Why.CONSTRAINT}:{breached}"
     known = bench.models.of(candidate.provider.name, candidate.model)
-    breached = breach(bench.binding, candidate) or breach(route, candidate)
-    if breached:
-        return f"{Why.CONSTRAINT}:{breached}"
     return (
         _unfit_for_data(known, bench)
         or ("" if bench.speaks(bench.dialect, candidate.provider.dialect) else Why.DIALECT)
         or _unable(known, bench.facts, is_lenient=bench.is_lenient)
-        or _too_dear(candidate, bench, max_micros)
+        or (_too_dear(candidate, bench, max_micros) if bench.is_capped or max_micros else "")
     )
 
 
@@ -156,8 +158,8 @@ def _unable(known: Known, facts: Facts, *, is_lenient: bool) -> str:
 
 
 def _too_dear(candidate: Candidate, bench: Bench, max_micros: int) -> str:
-    if not (bench.is_capped or max_micros):
-        return ""
+    if not max_micros and bench.is_priced is not None:
+        return "" if bench.is_priced(candidate) else Why.UNPRICED
     quoted = bench.quote(candidate)
     if quoted is None:
         return Why.UNPRICED

@@ -64,6 +64,10 @@ class Routes:
         provider = candidate.provider
         return sold_by(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
 
+    def is_priced(self, candidate: Candidate, at_us: int) -> bool:
+        """Tell whether `worst_micros` knows the price."""
+        return self.prices.ceiling(self.sold(candidate), at_us) is not None
+
     def worst_micros(self, candidate: Candidate, tokens_in: int, tokens_out: int, at_us: int) -> int | None:
         """Return the most that a call may cost, in micro-USD; None where the price is not known."""
         ceiling = self.prices.ceiling(self.sold(candidate), at_us)

@@ -8,7 +8,7 @@ import orjson
 from firewall.codecs.dialects import CODECS
 from firewall.codecs.traits import Trait
 from firewall.routing.call import ModelCall
-from firewall.routing.choosing.facts import Facts
+from firewall.routing.choosing.facts import Facts, made
 
 PHASE = "x-stayhand-phase"
 _HISTORIES = ("messages", "input", "contents")
@@ -24,7 +24,7 @@ def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) ->
     request = call.request
     images = tuple(_images(call.value)) if call.may_hold(Trait.MEDIA) else ()
     text = max(0, len(request.body) - sum(images))
-    return Facts(
+    return made(
         model=request.model,
         at_us=at_us,
         environment=call.caller.grant.environment,

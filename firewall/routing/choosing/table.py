@@ -5,9 +5,9 @@ Pure. INVARIANT: every candidate of a plan has passed `feasible.misfit`, through
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.grant import any_matches
 from firewall.core.terms import Terms
 from firewall.routing.call import Candidate, Grading, LeftOut
@@ -20,6 +20,9 @@ from firewall.routing.choosing.known import Models
 from firewall.routing.choosing.measures import Measures
 from firewall.routing.choosing.strategies import Group, Sight, Strategy, drawn, once, ordered
 
+FREE = Conditions()
+_MODELS = 1024
+"""Names of models that are remembered; they may be made up."""
 PLAN = "plan"
 EXECUTE = "execute"
 """How callers mark the phases of their work."""
@@ -64,6 +67,16 @@ class Rule:
     terms: Terms = field(default_factory=Terms)
     smaller: tuple[Candidate, ...] = ()
     """Of `terms.degrade`."""
+    is_free: bool = field(init=False, repr=False, compare=False)
+    """Nothing is asked of a call but its model."""
+    leads_on: bool = field(init=False, repr=False, compare=False)
+    """Some member is another route."""
+
+    def __post_init__(self) -> None:
+        """Look once at what holds for every call."""
+        members = (*self.chain, *self.cascade, *self.planner, *self.executor)
+        object.__setattr__(self, "is_free", self.when == FREE)
+        object.__setattr__(self, "leads_on", any(one.candidate is None for one in members))
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -99,6 +112,9 @@ class Means:
     """Nobody has said so yet."""
 
 
+means_of = maker(Means)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """All routes, constraints and what is known of models: one value, swapped as a whole."""
@@ -110,13 +126,22 @@ class Table:
     _by_name: Mapping[str, Rule] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     """`provider/model` of all that the rules name."""
+    _by_model: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Rules whose globs name a model: of models that were asked for."""
 
     def fitting(self, facts: Facts) -> Rule | None:
         """Return the first rule that fits."""
-        for rule in self.rules:
-            if not rule.unmet(facts):
+        found = self._by_model.get(facts.model)
+        for rule in self._named_for(facts.model) if found is None else found:
+            if rule.is_free or not rule.when.unmet(facts):
                 return rule
         return None
+
+    def _named_for(self, model: str) -> tuple[Rule, ...]:
+        if len(self._by_model) >= _MODELS:
+            self._by_model.clear()
+        found = self._by_model[model] = tuple([rule for rule in self.rules if any_matches(rule.models, model)])
+        return found
 
     def named(self, name: str) -> Rule:
         """Return a rule by its name.
@@ -130,9 +155,39 @@ def table_of(
     rules: Iterable[Rule], constraints: Iterable[Constraint] = (), models: Models | None = None, digest: str = ""
 ) -> Table:
     """Return a table of rules with different names."""
-    found = tuple(rules)
+    models = models or Models()
+    found = tuple([_known(rule, models) for rule in rules])
     names = frozenset(one.name for rule in found for one in rule.candidates)
-    return Table(found, tuple(constraints), models or Models(), digest, {rule.name: rule for rule in found}, names)
+    return Table(found, tuple(constraints), models, digest, {rule.name: rule for rule in found}, names)
+
+
+def as_known(candidate: Candidate, models: Models) -> Candidate:
+    """Return a candidate with what models.toml says: how long its answers are, who approved it."""
+    said = models.of(candidate.provider.name, candidate.model)
+    if not (said.max_output_tokens or said.approved_by):
+        return candidate
+    return Candidate(candidate.provider, candidate.model, said.max_output_tokens or 0, said.approved_by)
+
+
+def _known(rule: Rule, models: Models) -> Rule:
+    """Return a rule whose candidates know what is said of them; those who judge and grade need not."""
+
+    def all_known(members: tuple[Member, ...]) -> tuple[Member, ...]:
+        return tuple(
+            [
+                one if one.candidate is None else replace(one, candidate=as_known(one.candidate, models))
+                for one in members
+            ]
+        )
+
+    return replace(
+        rule,
+        chain=all_known(rule.chain),
+        cascade=all_known(rule.cascade),
+        planner=all_known(rule.planner),
+        executor=all_known(rule.executor),
+        smaller=tuple([as_known(one, models) for one in rule.smaller]),
+    )
 
 
 class Choosing:
@@ -148,6 +203,8 @@ class Choosing:
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """Who may not or cannot answer, in the order of the chain."""
+        if not any(self._seen.values()):
+            return ()
         return tuple([LeftOut(name, why) for name, why in self._seen.items() if why])
 
     def by_rule(self, rule: Rule) -> Group:
@@ -199,6 +256,8 @@ class Choosing:
         requires += rule.requires
         self.mask |= rule.mask
         max_micros = min(max_micros or rule.max_micros, rule.max_micros or max_micros)
+        if rule.strategy is Strategy.PRIORITY and not rule.leads_on:
+            return self._in_turn(members, requires, max_micros)
         groups: list[tuple[Group, int]] = []
         for place, member in enumerate(members):
             if member.candidate is not None:
@@ -214,13 +273,25 @@ class Choosing:
             return once([group for group, _ in groups])
         return ordered(rule.strategy, groups, self._sight(rule)) if groups else ()
 
+    def _in_turn(self, members: Sequence[Member], requires: tuple[Constraint, ...], max_micros: int) -> Group:
+        """Return those who fit in the order in which they stand; who stands there twice is asked first time."""
+        found: dict[str, Candidate] = {}
+        for member in members:
+            candidate = member.candidate
+            if candidate is not None and self._fits(candidate, requires, max_micros):
+                found.setdefault(candidate.name, candidate)
+        return tuple(found.values())
+
     def _fits(
         self, candidate: Candidate, requires: tuple[Constraint, ...], max_micros: int, *, is_aside: bool = False
     ) -> bool:
         why = misfit(candidate, self._means.bench, route=requires, max_micros=max_micros, is_aside=is_aside)
+        if not why:
+            self._seen[candidate.name] = ""
+            return True
         if self._seen.get(candidate.name) != "":
             self._seen[candidate.name] = why
-        return not why
+        return False
 
     def _sight(self, rule: Rule) -> Sight:
         means, draw = self._means, 0.0
