@@ -27,5 +27,5 @@ WORKDIR /var/lib/stayhand
 VOLUME ["/var/lib/stayhand"]
 EXPOSE 8787 8788
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/opt/stayhand/.venv/bin/python", "-P", "-m", "firewall.cli.main"]
+ENTRYPOINT ["/opt/stayhand/.venv/bin/python", "-P", "-m", "firewall.cli.entry"]
 CMD ["serve"]

@@ -66,7 +66,7 @@ $(RUNTIME): requirements.lock Makefile | $(PY)
 	@echo "installing the locked runtime packages"
 	@$(PIP) -r requirements.lock
 	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "stayhand.pth").write_text(str(pathlib.Path.cwd()) + "\n")'
-	@printf '%s\n' '#!/bin/sh' 'exec "$$(dirname "$$(readlink -f "$$0")")/python" -P -m firewall.cli.main "$$@"' > $(VENV)/bin/stayhand
+	@printf '%s\n' '#!/bin/sh' 'exec "$$(dirname "$$(readlink -f "$$0")")/python" -P -m firewall.cli.entry "$$@"' > $(VENV)/bin/stayhand
 	@chmod 755 $(VENV)/bin/stayhand
 	@touch $@
 

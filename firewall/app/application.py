@@ -22,6 +22,7 @@ from firewall.gates.edge.branch import Branch
 from firewall.gates.edge.middleware import Access, Edge, trusted_networks
 from firewall.gates.edge.protocol import Certificate, EdgeConfig
 from firewall.gates.edge.server import Listener
+from firewall.gates.hooks.gate import HooksGate
 from firewall.gates.infra.gate import InfraGate
 from firewall.gates.infra.targets import Target
 from firewall.gates.models.gate import ModelsGate
@@ -61,6 +62,7 @@ class Application:
     guard: Guard
     gate: ModelsGate
     infra: InfraGate
+    hooks: HooksGate
     egress: EgressSide | None
     targets: Mapping[str, Target]
     holds: Holds
@@ -85,7 +87,7 @@ class Application:
         proxies = trusted_networks(server.trusted_proxies)
         most = max([most, *(target.max_body_bytes for target in self.targets.values())])
         agents_app = Edge(
-            Branch(self.gate, {b"/infra/": self.infra}),
+            Branch(self.gate, {b"/infra/": self.infra, b"/hooks/": self.hooks, b"/v1/judge": self.hooks}),
             max_body_bytes=most,
             foreign_prefixes=("/infra/",),
             access=Access(hosts=frozenset({agents_host, *server.allowed_hosts}), trusted_proxies=proxies),

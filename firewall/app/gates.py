@@ -11,6 +11,7 @@ from firewall.codecs.neutral.content import Hide
 from firewall.core.outgoing import Outgoing
 from firewall.core.secret import Secret
 from firewall.core.target import TargetKind
+from firewall.gates.hooks.gate import HooksGate
 from firewall.gates.infra.aws import endpoints
 from firewall.gates.infra.aws.door import AwsDoor
 from firewall.gates.infra.forms import FormRunner
@@ -247,6 +248,19 @@ def infra_gate(base: Base, guard: Guard, upstream: HttpUpstream, aws: AwsDoor) -
         clock=base.clock,
         aws=aws,
         detector=lambda: base.rules.snapshot.catalogue.credentials,
+    )
+
+
+def hooks_gate(base: Base, guard: Guard) -> HooksGate:
+    """Return the gate that agents' hooks and frameworks ask."""
+    return HooksGate(
+        guard=guard,
+        approvals=base.approvals,
+        doorkeeper=base.doorkeeper,
+        sequencer=base.installation.writer,
+        clock=base.clock,
+        hold_s=base.settings.hooks.hold_s,
+        max_body_bytes=base.settings.models.max_body_mib << 20,
     )
 
 

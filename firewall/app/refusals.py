@@ -1,16 +1,17 @@
-"""Refusals at the edge of the agents' listener: in the dialect that a path speaks, as a problem at targets."""
+"""Refusals at the edge of the agents' listener: in the dialect that a path speaks, elsewhere as a problem."""
 
 from firewall.core.errors import FirewallError
 from firewall.gates.edge.refusal import Rendered
 from firewall.gates.infra import problem
 from firewall.gates.models.refused import render_for
 
-_TARGETS = "/infra/"
+_PROBLEMS = ("/infra/", "/hooks/", "/v1/judge")
+"""Where errors are problem documents (RFC 9457)."""
 
 
 def rendered(path: str, error: FirewallError) -> Rendered:
-    """Render an error as the gate at `path` does: `application/problem+json` for targets (RFC 9457)."""
-    if not path.startswith(_TARGETS):
+    """Render an error as the gate at `path` does: a problem document (RFC 9457) where no dialect is spoken."""
+    if not path.startswith(_PROBLEMS):
         return render_for(path, error)
     status, headers, body = problem.of_error(error)
     kind = next(value for name, value in headers if name == b"content-type")

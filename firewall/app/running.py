@@ -15,7 +15,16 @@ from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
 from firewall.app.control import console_of, faring_of
 from firewall.app.egress import egress_of
-from firewall.app.gates import aws_door, circuits_of, form_runner, guard_of, infra_gate, models_gate, prober_of
+from firewall.app.gates import (
+    aws_door,
+    circuits_of,
+    form_runner,
+    guard_of,
+    hooks_gate,
+    infra_gate,
+    models_gate,
+    prober_of,
+)
 from firewall.app.money import reclaim, till_of
 from firewall.app.routes import chooser_of
 from firewall.app.sharing import sharing_of
@@ -139,6 +148,7 @@ def _wire(
         guard=guard,
         gate=gate,
         infra=infra,
+        hooks=hooks_gate(base, guard),
         egress=egress,
         targets=base.targets,
         holds=holds,

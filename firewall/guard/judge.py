@@ -26,6 +26,7 @@ from firewall.core.target import TargetSpec
 from firewall.core.verdict import Ask, Deny, Verdict, strictness
 from firewall.core.world import Finding
 from firewall.guard.announced import Announcements, undeclared
+from firewall.guard.claims import claimed
 from firewall.guard.foreign import Known, foreign_in, is_use
 from firewall.guard.judgement import Judgement
 from firewall.guard.placing import MILD, of_action, placed, refusal
@@ -104,6 +105,9 @@ class Judge:
         """Understand a call, and look for what stops it whatever the policy says."""
         context = self.context(requester, rules)
         actions, context, files = understood(call, context, self._files)
+        if requester.cwd or requester.environment:
+            more, read_there = claimed(call, context, self._files, requester, known=actions)
+            actions, files = (*actions, *more), {**read_there, **files}
         raw = call.arguments.decode("utf-8", errors="backslashreplace")
         touched = self._touched(call, actions, context, raw)
         foreign = foreign_in(call, rules.catalogue, self._known)

@@ -26,3 +26,7 @@ class Requester:
     client: str = "other"
     home: str = ""
     """The agent's home folder as far as known; a claim."""
+    cwd: str = ""
+    """Where the agent says that it works, absolute; a claim: it adds readings of a call, and takes none away."""
+    environment: str = ""
+    """Where it says that its call lands; a claim, as `cwd`."""

@@ -51,6 +51,14 @@ class Models(Section):
     """Larger requests are refused with 413."""
 
 
+class Hooks(Section):
+    """The hooks gate."""
+
+    hold_s: int = Field(default=0, ge=0, le=300)
+    """How long a held call keeps its hook waiting, at most, where that says that it bears it (`?wait=`); 0: a held
+    call is denied at once, with the approval's id."""
+
+
 class ApprovalSettings(Section):
     """How people's answers are kept."""
 

@@ -18,6 +18,7 @@ from firewall.settings.sections import (
     ApprovalSettings,
     ApproverSettings,
     AuditSettings,
+    Hooks,
     Models,
     Notify,
     PolicySettings,
@@ -35,6 +36,7 @@ class Settings(Section):
 
     server: Server = Server()
     models: Models = Models()
+    hooks: Hooks = Hooks()
     approvals: ApprovalSettings = ApprovalSettings()
     audit: AuditSettings = AuditSettings()
     storage: Storage = Storage()

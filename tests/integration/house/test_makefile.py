@@ -55,7 +55,7 @@ def test_the_launcher_ignores_where_it_is_called(tmp_path: Path) -> None:
     ours.mkdir(parents=True)
     (ours.parent / "__init__.py").touch()
     (ours / "__init__.py").touch()
-    (ours / "main.py").write_text("import sys\nprint('ours', sys.argv[1:])\n")
+    (ours / "entry.py").write_text("import sys\nprint('ours', sys.argv[1:])\n")
     trap = tmp_path / "workspace"
     (trap / "firewall").mkdir(parents=True)
     (trap / "firewall" / "__init__.py").write_text("raise SystemExit('trapped')\n")

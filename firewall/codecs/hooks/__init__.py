@@ -1,0 +1,1 @@
+"""What agents' hooks say, and what each agent honours as an answer."""

@@ -1,0 +1,15 @@
+"""Which agents' hooks are understood, by the name in `stayhand hook AGENT` and `POST /hooks/{agent}`."""
+
+from collections.abc import Callable, Mapping
+
+from firewall.codecs.hooks import claude_code, codex, gemini
+from firewall.codecs.hooks.event import HookEvent
+
+Reader = Callable[[bytes, Mapping[str, object]], HookEvent]
+"""Takes the event's bytes and what they parse to; raises ProtocolError."""
+
+READERS: Mapping[str, Reader] = {
+    "claude-code": claude_code.read,
+    "codex": codex.read,
+    "gemini": gemini.read,
+}

@@ -1,0 +1,38 @@
+"""What each agent honours as an answer of its hook: bytes for stdout, and an exit code.
+
+Imported by `stayhand hook AGENT`, which an agent starts for every call: nothing here but what Python starts with.
+INVARIANT: an answer that lets a call run says nothing that would skip the agent's own questions to its user, where
+the agent can do without; a denial always has a reason, since Codex ignores one without.
+"""
+
+import json
+
+AGENTS = ("claude-code", "codex", "gemini")
+"""The agents whose hooks are answered, as `stayhand hook AGENT` calls them."""
+MAX_REASON = 4000
+"""Characters of a reason."""
+
+
+def allowed(agent: str) -> bytes:
+    """Return what stdout says where a call may run, or an event needs no answer."""
+    return _ALLOWED.get(agent, b"")
+
+
+def denied(agent: str, reason: str) -> bytes:
+    """Return what stdout says where a call may not run; the exit code is 0."""
+    said = reason.strip()[:MAX_REASON] or "[stayhand] denied"
+    match agent:
+        case "gemini":
+            shape: dict[str, object] = {"decision": "deny", "reason": said}
+        case _:  # Claude Code and who took its form over; Codex allows the call where any other field stands there
+            shape = {
+                "hookSpecificOutput": {
+                    "hookEventName": "PreToolUse",
+                    "permissionDecision": "deny",
+                    "permissionDecisionReason": said,
+                }
+            }
+    return json.dumps(shape).encode("ascii")
+
+
+_ALLOWED = {"gemini": b"{}"}

@@ -1,0 +1,53 @@
+"""What a hook or a framework is answered: a verdict that lets the call run, or not, and why.
+
+INVARIANT: a call that waits for people is a denial with the approval's id: whoever knows two answers is safe.
+"""
+
+import orjson
+
+from firewall.core.reason import Reason
+from firewall.gates.edge.send import Headers
+from firewall.gates.refusals import refusal_text
+from firewall.guard.guard import Go, Stop
+
+RETRY_S = 5
+Answer = tuple[int, Headers, bytes]
+
+
+def noted() -> Answer:
+    """Return the answer to an event that asks nothing."""
+    return _answer({"verdict": "noted"}, [])
+
+
+def of_verdict(tool: str, answer: Go | Stop) -> Answer:
+    """Return the answer to a question about a call of `tool`."""
+    more: Headers = [(b"x-stayhand-entry", b"%d" % answer.entry)]
+    if isinstance(answer, Go):
+        approval = {"id": answer.approval, "status": "consumed"} if answer.approval else None
+        effects = [effect.value for effect in answer.effects]
+        allowed = {"verdict": "allow", "reason": "", "message": "", "effects": effects, "approval": approval}
+        return _answer({**allowed, "entry": answer.entry}, more)
+    denied: dict[str, object] = {
+        "verdict": "deny",
+        "reason": answer.verdict.reason.value,
+        "message": refusal_text(tool, answer),
+        "approval": _approval(answer),
+        "entry": answer.entry,
+    }
+    if answer.first:
+        denied["first"] = list(answer.first)
+    return _answer(denied, more)
+
+
+def _approval(stop: Stop) -> dict[str, object] | None:
+    if not stop.approval:
+        return None
+    found: dict[str, object] = {"id": stop.approval, "status_url": f"/v1/approvals/{stop.approval}"}
+    if stop.verdict.reason is Reason.HOLD_ENDED:
+        found |= {"status": "pending", "retry_after": RETRY_S}
+    return found
+
+
+def _answer(document: dict[str, object], more: Headers) -> Answer:
+    headers: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *more]
+    return 200, headers, orjson.dumps(document)

@@ -1,0 +1,46 @@
+"""What each agent honours as a denial and as an allow."""
+
+import json
+
+import pytest
+
+from firewall.codecs.hooks.shapes import AGENTS, MAX_REASON, allowed, denied
+
+SHAPES: dict[str, object] = {
+    "claude-code": {
+        "hookSpecificOutput": {
+            "hookEventName": "PreToolUse",
+            "permissionDecision": "deny",
+            "permissionDecisionReason": "no",
+        }
+    },
+    "gemini": {"decision": "deny", "reason": "no"},
+}
+SHAPES["codex"] = SHAPES["claude-code"]
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_denials_are_exactly_what_the_agent_honours(agent: str) -> None:
+    """No field more: Codex runs the call where one stands beside those that it knows."""
+    assert json.loads(denied(agent, "no")) == SHAPES[agent]
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_denial_always_has_a_reason(agent: str) -> None:
+    """A denial without a reason is ignored by Codex."""
+    assert b"[stayhand] denied" in denied(agent, "  \n")
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_long_reason_is_cut_and_stays_ascii(agent: str) -> None:
+    """Whatever a reason holds, the answer is one line of ASCII."""
+    said = denied(agent, "\ud800é\n" * MAX_REASON)
+    assert said.isascii()
+    assert b"\n" not in said
+    assert json.loads(said)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_allow_decides_nothing_for_the_agent(agent: str) -> None:
+    """The agent's own questions to its user are not skipped."""
+    assert b"allow" not in allowed(agent)
