@@ -50,13 +50,14 @@ _BIDI = _MARKS | frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 _FLAGS = frozenset({"gbeng", "gbsct", "gbwls"})
 """Subdivisions whose flags are emoji (Unicode's RGI_Emoji_Tag_Sequence)."""
 _FLAG_BASE, _TAG_END = "\U0001f3f4", "\U000e007f"
+_FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a]{5}\U000e007f")
 _KEYCAP = "\u20e3"
 _FEW = 8
 """A longer run of what nobody sees is counted, not spelled."""
 
 _JOINED = (
-    (0x0590, 0x10A0), (0x1700, 0x18B0), (0x1900, 0x1D00), (0xA800, 0xAC00), (0xFB1D, 0xFE00), (0xFE70, 0xFEFD), (0x10800, 0x12000),
-    (0x1E900, 0x1E960),
+    (0x0590, 0x10A0), (0x1700, 0x18B0), (0x1900, 0x1D00), (0xA800, 0xAC00), (0xFB1D, 0xFE00), (0xFE70, 0xFEFD),
+    (0x10800, 0x12000), (0x1E900, 0x1E960),
 )  # fmt: skip
 """Scripts whose letters join, stack, or are parted by what nobody sees: Hebrew to Myanmar, Khmer, Mongolian, …"""
 _JAMO = ((0x1100, 0x1200), (0xA960, 0xA980), (0xD7B0, 0xD800))
@@ -174,14 +175,19 @@ class _Shown:
             return self._has_right_to_left and before not in _MARKS
         if _is_selector(char):
             return _selects(char, before, after)
-        fits = _NEIGHBOURS.get(char)
-        if fits is None or _SUSPECT.match(before):
-            return char == "\u200d" and before == "\ufe0f" and _is_pictograph(after)
-        if char == "\xad":
-            return fits(before) and fits(after)
-        if char == "\u200d" and (_is_pictograph(before) or before == _TAG_END) and _is_pictograph(after):
-            return True
-        return fits(before) or (fits(after) and before != char)
+        return _joins(char, before, after)
+
+
+def _joins(char: str, before: str, after: str) -> bool:
+    """Tell whether a joiner, a filler or a soft hyphen stands where its script, or an emoji, has it."""
+    if char == "\u200d" and _is_pictograph(after):
+        return _is_pictograph(before) or before in ("\ufe0f", _TAG_END)
+    fits = _NEIGHBOURS.get(char)
+    if fits is None or _SUSPECT.match(before):
+        return False
+    if char == "\xad":
+        return fits(before) and fits(after)
+    return fits(before) or (fits(after) and not _SUSPECT.match(after))
 
 
 def _selects(char: str, before: str, after: str) -> bool:
@@ -238,6 +244,7 @@ def without_hidden(text: str) -> str:
 
 def smuggled(text: str) -> str:
     """Return what runs of tags and of variation selectors spell: as letters, and as bytes of UTF-8."""
+    text = _FLAG.sub("", text)
     return "\n".join(piece for run in _SUSPECT.finditer(text) for piece in _spelled(run[0]) if len(piece) > 2)
 
 

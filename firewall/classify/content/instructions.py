@@ -1,0 +1,56 @@
+"""Text that is aimed at the model that reads it: found by what it says, reported, never acted upon.
+
+A signal of weight two is hardly ever a manual, a log or a talk about models; of the others two different ones must
+meet. INVARIANT: what is found here is only told; nothing is allowed or refused by it.
+Text is read with what hides in it taken away, full-width letters made plain, and without regard to case.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+from firewall.classify.content.inert import smuggled, without_hidden
+from firewall.classify.content.signals import SIGNALS
+
+MOST_CHARS = 256 << 10
+"""Of a longer text both ends are read, half as much each."""
+SHOWN_CHARS = 200
+_ENOUGH = 2
+_SMUGGLED = "smuggled"
+
+
+@dataclass(frozen=True, slots=True)
+class Aimed:
+    """Why a text is taken to be aimed at the model."""
+
+    signals: tuple[str, ...]
+    excerpt: str
+    """Where the first of them was found."""
+
+
+def aimed(text: str) -> Aimed | None:
+    """Return why a text is aimed at the model, None where it is not."""
+    plain = _plain(text)
+    found: list[str] = []
+    weight, excerpt = 0, ""
+    for signal in SIGNALS:
+        if not any(word in plain for word in signal.words):
+            continue
+        match = signal.pattern.search(plain)
+        if match is None:
+            continue
+        found.append(signal.name)
+        weight += signal.weight
+        excerpt = excerpt or plain[max(0, match.start() - 40) : match.start() + SHOWN_CHARS - 40]
+    hidden = "" if text.isascii() else smuggled(text[: MOST_CHARS * 2])
+    if sum(map(str.isalpha, hidden)) >= 8:
+        return Aimed((_SMUGGLED, *found), hidden[:SHOWN_CHARS].strip())
+    return Aimed(tuple(found), excerpt.strip()) if weight >= _ENOUGH else None
+
+
+def _plain(text: str) -> str:
+    if len(text) > MOST_CHARS:
+        text = f"{text[: MOST_CHARS // 2]}\n{text[-MOST_CHARS // 2 :]}"
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", without_hidden(text)).replace("\u2019", "'")
+    lines = (" ".join(line.split()) for line in text.lower().splitlines())
+    return "\n".join(line for line in lines if line)
