@@ -100,7 +100,7 @@ SIGNALS = (
         r"\b(?:attention|dear|hey|hello|note to|message to|instructions? (?:to|for)|to (?:the|all|any)),? (?:the |all |any )?(?:ai|llms?|assistants?|language model|ai (?:assistants?|agents?|models?)|claude|copilot|gpt|chatgpt)\b(?! in general)",
         r"\bif you are an? (?:ai|llm|language model|assistant)\b",
         r"\bas an? (?:ai|language|llm) ?(?:model|assistant|agent)?,? you (?:must|should|will|are)\b",
-        r"(?:^|\n|\()[\s<!-]*(?:assistants?|ai agents?|claude|copilot|llm)(?:,|:| instructions)",
+        r"(?:^|[\n(])[ <!-]{0,12}(?:assistants?|ai agents?|claude|copilot|llm)(?:,|:| instructions)",
         r"\bas a language model you\b|\bthe (?:assistant|ai) must\b|\ball assistants must\b",
         r"\bthe ai processing this\b",
     ),
@@ -133,15 +133,15 @@ SIGNALS = (
     ),
     _signal(
         "turn", 1, "human:|assistant:|system:|<|im_|[inst]|<<sys|<|start_header|<system|</tool_",
-        r"\n\s*human: [^\n]+\n+\s*assistant:",
-        r"<\|im_start\|>\s*system|<\|start_header_id\|>\s*system|\[inst\][^\n]*<<sys>>",
-        r"<system(?:[-_ ](?:reminder|prompt|message|override))?>\s*(?:you|the user|ignore|from|all|this|important)\b",
+        r"\nhuman: [^\n]{1,300}\nassistant:",
+        r"<\|im_start\|>\s?system|<\|start_header_id\|>\s?system|\[inst\][^\n]{0,40}<<sys>>",
+        r"<system(?:[-_ ](?:reminder|prompt|message|override))?>\s?(?:you|the user|ignore|from|all|this|important)\b",
         r"</tool_(?:result|response|output)>\s",
         r"(?:^|\n)system: (?:new|the assistant|you|ignore)\b",
     ),
     _signal(
         "stamped", 1, "<important>|<critical>|<hidden>|<secret>|<instructions>|important system notice|hidden prompt|security update",
-        r"<(?:important|critical|hidden|secret|instructions)>\s*(?:before|when|you|always|the assistant|this tool|all|do|first)\b",
+        r"<(?:important|critical|hidden|secret|instructions)>\s?(?:before|when|you|always|the assistant|this tool|all|do|first)\b",
         r"\bhidden prompt:|\bimportant system notice:|\bsecurity update: all assistants\b",
     ),
     _signal(
