@@ -15,7 +15,7 @@ from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.globs import matches
 from firewall.classify.mcp import words as claims
 from firewall.classify.mcp.carried import MAX_ITEMS, carried
-from firewall.classify.mcp.tables import McpRule, McpServer, canonical
+from firewall.classify.mcp.tables import MAX_NAME_CHARS, McpRule, McpServer, canonical
 from firewall.classify.mcp.telling import marks, told
 from firewall.classify.paths import MAX_PATH_CHARS, is_privileged, is_secret
 from firewall.classify.phrases import subject, words_of
@@ -95,6 +95,7 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
 _NAMING = frozenset(
     {"path", "paths", "file", "files", "filepath", "filename", "uri", "source", "destination", "target"}
 )
+_UNJOINED = str.maketrans("", "", "-./ _")
 _MOST_PATHS = 32
 
 
@@ -102,7 +103,7 @@ def _kept(call: McpCall, draft: Draft, context: Context) -> set[Effect]:
     """Return what files that arguments name add: credentials are secret, configuration that runs is privilege."""
     found: set[Effect] = set()
     for name, value in call.arguments.items():
-        if canonical(name).replace("_", "") not in _NAMING:
+        if name[:MAX_NAME_CHARS].translate(_UNJOINED) not in _NAMING:
             continue
         for one in (value if isinstance(value, list) else [value])[:_MOST_PATHS]:
             if not isinstance(one, str) or (("://" in one) and not one.startswith("file://")):

@@ -4,7 +4,6 @@ A server is known by the names under which agents configure it. That a name lead
 agent's configuration, and writing that is `privilege` (see tools.toml).
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -63,11 +62,12 @@ def plain(value: object) -> str:
 
 MAX_NAME_CHARS = 400
 """Of a tool's name; no table holds one that is nearly as long."""
+_JOINTS = str.maketrans("-./ ", "____")
 
 
 def canonical(tool: str) -> str:
     """Return a tool's name as tables hold it: servers and clients differ in `-`, `.` and `_`."""
-    return re.sub(r"[-./ ]", "_", tool[:MAX_NAME_CHARS])
+    return tool[:MAX_NAME_CHARS].translate(_JOINTS)
 
 
 def read_server(table: Reader, provider: str) -> McpServer | None:

@@ -19,6 +19,8 @@ from firewall.classify.shell.words import Reading, Word, inner_fragments, value_
 MAX_CONSTANT_DEPTH = 6
 MAX_WORDS = 1000
 MAX_GLOBS = 100
+_LABEL_CHARS = 60
+"""What is shown of a command whose output is run."""
 MAX_SPREAD = 300
 """Words of one command while some come out of braces or constants."""
 
@@ -39,8 +41,8 @@ class CommandReader:
         """Return what a stage hands to the next."""
         commands = self._simple_commands(stage, scope, feed)
         if commands is None:
-            return Feed(exec_label=self.parsed.text(stage)[:60])
-        return output_of(commands, self.parsed.text(stage)[:60])
+            return Feed(exec_label=self.parsed.beginning(stage, _LABEL_CHARS))
+        return output_of(commands, self.parsed.beginning(stage, _LABEL_CHARS))
 
     def _simple_commands(self, stage: Node, scope: Scope, feed: Feed | None) -> list[Command] | None:
         """Return the plain commands of a stage, in order, when it holds nothing else."""

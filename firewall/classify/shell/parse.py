@@ -33,6 +33,8 @@ _FOREIGN = re.compile(rb"[\x80-\xff]")
 them. To a shell they are parts of words and of no name, as is the dot that stands in their place."""
 _DELIMITER = re.compile(r"""(?<!<)<<(?!<)-?[ \t]*(?:[^\s;&|<>()'"\\]|\\.|'[^'\n]*'|"[^"\n]*")*""")
 _TAIL = re.compile(rb"[\x80-\xbf]")
+_MOST_BYTES = 4
+"""Of one character."""
 _PARSER = Parser(Language(tree_sitter_bash.language()))
 
 
@@ -55,6 +57,11 @@ class Parsed:
     def text(self, node: Node) -> str:
         """Return the text of a node."""
         return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def beginning(self, node: Node, chars: int) -> str:
+        """Return the first characters of a node's text: nodes within each other are then not read again each."""
+        end = min(node.end_byte, node.start_byte + _MOST_BYTES * chars)
+        return self.data[node.start_byte : end].decode("utf-8", "replace")[:chars]
 
     def slice(self, start: int, end: int) -> str:
         """Return the text between two byte offsets."""

@@ -1,6 +1,10 @@
 """The parts that requests are read with: routes, predicates, bodies, the shape of a cluster's paths."""
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firewall.classify.api import kubernetes
 from firewall.classify.api.arguments import sql_of, wire_arguments
@@ -195,6 +199,35 @@ def test_a_path_has_every_reading(raw: str, wanted: list[list[str]]) -> None:
 def test_bodies(body: str, headers: dict[str, str], wanted: object) -> None:
     """JSON and forms become objects; a name that stands twice keeps both values; all else is not seen."""
     assert object_of(body, headers) == wanted
+
+
+def _text(value: object, colon: str) -> str:
+    """Write a value as JSON; a tuple is an object of pairs, whose names may stand twice."""
+    if isinstance(value, tuple):
+        return "{" + ",".join(f"{json.dumps(name)}{colon}{_text(one, colon)}" for name, one in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_text(one, colon) for one in value) + "]"
+    return json.dumps(value)
+
+
+_NUMBERS = st.integers() | st.floats(allow_nan=True) | st.sampled_from([2**64, -(2**63) - 1, 10**30])
+_NAMES = st.sampled_from(["a", "b", "", 'a":', "\ud800", "\u00e4"])
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | _NUMBERS | st.text(max_size=5) | _NAMES,
+        lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(_NAMES, inner), max_size=4).map(tuple),
+        max_leaves=12,
+    )
+)
+def test_two_readers_of_bodies_say_the_same(value: object) -> None:
+    """A body is read quickly where nothing in it asks for care, and says what the careful reader makes of it.
+
+    White space before a colon is what only the careful reader takes.
+    """
+    quick, careful = (_text([value, (("z", 1),)], colon) for colon in (":", " :"))
+    assert repr(object_of(quick, {})) == repr(object_of(careful, {}))
 
 
 def test_parameters_of_an_address() -> None:
