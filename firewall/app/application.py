@@ -114,6 +114,11 @@ class Application:
         chain, key = (str(self.settings.anchored(file)) for file in (server.tls_cert, server.tls_key))
         return (Listener(app, host, port, certificate=Certificate(chain, key), configured=_AGENTS),)
 
+    def drain(self) -> None:
+        """The server is stopping: whoever waits for people is told so now, on every gate."""
+        self.gate.drain()
+        self.approvals.drain()
+
     async def background(self) -> None:
         """Expire, notify, count and witness until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -54,6 +54,7 @@ class Approvals:
         self._to_tell: asyncio.Queue[Approval] = asyncio.Queue()
         self._telling: dict[str, asyncio.Task[None]] = {}
         self._complained: dict[str, int] = {}
+        self._is_draining = False
 
     @property
     def rules(self) -> ApprovalRules:
@@ -164,7 +165,7 @@ class Approvals:
     async def wait(self, approval_id: str, *, until_us: int) -> Approval:
         """Return as soon as an approval is no longer pending, or at `until_us` as it stands then.
 
-        Raises: ApprovalError `approval_unknown`; StoreError.
+        When the server stops it returns at once. Raises: ApprovalError `approval_unknown`; StoreError.
         """
         event = asyncio.Event()
         self._waiters.setdefault(approval_id, set()).add(event)
@@ -173,7 +174,7 @@ class Approvals:
             if approval.status is not ApprovalStatus.PENDING:
                 return approval
             left_us = min(until_us, approval.expires_at) - self._clock.now_us()
-            if left_us > 0:
+            if left_us > 0 and not self._is_draining:
                 await _woken(event, left_us / _US + _TIMER_SLACK_S)
             return await self.current(approval_id)
         finally:
@@ -326,6 +327,13 @@ class Approvals:
             telling.cancel()
         for event in self._waiters.get(approval_id, ()):
             event.set()
+
+    def drain(self) -> None:
+        """The server stops: every wait ends now, and one that begins later at once; approvals stay."""
+        self._is_draining = True
+        for waiting in self._waiters.values():
+            for event in waiting:
+                event.set()
 
     def _stop_waiting(self, approval_id: str, event: asyncio.Event) -> None:
         waiting = self._waiters[approval_id]

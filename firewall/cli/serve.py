@@ -58,7 +58,7 @@ async def serve_settings(
 
         def stopping() -> None:
             say("stayhand: stopping; running answers may finish for half a minute, a second signal ends them")
-            application.gate.drain()
+            application.drain()
 
         await serve_listeners([agents, *others, control], on_drain=stopping, started=started, render=rendered)
 

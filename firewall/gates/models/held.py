@@ -277,6 +277,7 @@ class Holds:
         self._living: set[Hold] = set()
         """Also those whose key an equal request that was under way at the same time has taken."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_draining = False
 
     def has_any(self, principal: str) -> bool:
         """Tell whether a principal has a hold, so that most requests need no digest."""
@@ -296,6 +297,8 @@ class Holds:
         """Register a hold and let it live on its own; `closers` let go of the provider's answer at its end."""
         self._by_key[hold.key] = hold
         self._living.add(hold)
+        if self._is_draining:
+            hold.conclude()
         task = asyncio.create_task(hold.run(rest))
         task.add_done_callback(lambda _: [close() for close in closers])
         self._tasks.add(task)
@@ -320,7 +323,11 @@ class Holds:
                 self.forget(hold)
 
     def drain(self) -> None:
-        """End every wait: undecided calls become explanations; approvals stay and survive the restart."""
+        """End every wait, those that begin from now on as well: undecided calls become explanations.
+
+        Approvals stay and survive the restart.
+        """
+        self._is_draining = True
         for hold in {*self._living, *self._by_key.values()}:
             hold.conclude()
 

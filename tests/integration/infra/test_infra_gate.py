@@ -5,7 +5,9 @@ import http.client
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
@@ -483,3 +485,33 @@ def test_the_log_tells_it_and_verifies(house: House) -> None:
     for path in house.firewall.installed.database.parent.iterdir():
         if path.is_file():
             assert TARGET_KEY.encode() not in path.read_bytes()
+
+
+def _waiting(firewall: Served) -> str:
+    """Return the id of the one pending approval, as soon as there is one."""
+    for _ in range(LIMIT_S * 20):
+        if found := firewall.pending():
+            assert len(found) == 1, found
+            return str(found[0]["id"])
+        threading.Event().wait(0.05)
+    raise AssertionError("nothing waits for approval")
+
+
+def test_stopping_tells_who_waits_and_the_approval_stays(tmp_path: Path) -> None:
+    """SIGTERM while a deletion is held: 403 with the approval that waits, nothing is sent, the repeat finds it."""
+    seen = Seen()
+    settings = _SETTINGS.replace("hold_s = 1\ntimeout_s = 2", "hold_s = 300")
+    with served(_app(seen)) as base, ThreadPoolExecutor(1) as pool:
+        installed = install(tmp_path, settings=settings.format(base=base))
+        env = {"SHOP_TOKEN": TARGET_KEY}
+        with serving(installed, env=env) as running:
+            agent = House(running, seen, running.mint())
+            held = pool.submit(agent.ask, "DELETE", "shop/v1/volumes/1")
+            ident = _waiting(running)
+            running.process.terminate()
+            answer = held.result(LIMIT_S)
+            assert (answer.status_code, answer.json()["approval_id"]) == (403, ident)
+            assert running.process.wait(LIMIT_S) == 0
+        with serving(installed, env=env) as running:
+            assert _waiting(running) == ident
+    assert seen.requests == []

@@ -118,6 +118,18 @@ async def test_a_wait_ends_at_its_own_time_with_the_call_still_pending(log: Memo
     assert found.status is ApprovalStatus.PENDING
 
 
+async def test_waits_end_when_the_server_stops(log: MemoryLog, clock: StillClock) -> None:
+    """Those that are under way and those that begin later; nothing is decided by it."""
+    service = approvals(log, clock)
+    approval = await service.open(wanted())
+    waiting = asyncio.create_task(service.wait(approval.id, until_us=clock.now + 3600 * 1_000_000))
+    await asyncio.sleep(0)
+    service.drain()
+    found = [await asyncio.wait_for(waiting, 30)]
+    found.append(await asyncio.wait_for(service.wait(approval.id, until_us=clock.now + 3600 * 1_000_000), 30))
+    assert [one.status for one in found] == [ApprovalStatus.PENDING] * 2
+
+
 async def test_a_wait_that_meets_the_end_of_time_expires_the_approval(log: MemoryLog, clock: StillClock) -> None:
     """Expiry is recorded by whoever notices it, without waiting for the sweeper."""
     service = approvals(log, clock)

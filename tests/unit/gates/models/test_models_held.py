@@ -1,4 +1,4 @@
-"""Holds of a token that is revoked."""
+"""Holds of a token that is revoked, and holds of a server that stops."""
 
 import logging
 from dataclasses import dataclass, field
@@ -22,10 +22,18 @@ class _Held:
     is_broken: bool = False
     ended: list[str] = field(default_factory=list)
     key: tuple[str, str] = ("", "")
+    is_concluded: bool = False
 
     @property
     def requester(self) -> _Asking:
         return _Asking(self.lineage)
+
+    def conclude(self) -> None:
+        """Wait no longer."""
+        self.is_concluded = True
+
+    async def run(self, rest: object) -> None:
+        """Have nothing to do."""
 
     def end(self, code: str, message: str) -> None:
         """End, or fail to."""
@@ -48,3 +56,14 @@ def test_a_hold_that_cannot_end_keeps_no_other_alive(caplog: pytest.LogCaptureFi
     assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == [
         "a hold of a revoked token did not end"
     ]
+
+
+async def test_a_hold_that_begins_while_the_server_stops_waits_for_nobody() -> None:
+    """A call that is judged after the signal is explained like those before it, and its answer not cut off."""
+    holds, before, after = Holds(), _Held(("a",), key=("p", "1")), _Held(("a",), key=("p", "2"))
+    holds.start(cast("Hold", before), None, ())
+    assert not before.is_concluded
+    holds.drain()
+    holds.start(cast("Hold", after), None, ())
+    assert (before.is_concluded, after.is_concluded) == (True, True)
+    await holds.stop()
