@@ -90,8 +90,9 @@ class Settle:
 
     line: Line
     charges: tuple[Part, ...] = ()
-    held: bool = True
-    """False: the call was never given anything to hold, so there is nothing to give back."""
+    held: tuple[Part, ...] | None = None
+    """What its caller believes that the call holds, which the store holds against what it knows; empty: it was
+    never given anything, so there is nothing to give back. None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import orjson
 from audit import Draft, Kind
 from audit.seal import identity
 from audit.sqlite import Log
-from firewall.core.spending import Extend, Pay, Reclaim, Reserve, Settle, Spending, Spent, Tell
+from firewall.core.spending import Extend, Part, Pay, Reclaim, Reserve, Settle, Spending, Spent, Tell
 from firewall.core.work import (
     BeginForm,
     Committed,
@@ -143,9 +143,9 @@ class Applier:
             case Take():
                 return limits.take(self._connection, step, index, now_us)
             case Reserve():
-                return ledger.reserve(self._connection, step, index)
+                return self._named(step.parts, ledger.reserve(self._connection, step, index))
             case Extend():
-                return ledger.extend(self._connection, step, index, now_us)
+                return self._named(step.parts, ledger.extend(self._connection, step, index, now_us))
             case Tell():
                 return ledger.tell(self._connection, step, index)
             case Reclaim():
@@ -153,6 +153,13 @@ class Applier:
             case Pay():
                 limits.pay(self._connection, step, now_us)
         return None
+
+    def _named(self, parts: Sequence[Part], unmet: Unmet | None) -> Unmet | None:
+        """Name the account that was too full, where the ledger says only that one of several was."""
+        if unmet is None or unmet.found or unmet.why != "spent":
+            return unmet
+        self._connection.execute("ROLLBACK TO unit")  # what the others gave
+        return replace(unmet, found=ledger.full(self._connection, parts))
 
     def _put(self, step: PutToken | PutPerson | PutIssued | Sweep, now_us: int) -> None:
         match step:

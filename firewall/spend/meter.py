@@ -167,7 +167,7 @@ class Meter:
             each += self._all(self._sold, usage)
         line = self._line(each)
         parts = _charges(self.opened.accounts, each) if self.opened.accounts else ()
-        steps: tuple[Step, ...] = (Settle(line, parts, held=bool(self.opened.held)),)
+        steps: tuple[Step, ...] = (Settle(line, parts, held=self.opened.held),)
         if self.drawn:
             steps += paid(self.drawn, line.used.input + line.used.output)
         return Settled(line, steps)

@@ -20,24 +20,26 @@ _COST = 26
 _ANY = 2**62
 """The limit of an account that has none."""
 _PUT = f"INSERT OR REPLACE INTO spend_calls VALUES ({', '.join('?' * _COLUMNS)})"  # noqa: S608 - marks alone
+_FORGET = "DELETE FROM spend_open WHERE call = ? AND booked = 0 AND parts = ?"
 
 
 def reserve(connection: sqlite3.Connection, step: Reserve, index: int) -> Unmet | None:
-    """Hold money on every account; unmet as `spent`, naming the first account that is too full.
+    """Hold money on every account; unmet as `spent` when one is too full, by name where there is one alone.
 
-    What other accounts gave then is still there: the caller rolls back to its savepoint.
+    What other accounts gave then is still there: the caller rolls back to its savepoint and asks `full`.
     """
     line = step.line
     unmet = _hold(connection, step.parts, index, at=line.at_us)
     if unmet is None and step.parts:
-        held = orjson.dumps([(part.key, part.micros) for part in step.parts]).decode()
         row = orjson.dumps(_row(line)).decode()
-        connection.execute("INSERT INTO spend_open VALUES (?, ?, 0, ?, ?)", (line.call, step.until_us, held, row))
+        connection.execute(
+            "INSERT INTO spend_open VALUES (?, ?, 0, ?, ?)", (line.call, step.until_us, _held(step.parts), row)
+        )
     return unmet
 
 
 def extend(connection: sqlite3.Connection, step: Extend, index: int, now_us: int) -> Unmet | None:
-    """Hold more for a call that still holds something."""
+    """Hold more for a call that still holds something; unmet as `reserve`."""
     found = connection.execute(
         "SELECT parts FROM spend_open WHERE call = ? AND booked = 0", (step.call,)
     ).fetchone()
@@ -52,9 +54,18 @@ def extend(connection: sqlite3.Connection, step: Extend, index: int, now_us: int
     return unmet
 
 
+def full(connection: sqlite3.Connection, parts: Sequence[Part]) -> str:
+    """Return the key of the first account that is too full, when none of them has given anything."""
+    for part in parts:
+        row = connection.execute("SELECT spent + held FROM spend_accounts WHERE key = ?", (part.key,)).fetchone()
+        if part.limit_micros and (row[0] if row else 0) + part.micros > part.limit_micros:
+            return part.key
+    return parts[0].key
+
+
 def settle(connection: sqlite3.Connection, step: Settle, now_us: int) -> Iterable[Spent]:
     """Give back what the call holds, book what it owes, write its line; returns the accounts that it owes."""
-    back = _taken_back(connection, step.line.call) if step.held else {}
+    back = _given_back(connection, step)
     for part in step.charges:
         given, wrong = back.get(part.key, (0, 0))
         back[part.key] = (given, wrong + part.micros)
@@ -64,9 +75,30 @@ def settle(connection: sqlite3.Connection, step: Settle, now_us: int) -> Iterabl
     values: list[int | str] = [now_us]
     for key, (given, owed) in back.items():
         values += (key, given, owed)
-    charged = {part.key for part in step.charges}
-    rows = connection.execute(_booking(len(back)), values).fetchall()
-    return [Spent(key, spent, told) for key, spent, told in rows if key in charged]
+    connection.execute(_booking(len(back)), values)
+    charged = list(dict.fromkeys([part.key for part in step.charges]))
+    if not charged:
+        return ()
+    return [Spent(*row) for row in connection.execute(_standing(len(charged)), charged).fetchall()]
+
+
+def _given_back(connection: sqlite3.Connection, step: Settle) -> dict[str, tuple[int, int]]:
+    """Forget what the call holds; returns for each account what comes back and what is owed for a leaked call.
+
+    What its caller believes that it holds is looked up only where the store knows something else of it.
+    """
+    held, call = step.held, step.line.call
+    if held is None:
+        return _taken_back(connection, call)
+    if not held:
+        return {}
+    text = _held(held)
+    if connection.execute(_FORGET, (call, text)).rowcount != 1:
+        return _taken_back(connection, call)
+    back: dict[str, tuple[int, int]] = {}
+    for part in held:
+        back[part.key] = (back[part.key][0] + part.micros if part.key in back else part.micros, 0)
+    return back
 
 
 def _taken_back(connection: sqlite3.Connection, call: str) -> dict[str, tuple[int, int]]:
@@ -122,6 +154,10 @@ def _parts(text: str) -> list[tuple[str, int]]:
     return [(key, micros) for key, micros in orjson.loads(text)]
 
 
+def _held(parts: Sequence[Part]) -> str:
+    return orjson.dumps([(part.key, part.micros) for part in parts]).decode()
+
+
 def _hold(connection: sqlite3.Connection, parts: Sequence[Part], index: int, *, at: int) -> Unmet | None:
     if not parts:
         return None
@@ -131,11 +167,9 @@ def _hold(connection: sqlite3.Connection, parts: Sequence[Part], index: int, *, 
         if part.micros > limit:  # an insert has no condition, so what never fits must not get that far
             return Unmet(index, "spent", found=part.key)
         values += (part.key, part.micros, limit)
-    gave = connection.execute(_statement(len(parts)), values).fetchall()
-    if len(gave) == len(parts):
+    if connection.execute(_statement(len(parts)), values).rowcount == len(parts):
         return None
-    names = {row[0] for row in gave}
-    return Unmet(index, "spent", found=next(part.key for part in parts if part.key not in names))
+    return Unmet(index, "spent", found=parts[0].key if len(parts) == 1 else "")
 
 
 @lru_cache(maxsize=32)
@@ -147,7 +181,7 @@ def _statement(count: int) -> str:
     return (
         f"INSERT INTO spend_accounts (key, spent, held, moved_at) VALUES {rows} "  # noqa: S608 - numbers of parameters, no values
         "ON CONFLICT (key) DO UPDATE SET held = held + excluded.held, moved_at = ?1 "
-        f"WHERE spent + held + excluded.held <= CASE excluded.key {limits} END RETURNING key"
+        f"WHERE spent + held + excluded.held <= CASE excluded.key {limits} END"
     )
 
 
@@ -159,8 +193,15 @@ def _booking(count: int) -> str:
     return (
         f"INSERT INTO spend_accounts (key, spent, held, moved_at) VALUES {rows} "  # noqa: S608 - numbers of parameters, no values
         "ON CONFLICT (key) DO UPDATE SET spent = spent + excluded.spent, held = held + excluded.held, "
-        "moved_at = ?1 RETURNING key, spent, told"
+        "moved_at = ?1"
     )
+
+
+@lru_cache(maxsize=32)
+def _standing(count: int) -> str:
+    """Write the statement that reads `count` accounts; `RETURNING` makes a table of its own each time."""
+    one = "SELECT key, spent, told FROM spend_accounts WHERE key = ?"
+    return " UNION ALL ".join([one] * count)
 
 
 def _row(line: Line) -> tuple[object, ...]:

@@ -122,16 +122,16 @@ LEDGER = (
   call TEXT PRIMARY KEY, until INTEGER NOT NULL, booked INTEGER NOT NULL, parts TEXT NOT NULL, line TEXT NOT NULL
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS spend_calls (
-  call TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL, entry INTEGER NOT NULL, token TEXT NOT NULL,
+  call TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, entry INTEGER NOT NULL, token TEXT NOT NULL,
   principal TEXT NOT NULL, owner TEXT NOT NULL, session TEXT NOT NULL, team TEXT NOT NULL, feature TEXT NOT NULL,
   user_tier TEXT NOT NULL, tags TEXT NOT NULL, route TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
   input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
   cache_write_1h INTEGER NOT NULL, input_image INTEGER NOT NULL, input_audio INTEGER NOT NULL,
   output INTEGER NOT NULL, reasoning INTEGER NOT NULL, output_image INTEGER NOT NULL,
   output_audio INTEGER NOT NULL, searches INTEGER NOT NULL, cost INTEGER, reserved INTEGER NOT NULL,
-  attempts INTEGER NOT NULL, price TEXT NOT NULL
-) STRICT""",
-    "CREATE INDEX IF NOT EXISTS spend_calls_at ON spend_calls (at)",
+  attempts INTEGER NOT NULL, price TEXT NOT NULL,
+  PRIMARY KEY (at, call)
+) STRICT, WITHOUT ROWID""",
 )
 """Accounts and what they hold, what each call holds of them, and one line a call (docs/spend.md)."""
 

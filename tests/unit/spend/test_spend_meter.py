@@ -6,7 +6,7 @@ from pathlib import Path
 from firewall.codecs.interface import Beside, Usage
 from firewall.core.budget import Budget, Scope, Window
 from firewall.core.money import Price, Rate, Tier, Tokens
-from firewall.core.spending import Settle, State
+from firewall.core.spending import Part, Settle, State
 from firewall.core.work import Committed, Unit
 from firewall.spend.meter import MOST_COUNTED, Meter, Used, counted
 from firewall.spend.prices import Sold
@@ -89,12 +89,13 @@ async def test_every_attempt_that_a_provider_charges_for_is_owed(tmp_path: Path)
 
 async def test_a_settlement_knows_whether_anything_is_held(tmp_path: Path) -> None:
     """What was held is given back; where no account draws, nothing was held and nothing is looked for."""
+    key = "team:-:day:2026-09-21"
     async with purse(tmp_path) as found:
-        for budgets, is_held in (((DAY,), True), ((), False)):
+        for budgets, held in (((DAY,), (Part(key, 200, 1000),)), ((), ())):
             meter = await begun(found.spending(*budgets), CHEAP)
             meter.answered_by("here", "cheap")
             steps = meter.settle(WHOLE).steps
-            assert [step.held for step in steps if isinstance(step, Settle)] == [is_held]
+            assert [step.held for step in steps if isinstance(step, Settle)] == [held]
             await found.installation.writer.submit(Unit(steps=steps))
         assert list(found.accounts().values()) == [(60, 0)]
 
