@@ -52,7 +52,10 @@ class Slow:
         self.booked: set[str] = set()
 
     def hold(self, call: str, parts: tuple[Part, ...]) -> str:
-        """Hold on all accounts, or on none; returns the first that is too full."""
+        """Hold on all accounts, or on none; returns the first that can never give as much, or is too full now."""
+        never = next((part.key for part in parts if part.limit_micros and part.micros > part.limit_micros), "")
+        if never:
+            return never
         after = {part.key: hold(self.balances[part.key], part.micros, part.limit_micros) for part in parts}
         for key, balance in after.items():
             if balance is None:
