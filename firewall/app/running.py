@@ -31,6 +31,7 @@ from firewall.app.sharing import sharing_of
 from firewall.app.watching import watch
 from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
+from firewall.console.app import Console
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.core.work import Plain, Record, Unit
@@ -86,7 +87,7 @@ async def running(
         await application.forms.lost()
         background = asyncio.create_task(application.background())
         background.add_done_callback(_ended)
-        warming = asyncio.create_task(_warmed(rules))
+        warming = asyncio.create_task(_warmed(rules, application.console))
         try:
             yield application
         finally:
@@ -95,10 +96,11 @@ async def running(
             await asyncio.gather(background, warming, return_exceptions=True)
 
 
-async def _warmed(rules: Rules) -> None:
+async def _warmed(rules: Rules, console: Console) -> None:
     """Load parsers and tables while the first calls are served; one that needs them before loads them itself."""
     try:
         await asyncio.to_thread(rules.load_late)
+        await asyncio.to_thread(console.load_late)
         for step in rules.warming():
             step()
             await asyncio.sleep(0)

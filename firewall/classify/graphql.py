@@ -13,21 +13,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from graphql import GraphQLError, parse
-from graphql.language import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    OperationType,
-    SelectionSetNode,
-    ValueNode,
-    VariableNode,
-)
-from graphql.utilities import value_from_ast_untyped
-
 from firewall.classify.api.known import FieldRule, Pack
 from firewall.classify.api.predicates import fits, is_wide
 from firewall.classify.api.table import Operation
@@ -38,9 +23,14 @@ from firewall.classify.phrases import field_does
 from firewall.classify.resolvers.things import flat
 from firewall.core.effect import Effect, severity, strictest
 from firewall.core.fast_init import fast_init
+from firewall.core.late import Late
 
 if TYPE_CHECKING:
+    import graphql
+
     from firewall.classify.http import Address, Request
+else:
+    graphql = Late("graphql")
 
 MAX_DOCUMENT_CHARS = 64 * 1024
 MAX_TOKENS = 4000
@@ -184,12 +174,12 @@ def _item(item: object, host: str, source: Source, context: Context, *, sealed: 
     return judge_document(Document(query, variables, name, host, source, sealed), context)
 
 
-def _parsed(query: str) -> DocumentNode:
+def _parsed(query: str) -> "graphql.DocumentNode":
     return _parsed_before(query) if len(query) <= _USUAL_CHARS else _parse(query)
 
 
-def _parse(query: str) -> DocumentNode:
-    return parse(query, no_location=False, max_tokens=MAX_TOKENS)
+def _parse(query: str) -> "graphql.DocumentNode":
+    return graphql.parse(query, no_location=False, max_tokens=MAX_TOKENS)
 
 
 _parsed_before = lru_cache(maxsize=32)(_parse)
@@ -202,9 +192,9 @@ def judge_document(document: Document, context: Context) -> list[Draft]:
         return [unread(document.host, document.source.whole(), "a document that is too long to read")]
     try:
         tree = _parsed(document.query)
-    except (GraphQLError, RecursionError):
+    except (graphql.GraphQLError, RecursionError):
         return [unread(document.host, document.source.whole(), "a document that does not parse")]
-    operations = [node for node in tree.definitions if isinstance(node, OperationDefinitionNode)]
+    operations = [node for node in tree.definitions if isinstance(node, graphql.OperationDefinitionNode)]
     chosen = [node for node in operations if node.name is not None and node.name.value == document.operation_name]
     if document.operation_name and len(chosen) != 1:
         return [
@@ -221,14 +211,19 @@ def judge_document(document: Document, context: Context) -> list[Draft]:
 
 
 def _operation(
-    operation: OperationDefinitionNode, tree: DocumentNode, document: Document, context: Context
+    operation: "graphql.OperationDefinitionNode",
+    tree: "graphql.DocumentNode",
+    document: Document,
+    context: Context,
 ) -> list[Draft]:
-    fragments = {node.name.value: node for node in tree.definitions if isinstance(node, FragmentDefinitionNode)}
+    fragments = {
+        node.name.value: node for node in tree.definitions if isinstance(node, graphql.FragmentDefinitionNode)
+    }
     fields = _root_fields(operation.selection_set, fragments)
     if fields is None:
         return [unread(document.host, document.source.whole(), "fragments that name each other or do not exist")]
     defaults = {
-        node.variable.name.value: value_from_ast_untyped(node.default_value)
+        node.variable.name.value: graphql.value_from_ast_untyped(node.default_value)
         for node in operation.variable_definitions or ()
         if node.default_value is not None
     }
@@ -240,11 +235,11 @@ def _operation(
 
 
 def _root_fields(
-    selection: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]
-) -> list[FieldNode] | None:
+    selection: "graphql.SelectionSetNode", fragments: "Mapping[str, graphql.FragmentDefinitionNode]"
+) -> "list[graphql.FieldNode] | None":
     """Return the root fields, fragments opened; None: one is missing or circular, or they are too many."""
-    found: list[FieldNode] = []
-    stack: list[tuple[SelectionSetNode, frozenset[str]]] = [(selection, frozenset())]
+    found: list[graphql.FieldNode] = []
+    stack: list[tuple[graphql.SelectionSetNode, frozenset[str]]] = [(selection, frozenset())]
     steps = 0
     while stack:
         current, seen = stack.pop()
@@ -252,11 +247,11 @@ def _root_fields(
             steps += 1
             if steps > MAX_FIELDS * 2:
                 return None
-            if isinstance(node, FieldNode):
+            if isinstance(node, graphql.FieldNode):
                 found.append(node)
-            elif isinstance(node, InlineFragmentNode):
+            elif isinstance(node, graphql.InlineFragmentNode):
                 stack.append((node.selection_set, seen))
-            elif isinstance(node, FragmentSpreadNode):
+            elif isinstance(node, graphql.FragmentSpreadNode):
                 name = node.name.value
                 if name in seen or name not in fragments:
                     return None
@@ -265,7 +260,11 @@ def _root_fields(
 
 
 def _field(
-    field: FieldNode, kind: OperationType, variables: Mapping[str, object], document: Document, context: Context
+    field: "graphql.FieldNode",
+    kind: "graphql.OperationType",
+    variables: Mapping[str, object],
+    document: Document,
+    context: Context,
 ) -> Draft:
     name = field.name.value
     arguments = {node.name.value: _value(node.value, variables) for node in field.arguments or ()}
@@ -304,10 +303,10 @@ def _field(
 _Said = tuple[Pack, FieldRule | None, Operation | None]
 
 
-def _said(name: str, kind: OperationType, arguments: Mapping[str, object], pack: Pack) -> _Said | None:
+def _said(name: str, kind: "graphql.OperationType", arguments: Mapping[str, object], pack: Pack) -> _Said | None:
     """Return what a pack says of a field: by a rule, else by its table; None: nothing."""
     rule = _rule(name, kind, arguments, pack)
-    mutation = kind is OperationType.MUTATION
+    mutation = kind is graphql.OperationType.MUTATION
     listed = pack.table.field(name, mutation=mutation) if rule is None and pack.table is not None else None
     return (pack, rule, listed) if rule is not None or listed is not None else None
 
@@ -319,7 +318,7 @@ def _effects_of(said: _Said) -> set[Effect]:
     return set(listed.effects) if listed is not None else set()
 
 
-def _span(field: FieldNode, document: Document) -> tuple[int, int]:
+def _span(field: "graphql.FieldNode", document: Document) -> tuple[int, int]:
     """Find the field's words in the judged text; its name alone where the document was decoded."""
     if field.loc is not None and document.source.text == document.query:
         return document.source.span(field.loc.start, field.loc.end)
@@ -329,26 +328,28 @@ def _span(field: FieldNode, document: Document) -> tuple[int, int]:
     return document.source.whole()
 
 
-def _value(node: ValueNode, variables: Mapping[str, object]) -> object:
-    if isinstance(node, VariableNode):
+def _value(node: "graphql.ValueNode", variables: Mapping[str, object]) -> object:
+    if isinstance(node, graphql.VariableNode):
         return variables.get(node.name.value)
-    value: object = value_from_ast_untyped(node, dict(variables))
+    value: object = graphql.value_from_ast_untyped(node, dict(variables))
     return value
 
 
-def _rule(name: str, kind: OperationType, arguments: Mapping[str, object], pack: Pack) -> FieldRule | None:
-    table = pack.queries if kind is OperationType.QUERY else pack.mutations
+def _rule(
+    name: str, kind: "graphql.OperationType", arguments: Mapping[str, object], pack: Pack
+) -> FieldRule | None:
+    table = pack.queries if kind is graphql.OperationType.QUERY else pack.mutations
     for rule in table.get(name, ()):
         if fits(rule.when, arguments, typed=True):
             return rule
     return None
 
 
-def _by_name(name: str, kind: OperationType, context: Context, *, known: bool) -> set[Effect]:
+def _by_name(name: str, kind: "graphql.OperationType", context: Context, *, known: bool) -> set[Effect]:
     """Read an operation that no pack names: queries read, mutations only raise; a known vendor's verbs count."""
     words = context.catalogue.words
     found = effects_of_names([name], words)
-    if kind is not OperationType.MUTATION:
+    if kind is not graphql.OperationType.MUTATION:
         if name in _INTROSPECTION:
             return {Effect.READ}
         return {Effect.SECRET} if Effect.SECRET in effects_of_names([f"get_{name}"], words) else {Effect.READ}

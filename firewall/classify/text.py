@@ -51,8 +51,10 @@ def warm(context: Context) -> None:
 def load_late(context: Context) -> None:
     """Load what loads late; reads no text of a grammar that can read only one at a time, so a thread may do it.
 
-    Parsers of SQL, and the tables of vendors' operations: Google's alone takes longer than a call may.
+    The library for GraphQL, parsers of SQL, and the tables of vendors' operations: Google's alone takes longer
+    than a call may.
     """
+    actions_of_input("graphql", "{ a }", context)
     for row in context.catalogue.hosts:
         if row.table is not None and row.kind != "aws":
             for method in _METHODS:

@@ -144,6 +144,10 @@ class Console:
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
+    def load_late(self) -> None:
+        """Load what pages need and no start; a thread may do it beside the first of them."""
+        self._pages.load()
+
     async def run(self) -> None:
         """Write what was counted of refused sign-ins, until cancelled."""
         while True:

@@ -74,6 +74,9 @@ class Pages:
         )
         self._templates.filters["moment"] = _moment
         self._templates.filters["prose"] = _prose
+
+    def load(self) -> None:
+        """Compile every template, which a page that needs one before does itself; a thread may do it."""
         for name in self._templates.list_templates():
             self._templates.get_template(name)
 

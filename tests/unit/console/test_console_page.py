@@ -2,7 +2,10 @@
 
 import re
 from dataclasses import replace
+from importlib.resources import files
+from types import CodeType
 
+import jinja2
 import orjson
 import pytest
 
@@ -14,6 +17,7 @@ from firewall.guard.judgement import view as judged_view
 from firewall.policy.reading import shell_call, tool_call
 from firewall.sequencer.sealing import read_subject, subject_json
 from tests.support.approving import subject, view
+from tests.support.control_side import control_side
 from tests.support.understanding import shipped_context
 
 
@@ -147,3 +151,21 @@ def test_what_was_found_out_and_what_could_be_done_first() -> None:
     assert [(one.line, one.can_run) for one in head.forms] == [("take a snapshot first", False)]
     stored = read_subject(subject_json(held))
     assert stored == held
+
+
+def test_templates_are_compiled_ahead_of_the_first_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No start waits for them: `load_late` compiles every one, and a page after it none."""
+    side = control_side()
+    compiled: list[str | None] = []
+    compiling = jinja2.Environment.compile
+
+    def counted(self: jinja2.Environment, source: str, name: str | None, filename: str | None) -> CodeType:
+        compiled.append(name)
+        return compiling(self, source, name, filename)
+
+    monkeypatch.setattr(jinja2.Environment, "compile", counted)
+    side.console.load_late()
+    known = sorted(one.name for one in files("firewall.console").joinpath("templates").iterdir())
+    assert sorted(filter(None, compiled)) == known
+    side.console.load_late()
+    assert len(compiled) == len(known)
