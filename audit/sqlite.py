@@ -25,12 +25,14 @@ TAIL = 1024
 """How many of the last entries `open_log` hashes again."""
 _LAST_OF_TILE = tree.TILE_WIDTH - 1
 
-_Stored: TypeAlias = tuple[int, int, str, str, str, bytearray, bytearray, bytearray | None]
+_Stored: TypeAlias = tuple[int, int, str, str, str, bytearray, bytearray, bytearray | int]
 _Node: TypeAlias = tuple[int, int, bytes]
 _INSERT = (
     "INSERT INTO audit_entries (seq, at, kind, principal, approval, leaf, body, sealed)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, nullif(?, 0))"
 )
+"""sqlite3 looks for adapters of None and of bytes, and writes an error for each that it does not find: what is not
+sealed is given as a number, which no blob is equal to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Log:
             return self._pending_head
         note = self._key.sign(Checkpoint(self._origin, size, self._frontier.root()))
         try:
-            self._conn.execute("INSERT INTO audit_checkpoints (size, note) VALUES (?, ?)", (size, note))
+            self._conn.execute("INSERT INTO audit_checkpoints (size, note) VALUES (?, ?)", (size, bytearray(note)))
         except sqlite3.Error as error:
             self._failed = True
             raise AuditError(f"the log cannot take a checkpoint: {error}") from error
@@ -173,10 +175,9 @@ class Log:
                 nodes += frontier.closing(leaf)
             frontier.append(leaf)
             leaves.append(leaf)
-            # sqlite3 looks for adapters of bytes and finds none, at the price of the insert; a bytearray is a blob
-            sealed = draft.sealed if draft.sealed is None else bytearray(draft.sealed)
-            kind, blobs = draft.kind._value_, (bytearray(leaf), bytearray(body), sealed)
-            rows.append((seq, draft.at, kind, draft.principal, draft.approval, *blobs))
+            sealed = 0 if draft.sealed is None else bytearray(draft.sealed)
+            kind, blob = draft.kind._value_, bytearray(leaf)
+            rows.append((seq, draft.at, kind, draft.principal, draft.approval, blob, bytearray(body), sealed))
             seq += 1
         return rows, nodes, tuple(leaves)
 

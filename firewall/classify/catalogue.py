@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import TypeVar
 
 from firewall.classify.api.known import HostRow, Pack, read_hosts, read_pack
 from firewall.classify.api.table import Table, read_table
@@ -19,6 +20,9 @@ from firewall.classify.resolvers.vendor import Vendor
 from firewall.classify.rows import Program
 from firewall.classify.shelf import Shelf
 from firewall.core.errors import ConfigError
+
+MAX_KEPT = 512
+MAX_HOST_CHARS = 256
 
 
 class ToolKind(StrEnum):
@@ -161,6 +165,43 @@ class Catalogue:
     """resolvers/*.toml: what requests name, and how it is asked what that is."""
     recovery: tuple[RecoveryRule, ...] = ()
     """recovery.toml: what brings data back."""
+    _rows: dict[tuple[str, int], HostRow | None] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+    _spoken: dict[tuple[str, str], Vendor | None] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+    """What was found for servers asked about before: catalogues never change, and neither do these answers."""
+
+    def row_of(self, host: str, port: int) -> HostRow | None:
+        """Return what is known about a server: by its name, else by name and port (`localhost:9200`)."""
+        try:
+            return self._rows[host, port]
+        except KeyError:
+            names = (host, f"{host}:{port}")
+            row = next((row for name in names for row in self.hosts if row.hosts.fullmatch(name)), None)
+            return _keep(self._rows, (host, port), row)
+
+    def vendor_of(self, kind: str, host: str) -> Vendor | None:
+        """Return the first vendor that is behind targets of a kind at a host; None: no file speaks of it."""
+        try:
+            return self._spoken[host, kind]
+        except KeyError:
+            found = next((one for one in self.vendors if one.speaks_for(kind, host)), None)
+            return _keep(self._spoken, (host, kind), found)
+
+
+_K = TypeVar("_K", bound=tuple[str, object])
+_V = TypeVar("_V")
+
+
+def _keep(kept: dict[_K, _V], key: _K, value: _V) -> _V:
+    """Remember an answer, where it is about few names that are short: agents may name any host."""
+    if len(kept) >= MAX_KEPT:
+        kept.clear()
+    if len(key[0]) <= MAX_HOST_CHARS:
+        kept[key] = value
+    return value
 
 
 def compile_catalogue(

@@ -56,7 +56,7 @@ def with_channel(
 
 def _rule(spec: TargetSpec, outgoing: Outgoing, context: Context) -> HostRule | None:
     address = address_of(f"https://{spec.host}{outgoing.target}")
-    row = row_of(address, context.catalogue.hosts) if address is not None else None
+    row = row_of(address, context.catalogue) if address is not None else None
     if row is None or address is None or spec.kind is not TargetKind.REST:
         return None
     rules = [rule for rule in row.rules if METHOD in rule.methods]

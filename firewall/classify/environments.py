@@ -63,7 +63,13 @@ class Environments:
 
     def claimed(self, places: Iterable[Place]) -> set[str]:
         """Return every environment that a row claims for one of these places."""
-        return {row.name for place in places for row in self.rows if row.claims(place)}
+        found = set[str]()
+        for kind, value in places:
+            for row in self.rows:
+                globs = row.globs.get(kind)
+                if globs and matches(globs, value):
+                    found.add(row.name)
+        return found
 
     def claims_path(self, path: str) -> str:
         """Return the environment that a path belongs to by a row; empty when no row names it."""

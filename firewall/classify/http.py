@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -12,6 +12,7 @@ from firewall.classify.addresses import usual
 from firewall.classify.api.jsonrpc import calls_of
 from firewall.classify.api.known import HostRow
 from firewall.classify.api.rest import READING, Asked, Judged, judge_rest
+from firewall.classify.catalogue import Catalogue
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import Place, PlaceKind
@@ -131,7 +132,7 @@ def judge_http(request: Request, context: Context, span: tuple[int, int]) -> lis
     address = address_of(request.url)
     if address is None:
         return [_nowhere(request, span)]
-    row = row_of(address, context.catalogue.hosts)
+    row = row_of(address, context.catalogue)
     drafts = _graphql(request, address, row, context, span)
     if drafts is None:
         drafts = _rest(request, address, row, context, span)
@@ -144,13 +145,9 @@ def judge_http(request: Request, context: Context, span: tuple[int, int]) -> lis
     return drafts
 
 
-def row_of(address: Address, rows: Sequence[HostRow]) -> HostRow | None:
-    """Return what is known about a server: by its name, else by name and port (`localhost:9200`)."""
-    for name in (address.host, f"{address.host}:{address.port}"):
-        for row in rows:
-            if row.hosts.fullmatch(name):
-                return row
-    return None
+def row_of(address: Address, catalogue: Catalogue) -> HostRow | None:
+    """Return what is known about the server at an address."""
+    return catalogue.row_of(address.host, address.port)
 
 
 def _nowhere(request: Request, span: tuple[int, int]) -> Draft:

@@ -48,7 +48,7 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
         draft.summary = placed(draft.summary, f"through target {shown(spec.name)}")
     path = len(outgoing.method) + 1
     mark_request(drafts, text, line, [(0, len(outgoing.method)), (path, path + len(outgoing.path))])
-    vendor = vendor_of(spec, outgoing, context.catalogue.vendors)
+    vendor = vendor_of(spec, outgoing, context.catalogue)
     if vendor is None:
         return tuple(draft.action(spec.name, text, target=spec.name) for draft in drafts)
     return tuple(_naming(draft, text, vendor, spec=spec, outgoing=outgoing) for draft in drafts)

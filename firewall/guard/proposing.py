@@ -44,7 +44,7 @@ def proposed(
     if call.form is not CallForm.REQUEST or spec is None:
         return ()
     outgoing = decode(call.arguments)
-    vendor = vendor_of(spec, outgoing, rules.catalogue.vendors)
+    vendor = vendor_of(spec, outgoing, rules.catalogue)
     if vendor is None or not vendor.first:
         return ()
     found = {one.thing: one for one in findings}

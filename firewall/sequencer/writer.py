@@ -41,6 +41,8 @@ class Writer:
         self._clock = clock
         self._applier = Applier(connection, log, sealing)
         self._waiting: deque[tuple[Unit, asyncio.Future[Outcome]]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The loop that units come from; asking for the running one is a system call."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._busy = False
         self._scheduled = False
@@ -82,7 +84,9 @@ class Writer:
         """
         if self._stopped or len(self._waiting) >= MAX_WAITING:
             raise StoreError(_CLOSED, detail="stopped" if self._stopped else "too many units wait")
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((unit, future))
         if not self._busy and not self._scheduled:

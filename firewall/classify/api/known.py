@@ -172,10 +172,11 @@ def asked_of(rules: Iterable[HostRule], operation: str) -> frozenset[str]:
 
 def _speaking(rules: Iterable[HostRule], method: str, path: str, operation: str) -> Iterator[HostRule]:
     """Yield the rules for a method, path and operation, whatever they ask of the arguments."""
+    name = operation.lower()
     for rule in rules:
-        if rule.methods and method not in rule.methods:
+        if rule.operations and name not in rule.operations:
             continue
-        if rule.operations and operation.lower() not in rule.operations:
+        if rule.methods and method not in rule.methods:
             continue
         if rule.path.fullmatch(path):
             yield rule

@@ -18,7 +18,7 @@ _AFTER_HEADER = re.compile(
     re.IGNORECASE,
 )
 _AFTER_BEARER = re.compile(rb"[ \t]{0,3}([A-Za-z0-9_.~+/:-]{16,8192}={0,3})")
-_HEADER_NAME = re.compile(rb"[A-Za-z0-9-]+\Z")
+_HEADER_SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,30}\Z")
 _LOGIN = re.compile(
     rb"://[^\s\"'\\@/:<>?#]{0,128}:((?:[^\s\"'\\@/<>]|\\[u/]){3,512})@(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})"
@@ -37,7 +37,7 @@ _ARMOUR_LEAST = 64
 ARMOUR_MOST = 16_384
 MOST = 20_000
 """Occurrences of one word that are looked at: what holds more is made to cost time."""
-_NAME_PART = re.compile(rb"[A-Za-z0-9_.-]*\Z")
+_NAME_SIGNS = _HEADER_SIGNS + b"_."
 _NAME_REST = re.compile(rb"[A-Za-z0-9_.-]{0,40}")
 _ASSIGNS = re.compile(rb"\\?[\"']?[ \t]{0,3}(?:=>|:=|[:=])[ \t]{0,3}\\?[\"'`]?")
 _FIELD = re.compile(
@@ -90,14 +90,20 @@ def in_headers(
     for anchor in anchors:
         for at in occurrences(lower, anchor):
             end = at + len(anchor)
-            name = _HEADER_NAME.search(lower, max(0, at - LONGEST_NAME), end)
-            match = _AFTER_HEADER.match(data, end) if name and name[0].lstrip(b"-") in headers else None
+            name = lower[_begin_of(lower, at, _HEADER_SIGNS) : end]
+            match = _AFTER_HEADER.match(data, end) if name.lstrip(b"-") in headers else None
             if match is not None and _authenticates(match[1] or b"", match[2], harmless):
                 yield Finding("auth-header", match.start(2), match.end(2))
     for at in occurrences(lower, BEARER):
         match = _AFTER_BEARER.match(data, at + 7)
         if match is not None and _authenticates(b"bearer", match[1], harmless):
             yield Finding("bearer-token", match.start(1), match.end(1))
+
+
+def _begin_of(data: bytes, at: int, signs: bytes) -> int:
+    """Return where the name begins that a word at `at` is a part of, at most LONGEST_NAME before it."""
+    before = data[max(0, at - LONGEST_NAME) : at]
+    return at - len(before) + len(before.rstrip(signs))
 
 
 def _authenticates(scheme: bytes, value: bytes, harmless: Harmless) -> bool:
@@ -157,9 +163,8 @@ def assigned(data: bytes, lower: bytes, word: bytes) -> Iterator[Assigned]:
         rest = _NAME_REST.match(data, at)
         end = rest.end() if rest else at
         sign = _ASSIGNS.match(data, end)
-        before = _NAME_PART.search(data, max(0, at - LONGEST_NAME), at)
         if sign is not None:
-            yield Assigned(data[before.start() if before else at : end], sign.end())
+            yield Assigned(data[_begin_of(data, at, _NAME_SIGNS) : end], sign.end())
 
 
 def in_fields(data: bytes, lower: bytes, names: Collection[str], harmless: Harmless) -> Iterator[Finding]:
@@ -171,8 +176,7 @@ def in_fields(data: bytes, lower: bytes, names: Collection[str], harmless: Harml
             rest = _NAME_REST.match(data, at)
             end = rest.end() if rest else at
             match = _FIELD.match(data, end)
-            before = _NAME_PART.search(data, max(0, at - LONGEST_NAME), at)
-            if match is None or plain_name(data[before.start() if before else at : end]) not in names:
+            if match is None or plain_name(data[_begin_of(data, at, _NAME_SIGNS) : end]) not in names:
                 continue
             value = match[match.lastindex or 1]
             if not harmless.covers(value) and not _VARIABLE.match(value):

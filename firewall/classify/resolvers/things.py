@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
+from firewall.classify.catalogue import Catalogue
 from firewall.classify.resolvers.vendor import Vendor
 from firewall.core.outgoing import Outgoing
 from firewall.core.target import TargetSpec
@@ -42,13 +43,9 @@ def _plain_name(name: str) -> str:
     return ".".join(part for part in name.split(".") if not part.isdigit() and part not in _WRAPPING) or name
 
 
-def vendor_of(spec: TargetSpec, outgoing: Outgoing, vendors: Sequence[Vendor]) -> Vendor | None:
-    """Return the vendor behind a target, the first that fits; None: no file speaks of it."""
-    kind, host = spec.kind.value, outgoing.host or spec.host
-    for vendor in vendors:
-        if vendor.speaks_for(kind, host):
-            return vendor
-    return None
+def vendor_of(spec: TargetSpec, outgoing: Outgoing, catalogue: Catalogue) -> Vendor | None:
+    """Return the vendor behind a target; None: no file speaks of it."""
+    return catalogue.vendor_of(spec.kind, outgoing.host or spec.host)
 
 
 def named(

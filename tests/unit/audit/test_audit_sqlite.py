@@ -21,14 +21,14 @@ def test_receipts_name_what_was_stored(path: Path) -> None:
     conn = connect(path)
     log = reopen(conn)
     conn.execute("BEGIN")
-    receipts = log.append([draft(0), draft(1, sealed=b"secret", approval="apr_1")])
-    more = log.append([draft(2)])
+    receipts = log.append([draft(0), draft(1, sealed=b"secret", approval="apr_1"), draft(2, sealed=b"")])
+    more = log.append([draft(3)])
     conn.execute("COMMIT")
-    assert (list(receipts.seqs), list(more.seqs), log.size) == ([0, 1], [2], 3)
+    assert (list(receipts.seqs), list(more.seqs), log.size) == ([0, 1, 2], [3], 4)
     rows = conn.execute("SELECT seq, kind, approval, leaf, body, sealed FROM audit_entries").fetchall()
     assert [row[3] for row in rows] == [*receipts.leaves, *more.leaves] == [leaf_hash(row[4]) for row in rows]
     assert rows[1][:3] == (1, "tool.judged", "apr_1")
-    assert rows[1][5] == b"secret"
+    assert [row[5] for row in rows] == [None, b"secret", b"", None], "nothing sealed is not the same as empty"
     assert decode(rows[1][4]).seq == 1
     conn.close()
 

@@ -52,7 +52,7 @@ def deciding(case: dict[str, object]) -> HostRule | None:
     request = json.loads(str(case["input"]))
     address = address_of(request["url"])
     assert address is not None
-    row = row_of(address, shipped_catalogue().hosts)
+    row = row_of(address, shipped_catalogue())
     if row is None or row.kind == "aws":
         return None
     segments = readings(address.raw_path)[0]

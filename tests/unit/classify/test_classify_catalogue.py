@@ -1,13 +1,15 @@
 """The data files: what is refused, and that what ships is whole."""
 
 import tomllib
+from dataclasses import replace
 
 import pytest
 
+from firewall.classify.api.known import HostRow
 from firewall.classify.attributes import ATTRIBUTE_DOCS, KNOWN_ATTRIBUTES
-from firewall.classify.catalogue import compile_catalogue
+from firewall.classify.catalogue import MAX_HOST_CHARS, MAX_KEPT, Catalogue, compile_catalogue
 from firewall.classify.environments import compile_environments
-from firewall.classify.globs import glob_pattern
+from firewall.classify.globs import any_of, glob_pattern
 from firewall.classify.shell.specials import READERS
 from firewall.core.errors import ConfigError
 from tests.support.understanding import shipped_catalogue
@@ -74,3 +76,26 @@ def test_every_attribute_is_documented() -> None:
     assert set(KNOWN_ATTRIBUTES) == set(ATTRIBUTE_DOCS)
     assert all(ATTRIBUTE_DOCS.values())
     assert set(KNOWN_ATTRIBUTES.values()) <= {int, str, bool}
+
+
+def test_a_server_is_found_by_its_name_first_and_the_answer_is_the_rows_own() -> None:
+    """What was asked before answers as at first; other rows are another catalogue and know nothing of it."""
+    named, ported = HostRow(any_of(["*.example"]), "named"), HostRow(any_of(["api.example:9200"]), "ported")
+    catalogue = Catalogue(hosts=(ported, named))
+    for _ in range(2):
+        assert catalogue.row_of("api.example", 9200) is named
+        assert catalogue.row_of("elsewhere", 443) is None
+    other = replace(catalogue, hosts=(ported,))
+    assert other.row_of("api.example", 9200) is ported
+    assert other.row_of("api.example", 443) is None
+
+
+def test_hosts_that_agents_name_fill_no_memory() -> None:
+    """Of many servers, and of names that are long, a bounded number is remembered; all are answered."""
+    row = HostRow(any_of(["*.example"]), "named")
+    catalogue = Catalogue(hosts=(row,))
+    for number in range(MAX_KEPT * 2 + 10):
+        assert catalogue.row_of(f"{number}.example", 443) is row
+    assert catalogue.row_of("a" * MAX_HOST_CHARS + ".example", 443) is row
+    assert len(catalogue._rows) <= MAX_KEPT
+    assert all(len(host) <= MAX_HOST_CHARS for host, _ in catalogue._rows)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import compile_environments
 from firewall.classify.reader import Reader
 from firewall.classify.resolvers.finding import Known, environments_of, item_of, kept, unseen
@@ -232,12 +233,10 @@ def test_a_vendor_is_found_by_kind_and_host() -> None:
     """The kind of the target and the host by which the catalogue knows it."""
     spec = TargetSpec("t", "staging", TargetKind.REST, "api.cloud.example")
     outgoing = Outgoing("GET", "/")
-    assert vendor_of(spec, outgoing, [vendor()]) is not None
-    assert (
-        vendor_of(TargetSpec("t", "staging", TargetKind.GRAPHQL, "api.cloud.example"), outgoing, [vendor()])
-        is None
-    )
-    assert vendor_of(TargetSpec("t", "staging", TargetKind.REST, "other"), outgoing, [vendor()]) is None
+    known = Catalogue(vendors=(vendor(),))
+    assert vendor_of(spec, outgoing, known) is not None
+    assert vendor_of(TargetSpec("t", "staging", TargetKind.GRAPHQL, "api.cloud.example"), outgoing, known) is None
+    assert vendor_of(TargetSpec("t", "staging", TargetKind.REST, "other"), outgoing, known) is None
 
 
 OBJECTS: list[object] = [
