@@ -48,6 +48,8 @@ class Served:
     """How the arguments do not fit what the tool declares; empty: they fit."""
     is_ambiguous: bool = False
     """Some clients write a tool of another server of ours the same way."""
+    is_combined: bool = False
+    """The client knows the tool as `SERVER__TOOL` of one server that stands for all of ours."""
 
 
 @fast_init

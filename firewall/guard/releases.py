@@ -25,10 +25,10 @@ WINDOW_S = 300
 """How long a release serves later gates: a client asks its own user in between, and runs a call once it may."""
 MAX_CALLS = 4096
 MAX_EACH = 16
-"""Releases of one and the same call."""
+"""Releases of calls with the same arguments."""
 _LATER = {"models": ("hooks", "mcp"), "hooks": ("mcp",)}
 """The gates that a call passes after another."""
-_Key = tuple[str, str, str, bytes]
+_Key = tuple[str, str, bytes]
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +36,8 @@ class Release:
     """What one approved call leaves."""
 
     approval: str
+    name: str
+    """The tool's name as it was called where it was approved."""
     entry: int
     """The entry that judged it where it was approved."""
     session: str
@@ -50,7 +52,7 @@ class Release:
 
 
 class Releases:
-    """What approved calls left, by run, name and arguments."""
+    """What approved calls left, by run and arguments."""
 
     __slots__ = ("_left",)
 
@@ -64,6 +66,7 @@ class Releases:
             return
         release = Release(
             approval=approval,
+            name=judgement.call.name,
             entry=entry,
             session=requester.session,
             call_id=judgement.call.id,
@@ -88,12 +91,23 @@ class Releases:
         fitting = [
             one
             for one in self._left.get(key, ())
-            if one.until_us > now_us and requester.gate in one.gates and _fits(one, judgement, requester)
+            if one.until_us > now_us
+            and requester.gate in one.gates
+            and _is_named(one, judgement)
+            and _fits(one, judgement, requester)
         ]
         found = _narrowed(fitting, judgement.call.id)
         if found is not None:
             found.gates.discard(requester.gate)
         return found
+
+
+def _is_named(release: Release, judgement: Judgement) -> bool:
+    """Tell whether both names are of one tool, however clients write it."""
+    served = judgement.call.served
+    if served is not None and served.is_combined:
+        return release.name.endswith((f"_{served.server}__{served.tool}", f"/{served.server}__{served.tool}"))
+    return flat(release.name) == flat(judgement.call.name)
 
 
 def _fits(release: Release, judgement: Judgement, requester: Requester) -> bool:
@@ -121,4 +135,4 @@ def _narrowed(fitting: list[Release], call_id: str) -> Release | None:
 def _key(judgement: Judgement, requester: Requester) -> _Key:
     run = requester.lineage[-1] if requester.lineage else requester.token_id
     arguments = hashlib.sha256(judgement.bound or b"{}").digest()
-    return requester.principal, run, flat(judgement.call.name), arguments
+    return requester.principal, run, arguments

@@ -85,7 +85,15 @@ class Seen(Protocol):
         ...
 
     async def say(self, message: Message) -> None:
-        """Send a notification of our own (progress while a call is held). Raises: ClientGoneError."""
+        """Send a notification of our own (progress while a call is held)."""
+        ...
+
+    def judged(self, entry: int) -> None:
+        """Note the entry of the judgement: it stands in `x-stayhand-entry`, unless events have begun."""
+        ...
+
+    def begun(self) -> None:
+        """Note that a change is about to be sent: until now, ending the request loses nothing."""
         ...
 
 

@@ -192,3 +192,26 @@ async def test_an_approval_is_bound_to_the_server(kept: Kept) -> None:
         )
     }
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("mcp__stayhand__github__delete_file", True),
+        ("mcp__stayhand/github__delete_file", True),
+        ("mcp_stayhand_github__delete_file", True),
+        ("mcp__github__delete_file", True),
+        ("stayhand_github__delete_file", False),
+        ("mcp__stayhand__gitlab__delete_file", False),
+        ("mcp__other__github_delete_file", False),
+    ],
+)
+async def test_a_call_through_the_address_of_all_servers(kept: Kept, name: str, *, fits: bool) -> None:
+    """Where a client knows all our servers as one, the tool's name with its server's decides.
+
+    What nobody could make out where it was approved is asked about where it can be.
+    """
+    await approved(kept, said(name))
+    combined = Served("github", "delete_file", "https://mcp.example/", environment="staging", is_combined=True)
+    answer = await kept.guard.judge(made(served=combined), kept.requester(gate="mcp", session=""))
+    assert isinstance(answer, Go if fits else Wait)

@@ -1,0 +1,259 @@
+"""A `tools/call` from judgement to answer: judged, recorded, held or refused, sent once, its outcome recorded.
+
+INVARIANT: what is sent is the message that was judged, after the entry that says so is durable, and each call
+that was released has exactly one outcome entry. INVARIANT: nothing is ever sent twice by us: a call whose outcome
+nobody knows is told as that. INVARIANT: what a client says about an approval (`accept`, a `requestState`) decides
+nothing; the approval is looked up each time.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from firewall.approvals.service import Approvals
+from firewall.classify.mcp.names import flat
+from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
+from firewall.codecs.mcp.messages import Id, Kind, Message
+from firewall.codecs.mcp.versions import is_modern
+from firewall.core.approval import ApprovalStatus
+from firewall.core.call import Served, ToolCall
+from firewall.core.effect import Effect
+from firewall.core.errors import ConfigError, FirewallError, UpstreamError
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.reason import Reason
+from firewall.core.work import Plain, Record, Unit
+from firewall.gates.mcp import saying
+from firewall.gates.mcp.fitting import Declared, Fitting
+from firewall.gates.mcp.port import Caller, Seen, Server, Tools, Upstream
+from firewall.gates.mcp.state import Seal, Ticket, refused
+from firewall.gates.mcp.wish import Wish, wish_of
+from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.sequencer.posting import post
+
+log = logging.getLogger("stayhand.mcp")
+PROGRESS_S = 10
+"""How often a held client that asked for it hears that it waits: clients give up after 30 s of silence or more."""
+MAX_ROUNDS = 8
+"""How often a client comes back for one answer: SDKs give up after ten."""
+_US = 1_000_000
+_READING = frozenset({Effect.READ, Effect.SECRET})
+_DECLINED = frozenset({"decline", "cancel"})
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call on its way."""
+
+    server: Server
+    caller: Caller
+    id: Id
+    wish: Wish
+    judged: ToolCall
+    ticket: Ticket | None
+    """What a client that has come back brought."""
+
+    @property
+    def may_come_back(self) -> bool:
+        """The client can be sent to a page and come back; what answers a server's question would be lost then."""
+        sent = self.wish.forwarded.params
+        is_leg = sent.get("inputResponses") is not None or sent.get("requestState") is not None
+        return is_modern(self.caller.version) and self.caller.takes_urls and not is_leg
+
+
+class JudgedCalls:
+    """Fills the seam `Calls`; one instance per process."""
+
+    def __init__(
+        self,
+        *,
+        guard: Guard,
+        approvals: Approvals,
+        sequencer: Sequencer,
+        clock: Clock,
+        tools: Tools,
+        servers: Mapping[str, Server],
+        status_url: Callable[[str], str],
+        progress_s: float = PROGRESS_S,
+    ) -> None:
+        """`status_url` returns where the requester's own user sees how an approval stands."""
+        self._guard = guard
+        self._approvals = approvals
+        self._sequencer = sequencer
+        self._clock = clock
+        self._tools = tools
+        self._servers = servers
+        self._status_url = status_url
+        self._progress_us = int(progress_s * _US)
+        self._fitting = Fitting()
+        self._seal = Seal()
+        self._newest: dict[tuple[str, str], object] = {}
+        """The newest of the requests that wait for one call."""
+
+    async def call(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """As `port.Calls` says. Raises: FirewallError."""
+        wish = wish_of(message)
+        definition = await self._tools.tool(server, caller, wish.tool, upstream=upstream, seen=seen)
+        if definition is None or message.id is None:
+            raise McpError(
+                f"`{server.name}` has no such tool for you now", number=INVALID_PARAMS, code="tool_unknown"
+            )
+        declared = self._fitting.of(server, wish.tool, definition)
+        judged = self._judged(server, caller, wish, declared)
+        call = _Call(server, caller, message.id, wish, judged, self._ticket(server, caller, wish, judged))
+        answer = await self._guard.judge(judged, caller.requester)
+        seen.judged(answer.entry)
+        if isinstance(answer, Wait):
+            return await self._held(call, answer, upstream, seen)
+        if isinstance(answer, Stop):
+            return saying.refused(call.id, wish.tool, answer, version=caller.version)
+        return await self._sent(call, answer, upstream, seen)
+
+    def _judged(self, server: Server, caller: Caller, wish: Wish, declared: Declared) -> ToolCall:
+        """Return what the guard judges."""
+        mine, name = flat(f"{server.name}_"), server.tool_name(wish.tool)
+        others = [flat(f"{other}_") for other in self._servers if other != server.name]
+        served = Served(
+            server=server.name,
+            tool=wish.tool,
+            identity=server.identity,
+            pack=server.settings.pack,
+            environment=server.environment,
+            is_scoped=server.settings.scoped,
+            is_here=bool(server.settings.command),
+            description=declared.description,
+            hints=declared.hints,
+            misfit=declared.misfit(wish.given),
+            is_ambiguous=any(flat(name).startswith(other) or mine.startswith(other) for other in others),
+            is_combined=caller.combined,
+        )
+        return ToolCall(wish.call_id, name, wish.arguments, schema=declared.digest, served=served)
+
+    def _ticket(self, server: Server, caller: Caller, wish: Wish, judged: ToolCall) -> Ticket | None:
+        """Return what a client brings back of an earlier answer of ours.
+
+        Raises: McpError for what does not belong to exactly this call.
+        """
+        if not wish.state:
+            return None
+        requester = caller.requester
+        now, server_id = self._clock.now_us(), server.identity
+        ticket = self._seal.opened(wish.state, principal=requester.principal, server=server_id, now_us=now)
+        if self._guard.consider(judged, requester).digest != ticket.digest:
+            raise refused()
+        return ticket
+
+    async def _held(self, call: _Call, held: Wait, upstream: Upstream, seen: Seen) -> Message:
+        """Hold a call as its client bears it."""
+        if call.may_come_back and call.ticket is None:
+            return self._come_back(call, held, 0, url=self._status_url(held.approval.id))
+        # A user who did not look has decided nothing: people may still agree, and the call be made again.
+        if call.wish.action in _DECLINED or not await self._waited(call, held, seen):
+            return self._waits(call, held)
+        answer = await self._guard.release(held, call.caller.requester)
+        match answer:
+            case Go():
+                return await self._sent(call, answer, upstream, seen)
+            case Wait():  # asked anew meanwhile: nobody has agreed to this yet
+                return self._waits(call, answer)
+            case Stop():
+                return self._refused(call, held, answer)
+
+    def _waits(self, call: _Call, held: Wait) -> Message:
+        return saying.waits(
+            call.id, call.wish.tool, held.approval.id, entry=held.entry, version=call.caller.version
+        )
+
+    def _refused(self, call: _Call, held: Wait, stop: Stop) -> Message:
+        """Return what a client hears after a hold: where nobody decided, it may come back."""
+        if stop.verdict.reason is Reason.HOLD_ENDED and call.may_come_back:
+            round_ = call.ticket.round + 1 if call.ticket is not None else 0
+            if round_ <= MAX_ROUNDS:
+                return self._come_back(call, held, round_)
+        return saying.refused(call.id, call.wish.tool, stop, version=call.caller.version)
+
+    def _come_back(self, call: _Call, held: Wait, round_: int, *, url: str = "") -> Message:
+        """Have a client come back; no later than the approval could be used."""
+        ticket = Ticket(
+            principal=call.caller.requester.principal,
+            server=call.server.identity,
+            digest=held.approval.digest,
+            approval=held.approval.id,
+            until_us=held.approval.expires_at + self._approvals.rules.use_within_s * _US,
+            round=round_,
+        )
+        return saying.input_required(call.id, state=self._seal.sealed(ticket), url=url, approval=held.approval.id)
+
+    async def _waited(self, call: _Call, held: Wait, seen: Seen) -> bool:
+        """Wait for a decision as long as the client bears; False: a newer request of the same call waits."""
+        key = (call.caller.requester.principal, held.approval.digest)
+        self._newest[key] = me = object()
+        try:
+            await self._decided(call, held.approval.id, seen)
+            return self._newest[key] is me
+        finally:
+            if self._newest.get(key) is me:
+                del self._newest[key]
+
+    async def _decided(self, call: _Call, approval: str, seen: Seen) -> None:
+        """Return when an approval is decided, or the client's patience is over."""
+        until = self._clock.now_us() + call.server.settings.hold_s * _US
+        token = call.wish.progress
+        for step in itertools.count(1):
+            pause = until if token is None else min(until, self._clock.now_us() + self._progress_us)
+            now = await self._approvals.wait(approval, until_us=pause)
+            if now.status is not ApprovalStatus.PENDING or pause >= until:
+                return
+            if token is not None:
+                await seen.say(saying.progress(token, step, approval))
+
+    async def _sent(self, call: _Call, go: Go, upstream: Upstream, seen: Seen) -> Message:
+        """Send what was judged, and record how it ended.
+
+        Raises: FirewallError `indeterminate` where nobody knows whether something was changed.
+        """
+        is_reading = set(go.effects) <= _READING
+        facts: dict[str, Plain] = {"judged": go.entry, "gate": "mcp"}
+        if not is_reading:
+            seen.begun()
+        try:
+            answer = await upstream.ask(call.wish.forwarded, seen=seen)
+        except asyncio.CancelledError:
+            self._finished(call, {**facts, "fault": "cancelled"}, is_known=is_reading)
+            raise
+        except FirewallError as error:
+            log.warning("server=%s code=%s detail=%s", call.server.name, error.code, error.detail)
+            is_known = is_reading or isinstance(error, ConfigError)  # without its credential nothing was sent
+            fault = error.fault.value if isinstance(error, UpstreamError) else error.code
+            self._finished(call, {**facts, "fault": fault}, is_known=is_known)
+            raise error if is_known else _indeterminate(error) from error
+        failed = answer.kind is Kind.ERROR or answer.result.get("isError") is True
+        state = {"state": str(answer.result["resultType"])} if _is_unfinished(answer) else {}
+        self._finished(call, {**facts, "reported_error": failed, **state}, is_known=True)
+        return answer
+
+    def _finished(self, call: _Call, facts: dict[str, Plain], *, is_known: bool) -> None:
+        record = Record(
+            kind="tool.finished" if is_known else "tool.indeterminate",
+            data=facts,
+            principal=call.caller.requester.principal,
+        )
+        post(self._sequencer, Unit(records=(record,)))
+
+
+def _is_unfinished(answer: Message) -> bool:
+    """Tell whether a server answered with a question, or with a task that goes on."""
+    return answer.result.get("resultType") in ("input_required", "task")
+
+
+def _indeterminate(error: FirewallError) -> FirewallError:
+    """Say honestly that it may have happened, where nobody knows."""
+    return FirewallError(
+        f"{error.public}; it may have happened all the same: look before you repeat it",
+        code="indeterminate",
+        status=error.status,
+    )

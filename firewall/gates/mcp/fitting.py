@@ -1,0 +1,101 @@
+"""Arguments held against what a tool declares: its `inputSchema`, as JSON Schema of whichever draft it names.
+
+FAIL-CLOSED: a schema that is none, refers elsewhere or is too large fits nothing. The patterns of a schema are a
+server's, and are matched in linear time, or with a bound on going back; nothing is ever fetched.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from firewall.core.ids import sha256_hex
+from firewall.gates.mcp.port import Server
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
+
+MAX_SCHEMA_BYTES = 256 * 1024
+MAX_KEPT = 1024
+_MAX_SAID = 200
+_BACKTRACK = 10_000
+_UNREADABLE = "the tool's schema cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A tool as its server declares it, ready to be held against."""
+
+    definition: Mapping[str, object]
+    digest: str
+    """SHA-256 hex of the whole definition: approvals are bound to it."""
+    validator: "Validator | None"
+    """None: the schema cannot be read."""
+
+    def misfit(self, arguments: Mapping[str, object]) -> str:
+        """Say how arguments do not fit; empty: they do."""
+        if self.validator is None:
+            return _UNREADABLE
+        try:
+            if self.validator.is_valid(arguments):
+                return ""
+            first = next(iter(self.validator.iter_errors(arguments)), None)
+        except (ValueError, RecursionError):
+            return "they cannot be held against the tool's schema"
+        if first is None:
+            return "they do not fit the tool's schema"
+        where = "/".join(map(str, first.instance_path))
+        return f"{f'`{where}`: ' if where else ''}{first.message}"[:_MAX_SAID]
+
+    @property
+    def description(self) -> str:
+        """The server's words."""
+        said = self.definition.get("description")
+        return said if isinstance(said, str) else ""
+
+    @property
+    def hints(self) -> tuple[tuple[str, bool], ...]:
+        """The server's annotations that say yes or no."""
+        said = self.definition.get("annotations")
+        if not isinstance(said, Mapping):
+            return ()
+        return tuple(sorted((str(name), value) for name, value in said.items() if isinstance(value, bool)))
+
+
+class Fitting:
+    """Declarations that were compiled, the newest kept; one instance per process."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], Declared] = OrderedDict()
+
+    def of(self, server: Server, tool: str, definition: Mapping[str, object]) -> Declared:
+        """Return a tool's declaration, compiled; the very same object of a definition is compiled once."""
+        key = (server.identity, tool)
+        found = self._kept.get(key)
+        if found is None or found.definition is not definition:
+            found = _declared(definition)
+            self._kept[key] = found
+        self._kept.move_to_end(key)
+        while len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+
+def _declared(definition: Mapping[str, object]) -> Declared:
+    written = orjson.dumps(definition, option=orjson.OPT_SORT_KEYS)
+    schema = definition.get("inputSchema")
+    validator = _compiled(schema) if isinstance(schema, dict) and len(written) <= MAX_SCHEMA_BYTES else None
+    return Declared(definition, sha256_hex(written), validator)
+
+
+def _compiled(schema: dict[str, object]) -> "Validator | None":
+    from jsonschema_rs import FancyRegexOptions, ReferencingError, RegexOptions, validator_for
+
+    for options in (RegexOptions(), FancyRegexOptions(backtrack_limit=_BACKTRACK)):
+        try:
+            return validator_for(schema, pattern_options=options, offline=True)
+        except (ValueError, ReferencingError):
+            continue
+    return None

@@ -1,0 +1,123 @@
+"""A `tools/call` as a client wrote it: which tool, which exact arguments, and what it brings back.
+
+INVARIANT: what can change what a server does is among what is judged. The answers to a server's own questions
+(`inputResponses`) and its `requestState` are, beside the arguments; a member that is not known here is refused by
+name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from firewall.codecs import json_span
+from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
+from firewall.codecs.mcp.messages import Message
+from firewall.gates.mcp import state
+
+MAX_NAME_CHARS = 256
+MAX_ID_CHARS = 200
+_KNOWN = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState"})
+_ANSWERS, _STATE = "mcp:inputResponses", "mcp:requestState"
+"""Names under which they are judged: no schema of a tool has them."""
+_CALL_IDS = ("claudecode/toolUseId", "callId")
+"""Where clients say by which id their model knows the call."""
+ASKED = "stayhand_approval"
+"""The name of our question among `inputRequests`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One call of a tool."""
+
+    tool: str
+    given: Mapping[str, object]
+    """The arguments, parsed: what is held against the tool's schema."""
+    arguments: bytes
+    """What is judged: the arguments as they came, with the answers to a server's questions beside them."""
+    call_id: str
+    """The model's id of the call, a claim; empty: none."""
+    progress: str | int | None
+    """The token under which the client wants to hear of progress; None: it does not."""
+    state: str
+    """The `requestState` of ours that it brings; empty: none."""
+    action: str
+    """What the client's user did with the address that we asked to show (`accept`, …); a claim; empty: nothing."""
+    forwarded: Message
+    """What the server is sent."""
+
+
+def wish_of(message: Message) -> Wish:
+    """Read a call.
+
+    Raises: McpError -32602 for a name or arguments that are none, and for members that nobody knows.
+    """
+    params = message.params
+    unknown = sorted(set(params) - _KNOWN)
+    if unknown:
+        raise _invalid(f"`{_shown(unknown[0])}` of a tool call is not served", "param_unknown", message)
+    name, given = params.get("name"), params.get("arguments", {})
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+        raise _invalid("`name` must be a tool's name", "tool_unknown", message)
+    if not isinstance(given, dict):
+        raise _invalid("`arguments` must be an object", "arguments_invalid", message)
+    ours = params.get("requestState") if state.is_ours(params.get("requestState")) else ""
+    return Wish(
+        tool=name,
+        given=given,
+        arguments=_judged(message, params, given, is_ours=bool(ours)),
+        call_id=_call_id(message.meta),
+        progress=_token(message.meta.get("progressToken")),
+        state=str(ours),
+        action=_action(params.get("inputResponses")) if ours else "",
+        forwarded=_without(message) if ours else message,
+    )
+
+
+def _judged(
+    message: Message, params: Mapping[str, object], given: Mapping[str, object], *, is_ours: bool
+) -> bytes:
+    """Return the bytes that are judged: the client's own where there is nothing beside them."""
+    beside: dict[str, object] = {}
+    if not is_ours:  # what answers our own question says nothing to the server, which never sees it
+        beside = {
+            said: params[name]
+            for name, said in (("inputResponses", _ANSWERS), ("requestState", _STATE))
+            if params.get(name) is not None
+        }
+    if beside:
+        return orjson.dumps({**given, **beside})
+    span = json_span.locate(message.raw, ("params", "arguments"))
+    return message.raw[span[0] : span[1]] if span is not None else b"{}"
+
+
+def _without(message: Message) -> Message:
+    """Return the call without what belongs to our own question."""
+    params = {
+        name: value for name, value in message.params.items() if name not in ("requestState", "inputResponses")
+    }
+    return messages.written({**message.value, "params": params})
+
+
+def _call_id(meta: Mapping[str, object]) -> str:
+    found = (meta.get(name) for name in _CALL_IDS)
+    return next((one for one in found if isinstance(one, str) and 0 < len(one) <= MAX_ID_CHARS), "")
+
+
+def _token(value: object) -> str | int | None:
+    is_token = isinstance(value, str | int) and not isinstance(value, bool)
+    return value if is_token else None  # type: ignore[return-value]  # as seen above
+
+
+def _action(responses: object) -> str:
+    said = messages.at(responses, [ASKED, "action"])
+    return said if isinstance(said, str) and len(said) < MAX_ID_CHARS else ""
+
+
+def _shown(name: str) -> str:
+    return "".join(char if char.isprintable() and char != "`" else "?" for char in name)[:80]
+
+
+def _invalid(text: str, code: str, message: Message) -> McpError:
+    return McpError(text, number=INVALID_PARAMS, code=code, of=message.id)

@@ -1,0 +1,78 @@
+"""Arguments against what a tool declares: what does not fit, or cannot be told to, never passes for fitting."""
+
+import pytest
+
+from firewall.gates.mcp.fitting import MAX_KEPT, Fitting
+from tests.support.mcp_calls import NOTE, server
+
+NOTES = server()
+
+
+def misfit(schema: object, arguments: dict[str, object]) -> str:
+    """Say how arguments do not fit a schema."""
+    return Fitting().of(NOTES, "t", {"name": "t", "inputSchema": schema}).misfit(arguments)
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments", "wanted"),
+    [
+        ({"type": "object"}, {}, ""),
+        ({"type": "object"}, {"anything": [1]}, ""),
+        (NOTE["inputSchema"], {"id": "1"}, ""),
+        (NOTE["inputSchema"], {"id": 1}, "`id`: 1 is not of type"),
+        (NOTE["inputSchema"], {}, '"id" is a required property'),
+        (NOTE["inputSchema"], {"id": "1", "force": True}, "Additional properties"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}, {}, ""),
+        ({"type": "object", "properties": {"a": {"pattern": "^(?!x)"}}}, {"a": "xy"}, "`a`: "),
+        ({"type": "object", "properties": {"a": {"pattern": "^(?!x)"}}}, {"a": "ab"}, ""),
+        ({"$defs": {"n": {"type": "number"}}, "properties": {"a": {"$ref": "#/$defs/n"}}}, {"a": "1"}, "`a`: "),
+    ],
+)
+def test_what_fits(schema: object, arguments: dict[str, object], wanted: str) -> None:
+    """Arguments are held against the schema, of whichever draft, and what does not fit is named."""
+    said = misfit(schema, arguments)
+    assert said.startswith(wanted)
+    assert bool(said) is bool(wanted)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        None,
+        "object",
+        {"type": "nothing"},
+        {"$ref": "https://schemas.example/a.json"},
+        {"type": "object", "properties": {"a": {"pattern": "("}}},
+        {"type": "object", "description": "x" * 300_000},
+    ],
+)
+def test_a_schema_that_cannot_be_read_fits_nothing(schema: object) -> None:
+    """No schema, a broken one, one that lies elsewhere and one that is too large: the call is not understood."""
+    assert misfit(schema, {}) == "the tool's schema cannot be read"
+
+
+def test_a_pattern_of_a_server_costs_little() -> None:
+    """A pattern that goes back for ever is given up, and what was not matched does not fit."""
+    schema = {"type": "object", "properties": {"a": {"pattern": r"^(?=(a+)+$)(a+)+$(?!b)"}}}
+    assert misfit(schema, {"a": "a" * 5000 + "!"}) != ""
+
+
+def test_a_definition_is_compiled_once_and_a_changed_one_anew() -> None:
+    """The very same definition is kept, another one is not taken for it; what is kept is bounded."""
+    fitting, definition = Fitting(), dict(NOTE)
+    first = fitting.of(NOTES, "t", definition)
+    assert fitting.of(NOTES, "t", definition) is first
+    changed = fitting.of(NOTES, "t", {**NOTE, "description": "Deletes everything."})
+    assert changed.digest != first.digest
+    assert changed.description == "Deletes everything."
+    assert fitting.of(server("other"), "t", {**NOTE, "inputSchema": {}}).misfit({}) == ""
+    for number in range(MAX_KEPT + 5):
+        fitting.of(NOTES, f"t{number}", definition)
+    assert len(fitting._kept) == MAX_KEPT
+
+
+def test_hints_that_are_no_answers_are_left_out() -> None:
+    """Annotations count where they say yes or no; everything else says nothing."""
+    said = {"readOnlyHint": True, "title": "T", "destructiveHint": "false"}
+    assert Fitting().of(NOTES, "t", {"name": "t", "annotations": said}).hints == (("readOnlyHint", True),)
+    assert Fitting().of(NOTES, "t", {"name": "t", "annotations": [1], "description": 7}).hints == ()

@@ -1,0 +1,94 @@
+"""A `tools/call` as it came: which tool, which bytes, and what else comes with it."""
+
+import json
+
+import pytest
+
+from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.errors import McpError
+from firewall.gates.mcp.wish import wish_of
+
+
+def call(params: str) -> messages.Message:
+    """Return a call with its parameters as text."""
+    return messages.read(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":' + params.encode() + b"}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ('{ "b" : 1.0,"a":"\\u0041" }', b'{ "b" : 1.0,"a":"\\u0041" }'),
+        ("{}", b"{}"),
+    ],
+)
+def test_the_bytes_that_are_judged_are_the_clients(arguments: str, wanted: bytes) -> None:
+    """Spaces, escapes and the order of keys are judged as they came, and sent as they came."""
+    message = call(f'{{"name":"t","arguments":{arguments}}}')
+    wish = wish_of(message)
+    assert wish.arguments == wanted
+    assert wish.forwarded is message
+
+
+def test_a_call_without_arguments() -> None:
+    """No arguments are an empty object."""
+    assert wish_of(call('{"name":"t"}')).arguments == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ("{}", "tool_unknown"),
+        ('{"name":7}', "tool_unknown"),
+        ('{"name":""}', "tool_unknown"),
+        ('{"name":"a\\nb"}', "tool_unknown"),
+        ('{"name":"t","arguments":[1]}', "arguments_invalid"),
+        ('{"name":"t","arguments":null}', "arguments_invalid"),
+        ('{"name":"t","task":{"ttl":1}}', "param_unknown"),
+        ('{"name":"t","environment":"staging"}', "param_unknown"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(params: str, code: str) -> None:
+    """Names and arguments that are none, and members that nobody knows, are refused with the call's id."""
+    with pytest.raises(McpError) as raised:
+        wish_of(call(params))
+    assert (raised.value.code, raised.value.number, raised.value.of) == (code, -32602, 1)
+
+
+@pytest.mark.parametrize(
+    ("meta", "call_id", "progress"),
+    [
+        ({}, "", None),
+        ({"claudecode/toolUseId": "toolu_1", "progressToken": 0}, "toolu_1", 0),
+        ({"callId": "call_1", "progressToken": "p"}, "call_1", "p"),
+        ({"callId": 7, "progressToken": True}, "", None),
+        ({"callId": "x" * 201, "progressToken": [1]}, "", None),
+    ],
+)
+def test_what_a_client_says_beside(meta: dict[str, object], call_id: str, progress: object) -> None:
+    """The id of the model's call and the token for progress are read where they are what they should be."""
+    wish = wish_of(call(json.dumps({"name": "t", "_meta": meta})))
+    assert (wish.call_id, wish.progress) == (call_id, progress)
+
+
+def test_what_answers_our_question_is_not_sent_on() -> None:
+    """Our state and the answer to our question are taken out; the rest of the call is as it was."""
+    state = {"requestState": "stayhand.1.x", "inputResponses": {"stayhand_approval": {"action": "accept"}}}
+    wish = wish_of(call(json.dumps({"name": "t", "arguments": {"a": 1}, "_meta": {"m": 1}, **state})))
+    assert wish.forwarded.params == {"name": "t", "arguments": {"a": 1}, "_meta": {"m": 1}}
+    assert (wish.state, wish.action) == ("stayhand.1.x", "accept")
+    assert json.loads(wish.arguments) == {"a": 1}
+
+
+def test_what_answers_a_servers_question_is_judged() -> None:
+    """Answers and state for the server stand beside the arguments that are judged, and go along."""
+    said = {"requestState": "theirs", "inputResponses": {"q": {"action": "accept", "content": {"db": "prod"}}}}
+    message = call(json.dumps({"name": "t", "arguments": {"a": 1}, **said}))
+    wish = wish_of(message)
+    assert wish.forwarded is message
+    assert wish.given == {"a": 1}
+    assert json.loads(wish.arguments) == {
+        "a": 1,
+        "mcp:inputResponses": said["inputResponses"],
+        "mcp:requestState": "theirs",
+    }
+    assert (wish.state, wish.action) == ("", "")
