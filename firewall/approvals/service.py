@@ -61,6 +61,11 @@ class Approvals:
         """The rules in force."""
         return self._rules
 
+    @property
+    def is_draining(self) -> bool:
+        """The server stops: nothing is waited for any more."""
+        return self._is_draining
+
     async def open(self, wanted: Wanted) -> Approval:
         """Open an approval, or join the pending one for the same principal and digest.
 

@@ -30,6 +30,10 @@ class ApprovalRules:
         """Return the address of an approval's page."""
         return f"{self.public_url.rstrip('/')}/approve/{approval_id}"
 
+    def status_address(self, approval_id: str) -> str:
+        """Return the address where the requester's own user sees how an approval stands."""
+        return f"{self.public_url.rstrip('/')}/status/{approval_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -181,7 +181,7 @@ class Console:
             raise error
         if error.detail:
             _log.info("path=%s code=%s detail=%s", request.url.path, error.code, error.detail)
-        is_page = request.url.path.startswith(("/approve/", "/console")) or request.url.path == "/"
+        is_page = request.url.path.startswith(("/approve/", "/console", "/status/")) or request.url.path == "/"
         return self._pages.problem(request, error) if is_page else problem(error)
 
 
@@ -222,6 +222,7 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("POST", "/console/sign-out", Access.FORM, pages.sign_out),
         Row("GET", "/approve/{id}", Access.PAGE, pages.approval),
         Row("POST", "/approve/{id}", Access.FORM, pages.decide),
+        Row("GET", "/status/{id}", Access.PAGE, pages.status),
         Row("POST", "/api/session", Access.SIGN_IN, api.sign_in),
         Row("DELETE", "/api/session", Access.DECIDER, api.sign_out),
         Row("GET", "/api/approvals", Access.DECIDER, api.listing),

@@ -26,14 +26,15 @@ from firewall.console.asking import (
     WrongPassphraseError,
     read_form,
 )
-from firewall.console.page import card, page
+from firewall.console.page import STATUS_WORDS, card, page
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
+from firewall.console.shape import rfc3339, status_of, summary_of
 from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError, FirewallError, LimitError, ProtocolError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
 
-_OWN_PATH = re.compile(r"/approve/apr_[0-9A-Za-z]{22}|/console/(?:providers)?")
+_OWN_PATH = re.compile(r"/(?:approve|status)/apr_[0-9A-Za-z]{22}|/console/(?:providers)?")
 _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
 _QUEUE = 200
 THREADED_CHARS = 20_000
@@ -113,6 +114,32 @@ class Pages:
         if asker.who is None or asker.session is None:
             return self.sign_in_form(f"/approve/{approval_id}")
         return await self._show(approval_id, asker.who, asker.session)
+
+    async def status(self, request: Request, asker: Asker) -> Response:
+        """Show the requester's own user how an approval stands; nothing is decided there, by nobody.
+
+        Raises: ApprovalError `approval_unknown` (404), also for somebody else's.
+        """
+        approval_id = request.path_params["id"]
+        if asker.who is None or asker.session is None:
+            return self.sign_in_form(f"/status/{approval_id}")
+        approval = await self._approvals.current(approval_id) if is_id(approval_id, "apr") else None
+        subject = approval.subject if approval is not None else None
+        if approval is None or subject is None or not asker.who.is_called(subject.owner):
+            raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+        await self._approvals.viewed(approval_id, by=asker.who.name)
+        title, text = STATUS_WORDS[status_of(approval, self._clock.now_us())]
+        return self.html(
+            "status.html",
+            asker.session,
+            id=approval.id,
+            title=title,
+            text=text,
+            summary=summary_of(approval),
+            agent=subject.agent,
+            reason=approval.reason,
+            until=rfc3339(approval.expires_at) if approval.status is ApprovalStatus.PENDING else "",
+        )
 
     async def decide(self, request: Request, asker: Asker) -> Response:
         """Record a decision; whoever comes second sees what was decided."""

@@ -142,7 +142,6 @@ def calls_of(kept: Kept, *servers: Server, progress_s: float = 10, **tools: Mapp
         clock=kept.clock,
         tools=Pinned({"delete_note": NOTE, "get_file_contents": READING, **tools}),
         servers={one.name: one for one in servers},
-        status_url=lambda approval: f"http://localhost:8788/status/{approval}",
         progress_s=progress_s,
     )
 

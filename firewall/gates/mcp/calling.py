@@ -9,7 +9,7 @@ nothing; the approval is looked up each time.
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firewall.approvals.service import Approvals
@@ -63,6 +63,14 @@ class _Call:
         return is_modern(self.caller.version) and self.caller.takes_urls and not is_leg
 
 
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """A request that waits for people."""
+
+    is_taken_over: bool = False
+    """A newer request of the same call waits now: its client has given this one up."""
+
+
 class JudgedCalls:
     """Fills the seam `Calls`; one instance per process."""
 
@@ -75,21 +83,19 @@ class JudgedCalls:
         clock: Clock,
         tools: Tools,
         servers: Mapping[str, Server],
-        status_url: Callable[[str], str],
         progress_s: float = PROGRESS_S,
     ) -> None:
-        """`status_url` returns where the requester's own user sees how an approval stands."""
+        """`tools` knows what servers declare; `servers` are all of ours, by name."""
         self._guard = guard
         self._approvals = approvals
         self._sequencer = sequencer
         self._clock = clock
         self._tools = tools
         self._servers = servers
-        self._status_url = status_url
         self._progress_us = int(progress_s * _US)
         self._fitting = Fitting()
         self._seal = Seal()
-        self._newest: dict[tuple[str, str], object] = {}
+        self._newest: dict[tuple[str, str], _Waiter] = {}
         """The newest of the requests that wait for one call."""
 
     async def call(
@@ -150,7 +156,7 @@ class JudgedCalls:
     async def _held(self, call: _Call, held: Wait, upstream: Upstream, seen: Seen) -> Message:
         """Hold a call as its client bears it."""
         if call.may_come_back and call.ticket is None:
-            return self._come_back(call, held, 0, url=self._status_url(held.approval.id))
+            return self._come_back(call, held, 0, url=self._approvals.rules.status_address(held.approval.id))
         # A user who did not look has decided nothing: people may still agree, and the call be made again.
         if call.wish.action in _DECLINED or not await self._waited(call, held, seen):
             return self._waits(call, held)
@@ -191,10 +197,13 @@ class JudgedCalls:
     async def _waited(self, call: _Call, held: Wait, seen: Seen) -> bool:
         """Wait for a decision as long as the client bears; False: a newer request of the same call waits."""
         key = (call.caller.requester.principal, held.approval.digest)
-        self._newest[key] = me = object()
+        older, me = self._newest.get(key), _Waiter()
+        if older is not None:
+            older.is_taken_over = True
+        self._newest[key] = me
         try:
             await self._decided(call, held.approval.id, seen)
-            return self._newest[key] is me
+            return not me.is_taken_over
         finally:
             if self._newest.get(key) is me:
                 del self._newest[key]
@@ -206,7 +215,8 @@ class JudgedCalls:
         for step in itertools.count(1):
             pause = until if token is None else min(until, self._clock.now_us() + self._progress_us)
             now = await self._approvals.wait(approval, until_us=pause)
-            if now.status is not ApprovalStatus.PENDING or pause >= until:
+            is_over = now.status is not ApprovalStatus.PENDING or self._approvals.is_draining
+            if is_over or pause >= until:
                 return
             if token is not None:
                 await seen.say(saying.progress(token, step, approval))

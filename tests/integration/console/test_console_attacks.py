@@ -70,6 +70,26 @@ async def test_a_signed_in_get_only_records_the_view(side: Side) -> None:
     assert "rm -rf /srv/data" in page.text
 
 
+async def test_the_requesters_page_tells_its_own_user_and_decides_nothing(side: Side) -> None:
+    """An owner sees how his agent's call stands; nobody else, and nobody signed out, learns that there is one."""
+    approval = await side.approvals.open(wanted(subject=subject(owner="alice")))
+    address = f"/status/{approval.id}"
+    async with side.client() as client:
+        signed_out = await client.get(address)
+        nothing = await client.get(UNKNOWN.replace("/approve/", "/status/"))
+    assert not [fact for fact in FACTS if fact in signed_out.text]
+    assert signed_out.text.replace(approval.id, "X") == nothing.text.replace(UNKNOWN.rpartition("/")[2], "X")
+    own, other = await side.signed_in("alice"), await side.signed_in("bob")
+    page = await own.open(address)
+    assert page.status_code == 200
+    assert "Waiting for an answer" in page.text
+    assert 'name="decision"' not in page.text
+    assert (await other.open(address)).status_code == 404
+    assert (await own.client.post(address, data={"decision": "approve"}, headers=own.headers)).status_code == 405
+    assert _pending(side, approval.id)
+    assert side.log.kinds.count("approval.viewed") == 1
+
+
 async def test_without_the_log_nothing_is_shown(side: Side) -> None:
     """78: what cannot be recorded as seen is not shown."""
     approval = await side.approvals.open(wanted())

@@ -154,6 +154,20 @@ async def test_of_two_requests_that_wait_for_one_call_the_newest_runs(kept: Kept
     assert len(line.heard) == 1
 
 
+async def test_a_stopping_server_tells_who_waits(kept: Kept) -> None:
+    """A call that is held when the server stops is told as one that waits; its approval stays."""
+    patient, line, ear = server(hold_s=60), Line(), Ear()
+    calls = calls_of(kept, patient, progress_s=0.005)
+    asker = caller(kept.requester(gate="mcp"))
+    message = asking(_meta={"progressToken": 1})
+    running = asyncio.create_task(calls.call(patient, asker, message, upstream=line, seen=ear))
+    await until(lambda: bool(ear.heard))
+    kept.approvals.drain()
+    approval = told(await running)
+    assert kept.approvals.get(approval).status is ApprovalStatus.PENDING
+    assert line.heard == []
+
+
 async def test_however_many_repeat_an_approved_call_it_runs_once(kept: Kept) -> None:
     """Identical calls at the same time use one approval once."""
     calls, line = calls_of(kept, NOTES), Line()
