@@ -13,7 +13,8 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 from audit import AuditError
 from audit.sqlite import Log
@@ -22,6 +23,7 @@ from firewall.core.ports import Clock
 from firewall.core.work import Outcome, Unit
 from firewall.sequencer.apply import Applier
 from firewall.sequencer.sealing import Sealing
+from firewall.sequencer.thread import Thread
 
 log = logging.getLogger("stayhand.sequencer")
 MAX_BATCH = 512
@@ -43,7 +45,7 @@ class Writer:
         self._waiting: deque[tuple[Unit, asyncio.Future[Outcome]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         """The loop that units come from; asking for the running one is a system call."""
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self._thread = Thread("commit")
         self._busy = False
         self._scheduled = False
         self._open = True
@@ -99,7 +101,7 @@ class Writer:
         """Finish what waits, then refuse everything."""
         await self._idle.wait()
         self._stopped = True
-        self._thread.shutdown(wait=True)
+        self._thread.stop()
         self._connection.close()
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -120,7 +122,7 @@ class Writer:
             self._undo(batch, error)
             self._next(loop)
             return
-        self._thread.submit(self._commit, loop, batch, applied)
+        self._thread.run(partial(self._commit, loop, batch, applied))
 
     def _apply(
         self,
@@ -167,7 +169,8 @@ class Writer:
             self._connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - FAIL-CLOSED: whatever it was, nobody may wait for ever
             failed = error
-        loop.call_soon_threadsafe(self._end, loop, failed, batch, applied)
+        with suppress(RuntimeError):  # the loop was closed: nobody is left who waits
+            loop.call_soon_threadsafe(self._end, loop, failed, batch, applied)
 
     def _end(
         self,
