@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 _SAMPLES = 1024
 """Outcomes that a window remembers; of a busier one, the newest."""
@@ -85,6 +85,9 @@ class _Outcome:
     at: float
     is_failure: bool
     is_slow: bool
+
+
+_outcome = maker(_Outcome)
 
 
 class Breaker:
@@ -165,6 +168,10 @@ class Breaker:
         self._probing = True
         return Ticket(self._generation, is_probe=True)
 
+    def is_good(self, ticket: Ticket) -> bool:
+        """Tell whether `admit` would return just this ticket: the circuit is closed, and was ever since."""
+        return ticket is self._ticket and not self._trips
+
     def succeeded(self, ticket: Ticket, now: float, took_ms: float | None = None) -> Change | None:
         """Take a ticket back: the provider answered. `took_ms` None: the answer says nothing about its speed."""
         if took_ms is not None:
@@ -174,7 +181,7 @@ class Breaker:
         if ticket.is_probe:
             return self._close(now)
         is_slow = bool(self._rule.slow_ms) and took_ms is not None and took_ms > self._rule.slow_ms
-        return self._note(_Outcome(now, is_failure=False, is_slow=is_slow))
+        return self._note(_outcome(now, is_failure=False, is_slow=is_slow))
 
     def failed(self, ticket: Ticket, now: float, *, rest_s: float = 0.0) -> Change | None:
         """Take a ticket back: the provider failed. `rest_s`: how long it asked to be left alone."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.grant import Grant
 from firewall.tokens.service import Draw
 
@@ -30,3 +30,6 @@ class Requester:
     """Where the agent says that it works, absolute; a claim: it adds readings of a call, and takes none away."""
     environment: str = ""
     """Where it says that its call lands; a claim, as `cwd`."""
+
+
+made = maker(Requester)

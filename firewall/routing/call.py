@@ -83,6 +83,10 @@ class ModelCall:
         return holds(body, trait) if self.traits is None else self.traits.may_hold(trait, body)
 
 
+caller_of = maker(Caller)
+call_of = maker(ModelCall)
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -196,6 +200,10 @@ class Heard:
     """`hit`, `miss` or `bypass` on a route with a cache."""
     degraded: str = ""
     """`smaller`, `cache` or `message` where nobody of the chain answered."""
+
+
+attempt_of = maker(Attempt)
+heard_of = maker(Heard)
 
 
 class UnansweredError(UpstreamError):

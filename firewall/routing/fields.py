@@ -87,23 +87,23 @@ def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[
 
     Raises: ProtocolError `header_malformed` (400) for a value that could end the line.
     """
-    held = list(fields)
-    named = _named_by_connection(held)
     kept: list[tuple[bytes, bytes]] = []
-    for name, value in held:
-        if name in _STAYS:
-            continue
-        if name not in OUT:
-            known = _known_out if len(name) <= _KEPT_BYTES else _goes_out
-            if not known(name, own_login=own_login):
-                continue
-        if name in named:
-            continue
-        if _CONTROL.search(value):
-            raise ProtocolError(
-                f"the header `{name.decode('ascii')}` has control characters", code="header_malformed"
-            )
-        kept.append((name, value))
+    named: set[bytes] = set()
+    for field in fields:
+        name = field[0]
+        if name in OUT:
+            kept.append(field)
+        elif name in _STAYS:
+            if name == b"connection":
+                named.update([token.strip().lower() for token in field[1].split(b",")])
+        elif (_known_out if len(name) <= _KEPT_BYTES else _goes_out)(name, own_login=own_login):
+            kept.append(field)
+    if not named.isdisjoint([name for name, _ in kept]):
+        kept = [field for field in kept if field[0] not in named]
+    # A tab may stand in a value, so it joins them without adding anything to be found.
+    if _CONTROL.search(b"\t".join([value for _, value in kept])):
+        name = next(name for name, value in kept if _CONTROL.search(value))
+        raise ProtocolError(f"the header `{name.decode('ascii')}` has control characters", code="header_malformed")
     return kept
 
 
@@ -152,11 +152,3 @@ def _is_under(name: bytes, prefixes: tuple[bytes, ...]) -> bool:
     # `x-ratelimit-remaining-tokens` counts tokens; it is no credential.
     plain = name.replace(b"-tokens", b"")
     return name.startswith(prefixes) and not any(mark in plain for mark in _MARKS)
-
-
-def _named_by_connection(fields: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
-    named: set[bytes] = set()
-    for name, value in fields:
-        if name == b"connection":
-            named.update(token.strip().lower() for token in value.split(b","))
-    return named

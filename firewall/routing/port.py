@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from firewall.codecs.neutral.interface import Asked
 from firewall.core.errors import ConfigError
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.secret import Secret
 from firewall.routing.addresses import literal, refusal
 
@@ -102,6 +102,9 @@ class UpstreamRequest:
     """Advisory fields of the client's request that this one could not carry."""
     redirects: bool = False
     """A redirect is an answer like others, for a client that decides itself; it is never followed here."""
+
+
+request_of = maker(UpstreamRequest)
 
 
 class UpstreamResponse(Protocol):

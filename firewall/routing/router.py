@@ -22,7 +22,7 @@ from firewall.routing.trying.asker import Asker, Note, unnoted
 from firewall.routing.trying.cache import Cache
 from firewall.routing.trying.circuits import Circuits
 from firewall.routing.trying.frame import Frame
-from firewall.routing.trying.run import Again, Run, World
+from firewall.routing.trying.run import Again, Run, World, run_of
 
 
 def frame_over(upstream: Upstream) -> Frame:
@@ -81,7 +81,7 @@ class Router:
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
         trail = [] if trail is None else trail
-        run = Run(self._masked(call, plan), plan, entry, trail=trail, again=again)
+        run = run_of(self._masked(call, plan), plan, entry, trail=trail, again=again)
         graded: list[Attempt] = []
         if plan.grading is not None:
             plan, grade, graded = await regraded(self._aside, run, plan.grading)

@@ -22,7 +22,7 @@ from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.routing.call import Candidate, ModelCall
 from firewall.routing.natives import speaks
-from firewall.routing.port import Fields, UpstreamRequest
+from firewall.routing.port import Fields, UpstreamRequest, request_of
 from firewall.routing.providers import OwnLogin
 
 _OPENAI = (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES)
@@ -46,7 +46,7 @@ def spoken(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
     provider = candidate.provider
     if not speaks(provider, call.dialect):
         return _translated(call, candidate)
-    return UpstreamRequest(
+    return request_of(
         method="POST",
         path=_path(call, candidate),
         query=safe_query(call.query),

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 import certifi
 
 from firewall.core.errors import ConfigError, ProtocolError, UpstreamError, UpstreamFault
-from firewall.routing.body import Decoder, Scrubber, scrub
+from firewall.routing.body import MASK, Decoder, Scrubber, scrub
 from firewall.routing.fields import inbound, outbound, passed
 from firewall.routing.pool import Origin, Pool
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest
 from firewall.routing.resolver import Lookup, PinningResolver
 from firewall.routing.switching import Handshake, Switched, chosen
-from firewall.routing.wire import BrokenError, Limits, Reply
+from firewall.routing.wire import BrokenError, Reply, limits_of
 
 _DECODED_BYTES = 64 << 20
 _KEPT_CHARS = 160
@@ -128,7 +128,9 @@ async def _asked(
     if connection is None:
         connection = await pool.connect(origin, min(times.connect_s, times.total_s))
         now = clock()
-    limits = Limits(now + times.first_byte_s if request.streamed else _NEVER, times.idle_s, begun + times.total_s)
+    limits = limits_of(
+        now + times.first_byte_s if request.streamed else _NEVER, times.idle_s, begun + times.total_s
+    )
     has_body = request.method != "HEAD"
     reply = connection.send(head, request.body, limits, has_body=has_body, switches=switches)
     try:
@@ -150,8 +152,8 @@ class ProviderAnswer:
         self._endpoint = endpoint
         self._reply = reply
         self._credential = credential
-        forms = credential.secret.spellings if credential else ()
-        self._scrubber = Scrubber(forms) if forms else None
+        forms = self._forms = credential.secret.spellings if credential else ()
+        self._scrubber: Scrubber | None = None
         self._decoder = _decoder(reply.fields)
         self.status = reply.status
         """The status; a redirect only where the request says that it is an answer like others."""
@@ -165,11 +167,7 @@ class ProviderAnswer:
         """
         whole = self._reply.take_whole()
         if whole is not None:
-            body = self._clean(whole)
-            if len(body) <= limit:
-                rest = self._rest()
-                return body + rest if rest else body
-            raise self._too_large(limit)
+            return self._cleaned(whole, limit)
         pieces: list[bytes] = []
         size = 0
         while raw := await self._next():
@@ -180,6 +178,19 @@ class ProviderAnswer:
             pieces.append(piece)
         pieces.append(self._rest())
         return b"".join(pieces)
+
+    def _cleaned(self, whole: bytes, limit: int) -> bytes:
+        """Return the rest of a body of which all has come: mostly the whole, of which nothing has to wait."""
+        body = whole if self._decoder is None else self._decoder.feed(whole)
+        if self._scrubber is not None:
+            body = self._scrubber.feed(body)
+        else:
+            for form in self._forms:
+                body = body.replace(form, MASK)
+        if len(body) > limit:
+            raise self._too_large(limit)
+        rest = self._rest()
+        return body + rest if rest else body
 
     def _too_large(self, limit: int) -> UpstreamError:
         self.close()
@@ -236,7 +247,11 @@ class ProviderAnswer:
 
     def _clean(self, raw: bytes) -> bytes:
         piece = raw if self._decoder is None else self._decoder.feed(raw)
-        return piece if self._scrubber is None else self._scrubber.feed(piece)
+        if not self._forms:
+            return piece
+        if self._scrubber is None:
+            self._scrubber = Scrubber(self._forms)
+        return self._scrubber.feed(piece)
 
 
 def _accept(endpoint: Endpoint, reply: Reply, request: UpstreamRequest) -> ProviderAnswer:

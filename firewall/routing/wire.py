@@ -15,7 +15,7 @@ from typing import cast
 import httptools
 
 from firewall.core.errors import UpstreamFault
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.routing.duplex import Duplex, End
 
 HEAD_BYTES = 64 << 10
@@ -74,6 +74,9 @@ class Limits:
     """When everything must be there."""
 
 
+limits_of = maker(Limits)
+
+
 class Reply:
     """An answer while it arrives: its head, and the bytes of its body that nobody has taken yet."""
 
@@ -120,7 +123,7 @@ class Reply:
         while not self.has_head:
             if self.error is not None:
                 raise self.error
-            await self._wait()
+            await self._more()
 
     async def take(self) -> bytes:
         """Return what has come and was not taken, waiting for it; empty at the end.
@@ -132,7 +135,7 @@ class Reply:
                 raise self.error
             if self.done:
                 return b""
-            await self._wait()
+            await self._more()
         pieces, self._pieces, self._size = self._pieces, [], 0
         if self._connection is not None:
             self._connection.resume()
@@ -172,12 +175,10 @@ class Reply:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _more(self) -> "asyncio.Future[None]":
+        """Return what is done when there is something new to see; one at a time."""
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        return waiter
 
 
 class Connection(asyncio.Protocol):

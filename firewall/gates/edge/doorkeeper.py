@@ -7,7 +7,7 @@ from firewall.core.errors import AuthError, LimitError
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.token import TokenKind
 from firewall.core.work import Record, Unit
-from firewall.guard.requester import Requester
+from firewall.guard.requester import Requester, made
 from firewall.tokens.service import Bearer, Tokens
 
 TOKEN_HEADERS = ("x-stayhand-token", "x-api-key", "x-goog-api-key")
@@ -118,7 +118,7 @@ def requester_of(bearer: Bearer, *, gate: str, client: str, session: str = "") -
     if bearer.grant is None:
         raise AuthError(detail="no grant")
     grant = bearer.grant
-    return Requester(
+    return made(
         bearer.token_id,
         bearer.lineage,
         bearer.draws,

@@ -43,7 +43,7 @@ from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
 from firewall.guard.lineage import Told
 from firewall.guard.requester import Requester
-from firewall.routing.call import Caller, Heard, ModelCall, Plan, Routed
+from firewall.routing.call import Heard, ModelCall, Plan, Routed, call_of, caller_of
 from firewall.routing.router import Router
 from firewall.routing.speaking import own_login
 from firewall.spend.attribution import attributed
@@ -291,8 +291,8 @@ def _call(
     traits: Traits,
     issuers: frozenset[str],
 ) -> ModelCall:
-    caller = Caller(requester.principal, requester.lineage, requester.grant, requester.session)
-    return ModelCall(
+    caller = caller_of(requester.principal, requester.lineage, requester.grant, requester.session)
+    return call_of(
         dialect=asked.place.dialect,
         request=request,
         value=value,

@@ -7,7 +7,7 @@ again (the peak-sensitive average of Finagle: a worse value counts at once, a be
 import math
 from dataclasses import dataclass, field
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.routing.choosing.tally import Fared, Tally
 
 DECAY_US = 60_000_000
@@ -28,6 +28,9 @@ class Observed:
     """From the request to the first token, or to all of an answer that is not streamed; of an attempt that failed,
     to the failure and never less than what is known already."""
     is_ok: bool = True
+
+
+observed = maker(Observed)
 
 
 @dataclass(slots=True)

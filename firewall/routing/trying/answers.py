@@ -7,6 +7,7 @@ from typing import Self
 from firewall.codecs.interface import Answer, Usage
 from firewall.core.dialect import Dialect
 from firewall.core.errors import UpstreamError
+from firewall.core.fast_init import maker
 from firewall.core.spellings import holds
 from firewall.routing.call import Attempt, Heard
 from firewall.routing.interpreting import counted
@@ -75,6 +76,9 @@ class Kept:
 
     async def __aexit__(self, *exc: object) -> None:
         """Nothing is held."""
+
+
+kept_of = maker(Kept)
 
 
 class Ending:

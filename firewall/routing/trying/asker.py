@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from firewall.codecs.interface import Usage
 from firewall.core.errors import ProtocolError
-from firewall.routing.call import ANSWERED, Attempt, Candidate
+from firewall.routing.call import ANSWERED, Attempt, Candidate, attempt_of
 from firewall.routing.drills.room import DrillRoom
 from firewall.routing.interpreting import Interpreter
 from firewall.routing.port import Endpoint, Upstream, UpstreamRequest
 from firewall.routing.speaking import spoken
 from firewall.routing.trying.answers import Begun, Kept
-from firewall.routing.trying.attempt import Asking, Failed, attempt
+from firewall.routing.trying.attempt import Asking, Failed, asking_of, attempt
 from firewall.routing.trying.circuits import DRILLED, Circuits, Leave
 from firewall.routing.trying.faults import Fault, conduct
 from firewall.routing.trying.lines import FREE, FullError, Lines, Place
@@ -174,7 +174,7 @@ class Asker:
             if conduct(fault).blames:
                 self.circuits.failed(leave)
 
-        return Asking(run.call, run.plan, candidate, request, place, broke)
+        return asking_of(run.call, run.plan, candidate, request, place, broke)
 
     def _failed(self, run: Run, failed: Failed, leave: Leave, lap: Lap) -> None:
         """Note a failure where it counts."""
@@ -191,7 +191,7 @@ class Asker:
     def _answered(self, run: Run, found: Kept | Begun, at_ms: int, took_ms: int) -> Kept | Begun:
         candidate = found.heard.candidate
         usage = found.counted if isinstance(found, Kept) else None
-        run.sent(Attempt(candidate, ANSWERED, found.status, took_ms, usage, at_ms=at_ms))
+        run.sent(attempt_of(candidate, ANSWERED, found.status, took_ms, usage, at_ms=at_ms))
         if len(run.tried) > 1:
             self._note(run, run.tried[-1])
         found.heard = run.answered(candidate, found.heard.dropped)

@@ -15,11 +15,11 @@ from firewall.codecs.dialects import CODECS
 from firewall.codecs.upstream_json import JsonObject, loads_object
 from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError, ProtocolError, UpstreamError, UpstreamFault
-from firewall.core.fast_init import fast_init
-from firewall.routing.call import Candidate, Heard, ModelCall, Plan
+from firewall.core.fast_init import fast_init, maker
+from firewall.routing.call import Candidate, Heard, ModelCall, Plan, heard_of
 from firewall.routing.interpreting import counted
 from firewall.routing.port import Upstream, UpstreamRequest, UpstreamResponse
-from firewall.routing.trying.answers import Begun, Broke, Kept
+from firewall.routing.trying.answers import Begun, Broke, Kept, kept_of
 from firewall.routing.trying.faults import Fault, fault_of_error, fault_of_object, fault_of_status
 from firewall.routing.trying.lines import Place
 from firewall.routing.trying.opening import Opening
@@ -57,13 +57,16 @@ class Asking:
     broke: Broke
 
 
+asking_of = maker(Asking)
+
+
 async def attempt(upstream: Upstream, asking: Asking) -> Kept | Begun | Failed:
     """Ask once. Cancelling closes what is open.
 
     Raises: ProtocolError (400) where the client's own bytes cannot be sent.
     """
     candidate = asking.candidate
-    asked_at = asyncio.get_running_loop().time()
+    asked_at = asyncio.get_running_loop().time() if asking.call.request.stream else 0.0
     try:
         response = await upstream.open(candidate.provider.endpoint, asking.request)
     except UpstreamError as error:
@@ -151,7 +154,7 @@ def _unbegun(asking: Asking, response: UpstreamResponse, opening: Opening, fault
 async def _whole(asking: Asking, response: UpstreamResponse) -> Kept | Failed:
     body = await response.read(MAX_ANSWER_BYTES)
     dialect = asking.call.dialect
-    kept = Kept(response.status, list(response.fields), body, _heard(asking), usage=counted(response))
+    kept = kept_of(response.status, list(response.fields), body, _heard(asking), usage=counted(response))
     try:
         kept.answer = CODECS[dialect].read_answer(body)
         fault = _hidden_fault(dialect, body, asking)
@@ -233,7 +236,7 @@ def _told_by_choice(body: bytes) -> bytes:
 
 
 def _heard(asking: Asking) -> Heard:
-    return Heard(asking.candidate, asking.plan.route, dropped=asking.request.dropped)
+    return heard_of(asking.candidate, asking.plan.route, dropped=asking.request.dropped)
 
 
 def _silent(candidate: Candidate) -> UpstreamError:

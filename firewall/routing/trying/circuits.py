@@ -102,18 +102,31 @@ class Circuits:
         self._names = names
         self._elsewhere: Elsewhere = Nowhere()
         self._breakers: dict[Circuit, Breaker] = {}
+        self._leaves: dict[tuple[str, str, str], Leave] = {}
+        """Of closed circuits, which all who ask share; good as long as nothing opens."""
         self._rests: dict[str, float] = {}
 
     def admit(self, candidate: Candidate, key: str) -> Leave | None:
         """Return leave to ask, or None while the circuit is open."""
-        circuit = Circuit(candidate.provider.name, candidate.model, key)
+        named = (candidate.provider.name, candidate.model, key)
+        kept = self._leaves.get(named)
+        if kept is not None and kept.breaker.is_good(kept.ticket):
+            return kept
+        return self._admitted(Circuit(*named), candidate.provider.care.breaker)
+
+    def _admitted(self, circuit: Circuit, rule: Rule) -> Leave | None:
         breaker = self._breakers.get(circuit)
         if breaker is None:
-            breaker = self._made(circuit, candidate.provider.care.breaker)
+            breaker = self._made(circuit, rule)
         ticket = breaker.admit(self._now())
         if ticket is None or ticket.is_probe:
             ticket = self._probe(circuit, breaker, ticket)
-        return None if ticket is None else Leave(breaker, circuit, ticket)
+        if ticket is None:
+            return None
+        leave = Leave(breaker, circuit, ticket)
+        if not ticket.is_probe:
+            self._leaves[circuit] = leave
+        return leave
 
     def wait_s(self, candidate: Candidate, key: str) -> float:
         """Return how long a candidate is left alone; 0: it may be asked, or is being probed."""
@@ -231,6 +244,7 @@ class Circuits:
 
         for one, _ in sorted(self._breakers.items(), key=worth)[:_ROOM]:
             del self._breakers[one]
+            self._leaves.pop(one, None)
 
     def _changed(self, leave: Leave, change: Change | None) -> None:
         if change is not None and not leave.circuit.provider.startswith(DRILLED):

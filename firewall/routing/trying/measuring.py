@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from firewall.routing.choosing.measures import Measures, Observed
+from firewall.routing.choosing.measures import Measures, observed
 
 
 def never() -> int:
@@ -35,4 +35,4 @@ class Measuring:
 
     def observed(self, candidate: str, took_s: float, *, is_ok: bool) -> None:
         """Note how long the first word took, or the failure."""
-        self.measures.observe(Observed(candidate, self.now_us(), int(took_s * 1_000_000), is_ok))
+        self.measures.observe(observed(candidate, self.now_us(), int(took_s * 1_000_000), is_ok))

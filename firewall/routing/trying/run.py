@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from firewall.codecs.interface import Usage
 from firewall.core.errors import UpstreamError, UpstreamFault
-from firewall.routing.call import Attempt, Candidate, Heard, ModelCall, Plan, UnansweredError
+from firewall.core.fast_init import fast_init, maker
+from firewall.routing.call import Attempt, Candidate, Heard, ModelCall, Plan, UnansweredError, heard_of
 from firewall.routing.drills.room import Drill
 from firewall.routing.trying.answers import Begun, Kept
 from firewall.routing.trying.attempt import Failed
@@ -33,6 +34,7 @@ class World:
     """Evenly from 0 to below 1."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Lap:
     """When one request of a call began, after the first, and how long it took; milliseconds."""
@@ -179,7 +181,7 @@ class Run:
 
     def answered(self, candidate: Candidate, dropped: tuple[str, ...] = ()) -> Heard:
         """Return what is told of the answer that `candidate` gave."""
-        return Heard(
+        return heard_of(
             candidate,
             self.plan.route,
             attempts=len(self.tried),
@@ -224,3 +226,6 @@ class Run:
         )
         error.retry_after_s = max(1.0, self._wait_s or 0.0)
         return error
+
+
+run_of = maker(Run)
