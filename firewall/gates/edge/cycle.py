@@ -8,6 +8,7 @@ INVARIANT: no field of an answer can end its line, and an answer never has more 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -57,41 +58,66 @@ class Defaults:
         return self._written
 
 
+class Bell:
+    """An `asyncio.Event` that costs something only when somebody waits for it."""
+
+    _event: asyncio.Event | None = None
+    _is_rung = False
+
+    def set(self) -> None:
+        """Ring: whoever waits goes on, and who comes need not wait."""
+        self._is_rung = True
+        if self._event is not None:
+            self._event.set()
+
+    def clear(self) -> None:
+        """Be still again."""
+        self._is_rung = False
+        if self._event is not None:
+            self._event.clear()
+
+    async def wait(self) -> None:
+        """Wait until it is rung."""
+        if self._is_rung:
+            return
+        if self._event is None:
+            self._event = asyncio.Event()
+        await self._event.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What all requests of a connection share."""
+
+    transport: asyncio.Transport
+    flow: FlowControl
+    loop: asyncio.AbstractEventLoop
+    on_response: Callable[[], None]
+    """Called once an answer is whole."""
+
+
 class Cycle(RequestResponseCycle):
     """One request and its answer."""
 
-    def __init__(
-        self,
-        scope: "HTTPScope",
-        transport: asyncio.Transport,
-        *,
-        flow: FlowControl,
-        loop: asyncio.AbstractEventLoop,
-        defaults: bytes,
-        expects: bool,
-        keep_alive: bool,
-        on_response: Callable[[], None],
-    ) -> None:
-        """`defaults`: lines that every answer has; `expects`: the client waits for `100 Continue`.
-
-        `on_response`: called once the answer is whole.
-        """
+    def __init__(self, scope: "HTTPScope", line: Line) -> None:
         self.scope = scope
-        self.transport = transport
-        self.flow = flow
+        self.transport = line.transport
+        self.flow = line.flow
         self.logger = _LOG
-        self.message_event = asyncio.Event()
-        self.on_response = on_response
+        self.message_event = Bell()  # type: ignore[assignment]  # for uvicorn's purposes it is an event
+        self.on_response = line.on_response
         self.disconnected = False
-        self.keep_alive = keep_alive
-        self.waiting_for_100_continue = expects
+        self.keep_alive = True
+        self.waiting_for_100_continue = False
+        """The client waits for `100 Continue`."""
         self.more_body = True
         self.response_started = False
         self.response_complete = False
         self.chunked_encoding: bool | None = None
         self.expected_content_length = 0
-        self._loop = loop
-        self._defaults = defaults
+        self._loop = line.loop
+        self.defaults = b""
+        """Lines that every answer has."""
         self._head = b""
         self._pieces: list[bytes] = []
         self._waiting_bytes = 0
@@ -186,15 +212,33 @@ class Cycle(RequestResponseCycle):
             return
         if message["type"] == "http.response.start" and not self.response_started:
             self._begin(message["status"], list(message.get("headers", ())))
+            self._loop.call_soon(self._flush)
         elif message["type"] == "http.response.body" and self.response_started and not self.response_complete:
             self._go_on(message.get("body", b""), more=message.get("more_body", False))
         else:
             raise RuntimeError(f"`{message['type']}` has no place in the answer here")
 
+    @property
+    def is_held_up(self) -> bool:
+        """What was written before has to be waited for."""
+        return self.flow.write_paused and not self.disconnected
+
+    def answer(self, status: int, fields: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Give a whole answer at once, as two calls of `send` would; not while `is_held_up`.
+
+        Raises: RuntimeError for what is no answer, or no place for one.
+        """
+        if self.disconnected:
+            return
+        if self.response_started:
+            raise RuntimeError("another answer has no place here")
+        self._begin(status, fields)
+        self._go_on(body, more=False)
+
     def _begin(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
-        lines = [STATUS_LINE[status], self._defaults]
+        lines = [STATUS_LINE[status], self.defaults]
         for name, value in fields:
             written = _known(name) if len(name) <= _KEPT_BYTES else _checked(name)
             if written in _FRAMING:
@@ -210,7 +254,6 @@ class Cycle(RequestResponseCycle):
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
         self._head = b"".join(lines)
-        self._loop.call_soon(self._flush)
 
     def _framed(self, written: bytes, value: bytes) -> None:
         """Note what a field says of the answer's end, or of the connection's."""
@@ -258,8 +301,8 @@ class Cycle(RequestResponseCycle):
             self.transport.write(head)
 
 
-def cycle_of(receive: Callable[[], object]) -> Cycle | None:
-    """Return the request whose `receive` this is; None where somebody stands between, or another server."""
+def cycle_of(receive: Callable[..., object]) -> Cycle | None:
+    """Return the request whose `receive` or `send` this is; None where somebody stands between, or a stranger."""
     owner = getattr(receive, "__self__", None)
     return owner if isinstance(owner, Cycle) else None
 

@@ -6,17 +6,18 @@ Pure ASGI, in front of every router. It decides on `raw_path` and the header lis
 
 import ipaddress
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from firewall.core.errors import ConfigError, FirewallError, ProtocolError
 from firewall.gates.edge.body import ClientGoneError, limited, too_large
 from firewall.gates.edge.headers import admit
 from firewall.gates.edge.paths import check_path
 from firewall.gates.edge.refusal import Render, render_json
+from firewall.gates.edge.send import has_begun, noting
 
 _log = logging.getLogger("stayhand.edge")
 
@@ -73,23 +74,19 @@ class Edge:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        started = False
-
-        def tracked(message: Message) -> Awaitable[None]:
-            nonlocal started
-            started = True
-            return send(message)
-
+        noted = noting(send)
         try:
             admitted, bounded = self._admit(scope, receive)
-            await self._app(admitted, bounded, tracked)
+            await self._app(admitted, bounded, noted)
         except ClientGoneError:
             return
         except FirewallError as error:
-            await self._fail(scope, send, error, started=started)
+            await self._fail(scope, send, error, started=has_begun(noted))
         except Exception as error:  # noqa: BLE001 - the outermost layer; FAIL-CLOSED: no traceback leaves
             _log.error("unexpected %s at %s", type(error).__name__, _place(error))
-            await self._fail(scope, send, FirewallError("something went wrong on our side"), started=started)
+            await self._fail(
+                scope, send, FirewallError("something went wrong on our side"), started=has_begun(noted)
+            )
 
     def _admit(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         check_path(scope["raw_path"], foreign_prefixes=self._foreign)

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from firewall.core.errors import ConfigError, FirewallError, ProtocolError
-from firewall.gates.edge.cycle import Cycle, Defaults
+from firewall.gates.edge.cycle import Cycle, Defaults, Line
 from firewall.gates.edge.headers import check_head
 from firewall.gates.edge.refusal import Render, Rendered
 from firewall.gates.edge.upgrade import UPGRADE, Upgrade, wish_of
@@ -111,6 +111,7 @@ class EdgeProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
     cycle: Cycle
+    _line: Line
 
     def __init__(
         self,
@@ -142,6 +143,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Count the connection in, or answer that there are too many."""
         super().connection_made(transport)
+        self._line = Line(transport, self.flow, self.loop, self.on_response_complete)
         if len(self.connections) > self._limits.connections:
             self._refuse(FirewallError("too many connections", code="overloaded", status=503))
             return
@@ -222,24 +224,16 @@ class EdgeProtocol(HttpToolsProtocol):
         scope["method"] = self.parser.get_method().decode("ascii")
         split = _split if len(url) <= _KEPT_BYTES else _read_target
         scope["path"], scope["raw_path"], scope["query_string"] = split(url)
-        before, self.cycle = (
-            self._current(),
-            Cycle(
-                scope,
-                self.transport,
-                flow=self.flow,
-                loop=self.loop,
-                defaults=self._defaults.written(self.server_state.default_headers),
-                expects=self.expect_100_continue,
-                keep_alive=self._upgrade is None and self.parser.should_keep_alive(),
-                on_response=self.on_response_complete,
-            ),
-        )
+        before = self._current()
+        cycle = self.cycle = Cycle(scope, self._line)
+        cycle.defaults = self._defaults.written(self.server_state.default_headers)
+        cycle.waiting_for_100_continue = self.expect_100_continue
+        cycle.keep_alive = self._upgrade is None and self.parser.should_keep_alive()
         if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self._start_asgi_task(cycle, self.app)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+            self.pipeline.appendleft((cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body on."""
@@ -251,8 +245,11 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End the request's own bytes."""
         self._idle_bytes = 0
-        super().on_message_complete()
-        if self._is_idle():
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
+        else:
             # Answered before its body had come: uvicorn has given up its own keep-alive timer by now.
             self._disarm()
             self._timer = self.loop.call_later(self._limits.keep_alive_s, self._too_slow)

@@ -1,9 +1,9 @@
 """Sending answers over ASGI, and noticing that a client is gone."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from firewall.gates.edge.cycle import cycle_of
 
@@ -15,6 +15,10 @@ WATCH_AFTER_S = 0.25
 async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """Send a complete answer."""
     length = (b"content-length", b"%d" % len(body))
+    cycle = cycle_of(send)
+    if cycle is not None and not cycle.is_held_up:
+        cycle.answer(status, [*headers, length], body)
+        return
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
 
@@ -32,6 +36,32 @@ async def send_piece(send: Send, piece: bytes) -> None:
 async def send_end(send: Send) -> None:
     """End a streamed answer."""
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class Noting:
+    """A `send` that notes whether the answer has begun."""
+
+    __slots__ = ("_send", "has_begun")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Send."""
+        self.has_begun = True
+        return self._send(message)
+
+
+def noting(send: Send) -> Send:
+    """Return a `send` of which `has_begun` can be asked: itself, unless somebody stands between."""
+    return send if cycle_of(send) is not None else Noting(send)
+
+
+def has_begun(send: Send) -> bool:
+    """Tell whether the answer has begun; of what `noting` returned."""
+    cycle = cycle_of(send)
+    return cycle.response_started if cycle is not None else isinstance(send, Noting) and send.has_begun
 
 
 class Connection:

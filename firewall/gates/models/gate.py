@@ -5,7 +5,7 @@ INVARIANT: nothing leaves for a provider before its `model.requested` entry is d
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import orjson
@@ -24,7 +24,7 @@ from firewall.core.strict_json import loads_object
 from firewall.core.verdict import Deny
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
-from firewall.gates.edge.send import send_whole
+from firewall.gates.edge.send import has_begun, noting, send_whole
 from firewall.gates.models import admit
 from firewall.gates.models.accounts import Accounts
 from firewall.gates.models.asked import Asked
@@ -95,7 +95,7 @@ class ModelsGate:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
         client = client_of(headers)
         path: str = scope["path"]
-        started = _Started(send)
+        noted = noting(send)
         try:
             source = scope["client"][0] if scope.get("client") else ""
             if path.startswith("/v1/approvals/") and scope["method"] == "GET":
@@ -109,11 +109,11 @@ class ModelsGate:
                 raise NotServedError(f"`{scope['method']} {path[:120]}` is not served here")
             query = scope["query_string"].decode("latin-1")
             asked = Asked(place, path, query, fields, headers, client, source)
-            await self._serve(asked, receive, started)
+            await self._serve(asked, receive, noted)
         except FirewallError as error:
             if error.detail:
                 log.info("code=%s detail=%s", error.code, error.detail)
-            if started.is_started:
+            if has_begun(noted):
                 raise
             place = place_of(scope["method"], path, headers)
             dialect = place.dialect if place else spoken_at(path, claims=claimed(headers))
@@ -131,7 +131,7 @@ class ModelsGate:
         """The server is stopping: connections that only wait for people are told so now."""
         self._means.holds.drain()
 
-    async def _serve(self, asked: Asked, receive: Receive, send: "_Started") -> None:
+    async def _serve(self, asked: Asked, receive: Receive, send: Send) -> None:
         bearer = await self._doorkeeper.bearer(asked.headers, asked.source)
         if asked.place.purpose is not Purpose.GENERATE:
             await self._plain.serve(asked, bearer, receive, send)
@@ -254,20 +254,6 @@ class ModelsGate:
         until = self._clock.now_us() + min(self._means.hold_s, 50) * 1_000_000
         await self._means.approvals.wait(held.approval.id, until_us=until)
         return await self._means.guard.release(held, requester)
-
-
-class _Started:
-    """A `send` that remembers whether the answer has begun."""
-
-    __slots__ = ("_send", "is_started")
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.is_started = False
-
-    def __call__(self, message: "MutableMapping[str, object]") -> Awaitable[None]:
-        self.is_started = True
-        return self._send(message)
 
 
 def _said(asked: Asked, requester: Requester, request: ModelRequest, size: int, *, sha256: str) -> Entry:

@@ -7,18 +7,20 @@ from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
-from starlette.types import Receive
+from starlette.types import Receive, Send
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from firewall.core.errors import ProtocolError
 from firewall.gates.edge.body import read_body
-from firewall.gates.edge.cycle import Cycle, Defaults, cycle_of
-from firewall.gates.edge.send import Connection
+from firewall.gates.edge.cycle import Bell, Cycle, Defaults, cycle_of
+from firewall.gates.edge.cycle import Line as Shared
+from firewall.gates.edge.send import Connection, has_begun, noting, send_whole
 
 DATE = [(b"date", b"Sat, 21 Nov 2026 22:00:00 GMT")]
 JSON = (b"Content-Type", b"application/json")
 Messages = Sequence[Mapping[str, Any]]
+Fields = list[tuple[bytes, bytes]]
 
 
 def _start(status: int = 200, *fields: tuple[bytes, bytes]) -> dict[str, Any]:
@@ -31,6 +33,10 @@ def _piece(body: bytes, *, more: bool = False) -> dict[str, Any]:
 
 def _receive(cycle: Cycle) -> Receive:
     return cast("Receive", cycle.receive)  # uvicorn's messages are typed more narrowly
+
+
+def _send(cycle: Cycle) -> Send:
+    return cast("Send", cycle.send)
 
 
 def _length(size: int) -> tuple[bytes, bytes]:
@@ -82,16 +88,12 @@ class Line:
 
     def ours(self, *, method: str = "POST", keep_alive: bool = True, expects: bool = False) -> Cycle:
         """Return our cycle on this connection."""
-        return Cycle(
-            {"method": method},  # type: ignore[typeddict-item]  # nothing else of a scope is read
-            self.transport,
-            flow=self.flow,
-            loop=asyncio.get_running_loop(),
-            defaults=Defaults().written(DATE),
-            expects=expects,
-            keep_alive=keep_alive,
-            on_response=self._answered,
-        )
+        shared = Shared(self.transport, self.flow, asyncio.get_running_loop(), self._answered)
+        cycle = Cycle({"method": method}, shared)  # type: ignore[typeddict-item]  # nothing else of a scope is read
+        cycle.defaults = Defaults().written(DATE)
+        cycle.waiting_for_100_continue = expects
+        cycle.keep_alive = keep_alive
+        return cycle
 
     def uvicorns(self, *, method: str = "POST", keep_alive: bool = True) -> RequestResponseCycle:
         """Return uvicorn's cycle on this connection."""
@@ -239,3 +241,99 @@ async def test_somebody_between_is_watched_by_messages() -> None:
     async with asyncio.timeout(30):
         await gone.wait()
     connection.close()
+
+
+def _two(status: int, fields: Fields, body: bytes) -> Messages:
+    head = {"type": "http.response.start", "status": status, "headers": fields}
+    return [head, {"type": "http.response.body", "body": body}]
+
+
+_WHOLE: dict[str, tuple[int, Fields, bytes]] = {
+    "plain": (200, [(b"content-type", b"text/plain"), (b"content-length", b"2")], b"ok"),
+    "nothing": (204, [], b""),
+    "no length": (200, [(b"x-a", b"1")], b"chunked"),
+    "closing": (200, [(b"connection", b"close"), (b"content-length", b"0")], b""),
+    "too long": (200, [(b"content-length", b"1")], b"ok"),
+    "too short": (200, [(b"content-length", b"9")], b"ok"),
+    "a line in a value": (200, [(b"x-a", b"1\r\nx-b: 2"), (b"content-length", b"2")], b"ok"),
+    "a line in a name": (200, [(b"x-a\r\n", b"1"), (b"content-length", b"2")], b"ok"),
+}
+
+
+@pytest.mark.parametrize("name", _WHOLE)
+@pytest.mark.parametrize(("method", "keep_alive"), [("POST", True), ("HEAD", True), ("POST", False)])
+async def test_an_answer_given_at_once_is_the_one_of_two_messages(
+    name: str, method: str, *, keep_alive: bool
+) -> None:
+    """The same bytes, the same refusal, the same end of the connection."""
+    status, fields, body = _WHOLE[name]
+    twice, once = Line(), Line()
+    expected = await _said(twice, twice.ours(method=method, keep_alive=keep_alive), _two(status, fields, body))
+    cycle, failed = once.ours(method=method, keep_alive=keep_alive), False
+    try:
+        cycle.answer(status, fields, body)
+    except (RuntimeError, ValueError):
+        failed = True
+        cycle._flush()  # what `run_asgi` does before it closes the connection of an answer that failed
+    assert (once.out, failed, once.is_closed, once.answered) == expected
+
+
+async def test_a_second_answer_has_no_place() -> None:
+    """Neither behind one that was given at once nor behind a head; to nobody, nothing is written."""
+    line = Line()
+    cycle = line.ours()
+    assert not has_begun(_send(cycle))
+    await send_whole(_send(cycle), 200, [], b"ok")
+    assert has_begun(_send(cycle))
+    with pytest.raises(RuntimeError):
+        cycle.answer(200, [], b"again")
+    gone = Line()
+    left = gone.ours()
+    left.lost()
+    await send_whole(_send(left), 200, [], b"ok")
+    assert not gone.out
+    assert not has_begun(_send(left))
+
+
+async def test_an_answer_waits_for_what_was_written_before() -> None:
+    """While the client does not take what it has, nothing more is written."""
+    line = Line()
+    cycle = line.ours()
+    line.flow.pause_writing()
+    waiting = asyncio.ensure_future(send_whole(_send(cycle), 200, [], b"ok"))
+    await asyncio.sleep(0)
+    assert not line.out
+    line.flow.resume_writing()
+    await waiting
+    assert line.out.endswith(b"\r\n\r\nok")
+
+
+async def test_who_stands_between_is_noted() -> None:
+    """Where an application is not called by our protocol, a wrapper notes that its answer has begun."""
+    said: list[object] = []
+
+    async def send(message: object) -> None:
+        said.append(message)
+
+    noted = noting(send)
+    assert not has_begun(noted)
+    await send_whole(noted, 200, [], b"ok")
+    assert has_begun(noted)
+    assert len(said) == 2
+
+
+async def test_a_bell_is_an_event() -> None:
+    """Who comes after it rang does not wait; everybody who waits goes on; cleared, it is waited for again."""
+    bell = Bell()
+    waiting = [asyncio.ensure_future(bell.wait()) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in waiting)
+    bell.set()
+    await asyncio.gather(*waiting)
+    await bell.wait()
+    bell.clear()
+    again = asyncio.ensure_future(bell.wait())
+    await asyncio.sleep(0)
+    assert not again.done()
+    bell.set()
+    await again
