@@ -24,6 +24,7 @@ COMMANDS = {
     "policy": "firewall.cli.policy:policy",
     "route": "firewall.cli.route:route",
     "spend": "firewall.cli.spend:spend",
+    "hook": "firewall.cli.hook:hook",
     "doctor": "firewall.cli.doctor:doctor",
 }
 _GARBAGE = 50_000

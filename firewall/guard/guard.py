@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Never, Protocol
 
 from firewall.approvals.service import Approvals, Wanted
+from firewall.classify.commands import commands_of
 from firewall.classify.tool import sessions_after
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.bucket import overdrawn, per_hour
@@ -39,7 +40,7 @@ from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules, World
 from firewall.guard.proposing import TOLD
 from firewall.guard.reach import Territory
-from firewall.guard.releases import Release, Releases
+from firewall.guard.releases import HOOKS, Release, Releases
 from firewall.guard.requester import Requester
 from firewall.guard.sessions import SessionMemory
 
@@ -245,7 +246,7 @@ class Guard:
         usable = self._approvals.usable(requester.principal, judgement.digest)
         if usable is not None and usable.digest == judgement.digest:
             return await self._consume(judgement, requester, usable)
-        release = self._releases.take(judgement, requester, now_us=self._clock.now_us())
+        release = self._left_for(judgement, requester)
         if release is not None:
             return await self._follow(judgement, requester, release)
         if judgement.is_too_large:
@@ -300,11 +301,23 @@ class Guard:
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
             now, entry = self._clock.now_us(), outcome.seqs[0]
-            self._releases.leave(judgement, requester, approval=approval.id, entry=entry, now_us=now)
+            commands = commands_of(judgement.call, self._rules().catalogue)
+            self._releases.leave(
+                judgement, requester, approval=approval.id, entry=entry, now_us=now, commands=commands
+            )
             return self._gone(judgement, requester, entry, approval=approval.id)
         if outcome.why == "full":
             return await self._used_up(judgement, requester, approval=approval.id)
         return await self._ask(judgement, requester)
+
+    def _left_for(self, judgement: Judgement, requester: Requester) -> Release | None:
+        """Use the release that this call left when it was approved at an earlier gate."""
+        now = self._clock.now_us()
+        release = self._releases.take(judgement, requester, now_us=now)
+        if release is not None or requester.gate != HOOKS:
+            return release
+        commands = commands_of(judgement.call, self._rules().catalogue)
+        return self._releases.take_command(judgement, requester, commands, now_us=now)
 
     async def _follow(self, judgement: Judgement, requester: Requester, release: Release) -> Answer:
         """Release what was approved where the same call passed before; its budget was drawn there."""

@@ -10,7 +10,8 @@ INVARIANT: the agent's id of a call only narrows: of several that fit it picks o
 """
 
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from firewall.classify.mcp.names import flat
@@ -26,8 +27,11 @@ WINDOW_S = 300
 MAX_CALLS = 4096
 MAX_EACH = 16
 """Releases of calls with the same arguments."""
+HOOKS = "hooks"
 _LATER = {"models": ("hooks", "mcp"), "hooks": ("mcp",)}
 """The gates that a call passes after another."""
+_COMMAND = b"command:"
+"""Stands in a key in front of a command, where a command alone is known."""
 _Key = tuple[str, str, bytes]
 
 
@@ -47,8 +51,11 @@ class Release:
     environments: frozenset[str]
     obligations: str
     until_us: int
+    resources: frozenset[str]
     gates: set[str] = field(default_factory=set)
     """Those that have not used it."""
+    commands: Counter[bytes] = field(default_factory=Counter)
+    """Hashes of the commands that it runs, as often as a hook may still report each in its own words."""
 
 
 class Releases:
@@ -59,8 +66,20 @@ class Releases:
     def __init__(self) -> None:
         self._left: OrderedDict[_Key, list[Release]] = OrderedDict()
 
-    def leave(self, judgement: Judgement, requester: Requester, *, approval: str, entry: int, now_us: int) -> None:
-        """Leave a release for the gates behind this one; requests to targets leave none."""
+    def leave(
+        self,
+        judgement: Judgement,
+        requester: Requester,
+        *,
+        approval: str,
+        entry: int,
+        now_us: int,
+        commands: Sequence[str] = (),
+    ) -> None:
+        """Leave a release for the gates behind this one; requests to targets leave none.
+
+        `commands`: what it runs, for a hook that reports each of them in words of its own.
+        """
         gates = _LATER.get(requester.gate)
         if gates is None or judgement.call.form is CallForm.REQUEST or not isinstance(judgement.verdict, Ask):
             return
@@ -74,12 +93,17 @@ class Releases:
             environments=frozenset(action.environment for action in judgement.actions),
             obligations=judgement.verdict.obligations.text(),
             until_us=now_us + WINDOW_S * 1_000_000,
+            resources=frozenset(action.resource for action in judgement.actions),
             gates=set(gates),
+            commands=Counter(map(_hash, commands if HOOKS in gates else ())),
         )
-        key = _key(judgement, requester)
-        kept = [one for one in self._left.get(key, ()) if one.until_us > now_us and one.gates]
-        self._left[key] = [*kept, release][-MAX_EACH:]
-        self._left.move_to_end(key)
+        keys = [_key(judgement, requester), *(_command_key(one, requester) for one in release.commands)]
+        for key in keys:
+            kept = [
+                one for one in self._left.get(key, ()) if one.until_us > now_us and (one.gates or one.commands)
+            ]
+            self._left[key] = [*kept, release][-MAX_EACH:]
+            self._left.move_to_end(key)
         while len(self._left) > MAX_CALLS:
             self._left.popitem(last=False)
 
@@ -99,7 +123,28 @@ class Releases:
         found = _narrowed(fitting, judgement.call.id)
         if found is not None:
             found.gates.discard(requester.gate)
+            if requester.gate == HOOKS:  # in these words, so in no others
+                found.commands.clear()
         return found
+
+    def take_command(
+        self, judgement: Judgement, requester: Requester, commands: Sequence[str], *, now_us: int
+    ) -> Release | None:
+        """Use a release for the one command of a call that a hook reports; None: nothing left one that fits.
+
+        The hook's own id of a command that a script runs is not the script's, so it picks nothing here.
+        """
+        if requester.gate != HOOKS or len(commands) != 1:
+            return None
+        mark = _hash(commands[0])
+        for one in self._left.get(_command_key(mark, requester), ()):
+            if _is_named(one, judgement):  # in its own words it would have fitted
+                continue
+            if one.until_us > now_us and one.commands[mark] > 0 and _fits(one, judgement, requester):
+                one.commands -= Counter({mark: 1})
+                one.gates.discard(HOOKS)
+                return one
+        return None
 
 
 def _is_named(release: Release, judgement: Judgement) -> bool:
@@ -117,6 +162,8 @@ def _fits(release: Release, judgement: Judgement, requester: Requester) -> bool:
         return False
     if release.session and requester.session and release.session != requester.session:
         return False
+    if requester.cwd and not {action.resource for action in judgement.actions} <= release.resources:
+        return False  # the agent says that it works elsewhere than people were told
     # What could be anywhere was shown as such, and approved by whoever decides about the strictest.
     places = {action.environment for action in judgement.actions}
     known = UNRESOLVED in release.environments or places <= release.environments
@@ -130,6 +177,15 @@ def _narrowed(fitting: list[Release], call_id: str) -> Release | None:
     same = [one for one in fitting if one.call_id == call_id]
     nameless = [one for one in fitting if not one.call_id]
     return next(iter([*same, *nameless]), None)
+
+
+def _command_key(mark: bytes, requester: Requester) -> _Key:
+    run = requester.lineage[-1] if requester.lineage else requester.token_id
+    return requester.principal, run, _COMMAND + mark
+
+
+def _hash(command: str) -> bytes:
+    return hashlib.sha256(command.encode("utf-8", "surrogatepass")).digest()
 
 
 def _key(judgement: Judgement, requester: Requester) -> _Key:

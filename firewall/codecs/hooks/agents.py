@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from firewall.codecs.hooks import claude_code, codex, gemini
+from firewall.codecs.hooks import claude_code, cline, codex, copilot, cursor, gemini, opencode, qwen
 from firewall.codecs.hooks.event import HookEvent
 
 Reader = Callable[[bytes, Mapping[str, object]], HookEvent]
@@ -12,4 +12,9 @@ READERS: Mapping[str, Reader] = {
     "claude-code": claude_code.read,
     "codex": codex.read,
     "gemini": gemini.read,
+    "cursor": cursor.read,
+    "copilot": copilot.read,
+    "opencode": opencode.read,
+    "qwen": qwen.read,
+    "cline": cline.read,
 }

@@ -7,7 +7,7 @@ the agent can do without; a denial always has a reason, since Codex ignores one 
 
 import json
 
-AGENTS = ("claude-code", "codex", "gemini")
+AGENTS = ("claude-code", "codex", "gemini", "cursor", "copilot", "opencode", "qwen", "cline")
 """The agents whose hooks are answered, as `stayhand hook AGENT` calls them."""
 MAX_REASON = 4000
 """Characters of a reason."""
@@ -24,6 +24,14 @@ def denied(agent: str, reason: str) -> bytes:
     match agent:
         case "gemini":
             shape: dict[str, object] = {"decision": "deny", "reason": said}
+        case "cursor":
+            shape = {"permission": "deny", "user_message": said, "agent_message": said}
+        case "copilot":
+            shape = {"permissionDecision": "deny", "permissionDecisionReason": said}
+        case "cline":
+            shape = {"cancel": True, "errorMessage": said}
+        case "opencode":
+            shape = {"verdict": "deny", "reason": said}
         case _:  # Claude Code and who took its form over; Codex allows the call where any other field stands there
             shape = {
                 "hookSpecificOutput": {
@@ -35,4 +43,9 @@ def denied(agent: str, reason: str) -> bytes:
     return json.dumps(shape).encode("ascii")
 
 
-_ALLOWED = {"gemini": b"{}"}
+_ALLOWED = {
+    "gemini": b"{}",
+    "cursor": b'{"permission": "allow"}',  # with `failClosed`, an empty answer is a failure
+    "cline": b'{"cancel": false}',
+    "opencode": b'{"verdict": "allow"}',
+}

@@ -85,6 +85,104 @@ def test_gemini_clis_call_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("agent", "value", "name", "arguments"),
+    [
+        (
+            "opencode",
+            {"event": "tool.execute.before", "tool": "bash", "call": "c", "arguments": {"command": "ls"}},
+            "bash",
+            {"command": "ls"},
+        ),
+        ("cursor", {"hook_event_name": "beforeShellExecution", "command": "ls"}, "Bash", {"command": "ls"}),
+        (
+            "cursor",
+            {"hook_event_name": "beforeMCPExecution", "tool_name": "drop", "tool_input": '{"db": "x"}'},
+            "mcp__cursor__drop",
+            {"db": "x"},
+        ),
+        (
+            "cursor",
+            {
+                "hook_event_name": "preToolUse",
+                "tool_name": "Shell",
+                "tool_input": {"command": "ls", "working_directory": "/w"},
+            },
+            "Bash",
+            {"command": "ls", "cwd": "/w"},
+        ),
+        (
+            "cursor",
+            {"hook_event_name": "beforeReadFile", "file_path": "/a", "content": "x"},
+            "Read",
+            {"file_path": "/a"},
+        ),
+        ("copilot", {"toolName": "bash", "toolArgs": '{"command": "ls"}'}, "bash", {"command": "ls"}),
+        ("copilot", {"toolName": "bash", "toolArgs": {"command": "ls"}}, "bash", {"command": "ls"}),
+        (
+            "qwen",
+            {"hook_event_name": "PreToolUse", "tool_name": "run_shell_command", "tool_input": {"command": "ls"}},
+            "run_shell_command",
+            {"command": "ls"},
+        ),
+        (
+            "cline",
+            {
+                "hookName": "PreToolUse",
+                "preToolUse": {
+                    "toolName": "execute_command",
+                    "parameters": {"command": "ls", "requires_approval": "false"},
+                },
+            },
+            "Bash",
+            {"command": "ls"},
+        ),
+        (
+            "cline",
+            {
+                "hookName": "PreToolUse",
+                "preToolUse": {"toolName": "execute_command", "parameters": {"command": "ls", "sudo": "true"}},
+            },
+            "execute_command",
+            {"command": "ls", "sudo": "true"},
+        ),
+        (
+            "cline",
+            {
+                "hookName": "PreToolUse",
+                "preToolUse": {
+                    "toolName": "use_mcp_tool",
+                    "parameters": {"server_name": "db", "tool_name": "drop", "arguments": '{"t": 1}'},
+                },
+            },
+            "mcp__db__drop",
+            {"t": 1},
+        ),
+    ],
+)
+def test_other_agents_calls_are_read(agent: str, value: object, name: str, arguments: object) -> None:
+    """By the names under which tools are known here, and with nothing guessed away."""
+    event = _read(agent, value)
+    assert event.kind is EventKind.CALL
+    assert event.call is not None
+    assert (event.call.name, json.loads(event.call.arguments)) == (name, arguments)
+
+
+@pytest.mark.parametrize(
+    ("agent", "value"),
+    [
+        ("opencode", {"event": "session.start"}),
+        ("cursor", {"hook_event_name": "sessionStart"}),
+        ("copilot", {"source": "new", "cwd": "/w"}),
+        ("qwen", {"hook_event_name": "TodoCreated"}),
+        ("cline", {"hookName": "TaskStart", "workspaceRoots": ["/w"]}),
+    ],
+)
+def test_other_agents_heartbeats_are_read(agent: str, value: object) -> None:
+    """The start of a session asks nothing."""
+    assert _read(agent, value).kind is EventKind.BEAT
+
+
+@pytest.mark.parametrize(
     ("agent", "name", "kind"),
     [
         ("claude-code", "SessionStart", EventKind.BEAT),

@@ -15,8 +15,14 @@ SHAPES: dict[str, object] = {
         }
     },
     "gemini": {"decision": "deny", "reason": "no"},
+    "cursor": {"permission": "deny", "user_message": "no", "agent_message": "no"},
+    "copilot": {"permissionDecision": "deny", "permissionDecisionReason": "no"},
+    "opencode": {"verdict": "deny", "reason": "no"},
+    "cline": {"cancel": True, "errorMessage": "no"},
 }
-SHAPES["codex"] = SHAPES["claude-code"]
+SHAPES["codex"] = SHAPES["qwen"] = SHAPES["claude-code"]
+EXPLICIT = frozenset({"cursor", "cline", "opencode"})
+"""Those that need a word to go on."""
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -40,7 +46,17 @@ def test_a_long_reason_is_cut_and_stays_ascii(agent: str) -> None:
     assert json.loads(said)
 
 
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("agent", sorted(set(AGENTS) - EXPLICIT))
 def test_an_allow_decides_nothing_for_the_agent(agent: str) -> None:
     """The agent's own questions to its user are not skipped."""
     assert b"allow" not in allowed(agent)
+
+
+def test_those_that_need_a_word_get_it() -> None:
+    """Nothing said would be a failure, and closed."""
+    said = {agent: json.loads(allowed(agent)) for agent in EXPLICIT}
+    assert said == {
+        "cursor": {"permission": "allow"},
+        "cline": {"cancel": False},
+        "opencode": {"verdict": "allow"},
+    }

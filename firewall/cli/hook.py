@@ -1,0 +1,164 @@
+"""`stayhand hook AGENT|install|check`: agents ask before each call. `hook AGENT` itself is `hook_client`."""
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from firewall.cli import hook_setup
+from firewall.cli.hook_client import run as answer
+from firewall.cli.report import config_of, fail, say
+from firewall.codecs.hooks.shapes import AGENTS
+from firewall.core.errors import ConfigError
+from firewall.settings.load import load_settings
+
+_AGENT = click.Choice(AGENTS)
+_TRUST = {
+    "codex": "Codex skips hooks that nobody trusts, without a word: start `codex`, open /hooks and trust ours, "
+    "again after a change. One-off runs take --dangerously-bypass-hook-trust.",
+    "claude-code": "`onFailure` needs Claude Code 2.1.295 or later. Start a new session: others keep their hooks.",
+    "gemini": "Start a new session; hooks of a project's own folder run only where the folder is trusted.",
+    "cursor": "Restart Cursor, and look at Settings > Hooks.",
+    "copilot": "Start a new session.",
+    "qwen": "Start a new session.",
+    "cline": "Enable hooks in Cline's settings.",
+    "opencode": "Start a new session.",
+}
+
+
+class _Hook(click.Group):
+    """A group whose other commands are the agents, answered at once."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return `install`, `check`, or what answers an agent."""
+        return _answering(cmd_name) if cmd_name in AGENTS else super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Hook)
+def hook() -> None:
+    """Have agents ask before each of their calls.
+
+    An agent runs `stayhand hook AGENT` with its event on stdin; the answer is in the form that it honours, and a
+    denial whatever goes wrong. AGENT: claude-code, codex, gemini, cursor, copilot, opencode, qwen, cline.
+    """
+
+
+def _answering(agent: str) -> click.Command:
+    """Return the command that answers one event of an agent; usually `entry` has done so before."""
+
+    @click.command(name=agent, context_settings={"ignore_unknown_options": True})
+    @click.argument("options", nargs=-1, type=click.UNPROCESSED)
+    def command(options: tuple[str, ...]) -> None:
+        """Answer one event on stdin: --url, --token-file, --deadline and --wait take a value each."""
+        answer(agent, options)
+
+    return command
+
+
+@hook.command()
+@click.argument("agent", type=_AGENT)
+@click.option(
+    "--project", type=click.Path(path_type=Path), help="This folder's configuration; default: the user's."
+)
+@click.option("--url", default="", help="The agents' side of the firewall; default: as configured.")
+@click.option("--token-file", default="", help="Where the agent's token lies; default: the agent's environment.")
+@click.option("--wait", type=click.IntRange(0, 300), default=0, help="Seconds that a held call waits for people.")
+@click.pass_context
+def install(ctx: click.Context, /, agent: str, project: Path | None, url: str, token_file: str, wait: int) -> None:
+    """Write or merge an agent's hooks; what stands there stays, and a copy of it is kept.
+
+    \b
+    Example:
+      stayhand hook install claude-code
+      stayhand hook install codex --project .
+    """
+    path = _place(agent, project).resolve()
+    options = ["--url", url or _own_url(config_of(ctx)), *(("--token-file", token_file) if token_file else ())]
+    line = hook_setup.program_line(agent, program(), [*options, *(("--wait", str(wait)) if wait else ())])
+    before = _text(path)
+    try:
+        after = hook_setup.installed_text(agent, before, line, wait_s=wait)
+    except ConfigError as error:
+        fail(f"`{path}`: {error.public}", hint=error.hint)
+    if after == before:
+        say(f"stayhand: {path} is as it should be")
+    else:
+        kept = _backed_up(path) if before else None
+        _write(path, after, is_program=agent == "cline")
+        say(f"stayhand: {agent} asks before each call: {path}" + (f" (before: {kept})" if kept else ""))
+    say(f"stayhand: {_TRUST[agent]}")
+    say(f"stayhand: then `stayhand hook check {agent}`")
+
+
+@hook.command()
+@click.argument("agent", type=_AGENT)
+@click.option(
+    "--project", type=click.Path(path_type=Path), help="This folder's configuration; default: the user's."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print {checks: [{check, ok, detail}]}.")
+def check(agent: str, project: Path | None, *, as_json: bool) -> None:
+    """Prove that an agent's hooks fire and fail closed; exit 1 where they do not.
+
+    It looks at the configuration, runs the very line that the agent runs (with an event, without a token, and with
+    a program that dies), and asks the server when it last heard a hook of this token (STAYHAND_AGENT_TOKEN).
+    """
+    from firewall.cli.hook_check import checks, shown
+
+    path = _place(agent, project)
+    found = checks(agent, _text(path), path)
+    shown(found, as_json=as_json)
+    if not all(one.ok for one in found):
+        sys.exit(1)
+
+
+def program() -> tuple[str, ...]:
+    """Return how `stayhand` is started on this machine, by absolute names."""
+    started = Path(sys.argv[0])
+    if started.name == "stayhand" and (found := shutil.which(str(started))):
+        return (str(Path(found).absolute()),)
+    return (sys.executable, "-P", "-m", "firewall.cli.entry")
+
+
+def _place(agent: str, project: Path | None) -> Path:
+    return hook_setup.place_of(
+        agent, home=Path.home(), project=project.absolute() if project else None, environ=os.environ
+    )
+
+
+def _own_url(config: str | None) -> str:
+    with suppress(ConfigError):
+        return f"http://{load_settings(config).server.listen}"
+    return "http://127.0.0.1:8787"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read `{path}`: {error}", hint="nothing was changed")
+
+
+def _backed_up(path: Path) -> Path:
+    """Keep what stands there under a name that is free."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.before-stayhand-{number}")).exists():
+        number += 1
+    shutil.copy2(path, kept)
+    return kept
+
+
+def _write(path: Path, text: str, *, is_program: bool) -> None:
+    """Write a file whole or not at all; its mode stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(text)
+    fresh = Path(file.name)
+    fresh.chmod(mode | (0o700 if is_program else 0))
+    fresh.replace(path)

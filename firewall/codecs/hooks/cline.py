@@ -1,0 +1,61 @@
+"""Cline's hook events, from documentation alone (https://docs.cline.bot/features/hooks/hook-reference).
+
+Its tools have names and arguments of their own; those that do what a known tool does are read as that one, where
+nothing else stands in their arguments, and any other stays unknown.
+"""
+
+from collections.abc import Mapping
+
+import orjson
+
+from firewall.codecs.hooks.event import EventKind, HookEvent, call_of, named, text_of, unknown_event
+from firewall.core.call import ToolCall
+from firewall.core.errors import ProtocolError
+
+_BEATS = frozenset({"TaskStart", "TaskResume", "TaskCancel", "TaskComplete", "UserPromptSubmit", "PreCompact"})
+_LIKE = {
+    "execute_command": ("Bash", frozenset({"command", "requires_approval", "timeout"}), {"command": "command"}),
+    "write_to_file": ("Write", frozenset({"path", "content"}), {"path": "file_path", "content": "content"}),
+    "read_file": ("Read", frozenset({"path"}), {"path": "file_path"}),
+    "list_files": ("LS", frozenset({"path", "recursive"}), {"path": "path"}),
+}
+"""Tool to (what it is like, the arguments that it may have, which of them are said and under which name)."""
+_SAID = frozenset({"task_progress"})
+"""Arguments of every tool that say something about it and change nothing."""
+
+
+def read(data: bytes, value: Mapping[str, object]) -> HookEvent:
+    """Read one event; `value` is `data`, parsed. Raises: ProtocolError."""
+    name = named(value, "hookName")
+    session, cwd = text_of(value, "taskId"), _folder(value)
+    if name == "PreToolUse":
+        return HookEvent(EventKind.CALL, name, _call(data, value), session, cwd)
+    if name == "PostToolUse":
+        return HookEvent(EventKind.DONE, name, None, session, cwd)
+    if name in _BEATS:
+        return HookEvent(EventKind.BEAT, name, None, session, cwd)
+    raise unknown_event(name)
+
+
+def _folder(value: Mapping[str, object]) -> str:
+    roots = value.get("workspaceRoots")
+    first = roots[0] if isinstance(roots, list) and len(roots) == 1 else ""
+    return first if isinstance(first, str) and first.startswith("/") and len(first) < 4096 else ""
+
+
+def _call(data: bytes, value: Mapping[str, object]) -> ToolCall:
+    about = value.get("preToolUse")
+    if not isinstance(about, Mapping):
+        raise ProtocolError("`preToolUse` must be an object", code="hook_event_invalid")
+    tool = named(about, "toolName")
+    given = about.get("parameters")
+    if not isinstance(given, Mapping):
+        return call_of(data, value, ("preToolUse", "parameters"), name=tool, ident="")
+    like = _LIKE.get(tool)
+    if like is not None and set(given) <= like[1] | _SAID:
+        name, _, names = like
+        return ToolCall("", name, orjson.dumps({new: given[old] for old, new in names.items() if old in given}))
+    if tool == "use_mcp_tool" and set(given) <= {"server_name", "tool_name", "arguments"} | _SAID:
+        name = f"mcp__{text_of(given, 'server_name')}__{named(given, 'tool_name')}"
+        return call_of(data, value, ("preToolUse", "parameters", "arguments"), name=name, ident="")
+    return call_of(data, value, ("preToolUse", "parameters"), name=tool, ident="")
