@@ -5,7 +5,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp
 
 from firewall.app.addresses import host_port
 from firewall.app.clock import SystemClock
@@ -40,6 +43,9 @@ from firewall.telemetry import Telemetry
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
 
+if TYPE_CHECKING:  # loaded only where servers are configured
+    from firewall.gates.mcp.gate import McpGate
+
 log = logging.getLogger("stayhand.app")
 WITNESS_S = 5.0
 SWEEP_S = 600.0
@@ -63,6 +69,7 @@ class Application:
     gate: ModelsGate
     infra: InfraGate
     hooks: HooksGate
+    mcp: "McpGate | None"
     egress: EgressSide | None
     targets: Mapping[str, Target]
     holds: Holds
@@ -86,8 +93,16 @@ class Application:
         most = self.settings.models.max_body_mib << 20
         proxies = trusted_networks(server.trusted_proxies)
         most = max([most, *(target.max_body_bytes for target in self.targets.values())])
+        most = max([most, *(one.max_body_mib << 20 for one in self.settings.mcp_server)])
+        branches: dict[bytes, ASGIApp] = {
+            b"/infra/": self.infra,
+            b"/hooks/": self.hooks,
+            b"/v1/judge": self.hooks,
+        }
+        if self.mcp is not None:
+            branches[b"/mcp"] = self.mcp
         agents_app = Edge(
-            Branch(self.gate, {b"/infra/": self.infra, b"/hooks/": self.hooks, b"/v1/judge": self.hooks}),
+            Branch(self.gate, branches),
             max_body_bytes=most,
             foreign_prefixes=("/infra/",),
             access=Access(hosts=frozenset({agents_host, *server.allowed_hosts}), trusted_proxies=proxies),
@@ -118,6 +133,8 @@ class Application:
         """The server is stopping: whoever waits for people is told so now, on every gate."""
         self.gate.drain()
         self.approvals.drain()
+        if self.mcp is not None:
+            self.mcp.drain()
 
     async def background(self) -> None:
         """Expire, notify, count and witness until cancelled."""
@@ -126,6 +143,8 @@ class Application:
             group.create_task(self.console.run())
             group.create_task(self._witness())
             group.create_task(self._sweep())
+            if self.mcp is not None:
+                group.create_task(self.mcp.lines.run())
             if self.prober is not None:
                 group.create_task(kept_running(self.prober.run, "asking providers how they are"))
             if self.sharing is not None:

@@ -3,6 +3,7 @@
 from firewall.core.errors import FirewallError
 from firewall.gates.edge.refusal import Rendered
 from firewall.gates.infra import problem
+from firewall.gates.mcp import refused
 from firewall.gates.models.refused import render_for
 
 _PROBLEMS = ("/infra/", "/hooks/", "/v1/judge")
@@ -10,7 +11,9 @@ _PROBLEMS = ("/infra/", "/hooks/", "/v1/judge")
 
 
 def rendered(path: str, error: FirewallError) -> Rendered:
-    """Render an error as the gate at `path` does: a problem document (RFC 9457) where no dialect is spoken."""
+    """Render an error as the gate at `path` does: JSON-RPC for MCP, else a problem (RFC 9457) or the dialect."""
+    if refused.is_here(path):
+        return refused.render(error)
     if not path.startswith(_PROBLEMS):
         return render_for(path, error)
     status, headers, body = problem.of_error(error)

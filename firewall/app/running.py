@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from firewall.app.addresses import places_of
 from firewall.app.application import Application
@@ -37,6 +38,7 @@ from firewall.core.secret import Secret
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.edge.server import Listener, serving, settle
 from firewall.gates.models.held import Holds
+from firewall.guard.guard import Guard
 from firewall.policy.in_force import Rules, open_rules
 from firewall.references import references_of
 from firewall.routing.choosing.in_force import Routes, routes_of
@@ -48,6 +50,9 @@ from firewall.routing.upstream import HttpUpstream
 from firewall.sequencer.opening import open_installation
 from firewall.settings.settings import Settings
 from firewall.tokens.service import Tokens
+
+if TYPE_CHECKING:  # loaded only where servers are configured
+    from firewall.gates.mcp.gate import McpGate
 
 log = logging.getLogger("stayhand.app")
 
@@ -79,6 +84,8 @@ async def running(
         application = _wire(base, routes, upstream, is_demo=is_demo, stack=stack)
         stack.push_async_callback(application.drills.close)
         stack.push_async_callback(application.holds.stop)
+        if application.mcp is not None:
+            stack.push_async_callback(application.mcp.close)
         if application.egress is not None:
             stack.push_async_callback(application.egress.upstreams.close)
         loaded: dict[str, Plain] = {"policy": rules.snapshot.digest, "routes": routes().digest, "pid": os.getpid()}
@@ -151,6 +158,7 @@ def _wire(
         gate=gate,
         infra=infra,
         hooks=hooks_gate(base, guard),
+        mcp=_mcp_of(base, upstream, guard),
         egress=egress,
         targets=base.targets,
         holds=holds,
@@ -172,6 +180,18 @@ def _wire(
         routes=routes,
         is_demo=is_demo,
     )
+
+
+def _mcp_of(base: Base, upstream: HttpUpstream, guard: Guard) -> "McpGate | None":
+    """Return the MCP gate where servers are configured; what it needs is loaded only then."""
+    if not base.settings.mcp_server:
+        return None
+    from firewall.app.mcp import mcp_gate
+    from firewall.gates.mcp.servers import servers_of
+
+    gate = mcp_gate(base, servers_of(base.settings), upstream, guard)
+    base.tokens.on_revoked(gate.revoked)
+    return gate
 
 
 async def _cancel_family(tokens: Tokens, approvals: Approvals, token_id: str) -> None:

@@ -30,7 +30,7 @@ def credential() -> None:
 @click.argument("name")
 @click.option(
     "--purpose",
-    type=click.Choice(["target", "resolver", "provider", "webhook"]),
+    type=click.Choice(["target", "resolver", "provider", "webhook", "mcp"]),
     default="target",
     show_default=True,
     help="What may use it; anything else is refused.",

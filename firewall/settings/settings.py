@@ -12,6 +12,7 @@ from firewall.core.grant import matches
 from firewall.settings.budgets import Budget, Rate, SpendSettings
 from firewall.settings.egress import Egress
 from firewall.settings.folders import default_data_dir
+from firewall.settings.mcp import McpServer
 from firewall.settings.providers import Provider
 from firewall.settings.routes import Route
 from firewall.settings.sections import (
@@ -48,6 +49,7 @@ class Settings(Section):
     budget: tuple[Budget, ...] = ()
     rate: tuple[Rate, ...] = ()
     target: tuple[Target, ...] = ()
+    mcp_server: tuple[McpServer, ...] = ()
     approver: tuple[ApproverSettings, ...] = ()
     notify: tuple[Notify, ...] = (Notify(kind="terminal"),)
     egress: Egress | None = None
@@ -99,6 +101,7 @@ class Settings(Section):
         refs += list(self.telemetry.headers.values())
         refs += [one.credential for one in self.target]
         refs += [one.resolver.credential for one in self.target if one.resolver is not None]
+        refs += [ref for one in self.mcp_server for ref in (one.credential, *one.env.values())]
         refs += [ref for one in self.notify for ref in (one.url, one.secret)]
         return tuple(ref for ref in refs if isinstance(ref, SecretRef))
 

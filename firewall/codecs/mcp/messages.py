@@ -150,9 +150,27 @@ def changed(message: Message, values: Mapping[tuple[str | int, ...], object]) ->
         if span is None:
             raise KeyError(path)
         spans[span] = orjson.dumps(new)
-    raw = json_span.splice(message.raw, spans)
-    value: dict[str, object] = orjson.loads(raw)
-    return Message(raw, message.kind, value, cast("Id | None", value.get("id")), message.method)
+    return _reread(json_span.splice(message.raw, spans), message)
+
+
+def with_meta(message: Message, notes: Mapping[str, object]) -> Message:
+    """Return a request with notes added to its `_meta`; its own stay, and so do all other bytes.
+
+    `notes` must not be empty, and none of them may be there already.
+    """
+    inner = orjson.dumps(dict(notes))[1:-1]
+    raw = message.raw
+    for path, frame in (
+        (("params", "_meta"), b"%b"),
+        (("params",), b'"_meta":{%b}'),
+        ((), b'"params":{"_meta":{%b}}'),
+    ):
+        span = json_span.locate(raw, path)
+        if span is not None:
+            begin = span[0] + 1
+            comma = b"," if raw[begin : span[1] - 1].strip() else b""
+            return _reread(raw[:begin] + frame % inner + comma + raw[begin:], message)
+    raise KeyError("a message without an object")
 
 
 def written(value: Mapping[str, object]) -> Message:
@@ -170,6 +188,11 @@ def at(value: object, path: Sequence[str]) -> object:
     return value
 
 
+def _reread(raw: bytes, message: Message) -> Message:
+    value: dict[str, object] = orjson.loads(raw)
+    return Message(raw, message.kind, value, cast("Id | None", value.get("id")), message.method)
+
+
 def _asking(raw: bytes, value: dict[str, object]) -> Message:
     method = value["method"]
     id_ = _id_of(value)
@@ -177,8 +200,9 @@ def _asking(raw: bytes, value: dict[str, object]) -> Message:
         raise _invalid("a message asks or answers, not both", id_)
     if not isinstance(method, str) or not 0 < len(method) <= MAX_METHOD_CHARS:
         raise _invalid("`method` must be a name", id_)
-    if not isinstance(value.get("params", {}), dict):
-        raise _invalid("`params` must be an object", id_)
+    params = value.get("params", {})
+    if not isinstance(params, dict) or not isinstance(params.get("_meta", {}), dict):
+        raise _invalid("`params` must be an object, and so must its `_meta`", id_)
     if "id" not in value:
         return Message(raw, Kind.NOTIFICATION, value, None, method)
     if id_ is None:

@@ -80,7 +80,7 @@ class Seen(Protocol):
     async def __call__(self, message: Message) -> Message | None:
         """Take what the server sends: a notification (None comes back), or a request of its own (its answer).
 
-        It goes through `Shown.asked_back`. Raises: ClientGoneError.
+        It goes through `Shown.asked_back`.
         """
         ...
 
@@ -134,8 +134,9 @@ class Calls(Protocol):
     ) -> Message:
         """Take a `tools/call` from judgement to answer: judge, record, hold, ask the server, record the outcome.
 
-        `message` names the tool as the server does. What comes back goes to the client through `Shown.result`,
-        unless the server was not asked. Raises: FirewallError, which the client hears as a JSON-RPC error.
+        `message` names the tool as the server does. What comes back goes to the client through `Shown.result`
+        where `upstream` was asked for it; an answer without asking is ours, and goes as it is.
+        Raises: FirewallError, which the client hears as a JSON-RPC error.
         """
         ...
 

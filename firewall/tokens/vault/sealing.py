@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     RESOLVER = "resolver"
     PROVIDER = "provider"
     WEBHOOK = "webhook"
+    MCP = "mcp"
 
 
 @dataclass(frozen=True, slots=True)

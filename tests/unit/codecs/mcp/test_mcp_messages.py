@@ -76,6 +76,7 @@ def test_every_kind_of_message_is_read_as_it_is(raw: bytes, kind: Kind, id_: obj
         (b'{"jsonrpc":"2.0","id":1,"method":""}', -32600, "message_invalid", 1),
         (b'{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}', -32600, "message_invalid", 1),
         (b'{"jsonrpc":"2.0","id":1,"method":"a","params":null}', -32600, "message_invalid", 1),
+        (b'{"jsonrpc":"2.0","id":1,"method":"a","params":{"_meta":7}}', -32600, "message_invalid", 1),
         (b'{"jsonrpc":"2.0","id":1,"method":"a","result":{}}', -32600, "message_invalid", 1),
         (b'{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"x"}}', -32600, "message_invalid", 1),
         (b'{"jsonrpc":"2.0","id":1}', -32600, "message_invalid", 1),
@@ -101,7 +102,7 @@ def test_what_stands_in_a_message_is_found() -> None:
     assert (asked.params["uri"], asked.meta, asked.result, asked.error) == ("x", {"k": 1}, {}, {})
     said = messages.read(b'{"jsonrpc":"2.0","id":1,"result":{"_meta":{"k":2}}}')
     assert (said.meta, said.params, said.is_answer, asked.is_answer) == ({"k": 2}, {}, True, False)
-    odd = messages.read(b'{"jsonrpc":"2.0","id":1,"method":"a","params":{"_meta":7}}')
+    odd = messages.read(b'{"jsonrpc":"2.0","id":1,"result":{"_meta":7}}')
     assert odd.meta == {}
 
 
@@ -113,6 +114,26 @@ def test_values_are_replaced_and_nothing_else_is_touched() -> None:
     assert messages.with_id(found, 7).id == 7
     with pytest.raises(KeyError):
         messages.changed(found, {("params", "cursor"): 1})
+
+
+@pytest.mark.parametrize(
+    ("params", "after"),
+    [
+        (b"", b'{"jsonrpc":"2.0","id":1,"method":"a"}'),
+        (b',"params":{ }', b'"id":1'),
+        (b',"params":{"x":1.0}', b'"x":1.0}'),
+        (b',"params":{"x":1,"_meta":{ }}', b'"x":1,"_meta":{'),
+        (b',"params":{"_meta":{"q":[1.0]},"x":1}', b'"q":[1.0]},"x":1}'),
+    ],
+)
+def test_notes_are_added_beside_what_is_there(params: bytes, after: bytes) -> None:
+    """Whether a request has parameters or notes already: they stay as written, the new ones stand there."""
+    before = messages.read(b'{"jsonrpc":"2.0","id":1,"method":"a"%b}' % params)
+    found = messages.with_meta(before, {"k": {"v": 1}, "z": 2})
+    assert messages.read(found.raw).value == found.value
+    assert found.meta == {**before.meta, "k": {"v": 1}, "z": 2}
+    assert {**found.params, "_meta": 0} == {**before.params, "_meta": 0}
+    assert after.lstrip(b"{") in found.raw
 
 
 VALUES = st.recursive(

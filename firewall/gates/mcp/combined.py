@@ -1,0 +1,152 @@
+"""Requests to `/mcp`: every server that the grant permits, behind one address.
+
+Tools and prompts carry their server's name and `__` in front, addresses of resources `mcp-NAME+`. Names of servers
+hold no underscore and no plus sign, so no two things can have one name. INVARIANT: the order is that of the
+servers' names and, within each, the server's own; a server that does not answer hides nothing of the others.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
+from firewall.codecs.mcp.messages import Kind, Message
+from firewall.codecs.mcp.versions import is_modern
+from firewall.core.errors import FirewallError
+from firewall.gates.mcp.methods import CAPABILITIES, Way, shown
+from firewall.gates.mcp.one import Asked, OneServer, greeting
+from firewall.gates.mcp.port import Caller, Server
+
+log = logging.getLogger("stayhand.mcp")
+LIST_S = 20.0
+"""How long a server may take to list what it offers before the others go on without it."""
+MOST_PAGES = 50
+MOST_ENTRIES = 5000
+_LISTS = {
+    "tools/list": ("tools", "name"),
+    "prompts/list": ("prompts", "name"),
+    "resources/list": ("resources", "uri"),
+    "resources/templates/list": ("resourceTemplates", "uriTemplate"),
+}
+"""Of each method: the list in its result, and the member that names an entry."""
+_SUBJECTS: Mapping[str, tuple[str, ...]] = {
+    "tools/call": ("params", "name"),
+    "prompts/get": ("params", "name"),
+    "resources/read": ("params", "uri"),
+}
+
+
+class AllServers:
+    """Asks all servers, or the one that a name leads to; one instance per process."""
+
+    def __init__(self, servers: Mapping[str, Server], one: OneServer) -> None:
+        """`servers`: by name, in order."""
+        self._servers = servers
+        self._one = one
+
+    async def answer(self, asked: Asked) -> Message:
+        """Return the answer to a request, as the client may see it. Raises: FirewallError."""
+        match asked.way:
+            case Way.HELLO:
+                told: dict[str, object] = {
+                    "capabilities": {name: {} for name in CAPABILITIES if name != "logging"}
+                }
+                return messages.result(asked.id, greeting(asked, told, {}))
+            case Way.LIST:
+                return await self._listed(asked)
+            case Way.PING:
+                return messages.result(asked.id, {})
+            case Way.CALL | Way.RESULT:
+                return await self._led(asked)
+
+    def permitted(self, caller: Caller) -> list[Server]:
+        """Return the servers that a caller may know of, in order."""
+        return [server for server in self._servers.values() if caller.may_see(server)]
+
+    async def _led(self, asked: Asked) -> Message:
+        """Ask the server that the message's subject names, under the name that the server itself uses."""
+        if asked.message.method == "logging/setLevel":
+            return messages.result(asked.id, {})
+        path = _subject(asked.message)
+        name = messages.at(asked.message.value, path)
+        found = split(name) if isinstance(name, str) else None
+        server = self._servers.get(found[0]) if found is not None else None
+        if found is None or server is None or not asked.caller.may_see(server):
+            raise McpError(f"there is no `{shown(name)}`", number=INVALID_PARAMS, code="name_unknown", of=asked.id)
+        return await self._one.answer(
+            replace(asked, message=messages.changed(asked.message, {path: found[1]})), server
+        )
+
+    async def _listed(self, asked: Asked) -> Message:
+        servers = self.permitted(asked.caller)
+        several = await asyncio.gather(*(self._entries(asked, server) for server in servers))
+        key, _ = _LISTS[asked.message.method]
+        entries = [entry for found in several for entry in found]
+        said: dict[str, object] = {key: entries[:MOST_ENTRIES]}
+        if is_modern(asked.caller.version):
+            said |= {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+        return messages.result(asked.id, said)
+
+    async def _entries(self, asked: Asked, server: Server) -> list[dict[str, object]]:
+        """Return what one server lists, under names of ours; nothing where it does not answer."""
+        try:
+            async with asyncio.timeout(LIST_S):
+                return await self._pages(asked, server)
+        except (FirewallError, TimeoutError) as error:
+            code = error.code if isinstance(error, FirewallError) else "upstream_timeout"
+            log.info("server=%s method=%s code=%s: left out", server.name, asked.message.method, code)
+            return []
+
+    async def _pages(self, asked: Asked, server: Server) -> list[dict[str, object]]:
+        key, member = _LISTS[asked.message.method]
+        notes = asked.message.params.get("_meta")
+        found: list[dict[str, object]] = []
+        cursor: object = None
+        for _ in range(MOST_PAGES):
+            params = ({"_meta": notes} if notes is not None else {}) | ({"cursor": cursor} if cursor else {})
+            page = messages.request(asked.id, asked.message.method, params)
+            answer = await self._one.answer(replace(asked, message=page), server)
+            if answer.kind is not Kind.RESULT:
+                return found
+            entries = answer.result.get(key)
+            found += [_renamed(entry, member, server) for entry in _named(entries, member)]
+            cursor = answer.result.get("nextCursor")
+            if not isinstance(cursor, str) or len(found) >= MOST_ENTRIES:
+                break
+        return found
+
+
+def prefixed(server: str, name: str, *, is_address: bool) -> str:
+    """Return the name at `/mcp` of what a server calls `name`."""
+    return f"mcp-{server}+{name}" if is_address else f"{server}__{name}"
+
+
+def split(name: str) -> tuple[str, str] | None:
+    """Return the server and its own name of what is called `name` at `/mcp`; None: nothing is called so."""
+    server, sign, rest = name.partition("__")
+    if name.startswith("mcp-"):
+        address_server, plus, address = name.removeprefix("mcp-").partition("+")
+        if plus and "_" not in address_server:
+            server, sign, rest = address_server, plus, address
+    return (server, rest) if sign and rest else None
+
+
+def _subject(message: Message) -> tuple[str, ...]:
+    """Return where a message names what it is about."""
+    known = _SUBJECTS.get(message.method)
+    if known is not None:
+        return known
+    kind = messages.at(message.params, ("ref", "type"))
+    return ("params", "ref", "uri" if kind == "ref/resource" else "name")
+
+
+def _named(entries: object, member: str) -> Sequence[dict[str, object]]:
+    if not isinstance(entries, list):
+        return ()
+    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get(member), str)]
+
+
+def _renamed(entry: dict[str, object], member: str, server: Server) -> dict[str, object]:
+    return entry | {member: prefixed(server.name, str(entry[member]), is_address=member != "name")}

@@ -1,0 +1,116 @@
+"""Requests to one server: each on the way that its method has, and nothing to a client that no seam has seen."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.headers import Field
+from firewall.codecs.mcp.messages import Id, Kind, Message
+from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
+from firewall.gates.mcp.hearing import Hearing
+from firewall.gates.mcp.methods import Way, served
+from firewall.gates.mcp.port import Caller, Calls, Seen, Server, Shown
+from firewall.gates.mcp.sessions import Session
+from firewall.gates.mcp.talk import Talk
+from firewall.gates.mcp.upstream.greeting import OURSELVES
+from firewall.gates.mcp.upstream.lines import Line, Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of a client, checked; whether it was judged is the caller's to know."""
+
+    caller: Caller
+    message: Message
+    way: Way
+    talk: Talk
+    session: Session | None
+    begun: Callable[[], None]
+    """To be called before a change is sent: ending the request loses something from then on."""
+    params: tuple[Field, ...]
+    """Checked `Mcp-Param-*` fields, for servers that read them."""
+
+    @property
+    def id(self) -> Id:
+        """Of the request."""
+        if self.message.id is None:
+            raise RuntimeError("a request has an id")
+        return self.message.id
+
+
+class _Bound:
+    """A line for one request, which knows whether the server was asked; `gates.mcp.port.Upstream`."""
+
+    def __init__(self, line: Line, params: tuple[Field, ...]) -> None:
+        self._line = line
+        self._params = params
+        self.was_called = False
+
+    @property
+    def version(self) -> str:
+        return self._line.version
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        return self._line.capabilities
+
+    async def ask(self, message: Message, *, seen: Seen) -> Message:
+        is_call = message.method == "tools/call"
+        self.was_called = self.was_called or is_call
+        return await self._line.ask(message, seen=seen, params=self._params if is_call else ())
+
+    async def tell(self, message: Message) -> None:
+        await self._line.tell(message)
+
+    async def aclose(self) -> None:
+        """Stay open: the line is lent."""
+
+
+class OneServer:
+    """Asks servers; one instance per process."""
+
+    def __init__(self, lines: Lines, *, calls: Calls, shown: Shown) -> None:
+        self._lines = lines
+        self._calls = calls
+        self._shown = shown
+
+    async def answer(self, asked: Asked, server: Server) -> Message:
+        """Return the answer to a request, as the client may see it. Raises: FirewallError."""
+        caller, message = asked.caller, asked.message
+        if asked.way is Way.PING:
+            return messages.result(asked.id, {})
+        seen = Hearing(asked.talk, server, caller, self._shown, session=asked.session, begun=asked.begun)
+        async with self._lines.use(server, caller) as line:
+            if asked.way is Way.HELLO:
+                return await self._shown.result(server, caller, message, _hello(asked, line))
+            upstream = _Bound(line, asked.params)
+            if asked.way is Way.CALL:
+                answer = await self._calls.call(server, caller, message, upstream=upstream, seen=seen)
+                return await self._shown.result(server, caller, message, answer) if upstream.was_called else answer
+            answer = await line.ask(message, seen=seen)
+            if asked.way is Way.LIST and answer.kind is Kind.RESULT:
+                return await self._shown.listed(server, caller, message, answer)
+            return await self._shown.result(server, caller, message, answer)
+
+    async def tell(self, caller: Caller, server: Server, message: Message) -> None:
+        """Pass on a notification of a client. Raises: FirewallError."""
+        async with self._lines.use(server, caller) as line:
+            await line.tell(message)
+
+
+def _hello(asked: Asked, line: Line) -> Message:
+    """Return what a client hears of a server: its own words, and of its capabilities what is served here."""
+    hello = line.hello
+    told: dict[str, object] = {"capabilities": served(hello.capabilities)}
+    if isinstance(text := hello.said.result.get("instructions"), str):
+        told["instructions"] = text
+    return messages.result(asked.id, greeting(asked, told, hello.info))
+
+
+def greeting(asked: Asked, told: Mapping[str, object], info: Mapping[str, object]) -> dict[str, object]:
+    """Return the result of `initialize` or `server/discover` with what is told in it."""
+    name = dict(info or OURSELVES)
+    if is_modern(asked.caller.version):
+        frame: dict[str, object] = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+        return {"supportedVersions": [MODERN], **told, **frame, "_meta": {SERVER_KEY: name}}
+    return {"protocolVersion": asked.caller.version, **told, "serverInfo": name}

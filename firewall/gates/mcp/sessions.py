@@ -1,0 +1,137 @@
+"""Sessions of clients of the earlier revisions: what they said with `initialize`, and what is under way for them.
+
+A session belongs to one token and one place (`/mcp/NAME` or `/mcp`). It permits nothing: each request brings its
+token again. Clients of 2026-07-28 have none.
+"""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.errors import McpError
+from firewall.codecs.mcp.messages import Id, Message
+from firewall.core.errors import FirewallError
+
+MOST_OF_A_TOKEN = 64
+"""Sessions of one token; the one that was used longest ago makes room."""
+MOST_UNDER_WAY = 256
+"""Requests of one session at a time."""
+
+
+class SessionError(FirewallError):
+    """A session that is not there, or not this client's: it begins a new one (2025-11-25, transports)."""
+
+    code = "session_unknown"
+    status = 404
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One client, from its `initialize` on."""
+
+    id: str
+    token_id: str
+    place: str
+    """The server's name; empty: all of them."""
+    version: str
+    capabilities: Mapping[str, object]
+    info: Mapping[str, object]
+    under_way: dict[Id, Callable[[], None]] = field(default_factory=dict)
+    """Requests that wait for their answer, and what cancels each."""
+    asked: dict[str, "asyncio.Future[Message]"] = field(default_factory=dict)
+    """What servers have asked the client, by ids of ours."""
+
+    def begin(self, id_: Id, cancel: Callable[[], None]) -> None:
+        """Note a request. Raises: McpError for an id that is still in use, and for too many."""
+        if id_ in self.under_way:
+            raise McpError("a request with this id is still under way", code="id_in_use", of=id_)
+        if len(self.under_way) >= MOST_UNDER_WAY:
+            raise McpError("too many requests are under way", code="too_many_requests", of=id_, status=429)
+        self.under_way[id_] = cancel
+
+    def cancel(self, id_: object) -> None:
+        """Cancel a request, if it is under way."""
+        if isinstance(id_, str | int) and not isinstance(id_, bool):
+            cancel = self.under_way.get(id_)
+            if cancel is not None:
+                cancel()
+
+    def ask(self, message: Message) -> tuple[Message, "asyncio.Future[Message]"]:
+        """Return a server's request under an id of ours, and what its answer comes in."""
+        id_ = f"stayhand-{secrets.token_hex(8)}"
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self.asked[id_] = answer
+        return messages.with_id(message, id_), answer
+
+    def answered(self, message: Message) -> bool:
+        """Take a client's answer; False: nobody had asked that."""
+        answer = self.asked.pop(message.id, None) if isinstance(message.id, str) else None
+        if answer is None or answer.done():
+            return False
+        answer.set_result(message)
+        return True
+
+
+class Sessions:
+    """All sessions of clients; one instance per process."""
+
+    def __init__(self, *, ended: Callable[[Session], None]) -> None:
+        """`ended` is told of each that is over."""
+        self._ended = ended
+        self._of: dict[str, OrderedDict[str, Session]] = {}
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(len(held) for held in self._of.values())
+
+    def open(
+        self,
+        token_id: str,
+        place: str,
+        *,
+        version: str,
+        capabilities: Mapping[str, object],
+        info: Mapping[str, object],
+    ) -> Session:
+        """Begin a session, under an id that nobody can guess."""
+        held = self._of.setdefault(token_id, OrderedDict())
+        while len(held) >= MOST_OF_A_TOKEN:
+            _, oldest = held.popitem(last=False)
+            self._ended(oldest)
+        session = Session(secrets.token_urlsafe(24), token_id, place, version, capabilities, info)
+        held[session.id] = session
+        return session
+
+    def find(self, id_: str, token_id: str, place: str) -> Session:
+        """Return a client's session.
+
+        Raises: SessionError where there is none, also for one of another token or place.
+        """
+        held = self._of.get(token_id)
+        session = held.get(id_) if held is not None else None
+        if session is None or session.place != place:
+            raise SessionError("there is no such session: begin a new one with `initialize`")
+        self._of[token_id].move_to_end(id_)
+        return session
+
+    def end(self, session: Session) -> None:
+        """End a session: what is under way is cancelled, what servers asked stays unanswered."""
+        held = self._of.get(session.token_id, OrderedDict())
+        if held.pop(session.id, None) is None:
+            return
+        if not held:
+            self._of.pop(session.token_id, None)
+        for cancel in list(session.under_way.values()):
+            cancel()
+        for answer in session.asked.values():
+            answer.cancel()
+        self._ended(session)
+
+    def revoked(self, token_id: str) -> None:
+        """Forget the sessions of a token."""
+        for session in list(self._of.get(token_id, OrderedDict()).values()):
+            self.end(session)

@@ -1,0 +1,264 @@
+"""Lines to MCP servers over Streamable HTTP, by our own client: pinned addresses, the server's own credential.
+
+Nothing of the client's fields crosses: what a server reads is written from the message that was judged. INVARIANT:
+a request is sent once; only one whose session the server did not know any more, and which it therefore refused, is
+sent again in a new session.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from firewall.codecs import sse
+from firewall.codecs.mcp import headers, messages
+from firewall.codecs.mcp.errors import McpError
+from firewall.codecs.mcp.headers import Field
+from firewall.codecs.mcp.messages import Kind, Message
+from firewall.codecs.mcp.versions import VERSION_KEY, is_modern
+from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
+from firewall.gates.mcp.port import Seen
+from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
+from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
+from firewall.routing.port import Upstream as Carrier
+
+_ACCEPT = (b"accept", b"application/json, text/event-stream")
+_JSON = (b"content-type", b"application/json")
+_MOST_SESSION_CHARS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is, and what authenticates there."""
+
+    name: str
+    endpoint: Endpoint
+    path: str
+    """Of its one address; the endpoint holds what stands before."""
+    credential: Callable[[], Credential | None]
+    """Reads it anew at each request. Raises: ConfigError."""
+    max_answer_bytes: int
+
+
+class _SessionLostError(Exception):
+    """The server does not know the session any more: it has not done what was asked."""
+
+
+class HttpLine:
+    """One line to one server: in earlier revisions a session of its own."""
+
+    def __init__(self, address: Address, carrier: Carrier, wanted: Wanted) -> None:
+        self._address = address
+        self._carrier = carrier
+        self._wanted = wanted
+        self._hello: Hello | None = None
+        self._session = ""
+        self._telling: set[asyncio.Task[None]] = set()
+        self._opening = asyncio.Lock()
+
+    @property
+    def hello(self) -> Hello:
+        """What the server said about itself, once the line is open."""
+        if self._hello is None:
+            raise RuntimeError("used before it was opened")
+        return self._hello
+
+    @property
+    def version(self) -> str:
+        """The revision that is spoken."""
+        return self.hello.version
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        """What the server declared."""
+        return self.hello.capabilities
+
+    @property
+    def is_alive(self) -> bool:
+        """It can be asked; what a server over HTTP is, the next request tells."""
+        return True
+
+    async def open(self) -> None:
+        """Find out what the server speaks, and begin a session where it has any.
+
+        Raises: UpstreamError.
+        """
+        self._session = ""
+        self._hello = await greet(self._greet, self._wanted, name=self._address.name)
+        if not is_modern(self._hello.version):
+            await self.tell(messages.notification("notifications/initialized"))
+
+    async def ask(self, message: Message, *, seen: Seen, params: tuple[Field, ...] = ()) -> Message:
+        """Send a request and return its answer; `params`: checked `Mcp-Param-*` fields that go along.
+
+        Raises: UpstreamError.
+        """
+        session = self._session
+        try:
+            return await self._ask(message, seen, params)
+        except _SessionLostError:
+            async with self._opening:
+                if self._session == session:
+                    await self.open()
+        try:
+            return await self._ask(message, seen, params)
+        except _SessionLostError:
+            raise self._failed("knows none of its own sessions", UpstreamFault.REJECTED) from None
+
+    async def tell(self, message: Message) -> None:
+        """Send a notification, or the answer to a request of the server's. Raises: UpstreamError."""
+        if is_modern(self.version):
+            return  # that era has none over HTTP: a client cancels by letting go
+        async with await self._post(message, self.version) as response:
+            if response.status >= 400:
+                raise self._failed(f"answered a notification with {response.status}", UpstreamFault.REJECTED)
+
+    async def aclose(self) -> None:
+        """End the session at the server, as far as it lets itself be told."""
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
+        if not self._session:
+            return
+        with suppress(UpstreamError, ProtocolError, TimeoutError):
+            async with asyncio.timeout(2.0), await self._send("DELETE", b"", self.version):
+                self._session = ""
+
+    async def _ask(self, message: Message, seen: Seen, params: tuple[Field, ...]) -> Message:
+        version = self.version
+        sent = message
+        if is_modern(version) and VERSION_KEY not in message.meta:
+            sent = messages.with_meta(message, notes(self._wanted))
+        try:
+            async with await self._post(sent, version, params) as response:
+                if response.status == 404 and self._session:
+                    raise _SessionLostError
+                return await self._answer(response, message, seen)
+        except asyncio.CancelledError:
+            if not is_modern(version):
+                self._cancelled(message)
+            raise
+
+    async def _greet(self, message: Message, version: str) -> Message:
+        async with await self._post(message, version) as response:
+            session = _field(response.raw_fields, headers.SESSION)
+            if 400 <= response.status < 500:
+                return await self._refused(response, message)
+            answer = await self._answer(response, message, None)
+            if message.method == "initialize" and 0 < len(session) <= _MOST_SESSION_CHARS:
+                self._session = session.decode("latin-1")
+            return answer
+
+    async def _post(self, message: Message, version: str, params: tuple[Field, ...] = ()) -> UpstreamResponse:
+        return await self._send("POST", message.raw, version, headers.fields_for(message, version, params))
+
+    async def _send(
+        self, method: str, body: bytes, version: str, repeated: list[Field] | None = None
+    ) -> UpstreamResponse:
+        fields = [_JSON, _ACCEPT, *(repeated if repeated is not None else [(headers.VERSION, version.encode())])]
+        if self._session:
+            fields.append((headers.SESSION, self._session.encode("latin-1")))
+        request = UpstreamRequest(
+            method=method,
+            path=self._address.path,
+            fields=fields,
+            body=body,
+            credential=self._address.credential(),
+            verbatim=True,
+        )
+        return await self._carrier.open(self._address.endpoint, request)
+
+    async def _answer(self, response: UpstreamResponse, message: Message, seen: Seen | None) -> Message:
+        """Read the answer to a request out of a response."""
+        if response.status >= 400:
+            return await self._refused(response, message)
+        kind = _field(response.raw_fields, b"content-type").partition(b";")[0].strip().lower()
+        if kind == b"application/json":
+            return self._fitting(self._read(await response.read(self._address.max_answer_bytes)), message)
+        if kind == b"text/event-stream":
+            return await self._streamed(response, message, seen)
+        raise self._failed("answered neither JSON nor events", UpstreamFault.MALFORMED)
+
+    async def _streamed(self, response: UpstreamResponse, message: Message, seen: Seen | None) -> Message:
+        splitter = sse.Splitter(max_frame_bytes=self._address.max_answer_bytes)
+        async for piece in response.chunks():
+            try:
+                frames = splitter.feed(piece)
+            except ProtocolError as error:
+                raise self._failed("sent events that cannot be read", UpstreamFault.MALFORMED) from error
+            for frame in frames:
+                if not frame.data or frame.event not in ("", "message"):
+                    continue
+                found = self._read(frame.data)
+                if found.is_answer:
+                    return self._fitting(found, message)
+                await self._heard(found, seen)
+        raise self._failed("ended its events without an answer", UpstreamFault.UNAVAILABLE)
+
+    async def _heard(self, message: Message, seen: Seen | None) -> None:
+        """Pass on what the server sends by itself, and answer what it asks."""
+        answer = await seen(message) if seen is not None else None
+        if message.id is None or self._hello is None:
+            return
+        if answer is None:
+            answer = messages.failure(message.id, -32601, "nobody can be asked that here", {"code": "not_asked"})
+        await self.tell(answer)
+
+    async def _refused(self, response: UpstreamResponse, message: Message) -> Message:
+        """Return the error that a server answered with; without one, an error that says the status.
+
+        Raises: UpstreamError for a server that failed, or refused us.
+        """
+        if response.status in (401, 403, 407):
+            raise self._failed(f"refused our credential ({response.status})", UpstreamFault.REJECTED)
+        if response.status >= 500 or response.status == 429:
+            raise self._failed(f"answered {response.status}", UpstreamFault.UNAVAILABLE)
+        body = await response.read(self._address.max_answer_bytes)
+        with suppress(McpError):
+            found = messages.read(body)
+            if found.kind is Kind.ERROR and message.id is not None:
+                return found if found.id == message.id else _under(found, message.id)
+        words = f"the MCP server `{self._address.name}` answered {response.status}"
+        return messages.failure(message.id, -31000 - response.status, words, {"code": "upstream_rejected"})
+
+    def _fitting(self, found: Message, message: Message) -> Message:
+        if not found.is_answer or (found.id != message.id and found.id is not None):
+            raise self._failed("answered something that was not asked", UpstreamFault.MALFORMED)
+        if found.id is None and message.id is not None:
+            return _under(found, message.id)
+        return found
+
+    def _read(self, raw: bytes) -> Message:
+        try:
+            return messages.read(raw)
+        except McpError as error:
+            raise self._failed(
+                f"sent a message that cannot be read: {error.public}", UpstreamFault.MALFORMED
+            ) from error
+
+    def _cancelled(self, message: Message) -> None:
+        """Tell a server of an earlier revision that nobody waits any more."""
+        note = messages.notification("notifications/cancelled", {"requestId": message.id, "reason": "cancelled"})
+
+        async def tell() -> None:
+            with suppress(UpstreamError, ProtocolError, TimeoutError):
+                async with asyncio.timeout(5.0):
+                    await self.tell(note)
+
+        task = asyncio.create_task(tell())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def _failed(self, words: str, fault: UpstreamFault) -> UpstreamError:
+        return UpstreamError(f"the MCP server `{self._address.name}` {words}", fault=fault)
+
+
+def _under(error: Message, id_: messages.Id) -> Message:
+    """Return an error that named no request under the id of the one that it answers."""
+    said = error.error
+    code = said["code"]
+    return messages.failure(id_, code if isinstance(code, int) else -32603, str(said["message"]), said.get("data"))
+
+
+def _field(fields: list[Field], name: bytes) -> bytes:
+    return next((value for held, value in fields if held.lower() == name), b"")

@@ -1,0 +1,246 @@
+"""Which lines there are to which servers: one for each client's session, opened when it is needed.
+
+A line holds what a server remembers of whoever uses it: a session over HTTP, or the whole program. INVARIANT: two
+tokens never share one, nor do two sessions of one token.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from firewall.codecs.mcp.headers import Field
+from firewall.codecs.mcp.messages import Message
+from firewall.codecs.mcp.versions import is_modern
+from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
+from firewall.gates.mcp.port import Caller, Seen, Server
+from firewall.gates.mcp.upstream.greeting import Hello, Wanted
+
+log = logging.getLogger("stayhand.mcp")
+_SWEEP_S = 5.0
+_WAIT_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""How long nobody opens a line after it failed for the first, second, … time in a row."""
+
+
+class Line(Protocol):
+    """A line as its transport offers it; `gates.mcp.port.Upstream`, and what its keeper needs."""
+
+    @property
+    def hello(self) -> Hello:
+        """What the server said about itself."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The revision that is spoken."""
+        ...
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        """What the server declared."""
+        ...
+
+    @property
+    def is_alive(self) -> bool:
+        """It can be asked."""
+        ...
+
+    async def open(self) -> None:
+        """Open it. Raises: UpstreamError, ConfigError."""
+        ...
+
+    async def ask(self, message: Message, *, seen: Seen, params: tuple[Field, ...] = ()) -> Message:
+        """Send a request and return its answer. Raises: UpstreamError."""
+        ...
+
+    async def tell(self, message: Message) -> None:
+        """Send a notification. Raises: UpstreamError."""
+        ...
+
+    async def aclose(self) -> None:
+        """End it."""
+        ...
+
+
+Open = Callable[[Server, Wanted], Line]
+"""Makes the line of a server, not opened yet."""
+
+
+class Key(NamedTuple):
+    """Whose line it is."""
+
+    server: str
+    token: str
+    session: str
+    modern: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    line: Line
+    lineage: tuple[str, ...]
+    idle_s: float
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    is_open: bool = False
+    users: int = 0
+    used_at: float = 0.0
+    is_doomed: bool = False
+    """Nobody uses it any more once those who do have finished."""
+    is_dropped: bool = False
+
+
+@dataclass(slots=True)
+class _Failing:
+    times: int = 0
+    until: float = 0.0
+
+
+class TooManyLinesError(FirewallError):
+    """All sessions with a server are in use."""
+
+    code = "mcp_sessions_exhausted"
+    status = 503
+
+
+class Lines:
+    """Keeps lines; one instance per process."""
+
+    def __init__(self, make: Open, *, now: Callable[[], float]) -> None:
+        """`now`: seconds of a clock that never goes back."""
+        self._make = make
+        self._now = now
+        self._held: dict[Key, _Held] = {}
+        self._failing: dict[str, _Failing] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._held)
+
+    @asynccontextmanager
+    async def use(self, server: Server, caller: Caller) -> AsyncIterator[Line]:
+        """Lend the caller's line to a server, opened where it is not.
+
+        Raises: UpstreamError, ConfigError; TooManyLinesError.
+        """
+        key = Key(server.name, caller.requester.token_id, caller.session, is_modern(caller.version))
+        held = self._of(key, server, caller)
+        held.users += 1
+        try:
+            await self._open(key, held)
+            yield held.line
+        finally:
+            held.users -= 1
+            held.used_at = self._now()
+            if held.users == 0 and (held.is_doomed or not held.is_open):
+                self._drop(key, held)
+
+    def end_session(self, token: str, session: str) -> None:
+        """Let go of the lines of a client's session."""
+        self._doom(lambda key, _: (key.token, key.session) == (token, session))
+
+    def revoked(self, token_id: str) -> None:
+        """Let go of the lines of a token and its children, once what is under way has ended."""
+        self._doom(lambda _, held: token_id in held.lineage)
+
+    async def run(self) -> None:
+        """End lines that nobody uses, until cancelled."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = self._now()
+            self._doom(lambda _, held: held.users == 0 and now - held.used_at > held.idle_s)  # noqa: B023 - called at once
+
+    async def close(self) -> None:
+        """End all of them."""
+        self._doom(lambda _key, _held: True)
+        for key, held in list(self._held.items()):
+            self._drop(key, held)
+        while self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _of(self, key: Key, server: Server, caller: Caller) -> _Held:
+        held = self._held.get(key)
+        if held is not None and held.is_open and not held.line.is_alive:
+            held.is_doomed = True
+            self._drop(key, held)
+            held = None
+        if held is None or held.is_doomed:
+            self._refuse_failing(server)
+            self._make_room(server)
+            wanted = Wanted(caller.version, caller.capabilities, caller.info)
+            held = _Held(self._make(server, wanted), caller.requester.lineage, server.settings.idle_s)
+            self._held[key] = held
+        return held
+
+    async def _open(self, key: Key, held: _Held) -> None:
+        if held.is_open:
+            return
+        async with held.opening:
+            if held.is_open:
+                return
+            if held.is_doomed:
+                raise UpstreamError(
+                    f"the MCP server `{key.server}` could not be reached", fault=UpstreamFault.UNAVAILABLE
+                )
+            try:
+                await held.line.open()
+            except FirewallError:
+                held.is_doomed = True
+                self._failed(key.server)
+                raise
+            held.is_open = True
+            self._failing.pop(key.server, None)
+
+    def _failed(self, server: str) -> None:
+        failing = self._failing.setdefault(server, _Failing())
+        failing.until = self._now() + _WAIT_S[min(failing.times, len(_WAIT_S) - 1)]
+        failing.times += 1
+
+    def _refuse_failing(self, server: Server) -> None:
+        failing = self._failing.get(server.name)
+        if failing is not None and self._now() < failing.until:
+            raise UpstreamError(
+                f"the MCP server `{server.name}` failed {failing.times} times; it is left alone for a moment",
+                fault=UpstreamFault.UNAVAILABLE,
+                status=503,
+            )
+
+    def _make_room(self, server: Server) -> None:
+        """End the line that was used longest ago, where there are too many. Raises: TooManyLinesError."""
+        mine = [(held.used_at, key) for key, held in self._held.items() if key.server == server.name]
+        if len(mine) < server.settings.at_once:
+            return
+        idle = sorted(pair for pair in mine if self._held[pair[1]].users == 0)
+        if not idle:
+            raise TooManyLinesError(f"all {len(mine)} sessions with the MCP server `{server.name}` are in use")
+        key = idle[0][1]
+        self._drop(key, self._held[key])
+
+    def _doom(self, chosen: Callable[[Key, _Held], bool]) -> None:
+        for key, held in list(self._held.items()):
+            if chosen(key, held):
+                held.is_doomed = True
+                if held.users == 0:
+                    self._drop(key, held)
+
+    def _drop(self, key: Key, held: _Held) -> None:
+        """Forget a line and end it in the background; `close` waits for that."""
+        if self._held.get(key) is held:
+            del self._held[key]
+        held.is_open = False
+        if held.is_dropped:
+            return
+        held.is_dropped = True
+        task = asyncio.create_task(_ended(key, held.line))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+async def _ended(key: Key, line: Line) -> None:
+    try:
+        await line.aclose()
+    except Exception:
+        log.exception("server=%s: a line could not be ended", key.server)

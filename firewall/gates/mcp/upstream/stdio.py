@@ -1,0 +1,232 @@
+"""Lines to MCP servers that are programs: many requests at a time over one pair of pipes.
+
+Ids and progress tokens are ours on the pipe, since two clients may choose the same; everything else of a request
+is as it was judged. A program that ends in the middle ends what waits for it with an error: nobody knows then
+whether it has acted. The next request starts it anew.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import cast
+
+from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.headers import Field
+from firewall.codecs.mcp.messages import Id, Message
+from firewall.codecs.mcp.versions import VERSION_KEY, is_modern
+from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.gates.mcp.port import Seen
+from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
+from firewall.gates.mcp.upstream.process import Process, Program
+
+log = logging.getLogger("stayhand.mcp")
+_PROGRESS = "notifications/progress"
+_MOST_WAITING = 1000
+"""Messages of a program that nobody has taken yet, for one request."""
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A request that waits for its answer."""
+
+    seen: Seen | None
+    token: Id | None
+    """The client's own progress token."""
+    heard: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(_MOST_WAITING))
+    is_lost: bool = False
+
+    def put(self, message: Message) -> None:
+        """Add a message; where too many wait, the oldest makes room."""
+        if self.heard.full():
+            self.heard.get_nowait()
+        self.heard.put_nowait(message)
+
+
+class StdioLine:
+    """One line to one program, which runs for this line alone."""
+
+    def __init__(self, program: Program, wanted: Wanted, *, idle_s: float, total_s: float) -> None:
+        self._program = program
+        self._wanted = wanted
+        self._idle_s = idle_s
+        self._total_s = total_s
+        self._process = Process(program, heard=self._heard, ended=self._ended)
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, _Asked] = {}
+        self._hello: Hello | None = None
+        self._answering: set[asyncio.Task[None]] = set()
+
+    @property
+    def hello(self) -> Hello:
+        """What the server said about itself, once the line is open."""
+        if self._hello is None:
+            raise RuntimeError("used before it was opened")
+        return self._hello
+
+    @property
+    def version(self) -> str:
+        """The revision that is spoken."""
+        return self.hello.version
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        """What the server declared."""
+        return self.hello.capabilities
+
+    @property
+    def is_alive(self) -> bool:
+        """The program runs."""
+        return self._process.is_alive
+
+    @property
+    def pid(self) -> int:
+        """Of the program."""
+        return self._process.pid
+
+    @property
+    def noise(self) -> int:
+        """How many lines it has printed that were no messages."""
+        return self._process.noise.lines
+
+    async def open(self) -> None:
+        """Start the program and find out what it speaks. Raises: UpstreamError, ConfigError."""
+        await self._process.start()
+        try:
+            self._hello = await greet(self._greet, self._wanted, name=self._program.name)
+            if not is_modern(self._hello.version):
+                await self.tell(messages.notification("notifications/initialized"))
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def ask(self, message: Message, *, seen: Seen, params: tuple[Field, ...] = ()) -> Message:  # noqa: ARG002 - header fields mean nothing on a pipe
+        """Send a request and return its answer. Raises: UpstreamError."""
+        sent = message
+        if is_modern(self.version) and VERSION_KEY not in message.meta:
+            sent = messages.with_meta(message, notes(self._wanted))
+        return await self._ask(sent, seen)
+
+    async def tell(self, message: Message) -> None:
+        """Send a notification, or the answer to a request of the program's. Raises: UpstreamError."""
+        await self._process.write(message)
+
+    async def aclose(self) -> None:
+        """End the program, and what waits for it."""
+        for task in self._answering:
+            task.cancel()
+        await self._process.stop()
+        self._ended()
+        if self._process.noise.lines:
+            log.info("server=%s noise_lines=%d", self._program.name, self._process.noise.lines)
+
+    async def _greet(self, message: Message, version: str) -> Message:  # noqa: ARG002 - a pipe has no fields to say it in
+        return await self._ask(message, None)
+
+    async def _ask(self, message: Message, seen: Seen | None) -> Message:
+        number = next(self._numbers)
+        token = message.meta.get("progressToken")
+        asked = _Asked(seen, token if isinstance(token, str | int) and not isinstance(token, bool) else None)
+        ours: dict[tuple[str | int, ...], object] = {("id",): number}
+        if asked.token is not None:
+            ours["params", "_meta", "progressToken"] = number
+        self._asked[number] = asked
+        try:
+            await self._process.write(messages.changed(message, ours))
+            async with asyncio.timeout(self._total_s):
+                answer = await self._answer(asked)
+        except TimeoutError:
+            self._give_up(number)
+            raise self._failed("did not answer in time", UpstreamFault.TIMEOUT) from None
+        except asyncio.CancelledError:
+            self._give_up(number)
+            raise
+        finally:
+            self._asked.pop(number, None)
+        return messages.with_id(answer, cast("Id", message.id))
+
+    async def _answer(self, asked: _Asked) -> Message:
+        """Wait for the answer; what comes before it is passed on in order. Raises: UpstreamError, TimeoutError."""
+        while True:
+            if asked.heard.empty() and (asked.is_lost or not self._process.is_alive):
+                raise self._failed("ended before it answered", UpstreamFault.UNAVAILABLE)
+            async with asyncio.timeout(self._idle_s):
+                message = await asked.heard.get()
+            if message.is_answer:
+                return message
+            if message.method:
+                await self._pass_on(asked, message)
+
+    async def _pass_on(self, asked: _Asked, message: Message) -> None:
+        if asked.seen is None:
+            return
+        if message.method == _PROGRESS and asked.token is not None:
+            message = messages.changed(message, {("params", "progressToken"): asked.token})
+        answer = await asked.seen(message)
+        if message.id is not None:
+            await self.tell(answer or _nobody(message))
+
+    def _heard(self, message: Message) -> None:
+        """Sort a message of the program to who waits for it."""
+        if message.is_answer:
+            waiting = self._asked.get(message.id) if isinstance(message.id, int) else None
+        else:
+            waiting = self._whose(message)
+        if waiting is not None and (message.is_answer or not waiting.heard.full()):
+            waiting.put(message)
+        elif message.id is not None and message.method:
+            self._refuse(message)
+
+    def _whose(self, message: Message) -> _Asked | None:
+        """Return to whom something belongs that the program sends by itself.
+
+        Progress names its request; anything else goes to the latest one, for a line serves one client.
+        """
+        if message.method == _PROGRESS:
+            token = message.params.get("progressToken")
+            return self._asked.get(token) if isinstance(token, int) else None
+        return next(reversed(self._asked.values()), None)
+
+    def _refuse(self, message: Message) -> None:
+        async def tell() -> None:
+            with suppress(UpstreamError):
+                await self.tell(_nobody(message))
+
+        self._later(tell())
+
+    def _give_up(self, number: int) -> None:
+        note = messages.notification("notifications/cancelled", {"requestId": number, "reason": "cancelled"})
+
+        async def tell() -> None:
+            with suppress(UpstreamError):
+                await self.tell(note)
+
+        self._later(tell())
+
+    def _later(self, what: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(what)
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    def _ended(self) -> None:
+        """Wake whoever waits: no answer comes any more."""
+        for asked in self._asked.values():
+            asked.is_lost = True
+            asked.put(_END)
+
+    def _failed(self, words: str, fault: UpstreamFault) -> UpstreamError:
+        return UpstreamError(
+            f"the MCP server `{self._program.name}` {words}",
+            fault=fault,
+            status=504 if fault is UpstreamFault.TIMEOUT else 502,
+        )
+
+
+_END = Message(b"", messages.Kind.NOTIFICATION, {})
+"""Nothing more comes; never passed on, for it has no method."""
+
+
+def _nobody(message: Message) -> Message:
+    return messages.failure(message.id, -32601, "nobody can be asked that here", {"code": "not_asked"})

@@ -1,0 +1,135 @@
+"""A request under way: who can end it, and what becomes of its work then.
+
+INVARIANT: a client whose token was revoked hears nothing more. Work that reads ends with its client; a tool call
+that the server may have begun is ended only where the client says so (2026-07-28: by letting go), so that its
+outcome is known and recorded otherwise.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from enum import StrEnum
+
+from firewall.codecs.mcp.errors import McpError
+from firewall.codecs.mcp.messages import Message
+from firewall.gates.mcp.talk import Talk
+
+PING_S = 15.0
+
+
+class Ended(StrEnum):
+    """Why a request ended before its answer."""
+
+    GONE = "gone"
+    CANCELLED = "cancelled"
+    REVOKED = "revoked"
+    DRAINED = "drained"
+
+
+_SAID = {
+    Ended.GONE: ("the client is gone", "client_gone", 499),
+    Ended.CANCELLED: ("the request was cancelled", "request_cancelled", 499),
+    Ended.REVOKED: ("the token was revoked while the request was under way", "token_revoked", 401),
+    Ended.DRAINED: ("the server is being stopped: ask again in a moment", "stopping", 503),
+}
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One request under way."""
+
+    lineage: tuple[str, ...]
+    woken: asyncio.Event
+    """Set where its answer is there, or it is to end."""
+    may_end: bool = True
+    """Ending it loses nothing that must be known."""
+    why: Ended | None = None
+
+    def begun(self) -> None:
+        """Note that a change is about to be sent."""
+        self.may_end = False
+
+    def end(self, why: Ended) -> None:
+        """End it, once."""
+        if self.why is None:
+            self.why = why
+            self.woken.set()
+
+
+class Works:
+    """All requests under way; one instance per process."""
+
+    def __init__(self) -> None:
+        self._all: set[Work] = set()
+        self._left: set[asyncio.Task[Message]] = set()
+
+    def begin(self, lineage: tuple[str, ...]) -> Work:
+        """Note a request."""
+        return Work(lineage, asyncio.Event())
+
+    async def run(self, work: Work, doing: Coroutine[None, None, Message], talk: Talk, *, keeps: bool) -> Message:
+        """Return the answer, or what is said in its place; `keeps`: a client that lets go cancels nothing.
+
+        Raises: FirewallError.
+        """
+        self._all.add(work)
+        task = asyncio.create_task(doing)
+        task.add_done_callback(lambda _: work.woken.set())
+        try:
+            while not await _woken(work):
+                await talk.keep_alive()
+            if work.why is not None:
+                await self._end(work, work.why, task, keeps=keeps)
+            return task.result()
+        except asyncio.CancelledError:
+            await self._cancel(task)
+            raise
+        finally:
+            self._all.discard(work)
+
+    def revoked(self, token_id: str) -> None:
+        """End what is under way for a token and its children."""
+        for work in list(self._all):
+            if token_id in work.lineage:
+                work.end(Ended.REVOKED)
+
+    def drain(self) -> None:
+        """End what may end: the server stops."""
+        for work in list(self._all):
+            if work.may_end:
+                work.end(Ended.DRAINED)
+
+    async def close(self) -> None:
+        """End what was left to finish by itself."""
+        for task in list(self._left):
+            await self._cancel(task)
+
+    async def _end(self, work: Work, why: Ended, task: "asyncio.Task[Message]", *, keeps: bool) -> None:
+        """End the work, or leave it to its end. Raises: McpError, which says why."""
+        lets_go = why is Ended.CANCELLED or (why is Ended.GONE and not keeps)
+        if work.may_end or lets_go:
+            await self._cancel(task)
+        elif not task.done():
+            self._left.add(task)
+            task.add_done_callback(self._forget)
+        text, code, status = _SAID[why]
+        raise McpError(text, number=-31000 - status, code=code, status=status)
+
+    def _forget(self, task: "asyncio.Task[Message]") -> None:
+        self._left.discard(task)
+        if not task.cancelled():
+            task.exception()  # its outcome is recorded where it was judged; nobody waits for the answer
+
+    async def _cancel(self, task: "asyncio.Task[Message]") -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _woken(work: Work) -> bool:
+    """Wait until there is something to do; False: it takes long enough for a sign of life."""
+    try:
+        async with asyncio.timeout(PING_S):
+            await work.woken.wait()
+    except TimeoutError:
+        return False
+    return True

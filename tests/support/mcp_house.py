@@ -1,0 +1,123 @@
+"""The MCP gate with real tokens, a real log and real sockets; what its seams do is the test's to say."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from firewall.codecs.mcp.messages import Message
+from firewall.core.grant import Grant
+from firewall.gates.edge.doorkeeper import Doorkeeper
+from firewall.gates.edge.middleware import Edge
+from firewall.gates.edge.server import Listener, serving
+from firewall.gates.mcp.gate import McpGate
+from firewall.gates.mcp.port import Caller, Calls, Seen, Server, Shown, Upstream
+from firewall.gates.mcp.refused import render
+from firewall.gates.mcp.servers import identity_of, line_maker
+from firewall.gates.mcp.upstream.lines import Lines
+from firewall.references import References
+from firewall.routing.upstream import HttpUpstream
+from firewall.settings.mcp import McpServer
+from firewall.tokens.service import Tokens
+from firewall.tokens.vault import key as vault_key
+from firewall.tokens.vault.store import Vault
+from tests.support.guarding import Kept, keeping
+
+
+@dataclass(slots=True)
+class Open:
+    """Seams that let everything through and remember it: what judges stands behind them in other tests."""
+
+    calls: list[Message] = field(default_factory=list)
+    looked_at: list[tuple[str, Message, Message]] = field(default_factory=list)
+    heard: list[Message] = field(default_factory=list)
+    callers: list[Caller] = field(default_factory=list)
+
+    async def call(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Ask the server."""
+        del server
+        self.calls.append(message)
+        self.callers.append(caller)
+        return await upstream.ask(message, seen=seen)
+
+    async def listed(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
+        """Show all of it."""
+        del caller
+        self.looked_at.append((server.name, asked, answer))
+        return answer
+
+    async def result(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
+        """Show all of it."""
+        self.callers.append(caller)
+        self.looked_at.append((server.name, asked, answer))
+        return answer
+
+    async def asked_back(self, server: Server, caller: Caller, message: Message) -> Message | None:
+        """Let it through."""
+        del server, caller
+        self.heard.append(message)
+        return message
+
+
+@dataclass(slots=True)
+class House:
+    """A gate that is served."""
+
+    base: str
+    gate: McpGate
+    lines: Lines
+    tokens: Tokens
+    kept: Kept
+
+    async def token(self, environment: str = "staging", **wish: object) -> str:
+        """Mint a token for an agent."""
+        return (await self.minted(environment, **wish))[1]
+
+    async def minted(self, environment: str = "staging", **wish: object) -> tuple[str, str]:
+        """Mint a token for an agent; returns its id as well."""
+        now = datetime.fromtimestamp(self.kept.clock.now_us() / 1e6, UTC)
+        fields: dict[str, object] = {"owner": "olga", "agent": "coder", "expires_at": now + timedelta(hours=1)}
+        grant = Grant(environment, **(fields | wish))  # type: ignore[arg-type]  # tests name the fields
+        made = await self.tokens.mint_agent(grant, by="alice")
+        return made.id, made.text
+
+    def at(self, name: str = "") -> str:
+        """Return the address of a server, or of all."""
+        return f"{self.base}/mcp/{name}" if name else f"{self.base}/mcp"
+
+
+@asynccontextmanager
+async def mcp_house(
+    folder: Path, *settings: McpServer, calls: Calls | None = None, shown: Shown | None = None
+) -> AsyncIterator[House]:
+    """Serve the gate before these servers."""
+    opened = Open()
+    references = References(Vault(folder / "vault.db", vault_key.from_file(folder / "vault.key")))
+    servers: Mapping[str, Server] = {
+        one.name: Server(one.name, one.environment, identity_of(one), one)
+        for one in sorted(settings, key=lambda one: one.name)
+    }
+    async with keeping(folder) as kept:
+        upstream = HttpUpstream()
+        writer = kept.installation.writer
+        tokens = Tokens(sequencer=writer, rows=kept.installation.tokens, clock=kept.clock)
+        lines = Lines(line_maker(servers, references, upstream), now=lambda: kept.clock.now_us() / 1e6)
+        gate = McpGate(
+            servers=servers,
+            lines=lines,
+            calls=calls or opened,
+            shown=shown or opened,
+            doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=kept.clock),
+            sequencer=writer,
+        )
+        tokens.on_revoked(gate.revoked)
+        edge = Edge(gate, max_body_bytes=8 << 20, render=lambda _, error: render(error))
+        try:
+            async with serving([Listener(edge, "127.0.0.1", 0)], drain_s=2) as served:
+                yield House(f"http://127.0.0.1:{served.ports[0]}", gate, lines, tokens, kept)
+        finally:
+            await gate.close()
+            await upstream.close()
