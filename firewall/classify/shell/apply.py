@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from firewall.classify.catalogue import Words
 from firewall.classify.draft import Draft, shown
@@ -396,7 +397,7 @@ def _addresses(command: Command) -> list[str]:
     """Return the addresses that stand in a command's words, whatever the program does with them."""
     found: list[str] = []
     for word in command.words[1:20]:
-        for match in list(_URL.finditer(word.text[:MAX_ADDRESS_CHARS]))[:4] if "://" in word.text else ():
+        for match in islice(_URL.finditer(word.text[:MAX_ADDRESS_CHARS]), 4) if "://" in word.text else ():
             port = match.group("port") or _PORTS.get(match.group(0).partition(":")[0].lower(), 0)
             found.append(f"{plain_host(match.group('host'))}:{port}{match.group('path') or '/'}")
         if (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from firewall.classify.code.found import Found, Touch
 from firewall.classify.code.python import calls, environment, tables
 from firewall.classify.code.python.canonical import leads_away
+from firewall.classify.code.python.nodes import Nodes, nodes_of
 from firewall.classify.code.python.scope import Scope, scope_of
 from firewall.classify.code.python.sight import Sight
 from firewall.classify.code.python.values import dotted
@@ -42,14 +43,13 @@ def read_python(source: Source, context: Context) -> Found:
 
 def _read(source: Source, context: Context, patience: _Patience, *, depth: int) -> Found:
     sight = Sight(source, context)
-    tree = _parsed(source.text, patience)
-    if tree is None:
+    nodes = _parsed(source.text, patience)
+    if nodes is None:
         sight.opaque(None, "Python that does not parse, or is too large to read", unknown=True)
         return sight.found
-    scope = scope_of(tree)
-    parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    for node in ast.walk(tree):
-        _node(node, scope, parents, sight)
+    scope = scope_of(nodes)
+    for node in nodes.every:
+        _node(node, scope, nodes.parents, sight)
     sight.found.parsed = True
     if depth < MAX_NESTED:
         for text, span in sight.nested:
@@ -80,7 +80,7 @@ def _settled(sight: Sight) -> Found:
     return found
 
 
-def _parsed(text: str, patience: _Patience) -> ast.Module | None:
+def _parsed(text: str, patience: _Patience) -> Nodes | None:
     patience.texts -= 1
     if len(text) > MAX_CODE_CHARS or patience.texts < 0 or patience.nodes <= 0:
         return None
@@ -88,11 +88,9 @@ def _parsed(text: str, patience: _Patience) -> ast.Module | None:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    for _ in ast.walk(tree):
-        patience.nodes -= 1
-        if patience.nodes <= 0:
-            return None
-    return tree
+    nodes = nodes_of(tree, patience.nodes)
+    patience.nodes -= len(nodes.every) if nodes is not None else patience.nodes
+    return nodes
 
 
 def _node(node: ast.AST, scope: Scope, parents: dict[int, ast.AST], sight: Sight) -> None:

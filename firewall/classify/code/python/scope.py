@@ -7,6 +7,7 @@ import ast
 from dataclasses import dataclass, field
 
 from firewall.classify.code.python.canonical import canonical
+from firewall.classify.code.python.nodes import Nodes
 
 MAX_STEPS = 3000
 
@@ -36,12 +37,12 @@ class Scope:
     """Dotted paths that were found before, by node."""
 
 
-def scope_of(tree: ast.AST) -> Scope:
+def scope_of(nodes: Nodes) -> Scope:
     """Collect what names mean; names that are bound more than once mean nothing."""
-    scope = Scope(tree=tree)
+    scope = Scope(tree=nodes.tree)
     counts: dict[str, int] = {}
-    nothing = _given_nothing(tree)
-    for node in ast.walk(tree):
+    nothing = _given_nothing(nodes)
+    for node in nodes.every:
         for name in _binds(node):
             counts[name] = counts.get(name, 0) + 1
         _collect(node, scope)
@@ -51,14 +52,14 @@ def scope_of(tree: ast.AST) -> Scope:
             scope.loops.pop(name, None)
         if name in scope.modules and count > nothing.get(name, 0):
             scope.modules[name] = ""
-    _forget_changed(tree, scope)
+    _forget_changed(nodes, scope)
     return scope
 
 
-def _given_nothing(tree: ast.AST) -> dict[str, int]:
+def _given_nothing(nodes: Nodes) -> dict[str, int]:
     """Count how often a name is set to None (`except ImportError: yaml = None`): it then is no other thing."""
     found: dict[str, int] = {}
-    for node in ast.walk(tree):
+    for node in nodes.every:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is None:
             for target in node.targets:
                 if isinstance(target, ast.Name):
@@ -69,10 +70,10 @@ def _given_nothing(tree: ast.AST) -> dict[str, int]:
 _CHANGING = frozenset({"append", "extend", "insert", "pop", "remove", "clear", "reverse", "sort"})
 
 
-def _forget_changed(tree: ast.AST, scope: Scope) -> None:
+def _forget_changed(nodes: Nodes, scope: Scope) -> None:
     """Drop lists that may be changed in place, by this name or by one that shares them."""
     changed: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes.every:
         if _changes(node, scope):
             changed |= _names_in(node)
     links = {name: _names_in(value) for name, value in scope.constants.items()}
