@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
 from firewall.classify.state import Session, Unread
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.target import TargetSpec
 
 
@@ -36,3 +36,7 @@ class Context:
     """
     unread: Mapping[str, Unread] = field(default_factory=dict)
     """Why files that the call names were not read, by absolute path, as far as somebody has looked."""
+
+
+context_of = maker(Context)
+"""Makes a context."""

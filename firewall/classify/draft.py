@@ -4,9 +4,18 @@ import re
 from dataclasses import dataclass, field
 
 from firewall.classify.sentences import MAX_SUMMARY_CHARS, sentence
-from firewall.core.action import Action, Attribute, Confidence, Evidence, Reach, with_effects
+from firewall.core.action import (
+    Action,
+    Attribute,
+    Confidence,
+    Evidence,
+    action_of,
+    evidence_of,
+    reach_of,
+    with_effects,
+)
 from firewall.core.effect import Effect
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.thing import Thing
 
 MAX_REACH = 64
@@ -74,7 +83,7 @@ class Draft:
     def point(self, span: tuple[int, int], note: str) -> None:
         """Add evidence; empty spans are left out."""
         if span[1] > span[0] and len(self.evidence) < MAX_REACH:
-            self.evidence.append(Evidence(span[0], span[1], note))
+            self.evidence.append(evidence_of(span[0], span[1], note))
 
     def _told(self, undo: str) -> str:
         """Return the summary with what a reader in a hurry must not miss."""
@@ -112,7 +121,7 @@ class Draft:
         """Return the finished action; `target`: the one of ours that it goes to, with what it names there."""
         attributes = {**self.attributes, "inside_workspace": self.inside_workspace}
         undo = self.undo or self._built_again()
-        return Action(
+        return action_of(
             operation=self.operation,
             tool=tool,
             target=target,
@@ -127,7 +136,7 @@ class Draft:
             suggest=self.suggest,
             unseen=_distinct(self.unseen),
             files=_distinct(self.files),
-            reach=Reach(
+            reach=reach_of(
                 paths=_distinct([*self.paths, *self.reached]),
                 trees=_distinct(self.trees),
                 addresses=_distinct(self.addresses),
@@ -138,6 +147,10 @@ class Draft:
             confidence=self._confidence(),
             things=things,
         )
+
+
+draft_of = maker(Draft)
+"""Makes a draft."""
 
 
 def unknown_action(tool: str, why: str, text: str = "", *, operation: str = "tool:unknown") -> Action:

@@ -11,14 +11,14 @@ from firewall.classify.acting import mark_acting
 from firewall.classify.addresses import usual
 from firewall.classify.api.jsonrpc import calls_of
 from firewall.classify.api.known import HostRow
-from firewall.classify.api.rest import READING, Asked, Judged, judge_rest
+from firewall.classify.api.rest import READING, Judged, asked_of, judge_rest
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.context import Context
-from firewall.classify.draft import Draft, Source, shown
+from firewall.classify.draft import Draft, Source, draft_of, shown
 from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.sql.judge import SQL, judge_sql
 from firewall.core.effect import Effect
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 MAX_URL_CHARS = 8192
 _CREDENTIAL_HEADER = re.compile(
@@ -56,6 +56,10 @@ class Request:
     """The address or a header holds the output of a command."""
     redirected: str = ""
     """An option sends it somewhere else than its address says, or through somebody else."""
+
+
+request_of = maker(Request)
+"""Makes a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +251,14 @@ def _rest(
     """Judge a request by its method and path; SQL that it carries is an action of its own beside it."""
     provider = row.provider if row is not None and row.provider else address.host
     judged = _judged(request, address, row, context)
-    draft = Draft(f"http:{judged.operation or request.method}", f"url:{provider}{address.path}")
+    draft = draft_of(f"http:{judged.operation or request.method}", f"url:{provider}{address.path}")
     draft.effects |= judged.effects
     draft.by_name = judged.by_name
     text = judged.sql or (_sql_in(address) if row is None else "")
-    source = Source(text, base=None, outer=span)
-    found = judge_sql(source, "sql", context, _places(draft, address), dialect=judged.dialect) if text else None
+    found = None
+    if text:
+        source = Source(text, base=None, outer=span)
+        found = judge_sql(source, "sql", context, _places(draft, address), dialect=judged.dialect)
     if found is not None and judged.sql:
         draft.effects = set(found.effects) | (judged.effects if judged.hides else set())
         judged.summary = f"{found.summary} (through {judged.operation or shown(address.host)})"
@@ -289,7 +295,7 @@ def _sql_in(address: Address) -> str:
 
 
 def _judged(request: Request, address: Address, row: HostRow | None, context: Context) -> Judged:
-    asked = Asked(
+    asked = asked_of(
         method=request.method,
         host=address.host,
         port=address.port,

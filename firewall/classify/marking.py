@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from firewall.classify.draft import Draft
-from firewall.core.action import Evidence
+from firewall.core.action import evidence_of
 
 Span = tuple[int, int]
 MAX_LOOKED_CHARS = 64 * 1024
@@ -28,7 +28,7 @@ def mark_request(drafts: Iterable[Draft], text: str, line: Span, head: Iterable[
         if not notes:
             continue
         spans = _words(draft, text) or heads or [line]
-        draft.evidence = [*kept, *(Evidence(start, end, notes[0]) for start, end in spans)]
+        draft.evidence = [*kept, *[evidence_of(start, end, notes[0]) for start, end in spans]]
 
 
 def mark_values(drafts: Iterable[Draft], text: str) -> None:

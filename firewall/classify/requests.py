@@ -11,7 +11,7 @@ from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown, unknown_action
 from firewall.classify.environments import PlaceKind
 from firewall.classify.graphql import asks_in, judge_body, judge_query_string, steers, unread
-from firewall.classify.http import Address, Request, address_of, judge_http
+from firewall.classify.http import Address, Request, address_of, judge_http, request_of
 from firewall.classify.marking import mark_request
 from firewall.classify.resolvers.things import counted, flat, named, numbers, vendor_of
 from firewall.classify.resolvers.vendor import Vendor
@@ -117,7 +117,7 @@ def _request(spec: TargetSpec, outgoing: Outgoing) -> Request:
         body, is_text = "" if is_data else outgoing.body.decode("utf-8"), True
     except UnicodeDecodeError:
         body, is_text = "", False
-    return Request(
+    return request_of(
         method=outgoing.method,
         url=f"https://{outgoing.host or spec.host}{outgoing.target}",
         headers=_joined(outgoing),

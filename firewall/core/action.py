@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firewall.core.effect import Effect, ordered, strictest
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.thing import Thing
 
 LOCAL = "local"
@@ -70,6 +70,10 @@ class Evidence:
     """Why these words matter, in plain words."""
 
 
+evidence_of = maker(Evidence)
+"""Makes a piece of evidence."""
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -85,6 +89,10 @@ class Reach:
     """Names of the programs that it starts, with arguments, as one string each."""
     signals: tuple[str, ...] = ()
     """Process ids or names that it signals; `*` where they cannot be seen."""
+
+
+reach_of = maker(Reach)
+"""Makes a reach."""
 
 
 @fast_init
@@ -154,6 +162,10 @@ class Action:
     def effect(self) -> Effect:
         """The strictest effect."""
         return strictest(self.effects)
+
+
+action_of = maker(Action)
+"""Makes an action."""
 
 
 _HERE = frozenset({"file", "project", "code", "process", "program", "schedule", "none"})

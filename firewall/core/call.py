@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 
 class CallForm(StrEnum):
@@ -70,3 +70,7 @@ class ToolCall:
     """What the agent or model says about the call (a description); shown as untrusted, never believed."""
     served: Served | None = None
     """The MCP server that it reaches through us; None: it does not, or not that we could tell."""
+
+
+tool_call = maker(ToolCall)
+"""Makes a call."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import orjson
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.ids import sha256_hex
 
 INERT = frozenset(
@@ -111,6 +111,10 @@ class Outgoing:
         return document | ({"host": self.host, "scope": self.scope} if self.host else {})
 
 
+outgoing_of = maker(Outgoing)
+"""Makes a request."""
+
+
 @lru_cache(maxsize=16)
 def decode(data: bytes) -> Outgoing:
     """Read what `encode` wrote; judging, binding and sending ask for the same bytes.
@@ -126,7 +130,7 @@ def decode(data: bytes) -> Outgoing:
         body = rest if newline else str(document["body"]).encode("utf-8")
         if newline and document["body_bytes"] != len(rest):
             raise ValueError("not a request")
-        return Outgoing(
+        return outgoing_of(
             str(document["method"]),
             str(document["path"]),
             str(document["query"]),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 
 @fast_init
@@ -22,3 +22,7 @@ class Thing:
     def resource(self) -> str:
         """Return it as policy rows and environments.toml write it."""
         return f"{self.kind}:{self.provider}/{self.id or '?'}"
+
+
+thing_of = maker(Thing)
+"""Makes a thing."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from firewall.core.approval import Approval, ApprovalStatus, FormState
 from firewall.core.bucket import Rate
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.spending import Spending, Spent
 
 Plain = str | int | bool | tuple[str, ...]
@@ -31,6 +31,10 @@ class Record:
     approval: str = ""
     private: Mapping[str, object] | None = None
     """Sealed: names, resources, reasons, evidence, arguments."""
+
+
+record_of = maker(Record)
+"""Makes a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,11 @@ class Unit:
     """Recorded when a step's condition is unmet."""
 
 
+unit_of = maker(Unit)
+"""Makes a unit."""
+
+
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Committed:
     """Durable; one number per record."""
@@ -190,6 +199,10 @@ class Committed:
     seqs: tuple[int, ...] = ()
     spent: tuple[Spent, ...] = ()
     """The accounts that were settled."""
+
+
+committed = maker(Committed)
+"""Makes what a unit came to that was committed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,13 @@ from firewall.core.bucket import overdrawn, per_hour
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import ApprovalError
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.ids import principal_of
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.target import TargetSpec
 from firewall.core.verdict import Allow, Ask, Deny, Verdict
-from firewall.core.work import Committed, Record, Step, Take, Unit, Unmet
+from firewall.core.work import Committed, Record, Step, Take, Unit, Unmet, record_of, unit_of
 from firewall.core.world import changed, lost
 from firewall.guard.announced import Announcements
 from firewall.guard.asked import Asked, AskedBefore
@@ -57,6 +57,10 @@ class Go:
     approval: str = ""
     effects: tuple[Effect, ...] = ()
     """What it was judged to do, strictest first."""
+
+
+go = maker(Go)
+"""Makes a release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +239,7 @@ class Guard:
             return await self.judge(judgement.call, requester, takes=takes)
         steps = (*takes, *self._destructive_budget(judgement, requester))
         records = (*self._judged(judgement, requester), self._released(judgement, requester))
-        outcome = await self._sequencer.submit(Unit(records=records, steps=steps))
+        outcome = await self._sequencer.submit(unit_of(records=records, steps=steps))
         if isinstance(outcome, Committed):
             return self._gone(judgement, requester, outcome.seqs[0])
         if outcome.step < len(takes):
@@ -332,7 +336,7 @@ class Guard:
         """Note a call whose release is durable."""
         self._outcomes.released(requester, judgement.call.id or judgement.call.name, entry)
         self._take_note(judgement, requester, entry)
-        return Go(entry, approval, judgement.effects)
+        return go(entry, approval, judgement.effects)
 
     async def _used_up(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Answer:
         """Refuse what the hourly budget does not allow; an approval stays usable until its own time is over."""
@@ -364,7 +368,7 @@ class Guard:
         return judged, self._record("tool.undeclared", judgement, requester)
 
     def _record(self, kind: str, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
-        return Record(
+        return record_of(
             kind=kind,
             data={**judgement.facts(), "gate": requester.gate, "token": requester.token_id},
             person=requester.grant.owner,
@@ -404,7 +408,7 @@ class Guard:
     def _released(
         self, judgement: Judgement, requester: Requester, *, approval: str = "", follows: int = -1
     ) -> Record:
-        return Record(
+        return record_of(
             kind="tool.released",
             data={
                 "digest": judgement.digest,

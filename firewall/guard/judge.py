@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from firewall.classify.context import Context
+from firewall.classify.context import Context, context_of
 from firewall.classify.tool import actions_of, bound_arguments
 from firewall.core.action import Action
 from firewall.core.approval import Form
@@ -28,16 +28,16 @@ from firewall.core.world import Finding
 from firewall.guard.announced import Announcements, undeclared
 from firewall.guard.claims import claimed
 from firewall.guard.foreign import Known, foreign_in, is_use
-from firewall.guard.judgement import Judgement
+from firewall.guard.judgement import Judgement, judgement_of
 from firewall.guard.placing import MILD, of_action, placed, refusal
 from firewall.guard.ports import Files, Named, Rules, World
 from firewall.guard.proposing import TOLD, proposed
 from firewall.guard.reach import Territory, touches
-from firewall.guard.read import Read
+from firewall.guard.read import Read, read_of
 from firewall.guard.requester import Requester
 from firewall.guard.sessions import SessionMemory
 from firewall.guard.understanding import understood
-from firewall.policy.people import Requester as PolicyRequester
+from firewall.policy.people import requester_of as policy_requester
 
 log = logging.getLogger("stayhand.guard")
 _HOME_MARKS = ("~", "HOME", "\\u007e", "\\u007E")
@@ -113,7 +113,7 @@ class Judge:
         foreign = foreign_in(call, rules.catalogue, self._known)
         used = foreign if foreign and is_use(call, rules.catalogue) else ()
         bound = bound_arguments(call, context)
-        return Read(call, requester, rules, actions, files, bound, touched, foreign, used)
+        return read_of(call, requester, rules, actions, files, bound, touched, foreign, used)
 
     def _decided(self, read: Read, findings: tuple[Finding, ...]) -> Judgement:
         """Judge what was understood, with what was found out about the things that it names."""
@@ -145,7 +145,7 @@ class Judge:
         row = rules.row(verdict.row)
         whole = digest(actions, sorted((one.state() for one in findings), key=str))
         base = digest(read.actions, ()) if findings else whole
-        return Judgement(
+        return judgement_of(
             call,
             actions,
             verdict,
@@ -178,7 +178,7 @@ class Judge:
     def context(self, requester: Requester, rules: Rules | None = None) -> Context:
         """Return what the call of a requester is understood with."""
         rules = rules or self._rules()
-        return Context(
+        return context_of(
             workspace=requester.grant.workspace,
             cwd="",
             home=requester.home,
@@ -245,12 +245,9 @@ class Judge:
         return Deny(reason, detail=f"outside the grant: {action.summary}")
 
     def _by_policy(self, action: Action, requester: Requester, rules: Rules) -> Verdict:
-        asking = PolicyRequester(
-            owner=requester.grant.owner,
-            agent=requester.grant.agent,
-            grant_environment=requester.grant.environment,
-        )
-        return rules.verdict(action, roles=frozenset({requester.grant.role}), requester=asking)
+        grant = requester.grant
+        asking = policy_requester(owner=grant.owner, agent=grant.agent, grant_environment=grant.environment)
+        return rules.verdict(action, roles=frozenset((grant.role,)), requester=asking)
 
 
 def _elsewhere(action: Action, findings: Sequence[Finding], requester: Requester) -> Deny | None:

@@ -7,7 +7,7 @@ from firewall.core.action import LOCAL, Action
 from firewall.core.approval import ActionView, Form, Subject
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect, ordered
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.verdict import Ask, Verdict, word
 from firewall.core.work import Plain
 from firewall.core.world import Finding, Standing
@@ -147,6 +147,10 @@ class Judgement:
     def is_destructive(self) -> bool:
         """Draws from the budget of destructive actions: what is lost outside the workspace counts."""
         return any(Effect.DESTRUCTIVE in action.effects and action.environment != LOCAL for action in self.actions)
+
+
+judgement_of = maker(Judgement)
+"""Makes a judgement."""
 
 
 def _written(one: Finding) -> dict[str, object]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from firewall.core.action import Action
 from firewall.core.call import ToolCall
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.guard.foreign import Foreign
 from firewall.guard.ports import Rules
 from firewall.guard.requester import Requester
@@ -29,3 +29,7 @@ class Read:
     foreign: tuple[Foreign, ...]
     used: tuple[Foreign, ...]
     """Credentials that it would use and that we did not issue."""
+
+
+read_of = maker(Read)
+"""Makes what was read."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +41,7 @@ class Requester:
     agent: str = ""
     grant_environment: str = ""
     """The environment of the grant; for an action that lands in an unresolved one."""
+
+
+requester_of = maker(Requester)
+"""Makes who asks."""

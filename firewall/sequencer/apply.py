@@ -29,6 +29,7 @@ from firewall.core.work import (
     Take,
     Unit,
     Unmet,
+    committed,
 )
 from firewall.sequencer.sealing import Sealing, subject_json
 from firewall.storage.sqlite import approvals, forms, ledger, limits, people, tokens
@@ -89,7 +90,7 @@ class Applier:
             end = start + length
             seqs = tuple(range(begin, end))
             outcomes.append(
-                Committed(seqs, said.spent) if isinstance(said, Committed) else replace(said, seqs=seqs)
+                committed(seqs, said.spent) if isinstance(said, Committed) else replace(said, seqs=seqs)
             )
             begin = end
         return outcomes

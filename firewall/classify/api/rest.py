@@ -20,7 +20,7 @@ from firewall.classify.draft import shown
 from firewall.classify.names import effects_of_names, tokens_of
 from firewall.classify.phrases import summarised, verbs_of
 from firewall.core.effect import Effect, severity, strictest
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLAIN = {
@@ -62,6 +62,10 @@ class Asked:
     body_known: bool = True
 
 
+asked_of = maker(Asked)
+"""Makes a request."""
+
+
 @dataclass(slots=True)
 class Judged:
     """What a request does."""
@@ -77,6 +81,10 @@ class Judged:
     """What runs that SQL may do more than it says."""
     by_name: bool = False
     """Told by method and words alone: nobody said what this operation does."""
+
+
+judged_of = maker(Judged)
+"""Makes a judgement."""
 
 
 def judge_rest(asked: Asked, row: HostRow | None, catalogue: Catalogue) -> Judged:
@@ -173,7 +181,7 @@ def _told(asked: Asked, path: str, listed: Operation, words: Words) -> Judged:
     """Judge an operation of the table; its body may say that it deletes after all."""
     told = _summarised(listed.summary, verbs_of(words))
     summary = f"{told}: {shown(path)} at {shown(asked.host)}" if told else ""
-    return Judged(set(listed.effects) | _told_by_body(asked), summary, listed.name)
+    return judged_of(set(listed.effects) | _told_by_body(asked), summary, listed.name)
 
 
 _summarised = lru_cache(maxsize=4096)(summarised)

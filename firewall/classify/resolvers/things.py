@@ -8,7 +8,7 @@ from firewall.classify.catalogue import Catalogue
 from firewall.classify.resolvers.vendor import Vendor
 from firewall.core.outgoing import Outgoing
 from firewall.core.target import TargetSpec
-from firewall.core.thing import Thing
+from firewall.core.thing import Thing, thing_of
 
 MAX_GIVEN = 400
 MAX_THINGS = 40
@@ -95,4 +95,4 @@ def _thing(vendor: Vendor, kind: str, value: str, parts: tuple[tuple[str, str], 
     rule = vendor.things.get(kind)
     values = [text for _, text in parts] if len(parts) > 1 else [value]
     fits = rule is not None and all(len(text) <= 200 and rule.id.fullmatch(text) for text in values)
-    return Thing(vendor.provider, kind, value, parts) if fits else Thing(vendor.provider, kind, "")
+    return thing_of(vendor.provider, kind, value, parts) if fits else thing_of(vendor.provider, kind, "")

@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 
 from firewall.approvals.service import Approvals
 from firewall.classify.credentials.detector import Detector
-from firewall.core.call import CallForm, ToolCall
+from firewall.core.call import CallForm, ToolCall, tool_call
 from firewall.core.errors import FirewallError, LimitError, ProtocolError
 from firewall.core.grant import Verb, permits_target
-from firewall.core.outgoing import Outgoing
+from firewall.core.outgoing import Outgoing, outgoing_of
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.target import TargetKind
@@ -28,7 +28,7 @@ from firewall.gates.infra import fields, problem, sockets
 from firewall.gates.infra.aws.answer import Refusals
 from firewall.gates.infra.aws.door import AwsDoor
 from firewall.gates.infra.paths import TargetError, checked, place_of
-from firewall.gates.infra.sending import Asked, Courier, Shape
+from firewall.gates.infra.sending import Asked, Courier, Shape, asked_of
 from firewall.gates.infra.sockets import Socket
 from firewall.gates.infra.targets import Target
 from firewall.gates.refusals import refusal_text
@@ -130,7 +130,7 @@ class InfraGate:
         token = token_of(headers)
         await self._refuse_foreign(requester, target, fields.foreign_in(held, token))
         socket = await self._socket(scope, requester, target, token)
-        outgoing = Outgoing(
+        outgoing = outgoing_of(
             method=method,
             path=checked(path, raw=target.raw_paths),
             query=_query(scope["query_string"]),
@@ -139,7 +139,7 @@ class InfraGate:
         )
         if outgoing.body and method in _WITHOUT_BODY:
             raise ProtocolError(f"a body of {method} has no meaning that all servers share", code="body_refused")
-        return Asked(target, requester, _call(name, outgoing), socket=socket)
+        return asked_of(target, requester, _call(name, outgoing), socket=socket)
 
     def _fields(
         self, held: list[tuple[bytes, bytes]], requester: Requester, target: Target
@@ -229,7 +229,7 @@ def _gate_of(scope: Scope) -> str:
 
 
 def _call(name: str, outgoing: Outgoing) -> ToolCall:
-    return ToolCall(f"req_{next(_NUMBERS)}", f"infra/{name}", outgoing.encode(), form=CallForm.REQUEST)
+    return tool_call(f"req_{next(_NUMBERS)}", f"infra/{name}", outgoing.encode(), form=CallForm.REQUEST)
 
 
 def _query(raw: bytes) -> str:

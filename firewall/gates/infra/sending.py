@@ -16,12 +16,12 @@ from firewall.classify.credentials.masking import Masker
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.grant import Verb
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.target import TargetKind
-from firewall.core.work import Plain, Record, Unit
+from firewall.core.work import Plain, record_of, unit_of
 from firewall.gates.edge.body import ClientGoneError
 from firewall.gates.edge.send import send_end, send_head, send_piece, send_whole
 from firewall.gates.infra import fields, problem, sockets
@@ -33,7 +33,7 @@ from firewall.gates.infra.sockets import Socket
 from firewall.gates.infra.targets import Target
 from firewall.guard.guard import Go, Guard, Stop
 from firewall.guard.requester import Requester
-from firewall.routing.port import Endpoint, UpstreamRequest, UpstreamResponse
+from firewall.routing.port import Endpoint, UpstreamRequest, UpstreamResponse, request_of
 from firewall.routing.switching import Switched, SwitchingUpstream
 from firewall.sequencer.posting import post
 
@@ -54,6 +54,10 @@ class Asked:
     """Of requests to AWS: good for one change."""
     socket: Socket | None = None
     """It asks to go on as a WebSocket."""
+
+
+asked_of = maker(Asked)
+"""Makes what was asked."""
 
 
 class Shape(Protocol):
@@ -78,6 +82,9 @@ class _Way:
     outgoing: Outgoing
     facts: dict[str, Plain] = field(default_factory=dict)
     is_answered: bool = False
+
+
+_way_of = maker(_Way)
 
 
 class Courier:
@@ -112,7 +119,7 @@ class Courier:
 
     async def send_on(self, asked: Asked, go: Go, send: Send, shape: Shape) -> None:
         """Send what was judged, pass the answer on, and record how it ended."""
-        way = _Way(asked, go, send, decode(asked.call.arguments))
+        way = _way_of(asked, go, send, decode(asked.call.arguments))
         way.facts = {"judged": go.entry, "gate": asked.requester.gate}
         is_reading = set(go.effects) <= _READING
         try:
@@ -223,12 +230,12 @@ class Courier:
         return Masker(self._detector(), hides=hides, found=lambda value: self._guard.note(requester, value, words))
 
     def _finished(self, asked: Asked, facts: dict[str, Plain], *, is_known: bool) -> None:
-        record = Record(
+        record = record_of(
             kind="tool.finished" if is_known else "tool.indeterminate",
             data=facts,
             principal=asked.requester.principal,
         )
-        post(self._sequencer, Unit(records=(record,)))
+        post(self._sequencer, unit_of(records=(record,)))
 
     def _request(self, asked: Asked, outgoing: Outgoing, *, is_reading: bool) -> tuple[Endpoint, UpstreamRequest]:
         """Add the credential to what was judged.
@@ -244,7 +251,7 @@ class Courier:
 
 
 def _request(target: Target, outgoing: Outgoing) -> UpstreamRequest:
-    return UpstreamRequest(
+    return request_of(
         method=outgoing.method,
         path=outgoing.path,
         query=outgoing.query,
