@@ -1,7 +1,7 @@
 """The guard, and the gates that ask it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from firewall.app.addresses import host_port, territory_of
 from firewall.app.base import Base
@@ -70,9 +70,20 @@ def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
         is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
         observe=base.telemetry.judged,
         targets={name: target.spec for name, target in base.targets.items()},
-        known=credentials_of(base.targets),
+        known=_known(base),
         world=world if any(target.resolver for target in base.targets.values()) else None,
     )
+
+
+def _known(base: Base) -> Callable[[], list[tuple[str, Secret]]]:
+    """Return what reads the credentials that agents must not hold: those of targets and of MCP servers."""
+    of_targets = credentials_of(base.targets)
+    if not base.settings.mcp_server:
+        return of_targets
+    from firewall.gates.mcp.servers import keys_of, servers_of
+
+    of_servers = keys_of(servers_of(base.settings), base.references)
+    return lambda: [*of_targets(), *of_servers()]
 
 
 def sign_for_aws(request: ToSign, key: Secret) -> Mapping[str, str]:

@@ -16,10 +16,6 @@ from firewall.core.errors import ConfigError
 from firewall.settings.folders import default_config_dir
 from firewall.settings.settings import Settings
 
-NOT_YET = {
-    "mcp_server": "the MCP gate comes in a later version",
-}
-
 
 def find_settings(given: str | None, environ: Mapping[str, str] = os.environ) -> Path:
     """Find the configuration: as given, `STAYHAND_CONFIG`, `./stayhand.toml`, the user's configuration folder.
@@ -59,11 +55,6 @@ def settings_of(text: str, path: Path, environ: Mapping[str, str] = os.environ) 
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"`{path}` is not valid TOML: {error}", file=str(path)) from error
-    for section, why in NOT_YET.items():
-        if section in table:
-            raise ConfigError(
-                f"`{section}` in `{path}` would not be enforced: {why}", file=str(path), hint=f"remove `{section}`"
-            )
     _from_environment(table, environ)
     table["path"] = str(path)
     try:
@@ -78,7 +69,7 @@ def _from_environment(table: dict[str, object], environ: Mapping[str, str]) -> N
 
     Raises: ConfigError for a section that is none: a setting that is silently ignored protects nobody.
     """
-    lists = {"provider", "route", "budget", "rate", "target", "approver", "notify"}
+    lists = {"provider", "route", "budget", "rate", "target", "mcp_server", "approver", "notify"}
     sections = set(Settings.model_fields) - lists - {"path"}
     for name, value in sorted(environ.items()):
         section, found, key = name.removeprefix("STAYHAND_").partition("__")
