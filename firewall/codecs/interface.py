@@ -10,7 +10,7 @@ from typing import Protocol
 
 from firewall.core.call import ToolCall
 from firewall.core.errors import ProtocolError
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 
 @fast_init
@@ -37,6 +37,9 @@ class ModelRequest:
     """Other models that the request names, which the provider asks beside its own: each needs the grant too."""
     hides_usage: bool = False
     """The client did not ask a stream for its token counts: we do, and what says them does not reach it."""
+
+
+request_of = maker(ModelRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Beside:
 
 UNCOUNTED = Usage()
 """Nobody has counted anything."""
+usage_of = maker(Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,9 @@ class Answer:
     calls: tuple[Pending, ...] = ()
     usage: Usage = field(default_factory=Usage)
     issued: tuple[str, ...] = ()
+
+
+read_of = maker(Answer)
 
 
 class Codec(Protocol):

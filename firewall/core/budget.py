@@ -183,7 +183,10 @@ def _marks(hard_micros: int, soft_micros: int) -> tuple[Mark, ...]:
 
 def reached(account: Account, spent: int, told: int) -> Mark | None:
     """Return the highest mark that is reached and higher than what was told already (micro-USD), or None."""
-    for mark in reversed(marks(account)):
+    found = _marks(account.hard_micros, account.soft_micros)
+    if not found or spent < found[0].micros:
+        return None
+    for mark in reversed(found):
         if mark.micros <= spent:
             return mark if told < mark.micros else None
     return None

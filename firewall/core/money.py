@@ -5,8 +5,9 @@ made, so that what is booked is never less than what is owed.
 """
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 
 MILLION = 1_000_000
 THOUSAND = 1_000
@@ -92,8 +93,11 @@ class Price:
 
 
 UNUSED = Tokens()
+tokens_of = maker(Tokens)
 _IN = ("cache_read", "cache_write", "cache_write_1h", "input_image", "input_audio")
 _OUT = ("reasoning", "output_image", "output_audio")
+_special = attrgetter(*_IN, *_OUT, "searches")
+_NONE_SPECIAL = (0,) * 9
 
 
 def cost(price: Price, used: Tokens) -> int:
@@ -103,6 +107,9 @@ def cost(price: Price, used: Tokens) -> int:
     rest of the total is nothing, never less than nothing.
     """
     at = used.input
+    if _special(used) == _NONE_SPECIAL:  # most calls: nothing but text, none of it from a cache
+        owed = max(at, 0) * price.input.at(at) + max(used.output, 0) * price.output.at(at)
+        return -(-owed // MILLION) + price.request_micros
     owed = _kinds(price, used, _IN, total=used.input, rate=price.input, at=at)
     owed += _kinds(price, used, _OUT, total=used.output, rate=price.output, at=at)
     owed += used.searches * (price.search.at(at) if price.search else 0) * (MILLION // THOUSAND)

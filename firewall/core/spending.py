@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from firewall.core.attribution import NOTHING, Attribution
 from firewall.core.bucket import Rate
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.money import UNUSED, Tokens
 
 
@@ -56,6 +56,10 @@ class Line:
     """Source and day of the price."""
 
 
+line_of = maker(Line)
+
+
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Part:
     """An amount on one account."""
@@ -66,6 +70,10 @@ class Part:
     """What the account may hold and have spent together; 0: any amount."""
 
 
+part_of = maker(Part)
+
+
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Reserve:
     """Hold money on every account, or on none: unmet as `spent` when one of them would pass its limit."""
@@ -84,6 +92,7 @@ class Extend:
     parts: tuple[Part, ...]
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Settle:
     """Give back all that a call holds and book what it owes. A call that was taken for leaked is put right."""
@@ -122,6 +131,7 @@ class Pay:
     cells: int
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Spent:
     """An account after a settlement."""

@@ -20,6 +20,7 @@ from firewall.core.terms import Terms
 from firewall.routing.checks import Checks
 from firewall.routing.port import Fields, UpstreamResponse
 from firewall.routing.providers import OwnLogin, Provider
+from firewall.spend.prices import Sold, sold_by
 
 
 class Surface(StrEnum):
@@ -100,10 +101,15 @@ class Candidate:
     """Who approved the model, as models.toml says; empty: nobody."""
     name: str = field(init=False, repr=False, compare=False)
     """`provider/model`."""
+    sold: Sold = field(init=False, repr=False, compare=False)
+    """As prices know it."""
 
     def __post_init__(self) -> None:
-        """Spell the name once: it is asked for many times in each call."""
-        object.__setattr__(self, "name", f"{self.provider.name}/{self.model}")
+        """Spell the names once: they are asked for many times in each call."""
+        provider = self.provider
+        object.__setattr__(self, "name", f"{provider.name}/{self.model}")
+        sold = sold_by(provider.name, self.model, provider.endpoint.base_url, provider.seller)
+        object.__setattr__(self, "sold", sold)
 
 
 @dataclass(frozen=True, slots=True)

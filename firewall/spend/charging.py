@@ -15,7 +15,7 @@ from firewall.core.budget import (
     cap_account,
     stricter,
 )
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.spend.estimate import Bound
 from firewall.spend.prices import Sold
 
@@ -54,6 +54,10 @@ class Ask:
     """Of these, who is asked beside those who answer (a judge, a grader): never left out."""
 
 
+payer_of = maker(Payer)
+ask_of = maker(Ask)
+
+_MODEL, _PROVIDER = Scope.MODEL, Scope.PROVIDER
 _HOLDERS: Mapping[Scope, Callable[[Ask], tuple[str, ...]]] = {
     Scope.TOKEN: lambda ask: (ask.payer.token,),
     Scope.SESSION: lambda ask: (ask.payer.session,),
@@ -109,7 +113,7 @@ class _Page:
         if day != self._day or len(self._made) > MOST_HOLDERS:
             self._day, self._made = day, {}
         made = self._made
-        for name in [name for name in self._holders(ask) if name] or [self._unnamed]:
+        for name in [name for name in self._holders(ask) if name] or (self._unnamed,):
             one = made[name] if name in made else self._opened(name, at_us)
             if one is not None:
                 had = found.get(one.key)
@@ -123,12 +127,12 @@ class _Page:
 
 def is_of_candidate(account: Account) -> bool:
     """Tell whether it depends on who answers that a call draws from an account."""
-    return account.scope is Scope.MODEL or account.scope is Scope.PROVIDER
+    return account.scope is _MODEL or account.scope is _PROVIDER
 
 
 def draws_from(account: Account, sold: Sold) -> bool:
     """Tell whether a call that `sold` answers draws from an account."""
     scope = account.scope
-    if scope is Scope.MODEL:
+    if scope is _MODEL:
         return account.holder == sold.model
-    return scope is not Scope.PROVIDER or account.holder == sold.provider
+    return scope is not _PROVIDER or account.holder == sold.provider

@@ -12,7 +12,7 @@ import orjson
 
 from firewall.codecs.interface import ModelRequest
 from firewall.codecs.traits import Trait, Traits
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.spend.media import NOTHING, media_of
 
 IMAGE_TOKENS = 16_384
@@ -66,6 +66,9 @@ class Bound:
     """How often the provider may read all of it once more, to sum it up."""
 
 
+_bound = maker(Bound)
+
+
 def bound_of(request: ModelRequest, traits: Traits | None = None) -> Bound:
     """Return what a request may use at most; `traits`: what is known of its body."""
     body = request.body
@@ -78,7 +81,7 @@ def bound_of(request: ModelRequest, traits: Traits | None = None) -> Bound:
     wrote = request.max_output_tokens
     if wrote is not None and "prediction" in identity:
         wrote += text  # predicted words that do not come true are paid as if they were written
-    return Bound(
+    return _bound(
         input_tokens=None if media.is_open or request.references or request.hosted else most,
         likely_tokens=text // BYTES_A_TOKEN + images * LIKELY_IMAGE_TOKENS,
         output_tokens=wrote,

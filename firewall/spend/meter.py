@@ -8,9 +8,9 @@ from operator import attrgetter
 from firewall.codecs.interface import Usage
 from firewall.core.budget import Account
 from firewall.core.errors import StoreError
-from firewall.core.fast_init import fast_init
-from firewall.core.money import UNUSED, Price, Tokens, cost
-from firewall.core.spending import Extend, Line, Part, Settle, State
+from firewall.core.fast_init import fast_init, maker
+from firewall.core.money import UNUSED, Price, Tokens, cost, tokens_of
+from firewall.core.spending import Extend, Line, Part, Settle, State, part_of
 from firewall.core.work import Committed, Plain, Record, Step, Unit
 from firewall.spend.charging import draws_from
 from firewall.spend.estimate import owed_output
@@ -23,6 +23,7 @@ MOST_COUNTED = 1_000_000_000
 """More than a call can use: a count that the ledger has no room for would leave the call unbooked."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Used:
     """What one provider counted for one answer."""
@@ -31,6 +32,7 @@ class Used:
     usage: Usage
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Settled:
     """How a call is settled: for the unit of its last entry."""
@@ -48,6 +50,10 @@ class Settled:
         if line.price:
             facts["price"] = line.price
         return facts
+
+
+_settled = maker(Settled)
+_settle = maker(Settle)
 
 
 @dataclass(slots=True, eq=False)
@@ -167,10 +173,10 @@ class Meter:
             each += self._all(self._sold, usage)
         line = self._line(each)
         parts = _charges(self.opened.accounts, each) if self.opened.accounts else ()
-        steps: tuple[Step, ...] = (Settle(line, parts, held=self.opened.held),)
+        steps: tuple[Step, ...] = (_settle(line, parts, self.opened.held),)
         if self.drawn:
             steps += paid(self.drawn, line.used.input + line.used.output)
-        return Settled(line, steps)
+        return _settled(line, steps)
 
     @property
     def _sold(self) -> Sold:
@@ -188,6 +194,8 @@ class Meter:
 
     def _all(self, sold: Sold, usage: Usage) -> list["_Owed"]:
         """Return what one answer costs, and what its provider charges beside it."""
+        if not usage.beside:
+            return [self._owed(sold, usage)]
         others = [(replace(sold, model=one.model) if one.model else sold, one.usage) for one in usage.beside]
         return [self._owed(sold, usage), *(self._owed(by, used) for by, used in others)]
 
@@ -206,15 +214,15 @@ class Meter:
         is_exact = usage.is_reported
         tokens = counted(usage) if is_exact else self._estimate(sold, usage)
         if price is None:
-            return _Owed(sold, tokens, State.UNKNOWN, 0, "")
+            return _owing(sold, tokens, State.UNKNOWN, 0, "")
         micros = cost(price, tokens)
         of = f"{price.source} {price.as_of}"
         if is_exact:
-            return _Owed(sold, tokens, State.EXACT, micros, of)
+            return _owing(sold, tokens, State.EXACT, micros, of)
         held = self._offer(sold)
         if held is not None and held.worst_micros and not held.slice_tokens:
             micros = min(micros, held.worst_micros)
-        return _Owed(sold, tokens, State.ESTIMATED, micros, of)
+        return _owing(sold, tokens, State.ESTIMATED, micros, of)
 
     def _estimate(self, sold: Sold, usage: Usage) -> Tokens:
         """Return an upper estimate where the provider's count is missing or a part."""
@@ -234,19 +242,22 @@ class Meter:
         return next((one for one in self.opened.offers if one.sold == sold), None)
 
     def _line(self, each: list["_Owed"]) -> Line:
-        sold, state = self._sold, each[0].state if len(each) == 1 else _surest([one.state for one in each])
+        state = each[0].state if len(each) == 1 else _surest([one.state for one in each])
         if not each and self.was_asked:
             state = State.EXACT  # a provider that answers with an error charges nothing
-        is_known = all(one.state is not State.UNKNOWN for one in each)
+        is_known = State.UNKNOWN not in [one.state for one in each]
         return self.opened.line(
             state,
-            sold=sold,
+            sold=self._sold,
             entry=self.entry,
             used=each[0].tokens if len(each) == 1 else sum((one.tokens for one in each), UNUSED),
             cost_micros=sum([one.micros for one in each]) if is_known else None,
             attempts=self.attempts,
             price=each[-1].price if each else "",
         )
+
+
+meter_of = maker(Meter)
 
 
 @fast_init
@@ -259,6 +270,9 @@ class _Owed:
     price: str
 
 
+_owing = maker(_Owed)
+
+
 def _surest(states: list[State]) -> State:
     """Return the least sure of several states: a sum is as sure as its worst part."""
     order = (State.UNKNOWN, State.ESTIMATED, State.EXACT)
@@ -267,12 +281,15 @@ def _surest(states: list[State]) -> State:
 
 def _charges(accounts: tuple[Account, ...], each: list["_Owed"]) -> tuple[Part, ...]:
     """Return what accounts owe; nothing of one that nothing is owed on."""
+    if len(each) == 1:
+        sold, micros = each[0].sold, each[0].micros
+        return tuple([part_of(one.key, micros) for one in accounts if draws_from(one, sold)]) if micros else ()
     charges: dict[str, int] = {}
     for one in each:
         for account in accounts if one.micros else ():
             if draws_from(account, one.sold):
                 charges[account.key] = charges.get(account.key, 0) + one.micros
-    return tuple([Part(key, micros) for key, micros in charges.items()])
+    return tuple([part_of(key, micros) for key, micros in charges.items()])
 
 
 def _most(parts: tuple[Part, ...]) -> int:
@@ -292,4 +309,4 @@ def counted(usage: Usage) -> Tokens:
     counts = _counts(usage)
     if max(counts) > MOST_COUNTED:
         counts = tuple(min(one, MOST_COUNTED) for one in counts)
-    return Tokens(*counts)
+    return tokens_of(*counts)

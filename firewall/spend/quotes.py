@@ -72,7 +72,8 @@ class Quotes:
         self._prices: Prices | None = None
         self._longest: Callable[[Sold], Longest] | None = None
         self._minute = 0
-        self._known: dict[Sold, Quote] = {}
+        self._known: dict[int, tuple[Sold, Quote]] = {}
+        """By the identity of what is sold, which stands beside its quote and so keeps it."""
 
     def of(self, sold: Sold, at_us: int, prices: Prices, longest: Callable[[Sold], Longest]) -> Quote:
         """Return the quote of a model at an instant.
@@ -83,10 +84,10 @@ class Quotes:
         is_new = prices is not self._prices or minute != self._minute or longest is not self._longest
         if is_new or len(self._known) > _MOST:
             self._prices, self._longest, self._minute, self._known = prices, longest, minute, {}
-        found = self._known.get(sold)
+        found = self._known.get(id(sold))
         if found is None:
-            found = self._known[sold] = _quote(prices, longest(sold), sold, at_us)
-        return found
+            found = self._known[id(sold)] = sold, _quote(prices, longest(sold), sold, at_us)
+        return found[1]
 
 
 def _quote(prices: Prices, longest: Longest, sold: Sold, at_us: int) -> Quote:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from firewall.core.budget import Account, Budget, Scope, ends_us
 from firewall.core.errors import FirewallError, LimitError
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.money import UNUSED, Price, Tokens, dollars, worst
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.spending import Line, Part, Reserve, State
+from firewall.core.spending import Line, Part, Reserve, State, line_of, part_of
 from firewall.core.work import Plain, Step, Unmet
 from firewall.spend.charging import Ask, Book, draws_from, is_of_candidate
 from firewall.spend.estimate import MOST_ASIDE_READ, MOST_ASIDE_WROTE
@@ -87,7 +87,7 @@ class Opened:
         """Return the call's line in the ledger; `sold`: who answered, by default whoever is asked first."""
         ask, payer = self.ask, self.ask.payer
         by = sold or self.offers[0].sold
-        return Line(
+        return line_of(
             call=self.id, at_us=self.at_us, state=state, entry=entry, token=payer.token, principal=payer.principal,
             owner=payer.owner, session=payer.session, about=payer.about, route=ask.route, provider=by.provider,
             model=by.model, used=used, cost_micros=cost_micros, reserved_micros=self.reserved_micros,
@@ -97,7 +97,7 @@ class Opened:
     @property
     def steps(self) -> tuple[Step, ...]:
         """What holds its money: for the unit of its entry; the takes of rates stand before it."""
-        return (Reserve(self.line(), self.held, self.at_us + LEASE_US),) if self.held else ()
+        return (_reserved(self.line(), self.held, self.at_us + LEASE_US),) if self.held else ()
 
     @property
     def facts(self) -> Mapping[str, Plain]:
@@ -112,6 +112,11 @@ class Opened:
         return _parts(self.accounts, offers, tokens)
 
 
+_offered = maker(Offer)
+_opened = maker(Opened)
+_reserved = maker(Reserve)
+
+
 def _parts(
     accounts: tuple[Account, ...], offers: tuple[Offer, ...], tokens: int | None = None
 ) -> tuple[Part, ...]:
@@ -122,22 +127,21 @@ def _drawing(
     accounts: tuple[Account, ...], offers: tuple[Offer, ...], tokens: int | None = None
 ) -> list[tuple[Account, Part]]:
     """Return the accounts that at least one offer draws from, with what that is."""
-    each = [(offer.sold, _amount(offer, tokens)) for offer in offers]
-    every = sum([micros for _, micros in each])
+    amounts = [offer.worst_micros if tokens is None else _amount(offer, tokens) for offer in offers]
+    every = sum(amounts)
     found: list[tuple[Account, Part]] = []
     for account in accounts:
-        micros, is_drawn = every, True
+        micros = every
         if is_of_candidate(account):
-            own = [one for sold, one in each if draws_from(account, sold)]
-            micros, is_drawn = sum(own), bool(own)
-        if is_drawn:
-            found.append((account, Part(account.key, micros, account.hard_micros)))
+            own = [one for one, offer in zip(amounts, offers, strict=True) if draws_from(account, offer.sold)]
+            if not own:
+                continue
+            micros = sum(own)
+        found.append((account, part_of(account.key, micros, account.hard_micros)))
     return found
 
 
-def _amount(offer: Offer, tokens: int | None) -> int:
-    if tokens is None:
-        return offer.worst_micros
+def _amount(offer: Offer, tokens: int) -> int:
     read = offer.input_tokens  # held already; a long one makes what is written dearer
     return _worst(offer.price, offer.standard, read, tokens, 0) - _worst(offer.price, offer.standard, read, 0, 0)
 
@@ -179,7 +183,7 @@ class Spending:
         at_us = self.clock.now_us()
         every = self._book.drawn(ask, at_us)
         offers = tuple([self._offer(one, ask, at_us) for one in ask.sold])
-        if every and any(offer.price is None for offer in offers):
+        if every and [offer for offer in offers if offer.price is None]:
             offers = _priced(offers, every, ask.beside)
         return self._opened(ask, offers, every, at_us, is_streamed=is_streamed)
 
@@ -225,7 +229,7 @@ class Spending:
         accounts = tuple([account for account, _ in drawing])
         parts = tuple([part for _, part in drawing])
         most = max([part.micros for part in parts]) if parts else 0
-        return Opened(self.new_id(), ask, offers, accounts, most, at_us, parts, tokens)
+        return _opened(self.new_id(), ask, offers, accounts, most, at_us, parts, tokens)
 
     def _offer(self, sold: Sold, ask: Ask, at_us: int) -> Offer:
         bound, prices = ask.bound, self.prices()
@@ -234,13 +238,13 @@ class Spending:
         price = prices.of(sold, at_us, dict(bound.variant)) if bound.variant else standard
         if price is standard and not ask.asides:
             most = quote.ceiling.most(read, wrote, bound.searches) if quote.ceiling else 0
-            return Offer(sold, price, standard, read, wrote, most, thinks=quote.thinks)
+            return _offered(sold, price, standard, read, wrote, most, 0, 0, quote.thinks)
         worst_micros = _worst(price, standard, read, wrote, bound.searches)
         asides_micros = ask.asides.count(sold) * _worst(price, standard, MOST_ASIDE_READ, MOST_ASIDE_WROTE, 0)
         if sold in ask.beside and asides_micros:
             worst_micros = 0  # it is asked our questions and gives no answer
         most = worst_micros + asides_micros
-        return Offer(sold, price, standard, read, wrote, most, asides_micros, thinks=quote.thinks)
+        return _offered(sold, price, standard, read, wrote, most, asides_micros, 0, quote.thinks)
 
 
 def _sliced(offer: Offer, tokens: int, searches: int) -> Offer:

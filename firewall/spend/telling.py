@@ -57,9 +57,8 @@ class Telling:
 
     def settled(self, accounts: Sequence[Account], spent: Iterable[Spent]) -> None:
         """Look at accounts after a settlement; whoever must be told is told in the background."""
-        known = {account.key: account for account in accounts}
         for one in spent:
-            account = known.get(one.key)
+            account = next((account for account in accounts if account.key == one.key), None)
             mark = reached(account, one.spent, one.told) if account is not None else None
             if account is not None and mark is not None:
                 task = asyncio.create_task(self._tell(BudgetAlert(account, mark, one.spent)))

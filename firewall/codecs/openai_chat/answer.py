@@ -7,7 +7,7 @@ from functools import partial
 import orjson
 
 from firewall.codecs import json_span, sse
-from firewall.codecs.interface import Answer, ModelRequest, Pending, Ruling
+from firewall.codecs.interface import Answer, ModelRequest, Pending, Ruling, read_of
 from firewall.codecs.openai_chat import reading, render
 from firewall.codecs.openai_chat.calls import Call, Choice
 from firewall.codecs.openai_chat.notes import Notes
@@ -40,7 +40,7 @@ def read_answer(body: bytes) -> Answer:
                 malformed("two calls have the same id", code="answer_malformed")
             seen.add(found.id)
             calls.append(Pending(len(calls), found))
-    return Answer(tuple(calls), notes.usage, notes.issued)
+    return read_of(tuple(calls), notes.usage, notes.issued)
 
 
 def rule_answer(body: bytes, rulings: Mapping[int, Ruling]) -> bytes:

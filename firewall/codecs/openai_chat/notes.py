@@ -1,7 +1,7 @@
 """What an answer says about itself: tokens, and the ids that a client may name later."""
 
 from firewall.codecs.amounts import count, word
-from firewall.codecs.interface import UNCOUNTED, Usage
+from firewall.codecs.interface import UNCOUNTED, usage_of
 from firewall.codecs.upstream_json import JsonObject
 
 
@@ -45,9 +45,9 @@ class Notes:
         tier, is_over = word(value, "service_tier"), self.has_ended or _is_over(value.get("choices"))
         if not read and not said:
             cached = count(usage, "prompt_cache_hit_tokens")
-            self.usage = Usage(prompt, cached, written, service_tier=tier, is_reported=is_over)
+            self.usage = usage_of(prompt, cached, written, service_tier=tier, is_reported=is_over)
             return
-        self.usage = Usage(
+        self.usage = usage_of(
             input_tokens=prompt,
             cached_input_tokens=count(read, "cached_tokens") or count(usage, "prompt_cache_hit_tokens"),
             output_tokens=written,

@@ -9,7 +9,7 @@ import orjson
 
 from firewall.codecs import json_span
 from firewall.codecs.amounts import candidate_count, token_limit
-from firewall.codecs.interface import ModelRequest, few
+from firewall.codecs.interface import ModelRequest, few, request_of
 from firewall.codecs.model_names import hosted_by, named_by
 from firewall.codecs.openai_chat import tables
 from firewall.codecs.openai_chat.counting import says_usage
@@ -38,7 +38,7 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
     is_streamed = _flag(value, "stream")
     is_plain = tables.TRANSPORT.isdisjoint(value)
     hosted = few((*_hosted(value), *hosted_by(model)))
-    return ModelRequest(
+    return request_of(
         model=model,
         stream=is_streamed,
         body=_unstored(body, value),

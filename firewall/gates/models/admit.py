@@ -13,6 +13,7 @@ from firewall.core.grant import any_matches
 from firewall.core.ports import Sequencer
 from firewall.core.work import Committed, Record, Take, Unit
 from firewall.gates.models.paying import Entry, full
+from firewall.gates.models.paying import entry_of as said_of
 from firewall.guard.requester import Requester
 
 
@@ -43,7 +44,7 @@ def entry_of(
     requester: Requester, *, dialect: str, purpose: str, model: str, size: int, sha256: str, streamed: bool = False
 ) -> Entry:
     """Return what the entry of a request says; `size` and `sha256`: of the body, in bytes and hex."""
-    return Entry(
+    return said_of(
         facts={"dialect": dialect, "purpose": purpose, "bytes": size, "token": requester.token_id},
         more={"streamed": streamed, "sha256": sha256},
         private={"model": model, "session": requester.session, "client": requester.client},

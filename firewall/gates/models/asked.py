@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firewall.core.dialect import Dialect
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.gates.models.clients import Client
 from firewall.gates.models.routes import Place
 
@@ -28,3 +28,6 @@ class Asked:
         if self.query and self.place.dialect is Dialect.GEMINI:
             return f"{self.path}?{self.query}"
         return self.path
+
+
+asked_of = maker(Asked)

@@ -17,6 +17,7 @@ from firewall.codecs.model_names import check_name
 from firewall.codecs.sightings import first_sighting
 from firewall.codecs.traits import Histories, Traits
 from firewall.core.errors import FirewallError
+from firewall.core.fast_init import maker
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.running import Digests
@@ -27,7 +28,7 @@ from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
 from firewall.gates.edge.send import has_begun, noting, send_whole
 from firewall.gates.models import admit
 from firewall.gates.models.accounts import Accounts
-from firewall.gates.models.asked import Asked
+from firewall.gates.models.asked import Asked, asked_of
 from firewall.gates.models.clients import client_of
 from firewall.gates.models.continuing import Continuing, narrowed
 from firewall.gates.models.errors import error_answer
@@ -49,6 +50,7 @@ from firewall.routing.speaking import own_login
 from firewall.spend.attribution import attributed
 
 _NONE: frozenset[str] = frozenset()
+_exchange_of, _accounts_of = maker(Exchange), maker(Accounts)
 log = logging.getLogger("stayhand.models")
 
 
@@ -108,7 +110,7 @@ class ModelsGate:
             if place is None:
                 raise NotServedError(f"`{scope['method']} {path[:120]}` is not served here")
             query = scope["query_string"].decode("latin-1")
-            asked = Asked(place, path, query, fields, headers, client, source)
+            asked = asked_of(place, path, query, fields, headers, client, source)
             await self._serve(asked, receive, noted)
         except FirewallError as error:
             if error.detail:
@@ -156,7 +158,7 @@ class ModelsGate:
         plan = self._router.plan(call)
         said = _said(asked, requester, request, len(body), sha256=digests.whole.hex())
         meter, plan = await self._till.enter(call, plan, requester, said)
-        exchange = Exchange(
+        exchange = _exchange_of(
             means=self._means,
             request=request,
             requester=requester,
@@ -170,7 +172,7 @@ class ModelsGate:
             traceparent=asked.headers.get("traceparent", ""),
         )
         self._running.add(exchange)
-        accounts = Accounts(exchange, meter, self._till, self._clock, call, self._seeing, started_us)
+        accounts = _accounts_of(exchange, meter, self._till, self._clock, call, self._seeing, started_us)
         if self._means.continues and value.get("tools"):
             exchange.continuing = self._continuing(asked, exchange, call, plan, accounts=accounts)
         restarter = restarter_of(call, plan) if plan.terms.restarts else None
@@ -277,7 +279,7 @@ def _call(
     traits: Traits,
     issuers: frozenset[str],
 ) -> ModelCall:
-    caller = caller_of(requester.principal, requester.lineage, requester.grant, requester.session)
+    headers, grant = asked.headers, requester.grant
     return call_of(
         dialect=asked.place.dialect,
         request=request,
@@ -285,10 +287,10 @@ def _call(
         path=asked.path,
         query=asked.query,
         fields=asked.fields,
-        headers=asked.headers,
-        own_login=own_login(asked.headers),
-        caller=caller,
-        attribution=attributed(requester.grant.team, requester.grant.tags, asked.headers, value),
+        headers=headers,
+        own_login=own_login(headers),
+        caller=caller_of(requester.principal, requester.lineage, grant, requester.session),
+        attribution=attributed(grant.team, grant.tags, headers, value),
         traits=traits,
         issuers=issuers,
     )

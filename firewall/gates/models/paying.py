@@ -8,23 +8,24 @@ from firewall.codecs.interface import Usage
 from firewall.core.attribution import NOTHING, Attribution
 from firewall.core.budget import Account
 from firewall.core.errors import LimitError
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.spending import Line
-from firewall.core.work import Committed, Plain, Record, Step, Take, Unit, Unmet
+from firewall.core.work import Committed, Plain, Record, Step, Take, Unit, Unmet, record_of, unit_of
 from firewall.gates.edge.rates import takes_of
 from firewall.gates.edge.send import Headers
 from firewall.guard.requester import Requester
 from firewall.routing.call import ANSWERED, Attempt, Candidate, ModelCall, Plan, Routed, Surface
 from firewall.sequencer.posting import post
-from firewall.spend.charging import Ask, Payer
+from firewall.spend.charging import Ask, Payer, ask_of, payer_of
 from firewall.spend.estimate import Bound, bound_of
-from firewall.spend.meter import Meter, Used
-from firewall.spend.prices import Sold, sold_by
+from firewall.spend.meter import Meter, Used, meter_of
+from firewall.spend.prices import Sold
 from firewall.spend.rates import Drawn, Limit, requests_of, tokens_of
 from firewall.spend.service import Opened, Spending
 from firewall.spend.telling import Telling
 
 _NOBODY: frozenset[Sold] = frozenset()
+_GIVEN = frozenset({"cache", "message"})
 _SCOPES = frozenset({"owner", "team", "model", "provider"})
 
 
@@ -38,6 +39,9 @@ class Entry:
     more: Mapping[str, Plain]
     """Unsealed, of the request alone."""
     private: Mapping[str, object]
+
+
+entry_of = maker(Entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,14 @@ class Till:
             takes = (*takes, *requests_of(self.limits, opened.ask.payer, opened.ask.sold[0]), *_takes(drawn))
         sequencer = spending.sequencer
         while True:
-            unit = Unit((_record(requester, entry, opened, plan),), (*takes, *opened.steps))
+            unit = unit_of((_record(requester, entry, opened, plan),), (*takes, *opened.steps))
             try:
                 outcome = await sequencer.submit(unit)
             except asyncio.CancelledError:  # its commit cannot be stopped any more
                 self._give_back(opened, requester)
                 raise
             if isinstance(outcome, Committed):
-                return Meter(spending, opened, outcome.seqs[0], drawn), _kept(plan, opened)
+                return meter_of(spending, opened, outcome.seqs[0], drawn), _kept(plan, opened)
             fewer = spending.fewer(opened, outcome.found) if outcome.why == "spent" else None
             if fewer is None:
                 raise await self._refused(requester, entry, opened, outcome)
@@ -84,8 +88,8 @@ class Till:
         asked = _all_sold(plan.asked) if plan.judge or plan.grading else ()
         if call.request.beside:  # whom a provider asks for its tools is paid as well
             asked += tuple(replace(one, model=model) for one in answering for model in call.request.beside)
-        return Ask(
-            payer=Payer(
+        return ask_of(
+            payer=payer_of(
                 token=requester.token_id,
                 principal=name(requester.principal),
                 owner=name(requester.grant.owner),
@@ -133,7 +137,7 @@ class Till:
             **settled.facts,
         }
         self.settled(line)
-        unit = Unit((Record(kind=kind, data=said, principal=principal),), (*steps, *settled.steps))
+        unit = unit_of((record_of(kind, said, principal=principal),), (*steps, *settled.steps))
         post(self.spending.sequencer, unit, then=self._told(meter.opened.accounts))
         return line.cost_micros
 
@@ -163,7 +167,7 @@ class Till:
 def heard(meter: Meter, response: Routed) -> None:
     """Note who answered a call, and which other requests for it may be charged for."""
     said, is_refused = response.heard, not 200 <= response.status < 300
-    is_given = said.cache == "hit" or said.degraded in {"cache", "message"}
+    is_given = said.cache == "hit" or said.degraded in _GIVEN
     others = said.tried if is_given or is_refused else said.tried[:-1]
     also = _owing(others) if others else ()
     if is_given:  # nobody is paid for this answer itself
@@ -230,14 +234,13 @@ def _bound(call: ModelCall) -> Bound:
 
 def sold_of(candidate: Candidate) -> Sold:
     """Return a candidate as prices know it."""
-    provider = candidate.provider
-    return sold_by(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
+    return candidate.sold
 
 
 def _all_sold(candidates: tuple[Candidate, ...]) -> tuple[Sold, ...]:
     if len(candidates) == 1:
-        return (sold_of(candidates[0]),)
-    return tuple(dict.fromkeys([sold_of(one) for one in candidates]))
+        return (candidates[0].sold,)
+    return tuple(dict.fromkeys([one.sold for one in candidates]))
 
 
 def _takes(drawn: tuple[Drawn, ...]) -> tuple[Take, ...]:
@@ -256,13 +259,8 @@ def _record(requester: Requester, entry: Entry, opened: Opened, plan: Plan) -> R
     approved = {one.name: one.approved_by for one in (*plan.candidates, *plan.smaller) if one.approved_by}
     if approved:
         private["approved_by"] = approved
-    return Record(
-        kind="model.requested",
-        data={**entry.facts, **entry.more, **opened.facts},
-        person=requester.grant.owner,
-        principal=requester.principal,
-        private=private,
-    )
+    facts = {**entry.facts, **entry.more, **opened.facts}
+    return record_of("model.requested", facts, requester.grant.owner, requester.principal, "", private)
 
 
 def _words(about: Attribution) -> dict[str, str]:

@@ -21,7 +21,7 @@ from firewall.routing.providers import Providers
 from firewall.settings.load import load_settings
 from firewall.settings.settings import Settings
 from firewall.spend.overrides import overrides_of
-from firewall.spend.prices import Prices, Sold, sold_by
+from firewall.spend.prices import Prices, Sold
 
 _MOST_BYTES = 8 << 20
 
@@ -61,8 +61,7 @@ class Routes:
 
     def sold(self, candidate: Candidate) -> Sold:
         """Return what prices know a candidate by."""
-        provider = candidate.provider
-        return sold_by(provider.name, candidate.model, provider.endpoint.base_url, provider.seller)
+        return candidate.sold
 
     def is_priced(self, candidate: Candidate, at_us: int) -> bool:
         """Tell whether `worst_micros` knows the price."""
