@@ -26,15 +26,17 @@ COUNTS = st.one_of(st.just(0), st.integers(0, 1000))
 USED = st.builds(Tokens, **{one.name: COUNTS for one in fields(Tokens)}) | st.builds(
     Tokens, input=COUNTS, output=COUNTS
 )
-_PLACES = {"input": ("cache_read", "cache_write", "cache_write_1h", "input_image", "input_audio")}
-_PLACES["output"] = ("reasoning", "output_image", "output_audio")
+_KINDS: dict[str, tuple[str, ...]] = {
+    "input": ("cache_read", "cache_write", "cache_write_1h", "input_image", "input_audio"),
+    "output": ("reasoning", "output_image", "output_audio"),
+}
 
 
 @given(PRICES, USED)
 def test_a_cost_is_the_sum_of_its_kinds(price: Price, used: Tokens) -> None:
     """Each kind at its own rate, what is left of a total at the total's, rounded up once."""
     owed = used.searches * (price.search.at(used.input) if price.search else 0) * (MILLION // THOUSAND)
-    for total, kinds in _PLACES.items():
+    for total, kinds in _KINDS.items():
         left = getattr(used, total)
         for kind in kinds:
             own = getattr(price, kind) or (price.cache_write if kind == "cache_write_1h" else None)
