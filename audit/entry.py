@@ -9,10 +9,11 @@ no floats, no null. What is stored is what is hashed; a verifier never serialise
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from typing import cast
+from types import MappingProxyType
+from typing import NamedTuple, cast
 
 from audit.errors import AuditError
 from audit.writing import MAX_INT, Json, canonical, check_int, object_text, quoted, utf8
@@ -21,6 +22,9 @@ VERSION = 1
 """The `v` of every entry of this format."""
 MAX_BODY_BYTES = 65_535
 """A body fits the two-byte length of a C2SP tlog-tiles entry bundle."""
+
+
+_NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
 class Kind(StrEnum):
@@ -80,16 +84,15 @@ class Kind(StrEnum):
     FORM_ENDED = "form.ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An entry before the log gives it its number."""
+class Draft(NamedTuple):
+    """An entry before the log gives it its number; a tuple, because every entry of a busy log is made as one."""
 
     kind: Kind
     principal: str
     """Pseudonymous id of who acted, or empty."""
     at: int
     """Unix microseconds."""
-    data: Mapping[str, Json] = field(default_factory=dict)
+    data: Mapping[str, Json] = _NOTHING
     """Unsealed fields: enums, numbers, digests, pseudonymous ids; never a name, a prompt or an argument."""
     approval: str = ""
     """The approval that this entry is about, or empty."""

@@ -111,11 +111,11 @@ class Telemetry:
     def judged(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
         """Count a verdict and write its one line."""
         effects = judgement.effects
-        effect = effects[0].value if effects else "unknown"
+        words = ",".join(effects)  # their values: they are texts
+        effect = effects[0]._value_ if effects else "unknown"
         said, approval, reason = _said(judgement, answer)
         self._counted(requester.gate, said, effect, reason).inc()
         self._judging.observe(seconds)
-        words = ",".join([one.value for one in effects])
         say(
             log,
             f"verdict={said} reason={reason} row={judgement.verdict.row or '-'} gate={requester.gate} "
@@ -219,7 +219,7 @@ class Condition:
 def _said(judgement: Judgement, answer: Answer) -> tuple[str, str, str]:
     match answer:
         case Go():
-            return "allow", answer.approval, judgement.verdict.reason.value
+            return "allow", answer.approval, judgement.verdict.reason._value_
         case Wait():
             return "ask", answer.approval.id, judgement.verdict.reason.value
         case Stop():

@@ -12,6 +12,9 @@ from urllib.parse import quote
 _ESCAPE = re.compile(rb"%[0-9A-F]{2}")
 _LEAST = 12
 """Shorter secrets are looked for as they are alone: their encoded middles are too short to mean anything."""
+_LONG = b"t" * 20
+_WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_MASK = bytes(ord("t" if char in _WORD else " ") for char in range(256))
 
 
 def spellings_of(secret: bytes) -> tuple[bytes, ...]:
@@ -48,6 +51,11 @@ def holds(data: bytes, forms: Iterable[bytes]) -> bool:
         if data.find(form) >= 0:
             return True
     return False
+
+
+def has_long_run(data: bytes) -> bool:
+    """Tell whether 20 letters, digits, `_` or `-` stand in a row; what has no such run holds nothing with one."""
+    return data.translate(_MASK).find(_LONG) >= 0
 
 
 def _text(raw: bytes) -> str:

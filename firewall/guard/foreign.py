@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -21,7 +22,7 @@ from firewall.classify.requests import PREFIX
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.outgoing import decode
 from firewall.core.secret import Secret
-from firewall.core.spellings import holds
+from firewall.core.spellings import has_long_run, holds
 
 TARGETS_OWN = "target-credential"
 """The rule by which the credential of a target is found elsewhere than on its own way."""
@@ -88,24 +89,49 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
     """Return the different credentials in a call, ours left out, at most `_MOST`."""
     found: dict[bytes, Foreign] = {}
     own = call.name.removeprefix(PREFIX) if call.form is CallForm.REQUEST else ""
-    secrets = [(name, secret, secret.spellings) for name, secret in known()]  # the first spelling is the value
-    others = [
-        (secret, forms) for name, secret, forms in secrets if name != own and forms and len(forms[0]) >= _LEAST
-    ]
+    watched = _watched(own, tuple(known()))
     parts = _parts(call)
-    if _is_plain(parts, catalogue, [form for _, forms in others for form in forms]):
+    if _is_plain(parts, catalogue, watched):
         return ()
-    mine = {forms[0] for name, _, forms in secrets if name == own and forms}
     for where, data in parts:
         for finding in catalogue.credentials.find(data):
             value = Plain(data[finding.start : finding.end]).data
-            if value not in mine:
+            if value not in watched.own:
                 text = value.decode("utf-8", "surrogateescape")
                 found.setdefault(value, Foreign(finding.rule, Secret(text), where))
-        for secret, forms in others:
+        for secret, forms in watched.others:
             if holds(data, forms):
                 found[forms[0]] = Foreign(TARGETS_OWN, secret, where)
     return tuple(found.values())[:_MOST]
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What a call is searched for, as long as the credentials of targets are these."""
+
+    own: frozenset[bytes]
+    """Of the target that it goes to."""
+    others: tuple[tuple[Secret, tuple[bytes, ...]], ...]
+    """Of the others, each with its spellings."""
+    forms: tuple[bytes, ...]
+    is_long: bool
+    """Each of these spellings has a long run of letters and digits."""
+
+    def stands_in(self, data: bytes) -> bool:
+        """Tell whether another target's credential stands in `data`; how many there are costs little."""
+        return (not self.is_long or has_long_run(data)) and holds(data, self.forms)
+
+
+@lru_cache(maxsize=64)
+def _watched(own: str, secrets: tuple[tuple[str, Secret], ...]) -> _Watched:
+    """Return what is searched for in a call to the target `own`; secrets are equal by their values."""
+    spelled = [(name, secret, secret.spellings) for name, secret in secrets]  # the first spelling is the value
+    others = tuple(
+        (secret, forms) for name, secret, forms in spelled if name != own and forms and len(forms[0]) >= _LEAST
+    )
+    forms = tuple(dict.fromkeys(form for _, spellings in others for form in spellings))
+    mine = frozenset(forms[0] for name, _, forms in spelled if name == own and forms)
+    return _Watched(mine, others, forms, all(map(has_long_run, forms)))
 
 
 def foreign_in_history(data: bytes, detector: Detector, secrets: Sequence[Secret]) -> Iterator[Foreign]:
@@ -120,7 +146,7 @@ def foreign_in_history(data: bytes, detector: Detector, secrets: Sequence[Secret
             yield Foreign(TARGETS_OWN, secret, "history")
 
 
-def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, others: Sequence[bytes]) -> bool:
+def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, watched: _Watched) -> bool:
     """Tell at once that there is nothing: most requests are short, and one search costs less than one a part.
 
     A line break between two parts ends no token and begins none, so what is in a part is found here as well.
@@ -128,7 +154,7 @@ def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, others: 
     if len(parts) < 2:
         return False
     whole = b"\n".join([data for _, data in parts])
-    if len(whole) > _AT_ONCE or holds(whole, others):
+    if len(whole) > _AT_ONCE or watched.stands_in(whole):
         return False
     return not catalogue.credentials.find(whole)
 

@@ -288,6 +288,8 @@ def _bound_rows(plain: Sequence[Verdict], verdicts: Sequence[Verdict], now: Verd
     people are asked anyway, and with the same obligations, the rows that ask for that reason alone are left out,
     so that an approval still fits.
     """
+    if plain is verdicts and len(verdicts) == 1:  # one action, and nothing else was asked about it
+        return [now.row, f"{verdicts[0].row} {_obligations(verdicts[0])}"]
     before = now if plain is verdicts else combine(plain)
     same = isinstance(before, Ask) and isinstance(now, Ask) and _obligations(before) == _obligations(now)
     bound, verdict = (plain, before) if same else (verdicts, now)

@@ -73,9 +73,9 @@ class Judgement:
         """Return what may stand unsealed in an entry: enums, numbers, digests."""
         return {
             "verdict": word(self.verdict),
-            "reason": self.verdict.reason.value,
+            "reason": self.verdict.reason._value_,
             "row": self.verdict.row,
-            "effects": tuple(effect.value for effect in self.effects),
+            "effects": tuple([effect._value_ for effect in self.effects]),
             "environment": self.environment,
             "actions": len(self.actions),
             "digest": self.digest,

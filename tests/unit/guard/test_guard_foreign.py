@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from firewall.classify.catalogue import Catalogue
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.outgoing import Outgoing
 from firewall.core.reason import Reason
@@ -225,3 +226,29 @@ def test_one_search_finds_what_a_search_of_each_part_finds(tmp_path: Path) -> No
     bearer = Outgoing("GET", "/v1/items", "", (("x", "y"), ("authorization", f"Bearer {UUID}"), ("z", "1")), b"")
     assert [one.value.reveal() for one in foreign_in(request(bearer), catalogue, lambda: ())] == [UUID]
     assert foreign_in(request(placed("nothing", "body")), catalogue, lambda: ()) == ()
+
+
+@pytest.mark.parametrize("padding", ["", "x" * 40])
+def test_a_credential_that_was_changed_is_looked_for_as_it_is_now(padding: str) -> None:
+    """What is prepared for a search knows credentials by value: after a change only the new one is found."""
+    first, second = "alpha-0123456789-alpha-0123456789", "omega-9876543210-omega-9876543210"
+    holding = [Secret(first)]
+
+    def known() -> list[tuple[str, Secret]]:
+        return [("shop", Secret("shop-own-credential-1234")), ("other", holding[0])]
+
+    def found(value: str) -> list[str]:
+        sent = Outgoing("POST", "/items", "", (("content-type", "text/plain"),), f"{padding} {value}".encode())
+        return [one.value.reveal() for one in foreign_in(request(sent), Catalogue(), known)]
+
+    assert (found(first), found(second), found("nothing")) == ([first], [], [])
+    holding[0] = Secret(second)
+    assert (found(first), found(second), found("nothing")) == ([], [second], [])
+
+
+@pytest.mark.parametrize("secret", ["short.one", "with.dots.and.parts.only", "p/q+r/s+t/u+v/w+x/y+z", "a" * 8])
+def test_a_credential_without_a_long_run_is_found_as_well(secret: str) -> None:
+    """Texts without a long run of letters are passed at once only where every spelling has one."""
+    sent = Outgoing("POST", "/items", "", (("content-type", "text/plain"),), f"it is {secret} here".encode())
+    found = foreign_in(request(sent), Catalogue(), lambda: [("other", Secret(secret))])
+    assert [one.rule for one in found] == [TARGETS_OWN]
