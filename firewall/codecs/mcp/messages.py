@@ -159,18 +159,24 @@ def with_meta(message: Message, notes: Mapping[str, object]) -> Message:
     `notes` must not be empty, and none of them may be there already.
     """
     inner = orjson.dumps(dict(notes))[1:-1]
-    raw = message.raw
     for path, frame in (
         (("params", "_meta"), b"%b"),
         (("params",), b'"_meta":{%b}'),
         ((), b'"params":{"_meta":{%b}}'),
     ):
-        span = json_span.locate(raw, path)
+        span = json_span.locate(message.raw, path)
         if span is not None:
-            begin = span[0] + 1
-            comma = b"," if raw[begin : span[1] - 1].strip() else b""
-            return _reread(raw[:begin] + frame % inner + comma + raw[begin:], message)
+            return _inserted(message, span, frame % inner)
     raise KeyError("a message without an object")
+
+
+def with_result(message: Message, members: Mapping[str, object]) -> Message:
+    """Return a result with members added where it has none of their names; all other bytes stay."""
+    missing = {name: value for name, value in members.items() if name not in message.result}
+    span = json_span.locate(message.raw, ("result",))
+    if not missing or span is None:
+        return message
+    return _inserted(message, span, orjson.dumps(missing)[1:-1])
 
 
 def written(value: Mapping[str, object]) -> Message:
@@ -186,6 +192,13 @@ def at(value: object, path: Sequence[str]) -> object:
     for step in path:
         value = _object(value).get(step)
     return value
+
+
+def _inserted(message: Message, span: json_span.Span, inner: bytes) -> Message:
+    """Return the message with members put at the beginning of the object at `span`."""
+    begin = span[0] + 1
+    comma = b"," if message.raw[begin : span[1] - 1].strip() else b""
+    return _reread(message.raw[:begin] + inner + comma + message.raw[begin:], message)
 
 
 def _reread(raw: bytes, message: Message) -> Message:

@@ -16,7 +16,7 @@ from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import is_modern
 from firewall.core.errors import FirewallError
 from firewall.gates.mcp.methods import CAPABILITIES, Way, shown
-from firewall.gates.mcp.one import Asked, OneServer, greeting
+from firewall.gates.mcp.one import CACHED, Asked, OneServer, greeting
 from firewall.gates.mcp.port import Caller, Server
 
 log = logging.getLogger("stayhand.mcp")
@@ -86,7 +86,7 @@ class AllServers:
         entries = [entry for found in several for entry in found]
         said: dict[str, object] = {key: entries[:MOST_ENTRIES]}
         if is_modern(asked.caller.version):
-            said |= {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+            said |= CACHED
         return messages.result(asked.id, said)
 
     async def _entries(self, asked: Asked, server: Server) -> list[dict[str, object]]:

@@ -15,6 +15,20 @@ from firewall.gates.mcp.talk import Talk
 from firewall.gates.mcp.upstream.greeting import OURSELVES
 from firewall.gates.mcp.upstream.lines import Line, Lines
 
+COMPLETE: Mapping[str, object] = {"resultType": "complete"}
+"""What results of 2026-07-28 must say, and servers of earlier revisions do not."""
+CACHED: Mapping[str, object] = {**COMPLETE, "ttlMs": 0, "cacheScope": "private"}
+CACHEABLE = frozenset(
+    {
+        "tools/list",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "prompts/list",
+        "server/discover",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -41,9 +55,10 @@ class Asked:
 class _Bound:
     """A line for one request, which knows whether the server was asked; `gates.mcp.port.Upstream`."""
 
-    def __init__(self, line: Line, params: tuple[Field, ...]) -> None:
+    def __init__(self, line: Line, asked: Asked) -> None:
         self._line = line
-        self._params = params
+        self._params = asked.params
+        self._completes = is_modern(asked.caller.version) and not is_modern(line.version)
         self.was_called = False
 
     @property
@@ -57,7 +72,10 @@ class _Bound:
     async def ask(self, message: Message, *, seen: Seen) -> Message:
         is_call = message.method == "tools/call"
         self.was_called = self.was_called or is_call
-        return await self._line.ask(message, seen=seen, params=self._params if is_call else ())
+        answer = await self._line.ask(message, seen=seen, params=self._params if is_call else ())
+        if self._completes and answer.kind is Kind.RESULT:
+            return messages.with_result(answer, CACHED if message.method in CACHEABLE else COMPLETE)
+        return answer
 
     async def tell(self, message: Message) -> None:
         await self._line.tell(message)
@@ -83,11 +101,11 @@ class OneServer:
         async with self._lines.use(server, caller) as line:
             if asked.way is Way.HELLO:
                 return await self._shown.result(server, caller, message, _hello(asked, line))
-            upstream = _Bound(line, asked.params)
+            upstream = _Bound(line, asked)
             if asked.way is Way.CALL:
                 answer = await self._calls.call(server, caller, message, upstream=upstream, seen=seen)
                 return await self._shown.result(server, caller, message, answer) if upstream.was_called else answer
-            answer = await line.ask(message, seen=seen)
+            answer = await upstream.ask(message, seen=seen)
             if asked.way is Way.LIST and answer.kind is Kind.RESULT:
                 return await self._shown.listed(server, caller, message, answer)
             return await self._shown.result(server, caller, message, answer)
@@ -111,6 +129,5 @@ def greeting(asked: Asked, told: Mapping[str, object], info: Mapping[str, object
     """Return the result of `initialize` or `server/discover` with what is told in it."""
     name = dict(info or OURSELVES)
     if is_modern(asked.caller.version):
-        frame: dict[str, object] = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
-        return {"supportedVersions": [MODERN], **told, **frame, "_meta": {SERVER_KEY: name}}
+        return {"supportedVersions": [MODERN], **told, **CACHED, "_meta": {SERVER_KEY: name}}
     return {"protocolVersion": asked.caller.version, **told, "serverInfo": name}

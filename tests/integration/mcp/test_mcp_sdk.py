@@ -18,6 +18,7 @@ from mcp.shared.exceptions import MCPError
 from firewall.settings.mcp import McpServer
 from tests.support.agents import REPOSITORY
 from tests.support.mcp_house import House, Open, mcp_house
+from tests.support.mcp_posting import rough
 from tests.support.mcp_sdk_server import over_http
 
 TOOLS = ["add", "count", "greet", "wait", "fail"]
@@ -106,3 +107,14 @@ async def test_the_official_server_is_served_as_a_program(tmp_path: Path, mode: 
     async with mcp_house(tmp_path, settings) as house, speaking(house, "shop", mode=mode) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == TOOLS
         assert await heard(client, "") == [1, 2, 3]
+
+
+async def test_the_official_client_of_one_era_meets_a_server_of_the_other(tmp_path: Path) -> None:
+    """Its results get what the client's revision demands; everything else of them is as the server wrote it."""
+    async with mcp_house(tmp_path, rough()) as house, speaking(house, "rough", mode="auto") as client:
+        assert client.session.protocol_version == "2026-07-28"
+        assert "echo" in [tool.name for tool in (await client.list_tools()).tools]
+        said = await client.call_tool("echo", {"a": 1})
+        assert said.content[0].text == '{"a": 1}'  # type: ignore[union-attr]  # text, as the tool says
+        read = await client.read_resource("rough://x")
+        assert read.contents[0].text == "read"  # type: ignore[union-attr]  # text, as the server says

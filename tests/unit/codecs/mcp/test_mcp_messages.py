@@ -136,6 +136,15 @@ def test_notes_are_added_beside_what_is_there(params: bytes, after: bytes) -> No
     assert after.lstrip(b"{") in found.raw
 
 
+def test_members_are_added_to_a_result_beside_what_is_there() -> None:
+    """What it says already stays, as written; an empty one gets them all."""
+    said = messages.read(b'{"jsonrpc":"2.0","id":1,"result":{ "ttlMs":5, "x":[1.0]}}')
+    found = messages.with_result(said, {"resultType": "complete", "ttlMs": 0})
+    assert found.raw == b'{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete", "ttlMs":5, "x":[1.0]}}'
+    assert messages.with_result(found, {"ttlMs": 0}) is found
+    assert messages.with_result(messages.result(1, {}), {"a": 1}).result == {"a": 1}
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
