@@ -57,14 +57,20 @@ class Provider:
     """It is asked without any key; nobody's login goes there either."""
     models: tuple[str, ...] = ()
     """What it serves, as configured; empty: it lists them itself."""
+    _given: "list[Credential]" = field(default_factory=list, init=False, repr=False, compare=False)
+    """The newest of our key: good while the key is read as the same object."""
 
     def credential(self, own_login: "OwnLogin | None") -> Credential | None:
         """Return what authenticates one request to this provider."""
         if self.is_keyless:
             return None
         if self.key is not None:
+            key = self.key()
+            if self._given and self._given[0].secret is key:
+                return self._given[0]
             header, prefix = (self.header, self.prefix) if self.header else _HEADERS[self.dialect]
-            return Credential(header, self.key(), prefix)
+            self._given[:] = [Credential(header, key, prefix)]
+            return self._given[0]
         if own_login is None:
             return None
         return Credential(own_login.header, own_login.secret, own_login.prefix, of_client=True)

@@ -76,6 +76,7 @@ class House:
             draw=lambda: self.draws.pop(0) if self.draws else 0.0,
             labels=self._search,
             pricing=self._price,
+            is_priced=lambda one, at_us: self._price(one, 1, 1, at_us) is not None,
         )
         self.chooser = Chooser(lambda: made, Providers(self.providers), outside)
 

@@ -17,6 +17,7 @@ from firewall.routing.choosing.constraints import in_force
 from firewall.routing.choosing.feasible import USUAL_OUTPUT, Why, bench_of, nobody
 from firewall.routing.choosing.measures import Measures
 from firewall.routing.choosing.reading import conversation, facts_of, in_tool_loop, sticky_key
+from firewall.routing.choosing.shelf import Shelf
 from firewall.routing.choosing.strategies import Strategy
 from firewall.routing.choosing.table import Choosing, Means, Table, as_known, means_of
 from firewall.routing.providers import SHARED, Providers
@@ -71,6 +72,7 @@ class Chooser:
     providers: Providers
     outside: Outside
     measures: Measures = field(default_factory=Measures)
+    _shelf: Shelf = field(default_factory=Shelf)
     _answering: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
     _grades: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
 
@@ -80,14 +82,28 @@ class Chooser:
         Raises: NobodyError, NoProviderError (4xx with a stable code): nobody may or can answer.
         """
         table = self.table()
+        plan = self._shelf.find(table, call)
+        if plan is None or not self._is_affordable(call, plan):
+            plan = self._made(table, call)
+            self._shelf.keep(table, call, plan)
+        if len(plan.candidates) > 1 and self._answering and in_tool_loop(call):
+            return self._kept(call, plan)
+        return plan
+
+    def _is_affordable(self, call: ModelCall, plan: Plan) -> bool:
+        """Tell whether all prices are known, where spending is limited."""
+        if not self.outside.is_capped(call):
+            return True
+        is_priced, now = self.outside.is_priced, self.outside.now_us()
+        return is_priced is not None and all(is_priced(one, now) for one in plan.candidates)
+
+    def _made(self, table: Table, call: ModelCall) -> Plan:
         means = self.means(table, call)
         plan = self._planned(table, means, call.dialect)
         if not plan.candidates and any(one.why == Why.WINDOW for one in plan.left_out):
             plan = self._planned(table, replace(means, bench=replace(means.bench, is_lenient=True)), call.dialect)
         if not plan.candidates:
             raise nobody(plan.route, call.request.model, plan.left_out)
-        if len(plan.candidates) > 1 and self._answering and in_tool_loop(call):
-            return self._kept(call, plan)
         return plan
 
     def _planned(self, table: Table, means: Means, dialect: Dialect) -> Plan:

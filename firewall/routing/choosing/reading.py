@@ -31,12 +31,22 @@ def facts_of(call: ModelCall, at_us: int, scan: Callable[[], frozenset[str]]) ->
         owner=call.caller.grant.owner,
         about=call.attribution,
         phase=call.headers.get(PHASE, "").strip().lower(),
-        has_tools=bool(call.value.get("tools") or call.value.get("functions")),
+        has_tools=has_tools(call.value),
         has_images=bool(images),
-        input_tokens=-(-text // _BYTES_A_TOKEN) + _IMAGE_TOKENS * len(images),
+        input_tokens=tokens_of(text) + _IMAGE_TOKENS * len(images),
         output_tokens=request.max_output_tokens,
         scan=scan,
     )
+
+
+def has_tools(value: Mapping[str, object]) -> bool:
+    """Tell whether a request offers tools."""
+    return bool(value.get("tools") or value.get("functions"))
+
+
+def tokens_of(size: int) -> int:
+    """Return how many tokens so many bytes of text are, about."""
+    return -(-size // _BYTES_A_TOKEN)
 
 
 def in_tool_loop(call: ModelCall) -> bool:

@@ -131,13 +131,16 @@ class Table:
 
     def fitting(self, facts: Facts) -> Rule | None:
         """Return the first rule that fits."""
-        found = self._by_model.get(facts.model)
-        for rule in self._named_for(facts.model) if found is None else found:
+        for rule in self.named_for(facts.model):
             if rule.is_free or not rule.when.unmet(facts):
                 return rule
         return None
 
-    def _named_for(self, model: str) -> tuple[Rule, ...]:
+    def named_for(self, model: str) -> tuple[Rule, ...]:
+        """Return the rules whose globs name a model."""
+        known = self._by_model.get(model)
+        if known is not None:
+            return known
         if len(self._by_model) >= _MODELS:
             self._by_model.clear()
         found = self._by_model[model] = tuple([rule for rule in self.rules if any_matches(rule.models, model)])
