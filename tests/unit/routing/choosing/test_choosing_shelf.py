@@ -22,7 +22,7 @@ ROUTES: Final = [
     f'{RULE}when = {{ region = ["eu"] }}\nchain = ["euro/good"]\n',
     f"{RULE}max_micros = 900\n{CHAIN}",
     f'{RULE}strategy = "cost"\n{CHAIN}',
-    f'{RULE}degrade = ["own/small"]\n{CHAIN}',
+    f'{RULE}degrade = ["vpc/good"]\n{CHAIN}',
     f'{RULE}planner = ["vpc/good"]\nexecutor = ["own/small"]\n',
     f'{RULE}chain = ["inner", "vpc/good"]\n[[route]]\nname = "inner"\n{CHAIN}',
 ]
@@ -84,7 +84,7 @@ STEPS: Final = [
     PLAIN,
     Step(model="m"),
     *[Step(grant=one) for one in range(1, len(GRANTS))],
-    Step(dialect=Dialect.GEMINI),
+    Step(dialect=Dialect.OPENAI_CHAT),
     Step(words=700),
     Step(words=1500),
     Step(most=60),
@@ -97,6 +97,7 @@ STEPS: Final = [
     Step(prices={}),
     Step(grant=3, prices={}),
     Step(grant=3, prices={"saas/good": 3}),
+    Step(grant=3, prices={"saas/good": 3, "own/small": 1}),
     Step(labels=frozenset({"credentials"})),
 ]
 """A plain call, and each that differs from it in one respect."""
