@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from firewall.core.approval import Approval, ApprovalStatus, FormState
 from firewall.core.bucket import Rate
 from firewall.core.fast_init import fast_init, maker
+from firewall.core.pins import Pin
 from firewall.core.spending import Spending, Spent
 
 Plain = str | int | bool | tuple[str, ...]
@@ -153,6 +154,35 @@ class PutIssued:
 
 
 @dataclass(frozen=True, slots=True)
+class PutPin:
+    """Store how a tool's definition was seen, in place of what was stored of it in the same state."""
+
+    pin: Pin
+
+
+@dataclass(frozen=True, slots=True)
+class DropPin:
+    """Forget a definition that waits, if there is one."""
+
+    server: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovePin:
+    """Make a definition that waits the approved one, if it is still the one that was read."""
+
+    server: str
+    tool: str
+    digest: str
+    by: str
+    at: int
+
+
+Pinning = PutPin | DropPin | ApprovePin
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """Forget rows that say nothing any more: buckets that are empty again, and provider-side ids of long ago."""
 
@@ -173,6 +203,7 @@ Step = (
     | PutIssued
     | Sweep
     | Spending
+    | Pinning
 )
 
 

@@ -12,8 +12,10 @@ from audit.seal import identity
 from audit.sqlite import Log
 from firewall.core.spending import Extend, Part, Pay, Reclaim, Reserve, Settle, Spending, Spent, Tell
 from firewall.core.work import (
+    ApprovePin,
     BeginForm,
     Committed,
+    DropPin,
     EndForm,
     EndPerson,
     EndToken,
@@ -22,6 +24,7 @@ from firewall.core.work import (
     Outcome,
     PutIssued,
     PutPerson,
+    PutPin,
     PutToken,
     Record,
     Step,
@@ -32,7 +35,7 @@ from firewall.core.work import (
     committed,
 )
 from firewall.sequencer.sealing import Sealing, subject_json
-from firewall.storage.sqlite import approvals, forms, ledger, limits, people, tokens
+from firewall.storage.sqlite import approvals, forms, ledger, limits, people, pins, tokens
 
 _DONE = Committed()
 _KINDS = {kind.value: kind for kind in Kind}
@@ -131,6 +134,8 @@ class Applier:
                 return tokens.end_token(self._connection, step, index)
             case EndPerson():
                 return people.end_person(self._connection, step, index)
+            case PutPin() | DropPin() | ApprovePin():
+                return pins.pin(self._connection, step, index)
             case PutToken() | PutPerson() | PutIssued() | Sweep():
                 self._put(step, now_us)
                 return None

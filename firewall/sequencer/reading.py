@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from firewall.core.approval import Approval
 from firewall.core.errors import StoreError
+from firewall.core.pins import Pin
 from firewall.sequencer.sealing import Sealing, read_subject
-from firewall.storage.sqlite import approvals, forms, people, tokens
+from firewall.storage.sqlite import approvals, forms, people, pins, tokens
 from firewall.storage.sqlite.approvals import StoredApproval
 from firewall.storage.sqlite.people import StoredPerson
 from firewall.storage.sqlite.tokens import StoredToken
@@ -103,3 +104,14 @@ class PeopleLookup:
     def listing(self) -> Sequence[StoredPerson]:
         """Return everybody who has not been removed."""
         return _guarded(lambda: people.listing(self._connection))
+
+
+class PinLookup:
+    """What is pinned of servers' tools, over SQLite."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def listing(self) -> Sequence[Pin]:
+        """Return everything that is pinned or waits."""
+        return _guarded(lambda: pins.listing(self._connection))

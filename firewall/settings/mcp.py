@@ -35,6 +35,8 @@ class McpServer(Section):
     """The header field that carries it, with `{credential}` at its end."""
     pack: str = ""
     """The name by which the catalogue knows the server's tools, where it is not `name`."""
+    may_ask: tuple[Literal["sampling", "elicitation", "roots"], ...] = ()
+    """What the server may ask of clients by itself: their model, their user, their folders. Default: nothing."""
     scoped: bool = False
     """It reaches nothing but `environment`: its provider enforces that, you say so."""
     hosting: Literal["saas", "vpc", "self"] = "saas"

@@ -101,7 +101,7 @@ def _create(database: sqlite_utils.Database) -> None:
         row[1] for row in database.execute("PRAGMA table_info(issued)")
     }:  # made by an earlier version
         database.execute("ALTER TABLE issued ADD COLUMN provider TEXT NOT NULL DEFAULT ''")
-    for statement in (FORMS, *LEDGER):
+    for statement in (FORMS, PINS, *LEDGER):
         database.execute(statement)
 
 
@@ -111,6 +111,14 @@ FORMS = """CREATE TABLE IF NOT EXISTS approval_forms (
   ended_at INTEGER NOT NULL, PRIMARY KEY (approval, number)
 ) STRICT, WITHOUT ROWID"""
 """What approvers had run in place of calls, or before them; ids, codes and numbers alone."""
+
+
+PINS = """CREATE TABLE IF NOT EXISTS mcp_pins (
+  server TEXT NOT NULL, tool TEXT NOT NULL, state TEXT NOT NULL, identity TEXT NOT NULL, digest TEXT NOT NULL,
+  definition TEXT NOT NULL, why TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,
+  PRIMARY KEY (server, tool, state)
+) STRICT, WITHOUT ROWID"""
+"""What MCP servers said of their tools when somebody trusted it, and what waits for that (ADR 0029)."""
 
 
 LEDGER = (

@@ -1,0 +1,251 @@
+"""The pins in force: what a listing may show of a server's tools, and what waits for a person.
+
+First use (ADR 0029): whoever configured a server trusts it as it is then, so what its first listing holds is
+approved by that, unless something about it is suspicious. Whatever is other afterwards waits. INVARIANT: a
+definition is shown and callable only while its digest is the approved one, and what changed was recorded before.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from itertools import chain
+from typing import Protocol
+
+import orjson
+
+from firewall.core.errors import FirewallError
+from firewall.core.pins import ABOUT, Pin, PinState, pin_digest, pinned_part, said_digest
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.work import ApprovePin, Committed, DropPin, Pinning, PutPin, Record, Unit
+from firewall.gates.mcp.pinning.suspicion import suspicion
+
+FIRST_USE_US = 600 * 1_000_000
+"""How long a first listing may take: its pages come one by one."""
+MOST_TOOLS = 2_000
+"""Of one server; more are not shown."""
+_MAX_DEFINITION = 256 << 10
+Definition = Mapping[str, object]
+_OPEN, _THROUGH = "open", "through"
+
+
+class Page(Enum):
+    """What part of a server's definitions is at hand."""
+
+    WORDS = "words"
+    """Its own words alone, which end no listing."""
+    MORE = "more"
+    """A page that others follow."""
+    LAST = "last"
+    WHOLE = "whole"
+    """The only page."""
+
+
+class PinRows(Protocol):
+    """Reads what is pinned."""
+
+    def listing(self) -> Sequence[Pin]:
+        """Return everything. Raises: StoreError."""
+        ...
+
+
+class PinError(FirewallError):
+    """Nothing waits under this name, or something else than what was read."""
+
+    code = "mcp_pin_unknown"
+    status = 404
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one server."""
+
+    approved: dict[str, Pin] = field(default_factory=dict)
+    waiting: dict[str, Pin] = field(default_factory=dict)
+    listing: Pin | None = None
+    is_listed: bool = False
+    """A listing of it came to its end since we started."""
+
+
+@dataclass(slots=True)
+class _Change:
+    """What one listing changes."""
+
+    steps: list[Pinning] = field(default_factory=list)
+    changed: dict[str, str] = field(default_factory=dict)
+    """Why, by name, of what waits from now on."""
+    first: list[str] = field(default_factory=list)
+    """What is approved by first use."""
+    back: list[str] = field(default_factory=list)
+    """What is again as it was approved."""
+
+
+class Pins:
+    """Everything that is pinned, kept in memory as it stands in the store; one change at a time."""
+
+    def __init__(self, rows: PinRows, sequencer: Sequencer, clock: Clock) -> None:
+        """Raises: StoreError when what is pinned cannot be read."""
+        self._sequencer = sequencer
+        self._clock = clock
+        self._one = asyncio.Lock()
+        self._known: dict[str, _Known] = {}
+        for pin in rows.listing():
+            self._keep(pin)
+
+    def listing(self) -> list[Pin]:
+        """Return what is approved and what waits, by server and name."""
+        return sorted(self._all(), key=lambda pin: (pin.server, pin.tool, pin.state))
+
+    def is_listed(self, server: str) -> bool:
+        """Tell whether a server's tools were seen whole since we started."""
+        return server in self._known and self._known[server].is_listed
+
+    def approved(self, server: str, tool: str) -> Definition | None:
+        """Return the approved definition of a tool that nothing waits for; None: it may not be called."""
+        known = self._known.get(server)
+        if known is None or tool in known.waiting or tool not in known.approved:
+            return None
+        definition: Definition = orjson.loads(known.approved[tool].definition)
+        return definition
+
+    async def admit(
+        self, server: str, identity: str, named: Sequence[tuple[str, Definition]], *, page: Page
+    ) -> set[str]:
+        """Hold definitions against their pins, record what changed, and return the names that may be shown.
+
+        Raises: StoreError when a change could not be recorded; nothing is shown then.
+        """
+        async with self._one:
+            known = self._known.setdefault(server, _Known())
+            change = _Change()
+            is_first = self._listing(server, identity, known, change, page=page)
+            shown = {
+                name
+                for name, said in named
+                if self._holds(server, identity, (name, said), known, change, is_first=is_first)
+            }
+            if change.steps:
+                await self._commit(server, change)
+            known.is_listed = known.is_listed or page is Page.WHOLE
+            return shown
+
+    def walked(self, server: str) -> None:
+        """Note that all pages of a server were seen, one after the other."""
+        self._known.setdefault(server, _Known()).is_listed = True
+
+    async def approve(self, server: str, wanted: Mapping[str, str], *, by: str) -> list[str]:
+        """Approve definitions that wait, each by the digest that was read; returns their names.
+
+        Raises: PinError when one does not wait, or is another by now.
+        """
+        async with self._one:
+            known = self._known.get(server, _Known())
+            for name, digest in wanted.items():
+                pin = known.waiting.get(name)
+                if pin is None or pin.digest != digest:
+                    raise PinError(f"`{name or 'instructions'}` of `{server}` does not wait as it was read")
+            at, pseudonym = self._clock.now_us(), self._sequencer.pseudonym(by)
+            steps = [ApprovePin(server, name, digest, pseudonym, at) for name, digest in wanted.items()]
+            record = Record(
+                kind="mcp.changed",
+                data={"change": "approved", "tools": len(steps)},
+                person=by,
+                principal=by,
+                private={"server": server, "tools": dict(wanted), "by": by},
+            )
+            outcome = await self._sequencer.submit(Unit(records=(record,), steps=tuple(steps)))
+            if not isinstance(outcome, Committed):
+                raise PinError(f"`{outcome.found}` of `{server}` does not wait as it was read", status=409)
+            for name in wanted:
+                pin = known.waiting.pop(name)
+                known.approved[name] = replace(pin, state=PinState.APPROVED, why="", at=at, by=pseudonym)
+            return list(wanted)
+
+    def _listing(self, server: str, identity: str, known: _Known, change: _Change, *, page: Page) -> bool:
+        """Tell whether this is a server's first listing, and note where it begins and ends."""
+        now, begun = self._clock.now_us(), known.listing
+        if begun is not None and (begun.why == _THROUGH or now - begun.at > FIRST_USE_US):
+            return False
+        pin = begun or Pin(server, ABOUT, PinState.LISTING, identity, "", "", why=_OPEN, at=now)
+        if page in (Page.LAST, Page.WHOLE):
+            pin = replace(pin, why=_THROUGH)
+        if pin != begun:
+            change.steps.append(PutPin(pin))
+        return True
+
+    def _holds(
+        self,
+        server: str,
+        identity: str,
+        one: tuple[str, Definition],
+        known: _Known,
+        change: _Change,
+        *,
+        is_first: bool,
+    ) -> bool:
+        """Tell whether a definition may be shown; what changes with it goes into `change`."""
+        name, said = one
+        written = pinned_part(said)
+        digest = pin_digest(identity, written)
+        approved, waiting = known.approved.get(name), known.waiting.get(name)
+        if approved is not None and approved.digest == digest:
+            if waiting is not None:
+                change.steps.append(DropPin(server, name))
+                change.back.append(name)
+            return True
+        if waiting is not None and waiting.digest == digest:
+            return False
+        if len(known.approved) + len(known.waiting) >= MOST_TOOLS or len(written) > _MAX_DEFINITION:
+            return False
+        why = (
+            "changed" if approved is not None else suspicion(server, name, said, self._all(), said_digest(written))
+        )
+        if approved is not None and approved.identity != identity:
+            why = "other-server"
+        if not why and not is_first:
+            why = "new"
+        state = PinState.WAITING if why else PinState.APPROVED
+        change.steps.append(
+            PutPin(Pin(server, name, state, identity, digest, written, why=why, at=self._clock.now_us()))
+        )
+        if why:
+            change.changed[name] = why
+        else:
+            change.first.append(name)
+        return not why
+
+    async def _commit(self, server: str, change: _Change) -> None:
+        records = [
+            Record(
+                kind="mcp.changed",
+                data={"change": word, "tools": len(names)},
+                private={"server": server, "tools": names},
+            )
+            for word, names in (
+                ("waiting", change.changed),
+                ("first-use", change.first),
+                ("as-approved", change.back),
+            )
+            if names
+        ]
+        await self._sequencer.submit(Unit(records=tuple(records), steps=tuple(change.steps)))
+        for step in change.steps:
+            if isinstance(step, PutPin):
+                self._keep(step.pin)
+            elif isinstance(step, DropPin):
+                self._known[server].waiting.pop(step.tool, None)
+
+    def _keep(self, pin: Pin) -> None:
+        known = self._known.setdefault(pin.server, _Known())
+        match pin.state:
+            case PinState.APPROVED:
+                known.approved[pin.tool] = pin
+            case PinState.WAITING:
+                known.waiting[pin.tool] = pin
+            case PinState.LISTING:
+                known.listing = pin
+
+    def _all(self) -> Iterable[Pin]:
+        return chain.from_iterable(
+            chain(known.approved.values(), known.waiting.values()) for known in self._known.values()
+        )

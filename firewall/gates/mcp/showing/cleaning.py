@@ -1,0 +1,175 @@
+"""Values of JSON that flow to a model: texts made inert, credentials masked, sizes bounded, aims noticed.
+
+INVARIANT: a value that needs no change comes back as the very same object, so that its bytes can stay. Pure.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from firewall.classify.content.inert import Hidden, inert
+from firewall.classify.content.instructions import Aimed, aimed
+from firewall.classify.credentials.detector import Detector
+from firewall.core.secret import Secret
+from firewall.core.spellings import holds
+
+MOST_CHARS = 1 << 20
+"""Of text in one answer: no model reads more of it."""
+OWN = "target-credential"
+"""The rule by which a credential of ours is found."""
+_MAX_DEPTH = 64
+_MAY_HIDE = re.compile(rb"\\[ubfr]|[\x7f-\xff]")
+"""What hides stands in JSON as an escape, or as bytes beyond ASCII."""
+_OPAQUE = frozenset({"nextCursor", "requestState", "progressToken", "taskId", "requestId", "protocolVersion"})
+"""Members that a client gives back as they are, and shows to nobody."""
+_CODED = frozenset({"data", "blob"})
+"""Members that hold base64, beside a `mimeType` or a `uri`."""
+_PICTURED = ("image/", "audio/", "video/", "font/")
+_NOTED = frozenset({Hidden.BIDI, Hidden.TAG, Hidden.SELECTOR})
+"""What hardly anybody writes by accident; colours of a terminal and odd blanks are everyday."""
+_MANY = 8
+_TOLD_CHARS = 16
+"""Shorter texts tell a model nothing, and count for nothing."""
+_Item = TypeVar("_Item")
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found in the values of one message."""
+
+    hidden: set[Hidden] = field(default_factory=set)
+    shown: int = 0
+    """Characters that are shown in place of themselves."""
+    rules: set[str] = field(default_factory=set)
+    """By which rules credentials were masked."""
+    values: list[str] = field(default_factory=list)
+    """What was masked, others' credentials alone: where they were met is remembered, as hashes."""
+    aims: list[Aimed] = field(default_factory=list)
+    cut: int = 0
+    """Characters that were left out."""
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """What is worth an entry, in words of the log, each once; empty: nothing."""
+        names = [name for one in self.aims for name in one.signals]
+        names += [f"hidden-{kind}" for kind in sorted(self.hidden & _NOTED)]
+        if Hidden.INVISIBLE in self.hidden and self.shown >= _MANY:
+            names.append("hidden-invisible")
+        return tuple(dict.fromkeys(names))
+
+
+class Cleaner:
+    """Cleans the values of one message; what it finds adds up."""
+
+    def __init__(
+        self, raw: bytes, detector: Detector, secrets: Sequence[Secret] = (), *, most_chars: int = MOST_CHARS
+    ) -> None:
+        """`raw`: the message's bytes, which tell at once what need not be looked for; `secrets`: ours."""
+        self.found = Found()
+        self._hides = _MAY_HIDE.search(raw) is not None
+        self._secrets = [secret for secret in secrets if holds(raw, secret.spellings)]
+        self._detector = detector
+        self._masks = bool(self._secrets) or bool(detector.find(raw, in_answer=True))
+        self._left = most_chars
+        self._texts: list[str] = []
+
+    def block(self, value: _Item, name: str = "") -> _Item:
+        """Clean a value, and look at all of its texts together for what is aimed at a model."""
+        self._texts.clear()
+        new = self._value(value, name, 0)
+        aim = aimed("\n".join(self._texts)) if self._texts else None
+        if aim is not None:
+            self.found.aims.append(aim)
+        return new
+
+    def _value(self, value: _Item, name: str, depth: int) -> _Item:
+        new: object = value
+        if isinstance(value, str):
+            new = self._text(value, name)
+            return value if new == value else new  # type: ignore[return-value]  # a text for a text
+        if not value or not isinstance(value, list | dict):
+            return value
+        if depth >= _MAX_DEPTH:
+            # FAIL-CLOSED: what is nested too deeply to be looked at is not shown.
+            new = [] if isinstance(value, list) else {}
+            self.found.cut += 1
+        elif isinstance(value, list):
+            items = [self._value(item, name, depth + 1) for item in value]
+            new = value if all(one is other for one, other in zip(items, value, strict=True)) else items
+        else:
+            members = {self._key(key): self._member(value, key, item, depth) for key, item in value.items()}
+            same = len(members) == len(value) and all(members.get(key) is item for key, item in value.items())
+            new = value if same else members
+        return new  # type: ignore[return-value]  # a list for a list, an object for an object
+
+    def _key(self, key: str) -> str:
+        return self._inert(key) if self._hides else key
+
+    def _member(self, holder: Mapping[str, object], key: str, item: object, depth: int) -> object:
+        if key in _OPAQUE and isinstance(item, str | int):
+            return item
+        if key in _CODED and isinstance(item, str) and ("mimeType" in holder or "uri" in holder):
+            return self._coded(item, str(holder.get("mimeType") or ""))
+        return self._value(item, key, depth + 1)
+
+    def _coded(self, coded: str, mime: str) -> str:
+        """Clean base64 that holds text; pictures and sounds, and what is no text, stay as they are."""
+        if mime.lower().startswith(_PICTURED):
+            return coded
+        try:
+            text = base64.b64decode(coded, validate=True).decode("utf-8")
+        except (binascii.Error, ValueError):
+            return coded
+        hides, masks = self._hides, self._masks
+        self._hides = self._masks = True
+        new = self._text(text, "")
+        self._hides, self._masks = hides, masks
+        return coded if new == text else base64.b64encode(new.encode()).decode("ascii")
+
+    def _text(self, text: str, name: str) -> str:
+        if self._hides:
+            text = self._inert(text)
+        if self._masks:
+            text = self._masked(text, name)
+        if len(text) < _TOLD_CHARS:
+            return text
+        if len(text) > self._left:
+            more = len(text) - self._left
+            self.found.cut += more
+            text = f"{text[: self._left]}\n[{more} more characters were left out]"
+        self._left = max(0, self._left - len(text))
+        self._texts.append(text)
+        return text
+
+    def _inert(self, text: str) -> str:
+        shown = inert(text)
+        self.found.hidden |= shown.hidden
+        self.found.shown += shown.count
+        if shown.hidden & {Hidden.TAG, Hidden.SELECTOR}:
+            self._texts.append(text)  # as it came: what it spells is looked at
+        return shown.text
+
+    def _masked(self, text: str, name: str) -> str:
+        head = f"{name}: ".encode() if name else b""
+        data = head + self._without_own(text).encode("utf-8", "surrogatepass")
+        out: list[bytes] = []
+        at = len(head)
+        for finding in self._detector.find(data, in_answer=True):
+            if finding.end > at:
+                out += (data[at : max(at, finding.start)], f"[redacted:{finding.rule}]".encode())
+                self.found.rules.add(finding.rule)
+                self.found.values.append(data[max(at, finding.start) : finding.end].decode("utf-8", "replace"))
+                at = finding.end
+        return b"".join([*out, data[at:]]).decode("utf-8", "surrogatepass")
+
+    def _without_own(self, text: str) -> str:
+        for secret in self._secrets:
+            for form in secret.spellings:
+                spelled = form.decode("utf-8", "surrogateescape")
+                if spelled in text:
+                    text = text.replace(spelled, f"[redacted:{OWN}]")
+                    self.found.rules.add(OWN)
+        return text
