@@ -25,6 +25,7 @@ COMMANDS = {
     "route": "firewall.cli.route:route",
     "spend": "firewall.cli.spend:spend",
     "hook": "firewall.cli.hook:hook",
+    "mcp": "firewall.cli.mcp:mcp",
     "doctor": "firewall.cli.doctor:doctor",
 }
 _GARBAGE = 50_000

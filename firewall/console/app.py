@@ -21,6 +21,7 @@ from firewall.console.auth import Access, Authenticator
 from firewall.console.drilling import DrillDesk, DrillHandlers
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
+from firewall.console.pinned import PinDesk, PinHandlers
 from firewall.console.providers import PATH, ProviderDesk, ProviderPage
 from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.sessions import Sessions
@@ -80,6 +81,7 @@ class Desks:
     spend: SpendDesk | None = None
     drills: DrillDesk | None = None
     providers: ProviderDesk | None = None
+    pins: PinDesk | None = None
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
 
@@ -140,6 +142,7 @@ class Console:
             *_spend(desks.spend),
             *_drills(desks.drills),
             *_providers(desks.providers, self._pages),
+            *_pins(desks.pins),
         )
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
@@ -280,6 +283,16 @@ def _drills(desk: DrillDesk | None) -> tuple[Row, ...]:
 
 def _providers(desk: ProviderDesk | None, pages: Pages) -> tuple[Row, ...]:
     return () if desk is None else (Row("GET", PATH, Access.PAGE, ProviderPage(desk, pages).show),)
+
+
+def _pins(desk: PinDesk | None) -> tuple[Row, ...]:
+    if desk is None:
+        return ()
+    handlers = PinHandlers(desk)
+    return (
+        Row("GET", "/api/mcp", Access.DECIDER, handlers.listing),
+        Row("POST", "/api/mcp/{server}/approve", Access.DECIDER, handlers.approve),
+    )
 
 
 def _vault(routes: CredentialRoutes) -> tuple[Row, ...]:

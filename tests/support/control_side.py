@@ -62,6 +62,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
+        self.pins = PinDouble(self.asked)
         self.overview = Overview((), 1_795_262_400_000_000)
 
     async def mint(self, wish: Mapping[str, object], by: Approver) -> Mapping[str, object]:
@@ -156,6 +157,23 @@ class CredentialDouble:
         """As the port says."""
         self._asked.append(("try", name, by.name))
         return {"name": name}
+
+
+class PinDouble:
+    """A desk of pins that remembers what it was asked."""
+
+    def __init__(self, asked: list[tuple[object, ...]]) -> None:
+        self._asked = asked
+        self.rows: list[Mapping[str, object]] = []
+
+    def listing(self) -> list[Mapping[str, object]]:
+        """As the port says."""
+        return self.rows
+
+    async def approve(self, server: str, wanted: Mapping[str, str], by: Approver) -> Mapping[str, object]:
+        """As the port says."""
+        self._asked.append(("approve", server, dict(wanted), by.name))
+        return {"server": server, "approved": list(wanted)}
 
 
 class ScriptedRunner:
@@ -258,6 +276,7 @@ def control_side(
             status=desk,
             runner=runner,
             providers=desk,
+            pins=desk.pins,
         ),
         control_listen=listen,
         channels=channels,

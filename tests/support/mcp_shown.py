@@ -55,6 +55,7 @@ class House:
     clock: StillClock
     pins: Pins
     showing: Showing
+    detector: Detector
     noted: list[tuple[str, str]] = field(default_factory=list)
     """Credentials of others that were met, with where."""
 
@@ -101,7 +102,7 @@ def _house(folder: Path, installation: Installation, clock: StillClock) -> House
     )
     pins = Pins(installation.pins, installation.writer, clock)
     showing = Showing(pins, rules, installation.writer, clock)
-    return House(folder, installation, clock, pins, showing, noted)
+    return House(folder, installation, clock, pins, showing, detector, noted)
 
 
 @asynccontextmanager

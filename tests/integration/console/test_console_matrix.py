@@ -42,6 +42,8 @@ MATRIX = {
     ("POST", "/api/approvers"): Access.ADMIN,
     ("DELETE", "/api/approvers/{name}"): Access.ADMIN,
     ("POST", "/api/policy/load"): Access.ADMIN,
+    ("GET", "/api/mcp"): Access.DECIDER,
+    ("POST", "/api/mcp/{server}/approve"): Access.DECIDER,
     ("GET", "/api/credentials"): Access.ADMIN,
     ("POST", "/api/credentials"): Access.ADMIN,
     ("POST", "/api/credentials/{name}/rotate"): Access.ADMIN,
@@ -68,7 +70,7 @@ def side() -> Side:
 
 
 def _path(template: str) -> str:
-    return template.replace("{id}", ID).replace("{seq}", "1").replace("{name}", "bob")
+    return template.replace("{id}", ID).replace("{seq}", "1").replace("{name}", "bob").replace("{server}", "notes")
 
 
 async def _ask(side: Side, method: str, path: str, headers: dict[str, str]) -> httpx.Response:

@@ -197,9 +197,8 @@ class Pins:
             return False
         if len(known.approved) + len(known.waiting) >= MOST_TOOLS or len(written) > _MAX_DEFINITION:
             return False
-        why = (
-            "changed" if approved is not None else suspicion(server, name, said, self._all(), said_digest(written))
-        )
+        seen = chain(self._all(), (step.pin for step in change.steps if isinstance(step, PutPin)))
+        why = "changed" if approved is not None else suspicion(server, name, said, seen, said_digest(written))
         if approved is not None and approved.identity != identity:
             why = "other-server"
         if not why and not is_first:

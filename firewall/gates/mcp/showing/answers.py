@@ -1,6 +1,6 @@
 """Messages of servers, cleaned: which values flow to a model, and how they are changed. Pure.
 
-All of a message does, but for what stands in `cleaning`: a member that nobody has heard of is cleaned like the rest.
+All of a message does but what stands in `cleaning`: a member that nobody has heard of is cleaned like the rest.
 """
 
 from firewall.codecs.mcp import messages

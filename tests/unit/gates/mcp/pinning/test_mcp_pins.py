@@ -1,4 +1,4 @@
-"""Pins: what is shown at first use, what waits afterwards, what could be taken for another's, and who may say yes."""
+"""Pins: what is shown at first use, what waits later, what could be taken for another's, who may say yes."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -128,7 +128,7 @@ async def test_what_is_suspicious_waits_even_at_first_use(place: House, bad: dic
 
 @pytest.mark.parametrize("name", ["search_code", "Search_Code", "search-code", "searchCode", "github_search_code"])
 async def test_a_name_that_could_be_taken_for_anothers_waits(place: House, name: str) -> None:
-    """The same name on another server, in another spelling, or with the other server's name before it, is asked."""
+    """The same name on another server, spelled otherwise, or behind the other server's name, is asked."""
     await place.list_tools(server("github", url="https://github.example.com/"), [tool("search_code")])
     other = tool(name, "Searches the code somewhere else.")
     assert await place.list_tools(server("evil", url="https://evil.example.com/"), [other, tool("x")]) == ["x"]

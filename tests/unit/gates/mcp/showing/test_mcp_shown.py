@@ -35,7 +35,7 @@ def blocks(message: messages.Message) -> list[dict[str, object]]:
 
 async def test_an_ordinary_answer_passes_byte_for_byte(place: House) -> None:
     """What needs no change is given on as the bytes that came, unknown members included; nothing is recorded."""
-    raw = '{ "id":"1","jsonrpc":"2.0", "result" : {"content":[{"type":"text","text":"Grüße 👍🏽 1.0"}],"x-new":1.50}}'
+    raw = '{ "id":"1","jsonrpc":"2.0", "result" : {"content":[{"type":"text","text":"Grüße 👍🏽"}],"x":1.50}}'
     answer = messages.read(raw.encode())
     asked = messages.request("1", "tools/call", {"name": "read_note"})
     assert (await place.showing.result(server(), caller(), asked, answer)).raw == raw.encode()
@@ -231,7 +231,7 @@ async def test_what_the_grant_does_not_name_is_not_given(place: House, method: s
 
 
 async def test_what_a_server_wants_of_a_client_is_judged(place: House) -> None:
-    """In the stateless revision a server asks within its answer: refused unless its settings allow it, recorded."""
+    """In the stateless revision a server asks within its answer: refused unless allowed, recorded."""
     form = {"method": "elicitation/create", "params": {"message": "Which branch?", "requestedSchema": {}}}
     said = {"resultType": "input_required", "inputRequests": {"a": form}, "requestState": "s"}
     with pytest.raises(AskRefusedError):

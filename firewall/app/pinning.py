@@ -1,0 +1,38 @@
+"""The desk of pins over the gate's own."""
+
+from collections.abc import Mapping, Sequence
+
+from firewall.approvals.people import Approver
+from firewall.console.shape import rfc3339
+from firewall.core.pins import Pin, PinState
+from firewall.gates.mcp.pinning.pins import Pins
+
+
+class Pinning:
+    """`console.pinned.PinDesk`."""
+
+    def __init__(self, pins: Pins) -> None:
+        self._pins = pins
+
+    def listing(self) -> Sequence[Mapping[str, object]]:
+        """Return what is approved and what waits."""
+        return [_shown(pin) for pin in self._pins.listing()]
+
+    async def approve(self, server: str, wanted: Mapping[str, str], by: Approver) -> Mapping[str, object]:
+        """Approve what waits. Raises: PinError, StoreError."""
+        return {"server": server, "approved": await self._pins.approve(server, wanted, by=by.name)}
+
+
+def _shown(pin: Pin) -> Mapping[str, object]:
+    return {
+        "server": pin.server,
+        "tool": pin.tool or "(instructions)",
+        "name": pin.tool,
+        "state": pin.state.value,
+        "why": pin.why if pin.state is PinState.WAITING else "",
+        "identity": pin.identity,
+        "digest": pin.digest,
+        "definition": pin.definition,
+        "at": rfc3339(pin.at),
+        "by": pin.by,
+    }

@@ -1,0 +1,106 @@
+"""Which tools may be called: the approved ones of servers whose list was seen since we started."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from firewall.app.pinning import Pinning
+from firewall.approvals.people import Approver
+from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.messages import Message
+from firewall.gates.mcp.port import Seen
+from firewall.gates.mcp.showing.tools import PinnedTools
+from tests.support.mcp_shown import House, caller, house, server, tool
+
+
+@dataclass(slots=True)
+class Pages:
+    """A server that lists its tools in pages of one."""
+
+    tools: list[dict[str, object]]
+    version: str = "2026-07-28"
+    capabilities: Mapping[str, object] = field(default_factory=dict)
+    asked: list[object] = field(default_factory=list)
+    is_broken: bool = False
+
+    async def ask(self, message: Message, *, seen: Seen) -> Message:
+        """Answer one page."""
+        del seen
+        self.asked.append(message.params.get("cursor"))
+        assert message.id is not None
+        if self.is_broken:
+            return messages.failure(message.id, -32603, "broken")
+        at = int(str(message.params.get("cursor", "0")))
+        more = {"nextCursor": str(at + 1)} if at + 1 < len(self.tools) else {}
+        return messages.result(message.id, {"tools": self.tools[at : at + 1], **more})
+
+    async def tell(self, message: Message) -> None:
+        """Take a notification."""
+        del message
+
+    async def aclose(self) -> None:
+        """End."""
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[House]:
+    """The seam over a log of its own."""
+    async with house(tmp_path) as found:
+        yield found
+
+
+class Deaf:
+    """Nobody who hears what comes before an answer."""
+
+    async def __call__(self, message: Message) -> Message | None:
+        """Take nothing."""
+        del message
+        return None
+
+    async def say(self, message: Message) -> None:
+        """Say nothing."""
+        del message
+
+    def judged(self, entry: int) -> None:
+        """Note nothing."""
+        del entry
+
+
+async def test_a_server_that_nobody_listed_is_listed_first(place: House) -> None:
+    """All of its pages are asked for, once, and what a caller's grant hides is pinned all the same."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    pages = Pages([tool("a"), tool("b", "Reads\x07 b."), tool("c")])
+    found = await tools.tool(server(), caller("mcp__notes__b"), "c", upstream=pages, seen=Deaf())
+    assert found == tool("c")
+    assert await tools.tool(server(), caller(), "x", upstream=pages, seen=Deaf()) is None
+    shown = await tools.tool(server(), caller(), "b", upstream=pages, seen=Deaf())
+    assert shown is not None
+    assert shown["description"] == "Reads␇ b."
+    assert pages.asked == [None, "1", "2"]
+
+
+async def test_a_tool_that_waits_is_none(place: House) -> None:
+    """A definition that changed can be called once a person approved what was read of it, not before."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    desk = Pinning(place.pins)
+    await place.list_tools(server(), [tool("a")])
+    await place.list_tools(server(), [tool("a", "other")])
+    nobody = Pages([])
+    assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) is None
+    waits = [row for row in desk.listing() if row["state"] == "waiting"]
+    assert [(row["tool"], row["why"]) for row in waits] == [("a", "changed")]
+    done = await desk.approve("notes", {"a": str(waits[0]["digest"])}, Approver("alice", "approver"))
+    assert done == {"server": "notes", "approved": ["a"]}
+    assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) == tool("a", "other")
+    assert nobody.asked == []
+
+
+async def test_a_server_that_does_not_list_has_no_tools_yet(place: House) -> None:
+    """An error instead of a list leaves the question open: it is asked again with the next call."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    pages = Pages([tool("a")], is_broken=True)
+    assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) is None
+    pages.is_broken = False
+    assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) == tool("a")
