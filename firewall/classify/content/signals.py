@@ -96,7 +96,7 @@ SIGNALS = (
         r"\bbegin system (?:message|prompt)\b",
     ),
     _signal(
-        "addressed", 1, "ai |ai:|agent|assistant|llm|claude|copilot|gpt|language model",
+        "addressed", 1, "ai |ai:|ai,|ai agent|assistant|llm|claude|copilot|gpt|language model",
         r"\b(?:attention|dear|hey|hello|note to|message to|instructions? (?:to|for)|to (?:the|all|any)),? (?:the |all |any )?(?:ai|llms?|assistants?|language model|ai (?:assistants?|agents?|models?)|claude|copilot|gpt|chatgpt)\b(?! in general)",
         r"\bif you are an? (?:ai|llm|language model|assistant)\b",
         r"\bas an? (?:ai|language|llm) ?(?:model|assistant|agent)?,? you (?:must|should|will|are)\b",

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from firewall.cli.main import stayhand
+from firewall.cli.mcp import mcp
 from tests.support.control_side import AGENT_TOKEN, APPROVER_TOKEN, Side, control_side, free_socket, served
 
 OLD = json.dumps({"name": "read", "description": "Reads a note."})
@@ -53,6 +55,12 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
     )
     async with served(side.console.app, bound):
         yield Line(side, config)
+
+
+def test_the_commands_are_there() -> None:
+    """The group is one of the command line's own, with what the contract names."""
+    assert stayhand.get_command(click.Context(stayhand), "mcp") is mcp
+    assert {"list", "diff", "approve"} == set(mcp.commands)
 
 
 async def test_what_is_pinned_is_listed(line: Line) -> None:
