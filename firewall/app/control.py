@@ -6,6 +6,7 @@ from dataclasses import replace
 from firewall.app.base import Base
 from firewall.app.egress import EgressSide
 from firewall.app.money import budgets_of
+from firewall.app.pinning import Pinning
 from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
@@ -36,6 +37,7 @@ def console_of(
     runner: Runner,
     drills: DrillRoom,
     faring: Faring,
+    pins: Pinning,
 ) -> Console:
     """Return the control side with all its desks; `upstream` asks providers about a credential.
 
@@ -68,6 +70,7 @@ def console_of(
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,
         providers=faring,
+        pins=pins,
     )
     if egress is not None:
         desks = replace(desks, egress=egress.handout)

@@ -4,22 +4,32 @@ import time
 from collections.abc import Mapping
 
 from firewall.app.base import Base
+from firewall.gates.infra.targets import credentials_of
 from firewall.gates.mcp.calling import JudgedCalls
 from firewall.gates.mcp.gate import McpGate
+from firewall.gates.mcp.pinning.pins import Pins
 from firewall.gates.mcp.port import Server
-from firewall.gates.mcp.servers import line_maker
-from firewall.gates.mcp.unjudged import NothingShown, NoTools
+from firewall.gates.mcp.servers import keys_of, line_maker, servers_of
+from firewall.gates.mcp.showing.shown import Rules, Showing
+from firewall.gates.mcp.showing.tools import PinnedTools
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.guard.guard import Guard
 from firewall.routing.upstream import HttpUpstream
 
 
-def mcp_gate(base: Base, servers: Mapping[str, Server], upstream: HttpUpstream, guard: Guard) -> McpGate:
-    """Return the gate to MCP servers; without any it answers that there are none.
+def pins_of(base: Base) -> Pins:
+    """Return what is pinned of servers' tools. Raises: StoreError."""
+    return Pins(base.installation.pins, base.installation.writer, base.clock)
+
+
+def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> McpGate:
+    """Return the gate to the configured MCP servers.
 
     Raises: ConfigError for a server that cannot be used.
     """
+    servers = servers_of(base.settings)
     make = line_maker(servers, base.references, upstream)
+    shown = showing_of(base, guard, pins, servers)
     return McpGate(
         servers=servers,
         lines=Lines(make, now=time.monotonic),
@@ -28,10 +38,21 @@ def mcp_gate(base: Base, servers: Mapping[str, Server], upstream: HttpUpstream, 
             approvals=base.approvals,
             sequencer=base.installation.writer,
             clock=base.clock,
-            tools=NoTools(),
+            tools=PinnedTools(pins, shown, lambda: base.rules.snapshot.catalogue.credentials),
             servers=servers,
         ),
-        shown=NothingShown(),
+        shown=shown,
         doorkeeper=base.doorkeeper,
         sequencer=base.installation.writer,
     )
+
+
+def showing_of(base: Base, guard: Guard, pins: Pins, servers: Mapping[str, Server]) -> Showing:
+    """Return what looks at what servers say: for credentials of ours and of others, by the policies in force."""
+    of_targets, of_servers = credentials_of(base.targets), keys_of(servers, base.references)
+    rules = Rules(
+        detector=lambda: base.rules.snapshot.catalogue.credentials,
+        known=lambda: [*of_targets(), *of_servers()],
+        note=guard.note,
+    )
+    return Showing(pins, rules, base.installation.writer, base.clock)

@@ -1,25 +1,32 @@
 """The desk of pins over the gate's own."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from firewall.approvals.people import Approver
 from firewall.console.shape import rfc3339
+from firewall.core.errors import FirewallError
 from firewall.core.pins import Pin, PinState
-from firewall.gates.mcp.pinning.pins import Pins
+
+if TYPE_CHECKING:  # what reads signals is loaded where servers are configured
+    from firewall.gates.mcp.pinning.pins import Pins
 
 
 class Pinning:
     """`console.pinned.PinDesk`."""
 
-    def __init__(self, pins: Pins) -> None:
+    def __init__(self, pins: "Pins | None") -> None:
+        """`pins`: None where no MCP server is configured."""
         self._pins = pins
 
     def listing(self) -> Sequence[Mapping[str, object]]:
         """Return what is approved and what waits."""
-        return [_shown(pin) for pin in self._pins.listing()]
+        return [_shown(pin) for pin in self._pins.listing()] if self._pins is not None else []
 
     async def approve(self, server: str, wanted: Mapping[str, str], by: Approver) -> Mapping[str, object]:
-        """Approve what waits. Raises: PinError, StoreError."""
+        """Approve what waits. Raises: FirewallError where it does not wait; StoreError."""
+        if self._pins is None:
+            raise FirewallError("no MCP server is configured", code="mcp_absent", status=404)
         return {"server": server, "approved": await self._pins.approve(server, wanted, by=by.name)}
 
 

@@ -27,6 +27,7 @@ from firewall.app.gates import (
     prober_of,
 )
 from firewall.app.money import reclaim, till_of
+from firewall.app.pinning import Pinning
 from firewall.app.routes import chooser_of
 from firewall.app.sharing import sharing_of
 from firewall.app.watching import watch
@@ -142,6 +143,7 @@ def _wire(
         store=base.installation.approving,
         clock=base.clock,
     )
+    mcp, pinning = _mcp_of(base, upstream, guard)
     tokens.on_revoked(gate.revoked)
     tokens.on_revoked(infra.revoked)
     if egress is not None:
@@ -158,7 +160,7 @@ def _wire(
         gate=gate,
         infra=infra,
         hooks=hooks_gate(base, guard),
-        mcp=_mcp_of(base, upstream, guard),
+        mcp=mcp,
         egress=egress,
         targets=base.targets,
         holds=holds,
@@ -169,6 +171,7 @@ def _wire(
             routes=routes,
             runner=form_runner(base, forms, guard, infra),
             drills=drills,
+            pins=pinning,
             faring=faring_of(base, routes, chooser.measures, circuits=circuits),
         ),
         drills=drills,
@@ -182,16 +185,16 @@ def _wire(
     )
 
 
-def _mcp_of(base: Base, upstream: HttpUpstream, guard: Guard) -> "McpGate | None":
-    """Return the MCP gate where servers are configured; what it needs is loaded only then."""
+def _mcp_of(base: Base, upstream: HttpUpstream, guard: Guard) -> "tuple[McpGate | None, Pinning]":
+    """Return the MCP gate where servers are configured, and the pins' desk; what they need is loaded only then."""
     if not base.settings.mcp_server:
-        return None
-    from firewall.app.mcp import mcp_gate
-    from firewall.gates.mcp.servers import servers_of
+        return None, Pinning(None)
+    from firewall.app.mcp import mcp_gate, pins_of
 
-    gate = mcp_gate(base, servers_of(base.settings), upstream, guard)
+    pins = pins_of(base)
+    gate = mcp_gate(base, upstream, guard, pins)
     base.tokens.on_revoked(gate.revoked)
-    return gate
+    return gate, Pinning(pins)
 
 
 async def _cancel_family(tokens: Tokens, approvals: Approvals, token_id: str) -> None:

@@ -80,7 +80,11 @@ class Hearing:
             if not await self._talk.event(asked):
                 return None
             async with asyncio.timeout(ANSWER_S):
-                return messages.with_id(await answer, id_)
+                said = messages.with_id(await answer, id_)
+            return await self._shown.answered_back(self._server, self._caller, message, said)
+        except FirewallError as error:
+            log.info("server=%s method=%s code=%s", self._server.name, shown(message.method), error.code)
+            return messages.failed(id_, error)
         except TimeoutError:
             return messages.failure(id_, -31504, "the client did not answer", {"code": "client_timeout"})
         finally:

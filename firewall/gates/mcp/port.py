@@ -165,6 +165,13 @@ class Shown(Protocol):
         """
         ...
 
+    async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
+        """Return what a server may hear of a client's answer to a request of its own.
+
+        Raises: FirewallError, which the server hears instead.
+        """
+        ...
+
 
 class Tools(Protocol):
     """Knows the tools of servers as they were pinned: `Calls` holds arguments against their schemas."""

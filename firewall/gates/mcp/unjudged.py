@@ -43,6 +43,11 @@ class NothingShown:
         del server, caller, message
         return None
 
+    async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
+        """Refuse. Raises: NotJudgedError."""
+        del caller, asked, answer
+        raise _refused(server, "what a client answers")
+
 
 class NoTools:
     """Knows no tool."""
