@@ -161,7 +161,7 @@ class PutPin:
 
 
 @dataclass(frozen=True, slots=True)
-class DropPin:
+class ForgetPin:
     """Forget a definition that waits, if there is one."""
 
     server: str
@@ -179,7 +179,7 @@ class ApprovePin:
     at: int
 
 
-Pinning = PutPin | DropPin | ApprovePin
+Pinning = PutPin | ForgetPin | ApprovePin
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from firewall.core.work import (
     ApprovePin,
     BeginForm,
     Committed,
-    DropPin,
     EndForm,
     EndPerson,
     EndToken,
+    ForgetPin,
     MoveApproval,
     OpenApproval,
     Outcome,
@@ -134,7 +134,7 @@ class Applier:
                 return tokens.end_token(self._connection, step, index)
             case EndPerson():
                 return people.end_person(self._connection, step, index)
-            case PutPin() | DropPin() | ApprovePin():
+            case PutPin() | ForgetPin() | ApprovePin():
                 return pins.pin(self._connection, step, index)
             case PutToken() | PutPerson() | PutIssued() | Sweep():
                 self._put(step, now_us)

@@ -4,7 +4,7 @@ import sqlite3
 from typing import assert_never
 
 from firewall.core.pins import Pin, PinState
-from firewall.core.work import ApprovePin, DropPin, Pinning, PutPin, Unmet
+from firewall.core.work import ApprovePin, ForgetPin, Pinning, PutPin, Unmet
 
 
 def pin(connection: sqlite3.Connection, step: Pinning, index: int) -> Unmet | None:
@@ -13,7 +13,7 @@ def pin(connection: sqlite3.Connection, step: Pinning, index: int) -> Unmet | No
         case PutPin():
             _put(connection, step.pin)
             return None
-        case DropPin():
+        case ForgetPin():
             _drop(connection, step.server, step.tool)
             return None
         case ApprovePin():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from firewall.core.pins import Pin, PinState
-from firewall.core.work import ApprovePin, DropPin, PutPin, Unmet
+from firewall.core.work import ApprovePin, ForgetPin, PutPin, Unmet
 from firewall.storage.sqlite.pins import listing, pin
 from firewall.storage.sqlite.schema import create_tables
 
@@ -44,5 +44,5 @@ def test_what_waits_can_be_dropped(store: sqlite3.Connection) -> None:
     for one in (ONE, TWO):
         pin(store, PutPin(one), 0)
     for _ in range(2):
-        assert pin(store, DropPin("notes", "read"), 0) is None
+        assert pin(store, ForgetPin("notes", "read"), 0) is None
     assert listing(store) == [ONE]

@@ -17,7 +17,7 @@ import orjson
 from firewall.core.errors import FirewallError
 from firewall.core.pins import ABOUT, Pin, PinState, pin_digest, pinned_part, said_digest
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.work import ApprovePin, Committed, DropPin, Pinning, PutPin, Record, Unit
+from firewall.core.work import ApprovePin, Committed, ForgetPin, Pinning, PutPin, Record, Unit
 from firewall.gates.mcp.pinning.suspicion import suspicion
 
 FIRST_USE_US = 600 * 1_000_000
@@ -190,7 +190,7 @@ class Pins:
         approved, waiting = known.approved.get(name), known.waiting.get(name)
         if approved is not None and approved.digest == digest:
             if waiting is not None:
-                change.steps.append(DropPin(server, name))
+                change.steps.append(ForgetPin(server, name))
                 change.back.append(name)
             return True
         if waiting is not None and waiting.digest == digest:
@@ -231,7 +231,7 @@ class Pins:
         for step in change.steps:
             if isinstance(step, PutPin):
                 self._keep(step.pin)
-            elif isinstance(step, DropPin):
+            elif isinstance(step, ForgetPin):
                 self._known[server].waiting.pop(step.tool, None)
 
     def _keep(self, pin: Pin) -> None:
