@@ -71,6 +71,7 @@ def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
         observe=base.telemetry.judged,
         targets={name: target.spec for name, target in base.targets.items()},
         known=_known(base),
+        hooked=base.settings.hooks.expected,
         world=world if any(target.resolver for target in base.targets.values()) else None,
     )
 

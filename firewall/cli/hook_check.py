@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from firewall.cli import hook_setup
+from firewall.cli.hook_client import NoAnswerError, ask, token_of
 from firewall.cli.report import result
 from firewall.codecs.hooks.shapes import allowed, denied
 
@@ -21,7 +23,9 @@ _BEATS: Mapping[str, object] = {
     "opencode": {"event": "session.start"},
     "cline": {"hookName": "TaskStart"},
 }
-_BEAT = {"hook_event_name": "SessionStart", "session_id": "stayhand-hook-check"}
+SESSION = "stayhand-hook-check"
+_BEAT = {"hook_event_name": "SessionStart", "session_id": SESSION}
+_OPTION = re.compile(r"(--url|--token-file) '?([^' ]+)'?")
 _LINE = re.compile(r"^const LINE = (\".*\")$", re.MULTILINE)
 
 
@@ -44,7 +48,7 @@ def checks(agent: str, text: str, path: Path) -> list[Check]:
     beat = json.dumps(_BEATS.get(agent, _BEAT)).encode()
     fired = _run(line, beat, dict(os.environ))
     is_heard = fired.returncode == 0 and fired.stdout == allowed(agent)
-    found.append(Check("fires", is_heard, "the server heard it" if is_heard else _said(fired)))
+    found.append(Check("fires", is_heard, _last_heard(agent, line) if is_heard else _said(fired)))
     bare = {"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", "")}
     if "--token-file" not in line:
         alone = _run(line, beat, bare)
@@ -52,6 +56,28 @@ def checks(agent: str, text: str, path: Path) -> list[Check]:
     dead = _run(line, beat, bare | {"PYTHONHOME": "/nonexistent"})
     found.append(Check("closed when the hook dies", _is_denial(agent, dead), _said(dead)))
     return found
+
+
+def _last_heard(agent: str, line: str) -> str:
+    """Say when the server last heard the agent itself, with the same token."""
+    options = dict(_OPTION.findall(line))
+    try:
+        token = token_of(options, os.environ)
+        answer = ask(options["--url"], f"/hooks/{agent}", token, b"", method="GET")
+    except (KeyError, NoAnswerError, OSError):
+        return "the server heard it"
+    sessions = answer.get("sessions")
+    listed = [one for one in sessions if isinstance(one, dict)] if isinstance(sessions, list) else []
+    own = [one for one in listed if one.get("session") != SESSION and one.get("agent") == agent]
+    if not own:
+        return (
+            "the server heard it; of the agent itself nothing yet: start it once with this token, and check again"
+        )
+    last = own[-1]
+    ago = int(time.time()) - int(str(last.get("last_at", 0)))
+    return (
+        f"the server heard it; the agent itself {ago} s ago, {last.get('events')} events in {last.get('session')}"
+    )
 
 
 def shown(found: list[Check], *, as_json: bool) -> None:

@@ -65,7 +65,7 @@ def _answered(agent: str, options: Sequence[str], environ: Mapping[str, str]) ->
     wait_s = _whole(given.get("--wait", "0"), "--wait")
     _limit(agent, _whole(given.get("--deadline", "10"), "--deadline") + wait_s)
     event = _stdin()
-    token = _token(given, environ)
+    token = token_of(given, environ)
     url = given.get("--url") or environ.get("STAYHAND_URL") or DEFAULT_URL
     answer = ask(url, f"/hooks/{agent}?wait={wait_s}", token, event)
     match answer.get("verdict"):
@@ -113,7 +113,7 @@ def _stdin() -> bytes:
     return b"".join(pieces)
 
 
-def _token(given: Mapping[str, str], environ: Mapping[str, str]) -> str:
+def token_of(given: Mapping[str, str], environ: Mapping[str, str]) -> str:
     """Return the agent's token. Raises: NoAnswerError where there is none."""
     path = given.get("--token-file", "")
     if path:
@@ -131,8 +131,8 @@ def _token(given: Mapping[str, str], environ: Mapping[str, str]) -> str:
     return found
 
 
-def ask(url: str, target: str, token: str, body: bytes) -> dict[str, object]:
-    """POST to the firewall and return its answer. Raises: NoAnswerError where there is none, OSError."""
+def ask(url: str, target: str, token: str, body: bytes, *, method: str = "POST") -> dict[str, object]:
+    """Ask the firewall and return its answer. Raises: NoAnswerError where there is none, OSError."""
     scheme, _, rest = url.rstrip("/").partition("://")
     host, _, port = rest.rpartition(":")
     if scheme not in ("http", "https") or not host or not port.isdigit():
@@ -147,7 +147,7 @@ def ask(url: str, target: str, token: str, body: bytes) -> dict[str, object]:
 
         connection = ssl.create_default_context().wrap_socket(connection, server_hostname=host.strip("[]"))
     head = (
-        f"POST {target} HTTP/1.1\r\nhost: {rest}\r\nauthorization: Bearer {token}\r\n"
+        f"{method} {target} HTTP/1.1\r\nhost: {rest}\r\nauthorization: Bearer {token}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )
     connection.sendall(head.encode("latin-1") + body)

@@ -12,7 +12,7 @@ import click
 from firewall.cli.client import control_client, row_of
 from firewall.cli.init import login_name
 from firewall.cli.isolation import checked_bubblewrap, isolated, room_of, without_ways_out
-from firewall.cli.pointing import Pointed, inherited_by_agents, point
+from firewall.cli.pointing import TOKEN_VARIABLE, Pointed, inherited_by_agents, point
 from firewall.cli.proxied import proxied, without_proxies
 from firewall.cli.report import config_of, fail, say
 from firewall.settings.load import load_settings
@@ -77,9 +77,11 @@ def run(
         handout = row_of(client.get("/api/egress")) if settings.egress is not None else {}
     say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {minted['expires_at']}")
     say(f"stayhand: held calls wait at {settings.server.public_url}")
-    pointed = point(name, f"http://{settings.server.listen}", str(minted["token"]), own_login=own_login)
+    base_url = f"http://{settings.server.listen}"
+    pointed = point(name, base_url, str(minted["token"]), own_login=own_login)
     inherited = _inherited(settings, minted, own_login=own_login)
     variables = without_proxies(inherited) if handout else inherited
+    variables |= {TOKEN_VARIABLE: str(minted["token"]), "STAYHAND_URL": base_url}  # for the agent's hook
     variables |= {**pointed.environment, **_defaults(name, pointed), **_proxied(settings, minted, handout)}
     argv = [command[0], *pointed.arguments, *command[1:]]
     if isolate:

@@ -8,7 +8,7 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -33,6 +33,7 @@ from firewall.core.world import changed, lost
 from firewall.guard.announced import Announcements
 from firewall.guard.asked import Asked, AskedBefore
 from firewall.guard.foreign import FirstSeen, Foreign, Known, nobody
+from firewall.guard.hearing import HookWatch
 from firewall.guard.judge import Judge
 from firewall.guard.judgement import Judgement
 from firewall.guard.lineage import Lineage, Told
@@ -111,8 +112,12 @@ class Guard:
         targets: Mapping[str, TargetSpec] | None = None,
         known: Known = nobody,
         world: World | None = None,
+        hooked: Collection[str] = (),
     ) -> None:
-        """Wire the door; `world` looks up what ids of requests to targets name, where resolvers are configured."""
+        """Wire the door; `world` looks up what ids of requests to targets name, where resolvers are configured.
+
+        `hooked`: agents whose hooks must be heard.
+        """
         self._approvals = approvals
         self._sequencer = sequencer
         self._clock = clock
@@ -124,6 +129,8 @@ class Guard:
         self._sessions = SessionMemory()
         self._announcements = Announcements()
         self._releases = Releases()
+        self.hooks = HookWatch(sequencer, hooked)
+        """What was heard of agents' hooks."""
         self._judge = Judge(
             rules=rules,
             territory=territory,
@@ -174,6 +181,7 @@ class Guard:
     def finished(self, requester: Requester, reported: Sequence[tuple[str, bool]]) -> None:
         """Record what an agent reports of released calls: (call id or name, is error). Nothing is waited for."""
         self._outcomes.finished(requester, reported)
+        self.hooks.reported(requester, [call_id for call_id, _ in reported])
 
     def were_released(self, requester: Requester, call_ids: Sequence[str]) -> bool:
         """Tell whether this agent was let make all of these calls: what it says of others' results is made up."""
@@ -336,6 +344,7 @@ class Guard:
         """Note a call whose release is durable."""
         self._outcomes.released(requester, judgement.call.id or judgement.call.name, entry)
         self._take_note(judgement, requester, entry)
+        self.hooks.released(requester, judgement.call, judgement.effects)
         return go(entry, approval, judgement.effects)
 
     async def _used_up(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> Answer:

@@ -57,6 +57,9 @@ class Hooks(Section):
     hold_s: int = Field(default=0, ge=0, le=300)
     """How long a held call keeps its hook waiting, at most, where that says that it bears it (`?wait=`); 0: a held
     call is denied at once, with the approval's id."""
+    expected: tuple[Literal["claude-code", "codex", "gemini", "opencode"], ...] = ()
+    """Agents whose hooks must be heard: `hook.silent` is recorded where their calls pass without. Where they were
+    heard once of an agent and owner, they are expected from then on."""
 
 
 class ApprovalSettings(Section):

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench import bodies, catalogues, egress, hostile, micro, nginx, routed
+from tests.bench import bodies, catalogues, egress, hooks, hostile, micro, nginx, routed
 from tests.bench.processes import REPOSITORY, Load, Machine, Measured, module, pin, run_load
 from tests.support.installation import PROVIDER_KEY, Installed, Served, install, serving
 
@@ -219,6 +219,13 @@ def _targets(table: Table, folder: Path) -> None:
     table.row("policies and catalogues loaded", "300 ms, 60 MB", f"{ms:.0f} ms, {mib:.0f} MB")
 
 
+def _hooks(table: Table, folder: Path) -> None:
+    median, most, bare = hooks.answered_ms(folder)
+    beside = f"a Python that does nothing {bare:.0f} ms"
+    table.row("stayhand hook, start to answer, p50", "60 ms", f"{median:.0f} ms", beside)
+    table.row("stayhand hook, start to answer, p99 of 50", "150 ms", f"{most:.0f} ms", "")
+
+
 def _worst(table: Table) -> None:
     """What anybody may make the classifier do at most; tests/fuzz counts the same inputs' work and fails."""
     for row in hostile.worst():
@@ -241,12 +248,13 @@ def main() -> None:
     table = Table()
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=REPOSITORY) as name:
         folder = Path(name)
-        for part in ("servers", "routed", "streams", "egress", "steps"):
+        for part in ("servers", "routed", "streams", "egress", "hooks", "steps"):
             (folder / part).mkdir()
         _servers(table, folder / "servers", machine)
         _routed(table, folder / "routed", machine)
         _many_streams(table, folder / "streams", machine)
         _targets(table, folder / "egress")
+        _hooks(table, folder / "hooks")
         _steps(table, folder / "steps")
     _worst(table)
     _audit(60_000)

@@ -3,12 +3,15 @@
 INVARIANT: a call that waits for people is a denial with the approval's id: whoever knows two answers is safe.
 """
 
+from collections.abc import Sequence
+
 import orjson
 
 from firewall.core.reason import Reason
 from firewall.gates.edge.send import Headers
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop
+from firewall.guard.hearing import Heard
 
 RETRY_S = 5
 Answer = tuple[int, Headers, bytes]
@@ -17,6 +20,15 @@ Answer = tuple[int, Headers, bytes]
 def noted() -> Answer:
     """Return the answer to an event that asks nothing."""
     return _answer({"verdict": "noted"}, [])
+
+
+def heard(sessions: Sequence[Heard]) -> Answer:
+    """Return what was heard of the hooks of a token's run: times in unix seconds."""
+    listed = [
+        {"session": one.session, "agent": one.client, "events": one.events, "last_at": one.last_us // 1_000_000}
+        for one in sessions
+    ]
+    return _answer({"sessions": listed}, [])
 
 
 def of_verdict(tool: str, answer: Go | Stop) -> Answer:

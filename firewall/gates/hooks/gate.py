@@ -84,6 +84,8 @@ class HooksGate:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         source = scope["client"][0] if scope.get("client") else ""
         bearer = await self._doorkeeper.bearer(headers, source)
+        if scope["method"] == "GET" and agent in READERS:
+            return answers.heard(self._guard.hooks.of(requester_of(bearer, gate="hooks", client=agent)))
         if scope["method"] != "POST" or (agent not in READERS and path != JUDGE):
             raise NotServedError(f"`{scope['method']} {path[:120]}` is not served here")
         body = await read_body(receive, self._max_body_bytes)
@@ -109,6 +111,7 @@ class HooksGate:
         event = READERS[agent](body, value)
         requester = requester_of(bearer, gate="hooks", client=agent, session=event.session)
         requester = replace(requester, cwd=event.cwd)
+        self._guard.hooks.heard(requester, now_us=self._clock.now_us())
         if event.kind is not EventKind.CALL or event.call is None:
             return answers.noted()
         return await self._judged(event.call, requester, receive, wait_s)

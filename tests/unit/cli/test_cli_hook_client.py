@@ -53,22 +53,22 @@ def test_the_refusals_own_words_are_told() -> None:
 )
 def test_the_token_is_found_where_agents_have_it(variables: dict[str, str], found: str) -> None:
     """An agent that is pointed at us needs no second setting; a provider's own key is never sent."""
-    assert hook_client._token({}, variables) == found
+    assert hook_client.token_of({}, variables) == found
 
 
 @pytest.mark.parametrize("variables", [{}, {"ANTHROPIC_API_KEY": "sk-ant-x"}, {"STAYHAND_AGENT_TOKEN": "shd_a b"}])
 def test_no_token_is_no_answer(variables: dict[str, str]) -> None:
     """Without one nothing is asked."""
     with pytest.raises(NoAnswerError, match="no token"):
-        hook_client._token({}, variables)
+        hook_client.token_of({}, variables)
 
 
 def test_a_token_may_lie_in_a_file(tmp_path: Path) -> None:
     """The file is read whole, and a missing one is no token."""
     (tmp_path / "token").write_text("shd_f\n")
-    assert hook_client._token({"--token-file": str(tmp_path / "token")}, {}) == "shd_f"
+    assert hook_client.token_of({"--token-file": str(tmp_path / "token")}, {}) == "shd_f"
     with pytest.raises(NoAnswerError, match="no token"):
-        hook_client._token({"--token-file": str(tmp_path / "none")}, {"STAYHAND_AGENT_TOKEN": "shd_a"})
+        hook_client.token_of({"--token-file": str(tmp_path / "none")}, {"STAYHAND_AGENT_TOKEN": "shd_a"})
 
 
 @pytest.mark.parametrize("url", ["", "http://", "http://host", "ftp://host:1", "http://host:port", "host:80"])
