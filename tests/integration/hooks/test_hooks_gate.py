@@ -81,11 +81,16 @@ def is_denial(agent: str, done: "subprocess.CompletedProcess[bytes]") -> str:
     """Return the reason of a denial in exactly the agent's own form; fail where it is none."""
     assert done.returncode == 0, done
     assert done.stderr == b""
-    value = json.loads(done.stdout)
-    reason = str(value["reason"] if agent == "gemini" else value["hookSpecificOutput"]["permissionDecisionReason"])
-    assert reason
+    reason = next(text for text in _texts(json.loads(done.stdout)) if text.startswith("[stayhand]"))
     assert done.stdout == denied(agent, reason)
     return reason
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for one in value.values() if isinstance(value, dict) else ():
+        yield from _texts(one)
 
 
 @pytest.fixture(scope="module")
