@@ -53,7 +53,7 @@ async def test_what_cannot_be_served_is_refused_before_anybody_is_asked(bench: B
         (b"[" + call + b"]", {"mcp_protocol_version": "2025-03-26"}, 400, -32600, "batch_refused"),
         (twice, MODERN, 400, -32600, "json_duplicate_key"),
         (b'{"id":1}', {}, 400, -32600, "message_invalid"),
-        (b"1" * (2 << 20), {}, 413, -31413, "body_too_large"),
+        (b"1" * ((1 << 20) + 1), {}, 413, -31413, "body_too_large"),
         (call, {}, 400, -32020, "header_mismatch"),
         (call, MODERN | {"mcp_name": "die"}, 400, -32020, "header_mismatch"),
         (call, MODERN | {"mcp_method": "tools/list"}, 400, -32020, "header_mismatch"),

@@ -13,18 +13,21 @@ SETTINGS = f"""
 [[mcp_server]]
 name = "rough"
 environment = "staging"
+hold_s = 0
 command = {json.dumps([sys.executable, str(ROUGH)])}
 """
 
 
-def post(served: Served, path: str, token: str, body: bytes) -> httpx.Response:
+def post(served: Served, path: str, token: str, body: bytes, **more: str) -> httpx.Response:
     """Post bytes as a client of 2026-07-28 that calls a tool."""
     headers = {
         "authorization": f"Bearer {token}",
+        "accept": "application/json",
         "content-type": "application/json",
         "mcp-protocol-version": "2026-07-28",
         "mcp-method": "tools/call",
         "mcp-name": "echo",
+        **more,
     }
     return httpx.post(f"{served.agents}{path}", content=body, headers=headers, trust_env=False, timeout=30)
 
@@ -40,6 +43,6 @@ def test_a_served_installation_judges_calls_of_its_servers(tmp_path: Path) -> No
         assert "content" not in answer.get("result", {}) or answer["result"]["isError"]
         other = post(served, "/mcp/other", token, body)
         assert (other.status_code, other.json()["error"]["data"]["code"]) == (404, "server_unknown")
-        large = post(served, "/mcp/rough", token, b"1" * (40 << 20))
-        assert (large.status_code, large.json()["error"]["data"]["code"]) == (413, "body_too_large")
+        page = post(served, "/mcp/rough", token, body, origin="https://evil.example")
+        assert (page.status_code, page.json()["error"]["data"]["code"]) == (403, "origin_refused")
         assert post(served, "/mcp/rough", "shd_no", body).status_code == 401

@@ -117,7 +117,8 @@ class Process:
             return
         if process.stdin is not None:
             process.stdin.close()
-        for sign in (None, signal.SIGTERM, signal.SIGKILL):
+        is_heard = not self._readers[0].done()  # one that was given up does not look at its input either
+        for sign in ((None,) if is_heard else ()) + (signal.SIGTERM, signal.SIGKILL):
             if sign is not None:
                 self._signal(sign)
             with suppress(TimeoutError):
