@@ -71,23 +71,25 @@ class Fitting:
         self._kept: OrderedDict[tuple[str, str], Declared] = OrderedDict()
 
     def of(self, server: Server, tool: str, definition: Mapping[str, object]) -> Declared:
-        """Return a tool's declaration, compiled; the very same object of a definition is compiled once."""
+        """Return a tool's declaration, compiled; one that has not changed is compiled once."""
         key = (server.identity, tool)
         found = self._kept.get(key)
         if found is None or found.definition is not definition:
-            found = _declared(definition)
-            self._kept[key] = found
+            written = orjson.dumps(definition, option=orjson.OPT_SORT_KEYS)
+            digest = sha256_hex(written)
+            if found is None or found.digest != digest:
+                found = _declared(definition, digest, len(written))
+                self._kept[key] = found
         self._kept.move_to_end(key)
         while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
         return found
 
 
-def _declared(definition: Mapping[str, object]) -> Declared:
-    written = orjson.dumps(definition, option=orjson.OPT_SORT_KEYS)
+def _declared(definition: Mapping[str, object], digest: str, size: int) -> Declared:
     schema = definition.get("inputSchema")
-    validator = _compiled(schema) if isinstance(schema, dict) and len(written) <= MAX_SCHEMA_BYTES else None
-    return Declared(definition, sha256_hex(written), validator)
+    validator = _compiled(schema) if isinstance(schema, dict) and size <= MAX_SCHEMA_BYTES else None
+    return Declared(definition, digest, validator)
 
 
 def _compiled(schema: dict[str, object]) -> "Validator | None":

@@ -208,7 +208,7 @@ class McpGate:
         way = way_of(message, caller.version)
         await draw(self._sequencer, door.requester)
         talk = Talk(send, takes_events=door.head.takes_events)
-        work = self._works.begin(door.requester.lineage)
+        work = self._works.begin(door.requester.lineage, is_call=way is Way.CALL)
         asked = Asked(caller, message, way, talk, session, work.begun, checked_params(door.head, message))
         connection = Connection(receive, lambda: work.end(Ended.GONE))
         is_greeting = session is not None and way is Way.HELLO

@@ -44,6 +44,8 @@ class Work:
     may_end: bool = True
     """Ending it loses nothing that must be known."""
     why: Ended | None = None
+    is_call: bool = False
+    """It is a tool call: where it waits for people, that wait ends by itself when the server stops."""
 
     def begun(self) -> None:
         """Note that a change is about to be sent."""
@@ -63,9 +65,9 @@ class Works:
         self._all: set[Work] = set()
         self._left: set[asyncio.Task[Message]] = set()
 
-    def begin(self, lineage: tuple[str, ...]) -> Work:
+    def begin(self, lineage: tuple[str, ...], *, is_call: bool = False) -> Work:
         """Note a request."""
-        return Work(lineage, asyncio.Event())
+        return Work(lineage, asyncio.Event(), is_call=is_call)
 
     async def run(self, work: Work, doing: Coroutine[None, None, Message], talk: Talk, *, keeps: bool) -> Message:
         """Return the answer, or what is said in its place; `keeps`: a client that lets go cancels nothing.
@@ -94,9 +96,9 @@ class Works:
                 work.end(Ended.REVOKED)
 
     def drain(self) -> None:
-        """End what may end: the server stops."""
+        """End what may end: the server stops. Calls that wait for people are told so where they wait."""
         for work in list(self._all):
-            if work.may_end:
+            if work.may_end and not work.is_call:
                 work.end(Ended.DRAINED)
 
     async def close(self) -> None:

@@ -62,6 +62,7 @@ def test_a_definition_is_compiled_once_and_a_changed_one_anew() -> None:
     fitting, definition = Fitting(), dict(NOTE)
     first = fitting.of(NOTES, "t", definition)
     assert fitting.of(NOTES, "t", definition) is first
+    assert fitting.of(NOTES, "t", dict(definition)) is first
     changed = fitting.of(NOTES, "t", {**NOTE, "description": "Deletes everything."})
     assert changed.digest != first.digest
     assert changed.description == "Deletes everything."

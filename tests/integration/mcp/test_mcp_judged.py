@@ -1,0 +1,159 @@
+"""Calls through the whole MCP gate with the guard behind it: real sockets and real programs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.messages import Message
+from firewall.core.approval import ApprovalStatus, Decision
+from firewall.gates.mcp.calling import JudgedCalls
+from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
+from firewall.settings.mcp import McpServer
+from tests.support.guarding import ALICE, Kept
+from tests.support.mcp_house import House, Open, mcp_house
+from tests.support.mcp_posting import Poster, posting, rough, until
+
+
+class Listed:
+    """The tools of a server as it lists them; `gates.mcp.port.Tools`."""
+
+    async def tool(
+        self, server: Server, caller: Caller, name: str, *, upstream: Upstream, seen: Seen
+    ) -> Mapping[str, object] | None:
+        """Ask the server."""
+        del server, caller
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": upstream.version,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        answer = await upstream.ask(messages.request("list", "tools/list", {"_meta": meta}), seen=seen)
+        tools = answer.result["tools"]
+        assert isinstance(tools, list)
+        return next((one for one in tools if one["name"] == name), None)
+
+
+@dataclass(slots=True)
+class Behind:
+    """The seam, filled once the house stands."""
+
+    judged: JudgedCalls | None = None
+    under_way: int = 0
+
+    async def call(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Judge."""
+        assert self.judged is not None
+        self.under_way += 1
+        try:
+            return await self.judged.call(server, caller, message, upstream=upstream, seen=seen)
+        finally:
+            self.under_way -= 1
+
+
+@asynccontextmanager
+async def judging(folder: Path, settings: McpServer) -> AsyncIterator[tuple[House, Behind]]:
+    """Serve the gate with the guard behind it."""
+    behind = Behind()
+    async with mcp_house(folder, settings, calls=behind, shown=Open()) as house:
+        kept = house.kept
+        behind.judged = JudgedCalls(
+            guard=kept.guard,
+            approvals=kept.approvals,
+            sequencer=kept.installation.writer,
+            clock=kept.clock,
+            tools=Listed(),
+            servers={settings.name: Server(settings.name, settings.environment, "x", settings)},
+            progress_s=0.05,
+        )
+        yield house, behind
+
+
+async def approve(kept: Kept, approval: str) -> None:
+    """Let somebody say yes."""
+    await kept.approvals.decide(approval, Decision.APPROVE, by=ALICE)
+
+
+async def pending(kept: Kept) -> str:
+    """Return the approval that waits, once there is one: a program is started first, which may take a while."""
+    await until(lambda: bool(kept.approvals.listing(ApprovalStatus.PENDING.value)))
+    return kept.approvals.listing(ApprovalStatus.PENDING.value)[0].id
+
+
+async def held(poster: Poster, kept: Kept, tool: str, session: str) -> tuple["asyncio.Task[object]", str]:
+    """Make a call that waits; returns it, and its approval."""
+    running: asyncio.Task[object] = asyncio.create_task(
+        poster.legacy("tools/call", id_=9, session=session, name=tool, arguments={})
+    )
+    return running, await pending(kept)
+
+
+@pytest.mark.parametrize("how", ["dropped", "cancelled"])
+async def test_a_client_that_goes_ends_the_waiting_and_not_the_approval(tmp_path: Path, how: str) -> None:
+    """Nothing runs for a client that is gone, though people agree; the repeated call runs exactly once."""
+    async with (
+        judging(tmp_path, rough(hold_s=60)) as (house, behind),
+        posting(house.at("rough"), await house.token()) as poster,
+    ):
+        session = await poster.begin()
+        running, approval = await held(poster, house.kept, "echo", session)
+        if how == "dropped":
+            running.cancel()
+        else:
+            await poster.note("notifications/cancelled", session=session, requestId=9)
+        await until(lambda: behind.under_way == 0)
+        await asyncio.gather(running, return_exceptions=True)
+        await approve(house.kept, approval)
+        assert house.kept.kinds().count("tool.released") == 0
+        said = await poster.legacy("tools/call", session=session, name="echo", arguments={})
+        assert said.text == "{}"
+        assert house.kept.kinds().count("tool.released") == 1
+
+
+async def test_a_revoked_token_ends_what_it_waits_for(tmp_path: Path) -> None:
+    """The held call of a revoked token ends at once, and never runs."""
+    async with judging(tmp_path, rough(hold_s=60)) as (house, behind):
+        ident, token = await house.minted()
+        async with posting(house.at("rough"), token) as poster:
+            session = await poster.begin()
+            running, _ = await held(poster, house.kept, "echo", session)
+            await house.tokens.revoke(ident, by="alice")
+            await until(lambda: behind.under_way == 0)
+            await running
+        assert "tool.released" not in house.kept.kinds()
+
+
+async def test_a_server_that_dies_under_a_change_leaves_it_indeterminate(tmp_path: Path) -> None:
+    """Released, sent, and nobody knows: told so with a code of its own, recorded, and asked anew when repeated."""
+    async with (
+        judging(tmp_path, rough(hold_s=0)) as (house, _),
+        posting(house.at("rough"), await house.token()) as poster,
+    ):
+        first = await poster.modern("tools/call", name="die", arguments={})
+        assert "waits for a person's approval" in first.text
+        kept = house.kept
+        await approve(kept, kept.approvals.listing(ApprovalStatus.PENDING.value)[0].id)
+        said = await poster.modern("tools/call", name="die", arguments={})
+        assert said.code[1] == "indeterminate"
+        await until(lambda: "tool.indeterminate" in kept.kinds())
+        again = await poster.modern("tools/call", name="die", arguments={})
+        assert "waits for a person's approval" in again.text
+        assert kept.kinds().count("tool.released") == 1
+
+
+async def test_a_stopping_server_tells_who_waits_for_people(tmp_path: Path) -> None:
+    """A held call hears its approval's id when the server stops, so that it can be repeated later."""
+    async with (
+        judging(tmp_path, rough(hold_s=60)) as (house, _),
+        posting(house.at("rough"), await house.token()) as poster,
+    ):
+        waiting = asyncio.create_task(poster.modern("tools/call", name="echo", arguments={}))
+        approval = await pending(house.kept)
+        house.kept.approvals.drain()
+        house.gate.drain()
+        assert approval in (await waiting).text
