@@ -105,7 +105,8 @@ class Telemetry:
         )
         self.circuitry = Circuitry(self.registry)
         """How circuits stand, and whether other processes are heard."""
-        self._answered: dict[tuple[str, str], Counter] = {}
+        self._answered: dict[tuple[str, str], int] = {}
+        """Since somebody looked last."""
         self._counters: dict[tuple[str, ...], Counter] = {}
 
     def judged(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
@@ -140,10 +141,7 @@ class Telemetry:
     def answered(self, dialect: str, outcome: str) -> None:
         """Count an answered model call."""
         key = (dialect, outcome)
-        counter = self._answered.get(key)
-        if counter is None:
-            counter = self._answered[key] = self._answers.labels(dialect, outcome)
-        counter.inc()
+        self._answered[key] = self._answered.get(key, 0) + 1
 
     def settled(self, line: Line) -> None:
         """Count what a call used and cost; models beyond MAX_MODELS are `other`, whoever names them."""
@@ -165,6 +163,9 @@ class Telemetry:
 
     def collect(self) -> tuple[Metric, ...]:
         """Count what was tallied, for who reads the counters after this; nothing stands here itself."""
+        for words, count in self._answered.items():
+            self._answers.labels(*words).inc(count)
+        self._answered.clear()
         for model, tally in self._tallies.items():
             for kind, count in (("input", tally.input), ("cached", tally.cached), ("output", tally.output)):
                 if count:

@@ -1,57 +1,91 @@
-"""How long model calls take, as histograms for Prometheus."""
+"""How long model calls take, as histograms for Prometheus: counted for every call, put together when read."""
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import HistogramMetricFamily
 
 from firewall.core.seen import Over
 
 MAX_MODELS = 200
 """Models with clocks of their own; the others share one pair: nobody fills the memory with names."""
-_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+"""The limits of the buckets."""
 _OTHER = ("other", "other")
 
 
-@dataclass(frozen=True, slots=True)
+_LIMITS = [*(str(float(seconds)) for seconds in SECONDS), "+Inf"]
+_LIMITS_US = [int(seconds * 1_000_000) for seconds in SECONDS]
+
+
+class _Clock:
+    """The times of one model: how many lie in each bucket, and their sum."""
+
+    __slots__ = ("counts", "sum_us")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.sum_us = 0
+
+    def add(self, took_us: int) -> None:
+        """Count a time; one that is as long as a bucket's limit lies within it."""
+        self.counts[bisect_left(_LIMITS_US, took_us)] += 1
+        self.sum_us += took_us
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return the buckets as Prometheus has them: each with all that are shorter."""
+        found, so_far = list[tuple[str, float]](), 0
+        for limit, count in zip(_LIMITS, self.counts, strict=True):
+            so_far += count
+            found.append((limit, so_far))
+        return found
+
+
 class _Timed:
     """The two clocks of one model."""
 
-    whole: Histogram
-    first: Histogram
+    __slots__ = ("first", "whole")
+
+    def __init__(self) -> None:
+        self.whole = _Clock()
+        self.first = _Clock()
 
 
 class Clocks:
     """Times of calls by provider and model."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._whole = Histogram(
-            "stayhand_model_seconds",
-            "Time from a request to the end of its answer, by provider and model.",
-            ["provider", "model"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._first = Histogram(
-            "stayhand_model_first_piece_seconds",
-            "Time from a streamed request to the first piece of its answer, by provider and model.",
-            ["provider", "model"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._timed: dict[tuple[str, ...], _Timed] = {}
+        self._timed: dict[tuple[str, str], _Timed] = {}
+        registry.register(self)
 
     def called(self, over: Over) -> None:
         """Measure a call that somebody answered."""
         if not over.provider:
             return
-        timed = self._timed_of(over.provider, over.model)
-        timed.whole.observe(over.took_us / 1e6)
-        if over.first_us:
-            timed.first.observe(over.first_us / 1e6)
-
-    def _timed_of(self, *model: str) -> _Timed:
-        known = model if model in self._timed or len(self._timed) < MAX_MODELS else _OTHER
-        timed = self._timed.get(known)
+        model = (over.provider, over.model)
+        timed = self._timed.get(model)
         if timed is None:
-            timed = self._timed[known] = _Timed(self._whole.labels(*known), self._first.labels(*known))
-        return timed
+            known = model if len(self._timed) < MAX_MODELS else _OTHER
+            timed = self._timed.setdefault(known, _Timed())
+        timed.whole.add(over.took_us)
+        if over.first_us:
+            timed.first.add(over.first_us)
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Yield both histograms as they stand."""
+        whole = HistogramMetricFamily(
+            "stayhand_model_seconds",
+            "Time from a request to the end of its answer, by provider and model.",
+            labels=["provider", "model"],
+        )
+        first = HistogramMetricFamily(
+            "stayhand_model_first_piece_seconds",
+            "Time from a streamed request to the first piece of its answer, by provider and model.",
+            labels=["provider", "model"],
+        )
+        for model, timed in self._timed.items():
+            for family, clock in ((whole, timed.whole), (first, timed.first)):
+                family.add_metric(model, clock.buckets(), clock.sum_us / 1e6)
+        yield whole
+        yield first

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from prometheus_client import CollectorRegistry
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
 
 from firewall.core.dialect import Dialect
 from firewall.core.seen import Over
@@ -36,3 +38,22 @@ def test_models_beyond_the_bound_share_a_pair(monkeypatch: pytest.MonkeyPatch) -
     other = {"provider": "other", "model": "other"}
     assert registry.get_sample_value("stayhand_model_seconds_count", other) == 3
     assert registry.get_sample_value("stayhand_model_seconds_count", {"provider": "main", "model": "m1"}) == 2
+
+
+@given(
+    st.lists(st.integers(1, 400_000_000) | st.sampled_from([50_000, 100_000, 1_000_000, 300_000_000]), max_size=20)
+)
+def test_the_buckets_are_those_of_a_histogram(times: list[int]) -> None:
+    """A time lies where Prometheus' own library puts it, also one that is as long as a bucket's limit."""
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    measured = Clocks(ours)
+    slow = Histogram("stayhand_model_seconds", "T", ["provider", "model"], buckets=clocks.SECONDS, registry=theirs)
+    for took_us in times:
+        measured.called(replace(OVER, took_us=took_us))
+        slow.labels("main", "m").observe(took_us / 1e6)
+    labels = {"provider": "main", "model": "m"}
+    for limit in (*(str(float(one)) for one in clocks.SECONDS), "+Inf"):
+        named = {**labels, "le": limit}
+        name = "stayhand_model_seconds_bucket"
+        assert ours.get_sample_value(name, named) == theirs.get_sample_value(name, named)
+    assert ours.get_sample_value("stayhand_model_seconds_count", labels) == (len(times) or None)
