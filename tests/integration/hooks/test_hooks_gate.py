@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -158,6 +159,18 @@ def test_who_leaves_while_waiting_uses_nothing_up(house: House) -> None:
         waiting = _waiting(house, "/srv/left")
     assert house.firewall.decide(waiting, "approve").status_code == 200
     assert house.judge("rm -r /srv/left").json()["verdict"] == "allow"
+
+
+def test_the_documented_example_asks_and_fails_closed(house: House) -> None:
+    """The ten lines of docs/hooks.md get a verdict, and raise where there is none."""
+    page = (REPOSITORY / "docs" / "hooks.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)  # noqa: S102 - our own page
+    judge = names["judge"]
+    assert judge(house.firewall.agents, house.token, "Bash", {"command": "ls"})["verdict"] == "allow"
+    assert judge(house.firewall.agents, house.token, "Bash", {"command": DESTROY})["verdict"] == "deny"
+    with pytest.raises(httpx.HTTPStatusError):
+        judge(house.firewall.agents, "shd_staging_agent_bad", "Bash", {"command": "ls"})
 
 
 def test_a_person_can_deny(house: House) -> None:
