@@ -180,8 +180,8 @@ class _Shown:
 
 def _joins(char: str, before: str, after: str) -> bool:
     """Tell whether a joiner, a filler or a soft hyphen stands where its script, or an emoji, has it."""
-    if char == "\u200d" and _is_pictograph(after):
-        return _is_pictograph(before) or before in ("\ufe0f", _TAG_END)
+    if char == "\u200d" and _is_pictograph(after) and (_is_pictograph(before) or before in ("\ufe0f", _TAG_END)):
+        return True
     fits = _NEIGHBOURS.get(char)
     if fits is None or _SUSPECT.match(before):
         return False

@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from firewall.classify.content.inert import inert
@@ -37,6 +37,7 @@ def test_what_hides_never_stands_in_a_row(text: str) -> None:
 
 
 @given(_TEXTS)
+@example("\u0645\u200d\x1b")
 def test_showing_again_changes_nothing(text: str) -> None:
     """What was made inert is inert."""
     shown = inert(text).text
