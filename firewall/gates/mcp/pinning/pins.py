@@ -18,12 +18,12 @@ from firewall.core.errors import FirewallError
 from firewall.core.pins import ABOUT, Pin, PinState, pin_digest, pinned_part, said_digest
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.work import ApprovePin, Committed, ForgetPin, Pinning, PutPin, Record, Unit
-from firewall.gates.mcp.pinning.suspicion import suspicion
+from firewall.gates.mcp.pinning.suspicion import Looks, suspicion
 
 FIRST_USE_US = 600 * 1_000_000
 """How long a first listing may take: its pages come one by one."""
 MOST_TOOLS = 2_000
-"""Of one server; more are not shown."""
+"""Of one server, however many pages bring them; more are not shown."""
 _MAX_DEFINITION = 256 << 10
 Definition = Mapping[str, object]
 _OPEN, _THROUGH = "open", "through"
@@ -56,6 +56,13 @@ class PinError(FirewallError):
     status = 404
 
 
+class TooManyToolsError(FirewallError):
+    """A page that holds more definitions than a server may have."""
+
+    code = "mcp_too_many_tools"
+    status = 502
+
+
 @dataclass(slots=True)
 class _Known:
     """What is known of one server."""
@@ -71,6 +78,8 @@ class _Known:
 class _Change:
     """What one listing changes."""
 
+    looks: Looks
+    """Of everything that is pinned, and of what the listing adds."""
     steps: list[Pinning] = field(default_factory=list)
     changed: dict[str, str] = field(default_factory=dict)
     """Why, by name, of what waits from now on."""
@@ -113,11 +122,15 @@ class Pins:
     ) -> set[str]:
         """Hold definitions against their pins, record what changed, and return the names that may be shown.
 
-        Raises: StoreError when a change could not be recorded; nothing is shown then.
+        Raises: TooManyToolsError; StoreError when a change could not be recorded. Nothing is pinned or shown then.
         """
+        if len(named) > MOST_TOOLS:
+            raise TooManyToolsError(
+                f"`{server}` lists {len(named)} tools in one page; at most {MOST_TOOLS} are taken"
+            )
         async with self._one:
             known = self._known.setdefault(server, _Known())
-            change = _Change()
+            change = _Change(Looks(self._all()))
             is_first = self._listing(server, identity, known, change, page=page)
             shown = {
                 name
@@ -195,18 +208,22 @@ class Pins:
             return True
         if waiting is not None and waiting.digest == digest:
             return False
-        if len(known.approved) + len(known.waiting) >= MOST_TOOLS or len(written) > _MAX_DEFINITION:
+        count = len(known.approved) + len(known.waiting) + len(change.first) + len(change.changed)
+        if count >= MOST_TOOLS or len(written) > _MAX_DEFINITION:
             return False
-        seen = chain(self._all(), (step.pin for step in change.steps if isinstance(step, PutPin)))
-        why = "changed" if approved is not None else suspicion(server, name, said, seen, said_digest(written))
+        why = (
+            "changed"
+            if approved is not None
+            else suspicion(server, name, said, change.looks, said_digest(written))
+        )
         if approved is not None and approved.identity != identity:
             why = "other-server"
         if not why and not is_first:
             why = "new"
         state = PinState.WAITING if why else PinState.APPROVED
-        change.steps.append(
-            PutPin(Pin(server, name, state, identity, digest, written, why=why, at=self._clock.now_us()))
-        )
+        pin = Pin(server, name, state, identity, digest, written, why=why, at=self._clock.now_us())
+        change.steps.append(PutPin(pin))
+        change.looks.add(pin)
         if why:
             change.changed[name] = why
         else:

@@ -1,6 +1,7 @@
 """Why a definition that nobody has approved is not shown at first use. Pure."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from firewall.classify.content.inert import Hidden, inert
 from firewall.classify.content.instructions import aimed
@@ -12,10 +13,32 @@ _MAX_DEPTH = 64
 _SIGNS = frozenset("_-./")
 
 
-def suspicion(server: str, name: str, definition: Mapping[str, object], pins: Iterable[Pin], digest: str) -> str:
+class Looks:
+    """Pins by what their names look like, alone and with their servers' before them."""
+
+    def __init__(self, pins: Iterable[Pin]) -> None:
+        self._pins: dict[str, list[Pin]] = {}
+        for pin in pins:
+            self.add(pin)
+
+    def add(self, pin: Pin) -> None:
+        """Take another pin."""
+        if pin.tool != ABOUT:
+            look = look_of(pin.tool)
+            for key in (look, look_of(pin.server) + look, look_of(f"mcp{pin.server}") + look):
+                self._pins.setdefault(key, []).append(pin)
+
+    def is_shadow(self, server: str, name: str, digest: str) -> bool:
+        """Tell whether a name could be taken for one that is pinned, or for one with its server's before it."""
+        look = look_of(name)
+        near = chain(self._pins.get(look, ()), self._pins.get(look_of(server) + look, ()))
+        return any(_shadows(server, name, pin, digest) for pin in near)
+
+
+def suspicion(server: str, name: str, definition: Mapping[str, object], looks: Looks, digest: str) -> str:
     """Return why a definition needs a person, as a word of the log; empty: it does not.
 
-    `pins`: everything that is pinned; `digest`: SHA-256 of the definition without its server's identity.
+    `looks`: everything that is pinned; `digest`: SHA-256 of the definition without its server's identity.
     """
     if name != ABOUT and not is_plain(name):
         return "odd-name"
@@ -26,7 +49,7 @@ def suspicion(server: str, name: str, definition: Mapping[str, object], pins: It
         return "aimed-text"
     if name == ABOUT:
         return ""
-    return "shadowing" if any(_shadows(server, name, pin, digest) for pin in pins) else ""
+    return "shadowing" if looks.is_shadow(server, name, digest) else ""
 
 
 def is_plain(name: str) -> bool:

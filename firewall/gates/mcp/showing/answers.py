@@ -15,6 +15,9 @@ _EACH = frozenset(
 )
 """Lists whose items are looked at one by one: what two of them say together says nothing."""
 
+_MOST_EDITS = 64
+"""Of one list; each costs a look at the whole message."""
+
 
 def cleaned(message: Message, cleaner: Cleaner) -> Message:
     """Return a message with all that flows to a model cleaned; the very same where nothing had to change."""
@@ -25,18 +28,24 @@ def cleaned(message: Message, cleaner: Cleaner) -> Message:
     edits: dict[tuple[str | int, ...], object] = {}
     for name, value in holder.items():
         if name in _EACH and isinstance(value, list):
-            for index, item in enumerate(value):
-                new = cleaner.block(item, name)
-                if new is not item:
-                    edits[(part, name, index)] = new
+            edits |= _items(cleaner, (part, name), value)
             continue
         member = {name: value}
-        new_member = cleaner.block(member)
+        new_member = cleaner.block(member, is_part=part != "error")
         if name not in new_member:  # its very name hides something: all of it is written anew
-            return messages.changed(message, {(part,): cleaner.block(holder)})
+            return messages.changed(message, {(part,): cleaner.block(holder, is_part=part != "error")})
         if new_member is not member:
             edits[(part, name)] = new_member[name]
     return messages.changed(message, edits) if edits else message
+
+
+def _items(cleaner: Cleaner, at: tuple[str, str], items: list[object]) -> dict[tuple[str | int, ...], object]:
+    """Return how the items of a list change, one by one; as one list where many do."""
+    clean = [cleaner.block(item, at[1]) for item in items]
+    edits: dict[tuple[str | int, ...], object] = {
+        (*at, index): new for index, new in enumerate(clean) if new is not items[index]
+    }
+    return edits if len(edits) <= _MOST_EDITS else {at: clean}
 
 
 def marked(message: Message, signals: tuple[str, ...], server: str, *, is_call: bool) -> Message:

@@ -4,7 +4,6 @@ INVARIANT: a value that needs no change comes back as the very same object, so t
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,15 +23,20 @@ _MAX_DEPTH = 64
 _MAY_HIDE = re.compile(rb"\\[ubfr]|[\x7f-\xff]")
 """What hides stands in JSON as an escape, or as bytes beyond ASCII."""
 _OPAQUE = frozenset({"nextCursor", "requestState", "progressToken", "taskId", "requestId", "protocolVersion"})
-"""Members that a client gives back as they are, and shows to nobody."""
+"""Members of a result or of parameters that a client gives back as they are, and shows to nobody."""
+_PLAIN = re.compile(r"[!-~]*")
+"""What such a member is made of; another is text like any."""
 _CODED = frozenset({"data", "blob"})
 """Members that hold base64, beside a `mimeType` or a `uri`."""
-_PICTURED = ("image/", "audio/", "video/", "font/")
+_WORDS = frozenset(
+    {"text", "image", "audio", "resource", "resource_link", "user", "assistant", "object", "string", "complete"}
+)
+"""Of the protocol: no client reads an answer in which they were cut."""
 _NOTED = frozenset({Hidden.BIDI, Hidden.TAG, Hidden.SELECTOR})
 """What hardly anybody writes by accident; colours of a terminal and odd blanks are everyday."""
 _MANY = 8
 _TOLD_CHARS = 16
-"""Shorter texts tell a model nothing, and count for nothing."""
+"""Shorter texts are not looked at for what is aimed at a model."""
 _Item = TypeVar("_Item")
 
 
@@ -70,15 +74,21 @@ class Cleaner:
         """`raw`: the message's bytes, which tell at once what need not be looked for; `secrets`: ours."""
         self.found = Found()
         self._hides = _MAY_HIDE.search(raw) is not None
+        self._ours = secrets
         self._secrets = [secret for secret in secrets if holds(raw, secret.spellings)]
         self._detector = detector
         self._masks = bool(self._secrets) or bool(detector.find(raw, in_answer=True))
         self._left = most_chars
         self._texts: list[str] = []
+        self._part: object = None
 
-    def block(self, value: _Item, name: str = "") -> _Item:
-        """Clean a value, and look at all of its texts together for what is aimed at a model."""
+    def block(self, value: _Item, name: str = "", *, is_part: bool = False) -> _Item:
+        """Clean a value, and look at all of its texts together for what is aimed at a model.
+
+        `is_part`: its members are members of a result or of parameters, of which some go back to the server.
+        """
         self._texts.clear()
+        self._part = value if is_part else None
         new = self._value(value, name, 0)
         aim = aimed("\n".join(self._texts)) if self._texts else None
         if aim is not None:
@@ -106,42 +116,49 @@ class Cleaner:
         return new  # type: ignore[return-value]  # a list for a list, an object for an object
 
     def _key(self, key: str) -> str:
-        return self._inert(key) if self._hides else key
+        key = self._inert(key) if self._hides else key
+        return self._masked(key, "") if self._masks else key
 
     def _member(self, holder: Mapping[str, object], key: str, item: object, depth: int) -> object:
-        if key in _OPAQUE and isinstance(item, str | int):
-            return item
+        if holder is self._part and key in _OPAQUE and isinstance(item, str) and _PLAIN.fullmatch(item):
+            return self._masked(item, "") if self._masks else item
         if key in _CODED and isinstance(item, str) and ("mimeType" in holder or "uri" in holder):
-            return self._coded(item, str(holder.get("mimeType") or ""))
+            return self._coded(item, key)
         return self._value(item, key, depth + 1)
 
-    def _coded(self, coded: str, mime: str) -> str:
-        """Clean base64 that holds text; pictures and sounds, and what is no text, stay as they are."""
-        if mime.lower().startswith(_PICTURED):
-            return coded
+    def _coded(self, coded: str, name: str) -> str:
+        """Clean what should be base64: text in it, whatever its label says, and all of it where it is none.
+
+        Pictures, sounds and what else is no UTF-8 stay.
+        """
         try:
-            text = base64.b64decode(coded, validate=True).decode("utf-8")
-        except (binascii.Error, ValueError):
-            return coded
-        hides, masks = self._hides, self._masks
-        self._hides = self._masks = True
+            data = base64.b64decode(coded.replace("\r\n", "\n").replace("\n", ""), validate=True)
+        except ValueError:
+            return self._text(coded, name)
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            return self._masked(coded, "") if self._masks else coded
+        kept = self._hides, self._masks, self._secrets
+        self._hides, self._masks, self._secrets = True, True, list(self._ours)
         new = self._text(text, "")
-        self._hides, self._masks = hides, masks
-        return coded if new == text else base64.b64encode(new.encode()).decode("ascii")
+        self._hides, self._masks, self._secrets = kept
+        if new != text:
+            return base64.b64encode(new.encode()).decode("ascii")
+        return self._masked(coded, "") if self._masks else coded
 
     def _text(self, text: str, name: str) -> str:
         if self._hides:
             text = self._inert(text)
         if self._masks:
             text = self._masked(text, name)
-        if len(text) < _TOLD_CHARS:
-            return text
-        if len(text) > self._left:
+        if len(text) > self._left and text not in _WORDS:
             more = len(text) - self._left
             self.found.cut += more
             text = f"{text[: self._left]}\n[{more} more characters were left out]"
         self._left = max(0, self._left - len(text))
-        self._texts.append(text)
+        if len(text) >= _TOLD_CHARS:
+            self._texts.append(text)
         return text
 
     def _inert(self, text: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from firewall.codecs.mcp import messages
 from firewall.core.pins import ABOUT, PinState
-from firewall.gates.mcp.pinning.pins import FIRST_USE_US, PinError
+from firewall.gates.mcp.pinning.pins import FIRST_USE_US, MOST_TOOLS, PinError, TooManyToolsError
 from tests.support.mcp_shown import House, caller, house, server, tool
 
 
@@ -144,6 +144,40 @@ async def test_names_that_fall_together_with_their_servers_wait(place: House) ->
 async def test_two_spellings_on_one_server_wait(place: House) -> None:
     """The second of two names that look alike on one server is asked."""
     assert await place.list_tools(server(), [tool("read_note"), tool("readNote")]) == ["read_note"]
+
+
+async def test_a_page_of_more_tools_than_a_server_may_have_is_refused(place: House) -> None:
+    """It is refused by name and as a whole: nothing of it is looked at, pinned or shown."""
+    with pytest.raises(TooManyToolsError):
+        await place.list_tools(server(), [{"name": f"t{at}"} for at in range(MOST_TOOLS + 1)])
+    assert place.pins.listing() == []
+
+
+async def test_pages_together_bring_no_more_than_a_server_may_have(
+    place: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a page brings counts at once, not with the next page."""
+    monkeypatch.setattr("firewall.gates.mcp.pinning.pins.MOST_TOOLS", 5)
+    first: list[object] = [tool(name) for name in "abc"]
+    assert await place.list_tools(server(), first, nextCursor="2") == ["a", "b", "c"]
+    assert await place.list_tools(server(), [tool(name) for name in "defg"], cursor="2") == ["d", "e"]
+
+
+async def test_a_name_is_held_against_those_that_look_like_it_alone(
+    place: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work grows with the tools and not with their pairs."""
+    asked: list[str] = []
+
+    def counted(_server: str, name: str, pin: object, _digest: str) -> bool:
+        asked.append(f"{name} {pin}")
+        return False
+
+    monkeypatch.setattr("firewall.gates.mcp.pinning.suspicion._shadows", counted)
+    await place.list_tools(server(), [tool(f"read_{'x' * at}_note") for at in range(100)])
+    assert not asked
+    await place.list_tools(server("other", url="https://o.example.com/"), [tool("read__note"), tool("readxnote")])
+    assert len(asked) == 2
 
 
 async def test_the_same_program_twice_is_no_shadow(place: House) -> None:

@@ -94,15 +94,69 @@ async def test_encoded_text_is_masked_where_nothing_else_tells_of_it(place: Hous
 async def test_pictures_cursors_and_states_stay(place: House) -> None:
     """What a client gives back or draws is not touched, however random it looks."""
     picture = base64.b64encode(bytes(range(256)) * 8).decode()
+    opaque = base64.b64encode(bytes(range(200, 256))).decode()
     said = {
         "content": [{"type": "image", "mimeType": "image/png", "data": picture}],
-        "nextCursor": KEY,
-        "requestState": KEY,
+        "nextCursor": opaque,
+        "requestState": opaque,
     }
     seen = await place.call(said)
-    assert seen.result["nextCursor"] == KEY
-    assert seen.result["requestState"] == KEY
+    assert seen.result["nextCursor"] == opaque
+    assert seen.result["requestState"] == opaque
     assert blocks(seen)[0]["data"] == picture
+    assert not place.signals()
+
+
+@pytest.mark.parametrize("name", ["requestId", "taskId", "requestState", "nextCursor", "progressToken"])
+async def test_a_member_that_goes_back_hides_nothing(place: House, name: str) -> None:
+    """Elsewhere it is a text like any; where it goes back to the server, it is plain and holds no credential."""
+    seen = await place.call({"content": [], "structuredContent": {name: f"{KEY} \x1b[2J\u202e {AIMED}"}})
+    assert seen.result["structuredContent"] == {name: f"[redacted:github-pat] ␛[2J⟦U+202E⟧ {AIMED}"}
+    assert "override" in str(place.signals())
+    item = await place.call({"content": [{"type": "text", "text": "x", name: f"{KEY}\x1b"}]})
+    assert blocks(item)[0][name] == "[redacted:github-pat]␛"
+    own = await place.call({"content": [], name: f"\x1b[2J {KEY} \u202e"})
+    assert own.result[name] == "␛[2J [redacted:github-pat] ⟦U+202E⟧"
+    plain = await place.call({"content": [], name: KEY})
+    assert plain.result[name] == "[redacted:github-pat]"
+
+
+async def test_names_of_members_hold_no_credential(place: House) -> None:
+    """A credential that is a name is masked like one that is a value."""
+    seen = await place.call({"content": [], "structuredContent": {KEY: 1}})
+    assert seen.result["structuredContent"] == {"[redacted:github-pat]": 1}
+
+
+@pytest.mark.parametrize("beside", [{"uri": "mail:1"}, {"mimeType": "image/png"}, {"mimeType": "text/plain"}])
+@pytest.mark.parametrize("member", ["data", "blob"])
+async def test_what_is_no_base64_is_text(place: House, beside: dict[str, str], member: str) -> None:
+    """A member that should be encoded and is not goes the way of every text, whatever stands beside it."""
+    said = {**beside, member: f"{KEY} \x1b[31m {AIMED}"}
+    seen = await place.call({"content": [], "structuredContent": said})
+    assert seen.result["structuredContent"] == {**beside, member: f"[redacted:github-pat] ␛[31m {AIMED}"}
+    assert "override" in str(place.signals())
+
+
+@pytest.mark.parametrize("mime", ["image/svg+xml", "image/png", "audio/wav", "application/pdf"])
+async def test_a_label_proves_nothing(place: House, mime: str) -> None:
+    """What decodes to text is looked at as text: a picture by its label alone, and one that is written in text."""
+    told = f"<svg><text>{AIMED} {KEY} {OURS.reveal()}\u202e</text></svg>"
+    coded = base64.b64encode(told.encode()).decode()
+    wrapped = "\r\n".join(coded[at : at + 76] for at in range(0, len(coded), 76))
+    for data in (coded, wrapped):
+        seen = await place.call({"content": [{"type": "image", "mimeType": mime, "data": data}]})
+        clean = base64.b64decode(str(blocks(seen)[0]["data"])).decode()
+        assert (
+            clean == f"<svg><text>{AIMED} [redacted:github-pat] [redacted:target-credential]⟦U+202E⟧</text></svg>"
+        )
+    assert "override" in str(place.signals())
+
+
+async def test_a_credential_of_letters_that_base64_has_is_masked(place: House) -> None:
+    """What could be base64 of something and is a credential as it stands is one."""
+    key = "AKIA" + "QZ3XK7LM5RTY2WVN"
+    seen = await place.call({"content": [], "structuredContent": {"uri": "mail:1", "data": key}})
+    assert key.encode() not in seen.raw
 
 
 async def test_text_aimed_at_the_model_is_flagged_and_passes(place: House) -> None:
@@ -126,9 +180,19 @@ async def test_size_is_bounded(place: House) -> None:
     """A text that no model could read is cut, says so, and is recorded."""
     seen = await place.call(text_result("x" * (MOST_CHARS + 10), "the second text", "the third text, longer"))
     first, second, third = (str(one["text"]) for one in blocks(seen))
-    assert first.endswith("[10 more characters were left out]")
-    assert second == "the second text"
+    assert first.endswith("[14 more characters were left out]")
+    assert second.endswith("[15 more characters were left out]")
     assert third.endswith("[22 more characters were left out]")
+    assert place.signals() == [["cut"]]
+
+
+async def test_short_texts_count_as_well(place: House) -> None:
+    """Many texts that say little each are bounded together; what the protocol needs is still there."""
+    many = ["fifteen letters"] * (MOST_CHARS // 15)
+    seen = await place.call({"structuredContent": many, **text_result(*["one too many"] * 100)})
+    assert len(blocks(seen)) == 100
+    assert {str(one["type"]) for one in blocks(seen)} == {"text"}
+    assert "characters were left out]" in str(blocks(seen)[-1]["text"])
     assert place.signals() == [["cut"]]
 
 
@@ -165,14 +229,14 @@ async def test_notifications_are_looked_at_and_unknown_ones_are_dropped(place: H
     """Log and progress messages are masked; what nobody knows is not passed on."""
     log = messages.notification("notifications/message", {"level": "info", "data": {"line": KEY}})
     progress = messages.notification(
-        "notifications/progress", {"progressToken": KEY, "progress": 1, "message": "a\x1bb"}
+        "notifications/progress", {"progressToken": "t-1", "progress": 1, "message": "a\x1bb"}
     )
     seen = await place.showing.asked_back(server(), caller(), log)
     assert seen is not None
     assert KEY.encode() not in seen.raw
     told = await place.showing.asked_back(server(), caller(), progress)
     assert told is not None
-    assert told.params == {"progressToken": KEY, "progress": 1, "message": "a␛b"}
+    assert told.params == {"progressToken": "t-1", "progress": 1, "message": "a␛b"}
     odd = messages.notification("notifications/evil", {})
     assert await place.showing.asked_back(server(), caller(), odd) is None
 
