@@ -76,7 +76,7 @@ def install(ctx: click.Context, /, agent: str, project: Path | None, url: str, t
       stayhand hook install claude-code
       stayhand hook install codex --project .
     """
-    path = _place(agent, project).resolve()
+    path = _own_place(_place(agent, project), project)
     options = ["--url", url or _own_url(config_of(ctx)), *(("--token-file", token_file) if token_file else ())]
     line = hook_setup.program_line(agent, program(), [*options, *(("--wait", str(wait)) if wait else ())])
     before = _text(path)
@@ -99,17 +99,25 @@ def install(ctx: click.Context, /, agent: str, project: Path | None, url: str, t
 @click.option(
     "--project", type=click.Path(path_type=Path), help="This folder's configuration; default: the user's."
 )
+@click.option(
+    "--url",
+    default="",
+    help="The agents' side of the firewall; default: of a project as configured, else what was installed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print {checks: [{check, ok, detail}]}.")
-def check(agent: str, project: Path | None, *, as_json: bool) -> None:
+@click.pass_context
+def check(ctx: click.Context, /, agent: str, project: Path | None, url: str, *, as_json: bool) -> None:
     """Prove that an agent's hooks fire and fail closed; exit 1 where they do not.
 
-    It looks at the configuration, runs the very line that the agent runs (with an event, without a token, and with
-    a program that dies), and asks the server when it last heard a hook of this token (STAYHAND_AGENT_TOKEN).
+    It looks at the configuration and, where that holds exactly the line that `hook install` writes, runs this line
+    (with an event, without a token, and with a program that dies), and asks the server whether it heard the event
+    with this token (STAYHAND_AGENT_TOKEN). Any other line is reported, and not run.
     """
     from firewall.cli.hook_check import checks, shown
 
     path = _place(agent, project)
-    found = checks(agent, _text(path), path)
+    right = url or (_own_url(config_of(ctx)) if project else "")
+    found = checks(agent, _text(path), path, program=program(), url=right)
     shown(found, as_json=as_json)
     if not all(one.ok for one in found):
         sys.exit(1)
@@ -127,6 +135,20 @@ def _place(agent: str, project: Path | None) -> Path:
     return hook_setup.place_of(
         agent, home=Path.home(), project=project.absolute() if project else None, environ=os.environ
     )
+
+
+def _own_place(path: Path, project: Path | None) -> Path:
+    """Return where to write: of a project exactly there, of a user where links lead to inside the same folder."""
+    try:
+        found = path.resolve()
+        folder = (project or (Path.home() if path.is_relative_to(Path.home()) else path.parent)).resolve()
+    except (OSError, RuntimeError) as error:
+        fail(f"cannot follow `{path}`: {error}", hint="nothing was changed")
+    is_dangling = path.is_symlink() and not path.exists()
+    is_there = found == folder / path.relative_to(project.absolute()) if project else found.is_relative_to(folder)
+    if is_dangling or not is_there:
+        fail(f"`{path}` is a link to `{found}`, so nothing was changed", hint="make it a file of its own")
+    return found
 
 
 def _own_url(config: str | None) -> str:
@@ -147,9 +169,11 @@ def _text(path: Path) -> str:
 def _backed_up(path: Path) -> Path:
     """Keep what stands there under a name that is free."""
     number = 1
-    while (kept := path.with_name(f"{path.name}.before-stayhand-{number}")).exists():
+    while os.path.lexists(kept := path.with_name(f"{path.name}.before-stayhand-{number}")):
         number += 1
-    shutil.copy2(path, kept)
+    with kept.open("xb") as file:  # never through a link, dangling ones included
+        file.write(path.read_bytes())
+    shutil.copystat(path, kept, follow_symlinks=False)
     return kept
 
 

@@ -2,31 +2,30 @@
 
 import json
 import os
-import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
-from firewall.cli import hook_setup
+from firewall.cli import hook_reading, hook_setup
 from firewall.cli.hook_client import NoAnswerError, ask, token_of
 from firewall.cli.report import result
 from firewall.codecs.hooks.shapes import allowed, denied
 
 _LIMIT_S = 60
-_BEATS: Mapping[str, object] = {
-    "cursor": {"hook_event_name": "sessionStart"},
-    "copilot": {"source": "check"},
-    "opencode": {"event": "session.start"},
-    "cline": {"hookName": "TaskStart"},
-}
 SESSION = "stayhand-hook-check"
+_BEATS: Mapping[str, object] = {
+    "cursor": {"hook_event_name": "sessionStart", "conversation_id": SESSION},
+    "copilot": {"source": "check", "sessionId": SESSION},
+    "opencode": {"event": "session.start", "session": SESSION},
+    "cline": {"hookName": "TaskStart", "taskId": SESSION},
+}
 _BEAT = {"hook_event_name": "SessionStart", "session_id": SESSION}
-_OPTION = re.compile(r"(--url|--token-file) '?([^' ]+)'?")
-_LINE = re.compile(r"^const LINE = (\".*\")$", re.MULTILINE)
+_KEPT = ("PATH", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""What our program needs of its caller's environment, besides the agent's token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +37,23 @@ class Check:
     detail: str
 
 
-def checks(agent: str, text: str, path: Path) -> list[Check]:
-    """Look at everything, as far as what comes before is well."""
-    lacking = hook_setup.missing_in(agent, text)
+def checks(agent: str, text: str, path: Path, *, program: Sequence[str], url: str = "") -> list[Check]:
+    """Look at everything, as far as what comes before is well.
+
+    `program`: how `stayhand` is started here; `url`: the firewall's, where the file is not to be believed.
+    """
+    foreign = hook_reading.foreign_in(agent, text, program, url)
+    lacking = [*hook_setup.missing_in(agent, text), *hook_reading.switched_off(text), *foreign]
     found = [Check("configured", not lacking, "; ".join(lacking) or str(path))]
-    line = _line(agent, text)
-    if not line:
+    lines = hook_reading.lines_in(agent, text)
+    options = hook_reading.options_of(agent, lines[0], program) if lines and not foreign else None
+    if options is None:
         return found
+    line = hook_setup.program_line(agent, program, [word for option in options.items() for word in option])
     beat = json.dumps(_BEATS.get(agent, _BEAT)).encode()
-    fired = _run(line, beat, dict(os.environ))
-    is_heard = fired.returncode == 0 and fired.stdout == allowed(agent)
-    found.append(Check("fires", is_heard, _last_heard(agent, line) if is_heard else _said(fired)))
-    bare = {"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", "")}
-    if "--token-file" not in line:
+    bare = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    found.append(_fires(agent, line, beat, options, bare))
+    if "--token-file" not in options:
         alone = _run(line, beat, bare)
         found.append(Check("closed without a token", _is_denial(agent, alone), _said(alone)))
     dead = _run(line, beat, bare | {"PYTHONHOME": "/nonexistent"})
@@ -58,17 +61,39 @@ def checks(agent: str, text: str, path: Path) -> list[Check]:
     return found
 
 
-def _last_heard(agent: str, line: str) -> str:
-    """Say when the server last heard the agent itself, with the same token."""
-    options = dict(_OPTION.findall(line))
+def _fires(agent: str, line: str, beat: bytes, options: Mapping[str, str], bare: Mapping[str, str]) -> Check:
+    """Send a sign of life as the agent would, and have the server say that it heard this one."""
     try:
         token = token_of(options, os.environ)
-        answer = ask(options["--url"], f"/hooks/{agent}", token, b"", method="GET")
-    except (KeyError, NoAnswerError, OSError):
-        return "the server heard it"
+        before = _of_check(_sessions(agent, options, token))
+        fired = _run(line, beat, bare if "--token-file" in options else {**bare, "STAYHAND_AGENT_TOKEN": token})
+        if fired.returncode != 0 or fired.stdout != allowed(agent):
+            return Check("fires", ok=False, detail=_said(fired))
+        sessions = _sessions(agent, options, token)
+    except (NoAnswerError, OSError) as error:
+        return Check("fires", ok=False, detail=str(error))
+    if _of_check(sessions) <= before:
+        return Check("fires", ok=False, detail="the hook ran, and the server heard nothing of it")
+    return Check("fires", ok=True, detail=_last_heard(sessions))
+
+
+def _sessions(agent: str, options: Mapping[str, str], token: str) -> list[Mapping[str, object]]:
+    """Return what the server heard with this token. Raises: NoAnswerError, OSError."""
+    answer = ask(options["--url"], f"/hooks/{agent}", token, b"", method="GET")
     sessions = answer.get("sessions")
-    listed = [one for one in sessions if isinstance(one, dict)] if isinstance(sessions, list) else []
-    own = [one for one in listed if one.get("session") != SESSION and one.get("agent") == agent]
+    if not isinstance(sessions, list):
+        raise NoAnswerError("the server does not say what it heard")
+    return [one for one in sessions if isinstance(one, dict) and one.get("agent") == agent]
+
+
+def _of_check(sessions: Sequence[Mapping[str, object]]) -> int:
+    """Return how many events of `hook check` itself were heard."""
+    return sum(int(str(one.get("events", 0))) for one in sessions if one.get("session") == SESSION)
+
+
+def _last_heard(sessions: Sequence[Mapping[str, object]]) -> str:
+    """Say when the server last heard the agent itself, with the same token."""
+    own = [one for one in sessions if one.get("session") != SESSION]
     if not own:
         return (
             "the server heard it; of the agent itself nothing yet: start it once with this token, and check again"
@@ -89,18 +114,8 @@ def shown(found: list[Check], *, as_json: bool) -> None:
         click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.check}: {one.detail}")
 
 
-def _line(agent: str, text: str) -> str:
-    """Return the shell line that the agent runs before a call; empty where there is none."""
-    if agent == "opencode":
-        match = _LINE.search(text)
-        return str(json.loads(match[1])) if match else ""
-    for _, entry in hook_setup.commands_in(agent, text):
-        return str(entry.get("command") or entry.get("bash") or "")
-    return ""
-
-
 def _run(line: str, event: bytes, environ: Mapping[str, str]) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(  # noqa: S603 - the very line that stands in the agent's configuration
+    return subprocess.run(  # noqa: S603 - our own line, made by `program_line`, never one that was read
         ["/bin/sh", "-c", line], input=event, env=environ, capture_output=True, timeout=_LIMIT_S, check=False
     )
 

@@ -17,6 +17,9 @@ MARK = "--by-stayhand-hook-install"
 PATIENCE_S = 20
 """How much longer an agent waits than our program does by itself."""
 DEADLINE_S = 10
+_MATCHER = "matcher of its group"
+_ALL = ("", "*", ".*")
+_CURSOR_TOOLS = "Read|Write|Edit|Delete|Grep|Task"
 _DEAD = "[stayhand] The call was not run: the hook could not be run, or was ended."
 
 
@@ -87,8 +90,18 @@ def commands_in(agent: str, text: str) -> list[tuple[str, Mapping[str, object]]]
     for event, entries in hooks.items() if isinstance(hooks, dict) else ():
         for entry in entries if isinstance(entries, list) else ():
             handlers = entry.get("hooks", [entry]) if isinstance(entry, dict) else []
-            found += [(str(event), one) for one in handlers if isinstance(one, dict) and _is_ours(one)]
+            ours = [one for one in handlers if isinstance(one, dict) and _is_ours(one)]
+            found += [(str(event), {_MATCHER: entry.get("matcher", ""), **one}) for one in ours]
     return found
+
+
+def _covers(agent: str, event: str, entry: Mapping[str, object]) -> bool:
+    """Tell whether an entry is run for every call of its event, as what `install` writes is."""
+    matcher = entry[_MATCHER]
+    if event == "preToolUse" and agent == "cursor" and isinstance(matcher, str):
+        return matcher in _ALL or set(matcher.split("|")) >= set(_CURSOR_TOOLS.split("|"))
+    is_conditional = any(entry.get(name) for name in ("if", "async", "asyncRewake", "disabled"))
+    return matcher in _ALL and not is_conditional
 
 
 def missing_in(agent: str, text: str) -> list[str]:
@@ -96,6 +109,7 @@ def missing_in(agent: str, text: str) -> list[str]:
     found = commands_in(agent, text)
     if agent in ("opencode", "cline"):
         return [] if found else ["our file is not there"]
+    found = [(event, entry) for event, entry in found if _covers(agent, event, entry)]
     events = {event for event, _ in found}
     lacking = [f"no hook of ours for {event}" for event in _EVENTS[agent] if event not in events]
     first = [entry for event, entry in found if event in _EVENTS[agent][:-1]]
@@ -131,7 +145,7 @@ def _entry(agent: str, event: str, line: str, patience_s: int) -> dict[str, obje
         case "cursor":
             entry: dict[str, object] = {"command": line, "failClosed": True}
             # Commands and MCP calls have events of their own, and would be asked about twice.
-            return entry | ({"matcher": "Read|Write|Edit|Delete|Grep|Task"} if event == "preToolUse" else {})
+            return entry | ({"matcher": _CURSOR_TOOLS} if event == "preToolUse" else {})
         case "copilot":
             return {"type": "command", "bash": line, "timeoutSec": patience_s}
         case _:

@@ -2,15 +2,17 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from firewall.cli.hook_setup import PLACES
+from firewall.cli.hook_setup import MARK, PLACES, installed_text
 from firewall.codecs.hooks.shapes import AGENTS
 from tests.support.installation import REPOSITORY, Served, install, serving
 
@@ -108,3 +110,70 @@ def test_the_check_names_what_is_missing(house: House, tmp_path: Path) -> None:
     assert away.returncode == 1
     assert "FAIL  fires" in away.stdout
     assert "cannot be reached" in away.stdout
+
+
+@pytest.mark.parametrize("agent", ["claude-code", "opencode", "cline"])
+def test_the_check_runs_no_line_of_a_project(house: House, tmp_path: Path, agent: str) -> None:
+    """A line with our mark that `install` did not write is reported as not ours, and not run."""
+    url = ("--url", house.firewall.agents)
+    line = f"touch {tmp_path}/owned # {MARK}"
+    path = tmp_path / PLACES[agent].project
+    path.parent.mkdir(parents=True)
+    path.write_text(installed_text(agent, "", line))
+    done = house.hook(tmp_path, "check", agent, "--project", ".", *url, STAYHAND_AGENT_TOKEN=house.token)
+    assert done.returncode == 1
+    assert "not ours, and not run" in done.stdout
+    assert not (tmp_path / "owned").exists()
+
+
+def test_the_token_goes_to_no_address_of_a_project(house: House, tmp_path: Path) -> None:
+    """The firewall that a project's file names is asked only when it is the one that is configured, or given."""
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        theirs.settimeout(0)
+        url = f"http://127.0.0.1:{theirs.getsockname()[1]}"
+        assert house.hook(tmp_path, "install", "codex", "--project", ".", "--url", url).returncode == 0
+        done = house.hook(tmp_path, "check", "codex", "--project", ".", STAYHAND_AGENT_TOKEN=house.token)
+        assert done.returncode == 1
+        assert "not ours, and not run" in done.stdout
+        with pytest.raises(BlockingIOError):
+            theirs.accept()
+    right = ("--project", ".", "--url", house.firewall.agents)
+    assert house.hook(tmp_path, "install", "codex", *right).returncode == 0
+    assert house.hook(tmp_path, "check", "codex", *right, STAYHAND_AGENT_TOKEN=house.token).returncode == 0
+
+
+def test_hooks_that_are_switched_off_fail_the_check(house: House, tmp_path: Path) -> None:
+    """With `disableAllHooks` no hook runs, so the check fails, whatever our program answers."""
+    assert house.hook(tmp_path, "install", "claude-code", "--url", house.firewall.agents).returncode == 0
+    path = tmp_path / ".claude" / "settings.json"
+    path.write_text(json.dumps({"disableAllHooks": True, **json.loads(path.read_text())}))
+    done = house.hook(tmp_path, "check", "claude-code", STAYHAND_AGENT_TOKEN=house.token)
+    assert done.returncode == 1
+    assert '"disableAllHooks" is set' in done.stdout
+
+
+def test_a_server_that_heard_nothing_fails_the_check(tmp_path: Path, house: House) -> None:
+    """Our program's word is not enough: a server that answers and does not list the event did not hear it."""
+    body = b'{"verdict": "noted", "sessions": []}'
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+
+        def answer() -> None:
+            for _ in range(3):
+                connection, _ = deaf.accept()
+                with connection, connection.makefile("rb") as asked:
+                    size = 0
+                    while (field := asked.readline().strip().lower()) != b"":
+                        size = int(field.partition(b":")[2]) if field.startswith(b"content-length:") else size
+                    asked.read(size)
+                    connection.sendall(head + body)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        assert house.hook(tmp_path, "install", "codex", "--url", url).returncode == 0
+        done = house.hook(tmp_path, "check", "codex", STAYHAND_AGENT_TOKEN="shd_agent")
+        assert done.returncode == 1
+        assert "the server heard nothing of it" in done.stdout
+        thread.join(30)
+        assert not thread.is_alive()
