@@ -37,6 +37,8 @@ def answer(message: dict) -> None:
     """Answer a request."""
     id_, method, params = message["id"], message["method"], message.get("params", {})
     if method == "initialize":
+        if "picky" in FLAWS and params["capabilities"]:
+            os._exit(4)
         version = "2024-11-05" if "old" in FLAWS else params["protocolVersion"]
         said = {
             "protocolVersion": version,
@@ -124,13 +126,27 @@ def silent(_id: object, _params: dict) -> None:
     """Say nothing."""
 
 
+def deaf(_id: object, _params: dict) -> None:
+    """Look at the input no more."""
+    time.sleep(600)
+
+
+def flood(id_: object, params: dict) -> None:
+    """Say a lot before the answer."""
+    for at in range(40):
+        note = {"progressToken": params["_meta"]["progressToken"], "progress": at, "message": "x" * 100_000}
+        say({"jsonrpc": "2.0", "method": "notifications/progress", "params": note})
+    text(id_, "done")
+
+
 def echo(id_: object, params: dict) -> None:
     """Repeat the arguments."""
     text(id_, json.dumps(params.get("arguments", {})))
 
 
 TOOLS = {
-    tool.__name__: tool for tool in (die, noisy, endless, progress, ask, twice, wrong, env, child, silent, echo)
+    tool.__name__: tool
+    for tool in (die, noisy, endless, progress, ask, twice, wrong, env, child, silent, deaf, flood, echo)
 }
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A `tools/call` as a client wrote it: which tool, which exact arguments, and what it brings back.
 
 INVARIANT: what can change what a server does is among what is judged. The answers to a server's own questions
-(`inputResponses`) and its `requestState` are, beside the arguments; a member that is not known here is refused by
-name.
+(`inputResponses`) and its `requestState` are, beside the arguments, and so is what stands in `_meta` and is no
+plain note (`beside.py`); a member that is not known here is refused by name.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,12 @@ from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
 from firewall.gates.mcp import state
+from firewall.gates.mcp.beside import CALL_IDS, MAX_ID_CHARS, judged_of
 
 MAX_NAME_CHARS = 256
-MAX_ID_CHARS = 200
 _KNOWN = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState"})
-_ANSWERS, _STATE = "mcp:inputResponses", "mcp:requestState"
+_ANSWERS, _STATE, _META = "mcp:inputResponses", "mcp:requestState", "mcp:_meta"
 """Names under which they are judged: no schema of a tool has them."""
-_CALL_IDS = ("claudecode/toolUseId", "callId")
-"""Where clients say by which id their model knows the call."""
 ASKED = "stayhand_approval"
 """The name of our question among `inputRequests`."""
 
@@ -35,7 +33,7 @@ class Wish:
     given: Mapping[str, object]
     """The arguments, parsed: what is held against the tool's schema."""
     arguments: bytes
-    """What is judged: the arguments as they came, with the answers to a server's questions beside them."""
+    """What is judged: the arguments as they came, with what else a server could act by beside them."""
     call_id: str
     """The model's id of the call, a claim; empty: none."""
     progress: str | int | None
@@ -86,6 +84,9 @@ def _judged(
             for name, said in (("inputResponses", _ANSWERS), ("requestState", _STATE))
             if params.get(name) is not None
         }
+    notes = judged_of(message.meta)
+    if notes:
+        beside[_META] = notes
     if beside:
         return orjson.dumps({**given, **beside})
     span = json_span.locate(message.raw, ("params", "arguments"))
@@ -101,7 +102,7 @@ def _without(message: Message) -> Message:
 
 
 def _call_id(meta: Mapping[str, object]) -> str:
-    found = (meta.get(name) for name in _CALL_IDS)
+    found = (meta.get(name) for name in CALL_IDS)
     return next((one for one in found if isinstance(one, str) and 0 < len(one) <= MAX_ID_CHARS), "")
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Protocol, cast
 
 from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.claims import capabilities_of, info_of
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import (
     CAPABILITIES_KEY,
@@ -39,6 +40,11 @@ class Wanted:
     version: str
     capabilities: Mapping[str, object]
     info: Mapping[str, object]
+
+    @property
+    def has_claims(self) -> bool:
+        """A greeting says something that the client chose."""
+        return bool(self.capabilities or self.info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ async def _initialize(ask: Ask, wanted: Wanted) -> Hello | None:
         "initialize",
         {
             "protocolVersion": wanted.version if is_same_era else LEGACY[0],
-            "capabilities": dict(wanted.capabilities) if is_same_era else {},
+            "capabilities": capabilities_of(wanted.capabilities) if is_same_era else {},
             "clientInfo": _named(wanted.info),
         },
     )
@@ -122,8 +128,7 @@ async def _initialize(ask: Ask, wanted: Wanted) -> Hello | None:
 
 
 def _named(info: Mapping[str, object]) -> dict[str, object]:
-    is_whole = isinstance(info.get("name"), str) and isinstance(info.get("version"), str)
-    return dict(info if is_whole else OURSELVES)
+    return info_of(info) or dict(OURSELVES)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -78,6 +78,11 @@ class HttpLine:
         """It can be asked; what a server over HTTP is, the next request tells."""
         return True
 
+    @property
+    def was_greeted(self) -> bool:
+        """Why a server over HTTP does not answer cannot be told."""
+        return True
+
     async def open(self) -> None:
         """Find out what the server speaks, and begin a session where it has any.
 

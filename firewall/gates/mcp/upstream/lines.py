@@ -22,6 +22,8 @@ log = logging.getLogger("stayhand.mcp")
 _SWEEP_S = 5.0
 _WAIT_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long nobody opens a line after it failed for the first, second, … time in a row."""
+_MOST_FAILING = 1000
+"""Failures that are remembered before those whose wait is over are forgotten."""
 
 
 class Line(Protocol):
@@ -45,6 +47,11 @@ class Line(Protocol):
     @property
     def is_alive(self) -> bool:
         """It can be asked."""
+        ...
+
+    @property
+    def was_greeted(self) -> bool:
+        """The server may have heard what its client claims: that may be why it failed."""
         ...
 
     async def open(self) -> None:
@@ -81,6 +88,7 @@ class Key(NamedTuple):
 class _Held:
     line: Line
     lineage: tuple[str, ...]
+    has_claims: bool
     idle_s: float
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_open: bool = False
@@ -112,7 +120,8 @@ class Lines:
         self._make = make
         self._now = now
         self._held: dict[Key, _Held] = {}
-        self._failing: dict[str, _Failing] = {}
+        self._failing: dict[tuple[str, str], _Failing] = {}
+        """By server and, where a client's claims may be why it failed, token; otherwise empty, for everybody."""
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -168,10 +177,12 @@ class Lines:
             self._drop(key, held)
             held = None
         if held is None or held.is_doomed:
-            self._refuse_failing(server)
-            self._make_room(server)
+            self._refuse_failing(key)
+            self._make_room(key, server)
             wanted = Wanted(caller.version, caller.capabilities, caller.info)
-            held = _Held(self._make(server, wanted), caller.requester.lineage, server.settings.idle_s)
+            held = _Held(
+                self._make(server, wanted), caller.requester.lineage, wanted.has_claims, server.settings.idle_s
+            )
             self._held[key] = held
         return held
 
@@ -189,35 +200,45 @@ class Lines:
                 await held.line.open()
             except FirewallError:
                 held.is_doomed = True
-                self._failed(key.server)
+                self._failed(key.server, key.token if held.has_claims and held.line.was_greeted else "")
                 raise
             held.is_open = True
-            self._failing.pop(key.server, None)
+            for token in ("", key.token):
+                self._failing.pop((key.server, token), None)
 
-    def _failed(self, server: str) -> None:
-        failing = self._failing.setdefault(server, _Failing())
+    def _failed(self, server: str, token: str) -> None:
+        if len(self._failing) >= _MOST_FAILING:
+            self._failing = {of: one for of, one in self._failing.items() if self._now() < one.until}
+        failing = self._failing.setdefault((server, token), _Failing())
         failing.until = self._now() + _WAIT_S[min(failing.times, len(_WAIT_S) - 1)]
         failing.times += 1
 
-    def _refuse_failing(self, server: Server) -> None:
-        failing = self._failing.get(server.name)
-        if failing is not None and self._now() < failing.until:
-            raise UpstreamError(
-                f"the MCP server `{server.name}` failed {failing.times} times; it is left alone for a moment",
-                fault=UpstreamFault.UNAVAILABLE,
-                status=503,
-            )
+    def _refuse_failing(self, key: Key) -> None:
+        for token in ("", key.token):
+            failing = self._failing.get((key.server, token))
+            if failing is not None and self._now() < failing.until:
+                raise UpstreamError(
+                    f"the MCP server `{key.server}` failed {failing.times} times; it is left alone for a moment",
+                    fault=UpstreamFault.UNAVAILABLE,
+                    status=503,
+                )
 
-    def _make_room(self, server: Server) -> None:
-        """End the line that was used longest ago, where there are too many. Raises: TooManyLinesError."""
-        mine = [(held.used_at, key) for key, held in self._held.items() if key.server == server.name]
-        if len(mine) < server.settings.at_once:
+    def _make_room(self, wanted: Key, server: Server) -> None:
+        """End the idle line that was used longest ago, where there are too many: the token's own before others'.
+
+        A token has at most half of a server's lines, so that none can take them all. Raises: TooManyLinesError.
+        """
+        held = {key: one for key, one in self._held.items() if key.server == server.name}
+        mine = [key for key in held if key.token == wanted.token]
+        is_share_used = len(mine) >= max(1, server.settings.at_once // 2)
+        if len(held) < server.settings.at_once and not is_share_used:
             return
-        idle = sorted(pair for pair in mine if self._held[pair[1]].users == 0)
+        idle = [key for key in (mine if is_share_used else held) if held[key].users == 0]
         if not idle:
-            raise TooManyLinesError(f"all {len(mine)} sessions with the MCP server `{server.name}` are in use")
-        key = idle[0][1]
-        self._drop(key, self._held[key])
+            whose = f"your {len(mine)}" if is_share_used else f"all {len(held)}"
+            raise TooManyLinesError(f"{whose} sessions with the MCP server `{server.name}` are in use")
+        key = min(idle, key=lambda key: (key.token != wanted.token, held[key].used_at))
+        self._drop(key, held[key])
 
     def _doom(self, chosen: Callable[[Key, _Held], bool]) -> None:
         for key, held in list(self._held.items()):

@@ -110,6 +110,11 @@ class Process:
         except (ConnectionError, RuntimeError) as error:
             raise self._failed("takes no more input", detail=type(error).__name__) from error
 
+    def give_up(self) -> None:
+        """Listen to it no more: it counts as ended, and who waits for it hears so."""
+        if self._readers:
+            self._readers[0].cancel()
+
     async def stop(self) -> None:
         """End it, first by closing its input, then by signals to its process group."""
         process = self._process

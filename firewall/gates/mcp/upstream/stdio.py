@@ -25,7 +25,7 @@ from firewall.gates.mcp.upstream.process import Process, Program
 log = logging.getLogger("stayhand.mcp")
 _PROGRESS = "notifications/progress"
 _MOST_WAITING = 1000
-"""Messages of a program that nobody has taken yet, for one request."""
+"""Messages of a program that nobody has taken yet, for one request; and of ours that it has not taken."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,14 +35,27 @@ class _Asked:
     seen: Seen | None
     token: Id | None
     """The client's own progress token."""
+    most_bytes: int
+    """Of messages that wait."""
     heard: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(_MOST_WAITING))
+    bytes_waiting: int = 0
     is_lost: bool = False
 
     def put(self, message: Message) -> None:
-        """Add a message; where too many wait, the oldest makes room."""
-        if self.heard.full():
-            self.heard.get_nowait()
+        """Add a message; where too many wait, the oldest make room."""
+        size = len(message.raw)
+        while self.heard.full() or (not self.heard.empty() and self.bytes_waiting + size > self.most_bytes):
+            self._taken(self.heard.get_nowait())
         self.heard.put_nowait(message)
+        self.bytes_waiting += size
+
+    async def next(self) -> Message:
+        """Wait for the next message."""
+        return self._taken(await self.heard.get())
+
+    def _taken(self, message: Message) -> Message:
+        self.bytes_waiting -= len(message.raw)
+        return message
 
 
 class StdioLine:
@@ -82,6 +95,11 @@ class StdioLine:
         return self._process.is_alive
 
     @property
+    def was_greeted(self) -> bool:
+        """It was started, and told what its client claims."""
+        return self._process.pid > 0
+
+    @property
     def pid(self) -> int:
         """Of the program."""
         return self._process.pid
@@ -111,7 +129,12 @@ class StdioLine:
 
     async def tell(self, message: Message) -> None:
         """Send a notification, or the answer to a request of the program's. Raises: UpstreamError."""
-        await self._process.write(message)
+        try:
+            async with asyncio.timeout(self._total_s):
+                await self._process.write(message)
+        except TimeoutError:
+            self._process.give_up()
+            raise self._failed("takes no more input", UpstreamFault.TIMEOUT) from None
 
     async def aclose(self) -> None:
         """End the program, and what waits for it."""
@@ -128,17 +151,23 @@ class StdioLine:
     async def _ask(self, message: Message, seen: Seen | None) -> Message:
         number = next(self._numbers)
         token = message.meta.get("progressToken")
-        asked = _Asked(seen, token if isinstance(token, str | int) and not isinstance(token, bool) else None)
+        token = token if isinstance(token, str | int) and not isinstance(token, bool) else None
+        asked = _Asked(seen, token, self._program.max_answer_bytes)
         ours: dict[tuple[str | int, ...], object] = {("id",): number}
         if asked.token is not None:
             ours["params", "_meta", "progressToken"] = number
         self._asked[number] = asked
+        was_taken = False
         try:
-            await self._process.write(messages.changed(message, ours))
             async with asyncio.timeout(self._total_s):
+                await self._process.write(messages.changed(message, ours))
+                was_taken = True
                 answer = await self._answer(asked)
         except TimeoutError:
-            self._give_up(number)
+            if was_taken:
+                self._give_up(number)
+            else:
+                self._process.give_up()  # it looks at its input no more: neither would it see that nobody waits
             raise self._failed("did not answer in time", UpstreamFault.TIMEOUT) from None
         except asyncio.CancelledError:
             self._give_up(number)
@@ -153,7 +182,7 @@ class StdioLine:
             if asked.heard.empty() and (asked.is_lost or not self._process.is_alive):
                 raise self._failed("ended before it answered", UpstreamFault.UNAVAILABLE)
             async with asyncio.timeout(self._idle_s):
-                message = await asked.heard.get()
+                message = await asked.next()
             if message.is_answer:
                 return message
             if message.method:
@@ -174,10 +203,15 @@ class StdioLine:
             waiting = self._asked.get(message.id) if isinstance(message.id, int) else None
         else:
             waiting = self._whose(message)
-        if waiting is not None and (message.is_answer or not waiting.heard.full()):
+        if waiting is not None and (message.is_answer or self._has_room(waiting, message)):
             waiting.put(message)
         elif message.id is not None and message.method:
             self._refuse(message)
+
+    def _has_room(self, waiting: _Asked, message: Message) -> bool:
+        """Tell whether one more may wait: together no more bytes than one answer may have."""
+        held = sum(asked.bytes_waiting for asked in self._asked.values())
+        return not waiting.heard.full() and held + len(message.raw) <= self._program.max_answer_bytes
 
     def _whose(self, message: Message) -> _Asked | None:
         """Return to whom something belongs that the program sends by itself.
@@ -206,6 +240,10 @@ class StdioLine:
         self._later(tell())
 
     def _later(self, what: Coroutine[None, None, None]) -> None:
+        if len(self._answering) >= _MOST_WAITING:
+            what.close()
+            self._process.give_up()  # it asks, and takes no answers
+            return
         task = asyncio.create_task(what)
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)

@@ -1,6 +1,7 @@
 """Which lines there are to which servers, with lines that only count and a clock that tests move."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,9 @@ from firewall.settings.mcp import McpServer
 SERVER = Server("shop", "staging", "x", McpServer(name="shop", environment="staging", command=("x",), at_once=2))
 
 
+FOUR = replace(SERVER, settings=SERVER.settings.model_copy(update={"at_once": 4}))
+
+
 class Counted:
     """A line that remembers what became of it."""
 
@@ -23,6 +27,7 @@ class Counted:
         self.opened = 0
         self.closed = 0
         self.is_alive = True
+        self.was_greeted = True
         self.fails = False
 
     async def open(self) -> None:
@@ -44,26 +49,27 @@ class Keeping:
         self.made: list[Counted] = []
         self.now = 0.0
         self.fails = False
+        self.greets = True
         self.lines = Lines(self.make, now=lambda: self.now)  # type: ignore[arg-type]  # asks nothing
 
     def make(self, _server: Server, _wanted: Wanted) -> Counted:
         """Make a line."""
         line = Counted()
-        line.fails = self.fails
+        line.fails, line.was_greeted = self.fails, self.greets
         self.made.append(line)
         return line
 
-    async def use(self, caller: Caller) -> Counted:
+    async def use(self, caller: Caller, server: Server = SERVER) -> Counted:
         """Use a caller's line for a moment."""
-        async with self.lines.use(SERVER, caller) as line:
+        async with self.lines.use(server, caller) as line:
             return line  # type: ignore[return-value]  # made above
 
 
-def caller(token: str, session: str = "", *, version: str = "2025-11-25") -> Caller:
+def caller(token: str, session: str = "", *, version: str = "2025-11-25", roots: object = None) -> Caller:
     """Return somebody with a token."""
     grant = Grant("staging", "olga", "coder", datetime(2030, 1, 1, tzinfo=UTC))
     requester = Requester(token, (token, "tok_parent"), (), grant, "olga/coder", gate="mcp")
-    return Caller(requester, version, {}, {}, session)
+    return Caller(requester, version, {} if roots is None else {"roots": roots}, {}, session)
 
 
 async def test_a_line_is_one_sessions_and_opened_once() -> None:
@@ -74,7 +80,7 @@ async def test_a_line_is_one_sessions_and_opened_once() -> None:
     assert kept.made[0].opened == 1
     kept = Keeping()
     for one in (caller("a"), caller("a", version="2026-07-28")):
-        await kept.use(one)
+        await kept.use(one, FOUR)
     assert len(kept.made) == 2
 
 
@@ -89,6 +95,49 @@ async def test_the_line_that_was_used_longest_ago_makes_room() -> None:
     async with kept.lines.use(SERVER, caller("b")), kept.lines.use(SERVER, caller("c")):
         with pytest.raises(TooManyLinesError):
             await kept.use(caller("d"))
+
+
+async def test_no_token_takes_all_lines() -> None:
+    """One holds at most half of a server's; what it opens beyond takes the place of its own."""
+    kept = Keeping()
+    async with kept.lines.use(FOUR, caller("a", "1")), kept.lines.use(FOUR, caller("a", "2")):
+        with pytest.raises(TooManyLinesError, match="your 2 sessions"):
+            await kept.use(caller("a", "3"), FOUR)
+        await kept.use(caller("b"), FOUR)
+        await kept.use(caller("c"), FOUR)
+    await kept.use(caller("a", "3"), FOUR)
+    await asyncio.sleep(0)
+    assert sorted(line.closed for line in kept.made[:2]) == [0, 1]
+    assert [line.closed for line in kept.made[2:]] == [0, 0, 0]
+
+
+async def test_a_tokens_own_idle_line_makes_room_before_others() -> None:
+    """Others' idle lines are ended only where there are none of its own."""
+    kept = Keeping()
+    for at, one in enumerate((caller("b"), caller("c"), caller("d"), caller("a", "1"), caller("a", "2"))):
+        kept.now = float(at)
+        await kept.use(one, FOUR)
+    await asyncio.sleep(0)
+    assert [line.closed for line in kept.made] == [0, 0, 0, 1, 0]
+
+
+async def test_what_a_client_claims_locks_nobody_else_out() -> None:
+    """A greeting that carried claims and failed counts for its token alone; a server that never heard them, for all."""
+    kept = Keeping()
+    kept.fails = True
+    for session in ("1", "2"):
+        with pytest.raises(UpstreamError):
+            await kept.use(caller("a", session, roots={"bad": 1}))
+    with pytest.raises(UpstreamError, match="left alone"):
+        await kept.use(caller("a", "3", roots={}))
+    kept.fails = False
+    await kept.use(caller("b", roots={}))
+    kept.fails, kept.greets = True, False
+    for _ in range(2):
+        with pytest.raises(UpstreamError):
+            await kept.use(caller("c", roots={}))
+    with pytest.raises(UpstreamError, match="left alone"):
+        await kept.use(caller("d", roots={}))
 
 
 async def test_a_dead_line_is_replaced() -> None:

@@ -73,8 +73,9 @@ def test_what_a_client_says_beside(meta: dict[str, object], call_id: str, progre
 def test_what_answers_our_question_is_not_sent_on() -> None:
     """Our state and the answer to our question are taken out; the rest of the call is as it was."""
     state = {"requestState": "stayhand.1.x", "inputResponses": {"stayhand_approval": {"action": "accept"}}}
-    wish = wish_of(call(json.dumps({"name": "t", "arguments": {"a": 1}, "_meta": {"m": 1}, **state})))
-    assert wish.forwarded.params == {"name": "t", "arguments": {"a": 1}, "_meta": {"m": 1}}
+    meta = {"callId": "c"}
+    wish = wish_of(call(json.dumps({"name": "t", "arguments": {"a": 1}, "_meta": meta, **state})))
+    assert wish.forwarded.params == {"name": "t", "arguments": {"a": 1}, "_meta": meta}
     assert (wish.state, wish.action) == ("stayhand.1.x", "accept")
     assert json.loads(wish.arguments) == {"a": 1}
 
@@ -92,3 +93,15 @@ def test_what_answers_a_servers_question_is_judged() -> None:
         "mcp:requestState": "theirs",
     }
     assert (wish.state, wish.action) == ("", "")
+
+
+def test_what_stands_beside_and_is_no_plain_note_is_judged() -> None:
+    """A server may act by it: it is among the judged arguments, also where our own question is answered."""
+    meta = {"callId": "c", "database": "prod", "progressToken": {"x": 1}}
+    message = call(json.dumps({"name": "t", "arguments": {"a": 1}, "_meta": meta}))
+    wish = wish_of(message)
+    assert (wish.forwarded, wish.given) == (message, {"a": 1})
+    bound = {"a": 1, "mcp:_meta": {"database": "prod", "progressToken": {"x": 1}}}
+    assert json.loads(wish.arguments) == bound
+    again = {"name": "t", "arguments": {"a": 1}, "_meta": meta, "requestState": "stayhand.1.x"}
+    assert json.loads(wish_of(call(json.dumps(again))).arguments) == bound

@@ -1,0 +1,52 @@
+"""What a client says beside the arguments of a call, in its `_meta`: what goes on as it is, and what is judged.
+
+INVARIANT: a member of `_meta` that a server may hear of is one that is named here and of the form that is written
+here, or it is among what is judged: no server does something else by a member that nobody has seen.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from firewall.codecs.mcp.claims import capabilities_of, info_of, is_text
+from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, VERSION_KEY
+
+MAX_ID_CHARS = 200
+CALL_IDS = ("claudecode/toolUseId", "callId")
+"""Where clients say by which id their model knows the call."""
+_MAX_TRACE_CHARS = 512
+_LEVELS = frozenset({"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"})
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def _is_id(value: object) -> bool:
+    return is_text(value, MAX_ID_CHARS)
+
+
+def _is_token(value: object) -> bool:
+    return _is_id(value) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _is_trace(value: object) -> bool:
+    return is_text(value, _MAX_TRACE_CHARS)
+
+
+_PLAIN: Mapping[str, Callable[[object], bool]] = MappingProxyType(
+    {
+        "progressToken": _is_token,
+        VERSION_KEY: _is_id,
+        INFO_KEY: lambda value: info_of(value) == value,
+        CAPABILITIES_KEY: lambda value: capabilities_of(value) == value,
+        "io.modelcontextprotocol/logLevel": lambda value: isinstance(value, str) and value in _LEVELS,
+        "traceparent": lambda value: isinstance(value, str) and _TRACE.fullmatch(value) is not None,
+        "tracestate": _is_trace,
+        "baggage": _is_trace,
+        **dict.fromkeys((*CALL_IDS, "threadId", "vscode.conversationId", "vscode.requestId"), _is_id),
+    }
+)
+"""What goes on unjudged, and its form: members of the protocol, and ids by which clients know their calls."""
+
+
+def judged_of(meta: Mapping[str, object]) -> dict[str, object]:
+    """Return the members of a call's `_meta` that must be judged with its arguments."""
+    return {name: value for name, value in meta.items() if name not in _PLAIN or not _PLAIN[name](value)}
