@@ -54,7 +54,7 @@ class McpServer(Section):
     idle_s: int = Field(default=900, ge=10, le=86_400)
     """When a session with the server, or its program, that nobody uses is ended."""
     at_once: int = Field(default=32, ge=1, le=1000)
-    """Sessions with the server, or programs, at a time."""
+    """Sessions with the server, or programs, at a time; one token has half of them at most."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -126,8 +126,10 @@ def silent(_id: object, _params: dict) -> None:
     """Say nothing."""
 
 
-def deaf(_id: object, _params: dict) -> None:
-    """Look at the input no more."""
+def deaf(_id: object, params: dict) -> None:
+    """Look at the input no more, once it has said so."""
+    note = {"progressToken": params["_meta"]["progressToken"], "progress": 1}
+    say({"jsonrpc": "2.0", "method": "notifications/progress", "params": note})
     time.sleep(600)
 
 

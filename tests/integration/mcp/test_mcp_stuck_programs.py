@@ -1,4 +1,4 @@
-"""Programs that take nothing, say too much or fall over one client's claims: everybody else is served, in bounds."""
+"""Programs that take nothing, say too much or fall over a client's claims: others are served, within bounds."""
 
 import asyncio
 import sys
@@ -23,10 +23,12 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard: list[Message] = []
+        self.has_begun = asyncio.Event()
         self.may = asyncio.Event()
 
     async def __call__(self, message: Message) -> Message | None:
         """Wait, and note it."""
+        self.has_begun.set()
         await self.may.wait()
         self.heard.append(message)
         return None
@@ -62,7 +64,9 @@ def call(tool: str, **arguments: object) -> Message:
 async def test_a_program_that_looks_at_its_input_no_more_is_given_up() -> None:
     """Who hands it more than its pipe holds hears so in time, and nobody asks it again."""
     async with line_to(idle_s=LIMIT_S, total_s=2) as line, asyncio.timeout(LIMIT_S):
-        deaf = asyncio.create_task(line.ask(call("deaf"), seen=Ear()))
+        ear = Ear()
+        deaf = asyncio.create_task(line.ask(call("deaf"), seen=ear))
+        await ear.has_begun.wait()
         with pytest.raises(UpstreamError) as raised:
             await line.ask(call("echo", text="x" * (4 << 20)), seen=Ear())
         assert raised.value.fault is UpstreamFault.TIMEOUT
@@ -76,6 +80,7 @@ async def test_what_waits_for_a_slow_client_is_bounded_by_its_bytes() -> None:
     ear = Ear()
     async with line_to(idle_s=LIMIT_S, total_s=LIMIT_S) as line:
         slow = asyncio.create_task(line.ask(call("flood"), seen=ear))
+        await ear.has_begun.wait()
         await line.ask(call("echo"), seen=Ear())  # answered after everything of the flood was printed and read
         ear.may.set()
         answer = await slow
@@ -90,10 +95,9 @@ async def test_a_program_that_falls_over_a_clients_claims_serves_the_others(tmp_
         mcp_house(tmp_path, rough("picky"), calls=opened, shown=opened) as house,
         posting(house.at("rough"), await house.token()) as poster,
     ):
-        greeting = {"protocolVersion": "2025-11-25", "clientInfo": {"name": "hand", "version": "0"}}
         for _ in range(4):
-            said = await poster.legacy("initialize", capabilities={"roots": {}}, **greeting)
+            said = await poster.legacy("initialize", protocolVersion="2025-11-25", capabilities={"roots": {}})
             assert said.code[1] == "upstream_unavailable"
         other = Poster(poster.http, poster.url, await house.token())
-        said = await other.legacy("initialize", capabilities={"roots": 1}, **greeting)
+        said = await other.legacy("initialize", protocolVersion="2025-11-25", capabilities={"roots": 1})
         assert "result" in said.answer

@@ -122,7 +122,7 @@ async def test_a_tokens_own_idle_line_makes_room_before_others() -> None:
 
 
 async def test_what_a_client_claims_locks_nobody_else_out() -> None:
-    """A greeting that carried claims and failed counts for its token alone; a server that never heard them, for all."""
+    """A failed greeting with claims counts for its token alone; one of a server that never heard them, for all."""
     kept = Keeping()
     kept.fails = True
     for session in ("1", "2"):
