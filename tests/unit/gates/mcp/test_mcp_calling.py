@@ -274,6 +274,20 @@ async def test_a_call_that_was_approved_where_the_model_said_it_runs(kept: Kept)
     assert len(line.heard) == 1
 
 
+async def test_an_approval_counts_for_what_the_client_said_beside(kept: Kept) -> None:
+    """What a server could act by in `_meta` is bound; a read with notes of its own still runs."""
+    calls, line, asker = calls_of(kept, NOTES), Line(), caller(kept.requester(gate="mcp"))
+    assert told(await calls.call(NOTES, asker, asking(_meta={"database": "a"}), upstream=line, seen=Ear()))
+    await approve(kept, kept.approvals.listing(None)[0].id)
+    assert told(await calls.call(NOTES, asker, asking(_meta={"database": "b"}), upstream=line, seen=Ear()))
+    assert line.heard == []
+    said = await calls.call(NOTES, asker, asking(_meta={"database": "a"}), upstream=line, seen=Ear())
+    assert text_of(said) == "done"
+    read = asking("get_file_contents", arguments={"path": "README.md"}, _meta={"goose-session": "s"})
+    github, asker = server("github"), caller(kept.requester(gate="mcp"))
+    assert text_of(await calls_of(kept, github).call(github, asker, read, upstream=line, seen=Ear())) == "done"
+
+
 # Clients of 2026-07-28 that can show an address
 
 
