@@ -76,6 +76,6 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 	@touch $@
 
 # Where PYTHONDONTWRITEBYTECODE is set, as in containers, every start would compile 700 modules anew: 0.8 s each.
-$(COMPILED): $(RUNTIME) $(shell find firewall audit -name '*.py')
+$(COMPILED): $(RUNTIME) $(shell find firewall audit -name '*.py' 2>/dev/null)
 	@$(PY) -m compileall -q firewall audit
 	@touch $@

@@ -46,6 +46,9 @@ class Drill:
     fails: int = 1
     """How many of a plan's candidates fail, from the first on."""
     calls: int = 0
+    """Marked so far."""
+    running: int = 0
+    """Of them, those of which nothing is known yet."""
     carried: int = 0
     """Answered by a candidate that was not led away."""
     unanswered: int = 0
@@ -59,7 +62,7 @@ class Drill:
         return {
             "id": self.id,
             "scenario": self.scenario.value,
-            "calls": self.calls,
+            "calls": self.calls - self.running,
             "carried": self.carried,
             "unanswered": self.unanswered,
             "chain": list(self.chain),
@@ -128,6 +131,7 @@ class DrillRoom:
         for drill in self._armed.values():
             if now < drill.until and self._is_meant(drill, call):
                 drill.calls += 1
+                drill.running += 1
                 drill.chain = tuple(one.name for one in plan.candidates)
                 return drill
         return None
@@ -159,8 +163,9 @@ class DrillRoom:
             ),
         )
 
-    def ended(self, drill: Drill, plan: Plan, heard: Heard | None) -> None:
-        """Note what came of a marked call; None: nobody answered."""
+    def ended(self, drill: Drill, plan: Plan, heard: Heard | None, *, is_again: bool = False) -> None:
+        """Note what came of a marked call; None: nobody answered. `is_again`: its answer began once more."""
+        drill.running -= not is_again
         if heard is None:
             drill.unanswered += 1
             return

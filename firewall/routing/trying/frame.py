@@ -109,7 +109,7 @@ class Frame:
         if found is None:
             raise UnansweredError(_broken_off(), run.answered(broken.heard.candidate))
         if run.drill is not None:
-            self.asker.drills.ended(run.drill, run.plan, found.heard)
+            self.asker.drills.ended(run.drill, run.plan, found.heard, is_again=True)
         if isinstance(found, Kept):
             return Kept(
                 found.status,

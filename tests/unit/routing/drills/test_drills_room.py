@@ -93,6 +93,18 @@ async def test_what_came_of_it_is_counted(room: DrillRoom) -> None:
     assert shown["answered"] == {"second/m-1": 1, "first/m-1": 1}
 
 
+async def test_a_call_that_still_runs_is_neither_carried_nor_lost(room: DrillRoom) -> None:
+    """It counts once something is known of it, and once only where its answer begins again."""
+    drill = await room.arm(Scenario.UNAVAILABLE, seconds=10, token="", environment="staging")
+    for _ in range(2):
+        assert room.mark(call_of(CHAT), PLAN) is drill
+    room.ended(drill, PLAN, Heard(FIRST, "r"))
+    room.ended(drill, PLAN, Heard(SECOND, "r"), is_again=True)
+    assert (drill.shown()["calls"], drill.shown()["unanswered"]) == (1, 0)
+    room.ended(drill, PLAN, None)
+    assert (drill.shown()["calls"], drill.shown()["unanswered"]) == (2, 1)
+
+
 @pytest.mark.parametrize("environment", ["production", "prod", ""])
 async def test_production_is_never_drilled(room: DrillRoom, environment: str) -> None:
     """Nor is a drill of no time, of no share or of nobody."""
