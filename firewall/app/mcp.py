@@ -9,6 +9,7 @@ from firewall.gates.mcp.calling import JudgedCalls
 from firewall.gates.mcp.gate import McpGate
 from firewall.gates.mcp.pinning.pins import Pins
 from firewall.gates.mcp.port import Server
+from firewall.gates.mcp.reading import JudgedReads
 from firewall.gates.mcp.servers import keys_of, line_maker, servers_of
 from firewall.gates.mcp.showing.shown import Rules, Showing
 from firewall.gates.mcp.showing.tools import PinnedTools
@@ -41,6 +42,7 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
             tools=PinnedTools(pins, shown, lambda: base.rules.snapshot.catalogue.credentials),
             servers=servers,
         ),
+        reads=JudgedReads(guard, base.installation.writer),
         shown=shown,
         doorkeeper=base.doorkeeper,
         sequencer=base.installation.writer,

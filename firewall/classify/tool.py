@@ -182,7 +182,15 @@ def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Acti
 def _mcp_call(named: tuple[str, str], arguments: Mapping[str, object], served: Served | None) -> McpCall:
     if served is None:
         return McpCall(*named, arguments)
-    return McpCall(*named, arguments, served.description, dict(served.hints), served.environment, served.is_scoped)
+    return McpCall(
+        *named,
+        arguments,
+        served.description,
+        dict(served.hints),
+        served.environment,
+        served.is_scoped,
+        served.is_reading,
+    )
 
 
 def _misfitting(call: ToolCall, text: str) -> tuple[Action, ...]:

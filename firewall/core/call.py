@@ -50,6 +50,8 @@ class Served:
     """Some clients write a tool of another server of ours the same way."""
     is_combined: bool = False
     """The client knows the tool as `SERVER__TOOL` of one server that stands for all of ours."""
+    is_reading: bool = False
+    """No tool: `tool` is a method by which the protocol reads (`resources/read`, …)."""
 
 
 @fast_init

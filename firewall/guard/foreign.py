@@ -8,7 +8,7 @@ it is judged again. INVARIANT: a value found here goes into no entry, message or
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
@@ -109,11 +109,11 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
 class _Watched:
     """What a call is searched for, as long as the credentials of targets are these."""
 
-    own: frozenset[bytes]
+    own: frozenset[bytes] = field(repr=False)
     """Of the target that it goes to."""
-    others: tuple[tuple[Secret, tuple[bytes, ...]], ...]
+    others: tuple[tuple[Secret, tuple[bytes, ...]], ...] = field(repr=False)
     """Of the others, each with its spellings."""
-    forms: tuple[bytes, ...]
+    forms: tuple[bytes, ...] = field(repr=False)
     is_long: bool
     """Each of these spellings has a long run of letters and digits."""
 

@@ -13,6 +13,7 @@ from firewall.gates.edge.middleware import Edge
 from firewall.gates.edge.server import Listener, serving
 from firewall.gates.mcp.gate import McpGate
 from firewall.gates.mcp.port import Caller, Calls, Seen, Server, Shown, Upstream
+from firewall.gates.mcp.reading import JudgedReads
 from firewall.gates.mcp.refused import render
 from firewall.gates.mcp.servers import identity_of, line_maker
 from firewall.gates.mcp.upstream.lines import Lines
@@ -41,6 +42,13 @@ class Open:
         del server
         self.calls.append(message)
         self.callers.append(caller)
+        return await upstream.ask(message, seen=seen)
+
+    async def read(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Ask the server."""
+        del server, caller
         return await upstream.ask(message, seen=seen)
 
     async def listed(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
@@ -96,9 +104,13 @@ class House:
 
 @asynccontextmanager
 async def mcp_house(
-    folder: Path, *settings: McpServer, calls: Calls | None = None, shown: Shown | None = None
+    folder: Path,
+    *settings: McpServer,
+    calls: Calls | None = None,
+    shown: Shown | None = None,
+    is_judged: bool = False,
 ) -> AsyncIterator[House]:
-    """Serve the gate before these servers."""
+    """Serve the gate before these servers; `is_judged`: what reads without a tool is, by a real guard."""
     opened = Open()
     references = References(Vault(folder / "vault.db", vault_key.from_file(folder / "vault.key")))
     servers: Mapping[str, Server] = {
@@ -114,6 +126,7 @@ async def mcp_house(
             servers=servers,
             lines=lines,
             calls=calls or opened,
+            reads=JudgedReads(kept.guard, writer) if is_judged else opened,
             shown=shown or opened,
             doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=kept.clock),
             sequencer=writer,

@@ -40,6 +40,8 @@ class McpCall:
     """Where the server lands, as the operator configured it; empty: nobody said so."""
     is_scoped: bool = False
     """It can reach nothing else."""
+    is_reading: bool = False
+    """`tool` is a method of the protocol that reads, said by the gate that serves it."""
 
 
 def server_of(name: str, context: Context) -> McpServer | None:
@@ -78,7 +80,7 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
         # FAIL-CLOSED: of several packs for a server the strictest speaks, whatever their order.
         draft.effects |= _pinned(_dispatched(asked, beside) if beside.dispatch else asked, beside)
     _claims(call, draft)
-    held = carried(call.tool, call.arguments, context, text, dialect=server.dialect if server is not None else "")
+    held = carried(call.tool, _carrying(call), context, text, dialect=server.dialect if server is not None else "")
     if held.decides and draft.effects <= {Effect.READ, Effect.EXEC, Effect.UNKNOWN}:
         # The tool does what its text says; the readers of that text speak for it.
         draft.effects = {Effect.READ} | ({Effect.UNKNOWN} if server is None else set())
@@ -90,6 +92,18 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
     for other in held.drafts:
         other.environment = draft.environment if other.environment == "unresolved" else other.environment
     return drafts
+
+
+def _carrying(call: McpCall) -> Mapping[str, object]:
+    """Return the arguments that may hand something to other readers.
+
+    An address by which the protocol reads is the server's own name of something, but for files and for what it
+    fetches.
+    """
+    uri = call.arguments.get("uri")
+    if not call.is_reading or not isinstance(uri, str) or uri[:4].lower() in ("http", "file"):
+        return call.arguments
+    return {name: value for name, value in call.arguments.items() if name != "uri"}
 
 
 _NAMING = frozenset(
@@ -140,6 +154,9 @@ def _tool(call: McpCall, server: McpServer | None) -> Draft:
     name = canonical(call.tool)
     provider = server.provider if server is not None else call.server.lower()
     draft = Draft(f"mcp:{call.tool}", f"mcp:{provider}/{call.tool}")
+    if call.is_reading:
+        draft.effects = {Effect.READ}
+        return draft
     rule = _rule_of(call, server)
     if rule is not None:
         draft.effects = set(rule.effects)

@@ -58,7 +58,7 @@ class AllServers:
                 return await self._listed(asked)
             case Way.PING:
                 return messages.result(asked.id, {})
-            case Way.CALL | Way.RESULT:
+            case Way.CALL | Way.READ | Way.RESULT:
                 return await self._led(asked)
 
     def permitted(self, caller: Caller) -> list[Server]:

@@ -25,7 +25,7 @@ from firewall.gates.edge.send import Connection, Headers, send_whole
 from firewall.gates.mcp.combined import AllServers
 from firewall.gates.mcp.methods import Way, way_of
 from firewall.gates.mcp.one import Asked, OneServer
-from firewall.gates.mcp.port import Caller, Calls, Server, Shown
+from firewall.gates.mcp.port import Caller, Calls, Reads, Server, Shown
 from firewall.gates.mcp.sessions import Session, SessionError, Sessions
 from firewall.gates.mcp.talk import JSON, Talk
 from firewall.gates.mcp.upstream.lines import Lines
@@ -62,15 +62,16 @@ class McpGate:
         servers: Mapping[str, Server],
         lines: Lines,
         calls: Calls,
+        reads: Reads,
         shown: Shown,
         doorkeeper: Doorkeeper,
         sequencer: Sequencer,
     ) -> None:
-        """`servers`: by name, in order; `calls`, `shown`: the seams."""
+        """`servers`: by name, in order; `calls`, `reads`, `shown`: the seams."""
         self._servers = servers
         self._doorkeeper = doorkeeper
         self._sequencer = sequencer
-        self._one = OneServer(lines, calls=calls, shown=shown)
+        self._one = OneServer(lines, calls=calls, reads=reads, shown=shown)
         self._all = AllServers(servers, self._one)
         self._works = Works()
         self.lines = lines

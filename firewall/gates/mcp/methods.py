@@ -22,6 +22,8 @@ class Way(StrEnum):
     """Asked, and shown as far as the grant goes."""
     CALL = "call"
     """Judged, then asked."""
+    READ = "read"
+    """Held against the grant and judged, then asked; never held for people on the open connection."""
     RESULT = "result"
     """Asked, and looked at before it is shown."""
 
@@ -32,9 +34,9 @@ _BOTH = {
     "resources/templates/list": Way.LIST,
     "prompts/list": Way.LIST,
     "tools/call": Way.CALL,
-    "resources/read": Way.RESULT,
-    "prompts/get": Way.RESULT,
-    "completion/complete": Way.RESULT,
+    "resources/read": Way.READ,
+    "prompts/get": Way.READ,
+    "completion/complete": Way.READ,
 }
 _MODERN: Mapping[str, Way] = _BOTH | {"server/discover": Way.HELLO}
 _LEGACY: Mapping[str, Way] = _BOTH | {

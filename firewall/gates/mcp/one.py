@@ -9,7 +9,7 @@ from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
 from firewall.gates.mcp.hearing import Hearing
 from firewall.gates.mcp.methods import Way, served
-from firewall.gates.mcp.port import Caller, Calls, Seen, Server, Shown
+from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown
 from firewall.gates.mcp.sessions import Session
 from firewall.gates.mcp.talk import Talk
 from firewall.gates.mcp.upstream.greeting import OURSELVES
@@ -87,9 +87,10 @@ class _Bound:
 class OneServer:
     """Asks servers; one instance per process."""
 
-    def __init__(self, lines: Lines, *, calls: Calls, shown: Shown) -> None:
+    def __init__(self, lines: Lines, *, calls: Calls, reads: Reads, shown: Shown) -> None:
         self._lines = lines
         self._calls = calls
+        self._reads = reads
         self._shown = shown
 
     async def answer(self, asked: Asked, server: Server) -> Message:
@@ -105,6 +106,9 @@ class OneServer:
             if asked.way is Way.CALL:
                 answer = await self._calls.call(server, caller, message, upstream=upstream, seen=seen)
                 return await self._shown.result(server, caller, message, answer) if upstream.was_called else answer
+            if asked.way is Way.READ:
+                answer = await self._reads.read(server, caller, message, upstream=upstream, seen=seen)
+                return await self._shown.result(server, caller, message, answer)
             answer = await upstream.ask(message, seen=seen)
             if asked.way is Way.LIST and answer.kind is Kind.RESULT:
                 return await self._shown.listed(server, caller, message, answer)

@@ -141,6 +141,19 @@ class Calls(Protocol):
         ...
 
 
+class Reads(Protocol):
+    """Judges what reads without a tool: `resources/read`, `prompts/get`, `completion/complete`."""
+
+    async def read(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Take a request from the grant and judgement to its answer: nothing is sent before both allow it.
+
+        `message` names things as the server does. Raises: FirewallError.
+        """
+        ...
+
+
 class Shown(Protocol):
     """Looks at what a server says before a client, and with it a model, hears of it."""
 

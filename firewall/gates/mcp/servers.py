@@ -78,7 +78,7 @@ def keys_of(servers: Mapping[str, Server], references: References) -> Callable[[
         found: list[tuple[str, Secret]] = []
         for name, reader in readers:
             try:
-                found.append((name, reader()))
+                found.append((f"mcp/{name}", reader()))  # no target has such a name
             except ConfigError:  # it cannot be used either then
                 continue
         return found

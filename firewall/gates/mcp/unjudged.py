@@ -25,6 +25,17 @@ class NoCalls:
         raise _refused(server, "a tool call")
 
 
+class NoReads:
+    """Reads nothing. FAIL-CLOSED: as `NoCalls`."""
+
+    async def read(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Refuse. Raises: NotJudgedError."""
+        del caller, message, upstream, seen
+        raise _refused(server, "what reads without a tool")
+
+
 class NothingShown:
     """Shows nothing. FAIL-CLOSED: what nobody looks at does not reach a model."""
 

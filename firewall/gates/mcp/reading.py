@@ -1,0 +1,112 @@
+"""What reads without a tool (`resources/read`, `prompts/get`, `completion/complete`), judged before it is sent.
+
+INVARIANT: a server hears of nothing that the grant does not name, and of nothing before the entry that says so is
+durable. What has to be asked for is refused with the approval's id, and the identical request runs once after it.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+import orjson
+
+from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
+from firewall.codecs.mcp.messages import Kind, Message
+from firewall.core.call import Served, ToolCall
+from firewall.core.errors import FirewallError, UpstreamError
+from firewall.core.ports import Sequencer
+from firewall.core.reason import Reason
+from firewall.core.verdict import Deny
+from firewall.core.work import Plain, Record, Unit
+from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
+from firewall.gates.mcp.showing import permitted
+from firewall.gates.refusals import refusal_text
+from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.sequencer.posting import post
+
+_REFUSED = 403
+
+
+class JudgedReads:
+    """Fills the seam `Reads`; one instance per process."""
+
+    def __init__(self, guard: Guard, sequencer: Sequencer) -> None:
+        self._guard = guard
+        self._sequencer = sequencer
+
+    async def read(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """As `port.Reads` says. Raises: FirewallError."""
+        _permit(server, caller, message)
+        answer = await self._guard.judge(_judged(server, message), caller.requester)
+        seen.judged(answer.entry)
+        if isinstance(answer, Wait):
+            answer = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
+        if isinstance(answer, Stop):
+            raise _refusal(message, answer)
+        return await self._sent(caller, message, answer, upstream=upstream, seen=seen)
+
+    async def _sent(self, caller: Caller, message: Message, go: Go, *, upstream: Upstream, seen: Seen) -> Message:
+        facts: dict[str, Plain] = {"judged": go.entry, "gate": "mcp"}
+        try:
+            answer = await upstream.ask(message, seen=seen)
+        except FirewallError as error:
+            facts["fault"] = error.fault.value if isinstance(error, UpstreamError) else error.code
+            raise
+        except BaseException:
+            facts["fault"] = "cancelled"
+            raise
+        else:
+            facts["reported_error"] = answer.kind is Kind.ERROR
+            return answer
+        finally:
+            record = Record(kind="tool.finished", data=facts, principal=caller.requester.principal)
+            post(self._sequencer, Unit(records=(record,)))
+
+
+def _permit(server: Server, caller: Caller, message: Message) -> None:
+    """Raise McpError for a resource or prompt that the grant does not name, or whose name is none."""
+    params = message.params
+    if message.method == "completion/complete":
+        found = params.get("ref")
+        params = cast("Mapping[str, object]", found) if isinstance(found, dict) else {}
+    uri, name = params.get("uri"), params.get("name")
+    if message.method == "resources/read" or params.get("type") == "ref/resource":
+        is_named = isinstance(uri, str) and permitted.may_read(caller, server, uri)
+    else:
+        is_named = isinstance(name, str) and permitted.may_name(caller, server, name)
+    if not is_named:
+        raise McpError(
+            "the grant does not name this", number=INVALID_PARAMS, code="grant_outside", status=403, of=message.id
+        )
+
+
+def _judged(server: Server, message: Message) -> ToolCall:
+    """Return what the guard judges: all parameters but `_meta`, under the method as the tool's name."""
+    params = {name: value for name, value in message.params.items() if name != "_meta"}
+    served = Served(
+        server=server.name,
+        tool=message.method,
+        identity=server.identity,
+        pack=server.settings.pack,
+        environment=server.environment,
+        is_scoped=server.settings.scoped,
+        is_here=bool(server.settings.command),
+        is_reading=True,
+    )
+    return ToolCall("", server.tool_name(message.method), orjson.dumps(params), served=served)
+
+
+def _refusal(message: Message, stop: Stop) -> McpError:
+    """Return the error of a request that was not sent, with what a client needs to repeat it."""
+    data: dict[str, object] = {"entry": stop.entry}
+    if stop.approval:
+        data |= {"approvalId": stop.approval, "statusPath": f"/v1/approvals/{stop.approval}"}
+    return McpError(
+        refusal_text(message.method, stop),
+        number=-31000 - _REFUSED,
+        code=stop.verdict.reason.value,
+        status=_REFUSED,
+        data=data,
+        of=message.id,
+    )
