@@ -159,6 +159,7 @@ class Judge:
             declaration=declaration,
             forms=self._proposed(call, verdict, actions, findings=findings, rules=rules),
             bound=read.bound,
+            files=frozenset(read.files.items()),
         )
 
     def _proposed(

@@ -51,6 +51,8 @@ class Judgement:
     """What could be done first or instead, so that it can be taken back."""
     bound: bytes = b""
     """The arguments that an approval binds."""
+    files: frozenset[tuple[str, str]] = frozenset()
+    """Path and SHA-256 hex (or `unread`) of what it runs or reads as configuration."""
 
     @property
     def first(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ gate may use it once, for minutes, where it judges the call no stricter than peo
 
 Kept in memory, bounded: what is forgotten, or was lost with the process, is merely asked about again.
 INVARIANT: a release replaces nothing but an ask; `take` gives each gate of a release to one call alone.
+INVARIANT: a call passes with the very files that people agreed to, by hash; what changed, came or went is asked about.
 INVARIANT: the agent's id of a call only narrows: of several that fit it picks one, and one that is not there none.
 """
 
@@ -52,6 +53,8 @@ class Release:
     obligations: str
     until_us: int
     resources: frozenset[str]
+    files: frozenset[tuple[str, str]]
+    """Path and SHA-256 hex (or `unread`) of what it runs."""
     gates: set[str] = field(default_factory=set)
     """Those that have not used it."""
     commands: Counter[bytes] = field(default_factory=Counter)
@@ -94,6 +97,7 @@ class Releases:
             obligations=judgement.verdict.obligations.text(),
             until_us=now_us + WINDOW_S * 1_000_000,
             resources=frozenset(action.resource for action in judgement.actions),
+            files=judgement.files,
             gates=set(gates),
             commands=Counter(map(_hash, commands if HOOKS in gates else ())),
         )
@@ -118,6 +122,7 @@ class Releases:
             if one.until_us > now_us
             and requester.gate in one.gates
             and _is_named(one, judgement)
+            and one.files == judgement.files
             and _fits(one, judgement, requester)
         ]
         found = _narrowed(fitting, judgement.call.id)
@@ -140,7 +145,9 @@ class Releases:
         for one in self._left.get(_command_key(mark, requester), ()):
             if _is_named(one, judgement):  # in its own words it would have fitted
                 continue
-            if one.until_us > now_us and one.commands[mark] > 0 and _fits(one, judgement, requester):
+            # One command of several: what the others run is not its own.
+            is_seen = judgement.files <= one.files
+            if one.until_us > now_us and one.commands[mark] > 0 and is_seen and _fits(one, judgement, requester):
                 one.commands -= Counter({mark: 1})
                 one.gates.discard(HOOKS)
                 return one
@@ -162,8 +169,11 @@ def _fits(release: Release, judgement: Judgement, requester: Requester) -> bool:
         return False
     if release.session and requester.session and release.session != requester.session:
         return False
-    if requester.cwd and not {action.resource for action in judgement.actions} <= release.resources:
-        return False  # the agent says that it works elsewhere than people were told
+    # What a tool of a server works on follows from its name and arguments, which are the same; only its gate knows
+    # the server, and says it in other words. All others are read alike at every gate, whatever the agent claims.
+    is_read_alike = judgement.call.served is None or bool(requester.cwd)
+    if is_read_alike and not {action.resource for action in judgement.actions} <= release.resources:
+        return False
     # What could be anywhere was shown as such, and approved by whoever decides about the strictest.
     places = {action.environment for action in judgement.actions}
     known = UNRESOLVED in release.environments or places <= release.environments

@@ -26,14 +26,15 @@ class Thread:
     def run(self, job: Job) -> None:
         """Run a job after those that were given before.
 
-        Raises: RuntimeError after `stop`.
+        Raises: RuntimeError after `stop`, and where no thread can be started; the next job tries again.
         """
         if self._stopped:
             raise RuntimeError("the thread was stopped")
         if self._running is None:
             # No reason for a process to go on: what was not committed was acknowledged to nobody.
-            self._running = threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True)
-            self._running.start()
+            running = threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True)
+            running.start()
+            self._running = running
         self._jobs.put(job)
 
     def stop(self) -> None:

@@ -117,12 +117,11 @@ class Writer:
             now_us = self._clock.now_us()
             self._apply(batch, now_us, applied)
             self._log.checkpoint()
+            self._thread.run(partial(self._commit, loop, batch, applied))
         except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: nobody in the batch may wait for ever
             log.error("a batch could not be applied: %s", type(error).__name__)  # noqa: TRY400 - may quote a unit
             self._undo(batch, error)
             self._next(loop)
-            return
-        self._thread.run(partial(self._commit, loop, batch, applied))
 
     def _apply(
         self,

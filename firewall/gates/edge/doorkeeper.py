@@ -1,5 +1,6 @@
 """Who may come in at an agents' gate: tokens checked, guesses slowed down and counted."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ _HINT = (
     "what came looks like a provider's own key: give the agent a token of this firewall (shd_…) in its place, or "
     "beside its own login in x-stayhand-token"
 )
+MAX_SESSION = 256
+"""Characters of a session's name; a longer one is kept as its hash."""
 _BAD_PER_MINUTE = 10
 _MINUTE_US = 60_000_000
 
@@ -124,7 +127,14 @@ def requester_of(bearer: Bearer, *, gate: str, client: str, session: str = "") -
         bearer.draws,
         grant,
         bearer.principal,
-        grant.session or session,
+        _short(grant.session or session),
         gate,
         client,
     )
+
+
+def _short(session: str) -> str:
+    """Return a session as it is kept: a claim is of any length, and what is remembered of it must not be."""
+    if len(session) <= MAX_SESSION:
+        return session
+    return f"sha256:{hashlib.sha256(session.encode('utf-8', 'surrogatepass')).hexdigest()}"

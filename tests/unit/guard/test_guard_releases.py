@@ -3,14 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from firewall.core.action import Action
 from firewall.core.approval import Decision
 from firewall.core.call import Served, ToolCall
+from firewall.core.effect import Effect
+from firewall.core.reason import Reason
+from firewall.core.verdict import Ask
 from firewall.guard.guard import Go, Stop, Wait
-from firewall.guard.releases import WINDOW_S
+from firewall.guard.judgement import Judgement
+from firewall.guard.releases import WINDOW_S, Releases
 from tests.support.guarding import ALICE, DESTROY, Kept, call, keeping
 
 ARGUMENTS = {"owner": "acme", "repo": "shop", "path": "README.md"}
@@ -215,3 +221,76 @@ async def test_a_call_through_the_address_of_all_servers(kept: Kept, name: str, 
     combined = Served("github", "delete_file", "https://mcp.example/", environment="staging", is_combined=True)
     answer = await kept.guard.judge(made(served=combined), kept.requester(gate="mcp", session=""))
     assert isinstance(answer, Go if fits else Wait)
+
+
+def script(kept: Kept, text: str, *, within: str = "") -> None:
+    """Write the script that the workspace's agent runs."""
+    folder = kept.folder / "workspace" / within
+    folder.mkdir(exist_ok=True)
+    (folder / "migrate.py").write_text(text, encoding="utf-8")
+
+
+BEFORE = "import shutil\nshutil.rmtree('/srv/data')\n"
+AFTER = "import shutil\nshutil.rmtree('/srv/data')  # and more\n"
+RUN = call(f"python migrate.py && {DESTROY}")
+
+
+async def test_a_script_that_was_replaced_is_asked_about(kept: Kept) -> None:
+    """People agreed to what the script held: with other bytes the same call asks, with the same it passes once."""
+    script(kept, BEFORE)
+    await approved(kept, RUN)
+    hooks = kept.requester(gate="hooks")
+    script(kept, AFTER)
+    assert isinstance(await kept.guard.judge(RUN, hooks), Wait)
+    script(kept, BEFORE)
+    assert isinstance(await kept.guard.judge(RUN, hooks), Go)
+    assert isinstance(await kept.guard.judge(RUN, hooks), Wait)
+
+
+@pytest.mark.parametrize("is_there_first", [True, False])
+async def test_a_script_that_one_gate_alone_could_read_is_asked_about(kept: Kept, *, is_there_first: bool) -> None:
+    """What came or went between the gates was not what people agreed to."""
+    path = kept.folder / "workspace" / "migrate.py"
+    if is_there_first:
+        script(kept, BEFORE)
+    await approved(kept, RUN)
+    if is_there_first:
+        path.unlink()
+    else:
+        script(kept, BEFORE)
+    assert isinstance(await kept.guard.judge(RUN, kept.requester(gate="hooks")), Wait)
+
+
+async def test_a_script_that_no_gate_can_read_passes_as_it_was_shown(kept: Kept) -> None:
+    """Where the workspace is on another machine people were told that the script is unseen: that has not changed."""
+    workspace = str(kept.folder / "elsewhere")
+    await approved(kept, RUN, grant_workspace=workspace)
+    hooks = kept.requester(gate="hooks", grant_workspace=workspace)
+    assert isinstance(await kept.guard.judge(RUN, hooks), Go)
+
+
+async def test_a_script_of_another_folder_is_asked_about(kept: Kept) -> None:
+    """An agent that says that it works where another script of the same name lies is asked about that one."""
+    script(kept, BEFORE)
+    script(kept, BEFORE, within="sub")
+    await approved(kept, RUN)
+    cwd = str(kept.folder / "workspace" / "sub")
+    assert isinstance(await kept.guard.judge(RUN, kept.requester(gate="hooks", cwd=cwd)), Wait)
+
+
+@pytest.mark.parametrize("cwd", ["", "/srv/here"])
+async def test_other_resources_do_not_fit_whatever_the_agent_claims(kept: Kept, cwd: str) -> None:
+    """An agent that does not say where it works passes with no more than one that does."""
+    deciding = Action("shell:rm", "Bash", "file:/srv/data", "staging", (Effect.DESTRUCTIVE,), "removes")
+    tool_call = call(DESTROY)
+    first = Judgement(tool_call, (deciding,), Ask(Reason.POLICY_ASK), deciding, "1", "", bound=b"{}")
+    other = replace(deciding, resource="file:/srv/other")
+    second = replace(first, actions=(other,), deciding=other, digest="2")
+    asker = kept.requester()
+    releases = Releases()
+    releases.leave(first, asker, approval="apr_1", entry=1, now_us=0)
+    later = replace(asker, gate="hooks", cwd=cwd)
+    assert releases.take(second, later, now_us=1) is None
+    found = releases.take(first, later, now_us=1)
+    assert found is not None
+    assert found.approval == "apr_1"

@@ -99,3 +99,16 @@ async def test_a_release_ends(kept: Kept) -> None:
     await approved(kept, exec_command(DESTROY))
     kept.clock.forward(WINDOW_S + 1)
     assert isinstance(await kept.guard.judge(call(DESTROY), kept.requester(gate="hooks")), Wait)
+
+
+async def test_a_command_of_a_script_runs_the_file_that_was_approved(kept: Kept) -> None:
+    """Of several commands each is held to its own file: one whose file was replaced asks, the other passes."""
+    removes = "import shutil\nshutil.rmtree('/srv/data')\n"
+    first, second = (kept.folder / "workspace" / name for name in ("first.py", "second.py"))
+    first.write_text(removes, encoding="utf-8")
+    second.write_text(removes, encoding="utf-8")
+    await approved(kept, script("python first.py", "python second.py"))
+    hooks = kept.requester(gate="hooks")
+    second.write_text(f"{removes}# and more\n", encoding="utf-8")
+    assert isinstance(await kept.guard.judge(call("python first.py"), hooks), Go)
+    assert isinstance(await kept.guard.judge(call("python second.py"), hooks), Wait)

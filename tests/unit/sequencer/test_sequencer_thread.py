@@ -63,3 +63,20 @@ def test_what_a_job_held_is_let_go_of_before_the_next_comes() -> None:
     assert done.wait(LIMIT_S)
     assert gone() is None
     thread.stop()
+
+
+def test_a_thread_that_could_not_start_is_started_with_the_next_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine has no thread left, the job is refused, and nothing counts as running that is not."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    thread, seen = Thread("jobs"), list[int]()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for number in range(2):
+            with pytest.raises(RuntimeError):
+                thread.run(partial(seen.append, number))
+    thread.run(partial(seen.append, 2))
+    thread.stop()
+    assert seen == [2]

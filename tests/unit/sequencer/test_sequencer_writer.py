@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -392,3 +393,25 @@ async def test_writer_of_an_installation_forbids_changing_the_past(tmp_path: Pat
                 connection.execute(statement)
     finally:
         await opened.close()
+
+
+async def test_without_a_thread_everyone_hears_and_the_gates_close(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no thread can be started nobody waits for ever, nothing is kept, and the next commit opens again."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            async with asyncio.timeout(30):
+                failed = await asyncio.gather(
+                    *(bench.writer.submit(Unit(records=(ENTRY,))) for _ in range(3)), return_exceptions=True
+                )
+            assert all(isinstance(one, StoreError) for one in failed)
+            assert not bench.writer.is_open
+    assert bench.count() == 0
+    assert await bench.writer.submit(Unit(records=(ENTRY,))) == Committed((0,))
+    assert bench.writer.is_open

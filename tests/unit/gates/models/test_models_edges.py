@@ -1,5 +1,6 @@
 """The models gate's pure parts: clients, routes, refusals, own headers, guessers and what goes upstream."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,7 @@ from firewall.core.grant import Grant
 from firewall.core.reason import Reason
 from firewall.core.token import TokenKind
 from firewall.core.verdict import Deny
-from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of, token_of
+from firewall.gates.edge.doorkeeper import MAX_SESSION, Doorkeeper, requester_of, token_of
 from firewall.gates.models.admit import check_model
 from firewall.gates.models.clients import CLIENTS, client_of, hold_seconds
 from firewall.gates.models.errors import error_answer
@@ -199,3 +200,19 @@ def test_requester_needs_a_grant_and_its_models() -> None:
         with pytest.raises(FirewallError) as refused:
             check_model(requester, model)
         assert refused.value.status == 404
+
+
+def test_a_session_is_kept_in_bounded_room_and_stays_one() -> None:
+    """However long the name that a client makes up: what is kept of it is short, and another for another."""
+
+    def kept(claimed: str, fixed: str | None = None) -> str:
+        grant = Grant("staging", "olga", "a", NOW, session=fixed or "")
+        bearer = Bearer("tok_1", TokenKind.AGENT, 1, grant=grant)
+        return requester_of(bearer, gate="models", client="other", session=claimed).session
+
+    assert kept("x" * MAX_SESSION) == "x" * MAX_SESSION
+    long = "x" * 60_000
+    assert kept(long) == f"sha256:{hashlib.sha256(long.encode()).hexdigest()}"
+    assert kept(long) == kept("", long)
+    assert kept(long) != kept(long + "y")
+    assert len(kept("\ud800" * 1000)) <= MAX_SESSION
