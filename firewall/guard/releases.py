@@ -6,7 +6,7 @@ gate may use it once, for minutes, where it judges the call no stricter than peo
 
 Kept in memory, bounded: what is forgotten, or was lost with the process, is merely asked about again.
 INVARIANT: a release replaces nothing but an ask; `take` gives each gate of a release to one call alone.
-INVARIANT: a call passes with the very files that people agreed to, by hash; what changed, came or went is asked about.
+INVARIANT: a call passes with the very files that people agreed to, by hash; what changed, came or went is asked.
 INVARIANT: the agent's id of a call only narrows: of several that fit it picks one, and one that is not there none.
 """
 

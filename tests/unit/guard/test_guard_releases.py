@@ -262,7 +262,7 @@ async def test_a_script_that_one_gate_alone_could_read_is_asked_about(kept: Kept
 
 
 async def test_a_script_that_no_gate_can_read_passes_as_it_was_shown(kept: Kept) -> None:
-    """Where the workspace is on another machine people were told that the script is unseen: that has not changed."""
+    """On another machine people were told that the script is unseen: that has not changed."""
     workspace = str(kept.folder / "elsewhere")
     await approved(kept, RUN, grant_workspace=workspace)
     hooks = kept.requester(gate="hooks", grant_workspace=workspace)
