@@ -15,6 +15,7 @@ from firewall.cli.client import (
     show_table,
     talk,
 )
+from firewall.cli.options import json_option
 from firewall.core.secret import Secret
 
 MOST = 64 * 1024
@@ -35,7 +36,7 @@ def credential() -> None:
     show_default=True,
     help="What may use it; anything else is refused.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def add(ctx: click.Context, name: str, purpose: str, *, as_json: bool) -> None:
     """Keep a new credential; its value comes from standard input, or is typed without being shown.
@@ -50,7 +51,7 @@ def add(ctx: click.Context, name: str, purpose: str, *, as_json: bool) -> None:
 
 
 @credential.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
     """List what the vault holds; values are never shown.
@@ -67,7 +68,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 @credential.command("rotate")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def rotate(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """Replace a credential's value: the next request uses the new one, those under way end with the old.
@@ -82,7 +83,7 @@ def rotate(ctx: click.Context, name: str, *, as_json: bool) -> None:
 
 @credential.command("remove")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def remove(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """Forget a credential; what uses it is refused from now on.
@@ -96,7 +97,7 @@ def remove(ctx: click.Context, name: str, *, as_json: bool) -> None:
 
 @credential.command("test")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def test(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """Open a credential and ask the providers of its targets what it may do; nothing is changed there.

@@ -2,6 +2,7 @@
 
 import click
 
+from firewall.cli.options import json_option
 from firewall.cli.route_drill import drill, report
 from firewall.cli.route_explain import explain
 from firewall.cli.route_simulate import simulate_
@@ -19,7 +20,7 @@ route.add_command(report)
 
 
 @route.command("load")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def load(ctx: click.Context, *, as_json: bool) -> None:
     """Put the routes and models.toml on disk in force; a refused load keeps the old ones.
@@ -40,7 +41,7 @@ def load(ctx: click.Context, *, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("candidate", required=False, metavar="PROVIDER/MODEL")
 @click.option("--undo", is_flag=True, help="Take the last change of this route back.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def swap(ctx: click.Context, name: str, candidate: str | None, *, undo: bool, as_json: bool) -> None:
     """Put somebody else first in a route: the server edits the one line, checks it and uses it at once.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from firewall.cli.options import json_option
+
 if TYPE_CHECKING:  # imported when a command runs: `stayhand --help` must stay quick
     import httpx
 
@@ -37,7 +39,7 @@ _HINT = "`stayhand route explain --model NAME` says which route a name takes, an
 @click.option("--share", type=click.IntRange(1, 100), help="Fail the primary for this percentage of all traffic.")
 @click.option("--for", "duration", default="10m", show_default=True, help="How long --share lasts, at most 1h.")
 @click.option("--every", default="", help="Drill again and again, at this interval such as 24h, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def drill(
     ctx: click.Context,
@@ -121,7 +123,7 @@ def _again_and_again(once: Callable[[], bool], every: str) -> bool:
 
 @click.command("report")
 @click.option("--since", default="30d", show_default=True, help="How far back, such as 12h or 30d.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def report(ctx: click.Context, *, since: str, as_json: bool) -> None:
     """Tell from the log how long providers were down, how soon they were back, and how many calls were saved.

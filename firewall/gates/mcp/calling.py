@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firewall.approvals.service import Approvals
 from firewall.classify.mcp.names import flat
@@ -18,7 +18,7 @@ from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import is_modern
 from firewall.core.approval import ApprovalStatus
-from firewall.core.call import Served, ToolCall
+from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError
 from firewall.core.ports import Clock, Sequencer
@@ -123,14 +123,8 @@ class JudgedCalls:
         """Return what the guard judges."""
         mine, name = flat(f"{server.name}_"), server.tool_name(wish.tool)
         others = [flat(f"{other}_") for other in self._servers if other != server.name]
-        served = Served(
-            server=server.name,
-            tool=wish.tool,
-            identity=server.identity,
-            pack=server.settings.pack,
-            environment=server.environment,
-            is_scoped=server.settings.scoped,
-            is_here=bool(server.settings.command),
+        served = replace(
+            server.served(wish.tool),
             description=declared.description,
             hints=declared.hints,
             misfit=declared.misfit(wish.given),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from firewall.codecs.mcp.messages import Message, at
+from firewall.core.call import Served
 from firewall.core.grant import Grant, any_matches
 from firewall.guard.requester import Requester
 from firewall.settings.mcp import McpServer
@@ -34,6 +35,18 @@ class Server:
     def tool_name(self, tool: str) -> str:
         """Return a tool's name as grants and policies know it on every gate: `mcp__github__create_issue`."""
         return f"mcp__{self.name}__{tool}"
+
+    def served(self, tool: str) -> Served:
+        """Return what the guard hears of a tool by the server's own name, before the server said anything."""
+        return Served(
+            server=self.name,
+            tool=tool,
+            identity=self.identity,
+            pack=self.settings.pack,
+            environment=self.environment,
+            is_scoped=self.settings.scoped,
+            is_here=bool(self.settings.command),
+        )
 
 
 @dataclass(frozen=True, slots=True)

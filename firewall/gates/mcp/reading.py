@@ -5,13 +5,14 @@ durable. What has to be asked for is refused with the approval's id, and the ide
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import orjson
 
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Kind, Message
-from firewall.core.call import Served, ToolCall
+from firewall.core.call import ToolCall
 from firewall.core.errors import FirewallError, UpstreamError
 from firewall.core.ports import Sequencer
 from firewall.core.reason import Reason
@@ -84,16 +85,7 @@ def _permit(server: Server, caller: Caller, message: Message) -> None:
 def _judged(server: Server, message: Message) -> ToolCall:
     """Return what the guard judges: all parameters but `_meta`, under the method as the tool's name."""
     params = {name: value for name, value in message.params.items() if name != "_meta"}
-    served = Served(
-        server=server.name,
-        tool=message.method,
-        identity=server.identity,
-        pack=server.settings.pack,
-        environment=server.environment,
-        is_scoped=server.settings.scoped,
-        is_here=bool(server.settings.command),
-        is_reading=True,
-    )
+    served = replace(server.served(message.method), is_reading=True)
     return ToolCall("", server.tool_name(message.method), orjson.dumps(params), served=served)
 
 
