@@ -101,6 +101,8 @@ class Application:
         }
         if self.mcp is not None:
             branches[b"/mcp"] = self.mcp
+            if self.mcp.published is not None:
+                branches[b"/.well-known/oauth-protected-resource"] = self.mcp.published
         agents_app = Edge(
             Branch(self.gate, branches),
             max_body_bytes=most,

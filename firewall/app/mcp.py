@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from firewall.app.base import Base
 from firewall.gates.infra.targets import credentials_of
@@ -16,6 +17,9 @@ from firewall.gates.mcp.showing.tools import PinnedTools
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.guard.guard import Guard
 from firewall.routing.upstream import HttpUpstream
+
+if TYPE_CHECKING:  # loaded only where issuers are configured
+    from firewall.gates.mcp.oauth.door import OAuthDoor
 
 
 def pins_of(base: Base) -> Pins:
@@ -46,7 +50,19 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
         shown=shown,
         doorkeeper=base.doorkeeper,
         sequencer=base.installation.writer,
+        oauth=_door_of(base, upstream),
     )
+
+
+def _door_of(base: Base, upstream: HttpUpstream) -> "OAuthDoor | None":
+    """Return the door for access tokens of others, where issuers are configured. Raises: ConfigError."""
+    if not base.settings.oauth_issuer:
+        return None
+    from firewall.app.oauth import door_of, world_of
+
+    settings = base.settings
+    world = world_of(base, upstream)
+    return door_of(settings.oauth, settings.oauth_issuer, world, people=settings.approver)
 
 
 def showing_of(base: Base, guard: Guard, pins: Pins, servers: Mapping[str, Server]) -> Showing:

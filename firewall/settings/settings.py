@@ -13,6 +13,7 @@ from firewall.settings.budgets import Budget, Rate, SpendSettings
 from firewall.settings.egress import Egress
 from firewall.settings.folders import default_data_dir
 from firewall.settings.mcp import McpServer
+from firewall.settings.oauth import OAuth, OAuthIssuer
 from firewall.settings.providers import Provider
 from firewall.settings.routes import Route
 from firewall.settings.sections import (
@@ -50,6 +51,8 @@ class Settings(Section):
     rate: tuple[Rate, ...] = ()
     target: tuple[Target, ...] = ()
     mcp_server: tuple[McpServer, ...] = ()
+    oauth: OAuth = OAuth()
+    oauth_issuer: tuple[OAuthIssuer, ...] = ()
     approver: tuple[ApproverSettings, ...] = ()
     notify: tuple[Notify, ...] = (Notify(kind="terminal"),)
     egress: Egress | None = None
@@ -78,6 +81,16 @@ class Settings(Section):
             for one in self.provider:
                 if one.breaker.shared:
                     raise ValueError(f"circuits of `{one.name}` are shared nowhere: name a `storage.shared`")
+        return self
+
+    @model_validator(mode="after")
+    def _is_named(self) -> "Settings":
+        """Tokens that are issued for nobody in particular open nothing."""
+        issuers = [one.issuer for one in self.oauth_issuer]
+        if issuers and not self.oauth.resource:
+            raise ValueError("`[[oauth_issuer]]` needs `oauth.resource`: tokens must be issued for this firewall")
+        if len(set(issuers)) != len(issuers):
+            raise ValueError("an `[[oauth_issuer]]` stands twice")
         return self
 
     @property

@@ -131,6 +131,13 @@ class Tokens:
         """Tell whether a token that was good still is: neither expired nor revoked, nor any ancestor."""
         return int(expires_at.timestamp() * 1e6) > self._clock.now_us() and self._revoked.isdisjoint(lineage)
 
+    def learn(self, token_id: str) -> bool:
+        """Tell whether a token has this id, and know from now on whether it was revoked. Raises: StoreError."""
+        row = self._rows.by_id(token_id)
+        if row is not None and row.revoked_at:
+            self._revoked.add(token_id)
+        return row is not None
+
     def on_revoked(self, watcher: Callable[[str], None]) -> None:
         """Call `watcher(token_id)` as soon as a revocation is durable."""
         self._watchers.append(watcher)
@@ -271,7 +278,7 @@ class Tokens:
             holder=row.holder,
             lineage=tuple(one.id for one in lineage),
             principal=principal_of(grant.owner, grant.agent) if grant else "",
-            draws=_draws([(one.id, grant_json.parse(one.grant)) for one in lineage if one.grant]),
+            draws=draws_of([(one.id, grant_json.parse(one.grant)) for one in lineage if one.grant]),
         )
 
 
@@ -293,7 +300,8 @@ def _spelled(environment: str, kind: TokenKind) -> str:
     return text
 
 
-def _draws(lineage: list[tuple[str, Grant]]) -> tuple[Draw, ...]:
+def draws_of(lineage: list[tuple[str, Grant]]) -> tuple[Draw, ...]:
+    """Return whose buckets calls draw from: each token's of a lineage, the owner's last."""
     if not lineage:
         return ()
     draws = [

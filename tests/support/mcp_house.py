@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from firewall.app.oauth import World, door_of
 from firewall.codecs.mcp.messages import Message
+from firewall.codecs.oauth.places import PROTECTED
 from firewall.core.grant import Grant
+from firewall.gates.edge.branch import Branch
 from firewall.gates.edge.doorkeeper import Doorkeeper
 from firewall.gates.edge.middleware import Edge
 from firewall.gates.edge.server import Listener, serving
@@ -18,12 +21,16 @@ from firewall.gates.mcp.refused import render
 from firewall.gates.mcp.servers import identity_of, line_maker
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.references import References
+from firewall.routing.documents import Documents
 from firewall.routing.upstream import HttpUpstream
 from firewall.settings.mcp import McpServer
+from firewall.settings.oauth import OAuth, OAuthIssuer
+from firewall.settings.sections import ApproverSettings
 from firewall.tokens.service import Tokens
 from firewall.tokens.vault import key as vault_key
 from firewall.tokens.vault.store import Vault
 from tests.support.guarding import Kept, keeping
+from tests.support.signing import RESOURCE
 
 
 @dataclass(slots=True)
@@ -109,8 +116,13 @@ async def mcp_house(
     calls: Calls | None = None,
     shown: Shown | None = None,
     is_judged: bool = False,
+    issuers: tuple[OAuthIssuer, ...] = (),
+    people: tuple[ApproverSettings, ...] = (),
 ) -> AsyncIterator[House]:
-    """Serve the gate before these servers; `is_judged`: what reads without a tool is, by a real guard."""
+    """Serve the gate before these servers; `is_judged`: what reads without a tool is, by a real guard.
+
+    `issuers`: whose access tokens open it as well; `people`: approvers with their addresses.
+    """
     opened = Open()
     references = References(Vault(folder / "vault.db", vault_key.from_file(folder / "vault.key")))
     servers: Mapping[str, Server] = {
@@ -121,6 +133,8 @@ async def mcp_house(
         upstream = HttpUpstream()
         writer = kept.installation.writer
         tokens = Tokens(sequencer=writer, rows=kept.installation.tokens, clock=kept.clock)
+        doorkeeper = Doorkeeper(tokens=tokens, sequencer=writer, clock=kept.clock)
+        world = World(tokens, writer, kept.clock, doorkeeper, Documents(upstream))
         lines = Lines(line_maker(servers, references, upstream), now=lambda: kept.clock.now_us() / 1e6)
         gate = McpGate(
             servers=servers,
@@ -128,11 +142,13 @@ async def mcp_house(
             calls=calls or opened,
             reads=JudgedReads(kept.guard, writer) if is_judged else opened,
             shown=shown or opened,
-            doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=kept.clock),
+            doorkeeper=doorkeeper,
             sequencer=writer,
+            oauth=door_of(OAuth(resource=RESOURCE), issuers, world, people=people) if issuers else None,
         )
         tokens.on_revoked(gate.revoked)
-        edge = Edge(gate, max_body_bytes=8 << 20, render=lambda _, error: render(error))
+        branches = {PROTECTED.encode(): gate.published} if gate.published is not None else {}
+        edge = Edge(Branch(gate, branches), max_body_bytes=8 << 20, render=lambda _, error: render(error))
         try:
             async with serving([Listener(edge, "127.0.0.1", 0)], drain_s=2) as served:
                 yield House(f"http://127.0.0.1:{served.ports[0]}", gate, lines, tokens, kept)

@@ -8,8 +8,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import METHOD_NOT_FOUND, McpError
@@ -31,6 +32,9 @@ from firewall.gates.mcp.talk import JSON, Talk
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.gates.mcp.work import Ended, Works
 from firewall.guard.requester import Requester
+
+if TYPE_CHECKING:  # loaded only where issuers are configured
+    from firewall.gates.mcp.oauth.door import OAuthDoor
 
 log = logging.getLogger("stayhand.mcp")
 _PREFIX = b"/mcp"
@@ -66,9 +70,11 @@ class McpGate:
         shown: Shown,
         doorkeeper: Doorkeeper,
         sequencer: Sequencer,
+        oauth: "OAuthDoor | None" = None,
     ) -> None:
-        """`servers`: by name, in order; `calls`, `reads`, `shown`: the seams."""
+        """`servers`: by name, in order; `calls`, `reads`, `shown`: the seams; `oauth`: for tokens of others."""
         self._servers = servers
+        self._oauth = oauth
         self._doorkeeper = doorkeeper
         self._sequencer = sequencer
         self._one = OneServer(lines, calls=calls, reads=reads, shown=shown)
@@ -76,6 +82,11 @@ class McpGate:
         self._works = Works()
         self.lines = lines
         self._sessions = Sessions(ended=lambda session: lines.end_session(session.token_id, session.id))
+
+    @property
+    def published(self) -> ASGIApp | None:
+        """What tells strangers where tokens are to be had, where others issue any."""
+        return self._oauth.published if self._oauth is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; refusals are JSON-RPC errors with stable codes."""
@@ -91,7 +102,10 @@ class McpGate:
             version = version_of(door.head, message)
             await self._take(door, message, version, receive, send)
         except FirewallError as error:
-            await _refuse(send, error, message, is_legacy=bool(version) and not is_modern(version))
+            challenge = self._challenge(scope, error)
+            await _refuse(
+                send, error, message, is_legacy=bool(version) and not is_modern(version), challenge=challenge
+            )
 
     def revoked(self, token_id: str) -> None:
         """End what is under way for a token that was revoked, and for its children."""
@@ -113,9 +127,13 @@ class McpGate:
         fields: list[tuple[bytes, bytes]] = scope["headers"]
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in fields}
         source = scope["client"][0] if scope.get("client") else ""
-        bearer = await self._doorkeeper.bearer(headers, source)
+        name = _name_at(scope["raw_path"])
+        if self._oauth is not None and self._oauth.is_meant(headers):
+            bearer = await self._oauth.bearer(headers, name, self._servers.get(name), source=source)
+        else:
+            bearer = await self._doorkeeper.bearer(headers, source)
         requester = requester_of(bearer, gate="mcp", client="other")
-        server = self._server_at(scope["raw_path"], requester)
+        server = self._server_at(name, requester)
         head = head_of(fields)
         method = scope["method"]
         if method == "POST":
@@ -127,20 +145,26 @@ class McpGate:
             raise McpError("only POST is served here", code="method_refused", status=405)
         return _Door(requester, server, head)
 
-    def _server_at(self, raw_path: bytes, requester: Requester) -> Server | None:
-        """Return the server that a path names, None for all.
+    def _server_at(self, name: str, requester: Requester) -> Server | None:
+        """Return the server of a name, None for all.
 
         Raises: McpError where there is none for this token.
         """
-        rest = raw_path.removeprefix(_PREFIX).removesuffix(b"/")
-        if not rest:
+        if not name:
             return None
-        server = self._servers.get(rest.removeprefix(b"/").decode("latin-1")) if rest[:1] == b"/" else None
+        server = self._servers.get(name)
         if server is None or not Caller(requester, "", _NONE, _NONE).may_see(server):
             raise McpError(
                 "there is no such MCP server for this token", number=-31404, code="server_unknown", status=404
             )
         return server
+
+    def _challenge(self, scope: Scope, error: FirewallError) -> bytes | None:
+        """Return what a refusal says about how to come in (RFC 6750)."""
+        if self._oauth is None:
+            return b'Bearer realm="stayhand"' if isinstance(error, AuthError) else None
+        shown = any(key == b"authorization" for key, _ in scope["headers"])
+        return self._oauth.challenge(_name_at(scope["raw_path"]), error, shown=shown)
 
     async def _take(self, door: _Door, message: Message, version: str, receive: Receive, send: Send) -> None:
         """Take a message in its revision. Raises: FirewallError."""
@@ -237,6 +261,14 @@ class McpGate:
         return await self._one.answer(asked, door.server)
 
 
+def _name_at(raw_path: bytes) -> str:
+    """Return the server's name in a path; empty: all servers; `/`, which no server is called, for another path."""
+    rest = raw_path.removeprefix(_PREFIX).removesuffix(b"/")
+    if not rest:
+        return ""
+    return rest.removeprefix(b"/").decode("latin-1") or "/" if rest[:1] == b"/" else "/"
+
+
 def _most_bytes(server: Server | None) -> int:
     return _MOST_PLAIN_BYTES if server is None else server.settings.max_body_mib << 20
 
@@ -247,7 +279,9 @@ def _status(answer: Message, caller: Caller) -> int:
     return 404 if is_unknown and is_modern(caller.version) else 200
 
 
-async def _refuse(send: Send, error: FirewallError, message: Message | None, *, is_legacy: bool) -> None:
+async def _refuse(
+    send: Send, error: FirewallError, message: Message | None, *, is_legacy: bool, challenge: bytes | None
+) -> None:
     """Answer with an error of ours.
 
     Clients of earlier revisions take any status but 200 for a broken connection, so that an error which answers a
@@ -261,8 +295,8 @@ async def _refuse(send: Send, error: FirewallError, message: Message | None, *, 
     if is_answer and (is_legacy or not isinstance(error, McpError)):
         status = 200
     headers: Headers = [JSON]
-    if isinstance(error, AuthError):
-        headers.append((b"www-authenticate", b'Bearer realm="stayhand"'))
+    if challenge is not None:
+        headers.append((b"www-authenticate", challenge))
     if isinstance(error, LimitError):
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if status == 405:

@@ -81,10 +81,7 @@ class Caller:
 
         Which tools it permits is `Shown`'s and the guard's to say.
         """
-        grant = self.grant
-        if server.environment != grant.environment:
-            return False
-        return any(_may_name(glob, server.tool_name("")) for glob in grant.tools)
+        return may_see(self.grant, server)
 
 
 class Seen(Protocol):
@@ -211,6 +208,13 @@ class Tools(Protocol):
         Raises: FirewallError.
         """
         ...
+
+
+def may_see(grant: Grant, server: Server) -> bool:
+    """Tell whether a grant permits anything of a server: its environment, and a glob that names it."""
+    if server.environment != grant.environment:
+        return False
+    return any(_may_name(glob, server.tool_name("")) for glob in grant.tools)
 
 
 def _may_name(glob: str, prefix: str) -> bool:

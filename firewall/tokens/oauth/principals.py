@@ -1,0 +1,98 @@
+"""Who a verified access token is here: an id that stays, to be listed, limited and revoked like a token's.
+
+A subject of an issuer has one id, and below it one for each agent and environment that it is mapped to.
+INVARIANT: an id is revoked for good: no other access token of the same subject opens anything again. No text is
+its token: the fingerprint that is stored is of no text that could be presented.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+
+from firewall.codecs.oauth.claims import Claims
+from firewall.core.errors import AuthError
+from firewall.core.grant import Grant
+from firewall.core.ids import principal_of, spell_id
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.token import TokenKind
+from firewall.core.work import PutToken, Record, Unit
+from firewall.tokens.service import Bearer, Tokens, draws_of
+
+KIND = "oauth"
+_MOST_KNOWN = 50_000
+_NEVER_US = 253_402_214_400_000_000
+"""The last day of the year 9999: a subject's id ends by revocation alone."""
+
+
+class Principals:
+    """Gives subjects their ids; what was seen once is known without a query."""
+
+    def __init__(self, *, tokens: Tokens, sequencer: Sequencer, clock: Clock) -> None:
+        self._tokens = tokens
+        self._sequencer = sequencer
+        self._clock = clock
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._one = asyncio.Lock()
+
+    async def bearer(self, said: Claims, grant: Grant) -> Bearer:
+        """Return who a token with this grant is; one who was never seen is recorded first.
+
+        Raises: AuthError where the subject was revoked; StoreError when nothing can be recorded.
+        """
+        subject = id_of(said.issuer, said.subject)
+        own = id_of(said.issuer, said.subject, grant.owner, grant.agent, grant.environment)
+        if own not in self._known:
+            async with self._one:
+                await self._meet(subject, own, said, grant)
+        lineage = (own, subject)
+        if not self._tokens.is_live(lineage, grant.expires_at):
+            raise AuthError(detail="revoked, or expired")
+        return Bearer(
+            token_id=own,
+            kind=TokenKind.AGENT,
+            expires_us=said.expires_s * 1_000_000,
+            grant=grant,
+            lineage=lineage,
+            principal=principal_of(grant.owner, grant.agent),
+            draws=draws_of([(own, grant)]),
+        )
+
+    async def _meet(self, subject: str, own: str, said: Claims, grant: Grant) -> None:
+        """Keep the ids that are new. Raises: StoreError."""
+        if own in self._known:
+            return
+        missing = [one for one in (subject, own) if not self._tokens.learn(one)]
+        if missing:
+            steps = tuple(self._row(one, subject, said) for one in missing)
+            await self._sequencer.submit(Unit(records=(_record(own, subject, said, grant),), steps=steps))
+        self._known[own] = None
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    def _row(self, one: str, subject: str, said: Claims) -> PutToken:
+        return PutToken(
+            id=one,
+            fingerprint=hashlib.sha256(b"stayhand oauth principal 1\x00" + one.encode("ascii")).digest(),
+            kind=KIND,
+            holder=f"{said.subject} of {said.issuer}",
+            parent="" if one == subject else subject,
+            grant="",
+            created_at=self._clock.now_us(),
+            expires_at=_NEVER_US,
+        )
+
+
+def id_of(*parts: str) -> str:
+    """Return the id of a subject: always the same for the same words."""
+    spelled = b"".join(b"%d:%b\n" % (len(raw), raw) for raw in (part.encode("utf-8") for part in parts))
+    return spell_id("tok", hashlib.sha256(b"stayhand oauth principal 1\n" + spelled).digest()[:17])
+
+
+def _record(own: str, subject: str, said: Claims, grant: Grant) -> Record:
+    return Record(
+        kind="token.minted",
+        data={"token_kind": KIND, "environment": grant.environment, "token": own, "parent": subject},
+        person=grant.owner,
+        principal=principal_of(grant.owner, grant.agent),
+        private={"issuer": said.issuer, "subject": said.subject, "client": said.client, "owner": grant.owner},
+    )

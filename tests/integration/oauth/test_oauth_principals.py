@@ -1,0 +1,87 @@
+"""Who access tokens are here: ids in the real store, recorded once, revoked for good."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from firewall.codecs.oauth.claims import Claims
+from firewall.core.errors import AuthError
+from firewall.core.grant import Grant
+from firewall.core.ids import is_id
+from firewall.tokens.oauth.principals import Principals, id_of
+from firewall.tokens.service import Tokens
+from tests.support.guarding import Kept, keeping
+
+
+def said(subject: str = "user-1") -> Claims:
+    """Return what a verified token says."""
+    return Claims("https://a.example", subject, "claude", frozenset(), 4_000_000_000, {})
+
+
+def grant(kept: Kept, environment: str = "staging", **more: object) -> Grant:
+    """Return a grant for an hour."""
+    ends = datetime.fromtimestamp(kept.clock.now_us() / 1e6, UTC) + timedelta(hours=1)
+    return Grant(environment, "olga", "coder", ends, **more)  # type: ignore[arg-type]  # tests name the fields
+
+
+def made(kept: Kept) -> tuple[Tokens, Principals]:
+    """Return services over the store, as another process would."""
+    writer = kept.installation.writer
+    tokens = Tokens(sequencer=writer, rows=kept.installation.tokens, clock=kept.clock)
+    return tokens, Principals(tokens=tokens, sequencer=writer, clock=kept.clock)
+
+
+async def test_a_subject_is_recorded_once(tmp_path: Path) -> None:
+    """Its first token is recorded with the subject sealed; later ones, also at the same time, are not."""
+    async with keeping(tmp_path) as kept:
+        tokens, principals = made(kept)
+        found = await asyncio.gather(*(principals.bearer(said(), grant(kept)) for _ in range(4)))
+        assert len({one.token_id for one in found}) == 1
+        assert is_id(found[0].token_id, "tok")
+        assert found[0].principal == "olga/coder"
+        _, again = made(kept)
+        assert (await again.bearer(said(), grant(kept))).token_id == found[0].token_id
+        assert kept.kinds().count("token.minted") == 1
+        assert {row.kind for row in tokens.listing()} == {"oauth"}
+        assert [row.parent for row in tokens.listing() if row.parent] == [id_of("https://a.example", "user-1")]
+
+
+async def test_ids_are_apart(tmp_path: Path) -> None:
+    """Another environment, agent or subject has another id; words are never run together."""
+    async with keeping(tmp_path) as kept:
+        _, principals = made(kept)
+        one = await principals.bearer(said(), grant(kept))
+        two = await principals.bearer(said(), grant(kept, "production"))
+        three = await principals.bearer(said("user-2"), grant(kept))
+        assert len({one.token_id, two.token_id, three.token_id}) == 3
+        assert one.lineage[1] == two.lineage[1] != three.lineage[1]
+    assert id_of("ab", "c") != id_of("a", "bc")
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["agent", "subject"])
+async def test_revoked_is_revoked_for_good(tmp_path: Path, which: int) -> None:
+    """Revoking the agent's id or the subject's ends what runs, and every later token, also after a restart."""
+    async with keeping(tmp_path) as kept:
+        tokens, principals = made(kept)
+        bearer = await principals.bearer(said(), grant(kept))
+        assert tokens.is_live(bearer.lineage, grant(kept).expires_at)
+        await tokens.revoke(bearer.lineage[which], by="alice")
+        assert not tokens.is_live(bearer.lineage, grant(kept).expires_at)
+        for one in (principals, made(kept)[1]):
+            with pytest.raises(AuthError):
+                await one.bearer(said(), grant(kept))
+        assert (await principals.bearer(said("user-2"), grant(kept))).principal == "olga/coder"
+
+
+async def test_an_id_is_nobodys_token(tmp_path: Path) -> None:
+    """The id of a subject signs for nothing and is no token: only the issuer's tokens stand for it."""
+    async with keeping(tmp_path) as kept:
+        tokens, principals = made(kept)
+        bearer = await principals.bearer(said(), grant(kept))
+        for text in (bearer.token_id, f"shd_staging_oauth_{bearer.token_id}"):
+            with pytest.raises(AuthError):
+                tokens.check(text)
+        with pytest.raises(AuthError):
+            tokens.holder_of(bearer.token_id)
