@@ -8,6 +8,7 @@ kept. What a sudden death may lose is the last moment of operational lines, neve
 import asyncio
 import logging
 import time
+from collections import deque
 from typing import TextIO
 
 WAIT_S = 0.05
@@ -22,7 +23,8 @@ class BatchedHandler(logging.Handler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._waiting: list[str] = []
+        self._waiting: deque[str] = deque()
+        """Threads add to it without a lock; who writes takes from it under one."""
         self._loop: asyncio.AbstractEventLoop | None = None
         """Where somebody will write what waits."""
 
@@ -37,19 +39,17 @@ class BatchedHandler(logging.Handler):
 
     def take(self, line: str) -> None:
         """Take an ordinary line that is formatted already."""
-        self.acquire()
-        try:
-            self._waiting.append(line)
-            if len(self._waiting) >= MOST or not self._is_awaited():
-                self.flush()
-        finally:
-            self.release()
+        waiting = self._waiting
+        waiting.append(line)
+        if len(waiting) >= MOST or not self._is_awaited():
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
         self.acquire()
         try:
-            lines, self._waiting = self._waiting, []
+            take = self._waiting.popleft
+            lines = [take() for _ in range(len(self._waiting))]  # whoever takes holds the lock
             if lines:
                 self._stream.write("\n".join(lines) + "\n")
                 self._stream.flush()
@@ -58,7 +58,8 @@ class BatchedHandler(logging.Handler):
 
     def _is_awaited(self) -> bool:
         """Make sure that somebody writes soon; False where nobody can."""
-        if self._loop is None or self._loop.is_closed():
+        loop = self._loop
+        if loop is None or loop.is_closed():
             try:
                 self._loop = asyncio.get_running_loop()
             except RuntimeError:

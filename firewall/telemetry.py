@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, generate_latest
+from prometheus_client.core import HistogramMetricFamily
 
 from firewall.core.seen import CallSeen, Over
 from firewall.core.spending import Line
@@ -15,11 +16,12 @@ from firewall.guard.guard import Answer, Go, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.loglines import BatchedHandler, Utc, say
-from firewall.watching.clocks import Clocks
+from firewall.watching.clocks import Clock, Clocks
 from firewall.watching.links import Circuitry
 
 log = logging.getLogger("stayhand.verdict")
 _OTHER = ("other", "other")
+_JUDGING_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
 MAX_MODELS = 200
 """Models that metrics tell apart."""
 
@@ -61,12 +63,9 @@ class Telemetry:
             ["gate", "verdict", "effect", "reason"],
             registry=self.registry,
         )
-        self._judging = Histogram(
-            "stayhand_judging_seconds",
-            "Time to understand and judge one tool call, without the commit.",
-            buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25),
-            registry=self.registry,
-        )
+        self._verdicted: dict[tuple[str, str, str, str], int] = {}
+        """Since somebody looked last; all of the words are enums, so they are few."""
+        self._judging = Clock(_JUDGING_S)
         self._entries = Gauge("stayhand_log_entries", "Entries in the log.", registry=self.registry)
         self._open = Gauge(
             "stayhand_log_open", "1 while the log takes entries, so the gates are open.", registry=self.registry
@@ -107,7 +106,6 @@ class Telemetry:
         """How circuits stand, and whether other processes are heard."""
         self._answered: dict[tuple[str, str], int] = {}
         """Since somebody looked last."""
-        self._counters: dict[tuple[str, ...], Counter] = {}
 
     def judged(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
         """Count a verdict and write its one line."""
@@ -115,23 +113,18 @@ class Telemetry:
         words = ",".join(effects)  # their values: they are texts
         effect = effects[0]._value_ if effects else "unknown"
         said, approval, reason = _said(judgement, answer)
-        self._counted(requester.gate, said, effect, reason).inc()
-        self._judging.observe(seconds)
+        gate, took_us = requester.gate, int(seconds * 1e6)
+        key = (gate, said, effect, reason)
+        self._verdicted[key] = self._verdicted.get(key, 0) + 1
+        self._judging.add(took_us)
         say(
             log,
-            f"verdict={said} reason={reason} row={judgement.verdict.row or '-'} gate={requester.gate} "
+            f"verdict={said} reason={reason} row={judgement.verdict.row or '-'} gate={gate} "
             f"environment={judgement.environment} effects={words} actions={len(judgement.actions)} "
             f"entry={answer.entry} approval={approval or '-'} token={requester.token_id} "
             f"client={requester.client} digest={judgement.digest[:16] or '-'} policy={judgement.policy[:16]} "
-            f"judge_us={int(seconds * 1e6)}",
+            f"judge_us={took_us}",
         )
-
-    def _counted(self, *labels: str) -> Counter:
-        """Return a counter by its labels; all of them are enums, so they are few."""
-        counter = self._counters.get(labels)
-        if counter is None:
-            counter = self._counters[labels] = self._verdicts.labels(*labels)
-        return counter
 
     def called(self, over: Over) -> None:
         """Count a model call that is over, and measure it."""
@@ -162,7 +155,10 @@ class Telemetry:
             tally.spent[state] = tally.spent.get(state, 0) + line.cost_micros
 
     def collect(self) -> tuple[Metric, ...]:
-        """Count what was tallied, for who reads the counters after this; nothing stands here itself."""
+        """Count what was tallied, for who reads the counters after this; returns how long judging took."""
+        for facts, count in self._verdicted.items():
+            self._verdicts.labels(*facts).inc(count)
+        self._verdicted.clear()
         for words, count in self._answered.items():
             self._answers.labels(*words).inc(count)
         self._answered.clear()
@@ -174,7 +170,13 @@ class Telemetry:
                 self._spent.labels(*model, state).inc(micros)
             tally.input = tally.cached = tally.output = 0
             tally.spent.clear()
-        return ()
+        judging = HistogramMetricFamily(
+            "stayhand_judging_seconds",
+            "Time to understand and judge one tool call, without the commit.",
+            buckets=self._judging.buckets(),
+            sum_value=self._judging.sum_us / 1e6,
+        )
+        return (judging,)
 
     def attempted(self, provider: str, outcome: str) -> None:
         """Count a request to a provider; both words are few: configured names and faults."""

@@ -43,6 +43,10 @@ _SURE: frozenset[type[Step]] = frozenset({Settle, Pay, PutIssued, Sweep, Reclaim
 """Steps that have no condition, so that nothing of their unit is ever taken back alone."""
 
 
+class TakenBackError(Exception):
+    """A unit found a condition unmet after it had changed something, and has no savepoint to go back to."""
+
+
 class Applier:
     """Turns units into rows and entries on one connection; never begins or commits."""
 
@@ -52,6 +56,8 @@ class Applier:
         self._sealing = sealing
         self._spent: list[Spent] = []
         """Accounts that the unit in hand settled."""
+        self._careful = True
+        """Each unit has a savepoint of its own."""
 
     def apply(self, unit: Unit, now_us: int) -> Outcome:
         """Apply a unit; when a step's condition is unmet, undo it and record `otherwise`.
@@ -61,6 +67,7 @@ class Applier:
         if not unit.steps:
             return Committed(self._append(unit.records, now_us))
         connection = self._connection
+        self._careful = True
         connection.execute("SAVEPOINT unit")
         try:
             unmet = self._run(unit.steps, now_us)
@@ -75,11 +82,14 @@ class Applier:
         finally:
             connection.execute("RELEASE unit")
 
-    def apply_all(self, units: Sequence[Unit], now_us: int) -> list[Outcome]:
+    def apply_all(self, units: Sequence[Unit], now_us: int, *, careful: bool) -> list[Outcome]:
         """Apply units in order and append their entries in one go: what `apply` does for each, at less cost.
 
-        On any exception part of it is in the transaction, which the caller must then roll back as a whole.
+        `careful`: each has a savepoint. On any exception part of it is in the transaction, which the caller must
+        then roll back as a whole.
+        Raises: TakenBackError, never when `careful`.
         """
+        self._careful = careful
         drafts: list[Draft] = []
         ends: list[tuple[Unmet | Committed, int]] = []
         for unit in units:
@@ -105,6 +115,10 @@ class Applier:
         first = steps[0]
         if len(steps) == 1 and isinstance(first, Take):  # one statement, which takes or does not
             return limits.take(self._connection, first, 0, now_us) or _DONE
+        if not self._careful:
+            if self._run(steps, now_us) is not None:
+                raise TakenBackError
+            return Committed(spent=tuple(self._spent)) if self._spent else _DONE
         self._connection.execute("SAVEPOINT unit")
         unmet = self._run(steps, now_us)
         if unmet is not None:
@@ -116,7 +130,7 @@ class Applier:
         self._spent.clear()
         takes = list(_leading(steps)) if isinstance(steps[0], Take) else []
         if takes and not limits.take_all(self._connection, takes, now_us):
-            self._connection.execute("ROLLBACK TO unit")  # what the others gave
+            self._take_back()  # what the others gave
             return limits.full(self._connection, takes, now_us)
         for index, step in enumerate(steps[len(takes) :], len(takes)):
             unmet = self._step(step, index, now_us)
@@ -164,8 +178,14 @@ class Applier:
         """Name the account that was too full, where the ledger says only that one of several was."""
         if unmet is None or unmet.found or unmet.why != "spent":
             return unmet
-        self._connection.execute("ROLLBACK TO unit")  # what the others gave
+        self._take_back()  # what the others gave
         return replace(unmet, found=ledger.full(self._connection, parts))
+
+    def _take_back(self) -> None:
+        """Undo what the unit in hand has changed so far. Raises: TakenBackError where it has no savepoint."""
+        if not self._careful:
+            raise TakenBackError
+        self._connection.execute("ROLLBACK TO unit")
 
     def _put(self, step: PutToken | PutPerson | PutIssued | Sweep, now_us: int) -> None:
         match step:

@@ -21,7 +21,7 @@ def post(sequencer: Sequencer, unit: Unit, *, then: Callable[[Committed], None] 
     future: asyncio.Future[Outcome]
     if isinstance(sequencer, Writer):  # in process, an outcome needs no task of its own
         try:
-            future = sequencer.queue(unit)
+            future = sequencer.follow(unit)
         except StoreError as error:
             _lost(error)
             return

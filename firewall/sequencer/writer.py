@@ -1,7 +1,8 @@
 """The sequencer in process: statements on the loop, commits in one thread (docs/adr/0005).
 
 Units that arrive while a commit runs are applied together in the next transaction (group commit), so that the
-cost of making them durable is shared. Nobody is answered before their commit is durable.
+cost of making them durable is shared. Nobody is answered before their commit is durable. What nobody waits for
+(`follow`) goes with the next commit that somebody waits for, and within milliseconds where there is none.
 
 INVARIANT: between BEGIN and the end of COMMIT the connection is used by one side only: by the loop while a batch
 is applied, by the thread while it commits.
@@ -21,13 +22,17 @@ from audit.sqlite import Log
 from firewall.core.errors import FirewallError, StoreError
 from firewall.core.ports import Clock
 from firewall.core.work import Outcome, Unit
-from firewall.sequencer.apply import Applier
+from firewall.sequencer.apply import Applier, TakenBackError
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.thread import Thread
 
 log = logging.getLogger("stayhand.sequencer")
 MAX_BATCH = 512
 MAX_WAITING = 10_000
+LINGER_S = 0.003
+"""How long what nobody waits for may wait for the company of what somebody does."""
+CAREFUL_US = 1_000_000
+"""How long units keep savepoints of their own after one had to be taken back."""
 _WRONG = (ValueError, TypeError, OverflowError, sqlite3.IntegrityError, AuditError, FirewallError)
 """What a unit that is itself wrong raises; it fails alone."""
 _CLOSED = "the log cannot be written, so nothing may pass"
@@ -48,6 +53,11 @@ class Writer:
         self._thread = Thread("commit")
         self._busy = False
         self._scheduled = False
+        self._urgent = False
+        """Somebody waits for one of those that wait."""
+        self._lingering = False
+        """A timer runs for what nobody waits for."""
+        self._careful_until_us = 0
         self._open = True
         self._stopped = False
         self._idle = asyncio.Event()
@@ -84,29 +94,66 @@ class Writer:
 
         Raises: StoreError when too many wait already.
         """
-        if self._stopped or len(self._waiting) >= MAX_WAITING:
-            raise StoreError(_CLOSED, detail="stopped" if self._stopped else "too many units wait")
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            loop = self._loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting.append((unit, future))
-        if not self._busy and not self._scheduled:
-            self._scheduled = True
-            self._idle.clear()
-            loop.call_soon(self._begin, loop)
+        future = self._take(unit)
+        self._urgent = True
+        self._schedule()
+        return future
+
+    def follow(self, unit: Unit) -> "asyncio.Future[Outcome]":
+        """Take a unit that nobody waits for, as `queue` does; it shares a commit that comes within LINGER_S.
+
+        Raises: StoreError when too many wait already.
+        """
+        future = self._take(unit)
+        if len(self._waiting) >= MAX_BATCH:
+            self._schedule()
+        else:
+            self._linger()
         return future
 
     async def stop(self) -> None:
         """Finish what waits, then refuse everything."""
+        if self._waiting:
+            self._urgent = True
+            self._schedule()
         await self._idle.wait()
         self._stopped = True
         self._thread.stop()
         self._connection.close()
 
+    def _take(self, unit: Unit) -> "asyncio.Future[Outcome]":
+        if self._stopped or len(self._waiting) >= MAX_WAITING:
+            raise StoreError(_CLOSED, detail="stopped" if self._stopped else "too many units wait")
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._loop = asyncio.get_running_loop()
+            self._lingering = False  # the timer was the other loop's
+        future: asyncio.Future[Outcome] = loop.create_future()
+        if not self._waiting:
+            self._idle.clear()
+        self._waiting.append((unit, future))
+        return future
+
+    def _schedule(self) -> None:
+        """Begin a commit in the loop's next turn, unless one is under way: its end begins the next."""
+        if not self._busy and not self._scheduled and self._loop is not None:
+            self._scheduled = True
+            self._loop.call_soon(self._begin, self._loop)
+
+    def _linger(self) -> None:
+        if not self._lingering and not self._busy and not self._scheduled and self._loop is not None:
+            self._lingering = True
+            self._loop.call_later(LINGER_S, self._lingered)
+
+    def _lingered(self) -> None:
+        self._lingering = False
+        if self._waiting:
+            self._schedule()
+
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._scheduled = False
         batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        self._urgent = self._urgent and bool(self._waiting)
         if not batch:
             self._idle.set()
             return
@@ -121,7 +168,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: nobody in the batch may wait for ever
             log.error("a batch could not be applied: %s", type(error).__name__)  # noqa: TRY400 - may quote a unit
             self._undo(batch, error)
-            self._next(loop)
+            self._next()
 
     def _apply(
         self,
@@ -131,15 +178,32 @@ class Writer:
     ) -> None:
         """Apply a batch in one go; when one unit is itself wrong, start again with each by itself."""
         try:
-            outcomes = self._applier.apply_all([unit for unit, _ in batch], now_us)
+            outcomes = self._apply_all([unit for unit, _ in batch], now_us)
         except _WRONG:
-            self._connection.execute("ROLLBACK")
-            self._log.rolled_back()
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._restart()
             for unit, future in batch:
                 self._apply_one(unit, future, now_us, applied)
             return
         applied += zip((future for _, future in batch), outcomes, strict=True)
+
+    def _apply_all(self, units: list[Unit], now_us: int) -> list[Outcome]:
+        """Apply units without savepoints; when one has to be taken back, start again and keep savepoints a while.
+
+        Conditions are nearly always met, and a savepoint for each unit is two statements more.
+        """
+        if now_us >= self._careful_until_us or self._careful_until_us > now_us + CAREFUL_US:
+            try:
+                return self._applier.apply_all(units, now_us, careful=False)
+            except TakenBackError:
+                self._restart()
+                self._careful_until_us = now_us + CAREFUL_US
+        return self._applier.apply_all(units, now_us, careful=True)
+
+    def _restart(self) -> None:
+        """Take back all of the batch that was applied, and begin it again."""
+        self._connection.execute("ROLLBACK")
+        self._log.rolled_back()
+        self._connection.execute("BEGIN IMMEDIATE")
 
     def _apply_one(
         self,
@@ -169,11 +233,10 @@ class Writer:
         except BaseException as error:  # noqa: BLE001 - FAIL-CLOSED: whatever it was, nobody may wait for ever
             failed = error
         with suppress(RuntimeError):  # the loop was closed: nobody is left who waits
-            loop.call_soon_threadsafe(self._end, loop, failed, batch, applied)
+            loop.call_soon_threadsafe(self._end, failed, batch, applied)
 
     def _end(
         self,
-        loop: asyncio.AbstractEventLoop,
         failed: BaseException | None,
         batch: list[tuple[Unit, asyncio.Future[Outcome]]],
         applied: list[tuple[asyncio.Future[Outcome], Outcome]],
@@ -186,7 +249,7 @@ class Writer:
             for future, outcome in applied:
                 if not future.done():
                     future.set_result(outcome)
-        self._next(loop)
+        self._next()
 
     def _undo(self, batch: list[tuple[Unit, asyncio.Future[Outcome]]], error: BaseException) -> None:
         """FAIL-CLOSED: nothing of the batch was kept, everybody in it hears so."""
@@ -201,16 +264,17 @@ class Writer:
         for _, future in batch:
             _fail(future, error)
 
-    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _next(self) -> None:
         self._busy = False
         if self._stopped:
             while self._waiting:
                 _fail(self._waiting.popleft()[1], StoreError(_CLOSED))
-        if self._waiting:
-            self._scheduled = True
-            loop.call_soon(self._begin, loop)
-        else:
+        if not self._waiting:
             self._idle.set()
+        elif self._urgent:
+            self._schedule()
+        else:
+            self._linger()
 
 
 def _fail(future: "asyncio.Future[Outcome]", error: BaseException) -> None:

@@ -1,7 +1,7 @@
 """How long model calls take, as histograms for Prometheus: counted for every call, put together when read."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily
@@ -15,28 +15,27 @@ SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _OTHER = ("other", "other")
 
 
-_LIMITS = [*(str(float(seconds)) for seconds in SECONDS), "+Inf"]
-_LIMITS_US = [int(seconds * 1_000_000) for seconds in SECONDS]
+class Clock:
+    """Times: how many lie in each bucket, and their sum."""
 
+    __slots__ = ("_limits_us", "_names", "counts", "sum_us")
 
-class _Clock:
-    """The times of one model: how many lie in each bucket, and their sum."""
-
-    __slots__ = ("counts", "sum_us")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(SECONDS) + 1)
+    def __init__(self, seconds: Sequence[float]) -> None:
+        """`seconds`: the limits of the buckets, whole microseconds, the shortest first."""
+        self._limits_us = [round(limit * 1_000_000) for limit in seconds]
+        self._names = [*(str(float(limit)) for limit in seconds), "+Inf"]
+        self.counts = [0] * len(self._names)
         self.sum_us = 0
 
     def add(self, took_us: int) -> None:
         """Count a time; one that is as long as a bucket's limit lies within it."""
-        self.counts[bisect_left(_LIMITS_US, took_us)] += 1
+        self.counts[bisect_left(self._limits_us, took_us)] += 1
         self.sum_us += took_us
 
     def buckets(self) -> list[tuple[str, float]]:
         """Return the buckets as Prometheus has them: each with all that are shorter."""
         found, so_far = list[tuple[str, float]](), 0
-        for limit, count in zip(_LIMITS, self.counts, strict=True):
+        for limit, count in zip(self._names, self.counts, strict=True):
             so_far += count
             found.append((limit, so_far))
         return found
@@ -48,8 +47,8 @@ class _Timed:
     __slots__ = ("first", "whole")
 
     def __init__(self) -> None:
-        self.whole = _Clock()
-        self.first = _Clock()
+        self.whole = Clock(SECONDS)
+        self.first = Clock(SECONDS)
 
 
 class Clocks:

@@ -33,7 +33,7 @@ from firewall.core.work import (
 from firewall.sequencer.opening import create, open_installation
 from firewall.sequencer.reading import Approving, PeopleLookup, TokenLookup
 from firewall.sequencer.sealing import Sealing
-from firewall.sequencer.writer import Writer
+from firewall.sequencer.writer import MAX_BATCH, Writer
 from firewall.storage.sqlite.schema import create_tables, open_reader, open_writer
 from tests.support.approving import START_US, StillClock, new_id, subject
 from tests.support.guarding import places_in
@@ -47,6 +47,7 @@ class Connection:
     def __init__(self, real: sqlite3.Connection) -> None:
         self.real = real
         self.failing = 0
+        self.said: list[str] = []
         self.after_rollback: Callable[[], object] = lambda: None
 
     def __getattr__(self, name: str) -> object:
@@ -57,6 +58,7 @@ class Connection:
         if statement == "COMMIT" and self.failing:
             self.failing -= 1
             raise sqlite3.OperationalError("database or disk is full")
+        self.said.append(statement)
         done = self.real.execute(statement, *values)  # type: ignore[arg-type]  # passed through
         if statement == "ROLLBACK":
             self.after_rollback()
@@ -346,6 +348,75 @@ async def test_approval_is_sealed_at_rest_and_moves_once(bench: Bench) -> None:
     raw = bench.path.read_bytes()
     assert b"canary-no" not in raw
     assert b"/srv/data" not in raw
+
+
+async def test_what_nobody_waits_for_shares_a_commit_and_keeps_its_place(bench: Bench) -> None:
+    """It goes with the next unit that somebody waits for, before it, under one checkpoint."""
+    await bench.writer.submit(Unit(records=(ENTRY,)))
+    followed = bench.writer.follow(Unit(records=(ENTRY,)))
+    assert await bench.writer.submit(Unit(records=(ENTRY,))) == Committed((2,))
+    assert await followed == Committed((1,))
+    assert (bench.count(), bench.count("audit_checkpoints")) == (3, 2)
+
+
+async def test_what_nobody_waits_for_is_durable_without_company(bench: Bench) -> None:
+    """Nothing else has to come: alone, behind a commit that runs, and when the writer stops at once."""
+    async with asyncio.timeout(30):
+        assert await bench.writer.follow(Unit(records=(ENTRY,))) == Committed((0,))
+        running = bench.writer.queue(Unit(records=(ENTRY,)))
+        await asyncio.sleep(0)
+        assert bench.writer._busy
+        assert await bench.writer.follow(Unit(records=(ENTRY,))) == Committed((2,))
+        assert await running == Committed((1,))
+        last = bench.writer.follow(Unit(records=(ENTRY,)))
+        await bench.writer.stop()
+    assert await last == Committed((3,))
+    assert bench.count() == 4
+
+
+async def test_many_that_nobody_waits_for_are_written_in_order(bench: Bench) -> None:
+    """A full batch waits for nobody; numbers follow the order in which units came, awaited or not."""
+    mixed = [
+        (bench.writer.queue if n % 400 == 399 else bench.writer.follow)(Unit(records=(ENTRY,)))
+        for n in range(2 * MAX_BATCH + 5)
+    ]
+    async with asyncio.timeout(30):
+        outcomes = await asyncio.gather(*mixed)
+    assert outcomes == [Committed((n,)) for n in range(2 * MAX_BATCH + 5)]
+
+
+async def test_what_nobody_waits_for_closes_the_gates_when_it_cannot_be_kept(bench: Bench) -> None:
+    """A failed commit is a failed commit, whoever waited for it."""
+    bench.connection.failing = 1
+    with pytest.raises(StoreError):
+        await bench.writer.follow(Unit(records=(ENTRY,)))
+    assert not bench.writer.is_open
+    assert await bench.writer.submit(Unit(records=(ENTRY,))) == Committed((0,))
+
+
+async def test_conditions_that_are_met_cost_no_savepoint(bench: Bench) -> None:
+    """Only after one was unmet do units keep savepoints, for a while; what is kept is the same either way."""
+    met = Unit(records=(ENTRY,), steps=(Take("a", per_hour(9)), Take("b", per_hour(9))))
+    unmet = Unit(records=(ENTRY,), steps=(Take("a", per_hour(9)), Take("none", per_hour(1), cells=2)))
+
+    async def both() -> list[int]:
+        before = bench.connection.said.count("SAVEPOINT unit")
+        outcomes = await asyncio.gather(*(bench.writer.submit(unit) for unit in (met, unmet, met)))
+        assert [type(one) for one in outcomes] == [Committed, Unmet, Committed]
+        return [bench.connection.said.count("SAVEPOINT unit") - before, bench.count()]
+
+    await bench.writer.submit(met)
+    assert bench.connection.said.count("SAVEPOINT unit") == 0
+    assert await both() == [3, 3]
+    assert bench.connection.said.count("ROLLBACK") == 1
+    assert await both() == [3, 5]
+    assert bench.connection.said.count("ROLLBACK") == 1
+    bench.clock.forward(2)
+    await bench.writer.submit(met)
+    assert bench.connection.said.count("SAVEPOINT unit") == 6
+    assert bench.count("buckets") == 2
+    tat = dict(bench.reader.execute("SELECT key, tat_us FROM buckets").fetchall())
+    assert tat["a"] == tat["b"] == START_US + 6 * per_hour(9).interval_us
 
 
 async def test_people_come_and_go(bench: Bench) -> None:
