@@ -7,18 +7,19 @@ import hashlib
 import hmac
 from typing import NoReturn, final
 
-from firewall.core.spellings import spellings_of
+from firewall.core.spellings import has_long_run, holds, spellings_of
 
 
 @final
 class Secret:
     """A value that logs, errors and reports must not hold."""
 
-    __slots__ = ("_fingerprint", "_spelled", "_value")
+    __slots__ = ("_fingerprint", "_is_long", "_spelled", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
         self._spelled: tuple[bytes, ...] = ()
+        self._is_long = False
         self._fingerprint = ""
 
     def reveal(self) -> str:
@@ -30,7 +31,15 @@ class Secret:
         """The forms in which it could stand in text (`core.spellings`); empty for an empty secret."""
         if not self._spelled and self._value:
             self._spelled = spellings_of(self._value.encode("utf-8", "surrogateescape"))
+            self._is_long = all(map(has_long_run, self._spelled))
         return self._spelled
+
+    def stands_in(self, data: bytes) -> bool:
+        """Tell whether the value stands in `data` in one of these forms; an empty one stands nowhere."""
+        forms = self.spellings
+        if self._is_long and not has_long_run(data):  # one look instead of one for each form
+            return False
+        return holds(data, forms)
 
     @property
     def fingerprint(self) -> str:

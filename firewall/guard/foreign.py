@@ -91,7 +91,7 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
     own = call.name.removeprefix(PREFIX) if call.form is CallForm.REQUEST else ""
     watched = _watched(own, tuple(known()))
     parts = _parts(call)
-    if _is_plain(parts, catalogue, watched):
+    if len(parts) > 1 and _is_plain(parts, catalogue, watched):
         return ()
     for where, data in parts:
         for finding in catalogue.credentials.find(data):
@@ -115,11 +115,7 @@ class _Watched:
     """Of the others, each with its spellings."""
     forms: tuple[bytes, ...] = field(repr=False)
     is_long: bool
-    """Each of these spellings has a long run of letters and digits."""
-
-    def stands_in(self, data: bytes) -> bool:
-        """Tell whether another target's credential stands in `data`; how many there are costs little."""
-        return (not self.is_long or has_long_run(data)) and holds(data, self.forms)
+    """Each of these spellings has a long run of letters and digits: how many there are then costs little."""
 
 
 @lru_cache(maxsize=64)
@@ -151,12 +147,13 @@ def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, watched:
 
     A line break between two parts ends no token and begins none, so what is in a part is found here as well.
     """
-    if len(parts) < 2:
-        return False
     whole = b"\n".join([data for _, data in parts])
-    if len(whole) > _AT_ONCE or watched.stands_in(whole):
+    if len(whole) > _AT_ONCE:
         return False
-    return not catalogue.credentials.find(whole)
+    is_long = has_long_run(whole)
+    if (is_long or not watched.is_long) and holds(whole, watched.forms):
+        return False
+    return not catalogue.credentials.find(whole, may_have_runs=is_long)
 
 
 def is_use(call: ToolCall, catalogue: Catalogue) -> bool:
@@ -217,7 +214,8 @@ def _of_request(arguments: bytes) -> list[tuple[str, bytes]]:
         found += [
             ("address", b"x-auth-token: " + unquote_to_bytes(match[1])) for match in _IN_QUERY.finditer(target)
         ]
-    found += [(f"header {name}", f"{name}: {value}".encode()) for name, value in outgoing.headers]
+    for name, value in outgoing.headers:
+        found.append((f"header {name}", f"{name}: {value}".encode()))
     if body:
         ends = _ends(body)
         found.append(("body", ends))

@@ -49,6 +49,8 @@ _NEAR = frozenset(b"\\.")
 _ESCAPED = frozenset(b"ntrbf")
 _DEPTH = 2
 """Base64 within base64 within base64 is not followed."""
+_RARE = "etaoinshrdlucmfwypvbgkjqxz0123456789_.~"
+"""Characters by how seldom texts hold them; one that is not here is taken for frequent."""
 _NAME = bytes(char if char in _WORD + b"." else ord(" ") for char in range(256))
 MAX_NAMES = 4096
 
@@ -60,10 +62,15 @@ class Detector:
     rules: CredentialRules = field(default_factory=CredentialRules)
     _marks: dict[bytes, list[TokenRule]] = field(init=False, default_factory=dict, repr=False)
     _search: "positions.Pattern | None" = field(init=False, default=None, repr=False)
-    _inner: tuple[bytes, ...] = field(init=False, default=(), repr=False)
-    """Marks that stand within their token."""
+    _inner: tuple[tuple[bytes, str, str], ...] = field(init=False, default=(), repr=False)
+    """Marks that stand within their token; each with its rarest character and as lower-case text."""
     _named: dict[str, tuple[NamedRule, ...]] = field(init=False, default_factory=dict, repr=False)
-    _anchors: tuple[bytes, ...] = field(init=False, default=(), repr=False)
+    _anchors: tuple[tuple[str, bytes, str], ...] = field(init=False, default=(), repr=False)
+    """Ends of headers' names: of which word, as bytes and as text."""
+    _words: tuple[str, ...] = field(init=False, default=(), repr=False)
+    """Where none of these stands, nothing is known by its name: lower-case words, the fewer the cheaper."""
+    _answer_words: tuple[str, ...] = field(init=False, default=(), repr=False)
+    """The same in answers, whose fields count as well."""
     _heads: frozenset[bytes] = field(init=False, default=frozenset(), repr=False)
     """The first three bytes of every mark, or both."""
     _joined: dict[int, "positions.Pattern"] = field(init=False, default_factory=dict, repr=False)
@@ -86,15 +93,20 @@ class Detector:
         self._heads = frozenset(mark[:3] for mark in leading)
         told = {word for rule in self.rules.named for word in _telling(rule)}
         self._kinds = tuple(word for word in told if not any(one != word and one in word for one in told))
-        self._inner = tuple(mark for mark, rules in self._marks.items() if any(rule.back for rule in rules))
-        self._anchors = positions.anchors_of(self.rules.headers)
+        inner = [mark for mark, rules in self._marks.items() if any(rule.back for rule in rules)]
+        self._inner = tuple((mark, *_spelled(mark)) for mark in inner)
+        ends = [(end, end.decode("latin-1")) for end in positions.anchors_of(self.rules.headers)]
+        self._anchors = tuple((positions.word_of(spelled), end, spelled) for end, spelled in ends)
+        self._words = positions.words_of([spelled for _, spelled in ends])
+        self._answer_words = tuple(dict.fromkeys((*positions.FIELD_WORDS, *self._words)))
 
-    def find(self, data: bytes, *, in_answer: bool = False) -> tuple[Finding, ...]:
+    def find(self, data: bytes, *, in_answer: bool = False, may_have_runs: bool = True) -> tuple[Finding, ...]:
         """Return the credentials in `data` in order, none over another.
 
         `in_answer`: values of fields with telling names (`password`) count whatever they look like.
+        `may_have_runs`: False where the caller knows that there is no long run (`core.spellings.has_long_run`).
         """
-        found = self._find(data, in_answer=in_answer, depth=_DEPTH)
+        found = self._find(data, in_answer=in_answer, depth=_DEPTH, may_have_runs=may_have_runs)
         if not has_escapes(data):
             return found
         plain = Plain(data)
@@ -104,32 +116,51 @@ class Detector:
         spelled = [Finding(one.rule, plain.written(one.start), plain.written(one.end)) for one in more]
         return _apart([*found, *spelled]) if spelled else found
 
-    def _find(self, data: bytes, *, in_answer: bool, depth: int) -> tuple[Finding, ...]:
+    def _find(
+        self, data: bytes, *, in_answer: bool, depth: int, may_have_runs: bool = True
+    ) -> tuple[Finding, ...]:
         lower = data.lower()
-        found = list(self._tokens(data, lower, depth))
-        for mark in self._inner:
-            if data.find(mark) >= 0:  # `in` on bytes writes an error first, that nobody reads
+        text = lower.decode(
+            "latin-1"
+        )  # `in` costs a tenth on text of what `find` does on bytes, and most is plain
+        found: list[Finding] = []
+        if may_have_runs:
+            mask = data.translate(_MASK)
+            begin = mask.find(_LONG)
+            if begin >= 0:
+                found += self._tokens(data, lower, mask, begin=begin, depth=depth)
+        for mark, rare, spelled in self._inner:
+            if rare in text and spelled in text:
                 found += filter(None, (self._marked(data, at, mark) for at in positions.occurrences(data, mark)))
+        return self._placed(data, lower, text, found=found, in_answer=in_answer)
+
+    def _placed(
+        self, data: bytes, lower: bytes, text: str, *, found: list[Finding], in_answer: bool
+    ) -> tuple[Finding, ...]:
+        """Return what was found, and what is known by its place; `text` says at once which places there are."""
         harmless = self.rules.harmless
-        if data.find(positions.ARMOUR) >= 0:
+        if positions.ARMOUR_SPELLED in text:
             found += positions.armoured(data)
-        anchors = [anchor for anchor in self._anchors if lower.find(anchor) >= 0]
-        if anchors or lower.find(positions.BEARER) >= 0:
+        said = [word for word in (self._answer_words if in_answer else self._words) if word in text]
+        anchors = [end for word, end, spelled in self._anchors if word in said and spelled in text] if said else []
+        if anchors or positions.BEARER_SPELLED in said:
             found += positions.in_headers(data, lower, anchors, headers=self.rules.headers, harmless=harmless)
-        if positions.may_have_logins(data):
+        if positions.may_have_logins(text):
             found += positions.in_addresses(data, harmless)
-        if lower.find(b"secret") >= 0:
+        if positions.SECRET in said:
             found += self._secrets(data, lower)
         if in_answer:
-            found += positions.in_fields(data, lower, self.rules.answers, harmless)
+            for word in said:
+                if word in positions.FIELD_WORDS:
+                    name = word.encode("ascii")
+                    found += positions.in_fields(data, lower, name, names=self.rules.answers, harmless=harmless)
         return _apart(found) if len(found) > 1 else tuple(found)
 
-    def _tokens(self, data: bytes, lower: bytes, depth: int) -> Iterator[Finding]:
-        """Look at every long run."""
+    def _tokens(self, data: bytes, lower: bytes, mask: bytes, *, begin: int, depth: int) -> Iterator[Finding]:
+        """Look at every long run, of which the first begins at `begin`."""
         if self._search is None:
             return
-        mask = data.translate(_MASK)
-        begin, left, blob = mask.find(_LONG), _MAX_CANDIDATES, 0
+        left, blob = _MAX_CANDIDATES, 0
         while begin >= 0 and left:
             end = mask.find(b" ", begin + _RUN)
             end = len(data) if end < 0 else end
@@ -264,6 +295,12 @@ def _telling(rule: NamedRule) -> "Iterable[bytes]":
     """Yield words of which every name that a rule speaks of holds one, be it `api_key`, `apiKey` or `API-KEY`."""
     names = rule.names if "" in rule.kinds else rule.kinds
     return (next((word for word in _WORDS if word in name), name[-3:]).encode() for name in names)
+
+
+def _spelled(mark: bytes) -> tuple[str, str]:
+    """Return what is searched for before a mark is, both in lower case: its rarest character, and all of it."""
+    text = mark.lower().decode("latin-1")
+    return max(text, key=_RARE.find), text
 
 
 def _behind_escape(data: bytes, begin: int, end: int) -> int:

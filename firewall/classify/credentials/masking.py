@@ -5,9 +5,10 @@ it ends. Replacements hold no quote and no backslash, and a match crosses neithe
 INVARIANT: without a finding the bytes that come out are the bytes that went in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from firewall.classify.credentials.detector import Detector
+from firewall.classify.credentials.values import Finding
 
 _CONTEXT = 160
 """Bytes already sent that are looked at again: the names and headers before a value."""
@@ -48,9 +49,11 @@ class Masker:
     def whole(self, body: bytes) -> bytes:
         """Return what may go on of an answer that is all here; of what is no text, all of it."""
         self._is_text = body.find(b"\0") < 0
-        if not self._is_text or len(body) <= _PIECE:
-            return self._feed(body, is_last=True) if self._is_text else body
-        return self.feed(body) + self.finish()
+        if not self._is_text:
+            return body
+        if len(body) > _PIECE:
+            return self.feed(body) + self.finish()
+        return self._hidden(body, self._detector.find(body, in_answer=True), 0, len(body))[0]
 
     def pass_on(self, chunk: bytes, *, is_first: bool) -> bytes:
         """Feed a piece of an answer; one that begins with what is no text is passed as it is from then on."""
@@ -66,9 +69,15 @@ class Masker:
         sent = len(self._context)
         data = self._context + self._held + chunk
         cut = len(data) if is_last else max(sent, _safe_end(data, sent))
+        out, cut = self._hidden(data, self._detector.find(data, in_answer=True), sent, cut)
+        self._context = data[max(0, cut - _CONTEXT) : cut]
+        self._held = data[cut:]
+        return out
+
+    def _hidden(self, data: bytes, found: Iterable[Finding], at: int, cut: int) -> tuple[bytes, int]:
+        """Return `data` from `at` to `cut` without what was found, and where that ends: behind the last of it."""
         out: list[bytes] = []
-        at = sent
-        for finding in self._detector.find(data, in_answer=True):
+        for finding in found:
             if finding.end <= at:
                 continue
             if finding.start >= cut:
@@ -81,9 +90,7 @@ class Masker:
                 at = finding.end
         cut = max(cut, at)
         out.append(data[at:cut])
-        self._context = data[max(0, cut - _CONTEXT) : cut]
-        self._held = data[cut:]
-        return b"".join(out)
+        return b"".join(out), cut
 
 
 def _safe_end(data: bytes, sent: int) -> int:

@@ -41,13 +41,19 @@ _NAME_SIGNS = _HEADER_SIGNS + b"_."
 _NAME_REST = re.compile(rb"[A-Za-z0-9_.-]{0,40}")
 _ASSIGNS = re.compile(rb"\\?[\"']?[ \t]{0,3}(?:=>|:=|[:=])[ \t]{0,3}\\?[\"'`]?")
 _FIELD = re.compile(
-    rb"[\"'][ \t]{0,3}[:=][ \t\r\n]{0,3}\"((?:[^\s\"\\]|\\\S){4,4096})\""
+    rb"([A-Za-z0-9_.-]{0,40}+)"
+    rb"(?:[\"'][ \t]{0,3}[:=][ \t\r\n]{0,3}\"((?:[^\s\"\\]|\\\S){4,4096})\""
     rb"|[\"']?[ \t]{0,3}[:=][ \t]{0,3}'([^\s'\\]{4,4096})'"
-    rb"|\\\"[ \t]{0,3}:[ \t]{0,3}\\\"([^\s\"\\]{4,4096})\\\""
+    rb"|\\\"[ \t]{0,3}:[ \t]{0,3}\\\"([^\s\"\\]{4,4096})\\\")"
 )
+"""The rest of a field's name, then its value."""
 ARMOUR = b"-----BEGIN "
+ARMOUR_SPELLED = "-----begin "
 BEARER = b"bearer "
-FIELD_ANCHORS = (b"passw", b"secret", b"token", b"key", b"connection", b"databaseurl", b"database_url")
+BEARER_SPELLED = "bearer "
+SECRET = "secret"  # noqa: S105 - a word that names of secrets hold
+FIELD_WORDS = ("passw", SECRET, "token", "key", "connection", "databaseurl", "database_url")
+"""Of these one stands in the name of every field whose value is a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +125,24 @@ def _authenticates(scheme: bytes, value: bytes, harmless: Harmless) -> bool:
     return bool(password) and not is_ours(password) and password.lower() not in harmless.passwords
 
 
-def may_have_logins(data: bytes) -> bool:
-    """Tell at once whether an address with a password could stand in `data`."""
-    find = data.find
-    plain = find(b"@") >= 0 and find(b"://") >= 0
-    return plain or (find(b"%40") >= 0 and (find(b"%3A%2F%2F") >= 0 or find(b"%3a%2f%2f") >= 0))
+def may_have_logins(text: str) -> bool:
+    """Tell at once whether an address with a password could stand in a text, which is given in lower case."""
+    if "@" in text and "://" in text:
+        return True
+    return "%" in text and "%40" in text and "%3a%2f%2f" in text
+
+
+def words_of(anchors: Sequence[str]) -> tuple[str, ...]:
+    """Return words of which a text holds one wherever a header's name, `Bearer` or `secret` stands in it.
+
+    `anchors`: ends of headers' names; those that a word of fields stands in need none of their own.
+    """
+    return tuple(dict.fromkeys((*map(word_of, anchors), SECRET, BEARER_SPELLED)))
+
+
+def word_of(anchor: str) -> str:
+    """Return the word that is searched for before the end of a header's name is."""
+    return next((word for word in FIELD_WORDS if word in anchor), anchor)
 
 
 def in_addresses(data: bytes, harmless: Harmless) -> Iterator[Finding]:
@@ -167,17 +186,14 @@ def assigned(data: bytes, lower: bytes, word: bytes) -> Iterator[Assigned]:
             yield Assigned(data[_begin_of(data, at, _NAME_SIGNS) : end], sign.end())
 
 
-def in_fields(data: bytes, lower: bytes, names: Collection[str], harmless: Harmless) -> Iterator[Finding]:
-    """Yield the quoted values of fields whose names say that they hold a secret."""
-    for word in FIELD_ANCHORS:
-        if lower.find(word) < 0:
+def in_fields(
+    data: bytes, lower: bytes, word: bytes, *, names: Collection[str], harmless: Harmless
+) -> Iterator[Finding]:
+    """Yield the quoted values of fields whose names hold `word` and say that they hold a secret."""
+    for at in occurrences(lower, word):
+        match = _FIELD.match(data, at)
+        if match is None or plain_name(data[_begin_of(data, at, _NAME_SIGNS) : match.end(1)]) not in names:
             continue
-        for at in occurrences(lower, word):
-            rest = _NAME_REST.match(data, at)
-            end = rest.end() if rest else at
-            match = _FIELD.match(data, end)
-            if match is None or plain_name(data[_begin_of(data, at, _NAME_SIGNS) : end]) not in names:
-                continue
-            value = match[match.lastindex or 1]
-            if not harmless.covers(value) and not _VARIABLE.match(value):
-                yield Finding("secret-field", *match.span(match.lastindex or 1))
+        value = match[match.lastindex or 2]
+        if not harmless.covers(value) and not _VARIABLE.match(value):
+            yield Finding("secret-field", *match.span(match.lastindex or 2))

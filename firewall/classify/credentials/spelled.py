@@ -13,6 +13,7 @@ _BEFORE = rb"(?:\\{8}|\\{4}|\\{2}|\\)"
 _SLASH = re.compile(_BEFORE + rb"/")
 _CODE = re.compile(_BEFORE + rb"u00([2-7][0-9A-Fa-f])")
 _ESCAPE = re.compile(_BEFORE + rb"(?:u00([2-7][0-9A-Fa-f])|/)")
+_MARKS = re.compile(rb"\\(?:/|u00)")
 _STAYS = frozenset(b'"\\\x7f')
 _SIGNS = {b"%02x" % code: bytes((code,)) for code in range(0x20, 0x80) if code not in _STAYS}
 
@@ -54,8 +55,8 @@ class Plain:
 
 
 def has_escapes(written: bytes) -> bool:
-    """Tell whether a text may hold such an escape; quick, and so by `find`: see `core.spellings.holds`."""
-    return written.find(b"\\u00") >= 0 or written.find(b"\\/") >= 0
+    """Tell whether a text may hold such an escape; quick, for most have no backslash at all."""
+    return written.find(b"\\") >= 0 and _MARKS.search(written) is not None
 
 
 def _sign(found: "re.Match[bytes]") -> bytes:

@@ -230,7 +230,7 @@ class EgressGate:
                     facts["status"] = response.status
                     exchange.answered()
                     is_head = outgoing.method == "HEAD"
-                    head = infra_fields.returned(response.raw_fields, (), is_head=is_head)
+                    head = infra_fields.returned(response.raw_fields, None, is_head=is_head)
                     head += [] if is_head else fields.length_of(response.raw_fields, response.status)
                     head.append((b"x-stayhand-entry", b"%d" % go.entry))
                     pieces = _pieces(response, is_head=is_head)

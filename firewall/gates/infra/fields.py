@@ -6,13 +6,12 @@ carrier alone, and a credential that we did not issue is not passed on but named
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 
 from firewall.classify.credentials.detector import Detector
 from firewall.core.errors import ProtocolError
 from firewall.core.secret import Secret
-from firewall.core.spellings import holds
 from firewall.guard.foreign import Foreign
 
 _STAYS = frozenset(
@@ -87,7 +86,7 @@ _BACK_STAYS = frozenset(
 )
 RANGES = frozenset({b"range", b"if-range", b"request-range", b"x-ms-range"})
 """What asks for a part of an answer (RFC 9110, 14), also by the names that Apache httpd and Azure take."""
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = bytes(char for char in (*range(0x20), 0x7F) if char != ord("\t"))
 Fields = list[tuple[bytes, bytes]]
 
 
@@ -103,16 +102,24 @@ def outgoing(
     named = {token.strip().lower() for name, value in held if name == b"connection" for token in value.split(b",")}
     kept: list[tuple[str, str]] = []
     for name, value in held:
-        if name in _STAYS or name.startswith(_STAYS_PREFIXES) or name in named or name.decode("ascii") == injected:
+        if name in named or _stays(name) or (is_masked and name in RANGES):
             continue
-        if _authenticates(name) or (is_masked and name in RANGES):
+        text = name.decode("ascii")
+        if text == injected:
             continue
-        if _CONTROL.search(value):
-            raise ProtocolError(
-                f"the header `{name.decode('ascii')}` has control characters", code="header_malformed"
-            )
-        kept.append((name.decode("ascii"), value.decode("latin-1")))
+        if _has_controls(value):
+            raise ProtocolError(f"the header `{text}` has control characters", code="header_malformed")
+        kept.append((text, value.decode("latin-1")))
     return kept
+
+
+@lru_cache(maxsize=512)
+def _stays(name: bytes) -> bool:
+    return name in _STAYS or name.startswith(_STAYS_PREFIXES) or _authenticates(name)
+
+
+def _has_controls(value: bytes) -> bool:
+    return len(value.translate(None, _CONTROLS)) != len(value)
 
 
 @lru_cache(maxsize=512)
@@ -144,32 +151,36 @@ def _bare(presented: str) -> str:
 
 def returned(
     raw: Iterable[tuple[bytes, bytes]],
-    forms: Sequence[bytes],
+    secret: Secret | None,
     *,
     is_head: bool = False,
     detector: Detector | None = None,
 ) -> Fields:
     """Return the target's fields that go to the agent, names in lower case; none that holds the credential.
 
-    `forms`: the spellings of the credential.
+    `secret`: the credential; None: it was sent none.
     `is_head`: the answer has no body, so its length is what was asked for and goes along. `detector`: none that
     holds another credential goes along either; None: the agent may see those.
     """
-    held = [(name.lower(), value) for name, value in raw]
-    named = {token.strip().lower() for name, value in held if name == b"connection" for token in value.split(b",")}
-    kept = [
-        (name, value)
-        for name, value in held
-        if (name not in _BACK_STAYS or (is_head and name == b"content-length"))
-        and name not in named
-        and not name.startswith(b"x-stayhand-")
-        and not _CONTROL.search(value)
-    ]
-    if holds(_lines(kept), forms):
-        kept = [(name, value) for name, value in kept if not holds(value, forms)]
-    if detector is None or not detector.find(_lines(kept), in_answer=True):
-        return kept  # a line break ends what a field holds: one search finds what one for each would
-    return [(name, value) for name, value in kept if not detector.find(_lines([(name, value)]), in_answer=True)]
+    kept: Fields = []
+    named: set[bytes] = set()
+    for cased, value in raw:
+        name = cased.lower()
+        if name == b"connection":
+            named.update(token.strip().lower() for token in value.split(b","))
+        if name in _BACK_STAYS and not (is_head and name == b"content-length"):
+            continue
+        if not name.startswith(b"x-stayhand-") and not _has_controls(value):
+            kept.append((name, value))
+    if named:
+        kept = [pair for pair in kept if pair[0] not in named]
+    lines = _lines(kept)  # a line break ends what a field holds: one search finds what one for each would
+    if secret is not None and secret.stands_in(lines):
+        kept = [pair for pair in kept if not secret.stands_in(pair[1])]
+        lines = _lines(kept)
+    if detector is None or not detector.find(lines, in_answer=True):
+        return kept
+    return [pair for pair in kept if not detector.find(_lines([pair]), in_answer=True)]
 
 
 def _lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -218,7 +218,7 @@ class Courier:
         """
         return fields.returned(
             _pointing(asked, response, request.path),
-            request.credential.secret.spellings if request.credential else (),
+            request.credential.secret if request.credential else None,
             is_head=request.method == "HEAD",
             detector=self._detector() if is_masking else None,
         )

@@ -44,3 +44,15 @@ def test_a_secret_cannot_be_carried_away(leak: object) -> None:
 def test_a_secret_has_no_other_door() -> None:
     """There is no attribute dictionary that a debugger or serialiser would walk."""
     assert not hasattr(Secret(_VALUE), "__dict__")
+
+
+@pytest.mark.parametrize(
+    "value", ["sk-live-0123456789abcdefghij", "short/key", "p4ss w0rd with blanks", "a/b+c=d/e+f=g"]
+)
+def test_a_secret_is_found_in_each_of_its_forms(value: str) -> None:
+    """What is searched is searched for every spelling, whether or not the value holds a long run of letters."""
+    secret = Secret(value)
+    for form in secret.spellings:
+        assert secret.stands_in(b"x: " + form + b"\n")
+    assert not secret.stands_in(b"content-type: application/json, 0123456789abcdefghijklmnop")
+    assert not Secret("").stands_in(b"")

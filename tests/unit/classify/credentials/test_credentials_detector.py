@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.rules import CredentialRules, read_rules
 from firewall.core.errors import ConfigError
+from firewall.core.spellings import has_long_run
 from firewall.core.token import TokenKind, spell
 from firewall.policy.defaults import shipped
 from tests.support.work import counted
@@ -206,6 +207,25 @@ def test_findings_stand_in_order_within_the_bytes(before: bytes, after: bytes, v
     for one in DETECTOR.find(data, in_answer=True):
         assert end <= one.start < one.end <= len(data)
         end = one.end
+
+
+@given(st.lists(st.sampled_from([PAT, KEY, UUID, "abc", '"password": "hunter22"', "\\u0067hp_", " ", "=", "é"])))
+def test_who_knows_that_there_is_no_long_run_is_told_the_same(parts: list[str]) -> None:
+    """A search that is told that no run of letters is long finds what the search that looks for itself finds."""
+    data = "".join(parts).encode()
+    for in_answer in (False, True):
+        told = DETECTOR.find(data, in_answer=in_answer, may_have_runs=has_long_run(data))
+        assert told == DETECTOR.find(data, in_answer=in_answer)
+
+
+@pytest.mark.parametrize("spelled", [str.upper, str.lower, str.title])
+def test_every_telling_name_is_reached(spelled: Callable[[str], str]) -> None:
+    """Each header and each field of the rules is found by its name, however it is written: no search leaves one out."""
+    for header in DETECTOR.rules.headers:
+        assert spans(f"{spelled(header.decode())}: {KEY}"), header
+    assert spans(f"{spelled('bearer')} {KEY}")
+    for name in DETECTOR.rules.answers:
+        assert spans(f'{{"{spelled(name)}": "hunter22"}}', in_answer=True), name
 
 
 @pytest.mark.timeout(60)

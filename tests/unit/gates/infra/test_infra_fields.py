@@ -5,6 +5,7 @@ import pytest
 
 from firewall.core.errors import LimitError, ProtocolError
 from firewall.core.reason import Reason
+from firewall.core.secret import Secret
 from firewall.core.verdict import Deny
 from firewall.gates.infra import problem
 from firewall.gates.infra.fields import foreign_in, outgoing, returned
@@ -83,7 +84,7 @@ def test_answers_bring_back_nothing_that_authenticates() -> None:
         (b"X-Gone", b"a"),
         (b"Location", b"/next"),
     ]
-    assert returned(raw, (b"secret",)) == [(b"content-type", b"a"), (b"location", b"/next")]
+    assert returned(raw, Secret("secret")) == [(b"content-type", b"a"), (b"location", b"/next")]
 
 
 def test_a_refusal_says_where_its_answer_can_be_waited_for() -> None:
@@ -105,3 +106,12 @@ def test_a_limit_says_when_to_come_back() -> None:
     status, headers, body = problem.of_error(LimitError("too many", retry_after_s=3))
     assert (status, orjson.loads(body)["code"]) == (429, "rate_limited")
     assert (b"retry-after", b"3") in headers
+
+
+@pytest.mark.parametrize("char", [chr(code) for code in (*range(0x20), 0x7F) if chr(code) != "\t"])
+def test_no_field_can_end_its_line(char: str) -> None:
+    """A control character refuses a request's field and leaves an answer's out; a tab and letters pass."""
+    value = f"a{char}b".encode("latin-1")
+    with pytest.raises(ProtocolError):
+        outgoing([(b"x-plain", value)], injected="authorization")
+    assert returned([(b"x-plain", value), (b"x-tab", b"a\tb\xe9")], None) == [(b"x-tab", b"a\tb\xe9")]
