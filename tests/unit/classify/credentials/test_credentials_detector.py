@@ -220,7 +220,7 @@ def test_who_knows_that_there_is_no_long_run_is_told_the_same(parts: list[str]) 
 
 @pytest.mark.parametrize("spelled", [str.upper, str.lower, str.title])
 def test_every_telling_name_is_reached(spelled: Callable[[str], str]) -> None:
-    """Each header and each field of the rules is found by its name, however it is written: no search leaves one out."""
+    """Each header and each field of the rules is found by its name, however written: no search leaves one out."""
     for header in DETECTOR.rules.headers:
         assert spans(f"{spelled(header.decode())}: {KEY}"), header
     assert spans(f"{spelled('bearer')} {KEY}")
