@@ -52,6 +52,8 @@ class Served:
     """The client knows the tool as `SERVER__TOOL` of one server that stands for all of ours."""
     is_reading: bool = False
     """No tool: `tool` is a method by which the protocol reads (`resources/read`, …)."""
+    beside: bytes = b""
+    """What goes along and says nothing about the call (ids, trace): searched for credentials, bound to nothing."""
 
 
 @fast_init

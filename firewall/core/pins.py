@@ -1,6 +1,6 @@
 """Pins: what a server said of a tool when somebody trusted it, and names that could be taken for another's.
 
-A definition is pinned with the identity of its server, all of it but `_meta` and `icons`, which no model reads.
+A definition is pinned with the identity of its server, all of it: clients act by `_meta`, and people by `icons`.
 Names are compared by what they look like (Unicode UTS 39, in small): case, signs between words and letters of
 other scripts say nothing.
 """
@@ -16,7 +16,6 @@ import orjson
 
 ABOUT = ""
 """The name under which a server's own words to models (`instructions`) are pinned; no tool can have it."""
-_UNPINNED = frozenset({"_meta", "icons"})
 _LOOKS_LIKE = str.maketrans(
     "\u0430\u0432\u0433\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u051b\u051d\u043a\u043c"
     "\u0442\u043d\u044c\u04cf\u043f\u0261\u0251\u03b1\u03b2\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7"
@@ -63,9 +62,8 @@ class Pin:
 
 
 def pinned_part(definition: Mapping[str, object]) -> str:
-    """Return what is pinned of a definition, as JSON with sorted keys."""
-    kept = {name: value for name, value in definition.items() if name not in _UNPINNED}
-    return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+    """Return what is pinned of a definition, all of it, as JSON with sorted keys."""
+    return orjson.dumps(dict(definition), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def pin_digest(identity: str, definition: str) -> str:

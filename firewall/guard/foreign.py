@@ -188,7 +188,10 @@ def _parts(call: ToolCall) -> list[tuple[str, bytes]]:
     """Return what is searched, with where it stands."""
     if call.form is CallForm.REQUEST:
         return _of_request(call.arguments)
-    return [("arguments", call.arguments), *_unescaped("arguments", call.arguments)]
+    found = [("arguments", call.arguments), *_unescaped("arguments", call.arguments)]
+    if call.served is not None and call.served.beside:
+        found += [("beside", call.served.beside), *_unescaped("beside", call.served.beside)]
+    return found
 
 
 def _unescaped(where: str, text: bytes) -> list[tuple[str, bytes]]:

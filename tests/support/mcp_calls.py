@@ -11,6 +11,7 @@ from firewall.codecs.mcp.versions import LEGACY, MODERN
 from firewall.core.approval import ApprovalStatus
 from firewall.core.errors import FirewallError
 from firewall.gates.mcp.calling import JudgedCalls
+from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.guard.requester import Requester
 from firewall.settings.mcp import McpServer
@@ -74,6 +75,7 @@ class Line:
     heard: list[Message] = field(default_factory=list)
     version: str = MODERN
     capabilities: Mapping[str, object] = field(default_factory=dict)
+    listed: Listed = field(default_factory=Listed)
 
     async def ask(self, message: Message, *, seen: Seen) -> Message:
         """Take a call."""

@@ -5,6 +5,7 @@ meet. INVARIANT: what is found here is only told; nothing is allowed or refused 
 Text is read with what hides in it taken away, full-width letters made plain, and without regard to case.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -16,6 +17,13 @@ MOST_CHARS = 256 << 10
 SHOWN_CHARS = 200
 _ENOUGH = 2
 _SMUGGLED = "smuggled"
+_ESCAPED = re.compile(
+    r"(?:[\x1b\u241b]\[|\x9b|\u27e6U\+009B\u27e7)[0-?]*[ -/]*[@-~]"
+    r"|(?:[\x1b\u241b]\]|\x9d|\u27e6U\+009D\u27e7)[^\x07\u2407\x1b\u241b\x9d\u27e6\n]{0,4096}(?:[\x07\u2407]|[\x1b\u241b]\\)"
+)
+"""Sequences that drive a terminal (ECMA-48: CSI, OSC), as they came or made inert: they part no words."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\u2400-\u2408\u240e-\u241b\u2421]")
+"""Likewise single ones; what separates lines stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ def aimed(text: str) -> Aimed | None:
 def _plain(text: str) -> str:
     if len(text) > MOST_CHARS:
         text = f"{text[: MOST_CHARS // 2]}\n{text[-MOST_CHARS // 2 :]}"
+    text = _CONTROLS.sub("", _ESCAPED.sub("", text))
     if not text.isascii():
         text = unicodedata.normalize("NFKC", without_hidden(text)).replace("\u2019", "'")
     lines = (" ".join(line.split()) for line in text.lower().splitlines())

@@ -15,6 +15,8 @@ VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 INFO_KEY = "io.modelcontextprotocol/clientInfo"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 SERVER_KEY = "io.modelcontextprotocol/serverInfo"
+TOOLS_CHANGED = "notifications/tools/list_changed"
+"""What a server says when its tools are others, in every revision."""
 
 
 def is_modern(version: str) -> bool:

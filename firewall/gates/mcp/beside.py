@@ -1,17 +1,22 @@
 """What a client says beside the arguments of a call, in its `_meta`: what goes on as it is, and what is judged.
 
 INVARIANT: a member of `_meta` that a server may hear of is one that is named here and of the form that is written
-here, or it is among what is judged: no server does something else by a member that nobody has seen.
+here, or it is among what is judged: no server does something else by a member that nobody has seen. Both are
+searched for credentials.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import orjson
+
 from firewall.codecs.mcp.claims import capabilities_of, info_of, is_text
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, VERSION_KEY
 
 MAX_ID_CHARS = 200
+META = "mcp:_meta"
+"""Under which the rest of `_meta` is judged: no schema of a tool has it."""
 CALL_IDS = ("claudecode/toolUseId", "callId")
 """Where clients say by which id their model knows the call."""
 _MAX_TRACE_CHARS = 512
@@ -45,6 +50,15 @@ _PLAIN: Mapping[str, Callable[[object], bool]] = MappingProxyType(
     }
 )
 """What goes on unjudged, and its form: members of the protocol, and ids by which clients know their calls."""
+
+
+def plain_of(meta: Mapping[str, object]) -> bytes:
+    """Return the values of the members of `_meta` that go on unjudged, as JSON: no credential may stand in them.
+
+    Without their names: what is called a token of progress is none.
+    """
+    plain = [value for name, value in meta.items() if name in _PLAIN and _PLAIN[name](value)]
+    return orjson.dumps(plain) if plain else b""
 
 
 def judged_of(meta: Mapping[str, object]) -> dict[str, object]:

@@ -130,6 +130,7 @@ class JudgedCalls:
             misfit=declared.misfit(wish.given),
             is_ambiguous=any(flat(name).startswith(other) or mine.startswith(other) for other in others),
             is_combined=caller.combined,
+            beside=wish.beside,
         )
         return ToolCall(wish.call_id, name, wish.arguments, schema=declared.digest, served=served)
 

@@ -8,6 +8,7 @@ from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
 from firewall.gates.mcp.hearing import Hearing
+from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.methods import Way, served
 from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown
 from firewall.gates.mcp.sessions import Session
@@ -69,6 +70,10 @@ class _Bound:
     def capabilities(self) -> Mapping[str, object]:
         return self._line.capabilities
 
+    @property
+    def listed(self) -> Listed:
+        return self._line.listed
+
     async def ask(self, message: Message, *, seen: Seen) -> Message:
         is_call = message.method == "tools/call"
         self.was_called = self.was_called or is_call
@@ -109,15 +114,23 @@ class OneServer:
             if asked.way is Way.READ:
                 answer = await self._reads.read(server, caller, message, upstream=upstream, seen=seen)
                 return await self._shown.result(server, caller, message, answer)
+            changes = line.listed.changes
             answer = await upstream.ask(message, seen=seen)
             if asked.way is Way.LIST and answer.kind is Kind.RESULT:
-                return await self._shown.listed(server, caller, message, answer)
+                listed = await self._shown.listed(server, caller, message, answer)
+                if message.method == "tools/list" and _is_whole(message, answer):
+                    line.listed.seen(changes)
+                return listed
             return await self._shown.result(server, caller, message, answer)
 
     async def tell(self, caller: Caller, server: Server, message: Message) -> None:
         """Pass on a notification of a client. Raises: FirewallError."""
         async with self._lines.use(server, caller) as line:
             await line.tell(message)
+
+
+def _is_whole(asked: Message, answer: Message) -> bool:
+    return not asked.params.get("cursor") and not answer.result.get("nextCursor")
 
 
 def _hello(asked: Asked, line: Line) -> Message:

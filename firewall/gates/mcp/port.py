@@ -12,6 +12,7 @@ from typing import Protocol
 from firewall.codecs.mcp.messages import Message, at
 from firewall.core.call import Served
 from firewall.core.grant import Grant, any_matches
+from firewall.gates.mcp.listed import Listed
 from firewall.guard.requester import Requester
 from firewall.settings.mcp import McpServer
 
@@ -118,6 +119,11 @@ class Upstream(Protocol):
     @property
     def capabilities(self) -> Mapping[str, object]:
         """What the server declared."""
+        ...
+
+    @property
+    def listed(self) -> Listed:
+        """Whether its list of tools was seen."""
         ...
 
     async def ask(self, message: Message, *, seen: Seen) -> Message:

@@ -18,6 +18,7 @@ from firewall.core.ports import Sequencer
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
+from firewall.gates.mcp.beside import META, judged_of, plain_of
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.gates.mcp.showing import permitted
 from firewall.gates.refusals import refusal_text
@@ -83,9 +84,11 @@ def _permit(server: Server, caller: Caller, message: Message) -> None:
 
 
 def _judged(server: Server, message: Message) -> ToolCall:
-    """Return what the guard judges: all parameters but `_meta`, under the method as the tool's name."""
+    """Return what the guard judges: the parameters, of `_meta` what says something, under the method's name."""
     params = {name: value for name, value in message.params.items() if name != "_meta"}
-    served = replace(server.served(message.method), is_reading=True)
+    if notes := judged_of(message.meta):
+        params[META] = notes
+    served = replace(server.served(message.method), is_reading=True, beside=plain_of(message.meta))
     return ToolCall("", server.tool_name(message.method), orjson.dumps(params), served=served)
 
 

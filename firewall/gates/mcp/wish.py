@@ -15,11 +15,11 @@ from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
 from firewall.gates.mcp import state
-from firewall.gates.mcp.beside import CALL_IDS, MAX_ID_CHARS, judged_of
+from firewall.gates.mcp.beside import CALL_IDS, MAX_ID_CHARS, META, judged_of, plain_of
 
 MAX_NAME_CHARS = 256
 _KNOWN = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState"})
-_ANSWERS, _STATE, _META = "mcp:inputResponses", "mcp:requestState", "mcp:_meta"
+_ANSWERS, _STATE = "mcp:inputResponses", "mcp:requestState"
 """Names under which they are judged: no schema of a tool has them."""
 ASKED = "stayhand_approval"
 """The name of our question among `inputRequests`."""
@@ -34,6 +34,8 @@ class Wish:
     """The arguments, parsed: what is held against the tool's schema."""
     arguments: bytes
     """What is judged: the arguments as they came, with what else a server could act by beside them."""
+    beside: bytes
+    """What goes along unjudged, and must hold no credential."""
     call_id: str
     """The model's id of the call, a claim; empty: none."""
     progress: str | int | None
@@ -65,6 +67,7 @@ def wish_of(message: Message) -> Wish:
         tool=name,
         given=given,
         arguments=_judged(message, params, given, is_ours=bool(ours)),
+        beside=plain_of(message.meta),
         call_id=_call_id(message.meta),
         progress=_token(message.meta.get("progressToken")),
         state=str(ours),
@@ -86,7 +89,7 @@ def _judged(
         }
     notes = judged_of(message.meta)
     if notes:
-        beside[_META] = notes
+        beside[META] = notes
     if beside:
         return orjson.dumps({**given, **beside})
     span = json_span.locate(message.raw, ("params", "arguments"))

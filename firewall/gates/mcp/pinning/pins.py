@@ -6,9 +6,11 @@ definition is shown and callable only while its digest is the approved one, and 
 """
 
 import asyncio
+import hashlib
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import Enum, auto
 from itertools import chain
 from typing import Protocol
 
@@ -25,20 +27,30 @@ FIRST_USE_US = 600 * 1_000_000
 MOST_TOOLS = 2_000
 """Of one server, however many pages bring them; more are not shown."""
 _MAX_DEFINITION = 256 << 10
+_MOST_CURSORS = 256
+_TOO_LARGE = "too-large"
 Definition = Mapping[str, object]
 _OPEN, _THROUGH = "open", "through"
 
 
-class Page(Enum):
-    """What part of a server's definitions is at hand."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a server's list of tools: which one was asked for, and which one follows."""
 
-    WORDS = "words"
-    """Its own words alone, which end no listing."""
-    MORE = "more"
-    """A page that others follow."""
-    LAST = "last"
-    WHOLE = "whole"
-    """The only page."""
+    cursor: str = ""
+    """With which it was asked for; empty: the first."""
+    more: str = ""
+    """With which the next one is asked for; empty: it is the last."""
+
+
+class _Use(Enum):
+    """What a page counts as."""
+
+    FIRST = auto()
+    """Part of a server's first listing: what it brings is approved by that."""
+    LATER = auto()
+    STRAY = auto()
+    """Asked for under a cursor that the server never gave, before its first listing is through: neither."""
 
 
 class PinRows(Protocol):
@@ -70,8 +82,8 @@ class _Known:
     approved: dict[str, Pin] = field(default_factory=dict)
     waiting: dict[str, Pin] = field(default_factory=dict)
     listing: Pin | None = None
-    is_listed: bool = False
-    """A listing of it came to its end since we started."""
+    cursors: deque[bytes] = field(default_factory=lambda: deque(maxlen=_MOST_CURSORS))
+    """Hashes of those that it gave with the pages of its first listing."""
 
 
 @dataclass(slots=True)
@@ -80,6 +92,8 @@ class _Change:
 
     looks: Looks
     """Of everything that is pinned, and of what the listing adds."""
+    room: int
+    """How many names may be added."""
     steps: list[Pinning] = field(default_factory=list)
     changed: dict[str, str] = field(default_factory=dict)
     """Why, by name, of what waits from now on."""
@@ -105,10 +119,6 @@ class Pins:
         """Return what is approved and what waits, by server and name."""
         return sorted(self._all(), key=lambda pin: (pin.server, pin.tool, pin.state))
 
-    def is_listed(self, server: str) -> bool:
-        """Tell whether a server's tools were seen whole since we started."""
-        return server in self._known and self._known[server].is_listed
-
     def approved(self, server: str, tool: str) -> Definition | None:
         """Return the approved definition of a tool that nothing waits for; None: it may not be called."""
         known = self._known.get(server)
@@ -118,10 +128,11 @@ class Pins:
         return definition
 
     async def admit(
-        self, server: str, identity: str, named: Sequence[tuple[str, Definition]], *, page: Page
+        self, server: str, identity: str, named: Sequence[tuple[str, Definition]], *, page: Page | None
     ) -> set[str]:
         """Hold definitions against their pins, record what changed, and return the names that may be shown.
 
+        `page` None: they are the server's own words alone, which end no listing.
         Raises: TooManyToolsError; StoreError when a change could not be recorded. Nothing is pinned or shown then.
         """
         if len(named) > MOST_TOOLS:
@@ -130,21 +141,17 @@ class Pins:
             )
         async with self._one:
             known = self._known.setdefault(server, _Known())
-            change = _Change(Looks(self._all()))
-            is_first = self._listing(server, identity, known, change, page=page)
+            room = MOST_TOOLS - len(known.approved.keys() | known.waiting.keys())
+            change = _Change(Looks(self._all()), room)
+            use = self._listing(server, identity, known, change, page=page)
             shown = {
-                name
-                for name, said in named
-                if self._holds(server, identity, (name, said), known, change, is_first=is_first)
+                name for name, said in named if self._holds(server, identity, (name, said), known, change, use=use)
             }
             if change.steps:
                 await self._commit(server, change)
-            known.is_listed = known.is_listed or page is Page.WHOLE
+            if page is not None and page.more and use is _Use.FIRST:
+                known.cursors.append(_hash(page.more))
             return shown
-
-    def walked(self, server: str) -> None:
-        """Note that all pages of a server were seen, one after the other."""
-        self._known.setdefault(server, _Known()).is_listed = True
 
     async def approve(self, server: str, wanted: Mapping[str, str], *, by: str) -> list[str]:
         """Approve definitions that wait, each by the digest that was read; returns their names.
@@ -157,6 +164,8 @@ class Pins:
                 pin = known.waiting.get(name)
                 if pin is None or pin.digest != digest:
                     raise PinError(f"`{name or 'instructions'}` of `{server}` does not wait as it was read")
+                if pin.why == _TOO_LARGE:
+                    raise PinError(f"`{name}` of `{server}` is too large to be read by anybody", status=409)
             at, pseudonym = self._clock.now_us(), self._sequencer.pseudonym(by)
             steps = [ApprovePin(server, name, digest, pseudonym, at) for name, digest in wanted.items()]
             record = Record(
@@ -174,17 +183,19 @@ class Pins:
                 known.approved[name] = replace(pin, state=PinState.APPROVED, why="", at=at, by=pseudonym)
             return list(wanted)
 
-    def _listing(self, server: str, identity: str, known: _Known, change: _Change, *, page: Page) -> bool:
-        """Tell whether this is a server's first listing, and note where it begins and ends."""
+    def _listing(self, server: str, identity: str, known: _Known, change: _Change, *, page: Page | None) -> _Use:
+        """Tell what a page counts as, and note where a first listing begins and ends."""
         now, begun = self._clock.now_us(), known.listing
         if begun is not None and (begun.why == _THROUGH or now - begun.at > FIRST_USE_US):
-            return False
+            return _Use.LATER
+        if page is not None and page.cursor and _hash(page.cursor) not in known.cursors:
+            return _Use.STRAY
         pin = begun or Pin(server, ABOUT, PinState.LISTING, identity, "", "", why=_OPEN, at=now)
-        if page in (Page.LAST, Page.WHOLE):
+        if page is not None and not page.more:
             pin = replace(pin, why=_THROUGH)
         if pin != begun:
             change.steps.append(PutPin(pin))
-        return True
+        return _Use.FIRST
 
     def _holds(
         self,
@@ -194,7 +205,7 @@ class Pins:
         known: _Known,
         change: _Change,
         *,
-        is_first: bool,
+        use: _Use,
     ) -> bool:
         """Tell whether a definition may be shown; what changes with it goes into `change`."""
         name, said = one
@@ -208,18 +219,17 @@ class Pins:
             return True
         if waiting is not None and waiting.digest == digest:
             return False
-        count = len(known.approved) + len(known.waiting) + len(change.first) + len(change.changed)
-        if count >= MOST_TOOLS or len(written) > _MAX_DEFINITION:
+        is_large = len(written) > _MAX_DEFINITION
+        if approved is None and (is_large or use is _Use.STRAY or (waiting is None and change.room <= 0)):
             return False
-        why = (
-            "changed"
-            if approved is not None
-            else suspicion(server, name, said, change.looks, said_digest(written))
-        )
-        if approved is not None and approved.identity != identity:
-            why = "other-server"
-        if not why and not is_first:
-            why = "new"
+        change.room -= approved is None and waiting is None
+        if approved is not None:
+            why = _TOO_LARGE if is_large else "changed" if approved.identity == identity else "other-server"
+        else:
+            why = suspicion(server, name, said, change.looks, said_digest(written))
+            why = why or ("" if use is _Use.FIRST else "new")
+        if is_large:  # nobody reads it; that it is there takes what was approved out of use
+            written = orjson.dumps({"name": name, "bytes": len(written)}).decode()
         state = PinState.WAITING if why else PinState.APPROVED
         pin = Pin(server, name, state, identity, digest, written, why=why, at=self._clock.now_us())
         change.steps.append(PutPin(pin))
@@ -265,3 +275,7 @@ class Pins:
         return chain.from_iterable(
             chain(known.approved.values(), known.waiting.values()) for known in self._known.values()
         )
+
+
+def _hash(cursor: str) -> bytes:
+    return hashlib.sha256(cursor.encode("utf-8", "surrogatepass")).digest()

@@ -132,7 +132,7 @@ class Showing:
         if not isinstance(words, str) or not words:
             return answer
         told = [(ABOUT, {"instructions": words})]
-        if ABOUT in await self._pins.admit(server.name, server.identity, told, page=Page.WORDS):
+        if ABOUT in await self._pins.admit(server.name, server.identity, told, page=None):
             return answer
         rest = {name: value for name, value in answer.result.items() if name != "instructions"}
         return messages.changed(answer, {("result",): rest})
@@ -191,9 +191,9 @@ class Showing:
 
 
 def _page(asked: Message, answer: Message) -> Page:
-    if answer.result.get("nextCursor"):
-        return Page.MORE
-    return Page.LAST if asked.params.get("cursor") else Page.WHOLE
+    """Return where a page stands; a cursor that is no text is one that the server never gave."""
+    cursor, more = asked.params.get("cursor"), answer.result.get("nextCursor")
+    return Page(str(cursor) if cursor else "", str(more) if more else "")
 
 
 def _kept_briefly(answer: Message) -> dict[tuple[str | int, ...], object]:

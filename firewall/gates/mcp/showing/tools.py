@@ -1,7 +1,7 @@
 """Which tools of a server may be called, and how they are defined (`gates.mcp.port.Tools`).
 
-A server that nobody has listed since we started is listed here first: what it says of its tools today is held
-against the pins before one of them is called.
+A server whose list was not seen over the line at hand, or not lately, is listed here first: what it says of its
+tools today is held against the pins before one of them is called. FAIL-CLOSED: one without a list has no tools.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,26 +34,28 @@ class PinnedTools:
 
         Raises: UpstreamError, StoreError.
         """
-        if not self._pins.is_listed(server.name):
-            await self._walk(server, caller, upstream, seen)
+        if not upstream.listed.is_fresh and not await self._walk(server, caller, upstream, seen):
+            return None
         definition = self._pins.approved(server.name, name)
         if definition is None:
             return None
         return Cleaner(orjson.dumps(definition), self._detector()).block(definition)
 
-    async def _walk(self, server: Server, caller: Caller, upstream: Upstream, seen: Seen) -> None:
-        """List a server's tools, page by page."""
+    async def _walk(self, server: Server, caller: Caller, upstream: Upstream, seen: Seen) -> bool:
+        """List a server's tools, page by page; False: it gave no list."""
         cursor: object = None
+        changes = upstream.listed.changes
         for page in range(_MOST_PAGES):
             asked = _asking(caller, upstream, cursor, page)
             answer = await upstream.ask(asked, seen=seen)
             await self._shown.listed(server, caller, asked, answer)
             if answer.kind is not Kind.RESULT:
-                return
+                return False
             cursor = answer.result.get("nextCursor")
             if not isinstance(cursor, str) or not cursor:
                 break
-        self._pins.walked(server.name)
+        upstream.listed.seen(changes)
+        return True
 
 
 def _asking(caller: Caller, upstream: Upstream, cursor: object, page: int) -> Message:

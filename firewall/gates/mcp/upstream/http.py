@@ -15,8 +15,9 @@ from firewall.codecs.mcp import headers, messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Kind, Message
-from firewall.codecs.mcp.versions import VERSION_KEY, is_modern
+from firewall.codecs.mcp.versions import TOOLS_CHANGED, VERSION_KEY, is_modern
 from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
+from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import Seen
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
@@ -52,6 +53,7 @@ class HttpLine:
         self._carrier = carrier
         self._wanted = wanted
         self._hello: Hello | None = None
+        self.listed = Listed()
         self._session = ""
         self._telling: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
@@ -89,6 +91,7 @@ class HttpLine:
         Raises: UpstreamError.
         """
         self._session = ""
+        self.listed.changed()
         self._hello = await greet(self._greet, self._wanted, name=self._address.name)
         if not is_modern(self._hello.version):
             await self.tell(messages.notification("notifications/initialized"))
@@ -202,6 +205,8 @@ class HttpLine:
 
     async def _heard(self, message: Message, seen: Seen | None) -> None:
         """Pass on what the server sends by itself, and answer what it asks."""
+        if message.method == TOOLS_CHANGED:
+            self.listed.changed()
         answer = await seen(message) if seen is not None else None
         if message.id is None or self._hello is None:
             return

@@ -15,6 +15,7 @@ from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Message
 from firewall.codecs.mcp.versions import is_modern
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
+from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import Caller, Seen, Server
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted
 
@@ -42,6 +43,11 @@ class Line(Protocol):
     @property
     def capabilities(self) -> Mapping[str, object]:
         """What the server declared."""
+        ...
+
+    @property
+    def listed(self) -> Listed:
+        """Whether its list of tools was seen."""
         ...
 
     @property

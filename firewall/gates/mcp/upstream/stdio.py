@@ -16,8 +16,9 @@ from typing import cast
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Message
-from firewall.codecs.mcp.versions import VERSION_KEY, is_modern
+from firewall.codecs.mcp.versions import TOOLS_CHANGED, VERSION_KEY, is_modern
 from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import Seen
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
 from firewall.gates.mcp.upstream.process import Process, Program
@@ -70,6 +71,7 @@ class StdioLine:
         self._numbers = itertools.count(1)
         self._asked: dict[int, _Asked] = {}
         self._hello: Hello | None = None
+        self.listed = Listed()
         self._answering: set[asyncio.Task[None]] = set()
 
     @property
@@ -199,6 +201,8 @@ class StdioLine:
 
     def _heard(self, message: Message) -> None:
         """Sort a message of the program to who waits for it."""
+        if message.method == TOOLS_CHANGED:
+            self.listed.changed()
         if message.is_answer:
             waiting = self._asked.get(message.id) if isinstance(message.id, int) else None
         else:

@@ -1,8 +1,9 @@
 """What stands in a call's `_meta`: plain notes go on as they are, everything else is judged."""
 
+import orjson
 import pytest
 
-from firewall.gates.mcp.beside import judged_of
+from firewall.gates.mcp.beside import judged_of, plain_of
 
 MCP = "io.modelcontextprotocol/"
 PLAIN = {
@@ -23,6 +24,12 @@ PLAIN = {
 def test_plain_notes_are_not_judged() -> None:
     """What the protocol defines and clients know their calls by: approvals are not asked anew for another id."""
     assert judged_of(PLAIN) == {}
+
+
+def test_what_goes_on_unjudged_is_there_to_be_searched() -> None:
+    """Its values and nothing else: neither their names, nor what is judged anyway."""
+    assert orjson.loads(plain_of({**PLAIN, "environment": "prod"})) == list(PLAIN.values())
+    assert plain_of({"environment": "prod"}) == b""
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,17 @@ async def test_an_approval_counts_for_what_the_client_said_beside(kept: Kept) ->
     assert text_of(await calls_of(kept, github).call(github, asker, read, upstream=line, seen=Ear())) == "done"
 
 
+@pytest.mark.parametrize("name", ["baggage", "tracestate", "callId", "progressToken", "database"])
+async def test_a_credential_beside_the_arguments_goes_nowhere(kept: Kept, name: str) -> None:
+    """Whatever member of `_meta` it stands in, known or not: the call is refused and nothing is sent."""
+    github, line, asker = server("github"), Line(), caller(kept.requester(gate="mcp"))
+    key = "AK" + "IAQ3VNX7RT2LKP5WJ4"
+    read = asking("get_file_contents", arguments={"path": "README.md"}, _meta={name: key})
+    answer = await calls_of(kept, github).call(github, asker, read, upstream=line, seen=Ear())
+    assert refusal(answer)["code"].startswith("credential:")  # type: ignore[attr-defined]  # a word
+    assert line.heard == []
+
+
 # Clients of 2026-07-28 that can show an address
 
 

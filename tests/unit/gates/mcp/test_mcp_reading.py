@@ -100,6 +100,16 @@ async def test_without_reading_among_its_verbs_nothing_is_read(kept: Kept) -> No
     assert line.heard == []
 
 
+@pytest.mark.parametrize("name", ["baggage", "callId", "database"])
+async def test_a_credential_beside_a_name_goes_nowhere(kept: Kept, name: str) -> None:
+    """What stands in `_meta` of a read is searched as what stands in a call's."""
+    line, key = Line(), "AK" + "IAQ3VNX7RT2LKP5WJ4"
+    with pytest.raises(McpError) as refused:
+        await read(kept, asking("resources/read", uri="shop://stock", _meta={name: key}), line)
+    assert refused.value.code.startswith("credential:")
+    assert line.heard == []
+
+
 async def test_our_own_files_are_denied_by_whatever_server(kept: Kept) -> None:
     """A server that we start runs as we do: the guard's own reach holds for what it is asked to read."""
     line = Line()

@@ -44,6 +44,8 @@ async def test_first_use_shows_everything_and_is_one_entry(place: House) -> None
         tool("read_note", outputSchema={"type": "object"}),
         tool("read_note", annotations={"readOnlyHint": True}),
         tool("read_note", title="Read"),
+        tool("read_note", _meta={"ui/resourceUri": "ui://other"}),
+        tool("read_note", icons=[{"src": "https://evil.example/1.png"}]),
         tool("read_note", unheard_of={"x": 1}),
     ],
 )
@@ -58,12 +60,35 @@ async def test_a_rug_pull_is_recorded_and_hidden(place: House, other: dict[str, 
     assert changes(place) == [("first-use", 2), ("waiting", 1)]
 
 
-async def test_order_of_members_and_what_no_model_reads_is_no_change(place: House) -> None:
-    """The same definition written in another order, with other `_meta` or icons, is the same."""
+async def test_order_of_members_is_no_change(place: House) -> None:
+    """The same definition written in another order is the same."""
     first = tool("read_note", icons=[{"src": "https://a/1.png"}], _meta={"at": 1})
     await place.list_tools(server(), [first])
-    turned = dict(reversed(tool("read_note", icons=[], _meta={"at": 2}).items()))
-    assert await place.list_tools(server(), [turned]) == ["read_note"]
+    assert await place.list_tools(server(), [dict(reversed(first.items()))]) == ["read_note"]
+
+
+async def test_a_changed_definition_that_is_too_large_takes_the_old_one_out_of_use(place: House) -> None:
+    """Nobody reads it, so nobody can approve it; what was approved before is not called in its place."""
+    await place.list_tools(server(), [tool("a"), tool("b")])
+    large = tool("a", "x" * (300 << 10))
+    assert await place.list_tools(server(), [large, tool("b"), tool("c", "x" * (300 << 10))]) == ["b"]
+    assert place.pins.approved("notes", "a") is None
+    (pin,) = [one for one in place.pins.listing() if one.state is PinState.WAITING]
+    assert (pin.tool, pin.why) == ("a", "too-large")
+    assert len(pin.definition) < 100
+    with pytest.raises(PinError) as raised:
+        await place.pins.approve("notes", {"a": pin.digest}, by="alice")
+    assert raised.value.status == 409
+    assert await place.list_tools(server(), [tool("a"), tool("b")]) == ["a", "b"]
+
+
+async def test_a_change_beyond_the_most_tools_is_seen(place: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are pinned, one that changed is neither shown nor called."""
+    monkeypatch.setattr("firewall.gates.mcp.pinning.pins.MOST_TOOLS", 3)
+    names = ["a", "b", "c"]
+    await place.list_tools(server(), [tool(name) for name in names])
+    assert await place.list_tools(server(), [tool(name, "other") for name in names]) == []
+    assert [place.pins.approved("notes", name) for name in names] == [None, None, None]
 
 
 async def test_another_server_under_the_same_name_is_a_change(place: House) -> None:
@@ -85,6 +110,24 @@ async def test_a_first_listing_may_come_in_pages(place: House) -> None:
     assert await place.list_tools(server(), [tool("a")], nextCursor="2") == ["a"]
     assert await place.list_tools(server(), [tool("b")], cursor="2") == ["b"]
     assert await place.list_tools(server(), [tool("c")], cursor="3") == []
+    assert waiting(place) == {"c": "new"}
+
+
+async def test_a_made_up_cursor_neither_begins_nor_ends_a_first_listing(place: House) -> None:
+    """A client cannot take the first listing away from a server: of such a page nothing new is shown."""
+    assert await place.list_tools(server(), [tool("a")], cursor="made-up") == []
+    assert await place.list_tools(server(), [tool("a")], nextCursor="2") == ["a"]
+    assert await place.list_tools(server(), [tool("a"), tool("b")], cursor="made-up") == ["a"]
+    assert await place.list_tools(server(), [tool("b")], cursor="2") == ["b"]
+    assert waiting(place) == {}
+    assert changes(place) == [("first-use", 1), ("first-use", 1)]
+
+
+async def test_a_made_up_cursor_hides_no_change(place: House) -> None:
+    """What was approved and is other now waits, whatever it was asked for with."""
+    await place.list_tools(server(), [tool("a")], nextCursor="2")
+    assert await place.list_tools(server(), [tool("a", "other")], cursor="made-up") == []
+    assert waiting(place) == {"a": "changed"}
 
 
 async def test_a_first_listing_cannot_be_kept_open(place: House) -> None:

@@ -10,6 +10,7 @@ from firewall.app.pinning import Pinning
 from firewall.approvals.people import Approver
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.messages import Message
+from firewall.gates.mcp.listed import FRESH_S, Listed
 from firewall.gates.mcp.port import Seen
 from firewall.gates.mcp.showing.tools import PinnedTools
 from tests.support.mcp_shown import House, caller, house, server, tool
@@ -22,6 +23,7 @@ class Pages:
     tools: list[dict[str, object]]
     version: str = "2026-07-28"
     capabilities: Mapping[str, object] = field(default_factory=dict)
+    listed: Listed = field(default_factory=Listed)
     asked: list[object] = field(default_factory=list)
     is_broken: bool = False
 
@@ -88,6 +90,7 @@ async def test_a_tool_that_waits_is_none(place: House) -> None:
     await place.list_tools(server(), [tool("a")])
     await place.list_tools(server(), [tool("a", "other")])
     nobody = Pages([])
+    nobody.listed.seen(0)
     assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) is None
     waits = [row for row in desk.listing() if row["state"] == "waiting"]
     assert [(row["tool"], row["why"]) for row in waits] == [("a", "changed")]
@@ -95,6 +98,38 @@ async def test_a_tool_that_waits_is_none(place: House) -> None:
     assert done == {"server": "notes", "approved": ["a"]}
     assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) == tool("a", "other")
     assert nobody.asked == []
+
+
+async def test_another_line_to_the_same_server_is_listed_by_itself(place: House) -> None:
+    """A program that is started anew may say something else: its change is seen before a tool of it is called."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    first, second = Pages([tool("a")]), Pages([tool("a", "other")])
+    assert await tools.tool(server(), caller(), "a", upstream=first, seen=Deaf()) == tool("a")
+    assert await tools.tool(server(), caller(), "a", upstream=second, seen=Deaf()) is None
+    assert place.entries("mcp.changed")[-1]["change"] == "waiting"
+    assert await tools.tool(server(), caller(), "a", upstream=first, seen=Deaf()) is None
+
+
+async def test_what_a_server_says_that_it_changed_is_listed_before_a_call(place: House) -> None:
+    """After `tools/list_changed`, and when a list has grown old, the definitions are compared before the call."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    now = 0.0
+    pages = Pages([tool("a")], listed=Listed(lambda: now))
+    assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) == tool("a")
+    pages.listed.changed()
+    pages.tools = [tool("a"), tool("b")]
+    assert await tools.tool(server(), caller(), "b", upstream=pages, seen=Deaf()) is None
+    assert pages.asked == [None, None, "1"]
+    now += FRESH_S
+    pages.tools = [tool("a", "other")]
+    assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) is None
+
+
+async def test_a_server_that_lists_no_more_has_no_tools(place: House) -> None:
+    """What was approved once is not called while nobody can see what stands in its place today."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    await place.list_tools(server(), [tool("a")])
+    assert await tools.tool(server(), caller(), "a", upstream=Pages([], is_broken=True), seen=Deaf()) is None
 
 
 async def test_a_server_that_does_not_list_has_no_tools_yet(place: House) -> None:
