@@ -48,8 +48,7 @@ def is_strict_object(data: bytes) -> bool:
 
 
 def _may_be_deep(data: bytes) -> bool:
-    limit = strict_json.MAX_DEPTH
-    return len(data) > 2 * limit and data.count(b"{") + data.count(b"[") > limit
+    return len(data) > 2 * strict_json.MAX_DEPTH and strict_json.has_brackets(data)
 
 
 def _look_closely(data: bytes) -> None:

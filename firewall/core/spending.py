@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 @fast_init
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """One model call in the ledger; people are pseudonyms, features, teams and models are words."""
 

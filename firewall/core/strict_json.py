@@ -14,6 +14,7 @@ from firewall.core.errors import ProtocolError
 from firewall.core.spellings import holds
 
 MAX_DEPTH = 200
+_ENOUGH = MAX_DEPTH + 1
 _LONG = 32_768
 _LOOSE_COLON = re.compile(rb'"[ \t\n\r]+:')
 _HIDDEN = re.compile(rb"\\u00(?:22|3[aA])")
@@ -56,7 +57,17 @@ def _where(error: Exception) -> str:
 
 def _may_be_deep(data: bytes) -> bool:
     """Tell whether there are brackets enough for it; in a long body, counting them costs as much as looking."""
-    return len(data) > _LONG or data.count(b"{") + data.count(b"[") > MAX_DEPTH
+    return len(data) > _LONG or has_brackets(data)
+
+
+def has_brackets(data: bytes) -> bool:
+    """Tell whether more than MAX_DEPTH brackets open in `data`: without so many it is no deeper than that.
+
+    By what is left without them, since `replace` leaps from one to the next; `count` looks at every byte, which
+    takes four times as long.
+    """
+    left = len(data.replace(b"{", b"", _ENOUGH)) + len(data.replace(b"[", b"", _ENOUGH))
+    return 2 * len(data) - left > MAX_DEPTH
 
 
 def _spare_levels() -> int:

@@ -157,6 +157,17 @@ class Plan:
     """The order of the candidates waits for a grade."""
     mask: frozenset[str] = frozenset()
     """What is hidden in what leaves: `credentials`."""
+    sold: tuple[Sold, ...] = field(init=False, repr=False, compare=False)
+    """What may answer, as prices know it, none twice: the candidates and those that are smaller."""
+    approved: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """Who approved models of these, by `provider/model`."""
+
+    def __post_init__(self) -> None:
+        """Look once at what holds for every call: most plans hold for many."""
+        answering = (*self.candidates, *self.smaller)
+        object.__setattr__(self, "sold", tuple(dict.fromkeys([one.sold for one in answering])))
+        approved = {one.name: one.approved_by for one in answering if one.approved_by}
+        object.__setattr__(self, "approved", approved)
 
     @property
     def asked(self) -> tuple[Candidate, ...]:

@@ -117,10 +117,13 @@ def safe_query(query: str) -> str:
 def own_login(headers: Mapping[str, str]) -> OwnLogin | None:
     """Return the agent's own login; ours came in `x-stayhand-token`, and nothing that holds it goes along."""
     for name in ("authorization", "x-api-key", "x-goog-api-key"):
-        value = headers.get(name, "").strip()
+        value = headers.get(name)
+        if not value or "shd_" in value.lower():
+            continue
+        value = value.strip()
         scheme, _, rest = value.partition(" ")
         prefix, secret = ("Bearer ", rest.strip()) if scheme.lower() == "bearer" else ("", value)
-        if secret and "shd_" not in value.lower():
+        if secret:
             return OwnLogin(name, Secret(secret), prefix)
     return None
 

@@ -24,7 +24,7 @@ MOST_HOLDERS = 10_000
 
 
 @fast_init
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Payer:
     """Whose call it is; people and sessions are pseudonyms."""
 
@@ -39,7 +39,7 @@ class Payer:
 
 
 @fast_init
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One call, before it is sent."""
 
@@ -112,17 +112,25 @@ class _Page:
         day = at_us // DAY_US
         if day != self._day or len(self._made) > MOST_HOLDERS:
             self._day, self._made = day, {}
-        made = self._made
-        for name in [name for name in self._holders(ask) if name] or (self._unnamed,):
-            one = made[name] if name in made else self._opened(name, at_us)
-            if one is not None:
-                had = found.get(one.key)
-                found[one.key] = one if had is None or had is one else stricter(had, one)
+        made, is_named = self._made, False
+        for name in self._holders(ask):
+            if name:
+                is_named = True
+                _add(found, made[name] if name in made else self._opened(name, at_us))
+        if not is_named:
+            name = self._unnamed
+            _add(found, made[name] if name in made else self._opened(name, at_us))
 
     def _opened(self, name: str, at_us: int) -> Account | None:
         found = accounts((self._budget,), {self._budget.scope: (name,)}, at_us)
         self._made[name] = one = found[0] if found else None
         return one
+
+
+def _add(found: dict[str, Account], one: Account | None) -> None:
+    if one is not None:
+        had = found.get(one.key)
+        found[one.key] = one if had is None or had is one else stricter(had, one)
 
 
 def is_of_candidate(account: Account) -> bool:

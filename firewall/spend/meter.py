@@ -44,7 +44,7 @@ class Settled:
     def facts(self) -> Mapping[str, Plain]:
         """What the entry says of money; an unknown cost is no number."""
         line = self.line
-        facts: dict[str, Plain] = {"call": line.call, "cost": line.state.value}
+        facts: dict[str, Plain] = {"call": line.call, "cost": line.state._value_}
         if line.cost_micros is not None:
             facts["cost_micros"] = line.cost_micros
         if line.price:
@@ -242,7 +242,18 @@ class Meter:
         return next((one for one in self.opened.offers if one.sold == sold), None)
 
     def _line(self, each: list["_Owed"]) -> Line:
-        state = each[0].state if len(each) == 1 else _surest([one.state for one in each])
+        if len(each) == 1:
+            one = each[0]
+            return self.opened.line(
+                one.state,
+                sold=self._sold,
+                entry=self.entry,
+                used=one.tokens,
+                cost_micros=None if one.state is State.UNKNOWN else one.micros,
+                attempts=self.attempts,
+                price=one.price,
+            )
+        state = _surest([one.state for one in each])
         if not each and self.was_asked:
             state = State.EXACT  # a provider that answers with an error charges nothing
         is_known = State.UNKNOWN not in [one.state for one in each]
@@ -250,7 +261,7 @@ class Meter:
             state,
             sold=self._sold,
             entry=self.entry,
-            used=each[0].tokens if len(each) == 1 else sum((one.tokens for one in each), UNUSED),
+            used=sum((one.tokens for one in each), UNUSED),
             cost_micros=sum([one.micros for one in each]) if is_known else None,
             attempts=self.attempts,
             price=each[-1].price if each else "",

@@ -7,7 +7,7 @@ model that neither knows has no price: that is None, never nothing.
 import asyncio
 import gc
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
@@ -50,6 +50,12 @@ class Sold:
     """By which the list knows the seller; an address that it does not know has no listed prices."""
     seller: str = ""
     """The seller's name in the list, where the configuration says it (`prices`); it wins over the address."""
+    name: str = field(init=False, repr=False, compare=False)
+    """`provider/model`."""
+
+    def __post_init__(self) -> None:
+        """Spell the name once: every entry of a call names all that may answer."""
+        object.__setattr__(self, "name", f"{self.provider}/{self.model}")
 
 
 @lru_cache(maxsize=_CACHED)
@@ -72,7 +78,8 @@ class Prices:
         self._known: dict[tuple[Sold, int, tuple[tuple[str, str], ...]], Price | None] = {}
         self._windows: dict[Sold, int | None] = {}
         self._minute = 0
-        self._ceilings: dict[Sold, Ceiling | None] = {}
+        self._ceilings: dict[int, tuple[Sold, Ceiling | None]] = {}
+        """By the identity of what is sold, which stands beside its ceiling and so keeps it."""
 
     @property
     def is_ready(self) -> bool:
@@ -102,10 +109,11 @@ class Prices:
         minute = at_us // MINUTE_US
         if minute != self._minute or len(self._ceilings) >= _CACHED:
             self._minute, self._ceilings = minute, {}
-        if sold not in self._ceilings:
+        found = self._ceilings.get(id(sold))
+        if found is None:
             price = self.of(sold, at_us)
-            self._ceilings[sold] = None if price is None else ceiling_of(price)
-        return self._ceilings[sold]
+            found = self._ceilings[id(sold)] = sold, None if price is None else ceiling_of(price)
+        return found[1]
 
     def sold_by_name(self, model: str) -> Sold:
         """Return a model as its maker sells it; `seller/model` names another seller of the list."""

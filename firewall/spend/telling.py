@@ -58,12 +58,17 @@ class Telling:
     def settled(self, accounts: Sequence[Account], spent: Iterable[Spent]) -> None:
         """Look at accounts after a settlement; whoever must be told is told in the background."""
         for one in spent:
-            account = next((account for account in accounts if account.key == one.key), None)
-            mark = reached(account, one.spent, one.told) if account is not None else None
-            if account is not None and mark is not None:
-                task = asyncio.create_task(self._tell(BudgetAlert(account, mark, one.spent)))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+            for account in accounts:
+                if account.key == one.key:
+                    mark = reached(account, one.spent, one.told)
+                    if mark is not None:
+                        self._tell_of(BudgetAlert(account, mark, one.spent))
+                    break
+
+    def _tell_of(self, alert: BudgetAlert) -> None:
+        task = asyncio.create_task(self._tell(alert))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def idle(self) -> None:
         """Wait until everybody has been told."""

@@ -42,9 +42,10 @@ class Notes:
         prompt = count(usage, "prompt_tokens")
         # Some providers count what was thought beside the completion, and into the total alone.
         written = max(count(usage, "completion_tokens"), count(usage, "total_tokens") - prompt)
-        tier, is_over = word(value, "service_tier"), self.has_ended or _is_over(value.get("choices"))
+        tier = word(value, "service_tier") if "service_tier" in value else ""
+        is_over = self.has_ended or _is_over(value.get("choices"))
         if not read and not said:
-            cached = count(usage, "prompt_cache_hit_tokens")
+            cached = count(usage, "prompt_cache_hit_tokens") if "prompt_cache_hit_tokens" in usage else 0
             self.usage = usage_of(prompt, cached, written, service_tier=tier, is_reported=is_over)
             return
         self.usage = usage_of(
@@ -64,4 +65,9 @@ class Notes:
 
 def _is_over(choices: object) -> bool:
     """Tell whether what is counted has come to its end: some providers count in every chunk."""
-    return isinstance(choices, list) and all(isinstance(one, dict) and one.get("finish_reason") for one in choices)
+    if not isinstance(choices, list):
+        return False
+    for one in choices:  # noqa: SIM110 - a generator costs more than the look
+        if not isinstance(one, dict) or not one.get("finish_reason"):
+            return False
+    return True

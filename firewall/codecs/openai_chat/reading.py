@@ -58,7 +58,7 @@ def read(choice: JsonObject, said: JsonObject, state: Choice, shown: Shown, *, s
     """
     found = Said()
     for key, value in said.items():
-        if value in _EMPTY or key == "role":
+        if key == "role" or (not value and value in _EMPTY):
             continue
         if key in SPOKEN and not isinstance(value, str):
             _unknown(f"?{key}", key, state, found, shown=shown)

@@ -18,6 +18,8 @@ from firewall.core.errors import ProtocolError
 
 JsonObject = Mapping[str, object]
 
+_ASKS_FOR_TOOLS = frozenset({"tools", *tables.HOSTED_OPTIONS})
+_OBJECT = frozenset({dict})
 _SESSION_HEADERS = ("x-opencode-session", "x-session-affinity", "x-session-id", "session-id", "session_id")
 
 
@@ -37,15 +39,16 @@ def read_request(body: bytes, value: JsonObject, headers: Mapping[str, str], pat
         raise ProtocolError("`model` must be a string")
     is_streamed = _flag(value, "stream")
     is_plain = tables.TRANSPORT.isdisjoint(value)
-    hosted = few((*_hosted(value), *hosted_by(model)))
+    named = tuple(hosted_by(model)) if ":" in model else ()
+    hosted = few((*_hosted(value), *named)) if named or not _ASKS_FOR_TOOLS.isdisjoint(value) else ()
     return request_of(
         model=model,
         stream=is_streamed,
         body=_unstored(body, value),
         identity=value if is_plain else {key: one for key, one in value.items() if key not in tables.TRANSPORT},
         hosted=hosted,
-        beside=named_by(hosted),
-        references=tuple(dict.fromkeys(_references(value.get("messages")))),
+        beside=named_by(hosted) if hosted else (),
+        references=_references(value["messages"]) if value.get("messages") is not None else (),
         session=_session(headers),
         max_output_tokens=_limit(value),
         candidates=candidate_count(value, "n") if "n" in value else 1,
@@ -104,24 +107,22 @@ def _hosted(value: JsonObject) -> Iterator[ToolCall]:
         yield ToolCall("", type_, orjson.dumps(tool), CallForm.HOSTED)
 
 
-def _references(messages: object) -> Iterator[str]:
-    """Audio answers and files that the provider keeps."""
-    if messages is None:
-        return
+def _references(messages: object) -> tuple[str, ...]:
+    """Return audio answers and files that the provider keeps, none twice."""
+    found: dict[str, None] = {}
     for message in _objects(messages, "messages"):
         audio = message.get("audio")
         if isinstance(audio, dict) and isinstance(audio.get("id"), str):
-            yield audio["id"]
+            found[audio["id"]] = None
         content = message.get("content")
-        if not isinstance(content, list):
-            continue
-        for part in content:
+        for part in content if isinstance(content, list) else ():
             file = part.get("file") if isinstance(part, dict) else None
             if isinstance(file, dict) and isinstance(file.get("file_id"), str):
-                yield file["file_id"]
+                found[file["file_id"]] = None
+    return tuple(found)
 
 
 def _objects(value: object, where: str) -> list[JsonObject]:
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+    if not isinstance(value, list) or not {type(one) for one in value} <= _OBJECT:
         raise ProtocolError(f"`{where}` must be a list of objects")
     return value

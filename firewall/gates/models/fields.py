@@ -1,8 +1,11 @@
 """Header fields of answers to models' clients, and the one of a provider's answer that decides how it is read."""
 
+from functools import lru_cache
+
 from firewall.gates.edge.send import Headers
 from firewall.routing.port import UpstreamResponse
 
+_KEPT_BYTES = 64
 STREAM_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 JSON_TYPE = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
@@ -17,5 +20,13 @@ def content_type(response: UpstreamResponse) -> str:
     """Return the media type of an answer, without parameters; empty: it has none."""
     for name, value in response.fields:
         if name == b"content-type":
-            return value.decode("latin-1").partition(";")[0].strip().lower()
+            return (_known_kind if len(value) <= _KEPT_BYTES else _kind)(value)
     return ""
+
+
+def _kind(value: bytes) -> str:
+    return value.decode("latin-1").partition(";")[0].strip().lower()
+
+
+_known_kind = lru_cache(maxsize=64)(_kind)
+"""Few of them come often."""

@@ -152,25 +152,18 @@ class ModelsGate:
             issuers = admit.issuers(request, self._issuer_of, principal)
         digests = Digests(body)
         guard, results = self._means.guard, codec.results(value)
+        reported = [(one.call_id, one.is_error) for one in results] if results else ()
         call = _call(asked, request, value, requester, traits=self._histories.traits(digests), issuers=issuers)
         if results and guard.were_released(requester, [one.call_id for one in results]):
             call = replace(call, is_step=True)
         plan = self._router.plan(call)
         said = _said(asked, requester, request, len(body), sha256=digests.whole.hex())
         meter, plan = await self._till.enter(call, plan, requester, said)
-        exchange = _exchange_of(
-            means=self._means,
-            request=request,
-            requester=requester,
-            client=asked.client,
-            dialect=asked.place.dialect,
-            codec=codec,
-            headers=[(b"x-stayhand-entry", b"%d" % meter.entry)],
-            receive=receive,
-            send=send,
-            meter=meter,
-            traceparent=asked.headers.get("traceparent", ""),
-        )
+        exchange = _exchange_of(  # in the order of its fields: so many names would cost as much as the rest
+            self._means, request, requester, asked.client, asked.place.dialect, codec,
+            [(b"x-stayhand-entry", b"%d" % meter.entry)], receive, send, meter,
+        )  # fmt: skip
+        exchange.traceparent = asked.headers.get("traceparent", "")
         self._running.add(exchange)
         accounts = _accounts_of(exchange, meter, self._till, self._clock, call, self._seeing, started_us)
         if self._means.continues and value.get("tools"):
@@ -180,7 +173,8 @@ class ModelsGate:
             exchange.restarting = Restarting(call.dialect, restarter, self._asking_anew(call, plan))
         identity = request.identity
         try:  # whatever happens from here on, what is held is given back
-            guard.finished(requester, [(one.call_id, one.is_error) for one in results])
+            if reported:
+                guard.finished(requester, reported)
             await guard.read(requester, Told(digests, lambda value: first_sighting(identity, value)))
             await self._exchange(exchange, call, plan, meter.entry)
         except FirewallError as error:
@@ -261,8 +255,8 @@ class ModelsGate:
 def _said(asked: Asked, requester: Requester, request: ModelRequest, size: int, *, sha256: str) -> Entry:
     return admit.entry_of(
         requester,
-        dialect=asked.place.dialect.value,
-        purpose=asked.place.purpose.value,
+        dialect=asked.place.dialect._value_,
+        purpose=asked.place.purpose._value_,
         model=request.model,
         size=size,
         sha256=sha256,
@@ -281,16 +275,16 @@ def _call(
 ) -> ModelCall:
     headers, grant = asked.headers, requester.grant
     return call_of(
-        dialect=asked.place.dialect,
-        request=request,
-        value=value,
-        path=asked.path,
-        query=asked.query,
-        fields=asked.fields,
-        headers=headers,
-        own_login=own_login(headers),
-        caller=caller_of(requester.principal, requester.lineage, grant, requester.session),
-        attribution=attributed(grant.team, grant.tags, headers, value),
+        asked.place.dialect,
+        request,
+        value,
+        asked.path,
+        asked.query,
+        asked.fields,
+        headers,
+        own_login(headers),
+        caller_of(requester.principal, requester.lineage, grant, requester.session),
+        attributed(grant.team, grant.tags, headers, value),
         traits=traits,
         issuers=issuers,
     )

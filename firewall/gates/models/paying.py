@@ -24,7 +24,6 @@ from firewall.spend.rates import Drawn, Limit, requests_of, tokens_of
 from firewall.spend.service import Opened, Spending
 from firewall.spend.telling import Telling
 
-_NOBODY: frozenset[Sold] = frozenset()
 _GIVEN = frozenset({"cache", "message"})
 _SCOPES = frozenset({"owner", "team", "model", "provider"})
 
@@ -84,24 +83,27 @@ class Till:
     def ask(self, call: ModelCall, plan: Plan, requester: Requester) -> Ask:
         """Return a call as spending sees it."""
         name = self.spending.sequencer.pseudonym
-        answering = _all_sold((*plan.candidates, *plan.smaller) if plan.smaller else plan.candidates)
-        asked = _all_sold(plan.asked) if plan.judge or plan.grading else ()
+        answering = plan.sold
+        asked = tuple(dict.fromkeys([one.sold for one in plan.asked])) if plan.judge or plan.grading else ()
         if call.request.beside:  # whom a provider asks for its tools is paid as well
             asked += tuple(replace(one, model=model) for one in answering for model in call.request.beside)
+        payer = payer_of(
+            requester.token_id,
+            name(requester.principal),
+            name(requester.grant.owner),
+            name(requester.session) if requester.session else "",
+            call.attribution,
+            tuple([(one.key, one.money_cap_micros) for one in requester.draws if one.money_cap_micros]),
+        )
+        if not asked:
+            return ask_of(payer, plan.route, answering, _bound(call))
         return ask_of(
-            payer=payer_of(
-                token=requester.token_id,
-                principal=name(requester.principal),
-                owner=name(requester.grant.owner),
-                session=name(requester.session) if requester.session else "",
-                about=call.attribution,
-                caps=tuple([(one.key, one.money_cap_micros) for one in requester.draws if one.money_cap_micros]),
-            ),
-            route=plan.route,
-            sold=tuple(dict.fromkeys((*answering, *asked))) if asked else answering,
+            payer,
+            plan.route,
+            sold=tuple(dict.fromkeys((*answering, *asked))),
             bound=_bound(call),
-            asides=_asides(plan) if asked else (),
-            beside=frozenset(asked).difference(answering) if asked else _NOBODY,
+            asides=_asides(plan),
+            beside=frozenset(asked).difference(answering),
         )
 
     def takes(self, requester: Requester, about: Attribution, first: Candidate | None) -> tuple[Take, ...]:
@@ -237,28 +239,17 @@ def sold_of(candidate: Candidate) -> Sold:
     return candidate.sold
 
 
-def _all_sold(candidates: tuple[Candidate, ...]) -> tuple[Sold, ...]:
-    if len(candidates) == 1:
-        return (candidates[0].sold,)
-    return tuple(dict.fromkeys([one.sold for one in candidates]))
-
-
 def _takes(drawn: tuple[Drawn, ...]) -> tuple[Take, ...]:
     return tuple(Take(one.key, one.rate, one.cells) for one in drawn)
 
 
 def _record(requester: Requester, entry: Entry, opened: Opened, plan: Plan) -> Record:
-    private = {
-        **entry.private,
-        "route": plan.route,
-        "candidates": [f"{one.sold.provider}/{one.sold.model}" for one in opened.offers],
-    }
+    private = {**entry.private, "route": plan.route, "candidates": [one.sold.name for one in opened.offers]}
     about = opened.ask.payer.about
     if about is not NOTHING and (words := _words(about)):
         private["about"] = words
-    approved = {one.name: one.approved_by for one in (*plan.candidates, *plan.smaller) if one.approved_by}
-    if approved:
-        private["approved_by"] = approved
+    if plan.approved:
+        private["approved_by"] = plan.approved
     facts = {**entry.facts, **entry.more, **opened.facts}
     return record_of("model.requested", facts, requester.grant.owner, requester.principal, "", private)
 

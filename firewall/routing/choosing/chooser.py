@@ -94,8 +94,14 @@ class Chooser:
         """Tell whether all prices are known, where spending is limited."""
         if not self.outside.is_capped(call):
             return True
-        is_priced, now = self.outside.is_priced, self.outside.now_us()
-        return is_priced is not None and all(is_priced(one, now) for one in plan.candidates)
+        is_priced = self.outside.is_priced
+        if is_priced is None:
+            return False
+        now = self.outside.now_us()
+        for one in plan.candidates:  # noqa: SIM110 - a generator costs more than the look
+            if not is_priced(one, now):
+                return False
+        return True
 
     def _made(self, table: Table, call: ModelCall) -> Plan:
         means = self.means(table, call)

@@ -65,7 +65,7 @@ class Routes:
 
     def is_priced(self, candidate: Candidate, at_us: int) -> bool:
         """Tell whether `worst_micros` knows the price."""
-        return self.prices.ceiling(self.sold(candidate), at_us) is not None
+        return self.prices.ceiling(candidate.sold, at_us) is not None
 
     def worst_micros(self, candidate: Candidate, tokens_in: int, tokens_out: int, at_us: int) -> int | None:
         """Return the most that a call may cost, in micro-USD; None where the price is not known."""

@@ -60,18 +60,17 @@ class Measures:
 
     def observe(self, seen: Observed) -> None:
         """Take a measurement into the average."""
-        found = self._of(seen.candidate)
-        before = self._aged(found, seen.at_us)
-        value = float(seen.first_token_us) if seen.is_ok else max(float(seen.first_token_us), 2 * before)
-        if value >= before:
-            found.first_token_us = value
-        else:
-            weight = math.exp(-max(0, seen.at_us - found.at_us) / DECAY_US)
+        found, at_us, is_ok, value = self._of(seen.candidate), seen.at_us, seen.is_ok, float(seen.first_token_us)
+        weight = math.exp(-max(0, at_us - found.at_us) / DECAY_US)
+        before = found.first_token_us * weight
+        if not is_ok:
+            value = max(value, 2 * before)
+        if value < before:
             weight = min(weight, 0.9)  # several measurements at one instant still move it
-            found.first_token_us = before * weight + value * (1 - weight)
-        found.at_us = seen.at_us
-        found.has_answered = found.has_answered or seen.is_ok
-        found.tally.count(seen.at_us, is_ok=seen.is_ok)
+            value = before * weight + value * (1 - weight)
+        found.first_token_us, found.at_us = value, at_us
+        found.has_answered = found.has_answered or is_ok
+        found.tally.count(at_us, is_ok=is_ok)
 
     def stood_in(self, candidate: str, at_us: int) -> None:
         """It answered after somebody else had failed."""
