@@ -122,7 +122,8 @@ def _drawing(
     """Return the accounts that at least one offer draws from, and beside each what that is."""
     amounts = [(offer.sold, offer.worst_micros if tokens is None else _amount(offer, tokens)) for offer in offers]
     every = sum([micros for _, micros in amounts])
-    drawing, parts = list[Account](), list[Part]()
+    drawing: list[Account] = []
+    parts: list[Part] = []
     for account in accounts:
         micros = every
         if is_of_candidate(account):

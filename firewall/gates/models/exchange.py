@@ -198,7 +198,16 @@ class Exchange:
         await send_piece(self.send, self.codec.stream().abort(code, message))
 
     async def _ask(self, open_upstream: Open) -> None:
-        response = await self._opened(open_upstream)
+        self.asked_us = self.means.clock.now_us()
+        trail: list[Attempt] = self.restarting.trail if self.restarting is not None else []
+        try:
+            response = await open_upstream(trail)
+        except BaseException as error:
+            self._unanswered(error, trail)
+            raise
+        self._routed = response
+        if self.meter is not None:
+            heard(self.meter, response)
         self._upstream = (response,)
         self.heard = response.heard
         self._base = self.headers
@@ -220,22 +229,12 @@ class Exchange:
                 detail=f"content-type `{kind[:80]}`",
             )
 
-    async def _opened(self, open_upstream: Open) -> Routed:
-        meter = self.meter
-        self.asked_us = self.means.clock.now_us()
-        trail: list[Attempt] = self.restarting.trail if self.restarting is not None else []
-        try:
-            response = await open_upstream(trail)
-        except BaseException as error:
-            if isinstance(error, UnansweredError):
-                self.heard = error.heard
-            if meter is not None:  # whoever leaves now has asked: a provider may be working, and charge for it
-                unheard(meter, trail)
-            raise
-        self._routed = response
-        if meter is not None:
-            heard(meter, response)
-        return response
+    def _unanswered(self, error: BaseException, trail: list[Attempt]) -> None:
+        """Note who was asked in vain; who leaves has asked too: a provider may be working, and charge for it."""
+        if isinstance(error, UnansweredError):
+            self.heard = error.heard
+        if self.meter is not None:
+            unheard(self.meter, trail)
 
     def _cost(self) -> Headers:
         """Return what an answer that comes whole says of its cost, where that is known."""

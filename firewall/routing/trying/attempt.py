@@ -5,7 +5,7 @@ an answer of the client's dialect (whole): until then a failure is a `Failed`, a
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -85,14 +85,20 @@ async def attempt(upstream: Upstream, asking: Asking) -> Kept | Begun | Failed:
     return found
 
 
-async def _read(asking: Asking, response: UpstreamResponse, asked_at: float) -> Kept | Begun | Failed:
+def _read(
+    asking: Asking, response: UpstreamResponse, asked_at: float
+) -> Coroutine[object, object, Kept | Begun | Failed]:
     kind = _content_type(response)
     if not 200 <= response.status < 300:
-        return await _refusal(asking, response, kind)
+        return _refusal(asking, response, kind)
     if kind == "text/event-stream" and asking.call.request.stream:
-        return await _stream(asking, response, asked_at + asking.candidate.provider.endpoint.timeouts.first_byte_s)
+        return _stream(asking, response, asked_at + asking.candidate.provider.endpoint.timeouts.first_byte_s)
     if kind == "application/json":
-        return await _whole(asking, response)
+        return _whole(asking, response)
+    return _no_answer(asking, response, kind)
+
+
+async def _no_answer(asking: Asking, response: UpstreamResponse, kind: str) -> Failed:
     error = UpstreamError(
         "the provider answered with something that is no answer",
         fault=UpstreamFault.MALFORMED,

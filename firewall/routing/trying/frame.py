@@ -6,14 +6,14 @@ that was refused, are not asked again for the same call.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 
 from firewall.codecs.dialects import CODECS
 from firewall.codecs.interface import Usage
 from firewall.core.errors import UpstreamError, UpstreamFault
-from firewall.core.terms import CACHE, MESSAGE
+from firewall.core.terms import CACHE, MESSAGE, CacheTerms
 from firewall.routing.call import Candidate, Heard, UnansweredError
 from firewall.routing.drills.room import Drill
 from firewall.routing.trying.answers import Begun, Kept
@@ -41,22 +41,25 @@ class Frame:
         self.cache = cache
         self._policy = policy
 
-    async def open(self, run: Run) -> Kept | Begun:
+    def open(self, run: Run) -> Coroutine[object, object, Kept | Begun]:
         """Return the first answer, or the first provider's error where nobody has one.
 
         Raises: UnansweredError; ProtocolError where the client's own bytes cannot be sent.
         """
         run.drill = self.asker.drills.mark(run.call, run.plan)
         if run.drill is not None:
-            return await self._drilled(run, run.drill)
-        key = self._look_up(run)
-        if key:
-            found = self.cache.get(key)
-            if found is not None and _may_answer(run, found):
-                run.cache = HIT
-                return _again(run, found)
-        answer = await self._tried(run, key)
-        return self._kept(run, key, answer) if key else answer
+            return self._drilled(run, run.drill)
+        if run.plan.terms.cache is not None and (key := self._look_up(run, run.plan.terms.cache)):
+            return self._looked_up(run, key)
+        return self._tried(run, "")
+
+    async def _looked_up(self, run: Run, key: str) -> Kept | Begun:
+        """Answer a call whose answer may have been kept, or may be."""
+        found = self.cache.get(key)
+        if found is not None and _may_answer(run, found):
+            run.cache = HIT
+            return _again(run, found)
+        return self._kept(run, key, await self._tried(run, key))
 
     async def _drilled(self, run: Run, drill: Drill) -> Kept | Begun:
         """Answer a call that is a drill's; nothing of it is kept."""
@@ -68,11 +71,8 @@ class Frame:
             self.asker.drills.ended(drill, run.plan, heard)
         return answer
 
-    def _look_up(self, run: Run) -> str:
+    def _look_up(self, run: Run, terms: CacheTerms) -> str:
         """Return the key under which an answer may be found and kept; empty: neither."""
-        terms = run.plan.terms.cache
-        if terms is None:
-            return ""
         if run.call.headers.get(HEADER, "").strip().lower() == BYPASS or not may_be_kept(run.call, terms):
             run.cache = BYPASS
             return ""

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firewall.core.errors import ProtocolError
-from firewall.core.strict_json import MAX_DEPTH, loads, loads_object
+from firewall.core.strict_json import MAX_DEPTH, has_brackets, loads, loads_object
 
 REFUSED = {
     "duplicate": (b'{"a":1,"a":2}', "json_duplicate_key"),
@@ -67,3 +69,11 @@ def test_object_is_demanded() -> None:
     """An array where an object belongs is refused by name."""
     with pytest.raises(ProtocolError, match="must be a JSON object"):
         loads_object(b"[]")
+
+
+@given(
+    st.lists(st.sampled_from([b"{", b"[", b"x", b"]}", b"[" * MAX_DEPTH, b"{" * (MAX_DEPTH - 1)])).map(b"".join)
+)
+def test_brackets_are_enough_exactly_where_more_open_than_levels_are_allowed(data: bytes) -> None:
+    """Whether a document may be too deep is told as counting its brackets would tell it."""
+    assert has_brackets(data) == (data.count(b"{") + data.count(b"[") > MAX_DEPTH)

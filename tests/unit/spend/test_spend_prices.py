@@ -260,3 +260,14 @@ def test_the_dearest_rates_are_of_the_hour() -> None:
     found = [prices.ceiling(Sold("here", "m"), at) for at in (at_us - 1, at_us, at_us - 1)]
     assert [one.most(10, 10) if one else None for one in found] == [30, 180, 30]
     assert prices.ceiling(Sold("here", "unheard-of"), at_us) is None
+
+
+def test_the_dearest_rates_of_one_model_are_never_those_of_another() -> None:
+    """Models that are made and forgotten by the thousand each have their own rates, and equal ones the same."""
+    rows = tuple(Override("here", f"m{at}", Price(input=Rate(at), output=Rate(at))) for at in range(1, 40))
+    prices = Prices(rows)
+    for _ in range(3):
+        for at in range(1, 40):
+            found = prices.ceiling(Sold("here", f"m{at}"), AT)
+            assert found is not None
+            assert found.most(1_000_000, 0) == at
