@@ -3,13 +3,14 @@
 import os
 import shutil
 import sys
-import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from firewall.cli import hook_setup
+from firewall.cli.checked_folder import CheckedFolder, opened
 from firewall.cli.hook_client import run as answer
 from firewall.cli.report import config_of, fail, say
 from firewall.codecs.hooks.shapes import AGENTS
@@ -59,16 +60,39 @@ def _answering(agent: str) -> click.Command:
     return command
 
 
+def _placed(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what says where an agent's hooks are."""
+    for option in (
+        click.option(
+            "--config-dir",
+            type=click.Path(path_type=Path),
+            help="The agent's own folder, where it is told of another than in this environment (CODEX_HOME, ...).",
+        ),
+        click.option(
+            "--project", type=click.Path(path_type=Path), help="This folder's configuration; default: the user's."
+        ),
+        click.argument("agent", type=_AGENT),
+    ):
+        command = option(command)
+    return command
+
+
 @hook.command()
-@click.argument("agent", type=_AGENT)
-@click.option(
-    "--project", type=click.Path(path_type=Path), help="This folder's configuration; default: the user's."
-)
+@_placed
 @click.option("--url", default="", help="The agents' side of the firewall; default: as configured.")
 @click.option("--token-file", default="", help="Where the agent's token lies; default: the agent's environment.")
 @click.option("--wait", type=click.IntRange(0, 300), default=0, help="Seconds that a held call waits for people.")
 @click.pass_context
-def install(ctx: click.Context, /, agent: str, project: Path | None, url: str, token_file: str, wait: int) -> None:
+def install(
+    ctx: click.Context,
+    /,
+    agent: str,
+    project: Path | None,
+    config_dir: Path | None,
+    url: str,
+    token_file: str,
+    wait: int,
+) -> None:
     """Write or merge an agent's hooks; what stands there stays, and a copy of it is kept.
 
     \b
@@ -76,29 +100,38 @@ def install(ctx: click.Context, /, agent: str, project: Path | None, url: str, t
       stayhand hook install claude-code
       stayhand hook install codex --project .
     """
-    path = _own_place(_place(agent, project), project)
     options = ["--url", url or _own_url(config_of(ctx)), *(("--token-file", token_file) if token_file else ())]
     line = hook_setup.program_line(agent, program(), [*options, *(("--wait", str(wait)) if wait else ())])
-    before = _text(path)
+    root, path = _own_place(*_place(agent, project, config_dir), is_project=project is not None)
     try:
-        after = hook_setup.installed_text(agent, before, line, wait_s=wait)
-    except ConfigError as error:
-        fail(f"`{path}`: {error.public}", hint=error.hint)
-    if after == before:
-        say(f"stayhand: {path} is as it should be")
-    else:
-        kept = _backed_up(path) if before else None
-        _write(path, after, is_program=agent == "cline")
-        say(f"stayhand: {agent} asks before each call: {path}" + (f" (before: {kept})" if kept else ""))
+        with opened(root, path.parent.relative_to(root)) as folder:
+            _install(agent, folder, path, line, wait_s=wait)
+    except OSError as error:
+        fail(f"cannot write `{path}`: {error.strerror or error}", hint="nothing was changed")
     say(f"stayhand: {_TRUST[agent]}")
     say(f"stayhand: then `stayhand hook check {agent}`")
 
 
+def _install(agent: str, folder: CheckedFolder, path: Path, line: str, *, wait_s: int) -> None:
+    """Write an agent's file in its open folder, unless it is as it should be."""
+    found, mode = folder.read(path.name) or (b"", 0o600)
+    try:
+        before = found.decode("utf-8")
+        after = hook_setup.installed_text(agent, before, line, wait_s=wait_s)
+    except UnicodeDecodeError:
+        fail(f"`{path}` is no text", hint="nothing was changed")
+    except ConfigError as error:
+        fail(f"`{path}`: {error.public}", hint=error.hint)
+    if after == before:
+        say(f"stayhand: {path} is as it should be")
+        return
+    kept = _backed_up(folder, path, found, mode=mode) if before else None
+    folder.write(path.name, after.encode("utf-8"), mode=mode | (0o700 if agent == "cline" else 0))
+    say(f"stayhand: {agent} asks before each call: {path}" + (f" (before: {kept})" if kept else ""))
+
+
 @hook.command()
-@click.argument("agent", type=_AGENT)
-@click.option(
-    "--project", type=click.Path(path_type=Path), help="This folder's configuration; default: the user's."
-)
+@_placed
 @click.option(
     "--url",
     default="",
@@ -106,7 +139,9 @@ def install(ctx: click.Context, /, agent: str, project: Path | None, url: str, t
 )
 @click.option("--json", "as_json", is_flag=True, help="Print {checks: [{check, ok, detail}]}.")
 @click.pass_context
-def check(ctx: click.Context, /, agent: str, project: Path | None, url: str, *, as_json: bool) -> None:
+def check(
+    ctx: click.Context, /, agent: str, project: Path | None, config_dir: Path | None, url: str, *, as_json: bool
+) -> None:
     """Prove that an agent's hooks fire and fail closed; exit 1 where they do not.
 
     It looks at the configuration and, where that holds exactly the line that `hook install` writes, runs this line
@@ -115,7 +150,8 @@ def check(ctx: click.Context, /, agent: str, project: Path | None, url: str, *, 
     """
     from firewall.cli.hook_check import checks, shown
 
-    path = _place(agent, project)
+    folder, file = _place(agent, project, config_dir)
+    path = folder / file
     right = url or (_own_url(config_of(ctx)) if project else "")
     found = checks(agent, _text(path), path, program=program(), url=right)
     shown(found, as_json=as_json)
@@ -131,24 +167,32 @@ def program() -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "firewall.cli.entry")
 
 
-def _place(agent: str, project: Path | None) -> Path:
-    return hook_setup.place_of(
-        agent, home=Path.home(), project=project.absolute() if project else None, environ=os.environ
+def _place(agent: str, project: Path | None, config_dir: Path | None) -> tuple[Path, Path]:
+    folder, file = hook_setup.place_of(
+        agent,
+        home=Path.home(),
+        project=project.absolute() if project else None,
+        environ=os.environ,
+        folder=config_dir,
     )
+    return folder.absolute(), file
 
 
-def _own_place(path: Path, project: Path | None) -> Path:
-    """Return where to write: of a project exactly there, of a user where links lead to inside the same folder."""
+def _own_place(folder: Path, file: Path, *, is_project: bool) -> tuple[Path, Path]:
+    """Return (root, file below it): of a project exactly there, of a user where links lead to inside the root."""
+    path = folder / file
+    if not is_project:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
     try:
-        found = path.resolve()
-        folder = (project or (Path.home() if path.is_relative_to(Path.home()) else path.parent)).resolve()
+        root, found = folder.resolve(), path.resolve()
     except (OSError, RuntimeError) as error:
         fail(f"cannot follow `{path}`: {error}", hint="nothing was changed")
     is_dangling = path.is_symlink() and not path.exists()
-    is_there = found == folder / path.relative_to(project.absolute()) if project else found.is_relative_to(folder)
+    is_there = found == root / file if is_project else found.is_relative_to(root)
     if is_dangling or not is_there:
         fail(f"`{path}` is a link to `{found}`, so nothing was changed", hint="make it a file of its own")
-    return found
+    return root, found
 
 
 def _own_url(config: str | None) -> str:
@@ -166,23 +210,14 @@ def _text(path: Path) -> str:
         fail(f"cannot read `{path}`: {error}", hint="nothing was changed")
 
 
-def _backed_up(path: Path) -> Path:
+def _backed_up(folder: CheckedFolder, path: Path, data: bytes, *, mode: int) -> Path:
     """Keep what stands there under a name that is free."""
     number = 1
-    while os.path.lexists(kept := path.with_name(f"{path.name}.before-stayhand-{number}")):
-        number += 1
-    with kept.open("xb") as file:  # never through a link, dangling ones included
-        file.write(path.read_bytes())
-    shutil.copystat(path, kept, follow_symlinks=False)
-    return kept
-
-
-def _write(path: Path, text: str, *, is_program: bool) -> None:
-    """Write a file whole or not at all; its mode stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    fresh = Path(file.name)
-    fresh.chmod(mode | (0o700 if is_program else 0))
-    fresh.replace(path)
+    while True:
+        kept = path.with_name(f"{path.name}.before-stayhand-{number}")
+        try:
+            folder.write_new(kept.name, data, mode=mode)
+        except FileExistsError:  # also a link, dangling ones included
+            number += 1
+        else:
+            return kept

@@ -51,11 +51,16 @@ def foreign_in(agent: str, text: str, program: Sequence[str], url: str) -> list[
             found.append(
                 f"not ours, and not run: it asks {options['--url']}, not {url} (--url says which is right)"
             )
-        elif agent in ("opencode", "cline") and text != hook_setup.installed_text(agent, "", line):
+        elif agent in ("opencode", "cline") and text != _installed(agent, line, options):
             found.append("not ours, and not run: more stands in the file than `stayhand hook install` writes")
     if not found and len(set(lines)) > 1:
         found.append("not ours, and not run: the entries differ in their options; install again")
     return found
+
+
+def _installed(agent: str, line: str, options: Mapping[str, str]) -> str:
+    wait = options.get("--wait", "0")
+    return hook_setup.installed_text(agent, "", line, wait_s=int(wait) if wait.isdigit() else 0)
 
 
 def switched_off(text: str) -> list[str]:

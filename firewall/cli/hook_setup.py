@@ -19,7 +19,8 @@ PATIENCE_S = 20
 DEADLINE_S = 10
 _MATCHER = "matcher of its group"
 _ALL = ("", "*", ".*")
-_CURSOR_TOOLS = "Read|Write|Edit|Delete|Grep|Task"
+_CURSOR_OTHERS = "^(?!Shell$|MCP:)"
+"""Every tool of Cursor but those that have events of their own: what it brings tomorrow is asked about as well."""
 _DEAD = "[stayhand] The call was not run: the hook could not be run, or was ended."
 
 
@@ -27,21 +28,36 @@ _DEAD = "[stayhand] The call was not run: the hook could not be run, or was ende
 class Place:
     """Where an agent keeps its hooks."""
 
-    user: str
-    """Below the home folder."""
+    folder: str
+    """The agent's own folder, below the home folder."""
+    file: str
+    """In the agent's own folder."""
     project: str
-    """Below a project's folder; empty: it has none."""
+    """Below a project's folder."""
+    moved_by: tuple[tuple[str, str], ...] = ()
+    """Variables that name another folder, and where in that the agent's own is; the first that is set counts."""
+
+    @property
+    def user(self) -> str:
+        """The file, below the home folder."""
+        return f"{self.folder}/{self.file}"
 
 
+_PLUGIN = "plugin/stayhand.js"
 PLACES: Mapping[str, Place] = {
-    "claude-code": Place(".claude/settings.json", ".claude/settings.json"),
-    "codex": Place(".codex/hooks.json", ".codex/hooks.json"),
-    "gemini": Place(".gemini/settings.json", ".gemini/settings.json"),
-    "cursor": Place(".cursor/hooks.json", ".cursor/hooks.json"),
-    "copilot": Place(".copilot/hooks/stayhand.json", ".github/hooks/stayhand.json"),
-    "opencode": Place(".config/opencode/plugin/stayhand.js", ".opencode/plugin/stayhand.js"),
-    "qwen": Place(".qwen/settings.json", ".qwen/settings.json"),
-    "cline": Place("Documents/Cline/Hooks/PreToolUse", ".clinerules/hooks/PreToolUse"),
+    "claude-code": Place(".claude", "settings.json", ".claude/settings.json", (("CLAUDE_CONFIG_DIR", ""),)),
+    "codex": Place(".codex", "hooks.json", ".codex/hooks.json", (("CODEX_HOME", ""),)),
+    "gemini": Place(".gemini", "settings.json", ".gemini/settings.json", (("GEMINI_CLI_HOME", ".gemini"),)),
+    "cursor": Place(".cursor", "hooks.json", ".cursor/hooks.json"),
+    "copilot": Place(".copilot", "hooks/stayhand.json", ".github/hooks/stayhand.json"),
+    "opencode": Place(
+        ".config/opencode",
+        _PLUGIN,
+        f".opencode/{_PLUGIN}",
+        (("OPENCODE_CONFIG_DIR", ""), ("XDG_CONFIG_HOME", "opencode")),
+    ),
+    "qwen": Place(".qwen", "settings.json", ".qwen/settings.json"),
+    "cline": Place("Documents/Cline/Hooks", "PreToolUse", ".clinerules/hooks/PreToolUse"),
 }
 _EVENTS: Mapping[str, tuple[str, ...]] = {
     "claude-code": ("PreToolUse", "SessionStart"),
@@ -71,7 +87,7 @@ def installed_text(agent: str, before: str, line: str, *, wait_s: int = 0) -> st
     """
     match agent:
         case "opencode":
-            return _whole_file(before, _plugin(line))
+            return _whole_file(before, _plugin(line, DEADLINE_S + PATIENCE_S + wait_s))
         case "cline":
             return _whole_file(before, f"#!/bin/sh\n{line}\n")
         case _:
@@ -98,8 +114,8 @@ def commands_in(agent: str, text: str) -> list[tuple[str, Mapping[str, object]]]
 def _covers(agent: str, event: str, entry: Mapping[str, object]) -> bool:
     """Tell whether an entry is run for every call of its event, as what `install` writes is."""
     matcher = entry[_MATCHER]
-    if event == "preToolUse" and agent == "cursor" and isinstance(matcher, str):
-        return matcher in _ALL or set(matcher.split("|")) >= set(_CURSOR_TOOLS.split("|"))
+    if event == "preToolUse" and agent == "cursor":
+        return matcher in (*_ALL, _CURSOR_OTHERS)
     is_conditional = any(entry.get(name) for name in ("if", "async", "asyncRewake", "disabled"))
     return matcher in _ALL and not is_conditional
 
@@ -145,7 +161,7 @@ def _entry(agent: str, event: str, line: str, patience_s: int) -> dict[str, obje
         case "cursor":
             entry: dict[str, object] = {"command": line, "failClosed": True}
             # Commands and MCP calls have events of their own, and would be asked about twice.
-            return entry | ({"matcher": _CURSOR_TOOLS} if event == "preToolUse" else {})
+            return entry | ({"matcher": _CURSOR_OTHERS} if event == "preToolUse" else {})
         case "copilot":
             return {"type": "command", "bash": line, "timeoutSec": patience_s}
         case _:
@@ -200,14 +216,14 @@ def _whole_file(before: str, ours: str) -> str:
     return ours
 
 
-def _plugin(line: str) -> str:
+def _plugin(line: str, patience_s: int) -> str:
     """Return opencode's plugin: it throws unless our program says allow, so the call does not run."""
     return f"""\
 // Written by `stayhand hook install opencode`: every tool call is asked about before it runs.
 import {{ spawn }} from "node:child_process"
 
 const LINE = {json.dumps(line)}
-const LIMIT_MS = {(DEADLINE_S + PATIENCE_S) * 1000}
+const LIMIT_MS = {patience_s * 1000}
 
 const ask = (event) =>
   new Promise((resolve) => {{
@@ -245,15 +261,19 @@ export const Stayhand = async ({{ directory }}) => {{
 """
 
 
-def place_of(agent: str, *, home: Path, project: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return the file of an agent's hooks, for a user or a project."""
+def place_of(
+    agent: str, *, home: Path, project: Path | None, environ: Mapping[str, str], folder: Path | None = None
+) -> tuple[Path, Path]:
+    """Return (a folder, the file of an agent's hooks in it), for a user or a project.
+
+    `folder`: the agent's own, where neither the home folder nor a variable says where it is.
+    """
     place = PLACES[agent]
     if project is not None:
-        return project / place.project
-    if agent == "codex" and environ.get("CODEX_HOME"):
-        return Path(environ["CODEX_HOME"]) / "hooks.json"
-    if agent == "claude-code" and environ.get("CLAUDE_CONFIG_DIR"):
-        return Path(environ["CLAUDE_CONFIG_DIR"]) / "settings.json"
-    if agent == "opencode" and environ.get("XDG_CONFIG_HOME"):
-        return Path(environ["XDG_CONFIG_HOME"]) / "opencode/plugin/stayhand.js"
-    return home / place.user
+        return project, Path(place.project)
+    if folder is not None:
+        return folder, Path(place.file)
+    for variable, inside in place.moved_by:
+        if environ.get(variable):
+            return Path(environ[variable]) / inside, Path(place.file)
+    return home, Path(place.user)

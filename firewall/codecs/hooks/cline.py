@@ -1,25 +1,15 @@
 """Cline's hook events, from documentation alone (https://docs.cline.bot/features/hooks/hook-reference).
 
-Its tools have names and arguments of their own; those that do what a known tool does are read as that one, where
-nothing else stands in their arguments, and any other stays unknown.
+Its tools have names of their own, which policies/tools.toml knows; a call of an MCP tool is read as that tool's.
 """
 
 from collections.abc import Mapping
-
-import orjson
 
 from firewall.codecs.hooks.event import EventKind, HookEvent, call_of, named, text_of, unknown_event
 from firewall.core.call import ToolCall
 from firewall.core.errors import ProtocolError
 
 _BEATS = frozenset({"TaskStart", "TaskResume", "TaskCancel", "TaskComplete", "UserPromptSubmit", "PreCompact"})
-_LIKE = {
-    "execute_command": ("Bash", frozenset({"command", "requires_approval", "timeout"}), {"command": "command"}),
-    "write_to_file": ("Write", frozenset({"path", "content"}), {"path": "file_path", "content": "content"}),
-    "read_file": ("Read", frozenset({"path"}), {"path": "file_path"}),
-    "list_files": ("LS", frozenset({"path", "recursive"}), {"path": "path"}),
-}
-"""Tool to (what it is like, the arguments that it may have, which of them are said and under which name)."""
 _SAID = frozenset({"task_progress"})
 """Arguments of every tool that say something about it and change nothing."""
 
@@ -51,10 +41,6 @@ def _call(data: bytes, value: Mapping[str, object]) -> ToolCall:
     given = about.get("parameters")
     if not isinstance(given, Mapping):
         return call_of(data, value, ("preToolUse", "parameters"), name=tool, ident="")
-    like = _LIKE.get(tool)
-    if like is not None and set(given) <= like[1] | _SAID:
-        name, _, names = like
-        return ToolCall("", name, orjson.dumps({new: given[old] for old, new in names.items() if old in given}))
     if tool == "use_mcp_tool" and set(given) <= {"server_name", "tool_name", "arguments"} | _SAID:
         name = f"mcp__{text_of(given, 'server_name')}__{named(given, 'tool_name')}"
         return call_of(data, value, ("preToolUse", "parameters", "arguments"), name=name, ident="")

@@ -111,7 +111,8 @@ class HooksGate:
         event = READERS[agent](body, value)
         requester = requester_of(bearer, gate="hooks", client=agent, session=event.session)
         requester = replace(requester, cwd=event.cwd)
-        self._guard.hooks.heard(requester, now_us=self._clock.now_us())
+        reported = event.use_id if event.kind is EventKind.CALL else None
+        self._guard.hooks.heard(requester, now_us=self._clock.now_us(), call_id=reported)
         if event.kind is not EventKind.CALL or event.call is None:
             return answers.noted()
         return await self._judged(event.call, requester, receive, wait_s)

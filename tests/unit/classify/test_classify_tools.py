@@ -44,10 +44,31 @@ def effects(name: str, arguments: dict[str, object] | str) -> set[Effect]:
         ("exec_command", {"cmd": "rm -rf x", "workdir": "/srv"}, Effect.DESTRUCTIVE, UNRESOLVED),
         ("run_shell_command", {"command": "rm x", "dir_path": "../b"}, Effect.DESTRUCTIVE, UNRESOLVED),
         ("shell", {"command": ["bash", "-lc", "rm -rf /srv"]}, Effect.DESTRUCTIVE, UNRESOLVED),
+        # Copilot's
+        ("bash", {"command": "rm -r /srv/x", "sessionId": "s", "mode": "sync"}, Effect.DESTRUCTIVE, UNRESOLVED),
+        ("bash", {"command": "ls", "initial_wait": 5, "shellId": "s"}, Effect.READ, LOCAL),
+        ("view", {"path": "/home/dev/app/a.ts", "view_range": [1, 9]}, Effect.READ, LOCAL),
+        ("view", {"path": "/home/dev/app/.env"}, Effect.SECRET, LOCAL),
+        ("create", {"path": "/home/dev/app/a.ts", "file_text": "x"}, Effect.WRITE, LOCAL),
+        ("edit", {"path": "/home/dev/app/a.ts", "old_str": "a", "new_str": "b"}, Effect.WRITE, LOCAL),
+        ("rg", {"pattern": "x", "path": "src", "output_mode": "content"}, Effect.READ, LOCAL),
+        ("report_intent", {"intent": "look"}, Effect.READ, LOCAL),
+        # Cline's
+        (
+            "execute_command",
+            {"command": "rm -r /srv", "requires_approval": "false"},
+            Effect.DESTRUCTIVE,
+            UNRESOLVED,
+        ),
+        ("write_to_file", {"path": "a.ts", "content": "x", "task_progress": "- [x]"}, Effect.WRITE, LOCAL),
+        ("replace_in_file", {"path": "~/.zshrc", "diff": "x"}, Effect.PRIVILEGE, UNRESOLVED),
+        ("list_files", {"path": "src", "recursive": "true"}, Effect.READ, LOCAL),
+        ("search_files", {"path": "src", "regex": "x", "file_pattern": "*.ts"}, Effect.READ, LOCAL),
+        ("read_file", {"path": "/home/dev/app/.env", "task_progress": ""}, Effect.SECRET, LOCAL),
     ],
 )
 def test_tools(name: str, arguments: dict[str, object], wanted: Effect, environment: str) -> None:
-    """Each tool of the four agents is read by its row."""
+    """Each tool of the agents is read by its row."""
     actions = actions_of(call(name, arguments), shipped_context())
     strict = max(actions, key=lambda action: list(Effect).index(action.effect))
     assert (strict.effect, strict.environment) == (wanted, environment)
@@ -66,6 +87,10 @@ def test_tools(name: str, arguments: dict[str, object], wanted: Effect, environm
         ("R\u0435ad", {"file_path": "a"}),
         ("exec_command", {"cmd": "ls", "shell": "/usr/bin/python3"}),
         ("apply_patch", "nonsense"),
+        ("create", {"path": "a.ts", "name": "x"}),
+        ("view", {"path": "a.ts", "url": "https://x.example"}),
+        ("execute_command", {"command": "ls", "sudo": "true"}),
+        ("attempt_completion", {"result": "done", "command": "rm -r /srv"}),
     ],
 )
 def test_what_is_not_understood_is_unknown(name: str, arguments: dict[str, object] | str) -> None:

@@ -1,10 +1,13 @@
 """Where `stayhand hook install` writes, and where it does not."""
 
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from firewall.cli import hook as commands
+from firewall.cli import hook_setup
 from firewall.cli.hook import hook
 from firewall.cli.hook_setup import PLACES
 from firewall.codecs.hooks.shapes import AGENTS
@@ -15,7 +18,7 @@ URL = ("--url", "http://127.0.0.1:9")
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of its own."""
-    for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME"):
+    for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "OPENCODE_CONFIG_DIR", "GEMINI_CLI_HOME"):
         monkeypatch.delenv(name, raising=False)
     found = tmp_path / "home"
     found.mkdir()
@@ -87,3 +90,76 @@ def test_a_copy_is_never_written_through_a_link(home: Path, tmp_path: Path) -> N
     kept = path.parent / "settings.json.before-stayhand-2"
     assert kept.read_text() == '{"model": "opus"}'
     assert kept.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("variable", ["", "CODEX_HOME"])
+def test_an_agents_own_folder_may_be_elsewhere(
+    home: Path, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that a variable or the caller names is written and looked at, and the home is left alone."""
+    moved = tmp_path / "moved" / "codex"
+    words = () if variable else ("--config-dir", str(moved))
+    if variable:
+        monkeypatch.setenv(variable, str(moved))
+    assert _install("codex", *words).exit_code == 0
+    assert "hook codex" in (moved / "hooks.json").read_text()
+    assert list(home.iterdir()) == []
+    checked = CliRunner().invoke(hook, ["check", "codex", *words])
+    assert f"ok    configured: {moved}/hooks.json" in checked.output
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_is_swapped_for_a_link_meanwhile_is_not_followed(
+    tmp_path: Path, when: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link that appears between the look and the opening, or between reading and writing, gets nothing."""
+    project, stolen = tmp_path / "app", tmp_path / "stolen"
+    path = project / ".codex" / "hooks.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    stolen.mkdir()
+    (stolen / "hooks.json").write_text("theirs")
+
+    def swap() -> None:
+        if what == "folder":
+            path.parent.rename(project / "away")
+            path.parent.symlink_to(stolen)
+        else:
+            path.unlink()
+            path.symlink_to(stolen / "hooks.json")
+
+    looked, made = commands._own_place, hook_setup.installed_text
+
+    def look(folder: Path, file: Path, *, is_project: bool) -> tuple[Path, Path]:
+        found = looked(folder, file, is_project=is_project)
+        swap()
+        return found
+
+    def make(agent: str, before: str, line: str, *, wait_s: int = 0) -> str:
+        swap()
+        return made(agent, before, line, wait_s=wait_s)
+
+    if when == "before":
+        monkeypatch.setattr(commands, "_own_place", look)
+    else:
+        monkeypatch.setattr(hook_setup, "installed_text", make)
+    done = _install("codex", "--project", str(project))
+    assert (stolen / "hooks.json").read_text() == "theirs"
+    assert sorted(one.name for one in stolen.iterdir()) == ["hooks.json"]
+    if when == "before":
+        assert done.exit_code == 1
+        assert "nothing was changed" in done.output
+
+
+@pytest.mark.usefixtures("home")
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A folder or a pipe under the name of the file is not read, written or waited for."""
+    for number, make in enumerate((Path.mkdir, os.mkfifo)):
+        path = tmp_path / str(number) / ".codex" / "hooks.json"
+        path.parent.mkdir(parents=True)
+        make(path)
+        done = _install("codex", "--project", str(tmp_path / str(number)))
+        assert done.exit_code == 1
+        assert [one.name for one in path.parent.iterdir()] == ["hooks.json"]

@@ -1,6 +1,7 @@
 """What `stayhand hook check` takes for ours in an agent's file, and what it never runs."""
 
 import json
+import re
 
 import pytest
 
@@ -82,10 +83,16 @@ def test_a_matcher_that_leaves_calls_out_is_missing(agent: str, matcher: object)
     assert missing_in(agent, json.dumps(settings)) == [f"no hook of ours for {event}"]
 
 
-def test_cursors_matcher_must_name_what_install_names() -> None:
-    """Cursor's tools stand one by one; one less is missing, and a condition on commands as well."""
+def test_cursors_matcher_covers_every_tool() -> None:
+    """Tools that no list names are asked about; commands and MCP calls have events of their own."""
     text = installed_text("cursor", "", _line("cursor"))
-    assert missing_in("cursor", text.replace("Read|Write", "Read")) == ["no hook of ours for preToolUse"]
+    settings = json.loads(text)
+    matcher = re.compile(settings["hooks"]["preToolUse"][0]["matcher"])
+    asked = ("Read", "Write", "StrReplace", "Delete", "TabWrite", "WebFetch", "Task", "ShellOutput", "tomorrows")
+    assert all(matcher.search(tool) for tool in asked)
+    assert not any(matcher.search(tool) for tool in ("Shell", "MCP:drop_table"))
+    settings["hooks"]["preToolUse"][0]["matcher"] = "Read|Write|Edit|Delete|Grep|Task"
+    assert missing_in("cursor", json.dumps(settings)) == ["no hook of ours for preToolUse"]
     settings = json.loads(text)
     settings["hooks"]["beforeShellExecution"][0]["matcher"] = "git"
     assert missing_in("cursor", json.dumps(settings)) == ["no hook of ours for beforeShellExecution"]

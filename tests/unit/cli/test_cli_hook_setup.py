@@ -97,6 +97,9 @@ def test_agents_wait_longer_than_the_hook() -> None:
     assert claude["hooks"]["PreToolUse"][0]["hooks"][0]["timeout"] == 130
     gemini = json.loads(installed_text("gemini", "", _line("gemini"), **wait))
     assert gemini["hooks"]["BeforeTool"][0]["hooks"][0]["timeout"] == 130_000
+    assert "const LIMIT_MS = 130000\n" in installed_text("opencode", "", _line("opencode"), **wait)
+    copilot = json.loads(installed_text("copilot", "", _line("copilot"), **wait))
+    assert copilot["hooks"]["preToolUse"][0]["timeoutSec"] == 130
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -135,11 +138,21 @@ def test_a_program_that_answers_is_left_to_speak(agent: str) -> None:
 
 
 def test_files_are_where_the_agent_looks() -> None:
-    """A user's own, a project's, and where a variable says otherwise."""
-    home, project = Path("/home/u"), Path("/work/app")
-    assert place_of("claude-code", home=home, project=None, environ={}) == home / ".claude/settings.json"
-    assert place_of("claude-code", home=home, project=project, environ={}) == project / ".claude/settings.json"
-    moved = {"CODEX_HOME": "/c", "CLAUDE_CONFIG_DIR": "/d", "XDG_CONFIG_HOME": "/x"}
-    assert place_of("codex", home=home, project=None, environ=moved) == Path("/c/hooks.json")
-    assert place_of("claude-code", home=home, project=None, environ=moved) == Path("/d/settings.json")
-    assert place_of("opencode", home=home, project=None, environ=moved) == Path("/x/opencode/plugin/stayhand.js")
+    """A user's own, a project's, where a variable says otherwise, and where the caller does."""
+    home, project, own = Path("/home/u"), Path("/work/app"), Path("/o")
+
+    def place(agent: str, project: Path | None = None, *, folder: Path | None = None, **environ: str) -> Path:
+        root, file = place_of(agent, home=home, project=project, environ=environ, folder=folder)
+        return root / file
+
+    assert place("claude-code") == home / ".claude/settings.json"
+    assert place("claude-code", project) == project / ".claude/settings.json"
+    assert place("codex", CODEX_HOME="/c") == Path("/c/hooks.json")
+    assert place("codex", project, CODEX_HOME="/c") == project / ".codex/hooks.json"
+    assert place("claude-code", CLAUDE_CONFIG_DIR="/d") == Path("/d/settings.json")
+    assert place("gemini", GEMINI_CLI_HOME="/g") == Path("/g/.gemini/settings.json")
+    assert place("opencode", XDG_CONFIG_HOME="/x") == Path("/x/opencode/plugin/stayhand.js")
+    moved = {"OPENCODE_CONFIG_DIR": "/y", "XDG_CONFIG_HOME": "/x"}
+    assert place("opencode", **moved) == Path("/y/plugin/stayhand.js")
+    assert place("codex", folder=own, CODEX_HOME="/c") == own / "hooks.json"
+    assert all(place(agent, folder=own) == own / PLACES[agent].file for agent in AGENTS)

@@ -102,6 +102,52 @@ def test_gemini_clis_call_is_read() -> None:
         ),
         (
             "cursor",
+            {"hook_event_name": "preToolUse", "tool_name": "MCP:drop", "tool_input": {"db": "x"}},
+            "mcp__cursor__drop",
+            {"db": "x"},
+        ),
+        (
+            "cursor",
+            {
+                "hook_event_name": "beforeMCPExecution",
+                "tool_name": "MCP:drop",
+                "tool_input": "{}",
+                "url": "http://127.0.0.1:8787/mcp/db",
+            },
+            "mcp__db__drop",
+            {},
+        ),
+        (
+            "cursor",
+            {
+                "hook_event_name": "beforeMCPExecution",
+                "tool_name": "db__drop",
+                "tool_input": "{}",
+                "url": "http://127.0.0.1:8787/mcp",
+            },
+            "mcp__db__drop",
+            {},
+        ),
+        (
+            "cursor",
+            {"hook_event_name": "beforeMCPExecution", "tool_name": "drop", "tool_input": "{}", "server": "my_db"},
+            "mcp__my_db__drop",
+            {},
+        ),
+        (
+            "cursor",
+            {
+                "hook_event_name": "beforeMCPExecution",
+                "tool_name": "drop",
+                "tool_input": "{}",
+                "server": "a__b",
+                "url": "https://x.example/mcp/db/more",
+            },
+            "mcp__cursor__drop",
+            {},
+        ),
+        (
+            "cursor",
             {
                 "hook_event_name": "preToolUse",
                 "tool_name": "Shell",
@@ -133,8 +179,8 @@ def test_gemini_clis_call_is_read() -> None:
                     "parameters": {"command": "ls", "requires_approval": "false"},
                 },
             },
-            "Bash",
-            {"command": "ls"},
+            "execute_command",
+            {"command": "ls", "requires_approval": "false"},
         ),
         (
             "cline",
