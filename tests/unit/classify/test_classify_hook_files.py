@@ -14,6 +14,7 @@ MOVED = {
     "CODEX_HOME": f"{HOME}/a/.codex",
     "CLAUDE_CONFIG_DIR": f"{HOME}/a/.claude",
     "XDG_CONFIG_HOME": f"{HOME}/xdg",
+    "GEMINI_CLI_HOME": f"{HOME}/g",
 }
 
 
@@ -26,7 +27,7 @@ def test_writing_hooks_is_privilege(agent: str) -> None:
         place_of(agent, home=home, project=project, environ={}),
         place_of(agent, home=home, project=None, environ=MOVED),
     }
-    for path in places:
+    for path in (folder / file for folder, file in places):
         for asked in (
             call("Write", {"file_path": str(path), "content": "{}"}),
             call("Edit", {"file_path": str(path), "old_string": "a", "new_string": "b"}),
