@@ -6,6 +6,7 @@ INVARIANT: never empty and never raising, for any bytes: what cannot be parsed i
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -18,6 +19,7 @@ from firewall.classify.egress_requests import actions_of_egress, bound_egress
 from firewall.classify.mcp import names as mcp_names
 from firewall.classify.mcp.calls import McpCall, server_of
 from firewall.classify.mcp.calls import judge as judge_mcp
+from firewall.classify.mcp.naming import landed, names_of
 from firewall.classify.mcp.tables import canonical
 from firewall.classify.nested import script_actions
 from firewall.classify.paths import locate, normal
@@ -171,12 +173,28 @@ def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Acti
     is_here = served is None or served.is_here
     like = known.same.get(canonical(tool), "") if known is not None and is_here else ""
     spec = context.catalogue.tools.get(like)
-    if spec is not None:
+    if spec is not None and not (served and served.lookups):
         return (*_from_object(call, spec, arguments, context), *_misfitting(call, text))
     # The name stands in front of the arguments, for it is among the words that decide.
     line = f"{call.name} {text}"
     drafts = judge_mcp(_mcp_call(named, arguments, served), context, line)
-    return (*_finished(drafts, call, line), *_misfitting(call, text))
+    if served is None or not served.lookups:
+        return (*_finished(drafts, call, line), *_misfitting(call, text))
+    return (*_looked_up(drafts, call, line, arguments=arguments, context=context), *_misfitting(call, text))
+
+
+def _looked_up(
+    drafts: list[Draft], call: ToolCall, text: str, *, arguments: Mapping[str, object], context: Context
+) -> tuple[Action, ...]:
+    """Return the actions of a call with what its arguments name: where it lies is not known before it is found."""
+    served = call.served
+    if served is None:
+        return _finished(drafts, call, text)
+    names = names_of(served, arguments, drafts[1:], context)
+    for draft in drafts:
+        draft.environment = landed(draft.environment, served, names, context)
+    actions = tuple(draft.action(call.name, text, things=names.things) for draft in drafts)
+    return tuple(replace(action, sets=names.sets) for action in actions) if names.sets else actions
 
 
 def _mcp_call(named: tuple[str, str], arguments: Mapping[str, object], served: Served | None) -> McpCall:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firewall.core.fast_init import fast_init, maker
+from firewall.core.lookup import Lookup
 
 
 class CallForm(StrEnum):
@@ -54,6 +55,13 @@ class Served:
     """No tool: `tool` is a method by which the protocol reads (`resources/read`, …)."""
     beside: bytes = b""
     """What goes along and says nothing about the call (ids, trace): searched for credentials, bound to nothing."""
+    lookups: tuple[Lookup, ...] = ()
+    """What arguments of this tool name, as we configured it."""
+
+    @property
+    def scoped(self) -> bool:
+        """It reaches nothing but `environment`, as a target says it."""
+        return self.is_scoped
 
 
 @fast_init

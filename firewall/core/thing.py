@@ -17,6 +17,9 @@ class Thing:
     """As the request writes it; empty: it is named, and its id cannot be seen."""
     parts: tuple[tuple[str, str], ...] = ()
     """The words that it was put together from, where one word is not enough: (`namespace`, `web`)."""
+    through: str = ""
+    """Where it is found out what it is: the target with the resolver, or `environments.toml`; empty: the target
+    that the request goes to."""
 
     @property
     def resource(self) -> str:

@@ -218,6 +218,10 @@ class Guard:
         """Understand and judge a call without looking anything up or recording anything; never raises."""
         return self._judge.consider(call, requester)
 
+    def mark(self, call: ToolCall, requester: Requester) -> str:
+        """Return a digest by which the same call is known again, however it is judged by then."""
+        return self._judge.mark(call, requester)
+
     async def considered(self, call: ToolCall, requester: Requester) -> Judgement:
         """Understand and judge a call, with what it names looked up, without recording a verdict; never raises."""
         return await self._judge.considered(call, requester)

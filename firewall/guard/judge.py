@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
+
 from firewall.classify.context import Context, context_of
 from firewall.classify.tool import actions_of, bound_arguments
 from firewall.core.action import Action
@@ -20,6 +22,7 @@ from firewall.core.decide import combine
 from firewall.core.digest import call_digest
 from firewall.core.effect import Effect
 from firewall.core.grant import breach, permits_target
+from firewall.core.ids import sha256_hex
 from firewall.core.ports import Clock
 from firewall.core.reason import Reason
 from firewall.core.target import TargetSpec
@@ -29,8 +32,9 @@ from firewall.guard.announced import Announcements, undeclared
 from firewall.guard.claims import claimed
 from firewall.guard.foreign import Known, foreign_in, is_use
 from firewall.guard.judgement import Judgement, judgement_of
-from firewall.guard.placing import MILD, of_action, placed, refusal
-from firewall.guard.ports import Files, Named, Rules, World
+from firewall.guard.named import found_out
+from firewall.guard.placing import of_action, placed, refusal
+from firewall.guard.ports import Files, Rules, World
 from firewall.guard.proposing import TOLD, proposed
 from firewall.guard.reach import Territory, touches
 from firewall.guard.read import Read, read_of
@@ -79,9 +83,22 @@ class Judge:
         except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: whatever gave up, the answer is no
             return _failed(call, error, rules)
 
+    def mark(self, call: ToolCall, requester: Requester) -> str:
+        """Return a digest of a call as it was made: by whom, of which server, with which arguments."""
+        made = [
+            requester.principal,
+            requester.session,
+            call.served.identity if call.served is not None else "",
+            call.name,
+            call.schema,
+            sha256_hex(bound_arguments(call, self.context(requester))),
+        ]
+        return sha256_hex(orjson.dumps(made))
+
     async def considered(self, call: ToolCall, requester: Requester) -> Judgement:
-        """Do the same for a request to a target, with what it names looked up; never raises."""
-        if self._world is None or call.form is not CallForm.REQUEST:
+        """Do the same with what a request to a target or a tool of a server names looked up; never raises."""
+        is_named = call.form is CallForm.REQUEST or (call.served is not None and bool(call.served.lookups))
+        if self._world is None or not is_named:
             return self.consider(call, requester)
         rules = self._rules()
         try:
@@ -91,15 +108,13 @@ class Judge:
             return _failed(call, error, rules)
 
     async def _found_out(self, read: Read) -> tuple[Finding, ...]:
-        """Look up what a request names, once nothing but the policy is left to ask."""
+        """Look up what a call names, once nothing but the policy is left to ask."""
         is_named = any(action.things for action in read.actions)
         if self._world is None or not is_named or self._refused(read) is not None:
             return ()
         if any(self._outside(action, read.requester) is not None for action in read.actions):
             return ()
-        is_fresh = any(not set(action.effects) <= MILD for action in read.actions)
-        named = Named(read.actions[0].target, read.actions, read.call.arguments, is_fresh)
-        return await self._world.look(named, read.requester, rules=read.rules)
+        return await found_out(self._world, read)
 
     def _read(self, call: ToolCall, requester: Requester, rules: Rules) -> Read:
         """Understand a call, and look for what stops it whatever the policy says."""
@@ -216,9 +231,9 @@ class Judge:
             stopped = _elsewhere(action, findings, requester)
         if stopped is not None:
             return action, stopped
-        spec = self._targets.get(action.target)
-        if findings and spec is not None:
-            action = placed(action, findings, requester.grant.environment, spec)
+        leads = self._targets.get(action.target) or read.call.served
+        if findings and leads is not None:
+            action = placed(action, findings, requester.grant.environment, leads)
         return action, self._by_policy(action, requester, read.rules)
 
     def _refused(self, read: Read) -> Deny | None:

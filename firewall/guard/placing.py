@@ -6,10 +6,10 @@ lies says the same; anything else makes the verdict stricter. Facts hold for all
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from firewall.core.action import UNRESOLVED, Action, Attribute, with_effects
 from firewall.core.effect import Effect
-from firewall.core.target import TargetSpec
 from firewall.core.thing import Thing
 from firewall.core.world import Finding, Standing
 
@@ -27,6 +27,20 @@ _WORST: Mapping[str, Callable[[Sequence[int]], int]] = {
     "idle_h": min,
 }
 """Of several things at once: the number that makes a condition hardest to meet."""
+
+
+class Leads(Protocol):
+    """Where an action goes, as configured: a target, or an MCP server."""
+
+    @property
+    def environment(self) -> str:
+        """Where it leads."""
+        ...
+
+    @property
+    def scoped(self) -> bool:
+        """It reaches nothing else."""
+        ...
 
 
 def of_action(action: Action, found: Mapping[Thing, Finding]) -> tuple[Finding, ...]:
@@ -55,7 +69,7 @@ def _lies_in(one: Finding, findings: Sequence[Finding], action: Action, home: st
     return one.environments
 
 
-def placed(action: Action, findings: Sequence[Finding], home: str, spec: TargetSpec) -> Action:
+def placed(action: Action, findings: Sequence[Finding], home: str, leads: Leads) -> Action:
     """Return an action with what was found; call it where `refusal` has none."""
     if not findings:
         return action
@@ -65,7 +79,7 @@ def placed(action: Action, findings: Sequence[Finding], home: str, spec: TargetS
     environment = action.environment
     if is_certain:
         environment = home
-    elif telling and not spec.scoped and action.environment == spec.environment and set(action.effects) <= MILD:
+    elif telling and not leads.scoped and action.environment == leads.environment and set(action.effects) <= MILD:
         environment = UNRESOLVED  # it was only taken to lie there, because it reads
     facts = facts_of(action, findings)
     action = weakened(action, findings)

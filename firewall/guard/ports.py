@@ -8,6 +8,7 @@ from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
 from firewall.classify.state import Unread
 from firewall.core.action import Action
+from firewall.core.thing import Thing
 from firewall.core.verdict import Verdict
 from firewall.core.world import Finding
 from firewall.guard.requester import Requester as Asker
@@ -55,12 +56,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A request that names things."""
+    """A call that names things."""
 
     target: str
-    actions: tuple[Action, ...]
-    arguments: bytes
-    """The request as `core.outgoing` writes it."""
+    """The target whose resolver knows them."""
+    things: tuple[Thing, ...]
+    region: str
+    """Of AWS, as a request to it names it; empty: it names none."""
     is_fresh: bool
     """It does more than read: an answer from a cache may deny it, and nothing else."""
 

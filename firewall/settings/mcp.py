@@ -6,10 +6,58 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from firewall.core.lookup import ID, Lookup
 from firewall.settings.resolvers import checked_header
 from firewall.settings.values import SecretRef, Section
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])+)+")
+_WORD = re.compile(r"[a-z_]{1,40}")
+
+
+class McpArgument(Section):
+    """What an argument of a server's tools names: an id that a resolver looks up, or a place."""
+
+    tools: tuple[str, ...] = ("*",)
+    """The tools that take it, as globs over their names as the server knows them."""
+    target: str = ""
+    """The `[[target]]` whose resolver looks it up. By itself: every argument that the resolver's file knows by
+    name, as the infrastructure gate reads them."""
+    thing: str = ""
+    """The kind of thing, as the resolver's file calls it (`volume`, `repo`, `database`)."""
+    at: str | dict[str, str] = ""
+    """Where it stands in the arguments: a JSON pointer (`/volumeId`; `*` is each element), or one for each word
+    that the resolver's file puts a name together from (`{ owner = "/owner", repo = "/repo" }`)."""
+    place: Literal["", "hosts", "databases", "kube_contexts", "kube_namespaces", "machines", "projects"] = ""
+    """Instead of `target`: the list of environments.toml that names such places."""
+    written: str = ""
+    """How that list writes them: `railway/{id}`. Addresses have `{host}`, `{port}`, `{database}`; ARNs
+    `{account}`, `{region}`, `{service}`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.target) == bool(self.place):
+            raise ValueError("name a `target` or a `place`")
+        if self.place and (self.thing or not self.at):
+            raise ValueError("a `place` needs `at`, and no `thing`")
+        if self.target and (bool(self.thing) != bool(self.at) or self.written):
+            raise ValueError("`thing` and `at` go together, and `written` with a `place`")
+        for word, pointer in self._words:
+            if not _WORD.fullmatch(word) or not _POINTER.fullmatch(pointer):
+                raise ValueError(f"`at`: `{pointer}` is no JSON pointer, write for example `/volumeId`")
+        if not self.tools:
+            raise ValueError("`tools` must name some")
+        return self
+
+    @property
+    def _words(self) -> tuple[tuple[str, str], ...]:
+        if isinstance(self.at, str):
+            return ((ID, self.at),) if self.at else ()
+        return tuple(self.at.items())
+
+    def lookup(self) -> Lookup:
+        """Return it as judging takes it."""
+        return Lookup(self.target, self.thing, self._words, self.place, self.written)
 
 
 class McpServer(Section):
@@ -37,6 +85,8 @@ class McpServer(Section):
     """The name by which the catalogue knows the server's tools, where it is not `name`."""
     may_ask: tuple[Literal["sampling", "elicitation", "roots"], ...] = ()
     """What the server may ask of clients by itself: their model, their user, their folders. Default: nothing."""
+    argument: tuple[McpArgument, ...] = ()
+    """What arguments of its tools name."""
     scoped: bool = False
     """It reaches nothing but `environment`: its provider enforces that, you say so."""
     hosting: Literal["saas", "vpc", "self"] = "saas"

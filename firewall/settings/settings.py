@@ -93,6 +93,18 @@ class Settings(Section):
             raise ValueError("an `[[oauth_issuer]]` stands twice")
         return self
 
+    @model_validator(mode="after")
+    def _looks_somewhere(self) -> "Settings":
+        """An argument that nobody can look up would be unresolved for ever."""
+        resolving = {one.name for one in self.target if one.resolver is not None}
+        for server in self.mcp_server:
+            for argument in server.argument:
+                if argument.target and argument.target not in resolving:
+                    raise ValueError(
+                        f"MCP server `{server.name}`: no target `{argument.target}` has a `[target.resolver]`"
+                    )
+        return self
+
     @property
     def folder(self) -> Path:
         """The folder of the configuration file."""

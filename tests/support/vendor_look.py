@@ -99,6 +99,7 @@ async def look(
     call = ToolCall("req_1", f"infra/{spec.name}", outgoing.encode(), form=CallForm.REQUEST)
     context = Context("/w", "", "/h", rules.environments, rules.catalogue, targets={spec.name: spec})
     actions = actions_of(call, context)
+    things = tuple(dict.fromkeys(thing for action in actions for thing in action.things))
     world = Resolvers(
         targets={spec.name: target},
         upstream=upstream,
@@ -107,7 +108,7 @@ async def look(
         signer=Signer(),
     )
     found = await world.look(
-        Named(spec.name, actions, call.arguments, is_fresh=True), _requester(now), rules=rules
+        Named(spec.name, things, outgoing.scope.partition("/")[0], is_fresh=True), _requester(now), rules=rules
     )
     assert found, "the request names nothing that a resolver knows"
     findings = of_action(actions[0], {one.thing: one for one in found})

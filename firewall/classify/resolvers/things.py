@@ -60,15 +60,17 @@ def named(
     for name, value in given:
         kind = words.get(name) or words.get(name.rpartition(".")[2])
         if kind:
-            found[_thing(vendor, kind, value, ())] = None
+            found[thing_named(vendor, kind, value, ())] = None
     for rule in vendor.paths:
         if rule.service != service or (rule.operation is not None and rule.operation.search(operation) is None):
             continue
         match = rule.pattern.fullmatch(path)
         if match is not None:
             parts = tuple((word, unquote(value)) for word, value in match.groupdict().items())
-            found[_thing(vendor, rule.kind, "/".join(value for _, value in parts), parts)] = None
-    return tuple(found)[:MAX_THINGS]
+            found[thing_named(vendor, rule.kind, "/".join(value for _, value in parts), parts)] = None
+    if len(found) > MAX_THINGS:  # FAIL-CLOSED: that there are more than are looked up is not forgotten
+        return (*list(found)[:MAX_THINGS], thing_of(vendor.provider, "more", ""))
+    return tuple(found)
 
 
 def counted(vendor: Vendor, things: Sequence[Thing]) -> frozenset[str]:
@@ -90,9 +92,15 @@ def _of_operation(vendor: Vendor, operation: str) -> Mapping[str, str]:
     return {**vendor.operations.get(family, {}), **vendor.operations.get(operation, {})}
 
 
-def _thing(vendor: Vendor, kind: str, value: str, parts: tuple[tuple[str, str], ...]) -> Thing:
+def thing_named(
+    vendor: Vendor, kind: str, value: str, parts: tuple[tuple[str, str], ...], *, through: str = ""
+) -> Thing:
     """Return a thing; one whose id does not look like one is named, and its id is not seen."""
     rule = vendor.things.get(kind)
     values = [text for _, text in parts] if len(parts) > 1 else [value]
     fits = rule is not None and all(len(text) <= 200 and rule.id.fullmatch(text) for text in values)
-    return thing_of(vendor.provider, kind, value, parts) if fits else thing_of(vendor.provider, kind, "")
+    return (
+        thing_of(vendor.provider, kind, value, parts, through)
+        if fits
+        else thing_of(vendor.provider, kind, "", (), through)
+    )

@@ -131,6 +131,7 @@ class JudgedCalls:
             is_ambiguous=any(flat(name).startswith(other) or mine.startswith(other) for other in others),
             is_combined=caller.combined,
             beside=wish.beside,
+            lookups=server.lookups(wish.tool),
         )
         return ToolCall(wish.call_id, name, wish.arguments, schema=declared.digest, served=served)
 
@@ -144,7 +145,7 @@ class JudgedCalls:
         requester = caller.requester
         now, server_id = self._clock.now_us(), server.identity
         ticket = self._seal.opened(wish.state, principal=requester.principal, server=server_id, now_us=now)
-        if self._guard.consider(judged, requester).digest != ticket.digest:
+        if self._guard.mark(judged, requester) != ticket.digest:
             raise refused()
         return ticket
 
@@ -182,7 +183,7 @@ class JudgedCalls:
         ticket = Ticket(
             principal=call.caller.requester.principal,
             server=call.server.identity,
-            digest=held.approval.digest,
+            digest=self._guard.mark(call.judged, call.caller.requester),
             approval=held.approval.id,
             until_us=held.approval.expires_at + self._approvals.rules.use_within_s * _US,
             round=round_,

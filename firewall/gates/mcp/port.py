@@ -12,6 +12,7 @@ from typing import Protocol
 from firewall.codecs.mcp.messages import Message, at
 from firewall.core.call import Served
 from firewall.core.grant import Grant, any_matches
+from firewall.core.lookup import Lookup
 from firewall.gates.mcp.listed import Listed
 from firewall.guard.requester import Requester
 from firewall.settings.mcp import McpServer
@@ -32,6 +33,11 @@ class Server:
     def catalogue_name(self) -> str:
         """The name by which the catalogue knows its tools."""
         return self.settings.pack or self.name
+
+    def lookups(self, tool: str) -> tuple[Lookup, ...]:
+        """Return what arguments of a tool name, as configured."""
+        rows = self.settings.argument
+        return tuple(one.lookup() for one in rows if any_matches(one.tools, tool)) if rows else ()
 
     def tool_name(self, tool: str) -> str:
         """Return a tool's name as grants and policies know it on every gate: `mcp__github__create_issue`."""

@@ -30,7 +30,7 @@ class Ticket:
     server: str
     """The server's identity."""
     digest: str
-    """Of the call, as people were asked about it."""
+    """Of the call as it was made, so that it is known again; whether people agreed to it is looked up."""
     approval: str
     until_us: int
     round: int = 0

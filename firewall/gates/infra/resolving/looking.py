@@ -116,7 +116,7 @@ class Look:
         return found
 
     async def _ask(self, wanted: Ask, words: dict[str, str]) -> Answered:
-        outgoing = question(wanted, words, region=self.region)
+        outgoing = question(wanted, words, region=words.get("region", self.region))
         if outgoing is None:
             return Answered(why="its id cannot be asked about")
         key = outgoing.encode()

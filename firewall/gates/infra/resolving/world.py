@@ -10,14 +10,12 @@ INVARIANT: what does not exist and what lies elsewhere are asked about alike, an
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 
 from firewall.classify.resolvers.finding import Known, unseen
 from firewall.classify.resolvers.vendor import ThingRule
 from firewall.core.action import UNRESOLVED
-from firewall.core.outgoing import decode
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.thing import Thing
 from firewall.core.work import Record, Unit
@@ -70,8 +68,7 @@ class Resolvers:
             return ()
         state = self._state(target, target.resolver)
         look = self._look(target, target.resolver, state, named, home=requester.grant.environment, rules=rules)
-        things = dict.fromkeys(thing for action in named.actions for thing in action.things)
-        wanted = {thing: _rule_of(thing, rules) for thing in things}
+        wanted = {thing: _rule_of(thing, rules) for thing in named.things}
         started = perf_counter()
         try:
             found = await self._found(wanted, look, state)
@@ -102,9 +99,6 @@ class Resolvers:
         self, target: Target, spec: ResolverSpec, state: _State, named: Named, *, home: str, rules: Rules
     ) -> Look:
         places = {one.spec.environment for one in self._targets.values()}
-        region = ""
-        with suppress(ValueError):
-            region = decode(named.arguments).scope.partition("/")[0]
         return Look(
             upstream=self._upstream,
             signer=self._signer,
@@ -113,8 +107,8 @@ class Resolvers:
             known=Known(rules.environments, frozenset(COMMON | places | set(rules.environments.names()))),
             home=home,
             is_change=named.is_fresh,
-            kinds=frozenset(thing.kind for action in named.actions for thing in action.things),
-            region=region,
+            kinds=frozenset(thing.kind for thing in named.things),
+            region=named.region,
             allowance=state.allowance,
             at_once=state.at_once,
             clock=self._clock.now_us,
