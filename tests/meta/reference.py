@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from firewall.cli.main import stayhand
 from firewall.core.reason import Reason
+from firewall.settings.mcp import McpArgument
 from firewall.settings.oauth import OAuthGrant
 from firewall.settings.resolvers import Resolver
 from firewall.settings.routes import Checks, When
@@ -21,7 +22,7 @@ from firewall.settings.surviving import Breaker, Cache, Health, Queue, Retry
 from tests.meta.tree import ROOT
 
 TARGET = ROOT / "docs" / "reference.md"
-ROOMS = (Checks, OAuthGrant, Resolver, When, Retry, Cache, Breaker, Health, Queue)
+ROOMS = (Checks, McpArgument, OAuthGrant, Resolver, When, Retry, Cache, Breaker, Health, Queue)
 """Tables within a table whose keys are listed one by one."""
 
 REASONS = {
@@ -131,7 +132,9 @@ def _settings() -> Iterator[str]:
                 below.model_fields.items() if below is not None and issubclass(below, ROOMS) else ()
             ):
                 meaning = words.get((below.__name__, last), "") if below is not None else ""
-                yield f"| `[{name}.{key}] {last}` | {_default(deepest)} | {meaning} |"
+                room = f"[{name}.{key}]"
+                room = f"[{room}]" if isinstance(inner.default, tuple) else room
+                yield f"| `{room} {last}` | {_default(deepest)} | {meaning} |"
 
 
 def _meaning(words: dict[tuple[str, str], str], model: type[BaseModel], key: str) -> str:

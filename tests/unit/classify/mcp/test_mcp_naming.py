@@ -129,7 +129,7 @@ def test_what_arguments_name(tool: str, lookup: Lookup, arguments: object, wante
     ],
 )
 def test_where_places_lie(lookup: Lookup, arguments: object, wanted: str) -> None:
-    """A place lies where environments.toml says; one that no row names lies nowhere, beside whatever else there is."""
+    """A place lies where environments.toml says; one that no row names lies nowhere, whatever else there is."""
     assert {action.environment for action in judged("delete_it", lookup, arguments=arguments)} == {wanted}
 
 
