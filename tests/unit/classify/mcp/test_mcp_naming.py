@@ -82,7 +82,8 @@ def thing(
         ("delete_it", BY_NAME, {"in": {"deep": [{"volumeId": VOLUME}]}}, [thing("volume", VOLUME)]),
         ("environment-delete", BY_NAME, {"id": VOLUME}, [thing("environment", VOLUME)]),
         ("delete_it", BY_NAME, {"id": VOLUME}, []),
-        ("run", BY_NAME, {"query": f'mutation {{ volumeDelete(volumeId: "{VOLUME}") }}'}, [thing("volume", VOLUME)]),
+        ("run", BY_NAME, {"query": f'mutation {{ volumeDelete(volumeId: "{VOLUME}") }}'},
+         [thing("volume", VOLUME)]),
         ("delete_it", BY_POINTER, {"disks": [{"key": VOLUME}, {"key": OTHER}]},
          [thing("volume", VOLUME), thing("volume", OTHER)]),
         ("delete_it", BY_POINTER, {"disks": [{"key": "the big one"}]}, [thing("volume", "")]),
@@ -105,7 +106,7 @@ def thing(
     ],
 )  # fmt: skip
 def test_what_arguments_name(tool: str, lookup: Lookup, arguments: object, wanted: list[Thing]) -> None:
-    """By the vendor's names, by a pointer, by parts, in GraphQL, as a path or an ARN; what cannot be read stays."""
+    """By the vendor's names, by a pointer, by parts, in GraphQL, as a path or an ARN; what is unreadable stays."""
     for action in judged(tool, lookup, arguments=arguments):
         assert list(action.things) == wanted
 
