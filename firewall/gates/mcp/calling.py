@@ -131,7 +131,6 @@ class JudgedCalls:
             is_ambiguous=any(flat(name).startswith(other) or mine.startswith(other) for other in others),
             is_combined=caller.combined,
             beside=wish.beside,
-            lookups=server.lookups(wish.tool),
         )
         return ToolCall(wish.call_id, name, wish.arguments, schema=declared.digest, served=served)
 

@@ -53,6 +53,7 @@ class Server:
             environment=self.environment,
             is_scoped=self.settings.scoped,
             is_here=bool(self.settings.command),
+            lookups=self.lookups(tool),
         )
 
 
