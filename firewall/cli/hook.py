@@ -1,7 +1,6 @@
 """`stayhand hook AGENT|install|check`: agents ask before each call. `hook AGENT` itself is `hook_client`."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from firewall.cli import hook_setup
+from firewall.cli import hook_main, hook_setup
 from firewall.cli.checked_folder import CheckedFolder, opened
 from firewall.cli.hook_client import run as answer
 from firewall.cli.report import config_of, fail, say
@@ -82,6 +81,11 @@ def _placed(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--url", default="", help="The agents' side of the firewall; default: as configured.")
 @click.option("--token-file", default="", help="Where the agent's token lies; default: the agent's environment.")
 @click.option("--wait", type=click.IntRange(0, 300), default=0, help="Seconds that a held call waits for people.")
+@click.option(
+    "--defer",
+    is_flag=True,
+    help="Claude Code: a held call ends a headless run, to be resumed once people have decided (docs/hooks.md).",
+)
 @click.pass_context
 def install(
     ctx: click.Context,
@@ -92,6 +96,8 @@ def install(
     url: str,
     token_file: str,
     wait: int,
+    *,
+    defer: bool,
 ) -> None:
     """Write or merge an agent's hooks; what stands there stays, and a copy of it is kept.
 
@@ -100,8 +106,16 @@ def install(
       stayhand hook install claude-code
       stayhand hook install codex --project .
     """
-    options = ["--url", url or _own_url(config_of(ctx)), *(("--token-file", token_file) if token_file else ())]
-    line = hook_setup.program_line(agent, program(), [*options, *(("--wait", str(wait)) if wait else ())])
+    if defer and agent != "claude-code":
+        fail(f"{agent} cannot put a call off", hint="--defer is for claude-code")
+    wished = {
+        "--url": url or _own_url(config_of(ctx)),
+        "--token-file": token_file,
+        "--wait": str(wait or ""),
+        "--held": "defer" if defer else "",
+    }
+    options = [word for name, value in wished.items() if value for word in (name, value)]
+    line = hook_setup.program_line(agent, program(), options)
     root, path = _own_place(*_place(agent, project, config_dir), is_project=project is not None)
     try:
         with opened(root, path.parent.relative_to(root)) as folder:
@@ -160,11 +174,8 @@ def check(
 
 
 def program() -> tuple[str, ...]:
-    """Return how `stayhand` is started on this machine, by absolute names."""
-    started = Path(sys.argv[0])
-    if started.name == "stayhand" and (found := shutil.which(str(started))):
-        return (str(Path(found).absolute()),)
-    return (sys.executable, "-P", "-m", "firewall.cli.entry")
+    """Return how an agent starts our hook on this machine, by absolute names, and by nobody else's variables."""
+    return (sys.executable, "-I", "-S", str(Path(hook_main.__file__).absolute()))
 
 
 def _place(agent: str, project: Path | None, config_dir: Path | None) -> tuple[Path, Path]:

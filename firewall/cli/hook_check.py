@@ -24,6 +24,8 @@ _BEATS: Mapping[str, object] = {
     "cline": {"hookName": "TaskStart", "taskId": SESSION},
 }
 _BEAT = {"hook_event_name": "SessionStart", "session_id": SESSION}
+_DYING = ("/bin/sh", "-c", "kill -9 $$")
+"""Stands for our program that is killed, in a line that is else the same."""
 _KEPT = ("PATH", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """What our program needs of its caller's environment, besides the agent's token."""
 
@@ -49,14 +51,15 @@ def checks(agent: str, text: str, path: Path, *, program: Sequence[str], url: st
     options = hook_reading.options_of(agent, lines[0], program) if lines and not foreign else None
     if options is None:
         return found
-    line = hook_setup.program_line(agent, program, [word for option in options.items() for word in option])
+    words = [word for option in options.items() for word in option]
+    line = hook_setup.program_line(agent, program, words)
     beat = json.dumps(_BEATS.get(agent, _BEAT)).encode()
     bare = {name: os.environ[name] for name in _KEPT if name in os.environ}
     found.append(_fires(agent, line, beat, options, bare))
     if "--token-file" not in options:
         alone = _run(line, beat, bare)
         found.append(Check("closed without a token", _is_denial(agent, alone), _said(alone)))
-    dead = _run(line, beat, bare | {"PYTHONHOME": "/nonexistent"})
+    dead = _run(hook_setup.program_line(agent, _DYING, words), beat, bare)
     found.append(Check("closed when the hook dies", _is_denial(agent, dead), _said(dead)))
     return found
 

@@ -11,7 +11,7 @@ import signal
 import socket
 from collections.abc import Mapping, Sequence
 
-from firewall.codecs.hooks.shapes import allowed, denied
+from firewall.codecs.hooks.shapes import allowed, deferred, denied, may_defer
 
 MAX_EVENT = 32 << 20
 """Bytes of an event."""
@@ -29,7 +29,7 @@ _TOKENS = (
 )
 """Where an agent that is pointed at us keeps its token."""
 _ENDINGS = (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_OPTIONS = ("--url", "--token-file", "--deadline", "--wait")
+_OPTIONS = ("--url", "--token-file", "--deadline", "--wait", "--held")
 
 
 class NoAnswerError(Exception):
@@ -73,7 +73,15 @@ def _answered(agent: str, options: Sequence[str], environ: Mapping[str, str]) ->
             return allowed(agent)
         case _:
             message = answer.get("message")
-            return denied(agent, message if isinstance(message, str) else "")
+            reason = message if isinstance(message, str) else ""
+            is_put_off = given.get("--held") == "defer" and _is_pending(answer) and may_defer(agent, environ)
+            return deferred(reason) if is_put_off else denied(agent, reason)
+
+
+def _is_pending(answer: Mapping[str, object]) -> bool:
+    """Tell whether people have been asked, and nobody has decided."""
+    approval = answer.get("approval")
+    return isinstance(approval, dict) and approval.get("status") == "pending"
 
 
 def _read_options(options: Sequence[str]) -> dict[str, str]:

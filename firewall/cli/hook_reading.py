@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from firewall.cli import hook_setup
 
 _PLUGIN_LINE = re.compile(r"^const LINE = (\".*\")$", re.MULTILINE)
-_OPTIONS = ("--url", "--token-file", "--wait")
+_OPTIONS = ("--url", "--token-file", "--wait", "--held")
 
 
 def lines_in(agent: str, text: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from firewall.codecs.hooks.shapes import NO_FALLBACK
 from firewall.core.errors import ConfigError
 
 MARK = "--by-stayhand-hook-install"
@@ -17,6 +18,7 @@ MARK = "--by-stayhand-hook-install"
 PATIENCE_S = 20
 """How much longer an agent waits than our program does by itself."""
 DEADLINE_S = 10
+_DEFER = " --held defer "
 _MATCHER = "matcher of its group"
 _ALL = ("", "*", ".*")
 _CURSOR_OTHERS = "^(?!Shell$|MCP:)"
@@ -131,6 +133,8 @@ def missing_in(agent: str, text: str) -> list[str]:
     first = [entry for event, entry in found if event in _EVENTS[agent][:-1]]
     if agent == "claude-code" and any(entry.get("onFailure") != "block" for entry in first):
         lacking.append('"onFailure": "block" is missing')
+    if _DEFER in text and f'"{NO_FALLBACK}": "1"' not in text:
+        lacking.append(f'"{NO_FALLBACK}": "1" is missing in "env"; held calls are denied, not put off')
     if agent == "cursor" and any(entry.get("failClosed") is not True for entry in first):
         lacking.append('"failClosed": true is missing')
     return lacking
@@ -150,6 +154,8 @@ def _merged(agent: str, before: str, line: str, patience_s: int) -> str:
     for event in _EVENTS[agent]:
         hooks[event] = [*_without_ours(hooks.get(event, [])), _entry(agent, event, line, patience_s)]
     settings["hooks"] = {event: entries for event, entries in hooks.items() if entries}
+    if _DEFER in line:
+        settings["env"] = {**_object(settings.get("env", {})), NO_FALLBACK: "1"}
     if agent in ("cursor", "copilot"):
         settings = {"version": 1, **settings}
     return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"

@@ -6,6 +6,7 @@ the agent can do without; a denial always has a reason, since Codex ignores one 
 """
 
 import json
+from collections.abc import Mapping
 
 AGENTS = ("claude-code", "codex", "gemini", "cursor", "copilot", "opencode", "qwen", "cline")
 """The agents whose hooks are answered, as `stayhand hook AGENT` calls them."""
@@ -43,6 +44,27 @@ def denied(agent: str, reason: str) -> bytes:
     return json.dumps(shape).encode("ascii")
 
 
+def deferred(reason: str) -> bytes:
+    """Return what Claude Code puts a call off for: its headless run ends, and resuming it asks again."""
+    return denied("claude-code", reason).replace(b'"deny"', b'"defer"', 1)
+
+
+def may_defer(agent: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether `deferred` is sure to be heeded, by what Claude Code says to its hooks (measured, 2.1.329).
+
+    FAIL-CLOSED: it runs a call that is put off in a session with somebody at the keyboard, and one of several in
+    an answer that did not come as a stream. Both are excluded here, or the call is denied.
+    """
+    return agent == "claude-code" and all(environ.get(name) == value for name, value in DEFERS.items())
+
+
+NO_FALLBACK = "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK"
+DEFERS: Mapping[str, str] = {
+    "CLAUDE_CODE_ENTRYPOINT": "sdk-cli",
+    "CLAUDE_CODE_SESSION_ATTENDED": "0",
+    NO_FALLBACK: "1",
+}
+"""What stands in the environment of a hook where a call can be put off."""
 _ALLOWED = {
     "gemini": b"{}",
     "cursor": b'{"permission": "allow"}',  # with `failClosed`, an empty answer is a failure

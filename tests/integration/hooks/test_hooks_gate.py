@@ -15,12 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
-from firewall.codecs.hooks.shapes import AGENTS, denied
+from firewall.codecs.hooks.shapes import AGENTS, DEFERS, denied
 from tests.support.installation import REPOSITORY, Served, install, serving, verify
 from tests.support.story import story
 
 DESTROY = "rm -r /srv/precious"
 LIMIT_S = 30
+NOBODY = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +276,24 @@ def test_the_hook_waits_where_it_may(house: House) -> None:
     assert house.firewall.decide(_waiting(house, "/srv/patient"), "approve").status_code == 200
     asking.join(LIMIT_S)
     assert given[0].stdout == b""
+
+
+def test_the_hook_puts_off_only_what_waits_for_people(house: House) -> None:
+    """In a headless run of Claude Code what is held is put off until it is decided; anything else is denied."""
+    event, held = house.event("rm -r /srv/put-off"), ("--held", "defer")
+    first = json.loads(house.hook("claude-code", event, *held, **DEFERS).stdout)["hookSpecificOutput"]
+    waiting = _waiting(house, "/srv/put-off")
+    assert first["permissionDecision"] == "defer"
+    assert waiting in first["permissionDecisionReason"]
+    is_denial("claude-code", house.hook("claude-code", event, **DEFERS))
+    is_denial("claude-code", house.hook("claude-code", event, *held))
+    own = house.event(f"rm -r {house.firewall.installed.database.parent}")
+    is_denial("claude-code", house.hook("claude-code", own, *held, **DEFERS))
+    is_denial(
+        "claude-code", hook("claude-code", event, "--url", NOBODY, *held, STAYHAND_AGENT_TOKEN="x", **DEFERS)
+    )
+    assert house.firewall.decide(waiting, "approve").status_code == 200
+    assert house.hook("claude-code", event, *held, **DEFERS).stdout == b""
 
 
 @pytest.mark.parametrize("agent", AGENTS)

@@ -163,3 +163,11 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         done = _install("codex", "--project", str(tmp_path / str(number)))
         assert done.exit_code == 1
         assert [one.name for one in path.parent.iterdir()] == ["hooks.json"]
+
+
+def test_only_claude_code_puts_calls_off(home: Path) -> None:
+    """`--defer` is refused for every other agent, and written for this one."""
+    assert _install("codex", "--defer").exit_code == 1
+    assert not (home / ".codex").exists()
+    assert _install("claude-code", "--defer").exit_code == 0
+    assert "--held defer" in (home / ".claude" / "settings.json").read_text()

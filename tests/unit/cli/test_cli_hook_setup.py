@@ -16,7 +16,7 @@ from firewall.cli.hook_setup import (
     place_of,
     program_line,
 )
-from firewall.codecs.hooks.shapes import AGENTS, denied
+from firewall.codecs.hooks.shapes import AGENTS, NO_FALLBACK, denied
 from firewall.core.errors import ConfigError
 
 MERGED = tuple(agent for agent in AGENTS if agent not in ("opencode", "cline"))
@@ -156,3 +156,15 @@ def test_files_are_where_the_agent_looks() -> None:
     assert place("opencode", **moved) == Path("/y/plugin/stayhand.js")
     assert place("codex", folder=own, CODEX_HOME="/c") == own / "hooks.json"
     assert all(place(agent, folder=own) == own / PLACES[agent].file for agent in AGENTS)
+
+
+def test_putting_calls_off_is_installed_with_what_makes_it_safe() -> None:
+    """Without the setting that keeps answers streams, the check complains; other variables stay."""
+    line = program_line("claude-code", ("stayhand",), ["--url", "http://127.0.0.1:8787", "--held", "defer"])
+    text = installed_text("claude-code", '{"env": {"A": "b"}}', line)
+    assert json.loads(text)["env"] == {"A": "b", NO_FALLBACK: "1"}
+    assert missing_in("claude-code", text) == []
+    lacking = missing_in("claude-code", text.replace(f'"{NO_FALLBACK}": "1"', f'"{NO_FALLBACK}": ""'))
+    assert len(lacking) == 1
+    assert "not put off" in lacking[0]
+    assert "env" not in json.loads(installed_text("claude-code", "", _line("claude-code")))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from firewall.codecs.hooks.shapes import AGENTS, MAX_REASON, allowed, denied
+from firewall.codecs.hooks.shapes import AGENTS, DEFERS, MAX_REASON, allowed, deferred, denied, may_defer
 
 SHAPES: dict[str, object] = {
     "claude-code": {
@@ -60,3 +60,22 @@ def test_those_that_need_a_word_get_it() -> None:
         "cline": {"cancel": False},
         "opencode": {"verdict": "allow"},
     }
+
+
+def test_a_call_is_put_off_in_claude_codes_own_form() -> None:
+    """The form of a denial with another decision, and the same reason."""
+    said = json.loads(deferred('held "deny"'))
+    assert said["hookSpecificOutput"] == {
+        "hookEventName": "PreToolUse",
+        "permissionDecision": "defer",
+        "permissionDecisionReason": 'held "deny"',
+    }
+
+
+def test_nothing_is_put_off_where_that_might_not_be_heeded() -> None:
+    """Every sign must be there and say so: one less, or another, and the call is denied."""
+    assert may_defer("claude-code", {**DEFERS, "more": "x"})
+    assert not any(may_defer(agent, DEFERS) for agent in AGENTS if agent != "claude-code")
+    for name in DEFERS:
+        assert not may_defer("claude-code", {key: one for key, one in DEFERS.items() if key != name})
+        assert not may_defer("claude-code", {**DEFERS, name: "cli"})
