@@ -171,7 +171,7 @@ def test_a_held_call_of_a_headless_run_is_put_off_and_resumed(tmp_path: Path) ->
     "fault", [None, Fault(FaultKind.ERROR, FaultPlace.TEXT, times=1)], ids=["stream", "whole"]
 )
 def test_a_held_call_beside_another_is_not_run(fault: Fault | None, tmp_path: Path) -> None:
-    """Two calls of one answer: the held one is put off where it comes as a stream; other answers are not asked for.
+    """Two calls of one answer: the held one is put off in a stream, and no answer is asked for without one.
 
     Without our setting Claude Code asks again without a stream, ignores that one call of several is put off, and
     runs it.
