@@ -19,6 +19,7 @@ MAX_INT = 2**53
 """Integers lie strictly between -MAX_INT and MAX_INT, so that every JSON reader sees the same number."""
 MAX_DEPTH = 16
 """How deep an object may nest."""
+_TEXT = {str}
 _SHAPE = 64
 """Members of an object whose shape is kept; what has more is nobody's usual entry."""
 
@@ -72,6 +73,8 @@ def object_text(value: Mapping[str, Json]) -> str:
             text += name + quote(item)
         elif type(item) is int and -MAX_INT < item < MAX_INT:
             text += f"{name}{item}"
+        elif type(item) is tuple and set(map(type, item)) <= _TEXT:
+            text += f"{name}[{','.join(map(quote, item))}]"
         else:
             _check(item, MAX_DEPTH - 1)
             text += name + _write(item)

@@ -131,7 +131,7 @@ class Pool:
         return connection
 
     def _freed(self, origin: Origin, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
+        loop = connection.loop
         connection.idle_since = loop.time()
         self._idle.setdefault(origin, []).append(connection)
         if self._sweep is None:

@@ -152,13 +152,19 @@ class ProviderAnswer:
         self._endpoint = endpoint
         self._reply = reply
         self._credential = credential
-        forms = self._forms = credential.secret.spellings if credential else ()
+        self._forms = credential.secret.spellings if credential else ()
         self._scrubber: Scrubber | None = None
         self._decoder = _decoder(reply.fields)
+        self._fields: list[tuple[bytes, bytes]] | None = None
         self.status = reply.status
         """The status; a redirect only where the request says that it is an answer like others."""
-        self.fields: list[tuple[bytes, bytes]] = inbound(reply.fields, forms)
-        """The header fields that may go to the client."""
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The header fields that may go to the client of a model."""
+        if self._fields is None:
+            self._fields = inbound(self._reply.fields, self._forms)
+        return self._fields
 
     async def read(self, limit: int) -> bytes:
         """Return the whole decoded body, at most `limit` bytes.

@@ -82,6 +82,7 @@ class Reply:
 
     __slots__ = (
         "_connection",
+        "_loop",
         "_pieces",
         "_size",
         "_waiter",
@@ -96,6 +97,7 @@ class Reply:
 
     def __init__(self, connection: "Connection") -> None:
         self._connection: Connection | None = connection
+        self._loop = connection.loop
         self._pieces: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -177,7 +179,7 @@ class Reply:
 
     def _more(self) -> "asyncio.Future[None]":
         """Return what is done when there is something new to see; one at a time."""
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter = self._loop.create_future()
         return waiter
 
 
@@ -192,7 +194,8 @@ class Connection(asyncio.Protocol):
         lost: Callable[["Connection"], None],
     ) -> None:
         """`free`: called when another request may be sent; `lost`: called once when it is closed."""
-        self._loop = loop
+        self.loop = loop
+        """Where it lives; asking for the running one is a system call."""
         self._free = free
         self._lost = lost
         self._parser = httptools.HttpResponseParser(self)
@@ -252,7 +255,7 @@ class Connection(asyncio.Protocol):
         """Read on after what waited was taken."""
         if self._paused:
             self._paused = False
-            self._quiet_at = self._loop.time() + self._limits.idle_s
+            self._quiet_at = self.loop.time() + self._limits.idle_s
             self._arm()
             if self.is_open:
                 self._open_transport().resume_reading()
@@ -301,7 +304,7 @@ class Connection(asyncio.Protocol):
         elif self._head_bytes > HEAD_BYTES:
             self.abort(malformed("the head, an extension or the trailers are too large"))
         elif reply.has_head:
-            self._quiet_at = self._loop.time() + self._limits.idle_s
+            self._quiet_at = self.loop.time() + self._limits.idle_s
             if not self._answering:
                 self._answering = True  # from now on the idle limit counts, which may be the shorter one
                 self._arm()
@@ -458,7 +461,7 @@ class Connection(asyncio.Protocol):
                 return
             self._timer.cancel()
         self._timer_at = at  # kept here, since uvloop's timer for the present moment does not know its own
-        self._timer = self._loop.call_at(at, self._look) if at < _NEVER else None
+        self._timer = self.loop.call_at(at, self._look) if at < _NEVER else None
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -472,9 +475,9 @@ class Connection(asyncio.Protocol):
         if reply is None:
             return
         if self._paused:  # nobody takes what came: that is not the provider's silence
-            self._quiet_at = self._loop.time() + self._limits.idle_s
-        if self._loop.time() >= min(self._quiet_at, self._limits.total_at):
-            self.abort(late("total" if self._loop.time() >= self._limits.total_at else "silent"))
+            self._quiet_at = self.loop.time() + self._limits.idle_s
+        if self.loop.time() >= min(self._quiet_at, self._limits.total_at):
+            self.abort(late("total" if self.loop.time() >= self._limits.total_at else "silent"))
         else:
             self._arm()
 

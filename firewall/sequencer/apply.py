@@ -1,7 +1,7 @@
 """Applying one unit of work inside an open transaction: all of it, or `otherwise`."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -128,7 +128,7 @@ class Applier:
 
     def _run(self, steps: Sequence[Step], now_us: int) -> Unmet | None:
         self._spent.clear()
-        takes = list(_leading(steps)) if isinstance(steps[0], Take) else []
+        takes = _leading(steps) if isinstance(steps[0], Take) else ()
         if takes and not limits.take_all(self._connection, takes, now_us):
             self._take_back()  # what the others gave
             return limits.full(self._connection, takes, now_us)
@@ -232,9 +232,11 @@ class Applier:
         return Draft(kind, principal, now_us, record.data, record.approval, key.id, sealed)
 
 
-def _leading(steps: Sequence[Step]) -> Iterator[Take]:
-    """Yield the takings that a unit begins with: they are one statement together."""
+def _leading(steps: Sequence[Step]) -> list[Take]:
+    """Return the takings that a unit begins with: they are one statement together."""
+    takes: list[Take] = []
     for step in steps:
         if not isinstance(step, Take):
-            return
-        yield step
+            break
+        takes.append(step)
+    return takes

@@ -18,20 +18,18 @@ def post(sequencer: Sequencer, unit: Unit, *, then: Callable[[Committed], None] 
 
     `then` is called once it is durable.
     """
-    future: asyncio.Future[Outcome]
     if isinstance(sequencer, Writer):  # in process, an outcome needs no task of its own
         try:
-            future = sequencer.follow(unit)
+            sequencer.follow(unit, then=then)
         except StoreError as error:
             _lost(error)
-            return
-    else:
-        future = task = asyncio.ensure_future(sequencer.submit(unit))
-        _running.add(task)
-        task.add_done_callback(_running.discard)
-    future.add_done_callback(_settled)
+        return
+    task = asyncio.ensure_future(sequencer.submit(unit))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    task.add_done_callback(_settled)
     if then is not None:
-        future.add_done_callback(lambda done: _follow(done, then))
+        task.add_done_callback(lambda done: _follow(done, then))
 
 
 def _follow(done: "asyncio.Future[Outcome]", then: Callable[[Committed], None]) -> None:

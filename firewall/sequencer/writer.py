@@ -14,6 +14,7 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -21,7 +22,7 @@ from audit import AuditError
 from audit.sqlite import Log
 from firewall.core.errors import FirewallError, StoreError
 from firewall.core.ports import Clock
-from firewall.core.work import Outcome, Unit
+from firewall.core.work import Committed, Outcome, Unit
 from firewall.sequencer.apply import Applier, TakenBackError
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.thread import Thread
@@ -38,6 +39,33 @@ _WRONG = (ValueError, TypeError, OverflowError, sqlite3.IntegrityError, AuditErr
 _CLOSED = "the log cannot be written, so nothing may pass"
 
 
+class Unheard:
+    """Stands where a future would, for a unit that nobody waits for."""
+
+    __slots__ = ("_then",)
+
+    def __init__(self, then: Callable[[Committed], None] | None = None) -> None:
+        """`then` is called in the loop's next turn once the unit is committed."""
+        self._then = then
+
+    def done(self) -> bool:
+        """Tell whether nothing more is to be told: never."""
+        return False
+
+    def set_result(self, outcome: Outcome) -> None:
+        """Hear how it ended."""
+        if self._then is not None and isinstance(outcome, Committed):
+            asyncio.get_running_loop().call_soon(self._then, outcome)
+
+    def set_exception(self, error: BaseException) -> None:
+        """Hear that it failed: the line is all that is left of it."""
+        log.error("an outcome could not be recorded: %s", getattr(error, "detail", "") or type(error).__name__)
+
+
+Hearer = asyncio.Future[Outcome] | Unheard
+_NOBODY = Unheard()
+
+
 class Writer:
     """One writer for one file. Use `start` inside the running loop, `stop` before it ends."""
 
@@ -47,7 +75,7 @@ class Writer:
         self._sealing = sealing
         self._clock = clock
         self._applier = Applier(connection, log, sealing)
-        self._waiting: deque[tuple[Unit, asyncio.Future[Outcome]]] = deque()
+        self._waiting: deque[tuple[Unit, Hearer]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         """The loop that units come from; asking for the running one is a system call."""
         self._thread = Thread("commit")
@@ -94,22 +122,24 @@ class Writer:
 
         Raises: StoreError when too many wait already.
         """
-        future = self._take(unit)
+        future: asyncio.Future[Outcome] = self._living_loop().create_future()
+        self._take(unit, future)
         self._urgent = True
         self._schedule()
         return future
 
-    def follow(self, unit: Unit) -> "asyncio.Future[Outcome]":
-        """Take a unit that nobody waits for, as `queue` does; it shares a commit that comes within LINGER_S.
+    def follow(self, unit: Unit, *, then: Callable[[Committed], None] | None = None) -> None:
+        """Take a unit that nobody waits for; it shares a commit that comes within LINGER_S.
 
+        `then` is called once it is durable.
         Raises: StoreError when too many wait already.
         """
-        future = self._take(unit)
+        self._living_loop()
+        self._take(unit, _NOBODY if then is None else Unheard(then))
         if len(self._waiting) >= MAX_BATCH:
             self._schedule()
         else:
             self._linger()
-        return future
 
     async def stop(self) -> None:
         """Finish what waits, then refuse everything."""
@@ -121,18 +151,19 @@ class Writer:
         self._thread.stop()
         self._connection.close()
 
-    def _take(self, unit: Unit) -> "asyncio.Future[Outcome]":
-        if self._stopped or len(self._waiting) >= MAX_WAITING:
-            raise StoreError(_CLOSED, detail="stopped" if self._stopped else "too many units wait")
+    def _living_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop
         if loop is None or loop.is_closed():
             loop = self._loop = asyncio.get_running_loop()
             self._lingering = False  # the timer was the other loop's
-        future: asyncio.Future[Outcome] = loop.create_future()
+        return loop
+
+    def _take(self, unit: Unit, hearer: Hearer) -> None:
+        if self._stopped or len(self._waiting) >= MAX_WAITING:
+            raise StoreError(_CLOSED, detail="stopped" if self._stopped else "too many units wait")
         if not self._waiting:
             self._idle.clear()
-        self._waiting.append((unit, future))
-        return future
+        self._waiting.append((unit, hearer))
 
     def _schedule(self) -> None:
         """Begin a commit in the loop's next turn, unless one is under way: its end begins the next."""
@@ -158,7 +189,7 @@ class Writer:
             self._idle.set()
             return
         self._busy = True
-        applied: list[tuple[asyncio.Future[Outcome], Outcome]] = []
+        applied: list[tuple[Hearer, Outcome]] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             now_us = self._clock.now_us()
@@ -172,19 +203,19 @@ class Writer:
 
     def _apply(
         self,
-        batch: list[tuple[Unit, asyncio.Future[Outcome]]],
+        batch: list[tuple[Unit, Hearer]],
         now_us: int,
-        applied: list[tuple[asyncio.Future[Outcome], Outcome]],
+        applied: list[tuple[Hearer, Outcome]],
     ) -> None:
         """Apply a batch in one go; when one unit is itself wrong, start again with each by itself."""
         try:
             outcomes = self._apply_all([unit for unit, _ in batch], now_us)
         except _WRONG:
             self._restart()
-            for unit, future in batch:
-                self._apply_one(unit, future, now_us, applied)
+            for unit, hearer in batch:
+                self._apply_one(unit, hearer, now_us, applied)
             return
-        applied += zip((future for _, future in batch), outcomes, strict=True)
+        applied += zip((hearer for _, hearer in batch), outcomes, strict=True)
 
     def _apply_all(self, units: list[Unit], now_us: int) -> list[Outcome]:
         """Apply units without savepoints; when one has to be taken back, start again and keep savepoints a while.
@@ -208,23 +239,23 @@ class Writer:
     def _apply_one(
         self,
         unit: Unit,
-        future: asyncio.Future[Outcome],
+        hearer: Hearer,
         now_us: int,
-        applied: list[tuple[asyncio.Future[Outcome], Outcome]],
+        applied: list[tuple[Hearer, Outcome]],
     ) -> None:
         """Apply one unit; a unit that is itself wrong (an over-long entry, an id that exists) fails alone."""
         mark = self._log.mark()
         try:
-            applied.append((future, self._applier.apply(unit, now_us)))
+            applied.append((hearer, self._applier.apply(unit, now_us)))
         except _WRONG as error:
             self._log.back_to(mark)
-            _fail(future, error)
+            _fail(hearer, error)
 
     def _commit(
         self,
         loop: asyncio.AbstractEventLoop,
-        batch: list[tuple[Unit, asyncio.Future[Outcome]]],
-        applied: list[tuple[asyncio.Future[Outcome], Outcome]],
+        batch: list[tuple[Unit, Hearer]],
+        applied: list[tuple[Hearer, Outcome]],
     ) -> None:
         """Make a batch durable, in the thread, and go on in the loop: one hop, because everybody waits for it."""
         failed: BaseException | None = None
@@ -238,20 +269,20 @@ class Writer:
     def _end(
         self,
         failed: BaseException | None,
-        batch: list[tuple[Unit, asyncio.Future[Outcome]]],
-        applied: list[tuple[asyncio.Future[Outcome], Outcome]],
+        batch: list[tuple[Unit, Hearer]],
+        applied: list[tuple[Hearer, Outcome]],
     ) -> None:
         if failed is not None:
             self._undo(batch, failed)
         else:
             self._log.committed()
             self._open = True
-            for future, outcome in applied:
-                if not future.done():
-                    future.set_result(outcome)
+            for hearer, outcome in applied:
+                if not hearer.done():
+                    hearer.set_result(outcome)
         self._next()
 
-    def _undo(self, batch: list[tuple[Unit, asyncio.Future[Outcome]]], error: BaseException) -> None:
+    def _undo(self, batch: list[tuple[Unit, Hearer]], error: BaseException) -> None:
         """FAIL-CLOSED: nothing of the batch was kept, everybody in it hears so."""
         self._open = False
         try:
@@ -261,8 +292,8 @@ class Writer:
         except (sqlite3.Error, AuditError) as worse:
             error = worse
             self._stopped = True  # the file is no longer what we know: only a restart may look at it again
-        for _, future in batch:
-            _fail(future, error)
+        for _, hearer in batch:
+            _fail(hearer, error)
 
     def _next(self) -> None:
         self._busy = False
@@ -277,9 +308,9 @@ class Writer:
             self._linger()
 
 
-def _fail(future: "asyncio.Future[Outcome]", error: BaseException) -> None:
-    if future.done():
+def _fail(hearer: Hearer, error: BaseException) -> None:
+    if hearer.done():
         return
     wrapped = StoreError(_CLOSED, detail=f"{type(error).__name__}: {error}")
     wrapped.__cause__ = error
-    future.set_exception(wrapped)
+    hearer.set_exception(wrapped)

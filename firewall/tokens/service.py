@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 from firewall.core.errors import AuthError, FirewallError
@@ -129,7 +130,7 @@ class Tokens:
 
     def is_live(self, lineage: tuple[str, ...], expires_at: datetime) -> bool:
         """Tell whether a token that was good still is: neither expired nor revoked, nor any ancestor."""
-        return int(expires_at.timestamp() * 1e6) > self._clock.now_us() and self._revoked.isdisjoint(lineage)
+        return _instant_us(expires_at) > self._clock.now_us() and self._revoked.isdisjoint(lineage)
 
     def learn(self, token_id: str) -> bool:
         """Tell whether a token has this id, and know from now on whether it was revoked. Raises: StoreError."""
@@ -280,6 +281,12 @@ class Tokens:
             principal=principal_of(grant.owner, grant.agent) if grant else "",
             draws=draws_of([(one.id, grant_json.parse(one.grant)) for one in lineage if one.grant]),
         )
+
+
+@lru_cache(maxsize=1024)
+def _instant_us(at: datetime) -> int:
+    """Return an instant in Unix microseconds; a grant has the same one for every call."""
+    return int(at.timestamp() * 1e6)
 
 
 def _keep(known: dict[_Key, Bearer], key: _Key, bearer: Bearer) -> None:

@@ -99,6 +99,21 @@ class Line:
 class Cycle(RequestResponseCycle):
     """One request and its answer."""
 
+    disconnected = False
+    keep_alive = True
+    waiting_for_100_continue = False
+    """The client waits for `100 Continue`."""
+    more_body = True
+    response_started = False
+    response_complete = False
+    chunked_encoding: bool | None = None
+    expected_content_length = 0
+    defaults = b""
+    """Lines that every answer has."""
+    _head = b""
+    _waiting_bytes = 0
+    _on_gone: Callable[[], None] | None = None
+
     def __init__(self, scope: "HTTPScope", line: Line) -> None:
         self.scope = scope
         self.transport = line.transport
@@ -106,22 +121,8 @@ class Cycle(RequestResponseCycle):
         self.logger = _LOG
         self.message_event = Bell()  # type: ignore[assignment]  # for uvicorn's purposes it is an event
         self.on_response = line.on_response
-        self.disconnected = False
-        self.keep_alive = True
-        self.waiting_for_100_continue = False
-        """The client waits for `100 Continue`."""
-        self.more_body = True
-        self.response_started = False
-        self.response_complete = False
-        self.chunked_encoding: bool | None = None
-        self.expected_content_length = 0
         self._loop = line.loop
-        self.defaults = b""
-        """Lines that every answer has."""
-        self._head = b""
         self._pieces: list[bytes] = []
-        self._waiting_bytes = 0
-        self._on_gone: Callable[[], None] | None = None
 
     async def run_asgi(self, app: "ASGI3Application") -> None:
         """Let the application answer; what it leaves unfinished ends the connection."""

@@ -98,7 +98,10 @@ class Doorkeeper:
 def token_of(headers: Mapping[str, str]) -> str:
     """Return the token that a request presents, ours in whichever header it comes; empty where there is none."""
     for name in TOKEN_HEADERS:
-        value = headers.get(name, "").strip()
+        said = headers.get(name)
+        if said is None:
+            continue
+        value = said.strip()
         if value and (name == "x-stayhand-token" or value.startswith("shd_")):
             return value
     scheme, _, value = headers.get("authorization", "").partition(" ")

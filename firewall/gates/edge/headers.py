@@ -7,6 +7,7 @@ Specs: RFC 9112 (message syntax), RFC 9110 (fields), RFC 6455 (upgrade).
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import NoReturn
 
 from firewall.core.errors import ProtocolError
@@ -72,6 +73,7 @@ _SHADOWED = SINGLE | READ_OF_OURS | FORWARDED | DROPPED | {b"connection", b"cook
 _HOST = re.compile(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _KEPT_BYTES = 64
 _HASH, _UNDERSCORE = b"#_"
+_NAME = itemgetter(0)
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE", b"PRI"})
 
 
@@ -87,6 +89,18 @@ def check_head(method: bytes, target: bytes, version: str, fields: Fields, *, ma
         raise ProtocolError("this method is not served", code="method_refused", status=405)
     if target[:1] != b"/" or _HASH in target:
         raise ProtocolError("the request target must be a path", code="target_refused")
+    held = dict(fields)
+    if len(held) == len(fields):  # nothing stands twice
+        upgrade = held.get(b"upgrade")
+        if upgrade is not None and not may_upgrade:
+            refuse_upgrade(upgrade)
+        _check_framing(held)
+        return upgrade is not None
+    return _check_each(fields, may_upgrade=may_upgrade)
+
+
+def _check_each(fields: Fields, *, may_upgrade: bool) -> bool:
+    """Do the same where some name stands twice."""
     single: dict[bytes, bytes] = {}
     upgrades = False
     for name, value in fields:
@@ -131,12 +145,14 @@ def refuse_upgrade(value: bytes) -> NoReturn:
     raise ProtocolError("protocol upgrades are not served here", code="upgrade_refused")
 
 
-def admit(fields: Fields, *, trusted: bool) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
-    """Return the fields that may come in, and the names with `_` that were dropped.
+def admit(fields: list[tuple[bytes, bytes]], *, trusted: bool) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """Return the fields that may come in, the same list where all may, and the names with `_` that were dropped.
 
     `trusted`: the peer is a proxy that we were told to believe.
     Raises: ProtocolError `header_shadows` when a name with `_` would read as one of ours behind another server.
     """
+    if _COMMON.issuperset(map(_NAME, fields)):
+        return fields, []
     kept: list[tuple[bytes, bytes]] = []
     odd: list[bytes] = []
     for field in fields:

@@ -100,10 +100,11 @@ class Edge:
         self._check_browser(fields, is_foreign=is_foreign)
         if b"content-encoding" in fields:
             _check_coding(fields[b"content-encoding"], is_foreign=is_foreign)
-        admitted = {**scope, "headers": kept}
+        if trusted or kept is not scope["headers"]:
+            scope = {**scope, "headers": kept}
         if trusted:
-            _believe(admitted, fields, self._access.trusted_proxies)
-        return admitted, self._bounded(fields, receive)
+            _believe(scope, fields, self._access.trusted_proxies)
+        return scope, self._bounded(fields, receive)
 
     def _bounded(self, fields: dict[bytes, bytes], receive: Receive) -> Receive:
         declared = fields.get(b"content-length")

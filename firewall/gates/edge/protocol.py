@@ -10,7 +10,8 @@ import ssl
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import httptools
@@ -26,6 +27,9 @@ from firewall.gates.edge.headers import check_head
 from firewall.gates.edge.refusal import Render, Rendered
 from firewall.gates.edge.upgrade import UPGRADE, Upgrade, wish_of
 from firewall.routing.duplex import Duplex, End
+
+if TYPE_CHECKING:
+    from uvicorn._types import HTTPScope
 
 _KEPT_BYTES = 96
 _NEVER = float("inf")
@@ -112,6 +116,8 @@ class EdgeProtocol(HttpToolsProtocol):
 
     cycle: Cycle
     _line: Line
+    _scope: "HTTPScope"
+    """What all requests of the connection have in common."""
 
     def __init__(
         self,
@@ -144,6 +150,8 @@ class EdgeProtocol(HttpToolsProtocol):
         """Count the connection in, or answer that there are too many."""
         super().connection_made(transport)
         self._line = Line(transport, self.flow, self.loop, self.on_response_complete)
+        super().on_message_begin()
+        self._scope = self.scope
         if len(self.connections) > self._limits.connections:
             self._refuse(FirewallError("too many connections", code="overloaded", status=503))
             return
@@ -200,7 +208,12 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Start a head."""
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        scope = self.scope = self._scope.copy()
+        scope["headers"] = self.headers
+        scope["state"] = self.app_state.copy()
         self._in_head = True
         self._disarm()  # `data_received` arms anew when the head does not come in one piece
 
@@ -268,10 +281,9 @@ class EdgeProtocol(HttpToolsProtocol):
             self._upgrade = self.scope["state"][UPGRADE] = Upgrade(self, wish)
 
     def _check_size(self) -> None:
-        size = len(self.url) + 4 * len(self.headers)
-        for name, value in self.headers:
-            size += len(name) + len(value)
-        if size > self._limits.head_bytes or len(self.headers) > self._limits.fields:
+        fields = self.headers
+        size = len(self.url) + 4 * len(fields) + sum(map(len, chain.from_iterable(fields)))
+        if size > self._limits.head_bytes or len(fields) > self._limits.fields:
             raise _too_large()
 
     # -- leaving HTTP

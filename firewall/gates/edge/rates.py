@@ -15,9 +15,27 @@ EGRESS_FACTOR = 20
 MOST_OVERDRAWN = 1024
 
 
-@lru_cache(maxsize=1024)
+_KEPT = 1024
+_of_requests: dict[str, tuple[tuple[Draw, ...], tuple[Take, ...]]] = {}
+"""By the first one's key, what was made of which: a token has the same draws while it is known."""
+
+
 def takes_of(draws: tuple[Draw, ...], *, of: str = "requests") -> tuple[Take, ...]:
     """Return the steps that take one request from every bucket that has a limit; `of`: which kind of bucket."""
+    if not draws or of != "requests":
+        return _made(draws, of)
+    kept = _of_requests.get(draws[0].key)
+    if kept is not None and kept[0] is draws:
+        return kept[1]
+    takes = _made(draws, of)
+    if len(_of_requests) >= _KEPT:
+        _of_requests.clear()
+    _of_requests[draws[0].key] = (draws, takes)
+    return takes
+
+
+@lru_cache(maxsize=1024)
+def _made(draws: tuple[Draw, ...], of: str) -> tuple[Take, ...]:
     factor = EGRESS_FACTOR if of == "egress" else 1
     return tuple(
         Take(f"{of}:{draw.key}", per_minute(draw.requests_per_minute * factor))

@@ -110,6 +110,13 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await found.close()
 
 
+def followed(bench: Bench, unit: Unit | None = None) -> asyncio.Future[Committed]:
+    """Hand in a unit as nobody who waits for it does; done once its `then` was called."""
+    told: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+    bench.writer.follow(unit or Unit(records=(ENTRY,)), then=told.set_result)
+    return told
+
+
 def approval(**changes: object) -> Approval:
     """Build a pending approval."""
     plain = Approval(
@@ -353,22 +360,22 @@ async def test_approval_is_sealed_at_rest_and_moves_once(bench: Bench) -> None:
 async def test_what_nobody_waits_for_shares_a_commit_and_keeps_its_place(bench: Bench) -> None:
     """It goes with the next unit that somebody waits for, before it, under one checkpoint."""
     await bench.writer.submit(Unit(records=(ENTRY,)))
-    followed = bench.writer.follow(Unit(records=(ENTRY,)))
+    told = followed(bench)
     assert await bench.writer.submit(Unit(records=(ENTRY,))) == Committed((2,))
-    assert await followed == Committed((1,))
+    assert await told == Committed((1,))
     assert (bench.count(), bench.count("audit_checkpoints")) == (3, 2)
 
 
 async def test_what_nobody_waits_for_is_durable_without_company(bench: Bench) -> None:
     """Nothing else has to come: alone, behind a commit that runs, and when the writer stops at once."""
     async with asyncio.timeout(30):
-        assert await bench.writer.follow(Unit(records=(ENTRY,))) == Committed((0,))
+        assert await followed(bench) == Committed((0,))
         running = bench.writer.queue(Unit(records=(ENTRY,)))
         await asyncio.sleep(0)
         assert bench.writer._busy
-        assert await bench.writer.follow(Unit(records=(ENTRY,))) == Committed((2,))
+        assert await followed(bench) == Committed((2,))
         assert await running == Committed((1,))
-        last = bench.writer.follow(Unit(records=(ENTRY,)))
+        last = followed(bench)
         await bench.writer.stop()
     assert await last == Committed((3,))
     assert bench.count() == 4
@@ -376,22 +383,32 @@ async def test_what_nobody_waits_for_is_durable_without_company(bench: Bench) ->
 
 async def test_many_that_nobody_waits_for_are_written_in_order(bench: Bench) -> None:
     """A full batch waits for nobody; numbers follow the order in which units came, awaited or not."""
+    unit = Unit(records=(ENTRY,))
     mixed = [
-        (bench.writer.queue if n % 400 == 399 else bench.writer.follow)(Unit(records=(ENTRY,)))
-        for n in range(2 * MAX_BATCH + 5)
+        bench.writer.queue(unit) if n % 400 == 399 else followed(bench, unit) for n in range(2 * MAX_BATCH + 5)
     ]
     async with asyncio.timeout(30):
         outcomes = await asyncio.gather(*mixed)
     assert outcomes == [Committed((n,)) for n in range(2 * MAX_BATCH + 5)]
 
 
-async def test_what_nobody_waits_for_closes_the_gates_when_it_cannot_be_kept(bench: Bench) -> None:
-    """A failed commit is a failed commit, whoever waited for it."""
+async def test_what_nobody_waits_for_closes_the_gates_when_it_cannot_be_kept(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A failed commit is a failed commit, whoever waited for it: a line says so, and nobody is told otherwise."""
     bench.connection.failing = 1
-    with pytest.raises(StoreError):
-        await bench.writer.follow(Unit(records=(ENTRY,)))
+    told = followed(bench)
+    async with asyncio.timeout(30):
+        await bench.writer._idle.wait()
     assert not bench.writer.is_open
+    assert not told.done()
+    assert "could not be recorded: OperationalError" in caplog.text
     assert await bench.writer.submit(Unit(records=(ENTRY,))) == Committed((0,))
+    wrong = Unit(records=(Record(kind="no.such.kind"),))
+    told = followed(bench, wrong)
+    assert await bench.writer.submit(Unit(records=(ENTRY,))) == Committed((1,))
+    assert not told.done()
+    assert bench.writer.is_open
 
 
 async def test_conditions_that_are_met_cost_no_savepoint(bench: Bench) -> None:
