@@ -46,7 +46,7 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
             tools=PinnedTools(pins, shown, lambda: base.rules.snapshot.catalogue.credentials),
             servers=servers,
         ),
-        reads=JudgedReads(guard, base.installation.writer),
+        reads=JudgedReads(guard, base.installation.writer, base.clock),
         shown=shown,
         doorkeeper=base.doorkeeper,
         sequencer=base.installation.writer,

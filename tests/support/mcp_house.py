@@ -140,7 +140,7 @@ async def mcp_house(
             servers=servers,
             lines=lines,
             calls=calls or opened,
-            reads=JudgedReads(kept.guard, writer) if is_judged else opened,
+            reads=JudgedReads(kept.guard, writer, kept.clock) if is_judged else opened,
             shown=shown or opened,
             doorkeeper=doorkeeper,
             sequencer=writer,

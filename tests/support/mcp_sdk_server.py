@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from mcp import types
 from mcp.server.mcpserver import Context, MCPServer
 from pydantic import BaseModel
 
@@ -68,7 +69,25 @@ def server() -> MCPServer:
         """Sell something."""
         return f"Sell me {what}."
 
+    _asks(made)
     return made
+
+
+def _asks(made: MCPServer) -> None:
+    """Add a tool that asks within its answer, under the name of one that the catalogue knows to read."""
+
+    @made.tool()
+    def get_file_contents(ctx: Context, path: str) -> str | types.InputRequiredResult:
+        """Say what stands in a file, once it is known who asks."""
+        said = ctx.input_responses
+        if said is None:
+            schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+            form = types.ElicitRequestFormParams(message="Who asks?", requested_schema=schema)
+            wanted = {"who": types.ElicitRequest(params=form)}
+            return types.InputRequiredResult(input_requests=wanted, request_state="asked once")
+        answer = said["who"]
+        assert isinstance(answer, types.ElicitResult)
+        return f"{path}: {answer.content}, {ctx.request_state}"
 
 
 @contextmanager

@@ -26,8 +26,9 @@ from firewall.core.reason import Reason
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp import saying
 from firewall.gates.mcp.fitting import Declared, Fitting
+from firewall.gates.mcp.legs import Legs, answered, is_asking, with_params
 from firewall.gates.mcp.port import Caller, Seen, Server, Tools, Upstream
-from firewall.gates.mcp.state import Seal, Ticket, refused
+from firewall.gates.mcp.state import Leg, Seal, Ticket, refused
 from firewall.gates.mcp.wish import Wish, wish_of
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.sequencer.posting import post
@@ -53,14 +54,16 @@ class _Call:
     wish: Wish
     judged: ToolCall
     ticket: Ticket | None
-    """What a client that has come back brought."""
+    """What a client that has come back to us brought."""
+    message: Message
+    """As the client sent it."""
+    leg: Leg | None
+    """What a client that has come back to the server brought."""
 
     @property
     def may_come_back(self) -> bool:
         """The client can be sent to a page and come back; what answers a server's question would be lost then."""
-        sent = self.wish.forwarded.params
-        is_leg = sent.get("inputResponses") is not None or sent.get("requestState") is not None
-        return is_modern(self.caller.version) and self.caller.takes_urls and not is_leg
+        return is_modern(self.caller.version) and self.caller.takes_urls and self.leg is None
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +98,7 @@ class JudgedCalls:
         self._progress_us = int(progress_s * _US)
         self._fitting = Fitting()
         self._seal = Seal()
+        self._legs = Legs(clock, self._seal)
         self._newest: dict[tuple[str, str], _Waiter] = {}
         """The newest of the requests that wait for one call."""
 
@@ -102,7 +106,16 @@ class JudgedCalls:
         self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
     ) -> Message:
         """As `port.Calls` says. Raises: FirewallError."""
-        wish = wish_of(message)
+        return await self._called(
+            server, caller, (message, self._legs.opened(server, caller, message)), upstream=upstream, seen=seen
+        )
+
+    async def _called(
+        self, server: Server, caller: Caller, asked: tuple[Message, Leg | None], *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Take one leg of a call. Raises: FirewallError."""
+        message, leg = asked
+        wish = wish_of(message, leg)
         definition = await self._tools.tool(server, caller, wish.tool, upstream=upstream, seen=seen)
         if definition is None or message.id is None:
             raise McpError(
@@ -110,7 +123,8 @@ class JudgedCalls:
             )
         declared = self._fitting.of(server, wish.tool, definition)
         judged = self._judged(server, caller, wish, declared)
-        call = _Call(server, caller, message.id, wish, judged, self._ticket(server, caller, wish, judged))
+        ticket = self._ticket(server, caller, wish, judged)
+        call = _Call(server, caller, message.id, wish, judged, ticket, message, leg)
         answer = await self._guard.judge(judged, caller.requester)
         seen.judged(answer.entry)
         if isinstance(answer, Wait):
@@ -239,7 +253,19 @@ class JudgedCalls:
         failed = answer.kind is Kind.ERROR or answer.result.get("isError") is True
         state = {"state": str(answer.result["resultType"])} if _is_unfinished(answer) else {}
         self._finished(call, {**facts, "reported_error": failed, **state}, is_known=True)
-        return answer
+        return await self._asked(call, answer, upstream, seen) if is_asking(answer) else answer
+
+    async def _asked(self, call: _Call, answer: Message, upstream: Upstream, seen: Seen) -> Message:
+        """Return a server's question as the client hears it; the client of a session is asked here and now.
+
+        What it answers is judged with the call, as a call of its own.
+        """
+        server, caller, message = call.server, call.caller, call.message
+        leg = self._legs.next(server, caller, message, answer, before=call.leg)
+        if is_modern(caller.version):
+            return self._legs.given(leg, answer)
+        brought = with_params(message, inputResponses=await answered(server, answer, seen))
+        return await self._called(server, caller, (brought, leg), upstream=upstream, seen=seen)
 
     def _finished(self, call: _Call, facts: dict[str, Plain], *, is_known: bool) -> None:
         record = Record(

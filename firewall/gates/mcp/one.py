@@ -1,13 +1,17 @@
 """Requests to one server: each on the way that its method has, and nothing to a client that no seam has seen."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
+from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.gates.mcp.hearing import Hearing
+from firewall.gates.mcp.legs import ASKING, MAX_LEGS, is_asking, with_params
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.methods import Way, served
 from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown
@@ -16,6 +20,8 @@ from firewall.gates.mcp.talk import Talk
 from firewall.gates.mcp.upstream.greeting import OURSELVES
 from firewall.gates.mcp.upstream.lines import Line, Lines
 
+_PAUSE_S, _MAX_PAUSE_S = 0.1, 2.0
+"""How long a server is left alone that wants its state back: at first, and at most."""
 COMPLETE: Mapping[str, object] = {"resultType": "complete"}
 """What results of 2026-07-28 must say, and servers of earlier revisions do not."""
 CACHED: Mapping[str, object] = {**COMPLETE, "ttlMs": 0, "cacheScope": "private"}
@@ -77,10 +83,31 @@ class _Bound:
     async def ask(self, message: Message, *, seen: Seen) -> Message:
         is_call = message.method == "tools/call"
         self.was_called = self.was_called or is_call
-        answer = await self._line.ask(message, seen=seen, params=self._params if is_call else ())
+        answer = await self._asked(message, seen, self._params if is_call else ())
         if self._completes and answer.kind is Kind.RESULT:
             return messages.with_result(answer, CACHED if message.method in CACHEABLE else COMPLETE)
         return answer
+
+    async def _asked(self, message: Message, seen: Seen, params: tuple[Field, ...]) -> Message:
+        """Ask; a stateless server that only wants its state back gets it, some times and ever later.
+
+        Raises: UpstreamError, also where a server asks in answer to what it may not ask at.
+        """
+        answer = await self._line.ask(message, seen=seen, params=params)
+        for step in range(MAX_LEGS):
+            if not is_asking(answer):
+                break
+            if message.method not in ASKING or not is_modern(self._line.version):
+                raise UpstreamError("the MCP server asks where nobody is asked", fault=UpstreamFault.MALFORMED)
+            if answer.result.get("inputRequests") or not isinstance(answer.result.get("requestState"), str):
+                break
+            await asyncio.sleep(min(_PAUSE_S * 2**step, _MAX_PAUSE_S))
+            state = answer.result["requestState"]
+            again = messages.with_id(
+                with_params(message, requestState=state, inputResponses=None), f"again-{step}"
+            )
+            answer = await self._line.ask(again, seen=seen, params=params)
+        return answer if answer.id == message.id else messages.with_id(answer, cast("Id", message.id))
 
     async def tell(self, message: Message) -> None:
         await self._line.tell(message)

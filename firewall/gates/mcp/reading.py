@@ -12,41 +12,62 @@ import orjson
 
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Kind, Message
+from firewall.codecs.mcp.versions import is_modern
 from firewall.core.call import ToolCall
 from firewall.core.errors import FirewallError, UpstreamError
-from firewall.core.ports import Sequencer
+from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp.beside import META, judged_of, plain_of
+from firewall.gates.mcp.legs import Legs, answered, beside, forwarded, is_asking, with_params
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.gates.mcp.showing import permitted
+from firewall.gates.mcp.state import Leg, Seal
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.sequencer.posting import post
 
 _REFUSED = 403
+_BESIDE = frozenset({"_meta", "inputResponses", "requestState"})
 
 
 class JudgedReads:
     """Fills the seam `Reads`; one instance per process."""
 
-    def __init__(self, guard: Guard, sequencer: Sequencer) -> None:
+    def __init__(self, guard: Guard, sequencer: Sequencer, clock: Clock) -> None:
         self._guard = guard
         self._sequencer = sequencer
+        self._legs = Legs(clock, Seal())
 
     async def read(
         self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
     ) -> Message:
         """As `port.Reads` says. Raises: FirewallError."""
+        leg = self._legs.opened(server, caller, message)
+        return await self._read(server, caller, (message, leg), upstream=upstream, seen=seen)
+
+    async def _read(
+        self, server: Server, caller: Caller, asked: tuple[Message, Leg | None], *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Take one leg of a request. Raises: FirewallError."""
+        message, leg = asked
         _permit(server, caller, message)
-        answer = await self._guard.judge(_judged(server, message), caller.requester)
+        answer = await self._guard.judge(_judged(server, message, leg), caller.requester)
         seen.judged(answer.entry)
         if isinstance(answer, Wait):
             answer = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
         if isinstance(answer, Stop):
             raise _refusal(message, answer)
-        return await self._sent(caller, message, answer, upstream=upstream, seen=seen)
+        sent = forwarded(message, leg)
+        said = await self._sent(caller, sent, answer, upstream=upstream, seen=seen)
+        if not is_asking(said):
+            return said
+        following = self._legs.next(server, caller, message, said, before=leg)
+        if is_modern(caller.version):
+            return self._legs.given(following, said)
+        brought = with_params(message, inputResponses=await answered(server, said, seen))
+        return await self._read(server, caller, (brought, following), upstream=upstream, seen=seen)
 
     async def _sent(self, caller: Caller, message: Message, go: Go, *, upstream: Upstream, seen: Seen) -> Message:
         facts: dict[str, Plain] = {"judged": go.entry, "gate": "mcp"}
@@ -83,9 +104,10 @@ def _permit(server: Server, caller: Caller, message: Message) -> None:
         )
 
 
-def _judged(server: Server, message: Message) -> ToolCall:
+def _judged(server: Server, message: Message, leg: Leg | None) -> ToolCall:
     """Return what the guard judges: the parameters, of `_meta` what says something, under the method's name."""
-    params = {name: value for name, value in message.params.items() if name != "_meta"}
+    params = {name: value for name, value in message.params.items() if name not in _BESIDE}
+    params |= beside(message, leg)
     if notes := judged_of(message.meta):
         params[META] = notes
     served = replace(server.served(message.method), is_reading=True, beside=plain_of(message.meta))

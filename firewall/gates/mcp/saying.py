@@ -11,7 +11,7 @@ from firewall.codecs.mcp.messages import Id, Message
 from firewall.codecs.mcp.versions import is_modern
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
-from firewall.gates.mcp.wish import ASKED
+from firewall.gates.mcp.showing.asking import ASKED
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Stop
 

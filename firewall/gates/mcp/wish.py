@@ -1,8 +1,8 @@
 """A `tools/call` as a client wrote it: which tool, which exact arguments, and what it brings back.
 
 INVARIANT: what can change what a server does is among what is judged. The answers to a server's own questions
-(`inputResponses`) and its `requestState` are, beside the arguments, and so is what stands in `_meta` and is no
-plain note (`beside.py`); a member that is not known here is refused by name.
+(`inputResponses`) are, beside the arguments, with which questions they answer (`legs.py`), and so is what stands
+in `_meta` and is no plain note (`beside.py`); a member that is not known here is refused by name.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from firewall.codecs import json_span
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
-from firewall.gates.mcp import state
+from firewall.gates.mcp import legs, state
 from firewall.gates.mcp.beside import CALL_IDS, MAX_ID_CHARS, META, judged_of, plain_of
+from firewall.gates.mcp.showing.asking import ASKED
+from firewall.gates.mcp.state import Leg
 
 MAX_NAME_CHARS = 256
 _KNOWN = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState"})
-_ANSWERS, _STATE = "mcp:inputResponses", "mcp:requestState"
-"""Names under which they are judged: no schema of a tool has them."""
-ASKED = "stayhand_approval"
-"""The name of our question among `inputRequests`."""
+_OURS: Mapping[str, object] = {"requestState": None, "inputResponses": None}
+"""What belongs to our own question: the server never sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Wish:
     """What the server is sent."""
 
 
-def wish_of(message: Message) -> Wish:
-    """Read a call.
+def wish_of(message: Message, leg: Leg | None = None) -> Wish:
+    """Read a call; `leg`: it brings back what its server gave for it.
 
     Raises: McpError -32602 for a name or arguments that are none, and for members that nobody knows.
     """
@@ -66,27 +66,19 @@ def wish_of(message: Message) -> Wish:
     return Wish(
         tool=name,
         given=given,
-        arguments=_judged(message, params, given, is_ours=bool(ours)),
+        arguments=_judged(message, given, leg),
         beside=plain_of(message.meta),
         call_id=_call_id(message.meta),
         progress=_token(message.meta.get("progressToken")),
         state=str(ours),
         action=_action(params.get("inputResponses")) if ours else "",
-        forwarded=_without(message) if ours else message,
+        forwarded=legs.with_params(message, **_OURS) if ours else legs.forwarded(message, leg),
     )
 
 
-def _judged(
-    message: Message, params: Mapping[str, object], given: Mapping[str, object], *, is_ours: bool
-) -> bytes:
+def _judged(message: Message, given: Mapping[str, object], leg: Leg | None) -> bytes:
     """Return the bytes that are judged: the client's own where there is nothing beside them."""
-    beside: dict[str, object] = {}
-    if not is_ours:  # what answers our own question says nothing to the server, which never sees it
-        beside = {
-            said: params[name]
-            for name, said in (("inputResponses", _ANSWERS), ("requestState", _STATE))
-            if params.get(name) is not None
-        }
+    beside = legs.beside(message, leg)  # what answers our own question says nothing to the server
     notes = judged_of(message.meta)
     if notes:
         beside[META] = notes
@@ -94,14 +86,6 @@ def _judged(
         return orjson.dumps({**given, **beside})
     span = json_span.locate(message.raw, ("params", "arguments"))
     return message.raw[span[0] : span[1]] if span is not None else b"{}"
-
-
-def _without(message: Message) -> Message:
-    """Return the call without what belongs to our own question."""
-    params = {
-        name: value for name, value in message.params.items() if name not in ("requestState", "inputResponses")
-    }
-    return messages.written({**message.value, "params": params})
 
 
 def _call_id(meta: Mapping[str, object]) -> str:

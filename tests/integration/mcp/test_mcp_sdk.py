@@ -18,10 +18,11 @@ from mcp.shared.exceptions import MCPError
 from firewall.settings.mcp import McpServer
 from tests.support.agents import REPOSITORY
 from tests.support.mcp_house import House, Open, mcp_house
-from tests.support.mcp_posting import rough
+from tests.support.mcp_judged import judging
+from tests.support.mcp_posting import rough, until
 from tests.support.mcp_sdk_server import over_http
 
-TOOLS = ["add", "count", "greet", "wait", "fail"]
+TOOLS = ["add", "count", "greet", "wait", "fail", "get_file_contents"]
 MODES = {"legacy": "2025-11-25", "auto": "2026-07-28", "2026-07-28": "2026-07-28"}
 """How the client begins, and what it then speaks."""
 
@@ -96,6 +97,15 @@ async def test_the_official_client_of_a_session_is_asked_back(tmp_path: Path, sh
         said = await client.call_tool("greet", {})
         assert said.content[0].text == "hello olga"  # type: ignore[union-attr]  # text, as the tool says
         assert [message.method for message in opened.heard] == ["elicitation/create"]
+
+
+async def test_the_official_client_without_a_session_is_asked_in_an_answer(tmp_path: Path, shop: str) -> None:
+    """It asks its user, comes back with a state of ours, and the server finds its own state and the answer."""
+    settings = McpServer(name="shop", environment="staging", url=shop, pack="github", hold_s=0)
+    async with judging(tmp_path, settings) as (house, _), speaking(house, "shop", mode="2026-07-28") as client:
+        said = await client.call_tool("get_file_contents", {"path": "apples"})
+        assert said.content[0].text == "apples: {'name': 'olga'}, asked once"  # type: ignore[union-attr]  # text
+        await until(lambda: house.kept.kinds().count("tool.finished") == 2)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

@@ -43,6 +43,18 @@ _SECRET = re.compile(
 _WORDS = re.compile(r"[_\-.]|(?<=[a-z])(?=[A-Z])")
 
 
+ASKED = "stayhand_approval"
+"""The name of our own question among `inputRequests`: no server's may have it."""
+
+
+def is_declared(method: str, params: Mapping[str, object], capabilities: Mapping[str, object]) -> bool:
+    """Tell whether a client said that it can be asked this; an elicitation without a mode is a form."""
+    can = capabilities.get(KINDS.get(method, ""))
+    if not isinstance(can, dict):
+        return False
+    return method != "elicitation/create" or not can or params.get("mode", "form") in can
+
+
 def objection(method: str, params: Mapping[str, object], allowed: tuple[str, ...]) -> str:
     """Return why a request of a server's is not passed on, as a word of the log; empty: it may be."""
     kind = KINDS.get(method)

@@ -19,7 +19,7 @@ from firewall.core.secret import Secret
 from firewall.gates.mcp.pinning.pins import Page, Pins
 from firewall.gates.mcp.port import Caller, Server
 from firewall.gates.mcp.showing import answers, permitted
-from firewall.gates.mcp.showing.asking import KINDS, NOTICES, objection
+from firewall.gates.mcp.showing.asking import ASKED, KINDS, NOTICES, is_declared, objection
 from firewall.gates.mcp.showing.cleaning import Cleaner
 from firewall.gates.mcp.showing.flags import Flags
 from firewall.guard.foreign import Known
@@ -155,11 +155,15 @@ class Showing:
 
     async def _judge_wanted(self, server: Server, caller: Caller, answer: Message, wanted: object) -> None:
         """Judge what a server wants before it goes on (`InputRequiredResult`, 2026-07-28)."""
+        if isinstance(wanted, dict) and ASKED in wanted:
+            await self._refuse(server, caller, answer, "name-of-ours")
         for one in wanted.values() if isinstance(wanted, dict) else [wanted]:
             held = cast("Mapping[str, object]", one) if isinstance(one, dict) else {}
             method, params = held.get("method"), held.get("params", {})
             said = cast("Mapping[str, object]", params) if isinstance(params, dict) else {}
             await self._judge(server, caller, answer, method if isinstance(method, str) else "", said)
+            if not is_declared(str(method), said, caller.capabilities):
+                await self._refuse(server, caller, answer, "not-declared")
 
     async def _judge(
         self, server: Server, caller: Caller, message: Message, method: str, params: Mapping[str, object]

@@ -1,8 +1,8 @@
 """How a server's era is found out: `server/discover` and `initialize`, in the order that fits the client.
 
 A server that speaks the client's own era is spoken to in it, so that messages go through as they are; otherwise in
-the other one, and then it is told of no capability that it could ask the client back by (2026-07-28, versioning,
-"Backward Compatibility").
+the other one (2026-07-28, versioning, "Backward Compatibility"). A server of an earlier revision is told then of
+no capability that it could ask a stateless client back by: that client could not be reached.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ PROBE_S = 5.0
 """A server of an earlier revision may say nothing at all to a request that it does not know."""
 _OLDER = frozenset({*LEGACY, "2024-11-05"})
 """What servers may settle on: tools are listed and called alike since 2024-11-05."""
+_ASKED = ("elicitation", "sampling", "roots")
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
@@ -85,9 +86,11 @@ async def greet(ask: Ask, wanted: Wanted, *, name: str) -> Hello:
 def notes(wanted: Wanted) -> dict[str, object]:
     """Return the `_meta` that a request of an earlier revision lacks for a stateless server.
 
-    It declares no capabilities: what such a server would ask back, a client of an earlier revision cannot hear.
+    It declares by what the client of a session can be asked: what such a server asks, it is asked there.
     """
-    return {VERSION_KEY: MODERN, CAPABILITIES_KEY: {}, INFO_KEY: _named(wanted.info)}
+    can = capabilities_of(wanted.capabilities)
+    asked = {name: can[name] for name in _ASKED if name in can}
+    return {VERSION_KEY: MODERN, CAPABILITIES_KEY: asked, INFO_KEY: _named(wanted.info)}
 
 
 async def _probe(ask: Ask, wanted: Wanted) -> Hello | None:

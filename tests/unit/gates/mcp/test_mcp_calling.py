@@ -375,18 +375,3 @@ async def test_a_state_serves_its_own_call_alone(kept: Kept) -> None:
     with pytest.raises(McpError):
         await calls.call(NOTES, asker, asking(requestState=state), upstream=line, seen=Ear())
     assert line.heard == []
-
-
-async def test_answers_to_a_servers_question_are_judged(kept: Kept) -> None:
-    """What a client answers a server is part of the call: an approval without it does not fit."""
-    calls, line, asker = calls_of(kept, NOTES), Line(), modern(kept.requester(gate="mcp"))
-    await calls.call(NOTES, asker, asking(), upstream=line, seen=Ear())
-    await approve(kept, kept.approvals.listing(None)[0].id)
-    leg = asking(inputResponses={"which": {"action": "accept", "content": {"all": True}}}, requestState="theirs")
-    answer = await calls.call(NOTES, asker, leg, upstream=line, seen=Ear())
-    approval = kept.approvals.get(told(answer))
-    assert approval.subject is not None
-    assert '"all":true' in approval.subject.arguments
-    await approve(kept, approval.id)
-    await calls.call(NOTES, asker, leg, upstream=line, seen=Ear())
-    assert [one.raw for one in line.heard] == [leg.raw]

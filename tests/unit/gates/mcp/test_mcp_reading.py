@@ -37,7 +37,7 @@ def asking(method: str, **params: object) -> Message:
 async def read(kept: Kept, message: Message, line: Line, **grant: object) -> Message:
     """Ask as an agent with a grant."""
     asker = caller(kept.requester(gate="mcp", **grant))
-    reads = JudgedReads(kept.guard, kept.installation.writer)
+    reads = JudgedReads(kept.guard, kept.installation.writer, kept.clock)
     return await reads.read(FILES, asker, message, upstream=line, seen=Ear())
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
+from firewall.gates.mcp.state import Leg
 from firewall.gates.mcp.wish import wish_of
 
 
@@ -81,17 +82,15 @@ def test_what_answers_our_question_is_not_sent_on() -> None:
 
 
 def test_what_answers_a_servers_question_is_judged() -> None:
-    """Answers and state for the server stand beside the arguments that are judged, and go along."""
-    said = {"requestState": "theirs", "inputResponses": {"q": {"action": "accept", "content": {"db": "prod"}}}}
-    message = call(json.dumps({"name": "t", "arguments": {"a": 1}, **said}))
-    wish = wish_of(message)
-    assert wish.forwarded is message
+    """Answers stand beside the arguments that are judged, with the questions; the state is the server's own."""
+    answers = {"q": {"action": "accept", "content": {"db": "prod"}}}
+    brought = {"requestState": "ours", "inputResponses": answers}
+    leg = Leg("olga/coder", "x", "d", "theirs", frozenset({"q"}), "ab" * 32, 0)
+    wish = wish_of(call(json.dumps({"name": "t", "arguments": {"a": 1}, **brought})), leg)
     assert wish.given == {"a": 1}
-    assert json.loads(wish.arguments) == {
-        "a": 1,
-        "mcp:inputResponses": said["inputResponses"],
-        "mcp:requestState": "theirs",
-    }
+    assert json.loads(wish.arguments) == {"a": 1, "mcp:inputResponses": answers, "mcp:inputRequests": "ab" * 32}
+    assert wish.forwarded.params["requestState"] == "theirs"
+    assert wish.forwarded.params["inputResponses"] == answers
     assert (wish.state, wish.action) == ("", "")
 
 

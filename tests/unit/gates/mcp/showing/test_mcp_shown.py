@@ -4,6 +4,7 @@ import base64
 import random
 import string
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -301,10 +302,16 @@ async def test_what_a_server_wants_of_a_client_is_judged(place: House) -> None:
     with pytest.raises(AskRefusedError):
         await place.call(said)
     assert place.signals() == [["elicitation-not-allowed"]]
-    seen = await place.call(said, server(may_ask=["elicitation"]))
+    may, can = server(may_ask=["elicitation"]), replace(caller(), capabilities={"elicitation": {"form": {}}})
+    seen = await place.call(said, may, can)
     assert seen.result["inputRequests"] == {"a": form}
+    page = {"method": "elicitation/create", "params": {"mode": "url", "url": "https://example.com/"}}
+    for wanted in (["odd"], {"a": page}, {"stayhand_approval": form}):
+        with pytest.raises(AskRefusedError):
+            await place.call({**said, "inputRequests": wanted}, may, can)
     with pytest.raises(AskRefusedError):
-        await place.call({**said, "inputRequests": ["odd"]}, server(may_ask=["elicitation"]))
+        await place.call(said, may)
+    assert {word for words in place.signals() for word in words} >= {"not-declared", "name-of-ours"}  # type: ignore[attr-defined]  # words
 
 
 async def test_answers_with_credentials_do_not_go_back(place: House) -> None:
