@@ -16,8 +16,11 @@ from firewall.routing.addresses import literal
 from firewall.routing.resolver import AddressRefusedError
 from firewall.routing.wire import BrokenError, Connection, late, unreachable
 
-KEEP_ALIVE_S = 15.0
-"""Shorter than providers' own, so that a POST seldom meets a connection that is being closed."""
+KEEP_ALIVE_S = 55.0
+"""Between an agent's turns; shorter than what stands before providers closes connections after (60 s and more), so
+that a request seldom meets one that is being closed."""
+FRESH_S = 15.0
+"""The same for what may change something at a target: nobody would know whether it did."""
 CONNECTIONS = 1024
 """Open at once; held streams keep theirs, so this is well over the 200 that must flow."""
 
@@ -46,12 +49,15 @@ class Pool:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._sweep: asyncio.TimerHandle | None = None
 
-    def idle(self, origin: Origin, now: float) -> Connection | None:
-        """Return a connection that can be used at once, the one used last. `now`: by the loop's clock."""
+    def idle(self, origin: Origin, now: float, *, is_fresh: bool = False) -> Connection | None:
+        """Return a connection that can be used at once, the one used last. `now`: by the loop's clock.
+
+        `is_fresh`: not one that has rested for more than FRESH_S.
+        """
         free = self._idle.get(origin)
         if not free:
             return None
-        oldest = now - KEEP_ALIVE_S
+        oldest = now - (min(FRESH_S, KEEP_ALIVE_S) if is_fresh else KEEP_ALIVE_S)
         while free:
             connection = free.pop()
             if connection.is_open and connection.idle_since > oldest:
@@ -59,7 +65,7 @@ class Pool:
             connection.close()
         return None
 
-    async def connect(self, origin: Origin, within_s: float) -> Connection:
+    async def connect(self, origin: Origin, within_s: float, *, is_fresh: bool = False) -> Connection:
         """Open a connection, waiting for a free place, the resolver, the socket and TLS together.
 
         Raises: BrokenError.
@@ -69,7 +75,8 @@ class Pool:
                 while self._open >= self._most:
                     self._evict()
                     await self._place()
-                    if (connection := self.idle(origin, asyncio.get_running_loop().time())) is not None:
+                    now = asyncio.get_running_loop().time()
+                    if (connection := self.idle(origin, now, is_fresh=is_fresh)) is not None:
                         return connection
                 return await self._dial(origin, within_s)
         except TimeoutError:

@@ -124,9 +124,9 @@ async def _asked(
     """
     times, clock = endpoint.timeouts, asyncio.get_running_loop().time
     begun = now = clock()
-    connection = pool.idle(origin, now)
+    connection = pool.idle(origin, now, is_fresh=request.verbatim)
     if connection is None:
-        connection = await pool.connect(origin, min(times.connect_s, times.total_s))
+        connection = await pool.connect(origin, min(times.connect_s, times.total_s), is_fresh=request.verbatim)
         now = clock()
     limits = limits_of(
         now + times.first_byte_s if request.streamed else _NEVER, times.idle_s, begun + times.total_s

@@ -382,6 +382,39 @@ async def test_idle_connections_are_closed(upstream: HttpUpstream, monkeypatch: 
             await found.left.wait()
 
 
+async def test_what_may_change_something_takes_no_connection_that_has_rested_for_long(
+    upstream: HttpUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers close what rests, and nobody would know whether a change met that; model calls take it longer."""
+    async with kept(always(whole(b"{}"))) as found:
+        await _get(upstream, found.endpoint())
+        await _get(upstream, found.endpoint())
+        places = upstream._pools[True]
+        ((origin, (connection,)),) = places._idle.items()
+        now = connection.idle_since
+        assert places.idle(origin, now + pool.FRESH_S - 1, is_fresh=True) is connection
+        places._freed(origin, connection)
+        assert places.idle(origin, now + pool.KEEP_ALIVE_S - 1) is connection
+        places._freed(origin, connection)
+        asked: list[bool] = []
+        real = places.idle
+
+        def noting(origin: Origin, now: float, *, is_fresh: bool = False) -> wire.Connection | None:
+            asked.append(is_fresh)
+            return real(origin, now, is_fresh=is_fresh)
+
+        monkeypatch.setattr(places, "idle", noting)
+        for verbatim in (False, True):
+            async with await upstream.open(
+                found.endpoint(), UpstreamRequest("POST", "/x", body=b"{}", verbatim=verbatim)
+            ) as answer:
+                await answer.read(10)
+        assert asked == [False, True]
+        assert real(origin, connection.idle_since + pool.FRESH_S + 1, is_fresh=True) is None
+        async with asyncio.timeout(30):
+            await found.left.wait()
+
+
 async def _local(host: str, port: int) -> list[str]:
     del host, port
     return ["127.0.0.1"]
