@@ -14,6 +14,7 @@ from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
 from firewall.console.drilling import Drilling
 from firewall.console.entries import Entries
 from firewall.console.faring import Faring
+from firewall.console.logins import LoginDesk
 from firewall.console.routing import Routing
 from firewall.console.spending import Approved, Books
 from firewall.console.vaulting import Vaulting
@@ -71,6 +72,7 @@ def console_of(
         runner=runner,
         providers=faring,
         pins=pins,
+        logins=_logins(base, upstream),
     )
     if egress is not None:
         desks = replace(desks, egress=egress.handout)
@@ -83,6 +85,15 @@ def console_of(
         control_listen=base.settings.server.control_listen,
         channels=lambda: base.channels.health,
     )
+
+
+def _logins(base: Base, upstream: Upstream) -> LoginDesk | None:
+    """Return where admins log in at MCP servers, where any wants it. Raises: ConfigError."""
+    if not any(one.oauth for one in base.settings.mcp_server):
+        return None
+    from firewall.app.logins import desk_of
+
+    return desk_of(base, upstream)
 
 
 def faring_of(base: Base, routes: Routes, measures: Measures, *, circuits: Circuits) -> Faring:

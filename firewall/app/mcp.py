@@ -14,6 +14,7 @@ from firewall.gates.mcp.reading import JudgedReads
 from firewall.gates.mcp.servers import keys_of, line_maker, servers_of
 from firewall.gates.mcp.showing.shown import Rules, Showing
 from firewall.gates.mcp.showing.tools import PinnedTools
+from firewall.gates.mcp.upstream.http import Login
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.guard.guard import Guard
 from firewall.routing.upstream import HttpUpstream
@@ -33,7 +34,7 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
     Raises: ConfigError for a server that cannot be used.
     """
     servers = servers_of(base.settings)
-    make = line_maker(servers, base.references, upstream)
+    make = line_maker(servers, base.references, upstream, _logins_at(base, upstream))
     shown = showing_of(base, guard, pins, servers)
     return McpGate(
         servers=servers,
@@ -52,6 +53,15 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
         sequencer=base.installation.writer,
         oauth=_door_of(base, upstream),
     )
+
+
+def _logins_at(base: Base, upstream: HttpUpstream) -> Mapping[str, Login]:
+    """Return what authenticates at servers that want OAuth. Raises: ConfigError."""
+    if not any(one.oauth for one in base.settings.mcp_server):
+        return {}
+    from firewall.app.logins import logins_at
+
+    return logins_at(base, upstream)
 
 
 def _door_of(base: Base, upstream: HttpUpstream) -> "OAuthDoor | None":

@@ -7,14 +7,12 @@ from datetime import UTC, datetime
 
 from firewall.app.base import Base
 from firewall.codecs.oauth.claims import Expected
-from firewall.codecs.oauth.metadata import ServerMetadata, server_of
-from firewall.codecs.oauth.places import issuer_metadata
-from firewall.core.errors import ProtocolError, UpstreamError
 from firewall.core.grant import Grant
 from firewall.core.ports import Clock, Sequencer
 from firewall.gates.edge.doorkeeper import Doorkeeper
+from firewall.gates.mcp.oauth.discovery import metadata_of
 from firewall.gates.mcp.oauth.door import OAuthDoor
-from firewall.routing.documents import Documents, Ground, ground_of
+from firewall.routing.documents import Documents, ground_of
 from firewall.routing.port import Upstream
 from firewall.settings.oauth import OAuth, OAuthGrant, OAuthIssuer
 from firewall.settings.sections import ApproverSettings
@@ -57,20 +55,6 @@ def door_of(
         principals=Principals(tokens=world.tokens, sequencer=world.sequencer, clock=world.clock),
         doorkeeper=world.doorkeeper,
     )
-
-
-async def metadata_of(issuer: str, documents: Documents, ground: Ground) -> ServerMetadata:
-    """Return what an issuer says about itself, from the first place where it stands.
-
-    Raises: UpstreamError, ProtocolError for a document that is not this issuer's.
-    """
-    failure: UpstreamError | ProtocolError | None = None
-    for url in issuer_metadata(issuer):
-        try:
-            return server_of(await documents.document(url, ground), issuer)
-        except (UpstreamError, ProtocolError) as error:
-            failure = failure or error
-    raise failure or RuntimeError("an issuer has no place for its metadata")
 
 
 def rule_of(one: OAuthGrant, people: Mapping[str, str]) -> Rule:

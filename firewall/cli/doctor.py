@@ -188,8 +188,23 @@ def _vault(settings: Settings) -> Iterator[Finding]:
                 f"{', '.join(used_by)}: there is no credential `{name}` in the vault",
                 f"stayhand credential add {name}",
             )
-    for name in sorted(set(kept) - set(users)):
+    for name in sorted(set(kept) - set(users) - _logins(settings)):
         yield Finding("warn", f"nothing uses the credential `{name}`", f"stayhand credential remove {name}")
+
+
+def _logins(settings: Settings) -> set[str]:
+    if not any(one.oauth for one in settings.mcp_server):
+        return set()
+    from firewall.cli.logged_in import names_of
+
+    return names_of(settings)
+
+
+def _logged_in(settings: Settings) -> Iterator[Finding]:
+    if any(one.oauth for one in settings.mcp_server):
+        from firewall.cli.logged_in import logins_of
+
+        yield from (Finding(*said) for said in logins_of(settings))
 
 
 def _key_source(settings: Settings) -> str:
@@ -299,6 +314,7 @@ _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _routes,
     _targets,
     _vault,
+    _logged_in,
     _shared,
     _server,
     _approving,

@@ -1,4 +1,4 @@
-"""`stayhand mcp list|diff|approve`: what is pinned of MCP servers' tools, what changed, and a yes to it."""
+"""`stayhand mcp list|diff|approve|login`: what is pinned of MCP servers' tools, what changed, and a yes to it."""
 
 import difflib
 import json
@@ -17,6 +17,7 @@ from firewall.cli.client import (
     show_table,
     talk,
 )
+from firewall.cli.mcp_login import login
 from firewall.cli.options import json_option
 
 Row = Mapping[str, object]
@@ -24,9 +25,12 @@ _COLUMNS = ("server", "tool", "state", "why", "at")
 _WAITING = "waiting"
 
 
-@click.group("mcp", help="Tools of MCP servers: what is pinned, what changed.")
+@click.group("mcp", help="MCP servers: what is pinned of their tools, what changed, and logging in.")
 def mcp() -> None:
-    """Group the commands about pins."""
+    """Group the commands about MCP servers."""
+
+
+mcp.add_command(login)
 
 
 @mcp.command("list")

@@ -19,6 +19,7 @@ from firewall.console.api import Api, NoRunner, Runner, problem
 from firewall.console.asking import Asker, Doorman
 from firewall.console.auth import Access, Authenticator
 from firewall.console.drilling import DrillDesk, DrillHandlers
+from firewall.console.logins import LoginDesk, LoginHandlers
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
 from firewall.console.pinned import PinDesk, PinHandlers
@@ -82,6 +83,7 @@ class Desks:
     drills: DrillDesk | None = None
     providers: ProviderDesk | None = None
     pins: PinDesk | None = None
+    logins: LoginDesk | None = None
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
 
@@ -143,6 +145,7 @@ class Console:
             *_drills(desks.drills),
             *_providers(desks.providers, self._pages),
             *_pins(desks.pins),
+            *_logins(desks.logins),
         )
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
@@ -292,6 +295,16 @@ def _pins(desk: PinDesk | None) -> tuple[Row, ...]:
     return (
         Row("GET", "/api/mcp", Access.DECIDER, handlers.listing),
         Row("POST", "/api/mcp/{server}/approve", Access.DECIDER, handlers.approve),
+    )
+
+
+def _logins(desk: LoginDesk | None) -> tuple[Row, ...]:
+    if desk is None:
+        return ()
+    handlers = LoginHandlers(desk)
+    return (
+        Row("POST", "/api/mcp/{server}/login", Access.ADMIN, handlers.begin),
+        Row("POST", "/api/mcp/{server}/login/finish", Access.ADMIN, handlers.finish),
     )
 
 

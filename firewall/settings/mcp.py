@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from firewall.core.lookup import ID, Lookup
+from firewall.settings.oauth import McpOAuth, checked_address
 from firewall.settings.resolvers import checked_header
 from firewall.settings.values import SecretRef, Section
 
@@ -79,6 +80,8 @@ class McpServer(Section):
     """Where the program is started; default: an empty one of its own."""
     credential: SecretRef | None = None
     """What authenticates at `url`; the agent's own token never goes there."""
+    oauth: McpOAuth | None = None
+    """In place of `credential`: tokens of its authorization server."""
     header: str = "Authorization: Bearer {credential}"
     """The header field that carries it, with `{credential}` at its end."""
     pack: str = ""
@@ -106,6 +109,12 @@ class McpServer(Section):
     at_once: int = Field(default=32, ge=1, le=1000)
     """Sessions with the server, or programs, at a time; one token has half of them at most."""
 
+    @property
+    def references(self) -> tuple[SecretRef | str | None, ...]:
+        """Every place where a secret may be named."""
+        secret = self.oauth.client_secret if self.oauth is not None else None
+        return self.credential, secret, *self.env.values()
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if bool(self.url) == bool(self.command):
@@ -121,11 +130,15 @@ class McpServer(Section):
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("`url` must be a plain http or https address, without a query")
+        if self.oauth is not None and self.credential is not None:
+            raise ValueError("name a `credential` or `oauth`")
+        if self.oauth is not None:
+            checked_address(self.url, "url", path=True)
         if self.env or self.folder:
             raise ValueError("`env` and `folder` are for servers with a `command`")
 
     def _check_program(self) -> None:
-        if self.credential is not None:
+        if self.credential is not None or self.oauth is not None:
             raise ValueError("a program gets its credentials in `env`")
         if not self.command[0] or any("\0" in part for part in self.command):
             raise ValueError("`command` must name a program")

@@ -1,4 +1,4 @@
-"""`[oauth]` and `[[oauth_issuer]]`: access tokens of others that open the MCP gate (docs/mcp.md)."""
+"""OAuth (docs/mcp.md): whose access tokens open the MCP gate, and how we get tokens for MCP servers."""
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from firewall.core.grant import Verb
-from firewall.settings.values import Section
+from firewall.settings.values import SecretRef, Section
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
@@ -94,6 +94,32 @@ class OAuthIssuer(Section):
         checked_address(self.issuer, "issuer", path=True)
         if self.jwks_url:
             checked_address(self.jwks_url, "jwks_url", path=True, query=True)
+        return self
+
+
+class McpOAuth(Section):
+    """How we get tokens of a server's authorization server; they are kept in the vault."""
+
+    flow: Literal["login", "machine"] = "login"
+    """`login`: a person logs in once (`stayhand mcp login NAME`); `machine`: we do, as a client with a secret."""
+    issuer: str = ""
+    """The authorization server, exactly; default: the only one that the server names."""
+    client_id: str = ""
+    """Who we are there: an id that it gave us, or the https address of our client metadata document. Default: we
+    register ourselves, where it lets us."""
+    client_secret: SecretRef | None = None
+    """Of that id."""
+    scopes: tuple[str, ...] = ()
+    """What is asked for; default: what the server says."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.issuer:
+            checked_address(self.issuer, "issuer", path=True)
+        if self.client_secret is not None and not self.client_id:
+            raise ValueError("a `client_secret` needs its `client_id`")
+        if self.flow == "machine" and not (self.client_id and self.client_secret):
+            raise ValueError("a machine needs `client_id` and `client_secret`")
         return self
 
 

@@ -126,7 +126,7 @@ class Settings(Section):
         refs += list(self.telemetry.headers.values())
         refs += [one.credential for one in self.target]
         refs += [one.resolver.credential for one in self.target if one.resolver is not None]
-        refs += [ref for one in self.mcp_server for ref in (one.credential, *one.env.values())]
+        refs += [ref for one in self.mcp_server for ref in one.references]
         refs += [ref for one in self.notify for ref in (one.url, one.secret)]
         return tuple(ref for ref in refs if isinstance(ref, SecretRef))
 

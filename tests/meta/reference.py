@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from firewall.cli.main import stayhand
 from firewall.core.reason import Reason
 from firewall.settings.mcp import McpArgument
-from firewall.settings.oauth import OAuthGrant
+from firewall.settings.oauth import McpOAuth, OAuthGrant
 from firewall.settings.resolvers import Resolver
 from firewall.settings.routes import Checks, When
 from firewall.settings.settings import Settings
@@ -22,7 +22,7 @@ from firewall.settings.surviving import Breaker, Cache, Health, Queue, Retry
 from tests.meta.tree import ROOT
 
 TARGET = ROOT / "docs" / "reference.md"
-ROOMS = (Checks, McpArgument, OAuthGrant, Resolver, When, Retry, Cache, Breaker, Health, Queue)
+ROOMS = (Checks, McpArgument, McpOAuth, OAuthGrant, Resolver, When, Retry, Cache, Breaker, Health, Queue)
 """Tables within a table whose keys are listed one by one."""
 
 REASONS = {

@@ -3,14 +3,17 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
 
 from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
+from firewall.gates.mcp.oauth.held import Shelf
 from firewall.gates.mcp.port import Server
 from firewall.gates.mcp.upstream.greeting import Wanted
-from firewall.gates.mcp.upstream.http import Address, HttpLine
+from firewall.gates.mcp.upstream.http import Address, HttpLine, Login
 from firewall.gates.mcp.upstream.lines import Line, Open
 from firewall.gates.mcp.upstream.process import Program
 from firewall.gates.mcp.upstream.stdio import StdioLine
@@ -21,6 +24,8 @@ from firewall.settings.mcp import McpServer
 from firewall.settings.settings import Settings
 from firewall.settings.values import SecretRef
 from firewall.tokens.vault.sealing import Purpose
+
+_NOBODY: Mapping[str, Login] = MappingProxyType({})
 
 
 def servers_of(settings: Settings) -> Mapping[str, Server]:
@@ -49,12 +54,17 @@ def identity_of(one: McpServer) -> str:
     return f"sha256:{hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()}"
 
 
-def line_maker(servers: Mapping[str, Server], references: References, carrier: Carrier) -> Open:
+def line_maker(
+    servers: Mapping[str, Server], references: References, carrier: Carrier, logins: Mapping[str, Login] = _NOBODY
+) -> Open:
     """Return what makes lines to these servers; their secrets are read anew whenever they are used.
 
-    Raises: ConfigError for an address or a secret that cannot be used.
+    `logins`: what authenticates at servers whose tokens end. Raises: ConfigError for an address or a secret that
+    cannot be used.
     """
-    made = {name: _maker(server.settings, references, carrier) for name, server in servers.items()}
+    made = {
+        name: _maker(server.settings, references, carrier, logins.get(name)) for name, server in servers.items()
+    }
 
     def make(server: Server, wanted: Wanted) -> Line:
         return made[server.name](wanted)
@@ -70,9 +80,11 @@ def keys_of(servers: Mapping[str, Server], references: References) -> Callable[[
     readers = [
         (name, references.reader(ref, f"MCP server `{name}`", Purpose.MCP))
         for name, server in servers.items()
-        for ref in (server.settings.credential, *server.settings.env.values())
+        for ref in server.settings.references
         if isinstance(ref, SecretRef)
     ]
+    shelf = Shelf(references.vault)
+    logged_in = [name for name, server in servers.items() if server.settings.oauth is not None]
 
     def read() -> list[tuple[str, Secret]]:
         found: list[tuple[str, Secret]] = []
@@ -81,14 +93,20 @@ def keys_of(servers: Mapping[str, Server], references: References) -> Callable[[
                 found.append((f"mcp/{name}", reader()))  # no target has such a name
             except ConfigError:  # it cannot be used either then
                 continue
+        for name in logged_in:
+            with suppress(ConfigError):  # it cannot be used either then
+                held = shelf.read(name)
+                found += [(f"mcp/{name}", one) for one in (held.secrets if held is not None else ())]
         return found
 
     return read
 
 
-def _maker(one: McpServer, references: References, carrier: Carrier) -> Callable[[Wanted], Line]:
+def _maker(
+    one: McpServer, references: References, carrier: Carrier, login: Login | None
+) -> Callable[[Wanted], Line]:
     if one.url:
-        address = _address(one, references)
+        address = replace(_address(one, references), login=login)
         return lambda wanted: HttpLine(address, carrier, wanted)
     program = _program(one, references)
     return lambda wanted: StdioLine(program, wanted, idle_s=one.timeout_s, total_s=one.total_s)
@@ -102,7 +120,9 @@ def _address(one: McpServer, references: References) -> Address:
     name, _, value = one.header.partition(":")
     return Address(
         name=one.name,
-        endpoint=Endpoint(one.name, base, private=private, timeouts=times, keyless=one.credential is None),
+        endpoint=Endpoint(
+            one.name, base, private=private, timeouts=times, keyless=one.credential is None and one.oauth is None
+        ),
         path=parts.path or "/",
         credential=_credential(one, references, name.strip().lower(), value.strip().removesuffix("{credential}")),
         max_answer_bytes=one.max_answer_mib << 20,

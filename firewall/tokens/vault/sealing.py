@@ -26,6 +26,8 @@ class Purpose(StrEnum):
     PROVIDER = "provider"
     WEBHOOK = "webhook"
     MCP = "mcp"
+    OAUTH = "oauth"
+    """Tokens that an MCP server's authorization server gave us; written by logins and renewals alone."""
 
 
 @dataclass(frozen=True, slots=True)

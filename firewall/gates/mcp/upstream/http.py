@@ -1,14 +1,15 @@
 """Lines to MCP servers over Streamable HTTP, by our own client: pinned addresses, the server's own credential.
 
 Nothing of the client's fields crosses: what a server reads is written from the message that was judged. INVARIANT:
-a request is sent once; only one whose session the server did not know any more, and which it therefore refused, is
-sent again in a new session.
+a request is sent once; only one that the server refused, because it knew the session or the token no more, is sent
+again in a new session or with a new token.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from firewall.codecs import sse
 from firewall.codecs.mcp import headers, messages
@@ -28,6 +29,22 @@ _JSON = (b"content-type", b"application/json")
 _MOST_SESSION_CHARS = 1024
 
 
+class Login(Protocol):
+    """What authenticates at a server whose tokens end."""
+
+    async def credential(self) -> Credential:
+        """Return the token that is good now. Raises: FirewallError."""
+        ...
+
+    async def refused(self, used: Credential) -> Credential:
+        """Return another token than one that the server refused. Raises: FirewallError."""
+        ...
+
+    def needed(self) -> UpstreamError:
+        """Return the error for a server that refuses every token of ours."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a server is, and what authenticates there."""
@@ -39,6 +56,8 @@ class Address:
     credential: Callable[[], Credential | None]
     """Reads it anew at each request. Raises: ConfigError."""
     max_answer_bytes: int
+    login: Login | None = None
+    """In place of a credential: tokens that end and are renewed."""
 
 
 class _SessionLostError(Exception):
@@ -174,7 +193,23 @@ class HttpLine:
             credential=self._address.credential(),
             verbatim=True,
         )
+        if self._address.login is not None:
+            return await self._with_login(request, self._address.login)
         return await self._carrier.open(self._address.endpoint, request)
+
+    async def _with_login(self, request: UpstreamRequest, login: Login) -> UpstreamResponse:
+        """Send with the token that is good now; one that is refused is renewed, and the request sent once more."""
+        used = await login.credential()
+        response = await self._carrier.open(self._address.endpoint, replace(request, credential=used))
+        if response.status != 401:
+            return response
+        response.close()
+        other = await login.refused(used)
+        response = await self._carrier.open(self._address.endpoint, replace(request, credential=other))
+        if response.status == 401:
+            response.close()
+            raise login.needed()
+        return response
 
     async def _answer(self, response: UpstreamResponse, message: Message, seen: Seen | None) -> Message:
         """Read the answer to a request out of a response."""

@@ -1,0 +1,134 @@
+"""What is kept of a login at an MCP server: one credential of the vault, JSON, for this purpose alone."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import orjson
+
+from firewall.core.errors import ConfigError, UpstreamError, UpstreamFault
+from firewall.core.secret import Secret
+from firewall.routing.port import Credential
+from firewall.tokens.vault.errors import VaultError, Wrong
+from firewall.tokens.vault.sealing import Purpose
+from firewall.tokens.vault.store import Vault
+
+_TEXTS = ("issuer", "resource", "token_endpoint", "client_id", "authentication")
+_SECRETS = ("client_secret", "access", "refresh")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Tokens of one server, and what it takes to renew them."""
+
+    issuer: str
+    resource: str
+    token_endpoint: str
+    client_id: str
+    authentication: str
+    """`none`, `client_secret_basic` or `client_secret_post`."""
+    client_secret: Secret
+    access: Secret
+    refresh: Secret
+    renew_s: int = 0
+    """From when on it is renewed, in unix seconds; 0: when the server refuses it."""
+    expires_s: int = 0
+    """When it ends; 0: nobody said."""
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that must not leak."""
+        return tuple(one for one in (self.access, self.refresh, self.client_secret) if one)
+
+    def dump(self) -> Secret:
+        """Write it for the vault."""
+        row: dict[str, object] = {name: getattr(self, name) for name in _TEXTS}
+        row |= {name: getattr(self, name).reveal() for name in _SECRETS}
+        times = {"renew_s": self.renew_s, "expires_s": self.expires_s}
+        return Secret(orjson.dumps({**row, **times}).decode())
+
+
+def parse(text: Secret, server: str) -> Held:
+    """Read what was kept. Raises: ConfigError, without the text."""
+    try:
+        row = orjson.loads(text.reveal())
+        return Held(
+            issuer=_text(row, "issuer"),
+            resource=_text(row, "resource"),
+            token_endpoint=_text(row, "token_endpoint"),
+            client_id=_text(row, "client_id"),
+            authentication=_text(row, "authentication"),
+            client_secret=Secret(_text(row, "client_secret")),
+            access=Secret(_text(row, "access")),
+            refresh=Secret(_text(row, "refresh")),
+            renew_s=int(row["renew_s"]),
+            expires_s=int(row["expires_s"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ConfigError(
+            f"the login at the MCP server `{server}` cannot be read", hint=f"stayhand mcp login {server}"
+        ) from None
+
+
+class Shelf:
+    """Reads logins out of the vault; a version of one is parsed once."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._known: dict[str, tuple[Secret, Held]] = {}
+
+    def read(self, server: str) -> Held | None:
+        """Return what is kept of a server, None where nobody is logged in. Raises: ConfigError."""
+        try:
+            secret = self._vault.secret(vault_name(server), Purpose.OAUTH)
+        except VaultError as error:
+            if error.wrong is Wrong.MISSING:
+                return None
+            raise
+        known = self._known.get(server)
+        if known is None or known[0] is not secret:
+            known = self._known[server] = (secret, parse(secret, server))
+        return known[1]
+
+
+def vault_name(server: str) -> str:
+    """Return the name by which the vault knows a server's login."""
+    return f"mcp-oauth.{server}"
+
+
+def proven(held: Held) -> tuple[Credential | None, list[tuple[str, str]]]:
+    """Return how we prove ourselves at a token endpoint: a header field, and fields of the form (RFC 6749)."""
+    secret = held.client_secret
+    if held.authentication == "client_secret_basic" and secret:
+        pair = f"{quote(held.client_id, safe='')}:{quote(secret.reveal(), safe='')}"
+        return Credential("authorization", Secret(base64.b64encode(pair.encode()).decode()), "Basic "), []
+    form = [("client_id", held.client_id)]
+    return None, [*form, ("client_secret", secret.reveal())] if secret else form
+
+
+def authentication_for(supported: tuple[str, ...], secret: Secret, asked: str = "") -> str:
+    """Return how a client with this secret proves itself; `asked`: what a registration said."""
+    if not secret:
+        return "none"
+    if asked in ("client_secret_basic", "client_secret_post"):
+        return asked
+    basic = not supported or "client_secret_basic" in supported
+    return "client_secret_basic" if basic else "client_secret_post"
+
+
+def login_needed(server: str, why: str = "") -> UpstreamError:
+    """Return the error for a server that nobody is logged in at."""
+    return UpstreamError(
+        f"the MCP server `{server}` needs a login of ours: somebody must run `stayhand mcp login {server}`",
+        fault=UpstreamFault.REJECTED,
+        code="upstream_login_needed",
+        detail=why,
+    )
+
+
+def _text(row: Mapping[str, object], name: str) -> str:
+    found = row[name]
+    if not isinstance(found, str):
+        raise TypeError
+    return found

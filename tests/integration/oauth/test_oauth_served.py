@@ -1,0 +1,104 @@
+"""OAuth in a served installation: an admin logs in with the command, an agent uses the server."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.support.authorizing import Authorizing, authorizing
+from tests.support.installation import REPOSITORY, Served, cli, install, serving
+from tests.support.mcp_posting import Said, posting
+
+LIMIT_S = 60
+
+
+def settings_of(far: Authorizing) -> str:
+    """Return a server that wants a login, and an issuer whose tokens open the gate."""
+    return f"""
+[oauth]
+resource = "https://agents.example.com"
+
+[[oauth_issuer]]
+issuer = "https://login.example.com"
+
+[[oauth_issuer.grant]]
+scopes = ["mcp:use"]
+owner = "olga"
+agent = "coder"
+environment = "staging"
+
+[[mcp_server]]
+name = "far"
+environment = "staging"
+url = "{far.url}"
+oauth = {{ flow = "login" }}
+"""
+
+
+def logged_in(served: Served) -> dict[str, object]:
+    """Run the command, and be the browser of who runs it."""
+    command = [sys.executable, "-m", "firewall.cli.main", "--config", str(served.at_its_ports())]
+    process = subprocess.Popen(
+        [*command, "mcp", "login", "far", "--no-browser", "--json", "--wait", str(LIMIT_S)],
+        cwd=REPOSITORY,
+        env={"PATH": "/usr/bin:/bin", "STAYHAND_TOKEN": served.installed.shown["admin_token"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        address = next(line for line in iter(process.stderr.readline, "") if line.startswith("http"))
+        page = httpx.get(address.strip(), follow_redirects=True, trust_env=False, timeout=LIMIT_S)
+        assert "You can close this window" in page.text
+        out, _ = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0
+        found: dict[str, object] = json.loads(out)
+        return found
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+async def tools(served: Served, token: str) -> Said:
+    """Ask for the server's tools, as a client of 2025-06-18."""
+    async with posting(f"{served.agents}/mcp/far", token) as poster:
+        session = await poster.begin()
+        return await poster.legacy("tools/list", session=session)
+
+
+async def test_an_admin_logs_in_and_agents_use_the_server(tmp_path: Path) -> None:
+    """Without a login a clear error; with one the tools; renewed when the server refuses; the doctor tells."""
+    async with authorizing() as far:
+        with contextlib.ExitStack() as stack:
+            installed = install(tmp_path, settings=settings_of(far))
+            served = await asyncio.to_thread(stack.enter_context, serving(installed))
+            token = await asyncio.to_thread(served.mint)
+            async with posting(f"{served.agents}/mcp/far", token) as poster:
+                refused = await poster.modern("tools/list")
+            assert refused.code == (-31502, "upstream_login_needed")
+            seen = await asyncio.to_thread(cli, "--config", str(served.at_its_ports()), "doctor", "--offline")
+            assert "MCP server `far`: nobody has logged in" in seen.stdout
+            done = await asyncio.to_thread(logged_in, served)
+            assert (done["server"], done["renews"]) == ("far", True)
+            said = await tools(served, token)
+            assert "look" in json.dumps(said.answer)
+            (good,) = far.good
+            far.good.clear()
+            again = await tools(served, token)
+            assert "look" in json.dumps(again.answer)
+            assert good not in far.good
+            seen = await asyncio.to_thread(cli, "--config", str(served.at_its_ports()), "doctor", "--offline")
+            assert f"logged in at {far.issuer}" in seen.stdout
+            assert "mcp-oauth.far" not in seen.stdout
+            assert all(token not in field for field in far.heard)
+            async with httpx.AsyncClient(base_url=served.agents, trust_env=False, timeout=LIMIT_S) as http:
+                strangers = await http.post("/mcp/far", json={})
+                known = await http.get("/.well-known/oauth-protected-resource/mcp/far")
+            assert "/.well-known/oauth-protected-resource/mcp/far" in strangers.headers["www-authenticate"]
+            assert known.json()["resource"] == "https://agents.example.com/mcp/far"
