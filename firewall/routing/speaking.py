@@ -47,13 +47,13 @@ def spoken(call: ModelCall, candidate: Candidate) -> UpstreamRequest:
     if not speaks(provider, call.dialect):
         return _translated(call, candidate)
     return request_of(
-        method="POST",
-        path=_path(call, candidate),
-        query=safe_query(call.query),
-        fields=call.fields,
-        body=_body(call, candidate),
-        credential=provider.credential(call.own_login if provider.key is None else None),
-        streamed=call.request.stream,
+        "POST",
+        _path(call, candidate),
+        safe_query(call.query) if call.query else "",
+        call.fields,
+        _body(call, candidate),
+        provider.credential(call.own_login if provider.key is None else None),
+        call.request.stream,
     )
 
 

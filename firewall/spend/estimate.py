@@ -76,20 +76,20 @@ def bound_of(request: ModelRequest, traits: Traits | None = None) -> Bound:
     media, identity = media_of(request.identity) if has_media else NOTHING, request.identity
     text, images = len(body) - media.hidden, media.images
     most = text + images * IMAGE_TOKENS + OVERHEAD_TOKENS
-    if "tools" in identity:
-        most += _of_the_vendor(identity["tools"]) * TOOL_TOKENS
+    if "tools" in identity and (described := _of_the_vendor(identity["tools"])):
+        most += described * TOOL_TOKENS
     wrote = request.max_output_tokens
     if wrote is not None and "prediction" in identity:
         wrote += text  # predicted words that do not come true are paid as if they were written
     return _bound(
-        input_tokens=None if media.is_open or request.references or request.hosted else most,
-        likely_tokens=text // BYTES_A_TOKEN + images * LIKELY_IMAGE_TOKENS,
-        output_tokens=wrote,
-        answers=request.candidates,
-        searches=_all_searches(request) if request.hosted else 0,
-        variant=_variant(identity),
-        images=images,
-        compactions=_compactions(identity) if not _COMPACTING.isdisjoint(identity) else 0,
+        None if media.is_open or request.references or request.hosted else most,
+        text // BYTES_A_TOKEN + images * LIKELY_IMAGE_TOKENS,
+        wrote,
+        request.candidates,
+        _all_searches(request) if request.hosted else 0,
+        _variant(identity),
+        images,
+        _compactions(identity) if not _COMPACTING.isdisjoint(identity) else 0,
     )
 
 

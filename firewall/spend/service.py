@@ -172,10 +172,20 @@ class Spending:
 
         Raises: PriceUnknownError (403) where a cap applies and nobody's price is known.
         """
-        prices = self.prices()
-        if not prices.is_ready and any(one.seller or one.base_url for one in ask.sold):
-            await prices.ready()
-        at_us = self.clock.now_us()
+        if self.must_wait(ask):
+            await self.prices().ready()
+        return self.opened(ask, is_streamed=is_streamed)
+
+    def must_wait(self, ask: Ask) -> bool:
+        """Tell whether the price list has to be read before a call is opened, for which only `open` waits."""
+        return not self.prices().is_ready and any(one.seller or one.base_url for one in ask.sold)
+
+    def opened(self, ask: Ask, *, is_streamed: bool = False) -> Opened:
+        """Return what `open` does, where it need not wait.
+
+        Raises: PriceUnknownError as `open`.
+        """
+        prices, at_us = self.prices(), self.clock.now_us()
         every = self._book.drawn(ask, at_us)
         offers = self._offers(ask, prices, at_us)
         if every and None in [offer.price for offer in offers]:

@@ -109,7 +109,7 @@ def _hosted_in_messages(messages: object) -> Iterator[ToolCall]:
             continue
         for index, block in enumerate(_objects(content, f"messages.{place}.content")):
             type_ = block.get("type")
-            if type_ not in tables.INPUT_BLOCKS:
+            if not isinstance(type_, str) or type_ not in tables.INPUT_BLOCKS:
                 raise ProtocolError(
                     f"content block `{type_}` at `messages.{place}.content.{index}` is not one that this "
                     "gateway knows; remove it",

@@ -17,6 +17,8 @@ from firewall.codecs.upstream_json import JsonObject, loads_object, malformed
 _ASSIGNED = frozenset({"format", "id", "index", "name", "role", "signature", "type"})
 """Members whose pieces do not add up: a later one replaces an earlier one."""
 
+_OBJECT = frozenset({dict})
+
 Entry = tuple[JsonObject, JsonObject, Choice]
 """A choice of an answer, its message, and its state."""
 
@@ -128,7 +130,7 @@ def refusal(request: ModelRequest, text: str) -> bytes:
 def _entries(body: bytes) -> tuple[JsonObject, list[Entry]]:
     value = loads_object(body)
     choices = value.get("choices")
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+    if not isinstance(choices, list) or not {type(choice) for choice in choices} <= _OBJECT:
         malformed("it is no chat completion", code="answer_malformed")
     states: dict[int, Choice] = {}
     entries: list[Entry] = []

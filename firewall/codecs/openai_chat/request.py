@@ -73,7 +73,8 @@ def _flag(value: JsonObject, name: str) -> bool:
 
 
 def _limit(value: JsonObject) -> int | None:
-    newer, older = token_limit(value, "max_completion_tokens"), token_limit(value, "max_tokens")
+    newer = token_limit(value, "max_completion_tokens") if "max_completion_tokens" in value else None
+    older = token_limit(value, "max_tokens") if "max_tokens" in value else None
     if newer is None or older is None:
         return older if newer is None else newer
     return max(newer, older)
@@ -97,9 +98,10 @@ def _hosted(value: JsonObject) -> Iterator[ToolCall]:
         return
     for index, tool in enumerate(_objects(tools, "tools")):
         type_ = tool.get("type")
-        if type_ in tables.CLIENT_TOOLS:
+        is_word = isinstance(type_, str)
+        if is_word and type_ in tables.CLIENT_TOOLS:
             continue
-        if not isinstance(type_, str) or type_ not in tables.HOSTED_TOOLS:
+        if not is_word or type_ not in tables.HOSTED_TOOLS:
             raise ProtocolError(
                 f"tool type `{type_}` at `tools.{index}` is not one that this gateway knows; remove it",
                 code="option_unknown",

@@ -353,7 +353,7 @@ class Exchange:
         read = response.answer if isinstance(response, Kept) else None
         ruler = AnswerRuler(self.codec, body, read, defers=self.continuing is not None)
         self.ruler = ruler
-        if await self._judge_whole(ruler):
+        if ruler.calls and await self._judge_whole(ruler):
             return
         while self.continuing is not None and ruler.refused:
             found = await self.continuing.go_on(ruler)
@@ -362,7 +362,7 @@ class Exchange:
             self.ruler = ruler = found[0]
             self._routed = response = found[1]
             self.headers = [*self._base, *told(response.heard, attempts=self.continuing.attempts)]
-            if await self._judge_whole(ruler):
+            if ruler.calls and await self._judge_whole(ruler):
                 return
         if self.request.stream:
             await self._send_stream(ruler.as_stream())
@@ -372,8 +372,6 @@ class Exchange:
 
     async def _judge_whole(self, ruler: AnswerRuler) -> bool:
         """Judge the calls of a whole answer; True when it became a hold and has been followed to its end."""
-        if not ruler.calls:
-            return False
         judged = await self._judge_calls(ruler, ruler.calls)
         self._has_used |= judged.has_used
         if judged.waiting:

@@ -191,7 +191,7 @@ class ModelsGate:
             if hold is not None:
                 await exchange.join(hold)
                 return
-        refused = await self._judge_hosted(exchange.request, exchange.requester)
+        refused = await self._judge_hosted(exchange.request, exchange.requester) if exchange.request.hosted else ""
         if refused:
             exchange.outcome = "hosted_tool_refused"
             exchange.headers = [*exchange.headers, *told(Heard(plan.candidates[0], plan.route, 0), attempts=0)]

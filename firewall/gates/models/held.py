@@ -281,7 +281,7 @@ class Holds:
 
     def has_any(self, principal: str) -> bool:
         """Tell whether a principal has a hold, so that most requests need no digest."""
-        return any(key[0] == principal for key in self._by_key)
+        return bool(self._by_key) and any(key[0] == principal for key in self._by_key)
 
     def find(self, requester: Requester, digest: str) -> Hold | None:
         """Return the hold that an identical request joins.

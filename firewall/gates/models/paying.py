@@ -59,7 +59,11 @@ class Till:
         Raises: LimitError `rate_limited` or `budget_exhausted` (429); PriceUnknownError (403); StoreError.
         """
         spending = self.spending
-        opened = await spending.open(self.ask(call, plan, requester), is_streamed=call.request.stream)
+        ask, is_streamed = self.ask(call, plan, requester), call.request.stream
+        if spending.must_wait(ask):
+            opened = await spending.open(ask, is_streamed=is_streamed)
+        else:
+            opened = spending.opened(ask, is_streamed=is_streamed)
         own = tuple([(one.key, one.tokens_per_minute) for one in requester.draws if one.tokens_per_minute])
         drawn = tokens_of(self.limits, own, opened.ask) if own or self.limits else ()
         takes: tuple[Step, ...] = takes_of(requester.draws)

@@ -7,6 +7,7 @@ until the first real event a failure may be hidden by asking somebody else.
 from collections.abc import Mapping
 from enum import Enum
 
+from firewall.codecs.amounts import word
 from firewall.codecs.sse import Frame, Splitter
 from firewall.codecs.upstream_json import JsonObject, loads_object
 from firewall.core.dialect import Dialect
@@ -108,7 +109,7 @@ def _meaning(dialect: Dialect, value: JsonObject) -> Seen | Fault:
 
 
 def _of_anthropic(value: JsonObject) -> Seen:
-    kind = value.get("type")
+    kind = word(value, "type")
     if kind == "content_block_start":
         return Seen.NOTHING if _is_empty_text(value.get("content_block")) else Seen.CONTENT
     return Seen.NOTHING if kind in {"ping", "message_start"} else Seen.CONTENT
@@ -116,11 +117,11 @@ def _of_anthropic(value: JsonObject) -> Seen:
 
 def _is_empty_text(block: object) -> bool:
     """Tell whether a block or part has yet to get its first word; a thought that begins is a sign of life."""
-    return isinstance(block, Mapping) and block.get("type") in {"text", "output_text"} and not block.get("text")
+    return isinstance(block, Mapping) and word(block, "type") in {"text", "output_text"} and not block.get("text")
 
 
 def _of_responses(value: JsonObject) -> Seen | Fault:
-    kind = value.get("type")
+    kind = word(value, "type")
     if kind == "response.content_part.added":
         return Seen.NOTHING if _is_empty_text(value.get("part")) else Seen.CONTENT
     if kind == "response.output_item.added":

@@ -65,6 +65,7 @@ def test_a_request_as_claude_code_sends_it_passes() -> None:
         ({"tools": [{"type": "web_search_latest", "name": "q"}]}, "web_search_latest"),
         ({"tools": [{"type": 5}]}, "5"),
         ({"messages": [{"role": "user", "content": [{"type": "declare"}]}]}, "declare"),
+        ({"messages": [{"role": "user", "content": [{"type": ["text"]}]}]}, "messages.0.content.0"),
     ],
 )
 def test_what_no_table_knows_is_refused_by_name(extra: dict[str, object], named: str) -> None:

@@ -49,7 +49,7 @@ def test_an_unknown_option_is_refused_by_name(name: str) -> None:
     "extra",
     [
         {"tools": [{"type": "quantum"}]}, {"tools": [{"function": {}}]}, {"tools": "x"}, {"n": 0}, {"n": True},
-        {"stream": 1}, {"model": 3}, {"messages": [1]},
+        {"stream": 1}, {"model": 3}, {"messages": [1]}, {"tools": [{"type": ["function"]}]},
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused(extra: dict[str, object]) -> None:

@@ -26,12 +26,14 @@ NOTHING = {
 CONTENT = {
     A: [b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}',
         b'{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}',
-        b'{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t"}}'],
+        b'{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t"}}',
+        b'{"type":["ping"]}', b'{"type":"content_block_start","content_block":{"type":["text"],"text":""}}'],
     C: [b'{"choices":[{"index":0,"delta":{"content":"a"}}]}',
         b'{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}',
         b'{"choices":[{"delta":{},"finish_reason":"stop"}]}'],
     R: [b'{"type":"response.output_text.delta","delta":"a"}',
-        b'{"type":"response.output_item.added","item":{"type":"reasoning","summary":[]}}'],
+        b'{"type":"response.output_item.added","item":{"type":"reasoning","summary":[]}}',
+        b'{"type":{"response":"created"}}'],
     G: [b'{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}'],
 }  # fmt: skip
 ERRORS = {
