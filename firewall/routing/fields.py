@@ -78,6 +78,7 @@ _FRAMING = frozenset(
     {b"accept-encoding", b"connection", b"content-length", b"host", b"te", b"transfer-encoding", b"upgrade"}
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = bytes([*range(9), *range(10, 32), 127])
 _MARKS = (b"token", b"auth", b"secret", b"cookie", b"api-key", b"apikey", b"credential", b"password")
 """No field with one of these in its name crosses, whichever prefix it has."""
 
@@ -101,7 +102,7 @@ def outbound(fields: Iterable[tuple[bytes, bytes]], *, own_login: bool) -> list[
     if not named.isdisjoint([name for name, _ in kept]):
         kept = [field for field in kept if field[0] not in named]
     # A tab may stand in a value, so it joins them without adding anything to be found.
-    if _CONTROL.search(b"\t".join([value for _, value in kept])):
+    if _has_control(b"\t".join([value for _, value in kept])):
         name = next(name for name, value in kept if _CONTROL.search(value))
         raise ProtocolError(f"the header `{name.decode('ascii')}` has control characters", code="header_malformed")
     return kept
@@ -124,11 +125,19 @@ def inbound(raw: Sequence[tuple[bytes, bytes]], secrets: Sequence[bytes]) -> lis
     kept: list[tuple[bytes, bytes]] = []
     for cased, value in raw:
         name = _known_back(cased) if len(cased) <= _KEPT_BYTES else _goes_back(cased)
-        if name and not _CONTROL.search(value):
+        if name:
             kept.append((name, value))
-    if not holds(b"\n".join([value for _, value in kept]), secrets):
+    joined = b"\t".join([value for _, value in kept])
+    if _has_control(joined):
+        kept = [pair for pair in kept if not _CONTROL.search(pair[1])]
+    if not holds(joined, secrets):
         return kept
     return [(name, value) for name, value in kept if not holds(value, secrets)]
+
+
+def _has_control(data: bytes) -> bool:
+    """Tell as `_CONTROL` does, for a third of the time: there is mostly none."""
+    return len(data.translate(None, _CONTROLS)) != len(data)
 
 
 def _goes_out(name: bytes, *, own_login: bool) -> bool:

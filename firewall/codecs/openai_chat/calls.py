@@ -6,6 +6,7 @@ from firewall.codecs.interface import Refused, Released, Ruling
 from firewall.codecs.openai_chat.tables import CALL_MEMBERS, CALL_TYPES
 from firewall.codecs.upstream_json import JsonObject, is_strict_object, malformed
 from firewall.core.call import CallForm, ToolCall
+from firewall.core.fast_init import maker
 
 Key = int | str
 """Which call of a choice: the index in `tool_calls`, `function_call`, or a mark and the name of a
@@ -155,3 +156,6 @@ class Choice:
         return sum(
             isinstance(key, int) and key < int(call.key) and not one.is_refused for key, one in self.calls.items()
         )
+
+
+made = maker(Choice)

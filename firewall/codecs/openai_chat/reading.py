@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from firewall.codecs.openai_chat.calls import Call, Choice
+from firewall.codecs.openai_chat.calls import Call, Choice, made
 from firewall.codecs.openai_chat.tables import CALLS, CHOICE, REASONING, SPOKEN, TEXT
 from firewall.codecs.upstream_json import JsonObject, malformed
+from firewall.core.fast_init import maker
 
 MAX_CHOICES = 128
 
@@ -24,6 +25,9 @@ class Said:
     calls: list[Call] = field(default_factory=list)
 
 
+_said = maker(Said)
+
+
 def choice_of(value: JsonObject, choices: dict[int, Choice]) -> Choice:
     """Return the state of the choice that `value` belongs to, a new one where it is the first of it.
 
@@ -34,7 +38,7 @@ def choice_of(value: JsonObject, choices: dict[int, Choice]) -> Choice:
         malformed("a choice without an index")
     found = choices.get(index)
     if found is None:
-        found = choices[index] = Choice(index)
+        found = choices[index] = made(index)
     return found
 
 
@@ -56,7 +60,7 @@ def read(choice: JsonObject, said: JsonObject, state: Choice, shown: Shown, *, s
 
     Raises: ProtocolError (502) when calls contradict each other.
     """
-    found = Said()
+    found = _said()
     for key, value in said.items():
         if key == "role" or (not value and value in _EMPTY):
             continue
