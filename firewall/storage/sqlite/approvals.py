@@ -26,14 +26,18 @@ class StoredApproval:
 def open_approval(
     connection: sqlite3.Connection, step: OpenApproval, index: int, sealed: tuple[str, bytes]
 ) -> Unmet | None:
-    """Insert a pending approval, unless an equal one is pending or the requester has too many."""
+    """Insert a pending approval, unless an equal one is open or the requester has too many pending.
+
+    One that was approved between the call's judgement and this step is open as well: it is there to be used.
+    """
     wanted = step.approval
     found = connection.execute(
-        "SELECT id FROM approvals WHERE principal = ? AND digest = ? AND status = 'pending' AND expires_at > ?",
-        (wanted.principal, wanted.digest, wanted.opened_at),
+        "SELECT id FROM approvals WHERE principal = :who AND digest = :what"
+        " AND (status = 'pending' AND expires_at > :now OR status = 'approved' AND use_before > :now)",
+        {"who": wanted.principal, "what": wanted.digest, "now": wanted.opened_at},
     ).fetchone()
     if found is not None:
-        return Unmet(index, "pending_exists", found=str(found[0]))
+        return Unmet(index, "open_exists", found=str(found[0]))
     (pending,) = connection.execute(
         "SELECT count(*) FROM approvals WHERE principal = ? AND status = 'pending' AND expires_at > ?",
         (wanted.principal, wanted.opened_at),

@@ -16,11 +16,11 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from firewall.settings.mcp import McpServer
-from tests.support.agents import REPOSITORY
 from tests.support.mcp_house import House, Open, mcp_house
 from tests.support.mcp_judged import judging
 from tests.support.mcp_posting import rough, until
 from tests.support.mcp_sdk_server import over_http
+from tests.support.npm import REPOSITORY
 
 TOOLS = ["add", "count", "greet", "wait", "fail", "get_file_contents"]
 MODES = {"legacy": "2025-11-25", "auto": "2026-07-28", "2026-07-28": "2026-07-28"}

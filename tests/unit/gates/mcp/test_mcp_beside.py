@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from firewall.gates.mcp.beside import judged_of, plain_of
+from firewall.gates.mcp.beside import judged_of, own_notes_of, plain_of
 
 MCP = "io.modelcontextprotocol/"
 PLAIN = {
@@ -30,6 +30,15 @@ def test_what_goes_on_unjudged_is_there_to_be_searched() -> None:
     """Its values and nothing else: neither their names, nor what is judged anyway."""
     assert orjson.loads(plain_of({**PLAIN, "environment": "prod"})) == list(PLAIN.values())
     assert plain_of({"environment": "prod"}) == b""
+
+
+def test_what_codex_notes_about_its_turn_is_not_judged() -> None:
+    """It differs with every call, so an approval would serve none; no server is sent it (`test_mcp_wish`)."""
+    notes = {"x-codex-turn-metadata": {"turn_id": "1"}, "itemId": "fc_1", "sessionId": "s", "windowId": "s:0"}
+    assert own_notes_of({**PLAIN, **notes}) == frozenset(notes)
+    assert judged_of({**PLAIN, **notes}) == {}
+    assert judged_of({**notes, "database": "prod"}) == {"database": "prod"}
+    assert judged_of({"sessionId": "s"}) == {"sessionId": "s"}
 
 
 @pytest.mark.parametrize(

@@ -352,6 +352,36 @@ async def test_declining_to_look_leaves_the_approval(kept: Kept) -> None:
     assert kept.approvals.get(approval).status is ApprovalStatus.PENDING
 
 
+async def test_a_client_without_a_user_is_held(kept: Kept) -> None:
+    """Claude Code with `-p` cancels the address that it asked for: it waits for people as others do, and once.
+
+    The vote falls while the call is judged again: the call joins what was approved, and nobody is asked anew.
+    """
+    patient = server(hold_s=60)
+    calls, line, asker = calls_of(kept, patient), Line(), modern(kept.requester(gate="mcp"))
+    first = await calls.call(patient, asker, asking(), upstream=line, seen=Ear())
+    back = asking(
+        requestState=first.result["requestState"], inputResponses={"stayhand_approval": {"action": "cancel"}}
+    )
+    running = asyncio.create_task(calls.call(patient, asker, back, upstream=line, seen=Ear()))
+    await approve(kept, await pending(kept))
+    assert text_of(await running) == "done"
+    assert len(line.heard) == 1
+    assert [one.status for one in kept.approvals.listing(None)] == [ApprovalStatus.CONSUMED]
+
+
+async def test_a_client_without_a_user_hears_in_the_end_that_it_waits(kept: Kept) -> None:
+    """Nobody decides while it is held: it is told the approval, and not sent round again."""
+    calls, line, asker = calls_of(kept, NOTES), Line(), modern(kept.requester(gate="mcp"))
+    first = await calls.call(NOTES, asker, asking(), upstream=line, seen=Ear())
+    back = asking(
+        requestState=first.result["requestState"], inputResponses={"stayhand_approval": {"action": "cancel"}}
+    )
+    approval = told(await calls.call(NOTES, asker, back, upstream=line, seen=Ear()))
+    assert kept.approvals.get(approval).status is ApprovalStatus.PENDING
+    assert line.heard == []
+
+
 async def test_a_state_serves_its_own_call_alone(kept: Kept) -> None:
     """With other arguments, at another server, of another agent, changed, or too late, a state is refused."""
     other = server("other")

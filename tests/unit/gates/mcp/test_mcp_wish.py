@@ -81,6 +81,17 @@ def test_what_answers_our_question_is_not_sent_on() -> None:
     assert json.loads(wish.arguments) == {"a": 1}
 
 
+def test_a_clients_notes_for_itself_are_neither_judged_nor_sent() -> None:
+    """What Codex says about its turn stays here: the same call has the same judged bytes in its next turn."""
+    notes = {"x-codex-turn-metadata": {"turn_id": "1"}, "itemId": "fc_1", "sessionId": "s"}
+    wish = wish_of(call(json.dumps({"name": "t", "arguments": {"a": 1}, "_meta": {"callId": "c", **notes}})))
+    assert wish.arguments == b'{"a": 1}'
+    assert wish.forwarded.params == {"name": "t", "arguments": {"a": 1}, "_meta": {"callId": "c"}}
+    assert wish.call_id == "c"
+    again = {"name": "t", "_meta": notes, "requestState": "stayhand.1.x"}
+    assert wish_of(call(json.dumps(again))).forwarded.params == {"name": "t", "_meta": {}}
+
+
 def test_what_answers_a_servers_question_is_judged() -> None:
     """Answers stand beside the arguments that are judged, with the questions; the state is the server's own."""
     answers = {"q": {"action": "accept", "content": {"db": "prod"}}}
