@@ -108,6 +108,8 @@ def install(
     """
     if defer and agent != "claude-code":
         fail(f"{agent} cannot put a call off", hint="--defer is for claude-code")
+    if wait > (most := hook_setup.MOST_WAIT_S.get(agent, wait)):
+        fail(f"{agent} itself gives a hook up before {wait} s are over", hint=f"--wait {most} is the most")
     wished = {
         "--url": url or _own_url(config_of(ctx)),
         "--token-file": token_file,

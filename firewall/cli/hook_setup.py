@@ -18,6 +18,8 @@ MARK = "--by-stayhand-hook-install"
 PATIENCE_S = 20
 """How much longer an agent waits than our program does by itself."""
 DEADLINE_S = 10
+MOST_WAIT_S: Mapping[str, int] = {"qwen": 30, "cline": 10}
+"""Agents whose own time-out is not ours to set (60 and 30 s): how long a held call may wait there."""
 _DEFER = " --held defer "
 _MATCHER = "matcher of its group"
 _ALL = ("", "*", ".*")
@@ -165,7 +167,7 @@ def _entry(agent: str, event: str, line: str, patience_s: int) -> dict[str, obje
     is_call = event != _EVENTS[agent][-1]
     match agent:
         case "cursor":
-            entry: dict[str, object] = {"command": line, "failClosed": True}
+            entry: dict[str, object] = {"command": line, "failClosed": True, "timeout": patience_s}
             # Commands and MCP calls have events of their own, and would be asked about twice.
             return entry | ({"matcher": _CURSOR_OTHERS} if event == "preToolUse" else {})
         case "copilot":

@@ -5,8 +5,11 @@ INVARIANT: an answer that lets a call run says nothing that would skip the agent
 the agent can do without; a denial always has a reason, since Codex ignores one without.
 """
 
-import json
-from collections.abc import Mapping
+from __future__ import annotations
+
+TYPE_CHECKING = False  # `typing` costs milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 AGENTS = ("claude-code", "codex", "gemini", "cursor", "copilot", "opencode", "qwen", "cline")
 """The agents whose hooks are answered, as `stayhand hook AGENT` calls them."""
@@ -21,6 +24,8 @@ def allowed(agent: str) -> bytes:
 
 def denied(agent: str, reason: str) -> bytes:
     """Return what stdout says where a call may not run; the exit code is 0."""
+    import json  # what lets a call run does without
+
     said = reason.strip()[:MAX_REASON] or "[stayhand] denied"
     match agent:
         case "gemini":

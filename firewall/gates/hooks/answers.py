@@ -31,6 +31,11 @@ def heard(sessions: Sequence[Heard]) -> Answer:
     return _answer({"sessions": listed}, [])
 
 
+def allowed(go: Go) -> Answer:
+    """Return the shortest answer that lets a call run, which a hook compares without understanding JSON."""
+    return _answer({"verdict": "allow"}, [(b"x-stayhand-entry", b"%d" % go.entry)])
+
+
 def of_verdict(tool: str, answer: Go | Stop) -> Answer:
     """Return the answer to a question about a call of `tool`."""
     more: Headers = [(b"x-stayhand-entry", b"%d" % answer.entry)]

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from firewall.approvals.service import Approvals
 from firewall.codecs.hooks import judged
 from firewall.codecs.hooks.agents import READERS
-from firewall.codecs.hooks.event import EventKind
+from firewall.codecs.hooks.event import EventKind, HookEvent
 from firewall.core.call import ToolCall
 from firewall.core.errors import FirewallError, LimitError, ProtocolError
 from firewall.core.ports import Clock, Sequencer
@@ -90,37 +90,31 @@ class HooksGate:
             raise NotServedError(f"`{scope['method']} {path[:120]}` is not served here")
         body = await read_body(receive, self._max_body_bytes)
         value = loads_object(body)
-        wait_s = min(self._hold_s, _seconds(scope["query_string"]))
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        wait_s = min(self._hold_s, _seconds(query))
         if agent:
-            return await self._event(agent, bearer, body, value, receive=receive, wait_s=wait_s)
+            event = READERS[agent](body, value)
+            answer = await self._event(event, agent, bearer, receive=receive, wait_s=wait_s)
+            if isinstance(answer, Go) and query.get("brief") == ["1"]:
+                return answers.allowed(answer)
+            name = event.call.name if event.call is not None else ""
+            return answers.noted() if answer is None else answers.of_verdict(name, answer)
         asked = judged.read(body, value)
         requester = requester_of(bearer, gate="hooks", client=FRAMEWORK, session=asked.session)
         requester = replace(requester, cwd=asked.cwd, environment=asked.environment)
-        return await self._judged(asked.call, requester, receive, wait_s)
+        return answers.of_verdict(asked.call.name, await self._judge(asked.call, requester, receive, wait_s))
 
     async def _event(
-        self,
-        agent: str,
-        bearer: Bearer,
-        body: bytes,
-        value: Mapping[str, object],
-        *,
-        receive: Receive,
-        wait_s: float,
-    ) -> answers.Answer:
-        event = READERS[agent](body, value)
+        self, event: HookEvent, agent: str, bearer: Bearer, *, receive: Receive, wait_s: float
+    ) -> Go | Stop | None:
+        """Take note of an event, and judge what it reports; None: it asks nothing."""
         requester = requester_of(bearer, gate="hooks", client=agent, session=event.session)
         requester = replace(requester, cwd=event.cwd)
         reported = event.use_id if event.kind is EventKind.CALL else None
         self._guard.hooks.heard(requester, now_us=self._clock.now_us(), call_id=reported)
         if event.kind is not EventKind.CALL or event.call is None:
-            return answers.noted()
-        return await self._judged(event.call, requester, receive, wait_s)
-
-    async def _judged(
-        self, call: ToolCall, requester: Requester, receive: Receive, wait_s: float
-    ) -> answers.Answer:
-        return answers.of_verdict(call.name, await self._judge(call, requester, receive, wait_s))
+            return None
+        return await self._judge(event.call, requester, receive, wait_s)
 
     async def _judge(self, call: ToolCall, requester: Requester, receive: Receive, wait_s: float) -> Go | Stop:
         """Judge, and hold as long as was configured and the asker bears."""
@@ -140,9 +134,9 @@ class HooksGate:
         return answer
 
 
-def _seconds(query: bytes) -> float:
+def _seconds(query: Mapping[str, list[str]]) -> float:
     """Return how long the asker bears to wait: `?wait=s`; none of it means not at all. Raises: ProtocolError."""
-    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("wait", ["0"])
+    values = query.get("wait", ["0"])
     if len(values) != 1 or not values[0].isascii() or not values[0].isdigit() or len(values[0]) > 4:
         raise ProtocolError("`wait` must be a whole number of seconds", code="wait_invalid")
     return float(values[0])

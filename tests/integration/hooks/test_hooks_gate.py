@@ -256,6 +256,14 @@ def test_the_hook_lets_run_what_is_allowed(house: House) -> None:
     assert house.hook("gemini", before).stdout == b"{}"
 
 
+def test_a_short_answer_is_only_of_an_allow(house: House) -> None:
+    """Who asks for it gets one that is compared byte by byte; a denial says everything, as ever."""
+    assert house.post("/hooks/claude-code?brief=1", house.event("ls")).content == b'{"verdict":"allow"}'
+    assert house.post("/hooks/claude-code", house.event("ls")).json()["entry"] > 0
+    held = house.post("/hooks/claude-code?brief=1", house.event("rm -r /srv/short")).json()
+    assert (held["verdict"], held["approval"]["status"]) == ("deny", "pending")
+
+
 def test_the_hook_denies_what_waits_and_lets_it_run_after_approval(house: House) -> None:
     """The denial holds the approval's id; the identical call runs once it is approved."""
     event = house.event("rm -r /srv/hooked")

@@ -171,3 +171,12 @@ def test_only_claude_code_puts_calls_off(home: Path) -> None:
     assert not (home / ".codex").exists()
     assert _install("claude-code", "--defer").exit_code == 0
     assert "--held defer" in (home / ".claude" / "settings.json").read_text()
+
+
+@pytest.mark.parametrize("agent", ["qwen", "cline"])
+def test_no_call_waits_longer_than_its_agent(home: Path, agent: str) -> None:
+    """Where the agent's patience is not ours to set, a longer wait is refused, and nothing is written."""
+    most = hook_setup.MOST_WAIT_S[agent]
+    assert _install(agent, "--wait", str(most + 1)).exit_code == 1
+    assert list(home.iterdir()) == []
+    assert _install(agent, "--wait", str(most)).exit_code == 0

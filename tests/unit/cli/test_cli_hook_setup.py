@@ -98,6 +98,8 @@ def test_agents_wait_longer_than_the_hook() -> None:
     gemini = json.loads(installed_text("gemini", "", _line("gemini"), **wait))
     assert gemini["hooks"]["BeforeTool"][0]["hooks"][0]["timeout"] == 130_000
     assert "const LIMIT_MS = 130000\n" in installed_text("opencode", "", _line("opencode"), **wait)
+    cursor = json.loads(installed_text("cursor", "", _line("cursor"), **wait))
+    assert {entry["timeout"] for entries in cursor["hooks"].values() for entry in entries} == {130}
     copilot = json.loads(installed_text("copilot", "", _line("copilot"), **wait))
     assert copilot["hooks"]["preToolUse"][0]["timeoutSec"] == 130
 

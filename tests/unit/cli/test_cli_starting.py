@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.support.installation import REPOSITORY
+
 _LATE = (
     "rich",
     "pygments",
@@ -27,4 +29,24 @@ def test_what_is_needed_later_is_loaded_later() -> None:
     """Parsers of SQL, the client of webhooks, the scripted provider, and what is not configured."""
     script = _SCRIPT.format(late=_LATE)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr + done.stdout
+
+
+_HOOK = """
+import sys
+sys.path.append({root!r})
+from firewall.cli import hook_client
+answer = b'HTTP/1.1 200 OK\\r\\ncontent-length: 19\\r\\n\\r\\n{{"verdict":"allow"}}'
+assert hook_client._parsed(answer) == {{"verdict": "allow"}}
+hook_client.allowed("cursor")
+late = ("json", "re", "enum", "socket", "signal", "typing", "collections", "pathlib", "site", "ssl", "click")
+print(sorted(name for name in late if name in sys.modules))
+"""
+
+
+def test_a_hook_that_lets_a_call_run_loads_almost_nothing() -> None:
+    """An agent pays for a start before every call: what costs more than the rest is loaded for denials alone."""
+    script = _HOOK.format(root=str(REPOSITORY))
+    argv = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr + done.stdout

@@ -2,10 +2,11 @@
 
 import json
 
+from firewall.cli import hook_client
 from firewall.core.effect import Effect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
-from firewall.gates.hooks.answers import noted, of_verdict
+from firewall.gates.hooks.answers import allowed, noted, of_verdict
 from firewall.guard.guard import Go, Stop
 
 
@@ -39,3 +40,10 @@ def test_what_is_denied_without_people_has_no_approval() -> None:
 def test_an_event_that_asks_nothing_is_noted() -> None:
     """It is no allow of anything."""
     assert json.loads(noted()[2]) == {"verdict": "noted"}
+
+
+def test_the_short_answers_are_what_a_hook_compares_with() -> None:
+    """To the last byte, and with the entry in a field of its own."""
+    status, headers, body = allowed(Go(7))
+    assert (status, dict(headers)[b"x-stayhand-entry"]) == (200, b"7")
+    assert {body, noted()[2]} == set(hook_client._BRIEF)
