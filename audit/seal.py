@@ -128,12 +128,13 @@ def identity_of(entry: Draft | Entry, subject: str = "") -> bytes:
 def identity(kind: str, at: int, *, principal: str, approval: str, subject: str) -> bytes:
     """Return the same for an entry in the making: `kind`, Unix microseconds, and the fields of its draft."""
     when = str(at)
+    text = (
+        f"stayhand sealed v1\n{len(kind)}:{kind}\n{len(when)}:{when}\n{len(principal)}:{principal}\n"
+        f"{len(approval)}:{approval}\n{len(subject)}:{subject}\n"
+    )
+    if text.isascii():  # then characters are bytes
+        return text.encode()
     fields = (kind, when, principal, approval, subject)
-    if all(map(str.isascii, fields)):  # then characters are bytes
-        return (
-            f"stayhand sealed v1\n{len(kind)}:{kind}\n{len(when)}:{when}\n{len(principal)}:{principal}\n"
-            f"{len(approval)}:{approval}\n{len(subject)}:{subject}\n"
-        ).encode()
     return b"stayhand sealed v1\n" + b"".join(b"%d:%b\n" % (len(raw), raw) for raw in map(str.encode, fields))
 
 

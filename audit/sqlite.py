@@ -51,12 +51,23 @@ class Receipts:
 class Log:
     """The growing end of one log, bound to one connection. Made by `open_log`."""
 
-    __slots__ = ("_committed", "_conn", "_failed", "_frontier", "_head", "_key", "_origin", "_pending_head")
+    __slots__ = (
+        "_committed",
+        "_conn",
+        "_cursor",
+        "_failed",
+        "_frontier",
+        "_head",
+        "_key",
+        "_origin",
+        "_pending_head",
+    )
 
     def __init__(
         self, conn: sqlite3.Connection, key: SigningKey, *, origin: str, mark: tree.Mark, head: bytes | None
     ) -> None:
         self._conn = conn
+        self._cursor = conn.cursor()
         self._key = key
         self._origin = origin
         self._frontier = tree.Frontier(mark)
@@ -87,7 +98,7 @@ class Log:
         start = frontier.mark()
         try:
             rows, nodes, leaves = self._build(drafts)
-            self._conn.executemany(_INSERT, rows)
+            self._cursor.executemany(_INSERT, rows)
             if nodes:
                 self._conn.executemany("INSERT INTO audit_nodes (level, idx, hash) VALUES (?, ?, ?)", nodes)
         except AuditError:  # a draft was refused before anything was inserted: the transaction is untouched
@@ -111,7 +122,9 @@ class Log:
             return self._pending_head
         note = self._key.sign(Checkpoint(self._origin, size, self._frontier.root()))
         try:
-            self._conn.execute("INSERT INTO audit_checkpoints (size, note) VALUES (?, ?)", (size, bytearray(note)))
+            self._cursor.execute(
+                "INSERT INTO audit_checkpoints (size, note) VALUES (?, ?)", (size, bytearray(note))
+            )
         except sqlite3.Error as error:
             self._failed = True
             raise AuditError(f"the log cannot take a checkpoint: {error}") from error
