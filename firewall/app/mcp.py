@@ -14,6 +14,8 @@ from firewall.gates.mcp.reading import JudgedReads
 from firewall.gates.mcp.servers import keys_of, line_maker, servers_of
 from firewall.gates.mcp.showing.shown import Rules, Showing
 from firewall.gates.mcp.showing.tools import PinnedTools
+from firewall.gates.mcp.tasks import Tasks
+from firewall.gates.mcp.upstream.cancelling import canceller
 from firewall.gates.mcp.upstream.http import Login
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.guard.guard import Guard
@@ -36,9 +38,11 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
     servers = servers_of(base.settings)
     make = line_maker(servers, base.references, upstream, _logins_at(base, upstream))
     shown = showing_of(base, guard, pins, servers)
+    lines = Lines(make, now=time.monotonic)
+    tasks = Tasks(guard, base.installation.writer, base.clock, cancel=canceller(lines))
     return McpGate(
         servers=servers,
-        lines=Lines(make, now=time.monotonic),
+        lines=lines,
         calls=JudgedCalls(
             guard=guard,
             approvals=base.approvals,
@@ -46,9 +50,11 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
             clock=base.clock,
             tools=PinnedTools(pins, shown, lambda: base.rules.snapshot.catalogue.credentials),
             servers=servers,
+            tasks=tasks,
         ),
         reads=JudgedReads(guard, base.installation.writer, base.clock),
         shown=shown,
+        tasks=tasks,
         doorkeeper=base.doorkeeper,
         sequencer=base.installation.writer,
         oauth=_door_of(base, upstream),

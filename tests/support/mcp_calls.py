@@ -13,6 +13,7 @@ from firewall.core.errors import FirewallError
 from firewall.gates.mcp.calling import JudgedCalls
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
+from firewall.gates.mcp.tasks import Task, Tasks
 from firewall.guard.requester import Requester
 from firewall.settings.mcp import McpServer
 from tests.support.approving import until
@@ -135,7 +136,22 @@ class Pinned:
         return self.tools.get(name)
 
 
-def calls_of(kept: Kept, *servers: Server, progress_s: float = 10, **tools: Mapping[str, object]) -> JudgedCalls:
+def tasks_of(kept: Kept) -> Tasks:
+    """Return tasks whose servers hear nothing of their end."""
+
+    async def cancel(_task: Task) -> None:
+        pass
+
+    return Tasks(kept.guard, kept.installation.writer, kept.clock, cancel=cancel)
+
+
+def calls_of(
+    kept: Kept,
+    *servers: Server,
+    progress_s: float = 10,
+    following: Tasks | None = None,
+    **tools: Mapping[str, object],
+) -> JudgedCalls:
     """Return the seam over a guard; further tools by name."""
     return JudgedCalls(
         guard=kept.guard,
@@ -144,6 +160,7 @@ def calls_of(kept: Kept, *servers: Server, progress_s: float = 10, **tools: Mapp
         clock=kept.clock,
         tools=Pinned({"delete_note": NOTE, "get_file_contents": READING, **tools}),
         servers={one.name: one for one in servers},
+        tasks=following or tasks_of(kept),
         progress_s=progress_s,
     )
 

@@ -19,6 +19,8 @@ from firewall.gates.mcp.port import Caller, Calls, Seen, Server, Shown, Upstream
 from firewall.gates.mcp.reading import JudgedReads
 from firewall.gates.mcp.refused import render
 from firewall.gates.mcp.servers import identity_of, line_maker
+from firewall.gates.mcp.tasks import Tasks
+from firewall.gates.mcp.upstream.cancelling import canceller
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.references import References
 from firewall.routing.documents import Documents
@@ -91,6 +93,7 @@ class House:
     lines: Lines
     tokens: Tokens
     kept: Kept
+    tasks: Tasks
 
     async def token(self, environment: str = "staging", **wish: object) -> str:
         """Mint a token for an agent."""
@@ -136,12 +139,14 @@ async def mcp_house(
         doorkeeper = Doorkeeper(tokens=tokens, sequencer=writer, clock=kept.clock)
         world = World(tokens, writer, kept.clock, doorkeeper, Documents(upstream))
         lines = Lines(line_maker(servers, references, upstream), now=lambda: kept.clock.now_us() / 1e6)
+        tasks = Tasks(kept.guard, writer, kept.clock, cancel=canceller(lines))
         gate = McpGate(
             servers=servers,
             lines=lines,
             calls=calls or opened,
             reads=JudgedReads(kept.guard, writer, kept.clock) if is_judged else opened,
             shown=shown or opened,
+            tasks=tasks,
             doorkeeper=doorkeeper,
             sequencer=writer,
             oauth=door_of(OAuth(resource=RESOURCE), issuers, world, people=people) if issuers else None,
@@ -151,7 +156,7 @@ async def mcp_house(
         edge = Edge(Branch(gate, branches), max_body_bytes=8 << 20, render=lambda _, error: render(error))
         try:
             async with serving([Listener(edge, "127.0.0.1", 0)], drain_s=2) as served:
-                yield House(f"http://127.0.0.1:{served.ports[0]}", gate, lines, tokens, kept)
+                yield House(f"http://127.0.0.1:{served.ports[0]}", gate, lines, tokens, kept, tasks)
         finally:
             await gate.close()
             await upstream.close()

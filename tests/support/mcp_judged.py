@@ -63,6 +63,7 @@ async def judging(folder: Path, settings: McpServer) -> AsyncIterator[tuple[Hous
             clock=kept.clock,
             tools=Listed(),
             servers={settings.name: Server(settings.name, settings.environment, "x", settings)},
+            tasks=house.tasks,
             progress_s=0.05,
         )
         yield house, behind

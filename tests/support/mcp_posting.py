@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from firewall.codecs.mcp.headers import NAMED
 from firewall.settings.mcp import McpServer
 
 ROUGH = Path(__file__).with_name("mcp_rough.py")
@@ -18,7 +19,6 @@ NOTES = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
 def rough(*flaws: str, name: str = "rough", **more: object) -> McpServer:
@@ -80,8 +80,9 @@ class Poster:
     async def modern(
         self, method: str, id_: object = 1, *, headers: dict[str, str] | None = None, **params: object
     ) -> Said:
-        """Send a request of 2026-07-28."""
-        meta = {**NOTES, **params.pop("_meta", {})}  # type: ignore[dict-item]  # a dict where it is given
+        """Send a request of 2026-07-28; `can`: what the client declares with it."""
+        can = {"io.modelcontextprotocol/clientCapabilities": params.pop("can", {})}
+        meta = {**NOTES, **can, **params.pop("_meta", {})}  # type: ignore[dict-item]  # a dict where it is given
         message = {"jsonrpc": "2.0", "id": id_, "method": method, "params": {**params, "_meta": meta}}
         fields = {"mcp_protocol_version": "2026-07-28", "mcp_method": method}
         if method in NAMED and NAMED[method] in params:

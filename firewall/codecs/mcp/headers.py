@@ -18,7 +18,14 @@ from firewall.codecs.mcp.versions import CAPABILITIES_KEY, LEGACY, MODERN, OLDES
 Field = tuple[bytes, bytes]
 VERSION, METHOD, NAME, SESSION = b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"mcp-session-id"
 PARAM = b"mcp-param-"
-NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 """Methods whose subject a field repeats, and the parameter that names it."""
 MOST_PARAMS = 32
 _PLAIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")

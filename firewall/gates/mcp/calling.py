@@ -27,8 +27,10 @@ from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp import saying
 from firewall.gates.mcp.fitting import Declared, Fitting
 from firewall.gates.mcp.legs import Legs, answered, is_asking, with_params
-from firewall.gates.mcp.port import Caller, Seen, Server, Tools, Upstream
+from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
+from firewall.gates.mcp.port import Tools as Declarations
 from firewall.gates.mcp.state import Leg, Seal, Ticket, refused
+from firewall.gates.mcp.tasks import Tasks, is_task
 from firewall.gates.mcp.wish import Wish, wish_of
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.sequencer.posting import post
@@ -83,11 +85,12 @@ class JudgedCalls:
         approvals: Approvals,
         sequencer: Sequencer,
         clock: Clock,
-        tools: Tools,
+        tools: Declarations,
         servers: Mapping[str, Server],
+        tasks: Tasks,
         progress_s: float = PROGRESS_S,
     ) -> None:
-        """`tools` knows what servers declare; `servers` are all of ours, by name."""
+        """`tools` knows what servers declare; `servers` are all of ours, by name; `tasks` go on behind answers."""
         self._guard = guard
         self._approvals = approvals
         self._sequencer = sequencer
@@ -98,6 +101,7 @@ class JudgedCalls:
         self._fitting = Fitting()
         self._seal = Seal()
         self._legs = Legs(clock, self._seal)
+        self._tasks = tasks
         self._newest: dict[tuple[str, str], _Waiter] = {}
         """The newest of the requests that wait for one call."""
 
@@ -250,8 +254,12 @@ class JudgedCalls:
             fault = error.fault.value if isinstance(error, UpstreamError) else error.code
             self._finished(call, {**facts, "fault": fault}, is_known=is_known)
             raise error if is_known else _indeterminate(error) from error
+        if is_task(answer):
+            return self._tasks.begun(
+                call.server, call.caller, call.judged, entry=go.entry, is_reading=is_reading, answer=answer
+            )
         failed = answer.kind is Kind.ERROR or answer.result.get("isError") is True
-        state = {"state": str(answer.result["resultType"])} if _is_unfinished(answer) else {}
+        state = {"state": "input_required"} if is_asking(answer) else {}
         self._finished(call, {**facts, "reported_error": failed, **state}, is_known=True)
         return await self._asked(call, answer, upstream, seen) if is_asking(answer) else answer
 
@@ -274,11 +282,6 @@ class JudgedCalls:
             principal=call.caller.requester.principal,
         )
         post(self._sequencer, Unit(records=(record,)))
-
-
-def _is_unfinished(answer: Message) -> bool:
-    """Tell whether a server answered with a question, or with a task that goes on."""
-    return answer.result.get("resultType") in ("input_required", "task")
 
 
 def _indeterminate(error: FirewallError) -> FirewallError:

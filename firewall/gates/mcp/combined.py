@@ -58,6 +58,9 @@ class AllServers:
                 return await self._listed(asked)
             case Way.PING:
                 return messages.result(asked.id, {})
+            case Way.TASK:
+                server = self._one.tasks.server_of(asked.caller, asked.message.params.get("taskId"))
+                return await self._one.answer(asked, server)
             case Way.CALL | Way.READ | Way.RESULT:
                 return await self._led(asked)
 

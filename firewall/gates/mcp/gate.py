@@ -29,6 +29,7 @@ from firewall.gates.mcp.one import Asked, OneServer
 from firewall.gates.mcp.port import Caller, Calls, Reads, Server, Shown
 from firewall.gates.mcp.sessions import Session, SessionError, Sessions
 from firewall.gates.mcp.talk import JSON, Talk
+from firewall.gates.mcp.tasks import Tasks
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.gates.mcp.work import Ended, Works
 from firewall.guard.requester import Requester
@@ -68,6 +69,7 @@ class McpGate:
         calls: Calls,
         reads: Reads,
         shown: Shown,
+        tasks: Tasks,
         doorkeeper: Doorkeeper,
         sequencer: Sequencer,
         oauth: "OAuthDoor | None" = None,
@@ -77,8 +79,9 @@ class McpGate:
         self._oauth = oauth
         self._doorkeeper = doorkeeper
         self._sequencer = sequencer
-        self._one = OneServer(lines, calls=calls, reads=reads, shown=shown)
+        self._one = OneServer(lines, calls=calls, reads=reads, shown=shown, tasks=tasks)
         self._all = AllServers(servers, self._one)
+        self._tasks = tasks
         self._works = Works()
         self.lines = lines
         self._sessions = Sessions(ended=lambda session: lines.end_session(session.token_id, session.id))
@@ -110,6 +113,7 @@ class McpGate:
     def revoked(self, token_id: str) -> None:
         """End what is under way for a token that was revoked, and for its children."""
         self._works.revoked(token_id)
+        self._tasks.revoked(token_id)
         self._sessions.revoked(token_id)
         self.lines.revoked(token_id)
 
@@ -120,6 +124,7 @@ class McpGate:
     async def close(self) -> None:
         """End everything, the programs among it."""
         await self._works.close()
+        await self._tasks.close()
         await self.lines.close()
 
     async def _enter(self, scope: Scope) -> _Door:

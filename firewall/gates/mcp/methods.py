@@ -24,6 +24,8 @@ class Way(StrEnum):
     """Judged, then asked."""
     READ = "read"
     """Held against the grant and judged, then asked; never held for people on the open connection."""
+    TASK = "task"
+    """Follows a task that a call of the same token made."""
     RESULT = "result"
     """Asked, and looked at before it is shown."""
 
@@ -38,7 +40,12 @@ _BOTH = {
     "prompts/get": Way.READ,
     "completion/complete": Way.READ,
 }
-_MODERN: Mapping[str, Way] = _BOTH | {"server/discover": Way.HELLO}
+_MODERN: Mapping[str, Way] = _BOTH | {
+    "server/discover": Way.HELLO,
+    "tasks/get": Way.TASK,
+    "tasks/update": Way.TASK,
+    "tasks/cancel": Way.TASK,
+}
 _LEGACY: Mapping[str, Way] = _BOTH | {
     "initialize": Way.HELLO,
     "ping": Way.PING,

@@ -17,6 +17,7 @@ from firewall.gates.mcp.methods import Way, served
 from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown
 from firewall.gates.mcp.sessions import Session
 from firewall.gates.mcp.talk import Talk
+from firewall.gates.mcp.tasks import EXTENSION, Tasks, declares, is_task
 from firewall.gates.mcp.upstream.greeting import OURSELVES
 from firewall.gates.mcp.upstream.lines import Line, Lines
 
@@ -95,6 +96,8 @@ class _Bound:
         """
         answer = await self._line.ask(message, seen=seen, params=params)
         for step in range(MAX_LEGS):
+            if is_task(answer) and (message.method != "tools/call" or not is_modern(self._line.version)):
+                raise UpstreamError("the MCP server goes on where nobody follows", fault=UpstreamFault.MALFORMED)
             if not is_asking(answer):
                 break
             if message.method not in ASKING or not is_modern(self._line.version):
@@ -119,8 +122,9 @@ class _Bound:
 class OneServer:
     """Asks servers; one instance per process."""
 
-    def __init__(self, lines: Lines, *, calls: Calls, reads: Reads, shown: Shown) -> None:
+    def __init__(self, lines: Lines, *, calls: Calls, reads: Reads, shown: Shown, tasks: Tasks) -> None:
         self._lines = lines
+        self.tasks = tasks
         self._calls = calls
         self._reads = reads
         self._shown = shown
@@ -138,8 +142,9 @@ class OneServer:
             if asked.way is Way.CALL:
                 answer = await self._calls.call(server, caller, message, upstream=upstream, seen=seen)
                 return await self._shown.result(server, caller, message, answer) if upstream.was_called else answer
-            if asked.way is Way.READ:
-                answer = await self._reads.read(server, caller, message, upstream=upstream, seen=seen)
+            if asked.way in (Way.READ, Way.TASK):
+                take = self._reads.read if asked.way is Way.READ else self.tasks.follow
+                answer = await take(server, caller, message, upstream=upstream, seen=seen)
                 return await self._shown.result(server, caller, message, answer)
             changes = line.listed.changes
             answer = await upstream.ask(message, seen=seen)
@@ -163,10 +168,17 @@ def _is_whole(asked: Message, answer: Message) -> bool:
 def _hello(asked: Asked, line: Line) -> Message:
     """Return what a client hears of a server: its own words, and of its capabilities what is served here."""
     hello = line.hello
-    told: dict[str, object] = {"capabilities": served(hello.capabilities)}
+    told: dict[str, object] = {"capabilities": _served(asked, line)}
     if isinstance(text := hello.said.result.get("instructions"), str):
         told["instructions"] = text
     return messages.result(asked.id, greeting(asked, told, hello.info))
+
+
+def _served(asked: Asked, line: Line) -> dict[str, object]:
+    can = served(line.hello.capabilities)
+    if is_modern(asked.caller.version) and is_modern(line.version) and declares(line.hello.capabilities):
+        can["extensions"] = {EXTENSION: {}}
+    return can
 
 
 def greeting(asked: Asked, told: Mapping[str, object], info: Mapping[str, object]) -> dict[str, object]:

@@ -22,13 +22,12 @@ from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp.beside import META, judged_of, plain_of
 from firewall.gates.mcp.legs import Legs, answered, beside, forwarded, is_asking, with_params
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
+from firewall.gates.mcp.saying import refusal_of
 from firewall.gates.mcp.showing import permitted
 from firewall.gates.mcp.state import Leg, Seal
-from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.sequencer.posting import post
 
-_REFUSED = 403
 _BESIDE = frozenset({"_meta", "inputResponses", "requestState"})
 
 
@@ -58,7 +57,7 @@ class JudgedReads:
         if isinstance(answer, Wait):
             answer = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
         if isinstance(answer, Stop):
-            raise _refusal(message, answer)
+            raise refusal_of(message, answer)
         sent = forwarded(message, leg)
         said = await self._sent(caller, sent, answer, upstream=upstream, seen=seen)
         if not is_asking(said):
@@ -112,18 +111,3 @@ def _judged(server: Server, message: Message, leg: Leg | None) -> ToolCall:
         params[META] = notes
     served = replace(server.served(message.method), is_reading=True, beside=plain_of(message.meta))
     return ToolCall("", server.tool_name(message.method), orjson.dumps(params), served=served)
-
-
-def _refusal(message: Message, stop: Stop) -> McpError:
-    """Return the error of a request that was not sent, with what a client needs to repeat it."""
-    data: dict[str, object] = {"entry": stop.entry}
-    if stop.approval:
-        data |= {"approvalId": stop.approval, "statusPath": f"/v1/approvals/{stop.approval}"}
-    return McpError(
-        refusal_text(message.method, stop),
-        number=-31000 - _REFUSED,
-        code=stop.verdict.reason.value,
-        status=_REFUSED,
-        data=data,
-        of=message.id,
-    )

@@ -7,6 +7,7 @@ stable code and, where people were asked, the approval's id.
 from collections.abc import Mapping
 
 from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.messages import Id, Message
 from firewall.codecs.mcp.versions import is_modern
 from firewall.core.reason import Reason
@@ -15,6 +16,7 @@ from firewall.gates.mcp.showing.asking import ASKED
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Stop
 
+_REFUSED = 403
 META = "stayhand.dev/refusal"
 """Where a refusal's code stands in `_meta` of the result."""
 
@@ -28,6 +30,21 @@ def refused(id_: Id, tool: str, stop: Stop, *, version: str) -> Message:
     if stop.first:
         facts["first"] = list(stop.first)
     return _failed(id_, refusal_text(tool, stop), facts, version=version)
+
+
+def refusal_of(message: Message, stop: Stop) -> McpError:
+    """Return the error of a request that was not sent, with what a client needs to repeat it."""
+    data: dict[str, object] = {"entry": stop.entry}
+    if stop.approval:
+        data |= {"approvalId": stop.approval, "statusPath": f"/v1/approvals/{stop.approval}"}
+    return McpError(
+        refusal_text(message.method, stop),
+        number=-31000 - _REFUSED,
+        code=stop.verdict.reason.value,
+        status=_REFUSED,
+        data=data,
+        of=message.id,
+    )
 
 
 def waits(id_: Id, tool: str, approval: str, *, entry: int, version: str) -> Message:
