@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 FLAWS = frozenset(sys.argv[1:])
+LEVELS: list[str] = []
+"""What clients want logged, the latest last."""
 
 
 def say(message: object) -> None:
@@ -49,6 +51,9 @@ def answer(message: dict) -> None:
     elif method == "tools/list":
         tools = [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS]
         say({"jsonrpc": "2.0", "id": id_, "result": {"tools": tools}})
+    elif method == "logging/setLevel":
+        LEVELS.append(params["level"])
+        say({"jsonrpc": "2.0", "id": id_, "result": {}})
     elif method == "resources/read":
         say({"jsonrpc": "2.0", "id": id_, "result": {"contents": [{"uri": params["uri"], "text": "read"}]}})
     elif method == "tools/call":
@@ -141,6 +146,13 @@ def flood(id_: object, params: dict) -> None:
     text(id_, "done")
 
 
+def log(id_: object, _params: dict) -> None:
+    """Log something at the level that the client asked for."""
+    note = {"level": LEVELS[-1], "data": "low on apples"}
+    say({"jsonrpc": "2.0", "method": "notifications/message", "params": note})
+    text(id_, "done")
+
+
 def echo(id_: object, params: dict) -> None:
     """Repeat the arguments."""
     text(id_, json.dumps(params.get("arguments", {})))
@@ -148,7 +160,7 @@ def echo(id_: object, params: dict) -> None:
 
 TOOLS = {
     tool.__name__: tool
-    for tool in (die, noisy, endless, progress, ask, twice, wrong, env, child, silent, deaf, flood, echo)
+    for tool in (die, noisy, endless, progress, ask, twice, wrong, env, child, silent, deaf, flood, log, echo)
 }
 
 if __name__ == "__main__":

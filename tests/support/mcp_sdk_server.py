@@ -74,7 +74,7 @@ def server() -> MCPServer:
 
 
 def _asks(made: MCPServer) -> None:
-    """Add a tool that asks within its answer, under the name of one that the catalogue knows to read."""
+    """Add completions, and a tool that asks in its answer, under the name of one that is known to read."""
 
     @made.tool()
     def get_file_contents(ctx: Context, path: str) -> str | types.InputRequiredResult:
@@ -88,6 +88,11 @@ def _asks(made: MCPServer) -> None:
         answer = said["who"]
         assert isinstance(answer, types.ElicitResult)
         return f"{path}: {answer.content}, {ctx.request_state}"
+
+    @made.completion()
+    async def complete(_ref: object, argument: types.CompletionArgument, _context: object) -> types.Completion:
+        """Complete every argument."""
+        return types.Completion(values=[f"{argument.value}ples"])
 
 
 @contextmanager

@@ -81,6 +81,8 @@ async def test_the_official_client_is_served_in_each_revision(
         assert read.contents[0].text == "three apples"  # type: ignore[union-attr]  # text, as the server says
         assert (await client.list_prompts()).prompts[0].name == f"{prefix}sell"
         assert (await client.get_prompt(f"{prefix}sell", {"what": "x"})).description == "Sell something."
+        ref = types.PromptReference(type="ref/prompt", name=f"{prefix}sell")
+        assert (await client.complete(ref, {"name": "what", "value": "ap"})).completion.values == ["apples"]
         with pytest.raises(MCPError) as unknown:
             await client.read_resource(f"{address}/none")
         assert unknown.value.code == -32602
