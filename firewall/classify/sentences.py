@@ -6,6 +6,8 @@ ten seconds for it. Pure text.
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.effect import Effect
@@ -59,6 +61,12 @@ def sentence(told: str, *, effects: set[Effect], environment: str, undo: str, is
     """Return what a reader told as a whole sentence of bounded length; empty stays empty."""
     if not told:
         return ""
+    if len(told) > MAX_SUMMARY_CHARS:
+        return _sentence(told, effects, environment, undo, is_elevated)
+    return _known(told, frozenset(effects), environment, undo, is_elevated)
+
+
+def _sentence(told: str, effects: AbstractSet[Effect], environment: str, undo: str, is_elevated: bool) -> str:  # noqa: FBT001 - a cache calls it
     if is_elevated and "more rights" not in told:
         told = f"with more rights than the agent has: {told}"
     clear = _QUOTED.sub("``", told)
@@ -88,7 +96,11 @@ def placed(told: str, where: str) -> str:
     return f"{told} {where}"
 
 
-def _ending(clear: str, effects: set[Effect], undo: str) -> str:
+_known = lru_cache(maxsize=1024)(_sentence)
+"""Agents do the same things to the same places again and again: what is said of it is said in the same words."""
+
+
+def _ending(clear: str, effects: AbstractSet[Effect], undo: str) -> str:
     """Return what must still be said about taking it back."""
     worst = None
     for effect in _ENDS:

@@ -118,8 +118,9 @@ def breach(grant: Grant, action: Action) -> Reason | None:
     """
     if action.environment not in (LOCAL, UNRESOLVED, grant.environment):
         return Reason.GRANT_ENVIRONMENT
-    if any(NEEDS[effect] not in grant.verbs for effect in action.effects):
-        return Reason.GRANT_VERB
+    for effect in action.effects:
+        if NEEDS[effect] not in grant.verbs:
+            return Reason.GRANT_VERB
     if action.target and not any_matches(grant.targets, action.target):
         return Reason.GRANT_TARGET
     if not action.target and not any_matches(grant.tools, action.tool):

@@ -128,6 +128,8 @@ class Declaration:
 
 
 NOT_ASKED = Declaration()
+_UNDECLARED = Declaration("undeclared")
+_UNHEARD = Declaration("unheard")
 
 
 class Announcements:
@@ -175,7 +177,7 @@ class Announcements:
         if found is not None:
             return Declaration("announced", found)
         is_heard = requester.gate == "egress" or _run(requester) in self._heard
-        return Declaration("undeclared" if is_heard else "unheard")
+        return _UNDECLARED if is_heard else _UNHEARD
 
     def match(self, requester: Requester, actions: Sequence[Action], *, now_us: int) -> Match | None:
         """Return what announced every changing action of a request; None: something was not announced."""

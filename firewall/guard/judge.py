@@ -9,6 +9,7 @@ FAIL-CLOSED: whatever raises while a call is being understood or judged becomes 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import orjson
@@ -158,7 +159,7 @@ class Judge:
             )
 
         row = rules.row(verdict.row)
-        whole = digest(actions, sorted((one.state() for one in findings), key=str))
+        whole = digest(actions, sorted((one.state() for one in findings), key=str) if findings else ())
         base = digest(read.actions, ()) if findings else whole
         return judgement_of(
             call,
@@ -207,7 +208,9 @@ class Judge:
     def _touched(self, call: ToolCall, actions: Sequence[Action], context: Context, raw: str) -> str:
         """Say how a call touches the firewall; a home that nobody knows might be ours, so ours is tried too."""
         candidates = list(actions)
-        if not context.home and any(mark in raw for mark in _HOME_MARKS):
+        # What a request to a server does has nothing to do with anybody's home.
+        may_be_at_home = not context.home and call.form is not CallForm.REQUEST
+        if may_be_at_home and any(mark in raw for mark in _HOME_MARKS):
             candidates += actions_of(call, replace(context, home=self._territory.home))
         for action in candidates:
             if said := touches(self._territory, action, raw):
@@ -219,9 +222,16 @@ class Judge:
         refused = self._refused(read)
         if refused is not None:
             return read.actions, [refused for _ in read.actions]
+        if not findings:
+            return read.actions, [self._by_rules(action, read) for action in read.actions]
         found = {one.thing: one for one in findings}
         judged = [self._judged(action, of_action(action, found), read) for action in read.actions]
         return tuple(action for action, _ in judged), [verdict for _, verdict in judged]
+
+    def _by_rules(self, action: Action, read: Read) -> Verdict:
+        """Judge one action of which nothing was found out."""
+        stopped = self._outside(action, read.requester)
+        return stopped if stopped is not None else self._by_policy(action, read.requester, read.rules)
 
     def _judged(self, action: Action, findings: Sequence[Finding], read: Read) -> tuple[Action, Verdict]:
         """Judge one action; return it as it was judged."""
@@ -262,8 +272,17 @@ class Judge:
 
     def _by_policy(self, action: Action, requester: Requester, rules: Rules) -> Verdict:
         grant = requester.grant
-        asking = policy_requester(owner=grant.owner, agent=grant.agent, grant_environment=grant.environment)
-        return rules.verdict(action, roles=frozenset((grant.role,)), requester=asking)
+        asking = _asking(grant.owner, grant.agent, grant.environment)
+        return rules.verdict(action, roles=_only(grant.role), requester=asking)
+
+
+_asking = lru_cache(maxsize=256)(policy_requester)
+"""Who asks, put together once for all calls of an agent."""
+
+
+@lru_cache(maxsize=64)
+def _only(role: str) -> frozenset[str]:
+    return frozenset((role,))
 
 
 def _elsewhere(action: Action, findings: Sequence[Finding], requester: Requester) -> Deny | None:
@@ -290,6 +309,8 @@ def _failed(call: ToolCall, error: Exception, rules: Rules) -> Judgement:
 
 def _deciding(actions: Sequence[Action], verdicts: Sequence[Verdict], verdict: Verdict) -> Action:
     """Return the action that a combined verdict is about: of the same row and strictness, else the strictest."""
+    if len(actions) == 1:
+        return actions[0]
     pairs = list(zip(actions, verdicts, strict=True))
     for action, one in pairs:
         if strictness(one) == strictness(verdict) and one.row == verdict.row:

@@ -58,10 +58,11 @@ def _key(action: Action, roles: frozenset[str], requester: Requester) -> object:
         action.resource,
         action.effects,
         action.inside_workspace,
-        # True is not 1 here, and no two attributes have one name, so values are never compared
-        tuple([(name, type(value), value) for name, value in sorted(action.attributes.items())]),
+        repr(action.attributes),  # texts, numbers and truths: written, True is not 1 and 1 is not "1"
         roles,
-        requester,
+        requester.owner,
+        requester.agent,
+        requester.grant_environment,
     )
 
 

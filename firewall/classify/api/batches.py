@@ -14,9 +14,18 @@ _METHOD = re.compile(r"\"(?:http_?)?(?:method|verb)\"\s*+:\s*+\"(delete|post|put
 
 def batched(path: str, kind: str, body: str) -> set[Effect]:
     """Return what the requests inside of a body do; empty: there are none. `kind` is its content type."""
-    if "multipart/mixed" not in kind.lower() and "batch" not in path.lower() and not _METHOD.search(body):
+    is_batch = "multipart/mixed" in kind.lower() or "batch" in path.lower()
+    if not is_batch and not (_may_name_methods(body) and _METHOD.search(body)):
         return set()
     found = {name.upper() for name in (*_LINE.findall(body), *_METHOD.findall(body))}
     if "DELETE" in found:
         return {Effect.DESTRUCTIVE}
     return {Effect.UNKNOWN} if found and ("batch" in path.lower() or "multipart" in kind.lower()) else set()
+
+
+def _may_name_methods(body: str) -> bool:
+    """Tell at once whether an object could have a method; what is no ASCII is left to the pattern."""
+    if not body.isascii():
+        return True
+    text = body.lower()
+    return 'method"' in text or 'verb"' in text

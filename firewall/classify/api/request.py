@@ -111,7 +111,10 @@ def _parsed(body: str) -> object:
     try:
         data = body.encode()
         value: object = orjson.loads(data)
-        if data.translate(_DIGITS).find(_LONG_NUMBER) < 0 and keys_are_plainly_unique(data, orjson.dumps(value)):
+        written = orjson.dumps(value)
+        if written == data:  # nothing was lost: no name, and no digit of a number
+            return value
+        if data.translate(_DIGITS).find(_LONG_NUMBER) < 0 and keys_are_plainly_unique(data, written):
             return value
     except (ValueError, TypeError):  # infinities, lone surrogates, great depth: the careful reader's to judge
         pass

@@ -200,11 +200,21 @@ def _of_table(asked: Asked, segments: list[str], row: HostRow | None) -> Operati
     return None
 
 
+def _may_say_gone(body: str) -> bool:
+    """Tell at once whether one of the words stands there by which a body says that it deletes."""
+    if not body.isascii():  # letters of other alphabets that are taken for ours: the patterns know them
+        return True
+    text = body.lower()
+    return "delet" in text or "destroy" in text or "remov" in text
+
+
 def _told_by_body(asked: Asked) -> set[Effect]:
     if asked.method in READING:
         return set()
     head = asked.body[:MAX_BODY_CHARS]
-    if _DELETED.search(head) or _STATUS.search(head):
+    if not head:
+        return set()
+    if _may_say_gone(head) and (_DELETED.search(head) or _STATUS.search(head)):
         return {Effect.DESTRUCTIVE}
     if inner := batched(asked.path, asked.headers.get("content-type", ""), head):
         return inner

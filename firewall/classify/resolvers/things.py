@@ -61,13 +61,11 @@ def named(
         kind = words.get(name) or words.get(name.rpartition(".")[2])
         if kind:
             found[thing_named(vendor, kind, value, ())] = None
-    for rule in vendor.paths:
-        if rule.service != service or (rule.operation is not None and rule.operation.search(operation) is None):
-            continue
+    for rule in vendor.paths_of(operation, service):
         match = rule.pattern.fullmatch(path)
         if match is not None:
-            parts = tuple((word, unquote(value)) for word, value in match.groupdict().items())
-            found[thing_named(vendor, rule.kind, "/".join(value for _, value in parts), parts)] = None
+            parts = tuple([(word, unquote(value)) for word, value in match.groupdict().items()])
+            found[thing_named(vendor, rule.kind, "/".join([value for _, value in parts]), parts)] = None
     if len(found) > MAX_THINGS:  # FAIL-CLOSED: that there are more than are looked up is not forgotten
         return (*list(found)[:MAX_THINGS], thing_of(vendor.provider, "more", ""))
     return tuple(found)

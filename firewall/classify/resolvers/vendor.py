@@ -38,6 +38,7 @@ FACTS = frozenset(
 )
 """What a resolver may answer; what conditions make of it stands in facts.py."""
 MAX_ID_CHARS = 200
+MAX_KEPT = 1024
 _NOTHING = re.compile(r"(?!)")
 MAX_DOCUMENT_CHARS = 4000
 _PLACES = frozenset({"hosts", "resources", "projects", "kube_namespaces", "databases", "tags"})
@@ -179,6 +180,26 @@ class Vendor:
     things: Mapping[str, ThingRule] = field(default_factory=dict)
     first: tuple[First, ...] = ()
     """What could be done first or instead."""
+
+    _fitting: dict[tuple[str, str], tuple[PathRule, ...]] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+    """What was found for operations asked about before: rules never change, and neither does this."""
+
+    def paths_of(self, operation: str, service: str) -> tuple[PathRule, ...]:
+        """Return the rules whose paths an operation may have; `service`: of AWS, else empty."""
+        found = self._fitting.get((operation, service))
+        if found is None:
+            found = tuple(
+                rule
+                for rule in self.paths
+                if rule.service == service and (rule.operation is None or rule.operation.search(operation))
+            )
+            if len(self._fitting) >= MAX_KEPT:
+                self._fitting.clear()
+            if len(operation) <= MAX_ID_CHARS:
+                self._fitting[operation, service] = found
+        return found
 
     def speaks_for(self, kind: str, host: str) -> bool:
         """Tell whether this is the vendor behind a target."""

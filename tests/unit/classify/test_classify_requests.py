@@ -42,6 +42,11 @@ def read(target: str, method: str, path: str, body: str = "") -> tuple[Action, .
         ("railway", "GET", "/health", "", Effect.READ),
         ("github", "GET", "/repos/a/b/issues", "", Effect.READ),
         ("github", "DELETE", "/repos/a/b", "", Effect.DESTRUCTIVE),
+        ("github", "PATCH", "/repos/a/b/issues/1", '{"DeLeTeD": true}', Effect.DESTRUCTIVE),
+        ("github", "PATCH", "/repos/a/b/issues/1", '{"de\u017ftroy": true}', Effect.DESTRUCTIVE),
+        ("github", "PATCH", "/repos/a/b/issues/1", '{"status": "REMOVED"}', Effect.DESTRUCTIVE),
+        ("github", "PATCH", "/repos/a/b/issues/1", '{"title": "removes nothing"}', Effect.WRITE),
+        ("github", "POST", "/repos/a/b/issues", '[{"Method": "DELETE", "url": "/x"}]', Effect.DESTRUCTIVE),
         ("cluster", "GET", "/api/v1/namespaces/web/pods", "", Effect.READ),
         ("cluster", "GET", "/api/v1/namespaces/web/secrets/db", "", Effect.SECRET),
         ("cluster", "DELETE", "/api/v1/namespaces/web", "", Effect.DESTRUCTIVE),
@@ -153,3 +158,12 @@ def test_evidence_points_at_the_request_line() -> None:
     """The words that decided stand in the text that a person reads."""
     (action,) = read("github", "DELETE", "/repos/a/b")
     assert [action.text[span.start : span.end] for span in action.evidence] == ["DELETE", "/repos/a/b"]
+
+
+@pytest.mark.parametrize("path", ["/repos/a/b/issues", "/~/x", "/repos/a/b/contents/HOME"])
+def test_nobodys_home_changes_what_a_request_does(path: str) -> None:
+    """Whatever home an agent has, and however a body speaks of one, a request reads the same."""
+    body = '{"body":"see ~/.ssh, $HOME and \\\\u007e"}'
+    for target in TARGETS:
+        asked = call(target, Outgoing("POST", path, body=body.encode()))
+        assert actions_of(asked, CONTEXT) == actions_of(asked, replace(CONTEXT, home="/home/olga"))

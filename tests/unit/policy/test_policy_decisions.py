@@ -1,10 +1,13 @@
 """Decisions as table rows: policy text and an action in, verdict, reason and line out."""
 
 import tomllib
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from firewall.core.action import Attribute
 from firewall.core.verdict import Ask, word
 from tests.support.policy_folder import ROLES, an_action, snapshot_of
 
@@ -35,3 +38,17 @@ def test_names_are_distinct() -> None:
     """No case hides behind another's name."""
     names = [case["name"] for case in _CASES]
     assert len(set(names)) == len(names) > 30
+
+
+def test_an_answer_given_before_is_of_the_same_question(tmp_path: Path) -> None:
+    """A number, a truth and a text are asked about apart, whatever was asked before: answers are kept by all."""
+    rows = ["p, *, staging, *, *, write, count == 1, deny,", "p, *, staging, *, *, write, count == 0, ask,"]
+    loaded = snapshot_of(tmp_path, "\n".join([*rows, "p, *, staging, *, *, write, , allow,"]) + "\n")
+    values: tuple[Attribute, ...] = (1, True, "1", 0, False, "")
+    actions = [an_action(effects=["write"], attributes={"count": value}) for value in values]
+    alone = [replace(loaded).explain(action, roles=ROLES) for action in actions]  # a copy remembers nothing
+    assert len({word(one.verdict) for one in alone}) > 1
+    for order in permutations(range(len(values))):
+        kept = replace(loaded)
+        for at in order:
+            assert kept.explain(actions[at], roles=ROLES) == alone[at], order
