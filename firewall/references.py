@@ -101,15 +101,15 @@ def reader_of(ref: SecretRef, what: str, *, hidden: frozenset[str] = frozenset()
 
 
 def _variable_reader(name: str, what: str) -> Callable[[], Secret]:
-    known = Secret("")
+    key, value, known = os.fsencode(name), b"", Secret("")
 
     def read() -> Secret:
-        nonlocal known
-        value = os.environ.get(name, "")
-        if not value:
+        nonlocal value, known
+        now = os.environb.get(key, b"")  # as bytes: as text it would be encoded and decoded each time
+        if not now:
             raise ConfigError(f"the secret of {what} is not set", hint=f"set the variable {name}")
-        if value != known.reveal():
-            known = Secret(value)  # the same object while it stays: its spellings are worked out once
+        if now != value:
+            value, known = now, Secret(os.fsdecode(now))  # the same object while it stays: spelled out once
         return known
 
     return read

@@ -1,7 +1,7 @@
 """The guard, and the gates that ask it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from firewall.app.addresses import host_port, territory_of
 from firewall.app.base import Base
@@ -25,6 +25,7 @@ from firewall.gates.models.paying import Till
 from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.seeing import Seeing
 from firewall.guard.files import WorkspaceFiles
+from firewall.guard.foreign import Known
 from firewall.guard.guard import Guard
 from firewall.routing.call import ANSWERED, Attempt, Candidate
 from firewall.routing.catalogue import Catalogue, named_by
@@ -76,7 +77,7 @@ def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
     )
 
 
-def _known(base: Base) -> Callable[[], list[tuple[str, Secret]]]:
+def _known(base: Base) -> Known:
     """Return what reads the credentials that agents must not hold: those of targets and of MCP servers."""
     of_targets = credentials_of(base.targets)
     if not base.settings.mcp_server:
@@ -84,7 +85,7 @@ def _known(base: Base) -> Callable[[], list[tuple[str, Secret]]]:
     from firewall.gates.mcp.servers import keys_of, servers_of
 
     of_servers = keys_of(servers_of(base.settings), base.references)
-    return lambda: [*of_targets(), *of_servers()]
+    return lambda: (*of_targets(), *of_servers())
 
 
 def sign_for_aws(request: ToSign, key: Secret) -> Mapping[str, str]:

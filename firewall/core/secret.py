@@ -58,7 +58,7 @@ class Secret:
         return hmac.compare_digest(mine, theirs)
 
     def __hash__(self) -> int:
-        return hash((Secret, self.fingerprint))
+        return hash(self._fingerprint or self.fingerprint)
 
     def __repr__(self) -> str:
         return f"Secret({self.fingerprint})"

@@ -90,8 +90,11 @@ def foreign_in(call: ToolCall, catalogue: Catalogue, known: Known) -> tuple[Fore
     found: dict[bytes, Foreign] = {}
     own = call.name.removeprefix(PREFIX) if call.form is CallForm.REQUEST else ""
     watched = _watched(own, tuple(known()))
+    is_request = call.form is CallForm.REQUEST
+    if is_request and (whole := _as_it_stands(call)) is not None and _is_plain(whole, catalogue, watched):
+        return ()
     parts = _parts(call)
-    if len(parts) > 1 and _is_plain(parts, catalogue, watched):
+    if len(parts) > 1 and _is_plain(b"\n".join([data for _, data in parts]), catalogue, watched):
         return ()
     for where, data in parts:
         for finding in catalogue.credentials.find(data):
@@ -142,12 +145,26 @@ def foreign_in_history(data: bytes, detector: Detector, secrets: Sequence[Secret
             yield Foreign(TARGETS_OWN, secret, "history")
 
 
-def _is_plain(parts: Sequence[tuple[str, bytes]], catalogue: Catalogue, watched: _Watched) -> bool:
-    """Tell at once that there is nothing: most requests are short, and one search costs less than one a part.
+def _as_it_stands(call: ToolCall) -> bytes | None:
+    """Return all that is searched of a request as one text; None: parts of it must be read before."""
+    try:
+        outgoing = decode(call.arguments)
+    except ValueError:
+        return None
+    lines = [outgoing.target, *[f"{name}: {value}" for name, value in outgoing.headers]]
+    body = outgoing.body
+    if not lines[0].isascii() or "%" in lines[0] or "=" in lines[0]:
+        return None
+    if any(True for _ in _forms(body)) or (body.find(b"\\") >= 0 and holds(body, _ESCAPES)):
+        return None
+    return b"%b\n%b" % ("\n".join(lines).encode(), body)
+
+
+def _is_plain(whole: bytes, catalogue: Catalogue, watched: _Watched) -> bool:
+    """Tell at once that there is nothing: most calls are short, and one search costs less than one a part.
 
     A line break between two parts ends no token and begins none, so what is in a part is found here as well.
     """
-    whole = b"\n".join([data for _, data in parts])
     if len(whole) > _AT_ONCE:
         return False
     is_long = has_long_run(whole)

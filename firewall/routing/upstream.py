@@ -190,7 +190,7 @@ class ProviderAnswer:
         body = whole if self._decoder is None else self._decoder.feed(whole)
         if self._scrubber is not None:
             body = self._scrubber.feed(body)
-        else:
+        elif self._credential is not None and self._credential.secret.stands_in(body):
             for form in self._forms:
                 body = body.replace(form, MASK)
         if len(body) > limit:

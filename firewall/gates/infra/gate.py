@@ -21,9 +21,10 @@ from firewall.core.reason import Reason
 from firewall.core.target import TargetKind
 from firewall.core.verdict import Deny
 from firewall.gates.edge.body import ClientGoneError, read_body
-from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of, token_of
+from firewall.gates.edge.doorkeeper import TOKEN_HEADERS, Doorkeeper, requester_of, token_of
 from firewall.gates.edge.rates import Drawing
 from firewall.gates.edge.send import send_whole
+from firewall.gates.edge.upgrade import Upgrade
 from firewall.gates.infra import fields, problem, sockets
 from firewall.gates.infra.aws.answer import Refusals
 from firewall.gates.infra.aws.door import AwsDoor
@@ -43,6 +44,8 @@ _NUMBERS = itertools.count(1)
 GATE = "gate"
 """The key in a scope's state under which another gate of ours says that it has passed a request on."""
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_OF_TOKENS = frozenset(name.encode("ascii") for name in (*TOKEN_HEADERS, "authorization"))
+"""Header fields in which a token, or a provider's key in its place, may come."""
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -116,7 +119,7 @@ class InfraGate:
         Raises: FirewallError.
         """
         held: list[tuple[bytes, bytes]] = scope["headers"]
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in held}
+        headers = {key.decode("ascii"): value.decode("latin-1") for key, value in held if key in _OF_TOKENS}
         source = scope["client"][0] if scope.get("client") else ""
         requester = requester_of(
             await self._doorkeeper.bearer(headers, source), gate=_gate_of(scope), client="other"
@@ -128,8 +131,10 @@ class InfraGate:
         if method not in _METHODS:
             raise ProtocolError(f"`{method[:20]}` is not sent to targets", code="method_refused", status=405)
         token = token_of(headers)
-        await self._refuse_foreign(requester, target, fields.foreign_in(held, token))
-        socket = await self._socket(scope, requester, target, token)
+        if (foreign := fields.foreign_in(held, token)) is not None:
+            await self._refuse_foreign(requester, target, foreign)
+        upgrade = sockets.upgrade_of(scope)
+        socket = await self._socket(scope, upgrade, requester, target, token) if upgrade is not None else None
         outgoing = outgoing_of(
             method=method,
             path=checked(path, raw=target.raw_paths),
@@ -147,14 +152,13 @@ class InfraGate:
         """Return the header fields that go to a target."""
         return fields.outgoing(held, injected=target.header, is_masked=Verb.SECRET not in requester.grant.verbs)
 
-    async def _socket(self, scope: Scope, requester: Requester, target: Target, token: str) -> Socket | None:
-        """Return the handshake of a request that asks to leave HTTP; None: it does not ask.
+    async def _socket(
+        self, scope: Scope, upgrade: Upgrade, requester: Requester, target: Target, token: str
+    ) -> Socket:
+        """Return the handshake of a request that asks to leave HTTP.
 
         Raises: FirewallError; ClientGoneError where the client did not wait.
         """
-        upgrade = sockets.upgrade_of(scope)
-        if upgrade is None:
-            return None
         if not upgrade.is_open:
             raise ClientGoneError
         said = self._said.take(requester.token_id, target.spec.name, scope, upgrade.wish)

@@ -39,6 +39,8 @@ from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.infra")
 _READING = frozenset({Effect.READ, Effect.SECRET})
+_MOST_AT_ONCE = 64 << 20
+"""An answer that comes whole is much shorter."""
 _WITHOUT_CONTENT = frozenset({204, 304})
 
 
@@ -119,9 +121,9 @@ class Courier:
 
     async def send_on(self, asked: Asked, go: Go, send: Send, shape: Shape) -> None:
         """Send what was judged, pass the answer on, and record how it ended."""
-        way = _way_of(asked, go, send, decode(asked.call.arguments))
-        way.facts = {"judged": go.entry, "gate": asked.requester.gate}
-        is_reading = set(go.effects) <= _READING
+        facts: dict[str, Plain] = {"judged": go.entry, "gate": asked.requester.gate}
+        way = _way_of(asked, go, send, decode(asked.call.arguments), facts)
+        is_reading = _READING.issuperset(go.effects)
         try:
             with Exchange(self._running, asked.requester.lineage, may_end=is_reading) as exchange:
                 endpoint, request = self._request(asked, way.outgoing, is_reading=is_reading)
@@ -152,7 +154,7 @@ class Courier:
         head = self._head(way.asked, response, request, is_masking=masker.hides)
         head.append((b"x-stayhand-entry", b"%d" % way.go.entry))
         if response.comes_whole and response.status not in _WITHOUT_CONTENT and way.outgoing.method != "HEAD":
-            whole = masker.whole(b"".join([piece async for piece in response.chunks()]))
+            whole = masker.whole(await response.read(_MOST_AT_ONCE))
             way.is_answered = True
             await send_whole(way.send, response.status, head, whole)
         else:

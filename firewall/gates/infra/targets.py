@@ -1,7 +1,6 @@
 """Targets as configured: what judging knows of each, and what it takes to speak to it."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -77,16 +76,19 @@ class Target:
         return Credential(self.header, self.key(), self.prefix)
 
 
-def credentials_of(targets: Mapping[str, Target]) -> Callable[[], list[tuple[str, Secret]]]:
+def credentials_of(targets: Mapping[str, Target]) -> Callable[[], tuple[tuple[str, Secret], ...]]:
     """Return a function that reads the credentials of all targets that can be read now, with their names."""
+    keys = [(name, target.key) for name, target in targets.items()]
+    keys += [(name, target.resolver.key) for name, target in targets.items() if target.resolver]
 
-    def read() -> list[tuple[str, Secret]]:
+    def read() -> tuple[tuple[str, Secret], ...]:
         found: list[tuple[str, Secret]] = []
-        for name, target in targets.items():
-            for key in [target.key, *([target.resolver.key] if target.resolver else [])]:
-                with suppress(ConfigError):  # it cannot be used either then
-                    found.append((name, key()))
-        return found
+        for name, key in keys:
+            try:
+                found.append((name, key()))
+            except ConfigError:  # it cannot be used either then
+                continue
+        return tuple(found)
 
     return read
 

@@ -252,3 +252,23 @@ def test_a_credential_without_a_long_run_is_found_as_well(secret: str) -> None:
     sent = Outgoing("POST", "/items", "", (("content-type", "text/plain"),), f"it is {secret} here".encode())
     found = foreign_in(request(sent), Catalogue(), lambda: [("other", Secret(secret))])
     assert [one.rule for one in found] == [TARGETS_OWN]
+
+
+@pytest.mark.parametrize(
+    "outgoing",
+    [
+        Outgoing("POST", f"/x/{PAT}", body=b"{}"),
+        Outgoing("POST", f"/x?y={PAT}", body=b"{}"),
+        Outgoing("POST", "/x", headers=(("x-note", PAT),), body=b"{}"),
+        Outgoing("POST", "/x", body=f'{{"note":"{PAT}"}}'.encode()),
+        Outgoing("POST", "/x", body=f'{{"note":"\\u0067{PAT[1:]}"}}'.encode()),
+        Outgoing("POST", "/x", body=f"a=1&note=%67{PAT[1:]}".encode()),
+        Outgoing("POST", "/x", body=b"\xff\xfe" + PAT.encode()),
+    ],
+)
+def test_no_part_of_a_request_is_left_out(outgoing: Outgoing, tmp_path: Path) -> None:
+    """A credential is found in path, query, field and body, plain or spelled otherwise, whatever the shape."""
+    catalogue = policies_in(tmp_path / "p").catalogue
+    assert [one.value.reveal() for one in foreign_in(request(outgoing), catalogue, list)] == [PAT]
+    clean = Outgoing("POST", "/x", headers=(("x-note", "a"),), body=b'{"note":"a"}')
+    assert foreign_in(request(clean), catalogue, list) == ()
