@@ -205,7 +205,7 @@ def _may_say_gone(body: str) -> bool:
     if not body.isascii():  # letters of other alphabets that are taken for ours: the patterns know them
         return True
     text = body.lower()
-    return "delet" in text or "destroy" in text or "remov" in text
+    return "delete" in text or "deleting" in text or "destroy" in text or "removed" in text
 
 
 def _told_by_body(asked: Asked) -> set[Effect]:
