@@ -17,6 +17,7 @@ from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.core.ports import Clock
+from firewall.gates.mcp.beside import own_notes_of
 from firewall.gates.mcp.port import Caller, Seen, Server
 from firewall.gates.mcp.state import Leg, Seal, is_of_leg, is_ours, refused
 
@@ -129,6 +130,14 @@ def with_params(message: Message, **values: object) -> Message:
     params = {**message.params, **values}
     kept = {name: value for name, value in params.items() if value is not None or name not in values}
     return messages.written({**message.value, "params": kept})
+
+
+def unnoted(message: Message) -> Message:
+    """Return a request without the client's notes for itself, which nobody judges."""
+    unsent = own_notes_of(message.meta)
+    if not unsent:
+        return message
+    return with_params(message, _meta={name: one for name, one in message.meta.items() if name not in unsent})
 
 
 async def answered(server: Server, answer: Message, seen: Seen) -> dict[str, object]:

@@ -20,7 +20,7 @@ from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp.beside import META, judged_of, plain_of
-from firewall.gates.mcp.legs import Legs, answered, beside, forwarded, is_asking, with_params
+from firewall.gates.mcp.legs import Legs, answered, beside, forwarded, is_asking, unnoted, with_params
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.gates.mcp.saying import refusal_of
 from firewall.gates.mcp.showing import permitted
@@ -58,7 +58,7 @@ class JudgedReads:
             answer = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
         if isinstance(answer, Stop):
             raise refusal_of(message, answer)
-        sent = forwarded(message, leg)
+        sent = forwarded(unnoted(message), leg)
         said = await self._sent(caller, sent, answer, upstream=upstream, seen=seen)
         if not is_asking(said):
             return said

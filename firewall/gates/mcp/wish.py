@@ -15,7 +15,7 @@ from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
 from firewall.gates.mcp import legs, state
-from firewall.gates.mcp.beside import CALL_IDS, MAX_ID_CHARS, META, judged_of, own_notes_of, plain_of
+from firewall.gates.mcp.beside import CALL_IDS, MAX_ID_CHARS, META, judged_of, plain_of
 from firewall.gates.mcp.showing.asking import ASKED
 from firewall.gates.mcp.state import Leg
 
@@ -63,7 +63,7 @@ def wish_of(message: Message, leg: Leg | None = None) -> Wish:
     if not isinstance(given, dict):
         raise _invalid("`arguments` must be an object", "arguments_invalid", message)
     ours = params.get("requestState") if state.is_ours(params.get("requestState")) else ""
-    sent = _unnoted(message)
+    sent = legs.unnoted(message)
     return Wish(
         tool=name,
         given=given,
@@ -87,14 +87,6 @@ def _judged(message: Message, given: Mapping[str, object], leg: Leg | None) -> b
         return orjson.dumps({**given, **beside})
     span = json_span.locate(message.raw, ("params", "arguments"))
     return message.raw[span[0] : span[1]] if span is not None else b"{}"
-
-
-def _unnoted(message: Message) -> Message:
-    """Return the call without the client's notes for itself."""
-    unsent = own_notes_of(message.meta)
-    if not unsent:
-        return message
-    return legs.with_params(message, _meta={name: one for name, one in message.meta.items() if name not in unsent})
 
 
 def _call_id(meta: Mapping[str, object]) -> str:

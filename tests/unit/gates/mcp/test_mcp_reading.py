@@ -110,6 +110,13 @@ async def test_a_credential_beside_a_name_goes_nowhere(kept: Kept, name: str) ->
     assert line.heard == []
 
 
+async def test_a_clients_notes_for_itself_do_not_reach_a_server(kept: Kept) -> None:
+    """What Codex notes about its turn is not judged, and therefore not sent; the rest goes as it came."""
+    line, notes = Line(said={"contents": []}), {"x-codex-turn-metadata": "{}", "itemId": "i", "callId": "c"}
+    await read(kept, asking("resources/read", uri="shop://stock", _meta=notes), line)
+    assert line.heard[0].params == {"uri": "shop://stock", "_meta": {"callId": "c"}}
+
+
 async def test_our_own_files_are_denied_by_whatever_server(kept: Kept) -> None:
     """A server that we start runs as we do: the guard's own reach holds for what it is asked to read."""
     line = Line()
