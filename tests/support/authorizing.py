@@ -20,6 +20,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from firewall.gates.edge.server import Listener, serving
+from tests.support import signing
+from tests.support.signing import Signer
 
 SECRET = "the secret of a client: 7"
 
@@ -34,6 +36,8 @@ class Authorizing:
     resource_changes: dict[str, object] = field(default_factory=dict)
     answer_changes: dict[str, str] = field(default_factory=dict)
     """Of what goes back with the browser; empty takes a member away."""
+    signer: Signer | None = None
+    """Access tokens are signed (RFC 9068), for whatever resource is asked for; None: they are opaque."""
     life_s: int = 3600
     gives_refresh: bool = True
     refuses: int = 0
@@ -82,14 +86,19 @@ class Authorizing:
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
             "scopes_supported": ["read", "offline_access"],
+            "jwks_uri": f"{self.base}/keys",
         }
         return JSONResponse(_changed(said, self.changes))
+
+    async def keys(self, _: Request) -> Response:
+        """RFC 7517."""
+        return Response(signing.keys(*([self.signer] if self.signer else [])), media_type="application/json")
 
     async def register(self, request: Request) -> Response:
         """RFC 7591."""
         about = await request.json()
         assert about["application_type"] == "native"
-        return JSONResponse({"client_id": "registered", "redirect_uris": about["redirect_uris"]}, 201)
+        return JSONResponse({**about, "client_id": "registered"}, 201)
 
     async def authorize(self, request: Request) -> Response:
         """Somebody agrees at once."""
@@ -139,7 +148,7 @@ class Authorizing:
         return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "result": said})
 
     def _complaint(self, form: dict[str, str], login: str) -> str:
-        if form.get("resource") != self.url:
+        if form.get("resource") != self.url and self.signer is None:
             return "another resource"
         if form["grant_type"] == "client_credentials":
             pair = base64.b64decode(login.removeprefix("Basic ")).decode().partition(":")
@@ -155,6 +164,9 @@ class Authorizing:
 
     def _given(self) -> dict[str, object]:
         access = f"access-{secrets.token_urlsafe(16)}"
+        if self.signer is not None:
+            said = signing.claims(iss=self.issuer, aud=self.asked[-1][1]["resource"], client_id="registered")
+            access = signing.token(self.signer, said)
         self.good.clear()
         self.good.add(access)
         given: dict[str, object] = {"access_token": access, "token_type": "Bearer", "expires_in": self.life_s}
@@ -176,6 +188,7 @@ async def authorizing() -> AsyncIterator[Authorizing]:
             Route(f"{known}/oauth-authorization-server/as", made.metadata),
             Route("/authorize", made.authorize),
             Route("/token", made.token, methods=["POST"]),
+            Route("/keys", made.keys),
             Route("/register", made.register, methods=["POST"]),
             Route("/mcp", made.serve, methods=["POST", "DELETE"]),
         ]
