@@ -19,6 +19,7 @@ from firewall.classify.egress_requests import actions_of_egress, bound_egress
 from firewall.classify.mcp import names as mcp_names
 from firewall.classify.mcp.calls import McpCall, server_of
 from firewall.classify.mcp.calls import judge as judge_mcp
+from firewall.classify.mcp.files import file_of
 from firewall.classify.mcp.naming import landed, names_of
 from firewall.classify.mcp.tables import canonical
 from firewall.classify.nested import script_actions
@@ -41,6 +42,7 @@ MAX_VALUES = 64 * 1024
 MAX_ARGUMENTS = 400
 MAX_VECTOR = 2000
 """Words of a command that is given as a list; the readers of shell text stop before."""
+_LONG_NUMBER = re.compile(rb"[:\[,][ \t\r\n]*(-?[0-9][0-9.eE+-]{15,})")
 _SHELL = re.compile(r"(?:(?:/usr)?(?:/local)?/bin/)?(?:bash|sh|zsh|dash)|")
 _POWERSHELL = re.compile(r"(?:.*[/\\])?(?:pwsh|powershell)(?:\.exe)?", re.IGNORECASE)
 _SEARCHES = re.compile(
@@ -89,7 +91,13 @@ def bound_arguments(call: ToolCall, context: Context) -> bytes:
     if spec is not None and spec.kind is ToolKind.INPUT:
         session = sessions.known(_session(spec, arguments), context)
         bound = {"arguments": bound, "pending": session.pending, "programs": list(session.programs)}
-    return orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(bound, option=orjson.OPT_SORT_KEYS) + _long_numbers(call.arguments)
+
+
+def _long_numbers(arguments: bytes) -> bytes:
+    """Return the numbers that a double does not hold as they are written: two of them are read as the same."""
+    found = _LONG_NUMBER.findall(arguments)
+    return b"\n" + b"\n".join(found) if found else b""
 
 
 def sessions_after(call: ToolCall, actions: Sequence[Action], context: Context) -> Mapping[str, Session]:
@@ -175,6 +183,10 @@ def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Acti
     spec = context.catalogue.tools.get(like)
     if spec is not None and not (served and served.lookups):
         return (*_from_object(call, spec, arguments, context), *_misfitting(call, text))
+    path = served.is_reading and not served.lookups and served.is_here and file_of(arguments) if served else ""
+    reader = context.catalogue.tools.get("Read")
+    if path and reader is not None:
+        return _from_object(call, reader, {"file_path": path}, context)
     # The name stands in front of the arguments, for it is among the words that decide.
     line = f"{call.name} {text}"
     drafts = judge_mcp(_mcp_call(named, arguments, served), context, line)

@@ -15,6 +15,7 @@ from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.globs import matches
 from firewall.classify.mcp import words as claims
 from firewall.classify.mcp.carried import MAX_ITEMS, carried
+from firewall.classify.mcp.files import file_of
 from firewall.classify.mcp.tables import MAX_NAME_CHARS, McpRule, McpServer, canonical
 from firewall.classify.mcp.telling import marks, told
 from firewall.classify.paths import MAX_PATH_CHARS, is_privileged, is_secret
@@ -97,11 +98,12 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
 def _carrying(call: McpCall) -> Mapping[str, object]:
     """Return the arguments that may hand something to other readers.
 
-    An address by which the protocol reads is the server's own name of something, but for files and for what it
-    fetches.
+    An address by which the protocol reads is the server's own name of something, but for what it fetches and for
+    files that are named in a way of their own; credentials among the server's files are looked for in any case.
     """
     uri = call.arguments.get("uri")
-    if not call.is_reading or not isinstance(uri, str) or uri[:4].lower() in ("http", "file"):
+    is_fetched = isinstance(uri, str) and uri[:4].lower() in ("http", "file") and not file_of(call.arguments)
+    if not call.is_reading or not isinstance(uri, str) or is_fetched:
         return call.arguments
     return {name: value for name, value in call.arguments.items() if name != "uri"}
 
@@ -122,7 +124,7 @@ def _kept(call: McpCall, draft: Draft, context: Context) -> set[Effect]:
         for one in (value if isinstance(value, list) else [value])[:_MOST_PATHS]:
             if not isinstance(one, str) or (("://" in one) and not one.startswith("file://")):
                 continue
-            path = one.removeprefix("file://")[:MAX_PATH_CHARS]
+            path = (file_of({"uri": one}) or one.removeprefix("file://"))[:MAX_PATH_CHARS]
             path = f"{context.home or '/root'}{path[1:]}" if path.startswith("~/") else path
             path = posixpath.normpath(posixpath.join(context.workspace or "/", path))
             found |= {Effect.SECRET} if is_secret(path, context) else set()
@@ -156,6 +158,11 @@ def _tool(call: McpCall, server: McpServer | None) -> Draft:
     draft = Draft(f"mcp:{call.tool}", f"mcp:{provider}/{call.tool}")
     if call.is_reading:
         draft.effects = {Effect.READ}
+        uri = call.arguments.get("uri")
+        if isinstance(uri, str) and uri[:5].lower() == "file:" and not file_of(call.arguments):
+            # FAIL-CLOSED: a file that is not named plainly could be any.
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append("which file is read")
         return draft
     rule = _rule_of(call, server)
     if rule is not None:

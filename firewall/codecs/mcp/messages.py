@@ -170,6 +170,38 @@ def with_meta(message: Message, notes: Mapping[str, object]) -> Message:
     raise KeyError("a message without an object")
 
 
+def members(message: Message, path: tuple[str | int, ...]) -> dict[str, bytes]:
+    """Return the exact bytes of each member of the object at a path; nothing where there is no object."""
+    span = json_span.locate(message.raw, path)
+    if span is None:
+        return {}
+    return {name: message.raw[at[0] : at[1]] for name, _, at in json_span.members(message.raw, span[0])}
+
+
+def without(message: Message, names: frozenset[str]) -> Message:
+    """Return a request without these members of its parameters; all other bytes of them stay."""
+    span = json_span.locate(message.raw, ("params",))
+    if span is None:
+        return message
+    kept = [
+        message.raw[key[0] : value[1]]
+        for name, key, value in json_span.members(message.raw, span[0])
+        if name not in names
+    ]
+    return _reread(json_span.splice(message.raw, {span: b"{%b}" % b",".join(kept)}), message)
+
+
+def with_params(message: Message, values: Mapping[str, object]) -> Message:
+    """Return a request with parameters added that it does not have, at least one; all other bytes stay.
+
+    Raises: KeyError for a request without parameters.
+    """
+    span = json_span.locate(message.raw, ("params",))
+    if span is None:
+        raise KeyError("params")
+    return _inserted(message, span, orjson.dumps(dict(values))[1:-1])
+
+
 def with_result(message: Message, members: Mapping[str, object]) -> Message:
     """Return a result with members added where it has none of their names; all other bytes stay."""
     missing = {name: value for name, value in members.items() if name not in message.result}

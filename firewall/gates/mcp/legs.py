@@ -30,6 +30,8 @@ LEG_S = 3600
 MAX_QUESTIONS = 16
 MAX_STATE_CHARS = 64 << 10
 _MAX_KEY = 128
+ANSWERS, QUESTIONS = "mcp:inputResponses", "mcp:inputRequests"
+"""Names under which answers, and what they answer, are judged: no argument has them."""
 _BROUGHT = ("inputResponses", "requestState")
 _US = 1_000_000
 
@@ -122,14 +124,14 @@ def beside(message: Message, leg: Leg | None) -> dict[str, object]:
     answers = message.params.get("inputResponses")
     if leg is None or not answers:
         return {}
-    return {"mcp:inputResponses": answers, "mcp:inputRequests": leg.questions}
+    return {ANSWERS: answers, QUESTIONS: leg.questions}
 
 
 def with_params(message: Message, **values: object) -> Message:
-    """Return a request with parameters replaced; None takes one out."""
-    params = {**message.params, **values}
-    kept = {name: value for name, value in params.items() if value is not None or name not in values}
-    return messages.written({**message.value, "params": kept})
+    """Return a request with parameters replaced, all other bytes as they are; None takes one out."""
+    rest = messages.without(message, frozenset(values))
+    kept = {name: value for name, value in values.items() if value is not None}
+    return messages.with_params(rest, kept) if kept else rest
 
 
 def unnoted(message: Message) -> Message:

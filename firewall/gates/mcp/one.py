@@ -10,6 +10,7 @@ from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
 from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.gates.mcp import opaque
 from firewall.gates.mcp.hearing import Hearing
 from firewall.gates.mcp.legs import ASKING, MAX_LEGS, is_asking, with_params
 from firewall.gates.mcp.listed import Listed
@@ -146,6 +147,9 @@ class OneServer:
                 take = self._reads.read if asked.way is Way.READ else self.tasks.follow
                 answer = await take(server, caller, message, upstream=upstream, seen=seen)
                 return await self._shown.result(server, caller, message, answer)
+            if asked.way is Way.LIST:
+                whose = caller.requester.principal
+                message = opaque.opened(message, principal=whose, server=server.identity)
             changes = line.listed.changes
             answer = await upstream.ask(message, seen=seen)
             if asked.way is Way.LIST and answer.kind is Kind.RESULT:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import orjson
 
-from firewall.codecs import json_span
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
@@ -21,6 +20,8 @@ from firewall.gates.mcp.state import Leg
 
 MAX_NAME_CHARS = 256
 _KNOWN = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState"})
+_RESERVED = frozenset({legs.ANSWERS, legs.QUESTIONS, META})
+"""Names that no argument may have: two things under one name could be told apart by nobody."""
 _OURS: Mapping[str, object] = {"requestState": None, "inputResponses": None}
 """What belongs to our own question: the server never sees it."""
 
@@ -62,12 +63,14 @@ def wish_of(message: Message, leg: Leg | None = None) -> Wish:
         raise _invalid("`name` must be a tool's name", "tool_unknown", message)
     if not isinstance(given, dict):
         raise _invalid("`arguments` must be an object", "arguments_invalid", message)
+    if not _RESERVED.isdisjoint(given):
+        raise _invalid("an argument has a name under which other things are judged", "argument_reserved", message)
     ours = params.get("requestState") if state.is_ours(params.get("requestState")) else ""
     sent = legs.unnoted(message)
     return Wish(
         tool=name,
         given=given,
-        arguments=_judged(message, given, leg),
+        arguments=_judged(message, leg),
         beside=plain_of(message.meta),
         call_id=_call_id(message.meta),
         progress=_token(message.meta.get("progressToken")),
@@ -77,16 +80,23 @@ def wish_of(message: Message, leg: Leg | None = None) -> Wish:
     )
 
 
-def _judged(message: Message, given: Mapping[str, object], leg: Leg | None) -> bytes:
-    """Return the bytes that are judged: the client's own where there is nothing beside them."""
-    beside = legs.beside(message, leg)  # what answers our own question says nothing to the server
-    notes = judged_of(message.meta)
-    if notes:
-        beside[META] = notes
-    if beside:
-        return orjson.dumps({**given, **beside})
-    span = json_span.locate(message.raw, ("params", "arguments"))
-    return message.raw[span[0] : span[1]] if span is not None else b"{}"
+def _judged(message: Message, leg: Leg | None) -> bytes:
+    """Return the bytes that are judged: the client's own, behind what else a server could act by, as it came."""
+    found = messages.members(message, ("params",))
+    own = found.get("arguments", b"{}")
+    # What answers our own question says nothing to the server.
+    parts = {name: orjson.dumps(value) for name, value in legs.beside(message, leg).items()}
+    if legs.ANSWERS in parts:
+        parts[legs.ANSWERS] = found["inputResponses"]
+    names = judged_of(message.meta)
+    if names:
+        notes = messages.members(message, ("params", "_meta"))
+        parts[META] = b"{%b}" % b",".join(b"%b:%b" % (orjson.dumps(name), notes[name]) for name in names)
+    if not parts:
+        return own
+    beside = b",".join(b'"%b":%b' % (name.encode(), data) for name, data in parts.items())
+    rest = own[1:].lstrip()
+    return b"{%b%b%b" % (beside, b"" if rest == b"}" else b",", rest)
 
 
 def _call_id(meta: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firewall.classify.mcp.names import flat
-from firewall.classify.tool import actions_of
+from firewall.classify.tool import actions_of, bound_arguments
 from firewall.core.action import LOCAL, UNRESOLVED, Action
 from firewall.core.call import Served, ToolCall
 from firewall.core.effect import Effect, severity, strictest
@@ -142,3 +142,48 @@ def test_the_order_of_arguments_means_nothing(tool: str, arguments: dict[str, ob
 def test_flat_names(name: str, wanted: str) -> None:
     """Every client's spelling of a tool comes out alike."""
     assert flat(name) == wanted
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_here", "operation", "place"),
+    [
+        ("file:///home/dev/app/x%20y.txt", True, "file:read", LOCAL),
+        ("file://localhost/srv/shared/x.txt", True, "file:read", UNRESOLVED),
+        ("file:///srv/shared/x.txt", False, "mcp:resources/read", "staging"),
+    ],
+)
+def test_a_file_that_is_read_without_a_tool_is_a_read(uri: str, is_here: bool, operation: str, place: str) -> None:  # noqa: FBT001 - a row
+    """Of a program on this machine like the agent's own reading; of another machine the server's."""
+    (found,) = judged(served("resources/read", is_here=is_here, is_reading=True, pack="filesystem"), uri=uri)
+    assert (found.operation, found.environment, found.effects) == (operation, place, (Effect.READ,))
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+@pytest.mark.parametrize("uri", ["file:///home/dev/.ssh/id_rsa", "file:///home/dev/.ss%68/id_rsa"])
+def test_a_file_of_credentials_is_secret_however_it_is_named(uri: str, is_here: bool) -> None:  # noqa: FBT001 - a row
+    """Escapes hide no file that usually holds credentials."""
+    found = judged(served("resources/read", is_here=is_here, is_reading=True, pack="filesystem"), uri=uri)
+    assert any(Effect.SECRET in one.effects for one in found)
+
+
+@pytest.mark.parametrize(
+    "uri", ["file://other.example/srv/x", "file:///srv/x?y", "file:///srv/x#y", "file:srv/x", "file:///srv/%00"]
+)
+def test_a_file_that_is_not_named_plainly_is_unknown(uri: str) -> None:
+    """With a host, a query or a fragment it could be anything."""
+    found = judged(served("resources/read", is_here=True, is_reading=True, pack="filesystem"), uri=uri)
+    assert any(Effect.UNKNOWN in one.effects for one in found)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ('{"id":123456789012345678901}', '{"id":123456789012345678902}', False),
+        ('{"a":1,"id":[12345678901234567.1]}', '{ "id":[12345678901234567.1],"a":1 }', True),
+        ('{"a":1,"b":2}', '{"b":2, "a":1}', True),
+    ],
+)
+def test_numbers_that_are_read_alike_are_bound_apart(one: str, other: str, is_same: bool) -> None:  # noqa: FBT001 - a row
+    """An approval is bound to the digits that a server will read."""
+    first, second = (bound_arguments(ToolCall("", "x", text.encode()), shipped_context()) for text in (one, other))
+    assert (first == second) is is_same

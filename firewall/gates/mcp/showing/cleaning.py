@@ -5,7 +5,7 @@ INVARIANT: a value that needs no change comes back as the very same object, so t
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from firewall.classify.content.instructions import Aimed, aimed
 from firewall.classify.credentials.detector import Detector
 from firewall.core.secret import Secret
 from firewall.core.spellings import holds
+from firewall.gates.mcp.showing.blobs import covered
 
 MOST_CHARS = 1 << 20
 """Of text in one answer: no model reads more of it."""
@@ -24,6 +25,9 @@ _MAY_HIDE = re.compile(rb"\\[ubfr]|[\x7f-\xff]")
 """What hides stands in JSON as an escape, or as bytes beyond ASCII."""
 _OPAQUE = frozenset({"nextCursor", "requestState", "progressToken", "taskId", "requestId", "protocolVersion"})
 """Members of a result or of parameters that a client gives back as they are, and shows to nobody."""
+_SEALED = frozenset({"nextCursor"})
+"""Those of them that come back where we know them again; states are sealed before they come here (`legs`)."""
+_MAX_SEALED_CHARS = 64 * 1024
 _PLAIN = re.compile(r"[!-~]*")
 """What such a member is made of; another is text like any."""
 _CODED = frozenset({"data", "blob"})
@@ -69,9 +73,18 @@ class Cleaner:
     """Cleans the values of one message; what it finds adds up."""
 
     def __init__(
-        self, raw: bytes, detector: Detector, secrets: Sequence[Secret] = (), *, most_chars: int = MOST_CHARS
+        self,
+        raw: bytes,
+        detector: Detector,
+        secrets: Sequence[Secret] = (),
+        *,
+        most_chars: int = MOST_CHARS,
+        seal: Callable[[str], str] | None = None,
     ) -> None:
-        """`raw`: the message's bytes, which tell at once what need not be looked for; `secrets`: ours."""
+        """`raw`: the message's bytes, which tell at once what need not be looked for; `secrets`: ours.
+
+        `seal`: what becomes of a credential that a client only gives back; None: it is masked like others.
+        """
         self.found = Found()
         self._hides = _MAY_HIDE.search(raw) is not None
         self._ours = secrets
@@ -79,6 +92,7 @@ class Cleaner:
         self._detector = detector
         self._masks = bool(self._secrets) or bool(detector.find(raw, in_answer=True))
         self._left = most_chars
+        self._seal = seal
         self._texts: list[str] = []
         self._part: object = None
 
@@ -121,15 +135,23 @@ class Cleaner:
 
     def _member(self, holder: Mapping[str, object], key: str, item: object, depth: int) -> object:
         if holder is self._part and key in _OPAQUE and isinstance(item, str) and _PLAIN.fullmatch(item):
-            return self._masked(item, "") if self._masks else item
+            return self._given_back(item, key) if self._masks else item
         if key in _CODED and isinstance(item, str) and ("mimeType" in holder or "uri" in holder):
             return self._coded(item, key)
         return self._value(item, key, depth + 1)
 
+    def _given_back(self, item: str, key: str) -> str:
+        """Return what a client carries for its server: sealed where it would have to be masked."""
+        if self._seal is None or key not in _SEALED or len(item) > _MAX_SEALED_CHARS:
+            return self._masked(item, "")
+        if any(holds(item.encode(), secret.spellings) for secret in self._secrets):
+            return self._masked(item, "")  # ours is nothing that a server's state should hold
+        return self._seal(item) if self._detector.find(item.encode(), in_answer=True) else item
+
     def _coded(self, coded: str, name: str) -> str:
         """Clean what should be base64: text in it, whatever its label says, and all of it where it is none.
 
-        Pictures, sounds and what else is no UTF-8 stay.
+        Of pictures, sounds and what else is no UTF-8 the credentials alone are covered, and all else stays.
         """
         try:
             data = base64.b64decode(coded.replace("\r\n", "\n").replace("\n", ""), validate=True)
@@ -138,7 +160,7 @@ class Cleaner:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            return self._masked(coded, "") if self._masks else coded
+            return self._blob(coded, data)
         kept = self._hides, self._masks, self._secrets
         self._hides, self._masks, self._secrets = True, True, list(self._ours)
         new = self._text(text, "")
@@ -146,6 +168,14 @@ class Cleaner:
         if new != text:
             return base64.b64encode(new.encode()).decode("ascii")
         return self._masked(coded, "") if self._masks else coded
+
+    def _blob(self, coded: str, data: bytes) -> str:
+        shown = covered(data, self._detector, self._ours, own=OWN)
+        if not shown.rules:
+            return self._masked(coded, "") if self._masks else coded
+        self.found.rules |= shown.rules
+        self.found.values += shown.values
+        return base64.b64encode(shown.data).decode("ascii")
 
     def _text(self, text: str, name: str) -> str:
         if self._hides:

@@ -6,6 +6,7 @@ and, of tools, what is approved; order and cursors stay.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from firewall.classify.credentials.detector import Detector
@@ -16,6 +17,7 @@ from firewall.core.errors import FirewallError
 from firewall.core.pins import ABOUT
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.secret import Secret
+from firewall.gates.mcp import opaque
 from firewall.gates.mcp.pinning.pins import Page, Pins
 from firewall.gates.mcp.port import Caller, Server
 from firewall.gates.mcp.showing import answers, permitted
@@ -108,7 +110,7 @@ class Showing:
 
         Raises: AskRefusedError where a credential stands in it; StoreError.
         """
-        cleaner = self._cleaner(server, answer.raw)
+        cleaner = self._cleaner(answer.raw)
         answers.cleaned(answer, cleaner)
         if cleaner.found.rules:
             await self._refuse(server, caller, asked, "answer-with-credential")
@@ -177,13 +179,13 @@ class Showing:
         what = KINDS.get(message.method, "input")
         raise AskRefusedError(f"`{server.name}` may not ask a client for this ({what}: {why})")
 
-    def _cleaner(self, server: Server, raw: bytes) -> Cleaner:
+    def _cleaner(self, raw: bytes, seal: Callable[[str], str] | None = None) -> Cleaner:
         secrets: list[Secret] = [secret for _, secret in self._rules.known()]
-        del server
-        return Cleaner(raw, self._rules.detector(), secrets)
+        return Cleaner(raw, self._rules.detector(), secrets, seal=seal)
 
     async def _cleaned(self, server: Server, caller: Caller, about: tuple[str, str], message: Message) -> Message:
-        cleaner = self._cleaner(server, message.raw)
+        seal = partial(opaque.sealed, principal=caller.requester.principal, server=server.identity)
+        cleaner = self._cleaner(message.raw, seal if message.kind is Kind.RESULT else None)
         clean = answers.cleaned(message, cleaner)
         found = cleaner.found
         for value in found.values:

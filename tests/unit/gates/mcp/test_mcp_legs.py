@@ -131,7 +131,7 @@ async def test_answers_are_judged_with_the_call(kept: Kept) -> None:
     leg = asking(requestState=state, inputResponses=ANSWER)
     approval = kept.approvals.get(await told(leg))
     assert approval.subject is not None
-    assert '"branch":"main"' in approval.subject.arguments
+    assert '"branch": "main"' in approval.subject.arguments
     await kept.approvals.decide(approval.id, Decision.APPROVE, by=ALICE)
     other = asking(requestState=state, inputResponses={"which": {"action": "accept", "content": {"branch": "x"}}})
     assert await told(other) != approval.id

@@ -2,7 +2,10 @@
 
 import json
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
@@ -115,3 +118,62 @@ def test_what_stands_beside_and_is_no_plain_note_is_judged() -> None:
     assert json.loads(wish.arguments) == bound
     again = {"name": "t", "arguments": {"a": 1}, "_meta": meta, "requestState": "stayhand.1.x"}
     assert json.loads(wish_of(call(json.dumps(again))).arguments) == bound
+
+
+@pytest.mark.parametrize("name", ["mcp:_meta", "mcp:inputRequests", "mcp:inputResponses"])
+def test_an_argument_hides_nothing_under_our_names(name: str) -> None:
+    """What stands beside the arguments is judged under names that no argument has: such a call is refused."""
+    said = {"inputResponses": {"q": {}}, "_meta": {"database": "prod"}}
+    with pytest.raises(McpError) as raised:
+        wish_of(call(json.dumps({"name": "t", "arguments": {"a": 1, name: "x"}, **said})))
+    assert (raised.value.code, raised.value.number) == ("argument_reserved", -32602)
+
+
+ODD = '{ "id":123456789012345678901234567890,"f":1.50e+1, "s":"\\u0041" }'
+
+
+def test_arguments_go_on_verbatim_without_our_question() -> None:
+    """Numbers and escapes are sent as they came where our state and the answer to our question are taken out."""
+    said = call(
+        f'{{"requestState":"stayhand.1.x","name":"t","arguments":{ODD},"inputResponses":{{}},"_meta":{{}}}}'
+    )
+    wish = wish_of(said)
+    assert f'"arguments":{ODD}'.encode() in wish.forwarded.raw
+    assert wish.forwarded.params.keys() == {"name", "arguments", "_meta"}
+    assert wish.arguments == ODD.encode()
+
+
+@pytest.mark.parametrize(("arguments", "rest"), [(ODD, f",{ODD[1:].lstrip()}"), ("{ }", "}"), ("{}", "}")])
+def test_what_is_judged_with_more_beside_it_is_verbatim(arguments: str, rest: str) -> None:
+    """Behind what stands beside them, the arguments are judged as they came, and so is what stands there."""
+    big = "99999999999999999999999"
+    said = f'"inputResponses":{{"n": {big}}},"requestState":"s","_meta":{{"n": {big}, "callId":"c"}}'
+    leg = Leg("olga/coder", "x", "d", "theirs", frozenset({"n"}), "asked", 0)
+    judged = wish_of(call(f'{{"name":"t","arguments":{arguments},{said}}}'), leg).arguments
+    beside = f'{{"mcp:inputResponses":{{"n": {big}}},"mcp:inputRequests":"asked","mcp:_meta":{{"n":{big}}}'
+    assert judged.decode() == beside + rest
+    assert json.loads(judged)
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(st.text(max_size=6), _JSON, max_size=3),
+    st.dictionaries(st.text(max_size=6), _JSON, max_size=3),
+)
+def test_what_is_judged_is_all_that_is_sent(arguments: dict[str, object], meta: dict[str, object]) -> None:
+    """Always: the judged bytes are one object with every argument and every note that is not plain, as sent."""
+    notes = {f"x{name}": one for name, one in meta.items()}
+    message = call(json.dumps({"name": "t", "arguments": arguments, "_meta": notes}))
+    judged = orjson.loads(wish_of(message).arguments)
+    assert judged.pop("mcp:_meta", {}) == message.params["_meta"]
+    assert judged == message.params["arguments"]

@@ -12,6 +12,7 @@ import pytest
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.core.grant import Verb
+from firewall.gates.mcp import opaque
 from firewall.gates.mcp.port import Caller
 from firewall.gates.mcp.showing.answers import FLAGGED
 from firewall.gates.mcp.showing.cleaning import MOST_CHARS
@@ -108,6 +109,18 @@ async def test_pictures_cursors_and_states_stay(place: House) -> None:
     assert not place.signals()
 
 
+def resource_of(data: bytes) -> dict[str, object]:
+    """Return bytes as a server embeds them."""
+    return {"type": "resource", "resource": {"uri": "note://1", "blob": base64.b64encode(data).decode()}}
+
+
+def held_in(seen: messages.Message) -> str:
+    """Return what an embedded resource holds."""
+    held = blocks(seen)[0]["resource"]
+    assert isinstance(held, dict)
+    return str(held["blob"])
+
+
 @pytest.mark.parametrize("name", ["requestId", "taskId", "requestState", "nextCursor", "progressToken"])
 async def test_a_member_that_goes_back_hides_nothing(place: House, name: str) -> None:
     """Elsewhere it is a text like any; where it goes back to the server, it is plain and holds no credential."""
@@ -119,7 +132,58 @@ async def test_a_member_that_goes_back_hides_nothing(place: House, name: str) ->
     own = await place.call({"content": [], name: f"\x1b[2J {KEY} \u202e"})
     assert own.result[name] == "␛[2J [redacted:github-pat] ⟦U+202E⟧"
     plain = await place.call({"content": [], name: KEY})
-    assert plain.result[name] == "[redacted:github-pat]"
+    if name == "nextCursor":  # it comes back where we know it again
+        assert str(plain.result[name]).startswith(opaque.PREFIX)
+    else:
+        assert plain.result[name] == "[redacted:github-pat]"
+
+
+async def test_a_cursor_with_a_credential_goes_back_as_it_came_to_its_server_alone(place: House) -> None:
+    """A signed token as a server's cursor is sealed for the client, and opened for this principal and server."""
+    seen = await place.call({"content": [], "nextCursor": f"v1.{KEY}"})
+    assert KEY.encode() not in seen.raw
+    cursor = seen.result["nextCursor"]
+    asked = messages.request(1, "tools/list", {"cursor": cursor})
+    whose = {"principal": "olga/coder", "server": "https://notes.example.com/mcp"}
+    assert opaque.opened(asked, **whose).params == {"cursor": f"v1.{KEY}"}
+    for other, brought in [
+        (whose | {"principal": "eve/coder"}, cursor),
+        (whose | {"server": "https://other.example/mcp"}, cursor),
+        (whose, f"{cursor}A"),
+        (whose, opaque.PREFIX),
+    ]:
+        with pytest.raises(McpError) as raised:
+            opaque.opened(messages.request(1, "tools/list", {"cursor": brought}), **other)
+        assert (raised.value.code, raised.value.number) == ("sealed_invalid", -32602)
+
+
+async def test_our_own_credential_is_sealed_for_nobody(place: House) -> None:
+    """A server's cursor that holds a credential of a target of ours is masked."""
+    seen = await place.call({"content": [], "nextCursor": OURS.reveal()})
+    assert seen.result["nextCursor"] == "[redacted:target-credential]"
+
+
+@pytest.mark.parametrize("around", [b"\xff\xd8%b\xfe", b"\x00\x01SQLite%b\xff\xff"])
+async def test_a_credential_in_bytes_that_are_no_text_is_covered_at_its_length(
+    place: House, around: bytes
+) -> None:
+    """Pictures and databases keep their form: only the credential's bytes are others."""
+    data = around % b" " + KEY.encode() + b" " + OURS.reveal().encode() + around % b""
+    seen = await place.call({"content": [resource_of(data)]})
+    shown = base64.b64decode(held_in(seen))
+    assert len(shown) == len(data)
+    assert KEY.encode() not in shown
+    assert OURS.reveal().encode() not in shown
+    assert shown.startswith(around % b" ")
+    assert [value for value, _ in place.noted] == [KEY]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+@pytest.mark.parametrize("secret", [KEY, OURS.reveal()])
+async def test_a_credential_in_wide_text_is_withheld(place: House, encoding: str, secret: str) -> None:
+    """Text with zeros between its letters is withheld as a whole where a credential stands in it."""
+    seen = await place.call({"content": [resource_of(f"é token {secret}".encode(encoding))]})
+    assert base64.b64decode(held_in(seen)) == b"[redacted]"
 
 
 async def test_names_of_members_hold_no_credential(place: House) -> None:
