@@ -153,23 +153,38 @@ def _install(agent: str, folder: CheckedFolder, path: Path, line: str, *, wait_s
     default="",
     help="The agents' side of the firewall; default: of a project as configured, else what was installed.",
 )
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 600),
+    default=0,
+    help="Seconds to wait for the agent itself, started meanwhile; 0: only our own line is run.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print {checks: [{check, ok, detail}]}.")
 @click.pass_context
 def check(
-    ctx: click.Context, /, agent: str, project: Path | None, config_dir: Path | None, url: str, *, as_json: bool
+    ctx: click.Context,
+    /,
+    agent: str,
+    project: Path | None,
+    config_dir: Path | None,
+    url: str,
+    wait: int,
+    *,
+    as_json: bool,
 ) -> None:
     """Prove that an agent's hooks fire and fail closed; exit 1 where they do not.
 
     It looks at the configuration and, where that holds exactly the line that `hook install` writes, runs this line
     (with an event, without a token, and with a program that dies), and asks the server whether it heard the event
-    with this token (STAYHAND_AGENT_TOKEN). Any other line is reported, and not run.
+    with this token (STAYHAND_AGENT_TOKEN). Any other line is reported, and not run. Whether the agent runs it as
+    well is shown only by the agent: start it while `--wait 60` waits.
     """
     from firewall.cli.hook_check import checks, shown
 
     folder, file = _place(agent, project, config_dir)
     path = folder / file
     right = url or (_own_url(config_of(ctx)) if project else "")
-    found = checks(agent, _text(path), path, program=program(), url=right)
+    found = checks(agent, _text(path), path, program=program(), url=right, wait_s=wait)
     shown(found, as_json=as_json)
     if not all(one.ok for one in found):
         sys.exit(1)

@@ -12,10 +12,11 @@ import click
 
 from firewall.cli import hook_reading, hook_setup
 from firewall.cli.hook_client import NoAnswerError, ask, token_of
-from firewall.cli.report import result
+from firewall.cli.report import result, say
 from firewall.codecs.hooks.shapes import allowed, denied
 
 _LIMIT_S = 60
+_BETWEEN_S = 0.2
 SESSION = "stayhand-hook-check"
 _BEATS: Mapping[str, object] = {
     "cursor": {"hook_event_name": "sessionStart", "conversation_id": SESSION},
@@ -39,10 +40,13 @@ class Check:
     detail: str
 
 
-def checks(agent: str, text: str, path: Path, *, program: Sequence[str], url: str = "") -> list[Check]:
+def checks(
+    agent: str, text: str, path: Path, *, program: Sequence[str], url: str = "", wait_s: int = 0
+) -> list[Check]:
     """Look at everything, as far as what comes before is well.
 
-    `program`: how `stayhand` is started here; `url`: the firewall's, where the file is not to be believed.
+    `program`: how `stayhand` is started here; `url`: the firewall's, where the file is not to be believed;
+    `wait_s`: how long to wait for the agent itself, which somebody starts meanwhile.
     """
     foreign = hook_reading.foreign_in(agent, text, program, url)
     lacking = [*hook_setup.missing_in(agent, text), *hook_reading.switched_off(text), *foreign]
@@ -60,6 +64,8 @@ def checks(agent: str, text: str, path: Path, *, program: Sequence[str], url: st
         alone = _run(line, beat, bare)
         found.append(Check("closed without a token", _is_denial(agent, alone), _said(alone)))
     dead = _run(hook_setup.program_line(agent, _DYING, words), beat, bare)
+    if wait_s and found[1].ok:
+        found.append(_fires_itself(agent, options, wait_s))
     found.append(Check("closed when the hook dies", _is_denial(agent, dead), _said(dead)))
     return found
 
@@ -78,6 +84,27 @@ def _fires(agent: str, line: str, beat: bytes, options: Mapping[str, str], bare:
     if _of_check(sessions) <= before:
         return Check("fires", ok=False, detail="the hook ran, and the server heard nothing of it")
     return Check("fires", ok=True, detail=_last_heard(sessions))
+
+
+def _fires_itself(agent: str, options: Mapping[str, str], wait_s: int) -> Check:
+    """Wait until the server hears the agent itself: nothing else shows that it runs its hooks, and trusts them."""
+    name, until = "the agent itself fires", time.monotonic() + wait_s
+    say(f"stayhand: start {agent} now with this token, and have it use a tool ({wait_s} s)")
+    try:
+        token = token_of(options, os.environ)
+        before = _of_agent(_sessions(agent, options, token))
+        while (heard := _of_agent(_sessions(agent, options, token))) <= before:
+            if time.monotonic() >= until:
+                return Check(name, ok=False, detail=f"the server heard nothing of it within {wait_s} s")
+            time.sleep(_BETWEEN_S)
+    except (NoAnswerError, OSError) as error:
+        return Check(name, ok=False, detail=str(error))
+    return Check(name, ok=True, detail=f"the server heard {heard - before} events of it")
+
+
+def _of_agent(sessions: Sequence[Mapping[str, object]]) -> int:
+    """Return how many events of the agent's own sessions were heard."""
+    return sum(int(str(one.get("events", 0))) for one in sessions if one.get("session") != SESSION)
 
 
 def _sessions(agent: str, options: Mapping[str, str], token: str) -> list[Mapping[str, object]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from firewall.cli.hook_setup import MARK, PLACES, installed_text
@@ -177,3 +178,27 @@ def test_a_server_that_heard_nothing_fails_the_check(tmp_path: Path, house: Hous
         assert "the server heard nothing of it" in done.stdout
         thread.join(30)
         assert not thread.is_alive()
+
+
+def test_the_check_waits_for_the_agent_itself(house: House, tmp_path: Path) -> None:
+    """With `--wait` only an event of the agent's own session is proof, and none within it fails the check."""
+    token = house.firewall.mint(ttl="1h")
+    assert house.hook(tmp_path, "install", "codex", "--url", house.firewall.agents).returncode == 0
+    alone = house.hook(tmp_path, "check", "codex", "--wait", "1", STAYHAND_AGENT_TOKEN=token)
+    assert alone.returncode == 1
+    assert "FAIL  the agent itself fires" in alone.stdout
+    done = threading.Event()
+    event = json.dumps({"hook_event_name": "SessionStart", "session_id": "its own"}).encode()
+
+    def speak() -> None:
+        while not done.wait(0.2):
+            headers = {"x-stayhand-token": token}
+            httpx.post(f"{house.firewall.agents}/hooks/codex", content=event, headers=headers, trust_env=False)
+
+    agent = threading.Thread(target=speak, daemon=True)
+    agent.start()
+    heard = house.hook(tmp_path, "check", "codex", "--wait", "30", STAYHAND_AGENT_TOKEN=token)
+    done.set()
+    agent.join(LIMIT_S)
+    assert heard.returncode == 0, heard.stdout
+    assert "ok    the agent itself fires" in heard.stdout
