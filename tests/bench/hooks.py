@@ -36,7 +36,6 @@ def answered_ms(folder: Path) -> list[Hooked]:
     if Path(_SYSTEM).exists() and Path(_SYSTEM).resolve() != Path(sys.executable).resolve():
         pythons.append(_SYSTEM)
     with serving(install(folder)) as firewall:
-        token = firewall.mint(workspace=str(workspace), ttl="1h")
         event = {
             "session_id": "bench",
             "cwd": str(workspace),
@@ -45,9 +44,13 @@ def answered_ms(folder: Path) -> list[Hooked]:
             "tool_input": {"command": "ls -l"},
             "tool_use_id": "toolu_bench",
         }
-        variables = {"PATH": os.environ["PATH"], "STAYHAND_AGENT_TOKEN": token}
         said, options = json.dumps(event).encode(), ["--url", firewall.agents]
-        return [_hooked(python, options, variables, said) for python in pythons]
+        measured = []
+        for python in pythons:  # each with a token of its own: one may ask only so often
+            token = firewall.mint(workspace=str(workspace), ttl="1h")
+            variables = {"PATH": os.environ["PATH"], "STAYHAND_AGENT_TOKEN": token}
+            measured.append(_hooked(python, options, variables, said))
+        return measured
 
 
 def _hooked(python: str, options: list[str], variables: dict[str, str], event: bytes) -> Hooked:
