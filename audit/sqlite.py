@@ -180,7 +180,9 @@ class Log:
         """Return the rows of entries, those of subtrees that they complete, and the leaves."""
         frontier = self._frontier
         seq, encode, leaf_hash = frontier.size, entry.encode, tree.leaf_hash
-        rows, nodes, leaves = list[_Stored](), list[_Node](), list[bytes]()
+        rows: list[_Stored] = []  # a generic alias that is called writes an error that nobody reads
+        nodes: list[_Node] = []
+        leaves: list[bytes] = []
         for draft in drafts:
             body = encode(draft, seq)
             leaf = leaf_hash(body)

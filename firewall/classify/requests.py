@@ -13,6 +13,7 @@ from firewall.classify.environments import PlaceKind
 from firewall.classify.graphql import asks_in, judge_body, judge_query_string, steers, unread
 from firewall.classify.http import Address, Request, address_of, judge_http, request_of
 from firewall.classify.marking import mark_request
+from firewall.classify.resolvers.instead import LOSING
 from firewall.classify.resolvers.things import counted, flat, named, numbers, vendor_of
 from firewall.classify.resolvers.vendor import Vendor
 from firewall.classify.sentences import placed
@@ -48,23 +49,28 @@ def actions_of_request(call: ToolCall, context: Context) -> tuple[Action, ...]:
         draft.summary = placed(draft.summary, f"through target {shown(spec.name)}")
     path = len(outgoing.method) + 1
     mark_request(drafts, text, line, [(0, len(outgoing.method)), (path, path + len(outgoing.path))])
+    return tuple([_named(draft, text, spec=spec, outgoing=outgoing, context=context) for draft in drafts])
+
+
+def _named(draft: Draft, text: str, *, spec: TargetSpec, outgoing: Outgoing, context: Context) -> Action:
+    """Return an action with what it names by id, where somebody looks that up or proposes another way with it."""
+    action = draft.action(spec.name, text, target=spec.name)
+    if not spec.looks_up and LOSING.isdisjoint(action.effects):
+        return action
     vendor = vendor_of(spec, outgoing, context.catalogue)
-    if vendor is None:
-        return tuple(draft.action(spec.name, text, target=spec.name) for draft in drafts)
-    return tuple(_naming(draft, text, vendor, spec=spec, outgoing=outgoing) for draft in drafts)
+    return action if vendor is None else _naming(action, draft, vendor, spec=spec, outgoing=outgoing)
 
 
-def _naming(draft: Draft, text: str, vendor: Vendor, *, spec: TargetSpec, outgoing: Outgoing) -> Action:
+def _naming(action: Action, draft: Draft, vendor: Vendor, *, spec: TargetSpec, outgoing: Outgoing) -> Action:
     """Return an action with what it names by id, and the numbers that it sets of it."""
     given, path, service = draft.given, outgoing.path, ""
     if spec.kind is TargetKind.AWS:
         given, service = flat(aws_request.given(outgoing)), outgoing.scope.partition("/")[2]
         path = aws_request.path_of(outgoing)
     things = named(vendor, draft.operation.partition(":")[2], given, path=path, service=service)
-    action = draft.action(spec.name, text, target=spec.name, things=things)
     wanted = counted(vendor, things) if things else ()
     sets = numbers(wanted, given if spec.kind is not TargetKind.REST else _in_body(outgoing)) if wanted else ()
-    return replace(action, sets=sets) if sets else action
+    return replace(action, things=things, sets=sets) if things else action
 
 
 def _in_body(outgoing: Outgoing) -> list[tuple[str, str]]:

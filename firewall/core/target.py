@@ -31,3 +31,5 @@ class TargetSpec:
     """
     account: str = ""
     """The AWS account that it reaches: known to environments.toml as project `aws/ACCOUNT`."""
+    looks_up: bool = True
+    """What ids name can be looked up: a resolver is configured."""

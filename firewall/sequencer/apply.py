@@ -98,7 +98,8 @@ class Applier:
             drafts += [self._draft(record, now_us) for record in records]
             ends.append((said, len(drafts)))
         begin = self._log.append(drafts).first_seq if drafts else 0
-        start, outcomes = begin, list[Outcome]()
+        start = begin
+        outcomes: list[Outcome] = []
         for said, length in ends:
             end = start + length
             seqs = tuple(range(begin, end))

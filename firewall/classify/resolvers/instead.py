@@ -19,7 +19,8 @@ MAX_PROPOSALS = 4
 _WORD = re.compile(r"\{([a-z_]+)\}")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@~-]{0,127}")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._:@~-]{1,253})+")
-_LOSING = frozenset({Effect.DESTRUCTIVE, Effect.DISRUPTIVE})
+LOSING = frozenset({Effect.DESTRUCTIVE, Effect.DISRUPTIVE})
+"""What a proposal may stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def proposals(
     rows: Sequence[First], outgoing: Outgoing, action: Action, *, findings: Sequence[Finding] = ()
 ) -> tuple[Proposal, ...]:
     """Return what could be done first or instead of an action that loses something."""
-    if _LOSING.isdisjoint(action.effects):
+    if LOSING.isdisjoint(action.effects):
         return ()
     found: dict[Proposal, None] = {}
     for row in rows:

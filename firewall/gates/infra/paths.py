@@ -12,6 +12,8 @@ _PLACE = re.compile(rb"/infra/([a-z0-9][a-z0-9-]{0,62})(/.*)?", re.DOTALL)
 _CHARACTERS = re.compile(rb"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
 _AMBIGUOUS = re.compile(rb"//|;|%(?:2[fF]|5[cC]|3[bB])")
 _NEVER = re.compile(rb"%(?:0[0-9A-Fa-f]|1[0-9A-Fa-f]|7[fF])")
+_USUAL = bytes(range(0x61, 0x7B)) + bytes(range(0x41, 0x5B)) + b"0123456789/-_"
+"""What is no part of any way to read a path as another, but for two slashes in a row."""
 _DOTS = re.compile(rb"(?:^|/|%2[fF]|%5[cC])(?:\.|%2[eE]){1,2}(?:[/;]|%2[fF]|%5[cC]|%3[bB]|$)")
 
 
@@ -38,6 +40,8 @@ def checked(path: bytes, *, raw: bool) -> str:
 
     Raises: ProtocolError `path_refused` (400).
     """
+    if path[:1] == b"/" and not path.translate(None, _USUAL) and path.find(b"//") < 0:
+        return path.decode("ascii")
     plain = _CHARACTERS.fullmatch(path) and not _NEVER.search(path) and not _DOTS.search(path)
     if not plain or (not raw and _AMBIGUOUS.search(path)):
         raise ProtocolError("the path can be read in more than one way", code="path_refused")

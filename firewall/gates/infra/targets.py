@@ -113,7 +113,15 @@ def _target(one: TargetSettings, secrets: References) -> Target:
     base_url = one.base_url or _AWS
     host = one.pack or urlsplit(base_url).hostname or ""
     return Target(
-        spec=TargetSpec(one.name, one.environment, one.kind, host, scoped=one.scoped, account=one.account),
+        spec=TargetSpec(
+            one.name,
+            one.environment,
+            one.kind,
+            host,
+            scoped=one.scoped,
+            account=one.account,
+            looks_up=one.resolver is not None,
+        ),
         endpoint=Endpoint(
             name=one.name,
             base_url=base_url,

@@ -11,6 +11,8 @@ from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.outgoing import Outgoing
 from firewall.core.target import TargetKind, TargetSpec
+from firewall.policy.defaults import shipped
+from firewall.policy.load import load
 from tests.support.understanding import shipped_context
 
 TARGETS = {
@@ -167,3 +169,23 @@ def test_nobodys_home_changes_what_a_request_does(path: str) -> None:
     for target in TARGETS:
         asked = call(target, Outgoing("POST", path, body=body.encode()))
         assert actions_of(asked, CONTEXT) == actions_of(asked, replace(CONTEXT, home="/home/olga"))
+
+
+@pytest.mark.parametrize(
+    ("looks_up", "method", "path", "things"),
+    [
+        (True, "POST", "/repos/a/b/issues", ["a/b"]),
+        (False, "POST", "/repos/a/b/issues", []),
+        (True, "DELETE", "/repos/a/b", ["a/b"]),
+        (False, "DELETE", "/repos/a/b", ["a/b"]),
+    ],
+)
+def test_what_is_named_is_known_where_it_serves(
+    *, looks_up: bool, method: str, path: str, things: list[str]
+) -> None:
+    """To look it up, or to propose another way than to lose it."""
+    targets = {"github": replace(TARGETS["github"], looks_up=looks_up)}
+    request = call("github", Outgoing(method, path))
+    context = replace(CONTEXT, targets=targets, catalogue=load(shipped()).catalogue)
+    (action,) = actions_of(request, context)
+    assert [thing.id for thing in action.things] == things
