@@ -37,13 +37,16 @@ class Keyring:
         """Return the keys that may have signed a token. Raises: FirewallError where there are none to be had."""
         if not self._is_younger(KEPT_S):
             await self._renewed()
-        found = fitting(self._keys, token) if self._is_younger(STALE_S) else ()
+        found = self._found(token)
         if not found and self._may_try:
             await self._renewed()
-            found = fitting(self._keys, token)
+            found = self._found(token)
         if not found and self._failure is not None:
             raise self._failure
         return found
+
+    def _found(self, token: Compact) -> tuple[PublicKey, ...]:
+        return fitting(self._keys, token) if self._is_younger(STALE_S) else ()
 
     def _is_younger(self, age_s: float) -> bool:
         return self._fetched_at is not None and self._now() - self._fetched_at < age_s

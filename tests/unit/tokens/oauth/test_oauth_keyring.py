@@ -19,10 +19,12 @@ class Source:
         self.raw: bytes | None = keys(OLD)
         self.fetched = 0
         self.now = 0.0
+        self.lasts_s = 0.0
 
     async def fetch(self) -> bytes:
         """Return what is there."""
         self.fetched += 1
+        self.now += self.lasts_s
         await asyncio.sleep(0)
         if self.raw is None:
             raise UpstreamError("nobody answers", fault=UpstreamFault.UNAVAILABLE)
@@ -95,6 +97,17 @@ async def test_keys_that_cannot_be_renewed_end() -> None:
         await ring.fitting(of())
     source.raw, source.now = keys(OLD), STALE_S + PAUSE_S
     assert len(await ring.fitting(of())) == 1
+
+
+async def test_keys_end_however_long_a_fetch_takes_to_fail() -> None:
+    """Keys of more than an hour are trusted no more, also where a fetch fails after the pause between two."""
+    source = Source()
+    ring = source.ring()
+    await ring.fitting(of())
+    source.raw, source.now, source.lasts_s = None, 24 * STALE_S, PAUSE_S + 10
+    for _ in range(2):
+        with pytest.raises(UpstreamError):
+            await ring.fitting(of())
 
 
 async def test_without_keys_nothing_is_verified() -> None:
