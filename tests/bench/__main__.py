@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench import bodies, catalogues, egress, hooks, hostile, micro, nginx, routed
+from tests.bench import bodies, catalogues, egress, hooks, hostile, mcp, micro, nginx, routed
 from tests.bench.processes import REPOSITORY, Load, Machine, Measured, module, pin, run_load
 from tests.support.installation import PROVIDER_KEY, Installed, Served, install, serving
 
@@ -228,6 +228,12 @@ def _hooks(table: Table, folder: Path) -> None:
         )
 
 
+def _mcp(table: Table, folder: Path, machine: Machine) -> None:
+    for one in mcp.added(folder, machine):
+        beside = f"median {one.middle_ms:.2f}; direct {one.direct_ms:.2f} ms; CPU {one.cpu_us:.0f} us"
+        table.row(f"MCP: {one.what}, added, p50", "2 ms", f"{one.added_ms:.2f} ms", beside)
+
+
 def _worst(table: Table) -> None:
     """What anybody may make the classifier do at most; tests/fuzz counts the same inputs' work and fails."""
     for row in hostile.worst():
@@ -250,13 +256,14 @@ def main() -> None:
     table = Table()
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=REPOSITORY) as name:
         folder = Path(name)
-        for part in ("servers", "routed", "streams", "egress", "hooks", "steps"):
+        for part in ("servers", "routed", "streams", "egress", "hooks", "mcp", "steps"):
             (folder / part).mkdir()
         _servers(table, folder / "servers", machine)
         _routed(table, folder / "routed", machine)
         _many_streams(table, folder / "streams", machine)
         _targets(table, folder / "egress")
         _hooks(table, folder / "hooks")
+        _mcp(table, folder / "mcp", machine)
         _steps(table, folder / "steps")
     _worst(table)
     _audit(60_000)

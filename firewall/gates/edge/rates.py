@@ -64,6 +64,23 @@ async def draw(sequencer: Sequencer, requester: Requester, *, of: str = "request
         raise refused(outcome)
 
 
+class Due:
+    """What one request has still to draw: in the commit of its verdict, or by itself where it came to none."""
+
+    __slots__ = ("_takes",)
+
+    def __init__(self, takes: tuple[Take, ...] = ()) -> None:
+        self._takes = takes
+
+    def collect(self) -> tuple[Take, ...]:
+        """Return it, once."""
+        takes, self._takes = self._takes, ()
+        return takes
+
+
+NOTHING_DUE = Due()
+
+
 class Drawing:
     """What requests draw in the commit of their verdict, for gates where judging costs more than refusing.
 
@@ -81,6 +98,15 @@ class Drawing:
         await draw(self._sequencer, requester)
         self._overdrawn.pop(requester.token_id, None)
         return ()
+
+    async def settle(self, due: Due, requester: Requester) -> None:
+        """Draw what a request has not drawn with a verdict. Raises: LimitError."""
+        if due.collect():
+            try:
+                await draw(self._sequencer, requester)
+            except LimitError:
+                self.overdrew(requester)
+                raise
 
     def overdrew(self, requester: Requester) -> None:
         """Note that a bucket was full."""

@@ -6,7 +6,7 @@ once, strictly, and what goes to a server is that message; nothing is released t
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from firewall.core.errors import AuthError, FirewallError, LimitError
 from firewall.core.ports import Sequencer
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
-from firewall.gates.edge.rates import draw
+from firewall.gates.edge.rates import Drawing, Due, draw
 from firewall.gates.edge.send import Connection, Headers, send_whole
 from firewall.gates.mcp.combined import AllServers
 from firewall.gates.mcp.methods import Way, way_of
@@ -79,6 +79,7 @@ class McpGate:
         self._oauth = oauth
         self._doorkeeper = doorkeeper
         self._sequencer = sequencer
+        self._drawing = Drawing(sequencer)
         self._one = OneServer(lines, calls=calls, reads=reads, shown=shown, tasks=tasks)
         self._all = AllServers(servers, self._one)
         self._tasks = tasks
@@ -236,7 +237,7 @@ class McpGate:
     ) -> None:
         """Answer a request. Raises: FirewallError before anything was said."""
         way = way_of(message, caller.version)
-        await draw(self._sequencer, door.requester)
+        caller = await self._drawn(caller, way)
         talk = Talk(send, takes_events=door.head.takes_events)
         work = self._works.begin(door.requester.lineage, is_call=way is Way.CALL)
         asked = Asked(caller, message, way, talk, session, work.begun, checked_params(door.head, message))
@@ -260,10 +261,24 @@ class McpGate:
             if session is not None:
                 session.under_way.pop(asked.id, None)
 
+    async def _drawn(self, caller: Caller, way: Way) -> Caller:
+        """Draw what a request draws; a call does that with its verdict, in one commit. Raises: LimitError."""
+        if way is not Way.CALL:
+            await draw(self._sequencer, caller.requester)
+            return caller
+        return replace(caller, due=Due(await self._drawing.takes(caller.requester)))
+
     async def _answer(self, door: _Door, asked: Asked) -> Message:
-        if door.server is None:
-            return await self._all.answer(asked)
-        return await self._one.answer(asked, door.server)
+        due = asked.caller.due
+        try:
+            if door.server is None:
+                return await self._all.answer(asked)
+            return await self._one.answer(asked, door.server)
+        except LimitError:
+            self._drawing.overdrew(door.requester)
+            raise
+        finally:
+            await self._drawing.settle(due, door.requester)
 
 
 def _name_at(raw_path: bytes) -> str:

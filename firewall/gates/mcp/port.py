@@ -13,6 +13,7 @@ from firewall.codecs.mcp.messages import Message, at
 from firewall.core.call import Served
 from firewall.core.grant import Grant, any_matches
 from firewall.core.lookup import Lookup
+from firewall.gates.edge.rates import NOTHING_DUE, Due
 from firewall.gates.mcp.listed import Listed
 from firewall.guard.requester import Requester
 from firewall.settings.mcp import McpServer
@@ -72,6 +73,8 @@ class Caller:
     """Of earlier revisions: the id that we gave it; empty: none."""
     combined: bool = False
     """It came to `/mcp`: names carry their server's as a prefix there."""
+    due: Due = NOTHING_DUE
+    """What its request draws, once, with its first verdict."""
 
     @property
     def grant(self) -> Grant:

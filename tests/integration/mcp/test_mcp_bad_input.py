@@ -164,13 +164,13 @@ async def test_answers_to_nothing_are_refused(bench: Bench) -> None:
 async def test_requests_draw_from_the_token(bench: Bench) -> None:
     """A token with a rate is answered with the limit once it is used up, and with when to ask again."""
     slow = Poster(bench.poster.http, bench.poster.url, await bench.house.token(requests_per_minute=1))
-    assert (await slow.modern("tools/call", name="echo")).text == "{}"
-    said = await slow.modern("tools/call", name="echo")
+    assert (await slow.modern("tools/list")).status == 200
+    said = await slow.modern("tools/list")
     assert said.code == (-31429, "rate_limited")
     error = said.answer["error"]
     assert isinstance(error, dict)
     assert error["data"]["retryAfterSeconds"] > 0
-    assert len(bench.opened.calls) == 1
+    assert len(bench.opened.looked_at) == 1
 
 
 async def test_a_revoked_token_ends_what_is_under_way(bench: Bench) -> None:

@@ -65,6 +65,25 @@ async def test_a_revoked_token_ends_what_it_waits_for(tmp_path: Path) -> None:
         assert "tool.released" not in house.kept.kinds()
 
 
+async def test_a_call_draws_with_its_verdict(tmp_path: Path) -> None:
+    """Once, what waits and what comes to no verdict alike; beyond the rate nobody is asked, nothing released."""
+    async with judging(tmp_path, rough(hold_s=0)) as (house, _):
+        kept = house.kept
+        for name, owner in (("echo", "olga"), ("nothing_of_this_name", "pia")):  # an owner's tokens share a bucket
+            token = await house.token(owner=owner, requests_per_minute=1)
+            async with posting(house.at("rough"), token) as poster:
+                before = len(kept.kinds())
+                said = await poster.modern("tools/call", name=name, arguments={})
+                assert "rate_limited" not in str(said.answer)
+                for _ in range(2):  # the first finds the bucket full with its verdict, the second before it
+                    said = await poster.modern("tools/call", name=name, arguments={})
+                    assert said.code == (-31429, "rate_limited")
+                new = kept.kinds()[before:]
+                assert new.count("limit.hit") == 2
+                assert new.count("approval.opened") == (1 if name == "echo" else 0)
+        assert "tool.released" not in kept.kinds()
+
+
 async def test_a_server_that_dies_under_a_change_leaves_it_indeterminate(tmp_path: Path) -> None:
     """Released, sent, and nobody knows: told so with a code of its own, recorded, and asked anew when repeated."""
     async with (

@@ -119,13 +119,12 @@ class Pins:
         """Return what is approved and what waits, by server and name."""
         return sorted(self._all(), key=lambda pin: (pin.server, pin.tool, pin.state))
 
-    def approved(self, server: str, tool: str) -> Definition | None:
-        """Return the approved definition of a tool that nothing waits for; None: it may not be called."""
+    def approved(self, server: str, tool: str) -> str | None:
+        """Return the approved definition of a tool that nothing waits for, in JSON; None: it may not be called."""
         known = self._known.get(server)
         if known is None or tool in known.waiting or tool not in known.approved:
             return None
-        definition: Definition = orjson.loads(known.approved[tool].definition)
-        return definition
+        return known.approved[tool].definition
 
     async def admit(
         self, server: str, identity: str, named: Sequence[tuple[str, Definition]], *, page: Page | None

@@ -5,6 +5,7 @@ tools today is held against the pins before one of them is called. FAIL-CLOSED: 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import orjson
 
@@ -17,6 +18,16 @@ from firewall.gates.mcp.port import Caller, Seen, Server, Shown, Upstream
 from firewall.gates.mcp.showing.cleaning import Cleaner
 
 _MOST_PAGES = 50
+_MOST_KEPT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Clean:
+    """A definition as it is shown, and what that was made of."""
+
+    written: str
+    detector: Detector
+    definition: Mapping[str, object]
 
 
 class PinnedTools:
@@ -26,6 +37,8 @@ class PinnedTools:
         self._pins = pins
         self._shown = shown
         self._detector = detector
+        self._clean: dict[tuple[str, str], _Clean] = {}
+        """By server and tool; where the definition or the rules of detection are others by now, it is made anew."""
 
     async def tool(
         self, server: Server, caller: Caller, name: str, *, upstream: Upstream, seen: Seen
@@ -36,10 +49,18 @@ class PinnedTools:
         """
         if not upstream.listed.is_fresh and not await self._walk(server, caller, upstream, seen):
             return None
-        definition = self._pins.approved(server.name, name)
-        if definition is None:
-            return None
-        return Cleaner(orjson.dumps(definition), self._detector()).block(definition)
+        written = self._pins.approved(server.name, name)
+        return self._cleaned((server.name, name), written) if written is not None else None
+
+    def _cleaned(self, key: tuple[str, str], written: str) -> Mapping[str, object]:
+        detector, kept = self._detector(), self._clean.get(key)
+        if kept is None or kept.detector is not detector or kept.written != written:
+            said: Mapping[str, object] = orjson.loads(written)
+            kept = _Clean(written, detector, Cleaner(orjson.dumps(said), detector).block(said))
+            if len(self._clean) >= _MOST_KEPT:
+                self._clean.clear()
+            self._clean[key] = kept
+        return kept.definition
 
     async def _walk(self, server: Server, caller: Caller, upstream: Upstream, seen: Seen) -> bool:
         """List a server's tools, page by page; False: it gave no list."""

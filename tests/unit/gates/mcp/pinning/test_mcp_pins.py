@@ -1,5 +1,6 @@
 """Pins: what is shown at first use, what waits later, what could be taken for another's, who may say yes."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -236,7 +237,7 @@ async def test_of_two_under_one_name_the_first_counts(place: House) -> None:
     assert await place.list_tools(server(), [tool("a"), tool("a", "other")]) == ["a"]
     approved = place.pins.approved("notes", "a")
     assert approved is not None
-    assert approved["description"] == "Reads a note."
+    assert json.loads(approved)["description"] == "Reads a note."
 
 
 async def test_a_person_approves_what_was_read(place: House) -> None:

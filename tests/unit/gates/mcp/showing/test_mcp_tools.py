@@ -1,6 +1,7 @@
 """Which tools may be called: the approved ones of servers whose list was seen since we started."""
 
 from collections.abc import AsyncIterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,6 +99,26 @@ async def test_a_tool_that_waits_is_none(place: House) -> None:
     assert done == {"server": "notes", "approved": ["a"]}
     assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) == tool("a", "other")
     assert nobody.asked == []
+
+
+async def test_what_is_kept_of_a_definition_ends_with_it(place: House) -> None:
+    """Cleaned once; another approved definition, or other rules of detection, and it is made anew."""
+    detectors = [place.detector]
+    tools = PinnedTools(place.pins, place.showing, lambda: detectors[-1])
+    nobody = Pages([])
+    nobody.listed.seen(0)
+    await place.list_tools(server(), [tool("a")])
+    first = await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf())
+    assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) is first
+    detectors.append(copy(place.detector))
+    again = await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf())
+    assert again == first == tool("a")
+    assert again is not first
+    await place.list_tools(server(), [tool("a", "other")])
+    assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) is None
+    (waits,) = [row for row in Pinning(place.pins).listing() if row["state"] == "waiting"]
+    await Pinning(place.pins).approve("notes", {"a": str(waits["digest"])}, Approver("alice", "approver"))
+    assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) == tool("a", "other")
 
 
 async def test_another_line_to_the_same_server_is_listed_by_itself(place: House) -> None:

@@ -1,0 +1,188 @@
+"""What the MCP gate adds to a call of a tool: direct and through the gate, in turns, over HTTP and to a program.
+
+The 3 ms that an outcome waits for company (`sequencer.writer.LINGER_S`) are on nobody's way: the next call's own
+commit takes the outcome of the one before along.
+"""
+
+import http.client
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from firewall.codecs.mcp.versions import CAPABILITIES_KEY, MODERN, VERSION_KEY
+from tests.bench.processes import REPOSITORY, Machine, Measured, module, pin
+from tests.support.installation import Served, install, serving
+
+ROUNDS = 10
+CALLS = 60
+"""In each round."""
+_WARM = 60
+_LEGACY = "2025-06-18"
+_PROGRAM = "tests.bench.mcp_server"
+_SETTINGS = """
+[[mcp_server]]
+name = "memory"
+environment = "staging"
+scoped = true
+{where}
+"""
+_NUMBERS = itertools.count(1)
+Ask = Callable[[str, dict[str, object]], dict[str, object]]
+"""Sends a request of a method and returns its result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a call of a tool costs."""
+
+    what: str
+    added_ms: float
+    """The median of the round with the least; what else a machine does only ever adds."""
+    middle_ms: float
+    """The median of all rounds'."""
+    direct_ms: float
+    cpu_us: float
+    """Of the firewall, for each call, in the round with the least."""
+
+
+def added(folder: Path, machine: Machine) -> list[Called]:
+    """Measure a call that reads and one that writes, both released at once, before either kind of server."""
+    with ExitStack() as stack:
+        (folder / "http").mkdir()
+        upstream = stack.enter_context(module(_PROGRAM, machine.asking, "--http"))
+        where = f'url = "http://127.0.0.1:{upstream.port}/mcp"'
+        house = _house(stack, folder / "http", where, machine)
+        found = _measured("over HTTP", house, _posting(upstream.port, "/mcp", ""), _posting(*_gate(house)))
+    with ExitStack() as stack:
+        (folder / "program").mkdir()
+        command = [sys.executable, "-m", _PROGRAM]
+        where = f"command = {json.dumps(command)}\nfolder = {json.dumps(str(REPOSITORY))}"
+        house = _house(stack, folder / "program", where, machine)
+        direct = stack.enter_context(
+            subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        )
+        stack.callback(direct.kill)
+        pin(direct.pid, machine.serving)  # where the firewall's own program runs
+        return found + _measured("to a program", house, _piping(direct), _session(*_gate(house)))
+
+
+def _house(stack: ExitStack, folder: Path, where: str, machine: Machine) -> Served:
+    served = stack.enter_context(serving(install(folder, settings=_SETTINGS.format(where=where))))
+    pin(served.process.pid, machine.serving)
+    return served
+
+
+def _gate(served: Served) -> tuple[int, str, str]:
+    token = served.mint(max_requests_per_minute=1_000_000)
+    return int(served.agents.rpartition(":")[2]), "/mcp/memory", token
+
+
+def _measured(how: str, served: Served, direct: Ask, gate: Ask) -> list[Called]:
+    return [
+        _compared(f"{what} {how}", tool, served, direct, gate)
+        for what, tool in (("a read", "open_nodes"), ("a write", "create_entities"))
+    ]
+
+
+def _compared(what: str, tool: str, served: Served, direct: Ask, gate: Ask) -> Called:
+    """Call in turn, so that whatever else the machine does counts on both sides."""
+    server = Measured("stayhand", served.process.pid, 0)
+    for _ in range(_WARM):
+        _ms(direct, tool)
+        _ms(gate, tool)
+    rounds = [_round(server, tool, direct, gate) for _ in range(ROUNDS)]
+    added, plain, cost = (list(column) for column in zip(*rounds, strict=True))
+    return Called(what, min(added), statistics.median(added), min(plain), min(cost))
+
+
+def _round(server: Measured, tool: str, direct: Ask, gate: Ask) -> tuple[float, float, float]:
+    """Return the median of what is added, the median without the gate, ms; and processor time for each, us."""
+    before = server.cpu_us()
+    pairs = [(_ms(direct, tool), _ms(gate, tool)) for _ in range(CALLS)]
+    cost = (server.cpu_us() - before) / CALLS
+    plain = statistics.median(one for one, _ in pairs)
+    return statistics.median(two for _, two in pairs) - plain, plain, cost
+
+
+def _ms(ask: Ask, tool: str) -> float:
+    wish: dict[str, object] = {"name": tool, "arguments": {"names": [f"note {next(_NUMBERS)}"]}}
+    begun = time.perf_counter()
+    said = ask("tools/call", wish)
+    took = (time.perf_counter() - begun) * 1000
+    if said.get("isError") or "three apples" not in str(said.get("content")):
+        raise RuntimeError(f"the call was not released, so nothing was measured: {said!r}")
+    return took
+
+
+def _posting(port: int, path: str, token: str) -> Ask:
+    """Return a client of 2026-07-28."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    meta = {VERSION_KEY: MODERN, CAPABILITIES_KEY: {}}
+
+    def ask(method: str, params: dict[str, object]) -> dict[str, object]:
+        fields = {"mcp-protocol-version": MODERN, "mcp-method": method, "mcp-name": str(params["name"])}
+        return _posted(connection, path, token, (method, {**params, "_meta": meta}), fields)[0]
+
+    return ask
+
+
+def _session(port: int, path: str, token: str) -> Ask:
+    """Return a client of 2025-06-18 in a session of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    hello = {"protocolVersion": _LEGACY, "capabilities": {}, "clientInfo": {"name": "bench", "version": "0"}}
+    _, session = _posted(connection, path, token, ("initialize", hello), {})
+    fields = {"mcp-protocol-version": _LEGACY, "mcp-session-id": session}
+
+    def ask(method: str, params: dict[str, object]) -> dict[str, object]:
+        return _posted(connection, path, token, (method, params), fields)[0]
+
+    return ask
+
+
+def _posted(
+    connection: http.client.HTTPConnection,
+    path: str,
+    token: str,
+    wish: tuple[str, dict[str, object]],
+    fields: dict[str, str],
+) -> tuple[dict[str, object], str]:
+    """Send a request; returns its result, and the session that the answer begins."""
+    headers = {"content-type": "application/json", "accept": "application/json, text/event-stream", **fields}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    connection.request("POST", path, _message(*wish), headers)
+    answer = connection.getresponse()
+    said = json.loads(answer.read())
+    return _result(said), answer.getheader("mcp-session-id") or ""
+
+
+def _piping(process: "subprocess.Popen[bytes]") -> Ask:
+    """Return a client of a program's own."""
+    into, out = process.stdin, process.stdout
+    if into is None or out is None:
+        raise RuntimeError("the program has no pipes")
+
+    def ask(method: str, params: dict[str, object]) -> dict[str, object]:
+        into.write(_message(method, params) + b"\n")
+        into.flush()
+        return _result(json.loads(out.readline()))
+
+    return ask
+
+
+def _message(method: str, params: dict[str, object]) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": next(_NUMBERS), "method": method, "params": params}).encode()
+
+
+def _result(said: dict[str, object]) -> dict[str, object]:
+    found = said.get("result")
+    if not isinstance(found, dict):
+        raise RuntimeError(f"no result, so nothing was measured: {said!r}")  # noqa: TRY004 - of what was heard, not given
+    return found
