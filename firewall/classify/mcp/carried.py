@@ -41,7 +41,8 @@ class Carried:
 
 _SQL = re.compile(
     r"(?:--[^\n]*+\n|/\*|\(|\s)*+(?:select|insert|update|delete|drop|alter|create|truncate|with|merge|grant|revoke|explain"
-    r"|call|do|exec|execute|begin|set|vacuum|copy|show|replace|use|declare|prepare|analy[sz]e|reindex|comment)\b",
+    r"|call|do|exec|execute|begin|set|vacuum|copy|show|replace|use|declare|prepare|analy[sz]e|reindex|comment)\b"
+    r"|(?:--[^\n]*+\n|\s)*+(?:commit|rollback|end|abort)(?:\s++(?:work|transaction))?+\s*+;",
     re.IGNORECASE,
 )
 _GRAPHQL = re.compile(
@@ -62,7 +63,7 @@ _SQL_KEYS = frozenset(
         "params",
     }
 )
-_SHELL_KEYS = frozenset({"command", "cmd", "commands", "commandline", "shellcommand", "bash"})
+_SHELL_KEYS = frozenset({"command", "cmd", "commands", "commandline", "clicommand", "shellcommand", "bash"})
 _CODE_KEYS = frozenset({"code", "script", "function", "javascript", "js", "python", "expression", "source"})
 _URL_KEYS = frozenset({"url", "uri", "endpoint"})
 _RUNNERS = re.compile(r"sql|quer(?:y|ies)|statement|transaction|database|explain|migration", re.IGNORECASE)
@@ -258,6 +259,11 @@ _Looks = Callable[[_Leaf], bool]
 _READERS: tuple[tuple[frozenset[str], _Looks, _Read], ...] = (
     (_SQL_KEYS, lambda leaf: "{" in leaf.value[:2000] and bool(_GRAPHQL.match(leaf.value[:2000])), _graphql),
     (_SQL_KEYS, lambda leaf: bool(_SQL.match(leaf.value[:400])) and " " in leaf.value.strip(), _sql),
+    (
+        frozenset({"clicommand"}),
+        lambda leaf: bool(leaf.value.strip()),
+        _shell,
+    ),  # of AWS Labs' `call_aws`: always run
     (_SHELL_KEYS, lambda leaf: bool(_RUNS_TEXT.search(leaf.tool)) and bool(leaf.value.strip()), _shell),
     (
         _CODE_KEYS,

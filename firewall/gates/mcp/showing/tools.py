@@ -38,7 +38,7 @@ class PinnedTools:
         self._shown = shown
         self._detector = detector
         self._clean: dict[tuple[str, str], _Clean] = {}
-        """By server and tool; where the definition or the rules of detection are others by now, it is made anew."""
+        """By server and tool; where the definition or the rules of detection are others, it is made anew."""
 
     async def tool(
         self, server: Server, caller: Caller, name: str, *, upstream: Upstream, seen: Seen
