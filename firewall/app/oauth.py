@@ -1,5 +1,6 @@
 """Access tokens of other issuers at the MCP gate, put together."""
 
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ def rule_of(one: OAuthGrant, people: Mapping[str, str]) -> Rule:
     )
     return Rule(
         grant,
+        hashlib.sha256(one.model_dump_json(exclude_defaults=True).encode()).hexdigest(),
         scopes=one.scopes,
         claims=one.claims,
         subjects=frozenset(one.subjects),

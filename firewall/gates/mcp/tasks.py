@@ -3,7 +3,7 @@
 A client knows a task by an id of ours, which serves the token that made it alone. INVARIANT: a released call has
 one outcome entry: when its task is seen to have ended, or `indeterminate` when nobody can see that any more.
 INVARIANT: no task outlives its token: when that ends or is revoked, and when we stop, its server is told to cancel
-it. What a client answers a task's questions is judged with the call that made it.
+it. What a client answers a task's questions is judged with the call that made it, by the grant of who answers.
 """
 
 import asyncio
@@ -127,7 +127,7 @@ class Tasks:
         if task.server.name != server.name:
             raise _unknown()
         if message.method == "tasks/update":
-            return await self._updated(task, message, upstream, seen)
+            return await self._updated(task, caller, message, upstream=upstream, seen=seen)
         answer = await upstream.ask(_sent(message, task), seen=seen)
         return self._read(task, answer) if message.method == "tasks/get" else answer
 
@@ -143,8 +143,10 @@ class Tasks:
             self._end(task, "stopped")
         await asyncio.gather(*self._cancelling, return_exceptions=True)
 
-    async def _updated(self, task: Task, message: Message, upstream: Upstream, seen: Seen) -> Message:
-        """Judge what a client answers with the call that made the task, and pass it on."""
+    async def _updated(
+        self, task: Task, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Judge what a client answers, by its own grant and with the call that made the task, and pass it on."""
         answers = message.params.get("inputResponses")
         if not isinstance(answers, dict) or not task.asked.issuperset(answers):
             raise McpError("the task did not ask for this", number=INVALID_PARAMS, code="task_not_asked")
@@ -157,7 +159,7 @@ class Tasks:
             schema=task.judged.schema,
             served=task.judged.served,
         )
-        verdict = await self._guard.judge(call, task.caller.requester)
+        verdict = await self._guard.judge(call, caller.requester)
         seen.judged(verdict.entry)
         if isinstance(verdict, Wait):
             verdict = Stop(verdict.entry, Deny(Reason.HOLD_ENDED), verdict.approval.id)

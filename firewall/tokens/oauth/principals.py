@@ -1,8 +1,9 @@
 """Who a verified access token is here: an id that stays, to be listed, limited and revoked like a token's.
 
-A subject of an issuer has one id, and below it one for each agent and environment that it is mapped to.
-INVARIANT: an id is revoked for good: no other access token of the same subject opens anything again. No text is
-its token: the fingerprint that is stored is of no text that could be presented.
+A subject of an issuer has one id, below it one for each agent and environment that it is mapped to, and below
+that one for each row that maps it: two rows share a bucket, and no session, task or line. INVARIANT: an id is
+revoked for good: no other access token opens what is below it again. No text is its token: the fingerprint that is
+stored is of no text that could be presented.
 """
 
 import asyncio
@@ -34,17 +35,18 @@ class Principals:
         self._known: OrderedDict[str, None] = OrderedDict()
         self._one = asyncio.Lock()
 
-    async def bearer(self, said: Claims, grant: Grant) -> Bearer:
-        """Return who a token with this grant is; one who was never seen is recorded first.
+    async def bearer(self, said: Claims, grant: Grant, row: str) -> Bearer:
+        """Return who a token with the grant of this row is; one who was never seen is recorded first.
 
         Raises: AuthError where the subject was revoked; StoreError when nothing can be recorded.
         """
         subject = id_of(said.issuer, said.subject)
-        own = id_of(said.issuer, said.subject, grant.owner, grant.agent, grant.environment)
+        mapped = (said.issuer, said.subject, grant.owner, grant.agent, grant.environment)
+        agent, own = id_of(*mapped), id_of(*mapped, row)
+        lineage = (own, agent, subject)
         if own not in self._known:
             async with self._one:
-                await self._meet(subject, own, said, grant)
-        lineage = (own, subject)
+                await self._meet(lineage, said, grant)
         if not self._tokens.is_live(lineage, grant.expires_at):
             raise AuthError(detail="revoked, or expired")
         return Bearer(
@@ -54,28 +56,30 @@ class Principals:
             grant=grant,
             lineage=lineage,
             principal=principal_of(grant.owner, grant.agent),
-            draws=draws_of([(own, grant)]),
+            draws=draws_of([(agent, grant)]),
         )
 
-    async def _meet(self, subject: str, own: str, said: Claims, grant: Grant) -> None:
+    async def _meet(self, lineage: tuple[str, ...], said: Claims, grant: Grant) -> None:
         """Keep the ids that are new. Raises: StoreError."""
+        own = lineage[0]
         if own in self._known:
             return
-        missing = [one for one in (subject, own) if not self._tokens.learn(one)]
+        parents = dict(zip(lineage, (*lineage[1:], ""), strict=True))
+        missing = [one for one in reversed(lineage) if not self._tokens.learn(one)]
         if missing:
-            steps = tuple(self._row(one, subject, said) for one in missing)
-            await self._sequencer.submit(Unit(records=(_record(own, subject, said, grant),), steps=steps))
+            steps = tuple(self._row(one, parents[one], said) for one in missing)
+            await self._sequencer.submit(Unit(records=(_record(own, parents[own], said, grant),), steps=steps))
         self._known[own] = None
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
-    def _row(self, one: str, subject: str, said: Claims) -> PutToken:
+    def _row(self, one: str, parent: str, said: Claims) -> PutToken:
         return PutToken(
             id=one,
             fingerprint=hashlib.sha256(b"stayhand oauth principal 1\x00" + one.encode("ascii")).digest(),
             kind=KIND,
             holder=f"{said.subject} of {said.issuer}",
-            parent="" if one == subject else subject,
+            parent=parent,
             grant="",
             created_at=self._clock.now_us(),
             expires_at=_NEVER_US,
@@ -88,10 +92,10 @@ def id_of(*parts: str) -> str:
     return spell_id("tok", hashlib.sha256(b"stayhand oauth principal 1\n" + spelled).digest()[:17])
 
 
-def _record(own: str, subject: str, said: Claims, grant: Grant) -> Record:
+def _record(own: str, parent: str, said: Claims, grant: Grant) -> Record:
     return Record(
         kind="token.minted",
-        data={"token_kind": KIND, "environment": grant.environment, "token": own, "parent": subject},
+        data={"token_kind": KIND, "environment": grant.environment, "token": own, "parent": parent},
         person=grant.owner,
         principal=principal_of(grant.owner, grant.agent),
         private={"issuer": said.issuer, "subject": said.subject, "client": said.client, "owner": grant.owner},

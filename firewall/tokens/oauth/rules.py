@@ -40,6 +40,8 @@ class Rule:
 
     grant: Grant
     """With the owner left empty where a claim names it, and any time."""
+    row: str
+    """Tells this row from all others, also after others were added or moved."""
     scopes: tuple[str, ...] = ()
     claims: Mapping[str, Wanted] = field(default_factory=dict)
     subjects: frozenset[str] = frozenset()
@@ -65,9 +67,13 @@ class Rule:
             raise UnmappedError("the access token names nobody who answers for the agent")
         return self.people.get(found.lower(), found)
 
+    def granted(self, said: Claims) -> Grant:
+        """Return the grant of a token that this is the rule for. Raises: UnmappedError as `owner` does."""
+        return replace(self.grant, owner=self.owner(said), expires_at=datetime.fromtimestamp(said.expires_s, UTC))
 
-def grant_for(rules: Sequence[Rule], said: Claims, *, sees: Callable[[Grant], bool]) -> Grant:
-    """Return the grant of a verified token; `sees`: whether a grant reaches what is asked for.
+
+def rule_for(rules: Sequence[Rule], said: Claims, *, sees: Callable[[Grant], bool]) -> Rule:
+    """Return the rule for a verified token; `sees`: whether a grant reaches what is asked for.
 
     Raises: ScopeError, UnmappedError.
     """
@@ -75,15 +81,10 @@ def grant_for(rules: Sequence[Rule], said: Claims, *, sees: Callable[[Grant], bo
     near = [rule for rule in meant if sees(rule.grant)] or meant
     for rule in near:
         if said.scopes.issuperset(rule.scopes):
-            return _made(rule, said)
+            return rule
     if near:
         raise ScopeError(near[0].scopes)
     raise UnmappedError("the access token stands for nobody here")
-
-
-def _made(rule: Rule, said: Claims) -> Grant:
-    held = rule.grant
-    return replace(held, owner=rule.owner(said), expires_at=datetime.fromtimestamp(said.expires_s, UTC))
 
 
 def _has(found: object, wanted: Wanted) -> bool:

@@ -134,11 +134,25 @@ async def test_revoked_subjects_stay_out(tmp_path: Path) -> None:
     """Revoking the id of a subject ends its sessions, and no new token opens anything again."""
     async with guarded(tmp_path) as (one, house, _):
         assert (await ask(house, "rough", one.token(ALL))).status == 200
-        (agent,) = [row for row in house.tokens.listing() if row.parent]
+        rows = house.tokens.listing()
+        (subject,) = [row.id for row in rows if not row.parent]
+        (agent,) = [row for row in rows if row.parent == subject]
         await house.tokens.revoke(agent.id, by="alice")
         said = await ask(house, "rough", one.token(ALL, jti="2"))
         assert (said.status, said.code) == (401, (-31401, "token_invalid"))
         assert (await ask(house, "rough", one.token(ALL, sub="user-2"))).status == 200
+
+
+async def test_two_rows_are_two(tmp_path: Path) -> None:
+    """A token that may write and one that may read have ids of their own, though both are one subject's."""
+    who = {"owner": "olga", "agent": "coder", "environment": "staging"}
+    rows = [{"scopes": ["write"], **who}, {"scopes": ["read"], "verbs": ["read"], **who}]
+    async with guarded(tmp_path, grant=rows) as (one, house, _):
+        for scope in ("write", "read", "write"):
+            assert (await ask(house, "rough", one.token(ALL, scope=scope))).status == 200
+        listing = house.tokens.listing()
+        assert len({row.id for row in listing} - {row.parent for row in listing}) == 2
+        assert len([row for row in listing if not row.parent]) == 1
 
 
 async def test_rates_are_the_subjects(tmp_path: Path) -> None:

@@ -37,49 +37,69 @@ async def test_a_subject_is_recorded_once(tmp_path: Path) -> None:
     """Its first token is recorded with the subject sealed; later ones, also at the same time, are not."""
     async with keeping(tmp_path) as kept:
         tokens, principals = made(kept)
-        found = await asyncio.gather(*(principals.bearer(said(), grant(kept)) for _ in range(4)))
+        found = await asyncio.gather(*(principals.bearer(said(), grant(kept), "row") for _ in range(4)))
         assert len({one.token_id for one in found}) == 1
         assert is_id(found[0].token_id, "tok")
         assert found[0].principal == "olga/coder"
         _, again = made(kept)
-        assert (await again.bearer(said(), grant(kept))).token_id == found[0].token_id
+        assert (await again.bearer(said(), grant(kept), "row")).token_id == found[0].token_id
         assert kept.kinds().count("token.minted") == 1
         assert {row.kind for row in tokens.listing()} == {"oauth"}
-        assert [row.parent for row in tokens.listing() if row.parent] == [id_of("https://a.example", "user-1")]
+        subject, agent = id_of("https://a.example", "user-1"), found[0].lineage[1]
+        assert found[0].lineage == (found[0].token_id, agent, subject)
+        assert {row.id: row.parent for row in tokens.listing()} == {
+            found[0].token_id: agent,
+            agent: subject,
+            subject: "",
+        }
 
 
 async def test_ids_are_apart(tmp_path: Path) -> None:
     """Another environment, agent or subject has another id; words are never run together."""
     async with keeping(tmp_path) as kept:
         _, principals = made(kept)
-        one = await principals.bearer(said(), grant(kept))
-        two = await principals.bearer(said(), grant(kept, "production"))
-        three = await principals.bearer(said("user-2"), grant(kept))
+        one = await principals.bearer(said(), grant(kept), "row")
+        two = await principals.bearer(said(), grant(kept, "production"), "row")
+        three = await principals.bearer(said("user-2"), grant(kept), "row")
         assert len({one.token_id, two.token_id, three.token_id}) == 3
-        assert one.lineage[1] == two.lineage[1] != three.lineage[1]
+        assert one.lineage[-1] == two.lineage[-1] != three.lineage[-1]
     assert id_of("ab", "c") != id_of("a", "bc")
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["agent", "subject"])
-async def test_revoked_is_revoked_for_good(tmp_path: Path, which: int) -> None:
-    """Revoking the agent's id or the subject's ends what runs, and every later token, also after a restart."""
+async def test_two_rows_share_no_id_and_one_bucket(tmp_path: Path) -> None:
+    """What one grant began is not the other's, but another scope is no new bucket; revoked, the agent is out."""
     async with keeping(tmp_path) as kept:
         tokens, principals = made(kept)
-        bearer = await principals.bearer(said(), grant(kept))
+        one = await principals.bearer(said(), grant(kept, requests_per_minute=2), "write")
+        two = await principals.bearer(said(), grant(kept, requests_per_minute=2), "read")
+        assert one.token_id != two.token_id
+        assert (one.lineage[1:], one.draws) == (two.lineage[1:], two.draws)
+        await tokens.revoke(one.lineage[1], by="alice")
+        for row in ("write", "read", "a row of tomorrow"):
+            with pytest.raises(AuthError):
+                await principals.bearer(said(), grant(kept), row)
+
+
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["row", "agent", "subject"])
+async def test_revoked_is_revoked_for_good(tmp_path: Path, which: int) -> None:
+    """Revoking a row's id, an agent's or a subject's ends what runs and later tokens, also after a restart."""
+    async with keeping(tmp_path) as kept:
+        tokens, principals = made(kept)
+        bearer = await principals.bearer(said(), grant(kept), "row")
         assert tokens.is_live(bearer.lineage, grant(kept).expires_at)
         await tokens.revoke(bearer.lineage[which], by="alice")
         assert not tokens.is_live(bearer.lineage, grant(kept).expires_at)
         for one in (principals, made(kept)[1]):
             with pytest.raises(AuthError):
-                await one.bearer(said(), grant(kept))
-        assert (await principals.bearer(said("user-2"), grant(kept))).principal == "olga/coder"
+                await one.bearer(said(), grant(kept), "row")
+        assert (await principals.bearer(said("user-2"), grant(kept), "row")).principal == "olga/coder"
 
 
 async def test_an_id_is_nobodys_token(tmp_path: Path) -> None:
     """The id of a subject signs for nothing and is no token: only the issuer's tokens stand for it."""
     async with keeping(tmp_path) as kept:
         tokens, principals = made(kept)
-        bearer = await principals.bearer(said(), grant(kept))
+        bearer = await principals.bearer(said(), grant(kept), "row")
         for text in (bearer.token_id, f"shd_staging_oauth_{bearer.token_id}"):
             with pytest.raises(AuthError):
                 tokens.check(text)

@@ -16,7 +16,7 @@ from firewall.gates.mcp.oauth.published import Published
 from firewall.gates.mcp.port import Server, may_see
 from firewall.tokens.oauth.issuers import Issuers
 from firewall.tokens.oauth.principals import Principals
-from firewall.tokens.oauth.rules import ScopeError, grant_for
+from firewall.tokens.oauth.rules import ScopeError, rule_for
 from firewall.tokens.service import Bearer
 
 _PLACE = "/mcp"
@@ -52,7 +52,8 @@ class OAuthDoor:
         resources = frozenset({f"{self._resource}{_PLACE}", self.resource(name)})
         try:
             said, rules = await self._issuers.check(_shown(headers), resources=resources)
-            return await self._principals.bearer(said, grant_for(rules, said, sees=sees))
+            rule = rule_for(rules, said, sees=sees)
+            return await self._principals.bearer(said, rule.granted(said), rule.row)
         except ExpiredError:
             raise
         except AuthError:

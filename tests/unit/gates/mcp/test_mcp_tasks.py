@@ -243,3 +243,15 @@ async def test_answers_to_a_tasks_questions_are_judged(place: Place) -> None:
     await place.follow(asker, "update", id_, inputResponses=ANSWER)
     assert [one.method for one in place.line.heard[1:]] == ["tasks/get", "tasks/update"]
     assert place.line.heard[-1].params["inputResponses"] == ANSWER
+
+
+async def test_answers_are_judged_with_the_grant_of_who_gives_them(place: Place) -> None:
+    """Who may do less now than when the task began answers nothing with what it may do no more."""
+    asker = place.asker()
+    id_ = await place.begin(asker)
+    place.line.task |= {"status": "input_required", "inputRequests": {"which": FORM}}
+    await place.follow(asker, "get", id_)
+    with pytest.raises(McpError) as raised:
+        await place.follow(place.asker(grant_verbs=frozenset()), "update", id_, inputResponses=ANSWER)
+    assert raised.value.code == "grant:verb:missing"
+    assert [one.method for one in place.line.heard[1:]] == ["tasks/get"]

@@ -1,5 +1,6 @@
 """Which grant a token stands for: the row's, never more."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from firewall.codecs.oauth.claims import Claims
 from firewall.core.grant import Grant, Verb
-from firewall.tokens.oauth.rules import Rule, ScopeError, UnmappedError, grant_for
+from firewall.tokens.oauth.rules import Rule, ScopeError, UnmappedError, rule_for
 
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -24,6 +25,16 @@ def said(*scopes: str, subject: str = "user-1", client: str = "claude", **more: 
     return Claims("https://a.example", subject, client, frozenset(scopes), 1_790_000_600, more)
 
 
+def ruled(held: Grant, **more: object) -> Rule:
+    """Return a row's rule."""
+    return Rule(held, "row", **more)  # type: ignore[arg-type]  # tests name the fields
+
+
+def grant_for(rules: Sequence[Rule], one: Claims, *, sees: Callable[[Grant], bool]) -> Grant:
+    """Return what a token is granted."""
+    return rule_for(rules, one, sees=sees).granted(one)
+
+
 def anywhere(_: Grant) -> bool:
     """Reach everything."""
     return True
@@ -32,11 +43,11 @@ def anywhere(_: Grant) -> bool:
 def test_the_first_row_that_fits_counts() -> None:
     """Subjects, clients, claims and scopes must all fit; the grant ends with the token."""
     rules = [
-        Rule(grant(agent="admin"), scopes=("admin", "more")),
-        Rule(grant(agent="ops"), claims={"groups": ("ops", "sre")}),
-        Rule(grant(agent="bot"), subjects=frozenset({"bot-1"})),
-        Rule(grant(agent="cli"), clients=frozenset({"cli"})),
-        Rule(grant(agent="checked"), claims={"email_verified": True, "org": "acme"}),
+        ruled(grant(agent="admin"), scopes=("admin", "more")),
+        ruled(grant(agent="ops"), claims={"groups": ("ops", "sre")}),
+        ruled(grant(agent="bot"), subjects=frozenset({"bot-1"})),
+        ruled(grant(agent="cli"), clients=frozenset({"cli"})),
+        ruled(grant(agent="checked"), claims={"email_verified": True, "org": "acme"}),
     ]
     for wanted, one in (
         ("admin", said("more", "admin")),
@@ -56,12 +67,12 @@ def test_the_first_row_that_fits_counts() -> None:
 def test_claims_that_do_not_fit(claims: dict[str, object]) -> None:
     """A claim fits by value and type; a token that no row means stands for nobody."""
     with pytest.raises(UnmappedError):
-        grant_for([Rule(grant(), claims={"org": "acme", "email_verified": True})], said(**claims), sees=anywhere)
+        grant_for([ruled(grant(), claims={"org": "acme", "email_verified": True})], said(**claims), sees=anywhere)
 
 
 def test_missing_scopes_are_named_together() -> None:
     """What a row that would fit wants is said as a whole, so that a client asks once."""
-    rules = [Rule(grant(), scopes=("mcp:use", "mcp:write"))]
+    rules = [ruled(grant(), scopes=("mcp:use", "mcp:write"))]
     with pytest.raises(ScopeError) as caught:
         grant_for(rules, said("mcp:use"), sees=anywhere)
     assert (caught.value.scopes, caught.value.status) == (("mcp:use", "mcp:write"), 403)
@@ -69,7 +80,7 @@ def test_missing_scopes_are_named_together() -> None:
 
 def test_the_row_that_reaches_what_is_asked_for_is_taken() -> None:
     """One who may use two environments has the grant of the one that is asked for, with its scopes."""
-    rules = [Rule(grant(), scopes=("use",)), Rule(grant("production"), scopes=("use", "prod"))]
+    rules = [ruled(grant(), scopes=("use",)), ruled(grant("production"), scopes=("use", "prod"))]
 
     def production(one: Grant) -> bool:
         return one.environment == "production"
@@ -83,7 +94,7 @@ def test_the_row_that_reaches_what_is_asked_for_is_taken() -> None:
 
 def test_owners_come_from_claims_that_name_somebody() -> None:
     """An approver's address means that approver; what is no name means nobody."""
-    rule = Rule(grant(owner=""), owner_claim="email", people={"alice@acme.example": "alice"})
+    rule = ruled(grant(owner=""), owner_claim="email", people={"alice@acme.example": "alice"})
     assert grant_for([rule], said(email="Alice@acme.example"), sees=anywhere).owner == "alice"
     assert grant_for([rule], said(email="bob@acme.example"), sees=anywhere).owner == "bob@acme.example"
     for wrong in ("", "a/b", "a b", "\u0430lice", "a\n", 7, None, ["x"], "x" * 200):
@@ -95,7 +106,7 @@ def test_owners_come_from_claims_that_name_somebody() -> None:
 def test_a_grant_is_its_rows(claims: dict[str, object]) -> None:
     """Whatever a token claims, nothing of the grant but its owner and its end comes from it."""
     held = grant(verbs=frozenset({Verb.READ}), tools=("mcp__a__*",))
-    found = grant_for([Rule(held)], said("verbs", "tools", **claims), sees=anywhere)
+    found = grant_for([ruled(held)], said("verbs", "tools", **claims), sees=anywhere)
     assert (found.verbs, found.tools, found.environment, found.owner) == (
         held.verbs,
         held.tools,
