@@ -113,12 +113,17 @@ class Vault:
             self._put(known, seal(known.key, known.id, stored, secret))
         return stored
 
-    def rotate(self, name: str, secret: Secret, *, now_us: int) -> Stored:
-        """Put a new value in the place of the old one, which is gone. Raises: VaultError."""
+    def rotate(self, name: str, secret: Secret, *, now_us: int, version: int = 0) -> Stored:
+        """Put a new value in the place of the old one, which is gone. `version`: the one it replaces; 0: any.
+
+        Raises: VaultError, also where another version is there by now.
+        """
         check_value(secret)
         with self._lock:
             known = self._found(name)
             old = known.rows[name].stored
+            if version not in (0, old.version):
+                raise VaultError(Wrong.EXISTS, f"the credential `{name}` was changed meanwhile")
             stored = Stored(name, old.purpose, old.version + 1, max(now_us, old.changed_at + 1))
             self._put(known, seal(known.key, known.id, stored, secret))
         return stored

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +23,7 @@ from firewall.routing.documents import Documents
 from firewall.routing.upstream import HttpUpstream
 from firewall.settings.mcp import McpServer
 from firewall.tokens.vault import key as vault_key
+from firewall.tokens.vault.errors import VaultError
 from firewall.tokens.vault.store import Vault
 from tests.support.authorizing import SECRET, Authorizing, authorizing
 from tests.support.guarding import Kept, keeping
@@ -40,6 +41,7 @@ class World:
     keeping: Keeping
     documents: Documents
     one: McpServer
+    vault: Vault
 
     @property
     def logins(self) -> Logins:
@@ -68,7 +70,7 @@ async def world(folder: Path, **oauth: object) -> AsyncIterator[World]:
         fields = {"name": "far", "environment": "staging", "url": far.url, "oauth": oauth}
         try:
             keeper = Keeping(vault, kept.installation.writer, kept.clock)
-            yield World(far, kept, keeper, Documents(upstream), McpServer.model_validate(fields))
+            yield World(far, kept, keeper, Documents(upstream), McpServer.model_validate(fields), vault)
         finally:
             await upstream.close()
 
@@ -245,6 +247,51 @@ async def test_whoever_goes_away_loses_no_token(tmp_path: Path) -> None:
         one.far.held.set()
         assert (await stays).secret.reveal() in one.far.good
         assert list(one.far.refreshes) == [one.held.refresh.reveal()]
+
+
+async def test_a_newer_login_stays_whatever_was_being_renewed(tmp_path: Path) -> None:
+    """Who logs in while the old token is renewed decides who the agents are from then on."""
+    async with world(tmp_path) as one:
+        login = await logged_in(one)
+        one.kept.clock.forward(3600)
+        one.far.held.clear()
+        waits = asyncio.create_task(login.credential())
+        await until(lambda: len(one.far.asked) == 2)
+        newer = replace(one.held, access=Secret("newer"), refresh=Secret("newer too"), renew_s=0, expires_s=0)
+        await one.keeping.write("far", newer, by="alice")
+        one.far.held.set()
+        assert (await waits).secret == newer.access
+        assert one.held == newer
+        assert one.kept.kinds() == ["credential.added", "credential.rotated"]
+        assert (await login.credential()).secret == newer.access
+
+
+async def test_a_logout_stays_whatever_was_being_renewed(tmp_path: Path) -> None:
+    """Who is logged out while the token is renewed is not logged in again by that."""
+    async with world(tmp_path) as one:
+        login = await logged_in(one)
+        one.kept.clock.forward(3600)
+        one.far.held.clear()
+        waits = asyncio.create_task(login.credential())
+        await until(lambda: len(one.far.asked) == 2)
+        one.vault.remove("mcp-oauth.far")
+        one.far.held.set()
+        with pytest.raises(UpstreamError) as caught:
+            await waits
+        assert caught.value.code == "upstream_login_needed"
+        assert one.keeping.read("far") is None
+
+
+async def test_a_version_that_is_gone_is_replaced_by_nothing(tmp_path: Path) -> None:
+    """The vault compares and writes in one: a renewal of a version that another replaced changes nothing."""
+    async with world(tmp_path) as one:
+        await logged_in(one)
+        one.vault.rotate("mcp-oauth.far", one.held.dump(), now_us=1, version=1)
+        with pytest.raises(VaultError):
+            one.vault.rotate("mcp-oauth.far", Secret("late"), now_us=2, version=1)
+        assert one.vault.stored("mcp-oauth.far").version == 2
+        assert not await one.keeping.renew("far", replace(one.held, access=Secret("x")), one.held)
+        assert not await one.keeping.renew("far", None, one.held)
 
 
 async def test_a_token_that_is_refused_is_renewed_once(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The access token of one MCP server: read anew at each use, renewed before it ends, once for all who wait.
 
 INVARIANT: what an issuer gave is kept before it is used, so that a refresh token that replaced another stays;
-whoever goes away while it is renewed takes nothing with them.
+whoever goes away while it is renewed takes nothing with them. A login or logout meanwhile wins over a renewal.
 """
 
 import asyncio
@@ -81,11 +81,12 @@ class ServerLogin:
         """Renew, or wait for whoever does. Raises: FirewallError where no token is left that is good."""
         try:
             if self._renewing is None:
-                self._renewing = asyncio.create_task(self._renew(held))
+                self._renewing = asyncio.create_task(self._renew())
                 self._renewing.add_done_callback(self._done)
             return await asyncio.shield(self._renewing)
         except FirewallError:
-            if held is not None and not is_refused and not self._is_past(held.expires_s):
+            is_good = held is not None and not is_refused and not self._is_past(held.expires_s)
+            if held is not None and is_good and self._now() == held:
                 return held
             raise
 
@@ -94,17 +95,20 @@ class ServerLogin:
         if not task.cancelled():
             task.exception()  # whoever waited has heard it
 
-    async def _renew(self, held: Held | None) -> Held:
-        """Get new tokens and keep them. Raises: FirewallError."""
-        now = self._keeping.now_s()
+    async def _renew(self) -> Held:
+        """Get new tokens and keep them, unless somebody logged in or out meanwhile. Raises: FirewallError."""
+        now, before, held = self._keeping.now_s(), self._keeping.read(self._one.name), self._now()
         if self._failed is not None and self._failed[1] is held and now - self._failed[0] < PAUSE_S:
             raise self._failed[2]
         try:
             if self._unkept is None or self._unkept[0] is not held:
                 self._unkept = (held, await self._asked(held))
-            found = self._unkept[1]
-            await self._keeping.write(self._one.name, found)
+            fresh = self._unkept[1]
+            is_kept = await self._keeping.renew(self._one.name, before, fresh)
+            found = fresh if is_kept else self._now()
             self._unkept = self._failed = None
+            if found is None:
+                raise login_needed(self._one.name, "logged out meanwhile")
         except FirewallError as error:
             self._failed = (now, held, error)
             raise
