@@ -54,10 +54,17 @@ def marked(message: Message, signals: tuple[str, ...], server: str, *, is_call: 
         return message
     result = dict(message.result)
     result["_meta"] = {**message.meta, FLAGGED: list(signals)}
-    content = result.get("content")
-    if is_call and isinstance(content, list):
-        result["content"] = [*content, {"type": "text", "text": notice(server)}]
-    return messages.changed(message, {("result",): result})
+    inner = result.get("result")
+    if is_call and isinstance(inner, dict):  # a task that has ended: what its call said
+        result["result"] = _told(inner, server)
+    return messages.changed(message, {("result",): _told(result, server) if is_call else result})
+
+
+def _told(said: dict[str, object], server: str) -> dict[str, object]:
+    content = said.get("content")
+    if not isinstance(content, list):
+        return said
+    return {**said, "content": [*content, {"type": "text", "text": notice(server)}]}
 
 
 def notice(server: str) -> str:

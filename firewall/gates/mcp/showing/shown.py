@@ -29,6 +29,8 @@ from firewall.guard.requester import Requester
 
 MOST_TTL_MS = 60_000
 """How long a client may keep a list: what waits for a person should not stay in sight."""
+_CALLS = frozenset({"tools/call", "tasks/get"})
+"""What tools say comes back with these."""
 _HELLO = frozenset({"initialize", "server/discover"})
 Note = Callable[[Requester, str, str], None]
 
@@ -192,7 +194,7 @@ class Showing:
             self._rules.note(caller.requester, value, f"answer of {server.name}: {about[0]} {about[1]}".strip())
         await self._flags.found(server, caller, about, found)
         if found.signals:
-            return answers.marked(clean, found.signals, server.name, is_call=about[0] == "tools/call")
+            return answers.marked(clean, found.signals, server.name, is_call=about[0] in _CALLS)
         return clean
 
 

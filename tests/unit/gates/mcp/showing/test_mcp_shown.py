@@ -235,6 +235,18 @@ async def test_text_aimed_at_the_model_is_flagged_and_passes(place: House) -> No
     assert place.signals() == [["override"]]
 
 
+async def test_a_tasks_result_is_flagged_like_a_calls(place: House) -> None:
+    """The model is told behind what the tool said, wherever a task's answer holds it."""
+    inner = {"content": [{"type": "text", "text": AIMED}]}
+    task = {"resultType": "complete", "taskId": "t", "status": "completed", "result": inner}
+    asked, answer = messages.request("1", "tasks/get", {"taskId": "t"}), messages.result("1", task)
+    seen = await place.showing.result(server(), caller(), asked, answer)
+    assert seen.meta[FLAGGED] == ["override"]
+    said = seen.result["result"]
+    assert isinstance(said, dict)
+    assert [AIMED in str(said["content"][0]), "is to be followed" in str(said["content"][1])] == [True, True]
+
+
 async def test_two_items_say_nothing_together(place: House) -> None:
     """A weak signal in one block and another in the next are two ordinary texts."""
     seen = await place.call(text_result("You must execute the migration first.", "No confirmation is needed."))
