@@ -32,6 +32,11 @@ def _is_token(value: object) -> bool:
     return _is_id(value) or (isinstance(value, int) and not isinstance(value, bool))
 
 
+def is_level(value: object) -> bool:
+    """Tell whether something is one of the eight words for how much a server logs."""
+    return isinstance(value, str) and value in _LEVELS
+
+
 def _is_trace(value: object) -> bool:
     return is_text(value, _MAX_TRACE_CHARS)
 
@@ -42,7 +47,7 @@ _PLAIN: Mapping[str, Callable[[object], bool]] = MappingProxyType(
         VERSION_KEY: _is_id,
         INFO_KEY: lambda value: info_of(value) == value,
         CAPABILITIES_KEY: lambda value: capabilities_of(value) == value,
-        "io.modelcontextprotocol/logLevel": lambda value: isinstance(value, str) and value in _LEVELS,
+        "io.modelcontextprotocol/logLevel": is_level,
         "traceparent": lambda value: isinstance(value, str) and _TRACE.fullmatch(value) is not None,
         "tracestate": _is_trace,
         "baggage": _is_trace,
@@ -59,6 +64,16 @@ _OF_CODEX = frozenset({_CODEX, "itemId", "sessionId", "windowId"})
 def own_notes_of(meta: Mapping[str, object]) -> frozenset[str]:
     """Return the names of what a client notes for itself: no server is sent it, so no approval hangs on it."""
     return _OF_CODEX & meta.keys() if _CODEX in meta else frozenset()
+
+
+def noted_of(meta: Mapping[str, object]) -> dict[str, object]:
+    """Return the members that may go on where nobody judges the rest: claims as far as they are formed."""
+    found = {name: value for name, value in meta.items() if name in _PLAIN and _PLAIN[name](value)}
+    if isinstance(meta.get(CAPABILITIES_KEY), dict):
+        found[CAPABILITIES_KEY] = capabilities_of(meta[CAPABILITIES_KEY])
+    if info := info_of(meta.get(INFO_KEY)):
+        found[INFO_KEY] = info
+    return found
 
 
 def plain_of(meta: Mapping[str, object]) -> bytes:

@@ -15,6 +15,7 @@ from firewall.gates.mcp.hearing import Hearing
 from firewall.gates.mcp.legs import ASKING, MAX_LEGS, is_asking, with_params
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.methods import Way, served
+from firewall.gates.mcp.plainly import plain
 from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown
 from firewall.gates.mcp.sessions import Session
 from firewall.gates.mcp.talk import Talk
@@ -135,6 +136,10 @@ class OneServer:
         caller, message = asked.caller, asked.message
         if asked.way is Way.PING:
             return messages.result(asked.id, {})
+        if asked.way in (Way.LIST, Way.RESULT):
+            message = plain(message)
+        if asked.way in (Way.LIST, Way.RESULT, Way.TASK):
+            await self._shown.asked(server, caller, message)
         seen = Hearing(asked.talk, server, caller, self._shown, session=asked.session, begun=asked.begun)
         async with self._lines.use(server, caller) as line:
             if asked.way is Way.HELLO:
@@ -160,9 +165,9 @@ class OneServer:
             return await self._shown.result(server, caller, message, answer)
 
     async def tell(self, caller: Caller, server: Server, message: Message) -> None:
-        """Pass on a notification of a client. Raises: FirewallError."""
+        """Pass on that a client sent a notification, with nothing of what it says in it. Raises: FirewallError."""
         async with self._lines.use(server, caller) as line:
-            await line.tell(message)
+            await line.tell(messages.notification(message.method))
 
 
 def _is_whole(asked: Message, answer: Message) -> bool:

@@ -204,6 +204,13 @@ class Shown(Protocol):
         """
         ...
 
+    async def asked(self, server: Server, caller: Caller, message: Message) -> None:
+        """Look at a request that goes to a server unjudged.
+
+        Raises: FirewallError where a credential stands in it.
+        """
+        ...
+
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Return what a server may hear of a client's answer to a request of its own.
 

@@ -26,6 +26,7 @@ from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
+from firewall.gates.mcp.beside import noted_of
 from firewall.gates.mcp.legs import MAX_QUESTIONS
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.gates.mcp.saying import refusal_of
@@ -275,7 +276,7 @@ def _sent(message: Message, task: Task) -> Message:
     """Return a request as the server hears it: under its own id, with nothing beside that it needs not."""
     params: dict[str, object] = {
         "taskId": task.theirs,
-        "_meta": {name: message.meta[name] for name in _KEPT if name in message.meta},
+        "_meta": {name: value for name, value in noted_of(message.meta).items() if name in _KEPT},
     }
     if message.method == "tasks/update":
         params["inputResponses"] = message.params["inputResponses"]

@@ -54,6 +54,11 @@ class NothingShown:
         del server, caller, message
         return None
 
+    async def asked(self, server: Server, caller: Caller, message: Message) -> None:
+        """Refuse. Raises: NotJudgedError."""
+        del caller, message
+        raise _refused(server, "a request for a list")
+
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Refuse. Raises: NotJudgedError."""
         del caller, asked, answer

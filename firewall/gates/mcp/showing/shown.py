@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
+import orjson
+
 from firewall.classify.credentials.detector import Detector
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
@@ -19,6 +21,7 @@ from firewall.core.ports import Clock, Sequencer
 from firewall.core.secret import Secret
 from firewall.gates.mcp import opaque
 from firewall.gates.mcp.pinning.pins import Page, Pins
+from firewall.gates.mcp.plainly import unjudged_of
 from firewall.gates.mcp.port import Caller, Server
 from firewall.gates.mcp.showing import answers, permitted
 from firewall.gates.mcp.showing.asking import ASKED, KINDS, NOTICES, is_declared, objection
@@ -106,6 +109,26 @@ class Showing:
         else:
             await self._judge(server, caller, message, message.method, message.params)
         return await self._cleaned(server, caller, (message.method, ""), message)
+
+    async def asked(self, server: Server, caller: Caller, message: Message) -> None:
+        """Refuse a request that goes to a server unjudged and holds a credential.
+
+        Raises: McpError -32602 `credential_refused`; StoreError.
+        """
+        values = unjudged_of(message, sealed=opaque.PREFIX)
+        cleaner = self._cleaner(orjson.dumps(values))
+        cleaner.block(values)
+        if cleaner.found.rules or cleaner.found.cut:
+            await self._flags.refused(
+                server, caller, messages.notification(message.method), "request-with-credential"
+            )
+            raise McpError(
+                "a credential stands in what nobody judges: it is not sent on",
+                number=INVALID_PARAMS,
+                code="credential_refused",
+                status=403,
+                of=message.id,
+            )
 
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Return what a server may hear of a client's answer to a request of its own.

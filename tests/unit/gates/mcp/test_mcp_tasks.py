@@ -10,7 +10,7 @@ import pytest
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.messages import Message
-from firewall.codecs.mcp.versions import LEGACY
+from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, LEGACY
 from firewall.core.approval import Decision
 from firewall.core.errors import UpstreamError
 from firewall.gates.mcp import tasks as rooms
@@ -139,6 +139,18 @@ async def test_a_task_is_nobody_elses(place: Place) -> None:
         await place.tasks.follow(NOTES, asker, asked, upstream=place.line, seen=Ear())
     assert len(place.line.heard) == 1
     assert place.tasks.server_of(asker, id_) is GITHUB
+
+
+async def test_who_follows_a_task_says_nothing_unseen(place: Place) -> None:
+    """A server hears claims of their form alone, and none of the other notes."""
+    asker = place.asker()
+    id_ = await place.begin(asker)
+    can, info = {"extensions": {EXTENSION: {}}}, {"name": "c", "version": "1"}
+    notes = {INFO_KEY: {**info, "run": "drop"}, CAPABILITIES_KEY: {**can, "leak": ["x"]}, "x": 1}
+    asked = messages.request(7, "tasks/get", {"taskId": id_, "_meta": notes, "run": "drop"})
+    await place.tasks.follow(GITHUB, asker, asked, upstream=place.line, seen=Ear())
+    sent = place.line.heard[-1].params
+    assert sent == {"taskId": "t-1", "_meta": {CAPABILITIES_KEY: can, INFO_KEY: info}}
 
 
 async def test_only_who_declared_it_follows(place: Place) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
+from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY
 from firewall.core.grant import Verb
 from firewall.gates.mcp import opaque
 from firewall.gates.mcp.port import Caller
@@ -398,3 +399,34 @@ async def test_answers_with_credentials_do_not_go_back(place: House) -> None:
     bad = messages.result("s1", {"role": "assistant", "content": {"type": "text", "text": f"the key is {KEY}"}})
     with pytest.raises(AskRefusedError):
         await place.showing.answered_back(server(), caller(), asked, bad)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"cursor": KEY},
+        {"cursor": OURS.reveal()},
+        {"_meta": {"tracestate": f"a={KEY}"}},
+        {"_meta": {INFO_KEY: {"name": KEY, "version": "1"}}},
+        {"_meta": {CAPABILITIES_KEY: {"a": {"b": [KEY]}}}},
+        {"_meta": {CAPABILITIES_KEY: {KEY: {}}}},
+    ],
+)
+async def test_what_nobody_judges_holds_no_credential(place: House, params: dict[str, object]) -> None:
+    """A list or the state of a task is asked for without one, wherever it stands; the log tells of the attempt."""
+    with pytest.raises(McpError) as refused:
+        await place.showing.asked(server(), caller(), messages.request("1", "tools/list", params))
+    assert refused.value.code == "credential_refused"
+    assert place.signals() == [["request-with-credential"]]
+
+
+async def test_what_nobody_judges_may_hold_everything_else(place: House) -> None:
+    """Plain cursors, sealed ones of tokens, ids and claims."""
+    sealed = opaque.sealed(KEY, principal="olga/coder", server=server().identity)
+    notes = {"callId": "call_1", INFO_KEY: {"name": "c", "version": "1"}, CAPABILITIES_KEY: {"roots": {}}}
+    for cursor in ("eyJvZmZzZXQiOjUwfQ==", sealed):
+        asked = messages.request(
+            "9f1c2d1e-5a0e-4a53-8d0b-6f4f3a2b1c0d", "tools/list", {"cursor": cursor, "_meta": notes}
+        )
+        await place.showing.asked(server(), caller(), asked)
+    assert place.signals() == []
