@@ -25,6 +25,7 @@ from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.gates.mcp.saying import refusal_of
 from firewall.gates.mcp.showing import permitted
 from firewall.gates.mcp.state import Leg, Seal
+from firewall.gates.mcp.wish import RESERVED
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.sequencer.posting import post
 
@@ -104,7 +105,17 @@ def _permit(server: Server, caller: Caller, message: Message) -> None:
 
 
 def _judged(server: Server, message: Message, leg: Leg | None) -> ToolCall:
-    """Return what the guard judges: the parameters, of `_meta` what says something, under the method's name."""
+    """Return what the guard judges: the parameters, of `_meta` what says something, under the method's name.
+
+    Raises: McpError `argument_reserved`.
+    """
+    if not RESERVED.isdisjoint(message.params):
+        raise McpError(
+            "a parameter has a name under which other things are judged",
+            number=INVALID_PARAMS,
+            code="argument_reserved",
+            of=message.id,
+        )
     params = {name: value for name, value in message.params.items() if name not in _BESIDE}
     params |= beside(message, leg)
     if notes := judged_of(message.meta):

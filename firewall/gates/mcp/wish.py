@@ -20,8 +20,8 @@ from firewall.gates.mcp.state import Leg
 
 MAX_NAME_CHARS = 256
 _KNOWN = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState"})
-_RESERVED = frozenset({legs.ANSWERS, legs.QUESTIONS, META})
-"""Names that no argument may have: two things under one name could be told apart by nobody."""
+RESERVED = frozenset({legs.ANSWERS, legs.QUESTIONS, META})
+"""Names that no argument or parameter may have: two things under one name could be told apart by nobody."""
 _OURS: Mapping[str, object] = {"requestState": None, "inputResponses": None}
 """What belongs to our own question: the server never sees it."""
 
@@ -63,7 +63,7 @@ def wish_of(message: Message, leg: Leg | None = None) -> Wish:
         raise _invalid("`name` must be a tool's name", "tool_unknown", message)
     if not isinstance(given, dict):
         raise _invalid("`arguments` must be an object", "arguments_invalid", message)
-    if not _RESERVED.isdisjoint(given):
+    if not RESERVED.isdisjoint(given):
         raise _invalid("an argument has a name under which other things are judged", "argument_reserved", message)
     ours = params.get("requestState") if state.is_ours(params.get("requestState")) else ""
     sent = legs.unnoted(message)

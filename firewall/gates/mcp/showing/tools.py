@@ -63,7 +63,7 @@ class PinnedTools:
         return kept.definition
 
     async def _walk(self, server: Server, caller: Caller, upstream: Upstream, seen: Seen) -> bool:
-        """List a server's tools, page by page; False: it gave no list."""
+        """List a server's tools, page by page; False: it gave no list, or one without an end."""
         cursor: object = None
         changes = upstream.listed.changes
         for page in range(_MOST_PAGES):
@@ -73,10 +73,12 @@ class PinnedTools:
             if answer.kind is not Kind.RESULT:
                 return False
             cursor = answer.result.get("nextCursor")
-            if not isinstance(cursor, str) or not cursor:
-                break
-        upstream.listed.seen(changes)
-        return True
+            if not cursor:
+                upstream.listed.seen(changes)
+                return True
+            if not isinstance(cursor, str):
+                return False
+        return False
 
 
 def _asking(caller: Caller, upstream: Upstream, cursor: object, page: int) -> Message:

@@ -141,3 +141,12 @@ async def test_a_server_that_fails_leaves_an_outcome(kept: Kept) -> None:
 def test_ordinary_addresses_are_plain(uri: str) -> None:
     """Dots within names, templates and letters of every script say where they lead."""
     assert is_plain(uri)
+
+
+@pytest.mark.parametrize("name", ["mcp:_meta", "mcp:inputResponses", "mcp:inputRequests"])
+async def test_no_parameter_hides_another(kept: Kept, name: str) -> None:
+    """A parameter that is called like what is judged beside it is refused, and the server hears nothing."""
+    line = Line()
+    with pytest.raises(McpError) as refused:
+        await read(kept, asking("resources/read", uri="shop://stock", **{name: {"x": 1}, "_meta": {"y": 1}}), line)
+    assert (refused.value.code, line.heard) == ("argument_reserved", [])

@@ -153,6 +153,27 @@ async def test_a_server_that_lists_no_more_has_no_tools(place: House) -> None:
     assert await tools.tool(server(), caller(), "a", upstream=Pages([], is_broken=True), seen=Deaf()) is None
 
 
+@dataclass(slots=True)
+class Endless(Pages):
+    """A server whose list goes on for ever."""
+
+    cursor: object = "more"
+
+    async def ask(self, message: Message, *, seen: Seen) -> Message:
+        """Answer one page, and promise another."""
+        answer = await Pages.ask(self, message, seen=seen)
+        return messages.changed(answer, {("result",): {"tools": self.tools, "nextCursor": self.cursor}})
+
+
+@pytest.mark.parametrize("cursor", ["0", 7])
+async def test_a_list_without_an_end_was_not_seen_whole(place: House, cursor: object) -> None:
+    """Nobody knows what it would say next: it is not fresh, and nothing of it is called."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    pages = Endless([tool("a")], cursor=cursor)
+    assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) is None
+    assert not pages.listed.is_fresh
+
+
 async def test_a_server_that_does_not_list_has_no_tools_yet(place: House) -> None:
     """An error instead of a list leaves the question open: it is asked again with the next call."""
     tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
