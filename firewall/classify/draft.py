@@ -79,6 +79,8 @@ class Draft:
     """The plain arguments of a request's operation, by dotted name: what they name is looked up by resolvers."""
     by_name: bool = False
     """Read by the words of its name or by what is published about it, not by a rule of ours."""
+    own_way: bool = False
+    """Of a text that an MCP tool was handed: it goes to a place of its own, not through the tool's server."""
 
     def point(self, span: tuple[int, int], note: str) -> None:
         """Add evidence; empty spans are left out."""

@@ -20,7 +20,7 @@ from firewall.classify.mcp import names as mcp_names
 from firewall.classify.mcp.calls import McpCall, server_of
 from firewall.classify.mcp.calls import judge as judge_mcp
 from firewall.classify.mcp.files import file_of
-from firewall.classify.mcp.naming import landed, names_of
+from firewall.classify.mcp.naming import is_apart, landed, names_of
 from firewall.classify.mcp.tables import canonical
 from firewall.classify.nested import script_actions
 from firewall.classify.paths import locate, normal
@@ -204,9 +204,13 @@ def _looked_up(
         return _finished(drafts, call, text)
     names = names_of(served, arguments, drafts[1:], context)
     for draft in drafts:
-        draft.environment = landed(draft.environment, served, names, context)
-    actions = tuple(draft.action(call.name, text, things=names.things) for draft in drafts)
-    return tuple(replace(action, sets=names.sets) for action in actions) if names.sets else actions
+        draft.environment = landed(draft, served, names, context)
+    return tuple(
+        draft.action(call.name, text)
+        if is_apart(draft, served)
+        else replace(draft.action(call.name, text, things=names.things), sets=names.sets)
+        for draft in drafts
+    )
 
 
 def _mcp_call(named: tuple[str, str], arguments: Mapping[str, object], served: Served | None) -> McpCall:
@@ -220,6 +224,7 @@ def _mcp_call(named: tuple[str, str], arguments: Mapping[str, object], served: S
         served.environment,
         served.is_scoped,
         served.is_reading,
+        served.has_strays,
     )
 
 

@@ -47,6 +47,8 @@ class Served:
     """Its annotations (`readOnlyHint`, `destructiveHint`), those that say yes or no."""
     misfit: str = ""
     """How the arguments do not fit what the tool declares; empty: they fit."""
+    has_strays: bool = False
+    """It has arguments that the tool does not declare: nobody knows whether the server heeds them."""
     is_ambiguous: bool = False
     """Some clients write a tool of another server of ours the same way."""
     is_combined: bool = False

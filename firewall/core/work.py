@@ -243,10 +243,10 @@ class Unmet:
     step: int
     """Index of the step."""
     why: str
-    """A short word: `full`, `spent`, `told`, `pending_exists`, `too_many_pending`, `moved_on`, `unknown`."""
+    """A short word: `full`, `spent`, `told`, `open_exists`, `too_many_pending`, `moved_on`, `unknown`."""
     retry_after_us: int = 0
     found: str = ""
-    """An id that the caller may want instead (the pending approval)."""
+    """An id that the caller may want instead (the open approval)."""
     seqs: tuple[int, ...] = ()
     """Numbers of the `otherwise` records."""
 

@@ -43,6 +43,8 @@ class McpCall:
     """It can reach nothing else."""
     is_reading: bool = False
     """`tool` is a method of the protocol that reads, said by the gate that serves it."""
+    has_strays: bool = False
+    """It has arguments that the tool does not declare: they may say that it lies elsewhere, never that it does not."""
 
 
 def server_of(name: str, context: Context) -> McpServer | None:
@@ -87,11 +89,13 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
         draft.effects = {Effect.READ} | ({Effect.UNKNOWN} if server is None else set())
     draft.effects |= held.effects | _kept(call, draft, context)
     does = draft.effects.union(*(other.effects for other in held.drafts))
-    _place(call, draft, server, context, does=does)
+    by_server = _place(call, draft, server, context, does=does)
     _tell(call, draft, server, context, text)
     drafts = [draft, *held.drafts]
+    leads = bool(by_server) or call.is_scoped or does <= {Effect.READ}
     for other in held.drafts:
-        other.environment = draft.environment if other.environment == "unresolved" else other.environment
+        if other.environment == UNRESOLVED and (leads or not other.own_way):
+            other.environment = draft.environment
     return drafts
 
 
@@ -149,6 +153,7 @@ def _dispatched(call: McpCall, server: McpServer) -> McpCall:
         call.hints,
         call.environment,
         call.is_scoped,
+        has_strays=call.has_strays,
     )
 
 
@@ -238,29 +243,35 @@ def _named_places(call: McpCall, provider: str) -> Iterator[Place]:
 
 def _place(
     call: McpCall, draft: Draft, server: McpServer | None, context: Context, *, does: Collection[Effect]
-) -> None:
-    """Find the environment by the server, the tool and the arguments that name a place; two that differ: none."""
+) -> Collection[str]:
+    """Find the environment by the server, the tool and the arguments that name a place; two that differ: none.
+
+    Returns where rows say that the server or the tool lies, whatever the arguments are.
+    """
     provider = server.provider if server is not None else call.server.lower()
     places: list[Place] = [(PlaceKind.RESOURCE, draft.resource), (PlaceKind.MACHINE, f"mcp:{call.server}")]
+    by_server = context.environments.claimed(places)
     if len(call.arguments) <= MAX_ITEMS:  # else its environment stays unresolved, as its effects are unknown
-        places += _named_places(call, provider)
-        draft.environment = _landing(call, context.environments.claimed(places), does)
+        claimed = context.environments.claimed([*places, *_named_places(call, provider)])
+        draft.environment = _landing(call, claimed, by_server if call.has_strays else claimed, does)
     draft.attributes["network"] = True
     draft.attributes["machine"] = f"mcp:{call.server}"
+    return by_server
 
 
-def _landing(call: McpCall, claimed: Collection[str], does: Collection[Effect]) -> str:
+def _landing(call: McpCall, claimed: Collection[str], settled: Collection[str], does: Collection[Effect]) -> str:
     """Return where a call lands: `claimed` are the environments of the places that it names.
 
+    `settled`: those that also may say that it lies nowhere else.
     INVARIANT: what a server is configured for never hides that an argument names a place elsewhere. What is
     changed by an id that no row names lies in the server's environment only where it can reach nothing else.
     """
     elsewhere = sorted(name for name in claimed if name != call.environment)
     if not call.environment:
-        return elsewhere[0] if len(elsewhere) == 1 else UNRESOLVED
+        return elsewhere[0] if len(elsewhere) == 1 and settled else UNRESOLVED
     if elsewhere:
         return elsewhere[0]
-    is_known = bool(claimed) or call.is_scoped or set(does) <= {Effect.READ}
+    is_known = bool(settled) or call.is_scoped or set(does) <= {Effect.READ}
     return call.environment if is_known else UNRESOLVED
 
 

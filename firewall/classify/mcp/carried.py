@@ -189,14 +189,21 @@ def _sql(leaf: _Leaf, found: Carried) -> None:
 
 
 def _shell(leaf: _Leaf, found: Carried) -> None:
-    found.drafts += analyse(leaf.source, leaf.context, Scope(cwds=(), machine=f"mcp:{leaf.tool}"))
+    found.drafts += _on_their_own(analyse(leaf.source, leaf.context, Scope(cwds=(), machine=f"mcp:{leaf.tool}")))
     found.effects.add(Effect.EXEC)
+
+
+def _on_their_own(drafts: list[Draft]) -> list[Draft]:
+    """Note that what a text does goes where the text says: no argument beside it says where that is."""
+    for draft in drafts:
+        draft.own_way = True
+    return drafts
 
 
 def _code(leaf: _Leaf, found: Carried) -> None:
     found.effects.add(Effect.EXEC)
     language = "python" if re.search(r"^\s*(?:import|from|def)\s", leaf.value, re.MULTILINE) else "javascript"
-    found.drafts += embedded.read(leaf.source, language, leaf.tool, leaf.context, ()).drafts
+    found.drafts += _on_their_own(embedded.read(leaf.source, language, leaf.tool, leaf.context, ()).drafts)
 
 
 def _request(leaf: _Leaf, found: Carried) -> None:
@@ -217,7 +224,7 @@ def _request(leaf: _Leaf, found: Carried) -> None:
         for draft in drafts:
             draft.addresses.clear()
             draft.attributes.pop("host", None)
-    found.drafts += drafts
+    found.drafts += _on_their_own(drafts) if is_whole else drafts
 
 
 def _graphql(leaf: _Leaf, found: Carried) -> None:

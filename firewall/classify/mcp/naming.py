@@ -44,13 +44,14 @@ class Names:
     """Numbers that it sets of these things, by argument."""
 
 
-def landed(environment: str, served: Served, names: Names, context: Context) -> str:
-    """Return where an action lands, which was read to land in `environment` without what its call names.
+def landed(draft: Draft, served: Served, names: Names, context: Context) -> str:
+    """Return where an action lands, which was read to land in its `environment` without what its call names.
 
     A place elsewhere speaks for itself. What an id names lies nowhere that is known until it is looked up, but
     where the server can reach nothing else.
     """
-    if environment not in (served.environment, UNRESOLVED):
+    environment = draft.environment
+    if environment not in (served.environment, UNRESOLVED) or is_apart(draft, served):
         return environment
     claimed = context.environments.claimed(names.places)
     elsewhere = sorted(claimed - {served.environment})
@@ -59,6 +60,11 @@ def landed(environment: str, served: Served, names: Names, context: Context) -> 
     if names.things:
         return served.environment if served.is_scoped else UNRESOLVED
     return served.environment if claimed else environment
+
+
+def is_apart(draft: Draft, served: Served) -> bool:
+    """Tell whether an action goes a way of its own, so that nothing beside its text says where it lies."""
+    return draft.own_way and not served.is_scoped
 
 
 def names_of(served: Served, arguments: Mapping[str, object], drafts: Sequence[Draft], context: Context) -> Names:
@@ -77,6 +83,9 @@ def names_of(served: Served, arguments: Mapping[str, object], drafts: Sequence[D
             found = _by_name(row, served.tool, arguments, drafts=drafts, vendor=vendor)
         things.update(dict.fromkeys(found))
         wanted |= counted(vendor, found) if vendor is not None and found else frozenset()
+    if served.has_strays and (things or places):
+        # FAIL-CLOSED: what the tool does not declare, its server may not heed: it says nothing of where a call lies.
+        things[Thing(served.server, "argument", "", through=BY_ROWS)] = None
     sets = numbers(wanted, flat(arguments)) if wanted else ()
     return Names(tuple(things), tuple(places), sets)
 

@@ -104,12 +104,13 @@ class GeminiStream:
 
     def abort(self, code: str, message: str) -> bytes:
         """End the answer now with an error object, as the API itself does; drops all that is held."""
+        unsent, self._unsent = self._unsent, b""
         if self._over:
-            return b""
+            return unsent
         self._over = True
         self._line.clear()
         self._pending.clear()
-        return self._unsent + sse.frame(render.error(502, code, message))
+        return unsent + sse.frame(render.error(502, code, message))
 
     def keepalive(self, client: str) -> bytes:
         """Return a bare line feed for every client: comments break Gemini CLI and the google-genai SDK."""

@@ -68,8 +68,9 @@ class ResponsesStream:
 
     def abort(self, code: str, message: str) -> bytes:
         """End the answer now with `response.failed` (or `error` where none was opened); drops all that is held."""
-        if self._over:
-            return b""
+        unsent, self._unsent = self._unsent, b""
+        if self._over:  # its end is among what has not left yet, or has left
+            return unsent
         self._over = True
         self._line.clear()
         self._reader.pending.clear()
@@ -77,7 +78,7 @@ class ResponsesStream:
             end = render.bare_error(code, message, self._sequence + 1)
         else:
             end = render.failed(self._reader.opened, code=code, text=message, sequence=self._sequence + 1)
-        return self._unsent + end
+        return unsent + end
 
     def keepalive(self, client: str) -> bytes:
         """Return a comment, or for clients that need a real event the `response.in_progress` once more.

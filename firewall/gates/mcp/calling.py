@@ -145,6 +145,7 @@ class JudgedCalls:
             description=declared.description,
             hints=declared.hints,
             misfit=declared.misfit(wish.given),
+            has_strays=declared.has_strays(wish.given),
             is_ambiguous=any(flat(name).startswith(other) or mine.startswith(other) for other in others),
             is_combined=caller.combined,
             beside=wish.beside,

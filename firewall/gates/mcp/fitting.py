@@ -49,6 +49,12 @@ class Declared:
         where = "/".join(map(str, first.instance_path))
         return f"{f'`{where}`: ' if where else ''}{first.message}"[:_MAX_SAID]
 
+    def has_strays(self, arguments: Mapping[str, object]) -> bool:
+        """Tell whether some arguments are not among the properties that the schema names itself."""
+        schema = self.definition.get("inputSchema")
+        declared = schema.get("properties") if isinstance(schema, Mapping) else None
+        return not isinstance(declared, Mapping) or not arguments.keys() <= declared.keys()
+
     @property
     def description(self) -> str:
         """The server's words."""

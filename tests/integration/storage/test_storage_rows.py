@@ -109,7 +109,7 @@ def test_equal_call_is_opened_once_and_too_many_are_refused(store: sqlite3.Conne
     assert approvals.open_approval(store, OpenApproval(OPENED, 2), 0, sealed) is None
     equal = approvals.open_approval(store, OpenApproval(replace(OPENED, id="apr_2"), 2), 0, sealed)
     assert equal is not None
-    assert (equal.why, equal.found) == ("pending_exists", "apr_1")
+    assert (equal.why, equal.found) == ("open_exists", "apr_1")
     other = replace(OPENED, id="apr_3", digest="e")
     assert approvals.open_approval(store, OpenApproval(other, 2), 0, sealed) is None
     full = approvals.open_approval(store, OpenApproval(replace(OPENED, id="apr_4", digest="f"), 2), 0, sealed)

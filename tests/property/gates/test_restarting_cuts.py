@@ -48,6 +48,14 @@ def test_an_answer_broken_off_anywhere_ends_once(dialect: Dialect, breaks: str, 
 
 
 @EVERY
+def test_what_comes_with_the_end_and_is_none_takes_nothing_from_it(dialect: Dialect) -> None:
+    """The end leaves, although what came in the same bytes behind it cannot be read."""
+    whole = WITH_CALL[dialect]
+    for step in (0, *range(16, 65)):
+        check(dialect, play(dialect, whole, INSTEAD[dialect], breaks="garbage", step=step))
+
+
+@EVERY
 def test_everywhere_in_an_answer_is_a_place_to_break(dialect: Dialect) -> None:
     """Around every frame and within: before a call was given it begins again, afterwards never."""
     whole = WITH_CALL[dialect]

@@ -94,7 +94,7 @@ def test_what_a_settlement_believes_changes_nothing(
 
         def apply(step: Step) -> Outcome:
             connection.execute("BEGIN IMMEDIATE")
-            (said,) = applier.apply_all([Unit(steps=(step,))], 7)
+            (said,) = applier.apply_all([Unit(steps=(step,))], 7, careful=True)
             connection.execute("COMMIT")
             return said
 

@@ -177,3 +177,35 @@ def test_lookups_never_make_a_call_lie_where_it_did_not(arguments: dict[str, obj
     rows = (BY_NAME, BY_POINTER, REPO, DATABASE, ACCOUNT, ADDRESS, HOST)
     found = judged("delete_it", *rows, arguments=arguments)[0]
     assert found.environment in (without, UNRESOLVED, "production") or not found.things
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "kubectl --context weird delete ns x",
+        "psql -h 10.9.9.9 -c 'drop table a'",
+        "curl -X DELETE https://a.example/x",
+    ],
+)
+def test_a_command_lies_where_it_says_itself(command: str) -> None:
+    """An argument beside it that names a place of staging says nothing of where it goes."""
+    actions = judged("run_command", NAMESPACE, arguments={"command": command, "ns": "shop-staging"})
+    assert actions[0].environment == "staging"
+    assert {action.environment for action in actions[1:]} == {UNRESOLVED}
+
+
+def test_a_command_has_no_part_in_what_is_looked_up_beside_it() -> None:
+    """What a resolver finds out about an id does not speak for a command."""
+    actions = judged("run_command", DATABASE, arguments={"command": "kubectl delete ns x", "db": "shop"})
+    assert [bool(action.things) for action in actions] == [True, False]
+
+
+@pytest.mark.parametrize("lookups", [(), (NAMESPACE,)])
+@pytest.mark.parametrize("name", ["ns", "namespace"])
+def test_what_a_tool_does_not_declare_settles_nothing(name: str, lookups: tuple[Lookup, ...]) -> None:
+    """A change stays unresolved; a place elsewhere still raises."""
+    arguments = {"resource": "metadata: {namespace: shop}", name: "shop-staging"}
+    actions = judged("create_thing", *lookups, arguments=arguments, has_strays=True)
+    assert {action.environment for action in actions} == {UNRESOLVED}
+    arguments["namespace"] = "shop"
+    assert judged("create_thing", *lookups, arguments=arguments, has_strays=True)[0].environment == "production"

@@ -77,3 +77,21 @@ def test_hints_that_are_no_answers_are_left_out() -> None:
     said = {"readOnlyHint": True, "title": "T", "destructiveHint": "false"}
     assert Fitting().of(NOTES, "t", {"name": "t", "annotations": said}).hints == (("readOnlyHint", True),)
     assert Fitting().of(NOTES, "t", {"name": "t", "annotations": [1], "description": 7}).hints == ()
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments", "wanted"),
+    [
+        (NOTE["inputSchema"], {"id": "1"}, False),
+        ({"type": "object", "properties": {"id": {}}}, {"id": 1, "ns": "x"}, True),
+        ({"type": "object"}, {"id": 1}, True),
+        ({"type": "object", "properties": {}}, {}, False),
+        ({"allOf": [{"properties": {"id": {}}}]}, {"id": 1}, True),
+    ],
+)
+def test_arguments_that_a_tool_does_not_name_are_strays(
+    *, schema: object, arguments: dict[str, object], wanted: bool
+) -> None:
+    """Whether the server heeds them nobody knows: they settle nothing."""
+    declared = Fitting().of(NOTES, "t", {"name": "t", "inputSchema": schema})
+    assert declared.has_strays(arguments) is wanted
