@@ -84,7 +84,7 @@ def names_of(served: Served, arguments: Mapping[str, object], drafts: Sequence[D
         things.update(dict.fromkeys(found))
         wanted |= counted(vendor, found) if vendor is not None and found else frozenset()
     if served.has_strays and (things or places):
-        # FAIL-CLOSED: what the tool does not declare, its server may not heed: it says nothing of where a call lies.
+        # FAIL-CLOSED: what the tool does not declare, its server may not heed: it settles nothing.
         things[Thing(served.server, "argument", "", through=BY_ROWS)] = None
     sets = numbers(wanted, flat(arguments)) if wanted else ()
     return Names(tuple(things), tuple(places), sets)
