@@ -44,7 +44,7 @@ class McpCall:
     is_reading: bool = False
     """`tool` is a method of the protocol that reads, said by the gate that serves it."""
     has_strays: bool = False
-    """It has arguments that the tool does not declare: they may say that it lies elsewhere, never that it does not."""
+    """It has arguments that the tool does not declare: they may only say that it lies elsewhere."""
 
 
 def server_of(name: str, context: Context) -> McpServer | None:
