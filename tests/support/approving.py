@@ -181,8 +181,8 @@ class MemoryLog:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Return as soon as something holds that other tasks bring about; fail after ten seconds."""
-    async with asyncio.timeout(10):
+    """Return as soon as something holds that other tasks bring about; fail after thirty seconds."""
+    async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110 - the condition is a state of foreign objects
             await asyncio.sleep(0.001)
 

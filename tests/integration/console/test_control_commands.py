@@ -110,7 +110,7 @@ async def test_a_second_decision_fails_with_exit_1(line: Line) -> None:
 async def test_waiting_ends_with_the_decision(line: Line) -> None:
     """Exit 0 when approved, 1 when denied."""
     for decision, code in (("approve", 0), ("deny", 1)):
-        approval = await line.side.approvals.open(wanted())
+        approval = await line.side.approvals.open(wanted(digest=decision))
         waiting = asyncio.create_task(line.run("approvals", "wait", approval.id, "--json"))
         await until(functools.partial(line.side.approvals._waiters.__contains__, approval.id))
         # the runner swaps the process's streams, so the second command must not overlap: decide in process

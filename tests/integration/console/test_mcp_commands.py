@@ -60,7 +60,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
 def test_the_commands_are_there() -> None:
     """The group is one of the command line's own, with what the contract names."""
     assert stayhand.get_command(click.Context(stayhand), "mcp") is mcp
-    assert {"list", "diff", "approve"} == set(mcp.commands)
+    assert {"list", "diff", "approve", "login"} == set(mcp.commands)
 
 
 async def test_what_is_pinned_is_listed(line: Line) -> None:
