@@ -22,6 +22,8 @@ class Approver:
     role: str
     groups: tuple[str, ...] = ()
     via: Literal["session", "token"] = "session"
+    auth: Literal["passphrase", "token", "oidc", "passkey", "link"] = "passphrase"
+    """What was shown for this request: a row may ask for a passkey; a link decides only where a row says so."""
     aliases: tuple[str, ...] = ()
     """Other names of the same person (an e-mail address): an owner may be written either way."""
 

@@ -29,7 +29,12 @@ class Credentials:
             return None  # a person who was removed takes his tokens with him
         groups = self._all_groups(bearer.holder)
         return Approver(
-            bearer.holder, bearer.kind.value, groups, via="token", aliases=self._aliases(bearer.holder)
+            bearer.holder,
+            bearer.kind.value,
+            groups,
+            via="token",
+            auth="token",
+            aliases=self._aliases(bearer.holder),
         )
 
     def passphrase(self, name: str, passphrase: str) -> Approver | None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
 from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError
+from firewall.core.token import TokenKind
 from firewall.core.work import Unit
 from firewall.sequencer.opening import Installation, Places, create, open_installation
 from firewall.settings.settings import Settings
@@ -129,3 +131,15 @@ async def test_a_click_is_committed_used_once_and_proven(real: Real) -> None:
     stored = _files(real.folder)
     for secret in (PASSPHRASE, COMMAND, "removes everything below", "tidy up the old build"):
         assert secret.encode() not in stored
+
+
+async def test_what_was_shown_is_said_of_whoever_asks(real: Real) -> None:
+    """A passphrase is a passphrase and a token a token, so that a row can ask for something else."""
+    tokens = Tokens(sequencer=real.installation.writer, rows=real.installation.tokens, clock=WallClock())
+    until = datetime.now(UTC) + timedelta(hours=1)
+    minted = await tokens.mint_control(TokenKind.APPROVER, "alice", until, by="root")
+    doors = Credentials(tokens, real.people, Settings())
+    by_word, by_token = doors.passphrase("alice", PASSPHRASE), doors.token(minted.text)
+    assert by_word is not None
+    assert by_token is not None
+    assert (by_word.auth, by_token.auth) == ("passphrase", "token")
