@@ -7,12 +7,13 @@ same, as something that nobody can look up: it keeps the call from lying anywher
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft
 from firewall.classify.environments import Place, PlaceKind
-from firewall.classify.resolvers.things import MAX_GIVEN, counted, flat, named, numbers, thing_named
+from firewall.classify.mcp.addresses import is_plain_name, words_of_address, words_of_arn
+from firewall.classify.resolvers.things import CUT, counted, flat, named, numbers, thing_named
 from firewall.classify.resolvers.vendor import Vendor
 from firewall.core.action import UNRESOLVED
 from firewall.core.call import Served
@@ -28,10 +29,11 @@ MAX_VALUE_CHARS = 2000
 _WORD = re.compile(r"\{([a-z_]+)\}")
 _REGION = "region"
 _REGIONS = re.compile(r"[a-z0-9-]{2,30}")
-_ARN = re.compile(r"arn:[a-z-]{2,20}:([a-z0-9-]*):([a-z0-9-]*):(\d*):(.+)", re.DOTALL)
 _PLAIN = {PlaceKind.HOST: "{host}", PlaceKind.DATABASE: "{database}"}
 """How an address is written in a list, where the row does not say so."""
+_NAMES = frozenset({"host", "port", "database"})
 _URLS = frozenset({"url", "uri", "endpoint", "path"})
+_UNREADABLE = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def _by_name(
     for name, value in given:
         if vendor.paths and name.rpartition(".")[2].lower() in _URLS:
             found += named(vendor, "", [], path=_path(value))
-    if len(given) >= MAX_GIVEN:
+    if given and given[-1] == CUT:
         found.append(_unread(row))
     return tuple(thing_of(one.provider, one.kind, one.id, one.parts, row.target) for one in found)
 
@@ -194,16 +196,40 @@ def _parts(row: Lookup, arguments: Mapping[str, object]) -> Iterator[Mapping[str
         if len(values) > MAX_NAMED:
             yield None
         for value in values[:MAX_NAMED]:
-            text = _text(value)
-            yield None if text is None else {word: text, **(_taken_apart(text) if word == ID else {})}
+            yield from _words_in(row, word, _text(value))
         return
-    texts = {word: _text(values[0]) if len(values) == 1 else None for word, values in found.items()}
+    texts = {word: _part(row, word, values) for word, values in found.items()}
     read = {word: text for word, text in texts.items() if text is not None}
     yield read if len(read) == len(texts) else None
 
 
+def _part(row: Lookup, word: str, values: Sequence[object]) -> str | None:
+    """Return one word of a name; None for what is not one text, or is an address where a name belongs."""
+    text = _text(values[0]) if len(values) == 1 else None
+    # libpq takes a database's name with `=` or `://` in it for a whole address, which counts before the host.
+    is_odd = text is not None and bool(row.place) and word in _NAMES and not is_plain_name(text)
+    return None if is_odd else text
+
+
+def _words_in(row: Lookup, word: str, text: str | None) -> Iterator[Mapping[str, str] | None]:
+    """Yield the words of what one value names: an address may name several places."""
+    if text is None:
+        yield None
+    elif word != ID:
+        yield None if _part(row, word, [text]) is None else {word: text}
+    elif row.place:
+        for words in words_of_address(text, is_name=row.place in _PLAIN):
+            yield None if words is None else {word: text, **words_of_arn(text), **words}
+    else:
+        yield {word: text, **words_of_arn(text)}
+
+
 def _values(value: object, path: Sequence[str]) -> Iterator[object]:
-    """Yield what stands at a pointer, the elements of a list one by one."""
+    """Yield what stands at a pointer, the elements of a list one by one; nothing where it is absent.
+
+    FAIL-CLOSED: where the way leads through what is neither a list nor an object, or by a name into a list, what
+    the server makes of it cannot be told: that is yielded as something unreadable.
+    """
     if not path:
         if isinstance(value, list):
             yield from value
@@ -214,10 +240,12 @@ def _values(value: object, path: Sequence[str]) -> Iterator[object]:
     if head == "*" and isinstance(value, list | Mapping):
         for inner in value if isinstance(value, list) else value.values():
             yield from _values(inner, path[1:])
-    elif isinstance(value, Mapping) and head in value:
-        yield from _values(value[head], path[1:])
-    elif isinstance(value, list) and head.isdecimal() and int(head) < len(value):
-        yield from _values(value[int(head)], path[1:])
+    elif isinstance(value, Mapping):
+        yield from _values(value.get(head), path[1:])
+    elif isinstance(value, list) and head.isdecimal():
+        yield from _values(value[int(head)] if int(head) < len(value) else None, path[1:])
+    elif value is not None:
+        yield _UNREADABLE
 
 
 def _text(value: object) -> str | None:
@@ -226,20 +254,3 @@ def _text(value: object) -> str | None:
         return None
     text = str(value)
     return text if 0 < len(text) <= MAX_VALUE_CHARS else None
-
-
-def _taken_apart(text: str) -> dict[str, str]:
-    """Return the words of an address or an ARN; nothing for other texts."""
-    arn = _ARN.fullmatch(text)
-    if arn is not None:
-        words = dict(zip(("service", _REGION, "account", "resource"), arn.groups(), strict=True))
-        return {word: value for word, value in words.items() if value or word in ("service", _REGION)}
-    if "://" not in text:
-        return {}
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return {}
-    words = {"host": host, "port": str(port or ""), "database": unquote(parts.path).strip("/").partition("/")[0]}
-    return {word: value for word, value in words.items() if value or word == "host"}

@@ -10,26 +10,32 @@ from firewall.core.outgoing import Outgoing
 from firewall.core.target import TargetSpec
 from firewall.core.thing import Thing, thing_of
 
-MAX_GIVEN = 400
+MAX_GIVEN = 2000
+MAX_DEPTH = 20
 MAX_THINGS = 40
+CUT = ("\0cut", "")
+"""Stands at the end of plain values where there are more, or deeper ones, than are read."""
 _WRAPPING = frozenset({"member", "item", "entry"})
 """Words with which AWS's forms number their lists: `InstanceIds.member.1`."""
 
 
 def flat(arguments: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return the plain values of arguments as (dotted name without list numbers, text), at most MAX_GIVEN."""
+    """Return the plain values of arguments as (dotted name without list numbers, text), at most MAX_GIVEN.
+
+    FAIL-CLOSED: what is left out is not forgotten: CUT stands for it.
+    """
     found: list[tuple[str, str]] = []
     for pair in _flat("", arguments, 0):
+        if len(found) >= MAX_GIVEN or pair is CUT:
+            return [*found, CUT]
         found.append(pair)
-        if len(found) >= MAX_GIVEN:
-            break
     return found
 
 
 def _flat(name: str, value: object, depth: int) -> Iterator[tuple[str, str]]:
-    if depth > 20:
-        return
-    if isinstance(value, Mapping):
+    if depth > MAX_DEPTH:
+        yield CUT
+    elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _flat(f"{name}.{key}" if name else str(key), inner, depth + 1)
     elif isinstance(value, list | tuple):
@@ -57,6 +63,7 @@ def named(
     """
     words = {**vendor.arguments, **_of_operation(vendor, operation.lower())} if given else {}
     found: dict[Thing, None] = {}
+    is_cut = bool(words) and given[-1] == CUT
     for name, value in given:
         kind = words.get(name) or words.get(name.rpartition(".")[2])
         if kind:
@@ -66,7 +73,7 @@ def named(
         if match is not None:
             parts = tuple([(word, unquote(value)) for word, value in match.groupdict().items()])
             found[thing_named(vendor, rule.kind, "/".join([value for _, value in parts]), parts)] = None
-    if len(found) > MAX_THINGS:  # FAIL-CLOSED: that there are more than are looked up is not forgotten
+    if is_cut or len(found) > MAX_THINGS:  # FAIL-CLOSED: that there are more than are looked up is not forgotten
         return (*list(found)[:MAX_THINGS], thing_of(vendor.provider, "more", ""))
     return tuple(found)
 
@@ -79,10 +86,11 @@ def counted(vendor: Vendor, things: Sequence[Thing]) -> frozenset[str]:
 
 def numbers(wanted: Collection[str], given: list[tuple[str, str]]) -> tuple[tuple[str, int], ...]:
     """Return the numbers that a request sets for arguments that are `wanted`."""
-    # FAIL-CLOSED: what is no plain number is taken for none at all.
-    return tuple(
+    # FAIL-CLOSED: what is no plain number, or could be set beyond what is read, is taken for none at all.
+    found = [
         (name, int(value) if re.fullmatch("[0-9]{1,12}", value) else 0) for name, value in given if name in wanted
-    )
+    ]
+    return tuple(found + [(name, 0) for name in sorted(wanted)] if given and given[-1] == CUT else found)
 
 
 def _of_operation(vendor: Vendor, operation: str) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from firewall.classify.resolvers.things import MAX_GIVEN
 from firewall.demo.serving import served
 from tests.support.installation import Served, install, serving, verify
 from tests.support.railway import Railway
@@ -224,6 +225,18 @@ def test_a_change_is_never_sent_on_a_cached_answer(house: House) -> None:
     assert looked >= 1
     assert house.run(INSTANCE, id=instance).status_code == 200
     assert house.by_resolver() - asked == looked
+
+
+def test_an_id_behind_more_values_than_are_read_is_not_left_out(house: House) -> None:
+    """A write that staging allows, with production's volume behind thousands of values: unresolved, asked."""
+    document = "mutation($id: String!, $input: In!) { volumeUpdate(volumeId: $id, input: $input) { id } }"
+    before, ident = len(house.by_agent()), house.volume(STAGING)
+    found = house.run(document, id=ident, input={"labels": ["x"] * MAX_GIVEN, "volumeId": VOLUME})
+    assert found.status_code == 403
+    (waiting,) = [one for one in house.firewall.pending() if one["id"] == found.json()["approval_id"]]
+    assert waiting["environment"] == "unresolved"
+    assert len(house.by_agent()) == before
+    assert house.firewall.decide(found.json()["approval_id"], "deny").status_code == 200
 
 
 def test_a_read_of_production_is_denied_as_well(house: House) -> None:

@@ -24,6 +24,8 @@ ROWS = """
 [[environment]]
 name = "staging"
 projects = ["aws/111122223333/eu-west-1"]
+hosts = ["db.staging.example*"]
+databases = ["trial", "db.staging.example/*"]
 kube_namespaces = ["shop-staging"]
 [[environment]]
 name = "production"
@@ -49,6 +51,9 @@ NAMESPACE = Lookup(at=(("id", "/ns"),), place="kube_namespaces")
 ACCOUNT = Lookup(at=(("id", "/arn"),), place="projects", written="aws/{account}/{region}")
 ADDRESS = Lookup(at=(("id", "/dsn"),), place="databases")
 HOST = Lookup(at=(("id", "/dsn"),), place="hosts")
+ALONE = Lookup(at=(("host", "/host"),), place="hosts")
+NESTED = Lookup(at=(("id", "/to/host"),), place="hosts")
+SPLIT = Lookup(at=(("host", "/host"), ("database", "/db")), place="databases", written="{host}/{database}")
 
 
 @cache
@@ -89,6 +94,13 @@ def thing(
         ("delete_it", BY_POINTER, {"disks": [{"key": "the big one"}]}, [thing("volume", "")]),
         ("delete_it", BY_POINTER, {"disks": [{"key": {"id": VOLUME}}]}, [thing("volume", "", provider="api")]),
         ("delete_it", BY_POINTER, {"disks": []}, []),
+        ("delete_it", BY_POINTER, {"disks": None}, []),
+        ("delete_it", BY_POINTER, {"disks": [{"key": None}, {}]}, []),
+        ("delete_it", BY_POINTER, {"disks": VOLUME}, [thing("volume", "", provider="api")]),
+        ("delete_it", BY_POINTER, {"disks": [VOLUME]}, [thing("volume", "", provider="api")]),
+        ("delete_it", BY_POINTER, {"disks": [[{"key": VOLUME}]]}, [thing("volume", "", provider="api")]),
+        ("delete_it", BY_POINTER, {"disks": {"first": {"key": VOLUME}, "second": False}},
+         [thing("volume", VOLUME), thing("volume", "", provider="api")]),
         ("delete_repo", REPO, {"owner": "acme", "name": "shop"},
          [thing("repo", "acme/shop", ("owner", "acme"), ("repo", "shop"), provider="github", through="hub")]),
         ("delete_repo", REPO, {"owner": "acme"}, [thing("repo", "", provider="hub", through="hub")]),
@@ -127,6 +139,28 @@ def test_what_arguments_name(tool: str, lookup: Lookup, arguments: object, wante
         (ADDRESS, {"dsn": "postgres://u:p@10.0.0.1:5432/other"}, UNRESOLVED),
         (HOST, {"dsn": "mysql://db.prod.example/x"}, "production"),
         (HOST, {"dsn": "mysql://[broken/x"}, UNRESOLVED),
+        (HOST, {"dsn": "postgres://db.staging.example/x"}, "staging"),
+        (HOST, {"dsn": "postgres://db.staging.example/x?host=db.prod.example"}, "production"),
+        (HOST, {"dsn": "postgres://db.staging.example/x?hostaddr=10.0.0.1"}, UNRESOLVED),
+        (HOST, {"dsn": "postgres://db.staging.example/x?h%6Fst=10.0.0.1"}, UNRESOLVED),
+        (HOST, {"dsn": "postgres://db.staging.example/x?service=shop"}, UNRESOLVED),
+        (HOST, {"dsn": "postgres://db.staging.example:5432,db.prod.example:5432/x"}, "production"),
+        (HOST, {"dsn": "mongodb://db.staging.example,10.0.0.1/x"}, UNRESOLVED),
+        (HOST, {"dsn": "host=db.staging.example dbname=x"}, "staging"),
+        (HOST, {"dsn": "host=db.staging.example hostaddr=10.0.0.1 dbname=x"}, UNRESOLVED),
+        (HOST, {"dsn": "Server=tcp:db.prod.example,1433;Initial Catalog=x"}, "production"),
+        (HOST, {"dsn": "db.staging.example,db.prod.example"}, UNRESOLVED),
+        (ADDRESS, {"dsn": "postgres://db.prod.example/trial?dbname=shop"}, "production"),
+        (ADDRESS, {"dsn": "postgres://db.prod.example/trial?dbname=other"}, UNRESOLVED),
+        (ADDRESS, {"dsn": "postgres://db.prod.example/trial"}, "staging"),
+        (SPLIT, {"host": "db.staging.example", "db": "trial"}, "staging"),
+        (SPLIT, {"host": "db.staging.example", "db": "host=db.prod.example dbname=shop"}, UNRESOLVED),
+        (SPLIT, {"host": "db.staging.example", "db": "postgres://db.prod.example/shop"}, UNRESOLVED),
+        (ALONE, {"host": "db.staging.example"}, "staging"),
+        (ALONE, {"host": "db.staging.example,10.0.0.1"}, UNRESOLVED),
+        (NESTED, {"to": {"host": "db.staging.example"}}, "staging"),
+        (NESTED, {"to": "db.prod.example"}, UNRESOLVED),
+        (NESTED, {"to": [{"host": "db.prod.example"}]}, UNRESOLVED),
     ],
 )
 def test_where_places_lie(lookup: Lookup, arguments: object, wanted: str) -> None:
@@ -151,7 +185,7 @@ def test_a_place_elsewhere_is_not_hidden_by_an_id() -> None:
 
 def test_more_than_can_be_read_is_not_forgotten() -> None:
     """Ids behind hundreds of other values are named as something that nobody looks up."""
-    many: dict[str, object] = {"volumeId": VOLUME, "labels": ["x"] * 500, "environmentId": OTHER}
+    many: dict[str, object] = {"volumeId": VOLUME, "labels": ["x"] * 3000, "environmentId": OTHER}
     for lookup, arguments in [(BY_NAME, many), (BY_POINTER, {"disks": [{"key": VOLUME}] * 70})]:
         (first, *_) = judged("delete_it", lookup, arguments=arguments)
         assert any(not one.id for one in first.things)

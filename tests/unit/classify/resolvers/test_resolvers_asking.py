@@ -12,7 +12,7 @@ from firewall.classify.environments import compile_environments
 from firewall.classify.reader import Reader
 from firewall.classify.resolvers.finding import Known, environments_of, item_of, kept, unseen
 from firewall.classify.resolvers.questions import question
-from firewall.classify.resolvers.things import counted, flat, named, numbers, vendor_of
+from firewall.classify.resolvers.things import MAX_DEPTH, MAX_GIVEN, counted, flat, named, numbers, vendor_of
 from firewall.classify.resolvers.vendor import Ask, Vendor, read_vendor
 from firewall.core.errors import ConfigError
 from firewall.core.outgoing import Outgoing
@@ -69,6 +69,36 @@ def test_arguments_name_things_wherever_they_stand() -> None:
     ]
     (repo,) = named(vendor(), "", [], path="/r/acme/app.x/keys")
     assert (repo.id, repo.parts) == ("acme/app.x", (("owner", "acme"), ("repo", "app.x")))
+
+
+def _deep(value: object, levels: int) -> object:
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"volumeId": "a", "labels": ["x"] * MAX_GIVEN, "other": {"volumeId": "b", "days": 1}},
+        {"volumeId": "a", "labels": _deep({"volumeId": "b", "days": 1}, MAX_DEPTH)},
+    ],
+)
+def test_what_is_beyond_the_bounds_is_named_and_not_seen(arguments: dict[str, object]) -> None:
+    """FAIL-CLOSED: an id behind many values, or deep among them, is something that nobody can look up."""
+    given_ = flat(arguments)
+    assert [(one.kind, one.id) for one in named(vendor(), "", given_, path="/")] == [("volume", "a"), ("more", "")]
+    assert numbers({"days"}, given_) == (("days", 0),)
+    assert named(vendor(arguments={}), "", given_, path="/") == ()  # nothing is looked up by its name there
+
+
+def test_what_fits_the_bounds_is_all_seen() -> None:
+    """Up to the last value, and to the last level."""
+    given_ = flat({"labels": ["x"] * (MAX_GIVEN - 1), "volumeId": "b"})
+    assert [one.id for one in named(vendor(), "", given_, path="/")] == ["b"]
+    assert [one.id for one in named(vendor(), "", flat({"volumeId": _deep("b", MAX_DEPTH - 1)}), path="/")] == [
+        "b"
+    ]
 
 
 @pytest.mark.parametrize("ident", ["", "A B", "a/../b", "a" * 300, '"}{', "a\n", "ä"])
