@@ -150,15 +150,16 @@ def calls_of(
     *servers: Server,
     progress_s: float = 10,
     following: Tasks | None = None,
+    pinned: Pinned | None = None,
     **tools: Mapping[str, object],
 ) -> JudgedCalls:
-    """Return the seam over a guard; further tools by name."""
+    """Return the seam over a guard; further tools by name, or `pinned` alone."""
     return JudgedCalls(
         guard=kept.guard,
         approvals=kept.approvals,
         sequencer=kept.installation.writer,
         clock=kept.clock,
-        tools=Pinned({"delete_note": NOTE, "get_file_contents": READING, **tools}),
+        tools=pinned or Pinned({"delete_note": NOTE, "get_file_contents": READING, **tools}),
         servers={one.name: one for one in servers},
         tasks=following or tasks_of(kept),
         progress_s=progress_s,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from firewall.app.oauth import World, door_of
+from firewall.classify.credentials.detector import Detector
 from firewall.codecs.mcp.messages import Message
 from firewall.codecs.oauth.places import PROTECTED
 from firewall.core.grant import Grant
@@ -15,10 +16,13 @@ from firewall.gates.edge.doorkeeper import Doorkeeper
 from firewall.gates.edge.middleware import Edge
 from firewall.gates.edge.server import Listener, serving
 from firewall.gates.mcp.gate import McpGate
+from firewall.gates.mcp.pinning.pins import Pins
 from firewall.gates.mcp.port import Caller, Calls, Seen, Server, Shown, Upstream
 from firewall.gates.mcp.reading import JudgedReads
 from firewall.gates.mcp.refused import render
 from firewall.gates.mcp.servers import identity_of, line_maker
+from firewall.gates.mcp.showing.shown import Rules, Showing
+from firewall.gates.mcp.showing.tools import PinnedTools
 from firewall.gates.mcp.tasks import Tasks
 from firewall.gates.mcp.upstream.cancelling import canceller
 from firewall.gates.mcp.upstream.lines import Lines
@@ -98,6 +102,8 @@ class House:
     tokens: Tokens
     kept: Kept
     tasks: Tasks
+    pinned: PinnedTools | None
+    """The tools as they were pinned, where they are."""
 
     async def token(self, environment: str = "staging", **wish: object) -> str:
         """Mint a token for an agent."""
@@ -123,11 +129,13 @@ async def mcp_house(
     calls: Calls | None = None,
     shown: Shown | None = None,
     is_judged: bool = False,
+    is_pinned: bool = False,
     issuers: tuple[OAuthIssuer, ...] = (),
     people: tuple[ApproverSettings, ...] = (),
 ) -> AsyncIterator[House]:
     """Serve the gate before these servers; `is_judged`: what reads without a tool is, by a real guard.
 
+    `is_pinned`: what servers say is looked at, and tools are held against pins, by what does so in earnest;
     `issuers`: whose access tokens open it as well; `people`: approvers with their addresses.
     """
     opened = Open()
@@ -144,12 +152,13 @@ async def mcp_house(
         world = World(tokens, writer, kept.clock, doorkeeper, Documents(upstream))
         lines = Lines(line_maker(servers, references, upstream), now=lambda: kept.clock.now_us() / 1e6)
         tasks = Tasks(kept.guard, writer, kept.clock, cancel=canceller(lines))
+        showing, pinned = _pinning(kept) if is_pinned else (None, None)
         gate = McpGate(
             servers=servers,
             lines=lines,
             calls=calls or opened,
             reads=JudgedReads(kept.guard, writer, kept.clock) if is_judged else opened,
-            shown=shown or opened,
+            shown=shown or showing or opened,
             tasks=tasks,
             doorkeeper=doorkeeper,
             sequencer=writer,
@@ -160,7 +169,20 @@ async def mcp_house(
         edge = Edge(Branch(gate, branches), max_body_bytes=8 << 20, render=lambda _, error: render(error))
         try:
             async with serving([Listener(edge, "127.0.0.1", 0)], drain_s=2) as served:
-                yield House(f"http://127.0.0.1:{served.ports[0]}", gate, lines, tokens, kept, tasks)
+                yield House(f"http://127.0.0.1:{served.ports[0]}", gate, lines, tokens, kept, tasks, pinned)
         finally:
             await gate.close()
             await upstream.close()
+
+
+def _pinning(kept: Kept) -> tuple[Showing, PinnedTools]:
+    """Return what looks at what servers say, and their tools as they were pinned, over the real store."""
+    writer = kept.installation.writer
+    pins = Pins(kept.installation.pins, writer, kept.clock)
+
+    def detector() -> Detector:
+        return kept.snapshot.catalogue.credentials
+
+    rules = Rules(detector=detector, known=lambda: (), note=lambda _who, _value, _where: None)
+    showing = Showing(pins, rules, writer, kept.clock)
+    return showing, PinnedTools(pins, showing, detector)

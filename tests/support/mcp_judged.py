@@ -10,7 +10,7 @@ from firewall.codecs.mcp.messages import Message
 from firewall.gates.mcp.calling import JudgedCalls
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.settings.mcp import McpServer
-from tests.support.mcp_house import House, Open, mcp_house
+from tests.support.mcp_house import House, mcp_house
 
 
 class Listed:
@@ -51,17 +51,19 @@ class Behind:
 
 
 @asynccontextmanager
-async def judging(folder: Path, settings: McpServer) -> AsyncIterator[tuple[House, Behind]]:
-    """Serve the gate with the guard behind it."""
+async def judging(
+    folder: Path, settings: McpServer, *, is_pinned: bool = False
+) -> AsyncIterator[tuple[House, Behind]]:
+    """Serve the gate with the guard behind it; `is_pinned`: tools are held against real pins."""
     behind = Behind()
-    async with mcp_house(folder, settings, calls=behind, shown=Open()) as house:
+    async with mcp_house(folder, settings, calls=behind, is_pinned=is_pinned) as house:
         kept = house.kept
         behind.judged = JudgedCalls(
             guard=kept.guard,
             approvals=kept.approvals,
             sequencer=kept.installation.writer,
             clock=kept.clock,
-            tools=Listed(),
+            tools=house.pinned or Listed(),
             servers={settings.name: Server(settings.name, settings.environment, "x", settings)},
             tasks=house.tasks,
             progress_s=0.05,

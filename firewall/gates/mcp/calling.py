@@ -1,9 +1,10 @@
 """A `tools/call` from judgement to answer: judged, recorded, held or refused, sent once, its outcome recorded.
 
-INVARIANT: what is sent is the message that was judged, after the entry that says so is durable, and each call
-that was released has exactly one outcome entry. INVARIANT: nothing is ever sent twice by us: a call whose outcome
-nobody knows is told as that. INVARIANT: what a client says about an approval (`accept`, a `requestState`) decides
-nothing; the approval is looked up each time.
+INVARIANT: what is sent is the message that was judged, after the entry that says so is durable, to a server
+whose tool is still the one that was judged, and each call that was released has exactly one outcome entry.
+INVARIANT: nothing is ever sent twice by us that a server may have run: a call whose outcome nobody knows is told
+as that. INVARIANT: what a client says about an approval (`accept`, a `requestState`) decides nothing; the approval
+is looked up each time.
 """
 
 import asyncio
@@ -20,14 +21,14 @@ from firewall.codecs.mcp.versions import is_modern
 from firewall.core.approval import ApprovalStatus
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
-from firewall.core.errors import ConfigError, FirewallError, UpstreamError
+from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp import saying
 from firewall.gates.mcp.fitting import Declared, Fitting
 from firewall.gates.mcp.legs import Legs, answered, is_asking, with_params
-from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
+from firewall.gates.mcp.port import Caller, NotSentError, Seen, Server, Upstream
 from firewall.gates.mcp.port import Tools as Declarations
 from firewall.gates.mcp.state import Leg, Seal, Ticket, refused
 from firewall.gates.mcp.tasks import Tasks, is_task
@@ -65,6 +66,14 @@ class _Call:
     def may_come_back(self) -> bool:
         """The client can be sent to a page and come back; what answers a server's question would be lost then."""
         return is_modern(self.caller.version) and self.caller.takes_urls and self.leg is None
+
+
+@dataclass(slots=True, eq=False)
+class _Sending:
+    """How far the sending of a released call has come."""
+
+    has_begun: bool = False
+    """The server may have heard of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -242,16 +251,16 @@ class JudgedCalls:
         """
         is_reading = set(go.effects) <= _READING
         facts: dict[str, Plain] = {"judged": go.entry, "gate": "mcp"}
-        if not is_reading:
-            seen.begun()
+        sending = _Sending()
         try:
-            answer = await upstream.ask(call.wish.forwarded, seen=seen)
+            answer = await self._ran(call, sending, upstream, seen, is_reading=is_reading)
         except asyncio.CancelledError:
-            self._finished(call, {**facts, "fault": "cancelled"}, is_known=is_reading)
+            self._finished(call, {**facts, "fault": "cancelled"}, is_known=is_reading or not sending.has_begun)
             raise
         except FirewallError as error:
             log.warning("server=%s code=%s detail=%s", call.server.name, error.code, error.detail)
-            is_known = is_reading or isinstance(error, ConfigError)  # without its credential nothing was sent
+            # without its credential nothing was sent either
+            is_known = is_reading or not sending.has_begun or isinstance(error, ConfigError)
             fault = error.fault.value if isinstance(error, UpstreamError) else error.code
             self._finished(call, {**facts, "fault": fault}, is_known=is_known)
             raise error if is_known else _indeterminate(error) from error
@@ -263,6 +272,40 @@ class JudgedCalls:
         state = {"state": "input_required"} if is_asking(answer) else {}
         self._finished(call, {**facts, "reported_error": failed, **state}, is_known=True)
         return await self._asked(call, answer, upstream, seen) if is_asking(answer) else answer
+
+    async def _ran(
+        self, call: _Call, sending: _Sending, upstream: Upstream, seen: Seen, *, is_reading: bool
+    ) -> Message:
+        """Send a call, where its tool is still what was judged; a session that was lost is tried anew, once.
+
+        Raises: FirewallError; `sending` tells then whether the server may have heard of it.
+        """
+        for is_last in (False, True):
+            await self._unchanged(call, upstream, seen)
+            if not is_reading:
+                seen.begun()
+            sending.has_begun = True
+            try:
+                return await upstream.ask(call.wish.forwarded, seen=seen)
+            except NotSentError:
+                sending.has_begun = False
+                if is_last:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _unchanged(self, call: _Call, upstream: Upstream, seen: Seen) -> None:
+        """Hold the tool against its pin again: while people decided, or a session was lost, it may have changed.
+
+        Raises: NotSentError `tool_changed`; FirewallError where that cannot be told.
+        """
+        tool = call.wish.tool
+        now = await self._tools.tool(call.server, call.caller, tool, upstream=upstream, seen=seen)
+        if now is None or self._fitting.of(call.server, tool, now).digest != call.judged.schema:
+            raise NotSentError(
+                f"`{tool}` of `{call.server.name}` is not the tool any more that was judged: it was not called",
+                fault=UpstreamFault.REJECTED,
+                code="tool_changed",
+            )
 
     async def _asked(self, call: _Call, answer: Message, upstream: Upstream, seen: Seen) -> Message:
         """Return a server's question as the client hears it; the client of a session is asked here and now.

@@ -13,7 +13,7 @@ from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.gates.mcp import opaque
 from firewall.gates.mcp.hearing import Hearing
 from firewall.gates.mcp.legs import ASKING, MAX_LEGS, is_asking, with_params
-from firewall.gates.mcp.listed import Listed
+from firewall.gates.mcp.listed import Listed, tools_of
 from firewall.gates.mcp.methods import Way, served
 from firewall.gates.mcp.plainly import plain
 from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown
@@ -160,7 +160,7 @@ class OneServer:
             if asked.way is Way.LIST and answer.kind is Kind.RESULT:
                 listed = await self._shown.listed(server, caller, message, answer)
                 if message.method == "tools/list" and _is_whole(message, answer):
-                    line.listed.seen(changes)
+                    line.listed.seen(changes, tools_of(answer))
                 return listed
             return await self._shown.result(server, caller, message, answer)
 

@@ -11,12 +11,17 @@ from typing import Protocol
 
 from firewall.codecs.mcp.messages import Message, at
 from firewall.core.call import Served
+from firewall.core.errors import UpstreamError
 from firewall.core.grant import Grant, any_matches
 from firewall.core.lookup import Lookup
 from firewall.gates.edge.rates import NOTHING_DUE, Due
 from firewall.gates.mcp.listed import Listed
 from firewall.guard.requester import Requester
 from firewall.settings.mcp import McpServer
+
+
+class NotSentError(UpstreamError):
+    """A call that its server surely did not run: whoever asked for it may make it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,8 @@ class Upstream(Protocol):
     async def ask(self, message: Message, *, seen: Seen) -> Message:
         """Send a request and return its answer, under the request's id; cancelling tells the server.
 
-        Raises: UpstreamError: nobody knows then whether the server has acted.
+        Raises: NotSentError for a `tools/call` that the server refused because it knew our session no more: what
+        it offers is to be listed again before. UpstreamError: nobody knows then whether the server has acted.
         """
         ...
 

@@ -13,11 +13,14 @@ from firewall.classify.credentials.detector import Detector
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, VERSION_KEY, is_modern
+from firewall.gates.mcp.listed import tools_of
 from firewall.gates.mcp.pinning.pins import Pins
 from firewall.gates.mcp.port import Caller, Seen, Server, Shown, Upstream
 from firewall.gates.mcp.showing.cleaning import Cleaner
 
 _MOST_PAGES = 50
+_MOST_WALKS = 3
+"""How often a server is listed whose tools change while it is."""
 _MOST_KEPT = 1024
 
 
@@ -47,7 +50,12 @@ class PinnedTools:
 
         Raises: UpstreamError, StoreError.
         """
-        if not upstream.listed.is_fresh and not await self._walk(server, caller, upstream, seen):
+        for _ in range(_MOST_WALKS):
+            if upstream.listed.is_fresh:
+                break
+            if not await self._walk(server, caller, upstream, seen):
+                return None
+        if not upstream.listed.has(name):
             return None
         written = self._pins.approved(server.name, name)
         return self._cleaned((server.name, name), written) if written is not None else None
@@ -66,15 +74,17 @@ class PinnedTools:
         """List a server's tools, page by page; False: it gave no list, or one without an end."""
         cursor: object = None
         changes = upstream.listed.changes
+        tools: list[object] = []
         for page in range(_MOST_PAGES):
             asked = _asking(caller, upstream, cursor, page)
             answer = await upstream.ask(asked, seen=seen)
             await self._shown.listed(server, caller, asked, answer)
             if answer.kind is not Kind.RESULT:
                 return False
+            tools += tools_of(answer)
             cursor = answer.result.get("nextCursor")
             if not cursor:
-                upstream.listed.seen(changes)
+                upstream.listed.seen(changes, tools)
                 return True
             if not isinstance(cursor, str):
                 return False

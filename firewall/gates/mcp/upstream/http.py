@@ -2,7 +2,8 @@
 
 Nothing of the client's fields crosses: what a server reads is written from the message that was judged. INVARIANT:
 a request is sent once; only one that the server refused, because it knew the session or the token no more, is sent
-again in a new session or with a new token.
+again in a new session or with a new token. A `tools/call` never is in a new session: who knows the session no more
+may be another server with other tools, and nobody has listed them.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import TOOLS_CHANGED, VERSION_KEY, is_modern
 from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.listed import Listed
-from firewall.gates.mcp.port import Seen
+from firewall.gates.mcp.port import NotSentError, Seen
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.port import Upstream as Carrier
@@ -74,6 +75,8 @@ class HttpLine:
         self._hello: Hello | None = None
         self.listed = Listed()
         self._session = ""
+        self._is_lost = False
+        """The server knows our session no more, and there is no other yet."""
         self._telling: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
 
@@ -118,15 +121,16 @@ class HttpLine:
     async def ask(self, message: Message, *, seen: Seen, params: tuple[Field, ...] = ()) -> Message:
         """Send a request and return its answer; `params`: checked `Mcp-Param-*` fields that go along.
 
-        Raises: UpstreamError.
+        Raises: NotSentError for a `tools/call` whose session was lost; UpstreamError.
         """
         session = self._session
-        try:
-            return await self._ask(message, seen, params)
-        except _SessionLostError:
-            async with self._opening:
-                if self._session == session:
-                    await self.open()
+        if not self._is_lost:
+            try:
+                return await self._ask(message, seen, params)
+            except _SessionLostError:
+                if self._session == session:  # otherwise somebody has begun another one already
+                    self._is_lost = True
+        await self._renew(message)
         try:
             return await self._ask(message, seen, params)
         except _SessionLostError:
@@ -151,14 +155,30 @@ class HttpLine:
             async with asyncio.timeout(2.0), await self._send("DELETE", b"", self.version):
                 self._session = ""
 
+    async def _renew(self, message: Message) -> None:
+        """Begin a new session, once for all who lost the old one.
+
+        Raises: NotSentError in place of sending a `tools/call` there; UpstreamError.
+        """
+        is_call = message.method == "tools/call"
+        async with self._opening:
+            if self._is_lost:
+                try:
+                    await self.open()
+                except UpstreamError as error:
+                    raise _unsent(error) if is_call else error from error
+                self._is_lost = False
+        if is_call:
+            raise _unsent(self._failed("began a new session", UpstreamFault.UNAVAILABLE))
+
     async def _ask(self, message: Message, seen: Seen, params: tuple[Field, ...]) -> Message:
-        version = self.version
+        version, session = self.version, self._session
         sent = message
         if is_modern(version) and VERSION_KEY not in message.meta:
             sent = messages.with_meta(message, notes(self._wanted))
         try:
             async with await self._post(sent, version, params) as response:
-                if response.status == 404 and self._session:
+                if response.status == 404 and session:
                     raise _SessionLostError
                 return await self._answer(response, message, seen)
         except asyncio.CancelledError:
@@ -303,6 +323,10 @@ def _under(error: Message, id_: messages.Id) -> Message:
     said = error.error
     code = said["code"]
     return messages.failure(id_, code if isinstance(code, int) else -32603, str(said["message"]), said.get("data"))
+
+
+def _unsent(error: UpstreamError) -> NotSentError:
+    return NotSentError(error.public, fault=error.fault, status=error.status, detail=error.detail, code=error.code)
 
 
 def _field(fields: list[Field], name: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,15 @@ from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.call import ToolCall
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.calling import MAX_ROUNDS
+from firewall.gates.mcp.port import NotSentError
 from firewall.guard.guard import Go
 from tests.support.approving import until
 from tests.support.guarding import ALICE, Kept, keeping
 from tests.support.mcp_calls import (
+    NOTE,
     Ear,
     Line,
+    Pinned,
     asking,
     caller,
     calls_of,
@@ -134,6 +137,40 @@ async def test_a_client_that_lets_go_ends_the_waiting_and_not_the_approval(kept:
     assert line.heard == []
     await calls.call(patient, asker, asking(ident=9), upstream=line, seen=Ear())
     assert len(line.heard) == 1
+
+
+@pytest.mark.parametrize("now", [None, {**NOTE, "description": "Deletes all notes."}])
+async def test_a_tool_that_changed_while_people_decided_is_not_called(
+    kept: Kept, now: dict[str, object] | None
+) -> None:
+    """People agreed to another tool than the one that is there by now: nothing is sent, and that is known."""
+    patient, line, ear = server(hold_s=60), Line(), Ear()
+    pinned: dict[str, Mapping[str, object]] = {"delete_note": NOTE}
+    calls = calls_of(kept, patient, pinned=Pinned(pinned))
+    asker = caller(kept.requester(gate="mcp"))
+    running = asyncio.create_task(calls.call(patient, asker, asking(), upstream=line, seen=ear))
+    approval = await pending(kept)
+    pinned.pop("delete_note")
+    if now is not None:
+        pinned["delete_note"] = now
+    await approve(kept, approval)
+    with pytest.raises(NotSentError) as raised:
+        await running
+    assert raised.value.code == "tool_changed"
+    assert (line.heard, ear.has_begun) == ([], False)
+    await until(lambda: kept.kinds()[-1] == "tool.finished")
+
+
+async def test_a_session_that_is_lost_again_and_again_is_given_up(kept: Kept) -> None:
+    """Sent twice at most, and never run: the client hears of it as of something that did not happen."""
+    gone = NotSentError("it began a new session", fault=UpstreamFault.UNAVAILABLE)
+    calls, line = calls_of(kept, NOTES), Line(fails=gone)
+    asker = caller(kept.requester(gate="mcp"))
+    await approve(kept, told(await calls.call(NOTES, asker, asking(), upstream=line, seen=Ear())))
+    with pytest.raises(NotSentError):
+        await calls.call(NOTES, asker, asking(), upstream=line, seen=Ear())
+    assert len(line.heard) == 2
+    await until(lambda: kept.kinds()[-1] == "tool.finished")
 
 
 async def test_of_two_requests_that_wait_for_one_call_the_newest_runs(kept: Kept) -> None:

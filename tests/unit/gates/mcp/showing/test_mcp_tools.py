@@ -91,7 +91,7 @@ async def test_a_tool_that_waits_is_none(place: House) -> None:
     await place.list_tools(server(), [tool("a")])
     await place.list_tools(server(), [tool("a", "other")])
     nobody = Pages([])
-    nobody.listed.seen(0)
+    nobody.listed.seen(0, [tool("a")])
     assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) is None
     waits = [row for row in desk.listing() if row["state"] == "waiting"]
     assert [(row["tool"], row["why"]) for row in waits] == [("a", "changed")]
@@ -106,7 +106,7 @@ async def test_what_is_kept_of_a_definition_ends_with_it(place: House) -> None:
     detectors = [place.detector]
     tools = PinnedTools(place.pins, place.showing, lambda: detectors[-1])
     nobody = Pages([])
-    nobody.listed.seen(0)
+    nobody.listed.seen(0, [tool("a")])
     await place.list_tools(server(), [tool("a")])
     first = await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf())
     assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) is first
@@ -181,3 +181,31 @@ async def test_a_server_that_does_not_list_has_no_tools_yet(place: House) -> Non
     assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) is None
     pages.is_broken = False
     assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) == tool("a")
+
+
+async def test_a_tool_that_is_listed_no_more_is_none(place: House) -> None:
+    """It is approved still, but the server does not offer it: what answers to its name is nobody's to know."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    pages = Pages([tool("a"), tool("b")])
+    assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) == tool("a")
+    pages.tools.pop(0)
+    pages.listed.changed()
+    assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) is None
+    assert await tools.tool(server(), caller(), "b", upstream=pages, seen=Deaf()) == tool("b")
+
+
+async def test_a_list_that_never_holds_still_names_nothing(place: House) -> None:
+    """A server whose tools change whenever they are listed is listed three times, and none is called."""
+
+    class Restless(Pages):
+        """It says with each page that its tools changed."""
+
+        async def ask(self, message: Message, *, seen: Seen) -> Message:
+            """Answer one page."""
+            self.listed.changed()
+            return await Pages.ask(self, message, seen=seen)
+
+    pages = Restless([tool("a")])
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) is None
+    assert pages.asked == [None, None, None]
