@@ -10,7 +10,8 @@ from firewall.classify.api.table import Table, read_table
 from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.rules import read_rules
 from firewall.classify.egress import EgressRow, read_egress, without_egress
-from firewall.classify.globs import NOTHING, Glob, any_of
+from firewall.classify.globs import NOTHING, Glob, any_of, matches
+from firewall.classify.mcp.tables import McpServer
 from firewall.classify.packs import Additions
 from firewall.classify.personal.scanner import Scanner, read_kinds
 from firewall.classify.reader import Reader
@@ -171,6 +172,9 @@ class Catalogue:
     _spoken: dict[tuple[str, str], Vendor | None] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )
+    _served: dict[tuple[str, str], tuple[McpServer, ...]] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
     """What was found for servers asked about before: catalogues never change, and neither do these answers."""
 
     def row_of(self, host: str, port: int) -> HostRow | None:
@@ -189,6 +193,16 @@ class Catalogue:
         except KeyError:
             found = next((one for one in self.vendors if one.speaks_for(kind, host)), None)
             return _keep(self._spoken, (host, kind), found)
+
+    def mcp_servers(self, name: str) -> tuple[McpServer, ...]:
+        """Return what packs say of the MCP server of this name, in the order of the packs."""
+        folded = name.lower()
+        try:
+            return self._served[folded, "mcp"]
+        except KeyError:
+            servers = (pack.mcp for pack in self.packs if pack.mcp is not None)
+            found = tuple(server for server in servers if matches(server.names, folded))
+            return _keep(self._served, (folded, "mcp"), found)
 
 
 _K = TypeVar("_K", bound=tuple[str, object])

@@ -16,6 +16,9 @@ MOST_ARGUMENTS = 4
 MOST_LOOKED_AT = 400
 """Arguments among which those are looked for that a sentence names."""
 MAX_VALUE_CHARS = 60
+_MOST_CHARS = 200
+_MOST_NAMES = 2048
+"""Whose words are remembered, each cut to its bound: operations and their arguments come again and again."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _BULK = frozenset({"batch", "bulk", "admin"})
 _NAMING = frozenset({"id", "ids", "name", "names", "arn", "path", "key", "uid", "slug", "ref", "identifier"})
@@ -24,10 +27,15 @@ _QUIET = frozenset({"body", "content", "contents", "text", "message", "descripti
 _KEPT = frozenset({"dns", "kms", "sms", "aws", "eks", "ecs", "rds", "sns", "sqs", "tls", "vms", "os", "https"})
 
 
-def words_of(name: str) -> list[str]:
+def words_of(name: str) -> tuple[str, ...]:
     """Split `DeleteDBInstance`, `delete-db-snapshot`, `volumeDelete` into words; capitals of `DB` are kept."""
-    found = _WORDS.findall(name[:200])
-    return [word if word.isupper() and len(word) > 1 else word.lower() for word in found]
+    return _words(name[:_MOST_CHARS])
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _words(name: str) -> tuple[str, ...]:
+    found = _WORDS.findall(name)
+    return tuple(word if word.isupper() and len(word) > 1 else word.lower() for word in found)
 
 
 def third_person(verb: str) -> str:
@@ -99,16 +107,21 @@ def subject(arguments: Mapping[str, object], tokens: Sequence[str]) -> str:
 
     `tokens` are the operation's own words: for `delete_project`, `projectId` comes before `name`.
     """
-    wanted = {singular(word.lower()) for word in tokens}
+    wanted = _singular(tuple(tokens))
     best, rank = "", 0
     for name, value in islice(arguments.items(), MOST_LOOKED_AT):
         if not _is_short(value):
             continue
-        own = bool({singular(word.lower()) for word in words_of(name)} & wanted)
+        own = not _singular(words_of(name)).isdisjoint(wanted)
         score = 2 * own + (name.lower() in _NAMING)
         if score > rank:
             best, rank = name, score
     return best
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _singular(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(singular(word.lower()) for word in words)
 
 
 def listed(arguments: Mapping[str, object], without: Collection[str] = ()) -> str:

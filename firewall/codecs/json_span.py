@@ -49,8 +49,8 @@ def elements(data: bytes, start: int = 0) -> Iterator[Span]:
 
 def starts(data: bytes, path: tuple[str | int, ...], start: int = 0) -> list[int]:
     """Return where each element of the array at `path` begins, in one walk; nothing when there is no array."""
-    span = locate(data, path, start)
-    return [] if span is None else [begin for begin, _ in elements(data, span[0])]
+    at = place(data, path, start)
+    return [] if at is None else [begin for begin, _ in elements(data, at)]
 
 
 class Places:
@@ -101,13 +101,19 @@ class Places:
 
 def locate(data: bytes, path: tuple[str | int, ...], start: int = 0) -> Span | None:
     """Return where the value at `path` (keys and indexes) lies, None when it is not there."""
+    begin = place(data, path, start)
+    return None if begin is None else (begin, _end(data, begin))
+
+
+def place(data: bytes, path: tuple[str | int, ...], start: int = 0) -> int | None:
+    """Return where the value at `path` begins, None when it is not there; it is not walked through itself."""
     begin = _skip(data, start)
     for step in path:
         found = _member(data, begin, step) if isinstance(step, str) else _element(data, begin, step)
         if found is None:
             return None
-        begin = found[0]
-    return begin, _end(data, begin)
+        begin = found
+    return begin
 
 
 def cut(data: bytes, path: tuple[str | int, ...], start: int = 0) -> bytes | None:
@@ -135,6 +141,8 @@ def one_line(data: bytes) -> bytes:
 
 
 def _skip(data: bytes, at: int) -> int:
+    if data[at : at + 1] > b" ":  # most clients write none, and asking costs more than looking
+        return at
     found = _SPACE.match(data, at)
     return found.end() if found else at
 
@@ -159,9 +167,18 @@ def _end(data: bytes, at: int) -> int:
     return len(data)
 
 
-def _member(data: bytes, at: int, key: str) -> Span | None:
-    return next((value for name, _, value in members(data, at) if name == key), None)
+def _member(data: bytes, at: int, wanted: str) -> int | None:
+    if data[at : at + 1] != b"{":
+        return None
+    at = _skip(data, at + 1)
+    while data[at : at + 1] == b'"':
+        key = _end(data, at)
+        begin = _skip(data, _skip(data, key) + 1)
+        if orjson.loads(data[at:key]) == wanted:
+            return begin
+        at = _skip(data, _skip(data, _end(data, begin)) + 1)
+    return None
 
 
-def _element(data: bytes, at: int, index: int) -> Span | None:
-    return next((span for place, span in enumerate(elements(data, at)) if place == index), None)
+def _element(data: bytes, at: int, index: int) -> int | None:
+    return next((begin for number, (begin, _) in enumerate(elements(data, at)) if number == index), None)

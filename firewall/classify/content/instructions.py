@@ -24,6 +24,8 @@ _ESCAPED = re.compile(
 """Sequences that drive a terminal (ECMA-48: CSI, OSC), as they came or made inert: they part no words."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\u2400-\u2408\u240e-\u241b\u2421]")
 """Likewise single ones; what separates lines stays."""
+_ASCII_CONTROLS = bytes([*range(9), *range(0x0E, 0x1C), 0x7F])
+"""Those of them within ASCII, with what every sequence begins with there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,19 @@ def aimed(text: str) -> Aimed | None:
     return Aimed(tuple(found), excerpt.strip()) if weight >= _ENOUGH else None
 
 
+def _is_bare(text: str) -> bool:
+    """Tell at once that a text drives no terminal: the patterns look at every character, one by one."""
+    if not text.isascii():
+        return False
+    data = text.encode()
+    return len(data.translate(None, _ASCII_CONTROLS)) == len(data)
+
+
 def _plain(text: str) -> str:
     if len(text) > MOST_CHARS:
         text = f"{text[: MOST_CHARS // 2]}\n{text[-MOST_CHARS // 2 :]}"
-    text = _CONTROLS.sub("", _ESCAPED.sub("", text))
+    if not _is_bare(text):
+        text = _CONTROLS.sub("", _ESCAPED.sub("", text))
     if not text.isascii():
         text = unicodedata.normalize("NFKC", without_hidden(text)).replace("\u2019", "'")
     lines = (" ".join(line.split()) for line in text.lower().splitlines())

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, shown
 from firewall.classify.environments import Place, PlaceKind
-from firewall.classify.globs import matches
 from firewall.classify.mcp import words as claims
 from firewall.classify.mcp.carried import MAX_ITEMS, carried
 from firewall.classify.mcp.files import file_of
@@ -49,16 +48,8 @@ class McpCall:
 
 def server_of(name: str, context: Context) -> McpServer | None:
     """Return the pack's server of this name, or None."""
-    folded = name.lower()
-    packs = (pack.mcp for pack in context.catalogue.packs)
-    return next((server for server in packs if server is not None and matches(server.names, folded)), None)
-
-
-def _others(name: str, first: McpServer | None, context: Context) -> list[McpServer]:
-    """Return the servers of further packs that go by the same name."""
-    folded = name.lower()
-    named = (pack.mcp for pack in context.catalogue.packs if pack.mcp is not None)
-    return [server for server in named if server is not first and matches(server.names, folded)]
+    named = context.catalogue.mcp_servers(name)
+    return named[0] if named else None
 
 
 def _pinned(call: McpCall, server: McpServer) -> set[Effect]:
@@ -73,8 +64,8 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
 
     `text` is what evidence points into.
     """
-    server = server_of(call.server, context)
-    others = _others(call.server, server, context)
+    named = context.catalogue.mcp_servers(call.server)
+    server, others = (named[0], named[1:]) if named else (None, ())
     asked = call
     if server is not None and server.dispatch:
         call = _dispatched(call, server)

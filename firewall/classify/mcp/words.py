@@ -5,12 +5,16 @@ believed only where the caller trusts its server (see `firewall.classify.mcp.cal
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from firewall.core.effect import Effect
 
 MAX_NAME_CHARS = 200
 MAX_DESCRIPTION_CHARS = 4000
+_MOST_NAMES, _MOST_DESCRIPTIONS = 2048, 256
+"""Whose words are remembered, each cut to its bound: agents call the same tools again and again."""
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 _READS = frozenset(
@@ -112,17 +116,22 @@ _JOINED = re.compile(
 )
 
 
-def tokens(name: str) -> list[str]:
+def tokens(name: str) -> tuple[str, ...]:
     """Split `sql_server_delete`, `drop-collection`, `volumeDelete`, `createorupdate` into lower-case words."""
+    return _tokens(name[:MAX_NAME_CHARS])
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _tokens(name: str) -> tuple[str, ...]:
     found: list[str] = []
-    for token in _TOKEN.findall(name[:MAX_NAME_CHARS]):
+    for token in _TOKEN.findall(name):
         word = token.lower()
         joined = None if _is_verb(word) else _JOINED.fullmatch(word)
         if joined is not None:
             found += [part for part in (joined.group("verb"), joined.group("other"), joined.group("rest")) if part]
         else:
             found.append(word)
-    return found
+    return tuple(found)
 
 
 def of_name(name: str) -> Said:
@@ -132,16 +141,21 @@ def of_name(name: str) -> Said:
     reads (`list_deleted_items`); one that ends in a reading verb reads unless another acts before it
     (`access_list`); the strictest of several acting verbs counts (`create_or_delete`).
     """
+    return _of_name(name[:MAX_NAME_CHARS])
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _of_name(name: str) -> Said:
     words = tokens(name)
     if not words:
         return Said(frozenset())
-    plain = [word for word in words if word not in _NOUNS_TOO and _is_verb(word)]
+    plain = tuple(word for word in words if word not in _NOUNS_TOO and _is_verb(word))
     ends = plain[:1] == words[:1], plain[-1:] == words[-1:]
     if ends[0] and plain[0] in _READS:
         return _read(name, plain[0])
     if not ends[0] and ends[1] and plain[-1] in _READS and words[-1] != "list":
         return _read(name, plain[-1])
-    verbs = [word for word in plain if word not in _READS] or plain or _doubtful(words)
+    verbs = tuple(word for word in plain if word not in _READS) or plain or _doubtful(words)
     if not verbs:
         noun = next((word for word in words if word in _READ_NOUNS), "")
         return _read(name, noun) if noun else Said(frozenset())
@@ -150,10 +164,10 @@ def of_name(name: str) -> Said:
     return _acts(name, verbs)
 
 
-def _doubtful(words: list[str]) -> list[str]:
+def _doubtful(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the verb among words that also name things: the first of all, else the last, else any."""
-    verbs = [word for word in words if _is_verb(word)]
-    first = [word for word in words[:1] if _is_verb(word)]
+    verbs = tuple(word for word in words if _is_verb(word))
+    first = tuple(word for word in words[:1] if _is_verb(word))
     return first or verbs[-1:]
 
 
@@ -181,7 +195,7 @@ def rebuilds(name: str) -> bool:
     return bool(_MADE_AGAIN.intersection(tokens(name)))
 
 
-def _acts(name: str, verbs: list[str]) -> Said:
+def _acts(name: str, verbs: Sequence[str]) -> Said:
     found: set[Effect] = set()
     if rebuilds(name):
         return Said(frozenset({Effect.WRITE}), verbs[0])
@@ -257,6 +271,11 @@ def _lemma(word: str) -> str:
 
 def of_description(description: str) -> Said:
     """Return what the first words of a description say; empty when they hold no verb that is known."""
+    return _of_description(description[:MAX_DESCRIPTION_CHARS])
+
+
+@lru_cache(maxsize=_MOST_DESCRIPTIONS)
+def _of_description(description: str) -> Said:
     lead = lead_of(description)
     words = re.findall(r"[A-Za-z]+", lead)[:12]
     verbs: list[str] = []
@@ -283,7 +302,12 @@ def admits_loss(description: str) -> str:
     Three kinds: the loss is called permanent, deleting is among several operations, or a protection (backups,
     soft delete, immutability) can be switched off with it.
     """
-    text = _WRAPPED.sub(" ", description[:MAX_DESCRIPTION_CHARS])
+    return _admits_loss(description[:MAX_DESCRIPTION_CHARS])
+
+
+@lru_cache(maxsize=_MOST_DESCRIPTIONS)
+def _admits_loss(description: str) -> str:
+    text = _WRAPPED.sub(" ", description)
     for match in _FOR_EVER.finditer(text):
         if not _DOES_NOT_END.search(text[: match.start()][-24:]):
             return match.group(0)

@@ -170,12 +170,16 @@ def with_meta(message: Message, notes: Mapping[str, object]) -> Message:
     raise KeyError("a message without an object")
 
 
-def members(message: Message, path: tuple[str | int, ...]) -> dict[str, bytes]:
+def members(message: Message, path: tuple[str, ...]) -> dict[str, bytes]:
     """Return the exact bytes of each member of the object at a path; nothing where there is no object."""
-    span = json_span.locate(message.raw, path)
-    if span is None:
+    held = _object(at(message.value, path))
+    if not held:
         return {}
-    return {name: message.raw[at[0] : at[1]] for name, _, at in json_span.members(message.raw, span[0])}
+    if _written(message.value) == message.raw:  # as compactly as we write: then each of its parts is as well
+        return {name: orjson.dumps(value) for name, value in held.items()}
+    begin = json_span.place(message.raw, path)
+    found = json_span.members(message.raw, begin) if begin is not None else ()
+    return {name: message.raw[start:end] for name, _, (start, end) in found}
 
 
 def without(message: Message, names: frozenset[str]) -> Message:

@@ -19,7 +19,7 @@ from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import is_modern
 from firewall.core.approval import ApprovalStatus
-from firewall.core.call import ToolCall
+from firewall.core.call import ToolCall, tool_call
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock, Sequencer
@@ -105,7 +105,8 @@ class JudgedCalls:
         self._sequencer = sequencer
         self._clock = clock
         self._tools = tools
-        self._servers = servers
+        self._begins = {name: flat(f"{name}_") for name in servers}
+        """How the names of each server's tools begin, as every client writes them alike."""
         self._progress_us = int(progress_s * _US)
         self._fitting = Fitting()
         self._seal = Seal()
@@ -147,19 +148,26 @@ class JudgedCalls:
 
     def _judged(self, server: Server, caller: Caller, wish: Wish, declared: Declared) -> ToolCall:
         """Return what the guard judges."""
-        mine, name = flat(f"{server.name}_"), server.tool_name(wish.tool)
-        others = [flat(f"{other}_") for other in self._servers if other != server.name]
+        name = server.tool_name(wish.tool)
         served = replace(
             server.served(wish.tool),
             description=declared.description,
             hints=declared.hints,
             misfit=declared.misfit(wish.given),
             has_strays=declared.has_strays(wish.given),
-            is_ambiguous=any(flat(name).startswith(other) or mine.startswith(other) for other in others),
+            is_ambiguous=self._is_ambiguous(server, name),
             is_combined=caller.combined,
             beside=wish.beside,
         )
-        return ToolCall(wish.call_id, name, wish.arguments, schema=declared.digest, served=served)
+        return tool_call(wish.call_id, name, wish.arguments, schema=declared.digest, served=served)
+
+    def _is_ambiguous(self, server: Server, name: str) -> bool:
+        """Tell whether some clients write a tool's name as one of another server of ours."""
+        others = [begin for other, begin in self._begins.items() if other != server.name]
+        if not others:
+            return False
+        mine, written = flat(f"{server.name}_"), flat(name)
+        return any(written.startswith(other) or mine.startswith(other) for other in others)
 
     def _ticket(self, server: Server, caller: Caller, wish: Wish, judged: ToolCall) -> Ticket | None:
         """Return what a client brings back of an earlier answer of ours.

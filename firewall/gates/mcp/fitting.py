@@ -33,6 +33,12 @@ class Declared:
     """SHA-256 hex of the whole definition: approvals are bound to it."""
     validator: "Validator | None"
     """None: the schema cannot be read."""
+    description: str
+    """The server's words."""
+    hints: tuple[tuple[str, bool], ...]
+    """The server's annotations that say yes or no."""
+    names: frozenset[str] | None
+    """The properties that the schema names itself; None: it names none."""
 
     def misfit(self, arguments: Mapping[str, object]) -> str:
         """Say how arguments do not fit; empty: they do."""
@@ -51,23 +57,7 @@ class Declared:
 
     def has_strays(self, arguments: Mapping[str, object]) -> bool:
         """Tell whether some arguments are not among the properties that the schema names itself."""
-        schema = self.definition.get("inputSchema")
-        declared = schema.get("properties") if isinstance(schema, Mapping) else None
-        return not isinstance(declared, Mapping) or not arguments.keys() <= declared.keys()
-
-    @property
-    def description(self) -> str:
-        """The server's words."""
-        said = self.definition.get("description")
-        return said if isinstance(said, str) else ""
-
-    @property
-    def hints(self) -> tuple[tuple[str, bool], ...]:
-        """The server's annotations that say yes or no."""
-        said = self.definition.get("annotations")
-        if not isinstance(said, Mapping):
-            return ()
-        return tuple(sorted((str(name), value) for name, value in said.items() if isinstance(value, bool)))
+        return self.names is None or not arguments.keys() <= self.names
 
 
 class Fitting:
@@ -95,7 +85,18 @@ class Fitting:
 def _declared(definition: Mapping[str, object], digest: str, size: int) -> Declared:
     schema = definition.get("inputSchema")
     validator = _compiled(schema) if isinstance(schema, dict) and size <= MAX_SCHEMA_BYTES else None
-    return Declared(definition, digest, validator)
+    named = schema.get("properties") if isinstance(schema, Mapping) else None
+    names = frozenset(named) if isinstance(named, Mapping) else None
+    words, notes = definition.get("description"), definition.get("annotations")
+    hints = notes.items() if isinstance(notes, Mapping) else ()
+    return Declared(
+        definition,
+        digest,
+        validator,
+        description=words if isinstance(words, str) else "",
+        hints=tuple(sorted((str(name), value) for name, value in hints if isinstance(value, bool))),
+        names=names,
+    )
 
 
 def _compiled(schema: dict[str, object]) -> "Validator | None":

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firewall.classify import phrases
 from firewall.classify.catalogue import compile_catalogue
+from firewall.classify.globs import matches
 from firewall.classify.mcp import names, words
 from firewall.classify.text import actions_of_input
 from firewall.classify.tool import actions_of
@@ -214,3 +216,42 @@ def test_nothing_raises(value: object) -> None:
     assert actions_of_input(
         "mcp", json.dumps({"server": "a", "tool": "b", "arguments": {"x": value}}), shipped_context()
     )
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        ["get", "Delete", "list", "_", "-", "items", "DB", "run", "cache", "tokens", " permanently", ". "]
+    ),
+    max_size=400,
+).map("".join)
+
+
+@given(_PIECES)
+def test_what_words_say_is_the_same_when_it_is_remembered(text: str) -> None:
+    """What was met before says what it said, and nothing beyond a bound says more."""
+    reads = (words.tokens, words.of_name, words.of_description, words.admits_loss, phrases.words_of)
+    met = [read(text) for read in reads]
+    for kept in (words._tokens, words._of_name, words._of_description, words._admits_loss, phrases._words):
+        kept.cache_clear()
+    assert [read(text) for read in reads] == met
+    assert words.of_name(text[: words.MAX_NAME_CHARS]) == met[1]
+    long = text + " " * words.MAX_DESCRIPTION_CHARS + "permanently deletes"
+    assert words.admits_loss(long) == words.admits_loss(long[: words.MAX_DESCRIPTION_CHARS])
+
+
+@given(
+    st.lists(st.text("aAb*", min_size=1, max_size=3), max_size=12), st.lists(st.text("ab", max_size=3), min_size=1)
+)
+def test_servers_of_packs_are_found_as_if_nobody_had_asked_before(globs: list[str], names: list[str]) -> None:
+    """All packs that name a server are found, in their order, whatever else was asked for and in what case."""
+    packs = [
+        {"provider": f"p{at}", "hosts": [], "mcp": {"servers": [glob]}}
+        for at, glob in enumerate(globs)
+        if glob.strip("*")
+    ]
+    catalogue = compile_catalogue({}, {}, packs)
+    for name in [*names, *names, *(name.upper() for name in names)]:
+        wanted = [
+            pack.mcp for pack in catalogue.packs if pack.mcp is not None and matches(pack.mcp.names, name.lower())
+        ]
+        assert list(catalogue.mcp_servers(name)) == wanted

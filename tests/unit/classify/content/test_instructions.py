@@ -4,7 +4,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from firewall.classify.content import instructions
 from firewall.classify.content.instructions import MOST_CHARS, SHOWN_CHARS, aimed
 from firewall.classify.content.signals import SIGNALS
 
@@ -76,3 +79,12 @@ def test_every_signal_has_its_words() -> None:
     for signal in SIGNALS:
         assert all(word and word == word.lower() for word in signal.words)
         assert signal.weight in (1, 2)
+
+
+@given(st.text(st.sampled_from("\x00\x08\t\n\x0b\x0d\x0e\x1b[0m]\x7f\x9b\u2407\u241b\u27e7 aZ;"), max_size=40))
+def test_bare_text_holds_nothing_that_is_taken_away(text: str) -> None:
+    """What is not searched for sequences and controls has none."""
+    if instructions._is_bare(text):
+        assert instructions._CONTROLS.sub("", instructions._ESCAPED.sub("", text)) == text
+    else:
+        assert not text.isascii() or instructions._CONTROLS.search(text)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firewall.codecs import json_span
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError, data_of, number_of
 from firewall.codecs.mcp.messages import Kind, Message
@@ -188,3 +189,36 @@ def test_errors_of_ours_have_stable_numbers() -> None:
     }
     assert data_of(McpError("x", data={"supported": []})) == {"code": "invalid_request", "supported": []}
     assert messages.failed(None, McpError("x", number=-32700)).value["id"] is None
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["name", "arguments", "_meta", "params", 'a"b', "\u00e9"]), _VALUES, max_size=5
+    ),
+    st.sampled_from([(",", ":"), (", ", ": "), (" ,", "\n:")]),
+    st.booleans(),
+)
+def test_members_are_the_bytes_that_came(
+    params: dict[str, object],
+    signs: tuple[str, str],
+    is_ascii: bool,  # noqa: FBT001 - hypothesis gives it
+) -> None:
+    """However a client writes, each member's bytes are those that stand in the message, never ours."""
+    params.pop("_meta", None)
+    said = {"jsonrpc": "2.0", "id": 1, "method": "x", "params": {**params, "_meta": {"params": {"name": 0}}}}
+    raw = json.dumps(said, separators=signs, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
+    try:
+        message = messages.read(raw)
+    except McpError:
+        return  # halves of pairs and numbers that JSON has not are refused
+    found = messages.members(message, ("params",))
+    assert list(found) == list(said["params"])  # type: ignore[call-overload]  # a dict, as it stands above
+    assert found == {name: json_span.cut(raw, ("params", name)) for name in found}
+    assert messages.members(message, ("params", "nothing")) == {}
