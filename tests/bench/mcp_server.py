@@ -8,15 +8,13 @@ Its tools are called as those of the reference memory server, which the shipped 
 
 import asyncio
 import json
-import re
 import sys
-from typing import cast
 
 import uvloop
 
 from firewall.codecs.mcp.versions import MODERN
+from tests.bench.raw import Answering
 
-_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 _TEXT = {"entities": [{"name": f"note {number}", "observations": ["three apples, " * 10]} for number in range(4)]}
 _TOOLS = [
@@ -57,28 +55,14 @@ def _result(method: str, params: dict[str, object]) -> dict[str, object] | None:
     return None
 
 
-class Served(asyncio.Protocol):
+class Served(Answering):
     """One connection."""
 
-    def __init__(self) -> None:
-        self._buffer = b""
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every complete request."""
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            found = _LENGTH.search(self._buffer, 0, end)
-            size = end + 4 + (int(found[1]) if found else 0)
-            if len(self._buffer) < size or self._transport is None:
-                return
-            body, self._buffer = self._buffer[end + 4 : size], self._buffer[size:]
+    def answer(self, body: bytes) -> None:
+        """Answer a message."""
+        if self.transport is not None:
             said = answer(body)
-            self._transport.write(_HEAD % len(said) + said)
+            self.transport.write(_HEAD % len(said) + said)
 
 
 async def _over_http() -> None:

@@ -8,12 +8,12 @@ completion of 1.2 KB; `--failing`: with status 500. Prints the port it took.
 
 import argparse
 import asyncio
-import re
 import sys
 from functools import partial
-from typing import cast
 
 import uvloop
+
+from tests.bench.raw import Answering
 
 EVENTS = 60
 _WORDS = "The quick brown fox jumps over the lazy dog. " * 15
@@ -35,7 +35,6 @@ FAILURE = (
     )
 )
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-_LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 
 
 def _event(number: int) -> bytes:
@@ -51,48 +50,36 @@ def _event(number: int) -> bytes:
 STREAM = [_event(number) for number in range(EVENTS)] + [b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"]
 
 
-class Provider(asyncio.Protocol):
+class Provider(Answering):
     """One connection."""
 
     def __init__(self, pause_s: float, whole: bytes = ANSWER) -> None:
         """`whole`: the answer to what is not streamed."""
+        super().__init__()
         self._pause_s = pause_s
         self._whole = whole
-        self._buffer = b""
-        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every complete request."""
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            found = _LENGTH.search(self._buffer, 0, end)
-            size = end + 4 + (int(found[1]) if found else 0)
-            if len(self._buffer) < size:
-                return
-            body, self._buffer = self._buffer[end + 4 : size], self._buffer[size:]
-            self._answer(streamed=b'"stream":true' in body)
+    def answer(self, body: bytes) -> None:
+        """Answer without looking closely."""
+        self._answer(streamed=b'"stream":true' in body)
 
     def _answer(self, *, streamed: bool) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
             return
         if not streamed:
-            self._transport.write(self._whole)
+            self.transport.write(self._whole)
         elif self._pause_s:
-            self._transport.write(HEAD)
+            self.transport.write(HEAD)
             self._next(0)
         else:
-            self._transport.write(HEAD)
+            self.transport.write(HEAD)
             for piece in STREAM:
-                self._transport.write(piece)
+                self.transport.write(piece)
 
     def _next(self, number: int) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
             return
-        self._transport.write(STREAM[number])
+        self.transport.write(STREAM[number])
         if number < EVENTS:
             asyncio.get_running_loop().call_later(self._pause_s, self._next, number + 1)
 
