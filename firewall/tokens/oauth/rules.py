@@ -72,19 +72,26 @@ class Rule:
         return replace(self.grant, owner=self.owner(said), expires_at=datetime.fromtimestamp(said.expires_s, UTC))
 
 
-def rule_for(rules: Sequence[Rule], said: Claims, *, sees: Callable[[Grant], bool]) -> Rule:
-    """Return the rule for a verified token; `sees`: whether a grant reaches what is asked for.
+def rule_for(rules: Sequence[Rule], said: Claims, *, sees: Callable[[Grant], bool] | None) -> Rule:
+    """Return the rule for a verified token; `sees`: whether a grant reaches what is asked for, None: all there is.
 
-    Raises: ScopeError, UnmappedError.
+    INVARIANT: who lacks a scope hears the same of a name that is there and of one that is not: the scopes of every
+    row that means the token. Raises: ScopeError, UnmappedError.
     """
     meant = [rule for rule in rules if rule.means(said)]
-    near = [rule for rule in meant if sees(rule.grant)] or meant
-    for rule in near:
-        if said.scopes.issuperset(rule.scopes):
+    if not meant:
+        raise UnmappedError("the access token stands for nobody here")
+    held = [rule for rule in meant if said.scopes.issuperset(rule.scopes)]
+    if sees is None:
+        if not held:
+            raise ScopeError(meant[0].scopes)
+        return held[0]
+    for rule in held:
+        if sees(rule.grant):
             return rule
-    if near:
-        raise ScopeError(near[0].scopes)
-    raise UnmappedError("the access token stands for nobody here")
+    if len(held) < len(meant):
+        raise ScopeError(tuple(dict.fromkeys(scope for rule in meant for scope in rule.scopes)))
+    return held[0]
 
 
 def _has(found: object, wanted: Wanted) -> bool:

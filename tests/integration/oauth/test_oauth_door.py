@@ -121,6 +121,24 @@ async def test_missing_scopes_are_named(tmp_path: Path) -> None:
         assert "result" in (await ask(house, "live", one.token(ALL, scope="mcp:prod mcp:use"))).answer
 
 
+async def test_a_token_without_a_scope_cannot_tell_servers_apart(tmp_path: Path) -> None:
+    """The same answer at another row's server, at one that no row reaches and at none; with all scopes 404."""
+    servers = (rough(), rough(name="live", environment="production"), rough(name="lab", environment="qa"))
+    async with guarded(tmp_path, *servers) as (one, house, _):
+        said = {name: await ask(house, name, one.token(ALL)) for name in ("live", "lab", "ghost")}
+        for name, found in said.items():
+            assert (found.status, found.code) == (403, (-31403, "insufficient_scope"))
+            assert found.answer == said["ghost"].answer
+            assert found.headers["www-authenticate"].replace(name, "ghost") == (
+                said["ghost"].headers["www-authenticate"]
+            )
+        full = one.token(ALL, scope="mcp:use mcp:prod")
+        for name in ("lab", "ghost"):
+            found = await ask(house, name, full)
+            assert (found.status, found.code) == (404, (-31404, "server_unknown"))
+            assert "www-authenticate" not in found.headers
+
+
 async def test_who_is_meant_by_no_row_stays_out(tmp_path: Path) -> None:
     """A good token of somebody else is 403, without a challenge: another login would not help."""
     rows = [{"subjects": ["somebody"], "owner": "olga", "agent": "coder", "environment": "staging"}]

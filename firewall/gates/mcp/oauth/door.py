@@ -47,12 +47,12 @@ class OAuthDoor:
         """
 
         def sees(grant: Grant) -> bool:
-            return may_see(grant, server) if server is not None else not name
+            return server is not None and may_see(grant, server)
 
         resources = frozenset({f"{self._resource}{_PLACE}", self.resource(name)})
         try:
             said, rules = await self._issuers.check(_shown(headers), resources=resources)
-            rule = rule_for(rules, said, sees=sees)
+            rule = rule_for(rules, said, sees=sees if name else None)
             return await self._principals.bearer(said, rule.granted(said), rule.row)
         except ExpiredError:
             raise
@@ -67,7 +67,8 @@ class OAuthDoor:
     def challenge(self, name: str, error: FirewallError, *, shown: bool) -> bytes | None:
         """Return the `WWW-Authenticate` of a refusal, None where authorizing anew would not help.
 
-        What is said depends on no server's being there. `shown`: a token came.
+        What is said depends on no server's being there: a token that lacks a scope hears the scopes of all its rows at
+        every name that it does not open (`rule_for`). `shown`: a token came.
         """
         about = f'realm="stayhand", resource_metadata="{resource_metadata(self.resource(name))}"'
         if isinstance(error, ScopeError):

@@ -30,7 +30,7 @@ def ruled(held: Grant, **more: object) -> Rule:
     return Rule(held, "row", **more)  # type: ignore[arg-type]  # tests name the fields
 
 
-def grant_for(rules: Sequence[Rule], one: Claims, *, sees: Callable[[Grant], bool]) -> Grant:
+def grant_for(rules: Sequence[Rule], one: Claims, *, sees: Callable[[Grant], bool] | None) -> Grant:
     """Return what a token is granted."""
     return rule_for(rules, one, sees=sees).granted(one)
 
@@ -89,7 +89,34 @@ def test_the_row_that_reaches_what_is_asked_for_is_taken() -> None:
     with pytest.raises(ScopeError) as caught:
         grant_for(rules, said("use"), sees=production)
     assert caught.value.scopes == ("use", "prod")
-    assert grant_for(rules, said("use"), sees=lambda one: one.environment == "other").environment == "staging"
+    assert grant_for(rules, said("use"), sees=None).environment == "staging"
+
+
+def nowhere(_: Grant) -> bool:
+    """Reach nothing: there is no such server."""
+    return False
+
+
+def test_who_lacks_a_scope_is_not_told_what_there_is() -> None:
+    """The same of what another row reaches, of what no row reaches and of nothing; who lacks none is led on."""
+    rules = [
+        ruled(grant(), scopes=("use",)),
+        ruled(grant("production"), scopes=("use", "prod")),
+        ruled(grant("qa"), scopes=("qa",), subjects=frozenset({"somebody else"})),
+    ]
+    for sees in (nowhere, lambda one: one.environment == "production", lambda one: one.environment == "other"):
+        with pytest.raises(ScopeError) as caught:
+            grant_for(rules, said("use"), sees=sees)
+        assert caught.value.scopes == ("use", "prod")
+    assert grant_for(rules, said("use", "prod"), sees=nowhere).environment == "staging"
+
+
+def test_all_servers_want_the_first_row() -> None:
+    """Where every server is asked for, no more scopes are named than one row wants."""
+    rules = [ruled(grant(), scopes=("use",)), ruled(grant("production"), scopes=("use", "prod"))]
+    with pytest.raises(ScopeError) as caught:
+        grant_for(rules, said(), sees=None)
+    assert caught.value.scopes == ("use",)
 
 
 def test_owners_come_from_claims_that_name_somebody() -> None:
