@@ -197,7 +197,7 @@ class Vendor:
             )
             if len(self._fitting) >= MAX_KEPT:
                 self._fitting.clear()
-            if len(operation) <= MAX_ID_CHARS:
+            if len(operation) + len(service) <= MAX_ID_CHARS:
                 self._fitting[operation, service] = found
         return found
 

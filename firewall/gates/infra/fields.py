@@ -87,6 +87,8 @@ _BACK_STAYS = frozenset(
 RANGES = frozenset({b"range", b"if-range", b"request-range", b"x-ms-range"})
 """What asks for a part of an answer (RFC 9110, 14), also by the names that Apache httpd and Azure take."""
 _CONTROLS = bytes(char for char in (*range(0x20), 0x7F) if char != ord("\t"))
+MAX_KEPT_BYTES = 64
+"""Of a name of which is remembered what was found out about it."""
 Fields = list[tuple[bytes, bytes]]
 
 
@@ -113,18 +115,26 @@ def outgoing(
     return kept
 
 
-@lru_cache(maxsize=512)
 def _stays(name: bytes) -> bool:
-    return name in _STAYS or name.startswith(_STAYS_PREFIXES) or _authenticates(name)
+    return _kept(name)[0] if len(name) <= MAX_KEPT_BYTES else _told(name)[0]
 
 
 def _has_controls(value: bytes) -> bool:
     return len(value.translate(None, _CONTROLS)) != len(value)
 
 
-@lru_cache(maxsize=512)
 def _authenticates(name: bytes) -> bool:
-    return _AUTHENTICATES.fullmatch(name) is not None
+    return _kept(name)[1] if len(name) <= MAX_KEPT_BYTES else _told(name)[1]
+
+
+def _told(name: bytes) -> tuple[bool, bool]:
+    """Tell whether a field stays here, and whether it authenticates."""
+    authenticates = _AUTHENTICATES.fullmatch(name) is not None
+    return authenticates or name in _STAYS or name.startswith(_STAYS_PREFIXES), authenticates
+
+
+_kept = lru_cache(maxsize=512)(_told)
+"""Of names that are asked about again; agents choose them, so that their number and their length are bounded."""
 
 
 def foreign_in(fields: Iterable[tuple[bytes, bytes]], token: str) -> Foreign | None:

@@ -129,8 +129,9 @@ async def test_a_token_without_a_scope_cannot_tell_servers_apart(tmp_path: Path)
         for name, found in said.items():
             assert (found.status, found.code) == (403, (-31403, "insufficient_scope"))
             assert found.answer == said["ghost"].answer
-            assert found.headers["www-authenticate"].replace(name, "ghost") == (
-                said["ghost"].headers["www-authenticate"]
+            assert (
+                found.headers["www-authenticate"].replace(name, "ghost")
+                == (said["ghost"].headers["www-authenticate"])
             )
         full = one.token(ALL, scope="mcp:use mcp:prod")
         for name in ("lab", "ghost"):

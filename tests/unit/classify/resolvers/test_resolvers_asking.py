@@ -71,6 +71,16 @@ def test_arguments_name_things_wherever_they_stand() -> None:
     assert (repo.id, repo.parts) == ("acme/app.x", (("owner", "acme"), ("repo", "app.x")))
 
 
+def test_what_is_asked_about_by_long_names_is_not_remembered() -> None:
+    """Operations and services are named by agents: neither fills memory, and both are read."""
+    found = vendor(path=[{"path": "/{volume}", "thing": "volume", "service": "s" * 300}, *CLOUD["path"]])  # type: ignore[misc]  # a list
+    assert [rule.service for rule in found.paths_of("drop", "s" * 300)] == ["s" * 300]
+    assert len(found.paths_of("d" * 300, "")) == 2
+    assert found._fitting == {}
+    assert len(found.paths_of("drop", "")) == 2
+    assert len(found._fitting) == 1
+
+
 def _deep(value: object, levels: int) -> object:
     for _ in range(levels):
         value = [value]

@@ -7,8 +7,8 @@ from firewall.core.errors import LimitError, ProtocolError
 from firewall.core.reason import Reason
 from firewall.core.secret import Secret
 from firewall.core.verdict import Deny
-from firewall.gates.infra import problem
-from firewall.gates.infra.fields import foreign_in, outgoing, returned
+from firewall.gates.infra import fields, problem
+from firewall.gates.infra.fields import MAX_KEPT_BYTES, foreign_in, outgoing, returned
 from firewall.guard.guard import Stop
 
 TOKEN = "shd_staging_agent_x"
@@ -115,3 +115,16 @@ def test_no_field_can_end_its_line(char: str) -> None:
     with pytest.raises(ProtocolError):
         outgoing([(b"x-plain", value)], injected="authorization")
     assert returned([(b"x-plain", value), (b"x-tab", b"a\tb\xe9")], None) == [(b"x-tab", b"a\tb\xe9")]
+
+
+def test_names_of_any_length_are_understood_and_short_ones_alone_remembered() -> None:
+    """What an agent calls its fields fills no memory; what a long name says counts all the same."""
+    long = b"x-" + b"a" * MAX_KEPT_BYTES
+    before = fields._kept.cache_info().currsize
+    for number in range(20):
+        secret = b"%b-%d-api-key" % (long, number)
+        assert foreign_in([(secret, b"other")], TOKEN) is not None
+        assert outgoing([(secret, b"other"), (b"x-forwarded-" + long, b"a")], injected="") == []
+    assert fields._kept.cache_info().currsize == before
+    assert foreign_in([(b"x-seen-once-api-key", b"other")], TOKEN) is not None
+    assert fields._kept.cache_info().currsize == before + 1 <= (fields._kept.cache_info().maxsize or 0)
