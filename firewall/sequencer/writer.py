@@ -32,6 +32,8 @@ MAX_BATCH = 512
 MAX_WAITING = 10_000
 LINGER_S = 0.003
 """How long what nobody waits for may wait for the company of what somebody does."""
+LAST_WAIT_MS = 500
+"""How long a stopping writer waits for those who read the file."""
 CAREFUL_US = 1_000_000
 """How long units keep savepoints of their own after one had to be taken back."""
 _WRONG = (ValueError, TypeError, OverflowError, sqlite3.IntegrityError, AuditError, FirewallError)
@@ -142,14 +144,29 @@ class Writer:
             self._linger()
 
     async def stop(self) -> None:
-        """Finish what waits, then refuse everything."""
-        if self._waiting:
-            self._urgent = True
-            self._schedule()
-        await self._idle.wait()
+        """Finish what waits, and what is handed in meanwhile; then refuse everything."""
+        while not self._idle.is_set():  # whoever hears of a commit may hand in what follows from it before we hear
+            if self._waiting:
+                self._urgent = True
+                self._schedule()
+            await self._idle.wait()
         self._stopped = True
         self._thread.stop()
+        self._gather()
         self._connection.close()
+
+    def _gather(self) -> None:
+        """Bring what the write-ahead log holds into the file, so that a copy of the file alone has every entry."""
+        try:
+            self._connection.execute(f"PRAGMA busy_timeout={LAST_WAIT_MS}")
+            # As much as readers in the middle allow; closing does the rest with the last of them.
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            log.warning("the write-ahead log stays beside the log: %s", error)
+            return
+        if busy:
+            log.warning("somebody reads the log: its write-ahead log stays beside it, copy both")
 
     def _living_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop

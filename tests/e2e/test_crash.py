@@ -168,6 +168,24 @@ def test_stopping_ends_the_wait_with_an_explanation(tmp_path: Path, provider: st
         assert still(agent, firewall).waiting()["id"] == ident
 
 
+def test_after_a_clean_stop_the_file_alone_is_the_log(tmp_path: Path, provider: str) -> None:
+    """SIGTERM, then a copy of `stayhand.db` by itself: every entry that the witness saw, up to the last."""
+    installed = installed_in(tmp_path, provider)
+    with serving(installed) as firewall:
+        agent_of(firewall, "anthropic").ask("look")
+        firewall.process.terminate()
+        assert firewall.process.wait(35) == 0
+    copy = tmp_path / "elsewhere" / "copy.db"
+    copy.parent.mkdir()
+    copy.write_bytes(installed.database.read_bytes())
+    witness = ("--witness", str(installed.folder / "witness"), "--strict")
+    checked = verify(installed, *witness, log=copy)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout.replace(str(copy), "") == verify(installed, *witness).stdout.replace(
+        str(installed.database), ""
+    )
+
+
 def test_second_server_is_refused_while_the_first_serves(tmp_path: Path, provider: str) -> None:
     """Two processes never write one log; the second says so and the first is none the worse."""
     installed = installed_in(tmp_path, provider)

@@ -188,8 +188,8 @@ def serving(
         process.stderr.close()
 
 
-def verify(installed: Installed, *more: str) -> "subprocess.CompletedProcess[str]":
-    """Run the auditor's verifier over an installation's log."""
+def verify(installed: Installed, *more: str, log: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run the auditor's verifier over an installation's log, or over a copy of it."""
     return subprocess.run(
         [
             sys.executable,
@@ -197,7 +197,7 @@ def verify(installed: Installed, *more: str) -> "subprocess.CompletedProcess[str
             "audit",
             "verify",
             "--log",
-            str(installed.database),
+            str(log or installed.database),
             "--key",
             installed.shown["verify_key"],
             *more,

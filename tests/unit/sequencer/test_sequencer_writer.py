@@ -12,6 +12,7 @@ import pytest
 from audit import SigningKey
 from audit.seal import Keystore, read_kek
 from audit.sqlite import open_log
+from audit.verify import verify
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.bucket import per_hour
 from firewall.core.errors import StoreError
@@ -31,6 +32,7 @@ from firewall.core.work import (
     Unmet,
 )
 from firewall.sequencer.opening import create, open_installation
+from firewall.sequencer.posting import post
 from firewall.sequencer.reading import Approving, PeopleLookup, TokenLookup
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.writer import MAX_BATCH, Writer
@@ -300,6 +302,54 @@ async def test_stopped_writer_takes_nothing(bench: Bench) -> None:
     assert not bench.writer.is_open
     with pytest.raises(StoreError):
         await bench.writer.submit(Unit(records=(ENTRY,)))
+
+
+async def test_what_is_handed_in_while_the_writer_stops_is_written_or_refused(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An outcome that follows from the last commit is written; one that comes too late is refused with a line."""
+    told: list[Committed] = []
+
+    def after(done: Committed) -> None:
+        told.append(done)
+        if len(told) < 3:  # each in the very turn in which nothing waited any more
+            bench.writer.follow(Unit(records=(ENTRY,)), then=after)
+
+    async def asks() -> None:
+        await bench.writer.submit(Unit(records=(ENTRY,)))
+        bench.writer.follow(Unit(records=(ENTRY,)), then=after)
+
+    asking = asyncio.create_task(asks())
+    await asyncio.sleep(0)
+    await bench.writer.stop()
+    await asking
+    assert [one.seqs for one in told] == [(1,), (2,), (3,)]
+    assert bench.count() == 4
+    assert not caplog.records
+    post(bench.writer, Unit(records=(ENTRY,)))
+    assert [record.getMessage() for record in caplog.records] == ["an outcome could not be recorded: stopped"]
+
+
+async def test_a_stopped_writer_leaves_everything_in_one_file(bench: Bench, tmp_path: Path) -> None:
+    """The file alone has every entry, although others still read it: no write-ahead log is left to be copied."""
+    await bench.writer.submit(Unit(records=(ENTRY,)))
+    assert bench.count() == 1
+    await bench.writer.stop()
+    assert bench.path.with_name(f"{bench.path.name}-wal").stat().st_size == 0
+    alone = tmp_path / "copy.db"
+    alone.write_bytes(bench.path.read_bytes())
+    assert verify(alone, [bench.key.verifier]).ok
+
+
+async def test_a_reader_in_the_middle_hinders_no_stop(bench: Bench) -> None:
+    """What it has to see stays beside the file; everything is there for whoever opens both."""
+    bench.reader.execute("BEGIN")
+    assert bench.count() == 0
+    await bench.writer.submit(Unit(records=(ENTRY,)))
+    async with asyncio.timeout(3):
+        await bench.writer.stop()
+    bench.reader.execute("COMMIT")
+    assert bench.count() == 1
 
 
 async def test_bucket_is_exact_under_parallel_takers(bench: Bench) -> None:

@@ -67,8 +67,8 @@ class OAuthDoor:
     def challenge(self, name: str, error: FirewallError, *, shown: bool) -> bytes | None:
         """Return the `WWW-Authenticate` of a refusal, None where authorizing anew would not help.
 
-        What is said depends on no server's being there: a token that lacks a scope hears the scopes of all its rows
-        at every name that it does not open (`rule_for`). `shown`: a token came.
+        What is said depends on no server's being there: a token that lacks a scope hears the scopes of all its
+        rows at every name that it does not open (`rule_for`). `shown`: a token came.
         """
         about = f'realm="stayhand", resource_metadata="{resource_metadata(self.resource(name))}"'
         if isinstance(error, ScopeError):
