@@ -30,6 +30,8 @@ class Forgetful:
     """It begins none."""
     asked: list[str] = field(default_factory=list)
     """Methods of requests that were answered, in order."""
+    ids: list[object] = field(default_factory=list)
+    """Under which it was asked them."""
     ran: list[str] = field(default_factory=list)
     """Tools that were called."""
     forgets_at: str = ""
@@ -59,6 +61,7 @@ class Forgetful:
         if "id" not in message:
             return Response(status_code=202)
         self.asked.append(method)
+        self.ids.append(message["id"])
         return JSONResponse(
             {"jsonrpc": "2.0", "id": message["id"], **self._answer(method, message.get("params", {}))}
         )

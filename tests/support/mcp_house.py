@@ -86,6 +86,10 @@ class Open:
         """Let it through."""
         del server, caller, message
 
+    async def claimed(self, server: Server, caller: Caller) -> None:
+        """Let it through."""
+        del server, caller
+
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Let it back."""
         del server, caller, asked

@@ -26,6 +26,7 @@ MAX_ID_CHARS = 256
 MAX_METHOD_CHARS = 128
 _MOST_SAFE = 2**53 - 1
 _NONE: Mapping[str, object] = MappingProxyType({})
+_MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 
 
 class Kind(StrEnum):
@@ -96,6 +97,11 @@ def read(raw: bytes) -> Message:
     if value.get("jsonrpc") != "2.0":
         raise _invalid('a message must say "jsonrpc": "2.0"', _id_of(value))
     return _asking(raw, value) if "method" in value else _answering(raw, value)
+
+
+def unknown_member(message: Message) -> str | None:
+    """Return the first member beside `params` that messages of JSON-RPC do not have, None: there is none."""
+    return next((name for name in message.value if name not in _MEMBERS), None)
 
 
 def request(id_: Id, method: str, params: Mapping[str, object] = _NONE) -> Message:

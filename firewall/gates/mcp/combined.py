@@ -50,6 +50,8 @@ class AllServers:
         """Return the answer to a request, as the client may see it. Raises: FirewallError."""
         match asked.way:
             case Way.HELLO:
+                for server in self.permitted(asked.caller)[:1]:  # what it says about itself goes to all of them
+                    await self._one.claimed(asked.caller, server)
                 told: dict[str, object] = {
                     "capabilities": {name: {} for name in CAPABILITIES if name != "logging"}
                 }

@@ -24,7 +24,7 @@ from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
 from firewall.gates.edge.rates import Drawing, Due, draw
 from firewall.gates.edge.send import Connection, Headers, send_whole
 from firewall.gates.mcp.combined import AllServers
-from firewall.gates.mcp.methods import Way, way_of
+from firewall.gates.mcp.methods import Way, shown, way_of
 from firewall.gates.mcp.one import Asked, OneServer
 from firewall.gates.mcp.port import Caller, Calls, Reads, Server, Shown
 from firewall.gates.mcp.sessions import Session, SessionError, Sessions
@@ -103,6 +103,7 @@ class McpGate:
                 await send_whole(send, 204, [], b"")
                 return
             message = messages.read(await read_body(receive, _most_bytes(door.server)))
+            _check_members(message)
             version = version_of(door.head, message)
             await self._take(door, message, version, receive, send)
         except FirewallError as error:
@@ -279,6 +280,13 @@ class McpGate:
             raise
         finally:
             await self._drawing.settle(due, door.requester)
+
+
+def _check_members(message: Message) -> None:
+    """Refuse a message with a member that nobody would judge. Raises: McpError -32600 `member_unknown`."""
+    name = messages.unknown_member(message)
+    if name is not None:
+        raise McpError(f"`{shown(name)}` is no member of a message", code="member_unknown", of=message.id)
 
 
 def _name_at(raw_path: bytes) -> str:

@@ -136,6 +136,7 @@ class OneServer:
         caller, message = asked.caller, asked.message
         if asked.way is Way.PING:
             return messages.result(asked.id, {})
+        await self._shown.claimed(server, caller)
         if asked.way in (Way.LIST, Way.RESULT):
             message = plain(message)
         if asked.way in (Way.LIST, Way.RESULT, Way.TASK):
@@ -164,8 +165,13 @@ class OneServer:
                 return listed
             return await self._shown.result(server, caller, message, answer)
 
+    async def claimed(self, caller: Caller, server: Server) -> None:
+        """Look at what a client says about itself before any server hears it. Raises: FirewallError."""
+        await self._shown.claimed(server, caller)
+
     async def tell(self, caller: Caller, server: Server, message: Message) -> None:
         """Pass on that a client sent a notification, with nothing of what it says in it. Raises: FirewallError."""
+        await self._shown.claimed(server, caller)
         async with self._lines.use(server, caller) as line:
             await line.tell(messages.notification(message.method))
 

@@ -217,6 +217,13 @@ class Shown(Protocol):
         """
         ...
 
+    async def claimed(self, server: Server, caller: Caller) -> None:
+        """Look at what a client says about itself, of which a server hears before anything is judged.
+
+        Raises: FirewallError where a credential stands in it.
+        """
+        ...
+
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Return what a server may hear of a client's answer to a request of its own.
 

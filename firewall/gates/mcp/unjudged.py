@@ -59,6 +59,11 @@ class NothingShown:
         del caller, message
         raise _refused(server, "a request for a list")
 
+    async def claimed(self, server: Server, caller: Caller) -> None:
+        """Refuse. Raises: NotJudgedError."""
+        del caller
+        raise _refused(server, "what a client says about itself")
+
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Refuse. Raises: NotJudgedError."""
         del caller, asked, answer

@@ -7,7 +7,7 @@ and, of tools, what is approved; order and cursors stay.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import NoReturn, cast
 
 import orjson
 
@@ -32,6 +32,7 @@ from firewall.guard.requester import Requester
 
 MOST_TTL_MS = 60_000
 """How long a client may keep a list: what waits for a person should not stay in sight."""
+_MOST_CLAIMS, _MOST_CLAIM_BYTES = 256, 4096
 _CALLS = frozenset({"tools/call", "tasks/get"})
 """What tools say comes back with these."""
 _HELLO = frozenset({"initialize", "server/discover"})
@@ -64,6 +65,10 @@ class Showing:
         self._pins = pins
         self._rules = rules
         self._flags = Flags(sequencer, clock)
+        self._clean: set[bytes] = set()
+        """What clients said about themselves, and no credential stood in it."""
+        self._searched_for: tuple[Detector, tuple[tuple[str, Secret], ...]] | None = None
+        """What was searched for there."""
 
     async def listed(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Return what the caller may see of a list. Raises: StoreError."""
@@ -116,19 +121,44 @@ class Showing:
         Raises: McpError -32602 `credential_refused`; StoreError.
         """
         values = unjudged_of(message, sealed=opaque.PREFIX)
+        if not self._is_clean(values):
+            await self._refuse_credential(server, caller, message.method)
+
+    async def claimed(self, server: Server, caller: Caller) -> None:
+        """Refuse a client that says a credential about itself.
+
+        Raises: McpError -32602 `credential_refused`; StoreError.
+        """
+        if not caller.info and not caller.capabilities:
+            return
+        claims: list[object] = [dict(caller.info), dict(caller.capabilities)]
+        said = orjson.dumps(claims)
+        searched = self._rules.detector(), tuple(self._rules.known())
+        if self._searched_for != searched:
+            self._clean.clear()
+            self._searched_for = searched
+        if said in self._clean:
+            return
+        if not self._is_clean(claims):
+            await self._refuse_credential(server, caller, "initialize")
+        if len(self._clean) >= _MOST_CLAIMS:
+            self._clean.clear()
+        if len(said) <= _MOST_CLAIM_BYTES:
+            self._clean.add(said)
+
+    def _is_clean(self, values: list[object]) -> bool:
         cleaner = self._cleaner(orjson.dumps(values))
         cleaner.block(values)
-        if cleaner.found.rules or cleaner.found.cut:
-            await self._flags.refused(
-                server, caller, messages.notification(message.method), "request-with-credential"
-            )
-            raise McpError(
-                "a credential stands in what nobody judges: it is not sent on",
-                number=INVALID_PARAMS,
-                code="credential_refused",
-                status=403,
-                of=message.id,
-            )
+        return not cleaner.found.rules and not cleaner.found.cut
+
+    async def _refuse_credential(self, server: Server, caller: Caller, method: str) -> NoReturn:
+        await self._flags.refused(server, caller, messages.notification(method), "request-with-credential")
+        raise McpError(
+            "a credential stands in what nobody judges: it is not sent on",
+            number=INVALID_PARAMS,
+            code="credential_refused",
+            status=403,
+        )
 
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Return what a server may hear of a client's answer to a request of its own.

@@ -1,22 +1,23 @@
 """Lines to MCP servers over Streamable HTTP, by our own client: pinned addresses, the server's own credential.
 
-Nothing of the client's fields crosses: what a server reads is written from the message that was judged. INVARIANT:
-a request is sent once; only one that the server refused, because it knew the session or the token no more, is sent
+Nothing of the client's fields crosses: what a server reads is written from the message that was judged, under an
+id of ours where the client's is text, which nobody judges. INVARIANT: a request is sent once; only one that the server refused, because it knew the session or the token no more, is sent
 again in a new session or with a new token. A `tools/call` never is in a new session: who knows the session no more
 may be another server with other tools, and nobody has listed them.
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 from firewall.codecs import sse
 from firewall.codecs.mcp import headers, messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.headers import Field
-from firewall.codecs.mcp.messages import Kind, Message
+from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import TOOLS_CHANGED, VERSION_KEY, is_modern
 from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.listed import Listed
@@ -77,6 +78,7 @@ class HttpLine:
         self._session = ""
         self._is_lost = False
         """The server knows our session no more, and there is no other yet."""
+        self._ids = itertools.count(1)
         self._telling: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
 
@@ -173,18 +175,19 @@ class HttpLine:
 
     async def _ask(self, message: Message, seen: Seen, params: tuple[Field, ...]) -> Message:
         version, session = self.version, self._session
-        sent = message
+        sent = message if isinstance(message.id, int) else messages.with_id(message, f"stayhand-{next(self._ids)}")
         if is_modern(version) and VERSION_KEY not in message.meta:
-            sent = messages.with_meta(message, notes(self._wanted))
+            sent = messages.with_meta(sent, notes(self._wanted))
         try:
             async with await self._post(sent, version, params) as response:
                 if response.status == 404 and session:
                     raise _SessionLostError
-                return await self._answer(response, message, seen)
+                answer = await self._answer(response, sent, seen)
         except asyncio.CancelledError:
             if not is_modern(version):
-                self._cancelled(message)
+                self._cancelled(sent)
             raise
+        return answer if answer.id == message.id else messages.with_id(answer, cast("Id", message.id))
 
     async def _greet(self, message: Message, version: str) -> Message:
         async with await self._post(message, version) as response:

@@ -35,8 +35,11 @@ class Wanting(Line):
     is_alive: bool = True
     was_greeted: bool = True
 
+    opened: int = 0
+
     async def open(self) -> None:
         """Open."""
+        self.opened += 1
 
     async def ask(self, message: Message, *, seen: Seen, params: object = ()) -> Message:
         """Want a state back, another each time, or answer."""
@@ -145,6 +148,38 @@ class Refusing(Open):
         """Refuse."""
         del server, caller
         raise McpError("no", code="credential_refused", of=message.id)
+
+
+class Doubting(Open):
+    """A seam that refuses what clients say about themselves."""
+
+    async def claimed(self, server: Server, caller: Caller) -> None:
+        """Refuse."""
+        del server, caller
+        raise McpError("not you", code="credential_refused")
+
+
+@pytest.mark.parametrize(
+    ("method", "way"),
+    [
+        ("server/discover", Way.HELLO),
+        ("tools/list", Way.LIST),
+        ("tools/call", Way.CALL),
+        ("resources/read", Way.READ),
+        ("tasks/get", Way.TASK),
+    ],
+)
+async def test_no_server_hears_of_a_client_that_says_a_credential(method: str, way: Way) -> None:
+    """Neither greeted nor asked, on whatever way; nor told of a change."""
+    line = Wanting(times=0)
+    with pytest.raises(McpError, match="not you"):
+        await asked(line, method, way, {}, Doubting())
+    assert (line.heard, line.opened) == ([], 0)
+    room, lines = room_over(line, Doubting())
+    with pytest.raises(McpError, match="not you"):
+        await room.tell(caller(), SHOP, messages.notification("notifications/roots/list_changed"))
+    await lines.close()
+    assert line.opened == 0
 
 
 @pytest.mark.parametrize(

@@ -420,6 +420,28 @@ async def test_what_nobody_judges_holds_no_credential(place: House, params: dict
     assert place.signals() == [["request-with-credential"]]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"info": {"name": KEY, "version": "1"}},
+        {"info": {"name": "c", "version": "1", "description": f"uses {OURS.reveal()}"}},
+        {"capabilities": {"experimental": {"a": [KEY]}}},
+        {"capabilities": {KEY: {}}},
+    ],
+)
+async def test_what_a_client_says_about_itself_holds_no_credential(place: House, said: dict[str, object]) -> None:
+    """It goes to servers with the greeting, before anything is judged; also after it was heard without one."""
+    fine = replace(caller(), info={"name": "c", "version": "1"}, capabilities={"roots": {}})
+    await place.showing.claimed(server(), caller())
+    await place.showing.claimed(server(), fine)
+    for _ in range(2):
+        with pytest.raises(McpError) as refused:
+            await place.showing.claimed(server(), replace(fine, **said))  # type: ignore[arg-type]  # fields by name
+        assert refused.value.code == "credential_refused"
+    assert place.signals() == [["request-with-credential"]]
+    await place.showing.claimed(server(), fine)
+
+
 async def test_what_nobody_judges_may_hold_everything_else(place: House) -> None:
     """Plain cursors, sealed ones of tokens, ids and claims."""
     sealed = opaque.sealed(KEY, principal="olga/coder", server=server().identity)
