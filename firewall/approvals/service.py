@@ -121,6 +121,10 @@ class Approvals:
         """Return an approved, unused, unexpired approval of exactly this call; `principal` is `owner/agent`."""
         return self._store.usable(self._sequencer.pseudonym(principal), digest, self._clock.now_us())
 
+    def denied(self, principal: str, digest: str) -> Approval | None:
+        """Return the denial of exactly this call, as long as its approval could still have been decided."""
+        return self._store.denied(self._sequencer.pseudonym(principal), digest, self._clock.now_us())
+
     def is_of(self, approval: Approval, principal: str) -> bool:
         """Tell whether an approval was requested by `principal` (`owner/agent`)."""
         return approval.principal == self._sequencer.pseudonym(principal)

@@ -151,11 +151,13 @@ class Guard:
         *,
         first_seen: FirstSeen | None = None,
         takes: tuple[Take, ...] = (),
+        heeds_denial: bool = False,
     ) -> Answer:
         """Judge a call, record the verdict, and say go, wait or stop.
 
         `first_seen` is asked only where the call holds a credential that we did not issue. `takes`: what the call
-        draws from buckets of requests, in the same commit as a go.
+        draws from buckets of requests, in the same commit as a go. `heeds_denial`: people who denied exactly this
+        call are not asked again while its approval could still have been decided: its requester may not know it.
         Raises: StoreError when nothing could be recorded; the gate then answers 503 and releases nothing.
         LimitError when one of `takes` finds its bucket full; nothing but that was recorded.
         """
@@ -172,7 +174,7 @@ class Guard:
             case Allow():
                 answer = await self._go(judgement, requester, takes)
             case Ask():
-                answer = await self._ask(judgement, requester)
+                answer = await self._ask(judgement, requester, heeds_denial=heeds_denial)
             case Deny():
                 answer = await self._stop(judgement, requester, judgement.verdict)
         self._observe(judgement, requester, answer, seconds=seconds)
@@ -258,15 +260,17 @@ class Guard:
             await self._overdrawn(outcome, requester)
         return await self._used_up(judgement, requester)
 
-    async def _ask(self, judgement: Judgement, requester: Requester) -> Answer:
+    async def _ask(self, judgement: Judgement, requester: Requester, *, heeds_denial: bool = False) -> Answer:
         usable = self._approvals.usable(requester.principal, judgement.digest)
         if usable is not None and usable.digest == judgement.digest:
             return await self._consume(judgement, requester, usable)
         release = self._left_for(judgement, requester)
         if release is not None:
             return await self._follow(judgement, requester, release)
-        if judgement.is_too_large:
-            return await self._stop(judgement, requester, Deny(Reason.APPROVAL_TOO_LARGE))
+        denied = self._approvals.denied(requester.principal, judgement.digest) if heeds_denial else None
+        if judgement.is_too_large or denied is not None:
+            verdict = _unapproved(denied) if denied is not None else Deny(Reason.APPROVAL_TOO_LARGE)
+            return await self._stop(judgement, requester, verdict, approval=denied.id if denied else "")
         before = self._before(judgement, requester)
         if before is not None:
             if gone := lost(before.findings, judgement.findings):

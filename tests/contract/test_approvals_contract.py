@@ -122,6 +122,33 @@ async def test_an_approved_one_is_found_until_it_is_used_or_too_old(ports: Ports
     assert isinstance(await ports.sequencer.submit(Unit(steps=(after,))), Committed)
 
 
+async def test_a_denied_one_is_found_while_its_time_runs(ports: Ports) -> None:
+    """Of exactly this call and principal, and not where the same call was asked about again later."""
+    pending, denied = ApprovalStatus.PENDING, ApprovalStatus.DENIED
+    first = _pending(ports, expires_at=ports.clock.now + 5_000_000)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(first, 5),)))
+
+    def found(principal: str = first.principal, digest: str = first.digest) -> Approval | None:
+        return ports.store.denied(principal, digest, ports.clock.now)
+
+    assert found() is None
+    await ports.sequencer.submit(_move(first, pending, denied, ports.clock.now, by="per_alice", reason="not now"))
+    told = found()
+    assert told is not None
+    assert (told.id, told.reason) == (first.id, "not now")
+    assert found("prn_pia") is found(digest="b" * 64) is None
+    ports.clock.forward(1)
+    again = _pending(ports)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(again, 5),)))
+    assert found() is None
+    await ports.sequencer.submit(_move(again, pending, denied, ports.clock.now, by="per_alice"))
+    told = found()
+    assert told is not None
+    assert told.id == again.id
+    ports.clock.forward(2)
+    assert found() is None
+
+
 async def test_pending_ones_are_capped_per_principal(ports: Ports) -> None:
     """One over the cap is unmet; another principal has its own."""
     for digest in "ab":

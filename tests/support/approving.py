@@ -93,6 +93,13 @@ class MemoryLog:
         ]
         return min(found, key=lambda one: one.decided_at, default=None)
 
+    def denied(self, principal: str, digest: str, now_us: int) -> Approval | None:
+        """As the port says."""
+        found = [one for one in self.rows.values() if (one.principal, one.digest) == (principal, digest)]
+        newest = max(reversed(found), key=lambda one: one.opened_at, default=None)
+        is_denied = newest is not None and newest.status is ApprovalStatus.DENIED
+        return newest if newest is not None and is_denied and newest.expires_at > now_us else None
+
     def begun(self) -> list[str]:
         """As the port says."""
         return [one.id for one in self.rows.values() if any(run.state is FormState.BEGUN for run in one.runs)]

@@ -138,7 +138,7 @@ class JudgedCalls:
         judged = self._judged(server, caller, wish, declared)
         ticket = self._ticket(server, caller, wish, judged)
         call = _Call(server, caller, message.id, wish, judged, ticket, message, leg)
-        answer = await self._guard.judge(judged, caller.requester, takes=caller.due.collect())
+        answer = await self._guard.judge(judged, caller.requester, takes=caller.due.collect(), heeds_denial=True)
         seen.judged(answer.entry)
         if isinstance(answer, Wait):
             return await self._held(call, answer, upstream, seen)

@@ -53,7 +53,7 @@ class JudgedReads:
         """Take one leg of a request. Raises: FirewallError."""
         message, leg = asked
         _permit(server, caller, message)
-        answer = await self._guard.judge(_judged(server, message, leg), caller.requester)
+        answer = await self._guard.judge(_judged(server, message, leg), caller.requester, heeds_denial=True)
         seen.judged(answer.entry)
         if isinstance(answer, Wait):
             answer = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)

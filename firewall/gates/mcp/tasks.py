@@ -160,7 +160,7 @@ class Tasks:
             schema=task.judged.schema,
             served=task.judged.served,
         )
-        verdict = await self._guard.judge(call, caller.requester)
+        verdict = await self._guard.judge(call, caller.requester, heeds_denial=True)
         seen.judged(verdict.entry)
         if isinstance(verdict, Wait):
             verdict = Stop(verdict.entry, Deny(Reason.HOLD_ENDED), verdict.approval.id)

@@ -112,6 +112,18 @@ def usable(connection: sqlite3.Connection, principal: str, digest: str, now_us: 
     return None if row is None else _read(row)
 
 
+def denied(connection: sqlite3.Connection, principal: str, digest: str, now_us: int) -> StoredApproval | None:
+    """Return the newest approval of exactly this call where it was denied and its time still runs."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM approvals WHERE principal = ? AND digest = ?"  # noqa: S608 - constant
+        " ORDER BY opened_at DESC, rowid DESC LIMIT 1",
+        (principal, digest),
+    ).fetchone()
+    found = None if row is None else _read(row)
+    is_denied = found is not None and found.approval.status is ApprovalStatus.DENIED
+    return found if found is not None and is_denied and found.approval.expires_at > now_us else None
+
+
 def listing(connection: sqlite3.Connection, status: str | None, limit: int) -> list[StoredApproval]:
     """Return approvals, newest first."""
     rows = connection.execute(

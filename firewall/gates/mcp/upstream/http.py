@@ -1,8 +1,9 @@
 """Lines to MCP servers over Streamable HTTP, by our own client: pinned addresses, the server's own credential.
 
 Nothing of the client's fields crosses: what a server reads is written from the message that was judged, under an
-id of ours where the client's is text, which nobody judges. INVARIANT: a request is sent once; only one that the server refused, because it knew the session or the token no more, is sent
-again in a new session or with a new token. A `tools/call` never is in a new session: who knows the session no more
+id of ours where the client's is text, which nobody judges. INVARIANT: a request is sent once; only one that the
+server refused, because it knew the session or the token no more, is sent again in a new session or with a new
+token. A `tools/call` never is in a new session: who knows the session no more
 may be another server with other tools, and nobody has listed them.
 """
 

@@ -9,6 +9,7 @@ import pytest
 
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.messages import Message
+from firewall.codecs.mcp.versions import LEGACY, MODERN
 from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.call import ToolCall
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
@@ -120,6 +121,41 @@ async def test_a_denial_is_told_with_its_reason(kept: Kept) -> None:
     assert refusal(answer)["code"] == "approval:vote:denied"
     assert "not on a Friday" in text_of(answer)
     assert (line.heard, ear.heard) == ([], [])
+
+
+@pytest.mark.parametrize("version", [LEGACY[0], MODERN])
+async def test_a_denial_after_the_hold_is_told_to_who_repeats_the_call(kept: Kept, version: str) -> None:
+    """Not asked anew: with the reason, while its approval could have been decided; another call is another one."""
+    busy, line, ear = server(hold_s=0), Line(), Ear()
+    calls = calls_of(kept, busy)
+    asker = caller(kept.requester(gate="mcp"), version=version)
+    approval = told(await calls.call(busy, asker, asking(), upstream=line, seen=ear))
+    await kept.approvals.decide(approval, Decision.DENY, by=ALICE, reason="not on a Friday")
+    for _ in range(2):
+        answer = await calls.call(busy, asker, asking(), upstream=line, seen=ear)
+        assert refusal(answer)["code"] == "approval:vote:denied"
+        assert refusal(answer)["approvalId"] == approval
+        assert "not on a Friday" in text_of(answer)
+    other = await calls.call(busy, asker, asking(arguments={"id": 8}), upstream=line, seen=ear)
+    assert told(other) != approval
+    assert kept.kinds().count("approval.opened") == 2
+    kept.clock.forward(31 * 60)
+    assert told(await calls.call(busy, asker, asking(), upstream=line, seen=ear)) != approval
+    assert line.heard == []
+
+
+async def test_who_comes_back_with_a_state_hears_the_denial(kept: Kept) -> None:
+    """A client that was sent to a page and comes back after the denial is told it, and not sent there again."""
+    busy, line, ear = server(hold_s=0), Line(), Ear()
+    calls = calls_of(kept, busy)
+    asker = modern(kept.requester(gate="mcp"))
+    first = await calls.call(busy, asker, asking(), upstream=line, seen=ear)
+    state = first.result["requestState"]
+    await kept.approvals.decide(await pending(kept), Decision.DENY, by=ALICE, reason="not on a Friday")
+    answer = await calls.call(busy, asker, asking(requestState=state), upstream=line, seen=ear)
+    assert refusal(answer)["code"] == "approval:vote:denied"
+    assert "not on a Friday" in text_of(answer)
+    assert line.heard == []
 
 
 async def test_a_client_that_lets_go_ends_the_waiting_and_not_the_approval(kept: Kept) -> None:
