@@ -10,7 +10,9 @@ import click
 from firewall.cli.client import control_client, row_of, rows_of, segment, show_fields, show_json, show_table, talk
 from firewall.cli.options import json_option
 
-_COLUMNS = ("id", "kind", "environment", "owner", "agent", "expires_at", "revoked_at")
+_COLUMNS = ("id", "kind", "environment", "owner", "agent", "holder", "parent", "expires_at", "revoked_at")
+_PAGE = 1000
+"""Rows that the server lists at a time."""
 _LISTS = ("verbs", "tools", "resources", "models")
 Command = Callable[..., None]
 _id = click.argument("token_id", metavar="ID")
@@ -105,7 +107,10 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     Example: stayhand token list
     """
     with control_client(ctx) as control:
-        rows = rows_of(control.get("/api/tokens"))
+        rows = page = rows_of(control.get("/api/tokens"))
+        while len(page) >= _PAGE:
+            page = rows_of(control.get("/api/tokens", params={"after": str(page[-1].get("id", ""))}))
+            rows = [*rows, *page]
     if as_json:
         show_json(rows)
     else:

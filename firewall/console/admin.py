@@ -40,8 +40,11 @@ class TokenDesk(Protocol):
         """Mint a token: `{"id", "token", "expires_at", …}`, shown once. Raises: FirewallError."""
         ...
 
-    async def list(self) -> list[Json]:
-        """Return stored tokens; none can be used from this."""
+    async def list(self, after: str = "") -> list[Json]:
+        """Return a page of stored tokens, newest first, none of which can be used from this.
+
+        `after`: the id of the last one of the page before; a page with less than a thousand is the last one.
+        """
         ...
 
     async def show(self, token_id: str) -> Json:
@@ -130,9 +133,10 @@ class Admin:
         wish = _lists_of_text(await read_json(request, WISH))
         return JSONResponse(dict(await self._tokens.mint(wish, _known(asker))), 201)
 
-    async def tokens(self, _request: Request, _asker: Asker) -> Response:
-        """List tokens."""
-        return JSONResponse([dict(one) for one in await self._tokens.list()])
+    async def tokens(self, request: Request, _asker: Asker) -> Response:
+        """List tokens; `?after=ID`: the page behind one of them."""
+        after = request.query_params.get("after", "")
+        return JSONResponse([dict(one) for one in await self._tokens.list(after)])
 
     async def token(self, request: Request, _asker: Asker) -> Response:
         """Show one token."""

@@ -19,7 +19,7 @@ from firewall.tokens import grant_json
 from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.people import People, new_passphrase
 from firewall.tokens.port import TokenRow
-from firewall.tokens.service import Bearer, Minted, Tokens, UnknownTokenError
+from firewall.tokens.service import Bearer, Minted, Tokens
 
 Json = Mapping[str, object]
 
@@ -78,17 +78,17 @@ class Tokening:
         keys = {"aws": self._aws.of_token(minted.id, target)} if target else {}
         return {**_shown(minted), **about, **keys}
 
-    async def list(self) -> list[Json]:
-        """Return stored tokens."""
-        return [_row(one) for one in self._tokens.listing()]
+    async def list(self, after: str = "") -> list[Json]:
+        """Return a page of stored tokens, newest first."""
+        return [_row(one) for one in self._tokens.listing(after)]
 
     async def show(self, token_id: str) -> Json:
         """Return one token with its grant."""
-        return _row(self._one(token_id))
+        return _row(self._tokens.row(token_id))
 
     async def narrow(self, token_id: str, wish: Json, by: Approver) -> Json:
         """Mint a child of an agent token. Raises: GrantError, UnknownTokenError."""
-        row = self._one(token_id)
+        row = self._tokens.row(token_id)
         if not row.grant:
             raise GrantError(f"`{token_id}` is no agent's token")
         grant = grant_json.parse(row.grant)
@@ -105,12 +105,6 @@ class Tokening:
         """Revoke a token and its children."""
         await self._tokens.revoke(token_id, by=by.name)
         return {"id": token_id, "status": "revoked"}
-
-    def _one(self, token_id: str) -> TokenRow:
-        for row in self._tokens.listing():
-            if row.id == token_id:
-                return row
-        raise UnknownTokenError(f"there is no token `{token_id[:40]}`")
 
 
 def grant_of(wish: Json, *, now: datetime, default_owner: str) -> Grant:
@@ -310,6 +304,7 @@ def _row(row: TokenRow) -> Json:
         "id": row.id,
         "kind": row.kind,
         "holder": row.holder,
+        "parent": row.parent,
         "created_at": _time(row.created_at),
         "expires_at": _time(row.expires_at),
         "revoked_at": _time(row.revoked_at) if row.revoked_at else "",
@@ -322,7 +317,6 @@ def _row(row: TokenRow) -> Json:
             "agent": grant.agent,
             "workspace": grant.workspace,
             "verbs": sorted(grant.verbs),
-            "parent": grant.parent,
             "depth": grant.depth,
         }
     return shown

@@ -87,9 +87,13 @@ class TokenLookup:
         """Return the token with this id."""
         return _guarded(lambda: tokens.by_id(self._connection, token_id))
 
-    def listing(self, limit: int) -> Sequence[StoredToken]:
-        """Return tokens, newest first."""
-        return _guarded(lambda: tokens.listing(self._connection, limit))
+    def listing(self, limit: int, after: str = "") -> Sequence[StoredToken]:
+        """Return tokens, newest first; `after`: only those behind this one."""
+        return _guarded(lambda: tokens.listing(self._connection, limit, after))
+
+    def family(self, token_id: str) -> Sequence[str]:
+        """Return the ids of a token and of everything below it, itself first."""
+        return _guarded(lambda: tokens.family(self._connection, token_id))
 
     def issuer_of(self, principal: str, issued: str) -> str:
         """Return the provider by which an id was given to this principal (a pseudonym); empty: by none."""

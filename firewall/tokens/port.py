@@ -59,8 +59,12 @@ class TokenRows(Protocol):
         """Return the token with this id."""
         ...
 
-    def listing(self, limit: int) -> Sequence[TokenRow]:
-        """Return tokens, newest first."""
+    def listing(self, limit: int, after: str = "") -> Sequence[TokenRow]:
+        """Return tokens, newest first; `after`: only those behind this one."""
+        ...
+
+    def family(self, token_id: str) -> Sequence[str]:
+        """Return the ids of a token and of everything below it, itself first."""
         ...
 
 

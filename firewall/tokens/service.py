@@ -29,6 +29,8 @@ _LONGEST = 128
 _Key = TypeVar("_Key", bytes, str)
 
 
+PAGE = 1000
+"""Tokens that are listed at a time."""
 OWNER_FACTOR = 4
 """An owner's agents together may send this many times what one of them may."""
 
@@ -208,17 +210,21 @@ class Tokens:
 
     def family(self, token_id: str) -> tuple[str, ...]:
         """Return the ids of a token and everything narrowed from it."""
-        found = [token_id]
-        children: dict[str, list[str]] = {}
-        for row in self.listing():
-            children.setdefault(row.parent, []).append(row.id)
-        for known in found:
-            found += children.get(known, ())
-        return tuple(found)
+        return tuple(self._rows.family(token_id))
 
-    def listing(self) -> Sequence[TokenRow]:
-        """Return stored tokens, newest first; none can be used from this."""
-        return self._rows.listing(1000)
+    def listing(self, after: str = "") -> Sequence[TokenRow]:
+        """Return a page of stored tokens, newest first; `after`: the last one of the page before.
+
+        A page with less than PAGE is the last one. None of them can be used from this.
+        """
+        return self._rows.listing(PAGE, after)
+
+    def row(self, token_id: str) -> TokenRow:
+        """Return a stored token. Raises: UnknownTokenError."""
+        found = self._rows.by_id(token_id)
+        if found is None:
+            raise UnknownTokenError(f"there is no token `{token_id[:40]}`")
+        return found
 
     async def _put(
         self,

@@ -70,8 +70,11 @@ class Desk:
         self.asked.append(("mint", dict(wish), by.name))
         return {"id": "tok_new", "token": "shown once", "expires_at": "2026-11-21T12:00:00Z"}
 
-    async def list(self) -> list[Mapping[str, object]]:
+    async def list(self, after: str = "") -> list[Mapping[str, object]]:
         """As the port says."""
+        if after:
+            self.asked.append(("list", after))
+            return [{"id": "tok_2"}] if after == "tok_1" else []
         return [{"id": "tok_1", "name": "alice"}]
 
     async def show(self, token_id: str) -> Mapping[str, object]:

@@ -60,13 +60,25 @@ def by_id(connection: sqlite3.Connection, token_id: str) -> StoredToken | None:
     return None if row is None else StoredToken(*row)
 
 
-def listing(connection: sqlite3.Connection, limit: int) -> list[StoredToken]:
-    """Return tokens, newest first."""
+def listing(connection: sqlite3.Connection, limit: int, after: str = "") -> list[StoredToken]:
+    """Return tokens, newest first; `after`: only those behind this one."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM tokens ORDER BY created_at DESC LIMIT ?",  # noqa: S608 - constant
-        (limit,),
+        f"SELECT {_COLUMNS} FROM tokens WHERE :after = ''"  # noqa: S608 - constant
+        " OR (created_at, id) < (SELECT created_at, id FROM tokens WHERE id = :after)"
+        " ORDER BY created_at DESC, id DESC LIMIT :limit",
+        {"after": after, "limit": limit},
     ).fetchall()
     return [StoredToken(*row) for row in rows]
+
+
+def family(connection: sqlite3.Connection, token_id: str) -> list[str]:
+    """Return the ids of a token and of everything below it, itself first."""
+    rows = connection.execute(
+        "WITH RECURSIVE found(id) AS (VALUES (?)"
+        " UNION SELECT tokens.id FROM tokens JOIN found ON tokens.parent = found.id) SELECT id FROM found",
+        (token_id,),
+    ).fetchall()
+    return [str(row[0]) for row in rows]
 
 
 def put_issued(connection: sqlite3.Connection, step: PutIssued) -> None:

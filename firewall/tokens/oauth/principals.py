@@ -21,6 +21,8 @@ from firewall.tokens.service import Bearer, Tokens, draws_of
 
 KIND = "oauth"
 _MOST_KNOWN = 50_000
+_ROW_CHARS = 8
+"""As many of a row's digest as people tell rows apart by."""
 _NEVER_US = 253_402_214_400_000_000
 """The last day of the year 9999: a subject's id ends by revocation alone."""
 
@@ -46,7 +48,7 @@ class Principals:
         lineage = (own, agent, subject)
         if own not in self._known:
             async with self._one:
-                await self._meet(lineage, said, grant)
+                await self._meet(lineage, said, grant, row=row)
         if not self._tokens.is_live(lineage, grant.expires_at):
             raise AuthError(detail="revoked, or expired")
         return Bearer(
@@ -59,7 +61,7 @@ class Principals:
             draws=draws_of([(agent, grant)]),
         )
 
-    async def _meet(self, lineage: tuple[str, ...], said: Claims, grant: Grant) -> None:
+    async def _meet(self, lineage: tuple[str, ...], said: Claims, grant: Grant, *, row: str) -> None:
         """Keep the ids that are new. Raises: StoreError."""
         own = lineage[0]
         if own in self._known:
@@ -67,18 +69,21 @@ class Principals:
         parents = dict(zip(lineage, (*lineage[1:], ""), strict=True))
         missing = [one for one in reversed(lineage) if not self._tokens.learn(one)]
         if missing:
-            steps = tuple(self._row(one, parents[one], said) for one in missing)
+            who = f"{said.subject} of {said.issuer}"
+            held = f"{grant.owner}/{grant.agent} in {grant.environment}: {who}"
+            names = dict(zip(lineage, (f"row {row[:_ROW_CHARS]} of {held}", held, who), strict=True))
+            steps = tuple(self._row(one, parents[one], names[one]) for one in missing)
             await self._sequencer.submit(Unit(records=(_record(own, parents[own], said, grant),), steps=steps))
         self._known[own] = None
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
-    def _row(self, one: str, parent: str, said: Claims) -> PutToken:
+    def _row(self, one: str, parent: str, holder: str) -> PutToken:
         return PutToken(
             id=one,
             fingerprint=hashlib.sha256(b"stayhand oauth principal 1\x00" + one.encode("ascii")).digest(),
             kind=KIND,
-            holder=f"{said.subject} of {said.issuer}",
+            holder=holder,
             parent=parent,
             grant="",
             created_at=self._clock.now_us(),

@@ -198,6 +198,14 @@ async def test_tokens_are_minted_narrowed_listed_and_revoked(line: Line, tmp_pat
     assert [one[0] for one in line.side.desk.asked] == ["mint", "mint", "narrow", "revoke"]
 
 
+async def test_every_page_of_tokens_is_listed(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full page is followed by the one behind its last token, until one is not full."""
+    monkeypatch.setattr("firewall.cli.token._PAGE", 1)
+    listed = await line.run("token", "list", "--json")
+    assert [one["id"] for one in json.loads(listed.stdout)] == ["tok_1", "tok_2"]
+    assert line.side.desk.asked == [("list", "tok_1"), ("list", "tok_2")]
+
+
 async def test_people_are_added_listed_and_removed_by_admins_alone(line: Line) -> None:
     """An approver's token adds nobody."""
     added = await line.run("approver", "add", "zoe", "--group", "oncall")

@@ -54,6 +54,28 @@ async def test_a_subject_is_recorded_once(tmp_path: Path) -> None:
         }
 
 
+async def test_who_an_id_stands_for_can_be_read(tmp_path: Path) -> None:
+    """A subject, its agent in an environment and each row of it are told apart where ids are listed."""
+    async with keeping(tmp_path) as kept:
+        tokens, principals = made(kept)
+        for environment, row in (
+            ("staging", "0a1b2c3d4e"),
+            ("production", "0a1b2c3d4e"),
+            ("staging", "ffff000011"),
+        ):
+            await principals.bearer(said(), grant(kept, environment), row)
+        names = [row.holder for row in tokens.listing()]
+        who = "user-1 of https://a.example"
+        assert sorted(names) == [
+            f"olga/coder in production: {who}",
+            f"olga/coder in staging: {who}",
+            f"row 0a1b2c3d of olga/coder in production: {who}",
+            f"row 0a1b2c3d of olga/coder in staging: {who}",
+            f"row ffff0000 of olga/coder in staging: {who}",
+            who,
+        ]
+
+
 async def test_ids_are_apart(tmp_path: Path) -> None:
     """Another environment, agent or subject has another id; words are never run together."""
     async with keeping(tmp_path) as kept:

@@ -12,7 +12,7 @@ from firewall.core.errors import AuthError, StoreError
 from firewall.core.grant import Grant, GrantError, Verb, Wish
 from firewall.core.token import TokenKind, spell
 from firewall.sequencer.opening import Installation, create, open_installation
-from firewall.tokens import grant_json
+from firewall.tokens import grant_json, service
 from firewall.tokens.people import People, PersonError, new_passphrase
 from firewall.tokens.service import OWNER_FACTOR, Tokens, UnknownTokenError
 from tests.support.approving import StillClock
@@ -36,9 +36,13 @@ class Counted:
         self.queries += 1
         return self.real.tokens.by_id(token_id)
 
-    def listing(self, limit: int) -> object:
+    def listing(self, limit: int, after: str = "") -> object:
         """As the port says."""
-        return self.real.tokens.listing(limit)
+        return self.real.tokens.listing(limit, after)
+
+    def family(self, token_id: str) -> object:
+        """As the port says."""
+        return self.real.tokens.family(token_id)
 
 
 @dataclass(slots=True)
@@ -311,3 +315,23 @@ def test_passphrases_differ() -> None:
     found = {new_passphrase() for _ in range(50)}
     assert len(found) == 50
     assert all(text.isascii() and text.count("-") == 6 for text in found)
+
+
+async def test_tokens_beyond_a_page_are_listed_and_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages hold each token once, newest first; who belongs to a family is asked of all of them."""
+    monkeypatch.setattr(service, "PAGE", 3)
+    root = await desk.tokens.mint_agent(desk.grant(), by="root")
+    child = await desk.tokens.narrow(desk.tokens.check(root.text), Wish(agent="tests"))
+    others = [await desk.tokens.mint_agent(desk.grant(), by="root") for _ in range(5)]
+    pages = [desk.tokens.listing()]
+    while len(pages[-1]) == 3:
+        pages.append(desk.tokens.listing(pages[-1][-1].id))
+    ids = [row.id for page in pages for row in page]
+    assert len(ids) == len(set(ids)) == 7
+    assert set(ids) == {root.id, child.id, *(one.id for one in others)}
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert desk.tokens.family(root.id) == (root.id, child.id)
+    assert desk.tokens.row(root.id).id == root.id
+    assert desk.tokens.listing("tok_nothing") == []
+    with pytest.raises(UnknownTokenError):
+        desk.tokens.row("tok_nothing")
