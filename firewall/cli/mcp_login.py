@@ -3,6 +3,7 @@
 What comes back is a code that only the firewall can redeem; no token passes through here.
 """
 
+import hashlib
 import http.server
 import sys
 import threading
@@ -28,7 +29,12 @@ _PAGE = b"<!doctype html><title>Stayhand</title><p>The answer has arrived. You c
 @click.option(
     "--scope", "scopes", multiple=True, help="Ask for this scope, in place of those that are configured."
 )
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Wait on this port; 0: on a free one.")
+@click.option(
+    "--port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    help="Wait on this port; 0: on the same one each time, or on a free one.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address alone.")
 @click.option("--paste", is_flag=True, help="Read the address where the browser ended from standard input.")
 @click.option("--wait", "wait_s", default=300, type=click.IntRange(5, 590), help="Seconds for the login.")
@@ -50,7 +56,7 @@ def login(
 
     Example: stayhand mcp login linear
     """
-    with control_client(ctx) as control, _waiting(port) as waiting:
+    with control_client(ctx) as control, _waiting(port, server) as waiting:
         begun = row_of(
             control.post(
                 f"/api/mcp/{segment(server)}/login",
@@ -110,10 +116,20 @@ class _Waiting:
         return self._found[0]
 
 
+def usual_port(server: str) -> int:
+    """Return the port on which logins at a server wait where it is free: issuers know us by the whole address."""
+    return 20_000 + int.from_bytes(hashlib.sha256(server.encode()).digest()[:4], "big") % 10_000
+
+
 @contextmanager
-def _waiting(port: int) -> Iterator[_Waiting]:
+def _waiting(port: int, server: str) -> Iterator[_Waiting]:
     try:
-        waiting = _Waiting(port)
+        try:
+            waiting = _Waiting(port or usual_port(server))
+        except OSError:
+            if port:
+                raise
+            waiting = _Waiting(0)
     except OSError as error:
         raise CommandError(f"port {port} cannot be listened on: {error.strerror}", hint="--port 0") from error
     thread = threading.Thread(target=waiting.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

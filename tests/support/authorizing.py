@@ -54,6 +54,8 @@ class Authorizing:
     heard: list[str] = field(default_factory=list)
     """Authorization fields that the MCP server saw."""
     paths: list[str] = field(default_factory=list)
+    registrations: list[list[str]] = field(default_factory=list)
+    """The redirect addresses of each client that was registered."""
 
     def __post_init__(self) -> None:
         """Hold nothing back."""
@@ -98,6 +100,7 @@ class Authorizing:
         """RFC 7591."""
         about = await request.json()
         assert about["application_type"] == "native"
+        self.registrations.append(about["redirect_uris"])
         return JSONResponse({**about, "client_id": "registered"}, 201)
 
     async def authorize(self, request: Request) -> Response:

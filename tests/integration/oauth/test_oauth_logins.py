@@ -23,7 +23,8 @@ from firewall.routing.documents import Documents
 from firewall.routing.upstream import HttpUpstream
 from firewall.settings.mcp import McpServer
 from firewall.tokens.vault import key as vault_key
-from firewall.tokens.vault.errors import VaultError
+from firewall.tokens.vault.errors import VaultError, Wrong
+from firewall.tokens.vault.sealing import Purpose
 from firewall.tokens.vault.store import Vault
 from tests.support.authorizing import SECRET, Authorizing, authorizing
 from tests.support.guarding import Kept, keeping
@@ -138,6 +139,48 @@ async def test_an_answer_that_is_not_this_logins_ends_nothing(tmp_path: Path, ch
         assert ("access_denied" in caught.value.public) is ("error" in changes and "iss" not in changes)
         assert bool(one.far.asked) is (changes == {"code": "guessed"})
         assert one.keeping.read("far") is None
+
+
+async def test_a_registered_client_is_used_again(tmp_path: Path) -> None:
+    """For the same issuer and redirect, also by another process; for another address of ours it registers anew."""
+    async with world(tmp_path) as one:
+        await logged_in(one)
+        assert one.held.registered_for == REDIRECT
+        login = await logged_in(one)
+        one.kept.clock.forward(3600)
+        assert (await login.credential()).secret.reveal() in one.far.good
+        assert one.far.registrations == [[REDIRECT]]
+        other = REDIRECT.replace(":9/", ":10/")
+        await one.logins.begin("far", other, (), by="alice")
+        assert one.far.registrations == [[REDIRECT], [other]]
+        one.vault.rotate("mcp-oauth.far", replace(one.held, issuer="https://old.example").dump(), now_us=1)
+        await logged_in(one)
+        assert one.far.registrations == [[REDIRECT], [other], [REDIRECT]]
+        one.vault.rotate("mcp-oauth.far", Secret("{}"), now_us=2)
+        await logged_in(one)
+        assert len(one.far.registrations) == 4
+
+
+async def test_a_client_that_brings_no_token_is_registered_anew(tmp_path: Path) -> None:
+    """An issuer that has forgotten it refuses the code, or shows its error to the browser alone."""
+    async with world(tmp_path) as one:
+        await logged_in(one)
+        logins = one.logins
+        begun = await logins.begin("far", REDIRECT, (), by="alice")
+        query = await browsed(begun["address"])
+        one.far.refuses = 401
+        with pytest.raises(FirewallError) as caught:
+            await logins.finish(str(begun["id"]), query, by="alice")
+        assert caught.value.code == "login_refused"
+        one.far.refuses = 0
+        assert len(one.far.registrations) == 1
+        begun = await logins.begin("far", REDIRECT, (), by="alice")
+        assert len(one.far.registrations) == 2
+        await logins.finish(str(begun["id"]), await browsed(begun["address"]), by="alice")
+        await logins.begin("far", REDIRECT, (), by="alice")
+        assert len(one.far.registrations) == 2
+        await logins.begin("far", REDIRECT, (), by="alice")  # the one before has not ended
+        assert len(one.far.registrations) == 3
 
 
 async def test_a_login_is_its_admins_and_counts_once(tmp_path: Path) -> None:
@@ -292,6 +335,29 @@ async def test_a_version_that_is_gone_is_replaced_by_nothing(tmp_path: Path) -> 
         assert one.vault.stored("mcp-oauth.far").version == 2
         assert not await one.keeping.renew("far", replace(one.held, access=Secret("x")), one.held)
         assert not await one.keeping.renew("far", None, one.held)
+
+
+async def test_what_could_not_be_kept_is_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the vault was read anew meanwhile: a refresh token that was used once is never shown again."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise VaultError(Wrong.UNREADABLE, "the disk is full")
+
+    async with world(tmp_path) as one:
+        login = await logged_in(one)
+        one.kept.clock.forward(3600)
+        with monkeypatch.context() as patch:
+            patch.setattr(one.vault, "rotate", fails)
+            for number in range(3):
+                with pytest.raises(FirewallError):
+                    await login.credential()
+                one.vault.add(f"other-{number}", Purpose.PROVIDER, Secret("value-of-another"), now_us=1)
+                one.kept.clock.forward(PAUSE_S if number else 1)
+        one.kept.clock.forward(PAUSE_S)
+        assert (await login.credential()).secret.reveal() in one.far.good
+        assert [kind for kind, _ in one.far.asked] == ["authorization_code", "refresh_token"]
 
 
 async def test_a_token_that_is_refused_is_renewed_once(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class Held:
     """From when on it is renewed, in unix seconds; 0: when the server refuses it."""
     expires_s: int = 0
     """When it ends; 0: nobody said."""
+    registered_for: str = ""
+    """The redirect address with which we registered this client ourselves; empty: it was given to us."""
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -46,7 +48,7 @@ class Held:
         row: dict[str, object] = {name: getattr(self, name) for name in _TEXTS}
         row |= {name: getattr(self, name).reveal() for name in _SECRETS}
         times = {"renew_s": self.renew_s, "expires_s": self.expires_s}
-        return Secret(orjson.dumps({**row, **times}).decode())
+        return Secret(orjson.dumps({**row, **times, "registered_for": self.registered_for}).decode())
 
 
 def parse(text: Secret, server: str) -> Held:
@@ -64,6 +66,7 @@ def parse(text: Secret, server: str) -> Held:
             refresh=Secret(_text(row, "refresh")),
             renew_s=int(row["renew_s"]),
             expires_s=int(row["expires_s"]),
+            registered_for=_text({"registered_for": "", **row}, "registered_for"),  # earlier versions wrote none
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigError(

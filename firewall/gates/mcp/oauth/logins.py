@@ -9,14 +9,15 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit
 
 import orjson
 
 from firewall.codecs.oauth.answers import Awaited, Registered, code_of, error_of, registered
 from firewall.codecs.oauth.places import complaint
-from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
+from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
 from firewall.gates.mcp.oauth.discovery import Found, find, ground_for
 from firewall.gates.mcp.oauth.held import Held, authentication_for
@@ -50,6 +51,8 @@ class _Pending:
     redirect: str
     by: str
     until_s: int
+    is_reused: bool
+    """With a client that an earlier login has registered."""
 
 
 class Logins:
@@ -69,6 +72,8 @@ class Logins:
         self._documents = documents
         self._secret_of = secret_of
         self._pending: dict[str, _Pending] = {}
+        self._doubted: set[str] = set()
+        """Servers at whose issuer the client of an earlier login has brought no token."""
 
     async def begin(self, server: str, redirect: str, scopes: tuple[str, ...], *, by: str) -> Json:
         """Return where the browser of who logs in goes. Raises: FirewallError."""
@@ -77,12 +82,15 @@ class Logins:
             raise LoginError("a login ends at `http://127.0.0.1:PORT/callback`, with plain words as scopes")
         found = await find(one, self._documents)
         _check(one, found)
-        held = await self._client(one, settings, found, redirect)
+        before = self._registered_before(one, found, redirect)
+        held = before or await self._client(one, settings, found, redirect)
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         awaited = Awaited(state, found.metadata.issuer, found.metadata.says_issuer)
         until = self._keeping.now_s() + LIFE_S
         self._sweep()
-        self._pending[state] = _Pending(one, held, awaited, Secret(verifier), redirect, by, until)
+        self._pending[state] = _Pending(
+            one, held, awaited, Secret(verifier), redirect, by, until, is_reused=before is not None
+        )
         asked = {
             "response_type": "code",
             "client_id": held.client_id,
@@ -118,7 +126,10 @@ class Logins:
                 pending.one, pending.held, form, documents=self._documents, now_s=self._keeping.now_s()
             )
         except UpstreamError as error:
+            if pending.is_reused:
+                self._doubted.add(pending.one.name)
             raise LoginError(f"no token came: {error.detail or error.public}", status=502) from error
+        self._doubted.discard(pending.one.name)
         await self._keeping.write(pending.one.name, held, by=by)
         return {
             "server": pending.one.name,
@@ -149,6 +160,7 @@ class Logins:
                 raise LoginError(f"`{metadata.issuer}` registers nobody: set the `client_id` that it gave you")
             made = await self._registered(one, metadata.registration_endpoint, redirect)
             client, secret, asked = made.id, made.secret, made.authentication
+            self._doubted.discard(one.name)
         return Held(
             issuer=metadata.issuer,
             resource=found.resource,
@@ -158,6 +170,32 @@ class Logins:
             client_secret=secret,
             access=Secret(""),
             refresh=Secret(""),
+            registered_for="" if settings.client_id else redirect,
+        )
+
+    def _registered_before(self, one: McpServer, found: Found, redirect: str) -> Held | None:
+        """Return who we are at the issuer already, without tokens: registered by an earlier login like this one.
+
+        None as well where that client got no token, or a login with it was begun and has not ended: an issuer that
+        has forgotten it shows its error to the browser alone.
+        """
+        if one.oauth is None or one.oauth.client_id or one.name in self._doubted:
+            return None
+        if any(pending.is_reused and pending.one.name == one.name for pending in self._pending.values()):
+            return None
+        kept: Held | None = None
+        with suppress(ConfigError):  # what cannot be read is mended by a login
+            kept = self._keeping.read(one.name)
+        if kept is None or (kept.issuer, kept.registered_for) != (found.metadata.issuer, redirect):
+            return None
+        return replace(
+            kept,
+            resource=found.resource,
+            token_endpoint=found.metadata.token_endpoint,
+            access=Secret(""),
+            refresh=Secret(""),
+            renew_s=0,
+            expires_s=0,
         )
 
     async def _registered(self, one: McpServer, endpoint: str, redirect: str) -> Registered:

@@ -98,10 +98,10 @@ class ServerLogin:
     async def _renew(self) -> Held:
         """Get new tokens and keep them, unless somebody logged in or out meanwhile. Raises: FirewallError."""
         now, before, held = self._keeping.now_s(), self._keeping.read(self._one.name), self._now()
-        if self._failed is not None and self._failed[1] is held and now - self._failed[0] < PAUSE_S:
+        if self._failed is not None and self._failed[1] == held and now - self._failed[0] < PAUSE_S:
             raise self._failed[2]
         try:
-            if self._unkept is None or self._unkept[0] is not held:
+            if self._unkept is None or self._unkept[0] != held:
                 self._unkept = (held, await self._asked(held))
             fresh = self._unkept[1]
             is_kept = await self._keeping.renew(self._one.name, before, fresh)
