@@ -64,7 +64,7 @@ def users_of(settings: Settings) -> dict[str, list[str]]:
     named: list[tuple[str, object]] = [(f"target {one.name}", one.credential) for one in settings.target]
     named += [(f"provider {one.name}", one.api_key) for one in settings.provider]
     named += [(f"mcp_server {one.name}", ref) for one in settings.mcp_server for ref in one.references]
-    named += [(f"notify {one.kind}", ref) for one in settings.notify for ref in (one.url, one.secret)]
+    named += [(f"notify {one.name or one.kind}", ref) for one in settings.notify for ref in one.references]
     for user, ref in named:
         if isinstance(ref, SecretRef) and ref.vault:
             found.setdefault(ref.vault, []).append(user)

@@ -16,6 +16,7 @@ from firewall.app.egress import EgressSide
 from firewall.app.keeping import kept_running
 from firewall.app.money import reclaim
 from firewall.app.refusals import rendered
+from firewall.approvals.channels.board import Channels
 from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
@@ -64,6 +65,7 @@ class Application:
     rules: Rules
     tokens: Tokens
     people: People
+    channels: Channels
     approvals: Approvals
     guard: Guard
     gate: ModelsGate
@@ -141,6 +143,7 @@ class Application:
     async def background(self) -> None:
         """Expire, notify, count and witness until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.channels.run())
             group.create_task(self.approvals.run())
             group.create_task(self.console.run())
             group.create_task(self._witness())

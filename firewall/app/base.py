@@ -1,14 +1,14 @@
 """What every part of an installation is built on."""
 
 import secrets
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit import AuditError
 from audit.seal import parse_kek
+from firewall.app.channels import channels_of
 from firewall.app.clock import SystemClock
-from firewall.approvals.notify import Channel, Channels, Terminal, Webhook
+from firewall.approvals.channels.board import Channels
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.core.errors import ConfigError
 from firewall.core.ids import spell_id
@@ -17,13 +17,11 @@ from firewall.gates.infra.targets import Target, targets_of
 from firewall.policy.in_force import Rules
 from firewall.references import References, reader_of
 from firewall.sequencer.opening import Installation
-from firewall.settings.sections import Notify
 from firewall.settings.settings import Settings
 from firewall.telemetry import Telemetry
 from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
-from firewall.tokens.vault.sealing import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,8 @@ def base_of(
     Raises: ConfigError for a channel or a target that cannot be used.
     """
     writer = installation.writer
-    channels = Channels([_channel(one, clock, references) for one in settings.notify])
+    people = People(sequencer=writer, rows=installation.people, clock=clock)
+    channels = channels_of(settings, references, people, clock)
     tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
     return Base(
         settings=settings,
@@ -62,7 +61,7 @@ def base_of(
         clock=clock,
         telemetry=Telemetry(),
         tokens=tokens,
-        people=People(sequencer=writer, rows=installation.people, clock=clock),
+        people=people,
         channels=channels,
         approvals=Approvals(
             sequencer=writer,
@@ -88,14 +87,6 @@ def approval_rules(settings: Settings) -> ApprovalRules:
         max_pending=settings.approvals.max_pending,
         public_url=settings.server.public_url,
     )
-
-
-def _channel(one: Notify, clock: SystemClock, references: References) -> Channel:
-    if one.kind == "terminal":
-        return Terminal(sys.stderr)
-    url = one.url if isinstance(one.url, str) else references.reader(one.url, "a webhook", Purpose.WEBHOOK)
-    secret = references.reader(one.secret, "a webhook", Purpose.WEBHOOK) if one.secret else ""
-    return Webhook(url=url, clock=clock, secret=secret)
 
 
 def kek_of(settings: Settings) -> bytes | None:

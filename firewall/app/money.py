@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Callable
 
 from firewall.app.base import Base
-from firewall.approvals.notify import Alert
 from firewall.core.budget import Budget
+from firewall.core.notice import Alert
 from firewall.core.spending import Reclaim, State
 from firewall.core.work import Record, Unit
 from firewall.gates.models.paying import Till

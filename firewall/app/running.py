@@ -155,6 +155,7 @@ def _wire(
         rules=base.rules,
         tokens=tokens,
         people=base.people,
+        channels=base.channels,
         approvals=approvals,
         guard=guard,
         gate=gate,

@@ -11,9 +11,10 @@ is over leave the call held or refused.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 
 from firewall.approvals import records
+from firewall.approvals.notices import notice_of
 from firewall.approvals.people import Approver, Refusal, refusal_of
 from firewall.approvals.text import plain
 from firewall.approvals.wanted import MAX_SUBJECT_CHARS, ApprovalRules, Wanted, size_of
@@ -51,8 +52,6 @@ class Approvals:
         self._notifier = notifier
         self._new_id = new_id
         self._waiters: dict[str, set[asyncio.Event]] = {}
-        self._to_tell: asyncio.Queue[Approval] = asyncio.Queue()
-        self._telling: dict[str, asyncio.Task[None]] = {}
         self._complained: dict[str, int] = {}
         self._is_draining = False
 
@@ -95,8 +94,7 @@ class Approvals:
         )
         if isinstance(outcome, Unmet):
             return await self._not_opened(outcome, wanted)
-        # INVARIANT: a channel is never given the subject, so none can leak an argument.
-        self._to_tell.put_nowait(replace(approval, subject=None))
+        self._notifier.opened(notice_of(approval, self._rules.address(approval.id)))
         return approval
 
     def get(self, approval_id: str) -> Approval:
@@ -164,12 +162,14 @@ class Approvals:
         _log.info("approval=%s decision=%s via=%s", approval_id, decision.value, by.via)
         return self.get(approval_id)
 
-    async def viewed(self, approval_id: str, *, by: str) -> None:
-        """Record that a signed-in person is about to be shown an approval.
+    async def viewed(self, approval_id: str, *, by: str, may_decide: bool = False) -> None:
+        """Record that a signed-in person is about to be shown an approval; `may_decide`: he could answer it.
 
         Raises: StoreError; then nothing may be shown.
         """
         await self._sequencer.submit(Unit(records=(records.viewed(approval_id, by),)))
+        if may_decide:
+            self._notifier.seen(approval_id)
 
     async def wait(self, approval_id: str, *, until_us: int) -> Approval:
         """Return as soon as an approval is no longer pending, or at `until_us` as it stands then.
@@ -230,12 +230,19 @@ class Approvals:
         return count
 
     async def run(self) -> None:
-        """Expire what is overdue and tell people what waits, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tell_all(group))
-            while True:
-                await self.sweep()
-                await asyncio.sleep(SWEEP_S)
+        """Expire what is overdue, until cancelled; people are told again of what waited before we began."""
+        await self.sweep()
+        self._resume()
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await self.sweep()
+
+    def _resume(self) -> None:
+        try:
+            for approval in self.listing(ApprovalStatus.PENDING.value, _LISTED):
+                self._notifier.opened(notice_of(approval, self._rules.address(approval.id)), is_resumed=True)
+        except StoreError as error:
+            _log.warning("what waits could not be announced again: %s", error.public)
 
     async def sweep(self) -> int:
         """Move what is overdue to expired; return how many. A store that fails is tried again later."""
@@ -314,26 +321,12 @@ class Approvals:
         if isinstance(outcome, Committed):
             self.wake(approval.id)
 
-    async def _tell_all(self, group: asyncio.TaskGroup) -> None:
-        while True:
-            approval = await self._to_tell.get()
-            self._telling[approval.id] = group.create_task(self._tell(approval))
-
-    async def _tell(self, approval: Approval) -> None:
-        try:
-            if self.get(approval.id).status is ApprovalStatus.PENDING:
-                await self._notifier.opened(approval, self._rules.address(approval.id))
-        except Exception as error:  # noqa: BLE001 - foreign code behind a port must not end the sweeper
-            # The text of a foreign error may hold a channel's secret address: its type alone is logged.
-            _log.error("approval=%s could not be announced: %s", approval.id, type(error).__name__)
-        finally:
-            self._telling.pop(approval.id, None)
-
     def wake(self, approval_id: str) -> None:
         """Let whoever waits for an approval look again."""
-        telling = self._telling.get(approval_id)
-        if telling is not None:
-            telling.cancel()
+        with suppress(StoreError, ApprovalError):
+            status = self.get(approval_id).status
+            if status is not ApprovalStatus.PENDING:
+                self._notifier.settled(approval_id, status)
         for event in self._waiters.get(approval_id, ()):
             event.set()
 

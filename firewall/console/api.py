@@ -87,7 +87,8 @@ class Api:
         if wait_s:
             until_us = self._clock.now_us() + wait_s * 1_000_000
             approval = await self._approvals.wait(approval.id, until_us=until_us)
-        await self._approvals.viewed(approval.id, by=who.name)
+        may_decide = self._approvals.may_decide(approval, who) is None
+        await self._approvals.viewed(approval.id, by=who.name, may_decide=may_decide)
         return JSONResponse(self._detail(approval, who))
 
     async def decide(self, request: Request, asker: Asker) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from firewall.approvals.notify import Health
+from firewall.approvals.channels.port import Health
 from firewall.approvals.service import Approvals
 from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
 from firewall.console.api import Api, NoRunner, Runner, problem

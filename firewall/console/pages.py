@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from firewall.approvals.notify import Health
+from firewall.approvals.channels.port import Health
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import visible
@@ -222,7 +222,8 @@ class Pages:
         if not is_id(approval_id, "apr"):
             raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
         approval = await self._approvals.current(approval_id)
-        await self._approvals.viewed(approval_id, by=who.name)
+        may_decide = self._approvals.may_decide(approval, who) is None
+        await self._approvals.viewed(approval_id, by=who.name, may_decide=may_decide)
         decided_by = "you" if self._approvals.was_decided_by(approval, who.name) else approval.decided_by
 
         def render() -> Response:

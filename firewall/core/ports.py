@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from firewall.core.approval import Approval, Subject
+from firewall.core.approval import Approval, ApprovalStatus, Subject
+from firewall.core.notice import Notice
 from firewall.core.work import Outcome, Unit
 
 
@@ -65,8 +66,19 @@ class ApprovalStore(Protocol):
 class Notifier(Protocol):
     """Tells people that something waits for them; carries ids and addresses, never arguments."""
 
-    async def opened(self, approval: Approval, address: str) -> None:
-        """Tell that an approval waits at `address`. Failures are the channel's own business to retry."""
+    def opened(self, notice: Notice, *, is_resumed: bool = False) -> None:
+        """Tell that an approval waits; `is_resumed`: since before this process began.
+
+        Returns at once: failures are the channels' own business to retry.
+        """
+        ...
+
+    def seen(self, approval_id: str) -> None:
+        """Tell that somebody who may decide has read it."""
+        ...
+
+    def settled(self, approval_id: str, status: ApprovalStatus) -> None:
+        """Tell that it waits no more."""
         ...
 
 

@@ -112,12 +112,5 @@ class ApproverSettings(Section):
     name: str
     email: str = ""
     groups: tuple[str, ...] = ()
-
-
-class Notify(Section):
-    """A channel that tells people that something waits."""
-
-    kind: Literal["terminal", "webhook"]
-    url: SecretRef | str = ""
-    secret: SecretRef | None = None
-    """Signs webhook bodies (HMAC-SHA256)."""
+    slack: str = Field(default="", pattern=r"^([UW][A-Z0-9]{2,30})?$")
+    """His member id in Slack (`U…`), where he presses buttons."""

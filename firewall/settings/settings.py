@@ -13,6 +13,7 @@ from firewall.settings.budgets import Budget, Rate, SpendSettings
 from firewall.settings.egress import Egress
 from firewall.settings.folders import default_data_dir
 from firewall.settings.mcp import McpServer
+from firewall.settings.notify import Notify
 from firewall.settings.oauth import OAuth, OAuthIssuer
 from firewall.settings.providers import Provider
 from firewall.settings.routes import Route
@@ -22,7 +23,6 @@ from firewall.settings.sections import (
     AuditSettings,
     Hooks,
     Models,
-    Notify,
     PolicySettings,
     Server,
     VaultSettings,
@@ -127,7 +127,7 @@ class Settings(Section):
         refs += [one.credential for one in self.target]
         refs += [one.resolver.credential for one in self.target if one.resolver is not None]
         refs += [ref for one in self.mcp_server for ref in one.references]
-        refs += [ref for one in self.notify for ref in (one.url, one.secret)]
+        refs += [ref for one in self.notify for ref in one.references]
         return tuple(ref for ref in refs if isinstance(ref, SecretRef))
 
     @property

@@ -10,6 +10,7 @@ from firewall.approvals.service import ApprovalRules, Approvals, Wanted
 from firewall.core.approval import ActionView, Approval, ApprovalStatus, FormRun, FormState, Subject
 from firewall.core.errors import StoreError
 from firewall.core.ids import spell_id
+from firewall.core.notice import Notice
 from firewall.core.work import (
     BeginForm,
     Committed,
@@ -198,11 +199,22 @@ class Told:
     """A notifier that remembers."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Approval, str]] = []
+        self.told: list[Notice] = []
+        self.resumed: list[Notice] = []
+        self.seen_ones: list[str] = []
+        self.endings: list[tuple[str, ApprovalStatus]] = []
 
-    async def opened(self, approval: Approval, address: str) -> None:
+    def opened(self, notice: Notice, *, is_resumed: bool = False) -> None:
         """As the port says."""
-        self.told.append((approval, address))
+        (self.resumed if is_resumed else self.told).append(notice)
+
+    def seen(self, approval_id: str) -> None:
+        """As the port says."""
+        self.seen_ones.append(approval_id)
+
+    def settled(self, approval_id: str, status: ApprovalStatus) -> None:
+        """As the port says."""
+        self.endings.append((approval_id, status))
 
 
 _numbers = itertools.count(1)

@@ -11,8 +11,8 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from firewall.approvals.channels.port import Health
 from firewall.approvals.forms import Ended, Forms, Vote
-from firewall.approvals.notify import Health
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console, Desks

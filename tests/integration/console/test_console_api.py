@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from firewall.approvals.notify import Health
+from firewall.approvals.channels.port import Health
 from firewall.core.approval import ApprovalStatus, Form
 from tests.support.approving import subject, until, view, wanted
 from tests.support.control_side import ADMIN_TOKEN, APPROVER_TOKEN, SECRET, Side, control_side

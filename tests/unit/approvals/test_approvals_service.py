@@ -326,31 +326,40 @@ async def test_without_the_log_nothing_is_opened_decided_or_shown(log: MemoryLog
     assert service.get(approval.id).status is ApprovalStatus.PENDING
 
 
-async def test_people_are_told_without_the_subject_and_a_failing_channel_ends_nothing(
+async def test_people_are_told_that_it_waits_that_it_is_read_and_how_it_ended(
     log: MemoryLog, clock: StillClock
 ) -> None:
-    """Notifying is nobody's wait: a channel that raises stops neither opening nor the next message."""
-
-    class Broken(Told):
-        async def opened(self, approval: Approval, address: str) -> None:
-            await super().opened(approval, address)
-            if len(self.told) == 1:
-                raise RuntimeError("https://hooks.example/secret")
-
-    told = Broken()
+    """Notifying is nobody's wait; a joined request is told once, a look without a say calls nobody off."""
+    told = Told()
     service = approvals(log, clock, told, public_url="https://stayhand.example/")
     first = await service.open(wanted())
-    running = asyncio.create_task(service.run())
+    assert await service.open(wanted()) == first
     second = await service.open(replace(wanted(), digest="e" * 64))
-    await until(lambda: len(told.told) == 2)
+    assert [one.address for one in told.told] == [
+        f"https://stayhand.example/approve/{one.id}" for one in (first, second)
+    ]
+    await service.viewed(first.id, by="olga")
+    assert told.seen_ones == []
+    await service.viewed(first.id, by="alice", may_decide=True)
+    assert told.seen_ones == [first.id]
+    await service.decide(first.id, Decision.DENY, by=ALICE)
+    await service.cancel(second.id)
+    assert told.endings == [(first.id, ApprovalStatus.DENIED), (second.id, ApprovalStatus.CANCELLED)]
+
+
+async def test_what_waited_before_the_start_is_announced_again(log: MemoryLog, clock: StillClock) -> None:
+    """A server that stopped before anybody was told tells when it begins; what is overdue it expires first."""
+    late = await approvals(log, clock).open(wanted())
+    clock.forward(1801)
+    waiting = await approvals(log, clock).open(replace(wanted(), digest="e" * 64))
+    told = Told()
+    running = asyncio.create_task(approvals(log, clock, told).run())
+    await until(lambda: bool(told.resumed))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert [address for _, address in told.told] == [
-        f"https://stayhand.example/approve/{one.id}" for one in (first, second)
-    ]
-    assert all(approval.subject is None for approval, _ in told.told)
-    assert service.get(first.id).status is ApprovalStatus.PENDING
+    assert [one.id for one in told.resumed] == [waiting.id]
+    assert told.endings == [(late.id, ApprovalStatus.EXPIRED)]
 
 
 async def test_a_call_that_nobody_could_read_is_refused(log: MemoryLog, clock: StillClock) -> None:

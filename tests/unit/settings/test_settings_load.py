@@ -55,7 +55,7 @@ def test_empty_file_is_a_careful_default(tmp_path: Path) -> None:
         (f"{PROVIDER}api_key = {{ env = 'A', file = 'b' }}", "provider.1.api_key"),
         (f"{PROVIDER}api_key = {{ }}", "provider.1.api_key"),
         ("[[provider]]\nname = 'a'\ndialect = 'morse'\nbase_url = 'x'\napi_key = 'client'", "provider.1.dialect"),
-        ("[[notify]]\nkind = 'slack'", "notify.1.kind"),
+        ("[[notify]]\nkind = 'pigeon'", "notify.1.kind"),
         ("[[route]]\nname = 'x'", "route"),
         ("[[mcp_server]]\nname = 'x'", "mcp_server"),
         ("[[budget]]\nscope = 'x'", "budget"),

@@ -1,0 +1,101 @@
+"""Trying until it is delivered, its time is over or it is not wanted any more; and what became of the tries.
+
+A channel that fails releases nothing and holds up no other. At most CONCURRENT tries of a channel run at a time:
+a flood of approvals is no flood of connections.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from firewall.approvals.channels.port import Health, NotDeliveredError, Sender
+from firewall.core.errors import FirewallError
+from firewall.core.notice import Alert, Message
+from firewall.core.ports import Clock
+
+ATTEMPTS = 5
+"""Tries for what has no time of its own: endings and alerts."""
+CONCURRENT = 4
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+LONGEST_WISH_S = 300.0
+"""A receiver that wants to be left alone for longer is asked again after this."""
+Pause = Callable[[float], Awaitable[None]]
+_log = logging.getLogger("stayhand.notify")
+
+
+class Delivery:
+    """The tries of one channel."""
+
+    def __init__(self, sender: Sender, *, name: str, clock: Clock, pause: Pause = asyncio.sleep) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._pause = pause
+        self._running = asyncio.Semaphore(CONCURRENT)
+        self.health = Health(name)
+
+    async def deliver(self, message: Message, *, until_us: int = 0, over: asyncio.Event | None = None) -> bool:
+        """Try until it is delivered; return whether it was.
+
+        `until_us`: when it makes no sense any more; 0: ATTEMPTS tries. `over`: set when it is not wanted any more;
+        a try that is under way is not broken off, as nobody would know what became of it.
+        """
+        pause_s, tries = FIRST_PAUSE_S, 0
+        while over is None or not over.is_set():
+            failure = await self._attempt(message)
+            if failure is None:
+                self.health = replace(self.health, delivered=self.health.delivered + 1, last_failure="")
+                return True
+            tries += 1
+            wait_s = max(pause_s, min(failure.retry_after_s, LONGEST_WISH_S))
+            left_s = (until_us - self._clock.now_us()) / 1e6
+            gives_up = left_s <= wait_s if until_us else tries >= ATTEMPTS
+            self._failed(message, failure.word, gives_up=gives_up)
+            if gives_up:
+                return False
+            await self.rest(wait_s, over)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        return False
+
+    async def rest(self, seconds: float, over: asyncio.Event | None) -> None:
+        """Wait, or until it is over."""
+        if over is None:
+            await self._pause(seconds)
+            return
+        waits = [asyncio.ensure_future(self._pause(seconds)), asyncio.ensure_future(over.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    def turn_away(self) -> None:
+        """Count what could not even be queued."""
+        self.health = replace(self.health, given_up=self.health.given_up + 1, last_failure="queue_full")
+
+    async def aclose(self) -> None:
+        """Let go of what the channel keeps open."""
+        await self._sender.aclose()
+
+    async def _attempt(self, message: Message) -> NotDeliveredError | None:
+        async with self._running:
+            try:
+                await self._sender.send(message)
+            except NotDeliveredError as error:
+                return error
+            except FirewallError as error:  # a secret that cannot be read now
+                return NotDeliveredError(error.code)
+        return None
+
+    def _failed(self, message: Message, word: str, *, gives_up: bool) -> None:
+        health = self.health
+        self.health = replace(
+            health,
+            failed_attempts=health.failed_attempts + 1,
+            given_up=health.given_up + int(gives_up),
+            last_failure=word,
+        )
+        what = f"alert={message.kind}" if isinstance(message, Alert) else f"approval={message.notice.id}"
+        _log.warning("%s channel=%s failure=%s", what, health.channel, word)

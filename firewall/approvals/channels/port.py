@@ -1,0 +1,48 @@
+"""What a kind of channel is to the others: something that sends a message once, or says why it could not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from firewall.core.notice import Message
+from firewall.core.secret import Secret
+
+Read = Callable[[], Secret]
+"""Reads a secret anew, so that a rotated one is used without a restart. Raises: FirewallError."""
+
+
+class NotDeliveredError(Exception):
+    """One try failed; `word` is short and stable (`http_500`, `ConnectError`), never an address or a secret."""
+
+    def __init__(self, word: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(word)
+        self.word = word
+        self.retry_after_s = retry_after_s
+        """How long the receiver wants to be left alone; 0: it did not say."""
+
+
+class Sender(Protocol):
+    """One way to reach people."""
+
+    async def send(self, message: Message) -> None:
+        """Send once; what this kind has no form for is nothing to send.
+
+        Raises: NotDeliveredError.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what is kept open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a channel fares since the start, for metrics, the doctor and the console."""
+
+    channel: str
+    delivered: int = 0
+    failed_attempts: int = 0
+    given_up: int = 0
+    last_failure: str = ""
+    """The word of the last try; empty once one was delivered."""

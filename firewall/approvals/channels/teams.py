@@ -1,0 +1,67 @@
+"""Microsoft Teams: an Adaptive Card to the address of a Workflows webhook.
+
+Foreign words stand in text runs, which know no markdown. A workflow cannot change a card that it posted, so an
+ending is a second card. Docs: learn.microsoft.com, "Create incoming webhooks with Workflows", adaptivecards.io.
+"""
+
+import json
+
+from firewall.approvals.channels.http import Poster
+from firewall.approvals.channels.port import Read
+from firewall.approvals.channels.wording import headline, sentence, until
+from firewall.core.notice import Alert, Message, Seen, Settled
+
+Json = dict[str, object]
+
+
+class Teams:
+    """Posts cards."""
+
+    def __init__(self, *, url: Read, poster: Poster) -> None:
+        self._url = url
+        self._poster = poster
+
+    async def send(self, message: Message) -> None:
+        """Post once. Raises: NotDeliveredError, FirewallError."""
+        if isinstance(message, Seen):
+            return
+        body = json.dumps(said(message), separators=(",", ":")).encode()
+        await self._poster.post(self._url().reveal(), body, {})
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._poster.aclose()
+
+
+def said(message: Message) -> Json:
+    """Return the request that a workflow takes: one message with one card."""
+    if isinstance(message, (Alert, Seen)):
+        return _card([_run(message.text if isinstance(message, Alert) else headline(message))], [])
+    notice = message.notice
+    body = [
+        _run(headline(message), weight="Bolder"),
+        _run(sentence(notice)),
+        _run(f"{notice.id}, until {until(notice)}", isSubtle=True),
+    ]
+    opens: Json = {"type": "Action.OpenUrl", "title": "Open the page and decide", "url": notice.address}
+    return _card(body, [] if isinstance(message, Settled) else [opens])
+
+
+def _card(body: list[Json], actions: list[Json]) -> Json:
+    content: Json = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": body,
+        "actions": actions,
+    }
+    attachment: Json = {
+        "contentType": "application/vnd.microsoft.card.adaptive",
+        "contentUrl": None,
+        "content": content,
+    }
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _run(text: str, **look: object) -> Json:
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **look}]}

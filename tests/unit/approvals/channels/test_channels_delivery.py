@@ -1,0 +1,82 @@
+"""Tries: growing pauses, an end, a wish to be left alone, and how a channel fares."""
+
+import asyncio
+
+from firewall.approvals.channels.delivery import CONCURRENT, Delivery
+from firewall.approvals.channels.port import NotDeliveredError
+from firewall.core.errors import ConfigError
+from firewall.core.notice import Alert, Message, Opened
+from tests.support.approving import StillClock
+from tests.support.telling import Pauses, Remembering, notice
+
+
+def _delivery(sender: Remembering) -> tuple[Delivery, Pauses]:
+    clock = StillClock()
+    pauses = Pauses(clock)
+    return Delivery(sender, name="one", clock=clock, pause=pauses), pauses
+
+
+async def test_a_failing_channel_is_tried_with_growing_pauses_until_the_time_is_over() -> None:
+    """Pauses double up to a minute, the last try lies within the approval's life, failures are counted."""
+    delivery, pauses = _delivery(Remembering(is_down=True))
+    assert not await delivery.deliver(Opened(notice()), until_us=notice().expires_at)
+    assert pauses.taken[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert sum(pauses.taken) < 1800
+    health = delivery.health
+    assert health.failed_attempts == len(pauses.taken) + 1
+    assert (health.delivered, health.given_up, health.last_failure) == (0, 1, "http_500")
+
+
+async def test_a_channel_that_recovers_is_told_once() -> None:
+    """The third try succeeds and is the last; the failure before is no longer shown as the last."""
+    sender = Remembering(failures=[NotDeliveredError("ConnectError"), NotDeliveredError("http_302")])
+    delivery, _ = _delivery(sender)
+    assert await delivery.deliver(Opened(notice()), until_us=notice().expires_at)
+    assert len(sender.sent) == 1
+    assert (delivery.health.delivered, delivery.health.failed_attempts) == (1, 2)
+    assert delivery.health.last_failure == ""
+
+
+async def test_a_receiver_that_wants_to_be_left_alone_is() -> None:
+    """`Retry-After` counts where it is longer than our own pause, up to five minutes."""
+    wishes = [30.0, 86_400.0, 0.0]
+    sender = Remembering(failures=[NotDeliveredError("http_429", retry_after_s=one) for one in wishes])
+    delivery, pauses = _delivery(sender)
+    assert await delivery.deliver(Opened(notice()), until_us=notice().expires_at)
+    assert pauses.taken == [30, 300, 4]
+
+
+async def test_what_is_not_wanted_any_more_is_not_tried_again() -> None:
+    """A decision ends the tries; nothing is given up by it."""
+    over = asyncio.Event()
+    delivery, pauses = _delivery(Remembering(is_down=True))
+    pauses.during = over.set
+    assert not await delivery.deliver(Opened(notice()), until_us=notice().expires_at, over=over)
+    assert (delivery.health.failed_attempts, delivery.health.given_up) == (1, 0)
+
+
+async def test_what_has_no_time_of_its_own_is_tried_five_times() -> None:
+    """An alert is not tried for ever; a secret that cannot be read is a failed try with its own word."""
+    sender = Remembering(failures=[ConfigError("no secret") for _ in range(9)])
+    delivery, pauses = _delivery(sender)
+    assert not await delivery.deliver(Alert("budget", "spent", {}))
+    assert (len(pauses.taken), delivery.health.given_up, delivery.health.last_failure) == (4, 1, ConfigError.code)
+
+
+async def test_a_flood_of_messages_is_no_flood_of_tries() -> None:
+    """However many wait, only a few tries run at a time."""
+    running, most = 0, 0
+
+    class Slow(Remembering):
+        async def send(self, message: Message) -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+            await super().send(message)
+
+    sender = Slow()
+    delivery, _ = _delivery(sender)
+    await asyncio.gather(*(delivery.deliver(Opened(notice(id=f"apr_{n}"))) for n in range(50)))
+    assert (len(sender.sent), most) == (50, CONCURRENT)
