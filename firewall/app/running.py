@@ -137,12 +137,7 @@ def _wire(
     infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
     tokens, approvals = base.tokens, base.approvals
-    forms = Forms(
-        approvals=approvals,
-        sequencer=base.installation.writer,
-        store=base.installation.approving,
-        clock=base.clock,
-    )
+    forms = _forms(base)
     mcp, pinning = _mcp_of(base, upstream, guard)
     tokens.on_revoked(gate.revoked)
     tokens.on_revoked(infra.revoked)
@@ -183,6 +178,16 @@ def _wire(
         providers=routes.providers,
         routes=routes,
         is_demo=is_demo,
+    )
+
+
+def _forms(base: Base) -> Forms:
+    installation = base.installation
+    return Forms(
+        approvals=base.approvals,
+        sequencer=installation.writer,
+        store=installation.approving,
+        clock=base.clock,
     )
 
 
