@@ -7,6 +7,8 @@ everyday text does with it: `tests/cases/content` has both kinds, labelled.
 import re
 from dataclasses import dataclass
 
+from firewall.classify.content.sought import Sought
+
 _END = r"[^.!?\n。]"
 _GAP = r"(?:[^.!?\n]|\.(?=\w))"
 """The same, with the dots of names of files."""
@@ -19,13 +21,13 @@ class Signal:
     name: str
     weight: int
     """Two are enough."""
-    words: tuple[str, ...]
+    words: Sought
     """One of them stands in every text that it is found in: looked for first, since most texts hold none."""
     pattern: re.Pattern[str]
 
 
 def _signal(name: str, weight: int, words: str, *patterns: str) -> Signal:
-    return Signal(name, weight, tuple(words.split("|")), re.compile("|".join(patterns)))
+    return Signal(name, weight, Sought(words.split("|")), re.compile("|".join(patterns)))
 
 
 _TELLS = r"(?:tell|inform|mention|notify|alert|warn|reveal|disclose|say|report)(?:ing)?"

@@ -21,10 +21,12 @@ from firewall.classify.paths import MAX_PATH_CHARS, is_privileged, is_secret
 from firewall.classify.phrases import subject, words_of
 from firewall.core.action import UNRESOLVED
 from firewall.core.effect import Effect, severity, strictest
+from firewall.core.fast_init import fast_init
 
 _MILD = frozenset({Effect.READ, Effect.WRITE, Effect.DISRUPTIVE})
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class McpCall:
     """One call, as the client makes it."""

@@ -17,6 +17,7 @@ from firewall.classify.mcp import words
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.walk import analyse
 from firewall.core.effect import Effect
+from firewall.core.fast_init import fast_init
 
 MAX_CARRIED = 12
 MAX_ITEMS = 400
@@ -135,6 +136,7 @@ def _source(value: str, text: str) -> Source:
     return Source(value, base=None, outer=(at, at + len(written)) if at >= 0 else (0, 0))
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Leaf:
     """One text among the arguments, with what it is read against."""

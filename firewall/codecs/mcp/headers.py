@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from firewall.codecs.mcp.errors import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, McpError
 from firewall.codecs.mcp.messages import Message
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, LEGACY, MODERN, OLDEST_NAMED, VERSION_KEY
+from firewall.core.fast_init import fast_init
 
 Field = tuple[bytes, bytes]
 VERSION, METHOD, NAME, SESSION = b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"mcp-session-id"
@@ -33,6 +34,7 @@ _CODED = re.compile(r"=\?base64\?(.*)\?=")
 _MOST_LEAVES = 10_000
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Head:
     """What the fields of one request say; empty where a field is not there."""

@@ -22,6 +22,7 @@ from firewall.core.approval import ApprovalStatus
 from firewall.core.call import ToolCall, tool_call
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
+from firewall.core.fast_init import fast_init
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.work import Plain, Record, Unit
@@ -46,6 +47,7 @@ _READING = frozenset({Effect.READ, Effect.SECRET})
 _NUMBERS = itertools.count(1)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Call:
     """One call on its way."""

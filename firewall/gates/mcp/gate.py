@@ -18,6 +18,7 @@ from firewall.codecs.mcp.headers import SESSION, Head, checked_params, head_of, 
 from firewall.codecs.mcp.messages import Kind, Message, at
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, agreed, is_modern
 from firewall.core.errors import AuthError, FirewallError, LimitError
+from firewall.core.fast_init import fast_init
 from firewall.core.ports import Sequencer
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
@@ -26,7 +27,7 @@ from firewall.gates.edge.send import Connection, Headers, send_whole
 from firewall.gates.mcp.combined import AllServers
 from firewall.gates.mcp.methods import Way, shown, way_of
 from firewall.gates.mcp.one import Asked, OneServer
-from firewall.gates.mcp.port import Caller, Calls, Reads, Server, Shown
+from firewall.gates.mcp.port import Caller, Calls, Reads, Server, Shown, may_see
 from firewall.gates.mcp.sessions import Session, SessionError, Sessions
 from firewall.gates.mcp.talk import JSON, Talk
 from firewall.gates.mcp.tasks import Tasks
@@ -44,6 +45,7 @@ _MOST_PLAIN_BYTES = 4 << 20
 _NONE: Mapping[str, object] = MappingProxyType({})
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Door:
     """Where a request came in, and whose it is."""
@@ -160,7 +162,7 @@ class McpGate:
         if not name:
             return None
         server = self._servers.get(name)
-        if server is None or not Caller(requester, "", _NONE, _NONE).may_see(server):
+        if server is None or not may_see(requester.grant, server):
             raise McpError(
                 "there is no such MCP server for this token", number=-31404, code="server_unknown", status=404
             )

@@ -10,6 +10,7 @@ from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
 from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.core.fast_init import fast_init
 from firewall.gates.mcp import opaque
 from firewall.gates.mcp.hearing import Hearing
 from firewall.gates.mcp.legs import ASKING, MAX_LEGS, is_asking, with_params
@@ -40,6 +41,7 @@ CACHEABLE = frozenset(
 )
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request of a client, checked; whether it was judged is the caller's to know."""

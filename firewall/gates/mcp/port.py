@@ -12,6 +12,7 @@ from typing import Protocol
 from firewall.codecs.mcp.messages import Message, at
 from firewall.core.call import Served
 from firewall.core.errors import UpstreamError
+from firewall.core.fast_init import fast_init
 from firewall.core.grant import Grant, any_matches
 from firewall.core.lookup import Lookup
 from firewall.gates.edge.rates import NOTHING_DUE, Due
@@ -63,6 +64,7 @@ class Server:
         )
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A client with a good token, as far as its request tells."""

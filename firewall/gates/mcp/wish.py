@@ -13,6 +13,7 @@ import orjson
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
+from firewall.core.fast_init import fast_init
 from firewall.gates.mcp import legs, state
 from firewall.gates.mcp.beside import CALL_IDS, MAX_ID_CHARS, META, judged_of, plain_of
 from firewall.gates.mcp.showing.asking import ASKED
@@ -26,6 +27,7 @@ _OURS: Mapping[str, object] = {"requestState": None, "inputResponses": None}
 """What belongs to our own question: the server never sees it."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Wish:
     """One call of a tool."""

@@ -77,7 +77,7 @@ def test_a_long_text_is_read_at_both_ends() -> None:
 def test_every_signal_has_its_words() -> None:
     """A pattern can only be found where one of its words stands: none is empty, all are in lower case."""
     for signal in SIGNALS:
-        assert all(word and word == word.lower() for word in signal.words)
+        assert all(word and word == word.lower() for word in signal.words.words)
         assert signal.weight in (1, 2)
 
 
