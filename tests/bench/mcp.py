@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, MODERN, VERSION_KEY
+from tests.bench.mcp_server import COMPACT
 from tests.bench.processes import REPOSITORY, Machine, Measured, module, pin
 from tests.support.installation import Served, install, serving
 
@@ -178,7 +179,8 @@ def _piping(process: "subprocess.Popen[bytes]") -> Ask:
 
 
 def _message(method: str, params: dict[str, object]) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", "id": next(_NUMBERS), "method": method, "params": params}).encode()
+    said = {"jsonrpc": "2.0", "id": next(_NUMBERS), "method": method, "params": params}
+    return json.dumps(said, separators=COMPACT).encode()
 
 
 def _result(said: dict[str, object]) -> dict[str, object]:

@@ -16,6 +16,8 @@ from firewall.codecs.mcp.versions import MODERN
 from tests.bench.raw import Answering
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+COMPACT = (",", ":")
+"""Messages are written as the SDKs for TypeScript and Python write them."""
 _TEXT = {"entities": [{"name": f"note {number}", "observations": ["three apples, " * 10]} for number in range(4)]}
 _TOOLS = [
     {
@@ -38,7 +40,7 @@ def answer(line: bytes) -> bytes:
         return b""
     found = _result(said["method"], said.get("params", {}))
     held = {"result": found} if found is not None else {"error": {"code": -32601, "message": "no such method"}}
-    return json.dumps({"jsonrpc": "2.0", "id": said["id"], **held}).encode()
+    return json.dumps({"jsonrpc": "2.0", "id": said["id"], **held}, separators=COMPACT).encode()
 
 
 def _result(method: str, params: dict[str, object]) -> dict[str, object] | None:
