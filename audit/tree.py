@@ -5,9 +5,8 @@ Pure. A tree is never held in memory here: `Frontier` keeps the roots of the per
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from audit.errors import AuditError
 
@@ -32,12 +31,14 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A frontier at one moment, to go back to."""
 
     size: int
     peaks: tuple[bytes, ...]
+
+
+_NOTHING = Mark(0, ())
 
 
 class Frontier:
@@ -45,7 +46,7 @@ class Frontier:
 
     __slots__ = ("_peaks", "_size")
 
-    def __init__(self, mark: Mark = Mark(0, ())) -> None:
+    def __init__(self, mark: Mark = _NOTHING) -> None:
         """Start from a mark.
 
         Raises: AuditError when the mark has not one peak for each one bit of its size.

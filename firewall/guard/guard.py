@@ -231,10 +231,13 @@ class Guard:
     def _take_note(self, judgement: Judgement, requester: Requester, entry: int) -> None:
         """Note what a released call opens, types and announces."""
         self._announcements.note(requester, judgement.actions, entry=entry, now_us=self._clock.now_us())
-        if judgement.call.form is CallForm.REQUEST:  # of no tool: nothing is opened or typed
+        call = judgement.call
+        if (
+            call.form is CallForm.REQUEST or call.served is not None
+        ):  # of no agent's tool: nothing is opened or typed
             return
         context = self._judge.context(requester)
-        self._sessions.keep(requester, sessions_after(judgement.call, judgement.actions, context))
+        self._sessions.keep(requester, sessions_after(call, judgement.actions, context))
 
     async def _draw(self, takes: tuple[Take, ...], requester: Requester) -> None:
         """Take one request from every bucket. Raises: LimitError, recorded as `limit.hit`."""

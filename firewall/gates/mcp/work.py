@@ -78,7 +78,7 @@ class Works:
         task = asyncio.create_task(doing)
         task.add_done_callback(lambda _: work.woken.set())
         try:
-            while not await _woken(work):
+            while not await _woken(work, task):
                 await talk.keep_alive()
             if work.why is not None:
                 await self._end(work, work.why, task, keeps=keeps)
@@ -127,11 +127,14 @@ class Works:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _woken(work: Work) -> bool:
+async def _woken(work: Work, task: "asyncio.Task[Message]") -> bool:
     """Wait until there is something to do; False: it takes long enough for a sign of life."""
+    timer = asyncio.get_running_loop().call_later(PING_S, work.woken.set)
     try:
-        async with asyncio.timeout(PING_S):
-            await work.woken.wait()
-    except TimeoutError:
-        return False
-    return True
+        await work.woken.wait()
+    finally:
+        timer.cancel()
+    if task.done() or work.why is not None:
+        return True
+    work.woken.clear()
+    return False
