@@ -158,9 +158,14 @@ def echo(id_: object, params: dict) -> None:
     text(id_, json.dumps(params.get("arguments", {})))
 
 
+def fail(id_: object, params: dict) -> None:
+    """Answer with an error of a number."""
+    say({"jsonrpc": "2.0", "id": id_, "error": {"code": params["arguments"]["number"], "message": "no"}})
+
+
 TOOLS = {
     tool.__name__: tool
-    for tool in (die, noisy, endless, progress, ask, twice, wrong, env, child, silent, deaf, flood, log, echo)
+    for tool in (die, noisy, endless, progress, ask, twice, wrong, env, child, silent, deaf, flood, log, echo, fail)
 }
 
 if __name__ == "__main__":

@@ -19,6 +19,18 @@ HEADER_MISMATCH = -32020
 MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 
+_STATUS: Mapping[int, int] = MappingProxyType(
+    {
+        PARSE_ERROR: 400,
+        INVALID_REQUEST: 400,
+        METHOD_NOT_FOUND: 404,
+        INVALID_PARAMS: 400,
+        HEADER_MISMATCH: 400,
+        MISSING_CAPABILITY: 400,
+        UNSUPPORTED_VERSION: 400,
+    }
+)
+"""What HTTP says beside an error of these numbers (2026-07-28, streamable-http); others have no status of their own."""
 _OWN = -31000
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -52,6 +64,11 @@ def number_of(error: FirewallError) -> int:
     if isinstance(error, McpError):
         return error.number
     return _OWN - error.status
+
+
+def status_of(number: object) -> int:
+    """Return the HTTP status of a server's error in 2026-07-28; 200 where its number asks for none."""
+    return _STATUS.get(number, 200) if isinstance(number, int) else 200
 
 
 def data_of(error: FirewallError) -> dict[str, object]:

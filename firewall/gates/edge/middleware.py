@@ -122,9 +122,11 @@ class Edge:
         if self._access.origins is None:
             return
         origin = fields.get(b"origin")
-        if origin is not None and origin.decode("latin-1") not in self._access.origins:
-            raise FirewallError("web pages may not call this address", code="origin_refused", status=403)
-        if origin is None and fields.get(b"sec-fetch-site") in {b"cross-site", b"same-site"}:
+        is_named = origin is not None and origin.decode("latin-1") in self._access.origins
+        # The page would be our own: its name cannot be led here from elsewhere, as another's could (DNS rebinding).
+        is_own = origin is None or (origin == b"http://" + fields.get(b"host", b"") and is_loopback(host))
+        is_strange = fields.get(b"sec-fetch-site") in {b"cross-site", b"same-site"}
+        if not is_named and (is_strange or not is_own):
             raise FirewallError("web pages may not call this address", code="origin_refused", status=403)
 
     def _is_ours(self, host: str) -> bool:

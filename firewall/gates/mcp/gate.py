@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from firewall.codecs.mcp import messages
-from firewall.codecs.mcp.errors import METHOD_NOT_FOUND, McpError
+from firewall.codecs.mcp.errors import McpError, status_of
 from firewall.codecs.mcp.headers import SESSION, Head, checked_params, head_of, version_of
 from firewall.codecs.mcp.messages import Kind, Message, at
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, agreed, is_modern
@@ -304,9 +304,10 @@ def _most_bytes(server: Server | None) -> int:
 
 
 def _status(answer: Message, caller: Caller) -> int:
-    """Return the status of an answer: 404 for a method that a server does not know (2026-07-28), else 200."""
-    is_unknown = at(answer.error, ["code"]) == METHOD_NOT_FOUND
-    return 404 if is_unknown and is_modern(caller.version) else 200
+    """Return the status of an answer: in 2026-07-28 a server's own error has the one that its number asks for."""
+    if answer.kind is not Kind.ERROR or not is_modern(caller.version):
+        return 200
+    return status_of(at(answer.error, ["code"]))
 
 
 async def _refuse(

@@ -216,6 +216,26 @@ async def test_named_origins_are_served() -> None:
     assert (status_of(good), status_of(bad)) == (200, 403)
 
 
+@pytest.mark.parametrize(
+    ("host", "fields", "status"),
+    [
+        ("127.0.0.1:8787", ("Origin: http://127.0.0.1:8787",), 200),
+        ("localhost:8787", ("Origin: http://localhost:8787",), 200),
+        ("[::1]:8787", ("Origin: http://[::1]:8787", "Sec-Fetch-Site: same-origin"), 200),
+        ("127.0.0.1:8787", ("Origin: http://127.0.0.1:3000",), 403),
+        ("127.0.0.1:8787", ("Origin: https://127.0.0.1:8787",), 403),
+        ("127.0.0.1:8787", ("Origin: null",), 403),
+        ("127.0.0.1:8787", ("Origin: http://127.0.0.1:8787", "Sec-Fetch-Site: cross-site"), 403),
+        ("fw.lan:8787", ("Origin: http://fw.lan:8787",), 403),
+        ("evil.example", ("Origin: http://evil.example",), 403),
+    ],
+)
+async def test_only_the_own_loopback_origin_is_served(host: str, fields: tuple[str, ...], status: int) -> None:
+    """An origin that is the very loopback address that was called is ours; every other one is a strange page."""
+    raw = post("Content-Length: 0", _CLOSE, *fields, host=f"Host: {host}")
+    assert status_of(await _ask(Witness(), raw, hosts=frozenset({"fw.lan"}))) == status
+
+
 async def test_the_console_judges_origins_itself() -> None:
     """With origins None the application sees the Origin header and decides."""
     app = Witness()

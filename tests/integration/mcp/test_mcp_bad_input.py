@@ -106,6 +106,32 @@ async def test_an_unknown_method_of_a_session_is_an_answer(bench: Bench) -> None
     assert (await bench.poster.legacy("ping", 4, session=session)).answer["result"] == {}
 
 
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        (-32700, 400),
+        (-32600, 400),
+        (-32601, 404),
+        (-32602, 400),
+        (-32020, 400),
+        (-32021, 400),
+        (-32022, 400),
+        (-32603, 200),
+        (-32002, 200),
+        (7, 200),
+    ],
+)
+async def test_a_servers_own_errors_have_the_status_that_their_number_asks_for(
+    bench: Bench, number: int, status: int
+) -> None:
+    """A client of 2026-07-28 hears it beside the error; one of a session takes any but 200 for a broken line."""
+    said = await bench.poster.modern("tools/call", 7, name="fail", arguments={"number": number})
+    assert (said.status, said.answer["error"]) == (status, {"code": number, "message": "no"})
+    session = await bench.poster.begin()
+    said = await bench.poster.legacy("tools/call", 8, session=session, name="fail", arguments={"number": number})
+    assert (said.status, said.answer["error"]) == (200, {"code": number, "message": "no"})
+
+
 async def test_a_token_is_needed_and_counts_for_its_own_servers(bench: Bench) -> None:
     """Without one 401 and how to authenticate; a server that the grant does not permit is not there."""
     without = await bench.poster.raw(b"{}", authorization="")
