@@ -11,6 +11,7 @@ import orjson
 
 from firewall.classify.credentials.detector import Detector
 from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.claims import info_of
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, VERSION_KEY, is_modern
 from firewall.gates.mcp.listed import tools_of
@@ -94,5 +95,11 @@ class PinnedTools:
 def _asking(caller: Caller, upstream: Upstream, cursor: object, page: int) -> Message:
     params: dict[str, object] = {"cursor": cursor} if cursor else {}
     if is_modern(upstream.version):
-        params["_meta"] = {VERSION_KEY: upstream.version, INFO_KEY: dict(caller.info), CAPABILITIES_KEY: {}}
+        # A client need not say who it is, and one that says so badly must not keep us from asking.
+        info = info_of(caller.info)
+        params["_meta"] = {
+            VERSION_KEY: upstream.version,
+            CAPABILITIES_KEY: {},
+            **({INFO_KEY: info} if info else {}),
+        }
     return messages.request(f"stayhand-tools-{page}", "tools/list", params)

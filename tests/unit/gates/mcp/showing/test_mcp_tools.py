@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -26,12 +26,15 @@ class Pages:
     capabilities: Mapping[str, object] = field(default_factory=dict)
     listed: Listed = field(default_factory=Listed)
     asked: list[object] = field(default_factory=list)
+    notes: list[Mapping[str, object]] = field(default_factory=list)
+    """What stood in `_meta`."""
     is_broken: bool = False
 
     async def ask(self, message: Message, *, seen: Seen) -> Message:
         """Answer one page."""
         del seen
         self.asked.append(message.params.get("cursor"))
+        self.notes.append(message.meta)
         assert message.id is not None
         if self.is_broken:
             return messages.failure(message.id, -32603, "broken")
@@ -82,6 +85,29 @@ async def test_a_server_that_nobody_listed_is_listed_first(place: House) -> None
     assert shown is not None
     assert shown["description"] == "Reads␇ b."
     assert pages.asked == [None, "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("info", "sent"),
+    [
+        ({}, None),
+        ({"name": "hand"}, None),
+        ({"name": "hand", "version": "1", "x": 2}, {"name": "hand", "version": "1"}),
+    ],
+)
+async def test_a_list_is_asked_for_as_the_client_says_who_it_is(
+    place: House, info: dict[str, object], sent: dict[str, object] | None
+) -> None:
+    """A client need not say it: the server is then told nothing, and not something that is no name."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    pages = Pages([tool("a")])
+    asking = replace(caller(), info=info)
+    assert await tools.tool(server(), asking, "a", upstream=pages, seen=Deaf()) == tool("a")
+    told = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    assert pages.notes == [told | ({"io.modelcontextprotocol/clientInfo": sent} if sent else {})]
 
 
 async def test_a_tool_that_waits_is_none(place: House) -> None:
