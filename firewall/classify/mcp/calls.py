@@ -15,6 +15,7 @@ from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.mcp import words as claims
 from firewall.classify.mcp.carried import MAX_ITEMS, carried
 from firewall.classify.mcp.files import file_of
+from firewall.classify.mcp.roots import without_own
 from firewall.classify.mcp.tables import MAX_NAME_CHARS, McpRule, McpServer, canonical
 from firewall.classify.mcp.telling import marks, told
 from firewall.classify.paths import MAX_PATH_CHARS, is_privileged, is_secret
@@ -76,7 +77,13 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
         # FAIL-CLOSED: of several packs for a server the strictest speaks, whatever their order.
         draft.effects |= _pinned(_dispatched(asked, beside) if beside.dispatch else asked, beside)
     _claims(call, draft)
-    held = carried(call.tool, _carrying(call), context, text, dialect=server.dialect if server is not None else "")
+    held = carried(
+        call.tool,
+        _carrying(call, context),
+        context,
+        text,
+        dialect=server.dialect if server is not None else "",
+    )
     if held.decides and draft.effects <= {Effect.READ, Effect.EXEC, Effect.UNKNOWN}:
         # The tool does what its text says; the readers of that text speak for it.
         draft.effects = {Effect.READ} | ({Effect.UNKNOWN} if server is None else set())
@@ -92,17 +99,18 @@ def judge(call: McpCall, context: Context, text: str) -> list[Draft]:
     return drafts
 
 
-def _carrying(call: McpCall) -> Mapping[str, object]:
+def _carrying(call: McpCall, context: Context) -> Mapping[str, object]:
     """Return the arguments that may hand something to other readers.
 
     An address by which the protocol reads is the server's own name of something, but for what it fetches and for
     files that are named in a way of their own; credentials among the server's files are looked for in any case.
     """
-    uri = call.arguments.get("uri")
-    is_fetched = isinstance(uri, str) and uri[:4].lower() in ("http", "file") and not file_of(call.arguments)
+    arguments = without_own(call.arguments, context)
+    uri = arguments.get("uri")
+    is_fetched = isinstance(uri, str) and uri[:4].lower() in ("http", "file") and not file_of(arguments)
     if not call.is_reading or not isinstance(uri, str) or is_fetched:
-        return call.arguments
-    return {name: value for name, value in call.arguments.items() if name != "uri"}
+        return arguments
+    return {name: value for name, value in arguments.items() if name != "uri"}
 
 
 _NAMING = frozenset(

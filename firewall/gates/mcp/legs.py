@@ -12,6 +12,7 @@ from typing import cast
 
 import orjson
 
+from firewall.classify.mcp.roots import ANSWERS
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.messages import Kind, Message
@@ -30,8 +31,8 @@ LEG_S = 3600
 MAX_QUESTIONS = 16
 MAX_STATE_CHARS = 64 << 10
 _MAX_KEY = 128
-ANSWERS, QUESTIONS = "mcp:inputResponses", "mcp:inputRequests"
-"""Names under which answers, and what they answer, are judged: no argument has them."""
+QUESTIONS = "mcp:inputRequests"
+"""The name under which what answers answer is judged: no argument has it, nor `ANSWERS`."""
 _BROUGHT = ("inputResponses", "requestState")
 _US = 1_000_000
 

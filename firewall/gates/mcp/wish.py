@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from firewall.classify.mcp.roots import ANSWERS
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
@@ -21,7 +22,7 @@ from firewall.gates.mcp.state import Leg
 
 MAX_NAME_CHARS = 256
 _KNOWN = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState"})
-RESERVED = frozenset({legs.ANSWERS, legs.QUESTIONS, META})
+RESERVED = frozenset({ANSWERS, legs.QUESTIONS, META})
 """Names that no argument or parameter may have: two things under one name could be told apart by nobody."""
 _OURS: Mapping[str, object] = {"requestState": None, "inputResponses": None}
 """What belongs to our own question: the server never sees it."""
@@ -88,8 +89,8 @@ def _judged(message: Message, leg: Leg | None) -> bytes:
     own = found.get("arguments", b"{}")
     # What answers our own question says nothing to the server.
     parts = {name: orjson.dumps(value) for name, value in legs.beside(message, leg).items()}
-    if legs.ANSWERS in parts:
-        parts[legs.ANSWERS] = found["inputResponses"]
+    if ANSWERS in parts:
+        parts[ANSWERS] = found["inputResponses"]
     names = judged_of(message.meta)
     if names:
         notes = messages.members(message, ("params", "_meta"))
