@@ -165,7 +165,23 @@ def fail(id_: object, params: dict) -> None:
 
 TOOLS = {
     tool.__name__: tool
-    for tool in (die, noisy, endless, progress, ask, twice, wrong, env, child, silent, deaf, flood, log, echo, fail)
+    for tool in (
+        die,
+        noisy,
+        endless,
+        progress,
+        ask,
+        twice,
+        wrong,
+        env,
+        child,
+        silent,
+        deaf,
+        flood,
+        log,
+        echo,
+        fail,
+    )
 }
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 INSTALL_LIMIT_S: Final = 300
 NPM_FLAGS: Final = (
     "--ignore-scripts",
-    "--no-package-lock",
     "--no-fund",
     "--no-audit",
     "--loglevel=error",
@@ -40,6 +39,8 @@ class Package:
     version: str
     flags: tuple[str, ...] = ()
     """Further flags of `npm install`."""
+    lock: Path | None = None
+    """A folder with its package.json and package-lock.json: everything by its hash, without an address."""
 
 
 def modules(package: Package) -> Path:
@@ -73,9 +74,14 @@ def _install(package: Package, place: Path) -> None:
     fresh = place.with_name(f"{place.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    (fresh / "package.json").write_text('{"private": true}')
-    wanted = f"{package.package}@{package.version}"
-    argv = (str(node()), str(_npm()), "install", *NPM_FLAGS, *package.flags, wanted)
+    how: tuple[str, ...] = ("install", "--no-package-lock", f"{package.package}@{package.version}")
+    if package.lock is None:
+        (fresh / "package.json").write_text('{"private": true}')
+    else:
+        how = ("ci",)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(package.lock / name, fresh / name)
+    argv = (str(node()), str(_npm()), *how, *NPM_FLAGS, *package.flags)
     try:
         done = subprocess.run(
             argv, cwd=fresh, capture_output=True, text=True, timeout=INSTALL_LIMIT_S, check=False

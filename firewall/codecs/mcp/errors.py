@@ -30,7 +30,7 @@ _STATUS: Mapping[int, int] = MappingProxyType(
         UNSUPPORTED_VERSION: 400,
     }
 )
-"""What HTTP says beside an error of these numbers (2026-07-28, streamable-http); others have no status of their own."""
+"""What HTTP says beside an error of these numbers (2026-07-28, streamable-http); others have no status."""
 _OWN = -31000
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 

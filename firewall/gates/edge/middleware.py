@@ -123,7 +123,7 @@ class Edge:
             return
         origin = fields.get(b"origin")
         is_named = origin is not None and origin.decode("latin-1") in self._access.origins
-        # The page would be our own: its name cannot be led here from elsewhere, as another's could (DNS rebinding).
+        # The page would be our own: this name cannot be led here from elsewhere (DNS rebinding).
         is_own = origin is None or (origin == b"http://" + fields.get(b"host", b"") and is_loopback(host))
         is_strange = fields.get(b"sec-fetch-site") in {b"cross-site", b"same-site"}
         if not is_named and (is_strange or not is_own):

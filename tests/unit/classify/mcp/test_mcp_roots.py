@@ -1,4 +1,4 @@
-"""Folders that a client names when a server asks for them: those of the workspace do nothing, others are judged."""
+"""Folders that a client names when a server asks: those of the workspace do nothing, others are judged."""
 
 import json
 from dataclasses import replace
@@ -76,7 +76,7 @@ def test_folders_of_the_workspace_do_nothing(answers: object) -> None:
     ],
 )
 def test_other_folders_are_judged(answers: object) -> None:
-    """Outside of the workspace, at another machine, or not plainly a list of folders: nobody knows what it does."""
+    """Outside of the workspace, elsewhere, or not plainly a list of folders: nobody knows what it does."""
     assert Effect.UNKNOWN in effects(answers)
 
 
