@@ -14,7 +14,7 @@ from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
 from firewall.console.drilling import Drilling
 from firewall.console.entries import Entries
 from firewall.console.faring import Faring
-from firewall.console.logins import LoginDesk
+from firewall.console.logins import LoginDesk, NoLogins
 from firewall.console.routing import Routing
 from firewall.console.spending import Approved, Books
 from firewall.console.vaulting import Vaulting
@@ -87,10 +87,10 @@ def console_of(
     )
 
 
-def _logins(base: Base, upstream: Upstream) -> LoginDesk | None:
-    """Return where admins log in at MCP servers, where any wants it. Raises: ConfigError."""
+def _logins(base: Base, upstream: Upstream) -> LoginDesk:
+    """Return where admins log in at MCP servers, loaded only where any wants it. Raises: ConfigError."""
     if not any(one.oauth for one in base.settings.mcp_server):
-        return None
+        return NoLogins()
     from firewall.app.logins import desk_of
 
     return desk_of(base, upstream)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from firewall.approvals.people import Approver
+from firewall.console.pinned import UnknownServerError
 from firewall.console.shape import rfc3339
 from firewall.core.errors import FirewallError
 from firewall.core.pins import Pin, PinState
@@ -15,13 +16,18 @@ if TYPE_CHECKING:  # what reads signals is loaded where servers are configured
 class Pinning:
     """`console.pinned.PinDesk`."""
 
-    def __init__(self, pins: "Pins | None") -> None:
-        """`pins`: None where no MCP server is configured."""
+    def __init__(self, pins: "Pins | None", servers: Sequence[str] = ()) -> None:
+        """`pins`: None where no MCP server is configured; `servers`: those that are, by name."""
         self._pins = pins
+        self._servers = tuple(sorted(servers))
 
-    def listing(self) -> Sequence[Mapping[str, object]]:
-        """Return what is approved and what waits."""
-        return [_shown(pin) for pin in self._pins.listing()] if self._pins is not None else []
+    def listing(self, server: str = "") -> Sequence[Mapping[str, object]]:
+        """Return what is approved and what waits, of one server or all. Raises: UnknownServerError."""
+        pins = self._pins.listing() if self._pins is not None else ()
+        found = [_shown(pin) for pin in pins if server in ("", pin.server)]
+        if server and not found and server not in self._servers:
+            raise UnknownServerError(server, self._servers)
+        return found
 
     async def approve(self, server: str, wanted: Mapping[str, str], by: Approver) -> Mapping[str, object]:
         """Approve what waits. Raises: FirewallError where it does not wait; StoreError."""

@@ -200,7 +200,7 @@ def _mcp_of(base: Base, upstream: HttpUpstream, guard: Guard) -> "tuple[McpGate 
     pins = pins_of(base)
     gate = mcp_gate(base, upstream, guard, pins)
     base.tokens.on_revoked(gate.revoked)
-    return gate, Pinning(pins)
+    return gate, Pinning(pins, [one.name for one in base.settings.mcp_server])
 
 
 async def _cancel_family(tokens: Tokens, approvals: Approvals, token_id: str) -> None:

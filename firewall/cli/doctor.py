@@ -154,6 +154,14 @@ def _targets(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", f"target {name} ({target.spec.environment}) at {_place(target)}")
 
 
+def _mcp_servers(settings: Settings) -> Iterator[Finding]:
+    if settings.mcp_server or settings.target:
+        from firewall.cli.mcp_servers import found_servers, unknown_environments
+
+        yield from (Finding(*said) for said in found_servers(settings))
+        yield from (Finding(*said) for said in unknown_environments(settings))
+
+
 def _place(target: Target) -> str:
     """Say where a target's requests go."""
     if target.spec.kind is not TargetKind.AWS:
@@ -313,6 +321,7 @@ _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _providers,
     _routes,
     _targets,
+    _mcp_servers,
     _vault,
     _logged_in,
     _shared,

@@ -1,6 +1,7 @@
 """`stayhand hook AGENT|install|check`: agents ask before each call. `hook AGENT` itself is `hook_client`."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -125,7 +126,13 @@ def install(
     except OSError as error:
         fail(f"cannot write `{path}`: {error.strerror or error}", hint="nothing was changed")
     say(f"stayhand: {_TRUST[agent]}")
-    say(f"stayhand: then `stayhand hook check {agent}`")
+    again = {
+        "--project": str(project or ""),
+        "--config-dir": str(config_dir or ""),
+        "--url": url if project else "",
+    }
+    words = [agent, *(word for name, value in again.items() if value for word in (name, value))]
+    say(f"stayhand: then `stayhand hook check {shlex.join(words)}`")
 
 
 def _install(agent: str, folder: CheckedFolder, path: Path, line: str, *, wait_s: int) -> None:

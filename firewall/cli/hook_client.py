@@ -230,6 +230,11 @@ def _parsed(raw: bytes) -> dict[str, object]:
         document = None
     if not isinstance(document, dict):
         raise NoAnswerError("the firewall's answer is not understood")
+    if lines[0].startswith(b"HTTP/1.1 401 "):
+        raise NoAnswerError(
+            "the firewall does not accept the agent's token; have a person start the agent with `stayhand run`, "
+            "or put a new token (`stayhand token mint`) where the hook looks for it"
+        )
     if not lines[0].startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 200\r")):
         detail = str(document.get("detail", "") or document.get("code", ""))[:300]
         raise NoAnswerError(f"the firewall refused the question ({detail or 'no reason given'})")

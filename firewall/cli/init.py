@@ -15,9 +15,10 @@ from firewall.console.desks import grant_of
 from firewall.core.errors import ConfigError
 from firewall.core.token import TokenKind
 from firewall.policy.defaults import copy_to
-from firewall.sequencer.opening import create, open_installation
+from firewall.sequencer.opening import check_free, create, open_installation
 from firewall.settings.folders import default_config_dir, default_data_dir
 from firewall.settings.load import load_settings
+from firewall.settings.sections import Server
 from firewall.settings.settings import Settings
 from firewall.tokens.people import People, new_passphrase
 from firewall.tokens.service import Tokens
@@ -107,9 +108,10 @@ def make(folder: Path, data_dir: Path | None, *, approver: str, with_routes: boo
     path = folder / "stayhand.toml"
     if path.exists():
         raise ConfigError(f"`{path}` exists already", hint=_use_it(path, with_routes=with_routes))
+    chosen = (data_dir or default_data_dir()).expanduser().absolute()
+    check_free(places_of(Settings(server=Server(data_dir=str(chosen)), path=str(path))))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    chosen = (data_dir or default_data_dir()).expanduser().absolute()
     path.write_text(configuration(chosen, with_routes=with_routes), encoding="utf-8")
     path.chmod(0o600)
     try:

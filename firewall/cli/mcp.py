@@ -9,6 +9,8 @@ import click
 from firewall.classify.content.inert import inert
 from firewall.cli.client import (
     CommandError,
+    ControlClient,
+    Json,
     control_client,
     row_of,
     rows_of,
@@ -59,7 +61,7 @@ def diff(ctx: click.Context, server: str, *, as_json: bool) -> None:
     Example: stayhand mcp diff github
     """
     with control_client(ctx) as control:
-        changes = _changes(rows_of(control.get("/api/mcp")), server)
+        changes = _changes(_rows(control, server), server)
     if as_json:
         show_json(changes)
         return
@@ -81,7 +83,7 @@ def approve(ctx: click.Context, server: str, tools: tuple[str, ...], *, yes: boo
     Example: stayhand mcp approve github create_issue
     """
     with control_client(ctx) as control:
-        changes = _changes(rows_of(control.get("/api/mcp")), server)
+        changes = _changes(_rows(control, server), server)
         wanted = [one for one in changes if not tools or one["tool"] in tools]
         missing = set(tools) - {str(one["tool"]) for one in wanted}
         if missing or not wanted:
@@ -98,6 +100,11 @@ def approve(ctx: click.Context, server: str, tools: tuple[str, ...], *, yes: boo
         show_json(row)
     else:
         talk(f"{len(wanted)} of {server} are shown to agents from now on")
+
+
+def _rows(control: ControlClient, server: str) -> list[Json]:
+    """Return what is known of a server's tools, or of all. Raises: CommandError for a name that no server has."""
+    return rows_of(control.get("/api/mcp", params={"server": server} if server else None))
 
 
 def _changes(rows: Sequence[Row], server: str) -> list[dict[str, object]]:

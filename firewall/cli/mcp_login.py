@@ -57,6 +57,8 @@ def login(
     Example: stayhand mcp login linear
     """
     with control_client(ctx) as control, _waiting(port, server) as waiting:
+        # a name that no server has is refused with those that are
+        control.get("/api/mcp", params={"server": server})
         begun = row_of(
             control.post(
                 f"/api/mcp/{segment(server)}/login",

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from firewall.console.asking import Asker, read_json
-from firewall.core.errors import AuthError, ProtocolError
+from firewall.core.errors import AuthError, FirewallError, ProtocolError
 
 Json = Mapping[str, object]
 
@@ -22,6 +22,22 @@ class LoginDesk(Protocol):
     async def finish(self, login_id: str, answer: str, *, by: str) -> Json:
         """Take what came back with the browser, a query, and keep the tokens. Raises: FirewallError."""
         ...
+
+
+class NoLogins:
+    """`LoginDesk` of a firewall where no MCP server wants OAuth."""
+
+    async def begin(self, server: str, redirect: str, scopes: tuple[str, ...], *, by: str) -> Json:
+        """Refuse. Raises: FirewallError."""
+        del redirect, scopes, by
+        raise FirewallError(
+            f"the MCP server `{server[:80]}` has no `oauth` in stayhand.toml", code="login_refused", status=404
+        )
+
+    async def finish(self, login_id: str, answer: str, *, by: str) -> Json:
+        """Refuse. Raises: FirewallError."""
+        del login_id, answer, by
+        raise FirewallError("there is no login under way", code="login_refused", status=404)
 
 
 class LoginHandlers:

@@ -8,16 +8,32 @@ from starlette.responses import JSONResponse, Response
 
 from firewall.approvals.people import Approver
 from firewall.console.asking import Asker, read_json
-from firewall.core.errors import AuthError, ProtocolError
+from firewall.core.errors import AuthError, FirewallError, ProtocolError
 
 Json = Mapping[str, object]
+
+
+class UnknownServerError(FirewallError):
+    """A name that no MCP server has."""
+
+    code = "mcp_server_unknown"
+    status = 404
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        named = ", ".join(f"`{one}`" for one in known)
+        where = f"configured: {named}" if known else "none is configured"
+        super().__init__(f"no MCP server is named `{name[:80]}`; {where}")
 
 
 class PinDesk(Protocol):
     """Knows the pins."""
 
-    def listing(self) -> Sequence[Json]:
-        """Return each definition: `server`, `tool`, `state`, `why`, `digest`, `definition`, `at`, `by`."""
+    def listing(self, server: str = "") -> Sequence[Json]:
+        """Return each definition, of one server or all.
+
+        Each has `server`, `tool`, `state`, `why`, `digest`, `definition`, `at`, `by`.
+        Raises: UnknownServerError for a server that is not configured, and of which nothing was seen.
+        """
         ...
 
     async def approve(self, server: str, wanted: Mapping[str, str], by: Approver) -> Json:
@@ -31,9 +47,9 @@ class PinHandlers:
     def __init__(self, desk: PinDesk) -> None:
         self._desk = desk
 
-    async def listing(self, _request: Request, _asker: Asker) -> Response:
-        """List what is pinned and what waits."""
-        return JSONResponse([dict(one) for one in self._desk.listing()])
+    async def listing(self, request: Request, _asker: Asker) -> Response:
+        """List what is pinned and what waits; `?server=NAME`: of that server."""
+        return JSONResponse([dict(one) for one in self._desk.listing(request.query_params.get("server", ""))])
 
     async def approve(self, request: Request, asker: Asker) -> Response:
         """Approve: `{"tools": {"name": "digest"}}`."""

@@ -216,10 +216,6 @@ class Guard:
             case Ask():
                 return await self._ask(fresh, requester)
 
-    def consider(self, call: ToolCall, requester: Requester) -> Judgement:
-        """Understand and judge a call without looking anything up or recording anything; never raises."""
-        return self._judge.consider(call, requester)
-
     def mark(self, call: ToolCall, requester: Requester) -> str:
         """Return a digest by which the same call is known again, however it is judged by then."""
         return self._judge.mark(call, requester)

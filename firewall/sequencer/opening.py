@@ -85,10 +85,10 @@ class Installation:
             raise StoreError("a witness refuses the log's head", detail=str(error)) from error
 
 
-def create(places: Places) -> str:
-    """Make keys, keystore and an empty log; returns the verifier key. Nothing that exists is touched.
+def check_free(places: Places) -> None:
+    """Look whether an installation can be made here, before anything is written.
 
-    Raises: ConfigError when something of it exists already or cannot be written.
+    Raises: ConfigError when something of it exists already, or its key would lie beside what it locks.
     """
     made = (places.signing_key, places.keystore, places.keystore_key, places.verify_key, places.database)
     for path in made:
@@ -98,6 +98,14 @@ def create(places: Places) -> str:
             )
     if places.keystore_key.resolve().is_relative_to(places.database.parent.resolve()):
         raise ConfigError("the keystore's key must not lie in data_dir", hint="put the configuration elsewhere")
+
+
+def create(places: Places) -> str:
+    """Make keys, keystore and an empty log; returns the verifier key. Nothing that exists is touched.
+
+    Raises: ConfigError when something of it exists already or cannot be written.
+    """
+    check_free(places)
     try:
         for folder in {places.database.parent, places.keystore_key.parent}:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

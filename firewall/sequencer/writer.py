@@ -31,7 +31,10 @@ log = logging.getLogger("stayhand.sequencer")
 MAX_BATCH = 512
 MAX_WAITING = 10_000
 LINGER_S = 0.003
-"""How long what nobody waits for may wait for the company of what somebody does."""
+"""How long what nobody waits for lies, while no commit is under way, before one is begun for it.
+
+What comes during a commit lies until that has ended, however long the disk takes, and this long after it.
+"""
 LAST_WAIT_MS = 500
 """How long a stopping writer waits for those who read the file."""
 CAREFUL_US = 1_000_000
@@ -131,7 +134,7 @@ class Writer:
         return future
 
     def follow(self, unit: Unit, *, then: Callable[[Committed], None] | None = None) -> None:
-        """Take a unit that nobody waits for; it shares a commit that comes within LINGER_S.
+        """Take a unit that nobody waits for: it goes with the next of somebody who waits, or alone after LINGER_S.
 
         `then` is called once it is durable.
         Raises: StoreError when too many wait already.

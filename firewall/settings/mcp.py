@@ -142,6 +142,8 @@ class McpServer(Section):
             raise ValueError("a program gets its credentials in `env`")
         if not self.command[0] or any("\0" in part for part in self.command):
             raise ValueError("`command` must name a program")
+        if "/" in self.command[0] and not self.command[0].startswith("/"):
+            raise ValueError("`command` must name its program by its whole path, or by its name alone")
         for name in self.env:
             if not _VARIABLE.fullmatch(name):
                 raise ValueError(f"`{name}` is no name of an environment variable")

@@ -1,6 +1,6 @@
 """What the MCP gate adds to a call of a tool: direct and through the gate, in turns, over HTTP and to a program.
 
-The 3 ms that an outcome waits for company (`sequencer.writer.LINGER_S`) are on nobody's way: the next call's own
+The time that an outcome waits for company (`sequencer.writer.LINGER_S`) is on nobody's way: the next call's own
 commit takes the outcome of the one before along.
 """
 

@@ -81,7 +81,7 @@ async def _inside(config: Path) -> list[Step]:
             begun = time.perf_counter()
             await guard.judge(calls[0], requester)
             recorded.append((time.perf_counter() - begun) * 1e6)
-        judged = [median_us(partial(guard.consider, call, requester), calls=20) for call in calls]
+        judged = [median_us(partial(guard._judge.consider, call, requester), calls=20) for call in calls]
         understood = [median_us(partial(actions_of, call, context), calls=20) for call in calls]
         return [
             Step("token check, without the database", "20 us", median_us(lambda: tokens.check(token.text))),

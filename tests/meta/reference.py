@@ -4,6 +4,7 @@ Only the plain-words column for reason codes is written here; everything else is
 """
 
 import ast
+import json
 from collections.abc import Iterator
 from typing import get_args
 
@@ -152,10 +153,25 @@ def _model_in(field: FieldInfo) -> type[BaseModel] | None:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    value = field.default
-    if isinstance(value, BaseModel | dict):
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel) or value in (None, "", (), {}):
         return "-"
-    return "-" if value in {None, "", ()} else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    return f"`{_written(value)}`"
+
+
+def _written(value: object) -> str:
+    """Return a value as it is written in stayhand.toml. Raises: TypeError for what cannot stand there."""
+    match value:
+        case str():  # an enum's member by its value
+            return json.dumps(str(value), ensure_ascii=False)
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)
+        case tuple():
+            return f"[{', '.join(map(_written, value))}]"
+        case _:
+            raise TypeError(f"a default of the type {type(value).__name__} has no form in stayhand.toml")
 
 
 def _field_words() -> dict[tuple[str, str], str]:

@@ -1,5 +1,8 @@
 """The documentation cannot drift from the code: whatever users type, read or configure is written down."""
 
+import re
+import tomllib
+
 import click
 
 from firewall.cli.main import stayhand
@@ -11,6 +14,13 @@ from tests.meta.tree import ROOT
 def test_the_reference_page_is_what_the_code_says() -> None:
     """Every command, option, settings key, default and reason code stands in docs/reference.md as it is."""
     assert TARGET.read_text(encoding="utf-8") == render(), "run `make fix`"
+
+
+def test_every_default_is_written_as_in_the_file() -> None:
+    """Whoever copies a default from docs/reference.md into stayhand.toml has written TOML."""
+    shown = re.findall(r"^\| `[^`|]+` \| `([^`|]+)` \|", TARGET.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(shown) > 50
+    assert [one for one in shown if tomllib.loads(f"key = {one}")["key"] in ("", [])] == []
 
 
 def test_every_reason_code_is_explained() -> None:

@@ -16,6 +16,7 @@ from firewall.approvals.forms import Ended, Forms, Vote
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console, Desks
+from firewall.console.pinned import UnknownServerError
 from firewall.console.providers import Overview
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
@@ -168,10 +169,14 @@ class PinDouble:
     def __init__(self, asked: list[tuple[object, ...]]) -> None:
         self._asked = asked
         self.rows: list[Mapping[str, object]] = []
+        self.servers = ["fresh", "notes"]
 
-    def listing(self) -> list[Mapping[str, object]]:
+    def listing(self, server: str = "") -> list[Mapping[str, object]]:
         """As the port says."""
-        return self.rows
+        found = [row for row in self.rows if server in ("", row["server"])]
+        if server and not found and server not in self.servers:
+            raise UnknownServerError(server, self.servers)
+        return found
 
     async def approve(self, server: str, wanted: Mapping[str, str], by: Approver) -> Mapping[str, object]:
         """As the port says."""

@@ -95,6 +95,10 @@ class Kept:
         }
         return Requester(**{**plain, **rest})  # type: ignore[arg-type]  # tests name the fields
 
+    def considered(self, tool_call: ToolCall, requester: Requester) -> Judgement:
+        """Judge a call as `Guard.judge` does first, without looking anything up or recording anything."""
+        return self.guard._judge.consider(tool_call, requester)
+
     async def held(self, tool_call: ToolCall, requester: Requester) -> Wait:
         """Judge a call that must be asked."""
         answer = await self.guard.judge(tool_call, requester)

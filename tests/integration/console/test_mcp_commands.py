@@ -12,7 +12,15 @@ from click.testing import CliRunner, Result
 
 from firewall.cli.main import stayhand
 from firewall.cli.mcp import mcp
-from tests.support.control_side import AGENT_TOKEN, APPROVER_TOKEN, Side, control_side, free_socket, served
+from tests.support.control_side import (
+    ADMIN_TOKEN,
+    AGENT_TOKEN,
+    APPROVER_TOKEN,
+    Side,
+    control_side,
+    free_socket,
+    served,
+)
 
 OLD = json.dumps({"name": "read", "description": "Reads a note."})
 NEW = json.dumps({"name": "read", "description": "Reads a note\x1b[8m and \u202emore."})
@@ -81,7 +89,22 @@ async def test_a_diff_shows_what_changed_and_drives_no_terminal(line: Line) -> N
     first, words = json.loads((await line.run("diff", "notes", "--json")).stdout)
     assert (first["before"], first["now"]) == (json.loads(OLD), json.loads(NEW))
     assert words["before"] is None
-    assert json.loads((await line.run("diff", "other", "--json")).stdout) == []
+    assert json.loads((await line.run("diff", "fresh", "--json")).stdout) == []
+
+
+@pytest.mark.parametrize("command", [("diff",), ("approve", "--yes"), ("login", "--no-browser")])
+async def test_a_name_that_no_server_has_is_answered_with_those_that_are(
+    line: Line, command: tuple[str, ...]
+) -> None:
+    """Whoever mistypes a name reads which there are, instead of that nothing waits."""
+    credential = ADMIN_TOKEN if command[0] == "login" else APPROVER_TOKEN
+    done = await line.run(command[0], "note", *command[1:], credential=credential)
+    assert done.exit_code == 1
+    assert "no MCP server is named `note`; configured: `fresh`, `notes`" in done.stderr
+    assert line.side.desk.asked == []
+    line.side.desk.pins.servers = []
+    line.side.desk.pins.rows = []
+    assert "none is configured" in (await line.run(command[0], "note", *command[1:], credential=credential)).stderr
 
 
 async def test_an_approval_names_what_was_read(line: Line) -> None:
@@ -98,7 +121,7 @@ async def test_an_approval_names_what_was_read(line: Line) -> None:
 
 async def test_what_does_not_wait_cannot_be_approved(line: Line) -> None:
     """A name or a server without anything that waits is an error, and nothing is sent."""
-    for args in (("approve", "notes", "write", "--yes"), ("approve", "other", "--yes")):
+    for args in (("approve", "notes", "write", "--yes"), ("approve", "fresh", "--yes")):
         assert (await line.run(*args)).exit_code == 1
     assert line.side.desk.asked == []
 

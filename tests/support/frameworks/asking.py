@@ -11,6 +11,10 @@ def refusal(tool: str, arguments: object, *, session: str = "") -> str:
     question = {"tool": tool, "arguments": arguments, "session": session}
     try:
         answer = httpx.post(f"{url}/v1/judge", json=question, headers={"x-stayhand-token": token}, timeout=30)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            return (
+                f"[stayhand] {tool} was not run: STAYHAND_AGENT_TOKEN is not accepted; a person mints a new one."
+            )
         said = answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         return f"[stayhand] {tool} was not run: the firewall gave no answer ({type(error).__name__})."

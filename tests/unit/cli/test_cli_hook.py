@@ -1,6 +1,7 @@
 """Where `stayhand hook install` writes, and where it does not."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,22 @@ def test_an_agents_own_folder_may_be_elsewhere(
     assert list(home.iterdir()) == []
     checked = CliRunner().invoke(hook, ["check", "codex", *words])
     assert f"ok    configured: {moved}/hooks.json" in checked.output
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("option", ["--config-dir", "--project", ""])
+def test_the_check_that_is_named_looks_at_what_was_written(tmp_path: Path, option: str) -> None:
+    """Whoever copies the line that `install` ends with has the same file looked at, wherever that is."""
+    place = tmp_path / "a folder"
+    place.mkdir()
+    words = (option, str(place)) if option else ()
+    done = _install("codex", *words)
+    assert done.exit_code == 0
+    named = done.output.split("`stayhand hook check ")[1].partition("`")[0]
+    assert named == shlex.join(["codex", *words, *(URL if option == "--project" else ())])
+    checked = CliRunner().invoke(hook, ["check", *shlex.split(named)])
+    assert "ok    configured: " in checked.output
+    assert (str(place) in checked.output) is bool(option)
 
 
 @pytest.mark.usefixtures("home")

@@ -39,8 +39,17 @@ def test_no_other_status_is_an_answer(status: bytes) -> None:
 
 def test_the_refusals_own_words_are_told() -> None:
     """What was wrong with the question stands in the denial."""
-    with pytest.raises(NoAnswerError, match="the token is no good"):
-        hook_client._parsed(_whole(b'{"detail":"the token is no good","code":"x"}', b"401 No"))
+    with pytest.raises(NoAnswerError, match="the event is no good"):
+        hook_client._parsed(_whole(b'{"detail":"the event is no good","code":"x"}', b"400 No"))
+
+
+@pytest.mark.parametrize("body", [b'{"detail":"the token is missing","code":"token_invalid"}', b"{}"])
+def test_a_token_that_is_not_accepted_is_named_as_that(body: bytes) -> None:
+    """The firewall is there and answers: what helps is another token, and the denial says how to get one."""
+    with pytest.raises(
+        NoAnswerError, match=r"does not accept the agent.s token.*stayhand run.*stayhand token mint"
+    ):
+        hook_client._parsed(_whole(body, b"401 Unauthorized"))
 
 
 @pytest.mark.parametrize(

@@ -163,14 +163,25 @@ def test_init_makes_everything_once(tmp_path: Path) -> None:
         make(tmp_path / "conf", tmp_path / "data2", approver="alice")
 
 
-def test_init_over_an_older_log_is_refused_and_leaves_no_configuration(tmp_path: Path) -> None:
-    """Another configuration for a log that exists would lose its keys: refused, and nothing half made."""
+def test_init_over_an_older_log_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """A second configuration for a log would lose its keys: refused, and no file, folder or mode changes."""
     make(tmp_path / "conf", tmp_path / "data", approver="alice")
     before = (tmp_path / "data" / "log.key").read_bytes()
-    with pytest.raises(ConfigError, match="exists already"):
-        make(tmp_path / "conf2", tmp_path / "data", approver="alice")
-    assert not (tmp_path / "conf2" / "stayhand.toml").exists()
+    (tmp_path / "there").mkdir(mode=0o755)
+    for folder in ("new", "there"):
+        with pytest.raises(ConfigError, match="exists already"):
+            make(tmp_path / folder, tmp_path / "data", approver="alice")
+    assert not (tmp_path / "new").exists()
+    assert list((tmp_path / "there").iterdir()) == []
+    assert stat.S_IMODE((tmp_path / "there").stat().st_mode) == 0o755
     assert (tmp_path / "data" / "log.key").read_bytes() == before
+
+
+def test_init_inside_its_own_data_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """The key must not lie in the folder that it seals; then nothing is made at all."""
+    with pytest.raises(ConfigError, match="data_dir"):
+        make(tmp_path / "data" / "conf", tmp_path / "data", approver="alice")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_data_dir_with_strange_characters(tmp_path: Path) -> None:

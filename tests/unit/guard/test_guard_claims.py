@@ -33,23 +33,23 @@ async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
 
 async def test_a_folder_outside_the_workspace_raises(kept: Kept) -> None:
     """What is local in the workspace is judged where the agent says that it works as well."""
-    inside = kept.guard.consider(call("echo x > notes.txt"), kept.requester())
+    inside = kept.considered(call("echo x > notes.txt"), kept.requester())
     assert isinstance(inside.verdict, Allow)
-    outside = kept.guard.consider(call("echo x > notes.txt"), kept.requester(cwd="/srv/other"))
+    outside = kept.considered(call("echo x > notes.txt"), kept.requester(cwd="/srv/other"))
     assert strictness(outside.verdict) > strictness(inside.verdict)
     assert {one.resource for one in outside.actions} > {one.resource for one in inside.actions}
 
 
 async def test_the_workspace_itself_adds_nothing(kept: Kept) -> None:
     """The usual claim costs no second reading and changes no digest."""
-    plain = kept.guard.consider(call(DESTROY), kept.requester())
-    there = kept.guard.consider(call(DESTROY), kept.requester(cwd=plain.call and str(kept.folder / "workspace")))
+    plain = kept.considered(call(DESTROY), kept.requester())
+    there = kept.considered(call(DESTROY), kept.requester(cwd=plain.call and str(kept.folder / "workspace")))
     assert (there.actions, there.digest) == (plain.actions, plain.digest)
 
 
 async def test_a_claimed_environment_that_is_not_the_grants_is_denied(kept: Kept) -> None:
     """A call that says that it lands in production is held at its word."""
-    judged = kept.guard.consider(call("ls"), kept.requester(environment="production"))
+    judged = kept.considered(call("ls"), kept.requester(environment="production"))
     assert isinstance(judged.verdict, Deny)
     assert judged.verdict.reason is Reason.GRANT_ENVIRONMENT
 
@@ -74,8 +74,8 @@ async def test_a_claimed_folder_is_read_for_what_the_call_runs(kept: Kept) -> No
 )
 def test_no_claim_lowers_a_verdict(kept_sync: Kept, command: str, cwd: str, environment: str) -> None:
     """Whatever is claimed, the verdict is at least as strict as without."""
-    plain = kept_sync.guard.consider(call(command), kept_sync.requester())
-    said = kept_sync.guard.consider(call(command), kept_sync.requester(cwd=cwd, environment=environment))
+    plain = kept_sync.considered(call(command), kept_sync.requester())
+    said = kept_sync.considered(call(command), kept_sync.requester(cwd=cwd, environment=environment))
     assert strictness(said.verdict) >= strictness(plain.verdict)
     assert set(plain.effects) <= set(said.effects)
 

@@ -32,7 +32,7 @@ def write(kept: Kept, name: str, text: str) -> Path:
 
 def considered(kept: Kept, command: str) -> Judgement:
     """Understand and judge a shell line."""
-    return kept.guard.consider(call(command), kept.requester())
+    return kept.considered(call(command), kept.requester())
 
 
 async def test_ordinary_scripts_flow_and_losses_ask(kept: Kept) -> None:

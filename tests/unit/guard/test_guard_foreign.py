@@ -64,7 +64,7 @@ async def test_the_same_credential_has_the_same_hash(kept: Kept) -> None:
     await kept.guard.judge(call(f"echo {PAT}"), kept.requester())
     one, two, three = (json.loads(json.dumps(kept.body(seq)))["data"]["credential"] for seq in (0, 2, 4))
     assert one == two != three
-    assert kept.guard.consider(call(STEAL), kept.requester()).foreign[0].digest not in one
+    assert kept.considered(call(STEAL), kept.requester()).foreign[0].digest not in one
 
 
 async def test_editing_a_file_that_holds_one_is_no_use(kept: Kept) -> None:
@@ -81,7 +81,7 @@ async def test_variables_and_our_own_tokens_go_as_before(kept: Kept) -> None:
     """A variable is asked about by the policy, a token of ours is no find."""
     ours = spell("staging", TokenKind.AGENT, bytes(range(40)))
     for command in ('curl https://x.example -H "Authorization: Bearer $TOKEN"', f"echo {ours}", "git push"):
-        assert kept.guard.consider(call(command), kept.requester()).foreign == ()
+        assert kept.considered(call(command), kept.requester()).foreign == ()
 
 
 def test_escapes_hide_nothing(tmp_path: Path) -> None:

@@ -171,22 +171,22 @@ async def test_whatever_means_something_changes_the_digest(
     kept: Kept, changed: Callable[[Kept], tuple[ToolCall, Requester]]
 ) -> None:
     """An approval fits nothing but the call that was read: edit anything and it no longer does."""
-    before = kept.guard.consider(call(DESTROY), kept.requester())
-    after = kept.guard.consider(*changed(kept))
+    before = kept.considered(call(DESTROY), kept.requester())
+    after = kept.considered(*changed(kept))
     assert before.digest != after.digest
 
 
 async def test_inert_arguments_and_call_ids_change_nothing(kept: Kept) -> None:
     """A new call id, another description, other order of keys: the same call, so the same approval."""
-    first = kept.guard.consider(call(DESTROY, ident="a", description="x"), kept.requester())
-    second = kept.guard.consider(call(DESTROY, ident="b", description="y"), kept.requester())
+    first = kept.considered(call(DESTROY, ident="a", description="x"), kept.requester())
+    second = kept.considered(call(DESTROY, ident="b", description="y"), kept.requester())
     turned = ToolCall("c", "Bash", json.dumps({"description": "z", "command": DESTROY}).encode())
     other_gate = replace(kept.requester(), gate="hooks", token_id="tok_2", lineage=("tok_2",))
     assert {
         first.digest,
         second.digest,
-        kept.guard.consider(turned, kept.requester()).digest,
-        kept.guard.consider(call(DESTROY), other_gate).digest,
+        kept.considered(turned, kept.requester()).digest,
+        kept.considered(call(DESTROY), other_gate).digest,
     } == {first.digest}
 
 
@@ -231,9 +231,9 @@ async def test_too_many_pending_are_denied_and_the_log_says_so(tmp_path: Path) -
 
 async def test_rows_that_change_nothing_for_the_call_still_bind(kept: Kept) -> None:
     """An approval names the row that asked; another row with the same verdict asks anew."""
-    before = kept.guard.consider(call(DESTROY), kept.requester())
+    before = kept.considered(call(DESTROY), kept.requester())
     assert isinstance(before.verdict, Ask)
     kept.snapshot = policies_in(kept.folder / "policies", f"p, *, *, *, *, *, , ask, ttl=5m\n{ALLOW_ALL}\n")
-    after = kept.guard.consider(call(DESTROY), kept.requester())
+    after = kept.considered(call(DESTROY), kept.requester())
     assert isinstance(after.verdict, Ask)
     assert before.digest != after.digest

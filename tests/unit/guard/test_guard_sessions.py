@@ -60,7 +60,7 @@ async def test_a_finished_line_is_no_beginning(kept: Kept) -> None:
     requester = kept.requester()
     await let(kept, write("rm -r"), requester)
     await let(kept, write(" build\n"), requester)
-    assert Effect.DESTRUCTIVE not in kept.guard.consider(write("f /srv\n"), requester).effects
+    assert Effect.DESTRUCTIVE not in kept.considered(write("f /srv\n"), requester).effects
 
 
 async def test_sql_in_two_writes(kept: Kept) -> None:
@@ -68,14 +68,14 @@ async def test_sql_in_two_writes(kept: Kept) -> None:
     requester = kept.requester()
     await let(kept, run("psql app"), requester)
     await let(kept, write("DELETE "), requester)
-    assert Effect.DESTRUCTIVE in kept.guard.consider(write("FROM users;\n"), requester).effects
+    assert Effect.DESTRUCTIVE in kept.considered(write("FROM users;\n"), requester).effects
 
 
 async def test_what_was_not_released_was_not_typed(kept: Kept) -> None:
     """Input that is still held is no beginning of the next."""
     requester = kept.requester()
     await kept.held(write("rm -r"), requester)
-    judgement = kept.guard.consider(write("f /srv\n"), requester)
+    judgement = kept.considered(write("f /srv\n"), requester)
     assert Effect.DESTRUCTIVE not in judgement.effects
     assert Effect.EXEC in judgement.effects
 
@@ -83,11 +83,11 @@ async def test_what_was_not_released_was_not_typed(kept: Kept) -> None:
 async def test_other_sessions_and_other_runs(kept: Kept) -> None:
     """Another session and another run know nothing of it; a child of the same run does, by any name."""
     await let(kept, write("rm -r"), kept.requester())
-    assert Effect.DESTRUCTIVE not in kept.guard.consider(write("f /srv\n", 2), kept.requester()).effects
+    assert Effect.DESTRUCTIVE not in kept.considered(write("f /srv\n", 2), kept.requester()).effects
     other = kept.requester(token_id="tok_9", lineage=("tok_9",))
-    assert Effect.DESTRUCTIVE not in kept.guard.consider(write("f /srv\n"), other).effects
+    assert Effect.DESTRUCTIVE not in kept.considered(write("f /srv\n"), other).effects
     child = kept.requester(token_id="tok_2", lineage=("tok_2", "tok_1"), session="another name")
-    assert Effect.DESTRUCTIVE in kept.guard.consider(write("f /srv\n"), child).effects
+    assert Effect.DESTRUCTIVE in kept.considered(write("f /srv\n"), child).effects
 
 
 async def test_an_unknown_session_is_asked(kept: Kept) -> None:

@@ -141,7 +141,7 @@ class Logins:
     def _one(self, server: str) -> tuple[McpServer, McpOAuth]:
         one = self._servers.get(server)
         if one is None or one.oauth is None:
-            raise LoginError(f"no MCP server `{server[:40]}` has an `oauth` of its own", status=404)
+            raise LoginError(f"the MCP server `{server[:80]}` has no `oauth` in stayhand.toml", status=404)
         if one.oauth.flow == "machine":
             raise LoginError(f"the MCP server `{server}` is reached as a machine: nobody logs in")
         return one, one.oauth

@@ -27,6 +27,19 @@ _QUIET_END_S = 2.0
 """How long a program may take to end after its input was closed, and again after it was told to."""
 
 
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of ours that a program gets."""
+    return {name: environ[name] for name in INHERITED if name in environ}
+
+
+def program_at(program: str, variables: Mapping[str, str], *, mode: int = os.F_OK | os.X_OK) -> str | None:
+    """Return where a program is: at its path, or in the PATH of its variables; None: nowhere.
+
+    `mode`: what must be possible with it, as `os.access` takes it.
+    """
+    return shutil.which(program, mode=mode, path=variables.get("PATH", os.defpath))
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """What is started."""
@@ -76,8 +89,8 @@ class Process:
     async def start(self) -> None:
         """Start it. Raises: UpstreamError, ConfigError."""
         program = self._program
-        variables = {name: os.environ[name] for name in INHERITED if name in os.environ} | dict(program.env())
-        found = shutil.which(program.command[0], path=variables.get("PATH", os.defpath))
+        variables = inherited(os.environ) | dict(program.env())
+        found = program_at(program.command[0], variables)
         if found is None:
             raise self._failed("cannot be started: there is no such program")
         if not program.folder:

@@ -11,6 +11,7 @@ from firewall.app.pinning import Pinning
 from firewall.approvals.people import Approver
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.messages import Message
+from firewall.console.pinned import UnknownServerError
 from firewall.gates.mcp.listed import FRESH_S, Listed
 from firewall.gates.mcp.port import Seen
 from firewall.gates.mcp.showing.tools import PinnedTools
@@ -125,6 +126,19 @@ async def test_a_tool_that_waits_is_none(place: House) -> None:
     assert done == {"server": "notes", "approved": ["a"]}
     assert await tools.tool(server(), caller(), "a", upstream=nobody, seen=Deaf()) == tool("a", "other")
     assert nobody.asked == []
+
+
+async def test_a_desk_knows_servers_that_are_configured_or_were_seen(place: House) -> None:
+    """Both have a listing of their own, also an empty one; any other name is refused with those that are."""
+    await place.list_tools(server(), [tool("a")])
+    desk = Pinning(place.pins, ["fresh", "also"])
+    assert [row["server"] for row in desk.listing("notes")] == ["notes"]
+    assert desk.listing("fresh") == []
+    assert len(desk.listing()) == 1
+    with pytest.raises(UnknownServerError, match="`note`; configured: `also`, `fresh`"):
+        desk.listing("note")
+    with pytest.raises(UnknownServerError, match="none is configured"):
+        Pinning(None).listing("note")
 
 
 async def test_what_is_kept_of_a_definition_ends_with_it(place: House) -> None:
