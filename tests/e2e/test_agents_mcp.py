@@ -63,15 +63,15 @@ class Desk:
 
 
 @contextmanager
-def desk(folder: Path, script: Script) -> Iterator[Desk]:
-    """Serve a provider, and a firewall before a server of three notes."""
+def desk(folder: Path, script: Script, *, settings: str = "") -> Iterator[Desk]:
+    """Serve a provider, and a firewall before a server of three notes; `settings`: more TOML."""
     file = folder / "notes.jsonl"
     entities = [
         {"type": "entity", "name": name, "entityType": "note", "observations": [f"the {name} one"]}
         for name in ("plan", "old", "dear")
     ]
     file.write_text("\n".join(map(json.dumps, entities)))
-    settings = (
+    settings += (
         '\n[[mcp_server]]\nname = "memory"\nenvironment = "staging"\nhold_s = 40\n'
         f"command = {json.dumps(MEMORY.command())}\nenv = {{ MEMORY_FILE_PATH = {json.dumps(str(file))} }}\n"
     )
