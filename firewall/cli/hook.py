@@ -132,7 +132,8 @@ def install(
         "--url": url if project else "",
     }
     words = [agent, *(word for name, value in again.items() if value for word in (name, value))]
-    say(f"stayhand: then `stayhand hook check {shlex.join(words)}`")
+    first = "" if token_file else "with STAYHAND_AGENT_TOKEN set to the agent's token: "
+    say(f"stayhand: then, {first}`stayhand hook check {shlex.join(words)}`")
 
 
 def _install(agent: str, folder: CheckedFolder, path: Path, line: str, *, wait_s: int) -> None:

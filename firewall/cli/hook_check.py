@@ -173,5 +173,5 @@ def _has_form_of(said: object, form: object) -> bool:
 
 
 def _said(done: "subprocess.CompletedProcess[bytes]") -> str:
-    text = (done.stdout or done.stderr).decode(errors="replace").strip()
+    text = " ".join((done.stdout or done.stderr).decode(errors="replace").split())
     return f"exit {done.returncode}: {text[:300] or 'nothing said'}"

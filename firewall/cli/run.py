@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -75,7 +76,8 @@ def run(
     with control_client(ctx) as client:
         minted = row_of(client.post("/api/tokens", wish))
         handout = row_of(client.get("/api/egress")) if settings.egress is not None else {}
-    say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {minted['expires_at']}")
+    until = datetime.fromisoformat(str(minted["expires_at"])).astimezone()
+    say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {until:%Y-%m-%d %H:%M %Z}")
     say(f"stayhand: held calls wait at {settings.server.public_url}")
     base_url = f"http://{settings.server.listen}"
     pointed = point(name, base_url, str(minted["token"]), own_login=own_login)

@@ -1,4 +1,7 @@
-"""How each real agent is pointed at an MCP server over HTTP, and how its model names that server's tools."""
+"""How each real agent is pointed at an MCP server over HTTP, and how its model names that server's tools.
+
+The token comes from the agent's environment, as docs/mcp.md tells.
+"""
 
 import json
 import tomllib
@@ -7,15 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from firewall.cli.pointing import TOKEN_VARIABLE
 from firewall.demo.script import Function
 from tests.support.agent_process import Launch
 
-_Pointed = Callable[[Launch, str, str, str], Launch]
+_Pointed = Callable[[Launch, str, str], Launch]
 
 
 def pointed(agent: str, launch: Launch, server: str, url: str, *, token: str) -> Launch:
     """Return the launch with one more MCP server, called `server`, at `url`, with our token."""
-    return _WAYS[agent](launch, server, url, token)
+    return _WAYS[agent](replace(launch, env={**launch.env, TOKEN_VARIABLE: token}), server, url)
 
 
 def tool_call(agent: str, server: str, tool: str, **arguments: object) -> Function:
@@ -31,8 +35,8 @@ def tool_call(agent: str, server: str, tool: str, **arguments: object) -> Functi
             return Function(tool, json.dumps(arguments), namespace=f"mcp__{server}")
 
 
-def _claude_code(launch: Launch, server: str, url: str, token: str) -> Launch:
-    one = {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {token}"}}
+def _claude_code(launch: Launch, server: str, url: str) -> Launch:
+    one = {"type": "http", "url": url, "headers": {"Authorization": f"Bearer ${{{TOKEN_VARIABLE}}}"}}
     config = json.dumps({"mcpServers": {server: one}})
     # The scripted model calls tools at once, so they are to be there before its first turn.
     waits = {"MCP_CONNECTION_NONBLOCKING": "0", "ENABLE_TOOL_SEARCH": "false", "MCP_TIMEOUT": "60000"}
@@ -40,23 +44,23 @@ def _claude_code(launch: Launch, server: str, url: str, token: str) -> Launch:
     return replace(launch, argv=argv, env={**launch.env, **waits})
 
 
-def _codex(launch: Launch, server: str, url: str, token: str) -> Launch:
+def _codex(launch: Launch, server: str, url: str) -> Launch:
     path, text = next(iter(launch.files.items()))
     more = (
-        f'\n[mcp_servers.{server}]\nurl = "{url}"\nbearer_token_env_var = "STAYHAND_AGENT_TOKEN"\n'
+        f'\n[mcp_servers.{server}]\nurl = "{url}"\nbearer_token_env_var = "{TOKEN_VARIABLE}"\n'
         "required = true\nstartup_timeout_sec = 60\n"  # or its first turn begins without the tools
     )
     tomllib.loads(text + more)
-    return replace(launch, files={path: text + more}, env={**launch.env, "STAYHAND_AGENT_TOKEN": token})
+    return replace(launch, files={path: text + more})
 
 
-def _gemini_cli(launch: Launch, server: str, url: str, token: str) -> Launch:
-    one = {"httpUrl": url, "headers": {"Authorization": f"Bearer {token}"}, "trust": True}
+def _gemini_cli(launch: Launch, server: str, url: str) -> Launch:
+    one = {"httpUrl": url, "headers": {"Authorization": f"Bearer ${TOKEN_VARIABLE}"}, "trust": True}
     return _with(launch, {"mcpServers": {server: one}})
 
 
-def _opencode(launch: Launch, server: str, url: str, token: str) -> Launch:
-    headers = {"Authorization": f"Bearer {token}"}
+def _opencode(launch: Launch, server: str, url: str) -> Launch:
+    headers = {"Authorization": f"Bearer {{env:{TOKEN_VARIABLE}}}"}
     one = {"type": "remote", "url": url, "enabled": True, "oauth": False, "headers": headers, "timeout": 90_000}
     return _with(launch, {"mcp": {server: one}})
 
