@@ -141,9 +141,10 @@ def _opencode(sdk: str, url: str, token: str, prompt: str, workspace: Path, home
         "share": "disabled",
         "permission": {"*": "allow"},
     }
-    return Launch(
+    quiet = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
+    return Launch(  # where it has a plugin it asks the registry for a package first, and again for a minute
         argv=(*program(OPENCODE), "run", "--format", "json", prompt),
-        env=_env(home) | {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"},
+        env=_env(home) | {**quiet, "npm_config_fetch_retries": "0"},
         cwd=workspace,
         files={home / ".config" / "opencode" / "opencode.json": json.dumps(config)},
     )
