@@ -182,13 +182,10 @@ def _vault(settings: Settings) -> Iterator[Finding]:
     except FirewallError as error:
         yield Finding("error", f"vault: {error.public}", getattr(error, "hint", ""))
         return
-    yield Finding(
-        "ok", f"vault with {counted(len(kept), 'credential')}, sealed with a key from {_key_source(settings)}"
-    )
-    if not settings.vault_key.exists() and not (settings.vault.key and settings.vault.key.command):
-        yield Finding("error", f"the vault's key `{settings.vault_key}` is missing", "restore it from its backup")
-    elif settings.vault_key.resolve().is_relative_to(settings.data_dir.resolve()):
-        yield Finding("error", "the vault's key lies in data_dir", "move it beside the configuration")
+    if vault.is_made:
+        yield from _sealed(settings, len(kept))
+    else:
+        yield Finding("ok", "no vault yet: the first credential makes it, and its key")
     for name, used_by in users.items():
         if name not in kept:
             yield Finding(
@@ -198,6 +195,17 @@ def _vault(settings: Settings) -> Iterator[Finding]:
             )
     for name in sorted(set(kept) - set(users) - _logins(settings)):
         yield Finding("warn", f"nothing uses the credential `{name}`", f"stayhand credential remove {name}")
+
+
+def _sealed(settings: Settings, count: int) -> Iterator[Finding]:
+    """Say what seals a vault that is there."""
+    yield Finding(
+        "ok", f"vault with {counted(count, 'credential')}, sealed with a key from {_key_source(settings)}"
+    )
+    if not settings.vault_key.exists() and not (settings.vault.key and settings.vault.key.command):
+        yield Finding("error", f"the vault's key `{settings.vault_key}` is missing", "restore it from its backup")
+    elif settings.vault_key.resolve().is_relative_to(settings.data_dir.resolve()):
+        yield Finding("error", "the vault's key lies in data_dir", "move it beside the configuration")
 
 
 def _logins(settings: Settings) -> set[str]:

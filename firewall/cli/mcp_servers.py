@@ -75,5 +75,10 @@ def unknown_environments(settings: Settings) -> Iterator[Said]:
         return
     for name in sorted(set(lands) - known):
         what = f"{', '.join(lands[name])}: environments.toml does not know the environment `{name}`"
-        rows = ", ".join(f"`{one}`" for one in sorted(known - {LOCAL})) or "none yet"
-        yield "warn", what, f"add an [[environment]] of that name with what belongs to it, or correct it ({rows})"
+        named = ", ".join(f"`{one}`" for one in sorted(known - {LOCAL}))
+        other = f", or correct the name (known: {named})" if named else ""
+        yield (
+            "warn",
+            what,
+            f"add an [[environment]] `{name}` with the hosts, projects and paths that belong to it{other}",
+        )

@@ -110,6 +110,7 @@ def test_an_environment_that_nothing_knows_is_said_once(
     assert [level for level, _, _ in found] == levels
     for _, what, hint in found:
         assert "environments.toml does not know" in what
+        assert ("known:" in hint) is bool(known)
         assert all(f"`{name}`" in hint for name in known)
 
 
