@@ -38,7 +38,6 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 async def test_what_cannot_be_served_is_refused_before_anybody_is_asked(bench: Bench) -> None:
     """Each row: what is sent, status, number and word; no seam hears of it and no program is started."""
     call = json.dumps(CALL).encode()
-    twice = call[:-1] + b',"id":8}'
     rows: list[tuple[bytes, dict[str, str], int, int, str]] = [
         (b"", {}, 400, -32700, "json_invalid"),
         (b"\x00\xff garbage", {}, 400, -32700, "json_invalid"),
@@ -51,7 +50,7 @@ async def test_what_cannot_be_served_is_refused_before_anybody_is_asked(bench: B
         ),
         (b"[" + call + b"]", {}, 400, -32600, "batch_refused"),
         (b"[" + call + b"]", {"mcp_protocol_version": "2025-03-26"}, 400, -32600, "batch_refused"),
-        (twice, MODERN, 400, -32600, "json_duplicate_key"),
+        (call[:-1] + b',"id":8}', MODERN, 400, -32600, "json_duplicate_key"),
         (b'{"id":1}', {}, 400, -32600, "message_invalid"),
         (call[:-1] + b',"note":"x"}', MODERN, 400, -32600, "member_unknown"),
         (b'{"jsonrpc":"2.0","method":"notifications/x","Params":{}}', MODERN, 400, -32600, "member_unknown"),
