@@ -3,10 +3,11 @@
 Pure: fed the entries that name an approval, in order; answers with what is wrong.
 
     opened, then votes, then at most one of consumed | expired | cancelled ends it
-    tool.released and approval.consumed that name it come after a vote for it and none against it
+    tool.released and approval.consumed that name it come after a vote for it and none against it, and after votes
+    of as many different voters as the entry that opened it asks for
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from audit.entry import Entry, Kind
 
@@ -30,7 +31,8 @@ TELLING = frozenset(
 @dataclass(slots=True)
 class _Story:
     opened: bool = False
-    approved: bool = False
+    people: int = 1
+    voters: set[str] = field(default_factory=set)
     denied: bool = False
     ended: str = ""
 
@@ -50,6 +52,8 @@ class Approvals:
             case Kind.APPROVAL_OPENED:
                 wrong = "opened a second time" if story.opened else ""
                 story.opened = True
+                people = entry.data.get("people")
+                story.people = max(story.people, people) if isinstance(people, int) else story.people
             case Kind.APPROVAL_VOTED:
                 wrong = _vote(entry, story)
             case Kind.APPROVAL_CONSUMED | Kind.APPROVAL_EXPIRED | Kind.APPROVAL_CANCELLED:
@@ -69,7 +73,8 @@ def _vote(entry: Entry, story: _Story) -> str:
         return "voted on without a decision"
     if story.ended:
         return f"voted on after it was {story.ended}"
-    story.approved |= decision in FOR
+    if decision in FOR:
+        story.voters.add(entry.principal)
     story.denied |= decision in AGAINST
     return ""
 
@@ -89,4 +94,7 @@ def _grounds(how: str, story: _Story) -> str:
         return f"{how} without being opened"
     if story.denied:
         return f"{how} although a vote denied it"
-    return "" if story.approved else f"{how} without a vote for it"
+    if not story.voters:
+        return f"{how} without a vote for it"
+    few = len(story.voters) < story.people
+    return f"{how} with votes of {len(story.voters)} where it asks for {story.people} people" if few else ""

@@ -10,6 +10,7 @@ from firewall.app.channels import channels_of
 from firewall.app.clock import SystemClock
 from firewall.approvals.channels.board import Channels
 from firewall.approvals.service import ApprovalRules, Approvals
+from firewall.console.roster import Listed
 from firewall.core.errors import ConfigError
 from firewall.core.ids import spell_id
 from firewall.gates.edge.doorkeeper import Doorkeeper
@@ -19,6 +20,7 @@ from firewall.references import References, reader_of
 from firewall.sequencer.opening import Installation
 from firewall.settings.settings import Settings
 from firewall.telemetry import Telemetry
+from firewall.tokens.absences import Absences
 from firewall.tokens.access_keys import AccessKeys
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
@@ -35,6 +37,7 @@ class Base:
     telemetry: Telemetry
     tokens: Tokens
     people: People
+    absences: Absences
     channels: Channels
     approvals: Approvals
     doorkeeper: Doorkeeper
@@ -54,6 +57,8 @@ def base_of(
     people = People(sequencer=writer, rows=installation.people, clock=clock)
     channels = channels_of(settings, references, people, clock)
     tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
+    absences = Absences(sequencer=writer, rows=installation.people, people=people, clock=clock)
+    roster = Listed(people, absences, settings.approver, clock)
     return Base(
         settings=settings,
         installation=installation,
@@ -62,6 +67,7 @@ def base_of(
         telemetry=Telemetry(),
         tokens=tokens,
         people=people,
+        absences=absences,
         channels=channels,
         approvals=Approvals(
             sequencer=writer,
@@ -70,6 +76,7 @@ def base_of(
             rules=approval_rules(settings),
             notifier=channels,
             new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
+            roster=roster,
         ),
         doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=clock),
         targets=targets_of(settings, references),

@@ -73,6 +73,7 @@ def console_of(
         providers=faring,
         pins=pins,
         logins=_logins(base, upstream),
+        absences=base.absences,
     )
     if egress is not None:
         desks = replace(desks, egress=egress.handout)

@@ -1,20 +1,26 @@
 """Forms that approvers have us run: begun and ended in the log, and what follows for the call they stand for.
 
-The decision is one: who may decide the call may have its form run, and his word binds both requests. INVARIANT: a
-form is durable as begun before it can be sent, and nothing here sends it twice: what was under way when the server
-stopped is unknown, shown, and left to people. A call is approved after its form only by the same commit that says
+The decision is one: who may decide the call may have its form run, and his word binds both requests; what comes
+before the call is run only by whoever gives the last vote for it. INVARIANT: a form is durable as begun before
+it can be sent, and nothing here sends it twice: what was under way when the server stopped is unknown, shown, and
+left to people. A call is approved after its form only by the same commit that says
 that the form is done.
 """
 
 from dataclasses import dataclass, replace
 
 from firewall.approvals import records
+from firewall.approvals.casting import Cast
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
+from firewall.approvals.typed import demand_typed
 from firewall.core.approval import Approval, ApprovalStatus, Decision, Form, FormState
 from firewall.core.errors import ApprovalError
 from firewall.core.ports import ApprovalStore, Clock, Sequencer
 from firewall.core.work import BeginForm, EndForm, Unit, Unmet
+
+_TRIES = 32
+"""Each time somebody else answered, or a right changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +45,13 @@ class Forms:
         self._store = store
         self._clock = clock
 
-    def check(self, approval_id: str, number: int, by: Approver) -> tuple[Approval, Form]:
+    def check(
+        self, approval_id: str, number: int, by: Approver, *, typed: str | None = None
+    ) -> tuple[Approval, Form]:
         """Return an approval that waits and the form that somebody may have run for it; `number` counts from 1.
 
-        Raises: ApprovalError `approval_unknown`, `form_unknown` (404), `approver_not_permitted` or `own_approval`
-        (403), `approval_expired`, `approval_decided` or `form_running` (409).
+        Raises: ApprovalError `approval_unknown`, `form_unknown` (404), `approval_expired`, `approval_decided`,
+        `form_running` or `form_needs_votes` (409), and what `Approvals.decide` says of who may not.
         """
         approval = self._approvals.get(approval_id)
         refusal = self._approvals.may_decide(approval, by)
@@ -56,7 +64,15 @@ class Forms:
         forms = approval.subject.forms if approval.subject else ()
         if not 1 <= number <= len(forms) or not forms[number - 1].request:
             raise ApprovalError("there is no such form that could be run", code="form_unknown", status=404)
-        return approval, forms[number - 1]
+        form = forms[number - 1]
+        if form.before:
+            ballot = self._approvals.ballot(approval, Decision.APPROVE, by, typed=typed)
+            if not ballot.is_last:
+                words = f"what comes first is done by whoever gives the last vote: {ballot.before.words}"
+                raise ApprovalError(words, code="form_needs_votes")
+        elif typed is not None:
+            demand_typed(approval, typed)
+        return approval, form
 
     async def begin(self, approval: Approval, number: int, by: Approver) -> None:
         """Record that a form is about to be sent.
@@ -72,7 +88,7 @@ class Forms:
             current = self._approvals.get(approval.id)
             raise records.running() if records.is_running(current) else _over(current)
 
-    async def end(self, approval: Approval, ended: Ended, *, vote: "Vote | None" = None) -> None:
+    async def end(self, approval: Approval, ended: Ended, *, then: "Settling | None" = None) -> None:
         """Record what became of a form, and in the same commit the decision that follows from it.
 
         Where the approval has moved on meanwhile, the decision is left out. Raises: StoreError.
@@ -81,14 +97,30 @@ class Forms:
         record = records.ended(
             approval, state=ended.state, status=ended.status, note=ended.note, judged=ended.judged
         )
-        if vote is not None:
-            move = self._approvals.vote(approval, vote.decision, vote.by, reason=vote.reason, rebind=vote.rebind)
-            voted = records.voted(approval, move, vote.by)
-            unit = Unit(records=(record, voted), steps=(step, move))
+        for _ in range(_TRIES if then is not None else 0):
+            ballot = self._ballot(approval.id, then) if then is not None else None
+            if ballot is None:
+                break
+            unit = Unit(records=(record, ballot.record), steps=(step, *ballot.steps))
             if not isinstance(await self._sequencer.submit(unit), Unmet):
                 self._approvals.wake(approval.id)
                 return
         await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+
+    def _ballot(self, approval_id: str, then: "Settling") -> Cast | None:
+        """Weigh the decision that follows; None where it decides nothing any more."""
+        try:
+            ballot = self._approvals.ballot(
+                self._approvals.get(approval_id),
+                then.decision,
+                then.by,
+                reason=then.reason,
+                typed=then.typed,
+                rebind=then.rebind,
+            )
+        except ApprovalError:
+            return None
+        return ballot if ballot.is_last and not ballot.is_late else None
 
     async def lost(self) -> int:
         """Say of every form that was under way when a server stopped that nobody knows; return how many.
@@ -108,7 +140,7 @@ def _over(approval: Approval) -> ApprovalError:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class Settling:
     """The decision about the call that follows from its form."""
 
     decision: Decision
@@ -116,3 +148,5 @@ class Vote:
     reason: str = ""
     rebind: str = ""
     """The digest of the call in the state that the form left."""
+    typed: str | None = None
+    """The name that he typed."""

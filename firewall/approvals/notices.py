@@ -4,8 +4,16 @@ INVARIANT: nothing but ids, the environment, effects, names of operations and ti
 resource and no person's name, so that no channel can leak one.
 """
 
+from firewall.approvals.people import groups_of
 from firewall.core.approval import Approval
+from firewall.core.demand import ANYBODY
 from firewall.core.notice import Notice
+
+
+def _asked(approval: Approval) -> tuple[str, ...]:
+    """Return the groups that may answer, those of later stages as well; none where any approver may."""
+    groups = groups_of(approval)
+    return () if ANYBODY in groups else tuple(sorted(groups))
 
 
 def notice_of(approval: Approval, address: str) -> Notice:
@@ -17,7 +25,7 @@ def notice_of(approval: Approval, address: str) -> Notice:
         environment=approval.environment,
         effects=approval.effects,
         operations=tuple(dict.fromkeys(view.operation for view in views)),
-        groups=(approval.group,) if approval.group else (),
+        groups=_asked(approval),
         opened_at=approval.opened_at,
         expires_at=approval.expires_at,
     )

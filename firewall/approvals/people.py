@@ -1,14 +1,17 @@
 """Who may answer: pure rules about an approver and an approval (DESIGN 5, ATTACKS 54).
 
-INVARIANT: the requester's human owner never decides, except with `solo` outside production; a group that a row
-asks for is met by everybody who decides, admins included.
+INVARIANT: the requester's human owner never decides, under none of his names and for nobody else, except with
+`solo` outside production; a group that a row asks for is met by everybody who decides, admins included.
 """
 
 import unicodedata
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 from firewall.core.approval import Approval
+from firewall.core.demand import ANYBODY
+from firewall.core.effect import GRAVE
 
 ROLES = frozenset({"approver", "admin"})
 """Roles that may decide."""
@@ -26,11 +29,69 @@ class Approver:
     """What was shown for this request: a row may ask for a passkey; a link decides only where a row says so."""
     aliases: tuple[str, ...] = ()
     """Other names of the same person (an e-mail address): an owner may be written either way."""
+    speaks_for: tuple["Deputy", ...] = ()
+    """Whose groups he may speak for at this moment."""
+    is_away: bool = False
+    """He need not be told of what waits; he may still answer."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that he is called."""
+        return (self.name, *self.aliases)
 
     def is_called(self, name: str) -> bool:
         """Tell whether a name is this person's, however it is written."""
-        wanted = _folded(name)
-        return bool(wanted) and wanted in {_folded(own) for own in (self.name, *self.aliases)}
+        wanted = folded(name)
+        return bool(wanted) and wanted in {folded(own) for own in self.names}
+
+    def groups_for(self, owner: str) -> frozenset[str]:
+        """Return the groups for which he can speak about a call of `owner`'s agent.
+
+        Whoever speaks for somebody does not do so about that somebody's own agents.
+        """
+        lent = (one.groups for one in self.speaks_for if not one.is_called(owner))
+        return frozenset(self.groups).union(*lent)
+
+
+@dataclass(frozen=True, slots=True)
+class Deputy:
+    """Somebody who lets another speak for his groups."""
+
+    names: tuple[str, ...]
+    """Everything that he is called."""
+    groups: tuple[str, ...]
+
+    def is_called(self, name: str) -> bool:
+        """Tell whether a name is his, however it is written."""
+        return folded(name) in {folded(own) for own in self.names}
+
+
+class Roster(Protocol):
+    """Everybody who may decide now."""
+
+    def everybody(self) -> Sequence[Approver]:
+        """Return them with their groups, and with those for whom they speak at this moment."""
+        ...
+
+    def changes(self) -> int:
+        """Return the number of changes among them so far; ask it before `everybody`."""
+        ...
+
+
+UNSEEN = -1
+"""Changes that nobody counted."""
+
+
+class Unlisted:
+    """A roster that knows nobody: only who stands at the door counts, and only alone."""
+
+    def everybody(self) -> Sequence[Approver]:
+        """Return nobody."""
+        return ()
+
+    def changes(self) -> int:
+        """Return that nobody counted."""
+        return UNSEEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +99,79 @@ class Refusal:
     """Why somebody may not decide."""
 
     code: str
-    """`approver_not_permitted` or `own_approval`."""
+    """`approver_not_permitted`, `own_approval`, `passkey_needed`, `vote_counted` or `not_your_turn`."""
     public: str
+
+    @property
+    def status(self) -> int:
+        """The HTTP status: 409 where he may decide and his vote would not count now, else 403."""
+        return 409 if self.code in ("vote_counted", "not_your_turn") else 403
 
 
 def refusal_of(approval: Approval, by: Approver, *, solo: bool, production: frozenset[str]) -> Refusal | None:
     """Return why `by` may not decide `approval`, or None when he may; its state is another question."""
     if by.role not in ROLES:
         return Refusal("approver_not_permitted", f"the role `{by.role}` does not decide approvals")
-    if approval.group and approval.group not in by.groups:
-        return Refusal("approver_not_permitted", f"this needs somebody of the group `{approval.group}`")
     if approval.subject is None:
         # FAIL-CLOSED: unreadable is unanswerable, and without the owner's name nobody is shown to be another.
         return Refusal("approver_not_permitted", "what this approval is about can no longer be read")
+    wanted = groups_of(approval)
+    if ANYBODY not in wanted and not wanted & by.groups_for(approval.subject.owner):
+        named = " or ".join(f"`{group}`" for group in sorted(wanted))
+        return Refusal("approver_not_permitted", f"this needs somebody of the group {named}")
+    if by.auth == "link" and not _may_link(approval, production):
+        return Refusal("approver_not_permitted", "a link does not decide this: sign in")
     if by.is_called(approval.subject.owner):
         return _own(approval, solo=solo, production=production)
     return None
 
 
+def groups_of(approval: Approval) -> frozenset[str]:
+    """Return the groups that may answer; the empty one where any approver may."""
+    demands = approval.obligations.demands
+    return frozenset().union(*(one.groups for one in demands)) if demands else frozenset({ANYBODY})
+
+
+def people_among(everybody: Sequence[Approver]) -> list[frozenset[str]]:
+    """Return the names, folded, of each person: accounts that share a name are one person's."""
+    found: list[frozenset[str]] = []
+    for one in everybody:
+        names = frozenset(map(folded, one.names)) - {""}
+        same = [other for other in found if other & names]
+        found = [other for other in found if not other & names]
+        found.append(names.union(*same))
+    return found
+
+
+def whole(by: Approver, everybody: Sequence[Approver]) -> Approver:
+    """Return somebody with the names of all his accounts."""
+    for names in people_among([*everybody, by]):
+        if folded(by.name) in names:
+            known = {folded(name) for name in by.names}
+            return replace(by, aliases=(*by.aliases, *sorted(names - known)))
+    return by
+
+
+def _may_link(approval: Approval, production: frozenset[str]) -> bool:
+    """Tell whether a personal link may decide: only where a row says so, and never what cannot be taken back."""
+    lands = _lands(approval)
+    is_grave = bool(GRAVE & set(approval.effects)) or any(folded(one) in production for one in lands)
+    return approval.obligations.auth == "link" and not is_grave
+
+
+def _lands(approval: Approval) -> set[str]:
+    views = approval.subject.actions if approval.subject else ()
+    return {approval.environment, *(view.environment for view in views)}
+
+
 def _own(approval: Approval, *, solo: bool, production: frozenset[str]) -> Refusal | None:
     if not solo:
         return Refusal("own_approval", "this is your own agent's call: somebody else decides")
-    views = approval.subject.actions if approval.subject else ()
-    lands = {approval.environment, *(view.environment for view in views)}
-    if any(_folded(environment) in production for environment in lands):
+    if any(folded(environment) in production for environment in _lands(approval)):
         return Refusal("own_approval", "this is your own agent's call in production: somebody else decides")
     return None
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name as it is compared: however it is written, it is one person's."""
     return unicodedata.normalize("NFKC", name).casefold().strip()

@@ -4,7 +4,8 @@ Unsealed are enums, numbers, digests and pseudonymous ids; whatever names a pers
 """
 
 from firewall.approvals.people import Approver
-from firewall.core.approval import Approval, ApprovalStatus, Form, FormState, Subject
+from firewall.core.approval import Approval, ApprovalStatus, Form, FormState, Subject, Vote
+from firewall.core.demand import Tally
 from firewall.core.errors import ApprovalError
 from firewall.core.ids import sha256_hex
 from firewall.core.work import MoveApproval, Record
@@ -71,6 +72,7 @@ def opened(approval: Approval, principal: str, subject: Subject) -> Record:
             "effects": approval.effects,
             "token": approval.token,
             "expires_at": approval.expires_at,
+            "people": approval.obligations.people,
         },
         person=subject.owner,
         principal=principal,
@@ -81,7 +83,8 @@ def opened(approval: Approval, principal: str, subject: Subject) -> Record:
             "session": subject.session,
             "tool": subject.tool,
             "row": subject.row,
-            "group": approval.group,
+            "group": approval.obligations.groups,
+            "obligations": approval.obligations.text(),
             "actions": [
                 {"operation": view.operation, "resource": view.resource, "summary": view.summary}
                 for view in subject.actions
@@ -95,22 +98,28 @@ def viewed(approval_id: str, by: str) -> Record:
     return Record(kind="approval.viewed", person=by, principal=by, approval=approval_id, private={"name": by})
 
 
-def voted(approval: Approval, step: MoveApproval, by: Approver) -> Record:
-    """Record somebody's decision."""
+def voted(
+    approval: Approval, vote: Vote, by: Approver, *, move: MoveApproval, after: Tally, is_last: bool
+) -> Record:
+    """Record somebody's vote, and what it made of the approval."""
     return Record(
         kind="approval.voted",
         data={
-            "decision": step.become.value,
+            "decision": move.become.value,
             "digest": approval.digest,
             "requester": approval.principal,
             "via": by.via,
-            "self_approved": step.self_approved,
-            **({"after_form": step.rebind} if step.rebind else {}),
+            "auth": by.auth,
+            "self_approved": move.self_approved,
+            "votes": after.given,
+            "asked": after.asked,
+            "decides": is_last,
+            **({"after_form": move.rebind} if move.rebind else {}),
         },
         person=by.name,
         principal=by.name,
         approval=approval.id,
-        private={"name": by.name, "role": by.role, "reason": step.reason},
+        private={"name": by.name, "role": by.role, "reason": move.reason, "groups": vote.groups},
     )
 
 

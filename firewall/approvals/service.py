@@ -4,6 +4,9 @@ Everything is written through the sequencer; this module decides nothing about c
 
 INVARIANT: an approval gets at most one decision and is consumed at most once, because each move names the state
 that it expects and the sequencer commits it only from there.
+INVARIANT: it is approved by the commit that holds the last vote needed, and only where as many different people as
+its rows ask for may decide at that moment: a vote is committed only where no other came and no right changed since
+it was weighed.
 INVARIANT: no failure and no silence here approves anything: a channel that fails, a wait that ends and a time that
 is over leave the call held or refused.
 """
@@ -14,11 +17,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from firewall.approvals import records
+from firewall.approvals.casting import Cast, Weighed, cast
+from firewall.approvals.counting import Counter
 from firewall.approvals.notices import notice_of
-from firewall.approvals.people import Approver, Refusal, refusal_of
+from firewall.approvals.people import Approver, Refusal, Roster, Unlisted
 from firewall.approvals.text import plain
+from firewall.approvals.typed import demand_typed
 from firewall.approvals.wanted import MAX_SUBJECT_CHARS, ApprovalRules, Wanted, size_of
 from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.demand import Tally
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
 from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, Unit, Unmet
@@ -28,6 +35,7 @@ SWEEP_S = 1.0
 _US = 1_000_000
 _LISTED = 10_000
 _TIMER_SLACK_S = 0.002  # a timer may fire a little before the clock says so
+_VOTE_TRIES = 32  # each time another vote was committed, or a right changed
 _CANCEL_TRIES = 3  # it can be decided, and once more be on its way, while we ask
 _log = logging.getLogger("stayhand.approvals")
 
@@ -44,7 +52,10 @@ class Approvals:
         rules: ApprovalRules,
         notifier: Notifier,
         new_id: Callable[[], str],
+        roster: Roster | None = None,
     ) -> None:
+        """Wire it; without a `roster` nobody's vote counts beside that of whoever gives the last."""
+        self._roster = roster or Unlisted()
         self._sequencer = sequencer
         self._store = store
         self._clock = clock
@@ -83,9 +94,9 @@ class Approvals:
             session="",  # the client's own words: sealed with the subject, not kept in the clear
             environment=wanted.environment,
             effects=wanted.effects,
-            group=wanted.obligations.group,
             opened_at=now,
             expires_at=now + (wanted.obligations.ttl_s or self._rules.ttl_s) * _US,
+            obligations=wanted.obligations,
             subject=wanted.subject,
         )
         step = OpenApproval(approval, self._rules.max_pending)
@@ -132,35 +143,100 @@ class Approvals:
         return bool(approval.decided_by) and approval.decided_by == self._sequencer.pseudonym(name)
 
     def may_decide(self, approval: Approval, by: Approver) -> Refusal | None:
-        """Return why somebody may not decide this approval, or None when he may."""
-        return refusal_of(approval, by, solo=self._rules.solo, production=self._rules.production)
+        """Return why somebody may not decide this approval, or None when he may: to deny it at least."""
+        return self.counter().refusal(approval, by)
 
-    async def decide(self, approval_id: str, decision: Decision, *, by: Approver, reason: str = "") -> Approval:
-        """Record somebody's decision and wake whoever waits for it.
+    def may_approve(self, approval: Approval, by: Approver) -> Refusal | None:
+        """Return why somebody's vote for an approval would not count now, or None when it would."""
+        counter = self.counter()
+        return counter.refusal(approval, by) or counter.not_approving(approval, by)
 
-        Raises: ApprovalError `approval_unknown` (404), `approver_not_permitted` or `own_approval` (403),
-        `approval_expired` or `approval_decided` (409); StoreError.
+    def is_enough(self, approval: Approval, by: Approver) -> bool:
+        """Tell whether somebody's vote approves it at once, with nothing typed."""
+        try:
+            ballot = self.ballot(approval, Decision.APPROVE, by)
+        except ApprovalError:
+            return False
+        return ballot.is_last and not ballot.is_late
+
+    def tally(self, approval: Approval) -> Tally:
+        """Count the votes for an approval, as those stand who gave them."""
+        return self.counter().of(approval)
+
+    def standing(self, approval: Approval) -> str:
+        """Return how far people have come, as `1 of 2, next: dba`; empty where anybody may answer alone."""
+        is_plain = not approval.obligations.demands or approval.status is not ApprovalStatus.PENDING
+        return "" if is_plain else self.tally(approval).words
+
+    def counter(self) -> Counter:
+        """Return what counts votes among those who may decide at this moment."""
+        everybody = tuple(self._roster.everybody())
+        return Counter(everybody, self._sequencer.pseudonym, self._rules.solo, self._rules.production)
+
+    async def decide(
+        self, approval_id: str, decision: Decision, *, by: Approver, reason: str = "", typed: str | None = None
+    ) -> Approval:
+        """Record somebody's vote; where it decides, wake whoever waits.
+
+        `typed`: the name of the resource, as it was typed; None: it was not.
+        Raises: ApprovalError `approval_unknown` (404), `approver_not_permitted`, `own_approval`, `passkey_needed`
+        (403), `vote_counted`, `not_your_turn`, `typed_missing`, `typed_mismatch`, `approval_expired` or
+        `approval_decided` (409); StoreError.
         """
-        approval = self.get(approval_id)
-        refusal = self.may_decide(approval, by)
+        for _ in range(_VOTE_TRIES):
+            ballot = self.ballot(self.get(approval_id), decision, by, reason=plain(reason), typed=typed)
+            if ballot.is_late:
+                raise records.settled(await self._expire(ballot.approval))
+            outcome = await self._sequencer.submit(Unit(records=(ballot.record,), steps=ballot.steps))
+            if isinstance(outcome, Committed):
+                return self._voted(ballot, by)
+            current = self.get(approval_id)
+            if records.is_running(current):
+                raise records.running()
+            if current.status is ApprovalStatus.PENDING and current.expires_at <= self._clock.now_us():
+                raise records.settled(await self._expire(current))
+        raise ApprovalError("others answer at this moment: look again", code="vote_overtaken")
+
+    def _voted(self, ballot: Cast, by: Approver) -> Approval:
+        _log.info("approval=%s decision=%s via=%s", ballot.approval.id, ballot.decision.value, by.via)
+        if ballot.is_last:
+            self.wake(ballot.approval.id)
+        return self.get(ballot.approval.id)
+
+    def ballot(
+        self,
+        approval: Approval,
+        decision: Decision,
+        by: Approver,
+        *,
+        reason: str = "",
+        typed: str | None = None,
+        rebind: str = "",
+    ) -> Cast:
+        """Weigh somebody's vote; what is returned is committed at once, or not at all.
+
+        Raises: ApprovalError as `decide` says, but for what is late.
+        """
+        changes = self._roster.changes()  # before anybody is looked at: what changes from now on voids the vote
+        counter = self.counter()
+        refusal = counter.refusal(approval, by)
         if refusal is not None:
             raise ApprovalError(refusal.public, code=refusal.code, status=403)
         if approval.status is not ApprovalStatus.PENDING:
             raise records.settled(approval)
-        now = self._clock.now_us()
-        if approval.expires_at <= now:
-            raise records.settled(await self._expire(approval))
-        step = self.vote(approval, decision, by, reason=plain(reason))
-        outcome = await self._sequencer.submit(Unit(records=(records.voted(approval, step, by),), steps=(step,)))
-        if isinstance(outcome, Unmet):
-            current = self.get(approval_id)
-            if records.is_running(current):
-                raise records.running()
-            overdue = current.status is ApprovalStatus.PENDING
-            raise records.settled(await self._expire(current) if overdue else current)
-        self.wake(approval_id)
-        _log.info("approval=%s decision=%s via=%s", approval_id, decision.value, by.via)
-        return self.get(approval_id)
+        if decision is Decision.APPROVE and approval.expires_at > self._clock.now_us():
+            refusal = counter.not_approving(approval, by)
+            if refusal is not None:
+                raise ApprovalError(refusal.public, code=refusal.code, status=refusal.status)
+            demand_typed(approval, typed)
+        return cast(
+            approval,
+            Weighed(decision, by, reason, rebind),
+            counter=counter,
+            changes=changes,
+            now_us=self._clock.now_us(),
+            use_within_us=self._rules.use_within_s * _US,
+        )
 
     async def viewed(self, approval_id: str, *, by: str, may_decide: bool = False) -> None:
         """Record that a signed-in person is about to be shown an approval; `may_decide`: he could answer it.
@@ -279,26 +355,6 @@ class Approvals:
             wanted.principal, wanted.subject.owner, token=wanted.token, most=self._rules.max_pending
         )
         await self._sequencer.submit(Unit(records=(record,)))
-
-    def vote(
-        self, approval: Approval, decision: Decision, by: Approver, *, reason: str = "", rebind: str = ""
-    ) -> MoveApproval:
-        """Return the step of somebody's decision, for whoever has checked that it is his; commit it at once."""
-        now = self._clock.now_us()
-        approve = decision is Decision.APPROVE
-        owner = approval.subject.owner if approval.subject else ""
-        return MoveApproval(
-            id=approval.id,
-            expect=ApprovalStatus.PENDING,
-            become=ApprovalStatus.APPROVED if approve else ApprovalStatus.DENIED,
-            at=now,
-            digest=approval.digest,
-            by=self._sequencer.pseudonym(by.name),
-            reason=reason,
-            self_approved=approve and by.is_called(owner),
-            use_before=now + self._rules.use_within_s * _US if approve else 0,
-            rebind=rebind,
-        )
 
     async def current(self, approval_id: str) -> Approval:
         """Return an approval as it stands now: one whose time is over is expired first.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from firewall.core.action import PRODUCTION
 from firewall.core.approval import Subject
 from firewall.core.verdict import Obligations
 
@@ -19,7 +20,7 @@ class ApprovalRules:
     """From decision to use."""
     solo: bool = False
     """The owner may decide for his own agent outside production; recorded as self_approved."""
-    production: frozenset[str] = frozenset({"production", "prod", "prd", "live"})
+    production: frozenset[str] = PRODUCTION
     """Environments in which `solo` never holds."""
     max_pending: int = 20
     """Per requester's principal."""

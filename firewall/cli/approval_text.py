@@ -3,6 +3,7 @@
 Pure. Every string came from a call or an agent: `visible` spells out what a terminal would obey.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from firewall.approvals.text import visible
@@ -41,6 +42,8 @@ def _course(row: Json) -> Iterator[tuple[str, str]]:
         "status",
         f"waiting for an answer until {until}" if status == "pending" else f"{status} {decided}".strip(),
     )
+    yield "votes", _plain(row, "standing")
+    yield "shown", "each who approves shows a passkey" if row.get("auth") == "passkey" else ""
     yield "reason", _plain(row, "reason")
     yield "environment", _plain(row, "environment")
     yield "effects", ", ".join(f"{one} ({EFFECT_WORDS.get(one, 'unknown')})" for one in _list(row.get("effects")))
@@ -74,12 +77,16 @@ def _answers(row: Json) -> list[str]:
         return []
     if not row.get("may_decide", True):
         return ["", f"you cannot answer this: {_words(row, 'refusal')}"]
-    name = _words(row, "id")
+    name, deny = _words(row, "id"), f"stayhand approvals deny {_words(row, 'id')} --reason '…'"
+    if not row.get("may_approve", True):
+        return ["", f"you cannot approve this now: {_words(row, 'approve_refusal_words')}", "", deny]
+    typed = f" --typed {shlex.quote(_words(row, 'typed'))}" if row.get("typed") else ""
     runnable = [number for number, one in enumerate(_tables(row.get("forms")), 1) if one.get("can_run")]
     firsts = [
-        f"stayhand approvals approve {name} --first{'' if one == 1 else f' --form {one}'}" for one in runnable
+        f"stayhand approvals approve {name}{typed} --first{'' if one == 1 else f' --form {one}'}"
+        for one in runnable
     ]
-    return ["", f"stayhand approvals approve {name}", *firsts, f"stayhand approvals deny {name} --reason '…'"]
+    return ["", f"stayhand approvals approve {name}{typed}", *firsts, deny]
 
 
 def _texts(actions: Sequence[Json]) -> dict[str, list[Evidence]]:

@@ -23,7 +23,7 @@ from firewall.cli.client import (
 from firewall.cli.options import json_option
 
 STATUSES = ["pending", "approved", "denied", "expired", "cancelled", "consumed"]
-_COLUMNS = ("id", "status", "environment", "effects", "summary", "expires_at")
+_COLUMNS = ("id", "status", "standing", "environment", "effects", "summary", "expires_at")
 _WAIT_S = 30
 _FORM_S = 180.0
 """How long a form may take, its judgement included."""
@@ -92,7 +92,7 @@ def approve(
     Example: stayhand approvals approve apr_0SfvSp2wXKx1bW8n5kXk1Y
     """
     body: dict[str, str | bool | int] = {"decision": "approve"}
-    if typed:
+    if typed is not None:
         body["typed"] = typed
     if first or form:
         body |= {"first": True, "form": form or 1}
@@ -146,7 +146,8 @@ def _decide(ctx: click.Context, approval_id: str, body: Mapping[str, str | bool 
     else:
         if newest:
             talk(f"what was to be done: {newest['words']} {newest['note']}".rstrip())
-        talk(f"{row['status']}: {row['summary']} ({row['environment']})")
+        standing = f" ({row['standing']})" if row.get("standing") else ""
+        talk(f"{row['status']}{standing}: {row['summary']} ({row['environment']})")
         click.echo(str(row["id"]))
     if newest and newest["state"] not in ("done", "accepted"):
         raise CommandError(f"what was to be done first {newest['words']}")

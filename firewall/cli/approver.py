@@ -1,4 +1,4 @@
-"""`stayhand approver add|list|remove`."""
+"""`stayhand approver add|list|remove|away|delegate|back`."""
 
 import click
 
@@ -68,3 +68,63 @@ def remove(ctx: click.Context, name: str, *, as_json: bool) -> None:
         show_json(row)
     else:
         talk(f"{name} can no longer sign in")
+
+
+_until = click.option(
+    "--until", required=True, help="A day (its end, UTC) or an instant with an offset; within ninety days."
+)
+
+
+@approver.command("away")
+@click.argument("name")
+@_until
+@click.option("--delegate", default="", help="Who may speak for NAME's groups meanwhile.")
+@json_option
+@click.pass_context
+def away(ctx: click.Context, name: str, until: str, delegate: str, *, as_json: bool) -> None:
+    """Note that somebody is away: not told of what waits until the end. You of yourself, an admin of anybody.
+
+    Example: stayhand approver away alice --until 2026-12-24 --delegate bob
+    """
+    _note(ctx, name, {"until": until, "delegate": delegate, "away": True}, as_json=as_json)
+
+
+@approver.command("delegate")
+@click.argument("name")
+@click.argument("delegate")
+@_until
+@json_option
+@click.pass_context
+def delegate(ctx: click.Context, name: str, delegate: str, until: str, *, as_json: bool) -> None:
+    """Let DELEGATE speak for NAME's groups until the end: as himself, one vote, never about his own agents.
+
+    Example: stayhand approver delegate alice bob --until 2026-12-24T18:00:00Z
+    """
+    _note(ctx, name, {"until": until, "delegate": delegate}, as_json=as_json)
+
+
+@approver.command("back")
+@click.argument("name")
+@json_option
+@click.pass_context
+def back(ctx: click.Context, name: str, *, as_json: bool) -> None:
+    """End what was noted of somebody: absence and delegate.
+
+    Example: stayhand approver back alice
+    """
+    with control_client(ctx) as control:
+        row = row_of(control.delete(f"/api/absences/{segment(name)}"))
+    if as_json:
+        show_json(row)
+    else:
+        talk(f"{name} is back and speaks for himself")
+
+
+def _note(ctx: click.Context, name: str, body: dict[str, object], *, as_json: bool) -> None:
+    with control_client(ctx) as control:
+        row = row_of(control.post(f"/api/absences/{segment(name)}", body))
+    if as_json:
+        show_json(row)
+        return
+    who = f"; {row['delegate']} speaks for {name}" if row.get("delegate") else ""
+    talk(f"until {row['until']}: {name} {'is away' if row.get('away') else 'has a delegate'}{who}")

@@ -6,6 +6,7 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from firewall.approvals.counting import Counter
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console import shape
@@ -24,9 +25,10 @@ _DECISION: Mapping[str, type] = {"decision": str, "reason": str, "typed": str, "
 class Runner(Protocol):
     """Runs what could be done first, or instead of a call."""
 
-    async def run(self, approval_id: str, number: int, *, by: Approver) -> None:
+    async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:
         """Run the form with this number, from 1, and settle the approval as far as the answer goes.
 
+        `typed`: the name of the resource, where the approval asks for it.
         Raises: ApprovalError where it may not begin; StoreError.
         """
         ...
@@ -35,9 +37,9 @@ class Runner(Protocol):
 class NoRunner:
     """Where nothing can be run."""
 
-    async def run(self, approval_id: str, number: int, *, by: Approver) -> None:
+    async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:
         """Refuse."""
-        del approval_id, number, by
+        del approval_id, number, by, typed
         raise ApprovalError("there is no such form that could be run", code="form_unknown", status=404)
 
 
@@ -76,7 +78,8 @@ class Api:
         if wanted is not None and wanted not in set(ApprovalStatus):
             raise ProtocolError(f"`{wanted[:40]}` is no status", code="status_invalid")
         now = self._clock.now_us()
-        rows = [self._row(one, now) for one in self._approvals.listing(wanted, _LISTED)]
+        counter = self._approvals.counter()
+        rows = [self._row(one, now, counter) for one in self._approvals.listing(wanted, _LISTED)]
         return JSONResponse([one for one in rows if wanted is None or one["status"] == wanted])
 
     async def one(self, request: Request, asker: Asker) -> Response:
@@ -100,13 +103,13 @@ class Api:
             decision = Decision(str(fields["decision"]))
         except ValueError as error:
             raise ProtocolError("`decision` is `approve` or `deny`", code="decision_invalid") from error
-        if decision is Decision.APPROVE and "typed" in fields:
-            _demand_typed(self._approvals.get(approval_id), str(fields["typed"]))
+        typed = str(fields["typed"]) if "typed" in fields else None
         if "first" in fields:
             await self._run_first(approval_id, decision, fields, who)
             return JSONResponse(self._detail(self._approvals.get(approval_id), who))
-        decided = await self._approvals.decide(approval_id, decision, by=who, reason=str(fields.get("reason", "")))
-        return JSONResponse(self._row(decided, self._clock.now_us()))
+        reason = str(fields.get("reason", ""))
+        decided = await self._approvals.decide(approval_id, decision, by=who, reason=reason, typed=typed)
+        return JSONResponse(self._row(decided, self._clock.now_us(), self._approvals.counter()))
 
     async def _run_first(
         self, approval_id: str, decision: Decision, fields: Mapping[str, object], who: Approver
@@ -115,18 +118,28 @@ class Api:
         if decision is not Decision.APPROVE or fields["first"] is not True:
             raise ProtocolError("`first` is true, and goes with `approve`", code="decision_invalid")
         number = fields.get("form", 1)
-        await self._runner.run(approval_id, number if isinstance(number, int) else 0, by=who)
+        typed = str(fields["typed"]) if "typed" in fields else None
+        await self._runner.run(approval_id, number if isinstance(number, int) else 0, by=who, typed=typed)
 
-    def _row(self, approval: Approval, now_us: int) -> shape.Json:
-        return shape.row(approval, now_us=now_us, address=self._approvals.rules.address(approval.id))
+    def _row(self, approval: Approval, now_us: int, counter: Counter) -> shape.Json:
+        address = self._approvals.rules.address(approval.id)
+        return shape.row(approval, now_us=now_us, address=address, tally=counter.of(approval))
 
     def _detail(self, approval: Approval, who: Approver) -> shape.Json:
         return shape.detail(
             approval,
             now_us=self._clock.now_us(),
             address=self._approvals.rules.address(approval.id),
-            refusal=self._approvals.may_decide(approval, who),
+            standing=standing_of(self._approvals, approval, who),
         )
+
+
+def standing_of(approvals: Approvals, approval: Approval, who: Approver) -> shape.Standing:
+    """Return how far people have come with an approval, and what somebody can do about it."""
+    counter = approvals.counter()
+    refusal = counter.refusal(approval, who)
+    is_open = refusal is None and approval.status is ApprovalStatus.PENDING
+    return shape.Standing(counter.of(approval), refusal, counter.not_approving(approval, who) if is_open else None)
 
 
 def problem(error: FirewallError) -> Response:
@@ -159,9 +172,3 @@ def _wait_s(request: Request) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 6:
         raise ProtocolError("`wait` is a whole number of seconds", code="wait_invalid")
     return min(int(text), LONGEST_WAIT_S)
-
-
-def _demand_typed(approval: Approval, typed: str) -> None:
-    views = approval.subject.actions if approval.subject else ()
-    if typed not in {view.resource for view in views}:
-        raise ApprovalError("the typed name is not the resource of this call", code="typed_mismatch")

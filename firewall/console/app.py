@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from firewall.approvals.channels.port import Health
 from firewall.approvals.service import Approvals
+from firewall.console.absent import AbsenceHandlers
 from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
 from firewall.console.api import Api, NoRunner, Runner, problem
 from firewall.console.asking import Asker, Doorman
@@ -31,6 +32,7 @@ from firewall.console.throttle import Refusals, Throttle
 from firewall.console.vaulting import CredentialDesk, CredentialRoutes
 from firewall.core.errors import FirewallError, ProtocolError, StoreError
 from firewall.core.ports import Clock, Sequencer
+from firewall.tokens.absences import Absences
 
 Handler = Callable[[Request, Asker], Awaitable[Response]]
 
@@ -84,6 +86,7 @@ class Desks:
     providers: ProviderDesk | None = None
     pins: PinDesk | None = None
     logins: LoginDesk | None = None
+    absences: Absences | None = None
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
 
@@ -146,6 +149,7 @@ class Console:
             *_providers(desks.providers, self._pages),
             *_pins(desks.pins),
             *_logins(desks.logins),
+            *_absences(desks.absences),
         )
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
@@ -295,6 +299,17 @@ def _pins(desk: PinDesk | None) -> tuple[Row, ...]:
     return (
         Row("GET", "/api/mcp", Access.DECIDER, handlers.listing),
         Row("POST", "/api/mcp/{server}/approve", Access.DECIDER, handlers.approve),
+    )
+
+
+def _absences(absences: Absences | None) -> tuple[Row, ...]:
+    if absences is None:
+        return ()
+    handlers = AbsenceHandlers(absences)
+    return (
+        Row("GET", "/api/absences", Access.DECIDER, handlers.listing),
+        Row("POST", "/api/absences/{name}", Access.DECIDER, handlers.note),
+        Row("DELETE", "/api/absences/{name}", Access.DECIDER, handlers.end),
     )
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from firewall.approvals.people import Refusal
+from firewall.approvals.typed import name_of, worst_first
 from firewall.console.marked import Shown, show, spell_out
-from firewall.console.shape import rfc3339, status_of, worst_first
+from firewall.console.shape import Standing, rfc3339, status_of
 from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, RUN_WORDS, SCOPE_WORDS, undo_words
 from firewall.core.approval import (
     LOST,
@@ -24,6 +24,7 @@ from firewall.core.approval import (
     FormState,
     Subject,
 )
+from firewall.core.demand import Tally
 
 SAID_CHARS = 2_000
 """How much of an agent's own words is shown."""
@@ -147,6 +148,21 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class Votes:
+    """How far people have come, and what whoever looks can do about it."""
+
+    standing: str
+    """`1 of 2, next: dba`; empty where one of anybody is asked."""
+    given: tuple[tuple[str, str], ...]
+    """When somebody agreed, and what he showed, oldest first."""
+    not_approving: str
+    """Why whoever looks cannot approve now, though he may answer."""
+    not_approving_code: str
+    typed: str
+    """What whoever approves types; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Everything the template shows of one approval."""
 
@@ -163,6 +179,7 @@ class Page:
     course: Course
     refusal: str
     refusal_code: str
+    votes: "Votes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +194,15 @@ class Card:
     requester: str
     time_left: str
     is_own: bool
+    standing: str = ""
+    """How far people have come, where several are asked."""
 
 
 def page(
-    approval: Approval, *, now_us: int, refusal: Refusal | None, decided_by: str, production: frozenset[str]
+    approval: Approval, *, now_us: int, standing: Standing, decided_by: str, production: frozenset[str]
 ) -> Page:
     """Work out the page of one approval."""
+    refusal = standing.refusal
     subject = approval.subject or Subject("", "", (), "", "", "", "", "", "")
     actions = worst_first(subject.actions)
     return Page(
@@ -199,6 +219,19 @@ def page(
         course=_course(approval, now_us, decided_by),
         refusal=refusal.public if refusal else "",
         refusal_code=refusal.code if refusal else "",
+        votes=_votes(approval, standing),
+    )
+
+
+def _votes(approval: Approval, standing: Standing) -> Votes:
+    barred, asked = standing.not_approving, approval.obligations
+    is_shown = bool(asked.demands) and approval.status is ApprovalStatus.PENDING
+    return Votes(
+        standing=standing.tally.words if is_shown else "",
+        given=tuple((rfc3339(vote.at), vote.auth) for vote in approval.votes),
+        not_approving=barred.public if barred else "",
+        not_approving_code=barred.code if barred else "",
+        typed=spell_out(name_of(approval)) if asked.typed else "",
     )
 
 
@@ -261,7 +294,7 @@ def _asker(subject: Subject, approval: Approval) -> Asker:
         session=spell_out(approval.session or subject.session),
         workspace=spell_out(subject.workspace),
         row=spell_out(subject.row),
-        group=approval.group,
+        group=approval.obligations.groups,
         said=spell_out(subject.said[:SAID_CHARS]).strip(),
         said_more=max(0, len(subject.said) - SAID_CHARS),
     )
@@ -288,7 +321,9 @@ def _course(approval: Approval, now_us: int, decided_by: str) -> Course:
     )
 
 
-def card(approval: Approval, *, now_us: int, is_own: bool, production: frozenset[str]) -> Card:
+def card(
+    approval: Approval, *, now_us: int, is_own: bool, production: frozenset[str], tally: Tally | None = None
+) -> Card:
     """Work out one line of the queue."""
     subject = approval.subject
     actions = worst_first(subject.actions) if subject else ()
@@ -302,6 +337,7 @@ def card(approval: Approval, *, now_us: int, is_own: bool, production: frozenset
         requester=spell_out(f"{subject.agent} for {subject.owner}") if subject else "",
         time_left=time_left(approval.expires_at - now_us),
         is_own=is_own,
+        standing=tally.words if tally is not None and approval.obligations.demands else "",
     )
 
 

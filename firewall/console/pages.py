@@ -18,7 +18,7 @@ from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import visible
 from firewall.approvals.wanted import size_of
-from firewall.console.api import Runner
+from firewall.console.api import Runner, standing_of
 from firewall.console.asking import (
     Asker,
     Doorman,
@@ -91,12 +91,14 @@ class Pages:
             return self.sign_in_form(request.url.path)
         now = self._clock.now_us()
         waiting = self._approvals.listing(ApprovalStatus.PENDING.value, _QUEUE)
+        counter = self._approvals.counter()
         cards = [
             card(
                 one,
                 now_us=now,
                 is_own=bool(one.subject and asker.who.is_called(one.subject.owner)),
                 production=self._approvals.rules.production,
+                tally=counter.of(one),
             )
             for one in sorted(waiting, key=lambda one: one.expires_at)
         ]
@@ -138,6 +140,7 @@ class Pages:
             summary=summary_of(approval),
             agent=subject.agent,
             reason=approval.reason,
+            standing=self._approvals.standing(approval),
             until=rfc3339(approval.expires_at) if approval.status is ApprovalStatus.PENDING else "",
         )
 
@@ -149,24 +152,33 @@ class Pages:
         fields = await read_form(request)
         self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
         if "form" in fields and "decision" not in fields:
-            return await self._run_first(approval_id, fields["form"], asker.who, asker.session)
+            typed = fields.get("typed") or None
+            return await self._run_first(approval_id, fields["form"], asker.who, asker.session, typed=typed)
         try:
             decision = Decision(fields.get("decision", ""))
         except ValueError as error:
             raise ProtocolError("say approve or deny", code="decision_invalid") from error
         try:
-            await self._approvals.decide(approval_id, decision, by=asker.who, reason=fields.get("reason", ""))
+            await self._approvals.decide(
+                approval_id,
+                decision,
+                by=asker.who,
+                reason=fields.get("reason", ""),
+                typed=fields.get("typed") or None,
+            )
         except ApprovalError as error:
             if error.code == "approval_unknown":
                 raise
             return await self._show(approval_id, asker.who, asker.session, said=error)
         return RedirectResponse(f"/approve/{approval_id}", 303)
 
-    async def _run_first(self, approval_id: str, form: str, who: Approver, session: Session) -> Response:
+    async def _run_first(
+        self, approval_id: str, form: str, who: Approver, session: Session, *, typed: str | None
+    ) -> Response:
         """Have a form of the call run; its outcome stands on the page."""
         number = int(form) if form.isascii() and form.isdigit() and len(form) < 3 else 0
         try:
-            await self._runner.run(approval_id, number, by=who)
+            await self._runner.run(approval_id, number, by=who, typed=typed)
         except ApprovalError as error:
             if error.code == "approval_unknown":
                 raise
@@ -230,7 +242,7 @@ class Pages:
             shown = page(
                 approval,
                 now_us=self._clock.now_us(),
-                refusal=self._approvals.may_decide(approval, who),
+                standing=standing_of(self._approvals, approval, who),
                 decided_by=decided_by,
                 production=self._approvals.rules.production,
             )

@@ -1,11 +1,13 @@
 """Approvals as JSON (DESIGN 6.1): stable field names, RFC 3339 times in UTC. Pure."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from firewall.approvals.people import Refusal
+from firewall.approvals.typed import name_of, worst_first
 from firewall.console.words import RUN_WORDS
-from firewall.core.approval import ActionView, Approval, ApprovalStatus, FormRun
-from firewall.core.effect import Effect, severity
+from firewall.core.approval import ActionView, Approval, ApprovalStatus, Decision, FormRun, Vote
+from firewall.core.demand import Tally
 
 Json = dict[str, object]
 
@@ -24,16 +26,6 @@ def status_of(approval: Approval, now_us: int) -> ApprovalStatus:
     return ApprovalStatus.EXPIRED if end is not None and end <= now_us else approval.status
 
 
-def worst_first(actions: tuple[ActionView, ...]) -> tuple[ActionView, ...]:
-    """Return actions by their strictest effect, the strictest first, otherwise in the order of the call."""
-    known = {effect.value: severity(effect) for effect in Effect}
-
-    def rank(view: ActionView) -> int:
-        return -max((known.get(effect, known[Effect.UNKNOWN]) for effect in view.effects), default=0)
-
-    return tuple(sorted(actions, key=rank))
-
-
 def summary_of(approval: Approval) -> str:
     """Return one sentence for a whole approval."""
     subject = approval.subject
@@ -44,8 +36,8 @@ def summary_of(approval: Approval) -> str:
     return f"{first} (and {others} more)" if others else first
 
 
-def row(approval: Approval, *, now_us: int, address: str) -> Json:
-    """Return one line of a listing."""
+def row(approval: Approval, *, now_us: int, address: str, tally: Tally | None = None) -> Json:
+    """Return one line of a listing; `tally`: how far people have come, where it still waits."""
     subject = approval.subject
     return {
         "id": approval.id,
@@ -57,7 +49,8 @@ def row(approval: Approval, *, now_us: int, address: str) -> Json:
         "agent": subject.agent if subject else "",
         "owner": subject.owner if subject else "",
         "session": approval.session,
-        "group": approval.group,
+        "group": approval.obligations.groups,
+        **_votes(approval, tally),
         "opened_at": rfc3339(approval.opened_at),
         "expires_at": rfc3339(approval.expires_at),
         "use_before": rfc3339(approval.use_before),
@@ -69,12 +62,30 @@ def row(approval: Approval, *, now_us: int, address: str) -> Json:
     }
 
 
-def detail(approval: Approval, *, now_us: int, address: str, refusal: Refusal | None) -> Json:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far people have come, and what somebody can do about it."""
+
+    tally: Tally
+    refusal: Refusal | None
+    """Why he may not answer."""
+    not_approving: Refusal | None
+    """Why he, who may answer, cannot approve now."""
+
+
+def detail(approval: Approval, *, now_us: int, address: str, standing: Standing) -> Json:
     """Return everything about one approval, for somebody who was recorded as having seen it."""
-    subject = approval.subject
-    shown = row(approval, now_us=now_us, address=address)
+    subject, refusal = approval.subject, standing.refusal
+    shown = row(approval, now_us=now_us, address=address, tally=standing.tally)
     shown["may_decide"] = refusal is None
     shown["refusal"] = refusal.code if refusal else ""
+    barred = refusal or standing.not_approving
+    shown["may_approve"] = barred is None
+    shown["approve_refusal"] = barred.code if barred else ""
+    shown["approve_refusal_words"] = barred.public if barred else ""
+    shown["auth"] = approval.obligations.auth
+    shown["typed"] = name_of(approval) if approval.obligations.typed else ""
+    shown["given"] = [_vote(vote) for vote in approval.votes]
     shown["runs"] = [_run(run) for run in approval.runs]
     if subject is not None:
         shown |= {
@@ -91,6 +102,25 @@ def detail(approval: Approval, *, now_us: int, address: str, refusal: Refusal | 
             "actions": [_action(view) for view in subject.actions],
         }
     return shown
+
+
+def _votes(approval: Approval, tally: Tally | None) -> Json:
+    """Return how many people have agreed, how many it takes, and who can vote next."""
+    if tally is None or approval.status is not ApprovalStatus.PENDING:
+        given = sum(vote.decision is Decision.APPROVE for vote in approval.votes)
+        return {"votes": given, "asked": approval.obligations.people, "next": [], "standing": ""}
+    standing = tally.words if approval.obligations.demands else ""
+    return {"votes": tally.given, "asked": tally.asked, "next": list(tally.needed), "standing": standing}
+
+
+def _vote(vote: Vote) -> Json:
+    return {
+        "voter": vote.voter,
+        "decision": vote.decision.value,
+        "at": rfc3339(vote.at),
+        "auth": vote.auth,
+        "groups": list(vote.groups),
+    }
 
 
 def _run(run: FormRun) -> Json:

@@ -14,6 +14,8 @@ from firewall.core.thing import Thing
 
 LOCAL = "local"
 """The environment of files under the grant's workspace, after links are resolved."""
+PRODUCTION = frozenset({"production", "prod", "prd", "live"})
+"""Names of environments, in small letters, where nobody approves his own agent's calls."""
 UNRESOLVED = "unresolved"
 """The environment of a thing that no row of environments.toml names: judged strictly, can be asked."""
 

@@ -5,8 +5,10 @@ pending -> approved -> consumed
 approved -> expired (not used within its time)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from firewall.core.verdict import Obligations
 
 RESTORE, LOST, NONE = "Restore point", "lost with it", "none"
 """The label under which people are told of restore points, and the words that make it bad news."""
@@ -103,6 +105,22 @@ class FormRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Vote:
+    """What one person said of an approval; at unix microseconds."""
+
+    number: int
+    """From 1, in the order of the log."""
+    voter: str
+    """Pseudonymous id of the approver, under the name that he used."""
+    decision: Decision
+    at: int
+    auth: str
+    """What he showed: `Approver.auth`."""
+    groups: tuple[str, ...] = ()
+    """The groups for which he could speak then."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionView:
     """What a page shows of one action, all of it derived from the intercepted bytes."""
 
@@ -163,15 +181,15 @@ class Approval:
     session: str
     environment: str
     effects: tuple[str, ...]
-    group: str
-    """Approvers must belong to this group; empty: any."""
     opened_at: int
     expires_at: int
+    obligations: Obligations = field(default_factory=Obligations)
+    """What the rows that asked demand of people."""
     use_before: int = 0
     """Only once approved."""
     decided_at: int = 0
     decided_by: str = ""
-    """Pseudonymous id of the approver."""
+    """Pseudonymous id of the approver; of the last, where there were several."""
     self_approved: bool = False
     reason: str = ""
     """What the approver says to the agent (denials)."""
@@ -179,3 +197,5 @@ class Approval:
     """Opened only for those permitted."""
     runs: tuple[FormRun, ...] = ()
     """What approvers had run for it, oldest first; read with one approval, not in listings."""
+    votes: tuple[Vote, ...] = ()
+    """What people said, oldest first; whose of them count is decided when the next is given."""

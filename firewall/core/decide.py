@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from firewall.core.effect import Effect, severity
 from firewall.core.reason import Reason
-from firewall.core.verdict import Allow, Ask, Deny, Obligations, Verdict, strictness
+from firewall.core.verdict import Allow, Ask, Deny, Obligations, Verdict, joined, strictness, weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def of_action(verdicts: Iterable[EffectVerdict]) -> Verdict:
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the strictest verdict, the first of equals; of none, a deny.
 
-    Asks that stand beside each other bind together: the shortest time to live of those that name one, and
-    the one group that they name. Two groups cannot both be asked in this build, so that is a deny.
+    Asks that stand beside each other bind together: everybody whom one of them names, the shortest time, a passkey
+    over anything; the one that asks most of people speaks.
     """
     found = list(verdicts)
     if not found:
@@ -101,11 +101,5 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
     if not isinstance(first, Ask):
         return first
     asks = [verdict for verdict in found if isinstance(verdict, Ask)]
-    groups = sorted({ask.obligations.group for ask in asks} - {""})
-    if len(groups) > 1:
-        # FAIL-CLOSED: one approval cannot satisfy two groups, so nobody could rightly approve it.
-        detail = f"rows demand the groups {' and '.join(groups)} at once"
-        return Deny(Reason.POLICY_FAILED, first.row, detail)
-    times = [ask.obligations.ttl_s for ask in asks if ask.obligations.ttl_s > 0]
-    both = Obligations(ttl_s=min(times, default=0), group=groups[0] if groups else "")
-    return Ask(first.reason, first.row, first.detail, both)
+    first = max(asks, key=lambda ask: weight(ask.obligations))
+    return Ask(first.reason, first.row, first.detail, joined(ask.obligations for ask in asks))

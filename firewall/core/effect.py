@@ -27,6 +27,9 @@ class Effect(StrEnum):
     """Removes or overwrites data, configuration, history or a recovery point; no undo on the interface."""
 
 
+GRAVE = frozenset({Effect.DESTRUCTIVE, Effect.PRIVILEGE, Effect.UNKNOWN})
+"""What a personal link alone never decides: what cannot be taken back, rights, and what nobody can tell."""
+
 _ORDER = {effect: rank for rank, effect in enumerate(Effect)}
 
 

@@ -7,7 +7,7 @@ A unit is all or nothing: when one step finds its condition unmet, none of its s
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from firewall.core.approval import Approval, ApprovalStatus, FormState
+from firewall.core.approval import Approval, ApprovalStatus, FormState, Vote
 from firewall.core.bucket import Rate
 from firewall.core.fast_init import fast_init, maker
 from firewall.core.pins import Pin
@@ -72,6 +72,20 @@ class MoveApproval:
     use_before: int = 0
     rebind: str = ""
     """When given, the digest that it is bound to from now on: the same call in the state that its form left."""
+
+
+@dataclass(frozen=True, slots=True)
+class CastVote:
+    """Note a vote, if its approval is pending and unexpired, and nobody voted and no right changed meanwhile."""
+
+    approval: str
+    digest: str
+    """Of the approval."""
+    vote: Vote
+    """Its number is one more than the votes that the caller saw."""
+    roster: int
+    """The number of changes among those who may decide, when the caller looked at them; -1: it looked at nobody,
+    so that no other vote was counted with this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +157,26 @@ class EndPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class PutAbsence:
+    """Note that somebody is away, or that another may speak for him, until an end; replaces what was noted."""
+
+    person: str
+    delegate: str
+    """Who may speak for his groups meanwhile; empty: nobody."""
+    is_away: bool
+    """He is not to be told of what waits."""
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndAbsence:
+    """Forget what was noted of somebody."""
+
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
 class PutIssued:
     """Remember provider-side ids that a principal was given, and whose they are."""
 
@@ -194,12 +228,15 @@ Step = (
     Take
     | OpenApproval
     | MoveApproval
+    | CastVote
     | BeginForm
     | EndForm
     | PutToken
     | EndToken
     | PutPerson
     | EndPerson
+    | PutAbsence
+    | EndAbsence
     | PutIssued
     | Sweep
     | Spending

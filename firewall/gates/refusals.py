@@ -59,13 +59,17 @@ def _refusal(tool: str, stop: Stop) -> str:
             )
         case Reason.HOLD_ENDED:
             return (
-                f"{head}it waits for a person's approval (approval {stop.approval}). "
+                f"{head}it waits for {_whom(verdict.detail)} (approval {stop.approval}). "
                 "Once it is approved, repeat exactly the same call and it will run; until then do something else."
             )
         case _:
             return (
                 f"{head}{_WHY.get(verdict.reason, 'it was refused')}.{_detail(verdict)} ({verdict.reason.value})"
             )
+
+
+def _whom(standing: str) -> str:
+    return f"several people's approval: {standing}" if standing else "a person's approval"
 
 
 def _detail(verdict: Verdict) -> str:

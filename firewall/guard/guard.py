@@ -71,6 +71,14 @@ class Wait:
     entry: int
     approval: Approval
     judgement: Judgement
+    standing: str = ""
+    """How far people have come where several are asked: `1 of 2, next: dba`."""
+
+    @property
+    def stopped(self) -> "Stop":
+        """What is answered where nobody waits for people any longer, or yet."""
+        unanswered = Deny(Reason.HOLD_ENDED, detail=self.standing)
+        return Stop(self.entry, unanswered, self.approval.id, self.judgement.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +213,7 @@ class Guard:
 
     async def _release(self, fresh: Judgement, requester: Requester, approval: Approval) -> Answer:
         if approval.status is not ApprovalStatus.APPROVED:
-            return await self._stop(fresh, requester, _unapproved(approval), approval=approval.id)
+            return await self._stop(fresh, requester, _unapproved(approval, self._approvals), approval=approval.id)
         match fresh.verdict:
             case Deny():
                 return await self._stop(fresh, requester, fresh.verdict, approval=approval.id)
@@ -268,7 +276,9 @@ class Guard:
             return await self._follow(judgement, requester, release)
         denied = self._approvals.denied(requester.principal, judgement.digest) if heeds_denial else None
         if judgement.is_too_large or denied is not None:
-            verdict = _unapproved(denied) if denied is not None else Deny(Reason.APPROVAL_TOO_LARGE)
+            verdict = (
+                _unapproved(denied, self._approvals) if denied is not None else Deny(Reason.APPROVAL_TOO_LARGE)
+            )
             return await self._stop(judgement, requester, verdict, approval=denied.id if denied else "")
         before = self._before(judgement, requester)
         if before is not None:
@@ -285,7 +295,7 @@ class Guard:
             return await self._stop(judgement, requester, Deny(Reason.APPROVAL_CANCELLED, detail=error.public))
         if judgement.findings:
             self._asked.note(requester.principal, judgement.base, Asked(approval.id, judgement.findings))
-        return Wait(_first(outcome.seqs), approval, judgement)
+        return Wait(_first(outcome.seqs), approval, judgement, self._approvals.standing(approval))
 
     def _before(self, judgement: Judgement, requester: Requester) -> Asked | None:
         """Return what people were asked about the same call, while that can still be decided or used."""
@@ -467,7 +477,7 @@ class Guard:
         )
 
 
-def _unapproved(approval: Approval) -> Deny:
+def _unapproved(approval: Approval, approvals: Approvals) -> Deny:
     match approval.status:
         case ApprovalStatus.DENIED:
             return Deny(Reason.APPROVAL_DENIED, detail=approval.reason)
@@ -476,7 +486,7 @@ def _unapproved(approval: Approval) -> Deny:
         case ApprovalStatus.CANCELLED:
             return Deny(Reason.APPROVAL_CANCELLED)
         case _:
-            return Deny(Reason.HOLD_ENDED)
+            return Deny(Reason.HOLD_ENDED, detail=approvals.standing(approval))
 
 
 def _first(seqs: tuple[int, ...]) -> int:

@@ -10,6 +10,7 @@ from firewall.classify.text import SAMPLES, actions_of_input, load_late
 from firewall.policy.load import load as load_policy
 from firewall.policy.people import Approvers
 from firewall.policy.snapshot import Snapshot
+from firewall.sequencer.looking import added
 from firewall.settings.settings import Settings
 
 
@@ -19,7 +20,8 @@ class Rules:
 
     snapshot: Snapshot
     directory: Path
-    approvers: Approvers
+    approvers: Callable[[], Approvers]
+    """Who could approve now."""
 
     def __call__(self) -> Snapshot:
         """Return the snapshot in force."""
@@ -30,7 +32,7 @@ class Rules:
 
         Raises: ConfigError with file and row; the last good one stays.
         """
-        snapshot = load_policy(self.directory, approvers=self.approvers)
+        snapshot = load_policy(self.directory, approvers=self.approvers())
         load_late(_context(snapshot))
         self.snapshot = snapshot
         return snapshot.digest
@@ -51,10 +53,22 @@ def open_rules(settings: Settings) -> Rules:
 
     Raises: ConfigError with every problem, file and row.
     """
-    approvers = Approvers(
-        groups={one.name: frozenset(one.groups) for one in settings.approver}, solo=settings.approvals.solo
-    )
-    return Rules(load_policy(settings.policy_dir, approvers=approvers), settings.policy_dir, approvers)
+
+    def approvers() -> Approvers:
+        return approvers_of(settings)
+
+    return Rules(load_policy(settings.policy_dir, approvers=approvers()), settings.policy_dir, approvers)
+
+
+def approvers_of(settings: Settings) -> Approvers:
+    """Return who could approve: those of the configuration, and those whom a command has added.
+
+    A log that is not there yet, or cannot be read, adds nobody.
+    """
+    groups = {one.name: frozenset(one.groups) for one in settings.approver}
+    for person in added(settings.database):
+        groups[person.name] = groups.get(person.name, frozenset()).union(person.groups)
+    return Approvers(groups=groups, solo=settings.approvals.solo)
 
 
 def _context(snapshot: Snapshot) -> Context:

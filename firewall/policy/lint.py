@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from firewall.core.action import LOCAL, UNRESOLVED
-from firewall.core.effect import Effect
+from firewall.core.action import LOCAL, PRODUCTION, UNRESOLVED
+from firewall.core.demand import Demand
+from firewall.core.effect import GRAVE, Effect
 from firewall.policy.glob import WILDCARDS, covers, is_everything
-from firewall.policy.people import Approvers
+from firewall.policy.people import EVERYWHERE, Approvers
 from firewall.policy.problem import Problem
 from firewall.policy.rows import ANY, ELSEWHERE, FILE, Group, Row, Table, Word
 
@@ -25,7 +26,8 @@ class World:
     environments: frozenset[str] | None
     """None: environments.toml cannot be read, so no name can be checked."""
     tools: frozenset[str]
-    approvers: Approvers
+    approvers: Approvers | None
+    """None: there is no installation, so nobody can tell who could approve."""
     roles: frozenset[str] | None = None
     """None: any role name will do."""
 
@@ -120,16 +122,46 @@ def _tool(row: Row, world: World) -> Iterator[Problem]:
 
 
 def _people(row: Row, world: World) -> Iterator[Problem]:
-    group = row.obligations.group
-    if not group:
+    approvers = world.approvers
+    if approvers is None:
         return
-    members = world.approvers.of(group)
-    if not members:
-        message = f"no approver belongs to the group `{group}`, so nobody could approve"
-        yield Problem(FILE, row.line, message, "add the group to an [[approver]] in stayhand.toml")
-    elif not world.approvers.reaches(group, environment=row.environment):
-        message = f"only `{min(members)}` belongs to `{group}`, who cannot approve agents of their own"
+    if row.obligations.auth == "passkey" and approvers.no_passkeys:
+        message = f"nobody could have a passkey: {approvers.no_passkeys}"
+        yield Problem(FILE, row.line, message, "leave `auth=passkey` out, or deny")
+    for demand in row.obligations.demands:
+        yield from _reached(row, demand, approvers)
+
+
+def _reached(row: Row, demand: Demand, approvers: Approvers) -> Iterator[Problem]:
+    empty = sorted(group for group in demand.groups if not approvers.of(group))
+    left = approvers.left(demand, environment=row.environment)
+    if empty:
+        named = " and ".join(f"`{group}`" for group in empty if group)
+        message = f"no approver belongs to the group {named}" if named else "there is no approver"
+        yield Problem(FILE, row.line, f"{message}, so nobody could approve", _ADD)
+    elif not approvers.meet(demand):
+        message = f"`{demand.text()}` takes {demand.people} people, and the approvers are not enough for it"
+        yield Problem(FILE, row.line, message, _ADD)
+    elif left and demand.people > 1:
+        message = f"`{demand.text()}` cannot be met where an agent of `{left}` asks, who does not count then"
+        yield Problem(FILE, row.line, message, "add another approver to the group")
+    elif left:
+        message = f"only `{left}` belongs to `{row.obligations.groups}`, who cannot approve agents of their own"
         yield Problem(FILE, row.line, message, "add a second approver to the group", is_fatal=False)
+
+
+def _link(row: Row, _world: World) -> Iterator[Problem]:
+    if row.obligations.auth != "link":
+        return
+    if row.effect in (ANY, *GRAVE):
+        message = f"a link alone decides nothing that is {row.effect if row.effect != ANY else 'destructive'}"
+        yield Problem(FILE, row.line, message, "leave `auth=link` out")
+    elif row.environment in EVERYWHERE or row.environment.casefold() in PRODUCTION:
+        message = f"a link alone decides nothing in production, and the row speaks of `{row.environment}`"
+        yield Problem(FILE, row.line, message, "leave `auth=link` out, or name another environment")
+
+
+_ADD = "add approvers to the group: [[approver]] in stayhand.toml, or `stayhand approver add NAME --group GROUP`"
 
 
 _CHECKS: tuple[Callable[[Row, World], Iterator[Problem]], ...] = (
@@ -138,6 +170,7 @@ _CHECKS: tuple[Callable[[Row, World], Iterator[Problem]], ...] = (
     _never,
     _tool,
     _people,
+    _link,
 )
 
 

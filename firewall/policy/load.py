@@ -96,11 +96,12 @@ def load(
 ) -> Snapshot:
     """Load a policies folder.
 
-    `roles`: the role names that tokens can have; None accepts any. `environments`: names that rows may use
-    besides those of environments.toml and the common ones (those of targets and MCP servers).
+    `approvers`: who could approve; None: there is no installation, and nobody can tell. `roles`: the role names
+    that tokens can have; None accepts any. `environments`: names that rows may use besides those of
+    environments.toml and the common ones (those of targets and MCP servers).
     Raises: PolicyProblems with everything that is wrong; nothing is loaded then.
     """
-    read = _read(directory, approvers=approvers or Approvers(), roles=roles, also=environments)
+    read = _read(directory, approvers=approvers, roles=roles, also=environments)
     if any(problem.is_fatal for problem in read.folder.problems):
         raise PolicyProblems(read.folder.problems)
     # casbin takes every row under the model, or says why not; what is asked later is asked of the index.
@@ -125,11 +126,13 @@ def check(
     environments: frozenset[str] = frozenset(),
 ) -> list[Problem]:
     """Return everything that is wrong with a policies folder, warnings included; arguments as for `load`."""
-    found = _read(directory, approvers=approvers or Approvers(), roles=roles, also=environments)
+    found = _read(directory, approvers=approvers, roles=roles, also=environments)
     return found.folder.problems
 
 
-def _read(directory: Path, *, approvers: Approvers, roles: frozenset[str] | None, also: frozenset[str]) -> _Read:
+def _read(
+    directory: Path, *, approvers: Approvers | None, roles: frozenset[str] | None, also: frozenset[str]
+) -> _Read:
     folder = _Folder()
     _read_files(directory, folder)
     table = rows.read(folder.files[rows.FILE]) if rows.FILE in folder.files else rows.Table()

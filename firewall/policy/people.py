@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from firewall.core.action import PRODUCTION, UNRESOLVED
+from firewall.core.demand import Demand, seats
 from firewall.core.fast_init import fast_init, maker
+
+EVERYWHERE = frozenset({"*", "elsewhere", UNRESOLVED})
+"""What may stand in the environment column and means production as well."""
+
+
+NO_PASSKEYS = "this build knows no passkeys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +22,28 @@ class Approvers:
     """Approver name to the groups that they belong to."""
     solo: bool = False
     """The owner may approve his own agent outside production (`[approvals] solo`)."""
+    no_passkeys: str = NO_PASSKEYS
+    """Why none of them could have a passkey; empty: they could."""
 
     def of(self, group: str) -> frozenset[str]:
         """Return the names of a group's members; every approver for the empty group."""
         return frozenset(name for name, groups in self.groups.items() if not group or group in groups)
 
-    def reaches(self, group: str, *, environment: str, owner: str = "") -> bool:
-        """Tell whether somebody of `group` may decide.
+    def meet(self, demand: Demand) -> bool:
+        """Tell whether they are enough for a demand, if none of them owns the agent."""
+        return seats(demand, self.groups.values())
 
-        The owner is excluded unless `solo` lets him decide there; an empty `owner` stands for whichever
-        member asks, so the group must then have a second one.
+    def left(self, demand: Demand, *, environment: str) -> str:
+        """Return whose own agents nobody could approve, the first by name; empty: there is no such approver.
+
+        The owner is excluded unless `solo` lets him decide there.
         """
-        members = self.of(group)
-        owner_may = self.solo and environment != "production"
-        if owner_may:
-            return bool(members)
-        return bool(members - {owner}) if owner else len(members) > 1
+        if self.solo and environment not in EVERYWHERE and environment.casefold() not in PRODUCTION:
+            return ""
+        for name in sorted(self.groups):
+            if not seats(demand, (groups for other, groups in self.groups.items() if other != name)):
+                return name
+        return ""
 
 
 @fast_init

@@ -205,5 +205,7 @@ def _demand(text: str, word: Word) -> Obligations:
     except obligations.ObligationError as error:
         raise _RowError(str(error), hint=error.hint) from error
     if text and word is Word.ALLOW and found != Obligations(require=found.require):
-        raise _RowError("`ttl` and `group` on a row that says allow", hint="an allow row takes `require=` alone")
+        raise _RowError(
+            "people are asked something on a row that says allow", hint="an allow row takes `require=` alone"
+        )
     return found

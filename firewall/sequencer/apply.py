@@ -14,7 +14,9 @@ from firewall.core.spending import Extend, Part, Pay, Reclaim, Reserve, Settle, 
 from firewall.core.work import (
     ApprovePin,
     BeginForm,
+    CastVote,
     Committed,
+    EndAbsence,
     EndForm,
     EndPerson,
     EndToken,
@@ -22,6 +24,7 @@ from firewall.core.work import (
     MoveApproval,
     OpenApproval,
     Outcome,
+    PutAbsence,
     PutIssued,
     PutPerson,
     PutPin,
@@ -35,7 +38,7 @@ from firewall.core.work import (
     committed,
 )
 from firewall.sequencer.sealing import Sealing, subject_json
-from firewall.storage.sqlite import approvals, forms, ledger, limits, people, pins, tokens
+from firewall.storage.sqlite import absences, approvals, forms, ledger, limits, people, pins, tokens, votes
 
 _DONE = Committed()
 _KINDS = {kind.value: kind for kind in Kind}
@@ -143,15 +146,13 @@ class Applier:
         match step:
             case Settle() | Take() | Reserve() | Extend() | Tell() | Reclaim() | Pay():
                 return self._spend(step, index, now_us)
-            case OpenApproval() | MoveApproval() | BeginForm() | EndForm():
+            case OpenApproval() | MoveApproval() | CastVote() | BeginForm() | EndForm():
                 return self._approval(step, index)
-            case EndToken():
-                return tokens.end_token(self._connection, step, index)
-            case EndPerson():
-                return people.end_person(self._connection, step, index)
+            case EndToken() | EndPerson() | EndAbsence():
+                return self._end(step, index)
             case PutPin() | ForgetPin() | ApprovePin():
                 return pins.pin(self._connection, step, index)
-            case PutToken() | PutPerson() | PutIssued() | Sweep():
+            case PutToken() | PutPerson() | PutAbsence() | PutIssued() | Sweep():
                 self._put(step, now_us)
                 return None
             case _:
@@ -188,7 +189,7 @@ class Applier:
             raise TakenBackError
         self._connection.execute("ROLLBACK TO unit")
 
-    def _put(self, step: PutToken | PutPerson | PutIssued | Sweep, now_us: int) -> None:
+    def _put(self, step: PutToken | PutPerson | PutAbsence | PutIssued | Sweep, now_us: int) -> None:
         match step:
             case Sweep():
                 limits.sweep(self._connection, now_us)
@@ -197,10 +198,25 @@ class Applier:
                 tokens.put_token(self._connection, step)
             case PutPerson():
                 people.put_person(self._connection, step)
+            case PutAbsence():
+                absences.put_absence(self._connection, step)
             case PutIssued():
                 tokens.put_issued(self._connection, step)
 
-    def _approval(self, step: OpenApproval | MoveApproval | BeginForm | EndForm, index: int) -> Unmet | None:
+    def _end(self, step: EndToken | EndPerson | EndAbsence, index: int) -> Unmet | None:
+        match step:
+            case EndToken():
+                return tokens.end_token(self._connection, step, index)
+            case EndPerson():
+                return people.end_person(self._connection, step, index)
+            case EndAbsence():
+                return absences.end_absence(self._connection, step, index)
+
+    def _approval(
+        self, step: OpenApproval | MoveApproval | CastVote | BeginForm | EndForm, index: int
+    ) -> Unmet | None:
+        if isinstance(step, CastVote):
+            return votes.cast_vote(self._connection, step, index)
         if isinstance(step, BeginForm):
             return forms.begin_form(self._connection, step, index)
         if isinstance(step, EndForm):

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from firewall.core.absence import Absence
 from firewall.core.approval import Approval
 from firewall.core.errors import StoreError
 from firewall.core.pins import Pin
 from firewall.sequencer.sealing import Sealing, read_subject
-from firewall.storage.sqlite import approvals, forms, people, pins, tokens
+from firewall.storage.sqlite import absences, approvals, forms, people, pins, tokens, votes
 from firewall.storage.sqlite.approvals import StoredApproval
 from firewall.storage.sqlite.people import StoredPerson
 from firewall.storage.sqlite.tokens import StoredToken
@@ -38,7 +39,8 @@ class Approving:
         if stored is None:
             return None
         runs = _guarded(lambda: forms.runs(self._connection, approval_id))
-        return replace(self._opened(stored), runs=runs)
+        (opened,) = self._all([stored])
+        return replace(opened, runs=runs)
 
     def begun(self) -> list[str]:
         """Return the approvals whose form is under way."""
@@ -47,7 +49,7 @@ class Approving:
     def usable(self, principal: str, digest: str, now_us: int) -> Approval | None:
         """Return an approved, unused, unexpired approval of exactly this call."""
         stored = _guarded(lambda: approvals.usable(self._connection, principal, digest, now_us))
-        return None if stored is None else self._opened(stored)
+        return None if stored is None else self._all([stored])[0]
 
     def denied(self, principal: str, digest: str, now_us: int) -> Approval | None:
         """Return the newest approval of exactly this call where it was denied and its time still runs."""
@@ -63,7 +65,8 @@ class Approving:
         return self._all(_guarded(lambda: approvals.due(self._connection, now_us)))
 
     def _all(self, stored: Sequence[StoredApproval]) -> list[Approval]:
-        return [self._opened(one) for one in stored]
+        given = _guarded(lambda: votes.votes(self._connection, [one.approval.id for one in stored]))
+        return [replace(self._opened(one), votes=given.get(one.approval.id, ())) for one in stored]
 
     def _opened(self, stored: StoredApproval) -> Approval:
         approval = stored.approval
@@ -113,6 +116,14 @@ class PeopleLookup:
     def listing(self) -> Sequence[StoredPerson]:
         """Return everybody who has not been removed."""
         return _guarded(lambda: people.listing(self._connection))
+
+    def absences(self) -> Sequence[Absence]:
+        """Return who is away and who speaks for whom, over or not."""
+        return _guarded(lambda: absences.listing(self._connection))
+
+    def changes(self) -> int:
+        """Return the number of changes among those who may decide, for `CastVote`."""
+        return _guarded(lambda: votes.roster(self._connection))
 
 
 class PinLookup:

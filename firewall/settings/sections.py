@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
+from firewall.core.absence import Absence
 from firewall.settings.values import Address, Duration, OptionalAddress, SecretRef, Section
 
 
@@ -114,3 +115,25 @@ class ApproverSettings(Section):
     groups: tuple[str, ...] = ()
     slack: str = Field(default="", pattern=r"^([UW][A-Z0-9]{2,30})?$")
     """His member id in Slack (`U…`), where he presses buttons."""
+    delegate: str = ""
+    """Another approver, who may speak for these groups until `until`."""
+    away: bool = False
+    """Not to be told of what waits, until `until`."""
+    until: AwareDatetime | None = None
+    """When `delegate` and `away` end: a date with a time and an offset, `2026-12-24T18:00:00Z`."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> "ApproverSettings":
+        if bool(self.delegate or self.away) is not (self.until is not None):
+            raise ValueError("`delegate` and `away` need `until`, and `until` one of them: what is lent ends")
+        if self.delegate == self.name:
+            raise ValueError("`delegate` names somebody else")
+        return self
+
+    @property
+    def absence(self) -> Absence | None:
+        """What is noted of him; None: nothing."""
+        if self.until is None:
+            return None
+        end = int(self.until.timestamp()) * 1_000_000
+        return Absence(self.name, self.delegate, self.away, until=end)

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from firewall.approvals.service import ApprovalRules, Approvals
-from firewall.core.approval import Approval, ApprovalStatus, Decision, FormRun, FormState
+from firewall.core.approval import Approval, ApprovalStatus, Decision, FormRun, FormState, Vote
+from firewall.core.demand import demand_of
 from firewall.core.errors import ApprovalError
 from firewall.core.ports import ApprovalStore, Sequencer
+from firewall.core.verdict import Obligations
 from firewall.core.work import (
     BeginForm,
+    CastVote,
     Committed,
     EndForm,
     MoveApproval,
@@ -66,7 +69,6 @@ def _pending(ports: Ports, **changes: object) -> Approval:
         session="ses_1",
         environment="staging",
         effects=("destructive", "exec"),
-        group="",
         opened_at=ports.clock.now,
         expires_at=ports.clock.now + 1_000_000,
         subject=subject(),
@@ -257,3 +259,47 @@ async def test_the_service_works_over_both(ports: Ports) -> None:
     third = await service.open(replace(wanted(), digest="f" * 64))
     assert await service.cancel_of_token("tok_1") == 1
     assert service.get(third.id).status is ApprovalStatus.CANCELLED
+
+
+async def test_a_vote_is_kept_only_as_it_was_weighed(ports: Ports) -> None:
+    """Its number, the digest, the time and the rights are those that the caller saw, or nothing is kept."""
+    asked = Obligations(demands=(demand_of("oncall", quorum=2),), auth="passkey", typed=True)
+    approval = _pending(ports, obligations=asked)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),)))
+    vote = Vote(1, "per_alice", Decision.APPROVE, START_US, "passkey", ("dba", "oncall"))
+    cast = CastVote(approval.id, approval.digest, vote, -1)
+    for wrong in (
+        replace(cast, approval="apr_nothing"),
+        replace(cast, digest="0" * 64),
+        replace(cast, roster=7),
+        replace(cast, vote=replace(vote, number=2)),
+        replace(cast, vote=replace(vote, at=approval.expires_at)),
+    ):
+        outcome = await ports.sequencer.submit(Unit(steps=(wrong,)))
+        assert outcome == Unmet(0, "moved_on", found=wrong.approval)
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(cast,))), Committed)
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(cast,))), Unmet)
+    move = MoveApproval(approval.id, ApprovalStatus.PENDING, ApprovalStatus.APPROVED, START_US, by="per_bob")
+    late = replace(cast, vote=replace(vote, number=1, voter="per_bob"))
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(move, late))), Unmet)
+    second = replace(cast, vote=replace(vote, number=2, voter="per_bob", groups=()))
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(second, move))), Committed)
+    found = ports.store.get(approval.id)
+    assert found is not None
+    assert (found.votes, found.obligations) == ((vote, second.vote), asked)
+    assert found.status is ApprovalStatus.APPROVED
+    assert ports.store.listing(None, 5)[0].votes == found.votes
+    third = replace(cast, vote=replace(vote, number=3))
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(third,))), Unmet)
+
+
+async def test_nobody_votes_for_what_a_form_holds_back(ports: Ports) -> None:
+    """While a form is under way only a denial is kept."""
+    approval = _pending(ports)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),)))
+    await ports.sequencer.submit(Unit(steps=(BeginForm(approval.id, approval.digest, 1, "per_alice", START_US),)))
+    vote = Vote(1, "per_alice", Decision.APPROVE, START_US, "passphrase")
+    cast = CastVote(approval.id, approval.digest, vote, -1)
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(cast,))), Unmet)
+    denial = replace(cast, vote=replace(vote, decision=Decision.DENY))
+    assert isinstance(await ports.sequencer.submit(Unit(steps=(denial,))), Committed)

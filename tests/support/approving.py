@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from firewall.approvals.people import Approver
 from firewall.approvals.service import ApprovalRules, Approvals, Wanted
-from firewall.core.approval import ActionView, Approval, ApprovalStatus, FormRun, FormState, Subject
+from firewall.core.approval import ActionView, Approval, ApprovalStatus, Decision, FormRun, FormState, Subject
 from firewall.core.errors import StoreError
 from firewall.core.ids import spell_id
 from firewall.core.notice import Notice
 from firewall.core.work import (
     BeginForm,
+    CastVote,
     Committed,
     EndForm,
     MoveApproval,
@@ -48,6 +49,20 @@ class MemoryLog:
         self.records: list[Record] = []
         self.rows: dict[str, Approval] = {}
         self.is_failing = False
+        self.listed: list[Approver] = []
+        self.rights = 0
+
+    def everybody(self) -> list[Approver]:
+        """Who may decide, as `Roster` says."""
+        return list(self.listed)
+
+    def changes(self) -> int:
+        """As `Roster` says."""
+        return self.rights
+
+    def permit(self, *people: Approver) -> None:
+        """Say who may decide from now on."""
+        self.listed, self.rights = [*people], self.rights + 1
 
     @property
     def is_open(self) -> bool:
@@ -122,11 +137,25 @@ class MemoryLog:
             return self._open(step, index)
         if isinstance(step, MoveApproval):
             return self._move(step, index)
+        if isinstance(step, CastVote):
+            return self._cast(step, index)
         if isinstance(step, BeginForm):
             return self._begin(step, index)
         if isinstance(step, EndForm):
             return self._end(step, index)
         raise AssertionError(f"{type(step).__name__} is nothing for approvals")
+
+    def _cast(self, step: CastVote, index: int) -> Unmet | None:
+        row = self.rows.get(step.approval)
+        if row is None or (row.status, row.digest) != (ApprovalStatus.PENDING, step.digest):
+            return Unmet(index, "moved_on", found=step.approval)
+        is_running = any(run.state is FormState.BEGUN for run in row.runs)
+        is_held = is_running and step.vote.decision is Decision.APPROVE
+        is_fresh = step.vote.number == len(row.votes) + 1 and step.roster in (-1, self.rights)
+        if is_held or not is_fresh or row.expires_at <= step.vote.at:
+            return Unmet(index, "moved_on", found=step.approval)
+        self.rows[row.id] = replace(row, votes=(*row.votes, step.vote))
+        return None
 
     def _begin(self, step: BeginForm, index: int) -> Unmet | None:
         row = self.rows.get(step.approval)
@@ -286,4 +315,5 @@ def approvals(log: MemoryLog, clock: StillClock, told: Told | None = None, **rul
         rules=ApprovalRules(**rules),  # type: ignore[arg-type]  # tests name the fields
         notifier=told or Told(),
         new_id=new_id,
+        roster=log,
     )

@@ -66,13 +66,21 @@ def make(path: Path, batches: Iterable[int]) -> None:
     conn.close()
 
 
-def stories(path: Path, entries: Iterable[tuple[Kind, str]], *, decision: str = "approve") -> None:
-    """Write a log of (kind, approval) entries, a commit each."""
+def stories(
+    path: Path,
+    entries: Iterable[tuple[Kind, str]],
+    *,
+    decision: str = "approve",
+    people: int = 1,
+    voters: int = 1,
+) -> None:
+    """Write a log of (kind, approval) entries, a commit each; approvals ask for `people`, `voters` take turns."""
     conn = connect(path)
     log = reopen(conn)
     for number, (kind, approval) in enumerate(entries):
         one = draft(number, kind, approval=approval)
-        commit(conn, log, [Draft(one.kind, one.principal, one.at, {"decision": decision}, approval)])
+        data = {"decision": decision, "people": people}
+        commit(conn, log, [Draft(one.kind, f"per_{number % voters}", one.at, data, approval)])
     conn.close()
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from firewall.approvals.channels.port import Health
-from firewall.approvals.forms import Ended, Forms, Vote
+from firewall.approvals.forms import Ended, Forms, Settling
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console, Desks
@@ -191,13 +191,13 @@ class ScriptedRunner:
         self._forms = forms
         self.ended = Ended(FormState.DONE, 201)
 
-    async def run(self, approval_id: str, number: int, *, by: Approver) -> None:
+    async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:
         """As the port says."""
-        approval, form = self._forms.check(approval_id, number, by)
+        approval, form = self._forms.check(approval_id, number, by, typed=typed)
         await self._forms.begin(approval, number, by)
         is_done = self.ended.state is FormState.DONE
         decision = Decision.APPROVE if form.before else Decision.DENY
-        await self._forms.end(approval, self.ended, vote=Vote(decision, by) if is_done else None)
+        await self._forms.end(approval, self.ended, then=Settling(decision, by, typed=typed) if is_done else None)
 
 
 @dataclass(slots=True)

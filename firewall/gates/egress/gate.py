@@ -18,8 +18,6 @@ from firewall.core.effect import Effect
 from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError
 from firewall.core.outgoing import Outgoing, decode
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.reason import Reason
-from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.edge import rates
 from firewall.gates.edge.body import read_body
@@ -216,7 +214,7 @@ class EgressGate:
             await self._approvals.wait(answer.approval.id, until_us=until)
             answer = await self._guard.release(answer, requester)
         if isinstance(answer, Wait):  # asked anew meanwhile: nobody has agreed to this yet
-            return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id, answer.judgement.first)
+            return answer.stopped
         return answer
 
     async def _send_on(self, call: ToolCall, go: Go, requester: Requester, permit: Permit, *, send: Send) -> None:

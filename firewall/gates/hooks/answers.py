@@ -62,6 +62,8 @@ def _approval(stop: Stop) -> dict[str, object] | None:
     found: dict[str, object] = {"id": stop.approval, "status_url": f"/v1/approvals/{stop.approval}"}
     if stop.verdict.reason is Reason.HOLD_ENDED:
         found |= {"status": "pending", "retry_after": RETRY_S}
+        if stop.verdict.detail:
+            found["standing"] = stop.verdict.detail
     return found
 
 

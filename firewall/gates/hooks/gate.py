@@ -19,9 +19,7 @@ from firewall.codecs.hooks.event import EventKind, HookEvent
 from firewall.core.call import ToolCall
 from firewall.core.errors import FirewallError, LimitError, ProtocolError
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.reason import Reason
 from firewall.core.strict_json import loads_object
-from firewall.core.verdict import Deny
 from firewall.gates.edge.body import read_body, while_connected
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
 from firewall.gates.edge.rates import Drawing
@@ -130,7 +128,7 @@ class HooksGate:
                 await self._approvals.wait(answer.approval.id, until_us=until)
             answer = await self._guard.release(answer, requester)
         if isinstance(answer, Wait):  # nobody has agreed to this yet
-            return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id, answer.judgement.first)
+            return answer.stopped
         return answer
 
 

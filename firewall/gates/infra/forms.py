@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import Message
 
-from firewall.approvals.forms import Ended, Forms, Vote
+from firewall.approvals.forms import Ended, Forms, Settling
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.core.approval import Approval, Decision, Form, FormState
@@ -76,6 +76,14 @@ class _Answer:
         return problem.of_stop(target, stop)
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Who has a form run, and the name that he typed."""
+
+    by: Approver
+    typed: str | None = None
+
+
 class FormRunner:
     """Runs forms for approvers; one instance per process."""
 
@@ -97,17 +105,18 @@ class FormRunner:
         self._targets = targets
         self._running: set[asyncio.Task[None]] = set()
 
-    async def run(self, approval_id: str, number: int, *, by: Approver) -> None:
+    async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:
         """Run a form of an approval that waits, and settle the approval as far as the answer goes.
 
+        `typed`: the name of the resource, where the approval asks for it and the form comes before the call.
         Whatever comes of it once it is begun stands with the approval; it goes on when the caller goes away.
         Raises: ApprovalError where it may not begin; StoreError.
         """
-        approval, form = self._forms.check(approval_id, number, by)
+        approval, form = self._forms.check(approval_id, number, by, typed=typed)
         requester = self._requester(approval)
         before = await self._still(approval, requester)
         await self._forms.begin(approval, number, by)
-        task = asyncio.create_task(self._begun(approval, form, requester, before=before, by=by))
+        task = asyncio.create_task(self._begun(approval, form, requester, before=before, said=Said(by, typed)))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         await asyncio.shield(task)
@@ -135,16 +144,16 @@ class FormRunner:
         return fresh
 
     async def _begun(
-        self, approval: Approval, form: Form, requester: Requester, *, before: Judgement, by: Approver
+        self, approval: Approval, form: Form, requester: Requester, *, before: Judgement, said: Said
     ) -> None:
         """Send a form that is begun, and record how it ended; always ends it."""
         ended = Ended(FormState.UNKNOWN)
-        vote: Vote | None = None
+        then: Settling | None = None
         try:
-            ended = await self._sent(approval, form, requester, by)
-            vote = await self._following(approval, form, requester, before=before, ended=ended, by=by)
+            ended = await self._sent(approval, form, requester, said.by)
+            then = await self._following(approval, form, requester, before=before, ended=ended, said=said)
         finally:
-            await self._forms.end(approval, ended, vote=vote)
+            await self._forms.end(approval, ended, then=then)
 
     async def _sent(self, approval: Approval, form: Form, requester: Requester, by: Approver) -> Ended:
         name = approval.subject.tool if approval.subject else ""
@@ -152,7 +161,7 @@ class FormRunner:
         call = ToolCall(f"form_{next(_NUMBERS)}", name, form.request.encode(), form=CallForm.REQUEST)
         answer = await self._guard.judge(call, requester)
         if isinstance(answer, Wait):
-            if self._approvals.may_decide(answer.approval, by) is not None:
+            if not self._approvals.is_enough(answer.approval, by):
                 return Ended(FormState.WAITING, note=answer.approval.id, judged=answer.entry)
             await self._approvals.decide(answer.approval.id, Decision.APPROVE, by=by)
             answer = await self._guard.release(answer, requester)
@@ -174,13 +183,13 @@ class FormRunner:
         *,
         before: Judgement,
         ended: Ended,
-        by: Approver,
-    ) -> Vote | None:
+        said: Said,
+    ) -> Settling | None:
         """Return the decision about the call that follows from its form; None: it stays held."""
         if not form.before:
             is_done = ended.state in (FormState.DONE, FormState.ACCEPTED)
             words = f"this was done in its place: {form.line}"
-            return Vote(Decision.DENY, by, reason=words) if is_done else None
+            return Settling(Decision.DENY, said.by, reason=words) if is_done else None
         if ended.state is not FormState.DONE:
             return None
         fresh = await self._guard.considered(_call_of(approval), requester)
@@ -188,7 +197,7 @@ class FormRunner:
         is_same = isinstance(fresh.verdict, Ask) and fresh.base == before.base
         if not is_same or any(not what.rpartition(" ")[2].startswith(_RESTORE) for what in differs):
             return None
-        return Vote(Decision.APPROVE, by, rebind=fresh.digest)
+        return Settling(Decision.APPROVE, said.by, rebind=fresh.digest, typed=said.typed)
 
 
 def _call_of(approval: Approval) -> ToolCall:

@@ -17,9 +17,7 @@ from firewall.core.errors import FirewallError, LimitError, ProtocolError
 from firewall.core.grant import Verb, permits_target
 from firewall.core.outgoing import Outgoing, outgoing_of
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.reason import Reason
 from firewall.core.target import TargetKind
-from firewall.core.verdict import Deny
 from firewall.gates.edge.body import ClientGoneError, read_body
 from firewall.gates.edge.doorkeeper import TOKEN_HEADERS, Doorkeeper, requester_of, token_of
 from firewall.gates.edge.rates import Drawing
@@ -213,7 +211,7 @@ class InfraGate:
                 raise ClientGoneError  # nobody is left to talk to: the approval is kept for the repeat
             answer = await self._guard.release(answer, asked.requester)
         if isinstance(answer, Wait):  # asked anew meanwhile: nobody has agreed to this yet
-            return Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id, answer.judgement.first)
+            return answer.stopped
         return answer
 
     async def _refuse_foreign(self, requester: Requester, target: Target, found: Foreign | None) -> None:

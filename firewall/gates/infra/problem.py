@@ -54,6 +54,8 @@ def of_stop(target: str, stop: Stop) -> Answer:
         document["status_url"] = f"/v1/approvals/{stop.approval}"
     if reason is Reason.HOLD_ENDED:
         document["retry_after"] = _RETRY_S
+        if stop.verdict.detail:
+            document["standing"] = stop.verdict.detail
         more.append((b"retry-after", b"%d" % _RETRY_S))
     return _answer(403, document, more)
 

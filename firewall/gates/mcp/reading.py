@@ -16,8 +16,6 @@ from firewall.codecs.mcp.versions import is_modern
 from firewall.core.call import ToolCall
 from firewall.core.errors import FirewallError, UpstreamError
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.reason import Reason
-from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp.beside import META, judged_of, plain_of
 from firewall.gates.mcp.legs import Legs, answered, beside, forwarded, is_asking, unnoted, with_params
@@ -56,7 +54,7 @@ class JudgedReads:
         answer = await self._guard.judge(_judged(server, message, leg), caller.requester, heeds_denial=True)
         seen.judged(answer.entry)
         if isinstance(answer, Wait):
-            answer = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
+            answer = answer.stopped
         if isinstance(answer, Stop):
             raise refusal_of(message, answer)
         sent = forwarded(unnoted(message), leg)

@@ -23,8 +23,6 @@ from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, MODERN, VER
 from firewall.core.call import ToolCall
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.reason import Reason
-from firewall.core.verdict import Deny
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp.beside import noted_of
 from firewall.gates.mcp.legs import MAX_QUESTIONS
@@ -163,7 +161,7 @@ class Tasks:
         verdict = await self._guard.judge(call, caller.requester, heeds_denial=True)
         seen.judged(verdict.entry)
         if isinstance(verdict, Wait):
-            verdict = Stop(verdict.entry, Deny(Reason.HOLD_ENDED), verdict.approval.id)
+            verdict = verdict.stopped
         if isinstance(verdict, Stop):
             raise refusal_of(message, verdict)
         facts: dict[str, Plain] = {"judged": verdict.entry, "gate": "mcp", "state": "answered"}

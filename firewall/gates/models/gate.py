@@ -19,10 +19,8 @@ from firewall.codecs.traits import Histories, Traits
 from firewall.core.errors import FirewallError
 from firewall.core.fast_init import maker
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.reason import Reason
 from firewall.core.running import Digests
 from firewall.core.strict_json import loads_object
-from firewall.core.verdict import Deny
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
 from firewall.gates.edge.send import has_begun, noting, send_whole
@@ -240,7 +238,7 @@ class ModelsGate:
             if isinstance(answer, Wait):
                 answer = await self._wait_for(answer, requester)
             if isinstance(answer, Wait):  # FAIL-CLOSED: asked anew meanwhile, so nobody has agreed to this yet
-                answer = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
+                answer = answer.stopped
             if isinstance(answer, Stop):
                 return refusal_text(call.name, answer)
         return ""

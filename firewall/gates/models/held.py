@@ -19,8 +19,6 @@ from firewall.core.approval import Approval
 from firewall.core.errors import FirewallError
 from firewall.core.grant import Grant
 from firewall.core.ports import Clock
-from firewall.core.reason import Reason
-from firewall.core.verdict import Deny
 from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.naming import told
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
@@ -225,8 +223,7 @@ class Hold:
             case Stop():
                 self.ruler.rule(one.pending.slot, Refused(refusal_text(one.pending.call.name, answer)))
             case Wait():
-                stop = Stop(answer.entry, Deny(Reason.HOLD_ENDED), answer.approval.id)
-                self.ruler.rule(one.pending.slot, Refused(refusal_text(one.pending.call.name, stop)))
+                self.ruler.rule(one.pending.slot, Refused(refusal_text(one.pending.call.name, answer.stopped)))
         self._changed.set()
 
 

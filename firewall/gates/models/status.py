@@ -17,6 +17,7 @@ _UNKNOWN = "there is no such approval"
 async def approval_status(approvals: Approvals, clock: Clock, bearer: Bearer, *, path: str, query: str) -> bytes:
     """Return `{"id", "status", "expires_at", "reason"?}`, times in unix seconds.
 
+    Where several people are asked: `votes`, `asked`, `next` (groups) and these in words, `standing`.
     Raises: ApprovalError `approval_unknown` (404), also for somebody else's.
     """
     approval_id = path.rpartition("/")[2]
@@ -33,6 +34,10 @@ async def approval_status(approvals: Approvals, clock: Clock, bearer: Bearer, *,
         "status": approval.status.value,
         "expires_at": approval.expires_at // 1_000_000,
     }
+    standing = approvals.standing(approval)
+    if standing:
+        tally = approvals.tally(approval)
+        answer |= {"votes": tally.given, "asked": tally.asked, "next": list(tally.needed), "standing": standing}
     if approval.reason:
         answer["reason"] = approval.reason
     return orjson.dumps(answer)

@@ -3,13 +3,18 @@
 import sqlite3
 from dataclasses import dataclass
 
+import orjson
+
+from firewall.core import demand
 from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.errors import StoreError
+from firewall.core.verdict import Obligations
 from firewall.core.work import MoveApproval, OpenApproval, Unmet
 from firewall.storage.sqlite.forms import BEGUN
 
 _COLUMNS = (
     "id, status, digest, principal, token, session, environment, effects, approver_group, opened_at, expires_at,"
-    " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject"
+    " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations"
 )
 
 
@@ -46,11 +51,11 @@ def open_approval(
         return Unmet(index, "too_many_pending")
     key, subject = sealed
     connection.execute(
-        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
+        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
         (
             wanted.id, wanted.status.value, wanted.digest, wanted.principal, wanted.token, wanted.session,
-            wanted.environment, " ".join(wanted.effects), wanted.group, wanted.opened_at, wanted.expires_at,
-            0, 0, "", 0, None, key, subject,
+            wanted.environment, " ".join(wanted.effects), wanted.obligations.groups, wanted.opened_at,
+            wanted.expires_at, 0, 0, "", 0, None, key, subject, _written(wanted.obligations),
         ),
     )  # fmt: skip
     return None
@@ -149,11 +154,37 @@ def _read(row: tuple[object, ...]) -> StoredApproval:
     number = [int(str(value)) for value in row[9:13]]
     approval = Approval(
         id=text[0], status=ApprovalStatus(text[1]), digest=text[2], principal=text[3], token=text[4],
-        session=text[5], environment=text[6], effects=tuple(text[7].split()), group=text[8],
+        session=text[5], environment=text[6], effects=tuple(text[7].split()),
         opened_at=number[0], expires_at=number[1], use_before=number[2], decided_at=number[3],
-        decided_by=str(row[13]), self_approved=bool(row[14]),
+        decided_by=str(row[13]), self_approved=bool(row[14]), obligations=_obligations(str(row[18]), text[8]),
     )  # fmt: skip
     return StoredApproval(approval, str(row[16]), _blob(row[17]), _blob(row[15]))
+
+
+def _written(asked: Obligations) -> str:
+    return orjson.dumps(
+        {
+            "ttl_s": asked.ttl_s,
+            "demands": demand.written(asked.demands),
+            "auth": asked.auth,
+            "typed": asked.typed,
+            "require": asked.require,
+        }
+    ).decode()
+
+
+def _obligations(text: str, group: str) -> Obligations:
+    """Read what an approval demands; one of an earlier version names a group at most.
+
+    Raises: StoreError: what is asked of people cannot be guessed.
+    """
+    if not text:
+        return Obligations(demands=(demand.demand_of(group),) if group else ())
+    try:
+        found = orjson.loads(text)
+        return Obligations(**{**found, "demands": demand.read(found["demands"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError("a stored approval cannot be read", detail=type(error).__name__) from error
 
 
 def _blob(value: object) -> bytes:

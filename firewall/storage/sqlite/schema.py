@@ -64,10 +64,11 @@ def _create(database: sqlite_utils.Database) -> None:
             "id": str, "status": str, "digest": str, "principal": str, "token": str, "session": str,
             "environment": str, "effects": str, "approver_group": str, "opened_at": int, "expires_at": int,
             "use_before": int, "decided_at": int, "decided_by": str, "self_approved": int, "reason": bytes,
-            "subject_key": str, "subject": bytes,
+            "subject_key": str, "subject": bytes, "obligations": str,
         },
         pk="id",
     )  # fmt: skip
+    _added(database, "approvals", "obligations")
     approvals.create_index(["principal", "digest", "status"], if_not_exists=True)
     approvals.create_index(["status", "expires_at"], if_not_exists=True)
     approvals.create_index(["opened_at"], if_not_exists=True)
@@ -97,11 +98,8 @@ def _create(database: sqlite_utils.Database) -> None:
         "CREATE TABLE IF NOT EXISTS issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
         "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
-    if "provider" not in {
-        row[1] for row in database.execute("PRAGMA table_info(issued)")
-    }:  # made by an earlier version
-        database.execute("ALTER TABLE issued ADD COLUMN provider TEXT NOT NULL DEFAULT ''")
-    for statement in (FORMS, PINS, *LEDGER):
+    _added(database, "issued", "provider")
+    for statement in (FORMS, VOTES, ABSENCES, *ROSTER, PINS, *LEDGER):
         database.execute(statement)
 
 
@@ -111,6 +109,33 @@ FORMS = """CREATE TABLE IF NOT EXISTS approval_forms (
   ended_at INTEGER NOT NULL, PRIMARY KEY (approval, number)
 ) STRICT, WITHOUT ROWID"""
 """What approvers had run in place of calls, or before them; ids, codes and numbers alone."""
+
+
+VOTES = """CREATE TABLE IF NOT EXISTS approval_votes (
+  approval TEXT NOT NULL, number INTEGER NOT NULL, voter TEXT NOT NULL, decision TEXT NOT NULL,
+  at INTEGER NOT NULL, auth TEXT NOT NULL, groups TEXT NOT NULL, PRIMARY KEY (approval, number)
+) STRICT, WITHOUT ROWID"""
+"""What people said of approvals: pseudonymous ids, words and numbers alone."""
+
+
+ABSENCES = """CREATE TABLE IF NOT EXISTS absences (
+  person TEXT PRIMARY KEY, delegate TEXT NOT NULL, is_away INTEGER NOT NULL, since INTEGER NOT NULL,
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID"""
+"""Who is away, and who may speak for whom, until when."""
+
+
+ROSTER = (
+    "CREATE TABLE IF NOT EXISTS roster (one INTEGER PRIMARY KEY CHECK (one = 1), changes INTEGER NOT NULL) STRICT",
+    "INSERT OR IGNORE INTO roster (one, changes) VALUES (1, 0)",
+    *(
+        f"CREATE TRIGGER IF NOT EXISTS {table}_{verb.lower()} AFTER {verb} ON {table}"  # noqa: S608 - constants
+        " BEGIN UPDATE roster SET changes = changes + 1; END"
+        for table in ("people", "absences")
+        for verb in ("INSERT", "UPDATE", "DELETE")
+    ),
+)
+"""Counts whatever changes among those who may decide, so that a vote is never counted under older rights."""
 
 
 PINS = """CREATE TABLE IF NOT EXISTS mcp_pins (
@@ -142,6 +167,12 @@ LEDGER = (
 ) STRICT, WITHOUT ROWID""",
 )
 """Accounts and what they hold, what each call holds of them, and one line a call (docs/spend.md)."""
+
+
+def _added(database: sqlite_utils.Database, table: str, column: str) -> None:
+    """Add a column of texts to a table that an earlier version made without it."""
+    if column not in {row[1] for row in database.execute(f"PRAGMA table_info({table})")}:
+        database.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
 
 def _table(database: sqlite_utils.Database, name: str, columns: dict[str, type], *, pk: str) -> Table:

@@ -15,12 +15,14 @@ from audit.verify import verify
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
+from firewall.console.roster import Listed
 from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError
 from firewall.core.token import TokenKind
 from firewall.core.work import Unit
 from firewall.sequencer.opening import Installation, Places, create, open_installation
 from firewall.settings.settings import Settings
+from firewall.tokens.absences import Absences
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
 from tests.support.approving import ALICE, COMMAND, Told, new_id, wanted
@@ -64,6 +66,7 @@ async def real(tmp_path: Path) -> AsyncIterator[Real]:
     installation = open_installation(places, clock)
     people = People(sequencer=installation.writer, rows=installation.people, clock=clock)
     await people.add("alice", role="approver", groups=(), passphrase=PASSPHRASE, by="init")
+    absences = Absences(sequencer=installation.writer, rows=installation.people, people=people, clock=clock)
     bound = free_socket()
     port = bound.getsockname()[1]
     approvals = Approvals(
@@ -73,6 +76,7 @@ async def real(tmp_path: Path) -> AsyncIterator[Real]:
         rules=ApprovalRules(public_url=f"http://localhost:{port}"),
         notifier=Told(),
         new_id=new_id,
+        roster=Listed(people, absences, (), clock),
     )
     tokens = Tokens(sequencer=installation.writer, rows=installation.tokens, clock=clock)
     desk = Desk()

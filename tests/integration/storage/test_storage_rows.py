@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.demand import demand_of
+from firewall.core.verdict import Obligations
 from firewall.core.work import EndPerson, EndToken, MoveApproval, OpenApproval, PutIssued, PutPerson, PutToken
 from firewall.storage.sqlite import approvals, people, tokens
 from firewall.storage.sqlite.schema import create_tables, open_reader, open_writer
@@ -22,7 +24,7 @@ OPENED = Approval(
     session="s",
     environment="staging",
     effects=("destructive", "read"),
-    group="oncall",
+    obligations=Obligations(demands=(demand_of("oncall"),)),
     opened_at=10,
     expires_at=100,
 )

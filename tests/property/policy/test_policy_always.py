@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from firewall.core.action import Action
 from firewall.core.decide import Answers, EffectVerdict, Match, combine, of_action, of_effect
+from firewall.core.demand import implies, staged, strictest
 from firewall.core.effect import Effect, ordered
 from firewall.core.reason import Reason
 from firewall.core.verdict import Allow, Ask, Deny, Obligations, Verdict, strictness
@@ -176,7 +177,18 @@ def test_a_failing_index_is_a_deny(action: Action, error: type[Exception]) -> No
     assert verdict.reason is Reason.POLICY_FAILED
 
 
-obligations = st.builds(Obligations, ttl_s=st.integers(0, 10), group=st.sampled_from(["", "a", "b"]))
+stages = st.lists(
+    st.dictionaries(st.sampled_from(["", "a", "b"]), st.integers(1, 2), min_size=1, max_size=2).map(dict.items),
+    min_size=1,
+    max_size=2,
+)
+obligations = st.builds(
+    Obligations,
+    ttl_s=st.integers(0, 10),
+    demands=st.lists(st.builds(staged, stages), max_size=2).map(strictest),
+    auth=st.sampled_from(["", "link", "passkey"]),
+    typed=st.booleans(),
+)
 verdicts = st.one_of(
     st.builds(Allow, st.just(Reason.POLICY_ALLOW)),
     st.builds(Ask, st.just(Reason.POLICY_ASK), obligations=obligations),
@@ -193,7 +205,12 @@ def test_combining_never_raises_and_never_loosens(found: list[Verdict], extra: V
         assert strictness(after) >= strictness(combine(found))
     if isinstance(after, Ask):
         asks = [one.obligations for one in [*found, extra] if isinstance(one, Ask)]
-        assert all(one.group in ("", after.obligations.group) for one in asks)
+        bound = after.obligations
+        asked = [demand for one in asks for demand in one.demands]
+        assert all(any(implies(two, one) for two in bound.demands) for one in asked)
+        assert {one.auth for one in asks} == {"link"} or bound.auth != "link"
+        assert bound.auth == "passkey" or all(one.auth != "passkey" for one in asks)
+        assert bound.typed is any(one.typed for one in asks)
         assert all(not one.ttl_s or after.obligations.ttl_s <= one.ttl_s for one in asks)
 
 

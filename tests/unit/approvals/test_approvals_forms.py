@@ -2,7 +2,7 @@
 
 import pytest
 
-from firewall.approvals.forms import Ended, Forms, Vote
+from firewall.approvals.forms import Ended, Forms, Settling
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.core.approval import Approval, ApprovalStatus, Decision, Form, FormState
@@ -64,7 +64,7 @@ async def test_while_it_is_under_way_nobody_lets_the_call_run() -> None:
         house.forms.check(approval.id, 1, BOB)
     assert code(caught) == "form_running"
     await house.approvals.decide(approval.id, Decision.DENY, by=BOB)
-    await house.forms.end(approval, Ended(FormState.DONE, 201), vote=Vote(Decision.APPROVE, ALICE))
+    await house.forms.end(approval, Ended(FormState.DONE, 201), then=Settling(Decision.APPROVE, ALICE))
     assert house.now(approval).status is ApprovalStatus.DENIED
     assert house.now(approval).runs[0].state is FormState.DONE
 
@@ -75,7 +75,7 @@ async def test_a_form_that_is_done_decides_in_the_same_commit() -> None:
     approval = await house.opened()
     await house.forms.begin(approval, 1, ALICE)
     await house.forms.end(
-        approval, Ended(FormState.DONE, 201), vote=Vote(Decision.APPROVE, ALICE, rebind="e" * 64)
+        approval, Ended(FormState.DONE, 201), then=Settling(Decision.APPROVE, ALICE, rebind="e" * 64)
     )
     now = house.now(approval)
     assert (now.status, now.digest) == (ApprovalStatus.APPROVED, "e" * 64)

@@ -7,6 +7,7 @@ import pytest
 
 from firewall.approvals.people import Approver
 from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.demand import demand_of
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.verdict import Obligations
 from firewall.core.work import Committed, Unit, Unmet
@@ -214,7 +215,8 @@ async def test_who_may_answer(
 ) -> None:
     """Four eyes, groups and roles hold for approving and denying alike; solo never in production."""
     service = approvals(log, clock, solo=solo)
-    approval = await service.open(replace(wanted(), environment=environment, obligations=Obligations(group=group)))
+    asked = Obligations(demands=(demand_of(group),) if group else ())
+    approval = await service.open(replace(wanted(), environment=environment, obligations=asked))
     refusal = service.may_decide(approval, by)
     assert (refusal.code if refusal else None) == code
     for decision in Decision:

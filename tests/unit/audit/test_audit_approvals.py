@@ -26,6 +26,17 @@ def test_honest_stories_pass(tmp_path: Path, entries: list[tuple[Kind, str]]) ->
     assert check(tmp_path / "log.db").ok
 
 
+@pytest.mark.parametrize(("voters", "is_ok"), [(1, False), (2, True), (3, True)])
+def test_as_many_different_people_voted_as_were_asked(tmp_path: Path, voters: int, *, is_ok: bool) -> None:
+    """One voter who votes twice is one, where the entry that opened it asks for two."""
+    entries = [*APPROVED, APPROVED[1], (Kind.APPROVAL_CONSUMED, "a")]
+    stories(tmp_path / "log.db", entries, people=2, voters=voters)
+    report = check(tmp_path / "log.db")
+    assert report.ok is is_ok
+    words = [] if is_ok else ["approval `a` is consumed with votes of 1 where it asks for 2 people"]
+    assert [one.text for one in report.findings] == words
+
+
 @pytest.mark.parametrize(("decision", "is_ok"), [("approve", True), ("approved", True), ("denied", False)])
 def test_votes_are_read_in_both_spellings(tmp_path: Path, decision: str, *, is_ok: bool) -> None:
     """The vote itself, or what it made of the approval."""

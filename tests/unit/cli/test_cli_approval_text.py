@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from firewall.approvals.people import Refusal
 from firewall.cli.approval_text import as_text
-from firewall.console.shape import detail
+from firewall.console.shape import Standing, detail
 from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, UNDO_WORDS, undo_words
 from firewall.core.action import Confidence, Reversal, Scope
 from firewall.core.approval import ActionView, Approval, ApprovalStatus
+from firewall.core.demand import tally
 from firewall.core.effect import Effect
 from tests.support.approving import COMMAND, subject, view
 
@@ -24,13 +25,13 @@ def _row(
         session="",
         environment="production",
         effects=("destructive",),
-        group="",
         opened_at=0,
         expires_at=10**12,
         subject=replace(subject(), actions=actions, said="\x1b[2Jtrust me"),
     )
     refusal = Refusal(refused, refused) if refused else None
-    return detail(approval, now_us=1, address="http://localhost/approve/apr_1", refusal=refusal)
+    standing = Standing(tally([], ()), refusal, None)
+    return detail(approval, now_us=1, address="http://localhost/approve/apr_1", standing=standing)
 
 
 def test_what_happens_comes_first_and_the_words_are_marked() -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from firewall.classify.tool import actions_of
 from firewall.console.page import Page, page
+from firewall.console.shape import Standing
 from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
+from firewall.core.demand import tally
 from firewall.core.effect import severity, strictest
 from firewall.guard.judgement import view as judged_view
 from firewall.policy.reading import shell_call, tool_call
@@ -35,12 +37,12 @@ def _held(held: Subject) -> Page:
         session="",
         environment="staging",
         effects=held.actions[0].effects,
-        group="",
         opened_at=0,
         expires_at=10**12,
         subject=held,
     )
-    return page(approval, now_us=1, refusal=None, decided_by="", production=frozenset({"production"}))
+    standing = Standing(tally([], ()), None, None)
+    return page(approval, now_us=1, standing=standing, decided_by="", production=frozenset({"production"}))
 
 
 def _page(action: ActionView) -> tuple[str, str, bool, str]:

@@ -1,6 +1,7 @@
 """Combining answers about effects into one verdict."""
 
 from firewall.core.decide import Answers, EffectVerdict, Match, combine, of_action, of_effect
+from firewall.core.demand import demand_of
 from firewall.core.effect import Effect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Allow, Ask, Deny, Obligations
@@ -41,16 +42,19 @@ def test_asks_bind_together() -> None:
     """The shortest time and the one group that are demanded hold for the one approval."""
     asks = [
         Ask(Reason.POLICY_ASK, "p:1", obligations=Obligations(ttl_s=60)),
-        Ask(Reason.POLICY_ASK, "p:2", obligations=Obligations(group="a")),
-        Ask(Reason.POLICY_ASK, "p:3", obligations=Obligations(ttl_s=30, group="a")),
+        Ask(Reason.POLICY_ASK, "p:2", obligations=Obligations(demands=(demand_of("a"),))),
+        Ask(Reason.POLICY_ASK, "p:3", obligations=Obligations(ttl_s=30, demands=(demand_of("a"),))),
     ]
     found = combine([Allow(Reason.POLICY_ALLOW), *asks])
-    assert found == Ask(Reason.POLICY_ASK, "p:1", "", Obligations(ttl_s=30, group="a"))
+    assert found == Ask(Reason.POLICY_ASK, "p:1", "", Obligations(ttl_s=30, demands=(demand_of("a"),)))
 
 
-def test_two_groups_at_once_are_a_deny() -> None:
-    """What one approval cannot satisfy is not asked."""
-    asks = [Ask(Reason.POLICY_ASK, "p:1", obligations=Obligations(group=name)) for name in "ab"]
-    found = combine(asks)
-    assert isinstance(found, Deny)
-    assert found.reason is Reason.POLICY_FAILED
+def test_everybody_whom_a_row_names_is_asked() -> None:
+    """Two rows with a group each ask both; a passkey goes over anything, a link is enough where all say so."""
+    first = Obligations(demands=(demand_of("a", quorum=2),), auth="link")
+    for other, auth in (("", ""), ("passkey", "passkey"), ("link", "link")):
+        second = Obligations(demands=(demand_of("b"), demand_of("a")), auth=other, typed=True)
+        found = combine([Ask(Reason.POLICY_ASK, "p:1", obligations=one) for one in (first, second)])
+        assert isinstance(found, Ask)
+        demands = (demand_of("a", quorum=2), demand_of("b"))
+        assert found.obligations == Obligations(demands=demands, auth=auth, typed=True)

@@ -152,7 +152,7 @@ async def test_policy_that_became_stricter_asks_anew(kept: Kept) -> None:
     fresh = await kept.guard.release(held, kept.requester())
     assert isinstance(fresh, Wait)
     assert fresh.approval.id != held.approval.id
-    assert fresh.approval.group == "oncall"
+    assert fresh.approval.obligations.groups == "oncall"
     assert "tool.released" not in kept.kinds()
 
 

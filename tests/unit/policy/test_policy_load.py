@@ -7,6 +7,7 @@ import pytest
 import tomli
 
 from firewall.core.errors import ConfigError
+from firewall.core.verdict import Ask
 from firewall.policy.defaults import shipped
 from firewall.policy.load import check, load
 from firewall.policy.people import Approvers
@@ -51,9 +52,26 @@ _FATAL = {
     "obligation twice": ("p, *, staging, *, *, read, , ask, ttl=1m;ttl=2m", "stands twice"),
     "ttl without a unit": ("p, *, staging, *, *, read, , ask, ttl=10", "no duration"),
     "ttl of nothing": ("p, *, staging, *, *, read, , ask, ttl=0m", "between a second and a day"),
-    "quorum": ("p, *, staging, *, *, read, , ask, quorum=2", "cannot be enforced"),
-    "auth": ("p, *, staging, *, *, read, , ask, auth=passkey", "cannot be enforced"),
-    "typed": ("p, *, staging, *, *, read, , ask, typed=resource", "cannot be enforced"),
+    "quorum that nobody reaches": ("p, *, staging, *, *, read, , ask, quorum=4", "takes 4 people"),
+    "quorum without the owner": ("p, *, staging, *, *, read, , ask, quorum=3", "an agent of `alice` asks"),
+    "quorum of a group": ("p, *, staging, *, *, read, , ask, quorum=2;group=oncall", "an agent of `alice` asks"),
+    "one person for two groups": ("p, *, staging, *, *, read, , ask, group=dba+oncall", "an agent of `alice`"),
+    "one person for two stages": ("p, *, staging, *, *, read, , ask, stages=dba>dba", "takes 2 people"),
+    "a stage without members": ("p, *, staging, *, *, read, , ask, stages=oncall>night", "the group `night`"),
+    "group and stages": ("p, *, staging, *, *, read, , ask, group=dba;stages=dba>oncall", "in one row"),
+    "group twice": ("p, *, staging, *, *, read, , ask, group=dba+dba", "stands twice"),
+    "quorum and a number": ("p, *, staging, *, *, read, , ask, quorum=2;group=dba*2", "no group with a number"),
+    "too many people": ("p, *, staging, *, *, read, , ask, quorum=21", "more than 20"),
+    "unknown auth": ("p, *, staging, *, *, read, , ask, auth=fido", "no `auth=fido`"),
+    "passkeys that nobody could have": ("p, *, staging, *, *, read, , ask, auth=passkey", "could have a passkey"),
+    "a link for what is gone": ("p, *, staging, *, *, destructive, , ask, auth=link", "that is destructive"),
+    "a link for rights": ("p, *, staging, *, *, privilege, , ask, auth=link", "that is privilege"),
+    "a link for anything": ("p, *, staging, *, *, *, , ask, auth=link", "that is destructive"),
+    "a link for production": ("p, *, production, *, *, write, , ask, auth=link", "nothing in production"),
+    "a link for everywhere": ("p, *, elsewhere, *, *, write, , ask, auth=link", "nothing in production"),
+    "unknown typed": ("p, *, staging, *, *, read, , ask, typed=yes", "no `typed=yes`"),
+    "typed on an allow": ("p, *, staging, *, *, read, , allow, typed=resource", "on a row that says allow"),
+    "quorum on an allow": ("p, *, staging, *, *, read, , allow, quorum=2", "on a row that says allow"),
     "require of nothing": ("p, *, staging, *, *, read, , ask, require=", "cannot be read"),
     "require of an unknown name": ("p, *, staging, *, *, read, , ask, require=backup_age < 24", "`backup_age`"),
     "require that is always so": ("p, *, staging, *, *, read, , allow, require=1 < 2", "always or never"),
@@ -62,7 +80,7 @@ _FATAL = {
         "p, *, staging, *, *, read, , allow, group=oncall;require=protected",
         "on a row that says allow",
     ),
-    "stages": ("p, *, staging, *, *, read, , ask, stages=2", "cannot be enforced"),
+    "stages of nothing": ("p, *, staging, *, *, read, , ask, stages=oncall>", "no group name"),
     "group without members": ("p, *, staging, *, *, read, , ask, group=night", "no approver belongs to"),
     "allow everything": ("p, *, staging, *, *, *, , allow,", "matches everything"),
     "allow everything with a condition": ("p, *, local, *, *, *, inside_workspace, allow,", "matches everything"),
@@ -184,6 +202,29 @@ def test_group_of_one_is_a_warning_unless_solo(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, f"{GOOD}p, *, staging, *, *, write, , ask, group=dba\n")
     assert [problem.is_fatal for problem in check(folder, approvers=APPROVERS)] == [False]
     assert check(folder, approvers=Approvers(APPROVERS.groups, solo=True)) == []
+
+
+def test_what_the_approvers_can_meet_loads(tmp_path: Path) -> None:
+    """Enough people without the owner, passkeys that could be had, a link where it is harmless: not a word."""
+    rows = (
+        "p, *, staging, *, *, destructive, , ask, quorum=2;group=oncall;auth=passkey;typed=resource;ttl=10m\n"
+        "p, *, staging, *, *, privilege, , ask, stages=oncall>dba\n"
+        "p, *, staging, *, *, write, , ask, auth=link\n"
+    )
+    more = Approvers({**APPROVERS.groups, "carl": frozenset({"oncall", "dba"})}, no_passkeys="")
+    folder = write_folder(tmp_path, rows)
+    assert check(folder, approvers=more) == []
+    asked = load(folder, approvers=more).verdict(an_action("staging", ["destructive"]), roles=ROLES)
+    assert isinstance(asked, Ask)
+    assert asked.obligations.text() == "ttl=600s;quorum=2;group=oncall;auth=passkey;typed=resource"
+
+
+def test_where_there_is_no_installation_nobody_is_missed(tmp_path: Path) -> None:
+    """A bare folder has no approvers: who could approve is not told, the rest is."""
+    rows = "p, *, staging, *, *, write, , ask, quorum=9;group=night;auth=passkey\n"
+    assert check(write_folder(tmp_path / "a", rows)) == []
+    graver = rows.replace("passkey", "link").replace("write", "destructive")
+    assert [one.line for one in check(write_folder(tmp_path / "d", graver))] == [1]
 
 
 def test_environment_may_not_take_a_word_of_the_policy(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from firewall.core.demand import demand_of, staged
 from firewall.core.verdict import Obligations
 from firewall.policy import glob, obligations
 from firewall.policy.facts import facts_of
@@ -52,8 +53,23 @@ def test_covers_only_what_is_sure() -> None:
 def test_obligations_read_back() -> None:
     """What is read is what is meant."""
     assert obligations.parse("") == Obligations()
-    assert obligations.parse(" ttl=1h ; group=on-call.1 ") == Obligations(ttl_s=3600, group="on-call.1")
+    assert obligations.parse(" ttl=1h ; group=on-call.1 ") == Obligations(
+        ttl_s=3600, demands=(demand_of("on-call.1"),)
+    )
     assert obligations.parse("quorum=1") == Obligations()
+    asked = obligations.parse("stages=oncall*2>dba+cto;auth=passkey;typed=resource")
+    seats = [[("oncall", 2)], [("dba", 1), ("cto", 1)]]
+    assert asked == Obligations(demands=(staged(seats),), auth="passkey", typed=True)
+    assert obligations.parse("quorum=2;group=a+b") == obligations.parse("group=b*2+a*2")
+    for text in (
+        "quorum=2;group=oncall",
+        "group=a*2+b",
+        "quorum=3",
+        "stages=a>b*2",
+        "auth=link",
+        "typed=resource",
+    ):
+        assert obligations.parse(text).text() == text
 
 
 @pytest.mark.parametrize(
@@ -70,6 +86,15 @@ def test_obligations_read_back() -> None:
         "group=*",
         "quorum=0",
         "quorum=01",
+        "quorum=100",
+        "quorum=two",
+        "group=a+",
+        "group=a*0",
+        "group=a*",
+        "stages=",
+        "stages=a>",
+        "auth=",
+        "typed=",
     ],
 )
 def test_obligation_refused(text: str) -> None:
@@ -82,10 +107,12 @@ def test_owner_is_no_approver_of_his_own() -> None:
     """The owner does not count, unless `solo`, and never so in production."""
     people = Approvers({"alice": frozenset({"oncall"})})
     solo = Approvers(people.groups, solo=True)
-    assert people.reaches("oncall", environment="staging", owner="bob")
-    assert not people.reaches("oncall", environment="staging", owner="alice")
-    assert solo.reaches("oncall", environment="staging", owner="alice")
-    assert not solo.reaches("oncall", environment="production", owner="alice")
+    one = demand_of("oncall")
+    assert people.meet(one)
+    assert people.left(one, environment="staging") == "alice"
+    assert solo.left(one, environment="staging") == ""
+    for environment in ("production", "Prod", "*", "elsewhere", "unresolved"):
+        assert solo.left(one, environment=environment) == "alice"
 
 
 def test_claimed_attributes_cannot_replace_an_actions_own_fields() -> None:

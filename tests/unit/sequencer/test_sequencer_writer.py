@@ -123,7 +123,7 @@ def approval(**changes: object) -> Approval:
     """Build a pending approval."""
     plain = Approval(
         id=new_id(), status=ApprovalStatus.PENDING, digest="d" * 64, principal="prn_1", token="tok_1", session="s",
-        environment="staging", effects=("destructive",), group="", opened_at=START_US, expires_at=START_US + 10**9,
+        environment="staging", effects=("destructive",), opened_at=START_US, expires_at=START_US + 10**9,
         subject=subject(),
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]  # tests name the fields

@@ -1,0 +1,101 @@
+"""Whose votes count: those of people who may decide at this moment, each person once under all his names. Pure.
+
+INVARIANT: a vote of somebody who may no longer decide does not count, nor one for a group that he speaks no more
+for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from firewall.approvals.people import Approver, Refusal, folded, people_among, refusal_of, whole
+from firewall.core.approval import Approval, Decision, Vote
+from firewall.core.demand import Ballot, Tally, tally
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Counts the votes of approvals among those who may decide at one moment."""
+
+    everybody: tuple[Approver, ...]
+    """Who may decide; empty: nobody keeps a list, and only who stands at the door counts."""
+    pseudonym: Callable[[str], str]
+    solo: bool
+    production: frozenset[str]
+
+    def now(self, by: Approver) -> Approver | None:
+        """Return somebody as he is listed now, under all his names; None where he no longer is."""
+        if not self.everybody:
+            return by
+        listed = next((one for one in self.everybody if one.name == by.name), None)
+        if listed is None:
+            return None
+        known = replace(by, groups=listed.groups, speaks_for=listed.speaks_for, aliases=listed.aliases)
+        return whole(known, self.everybody)
+
+    def refusal(self, approval: Approval, by: Approver) -> Refusal | None:
+        """Return why somebody may not answer; None: he may."""
+        listed = self.now(by)
+        if listed is None:
+            return Refusal("approver_not_permitted", f"`{by.name}` is no approver any more")
+        return refusal_of(approval, listed, solo=self.solo, production=self.production)
+
+    def not_approving(self, approval: Approval, by: Approver) -> Refusal | None:
+        """Return why somebody who may answer cannot approve at this moment; None: his vote would count."""
+        if approval.obligations.auth == "passkey" and by.auth != "passkey":
+            return Refusal("passkey_needed", "this needs a passkey: sign in with yours")
+        before, after = self.of(approval), self.with_vote(approval, by)
+        if after.missing < before.missing or after.given > before.given:
+            return None
+        if self._person(by) in before.counted:
+            return Refusal("vote_counted", f"your vote is in: {before.words}")
+        return Refusal("not_your_turn", f"others vote first: {before.words}")
+
+    def of(self, approval: Approval) -> Tally:
+        """Count what was given so far."""
+        return tally(approval.obligations.demands, self._ballots(approval))
+
+    def with_vote(self, approval: Approval, by: Approver) -> Tally:
+        """Count what was given and what `by`, who may answer, would add."""
+        mine = Ballot(self._person(by), self.groups(approval, by))
+        return tally(approval.obligations.demands, [*self._ballots(approval), mine])
+
+    def groups(self, approval: Approval, by: Approver) -> frozenset[str]:
+        """Return the groups for which somebody can speak about a call."""
+        return (self.now(by) or replace(by, groups=())).groups_for(_owner(approval))
+
+    def is_self_approved(self, approval: Approval, by: Approver) -> bool:
+        """Tell whether the human owner of the call's agent is `by`, or among those whose votes count."""
+        voters = [one for vote in approval.votes if (one := self._voter(approval, vote)) is not None]
+        return any((self.now(one) or one).is_called(_owner(approval)) for one in [*voters, by])
+
+    def _ballots(self, approval: Approval) -> list[Ballot]:
+        found = [(vote, self._voter(approval, vote)) for vote in approval.votes]
+        return [
+            Ballot(self._person(by), frozenset(vote.groups) & self.groups(approval, by))
+            for vote, by in found
+            if by is not None
+        ]
+
+    def _voter(self, approval: Approval, vote: Vote) -> Approver | None:
+        """Return who gave a vote for, as he is now; None where he may no longer give it."""
+        lacks_passkey = approval.obligations.auth == "passkey" and vote.auth != "passkey"
+        if vote.decision is not Decision.APPROVE or lacks_passkey:
+            return None
+        by = self._called(vote.voter)
+        return None if by is None or self.refusal(approval, by) is not None else by
+
+    def _called(self, pseudonym: str) -> Approver | None:
+        """Return whose pseudonym it is: by names of accounts first, since asking about a name makes its key."""
+        for one in self.everybody:
+            if self.pseudonym(one.name) == pseudonym:
+                return one
+        return next((one for one in self.everybody if pseudonym in map(self.pseudonym, one.aliases)), None)
+
+    def _person(self, by: Approver) -> str:
+        """Return the same text for somebody under whatever name he comes."""
+        mine = folded(by.name)
+        return next(min(names) for names in people_among([*self.everybody, by]) if mine in names)
+
+
+def _owner(approval: Approval) -> str:
+    return approval.subject.owner if approval.subject else ""

@@ -1,0 +1,41 @@
+"""The name that whoever approves types, where a row asks for it: that of what the call is about. Pure."""
+
+import unicodedata
+
+from firewall.core.approval import ActionView, Approval
+from firewall.core.effect import Effect, severity
+from firewall.core.errors import ApprovalError
+
+_SEVERITY = {effect.value: severity(effect) for effect in Effect}
+
+
+def worst_first(actions: tuple[ActionView, ...]) -> tuple[ActionView, ...]:
+    """Return actions by their strictest effect, the strictest first, otherwise in the order of the call."""
+
+    def rank(view: ActionView) -> int:
+        unknown = _SEVERITY[Effect.UNKNOWN.value]
+        return -max((_SEVERITY.get(effect, unknown) for effect in view.effects), default=0)
+
+    return tuple(sorted(actions, key=rank))
+
+
+def name_of(approval: Approval) -> str:
+    """Return the name that is typed: the resource of the worst action; empty where nothing can be read."""
+    actions = approval.subject.actions if approval.subject else ()
+    return worst_first(actions)[0].resource if actions else ""
+
+
+def demand_typed(approval: Approval, typed: str | None) -> None:
+    """Refuse to approve where the name was not typed, or another one was.
+
+    Both are compared after NFC and in no other way: white space counts, and a letter that looks like another is
+    another. Raises: ApprovalError `typed_missing` or `typed_mismatch` (409); no vote was given.
+    """
+    if typed is None and not approval.obligations.typed:
+        return
+    if not typed:
+        raise ApprovalError("type the name of the resource to approve this", code="typed_missing")
+    wanted = name_of(approval)
+    if not wanted or unicodedata.normalize("NFC", typed) != unicodedata.normalize("NFC", wanted):
+        words = "the typed name is not the resource of this call: no vote was given"
+        raise ApprovalError(words, code="typed_mismatch")

@@ -1,0 +1,113 @@
+"""Several people, a typed name, and what the page, the queue, the API and the requester are told of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from firewall.approvals.people import Approver
+from firewall.core.approval import ApprovalStatus, Decision
+from firewall.core.demand import demand_of, staged
+from firewall.core.verdict import Obligations
+from tests.support.approving import ALICE, BOB, ROOT, wanted
+from tests.support.control_side import APPROVER_TOKEN, Browser, Side, control_side
+
+BEARER = {"authorization": f"Bearer {APPROVER_TOKEN}"}
+NAME = "file:/srv/data"
+TWO = Obligations(demands=(demand_of("oncall", quorum=2),), typed=True)
+ORDERED = Obligations(demands=(staged([[("dba", 1)], [("oncall", 1)]]),))
+
+
+@pytest.fixture
+def side() -> Side:
+    """A control side with two of a group, and one of none."""
+    found = control_side()
+    root = replace(ROOT, groups=("oncall",))
+    found.doors.people["root"] = root
+    found.log.permit(ALICE, BOB, root, Approver("olga", "approver"))
+    return found
+
+
+async def test_two_people_type_the_name_and_click(side: Side) -> None:
+    """The first vote is shown to the second; a wrong name loses nothing; the last lets the call pass."""
+    approval = await side.approvals.open(replace(wanted(), obligations=TWO))
+    async with side.client() as client:
+        browser = Browser(client, side.public)
+        await browser.sign_in("alice")
+        page = (await browser.open(f"/approve/{approval.id}")).text
+        assert "0 of 2, next: oncall" in page
+        assert f"type <code>{NAME}</code>" in page
+        assert 'name="typed"' in page
+        assert "formnovalidate" in page
+        for typed in ("", "file:/srv/Data", f"{NAME} "):
+            refused = await browser.answer(approval.id, "approve", typed=typed)
+            assert refused.status_code == 409
+            assert "type the name" in refused.text or "no vote was given" in refused.text
+        assert side.log.rows[approval.id].votes == ()
+        assert (await browser.answer(approval.id, "approve", typed=NAME)).status_code == 303
+        mine = (await browser.open(f"/approve/{approval.id}")).text
+        assert "your vote is in: 1 of 2, next: oncall" in mine
+        assert 'value="approve"' not in mine
+        assert 'value="deny"' in mine
+        assert "1 of 2, next: oncall" in (await browser.open("/console/")).text
+        again = await browser.answer(approval.id, "approve", typed=NAME)
+        assert (again.status_code, side.log.kinds.count("approval.voted")) == (409, 1)
+    async with side.client() as client:
+        browser = Browser(client, side.public)
+        await browser.sign_in("root")
+        assert (await browser.answer(approval.id, "approve", typed=NAME)).status_code == 303
+    assert side.log.rows[approval.id].status is ApprovalStatus.APPROVED
+
+
+async def test_whose_turn_has_not_come_may_deny(side: Side) -> None:
+    """The page says who votes first, offers no approval, and one click still denies."""
+    approval = await side.approvals.open(replace(wanted(), obligations=ORDERED))
+    async with side.client() as client:
+        browser = Browser(client, side.public)
+        await browser.sign_in("alice")
+        page = (await browser.open(f"/approve/{approval.id}")).text
+        assert "others vote first: 0 of 2, next: dba" in page
+        assert 'value="approve"' not in page
+        assert (await browser.answer(approval.id, "approve")).status_code == 409
+        assert (await browser.answer(approval.id, "deny")).status_code == 303
+    assert side.log.rows[approval.id].status is ApprovalStatus.DENIED
+
+
+async def test_a_passkey_is_asked_for_by_name(side: Side) -> None:
+    """A token is told what is missing, with a code of its own, and a denial needs none."""
+    approval = await side.approvals.open(replace(wanted(), obligations=replace(TWO, auth="passkey")))
+    path = f"/api/approvals/{approval.id}/decision"
+    async with side.client(headers=BEARER) as client:
+        shown = (await client.get(f"/api/approvals/{approval.id}")).json()
+        refused = await client.post(path, json={"decision": "approve", "typed": NAME})
+    assert (shown["may_decide"], shown["may_approve"]) == (True, False)
+    assert (shown["auth"], shown["approve_refusal"]) == ("passkey", "passkey_needed")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "passkey_needed")
+
+
+async def test_the_api_tells_how_far_people_have_come(side: Side) -> None:
+    """How many, of how many, who is next; after a vote, who gave it, under a pseudonym."""
+    plain = await side.approvals.open(wanted())
+    approval = await side.approvals.open(replace(wanted(), digest="e" * 64, obligations=TWO))
+    async with side.client(headers=BEARER) as client:
+        rows = {one["id"]: one for one in (await client.get("/api/approvals")).json()}
+        voted = await client.post(
+            f"/api/approvals/{approval.id}/decision", json={"decision": "approve", "typed": NAME}
+        )
+        shown = (await client.get(f"/api/approvals/{approval.id}")).json()
+    one, two = rows[plain.id], rows[approval.id]
+    assert (one["votes"], one["asked"], one["next"], one["standing"]) == (0, 1, [""], "")
+    assert (two["votes"], two["asked"], two["next"]) == (0, 2, ["oncall"])
+    assert (voted.json()["status"], voted.json()["standing"]) == ("pending", "1 of 2, next: oncall")
+    (given,) = shown["given"]
+    assert (given["voter"], given["decision"]) == (side.log.pseudonym("alice"), "approve")
+    assert (shown["typed"], shown["approve_refusal"]) == (NAME, "vote_counted")
+
+
+async def test_the_requesters_page_tells_it_too(side: Side) -> None:
+    """Whose agent asks sees how many have agreed, and decides nothing."""
+    approval = await side.approvals.open(replace(wanted(), obligations=TWO))
+    await side.approvals.decide(approval.id, Decision.APPROVE, by=ALICE, typed=NAME)
+    async with side.client() as client:
+        browser = Browser(client, side.public)
+        await browser.sign_in("olga")
+        assert "1 of 2, next: oncall" in (await browser.open(f"/status/{approval.id}")).text

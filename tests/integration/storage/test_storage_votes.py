@@ -1,0 +1,81 @@
+"""Votes, absences and the count of changes among people, as rows of a real file."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from firewall.core.absence import Absence
+from firewall.core.approval import Approval, ApprovalStatus, Decision, Vote
+from firewall.core.work import CastVote, EndAbsence, EndPerson, OpenApproval, PutAbsence, PutPerson, Unmet
+from firewall.sequencer.looking import added
+from firewall.storage.sqlite import absences, approvals, people, votes
+from firewall.storage.sqlite.schema import create_tables, open_writer
+
+ALICE = PutPerson("alice", "approver", ("oncall", "dba"), "argon2", 5)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file lies."""
+    return tmp_path / "stayhand.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[sqlite3.Connection]:
+    """Tables of a new installation."""
+    connection = open_writer(path)
+    create_tables(connection)
+    yield connection
+    connection.close()
+
+
+def test_every_change_among_people_is_counted(store: sqlite3.Connection) -> None:
+    """Adding, changing, removing, leaving and coming back: a vote weighed before any of them is not kept."""
+    seen = [votes.roster(store)]
+    for change in (
+        lambda: people.put_person(store, ALICE),
+        lambda: people.put_person(store, replace(ALICE, groups=())),
+        lambda: absences.put_absence(store, PutAbsence("alice", "bob", is_away=True, since=1, until=9)),
+        lambda: absences.put_absence(store, PutAbsence("alice", "", is_away=True, since=1, until=8)),
+        lambda: absences.end_absence(store, EndAbsence("alice"), 0),
+        lambda: people.end_person(store, EndPerson("alice", 7), 0),
+    ):
+        change()
+        seen.append(votes.roster(store))
+    assert seen == sorted(set(seen))
+    assert absences.end_absence(store, EndAbsence("alice"), 3) == Unmet(3, "unknown", found="alice")
+    create_tables(store)
+    assert votes.roster(store) == seen[-1]
+
+
+def test_absences_are_read_back(store: sqlite3.Connection) -> None:
+    """As they were noted, one of a person, and only while they hold."""
+    absences.put_absence(store, PutAbsence("alice", "bob", is_away=False, since=3, until=9))
+    (found,) = absences.listing(store)
+    assert found == Absence("alice", "bob", is_away=False, since=3, until=9)
+    assert [found.holds(at) for at in (2, 3, 8, 9)] == [False, True, True, False]
+
+
+def test_votes_are_kept_under_the_count_they_were_weighed_by(store: sqlite3.Connection) -> None:
+    """A change of rights in between voids it; votes of several approvals are read at once."""
+    pending = Approval("apr_1", ApprovalStatus.PENDING, "d", "prn", "tok", "", "staging", ("write",), 1, 99)
+    approvals.open_approval(store, OpenApproval(pending, 5), 0, ("key", b""))
+    vote = Vote(1, "per_a", Decision.APPROVE, 5, "passkey", ("dba", "oncall"))
+    cast = CastVote("apr_1", "d", vote, votes.roster(store))
+    people.put_person(store, ALICE)
+    assert votes.cast_vote(store, cast, 2) == Unmet(2, "moved_on", found="apr_1")
+    assert votes.cast_vote(store, replace(cast, roster=votes.roster(store)), 2) is None
+    assert votes.votes(store, ["apr_1", "apr_2"]) == {"apr_1": (vote,)}
+
+
+def test_who_was_added_is_seen_without_opening_the_log(store: sqlite3.Connection, path: Path) -> None:
+    """A policy is checked against them before anything is served; what cannot be read adds nobody."""
+    people.put_person(store, ALICE)
+    assert [(one.name, one.groups) for one in added(path)] == [("alice", ("oncall", "dba"))]
+    assert added(path.with_name("nothing.db")) == ()
+    broken = path.with_name("broken.db")
+    broken.write_bytes(b"no database")
+    assert added(broken) == ()
