@@ -141,8 +141,17 @@ def failed(id_: Id | None, error: FirewallError) -> Message:
 
 
 def with_id(message: Message, id_: Id) -> Message:
-    """Return the same request or answer under another id; the rest of its bytes as they are."""
-    return changed(message, {("id",): id_})
+    """Return the same request or answer under another id; the rest of its bytes as they are.
+
+    Raises: KeyError for a message without one.
+    """
+    span = json_span.locate(message.raw, ("id",))
+    if span is None:
+        raise KeyError("id")
+    raw = json_span.splice(message.raw, {span: orjson.dumps(id_)})
+    return Message(
+        raw, message.kind, {**message.value, "id": id_}, id_, message.method
+    )  # nothing else is read anew
 
 
 def changed(message: Message, values: Mapping[tuple[str | int, ...], object]) -> Message:

@@ -155,14 +155,14 @@ class StdioLine:
         token = message.meta.get("progressToken")
         token = token if isinstance(token, str | int) and not isinstance(token, bool) else None
         asked = _Asked(seen, token, self._program.max_answer_bytes)
-        ours: dict[tuple[str | int, ...], object] = {("id",): number}
+        sent = messages.with_id(message, number)
         if asked.token is not None:
-            ours["params", "_meta", "progressToken"] = number
+            sent = messages.changed(sent, {("params", "_meta", "progressToken"): number})
         self._asked[number] = asked
         was_taken = False
         try:
             async with asyncio.timeout(self._total_s):
-                await self._process.write(messages.changed(message, ours))
+                await self._process.write(sent)
                 was_taken = True
                 answer = await self._answer(asked)
         except TimeoutError:

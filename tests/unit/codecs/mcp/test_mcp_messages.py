@@ -165,6 +165,7 @@ def test_what_is_made_is_read_back(params: dict[str, object], id_: str | int, in
     assert (again.value, again.kind, again.id, again.method) == (made.value, made.kind, made.id, made.method)
     other = messages.with_id(again, "another")
     assert other.params == again.params
+    assert other.value == json.loads(other.raw)
     assert messages.with_id(other, id_).value == again.value
     for one in (
         messages.notification("a", params),
