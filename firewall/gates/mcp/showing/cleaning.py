@@ -21,8 +21,8 @@ MOST_CHARS = 1 << 20
 OWN = "target-credential"
 """The rule by which a credential of ours is found."""
 _MAX_DEPTH = 64
-_MAY_HIDE = re.compile(rb"\\[ubfr]|[\x7f-\xff]")
-"""What hides stands in JSON as an escape, or as bytes beyond ASCII."""
+_HIDING = (b"\\u", b"\\b", b"\\f", b"\\r", b"\x7f")
+"""What hides stands in JSON as an escape, or as a byte that is no plain ASCII."""
 _OPAQUE = frozenset({"nextCursor", "requestState", "progressToken", "taskId", "requestId", "protocolVersion"})
 """Members of a result or of parameters that a client gives back as they are, and shows to nobody."""
 _SEALED = frozenset({"nextCursor"})
@@ -86,7 +86,7 @@ class Cleaner:
         `seal`: what becomes of a credential that a client only gives back; None: it is masked like others.
         """
         self.found = Found()
-        self._hides = _MAY_HIDE.search(raw) is not None
+        self._hides = not raw.isascii() or holds(raw, _HIDING)
         self._ours = secrets
         self._secrets = [secret for secret in secrets if holds(raw, secret.spellings)]
         self._detector = detector
