@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.conformance.clients import run_clients
 from tests.support.conformance.server import TOOLS
 from tests.support.conformance.suite import REVISIONS, Found, required, run
 from tests.support.conformance.table import Row, differences, exceptions, headline, rendered, rows
@@ -74,6 +75,22 @@ def as_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str,
 def test_as_a_server(as_server: Mapping[str, Found], row: Row) -> None:
     """A scenario ends as the table says: it passes, or fails in what is named there and in nothing else."""
     assert differences(row, dict(as_server[row.revision][row.scenario])) == []
+
+
+@pytest.fixture(scope="module")
+def as_client(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Found]:
+    """What the suite's servers find behind the firewall, by revision."""
+    folder = tmp_path_factory.mktemp("conformance")
+    return {
+        one: run_clients(one, sum((row.side, row.revision) == ("client", one) for row in ROWS), folder / one)
+        for one in REVISIONS
+    }
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.side == "client"], ids=str)
+def test_as_a_client(as_client: Mapping[str, Found], row: Row) -> None:
+    """What a server of the suite sees of the firewall is as the table says, check by check."""
+    assert differences(row, dict(as_client[row.revision][row.scenario])) == []
 
 
 def test_every_scenario_that_a_revision_requires_is_run() -> None:

@@ -40,7 +40,7 @@ class Check:
 
 
 Found = Mapping[str, Mapping[str, Check]]
-"""Scenarios, and of each its checks by name."""
+"""Scenarios, and of each its checks by id; where several share one, by id and name."""
 
 
 def program() -> list[str]:
@@ -70,9 +70,12 @@ def read(folder: Path, side: str) -> Found:
     for file in sorted(folder.rglob("checks.json")):
         name = _STAMP.sub("", str(file.parent.relative_to(folder)))
         checks = found.setdefault(name.removeprefix("server-") if side == "server" else name, {})
-        for one in json.loads(file.read_text(encoding="utf-8")):
+        said = json.loads(file.read_text(encoding="utf-8"))
+        names = {id_: {one["name"] for one in said if one["id"] == id_} for id_ in {one["id"] for one in said}}
+        for one in said:
+            key = one["id"] if len(names[one["id"]]) == 1 else f"{one['id']}/{one['name']}"
             check = Check(one["status"], one.get("errorMessage") or "")
-            before = checks.get(one["id"])
+            before = checks.get(key)
             if before is None or _WORST.index(check.status) > _WORST.index(before.status):
-                checks[one["id"]] = check
+                checks[key] = check
     return found

@@ -13,7 +13,8 @@ from typing import Protocol, cast
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.claims import capabilities_of, info_of
-from firewall.codecs.mcp.messages import Kind, Message
+from firewall.codecs.mcp.errors import UNSUPPORTED_VERSION
+from firewall.codecs.mcp.messages import Kind, Message, at
 from firewall.codecs.mcp.versions import (
     CAPABILITIES_KEY,
     INFO_KEY,
@@ -104,11 +105,20 @@ async def _probe(ask: Ask, wanted: Wanted) -> Hello | None:
 async def _discover(ask: Ask, wanted: Wanted) -> Hello | None:
     asked = messages.request("stayhand-discover", "server/discover", {"_meta": notes(wanted)})
     answer = await ask(asked, MODERN)
+    if _is_asked_again(answer):
+        answer = await ask(asked, MODERN)
     versions = answer.result.get("supportedVersions")
     if answer.kind is not Kind.RESULT or not isinstance(versions, list) or MODERN not in versions:
         return None
     info = _mapping(answer.meta.get(SERVER_KEY)) or _mapping(answer.result.get("serverInfo"))
     return Hello(MODERN, _mapping(answer.result.get("capabilities")), info, answer)
+
+
+def _is_asked_again(answer: Message) -> bool:
+    """Tell whether a server refused our version and names the very same as one that it speaks."""
+    refusal = answer.error if answer.kind is Kind.ERROR else {}
+    spoken = at(refusal, ["data", "supported"])
+    return refusal.get("code") == UNSUPPORTED_VERSION and isinstance(spoken, list) and MODERN in spoken
 
 
 async def _initialize(ask: Ask, wanted: Wanted) -> Hello | None:
