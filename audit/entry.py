@@ -85,6 +85,12 @@ class Kind(StrEnum):
     SPEND_ALERTED = "spend.alerted"
     FORM_BEGUN = "form.begun"
     FORM_ENDED = "form.ended"
+    APPROVER_PROVED = "approver.proved"
+    APPROVER_PASSKEY_ADDED = "approver.passkey_added"
+    APPROVER_PASSKEY_REVOKED = "approver.passkey_revoked"
+    APPROVER_LINKED = "approver.linked"
+    APPROVER_LINK_USED = "approver.link_used"
+    APPROVER_LINK_REVOKED = "approver.link_revoked"
 
 
 class Draft(NamedTuple):

@@ -1,12 +1,15 @@
 """The control side: console, administration, metrics."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from firewall.app.base import Base
 from firewall.app.egress import EgressSide
 from firewall.app.money import budgets_of
 from firewall.app.pinning import Pinning
+from firewall.codecs.passkeys.place import party_of
 from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
@@ -15,9 +18,11 @@ from firewall.console.drilling import Drilling
 from firewall.console.entries import Entries
 from firewall.console.faring import Faring
 from firewall.console.logins import LoginDesk, NoLogins
+from firewall.console.proving.mounting import Proving
 from firewall.console.routing import Routing
 from firewall.console.spending import Approved, Books
 from firewall.console.vaulting import Vaulting
+from firewall.core.ids import spell_id
 from firewall.gates.infra.scopes.probing import probe_all
 from firewall.references import users_of
 from firewall.routing.choosing.in_force import Routes
@@ -27,6 +32,8 @@ from firewall.routing.drills.room import DrillRoom
 from firewall.routing.port import Upstream
 from firewall.routing.trying.circuits import Circuits
 from firewall.telemetry import Condition
+from firewall.tokens.links import Links
+from firewall.tokens.passkeys import Passkeys
 
 
 def console_of(
@@ -74,6 +81,7 @@ def console_of(
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,
+        proving=proving_of(base),
     )
     if egress is not None:
         desks = replace(desks, egress=egress.handout)
@@ -95,6 +103,22 @@ def _logins(base: Base, upstream: Upstream) -> LoginDesk:
     from firewall.app.logins import desk_of
 
     return desk_of(base, upstream)
+
+
+def proving_of(base: Base) -> Proving:
+    """Return what people prove themselves with; without passkeys where `public_url` lets none work."""
+    writer, rows, clock = base.installation.writer, base.installation.proofs, base.clock
+    party = party_of(base.settings.server.public_url)
+    passkeys = None
+    if party is not None:
+        new_id = partial(_new_id, "pky")
+        passkeys = Passkeys(party=party, sequencer=writer, rows=rows, clock=clock, new_id=new_id)
+    links = Links(sequencer=writer, rows=rows, clock=clock, new_id=partial(_new_id, "lnk"))
+    return Proving(clock=clock, links=links, passkeys=passkeys)
+
+
+def _new_id(prefix: str) -> str:
+    return spell_id(prefix, secrets.token_bytes(17))
 
 
 def faring_of(base: Base, routes: Routes, measures: Measures, *, circuits: Circuits) -> Faring:

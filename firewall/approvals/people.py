@@ -15,6 +15,9 @@ from firewall.core.effect import GRAVE
 
 ROLES = frozenset({"approver", "admin"})
 """Roles that may decide."""
+Auth = Literal["passphrase", "token", "oidc", "passkey", "link", "session"]
+"""How somebody proves who he is. `passkey`: a tap for this very decision; `link`: a personal link for it;
+`session`: a session that a passkey or a one-time address began, without a tap of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Approver:
     role: str
     groups: tuple[str, ...] = ()
     via: Literal["session", "token"] = "session"
-    auth: Literal["passphrase", "token", "oidc", "passkey", "link"] = "passphrase"
+    auth: Auth = "passphrase"
     """What was shown for this request: a row may ask for a passkey; a link decides only where a row says so."""
     aliases: tuple[str, ...] = ()
     """Other names of the same person (an e-mail address): an owner may be written either way."""

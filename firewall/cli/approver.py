@@ -1,9 +1,10 @@
-"""`stayhand approver add|list|remove|away|delegate|back`."""
+"""`stayhand approver add|list|remove|away|delegate|back|link|links|passkeys|revoke`."""
 
 import click
 
-from firewall.cli.client import control_client, row_of, rows_of, segment, show_json, show_table, talk
+from firewall.cli.client import CommandError, control_client, row_of, rows_of, segment, show_json, show_table, talk
 from firewall.cli.options import json_option
+from firewall.core.ids import is_id
 
 
 @click.group("approver", help="The people who answer.")
@@ -68,6 +69,80 @@ def remove(ctx: click.Context, name: str, *, as_json: bool) -> None:
         show_json(row)
     else:
         talk(f"{name} can no longer sign in")
+
+
+@approver.command("link")
+@click.argument("name")
+@json_option
+@click.pass_context
+def link(ctx: click.Context, name: str, *, as_json: bool) -> None:
+    """Print a one-time sign-in address for somebody, to register a passkey from; it works once, within an hour.
+
+    Whoever has it can sign in as that person: give it to nobody else, and to no agent.
+
+    Example: stayhand approver link alice
+    """
+    with control_client(ctx) as control:
+        row = row_of(control.post(f"/api/approvers/{segment(name)}/link", {}))
+    if as_json:
+        show_json(row)
+        return
+    talk(f"{name} signs in once with this address, until {row.get('expires_at')}:")
+    click.echo(str(row.get("address", "")))
+
+
+@approver.command("links")
+@json_option
+@click.pass_context
+def links(ctx: click.Context, *, as_json: bool) -> None:
+    """List personal links that could still be used; none can be used from this.
+
+    Example: stayhand approver links
+    """
+    with control_client(ctx) as control:
+        rows = rows_of(control.get("/api/links"))
+    if as_json:
+        show_json(rows)
+    else:
+        show_table(rows, ("id", "name", "use", "approval", "expires_at"))
+
+
+@approver.command("passkeys")
+@click.argument("name", required=False)
+@json_option
+@click.pass_context
+def passkeys(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
+    """List passkeys: of one person, or of everybody.
+
+    Example: stayhand approver passkeys alice
+    """
+    with control_client(ctx) as control:
+        rows = rows_of(control.get("/api/passkeys"))
+    kept = [one for one in rows if name is None or one.get("name") == name]
+    if as_json:
+        show_json(kept)
+    else:
+        show_table(kept, ("id", "name", "label", "backed_up", "created_at", "used_at"))
+
+
+@approver.command("revoke")
+@click.argument("id_", metavar="ID")
+@json_option
+@click.pass_context
+def revoke(ctx: click.Context, id_: str, *, as_json: bool) -> None:
+    """Revoke a passkey (pky_…) or a personal link (lnk_…); sessions that the passkey began end at once.
+
+    Example: stayhand approver revoke pky_0123456789abcdefghijkl
+    """
+    if not is_id(id_, "pky") and not is_id(id_, "lnk"):
+        raise CommandError(f"`{id_}` is no passkey and no link", hint="stayhand approver passkeys")
+    place = "passkeys" if is_id(id_, "pky") else "links"
+    with control_client(ctx) as control:
+        row = row_of(control.delete(f"/api/{place}/{id_}"))
+    if as_json:
+        show_json(row)
+    else:
+        talk(f"{id_} of {row.get('name')} is revoked")
 
 
 _until = click.option(

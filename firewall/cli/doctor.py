@@ -15,6 +15,7 @@ import httpx
 from firewall.app.addresses import territory_of
 from firewall.classify.credentials.detector import Detector
 from firewall.cli import bypasses
+from firewall.cli.reached import reached_by
 from firewall.cli.report import config_of, counted, result
 from firewall.cli.scopes import scopes_of
 from firewall.cli.serve import warnings_of
@@ -281,13 +282,7 @@ def _circuits(address: str) -> Iterator[Finding]:
 
 
 def _approving(settings: Settings) -> Iterator[Finding]:
-    url = urlsplit(settings.server.public_url)
-    if url.hostname in ("localhost", "127.0.0.1"):
-        yield Finding(
-            "warn", f"approvers reach {settings.server.public_url} on this machine only", "set server.public_url"
-        )
-    elif url.scheme != "https":
-        yield Finding("unsafe", "approvers would sign in over plain http", "put TLS in front, use https")
+    yield from (Finding(*said) for said in reached_by(settings.server.public_url))
     for line in warnings_of(settings, is_demo=False):
         level = "unsafe" if line.startswith("UNSAFE") else "warn"
         yield Finding(level, line.removeprefix("UNSAFE: "))

@@ -17,7 +17,7 @@ from firewall.approvals.service import Approvals
 from firewall.console.absent import AbsenceHandlers
 from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
 from firewall.console.api import Api, NoRunner, Runner, problem
-from firewall.console.asking import Asker, Doorman
+from firewall.console.asking import Doorman
 from firewall.console.auth import Access, Authenticator
 from firewall.console.drilling import DrillDesk, DrillHandlers
 from firewall.console.logins import LoginDesk, LoginHandlers
@@ -25,7 +25,9 @@ from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
 from firewall.console.pinned import PinDesk, PinHandlers
 from firewall.console.providers import PATH, ProviderDesk, ProviderPage
+from firewall.console.proving.mounting import Proving, mounted
 from firewall.console.routing import RouteDesk, RouteHandlers
+from firewall.console.rows import POLICY, Row
 from firewall.console.sessions import Sessions
 from firewall.console.spending import SpendDesk, SpendHandlers
 from firewall.console.throttle import Refusals, Throttle
@@ -34,12 +36,9 @@ from firewall.core.errors import FirewallError, ProtocolError, StoreError
 from firewall.core.ports import Clock, Sequencer
 from firewall.tokens.absences import Absences
 
-Handler = Callable[[Request, Asker], Awaitable[Response]]
-
 FLUSH_S = 5.0
 HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
+    "content-security-policy": POLICY,
     "cache-control": "no-store",
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
@@ -50,18 +49,8 @@ HEADERS = {
     "x-robots-tag": "noindex, nofollow",
     "vary": "Cookie",
 }
-"""On every answer; a handler may set its own `cache-control`."""
+"""On every answer; a handler may set its own `cache-control` and `content-security-policy`."""
 _log = logging.getLogger("stayhand.console")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One route: who may use it, and what answers."""
-
-    method: str
-    path: str
-    access: Access
-    handler: Handler
 
 
 def no_egress() -> Json:
@@ -86,6 +75,8 @@ class Desks:
     providers: ProviderDesk | None = None
     pins: PinDesk | None = None
     logins: LoginDesk | None = None
+    proving: Proving | None = None
+    """Passkeys and links of people."""
     absences: Absences | None = None
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
@@ -125,6 +116,7 @@ class Console:
             clock=clock,
             channels=channels,
             runner=desks.runner,
+            passkey_origin=desks.proving.origin if desks.proving else "",
         )
         api = Api(
             approvals=approvals,
@@ -149,6 +141,7 @@ class Console:
             *_providers(desks.providers, self._pages),
             *_pins(desks.pins),
             *_logins(desks.logins),
+            *mounted(desks.proving, self._pages, self._doorman, self.sessions, approvals.rules.public_url),
             *_absences(desks.absences),
         )
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
@@ -228,6 +221,7 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("GET", "/", Access.PAGE, pages.queue),
         Row("GET", "/console/", Access.PAGE, pages.queue),
         Row("GET", "/console/console.css", Access.PUBLIC, pages.style),
+        Row("GET", "/console/passkey.js", Access.PUBLIC, pages.script),
         Row("POST", "/console/sign-in", Access.SIGN_IN, pages.sign_in),
         Row("POST", "/console/sign-out", Access.FORM, pages.sign_out),
         Row("GET", "/approve/{id}", Access.PAGE, pages.approval),

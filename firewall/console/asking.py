@@ -5,20 +5,20 @@ INVARIANT: `Doorman.admit` runs before every handler and is the only place where
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from firewall.approvals.people import Approver
+from firewall.approvals.people import Approver, Auth
 from firewall.console.auth import ROLES, Access, Authenticator, agent_token_present
 from firewall.console.origin import Places
-from firewall.console.sessions import Cookies, Session, Sessions
+from firewall.console.sessions import Begun, Cookies, Session, Sessions
 from firewall.console.throttle import Refusals, Throttle, source_of
 from firewall.core.errors import AuthError, FirewallError, LimitError, ProtocolError
 from firewall.core.ports import Sequencer
 from firewall.core.strict_json import loads_object
-from firewall.core.work import Record, Unit
+from firewall.core.work import Plain, Record, Unit
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_NAME_CHARS = 100
@@ -97,7 +97,13 @@ class Doorman:
         if person is None:
             self._sessions.end_of(session.name)
             return None
-        return session, person
+        # What began a session proves no decision of its own: only a tap or a link for that very decision does.
+        auth: Auth = session.begun if session.begun in ("passphrase", "oidc") else "session"
+        return session, replace(person, auth=auth)
+
+    def person(self, name: str) -> Approver | None:
+        """Return somebody who may sign in."""
+        return self._authenticator.person(name)
 
     def demand_csrf(self, session: Session, given: str) -> None:
         """Refuse a form or call that does not carry its session's token.
@@ -115,23 +121,42 @@ class Doorman:
         Raises: LimitError when tried too often; AuthError, counted; the same for every wrong reason; StoreError.
         """
         name = name.strip()[:MAX_NAME_CHARS]
-        retry_after_s = self._throttle.admit(name, source)
-        if retry_after_s:
-            await self._refusals.note(source, "throttled")
-            raise LimitError(
-                "too many tries, wait a little", retry_after_s=retry_after_s, code="sign_in_throttled"
-            )
+        await self.admit_try(name, source)
         async with self._checking:
             person = await asyncio.to_thread(self._authenticator.passphrase, name, passphrase)
         if person is None:
             await self._refusals.note(source, "passphrase")
             raise WrongPassphraseError
         self._throttle.succeeded(name, source)
+        return await self.begin(person.name, "passphrase", request=request)
+
+    async def admit_try(self, name: str, source: str) -> None:
+        """Take one try at a secret from the buckets of a name (none: empty) and a source.
+
+        Raises: LimitError, counted; StoreError.
+        """
+        retry_after_s = self._throttle.admit(name, source)
+        if retry_after_s:
+            await self.refuse(source, "throttled")
+            raise LimitError(
+                "too many tries, wait a little", retry_after_s=retry_after_s, code="sign_in_throttled"
+            )
+
+    async def refuse(self, source: str, what: str) -> None:
+        """Count a refused sign-in. Raises: StoreError."""
+        await self._refusals.note(source, what)
+
+    async def begin(
+        self, name: str, begun: Begun, *, request: Request, passkey: str = ""
+    ) -> tuple[Session, Cookies]:
+        """Begin a session for somebody who just proved who he is, and record it.
+
+        Raises: StoreError; then there is no session.
+        """
         old = request.cookies.get(self._sessions.cookie_name, "")
-        session, cookies = self._sessions.start(person.name, instead_of=old)
-        record = Record(
-            kind="approver.signed_in", data={"via": "passphrase"}, person=person.name, principal=person.name
-        )
+        session, cookies = self._sessions.start(name, begun=begun, passkey=passkey, instead_of=old)
+        data: dict[str, Plain] = {"via": begun, **({"passkey": passkey} if passkey else {})}
+        record = Record(kind="approver.signed_in", data=data, person=name, principal=name)
         try:
             await self._sequencer.submit(Unit(records=(record,)))
         except BaseException:

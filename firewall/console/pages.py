@@ -27,6 +27,7 @@ from firewall.console.asking import (
     read_form,
 )
 from firewall.console.page import STATUS_WORDS, card, page
+from firewall.console.rows import POLICY
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.console.shape import rfc3339, status_of, summary_of
 from firewall.core.approval import ApprovalStatus, Decision
@@ -34,9 +35,12 @@ from firewall.core.errors import ApprovalError, FirewallError, LimitError, Proto
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
 
-_OWN_PATH = re.compile(r"/(?:approve|status)/apr_[0-9A-Za-z]{22}|/console/(?:providers)?")
+_OWN_PATH = re.compile(r"/(?:approve|status)/apr_[0-9A-Za-z]{22}|/console/(?:providers|passkeys)?")
 _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
+_SCRIPT = files("firewall.console").joinpath("static/passkey.js").read_bytes()
 _QUEUE = 200
+SCRIPTED = f"{POLICY}; script-src 'self'; connect-src 'self'"
+"""The policy of pages with the script for passkeys, and of no others."""
 THREADED_CHARS = 20_000
 """Longer calls are rendered in a thread."""
 
@@ -58,7 +62,10 @@ class Pages:
         clock: Clock,
         channels: Callable[[], Sequence[Health]],
         runner: Runner,
+        passkey_origin: str = "",
     ) -> None:
+        """`passkey_origin`: where passkeys work; empty: nowhere."""
+        self._passkey_origin = passkey_origin
         self._approvals = approvals
         self._runner = runner
         self._doorman = doorman
@@ -84,6 +91,10 @@ class Pages:
     async def style(self, _request: Request, _asker: Asker) -> Response:
         """Serve the one stylesheet."""
         return Response(_STYLE, media_type="text/css", headers={"cache-control": "public, max-age=300"})
+
+    async def script(self, _request: Request, _asker: Asker) -> Response:
+        """Serve the one script: for passkeys, and for codes behind `#`."""
+        return Response(_SCRIPT, media_type="text/javascript", headers={"cache-control": "public, max-age=300"})
 
     async def queue(self, request: Request, asker: Asker) -> Response:
         """Show what waits, to signed-in people."""
@@ -215,8 +226,10 @@ class Pages:
             None,
             status=error.status if error else 200,
             headers=headers,
+            scripted=bool(self._passkey_origin),
             back=own_path(back),
             error=error.public if error else "",
+            origin=self._passkey_origin,
         )
 
     def problem(self, request: Request, error: FirewallError) -> Response:
@@ -259,11 +272,16 @@ class Pages:
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
+        scripted: bool = False,
         **context: object,
     ) -> Response:
-        """Return a page of a template, for a session or for nobody."""
-        body = self._templates.get_template(name).render(session=session, **context)
-        return HTMLResponse(body, status, headers=headers)
+        """Return a page of a template, for a session or for nobody; `scripted`: with the script for passkeys."""
+        has_passkeys = bool(self._passkey_origin)
+        body = self._templates.get_template(name).render(
+            session=session, scripted=scripted, has_passkeys=has_passkeys, **context
+        )
+        policy = {"content-security-policy": SCRIPTED} if scripted else {}
+        return HTMLResponse(body, status, headers={**policy, **(headers or {})})
 
 
 def _finalize(value: object) -> object:

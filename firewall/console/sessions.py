@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.responses import Response
@@ -24,6 +25,8 @@ IDLE_US = 2 * 3600 * 1_000_000
 MAX_PER_PERSON = 10
 """The oldest session of a person makes room."""
 _SALT = "stayhand-session"
+Begun = Literal["passphrase", "passkey", "oidc", "link"]
+"""How a session began; `link`: by a one-time address that an admin gave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ class Session:
     csrf: str
     signed_in_at: int
     seen_at: int
+    begun: Begun = "passphrase"
+    passkey: str = ""
+    """Id of the passkey that began it."""
 
     def accepts(self, csrf: str) -> bool:
         """Tell whether a CSRF token is this session's."""
@@ -74,7 +80,9 @@ class Sessions:
         """The name of the cookie without which nothing is changed."""
         return f"{self.cookie_name}-strict"
 
-    def start(self, name: str, *, instead_of: str = "") -> tuple[Session, Cookies]:
+    def start(
+        self, name: str, *, begun: Begun = "passphrase", passkey: str = "", instead_of: str = ""
+    ) -> tuple[Session, Cookies]:
         """Begin a session for somebody who just proved who he is; return it and its cookies.
 
         `instead_of`: the cookie value that the request came with; its session ends.
@@ -90,6 +98,8 @@ class Sessions:
             csrf=secrets.token_urlsafe(32),
             signed_in_at=now,
             seen_at=now,
+            begun=begun,
+            passkey=passkey,
         )
         self._live[session.key] = session
         return session, Cookies(self._signer.dumps(shows), self._signer.dumps(changes))
@@ -121,6 +131,11 @@ class Sessions:
     def end_of(self, name: str) -> None:
         """End every session of a person."""
         for session in [one for one in self._live.values() if one.name == name]:
+            del self._live[session.key]
+
+    def end_of_passkey(self, passkey: str) -> None:
+        """End every session that a passkey began."""
+        for session in [one for one in self._live.values() if passkey and one.passkey == passkey]:
             del self._live[session.key]
 
     def headers(self, cookies: Cookies) -> tuple[str, str]:

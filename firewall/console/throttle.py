@@ -33,10 +33,12 @@ class Throttle:
         self._tats: dict[str, int] = {}
 
     def admit(self, name: str, source: str) -> int:
-        """Take one try from both buckets; return 0, or after how many seconds to come again."""
+        """Take one try from both buckets, without a name from the source's; return 0, or the seconds to wait."""
         now = self._clock.now_us()
         self._forget_empty(now)
-        keys = ((f"name:{name.casefold()}", PER_NAME), (f"source:{source}", PER_SOURCE))
+        keys = [(f"source:{source}", PER_SOURCE)]
+        if name:
+            keys.insert(0, (f"name:{name.casefold()}", PER_NAME))
         taken: dict[str, int] = {}
         for key, rate in keys:
             found = take(rate, tat_us=self._tats.get(key, 0), now_us=now)

@@ -11,6 +11,7 @@ from firewall.core.approval import Approval, ApprovalStatus, FormState, Vote
 from firewall.core.bucket import Rate
 from firewall.core.fast_init import fast_init, maker
 from firewall.core.pins import Pin
+from firewall.core.proofs import Link, Passkey
 from firewall.core.spending import Spending, Spent
 
 Plain = str | int | bool | tuple[str, ...]
@@ -217,6 +218,59 @@ Pinning = PutPin | ForgetPin | ApprovePin
 
 
 @dataclass(frozen=True, slots=True)
+class PutPasskey:
+    """Store a person's new passkey, unless its credential was ever stored or the person has too many."""
+
+    passkey: Passkey
+    most: int
+    """Live passkeys that one person may have, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsePasskey:
+    """Note that a live passkey signed, if its counter still stands where the caller saw it."""
+
+    id: str
+    expect: int
+    count: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndPasskey:
+    """Revoke a live passkey."""
+
+    id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutLink:
+    """Store a personal link."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class UseLink:
+    """Spend a personal link that is unused, unrevoked and in its time."""
+
+    id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndLink:
+    """Revoke a personal link that is unused and unrevoked."""
+
+    id: str
+    at: int
+
+
+Proving = PutPasskey | UsePasskey | EndPasskey | PutLink | UseLink | EndLink
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """Forget rows that say nothing any more: buckets that are empty again, and provider-side ids of long ago."""
 
@@ -241,6 +295,7 @@ Step = (
     | Sweep
     | Spending
     | Pinning
+    | Proving
 )
 
 
@@ -280,7 +335,8 @@ class Unmet:
     step: int
     """Index of the step."""
     why: str
-    """A short word: `full`, `spent`, `told`, `open_exists`, `too_many_pending`, `moved_on`, `unknown`."""
+    """A short word: `full`, `spent`, `told`, `open_exists`, `too_many_pending`, `moved_on`, `unknown`,
+    `exists`."""
     retry_after_us: int = 0
     found: str = ""
     """An id that the caller may want instead (the open approval)."""

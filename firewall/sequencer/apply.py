@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import assert_never
 
 import orjson
 
@@ -38,7 +37,7 @@ from firewall.core.work import (
     committed,
 )
 from firewall.sequencer.sealing import Sealing, subject_json
-from firewall.storage.sqlite import absences, approvals, forms, ledger, limits, people, pins, tokens, votes
+from firewall.storage.sqlite import absences, approvals, forms, ledger, limits, people, pins, proofs, tokens, votes
 
 _DONE = Committed()
 _KINDS = {kind.value: kind for kind in Kind}
@@ -156,7 +155,7 @@ class Applier:
                 self._put(step, now_us)
                 return None
             case _:
-                assert_never(step)
+                return proofs.prove(self._connection, step, index)
 
     def _spend(self, step: Spending | Take, index: int, now_us: int) -> Unmet | None:
         match step:

@@ -24,7 +24,7 @@ from audit.witness import append_head, read_heads
 from firewall.core.errors import ConfigError, StoreError
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
-from firewall.sequencer.reading import Approving, PeopleLookup, PinLookup, TokenLookup
+from firewall.sequencer.reading import Approving, PeopleLookup, PinLookup, ProofLookup, TokenLookup
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.writer import Writer
 from firewall.storage.sqlite.schema import create_tables, open_reader, open_writer
@@ -51,6 +51,7 @@ class Installation:
     tokens: TokenLookup
     people: PeopleLookup
     pins: PinLookup
+    proofs: ProofLookup
     sealing: Sealing
     reader: sqlite3.Connection
     keystore: Keystore
@@ -168,6 +169,7 @@ def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> 
         tokens=TokenLookup(reader),
         people=PeopleLookup(reader),
         pins=PinLookup(reader),
+        proofs=ProofLookup(reader),
         sealing=sealing,
         reader=reader,
         keystore=keystore,

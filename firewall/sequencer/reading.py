@@ -9,8 +9,9 @@ from firewall.core.absence import Absence
 from firewall.core.approval import Approval
 from firewall.core.errors import StoreError
 from firewall.core.pins import Pin
+from firewall.core.proofs import Link, Passkey
 from firewall.sequencer.sealing import Sealing, read_subject
-from firewall.storage.sqlite import absences, approvals, forms, people, pins, tokens, votes
+from firewall.storage.sqlite import absences, approvals, forms, people, pins, proofs, tokens, votes
 from firewall.storage.sqlite.approvals import StoredApproval
 from firewall.storage.sqlite.people import StoredPerson
 from firewall.storage.sqlite.tokens import StoredToken
@@ -124,6 +125,29 @@ class PeopleLookup:
     def changes(self) -> int:
         """Return the number of changes among those who may decide, for `CastVote`."""
         return _guarded(lambda: votes.roster(self._connection))
+
+
+class ProofLookup:
+    """The `ProofRows` port over SQLite."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def passkey(self, credential: bytes) -> Passkey | None:
+        """Return the live passkey with this credential id."""
+        return _guarded(lambda: proofs.passkey(self._connection, credential))
+
+    def passkeys(self, person: str = "") -> Sequence[Passkey]:
+        """Return live passkeys, oldest first: a person's, or everybody's."""
+        return _guarded(lambda: proofs.passkeys(self._connection, person))
+
+    def link(self, fingerprint: bytes) -> Link | None:
+        """Return the link whose SHA-256 this is, if it is unused and unrevoked."""
+        return _guarded(lambda: proofs.link(self._connection, fingerprint))
+
+    def links(self, now_us: int) -> Sequence[Link]:
+        """Return links that could still be used, newest first."""
+        return _guarded(lambda: proofs.links(self._connection, now_us))
 
 
 class PinLookup:

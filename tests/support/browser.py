@@ -32,13 +32,18 @@ def needs_chromium() -> None:
 
 
 @asynccontextmanager
-async def chromium(folder: Path, viewport: ViewportSize) -> AsyncIterator[BrowserContext]:
-    """Start a browser with a profile of its own."""
+async def chromium(folder: Path, viewport: ViewportSize, *, scripts: bool = True) -> AsyncIterator[BrowserContext]:
+    """Start a browser with a profile of its own; `scripts`: pages may run any."""
     needs_chromium()
     profile = folder / "profile"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport=viewport
+            str(profile),
+            executable_path=CHROMIUM,
+            headless=True,
+            args=FLAGS,
+            viewport=viewport,
+            java_script_enabled=scripts,
         )
         yield browser
         await browser.close()

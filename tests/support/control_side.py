@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import itertools
 import re
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,13 +17,22 @@ from firewall.approvals.channels.port import Health
 from firewall.approvals.forms import Ended, Forms, Settling
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
+from firewall.codecs.passkeys.place import party_of
 from firewall.console.app import Console, Desks
 from firewall.console.pinned import UnknownServerError
 from firewall.console.providers import Overview
+from firewall.console.proving.mounting import Proving
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
+from firewall.core.ids import spell_id
 from firewall.core.secret import Secret
 from firewall.core.token import TokenKind, spell
+from firewall.core.work import EndLink, EndPasskey, PutLink, PutPasskey, Unmet, UseLink, UsePasskey
+from firewall.sequencer.reading import ProofLookup
+from firewall.storage.sqlite import proofs
+from firewall.storage.sqlite.schema import PROOFS
+from firewall.tokens.links import Links
+from firewall.tokens.passkeys import Passkeys
 from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, approvals
 
 PUBLIC = "http://localhost:8788"
@@ -30,6 +41,21 @@ APPROVER_TOKEN = spell("control", TokenKind.APPROVER, b"a" * 32)
 ADMIN_TOKEN = spell("control", TokenKind.ADMIN, b"b" * 32)
 SERVICE_TOKEN = spell("control", TokenKind.SERVICE, b"c" * 32)
 AGENT_TOKEN = spell("staging", TokenKind.AGENT, b"d" * 32)
+
+
+class ProvenLog(MemoryLog):
+    """A log in memory that keeps passkeys and links with the statements of the real store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        for statement in PROOFS:
+            self.connection.execute(statement)
+
+    def _apply(self, step: object, index: int) -> Unmet | None:
+        if isinstance(step, PutPasskey | UsePasskey | EndPasskey | PutLink | UseLink | EndLink):
+            return proofs.prove(self.connection, step, index)
+        return super()._apply(step, index)
 
 
 class Doors:
@@ -211,6 +237,7 @@ class Side:
     approvals: Approvals
     console: Console
     runner: ScriptedRunner
+    proving: Proving
     public: str = PUBLIC
 
     def client(self, **options: object) -> httpx.AsyncClient:
@@ -267,7 +294,8 @@ def control_side(
     **rules: object,
 ) -> Side:
     """Build a control side."""
-    log, clock, doors, desk = MemoryLog(), StillClock(), Doors(), Desk()
+    log, clock, doors, desk = ProvenLog(), StillClock(), Doors(), Desk()
+    proving = _proving(log, clock, public)
     service = approvals(log, clock, public_url=public, **rules)
     runner = ScriptedRunner(Forms(approvals=service, sequencer=log, store=log, clock=clock))
     console = Console(
@@ -285,11 +313,24 @@ def control_side(
             runner=runner,
             providers=desk,
             pins=desk.pins,
+            proving=proving,
         ),
         control_listen=listen,
         channels=channels,
     )
-    return Side(log, clock, doors, desk, service, console, runner, public)
+    return Side(log, clock, doors, desk, service, console, runner, proving, public)
+
+
+def _proving(log: ProvenLog, clock: StillClock, public: str) -> Proving:
+    numbers = itertools.count(1)
+
+    def new_id(prefix: str) -> str:
+        return spell_id(prefix, next(numbers).to_bytes(17, "big"))
+
+    rows, party = ProofLookup(log.connection), party_of(public)
+    passkeys = party and Passkeys(party=party, sequencer=log, rows=rows, clock=clock, new_id=lambda: new_id("pky"))
+    links = Links(sequencer=log, rows=rows, clock=clock, new_id=lambda: new_id("lnk"))
+    return Proving(clock=clock, links=links, passkeys=passkeys or None)
 
 
 def free_socket() -> socket.socket:

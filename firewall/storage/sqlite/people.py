@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from firewall.core.work import EndPerson, PutPerson, Unmet
+from firewall.storage.sqlite.proofs import end_proofs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ def end_person(connection: sqlite3.Connection, step: EndPerson, index: int) -> U
         "UPDATE people SET removed_at = ?, passphrase_hash = '' WHERE name = ? AND removed_at = 0",
         (step.at, step.name),
     ).rowcount
-    return None if changed == 1 else Unmet(index, "unknown", found=step.name)
+    if changed != 1:
+        return Unmet(index, "unknown", found=step.name)
+    # Somebody who comes back under the same name, or another with it, starts without any of these.
+    end_proofs_of(connection, step.name, step.at)
+    return None
 
 
 def get(connection: sqlite3.Connection, name: str) -> StoredPerson | None:

@@ -99,7 +99,7 @@ def _create(database: sqlite_utils.Database) -> None:
         "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
     _added(database, "issued", "provider")
-    for statement in (FORMS, VOTES, ABSENCES, *ROSTER, PINS, *LEDGER):
+    for statement in (FORMS, VOTES, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
         database.execute(statement)
 
 
@@ -144,6 +144,23 @@ PINS = """CREATE TABLE IF NOT EXISTS mcp_pins (
   PRIMARY KEY (server, tool, state)
 ) STRICT, WITHOUT ROWID"""
 """What MCP servers said of their tools when somebody trusted it, and what waits for that (ADR 0029)."""
+
+
+PROOFS = (
+    """CREATE TABLE IF NOT EXISTS passkeys (
+  id TEXT PRIMARY KEY, person TEXT NOT NULL, credential BLOB NOT NULL UNIQUE, public_key BLOB NOT NULL,
+  sign_count INTEGER NOT NULL, label TEXT NOT NULL, backed_up INTEGER NOT NULL, created_at INTEGER NOT NULL,
+  used_at INTEGER NOT NULL, revoked_at INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS passkeys_of ON passkeys (person)",
+    """CREATE TABLE IF NOT EXISTS links (
+  id TEXT PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE, use TEXT NOT NULL, person TEXT NOT NULL,
+  approval TEXT NOT NULL, digest TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+  used_at INTEGER NOT NULL DEFAULT 0, revoked_at INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS links_of ON links (person)",
+)
+"""Public keys of approvers' passkeys, and hashes of their personal links (ADR 0041)."""
 
 
 LEDGER = (

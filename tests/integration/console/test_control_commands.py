@@ -28,6 +28,7 @@ from tests.support.control_side import (
     free_socket,
     served,
 )
+from tests.support.enrolling import by_code, enrolled
 
 
 @click.group()
@@ -216,6 +217,32 @@ async def test_people_are_added_listed_and_removed_by_admins_alone(line: Line) -
     assert refused.exit_code == 1
     assert "stayhand: hint: this needs an admin: set STAYHAND_TOKEN" in refused.stderr
     assert [one[0] for one in line.side.desk.asked] == ["add", "remove"]
+
+
+async def test_links_and_passkeys_are_made_listed_and_revoked(line: Line) -> None:
+    """The address comes alone on stdout and works; what is revoked is gone; an approver makes none."""
+    made = await line.run("approver", "link", "alice")
+    code = made.stdout.strip().partition("#")[2]
+    assert made.stdout == f"{line.side.public}/console/link#{code}\n"
+    row = json.loads((await line.run("approver", "link", "bob", "--json")).stdout)
+    assert set(row) == {"id", "name", "address", "expires_at"}
+    listed = await line.run("approver", "links")
+    assert "alice" in listed.stdout
+    assert code not in listed.stdout
+    _, signed_in = await by_code(line.side, code)
+    assert signed_in.status_code == 303
+    assert (await line.run("approver", "revoke", row["id"])).exit_code == 0
+    assert json.loads((await line.run("approver", "links", "--json")).stdout) == []
+    await enrolled(line.side, "bob")
+    passkey = json.loads((await line.run("approver", "passkeys", "bob", "--json")).stdout)[0]
+    assert (await line.run("approver", "passkeys")).stdout.count("phone") == 1
+    assert json.loads((await line.run("approver", "passkeys", "alice", "--json")).stdout) == []
+    assert json.loads((await line.run("approver", "revoke", passkey["id"], "--json")).stdout)["name"] == "bob"
+    for wrong in (passkey["id"], "alice", "apr_" + "0" * 22):
+        assert (await line.run("approver", "revoke", wrong)).exit_code == 1
+    refused = await line.run("approver", "link", "alice", credential=APPROVER_TOKEN)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert (await line.run("approver", "link", "nobody-here")).exit_code == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""The routes of passkeys and links, and what they are built from."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from firewall.console.asking import Doorman
+from firewall.console.auth import Access
+from firewall.console.pages import Pages
+from firewall.console.proving.browsers import Browsers
+from firewall.console.proving.challenges import Challenges
+from firewall.console.proving.desk import Proofs
+from firewall.console.proving.links import PATH as LINK
+from firewall.console.proving.links import SignInLinks
+from firewall.console.proving.passkeys import PATH, PasskeyPages
+from firewall.console.rows import Row
+from firewall.console.sessions import Sessions
+from firewall.core.ports import Clock
+from firewall.tokens.links import Links
+from firewall.tokens.passkeys import Passkeys
+
+
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """What the composition root provides for people to prove themselves with."""
+
+    clock: Clock
+    links: Links
+    passkeys: Passkeys | None
+    """None where `public_url` lets no passkey work."""
+
+    @property
+    def origin(self) -> str:
+        """Where passkeys work; empty: nowhere."""
+        return self.passkeys.party.origin if self.passkeys else ""
+
+
+def mounted(
+    proving: Proving | None, pages: Pages, doorman: Doorman, sessions: Sessions, public_url: str
+) -> tuple[Row, ...]:
+    """Return the routes."""
+    if proving is None:
+        return ()
+    proofs = Proofs(
+        links=proving.links,
+        passkeys=proving.passkeys,
+        doorman=doorman,
+        sessions=sessions,
+        address=lambda path: f"{public_url.rstrip('/')}{path}",
+    )
+    links = SignInLinks(
+        links=proving.links,
+        doorman=doorman,
+        sessions=sessions,
+        pages=pages,
+        after=PATH if proving.passkeys else "/console/",
+    )
+    return (
+        Row("GET", LINK, Access.PUBLIC, links.show),
+        Row("POST", LINK, Access.SIGN_IN, links.sign_in),
+        Row("POST", "/api/approvers/{name}/link", Access.ADMIN, proofs.link),
+        Row("GET", "/api/links", Access.ADMIN, proofs.links),
+        Row("DELETE", "/api/links/{id}", Access.ADMIN, proofs.revoke_link),
+        Row("GET", "/api/passkeys", Access.ADMIN, proofs.passkeys),
+        Row("DELETE", "/api/passkeys/{id}", Access.ADMIN, proofs.revoke_passkey),
+        *_passkeys(proving, pages, doorman, sessions, is_https=urlsplit(public_url).scheme == "https"),
+    )
+
+
+def _passkeys(
+    proving: Proving, pages: Pages, doorman: Doorman, sessions: Sessions, *, is_https: bool
+) -> tuple[Row, ...]:
+    if proving.passkeys is None:
+        return ()
+    handlers = PasskeyPages(
+        passkeys=proving.passkeys,
+        challenges=Challenges(proving.clock),
+        browsers=Browsers("try", is_https=is_https),
+        doorman=doorman,
+        sessions=sessions,
+        pages=pages,
+        clock=proving.clock,
+    )
+    return (
+        Row("POST", "/api/session/passkey", Access.SIGN_IN, handlers.sign_in_options),
+        Row("POST", "/console/sign-in/passkey", Access.SIGN_IN, handlers.sign_in),
+        Row("GET", PATH, Access.PAGE, handlers.listing),
+        Row("POST", PATH, Access.FORM, handlers.register),
+        Row("POST", f"{PATH}/{{id}}/revoke", Access.FORM, handlers.revoke),
+        Row("POST", "/api/passkeys/new", Access.FORM, handlers.options),
+    )
