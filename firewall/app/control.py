@@ -8,6 +8,7 @@ from functools import partial
 from firewall.app.base import Base
 from firewall.app.egress import EgressSide
 from firewall.app.money import budgets_of
+from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
 from firewall.codecs.passkeys.place import party_of
 from firewall.console.api import Runner
@@ -19,6 +20,7 @@ from firewall.console.entries import Entries
 from firewall.console.faring import Faring
 from firewall.console.logins import LoginDesk, NoLogins
 from firewall.console.proving.mounting import Proving
+from firewall.console.proving.oidc_pages import Known
 from firewall.console.routing import Routing
 from firewall.console.spending import Approved, Books
 from firewall.console.vaulting import Vaulting
@@ -81,7 +83,7 @@ def console_of(
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,
-        proving=proving_of(base),
+        proving=proving_of(base, upstream),
     )
     if egress is not None:
         desks = replace(desks, egress=egress.handout)
@@ -105,8 +107,11 @@ def _logins(base: Base, upstream: Upstream) -> LoginDesk:
     return desk_of(base, upstream)
 
 
-def proving_of(base: Base) -> Proving:
-    """Return what people prove themselves with; without passkeys where `public_url` lets none work."""
+def proving_of(base: Base, upstream: Upstream) -> Proving:
+    """Return what people prove themselves with; without passkeys where `public_url` lets none work.
+
+    Raises: ConfigError for an OpenID provider that cannot be used.
+    """
     writer, rows, clock = base.installation.writer, base.installation.proofs, base.clock
     party = party_of(base.settings.server.public_url)
     passkeys = None
@@ -114,7 +119,13 @@ def proving_of(base: Base) -> Proving:
         new_id = partial(_new_id, "pky")
         passkeys = Passkeys(party=party, sequencer=writer, rows=rows, clock=clock, new_id=new_id)
     links = Links(sequencer=writer, rows=rows, clock=clock, new_id=partial(_new_id, "lnk"))
-    return Proving(clock=clock, links=links, passkeys=passkeys)
+    openid = openid_of(base.settings, clock, upstream) if base.settings.oidc else None
+    people = base.settings.approver
+    known = Known(
+        {one.subject: one.name for one in people if one.subject},
+        {one.email.lower(): one.name for one in people if one.email and not one.subject},
+    )
+    return Proving(clock=clock, links=links, passkeys=passkeys, sequencer=writer, openid=openid, known=known)
 
 
 def _new_id(prefix: str) -> str:

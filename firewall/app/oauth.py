@@ -11,9 +11,9 @@ from firewall.codecs.oauth.claims import Expected
 from firewall.core.grant import Grant
 from firewall.core.ports import Clock, Sequencer
 from firewall.gates.edge.doorkeeper import Doorkeeper
-from firewall.gates.mcp.oauth.discovery import metadata_of
 from firewall.gates.mcp.oauth.door import OAuthDoor
 from firewall.routing.documents import Documents, ground_of
+from firewall.routing.issuing import metadata_of
 from firewall.routing.port import Upstream
 from firewall.settings.oauth import OAuth, OAuthGrant, OAuthIssuer
 from firewall.settings.sections import ApproverSettings

@@ -117,6 +117,7 @@ class Console:
             channels=channels,
             runner=desks.runner,
             passkey_origin=desks.proving.origin if desks.proving else "",
+            provider=desks.proving.provider if desks.proving else "",
         )
         api = Api(
             approvals=approvals,

@@ -63,9 +63,11 @@ class Pages:
         channels: Callable[[], Sequence[Health]],
         runner: Runner,
         passkey_origin: str = "",
+        provider: str = "",
     ) -> None:
-        """`passkey_origin`: where passkeys work; empty: nowhere."""
+        """`passkey_origin`: where passkeys work; `provider`: what the OpenID provider is called; empty: none."""
         self._passkey_origin = passkey_origin
+        self._provider = provider
         self._approvals = approvals
         self._runner = runner
         self._doorman = doorman
@@ -230,6 +232,7 @@ class Pages:
             back=own_path(back),
             error=error.public if error else "",
             origin=self._passkey_origin,
+            provider=self._provider,
         )
 
     def problem(self, request: Request, error: FirewallError) -> Response:

@@ -111,8 +111,13 @@ class ApproverSettings(Section):
     """Somebody who decides; the passphrase is set by `stayhand approver add`."""
 
     name: str
+    """As `stayhand approver add` was told it."""
     email: str = ""
+    """Means the same person where an agent's owner is named so, or an OpenID provider says that it is verified."""
+    subject: str = ""
+    """Their `sub` at the OpenID provider; where it is set, no address stands for them there."""
     groups: tuple[str, ...] = ()
+    """Groups that rows may ask for, beside those of `stayhand approver add`."""
     slack: str = Field(default="", pattern=r"^([UW][A-Z0-9]{2,30})?$")
     """His member id in Slack (`U…`), where he presses buttons."""
     delegate: str = ""

@@ -15,6 +15,7 @@ from firewall.settings.folders import default_data_dir
 from firewall.settings.mcp import McpServer
 from firewall.settings.notify import Notify
 from firewall.settings.oauth import OAuth, OAuthIssuer
+from firewall.settings.oidc import OpenIdProvider
 from firewall.settings.providers import Provider
 from firewall.settings.routes import Route
 from firewall.settings.sections import (
@@ -54,6 +55,7 @@ class Settings(Section):
     oauth: OAuth = OAuth()
     oauth_issuer: tuple[OAuthIssuer, ...] = ()
     approver: tuple[ApproverSettings, ...] = ()
+    oidc: OpenIdProvider | None = None
     notify: tuple[Notify, ...] = (Notify(kind="terminal"),)
     egress: Egress | None = None
     telemetry: TelemetrySettings = TelemetrySettings()
@@ -94,6 +96,16 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _means_one(self) -> "Settings":
+        """Whoever the OpenID provider names is one approver."""
+        for what in ("name", "email", "subject"):
+            given = [str(getattr(one, what)).casefold() for one in self.approver if getattr(one, what)]
+            twice = next((one for one in given if given.count(one) > 1), "")
+            if twice:
+                raise ValueError(f"two `[[approver]]` have the {what} `{twice}`")
+        return self
+
+    @model_validator(mode="after")
     def _looks_somewhere(self) -> "Settings":
         """An argument that nobody can look up would be unresolved for ever."""
         resolving = {one.name for one in self.target if one.resolver is not None}
@@ -128,6 +140,7 @@ class Settings(Section):
         refs += [one.resolver.credential for one in self.target if one.resolver is not None]
         refs += [ref for one in self.mcp_server for ref in one.references]
         refs += [ref for one in self.notify for ref in one.references]
+        refs += [self.oidc.client_secret] if self.oidc else []
         return tuple(ref for ref in refs if isinstance(ref, SecretRef))
 
     @property

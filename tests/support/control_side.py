@@ -22,6 +22,8 @@ from firewall.console.app import Console, Desks
 from firewall.console.pinned import UnknownServerError
 from firewall.console.providers import Overview
 from firewall.console.proving.mounting import Proving
+from firewall.console.proving.oidc_pages import Known
+from firewall.console.proving.openid import OpenId
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
 from firewall.core.ids import spell_id
@@ -291,11 +293,15 @@ def control_side(
     listen: str = "127.0.0.1:8788",
     *,
     channels: Callable[[], Sequence[Health]] = tuple,
+    clock: StillClock | None = None,
+    openid: OpenId | None = None,
+    known: Known | None = None,
     **rules: object,
 ) -> Side:
     """Build a control side."""
-    log, clock, doors, desk = ProvenLog(), StillClock(), Doors(), Desk()
-    proving = _proving(log, clock, public)
+    log, doors, desk = ProvenLog(), Doors(), Desk()
+    clock = clock or StillClock()
+    proving = _proving(log, clock, public, openid, known or Known({}, {}))
     service = approvals(log, clock, public_url=public, **rules)
     runner = ScriptedRunner(Forms(approvals=service, sequencer=log, store=log, clock=clock))
     console = Console(
@@ -321,7 +327,7 @@ def control_side(
     return Side(log, clock, doors, desk, service, console, runner, proving, public)
 
 
-def _proving(log: ProvenLog, clock: StillClock, public: str) -> Proving:
+def _proving(log: ProvenLog, clock: StillClock, public: str, openid: OpenId | None, known: Known) -> Proving:
     numbers = itertools.count(1)
 
     def new_id(prefix: str) -> str:
@@ -330,7 +336,7 @@ def _proving(log: ProvenLog, clock: StillClock, public: str) -> Proving:
     rows, party = ProofLookup(log.connection), party_of(public)
     passkeys = party and Passkeys(party=party, sequencer=log, rows=rows, clock=clock, new_id=lambda: new_id("pky"))
     links = Links(sequencer=log, rows=rows, clock=clock, new_id=lambda: new_id("lnk"))
-    return Proving(clock=clock, links=links, passkeys=passkeys or None)
+    return Proving(clock=clock, links=links, passkeys=passkeys or None, sequencer=log, openid=openid, known=known)
 
 
 def free_socket() -> socket.socket:

@@ -1,6 +1,6 @@
 """The routes of passkeys and links, and what they are built from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from firewall.console.asking import Doorman
@@ -11,10 +11,12 @@ from firewall.console.proving.challenges import Challenges
 from firewall.console.proving.desk import Proofs
 from firewall.console.proving.links import PATH as LINK
 from firewall.console.proving.links import SignInLinks
+from firewall.console.proving.oidc_pages import BACK, BEGIN, Known, OpenIdPages
+from firewall.console.proving.openid import OpenId
 from firewall.console.proving.passkeys import PATH, PasskeyPages
 from firewall.console.rows import Row
 from firewall.console.sessions import Sessions
-from firewall.core.ports import Clock
+from firewall.core.ports import Clock, Sequencer
 from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys
 
@@ -27,11 +29,20 @@ class Proving:
     links: Links
     passkeys: Passkeys | None
     """None where `public_url` lets no passkey work."""
+    sequencer: Sequencer
+    openid: OpenId | None = None
+    known: Known = field(default_factory=lambda: Known({}, {}))
+    """Who is meant by what the OpenID provider says."""
 
     @property
     def origin(self) -> str:
         """Where passkeys work; empty: nowhere."""
         return self.passkeys.party.origin if self.passkeys else ""
+
+    @property
+    def provider(self) -> str:
+        """What the OpenID provider is called; empty: there is none."""
+        return self.openid.provider.name if self.openid else ""
 
 
 def mounted(
@@ -40,6 +51,7 @@ def mounted(
     """Return the routes."""
     if proving is None:
         return ()
+    is_https = urlsplit(public_url).scheme == "https"
     proofs = Proofs(
         links=proving.links,
         passkeys=proving.passkeys,
@@ -62,7 +74,28 @@ def mounted(
         Row("DELETE", "/api/links/{id}", Access.ADMIN, proofs.revoke_link),
         Row("GET", "/api/passkeys", Access.ADMIN, proofs.passkeys),
         Row("DELETE", "/api/passkeys/{id}", Access.ADMIN, proofs.revoke_passkey),
-        *_passkeys(proving, pages, doorman, sessions, is_https=urlsplit(public_url).scheme == "https"),
+        *_passkeys(proving, pages, doorman, sessions, is_https=is_https),
+        *_openid(proving, pages, doorman, sessions, is_https=is_https),
+    )
+
+
+def _openid(
+    proving: Proving, pages: Pages, doorman: Doorman, sessions: Sessions, *, is_https: bool
+) -> tuple[Row, ...]:
+    if proving.openid is None:
+        return ()
+    handlers = OpenIdPages(
+        proving.openid,
+        proving.known,
+        browsers=Browsers("oidc", is_https=is_https, same_site="Lax"),
+        doorman=doorman,
+        sessions=sessions,
+        pages=pages,
+        sequencer=proving.sequencer,
+    )
+    return (
+        Row("GET", BEGIN, Access.PUBLIC, handlers.begin),
+        Row("GET", BACK, Access.PUBLIC, handlers.back),
     )
 
 

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.versions import LEGACY
 from firewall.codecs.oauth.answers import challenge_of
-from firewall.codecs.oauth.metadata import ResourceMetadata, ServerMetadata, resource_of, server_of
-from firewall.codecs.oauth.places import issuer_metadata, resource_metadata
-from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
+from firewall.codecs.oauth.metadata import ResourceMetadata, ServerMetadata, resource_of
+from firewall.codecs.oauth.places import resource_metadata
+from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.routing.documents import Documents, Ground, ground_of
+from firewall.routing.issuing import metadata_of
 from firewall.settings.mcp import McpServer
 
 _JSON = b"application/json"
@@ -51,20 +52,6 @@ async def find(one: McpServer, documents: Documents) -> Found:
         raise _failed(one.name, "names several authorization servers: set `issuer`")
     metadata = await metadata_of(wanted or said.issuers[0], documents, ground)
     return Found(said.resource, metadata, scopes or said.scopes)
-
-
-async def metadata_of(issuer: str, documents: Documents, ground: Ground) -> ServerMetadata:
-    """Return what an issuer says about itself, from the first place where it stands.
-
-    Raises: UpstreamError, ProtocolError for a document that is not this issuer's.
-    """
-    failure: UpstreamError | ProtocolError | None = None
-    for url in issuer_metadata(issuer):
-        try:
-            return server_of(await documents.document(url, ground), issuer)
-        except (UpstreamError, ProtocolError) as error:
-            failure = failure or error
-    raise failure or RuntimeError("an issuer has no place for its metadata")
 
 
 def names_of(url: str) -> tuple[str, ...]:

@@ -1,14 +1,13 @@
 """What is kept of a login at an MCP server: one credential of the vault, JSON, for this purpose alone."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import orjson
 
 from firewall.core.errors import ConfigError, UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
+from firewall.routing.issuing import client_proof
 from firewall.routing.port import Credential
 from firewall.tokens.vault.errors import VaultError, Wrong
 from firewall.tokens.vault.sealing import Purpose
@@ -102,22 +101,7 @@ def vault_name(server: str) -> str:
 
 def proven(held: Held) -> tuple[Credential | None, list[tuple[str, str]]]:
     """Return how we prove ourselves at a token endpoint: a header field, and fields of the form (RFC 6749)."""
-    secret = held.client_secret
-    if held.authentication == "client_secret_basic" and secret:
-        pair = f"{quote(held.client_id, safe='')}:{quote(secret.reveal(), safe='')}"
-        return Credential("authorization", Secret(base64.b64encode(pair.encode()).decode()), "Basic "), []
-    form = [("client_id", held.client_id)]
-    return None, [*form, ("client_secret", secret.reveal())] if secret else form
-
-
-def authentication_for(supported: tuple[str, ...], secret: Secret, asked: str = "") -> str:
-    """Return how a client with this secret proves itself; `asked`: what a registration said."""
-    if not secret:
-        return "none"
-    if asked in ("client_secret_basic", "client_secret_post"):
-        return asked
-    basic = not supported or "client_secret_basic" in supported
-    return "client_secret_basic" if basic else "client_secret_post"
+    return client_proof(held.client_id, held.client_secret, held.authentication)
 
 
 def login_needed(server: str, why: str = "") -> UpstreamError:

@@ -4,8 +4,6 @@ Authorization code with PKCE (S256) on a loopback address. INVARIANT: the verifi
 process; what comes back counts once, for the login and the admin that it belongs to, and from its issuer alone.
 """
 
-import base64
-import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -20,10 +18,11 @@ from firewall.codecs.oauth.places import complaint
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
 from firewall.gates.mcp.oauth.discovery import Found, find, ground_for
-from firewall.gates.mcp.oauth.held import Held, authentication_for
+from firewall.gates.mcp.oauth.held import Held
 from firewall.gates.mcp.oauth.keeping import Keeping
 from firewall.gates.mcp.oauth.renewing import exchanged
 from firewall.routing.documents import Documents
+from firewall.routing.issuing import authentication_for, s256
 from firewall.settings.mcp import McpServer
 from firewall.settings.oauth import McpOAuth
 
@@ -96,7 +95,7 @@ class Logins:
             "client_id": held.client_id,
             "redirect_uri": redirect,
             "state": state,
-            "code_challenge": _challenge(verifier),
+            "code_challenge": s256(verifier),
             "code_challenge_method": "S256",
             "resource": found.resource,
         }
@@ -238,11 +237,6 @@ def _check(one: McpServer, found: Found) -> None:
 def _offline(found: Found) -> tuple[str, ...]:
     """Return the scope that asks for a refresh token, where the issuer knows it."""
     return ("offline_access",) if "offline_access" in found.metadata.scopes else ()
-
-
-def _challenge(verifier: str) -> str:
-    digest = hashlib.sha256(verifier.encode("ascii")).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 def _failed(one: McpServer, words: str) -> UpstreamError:

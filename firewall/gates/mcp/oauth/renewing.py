@@ -11,10 +11,11 @@ from firewall.codecs.oauth.answers import error_of, issued
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
 from firewall.gates.mcp.oauth.discovery import find, ground_for, names_of
-from firewall.gates.mcp.oauth.held import Held, authentication_for, login_needed, proven
+from firewall.gates.mcp.oauth.held import Held, login_needed, proven
 from firewall.gates.mcp.oauth.keeping import Keeping
 from firewall.gates.mcp.oauth.machine import Machine
 from firewall.routing.documents import Documents
+from firewall.routing.issuing import authentication_for
 from firewall.routing.port import Credential
 from firewall.settings.mcp import McpServer
 

@@ -5,7 +5,8 @@ import pytest
 from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
 from firewall.gates.mcp.oauth.discovery import names_of
-from firewall.gates.mcp.oauth.held import Held, authentication_for, parse, proven
+from firewall.gates.mcp.oauth.held import Held, parse, proven
+from firewall.routing.issuing import authentication_for
 
 HELD = Held(
     issuer="https://a.example",
