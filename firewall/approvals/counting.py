@@ -42,7 +42,7 @@ class Counter:
     def not_approving(self, approval: Approval, by: Approver) -> Refusal | None:
         """Return why somebody who may answer cannot approve at this moment; None: his vote would count."""
         if approval.obligations.auth == "passkey" and by.auth != "passkey":
-            return Refusal("passkey_needed", "this needs a passkey: sign in with yours")
+            return Refusal("passkey_needed", "this needs a passkey of yours: add one on the page Passkeys")
         before, after = self.of(approval), self.with_vote(approval, by)
         if after.missing < before.missing or after.given > before.given:
             return None

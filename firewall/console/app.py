@@ -25,7 +25,8 @@ from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
 from firewall.console.pinned import PinDesk, PinHandlers
 from firewall.console.providers import PATH, ProviderDesk, ProviderPage
-from firewall.console.proving.mounting import Proving, mounted
+from firewall.console.proving.challenges import Challenges
+from firewall.console.proving.mounting import Proving, mounted, stepping_of
 from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.rows import POLICY, Row
 from firewall.console.sessions import Sessions
@@ -109,6 +110,7 @@ class Console:
             throttle=Throttle(clock=clock),
             refusals=self._refusals,
         )
+        challenges = Challenges(clock)
         self._pages = Pages(
             approvals=approvals,
             doorman=self._doorman,
@@ -116,6 +118,7 @@ class Console:
             clock=clock,
             channels=channels,
             runner=desks.runner,
+            stepping=stepping_of(desks.proving, challenges),
             passkey_origin=desks.proving.origin if desks.proving else "",
             provider=desks.proving.provider if desks.proving else "",
         )
@@ -142,7 +145,14 @@ class Console:
             *_providers(desks.providers, self._pages),
             *_pins(desks.pins),
             *_logins(desks.logins),
-            *mounted(desks.proving, self._pages, self._doorman, self.sessions, approvals.rules.public_url),
+            *mounted(
+                desks.proving,
+                self._pages,
+                self._doorman,
+                self.sessions,
+                public_url=approvals.rules.public_url,
+                challenges=challenges,
+            ),
             *_absences(desks.absences),
         )
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)

@@ -6,18 +6,20 @@ GET and HEAD change nothing but the log; a decision is a POST from our own page,
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 import jinja2
 from markupsafe import Markup, escape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from firewall.approvals.channels.port import Health
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import visible
 from firewall.approvals.wanted import size_of
+from firewall.codecs.passkeys.ceremony import PasskeyError
 from firewall.console.api import Runner, standing_of
 from firewall.console.asking import (
     Asker,
@@ -27,6 +29,7 @@ from firewall.console.asking import (
     read_form,
 )
 from firewall.console.page import STATUS_WORDS, card, page
+from firewall.console.proving.stepping import FIELD, Stepping, said_in
 from firewall.console.rows import POLICY
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.console.shape import rfc3339, status_of, summary_of
@@ -62,10 +65,12 @@ class Pages:
         clock: Clock,
         channels: Callable[[], Sequence[Health]],
         runner: Runner,
+        stepping: Stepping | None = None,
         passkey_origin: str = "",
         provider: str = "",
     ) -> None:
         """`passkey_origin`: where passkeys work; `provider`: what the OpenID provider is called; empty: none."""
+        self._stepping = stepping
         self._passkey_origin = passkey_origin
         self._provider = provider
         self._approvals = approvals
@@ -164,9 +169,14 @@ class Pages:
         approval_id = request.path_params["id"]
         fields = await read_form(request)
         self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
+        try:
+            who = await self._proven(approval_id, fields, asker.who, asker.session)
+        except PasskeyError as error:
+            await self._doorman.refuse(asker.source, error.code)
+            return await self._show(approval_id, asker.who, asker.session, said=error)
         if "form" in fields and "decision" not in fields:
             typed = fields.get("typed") or None
-            return await self._run_first(approval_id, fields["form"], asker.who, asker.session, typed=typed)
+            return await self._run_first(approval_id, fields["form"], who, asker.session, typed=typed)
         try:
             decision = Decision(fields.get("decision", ""))
         except ValueError as error:
@@ -175,7 +185,7 @@ class Pages:
             await self._approvals.decide(
                 approval_id,
                 decision,
-                by=asker.who,
+                by=who,
                 reason=fields.get("reason", ""),
                 typed=fields.get("typed") or None,
             )
@@ -184,6 +194,30 @@ class Pages:
                 raise
             return await self._show(approval_id, asker.who, asker.session, said=error)
         return RedirectResponse(f"/approve/{approval_id}", 303)
+
+    async def _proven(
+        self, approval_id: str, fields: Mapping[str, str], who: Approver, session: Session
+    ) -> Approver:
+        """Return somebody with what he showed for this very answer. Raises: PasskeyError; StoreError."""
+        credential = fields.get(FIELD, "")
+        if not credential or self._stepping is None:
+            return who
+        approval = self._approvals.get(approval_id)
+        return await self._stepping.proven(approval, said_in(fields), credential, who=who, session=session)
+
+    async def tap_options(self, request: Request, asker: Asker) -> Response:
+        """Say what a browser is to sign for one answer to one approval."""
+        if asker.who is None or asker.session is None:
+            raise SignedOutError("sign in first")
+        fields = await read_form(request)
+        self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
+        approval = self._approvals.get(request.path_params["id"])
+        if self._stepping is None or not self._stepping.can(asker.who):
+            raise ApprovalError("you have no passkey here: add one first", code="passkey_missing")
+        options = await self._stepping.options(
+            approval, said_in(fields), who=asker.who, session=asker.session, source=asker.source
+        )
+        return JSONResponse(options)
 
     async def _run_first(
         self, approval_id: str, form: str, who: Approver, session: Session, *, typed: str | None
@@ -245,25 +279,35 @@ class Pages:
         )
 
     async def _show(
-        self, approval_id: str, who: Approver, session: Session, *, said: ApprovalError | None = None
+        self, approval_id: str, who: Approver, session: Session, *, said: FirewallError | None = None
     ) -> Response:
         if not is_id(approval_id, "apr"):
             raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
         approval = await self._approvals.current(approval_id)
         may_decide = self._approvals.may_decide(approval, who) is None
         await self._approvals.viewed(approval_id, by=who.name, may_decide=may_decide)
+        taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
+        seen = replace(who, auth="passkey") if taps else who
         decided_by = "you" if self._approvals.was_decided_by(approval, who.name) else approval.decided_by
 
         def render() -> Response:
             shown = page(
                 approval,
                 now_us=self._clock.now_us(),
-                standing=standing_of(self._approvals, approval, who),
+                standing=standing_of(self._approvals, approval, seen),
                 decided_by=decided_by,
                 production=self._approvals.rules.production,
             )
             status = said.status if said else 200
-            return self.html("approval.html", session, status=status, page=shown, said=said.public if said else "")
+            return self.html(
+                "approval.html",
+                session,
+                status=status,
+                scripted=taps and shown.course.is_pending,
+                page=shown,
+                said=said.public if said else "",
+                origin=self._passkey_origin if taps else "",
+            )
 
         # A long text takes a while, and other calls must not wait for somebody who reads one.
         return await asyncio.to_thread(render) if size_of(approval.subject) > THREADED_CHARS else render()

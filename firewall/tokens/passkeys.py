@@ -7,6 +7,7 @@ counter one is refused.
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from firewall.codecs.passkeys import ceremony
@@ -100,15 +101,17 @@ class Passkeys:
             data={"passkey": new.id, "backed_up": new.backed_up, "via": via},
             person=person,
             principal=person,
-            private={"name": person, "label": new.label},
+            private={"name": person, "label": new.label, "public_key": new.public_key.hex()},
         )
         outcome = await self._sequencer.submit(Unit(records=(record,), steps=(PutPasskey(new, MOST),)))
         if isinstance(outcome, Unmet):
             raise PasskeyError(Wrong.FULL if outcome.why == "full" else Wrong.EXISTS)
         return new
 
-    async def use(self, answer: Json, *, challenge: bytes, person: str = "") -> Passkey:
-        """Verify that a live passkey signed a challenge; `person`: whose it must be.
+    async def use(
+        self, answer: Json, *, challenge: bytes, person: str = "", record: Record | None = None
+    ) -> Passkey:
+        """Verify that a live passkey signed a challenge; `person`: whose it must be; `record`: kept with its use.
 
         Raises: PasskeyError; StoreError.
         """
@@ -120,7 +123,8 @@ class Passkeys:
         known = Known(stored.public_key, stored.sign_count, self.handle(stored.person))
         count = ceremony.asserted(answer, party=self.party, challenge=challenge, known=known)
         step = UsePasskey(stored.id, stored.sign_count, count, self._clock.now_us())
-        if isinstance(await self._sequencer.submit(Unit(steps=(step,))), Unmet):
+        proof = () if record is None else (replace(record, data={**record.data, "passkey": stored.id}),)
+        if isinstance(await self._sequencer.submit(Unit(records=proof, steps=(step,))), Unmet):
             raise PasskeyError(Wrong.COUNTER, detail="used or revoked meanwhile")
         return stored
 

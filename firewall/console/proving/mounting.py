@@ -14,6 +14,7 @@ from firewall.console.proving.links import SignInLinks
 from firewall.console.proving.oidc_pages import BACK, BEGIN, Known, OpenIdPages
 from firewall.console.proving.openid import OpenId
 from firewall.console.proving.passkeys import PATH, PasskeyPages
+from firewall.console.proving.stepping import Stepping
 from firewall.console.rows import Row
 from firewall.console.sessions import Sessions
 from firewall.core.ports import Clock, Sequencer
@@ -45,8 +46,19 @@ class Proving:
         return self.openid.provider.name if self.openid else ""
 
 
+def stepping_of(proving: Proving | None, challenges: Challenges) -> Stepping | None:
+    """Return what asks for taps, where passkeys work."""
+    return Stepping(proving.passkeys, challenges) if proving is not None and proving.passkeys else None
+
+
 def mounted(
-    proving: Proving | None, pages: Pages, doorman: Doorman, sessions: Sessions, public_url: str
+    proving: Proving | None,
+    pages: Pages,
+    doorman: Doorman,
+    sessions: Sessions,
+    *,
+    public_url: str,
+    challenges: Challenges,
 ) -> tuple[Row, ...]:
     """Return the routes."""
     if proving is None:
@@ -74,7 +86,7 @@ def mounted(
         Row("DELETE", "/api/links/{id}", Access.ADMIN, proofs.revoke_link),
         Row("GET", "/api/passkeys", Access.ADMIN, proofs.passkeys),
         Row("DELETE", "/api/passkeys/{id}", Access.ADMIN, proofs.revoke_passkey),
-        *_passkeys(proving, pages, doorman, sessions, is_https=is_https),
+        *_passkeys(proving, pages, doorman, sessions, is_https=is_https, challenges=challenges),
         *_openid(proving, pages, doorman, sessions, is_https=is_https),
     )
 
@@ -100,13 +112,13 @@ def _openid(
 
 
 def _passkeys(
-    proving: Proving, pages: Pages, doorman: Doorman, sessions: Sessions, *, is_https: bool
+    proving: Proving, pages: Pages, doorman: Doorman, sessions: Sessions, *, is_https: bool, challenges: Challenges
 ) -> tuple[Row, ...]:
     if proving.passkeys is None:
         return ()
     handlers = PasskeyPages(
         passkeys=proving.passkeys,
-        challenges=Challenges(proving.clock),
+        challenges=challenges,
         browsers=Browsers("try", is_https=is_https),
         doorman=doorman,
         sessions=sessions,
@@ -120,4 +132,5 @@ def _passkeys(
         Row("POST", PATH, Access.FORM, handlers.register),
         Row("POST", f"{PATH}/{{id}}/revoke", Access.FORM, handlers.revoke),
         Row("POST", "/api/passkeys/new", Access.FORM, handlers.options),
+        Row("POST", "/api/approvals/{id}/passkey", Access.FORM, pages.tap_options),
     )

@@ -66,6 +66,7 @@ MATRIX = {
     ("POST", "/console/passkeys"): Access.FORM,
     ("POST", "/console/passkeys/{id}/revoke"): Access.FORM,
     ("POST", "/api/passkeys/new"): Access.FORM,
+    ("POST", "/api/approvals/{id}/passkey"): Access.FORM,
     ("GET", "/healthz"): Access.PUBLIC,
     ("GET", "/readyz"): Access.PUBLIC,
     ("GET", "/metrics"): Access.METRICS,

@@ -1,0 +1,69 @@
+"""A tap for one decision: the challenge is bound to the approval, its digest and what is said of it.
+
+INVARIANT: whoever is returned with `auth == "passkey"` has just signed exactly this, with a passkey of his own, in
+the session that asked; the same signature proves nothing else, and nothing twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from firewall.approvals.people import Approver
+from firewall.codecs.passkeys import ceremony
+from firewall.console.proving.challenges import Challenges, Purpose
+from firewall.console.sessions import Session
+from firewall.core.approval import Approval
+from firewall.core.work import Record
+from firewall.tokens.passkeys import Passkeys
+
+FIELD = "credential"
+
+
+class Stepping:
+    """Asks for taps, and takes them."""
+
+    def __init__(self, passkeys: Passkeys, challenges: Challenges) -> None:
+        self._passkeys = passkeys
+        self._challenges = challenges
+
+    def can(self, who: Approver) -> bool:
+        """Tell whether somebody has a passkey to tap with."""
+        return who.via == "session" and bool(self._passkeys.of(who.name))
+
+    async def options(
+        self, approval: Approval, said: str, *, who: Approver, session: Session, source: str
+    ) -> dict[str, object]:
+        """Return what a browser is to sign so that somebody says this of an approval."""
+        await self._passkeys.ready()
+        about = _about(approval, said)
+        challenge = self._challenges.issue(Purpose.DECIDE, bound=session.key, source=source, about=about)
+        return self._passkeys.request(challenge, who.name)
+
+    async def proven(
+        self, approval: Approval, said: str, credential: str, *, who: Approver, session: Session
+    ) -> Approver:
+        """Return somebody who just signed that he says this of an approval; the proof is an entry first.
+
+        Raises: PasskeyError; StoreError.
+        """
+        answer = ceremony.read(credential)
+        challenge = ceremony.challenge_in(answer)
+        self._challenges.spend(challenge, Purpose.DECIDE, bound=session.key, about=_about(approval, said))
+        record = Record(
+            kind="approver.proved",
+            data={"said": said, "digest": approval.digest},
+            person=who.name,
+            principal=who.name,
+            approval=approval.id,
+            private={"name": who.name, "response": answer.get("response")},
+        )
+        await self._passkeys.use(answer, challenge=challenge, person=who.name, record=record)
+        return replace(who, auth="passkey")
+
+
+def said_in(fields: Mapping[str, str]) -> str:
+    """Return what a form of the approval page says: a decision, or which form shall be run."""
+    return fields["decision"] if "decision" in fields else f"form {fields.get('form', '')}"
+
+
+def _about(approval: Approval, said: str) -> tuple[str, ...]:
+    return approval.id, approval.digest, said
