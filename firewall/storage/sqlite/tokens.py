@@ -64,8 +64,8 @@ def listing(connection: sqlite3.Connection, limit: int, after: str = "") -> list
     """Return tokens, newest first; `after`: only those behind this one."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM tokens WHERE :after = ''"  # noqa: S608 - constant
-        " OR (created_at, id) < (SELECT created_at, id FROM tokens WHERE id = :after)"
-        " ORDER BY created_at DESC, id DESC LIMIT :limit",
+        " OR (-created_at, id) > (SELECT -created_at, id FROM tokens WHERE id = :after)"
+        " ORDER BY created_at DESC, id LIMIT :limit",
         {"after": after, "limit": limit},
     ).fetchall()
     return [StoredToken(*row) for row in rows]
