@@ -23,7 +23,9 @@ from firewall.core.errors import FirewallError
 from firewall.core.strict_json import loads_object
 from firewall.core.target import TargetKind
 from firewall.gates.infra.targets import Target, targets_of
-from firewall.policy.in_force import open_rules
+from firewall.policy.held import held
+from firewall.policy.in_force import approvers_of, open_rules
+from firewall.policy.rows import FILE
 from firewall.references import references_of, users_of
 from firewall.routing.choosing.in_force import routes_of
 from firewall.routing.configured import described, providers_of
@@ -105,6 +107,19 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         yield Finding("error", f"policy: {error.public}", "stayhand policy check")
         return
     yield Finding("ok", f"policy {rules.snapshot.digest[:16]} with {len(rules.snapshot.rows)} rows")
+    yield from _held_back(settings)
+
+
+def _held_back(settings: Settings) -> Iterator[Finding]:
+    """Say loudly which rows deny because nobody could rightly approve what they would ask."""
+    text = (settings.policy_dir / FILE).read_text(encoding="utf-8")
+    for one in held(text, approvers_of(settings)):
+        what = f"{one.row.effect} actions in `{one.row.environment}` are denied, whoever agrees"
+        put = f"in {FILE}, put the row of line {one.line} in place of the denial below it: stayhand policy load"
+        if one.missing:
+            yield Finding("warn", f"{what}: the row of {FILE}:{one.line} is held back, since {one.missing}", put)
+        else:
+            yield Finding("warn", f"{what}, though your approvers can meet the row of {FILE}:{one.line} now", put)
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:

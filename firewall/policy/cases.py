@@ -9,6 +9,7 @@ environment = "staging"            # of the grant; empty: any
 workspace = "/work/app"
 role = "coding-agent"
 expect = "ask"
+at_least = false                   # true: a stricter verdict is right as well
 effects = ["destructive"]          # optional: all effects of all actions
 row = "p, *, unresolved, …"        # optional: the deciding row as it stands in policy.csv, blanks aside
 """
@@ -29,6 +30,7 @@ from firewall.policy.snapshot import Snapshot
 from firewall.policy.trial import DEFAULT_ROLE, Scene, attempt
 
 FOLDER = "cases"
+_STRICT = ("allow", "ask", "deny")
 PACKS = "packs"
 DEFAULT_WORKSPACE = "/work/app"
 
@@ -53,6 +55,8 @@ class Case(_Strict):
     expect: Literal["allow", "ask", "deny"]
     effects: list[Effect] | None = None
     row: str = ""
+    at_least: bool = False
+    """A stricter verdict is right as well: an installation may deny what a shipped row asks several people."""
 
     @model_validator(mode="after")
     def _one_form(self) -> "Case":
@@ -142,7 +146,8 @@ def _run(file: str, case: Case, snapshot: Snapshot) -> CaseFailure | None:
     )
     found = word(trial.verdict)
     by = trial.verdict.row or trial.verdict.reason.value
-    if found != case.expect:
+    is_stricter = case.at_least and _STRICT.index(found) > _STRICT.index(case.expect)
+    if found != case.expect and not is_stricter:
         effects = " ".join(trial.effects)
         return CaseFailure(
             file, case.name, f"expected {case.expect}, got {found} by {by} ({effects}: {trial.verdict.detail})"

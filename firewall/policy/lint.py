@@ -121,10 +121,17 @@ def _tool(row: Row, world: World) -> Iterator[Problem]:
         yield Problem(FILE, row.line, message, "fine for a target; operations are `domain:verb`", is_fatal=False)
 
 
+def unmet(row: Row, approvers: Approvers) -> str:
+    """Return why nobody could rightly approve what a row asks; empty: somebody could."""
+    return next((problem.message for problem in _demanded(row, approvers) if problem.is_fatal), "")
+
+
 def _people(row: Row, world: World) -> Iterator[Problem]:
-    approvers = world.approvers
-    if approvers is None:
-        return
+    if world.approvers is not None:
+        yield from _demanded(row, world.approvers)
+
+
+def _demanded(row: Row, approvers: Approvers) -> Iterator[Problem]:
     if row.obligations.auth == "passkey" and approvers.no_passkeys:
         message = f"nobody could have a passkey: {approvers.no_passkeys}"
         yield Problem(FILE, row.line, message, "leave `auth=passkey` out, or deny")

@@ -18,7 +18,7 @@ from firewall.guard.guard import Answer, Guard, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.reach import Territory, territory
 from firewall.guard.requester import Requester
-from firewall.policy.defaults import shipped
+from firewall.policy.defaults import copy_to
 from firewall.policy.load import load
 from firewall.policy.people import Approvers
 from firewall.policy.snapshot import Snapshot
@@ -47,7 +47,7 @@ def places_in(folder: Path, *, witness: tuple[str, ...] = ()) -> Places:
 def policies_in(folder: Path, rows: str = "", *, more_environments: str = "") -> Snapshot:
     """Load the shipped policies, with other rows where some are given; no folder is scratch."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(shipped(), folder)
+    copy_to(folder)
     if rows:
         (folder / "policy.csv").write_text(rows, encoding="utf-8")
     (folder / "environments.toml").write_text(f"scratch = []\n{more_environments}", encoding="utf-8")

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from firewall.cli.doctor import Finding, _vault
+from firewall.cli.doctor import Finding, _policy, _vault
+from firewall.policy.defaults import copy_to
 from firewall.settings.load import load_settings
 
 TARGET = """
@@ -24,3 +25,21 @@ def test_a_vault_that_was_never_made_has_lost_no_key(tmp_path: Path) -> None:
             "error", "target shop: there is no credential `shop` in the vault", "stayhand credential add shop"
         ),
     ]
+
+
+def test_rows_that_are_held_back_are_said_with_what_is_missing(tmp_path: Path) -> None:
+    """Loudly, one line a row: who could not approve now, and what to do once somebody can."""
+    copy_to(tmp_path / "policies")
+    path = tmp_path / "stayhand.toml"
+    path.write_text(f'[server]\ndata_dir = "{tmp_path}/data"\n')
+    said = list(_policy(load_settings(str(path), {})))
+    assert [one.level for one in said] == ["ok", "warn", "warn"]
+    assert "destructive actions in `production` are denied, whoever agrees" in said[1].what
+    assert "held back, since nobody could have a passkey" in said[1].what or "no approver belongs" in said[1].what
+    assert "stayhand policy load" in said[1].hint
+    table = tmp_path / "policies" / "policy.csv"
+    table.write_text(table.read_text("utf-8").replace(";auth=passkey", ""), "utf-8")
+    people = "".join(f'[[approver]]\nname = "{name}"\ngroups = ["oncall"]\n' for name in ("alice", "bob", "carl"))
+    path.write_text(f'[server]\ndata_dir = "{tmp_path}/data"\n{people}')
+    said = list(_policy(load_settings(str(path), {})))
+    assert ["though your approvers can meet the row" in one.what for one in said[1:]] == [True, True]

@@ -49,8 +49,8 @@ _ROWS = [
     ("dev", ["destructive"], {}, "ask"),
     ("staging", ["destructive"], {}, "ask"),
     ("staging", ["destructive"], {"scratch": True}, "ask"),
-    ("production", ["destructive"], {}, "deny"),
-    ("production", ["destructive"], {"scratch": True}, "deny"),
+    ("production", ["destructive"], {}, "ask"),
+    ("production", ["destructive"], {"scratch": True}, "ask"),
 ]
 
 
