@@ -296,7 +296,7 @@ def _count(wish: Json, name: str, default: int) -> int:
 
 
 def _shown(minted: Minted) -> dict[str, object]:
-    return {"id": minted.id, "token": minted.text, "expires_at": minted.expires_at.isoformat()}
+    return {"id": minted.id, "token": minted.text, "expires_at": minted.expires_at.isoformat(timespec="seconds")}
 
 
 def _row(row: TokenRow) -> Json:

@@ -140,7 +140,9 @@ def test_doctor_names_targets_and_a_secret_that_is_not_set(tmp_path: Path) -> No
     looked = _doctor(installed.config)
     assert looked.returncode == 1
     said = [row for row in json.loads(looked.stdout) if "target `shop`" in row["what"]]
-    assert [(row["level"], row["hint"]) for row in said] == [("error", "set the variable STAYHAND_TEST_UNSET")]
+    assert (said[0]["level"], said[0]["hint"]) == ("error", "set the variable STAYHAND_TEST_UNSET")
+    assert [row["level"] for row in said[1:]] == ["warn"]
+    assert "environments.toml does not know the environment `staging`" in said[1]["what"]
 
 
 def test_entry_is_read_with_its_sealed_part_and_the_reading_is_logged(tmp_path: Path) -> None:

@@ -12,9 +12,7 @@ def refusal(tool: str, arguments: object, *, session: str = "") -> str:
     try:
         answer = httpx.post(f"{url}/v1/judge", json=question, headers={"x-stayhand-token": token}, timeout=30)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            return (
-                f"[stayhand] {tool} was not run: STAYHAND_AGENT_TOKEN is not accepted; a person mints a new one."
-            )
+            return f"[stayhand] {tool} was not run: STAYHAND_AGENT_TOKEN is not accepted; mint a new one."
         said = answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         return f"[stayhand] {tool} was not run: the firewall gave no answer ({type(error).__name__})."
