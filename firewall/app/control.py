@@ -125,7 +125,15 @@ def proving_of(base: Base, upstream: Upstream) -> Proving:
         {one.subject: one.name for one in people if one.subject},
         {one.email.lower(): one.name for one in people if one.email and not one.subject},
     )
-    return Proving(clock=clock, links=links, passkeys=passkeys, sequencer=writer, openid=openid, known=known)
+    return Proving(
+        clock=clock,
+        links=links,
+        passkeys=passkeys,
+        sequencer=writer,
+        public_url=base.settings.server.public_url,
+        openid=openid,
+        known=known,
+    )
 
 
 def _new_id(prefix: str) -> str:

@@ -26,7 +26,7 @@ from firewall.console.pages import Pages
 from firewall.console.pinned import PinDesk, PinHandlers
 from firewall.console.providers import PATH, ProviderDesk, ProviderPage
 from firewall.console.proving.challenges import Challenges
-from firewall.console.proving.mounting import Proving, mounted, stepping_of
+from firewall.console.proving.mounting import Proving, mounted, ways_of
 from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.rows import POLICY, Row
 from firewall.console.sessions import Sessions
@@ -118,9 +118,7 @@ class Console:
             clock=clock,
             channels=channels,
             runner=desks.runner,
-            stepping=stepping_of(desks.proving, challenges),
-            passkey_origin=desks.proving.origin if desks.proving else "",
-            provider=desks.proving.provider if desks.proving else "",
+            ways=ways_of(desks.proving, challenges),
         )
         api = Api(
             approvals=approvals,
@@ -145,14 +143,7 @@ class Console:
             *_providers(desks.providers, self._pages),
             *_pins(desks.pins),
             *_logins(desks.logins),
-            *mounted(
-                desks.proving,
-                self._pages,
-                self._doorman,
-                self.sessions,
-                public_url=approvals.rules.public_url,
-                challenges=challenges,
-            ),
+            *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
             *_absences(desks.absences),
         )
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)

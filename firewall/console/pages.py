@@ -29,7 +29,7 @@ from firewall.console.asking import (
     read_form,
 )
 from firewall.console.page import STATUS_WORDS, card, page
-from firewall.console.proving.stepping import FIELD, Stepping, said_in
+from firewall.console.proving.stepping import FIELD, Ways, said_in
 from firewall.console.rows import POLICY
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.console.shape import rfc3339, status_of, summary_of
@@ -65,14 +65,11 @@ class Pages:
         clock: Clock,
         channels: Callable[[], Sequence[Health]],
         runner: Runner,
-        stepping: Stepping | None = None,
-        passkey_origin: str = "",
-        provider: str = "",
+        ways: Ways,
     ) -> None:
-        """`passkey_origin`: where passkeys work; `provider`: what the OpenID provider is called; empty: none."""
-        self._stepping = stepping
-        self._passkey_origin = passkey_origin
-        self._provider = provider
+        self._stepping = ways.stepping
+        self._passkey_origin = ways.origin
+        self._provider = ways.provider
         self._approvals = approvals
         self._runner = runner
         self._doorman = doorman

@@ -336,7 +336,15 @@ def _proving(log: ProvenLog, clock: StillClock, public: str, openid: OpenId | No
     rows, party = ProofLookup(log.connection), party_of(public)
     passkeys = party and Passkeys(party=party, sequencer=log, rows=rows, clock=clock, new_id=lambda: new_id("pky"))
     links = Links(sequencer=log, rows=rows, clock=clock, new_id=lambda: new_id("lnk"))
-    return Proving(clock=clock, links=links, passkeys=passkeys or None, sequencer=log, openid=openid, known=known)
+    return Proving(
+        clock=clock,
+        links=links,
+        passkeys=passkeys or None,
+        sequencer=log,
+        public_url=public,
+        openid=openid,
+        known=known,
+    )
 
 
 def free_socket() -> socket.socket:

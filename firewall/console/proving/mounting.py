@@ -14,7 +14,7 @@ from firewall.console.proving.links import SignInLinks
 from firewall.console.proving.oidc_pages import BACK, BEGIN, Known, OpenIdPages
 from firewall.console.proving.openid import OpenId
 from firewall.console.proving.passkeys import PATH, PasskeyPages
-from firewall.console.proving.stepping import Stepping
+from firewall.console.proving.stepping import Stepping, Ways
 from firewall.console.rows import Row
 from firewall.console.sessions import Sessions
 from firewall.core.ports import Clock, Sequencer
@@ -31,6 +31,7 @@ class Proving:
     passkeys: Passkeys | None
     """None where `public_url` lets no passkey work."""
     sequencer: Sequencer
+    public_url: str
     openid: OpenId | None = None
     known: Known = field(default_factory=lambda: Known({}, {}))
     """Who is meant by what the OpenID provider says."""
@@ -46,30 +47,27 @@ class Proving:
         return self.openid.provider.name if self.openid else ""
 
 
-def stepping_of(proving: Proving | None, challenges: Challenges) -> Stepping | None:
-    """Return what asks for taps, where passkeys work."""
-    return Stepping(proving.passkeys, challenges) if proving is not None and proving.passkeys else None
+def ways_of(proving: Proving | None, challenges: Challenges) -> Ways:
+    """Return what pages offer."""
+    if proving is None:
+        return Ways()
+    stepping = Stepping(proving.passkeys, challenges) if proving.passkeys else None
+    return Ways(stepping, proving.origin, proving.provider)
 
 
 def mounted(
-    proving: Proving | None,
-    pages: Pages,
-    doorman: Doorman,
-    sessions: Sessions,
-    *,
-    public_url: str,
-    challenges: Challenges,
+    proving: Proving | None, challenges: Challenges, pages: Pages, doorman: Doorman, sessions: Sessions
 ) -> tuple[Row, ...]:
     """Return the routes."""
     if proving is None:
         return ()
-    is_https = urlsplit(public_url).scheme == "https"
+    is_https = urlsplit(proving.public_url).scheme == "https"
     proofs = Proofs(
         links=proving.links,
         passkeys=proving.passkeys,
         doorman=doorman,
         sessions=sessions,
-        address=lambda path: f"{public_url.rstrip('/')}{path}",
+        address=lambda path: f"{proving.public_url.rstrip('/')}{path}",
     )
     links = SignInLinks(
         links=proving.links,

@@ -5,7 +5,7 @@ the session that asked; the same signature proves nothing else, and nothing twic
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from firewall.approvals.people import Approver
 from firewall.codecs.passkeys import ceremony
@@ -58,6 +58,18 @@ class Stepping:
         )
         await self._passkeys.use(answer, challenge=challenge, person=who.name, record=record)
         return replace(who, auth="passkey")
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What people can prove themselves with, as pages offer it."""
+
+    stepping: Stepping | None = None
+    """Asks for taps; None: passkeys do not work here."""
+    origin: str = ""
+    """Where passkeys work."""
+    provider: str = ""
+    """What the OpenID provider is called; empty: there is none."""
 
 
 def said_in(fields: Mapping[str, str]) -> str:
