@@ -114,13 +114,15 @@ class Playing:
         return bool(waiting)
 
     async def _rest(self, client: Client) -> None:
-        can = client.server_capabilities
-        if can.resources is not None:
-            found = (await client.list_resources()).resources
-            await client.read_resource(found[0].uri)
-        if can.prompts is not None:
-            found = (await client.list_prompts()).prompts
-            await client.get_prompt(found[0].name)
+        """Ask for a resource and a prompt: whether a stateless server has any, only the answer tells."""
+        try:
+            for resource in (await client.list_resources()).resources[:1]:
+                await client.read_resource(resource.uri)
+            for prompt in (await client.list_prompts()).prompts[:1]:
+                await client.get_prompt(prompt.name)
+        except MCPError as error:
+            if error.code != types.METHOD_NOT_FOUND:
+                self.words.append(str(error))
 
 
 def _arguments(tool: types.Tool, tools: Mapping[str, types.Tool]) -> dict[str, object]:
