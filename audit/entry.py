@@ -91,6 +91,7 @@ class Kind(StrEnum):
     APPROVER_LINKED = "approver.linked"
     APPROVER_LINK_USED = "approver.link_used"
     APPROVER_LINK_REVOKED = "approver.link_revoked"
+    MCP_LISTENED = "mcp.listened"
 
 
 class Draft(NamedTuple):

@@ -8,6 +8,7 @@ from firewall.app.base import Base
 from firewall.gates.infra.targets import credentials_of
 from firewall.gates.mcp.calling import JudgedCalls
 from firewall.gates.mcp.gate import McpGate
+from firewall.gates.mcp.listening import Listens
 from firewall.gates.mcp.pinning.pins import Pins
 from firewall.gates.mcp.port import Server
 from firewall.gates.mcp.reading import JudgedReads
@@ -40,6 +41,9 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
     shown = showing_of(base, guard, pins, servers)
     lines = Lines(make, now=time.monotonic)
     tasks = Tasks(guard, base.installation.writer, base.clock, cancel=canceller(lines))
+    writer = base.installation.writer
+    tools = PinnedTools(pins, shown, lambda: base.rules.snapshot.catalogue.credentials)
+    reads = JudgedReads(guard, writer, base.clock)
     return McpGate(
         servers=servers,
         lines=lines,
@@ -48,13 +52,14 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
             approvals=base.approvals,
             sequencer=base.installation.writer,
             clock=base.clock,
-            tools=PinnedTools(pins, shown, lambda: base.rules.snapshot.catalogue.credentials),
+            tools=tools,
             servers=servers,
             tasks=tasks,
         ),
-        reads=JudgedReads(guard, base.installation.writer, base.clock),
+        reads=reads,
         shown=shown,
         tasks=tasks,
+        listens=Listens(lines, reads=reads, shown=shown, tools=tools, sequencer=writer),
         doorkeeper=base.doorkeeper,
         sequencer=base.installation.writer,
         oauth=_door_of(base, upstream),

@@ -16,14 +16,16 @@ from firewall.gates.edge.doorkeeper import Doorkeeper
 from firewall.gates.edge.middleware import Edge
 from firewall.gates.edge.server import Listener, serving
 from firewall.gates.mcp.gate import McpGate
+from firewall.gates.mcp.listening import Listens
 from firewall.gates.mcp.pinning.pins import Pins
-from firewall.gates.mcp.port import Caller, Calls, Seen, Server, Shown, Upstream
+from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown, Upstream
 from firewall.gates.mcp.reading import JudgedReads
 from firewall.gates.mcp.refused import render
 from firewall.gates.mcp.servers import identity_of, line_maker
 from firewall.gates.mcp.showing.shown import Rules, Showing
 from firewall.gates.mcp.showing.tools import PinnedTools
 from firewall.gates.mcp.tasks import Tasks
+from firewall.gates.mcp.unjudged import NoTools
 from firewall.gates.mcp.upstream.cancelling import canceller
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.references import References
@@ -63,6 +65,10 @@ class Open:
         """Ask the server."""
         del server, caller
         return await upstream.ask(message, seen=seen)
+
+    async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
+        """Let it be heard of."""
+        del server, caller, message, address
 
     async def listed(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Show all of it."""
@@ -157,13 +163,18 @@ async def mcp_house(
         lines = Lines(line_maker(servers, references, upstream), now=lambda: kept.clock.now_us() / 1e6)
         tasks = Tasks(kept.guard, writer, kept.clock, cancel=canceller(lines))
         showing, pinned = _pinning(kept) if is_pinned else (None, None)
+        reads: Reads = JudgedReads(kept.guard, writer, kept.clock) if is_judged else opened
+        looks = shown or showing or opened
         gate = McpGate(
             servers=servers,
             lines=lines,
             calls=calls or opened,
-            reads=JudgedReads(kept.guard, writer, kept.clock) if is_judged else opened,
-            shown=shown or showing or opened,
+            reads=reads,
+            shown=looks,
             tasks=tasks,
+            listens=Listens(
+                lines, reads=reads, shown=looks, tools=pinned or NoTools(), sequencer=writer, pause_s=0.05
+            ),
             doorkeeper=doorkeeper,
             sequencer=writer,
             oauth=door_of(OAuth(resource=RESOURCE), issuers, world, people=people) if issuers else None,

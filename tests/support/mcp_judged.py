@@ -30,6 +30,11 @@ class Listed:
         assert isinstance(tools, list)
         return next((one for one in tools if one["name"] == name), None)
 
+    async def relisted(self, server: Server, caller: Caller, *, upstream: Upstream, seen: Seen) -> bool:
+        """Believe the server."""
+        del server, caller, upstream, seen
+        return True
+
 
 @dataclass(slots=True)
 class Behind:
@@ -54,9 +59,9 @@ class Behind:
 async def judging(
     folder: Path, settings: McpServer, *, is_pinned: bool = False
 ) -> AsyncIterator[tuple[House, Behind]]:
-    """Serve the gate with the guard behind it; `is_pinned`: tools are held against real pins."""
+    """Serve the gate with the guard behind it; `is_pinned`: so are its other seams."""
     behind = Behind()
-    async with mcp_house(folder, settings, calls=behind, is_pinned=is_pinned) as house:
+    async with mcp_house(folder, settings, calls=behind, is_pinned=is_pinned, is_judged=is_pinned) as house:
         kept = house.kept
         behind.judged = JudgedCalls(
             guard=kept.guard,

@@ -74,7 +74,14 @@ def server() -> MCPServer:
 
 
 def _asks(made: MCPServer) -> None:
-    """Add completions, and a tool that asks in its answer, under the name of one that is known to read."""
+    """Add completions, a tool that tells, and one that asks, under the name of one that is known to read."""
+
+    @made.tool()
+    async def restock(ctx: Context) -> str:
+        """Tell of new stock."""
+        await ctx.notify_resource_updated("shop://stock")
+        await ctx.notify_resources_changed()
+        return "stocked"
 
     @made.tool()
     def get_file_contents(ctx: Context, path: str) -> str | types.InputRequiredResult:

@@ -15,7 +15,7 @@ from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import is_modern
 from firewall.core.errors import FirewallError
-from firewall.gates.mcp.methods import CAPABILITIES, Way, shown
+from firewall.gates.mcp.methods import CAPABILITIES, Way, shown, unserved
 from firewall.gates.mcp.one import CACHED, Asked, OneServer, greeting
 from firewall.gates.mcp.port import Caller, Server
 
@@ -63,6 +63,8 @@ class AllServers:
             case Way.TASK:
                 server = self._one.tasks.server_of(asked.caller, asked.message.params.get("taskId"))
                 return await self._one.answer(asked, server)
+            case Way.LISTEN | Way.SUBSCRIBE:
+                raise unserved(asked.message, " here, but at `/mcp/NAME`")
             case Way.CALL | Way.READ | Way.RESULT:
                 return await self._led(asked)
 

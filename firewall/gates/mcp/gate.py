@@ -25,6 +25,7 @@ from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
 from firewall.gates.edge.rates import Drawing, Due, draw
 from firewall.gates.edge.send import Connection, Headers, send_whole
 from firewall.gates.mcp.combined import AllServers
+from firewall.gates.mcp.listening import Listens
 from firewall.gates.mcp.methods import Way, shown, way_of
 from firewall.gates.mcp.one import Asked, OneServer
 from firewall.gates.mcp.port import Caller, Calls, Reads, Server, Shown, may_see
@@ -72,6 +73,7 @@ class McpGate:
         reads: Reads,
         shown: Shown,
         tasks: Tasks,
+        listens: Listens,
         doorkeeper: Doorkeeper,
         sequencer: Sequencer,
         oauth: "OAuthDoor | None" = None,
@@ -82,12 +84,12 @@ class McpGate:
         self._doorkeeper = doorkeeper
         self._sequencer = sequencer
         self._drawing = Drawing(sequencer)
-        self._one = OneServer(lines, calls=calls, reads=reads, shown=shown, tasks=tasks)
+        self._one = OneServer(lines, calls=calls, reads=reads, shown=shown, tasks=tasks, listens=listens)
         self._all = AllServers(servers, self._one)
         self._tasks = tasks
         self._works = Works()
         self.lines = lines
-        self._sessions = Sessions(ended=lambda session: lines.end_session(session.token_id, session.id))
+        self.sessions = Sessions(ended=lambda session: lines.end_session(session.token_id, session.id))
 
     @property
     def published(self) -> ASGIApp | None:
@@ -101,8 +103,11 @@ class McpGate:
         try:
             door = await self._enter(scope)
             if scope["method"] == "DELETE":
-                self._sessions.end(self._sessions.find(door.head.session, door.requester.token_id, door.place))
+                self.sessions.end(self.sessions.find(door.head.session, door.requester.token_id, door.place))
                 await send_whole(send, 204, [], b"")
+                return
+            if scope["method"] == "GET":
+                await self._hear(door, receive, send)
                 return
             message = messages.read(await read_body(receive, _most_bytes(door.server)))
             _check_members(message)
@@ -118,7 +123,7 @@ class McpGate:
         """End what is under way for a token that was revoked, and for its children."""
         self._works.revoked(token_id)
         self._tasks.revoked(token_id)
-        self._sessions.revoked(token_id)
+        self.sessions.revoked(token_id)
         self.lines.revoked(token_id)
 
     def drain(self) -> None:
@@ -150,7 +155,7 @@ class McpGate:
                 raise McpError("send messages as application/json", code="content_type_refused", status=415)
             if not (head.takes_json or head.takes_events):
                 raise McpError("accept application/json, text/event-stream", code="not_acceptable", status=406)
-        elif method != "DELETE" or not head.session:
+        elif not head.session or (method != "DELETE" and not _may_hear(method, head, server)):
             raise McpError("only POST is served here", code="method_refused", status=405)
         return _Door(requester, server, head)
 
@@ -189,7 +194,7 @@ class McpGate:
                 await self._serve(door, message, caller, session, receive, send)
             except FirewallError:
                 if session is not None and message.method == "initialize":
-                    self._sessions.end(session)
+                    self.sessions.end(session)
                 raise
             return
         await self._note(door, message, version, session)
@@ -200,14 +205,14 @@ class McpGate:
         token = door.requester.token_id
         if message.method == "initialize":
             params = message.params
-            return self._sessions.open(
+            return self.sessions.open(
                 token,
                 door.place,
                 version=agreed(params.get("protocolVersion")),
                 capabilities=_object(params.get("capabilities")),
                 info=_object(params.get("clientInfo")),
             )
-        return self._sessions.find(door.head.session, token, door.place) if door.head.session else None
+        return self.sessions.find(door.head.session, token, door.place) if door.head.session else None
 
     def _caller(self, door: _Door, message: Message, version: str, session: Session | None) -> Caller:
         combined = door.server is None
@@ -255,7 +260,7 @@ class McpGate:
             await talk.finish(answer, _status(answer, caller))
         except FirewallError as error:
             if is_greeting and session is not None:
-                self._sessions.end(session)
+                self.sessions.end(session)
             if not talk.has_begun:
                 raise
             await talk.finish(messages.failed(asked.id, error))
@@ -263,6 +268,31 @@ class McpGate:
             connection.close()
             if session is not None:
                 session.under_way.pop(asked.id, None)
+
+    async def _hear(self, door: _Door, receive: Receive, send: Send) -> None:
+        """Serve the stream of a session. Raises: FirewallError before anything was said."""
+        session = self.sessions.find(door.head.session, door.requester.token_id, door.place)
+        if door.server is None:
+            raise McpError("only POST is served here", code="method_refused", status=405)
+        said = (session.version, session.capabilities, session.info, session.id)
+        caller = Caller(door.requester, *said)
+        await draw(self._sequencer, door.requester)
+        await self._one.claimed(caller, door.server)
+        talk = Talk(send, takes_events=True)
+        work = self._works.begin(door.requester.lineage)
+        connection = Connection(receive, lambda: work.end(Ended.GONE))
+        stream = self._one.listens.stream(door.server, caller, session, talk=talk)
+        try:
+            await self._works.run(work, stream, talk, keeps=False)
+        except FirewallError as error:
+            if not talk.has_begun:
+                raise
+            log.info("server=%s code=%s: a stream ended", door.place, error.code)
+        finally:
+            connection.close()
+            if session.listening is None and session.subscribed:
+                self.sessions.end(session)  # its client hears so, and that nothing is told any more
+        await talk.close()
 
     async def _drawn(self, caller: Caller, way: Way) -> Caller:
         """Draw what a request draws; a call does that with its verdict, in one commit. Raises: LimitError."""
@@ -299,6 +329,10 @@ def _name_at(raw_path: bytes) -> str:
     return rest.removeprefix(b"/").decode("latin-1") or "/" if rest[:1] == b"/" else "/"
 
 
+def _may_hear(method: str, head: Head, server: Server | None) -> bool:
+    return method == "GET" and head.takes_events and server is not None
+
+
 def _most_bytes(server: Server | None) -> int:
     return _MOST_PLAIN_BYTES if server is None else server.settings.max_body_mib << 20
 
@@ -331,7 +365,7 @@ async def _refuse(
     if isinstance(error, LimitError):
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if status == 405:
-        headers.append((b"allow", b"POST, DELETE"))
+        headers.append((b"allow", b"GET, POST, DELETE"))
     await send_whole(send, status, headers, messages.failed(id_, error).raw)
 
 

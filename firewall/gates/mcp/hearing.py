@@ -89,3 +89,21 @@ class Hearing:
             return messages.failure(id_, -31504, "the client did not answer", {"code": "client_timeout"})
         finally:
             session.asked.pop(str(asked.id), None)
+
+
+class Still:
+    """Hears for nobody: nothing is passed on; `gates.mcp.port.Seen`."""
+
+    async def __call__(self, message: Message) -> Message | None:
+        """Take what the server sends: only a ping has an answer."""
+        is_ping = message.method == "ping" and message.id is not None
+        return messages.result(message.id or 0, {}) if is_ping else None
+
+    async def say(self, message: Message) -> None:
+        """Say nothing."""
+
+    def judged(self, entry: int) -> None:
+        """Note nothing."""
+
+    def begun(self) -> None:
+        """Note nothing."""

@@ -6,8 +6,9 @@ INVARIANT: what is not named here is refused as unknown; nothing is passed on be
 from collections.abc import Mapping
 from enum import StrEnum
 
+from firewall.codecs.mcp.changes import LISTEN, SUBSCRIBE, UNSUBSCRIBE
 from firewall.codecs.mcp.errors import METHOD_NOT_FOUND, McpError
-from firewall.codecs.mcp.messages import Message
+from firewall.codecs.mcp.messages import Message, at
 from firewall.codecs.mcp.versions import is_modern
 
 
@@ -26,6 +27,10 @@ class Way(StrEnum):
     """Held against the grant and judged, then asked; never held for people on the open connection."""
     TASK = "task"
     """Follows a task that a call of the same token made."""
+    LISTEN = "listen"
+    """Stays open for what changes."""
+    SUBSCRIBE = "subscribe"
+    """Judged as a read, then told on the session's stream."""
     RESULT = "result"
     """Asked, and looked at before it is shown."""
 
@@ -45,17 +50,25 @@ _MODERN: Mapping[str, Way] = _BOTH | {
     "tasks/get": Way.TASK,
     "tasks/update": Way.TASK,
     "tasks/cancel": Way.TASK,
+    LISTEN: Way.LISTEN,
 }
 _LEGACY: Mapping[str, Way] = _BOTH | {
     "initialize": Way.HELLO,
     "ping": Way.PING,
     "logging/setLevel": Way.RESULT,
+    SUBSCRIBE: Way.SUBSCRIBE,
+    UNSUBSCRIBE: Way.SUBSCRIBE,
 }
 CAPABILITIES = ("tools", "resources", "prompts", "completions", "logging")
-"""What of a server's capabilities is served through here; of each only that it is there: what changes is not told
-by itself, for there is no stream to tell it on."""
+"""What of a server's capabilities is served through here: that it is there, and whether changes are told."""
+_TOLD = {"tools": ("listChanged",), "prompts": ("listChanged",), "resources": ("listChanged", "subscribe")}
 ASKED_BACK = {"sampling/createMessage": "sampling", "elicitation/create": "elicitation", "roots/list": "roots"}
 """What servers of earlier revisions may ask a client, and the capability that the client must have declared."""
+
+
+def ways(version: str) -> Mapping[str, Way]:
+    """Return every method that a revision serves, and what becomes of it."""
+    return _MODERN if is_modern(version) else _LEGACY
 
 
 def way_of(message: Message, version: str) -> Way:
@@ -63,21 +76,30 @@ def way_of(message: Message, version: str) -> Way:
 
     Raises: McpError -32601 (404) for a method that is not served.
     """
-    found = (_MODERN if is_modern(version) else _LEGACY).get(message.method)
+    found = ways(version).get(message.method)
     if found is None:
-        raise McpError(
-            f"the method `{shown(message.method)}` is not served",
-            number=METHOD_NOT_FOUND,
-            code="method_unknown",
-            status=404,
-            of=message.id,
-        )
+        raise unserved(message)
     return found
+
+
+def unserved(message: Message, where: str = "") -> McpError:
+    """Return the error for a method that is not served; `where`: at which address, where it is at others."""
+    return McpError(
+        f"the method `{shown(message.method)}` is not served{where}",
+        number=METHOD_NOT_FOUND,
+        code="method_unknown",
+        status=404,
+        of=message.id,
+    )
 
 
 def served(capabilities: Mapping[str, object]) -> dict[str, object]:
     """Return what clients hear of a server's capabilities."""
-    return {name: {} for name in CAPABILITIES if isinstance(capabilities.get(name), dict)}
+    return {
+        name: {one: True for one in _TOLD.get(name, ()) if at(capabilities, [name, one]) is True}
+        for name in CAPABILITIES
+        if isinstance(capabilities.get(name), dict)
+    }
 
 
 def shown(name: object) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
@@ -15,6 +16,7 @@ from firewall.gates.mcp import opaque
 from firewall.gates.mcp.hearing import Hearing
 from firewall.gates.mcp.legs import ASKING, MAX_LEGS, is_asking, with_params
 from firewall.gates.mcp.listed import Listed, tools_of
+from firewall.gates.mcp.listening import Listens
 from firewall.gates.mcp.methods import Way, served
 from firewall.gates.mcp.plainly import plain
 from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown
@@ -126,9 +128,12 @@ class _Bound:
 class OneServer:
     """Asks servers; one instance per process."""
 
-    def __init__(self, lines: Lines, *, calls: Calls, reads: Reads, shown: Shown, tasks: Tasks) -> None:
+    def __init__(
+        self, lines: Lines, *, calls: Calls, reads: Reads, shown: Shown, tasks: Tasks, listens: Listens
+    ) -> None:
         self._lines = lines
         self.tasks = tasks
+        self.listens = listens
         self._calls = calls
         self._reads = reads
         self._shown = shown
@@ -139,33 +144,55 @@ class OneServer:
         if asked.way is Way.PING:
             return messages.result(asked.id, {})
         await self._shown.claimed(server, caller)
+        if asked.way in (Way.LISTEN, Way.SUBSCRIBE):
+            return await self._told(asked, server)
         if asked.way in (Way.LIST, Way.RESULT):
             message = plain(message)
         if asked.way in (Way.LIST, Way.RESULT, Way.TASK):
             await self._shown.asked(server, caller, message)
-        seen = Hearing(asked.talk, server, caller, self._shown, session=asked.session, begun=asked.begun)
         async with self._lines.use(server, caller) as line:
-            if asked.way is Way.HELLO:
-                return await self._shown.result(server, caller, message, _hello(asked, line))
-            upstream = _Bound(line, asked)
-            if asked.way is Way.CALL:
-                answer = await self._calls.call(server, caller, message, upstream=upstream, seen=seen)
-                return await self._shown.result(server, caller, message, answer) if upstream.was_called else answer
-            if asked.way in (Way.READ, Way.TASK):
-                take = self._reads.read if asked.way is Way.READ else self.tasks.follow
-                answer = await take(server, caller, message, upstream=upstream, seen=seen)
-                return await self._shown.result(server, caller, message, answer)
-            if asked.way is Way.LIST:
-                whose = caller.requester.principal
-                message = opaque.opened(message, principal=whose, server=server.identity)
-            changes = line.listed.changes
+            return await self._answered(asked, server, message, line)
+
+    async def _told(self, asked: Asked, server: Server) -> Message:
+        """Serve what has a client told of changes. Raises: FirewallError."""
+        if asked.way is Way.LISTEN:
+            return await self.listens.listen(server, asked.caller, asked.message, talk=asked.talk)
+        if asked.session is None:
+            raise McpError("subscribe in a session", code="not_listening", of=asked.id)
+        return await self.listens.subscribe(server, asked.caller, asked.message, asked.session)
+
+    async def _answered(self, asked: Asked, server: Server, message: Message, line: Line) -> Message:
+        """Have a request answered over a line. Raises: FirewallError."""
+        caller = asked.caller
+        if asked.way is Way.HELLO:
+            return await self._shown.result(server, caller, message, _hello(asked, line))
+        seen = Hearing(asked.talk, server, caller, self._shown, session=asked.session, begun=asked.begun)
+        upstream = _Bound(line, asked)
+        if asked.way is Way.CALL:
+            answer = await self._calls.call(server, caller, message, upstream=upstream, seen=seen)
+            return await self._shown.result(server, caller, message, answer) if upstream.was_called else answer
+        if asked.way is Way.LIST:
+            return await self._listed(server, caller, message, upstream=upstream, seen=seen)
+        if asked.way in (Way.READ, Way.TASK):
+            take = self._reads.read if asked.way is Way.READ else self.tasks.follow
+            answer = await take(server, caller, message, upstream=upstream, seen=seen)
+        else:
             answer = await upstream.ask(message, seen=seen)
-            if asked.way is Way.LIST and answer.kind is Kind.RESULT:
-                listed = await self._shown.listed(server, caller, message, answer)
-                if message.method == "tools/list" and _is_whole(message, answer):
-                    line.listed.seen(changes, tools_of(answer))
-                return listed
+        return await self._shown.result(server, caller, message, answer)
+
+    async def _listed(
+        self, server: Server, caller: Caller, message: Message, *, upstream: _Bound, seen: Seen
+    ) -> Message:
+        """Return a list as the client may see it. Raises: FirewallError."""
+        message = opaque.opened(message, principal=caller.requester.principal, server=server.identity)
+        changes = upstream.listed.changes
+        answer = await upstream.ask(message, seen=seen)
+        if answer.kind is not Kind.RESULT:
             return await self._shown.result(server, caller, message, answer)
+        listed = await self._shown.listed(server, caller, message, answer)
+        if message.method == "tools/list" and _is_whole(message, answer):
+            upstream.listed.seen(changes, tools_of(answer))
+        return listed
 
     async def claimed(self, caller: Caller, server: Server) -> None:
         """Look at what a client says about itself before any server hears it. Raises: FirewallError."""

@@ -8,6 +8,7 @@ searched for credentials behind the seam (`port.Shown.asked`).
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from firewall.codecs.mcp.changes import SUBSCRIBE, UNSUBSCRIBE, is_address
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
 from firewall.gates.mcp.beside import is_level, noted_of
@@ -16,6 +17,7 @@ from firewall.gates.mcp.methods import shown
 
 _Form = Callable[[object], bool]
 _CURSOR: Mapping[str, _Form] = MappingProxyType({"cursor": lambda value: value is None or isinstance(value, str)})
+_ADDRESS: Mapping[str, _Form] = MappingProxyType({"uri": is_address})
 _FORMS: Mapping[str, Mapping[str, _Form]] = MappingProxyType(
     {
         "tools/list": _CURSOR,
@@ -23,9 +25,11 @@ _FORMS: Mapping[str, Mapping[str, _Form]] = MappingProxyType(
         "resources/templates/list": _CURSOR,
         "prompts/list": _CURSOR,
         "logging/setLevel": MappingProxyType({"level": is_level}),
+        SUBSCRIBE: _ADDRESS,
+        UNSUBSCRIBE: _ADDRESS,
     }
 )
-"""Of each method that nobody judges: its parameters, and the form of each."""
+"""Of each method that nobody judges as it is: its parameters, and the form of each."""
 _NONE: Mapping[str, _Form] = MappingProxyType({})
 
 

@@ -187,6 +187,10 @@ class Reads(Protocol):
         """
         ...
 
+    async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
+        """Judge a resource that a client wants to hear of as if it read it. Raises: FirewallError."""
+        ...
+
 
 class Shown(Protocol):
     """Looks at what a server says before a client, and with it a model, hears of it."""
@@ -243,6 +247,13 @@ class Tools(Protocol):
         """Return a tool's definition (`name`, `description`, `inputSchema`, `annotations`), as shown to callers.
 
         None: the server has no such tool, or its definition waits for somebody's approval.
+        Raises: FirewallError.
+        """
+        ...
+
+    async def relisted(self, server: Server, caller: Caller, *, upstream: Upstream, seen: Seen) -> bool:
+        """Hold what a server offers against its pins anew, where its list is not fresh; False: it gives none.
+
         Raises: FirewallError.
         """
         ...

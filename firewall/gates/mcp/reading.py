@@ -10,6 +10,7 @@ from typing import cast
 
 import orjson
 
+from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import is_modern
@@ -45,18 +46,32 @@ class JudgedReads:
         leg = self._legs.opened(server, caller, message)
         return await self._read(server, caller, (message, leg), upstream=upstream, seen=seen)
 
+    async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
+        """As `port.Reads` says. Raises: FirewallError."""
+        reading = messages.request(message.id or 0, "resources/read", {"uri": address})
+        go = await self._allowed(server, caller, reading, None)
+        self._finished(caller, {"judged": go.entry, "gate": "mcp", "state": "subscribed"})
+
+    async def _allowed(
+        self, server: Server, caller: Caller, message: Message, leg: Leg | None, seen: Seen | None = None
+    ) -> Go:
+        """Return what lets a request go. Raises: McpError where nothing does."""
+        _permit(server, caller, message)
+        answer = await self._guard.judge(_judged(server, message, leg), caller.requester, heeds_denial=True)
+        if seen is not None:
+            seen.judged(answer.entry)
+        if isinstance(answer, Wait):
+            answer = answer.stopped
+        if isinstance(answer, Stop):
+            raise refusal_of(message, answer)
+        return answer
+
     async def _read(
         self, server: Server, caller: Caller, asked: tuple[Message, Leg | None], *, upstream: Upstream, seen: Seen
     ) -> Message:
         """Take one leg of a request. Raises: FirewallError."""
         message, leg = asked
-        _permit(server, caller, message)
-        answer = await self._guard.judge(_judged(server, message, leg), caller.requester, heeds_denial=True)
-        seen.judged(answer.entry)
-        if isinstance(answer, Wait):
-            answer = answer.stopped
-        if isinstance(answer, Stop):
-            raise refusal_of(message, answer)
+        answer = await self._allowed(server, caller, message, leg, seen)
         sent = forwarded(unnoted(message), leg)
         said = await self._sent(caller, sent, answer, upstream=upstream, seen=seen)
         if not is_asking(said):
@@ -81,8 +96,11 @@ class JudgedReads:
             facts["reported_error"] = answer.kind is Kind.ERROR
             return answer
         finally:
-            record = Record(kind="tool.finished", data=facts, principal=caller.requester.principal)
-            post(self._sequencer, Unit(records=(record,)))
+            self._finished(caller, facts)
+
+    def _finished(self, caller: Caller, facts: dict[str, Plain]) -> None:
+        record = Record(kind="tool.finished", data=facts, principal=caller.requester.principal)
+        post(self._sequencer, Unit(records=(record,)))
 
 
 def _permit(server: Server, caller: Caller, message: Message) -> None:

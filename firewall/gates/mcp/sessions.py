@@ -9,11 +9,15 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.messages import Id, Message
 from firewall.core.errors import FirewallError
+
+if TYPE_CHECKING:
+    from firewall.gates.mcp.listening import Listening
 
 MOST_OF_A_TOKEN = 64
 """Sessions of one token; the one that was used longest ago makes room."""
@@ -43,6 +47,11 @@ class Session:
     """Requests that wait for their answer, and what cancels each."""
     asked: dict[str, "asyncio.Future[Message]"] = field(default_factory=dict)
     """What servers have asked the client, by ids of ours."""
+    subscribed: frozenset[str] = frozenset()
+    """Resources that the client wants to hear of."""
+    listening: "Listening | None" = None
+    """Its stream, while it has one."""
+    has_stream: asyncio.Event = field(default_factory=asyncio.Event)
 
     def begin(self, id_: Id, cancel: Callable[[], None]) -> None:
         """Note a request. Raises: McpError for an id that is still in use, and for too many."""
@@ -127,6 +136,8 @@ class Sessions:
             self._of.pop(session.token_id, None)
         for cancel in list(session.under_way.values()):
             cancel()
+        if session.listening is not None:
+            session.listening.over.set()
         for answer in session.asked.values():
             answer.cancel()
         self._ended(session)

@@ -23,13 +23,13 @@ _EVENTS = [
 class Talk:
     """What a client is told in answer to one request."""
 
-    __slots__ = ("_send", "_sending", "_takes_events", "extra", "has_begun", "is_over")
+    __slots__ = ("_send", "_sending", "extra", "has_begun", "is_over", "takes_events")
 
     def __init__(self, send: Send, *, takes_events: bool) -> None:
         """`takes_events`: the client said that it reads event streams; otherwise it hears the answer alone."""
         self._send = send
         self._sending = asyncio.Lock()
-        self._takes_events = takes_events
+        self.takes_events = takes_events
         self.extra: list[tuple[bytes, bytes]] = []
         """Header fields besides those of the form."""
         self.has_begun = False
@@ -37,7 +37,7 @@ class Talk:
 
     async def event(self, message: Message) -> bool:
         """Send a message before the answer; False: this client does not hear such."""
-        if not self._takes_events or self.is_over:
+        if not self.takes_events or self.is_over:
             return False
         async with self._sending:
             if not self.is_over:
@@ -48,7 +48,7 @@ class Talk:
     async def keep_alive(self) -> None:
         """Send what says nothing."""
         async with self._sending:
-            if self._takes_events and not self.is_over:
+            if self.takes_events and not self.is_over:
                 await self._begin()
                 await send_piece(self._send, sse.comment(b""))
 
@@ -63,6 +63,13 @@ class Talk:
                 return
             await send_piece(self._send, _frame(message))
             await send_end(self._send)
+
+    async def close(self) -> None:
+        """End events that answer nothing."""
+        async with self._sending:
+            if self.has_begun and not self.is_over:
+                self.is_over = True
+                await send_end(self._send)
 
     async def _begin(self) -> None:
         if not self.has_begun:

@@ -35,6 +35,11 @@ class NoReads:
         del caller, message, upstream, seen
         raise _refused(server, "what reads without a tool")
 
+    async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
+        """Refuse. Raises: NotJudgedError."""
+        del caller, message, address
+        raise _refused(server, "what a client wants to hear of")
+
 
 class NothingShown:
     """Shows nothing. FAIL-CLOSED: what nobody looks at does not reach a model."""
@@ -79,6 +84,11 @@ class NoTools:
         """Return None."""
         del server, caller, name, upstream, seen
         return None
+
+    async def relisted(self, server: Server, caller: Caller, *, upstream: Upstream, seen: Seen) -> bool:
+        """Return False."""
+        del server, caller, upstream, seen
+        return False
 
 
 def _refused(server: Server, what: str) -> NotJudgedError:

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from firewall.codecs.mcp.errors import McpError
-from firewall.codecs.mcp.messages import Message
 from firewall.gates.mcp.talk import Talk
 
 PING_S = 15.0
+_T = TypeVar("_T")
 
 
 class Ended(StrEnum):
@@ -63,13 +64,13 @@ class Works:
 
     def __init__(self) -> None:
         self._all: set[Work] = set()
-        self._left: set[asyncio.Task[Message]] = set()
+        self._left: set[asyncio.Task[Any]] = set()
 
     def begin(self, lineage: tuple[str, ...], *, is_call: bool = False) -> Work:
         """Note a request."""
         return Work(lineage, asyncio.Event(), is_call=is_call)
 
-    async def run(self, work: Work, doing: Coroutine[None, None, Message], talk: Talk, *, keeps: bool) -> Message:
+    async def run(self, work: Work, doing: Coroutine[None, None, _T], talk: Talk, *, keeps: bool) -> _T:
         """Return the answer, or what is said in its place; `keeps`: a client that lets go cancels nothing.
 
         Raises: FirewallError.
@@ -106,7 +107,7 @@ class Works:
         for task in list(self._left):
             await self._cancel(task)
 
-    async def _end(self, work: Work, why: Ended, task: "asyncio.Task[Message]", *, keeps: bool) -> None:
+    async def _end(self, work: Work, why: Ended, task: "asyncio.Task[Any]", *, keeps: bool) -> None:
         """End the work, or leave it to its end. Raises: McpError, which says why."""
         lets_go = why is Ended.CANCELLED or (why is Ended.GONE and not keeps)
         if work.may_end or lets_go:
@@ -117,17 +118,17 @@ class Works:
         text, code, status = _SAID[why]
         raise McpError(text, number=-31000 - status, code=code, status=status)
 
-    def _forget(self, task: "asyncio.Task[Message]") -> None:
+    def _forget(self, task: "asyncio.Task[Any]") -> None:
         self._left.discard(task)
         if not task.cancelled():
             task.exception()  # its outcome is recorded where it was judged; nobody waits for the answer
 
-    async def _cancel(self, task: "asyncio.Task[Message]") -> None:
+    async def _cancel(self, task: "asyncio.Task[Any]") -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _woken(work: Work, task: "asyncio.Task[Message]") -> bool:
+async def _woken(work: Work, task: "asyncio.Task[Any]") -> bool:
     """Wait until there is something to do; False: it takes long enough for a sign of life."""
     timer = asyncio.get_running_loop().call_later(PING_S, work.woken.set)
     try:

@@ -14,6 +14,7 @@ from mcp import types
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
 
 from firewall.settings.mcp import McpServer
 from tests.support.mcp_house import House, Open, mcp_house
@@ -22,7 +23,7 @@ from tests.support.mcp_posting import rough, until
 from tests.support.mcp_sdk_server import over_http
 from tests.support.npm import REPOSITORY
 
-TOOLS = ["add", "count", "greet", "wait", "fail", "get_file_contents"]
+TOOLS = ["add", "count", "greet", "wait", "fail", "restock", "get_file_contents"]
 MODES = {"legacy": "2025-11-25", "auto": "2026-07-28", "2026-07-28": "2026-07-28"}
 """How the client begins, and what it then speaks."""
 
@@ -130,3 +131,18 @@ async def test_the_official_client_of_one_era_meets_a_server_of_the_other(tmp_pa
         assert said.content[0].text == '{"a": 1}'  # type: ignore[union-attr]  # text, as the tool says
         read = await client.read_resource("rough://x")
         assert read.contents[0].text == "read"  # type: ignore[union-attr]  # text, as the server says
+
+
+@pytest.mark.parametrize("how", ["http", "program"])
+async def test_the_official_client_listens_to_the_official_server(tmp_path: Path, shop: str, how: str) -> None:
+    """It takes what is acknowledged and told for what its revision says, and its own closing ends the stream."""
+    command = (sys.executable, "-m", "tests.support.mcp_sdk_server")
+    kind: dict[str, object] = {"url": shop} if how == "http" else {"command": command, "folder": str(REPOSITORY)}
+    settings = McpServer.model_validate({"name": "shop", "environment": "staging", **kind})
+    async with mcp_house(tmp_path, settings) as house, speaking(house, "shop", mode="2026-07-28") as client:
+        async with client.listen(resources_list_changed=True, resource_subscriptions=["shop://stock"]) as events:
+            assert events.honored.resource_subscriptions == ["shop://stock"]
+            assert (await client.call_tool("restock", {})).content[0].text == "stocked"  # type: ignore[union-attr]  # text
+            found = {await anext(events), await anext(events)}
+        assert found == {ResourceUpdated("shop://stock"), ResourcesListChanged()}
+        await until(lambda: house.kept.kinds().count("mcp.listened") == 2)

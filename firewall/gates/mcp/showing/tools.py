@@ -51,15 +51,21 @@ class PinnedTools:
 
         Raises: UpstreamError, StoreError.
         """
-        for _ in range(_MOST_WALKS):
-            if upstream.listed.is_fresh:
-                break
-            if not await self._walk(server, caller, upstream, seen):
-                return None
+        if not await self.relisted(server, caller, upstream=upstream, seen=seen):
+            return None
         if not upstream.listed.has(name):
             return None
         written = self._pins.approved(server.name, name)
         return self._cleaned((server.name, name), written) if written is not None else None
+
+    async def relisted(self, server: Server, caller: Caller, *, upstream: Upstream, seen: Seen) -> bool:
+        """As `port.Tools` says. Raises: UpstreamError, StoreError."""
+        for _ in range(_MOST_WALKS):
+            if upstream.listed.is_fresh:
+                return True
+            if not await self._walk(server, caller, upstream, seen):
+                return False
+        return upstream.listed.is_fresh
 
     def _cleaned(self, key: tuple[str, str], written: str) -> Mapping[str, object]:
         detector, kept = self._detector(), self._clean.get(key)

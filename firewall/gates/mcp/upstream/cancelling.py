@@ -2,26 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
-from firewall.codecs.mcp.messages import Message
+from firewall.gates.mcp.hearing import Still
 from firewall.gates.mcp.tasks import Task, cancelling
 from firewall.gates.mcp.upstream.lines import Lines
-
-
-class _Nobody:
-    """Hears nothing; `gates.mcp.port.Seen`."""
-
-    async def __call__(self, message: Message) -> Message | None:
-        del message
-        return None
-
-    async def say(self, message: Message) -> None:
-        del message
-
-    def judged(self, entry: int) -> None:
-        del entry
-
-    def begun(self) -> None:
-        pass
 
 
 def canceller(lines: Lines) -> Callable[[Task], Awaitable[None]]:
@@ -34,6 +17,6 @@ def canceller(lines: Lines) -> Callable[[Task], Awaitable[None]]:
         if task.server.settings.command:
             return
         async with lines.use(task.server, task.caller) as line:
-            await line.ask(cancelling(task), seen=_Nobody())
+            await line.ask(cancelling(task), seen=Still())
 
     return cancel

@@ -9,7 +9,7 @@ may be another server with other tools, and nobody has listed them.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
@@ -23,6 +23,7 @@ from firewall.codecs.mcp.versions import TOOLS_CHANGED, VERSION_KEY, is_modern
 from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import NotSentError, Seen
+from firewall.gates.mcp.upstream.ears import Ears, until
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.port import Upstream as Carrier
@@ -30,6 +31,12 @@ from firewall.routing.port import Upstream as Carrier
 _ACCEPT = (b"accept", b"application/json, text/event-stream")
 _JSON = (b"content-type", b"application/json")
 _MOST_SESSION_CHARS = 1024
+_LISTEN_IDLE_S, _LISTEN_S = 600.0, 86_400.0
+"""How long a server may be silent on a stream of what changes, signs of life included, and how long one lasts."""
+_AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""How long nobody opens such a stream after one ended, for the first, second, ... time in a row."""
+_LASTED_S = 60.0
+"""A stream that was open for so long counts as one that worked."""
 
 
 class Login(Protocol):
@@ -80,6 +87,9 @@ class HttpLine:
         self._is_lost = False
         """The server knows our session no more, and there is no other yet."""
         self._ids = itertools.count(1)
+        self.ears = Ears()
+        self._over = asyncio.Event()
+        """The session has ended, or the line."""
         self._telling: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
 
@@ -116,6 +126,8 @@ class HttpLine:
         Raises: UpstreamError.
         """
         self._session = ""
+        self._over.set()
+        self._over = asyncio.Event()
         self.listed.changed()
         self._hello = await greet(self._greet, self._wanted, name=self._address.name)
         if not is_modern(self._hello.version):
@@ -139,6 +151,15 @@ class HttpLine:
         except _SessionLostError:
             raise self._failed("knows none of its own sessions", UpstreamFault.REJECTED) from None
 
+    async def listen(self, asked: Message | None, *, seen: Seen) -> Message | None:
+        """Hear what the server says by itself, until it or the session ends; None: there is no answer.
+
+        Raises: UpstreamError.
+        """
+        if asked is not None:
+            return await until(self._over, self._ask(asked, seen, (), endpoint=self._lasting))
+        return await until(self._over, self._hear(seen))
+
     async def tell(self, message: Message) -> None:
         """Send a notification, or the answer to a request of the server's. Raises: UpstreamError."""
         if is_modern(self.version):
@@ -149,6 +170,7 @@ class HttpLine:
 
     async def aclose(self) -> None:
         """End the session at the server, as far as it lets itself be told."""
+        self._over.set()
         for task in self._telling:
             task.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
@@ -174,13 +196,51 @@ class HttpLine:
         if is_call:
             raise _unsent(self._failed("began a new session", UpstreamFault.UNAVAILABLE))
 
-    async def _ask(self, message: Message, seen: Seen, params: tuple[Field, ...]) -> Message:
+    @property
+    def _lasting(self) -> Endpoint:
+        """The server as it is listened to."""
+        times = replace(self._address.endpoint.timeouts, idle_s=_LISTEN_IDLE_S, total_s=_LISTEN_S)
+        return replace(self._address.endpoint, timeouts=times)
+
+    async def _hear(self, seen: Seen) -> None:
+        """Keep a stream open on which a server of sessions says what changed, where it has one.
+
+        Raises: UpstreamError where the server cannot be understood.
+        """
+        clock = asyncio.get_running_loop().time
+        for failed in itertools.count():
+            begun, has_stream = clock(), True
+            try:
+                async with await self._send("GET", b"", self.version, endpoint=self._lasting) as response:
+                    if response.status == 404 and self._session:
+                        self._is_lost = True
+                        return
+                    has_stream = _has_events(response) or response.status >= 500
+                    if _has_events(response):
+                        await self._drained(response, seen)
+            except UpstreamError as error:
+                if error.fault is UpstreamFault.MALFORMED:
+                    raise
+            if not has_stream:  # what it says comes with its answers, if at all
+                await self._over.wait()
+            lasted = clock() - begun > _LASTED_S
+            await asyncio.sleep(_AGAIN_S[0 if lasted else min(failed, len(_AGAIN_S) - 1)])
+
+    async def _drained(self, response: UpstreamResponse, seen: Seen) -> None:
+        """Take what comes on a stream that answers nothing. Raises: UpstreamError."""
+        async for found in self._messages(response):
+            if not found.is_answer:
+                await self._heard(found, seen)
+
+    async def _ask(
+        self, message: Message, seen: Seen, params: tuple[Field, ...], *, endpoint: Endpoint | None = None
+    ) -> Message:
         version, session = self.version, self._session
         sent = message if isinstance(message.id, int) else messages.with_id(message, f"stayhand-{next(self._ids)}")
         if is_modern(version) and VERSION_KEY not in message.meta:
             sent = messages.with_meta(sent, notes(self._wanted))
         try:
-            async with await self._post(sent, version, params) as response:
+            async with await self._post(sent, version, params, endpoint=endpoint) as response:
                 if response.status == 404 and session:
                     raise _SessionLostError
                 answer = await self._answer(response, sent, seen)
@@ -200,12 +260,27 @@ class HttpLine:
                 self._session = session.decode("latin-1")
             return answer
 
-    async def _post(self, message: Message, version: str, params: tuple[Field, ...] = ()) -> UpstreamResponse:
-        return await self._send("POST", message.raw, version, headers.fields_for(message, version, params))
+    async def _post(
+        self,
+        message: Message,
+        version: str,
+        params: tuple[Field, ...] = (),
+        *,
+        endpoint: Endpoint | None = None,
+    ) -> UpstreamResponse:
+        repeated = headers.fields_for(message, version, params)
+        return await self._send("POST", message.raw, version, repeated, endpoint=endpoint)
 
     async def _send(
-        self, method: str, body: bytes, version: str, repeated: list[Field] | None = None
+        self,
+        method: str,
+        body: bytes,
+        version: str,
+        repeated: list[Field] | None = None,
+        *,
+        endpoint: Endpoint | None = None,
     ) -> UpstreamResponse:
+        where = endpoint or self._address.endpoint
         fields = [_JSON, _ACCEPT, *(repeated if repeated is not None else [(headers.VERSION, version.encode())])]
         if self._session:
             fields.append((headers.SESSION, self._session.encode("latin-1")))
@@ -218,18 +293,18 @@ class HttpLine:
             verbatim=True,
         )
         if self._address.login is not None:
-            return await self._with_login(request, self._address.login)
-        return await self._carrier.open(self._address.endpoint, request)
+            return await self._with_login(where, request, self._address.login)
+        return await self._carrier.open(where, request)
 
-    async def _with_login(self, request: UpstreamRequest, login: Login) -> UpstreamResponse:
+    async def _with_login(self, where: Endpoint, request: UpstreamRequest, login: Login) -> UpstreamResponse:
         """Send with the token that is good now; one that is refused is renewed, and the request sent once more."""
         used = await login.credential()
-        response = await self._carrier.open(self._address.endpoint, replace(request, credential=used))
+        response = await self._carrier.open(where, replace(request, credential=used))
         if response.status != 401:
             return response
         response.close()
         other = await login.refused(used)
-        response = await self._carrier.open(self._address.endpoint, replace(request, credential=other))
+        response = await self._carrier.open(where, replace(request, credential=other))
         if response.status == 401:
             response.close()
             raise login.needed()
@@ -247,6 +322,14 @@ class HttpLine:
         raise self._failed("answered neither JSON nor events", UpstreamFault.MALFORMED)
 
     async def _streamed(self, response: UpstreamResponse, message: Message, seen: Seen | None) -> Message:
+        async for found in self._messages(response):
+            if found.is_answer:
+                return self._fitting(found, message)
+            await self._heard(found, seen)
+        raise self._failed("ended its events without an answer", UpstreamFault.UNAVAILABLE)
+
+    async def _messages(self, response: UpstreamResponse) -> AsyncIterator[Message]:
+        """Yield the messages of a stream of events. Raises: UpstreamError."""
         splitter = sse.Splitter(max_frame_bytes=self._address.max_answer_bytes)
         async for piece in response.chunks():
             try:
@@ -254,18 +337,15 @@ class HttpLine:
             except ProtocolError as error:
                 raise self._failed("sent events that cannot be read", UpstreamFault.MALFORMED) from error
             for frame in frames:
-                if not frame.data or frame.event not in ("", "message"):
-                    continue
-                found = self._read(frame.data)
-                if found.is_answer:
-                    return self._fitting(found, message)
-                await self._heard(found, seen)
-        raise self._failed("ended its events without an answer", UpstreamFault.UNAVAILABLE)
+                if frame.data and frame.event in ("", "message"):
+                    yield self._read(frame.data)
 
     async def _heard(self, message: Message, seen: Seen | None) -> None:
         """Pass on what the server sends by itself, and answer what it asks."""
         if message.method == TOOLS_CHANGED:
             self.listed.changed()
+        if self.ears.took(message):
+            return
         answer = await seen(message) if seen is not None else None
         if message.id is None or self._hello is None:
             return
@@ -331,6 +411,11 @@ def _under(error: Message, id_: messages.Id) -> Message:
 
 def _unsent(error: UpstreamError) -> NotSentError:
     return NotSentError(error.public, fault=error.fault, status=error.status, detail=error.detail, code=error.code)
+
+
+def _has_events(response: UpstreamResponse) -> bool:
+    kind = _field(response.raw_fields, b"content-type").partition(b";")[0].strip().lower()
+    return response.status == 200 and kind == b"text/event-stream"
 
 
 def _field(fields: list[Field], name: bytes) -> bytes:

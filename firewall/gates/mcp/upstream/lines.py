@@ -17,6 +17,7 @@ from firewall.codecs.mcp.versions import is_modern
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import Caller, Seen, Server
+from firewall.gates.mcp.upstream.ears import Ears
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted
 
 log = logging.getLogger("stayhand.mcp")
@@ -68,6 +69,19 @@ class Line(Protocol):
         """Send a request and return its answer. Raises: UpstreamError."""
         ...
 
+    @property
+    def ears(self) -> Ears:
+        """Who hears what of the server changed."""
+        ...
+
+    async def listen(self, asked: Message | None, *, seen: Seen) -> Message | None:
+        """Let the server tell by itself what changed, until it or the line ends; return its answer.
+
+        `asked`: the request by which a stateless server is asked for it. What changed goes to the `ears`, all else
+        to `seen`. None: there is no answer. Raises: UpstreamError.
+        """
+        ...
+
     async def tell(self, message: Message) -> None:
         """Send a notification. Raises: UpstreamError."""
         ...
@@ -99,6 +113,8 @@ class _Held:
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_open: bool = False
     users: int = 0
+    listeners: int = 0
+    """Who only hears what changes: they keep a line that nobody needs, and make room where somebody does."""
     used_at: float = 0.0
     is_doomed: bool = False
     """Nobody uses it any more once those who do have finished."""
@@ -136,8 +152,8 @@ class Lines:
         return len(self._held)
 
     @asynccontextmanager
-    async def use(self, server: Server, caller: Caller) -> AsyncIterator[Line]:
-        """Lend the caller's line to a server, opened where it is not.
+    async def use(self, server: Server, caller: Caller, *, listens: bool = False) -> AsyncIterator[Line]:
+        """Lend the caller's line to a server, opened where it is not; `listens`: only to hear what changes.
 
         Raises: UpstreamError, ConfigError; TooManyLinesError.
         """
@@ -146,7 +162,13 @@ class Lines:
         held.users += 1
         try:
             await self._open(key, held)
-            yield held.line
+            held.listeners += listens
+            held.users -= listens
+            try:
+                yield held.line
+            finally:
+                held.users += listens
+                held.listeners -= listens
         finally:
             held.users -= 1
             held.used_at = self._now()
@@ -166,7 +188,7 @@ class Lines:
         while True:
             await asyncio.sleep(_SWEEP_S)
             now = self._now()
-            self._doom(lambda _, held: held.users == 0 and now - held.used_at > held.idle_s)  # noqa: B023 - called at once
+            self._doom(lambda _, held: _is_idle(held) and now - held.used_at > held.idle_s)  # noqa: B023 - called at once
 
     async def close(self) -> None:
         """End all of them."""
@@ -243,7 +265,7 @@ class Lines:
         if not idle:
             whose = f"your {len(mine)}" if is_share_used else f"all {len(held)}"
             raise TooManyLinesError(f"{whose} sessions with the MCP server `{server.name}` are in use")
-        key = min(idle, key=lambda key: (key.token != wanted.token, held[key].used_at))
+        key = min(idle, key=lambda key: (key.token != wanted.token, held[key].listeners > 0, held[key].used_at))
         self._drop(key, held[key])
 
     def _doom(self, chosen: Callable[[Key, _Held], bool]) -> None:
@@ -264,6 +286,10 @@ class Lines:
         task = asyncio.create_task(_ended(key, held.line))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _is_idle(held: _Held) -> bool:
+    return held.users == 0 and held.listeners == 0
 
 
 async def _ended(key: Key, line: Line) -> None:

@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.changes import ACKNOWLEDGED, SUBSCRIPTION_KEY
 from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Message
 from firewall.codecs.mcp.versions import TOOLS_CHANGED, VERSION_KEY, is_modern
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import Seen
+from firewall.gates.mcp.upstream.ears import Ears
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
 from firewall.gates.mcp.upstream.process import Process, Program
 
 log = logging.getLogger("stayhand.mcp")
-_PROGRESS = "notifications/progress"
+_PROGRESS, _CANCELLED = "notifications/progress", "notifications/cancelled"
 _MOST_WAITING = 1000
 """Messages of a program that nobody has taken yet, for one request; and of ours that it has not taken."""
 
@@ -39,6 +41,8 @@ class _Asked:
     most_bytes: int
     """Of messages that wait."""
     heard: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(_MOST_WAITING))
+    is_listening: bool = False
+    """It stays open for what the program says by itself: nothing else belongs to it."""
     bytes_waiting: int = 0
     is_lost: bool = False
 
@@ -72,6 +76,8 @@ class StdioLine:
         self._asked: dict[int, _Asked] = {}
         self._hello: Hello | None = None
         self.listed = Listed()
+        self.ears = Ears()
+        self._over = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
 
     @property
@@ -129,6 +135,17 @@ class StdioLine:
             sent = messages.with_meta(message, notes(self._wanted))
         return await self._ask(sent, seen)
 
+    async def listen(self, asked: Message | None, *, seen: Seen) -> Message | None:
+        """Hear what the program says by itself, until it ends that or itself; None: there is no answer.
+
+        Raises: UpstreamError.
+        """
+        if asked is None:
+            await self._over.wait()
+            return None
+        sent = messages.with_meta(asked, notes(self._wanted)) if VERSION_KEY not in asked.meta else asked
+        return await self._ask(sent, seen, listens=True)
+
     async def tell(self, message: Message) -> None:
         """Send a notification, or the answer to a request of the program's. Raises: UpstreamError."""
         try:
@@ -150,20 +167,22 @@ class StdioLine:
     async def _greet(self, message: Message, version: str) -> Message:  # noqa: ARG002 - a pipe has no fields to say it in
         return await self._ask(message, None)
 
-    async def _ask(self, message: Message, seen: Seen | None) -> Message:
+    async def _ask(self, message: Message, seen: Seen | None, *, listens: bool = False) -> Message:
         number = next(self._numbers)
         token = message.meta.get("progressToken")
         token = token if isinstance(token, str | int) and not isinstance(token, bool) else None
-        asked = _Asked(seen, token, self._program.max_answer_bytes)
+        asked = _Asked(seen, token, self._program.max_answer_bytes, is_listening=listens)
         sent = messages.with_id(message, number)
         if asked.token is not None:
             sent = messages.changed(sent, {("params", "_meta", "progressToken"): number})
         self._asked[number] = asked
         was_taken = False
         try:
-            async with asyncio.timeout(self._total_s):
+            async with asyncio.timeout(self._total_s) as deadline:
                 await self._process.write(sent)
                 was_taken = True
+                if listens:
+                    deadline.reschedule(None)
                 answer = await self._answer(asked)
         except TimeoutError:
             if was_taken:
@@ -183,7 +202,7 @@ class StdioLine:
         while True:
             if asked.heard.empty() and (asked.is_lost or not self._process.is_alive):
                 raise self._failed("ended before it answered", UpstreamFault.UNAVAILABLE)
-            async with asyncio.timeout(self._idle_s):
+            async with asyncio.timeout(None if asked.is_listening else self._idle_s):
                 message = await asked.next()
             if message.is_answer:
                 return message
@@ -203,6 +222,8 @@ class StdioLine:
         """Sort a message of the program to who waits for it."""
         if message.method == TOOLS_CHANGED:
             self.listed.changed()
+        if self.ears.took(message):
+            return
         if message.is_answer:
             waiting = self._asked.get(message.id) if isinstance(message.id, int) else None
         else:
@@ -220,12 +241,23 @@ class StdioLine:
     def _whose(self, message: Message) -> _Asked | None:
         """Return to whom something belongs that the program sends by itself.
 
-        Progress names its request; anything else goes to the latest one, for a line serves one client.
+        Progress names its request, and so does what is said of one that listens; anything else goes to the latest
+        one, for a line serves one client.
         """
         if message.method == _PROGRESS:
-            token = message.params.get("progressToken")
-            return self._asked.get(token) if isinstance(token, int) else None
-        return next(reversed(self._asked.values()), None)
+            return self._under(message.params.get("progressToken"))
+        if message.method == ACKNOWLEDGED:
+            return self._under(message.meta.get(SUBSCRIPTION_KEY))
+        if message.method == _CANCELLED:
+            ended = self._under(message.params.get("requestId"))
+            if ended is not None and ended.is_listening:
+                ended.is_lost = True
+                ended.put(_END)
+                return None
+        return next((asked for asked in reversed(self._asked.values()) if not asked.is_listening), None)
+
+    def _under(self, number: object) -> _Asked | None:
+        return self._asked.get(number) if isinstance(number, int) else None
 
     def _refuse(self, message: Message) -> None:
         async def tell() -> None:
@@ -254,6 +286,7 @@ class StdioLine:
 
     def _ended(self) -> None:
         """Wake whoever waits: no answer comes any more."""
+        self._over.set()
         for asked in self._asked.values():
             asked.is_lost = True
             asked.put(_END)

@@ -188,3 +188,22 @@ async def test_a_revoked_token_and_an_ended_session_take_their_lines_along() -> 
         assert [one.closed for one in kept.made] == [1, 0]
     await asyncio.sleep(0)
     assert ([one.closed for one in kept.made], kept.lines.count) == ([1, 1], 0)
+
+
+async def test_who_only_listens_keeps_a_line_and_makes_room() -> None:
+    """It is not swept away while somebody listens, and is the last idle one that ends for another; never twice."""
+    kept = Keeping()
+    async with kept.lines.use(SERVER, caller("a"), listens=True) as line:
+        kept.now += 1
+        await kept.use(caller("b"))
+        kept.now += 1
+        await kept.use(caller("c"))  # b's was used later, and nobody listens to it
+        await asyncio.sleep(0)
+        assert [one.closed for one in kept.made] == [0, 1, 0]
+        async with kept.lines.use(SERVER, caller("c")):
+            await kept.use(caller("d"))
+            await asyncio.sleep(0)
+        assert line is kept.made[0]
+        assert kept.made[0].closed == 1
+    await asyncio.sleep(0)
+    assert kept.made[0].closed == 1

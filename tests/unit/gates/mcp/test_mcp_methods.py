@@ -4,8 +4,9 @@ import pytest
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
-from firewall.codecs.mcp.versions import LEGACY, MODERN
-from firewall.gates.mcp.methods import Way, served, shown, way_of
+from firewall.codecs.mcp.versions import ALL, LEGACY, MODERN
+from firewall.gates.mcp.methods import Way, served, shown, way_of, ways
+from tests.support.installation import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,9 @@ from firewall.gates.mcp.methods import Way, served, shown, way_of
         ("initialize", None, Way.HELLO),
         ("ping", None, Way.PING),
         ("logging/setLevel", None, Way.RESULT),
-        ("resources/subscribe", None, None),
+        ("resources/subscribe", None, Way.SUBSCRIBE),
+        ("resources/unsubscribe", None, Way.SUBSCRIBE),
+        ("subscriptions/listen", Way.LISTEN, None),
         ("tasks/list", None, None),
         ("sampling/createMessage", None, None),
         ("Tools/Call", None, None),
@@ -39,15 +42,45 @@ def test_a_method_has_one_way_in_each_era_or_none(method: str, modern: Way | Non
 
 
 def test_clients_hear_of_what_is_served() -> None:
-    """Of each capability only that it is there: what changes by itself is told on no stream."""
+    """Of each capability that it is there, and whether what changes is told; nothing else that stands in it."""
     said = {
-        "tools": {"listChanged": True},
+        "tools": {"listChanged": True, "x": 1},
+        "prompts": {"listChanged": False, "subscribe": True},
         "resources": {"subscribe": True},
+        "completions": {"listChanged": True},
         "tasks": {},
         "x": {},
         "logging": True,
     }
-    assert served(said) == {"tools": {}, "resources": {}}
+    assert served(said) == {
+        "tools": {"listChanged": True},
+        "prompts": {},
+        "resources": {"subscribe": True},
+        "completions": {},
+    }
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Return what the page says of each method, by revision."""
+    page = (REPOSITORY / "docs" / "mcp.md").read_text("utf-8")
+    rows = page.partition("## Methods")[2].partition("\n## ")[0].splitlines()
+    table = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows if row.startswith("|")]
+    head, _, *body = table
+    return {
+        name.strip("` "): dict(zip(head[1:], cells, strict=True))
+        for names, *cells in body
+        for name in names.split(",")
+    }
+
+
+def test_the_page_says_which_methods_are_served() -> None:
+    """Each method of each revision stands there, as it is served or refused; none is served that does not."""
+    said = documented()
+    for version in ALL:
+        served_there = {method for method, cells in said.items() if cells[version].startswith("served")}
+        assert served_there == ways(version).keys(), version
+        refused = {cells[version] for method, cells in said.items() if method not in served_there}
+        assert refused <= {"refused", "-"}, version
 
 
 def test_names_are_shown_plainly() -> None:

@@ -58,7 +58,8 @@ def room_over(line: Wanting, shown: Open | None = None) -> tuple[OneServer, Line
     """Return what asks one server, with its lines."""
     opened = Open()
     lines = Lines(lambda _server, _wanted: line, now=lambda: 0.0)  # type: ignore[arg-type,return-value]  # asks nothing
-    return OneServer(lines, calls=opened, reads=opened, shown=shown or opened, tasks=None), lines  # type: ignore[arg-type]  # none here
+    looks = shown or opened
+    return OneServer(lines, calls=opened, reads=opened, shown=looks, tasks=None, listens=None), lines  # type: ignore[arg-type]  # none here
 
 
 async def asked(

@@ -1,0 +1,401 @@
+"""What clients hear without asking: that lists changed, and resources that they subscribed to.
+
+A stateless client asks for it with a request whose answer stays open, the client of a session has one stream
+(GET), and subscribes resources one by one; servers are listened to in their own way. INVARIANT: a resource is
+judged as if it was read before a server hears that somebody wants to know of it. INVARIANT: what a client is told
+names what was judged for it and nothing else, is written here, and of tools is told after they were held against
+their pins anew. What changes while a client was told of something is told together, once, `PAUSE_S` later.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from firewall.codecs.mcp import changes, messages
+from firewall.codecs.mcp.changes import Filter
+from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
+from firewall.codecs.mcp.messages import Kind, Message
+from firewall.codecs.mcp.versions import TOOLS_CHANGED, is_modern
+from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.core.ports import Sequencer
+from firewall.core.work import Record, Unit
+from firewall.gates.mcp.hearing import Still
+from firewall.gates.mcp.plainly import plain
+from firewall.gates.mcp.port import Caller, Reads, Server, Shown
+from firewall.gates.mcp.port import Tools as Declarations
+from firewall.gates.mcp.sessions import Session
+from firewall.gates.mcp.talk import Talk
+from firewall.gates.mcp.upstream.lines import Line, Lines
+from firewall.sequencer.posting import post
+
+log = logging.getLogger("stayhand.mcp")
+PAUSE_S = 1.0
+"""How long nothing is told after something was."""
+MOST_OF_A_TOKEN = 16
+"""Streams of one token at one server."""
+ACKNOWLEDGE_S = 20.0
+"""How long a server may take to say what it tells."""
+STREAM_S = 2.0
+"""How long a subscription waits for the stream that its client opens beside it."""
+_NUMBERS = itertools.count(1)
+_UNTOLD = "the server does not tell when this resource changes"
+
+
+class Listening:
+    """What one client hears of one server."""
+
+    def __init__(self, wanted: Filter) -> None:
+        self.wanted = wanted
+        self.changed = asyncio.Event()
+        """Something is to be told."""
+        self.refiltered = asyncio.Event()
+        """Something else is listened to than a stateless server was asked for."""
+        self.acknowledged: asyncio.Future[Filter] = asyncio.get_running_loop().create_future()
+        """What of it the server tells."""
+        self.over = asyncio.Event()
+        """A newer stream of the same session has taken its place."""
+        self.one = asyncio.Lock()
+        """One subscription at a time."""
+        self.told = 0
+        self._pending: dict[tuple[str, str], Message] = {}
+
+    def heard(self, message: Message) -> None:
+        """Take what a server says by itself, as far as it is listened to."""
+        subject = self.wanted.subject(message)
+        if subject is not None:
+            self._pending[subject] = message
+            self.changed.set()
+
+    def taken(self) -> dict[tuple[str, str], Message]:
+        """Return what is to be told: of each subject the newest."""
+        found, self._pending = self._pending, {}
+        self.changed.clear()
+        return found
+
+    def refilter(self, wanted: Filter) -> None:
+        """Listen to something else from now on."""
+        self.wanted = wanted
+        self.acknowledged = asyncio.get_running_loop().create_future()
+        self.refiltered.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """One open stream, and where it leads."""
+
+    server: Server
+    caller: Caller
+    line: Line
+    listening: Listening
+    talk: Talk
+    told: Callable[[str, dict[str, object]], Message]
+    """Writes a notification as its client hears it."""
+
+
+class _Ear(Still):
+    """Hears what a stateless server acknowledges; what changes comes another way."""
+
+    def __init__(self, listening: Listening) -> None:
+        """`listening` as it is now: what is asked for later is acknowledged to another ear."""
+        self._wanted = listening.wanted
+        self._acknowledged = listening.acknowledged
+
+    async def __call__(self, message: Message) -> Message | None:
+        if message.method == changes.ACKNOWLEDGED:
+            self.acknowledge(changes.acknowledged_of(message))
+            return None
+        return await Still.__call__(self, message)
+
+    def acknowledge(self, served: Filter) -> None:
+        """Note what of what is listened to the server tells."""
+        if not self._acknowledged.done():
+            self._acknowledged.set_result(served.within(self._wanted))
+
+
+class Listens:
+    """All streams; one instance per process."""
+
+    def __init__(
+        self,
+        lines: Lines,
+        *,
+        reads: Reads,
+        shown: Shown,
+        tools: Declarations,
+        sequencer: Sequencer,
+        pause_s: float = PAUSE_S,
+    ) -> None:
+        """`tools` are held against their pins before a client hears that they changed."""
+        self._lines = lines
+        self._reads = reads
+        self._shown = shown
+        self._tools = tools
+        self._sequencer = sequencer
+        self._pause_s = pause_s
+        self._open: Counter[tuple[str, str]] = Counter()
+
+    async def listen(self, server: Server, caller: Caller, message: Message, *, talk: Talk) -> Message:
+        """Serve `subscriptions/listen` until the server ends it; return the answer. Raises: FirewallError."""
+        if not talk.takes_events:
+            raise McpError("accept text/event-stream", code="not_acceptable", status=406, of=message.id)
+        wanted, id_ = changes.filter_of(message), message.id
+        meta: dict[str, object] = {"_meta": {changes.SUBSCRIPTION_KEY: id_}}
+        with self._room(server, caller):
+            for address in sorted(wanted.resources):
+                await self._reads.subscribed(server, caller, message, address)
+            async with self._lines.use(server, caller, listens=True) as line:
+                stream = _Stream(
+                    server,
+                    caller,
+                    line,
+                    Listening(wanted),
+                    talk,
+                    lambda method, said: messages.notification(method, {**said, **meta}),
+                )
+                answer = await self._run(stream, is_answer=True)
+        if answer is not None and answer.kind is Kind.ERROR:
+            return await self._shown.result(server, caller, message, messages.with_id(answer, id_ or 0))
+        return messages.result(id_ or 0, {"resultType": "complete", **meta})
+
+    async def stream(self, server: Server, caller: Caller, session: Session, *, talk: Talk) -> None:
+        """Serve a session's stream until the server, or a newer stream, ends it. Raises: FirewallError."""
+        mine = Listening(Filter(frozenset(changes.LISTS.values()), session.subscribed))
+        with self._room(server, caller):
+            async with self._lines.use(server, caller, listens=True) as line:
+                older, session.listening = session.listening, mine
+                session.has_stream.set()
+                if older is not None:
+                    older.over.set()
+                try:
+                    await talk.keep_alive()
+                    told = messages.notification
+                    await self._run(_Stream(server, caller, line, mine, talk, told), is_answer=False)
+                finally:
+                    if session.listening is mine:
+                        session.listening = None
+                        session.has_stream.clear()
+
+    async def subscribe(self, server: Server, caller: Caller, message: Message, session: Session) -> Message:
+        """Serve `resources/subscribe` and `resources/unsubscribe`. Raises: FirewallError."""
+        message = plain(message)
+        address = message.params.get("uri")
+        if not isinstance(address, str):
+            raise _invalid("`uri` must be an address", "param_invalid", message)
+        await self._shown.asked(server, caller, message)
+        listening = await _stream_of(session, message)
+        async with listening.one:
+            return await self._subscribe(server, caller, message, address, session=session, listening=listening)
+
+    async def _subscribe(
+        self,
+        server: Server,
+        caller: Caller,
+        message: Message,
+        address: str,
+        *,
+        session: Session,
+        listening: Listening,
+    ) -> Message:
+        before = session.subscribed
+        if message.method == changes.UNSUBSCRIBE:
+            if address not in before:
+                raise _invalid("this resource is not subscribed", "not_subscribed", message)
+            after = before - {address}
+        else:
+            if len(before | {address}) > changes.MOST_RESOURCES:
+                words = f"at most {changes.MOST_RESOURCES} resources are subscribed"
+                raise _invalid(words, "too_many_resources", message)
+            await self._reads.subscribed(server, caller, message, address)
+            after = before | {address}
+        async with self._lines.use(server, caller) as line:
+            answer = await _asked(server, message, line, listening, after)
+        if answer.kind is not Kind.ERROR:
+            session.subscribed = after
+        return await self._shown.result(server, caller, message, answer)
+
+    async def _run(self, stream: _Stream, *, is_answer: bool) -> Message | None:
+        """Tell a client what changes until its server ends that; return the server's answer.
+
+        Raises: FirewallError.
+        """
+        listening = stream.listening
+        await self._sequencer.submit(Unit(records=(_record(stream, "begun"),)))
+        stream.line.ears.add(listening.heard)
+        doing = (
+            asyncio.create_task(self._follow(stream)),
+            asyncio.create_task(self._tell(stream, is_answer=is_answer)),
+            asyncio.create_task(_until(listening.over)),
+        )
+        try:
+            done, _ = await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
+            return next(iter(done)).result()
+        finally:
+            stream.line.ears.discard(listening.heard)
+            for task in doing:
+                task.cancel()
+            await asyncio.gather(*doing, return_exceptions=True)
+            post(self._sequencer, Unit(records=(_record(stream, "ended"),)))
+
+    async def _follow(self, stream: _Stream) -> Message | None:
+        """Listen to a server in its own way. Raises: UpstreamError."""
+        line, listening = stream.line, stream.listening
+        if not is_modern(line.version):
+            ear = _Ear(listening)
+            ear.acknowledge(await _subscribed(line, listening.wanted, ear, is_session=bool(stream.caller.session)))
+            return await line.listen(None, seen=ear)
+        while True:
+            listening.refiltered.clear()
+            ear = _Ear(listening)
+            params: dict[str, object] = {"notifications": listening.wanted.written()}
+            asked = messages.request(f"stayhand-listen-{next(_NUMBERS)}", changes.LISTEN, params)
+            both = (
+                asyncio.create_task(line.listen(asked, seen=ear)),
+                asyncio.create_task(_until(listening.refiltered)),
+            )
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                if both[0].done():
+                    return both[0].result()
+            finally:
+                for task in both:
+                    task.cancel()
+                await asyncio.gather(*both, return_exceptions=True)
+
+    async def _tell(self, stream: _Stream, *, is_answer: bool) -> None:
+        """Tell a client what it may hear, what came together together. Raises: StoreError."""
+        listening = stream.listening
+        if is_answer:
+            served = await _acknowledged(listening, stream.server)
+            await stream.talk.event(stream.told(changes.ACKNOWLEDGED, {"notifications": served.written()}))
+        while True:
+            await listening.changed.wait()
+            for (method, address), said in listening.taken().items():
+                if await self._may_hear(stream, method, said):
+                    listening.told += 1
+                    await stream.talk.event(stream.told(method, {"uri": address} if address else {}))
+            await asyncio.sleep(self._pause_s)
+
+    async def _may_hear(self, stream: _Stream, method: str, said: Message) -> bool:
+        """Tell whether a client may hear of a change now: of tools, after they were listed anew.
+
+        FAIL-CLOSED: what cannot be listed is not told of; whoever asks for the list hears why.
+        """
+        server, caller = stream.server, stream.caller
+        if method == TOOLS_CHANGED:
+            try:
+                if not await self._tools.relisted(server, caller, upstream=stream.line, seen=Still()):
+                    return False
+            except UpstreamError as error:
+                log.info("server=%s method=%s code=%s", server.name, method, error.code)
+                return False
+        return await self._shown.asked_back(server, caller, said) is not None
+
+    @contextmanager
+    def _room(self, server: Server, caller: Caller) -> Iterator[None]:
+        """Count a stream. Raises: McpError where a token has too many."""
+        key = (caller.requester.token_id, server.name)
+        if self._open[key] >= MOST_OF_A_TOKEN:
+            raise McpError(
+                f"this token listens to `{server.name}` {MOST_OF_A_TOKEN} times already",
+                number=-31429,
+                code="too_many_streams",
+                status=429,
+            )
+        self._open[key] += 1
+        try:
+            yield
+        finally:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
+
+
+async def _subscribed(line: Line, wanted: Filter, ear: _Ear, *, is_session: bool) -> Filter:
+    """Return what a server of sessions tells, subscribed for a stateless client. Raises: UpstreamError."""
+    found = changes.offered(line.capabilities, wanted)
+    if is_session:  # its client does that itself, one by one
+        return found
+    resources = set[str]()
+    for number, address in enumerate(sorted(found.resources)):
+        asked = messages.request(f"stayhand-subscribe-{number}", changes.SUBSCRIBE, {"uri": address})
+        if (await line.ask(asked, seen=ear)).kind is Kind.RESULT:
+            resources.add(address)
+    return Filter(found.lists, frozenset(resources))
+
+
+async def _asked(
+    server: Server, message: Message, line: Line, listening: Listening, after: frozenset[str]
+) -> Message:
+    """Have a server tell of these resources from now on; return what its client hears of that.
+
+    Raises: UpstreamError.
+    """
+    before = listening.wanted
+    wanted = Filter(before.lists, after)
+    answer = messages.result(message.id or 0, {})
+    try:
+        if is_modern(line.version):
+            listening.refilter(wanted)
+            if not (after - before.resources) <= (await _acknowledged(listening, server)).resources:
+                answer = messages.failed(message.id, _invalid(_UNTOLD, "not_subscribed", message))
+        else:
+            listening.wanted = wanted
+            answer = await line.ask(message, seen=Still())
+    except BaseException:
+        listening.wanted = before
+        raise
+    if answer.kind is Kind.ERROR:
+        listening.wanted = before
+    return answer
+
+
+async def _acknowledged(listening: Listening, server: Server) -> Filter:
+    """Wait until a server says what it tells. Raises: UpstreamError."""
+    try:
+        async with asyncio.timeout(ACKNOWLEDGE_S):
+            return await asyncio.shield(listening.acknowledged)
+    except TimeoutError:
+        raise UpstreamError(
+            f"the MCP server `{server.name}` does not say what it tells", fault=UpstreamFault.TIMEOUT, status=504
+        ) from None
+
+
+async def _stream_of(session: Session, message: Message) -> Listening:
+    """Return the stream of a session, which may be opened beside the request. Raises: McpError `not_listening`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STREAM_S):
+            await session.has_stream.wait()
+    if session.listening is None:
+        raise McpError(
+            "open the session's stream first (GET): what changes is told there",
+            code="not_listening",
+            of=message.id,
+        )
+    return session.listening
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _record(stream: _Stream, state: str) -> Record:
+    wanted = stream.listening.wanted
+    data: dict[str, str | int] = {"gate": "mcp", "state": state, "lists": len(wanted.lists)}
+    data["resources"] = len(wanted.resources)
+    if state == "ended":
+        data["told"] = stream.listening.told
+    return Record(
+        kind="mcp.listened",
+        data=data,
+        person=stream.caller.grant.owner,
+        principal=stream.caller.requester.principal,
+        private={"server": stream.server.name, "resources": sorted(wanted.resources)},
+    )
+
+
+def _invalid(text: str, code: str, message: Message) -> McpError:
+    return McpError(text, number=INVALID_PARAMS, code=code, of=message.id)
