@@ -8,6 +8,8 @@ MODERN = "2026-07-28"
 LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26")
 """Newest first."""
 ALL = (MODERN, *LEGACY)
+TASKED = "2025-11-25"
+"""The revision of sessions that has tasks: later ones have them as an extension."""
 OLDEST_NAMED = "2025-03-26"
 """What a request without a version header speaks: the field came with 2025-06-18."""
 

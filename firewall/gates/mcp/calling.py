@@ -26,13 +26,13 @@ from firewall.core.fast_init import fast_init
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.work import Plain, Record, Unit
-from firewall.gates.mcp import saying
+from firewall.gates.mcp import saying, session_tasks
 from firewall.gates.mcp.fitting import Declared, Fitting
 from firewall.gates.mcp.legs import Legs, answered, is_asking, with_params
 from firewall.gates.mcp.port import Caller, NotSentError, Seen, Server, Upstream
 from firewall.gates.mcp.port import Tools as Declarations
 from firewall.gates.mcp.state import Leg, Seal, Ticket, refused
-from firewall.gates.mcp.tasks import Tasks, is_task
+from firewall.gates.mcp.tasks import Tasks, goes_on
 from firewall.gates.mcp.wish import Wish, wish_of
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.sequencer.posting import post
@@ -130,12 +130,17 @@ class JudgedCalls:
     ) -> Message:
         """Take one leg of a call. Raises: FirewallError."""
         message, leg = asked
-        wish = wish_of(message, leg)
+        may_go_on = session_tasks.is_follower(caller) and session_tasks.serves(
+            upstream.version, upstream.capabilities
+        )
+        wish = wish_of(message, leg, may_go_on=may_go_on)
         definition = await self._tools.tool(server, caller, wish.tool, upstream=upstream, seen=seen)
         if definition is None or message.id is None:
             raise McpError(
                 f"`{server.name}` has no such tool for you now", number=INVALID_PARAMS, code="tool_unknown"
             )
+        if wish.goes_on:
+            session_tasks.check(definition, message)
         declared = self._fitting.of(server, wish.tool, definition)
         judged = self._judged(server, caller, wish, declared)
         ticket = self._ticket(server, caller, wish, judged)
@@ -274,9 +279,15 @@ class JudgedCalls:
             fault = error.fault.value if isinstance(error, UpstreamError) else error.code
             self._finished(call, {**facts, "fault": fault}, is_known=is_known)
             raise error if is_known else _indeterminate(error) from error
-        if is_task(answer):
+        if goes_on(answer):
             return self._tasks.begun(
-                call.server, call.caller, call.judged, entry=go.entry, is_reading=is_reading, answer=answer
+                call.server,
+                call.caller,
+                call.judged,
+                entry=go.entry,
+                is_reading=is_reading,
+                answer=answer,
+                was_asked=call.wish.goes_on,
             )
         failed = answer.kind is Kind.ERROR or answer.result.get("isError") is True
         state = {"state": "input_required"} if is_asking(answer) else {}

@@ -61,6 +61,8 @@ class AllServers:
             case Way.PING:
                 return messages.result(asked.id, {})
             case Way.TASK:
+                if not is_modern(asked.caller.version):
+                    raise unserved(asked.message, " here, but at `/mcp/NAME`")
                 server = self._one.tasks.server_of(asked.caller, asked.message.params.get("taskId"))
                 return await self._one.answer(asked, server)
             case Way.LISTEN | Way.SUBSCRIBE:

@@ -89,7 +89,11 @@ class McpGate:
         self._tasks = tasks
         self._works = Works()
         self.lines = lines
-        self.sessions = Sessions(ended=lambda session: lines.end_session(session.token_id, session.id))
+        self.sessions = Sessions(ended=self._ended)
+
+    def _ended(self, session: Session) -> None:
+        self._tasks.session_ended(session.token_id, session.id)
+        self.lines.end_session(session.token_id, session.id)
 
     @property
     def published(self) -> ASGIApp | None:

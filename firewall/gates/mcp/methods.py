@@ -9,7 +9,7 @@ from enum import StrEnum
 from firewall.codecs.mcp.changes import LISTEN, SUBSCRIBE, UNSUBSCRIBE
 from firewall.codecs.mcp.errors import METHOD_NOT_FOUND, McpError
 from firewall.codecs.mcp.messages import Message, at
-from firewall.codecs.mcp.versions import is_modern
+from firewall.codecs.mcp.versions import TASKED, is_modern
 
 
 class Way(StrEnum):
@@ -59,6 +59,8 @@ _LEGACY: Mapping[str, Way] = _BOTH | {
     SUBSCRIBE: Way.SUBSCRIBE,
     UNSUBSCRIBE: Way.SUBSCRIBE,
 }
+_OF_TASKS = ("tasks/get", "tasks/result", "tasks/list", "tasks/cancel")
+_TASKED: Mapping[str, Way] = {**_LEGACY, **dict.fromkeys(_OF_TASKS, Way.TASK)}
 CAPABILITIES = ("tools", "resources", "prompts", "completions", "logging")
 """What of a server's capabilities is served through here: that it is there, and whether changes are told."""
 _TOLD = {"tools": ("listChanged",), "prompts": ("listChanged",), "resources": ("listChanged", "subscribe")}
@@ -68,7 +70,9 @@ ASKED_BACK = {"sampling/createMessage": "sampling", "elicitation/create": "elici
 
 def ways(version: str) -> Mapping[str, Way]:
     """Return every method that a revision serves, and what becomes of it."""
-    return _MODERN if is_modern(version) else _LEGACY
+    if is_modern(version):
+        return _MODERN
+    return _TASKED if version == TASKED else _LEGACY
 
 
 def way_of(message: Message, version: str) -> Way:

@@ -12,7 +12,7 @@ from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.core.fast_init import fast_init
-from firewall.gates.mcp import opaque
+from firewall.gates.mcp import opaque, session_tasks
 from firewall.gates.mcp.hearing import Hearing
 from firewall.gates.mcp.legs import ASKING, MAX_LEGS, is_asking, with_params
 from firewall.gates.mcp.listed import Listed, tools_of
@@ -222,6 +222,8 @@ def _served(asked: Asked, line: Line) -> dict[str, object]:
     can = served(line.hello.capabilities)
     if is_modern(asked.caller.version) and is_modern(line.version) and declares(line.hello.capabilities):
         can["extensions"] = {EXTENSION: {}}
+    if session_tasks.is_follower(asked.caller) and session_tasks.serves(line.version, line.hello.capabilities):
+        can["tasks"] = session_tasks.offered(line.hello.capabilities)
     return can
 
 

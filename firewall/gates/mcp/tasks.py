@@ -1,4 +1,4 @@
-"""Tasks: calls that a stateless server goes on with (`io.modelcontextprotocol/tasks`, 2026-07-28).
+"""Tasks: calls that a server goes on with: the extension of 2026-07-28, and sessions of 2025-11-25.
 
 A client knows a task by an id of ours, which serves the token that made it alone. INVARIANT: a released call has
 one outcome entry: when its task is seen to have ended, or `indeterminate` when nobody can see that any more.
@@ -24,8 +24,10 @@ from firewall.core.call import ToolCall
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.work import Plain, Record, Unit
+from firewall.gates.mcp import session_tasks
 from firewall.gates.mcp.beside import noted_of
 from firewall.gates.mcp.legs import MAX_QUESTIONS
+from firewall.gates.mcp.methods import unserved
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.gates.mcp.saying import refusal_of
 from firewall.guard.guard import Guard, Stop, Wait
@@ -63,6 +65,8 @@ class Task:
     """The keys of what its server asks now."""
     questions: str = ""
     """SHA-256 hex of what it asks."""
+    state: dict[str, object] = field(default_factory=dict)
+    """How it stood when it was last seen; of sessions."""
     is_over: bool = False
     """Its outcome is recorded."""
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
@@ -83,14 +87,23 @@ class Tasks:
         self._cancelling: set[asyncio.Task[None]] = set()
 
     def begun(
-        self, server: Server, caller: Caller, judged: ToolCall, *, entry: int, is_reading: bool, answer: Message
+        self,
+        server: Server,
+        caller: Caller,
+        judged: ToolCall,
+        *,
+        entry: int,
+        is_reading: bool,
+        answer: Message,
+        was_asked: bool = False,
     ) -> Message:
         """Take a task on: return the server's answer under an id of ours.
 
-        `entry`: of the call's judgement. Raises: UpstreamError for a task that nobody asked for or that is none;
-        the call's outcome is recorded then.
+        `entry`: of the call's judgement; `was_asked`: the call itself asked for a task, as those of sessions do.
+        Raises: UpstreamError for a task that nobody asked for or that is none; its outcome is recorded then.
         """
-        said = answer.result
+        older = session_tasks.state_of(answer)
+        said, is_wanted = (answer.result, may_follow(caller)) if older is None else (older, was_asked)
         theirs, state = said.get("taskId"), said.get("status")
         task = Task(
             id=f"stayhand-task-{secrets.token_urlsafe(18)}",
@@ -100,14 +113,16 @@ class Tasks:
             judged=judged,
             entry=entry,
             is_reading=is_reading,
+            state=session_tasks.told(said),
         )
-        if not may_follow(caller) or not 0 < len(task.theirs) <= _MAX_ID or state not in _STATES:
+        if not is_wanted or not 0 < len(task.theirs) <= _MAX_ID or state not in _STATES:
             self._over(task, "malformed", is_known=is_reading)
             raise _malformed(server, "answered with a task that nobody asked for, or that is none")
         self._make_room(caller.requester.token_id)
         self._all[task.id] = task
         task.timer = asyncio.get_running_loop().call_later(self._seconds(task, said), self._end, task, "expired")
-        return messages.changed(answer, {("result", "taskId"): task.id})
+        path = ("result", "taskId") if older is None else ("result", "task", "taskId")
+        return messages.changed(answer, {path: task.id})
 
     def server_of(self, caller: Caller, id_: object) -> Server:
         """Return where a task of the caller's is. Raises: McpError -32602 `task_unknown`."""
@@ -120,6 +135,8 @@ class Tasks:
 
         Raises: McpError -32021 `capability_missing`, -32602 `task_unknown`; UpstreamError.
         """
+        if not is_modern(caller.version):
+            return await self._followed(server, caller, message, upstream=upstream, seen=seen)
         if not may_follow(caller):
             raise _undeclared(message)
         task = self._of(caller, message.params.get("taskId"))
@@ -129,6 +146,12 @@ class Tasks:
             return await self._updated(task, caller, message, upstream=upstream, seen=seen)
         answer = await upstream.ask(_sent(message, task), seen=seen)
         return self._read(task, answer) if message.method == "tasks/get" else answer
+
+    def session_ended(self, token_id: str, session: str) -> None:
+        """End the tasks of a session."""
+        for task in list(self._all.values()):
+            if (task.caller.requester.token_id, task.caller.session) == (token_id, session):
+                self._end(task, "session-ended")
 
     def revoked(self, token_id: str) -> None:
         """End the tasks of a token and its children."""
@@ -174,6 +197,41 @@ class Tasks:
         self._record(task, {**facts, "reported_error": answer.kind is Kind.ERROR}, is_known=True)
         return answer
 
+    async def _followed(
+        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
+    ) -> Message:
+        """Follow a task of a session (`tasks/get`, `tasks/result`, `tasks/list`, `tasks/cancel`).
+
+        Raises: McpError -32601 `method_unknown`, -32602 `task_unknown`, `task_ended`; UpstreamError.
+        """
+        if not session_tasks.is_follower(caller):
+            raise unserved(message, " here")
+        if message.method == "tasks/list":
+            mine = [
+                task for task in self._all.values() if _is_of(task, caller) and task.server.name == server.name
+            ]
+            return session_tasks.listed(message, {task.id: task.state for task in mine})
+        task = self._of(caller, message.params.get("taskId"))
+        if task.server.name != server.name:
+            raise _unknown()
+        is_cancelling = message.method == "tasks/cancel"
+        if is_cancelling and not session_tasks.cancels(upstream.capabilities):
+            raise unserved(message, " by this server")
+        if is_cancelling and task.is_over:
+            raise McpError("the task has ended", number=INVALID_PARAMS, code="task_ended", of=message.id)
+        sent = messages.request(message.id or 0, message.method, {"taskId": task.theirs})
+        answer = await upstream.ask(sent, seen=session_tasks.Related(seen, task.theirs, task.id))
+        if message.method == "tasks/result":
+            return self._fetched(task, answer)
+        return self._read(task, answer)
+
+    def _fetched(self, task: Task, answer: Message) -> Message:
+        """Return what a task's call came to, which is its end; an error may be one of asking for it alone."""
+        if answer.kind is not Kind.RESULT:
+            return answer
+        self._over(task, "completed", is_known=True, failed=answer.result.get("isError") is True)
+        return session_tasks.related(answer, task.id)
+
     def _read(self, task: Task, answer: Message) -> Message:
         """Return how a task stands, and record its outcome where it has one. Raises: UpstreamError."""
         if answer.kind is not Kind.RESULT:
@@ -185,6 +243,7 @@ class Tasks:
         is_fit = isinstance(asked, dict) and len(asked) <= MAX_QUESTIONS
         if said.get("taskId") != task.theirs or state not in _STATES or not is_fit:
             raise _malformed(task.server, "says something else than how its task stands")
+        task.state = session_tasks.told(said)
         task.asked = frozenset(cast("dict[str, object]", asked))
         task.questions = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
         if state in _ENDED:
@@ -194,11 +253,7 @@ class Tasks:
 
     def _of(self, caller: Caller, id_: object) -> Task:
         task = self._all.get(id_) if isinstance(id_, str) else None
-        mine = caller.requester
-        if task is None or (task.caller.requester.principal, task.caller.requester.token_id) != (
-            mine.principal,
-            mine.token_id,
-        ):
+        if task is None or not _is_of(task, caller):
             raise _unknown()
         return task
 
@@ -210,7 +265,7 @@ class Tasks:
 
     def _seconds(self, task: Task, said: Mapping[str, object]) -> float:
         """Return how long a task is followed: its own time, and no longer than its token is good."""
-        ttl = said.get("ttlMs")
+        ttl = said.get("ttlMs", said.get("ttl"))
         own = ttl / 1000 if isinstance(ttl, int) and not isinstance(ttl, bool) and ttl >= 0 else LONGEST_S
         left = task.caller.grant.expires_at.timestamp() - self._clock.now_us() / _US
         return max(0.0, min(own, LONGEST_S, left))
@@ -250,8 +305,13 @@ class Tasks:
 
 
 def is_task(answer: Message) -> bool:
-    """Tell whether a server goes on behind its answer."""
+    """Tell whether a server goes on behind its answer, as the extension has it."""
     return answer.kind is Kind.RESULT and answer.result.get("resultType") == "task"
+
+
+def goes_on(answer: Message) -> bool:
+    """Tell whether a server goes on behind its answer to a call."""
+    return is_task(answer) or session_tasks.state_of(answer) is not None
 
 
 def declares(capabilities: Mapping[str, object]) -> bool:
@@ -264,8 +324,16 @@ def may_follow(caller: Caller) -> bool:
     return is_modern(caller.version) and declares(caller.capabilities)
 
 
+def _is_of(task: Task, caller: Caller) -> bool:
+    """Tell whether a task is a client's: of its principal, token and session."""
+    whose = task.caller.requester.principal, task.caller.requester.token_id, task.caller.session
+    return whose == (caller.requester.principal, caller.requester.token_id, caller.session)
+
+
 def cancelling(task: Task) -> Message:
     """Return the request by which we cancel a task ourselves."""
+    if not is_modern(task.caller.version):
+        return messages.request("stayhand-cancel", "tasks/cancel", {"taskId": task.theirs})
     notes = {VERSION_KEY: MODERN, CAPABILITIES_KEY: {"extensions": {EXTENSION: {}}}}
     return messages.request("stayhand-cancel", "tasks/cancel", {"taskId": task.theirs, "_meta": notes})
 

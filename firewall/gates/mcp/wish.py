@@ -15,7 +15,7 @@ from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Message
 from firewall.core.fast_init import fast_init
-from firewall.gates.mcp import legs, state
+from firewall.gates.mcp import legs, session_tasks, state
 from firewall.gates.mcp.beside import CALL_IDS, MAX_ID_CHARS, META, judged_of, plain_of
 from firewall.gates.mcp.showing.asking import ASKED
 from firewall.gates.mcp.state import Leg
@@ -48,19 +48,23 @@ class Wish:
     """The `requestState` of ours that it brings; empty: none."""
     action: str
     """What the client's user did with the address that we asked to show (`accept`, …); a claim; empty: nothing."""
+    goes_on: bool
+    """It asks for a task, as calls of sessions do."""
     forwarded: Message
     """What the server is sent."""
 
 
-def wish_of(message: Message, leg: Leg | None = None) -> Wish:
-    """Read a call; `leg`: it brings back what its server gave for it.
+def wish_of(message: Message, leg: Leg | None = None, *, may_go_on: bool = False) -> Wish:
+    """Read a call; `leg`: it brings back what its server gave for it; `may_go_on`: it may ask for a task.
 
     Raises: McpError -32602 for a name or arguments that are none, and for members that nobody knows.
     """
     params = message.params
-    unknown = sorted(set(params) - _KNOWN)
+    unknown = sorted(set(params) - (_KNOWN | {"task"} if may_go_on else _KNOWN))
     if unknown:
         raise _invalid(f"`{_shown(unknown[0])}` of a tool call is not served", "param_unknown", message)
+    if "task" in params and not session_tasks.is_wish(params["task"]):
+        raise _invalid("`task` of a tool call holds a `ttl` alone, in milliseconds", "param_invalid", message)
     name, given = params.get("name"), params.get("arguments", {})
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
         raise _invalid("`name` must be a tool's name", "tool_unknown", message)
@@ -78,6 +82,7 @@ def wish_of(message: Message, leg: Leg | None = None) -> Wish:
         call_id=_call_id(message.meta),
         progress=_token(message.meta.get("progressToken")),
         state=str(ours),
+        goes_on="task" in params,
         action=_action(params.get("inputResponses")) if ours else "",
         forwarded=legs.with_params(sent, **_OURS) if ours else legs.forwarded(sent, leg),
     )

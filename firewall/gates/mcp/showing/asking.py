@@ -30,11 +30,9 @@ NOTICES = frozenset(
         "notifications/resources/updated",
         "notifications/elicitation/complete",
         "notifications/subscriptions/acknowledged",
-        "notifications/tasks",
-        "notifications/tasks/status",
     }
 )
-"""What servers may say by themselves; everything else is dropped."""
+"""What servers may say by themselves; all else is dropped, also how tasks stand: it names servers' own ids."""
 _SECRET = re.compile(
     r"\b(?:pass ?(?:word|phrase|code)s?|secrets?|api ?keys?|access ?tokens?|auth(?:entication)? tokens?"
     r"|private keys?|credentials?|card numbers?|cvv|cvc|pin code|seed phrase|social security)\b|\btoken\b",
@@ -62,6 +60,8 @@ def objection(method: str, params: Mapping[str, object], allowed: tuple[str, ...
         return "unknown-request"
     if kind not in allowed:
         return f"{kind}-not-allowed"
+    if "task" in params:
+        return f"{kind}-as-task"
     if kind == "sampling":
         return _sampling(params)
     return _elicitation(params) if kind == "elicitation" else ""

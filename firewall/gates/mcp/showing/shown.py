@@ -33,7 +33,7 @@ from firewall.guard.requester import Requester
 MOST_TTL_MS = 60_000
 """How long a client may keep a list: what waits for a person should not stay in sight."""
 _MOST_CLAIMS, _MOST_CLAIM_BYTES = 256, 4096
-_CALLS = frozenset({"tools/call", "tasks/get"})
+_CALLS = frozenset({"tools/call", "tasks/get", "tasks/result"})
 """What tools say comes back with these."""
 _HELLO = frozenset({"initialize", "server/discover"})
 Note = Callable[[Requester, str, str], None]

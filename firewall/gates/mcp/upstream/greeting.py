@@ -123,12 +123,14 @@ def _is_asked_again(answer: Message) -> bool:
 
 async def _initialize(ask: Ask, wanted: Wanted) -> Hello | None:
     is_same_era = not is_modern(wanted.version)
+    # a server that asks for a task would follow it at the client, where nothing of its is served
+    can = {name: one for name, one in capabilities_of(wanted.capabilities).items() if name != "tasks"}
     asked = messages.request(
         "stayhand-initialize",
         "initialize",
         {
             "protocolVersion": wanted.version if is_same_era else LEGACY[0],
-            "capabilities": capabilities_of(wanted.capabilities) if is_same_era else {},
+            "capabilities": can if is_same_era else {},
             "clientInfo": _named(wanted.info),
         },
     )

@@ -24,7 +24,7 @@ from tests.support.installation import REPOSITORY
         ("resources/subscribe", None, Way.SUBSCRIBE),
         ("resources/unsubscribe", None, Way.SUBSCRIBE),
         ("subscriptions/listen", Way.LISTEN, None),
-        ("tasks/list", None, None),
+        ("tasks/update", Way.TASK, None),
         ("sampling/createMessage", None, None),
         ("Tools/Call", None, None),
     ],
@@ -39,6 +39,16 @@ def test_a_method_has_one_way_in_each_era_or_none(method: str, modern: Way | Non
         with pytest.raises(McpError) as caught:
             way_of(message, version)
         assert (caught.value.number, caught.value.status, caught.value.of) == (-32601, 404, 4)
+
+
+@pytest.mark.parametrize("method", ["tasks/list", "tasks/result", "tasks/get", "tasks/cancel"])
+def test_tasks_of_sessions_are_of_one_revision(method: str) -> None:
+    """2025-11-25 alone has them among the revisions of sessions."""
+    message = messages.request(4, method)
+    assert way_of(message, "2025-11-25") is Way.TASK
+    for version in LEGACY[1:]:
+        with pytest.raises(McpError):
+            way_of(message, version)
 
 
 def test_clients_hear_of_what_is_served() -> None:
