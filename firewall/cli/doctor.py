@@ -114,7 +114,8 @@ def _held_back(settings: Settings) -> Iterator[Finding]:
     """Say loudly which rows deny because nobody could rightly approve what they would ask."""
     text = (settings.policy_dir / FILE).read_text(encoding="utf-8")
     for one in held(text, approvers_of(settings)):
-        what = f"{one.row.effect} actions in `{one.row.environment}` are denied, whoever agrees"
+        where = f" where `{one.row.when}`" if one.row.when else ""
+        what = f"{one.row.effect} actions in `{one.row.environment}`{where} are denied, whoever agrees"
         put = f"in {FILE}, put the row of line {one.line} in place of the denial below it: stayhand policy load"
         if one.missing:
             yield Finding("warn", f"{what}: the row of {FILE}:{one.line} is held back, since {one.missing}", put)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from firewall.classify.context import Context
 from firewall.classify.text import SAMPLES, actions_of_input, load_late
+from firewall.codecs.passkeys.place import why_not
 from firewall.policy.load import load as load_policy
 from firewall.policy.people import Approvers
 from firewall.policy.snapshot import Snapshot
@@ -68,7 +69,9 @@ def approvers_of(settings: Settings) -> Approvers:
     groups = {one.name: frozenset(one.groups) for one in settings.approver}
     for person in added(settings.database):
         groups[person.name] = groups.get(person.name, frozenset()).union(person.groups)
-    return Approvers(groups=groups, solo=settings.approvals.solo)
+    why = why_not(settings.server.public_url)
+    no_passkeys = f"{settings.server.public_url} {why}" if why else ""
+    return Approvers(groups=groups, solo=settings.approvals.solo, no_passkeys=no_passkeys)
 
 
 def _context(snapshot: Snapshot) -> Context:

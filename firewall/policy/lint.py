@@ -123,7 +123,7 @@ def _tool(row: Row, world: World) -> Iterator[Problem]:
 
 def unmet(row: Row, approvers: Approvers) -> str:
     """Return why nobody could rightly approve what a row asks; empty: somebody could."""
-    return next((problem.message for problem in _demanded(row, approvers) if problem.is_fatal), "")
+    return "; ".join(problem.message for problem in _demanded(row, approvers) if problem.is_fatal)
 
 
 def _people(row: Row, world: World) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ EVERYWHERE = frozenset({"*", "elsewhere", UNRESOLVED})
 """What may stand in the environment column and means production as well."""
 
 
-NO_PASSKEYS = "this build knows no passkeys"
+NO_PASSKEYS = "nobody said where approvers sign in"
 
 
 @dataclass(frozen=True, slots=True)
