@@ -33,7 +33,7 @@ from firewall.gates.mcp.sessions import Session, SessionError, Sessions
 from firewall.gates.mcp.talk import JSON, Talk
 from firewall.gates.mcp.tasks import Tasks
 from firewall.gates.mcp.upstream.lines import Lines
-from firewall.gates.mcp.work import Ended, Works
+from firewall.gates.mcp.work import Ended, Work, Works
 from firewall.guard.requester import Requester
 
 if TYPE_CHECKING:  # loaded only where issuers are configured
@@ -253,7 +253,7 @@ class McpGate:
         talk = Talk(send, takes_events=door.head.takes_events)
         work = self._works.begin(door.requester.lineage, is_call=way is Way.CALL)
         asked = Asked(caller, message, way, talk, session, work.begun, checked_params(door.head, message))
-        connection = Connection(receive, lambda: work.end(Ended.GONE))
+        connection = Connection(receive, lambda: _let_go(talk, work))
         is_greeting = session is not None and way is Way.HELLO
         if session is not None:
             session.begin(asked.id, lambda: work.end(Ended.CANCELLED))
@@ -284,7 +284,7 @@ class McpGate:
         await self._one.claimed(caller, door.server)
         talk = Talk(send, takes_events=True)
         work = self._works.begin(door.requester.lineage)
-        connection = Connection(receive, lambda: work.end(Ended.GONE))
+        connection = Connection(receive, lambda: _let_go(talk, work))
         stream = self._one.listens.stream(door.server, caller, session, talk=talk)
         try:
             await self._works.run(work, stream, talk, keeps=False)
@@ -323,6 +323,12 @@ def _check_members(message: Message) -> None:
     name = messages.unknown_member(message)
     if name is not None:
         raise McpError(f"`{shown(name)}` is no member of a message", code="member_unknown", of=message.id)
+
+
+def _let_go(talk: Talk, work: Work) -> None:
+    """Note that nobody hears any more what is said in answer to a request."""
+    talk.is_gone = True
+    work.end(Ended.GONE)
 
 
 def _name_at(raw_path: bytes) -> str:

@@ -75,12 +75,12 @@ class Hearing:
         capability = ASKED_BACK.get(message.method)
         if session is None or capability is None or not isinstance(session.capabilities.get(capability), dict):
             return None
-        asked, answer = session.ask(message)
+        question = session.ask(message, self._talk)
         try:
-            if not await self._talk.event(asked):
+            if not await question.talk.event(question.message):
                 return None
             async with asyncio.timeout(ANSWER_S):
-                said = messages.with_id(await answer, id_)
+                said = messages.with_id(await question.answer, id_)
             return await self._shown.answered_back(self._server, self._caller, message, said)
         except FirewallError as error:
             log.info("server=%s method=%s code=%s", self._server.name, shown(message.method), error.code)
@@ -88,7 +88,7 @@ class Hearing:
         except TimeoutError:
             return messages.failure(id_, -31504, "the client did not answer", {"code": "client_timeout"})
         finally:
-            session.asked.pop(str(asked.id), None)
+            session.asked.pop(str(question.message.id), None)
 
 
 class Still:

@@ -172,11 +172,14 @@ class Listens:
                     older.over.set()
                 try:
                     await talk.keep_alive()
+                    session.stream = talk
+                    await session.ask_again(talk)
                     told = messages.notification
                     await self._run(_Stream(server, caller, line, mine, talk, told), is_answer=False)
                 finally:
+                    talk.is_gone = True
                     if session.listening is mine:
-                        session.listening = None
+                        session.listening, session.stream = None, None
                         session.has_stream.clear()
 
     async def subscribe(self, server: Server, caller: Caller, message: Message, session: Session) -> Message:

@@ -15,6 +15,7 @@ from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.messages import Id, Message
 from firewall.core.errors import FirewallError
+from firewall.gates.mcp.talk import Talk
 
 if TYPE_CHECKING:
     from firewall.gates.mcp.listening import Listening
@@ -33,6 +34,17 @@ class SessionError(FirewallError):
 
 
 @dataclass(slots=True, eq=False)
+class Question:
+    """What a server asks a client, until it is answered."""
+
+    message: Message
+    """Under an id of ours."""
+    talk: Talk
+    """Where it was asked."""
+    answer: "asyncio.Future[Message]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(slots=True, eq=False)
 class Session:
     """One client, from its `initialize` on."""
 
@@ -45,8 +57,10 @@ class Session:
     info: Mapping[str, object]
     under_way: dict[Id, Callable[[], None]] = field(default_factory=dict)
     """Requests that wait for their answer, and what cancels each."""
-    asked: dict[str, "asyncio.Future[Message]"] = field(default_factory=dict)
+    asked: dict[str, Question] = field(default_factory=dict)
     """What servers have asked the client, by ids of ours."""
+    stream: Talk | None = None
+    """What its own stream is said on, while it has one."""
     subscribed: frozenset[str] = frozenset()
     """Resources that the client wants to hear of."""
     listening: "Listening | None" = None
@@ -68,19 +82,26 @@ class Session:
             if cancel is not None:
                 cancel()
 
-    def ask(self, message: Message) -> tuple[Message, "asyncio.Future[Message]"]:
-        """Return a server's request under an id of ours, and what its answer comes in."""
+    def ask(self, message: Message, talk: Talk) -> Question:
+        """Return a server's request under an id of ours, with where it is asked: where a client hears it."""
         id_ = f"stayhand-{secrets.token_hex(8)}"
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self.asked[id_] = answer
-        return messages.with_id(message, id_), answer
+        where = self.stream if talk.is_gone and self.stream is not None else talk
+        self.asked[id_] = Question(messages.with_id(message, id_), where)
+        return self.asked[id_]
+
+    async def ask_again(self, talk: Talk) -> None:
+        """Ask on a new stream what was asked on a connection that is gone; each on one alone."""
+        for question in list(self.asked.values()):
+            if question.talk.is_gone:
+                question.talk = talk
+                await talk.event(question.message)
 
     def answered(self, message: Message) -> bool:
         """Take a client's answer; False: nobody had asked that."""
-        answer = self.asked.pop(message.id, None) if isinstance(message.id, str) else None
-        if answer is None or answer.done():
+        question = self.asked.pop(message.id, None) if isinstance(message.id, str) else None
+        if question is None or question.answer.done():
             return False
-        answer.set_result(message)
+        question.answer.set_result(message)
         return True
 
 
@@ -138,8 +159,8 @@ class Sessions:
             cancel()
         if session.listening is not None:
             session.listening.over.set()
-        for answer in session.asked.values():
-            answer.cancel()
+        for question in session.asked.values():
+            question.answer.cancel()
         self._ended(session)
 
     def revoked(self, token_id: str) -> None:

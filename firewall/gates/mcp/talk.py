@@ -23,7 +23,7 @@ _EVENTS = [
 class Talk:
     """What a client is told in answer to one request."""
 
-    __slots__ = ("_send", "_sending", "extra", "has_begun", "is_over", "takes_events")
+    __slots__ = ("_send", "_sending", "extra", "has_begun", "is_gone", "is_over", "takes_events")
 
     def __init__(self, send: Send, *, takes_events: bool) -> None:
         """`takes_events`: the client said that it reads event streams; otherwise it hears the answer alone."""
@@ -34,6 +34,8 @@ class Talk:
         """Header fields besides those of the form."""
         self.has_begun = False
         self.is_over = False
+        self.is_gone = False
+        """Its client let go: nobody hears what is said."""
 
     async def event(self, message: Message) -> bool:
         """Send a message before the answer; False: this client does not hear such."""

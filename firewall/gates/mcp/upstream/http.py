@@ -25,6 +25,7 @@ from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import NotSentError, Seen
 from firewall.gates.mcp.upstream.ears import Ears, until
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
+from firewall.gates.mcp.upstream.resuming import Place
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.port import Upstream as Carrier
 
@@ -322,21 +323,44 @@ class HttpLine:
         raise self._failed("answered neither JSON nor events", UpstreamFault.MALFORMED)
 
     async def _streamed(self, response: UpstreamResponse, message: Message, seen: Seen | None) -> Message:
-        async for found in self._messages(response):
+        """Return the answer out of events; a server of sessions may go on with them on another stream."""
+        place = Place()
+        answer = await self._until_answer(response, message, seen, place)
+        may_go_on = self._hello is not None and not is_modern(self.version)
+        try:
+            async with asyncio.timeout(self._address.endpoint.timeouts.total_s):
+                while answer is None and may_go_on and place.event and place.has_moved:
+                    await asyncio.sleep(place.wait_s)
+                    fields = place.fields(self.version)
+                    async with await self._send("GET", b"", self.version, fields) as rest:
+                        if _has_events(rest):
+                            answer = await self._until_answer(rest, message, seen, place)
+        except TimeoutError:
+            raise self._failed("ends its events again and again", UpstreamFault.TIMEOUT) from None
+        if answer is None:
+            raise self._failed("ended its events without an answer", UpstreamFault.UNAVAILABLE)
+        return answer
+
+    async def _until_answer(
+        self, response: UpstreamResponse, message: Message, seen: Seen | None, place: Place
+    ) -> Message | None:
+        async for found in self._messages(response, place):
             if found.is_answer:
                 return self._fitting(found, message)
             await self._heard(found, seen)
-        raise self._failed("ended its events without an answer", UpstreamFault.UNAVAILABLE)
+        return None
 
-    async def _messages(self, response: UpstreamResponse) -> AsyncIterator[Message]:
-        """Yield the messages of a stream of events. Raises: UpstreamError."""
+    async def _messages(self, response: UpstreamResponse, place: Place | None = None) -> AsyncIterator[Message]:
+        """Yield the messages of a stream of events; `place` notes how far they came. Raises: UpstreamError."""
         splitter = sse.Splitter(max_frame_bytes=self._address.max_answer_bytes)
-        async for piece in response.chunks():
+        async for piece in _pieces(response, place):
             try:
                 frames = splitter.feed(piece)
             except ProtocolError as error:
                 raise self._failed("sent events that cannot be read", UpstreamFault.MALFORMED) from error
             for frame in frames:
+                if place is not None:
+                    place.note(frame.raw)
                 if frame.data and frame.event in ("", "message"):
                     yield self._read(frame.data)
 
@@ -400,6 +424,16 @@ class HttpLine:
 
     def _failed(self, words: str, fault: UpstreamFault) -> UpstreamError:
         return UpstreamError(f"the MCP server `{self._address.name}` {words}", fault=fault)
+
+
+async def _pieces(response: UpstreamResponse, place: Place | None) -> AsyncIterator[bytes]:
+    """Yield the bytes of events; a connection that breaks behind an event ends them: they can be gone on with."""
+    try:
+        async for piece in response.chunks():
+            yield piece
+    except UpstreamError as error:
+        if place is None or not place.event or error.fault is not UpstreamFault.UNAVAILABLE:
+            raise
 
 
 def _under(error: Message, id_: messages.Id) -> Message:

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from starlette.types import Message as Event
 
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.gates.mcp.sessions import MOST_OF_A_TOKEN, MOST_UNDER_WAY, Session, SessionError, Sessions
+from firewall.gates.mcp.talk import Talk
 
 
 def opened(sessions: Sessions) -> Session:
@@ -54,12 +56,22 @@ async def test_what_is_under_way_is_cancelled_by_its_own_id() -> None:
     assert cancelled == ["1"]
     with pytest.raises(McpError, match="still under way"):
         session.begin(1, lambda: None)
-    asked, answer = session.ask(messages.request(1, "sampling/createMessage"))
-    assert asked.id != 1
+    question = session.ask(messages.request(1, "sampling/createMessage"), talk())
+    assert question.message.id != 1
     sessions.end(session)
     assert cancelled == ["1", 1, "1", "two"]
     await asyncio.sleep(0)
-    assert answer.cancelled()
+    assert question.answer.cancelled()
+
+
+def talk(heard: list[bytes] | None = None) -> Talk:
+    """Return a connection of a client, and what it hears."""
+
+    async def send(event: Event) -> None:
+        if heard is not None:
+            heard.append(event.get("body", b""))
+
+    return Talk(send, takes_events=True)
 
 
 def test_requests_under_way_are_bounded() -> None:
@@ -75,10 +87,29 @@ def test_requests_under_way_are_bounded() -> None:
 async def test_an_answer_is_taken_once() -> None:
     """By the id that we gave; anything else answers nothing."""
     session = opened(Sessions(ended=lambda _: None))
-    asked, answer = session.ask(messages.request("their own", "roots/list"))
+    question = session.ask(messages.request("their own", "roots/list"), talk())
     assert not session.answered(messages.result("their own", {}))
     assert not session.answered(messages.result(1, {}))
-    said = messages.result(str(asked.id), {"roots": []})
+    said = messages.result(str(question.message.id), {"roots": []})
     assert session.answered(said)
     assert not session.answered(said)
-    assert await answer is said
+    assert await question.answer is said
+
+
+async def test_what_a_connection_took_along_is_asked_on_the_next_stream() -> None:
+    """Under the same id, on one connection at a time: what a client still hears is not asked twice."""
+    session = opened(Sessions(ended=lambda _: None))
+    heard: list[bytes] = []
+    first, other, stream = talk(), talk(), talk(heard)
+    lost = session.ask(messages.request("a", "elicitation/create"), first)
+    session.ask(messages.request("b", "roots/list"), other)
+    await session.ask_again(stream)
+    assert heard == []
+    first.is_gone = True
+    await session.ask_again(stream)
+    await session.ask_again(stream)
+    assert sum(piece.count(str(lost.message.id).encode()) for piece in heard) == 1
+    session.stream = stream
+    assert session.ask(messages.request("c", "roots/list"), first).talk is stream
+    assert session.ask(messages.request("d", "roots/list"), other).talk is other
+    assert session.answered(messages.result(str(lost.message.id), {"action": "accept"}))
