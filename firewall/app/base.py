@@ -55,10 +55,10 @@ def base_of(
     """
     writer = installation.writer
     people = People(sequencer=writer, rows=installation.people, clock=clock)
-    channels = channels_of(settings, references, people, clock)
     tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
     absences = Absences(sequencer=writer, rows=installation.people, people=people, clock=clock)
     roster = Listed(people, absences, settings.approver, clock)
+    channels = channels_of(settings, references, roster, clock)
     return Base(
         settings=settings,
         installation=installation,

@@ -3,22 +3,27 @@
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from firewall.approvals.channels.board import Channels, Line, Schedule
 from firewall.approvals.channels.delivery import Delivery
 from firewall.approvals.channels.port import Read, Sender
 from firewall.approvals.channels.terminal import Terminal
+from firewall.approvals.people import Roster
+from firewall.console.slack import SlackApp, SlackDesk
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
 from firewall.references import References
 from firewall.settings.notify import Notify
 from firewall.settings.settings import Settings
 from firewall.settings.values import SecretRef
-from firewall.tokens.people import People
 from firewall.tokens.vault.sealing import Purpose
 
+if TYPE_CHECKING:  # loaded only where Slack is configured
+    from firewall.approvals.channels.slack import SlackBot
 
-def channels_of(settings: Settings, references: References, people: People, clock: Clock) -> Channels:
+
+def channels_of(settings: Settings, references: References, roster: Roster, clock: Clock) -> Channels:
     """Return the notifier.
 
     Raises: ConfigError for a secret that cannot be read.
@@ -26,7 +31,7 @@ def channels_of(settings: Settings, references: References, people: People, cloc
     lines: list[Line] = []
     names = names_of(settings)
     for name, one in zip(names, settings.notify, strict=True):
-        sender = _sender(one, settings, references, people, clock=clock)
+        sender = _sender(one, settings, references, roster, clock=clock)
         lines.append(Line(Delivery(sender, name=name, clock=clock), _schedule(one)))
     return Channels(lines, clock)
 
@@ -41,16 +46,17 @@ def names_of(settings: Settings) -> tuple[str, ...]:
     return tuple(names)
 
 
-def mailed(one: Notify, settings: Settings, people: People) -> Sequence[str]:
-    """Return the addresses of a mail channel: those named, or of the approvers in its groups who may sign in."""
+def mailed(one: Notify, settings: Settings, roster: Roster) -> Sequence[str]:
+    """Return the addresses of a mail channel: those named, or of those who can speak for its groups now."""
     if one.to:
         return one.to
+    addresses = {approver.name: approver.email for approver in settings.approver if approver.email}
+    wanted = set(one.groups)
     found: list[str] = []
-    for approver in settings.approver:
-        person = people.get(approver.name)
-        groups = {*approver.groups, *(person.groups if person else ())}
-        if person is not None and approver.email and not groups.isdisjoint(one.groups):
-            found.append(approver.email)
+    for person in roster.everybody():
+        lent = (group for other in person.speaks_for for group in other.groups)
+        if not person.is_away and not wanted.isdisjoint((*person.groups, *lent)):
+            found += [addresses[person.name]] if person.name in addresses else []
     return found
 
 
@@ -65,11 +71,11 @@ def _schedule(one: Notify) -> Schedule:
     )
 
 
-def _sender(one: Notify, settings: Settings, references: References, people: People, *, clock: Clock) -> Sender:
+def _sender(one: Notify, settings: Settings, references: References, roster: Roster, *, clock: Clock) -> Sender:
     if one.kind == "terminal":
         return Terminal(sys.stderr)
     if one.kind == "email":
-        return _mail(one, settings, references, people, clock=clock)
+        return _mail(one, settings, references, roster, clock=clock)
     from firewall.approvals.channels.http import Poster  # its library is loaded only where something is posted
 
     read = partial(_read, references)
@@ -95,12 +101,33 @@ def _sender(one: Notify, settings: Settings, references: References, people: Peo
 def slack_of(one: Notify, references: References) -> Sender:
     """Return a bot where there is a token, otherwise an incoming webhook."""
     from firewall.approvals.channels.http import Poster
-    from firewall.approvals.channels.slack import API, SlackBot, SlackWebhook
+    from firewall.approvals.channels.slack import SlackWebhook
 
     if one.token is None:
         return SlackWebhook(url=_read(references, one.url), poster=Poster())
+    return _bot(one, references, one.token)
+
+
+def slack_desk_of(settings: Settings, references: References) -> SlackDesk | None:
+    """Return the bots whose buttons come back to us, and which member is whom; None where there is none.
+
+    Raises: ConfigError for a secret that cannot be read.
+    """
+    apps = [
+        SlackApp(_read(references, one.signing_secret), _bot(one, references, one.token), one.team)
+        for one in settings.notify
+        if one.signing_secret is not None and one.token is not None
+    ]
+    members = {one.slack: one.name for one in settings.approver if one.slack}
+    return SlackDesk(apps, members) if apps else None
+
+
+def _bot(one: Notify, references: References, token: SecretRef) -> "SlackBot":
+    from firewall.approvals.channels.http import Poster
+    from firewall.approvals.channels.slack import API, SlackBot
+
     return SlackBot(
-        token=_read(references, one.token),
+        token=_read(references, token),
         channel=one.channel,
         poster=Poster(),
         api=_address(one, references, API),
@@ -108,7 +135,7 @@ def slack_of(one: Notify, references: References) -> Sender:
     )
 
 
-def _mail(one: Notify, settings: Settings, references: References, people: People, *, clock: Clock) -> Sender:
+def _mail(one: Notify, settings: Settings, references: References, roster: Roster, *, clock: Clock) -> Sender:
     from firewall.approvals.channels.mail import Mail, Server
 
     host, _, port = one.smtp.rpartition(":")
@@ -120,7 +147,7 @@ def _mail(one: Notify, settings: Settings, references: References, people: Peopl
         username=one.username,
         password=_read(references, one.password) if one.password else None,
     )
-    return Mail(server=server, sender=one.sender, recipients=partial(mailed, one, settings, people), clock=clock)
+    return Mail(server=server, sender=one.sender, recipients=partial(mailed, one, settings, roster), clock=clock)
 
 
 def _address(one: Notify, references: References, usual: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from firewall.app.base import Base
+from firewall.app.channels import slack_desk_of
 from firewall.app.egress import EgressSide
 from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
@@ -74,6 +75,7 @@ def console_of(
         credentials=_vaulting(base, upstream),
         spend=Books(base.settings.database, base.clock, budgets_of(base.settings), approved),
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
+        slack=slack_desk_of(base.settings, base.references),
         drills=Drilling(
             drills, installation.reader, writer, base.clock, lambda: [one.name for one in routes.providers]
         ),

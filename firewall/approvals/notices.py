@@ -28,4 +28,5 @@ def notice_of(approval: Approval, address: str) -> Notice:
         groups=_asked(approval),
         opened_at=approval.opened_at,
         expires_at=approval.expires_at,
+        may_be_answered_outside=approval.obligations.auth == "link",
     )

@@ -15,7 +15,7 @@ from firewall.core.effect import GRAVE
 
 ROLES = frozenset({"approver", "admin"})
 """Roles that may decide."""
-Auth = Literal["passphrase", "token", "oidc", "passkey", "link", "session"]
+Auth = Literal["passphrase", "token", "oidc", "passkey", "link", "session", "slack"]
 """How somebody proves who he is. `passkey`: a tap for this very decision; `link`: a personal link for it;
 `session`: a session that a passkey or a one-time address began, without a tap of its own."""
 
@@ -27,7 +27,7 @@ class Approver:
     name: str
     role: str
     groups: tuple[str, ...] = ()
-    via: Literal["session", "token"] = "session"
+    via: Literal["session", "token", "slack"] = "session"
     auth: Auth = "passphrase"
     """What was shown for this request: a row may ask for a passkey; a link decides only where a row says so."""
     aliases: tuple[str, ...] = ()

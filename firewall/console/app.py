@@ -30,6 +30,8 @@ from firewall.console.proving.mounting import Proving, mounted, ways_of
 from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.rows import POLICY, Row
 from firewall.console.sessions import Sessions
+from firewall.console.slack import PATH as SLACK_PATH
+from firewall.console.slack import SlackButtons, SlackDesk
 from firewall.console.spending import SpendDesk, SpendHandlers
 from firewall.console.throttle import Refusals, Throttle
 from firewall.console.vaulting import CredentialDesk, CredentialRoutes
@@ -81,6 +83,8 @@ class Desks:
     absences: Absences | None = None
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
+    slack: SlackDesk | None = None
+    """Bots whose buttons come back to us."""
 
 
 class Console:
@@ -146,6 +150,15 @@ class Console:
             *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
             *_absences(desks.absences),
         )
+        if desks.slack is not None:
+            buttons = SlackButtons(
+                desks.slack,
+                approvals=approvals,
+                authenticator=authenticator,
+                refusals=self._refusals,
+                clock=clock,
+            )
+            routes = (*routes, Row("POST", SLACK_PATH, Access.PUBLIC, buttons.click))
         self.rows = (*_table(self._pages, api, admin), *vault, *routes)
         self.app: ASGIApp = Guarded(self._application(), self._places)
 

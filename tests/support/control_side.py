@@ -24,6 +24,7 @@ from firewall.console.providers import Overview
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
 from firewall.console.proving.openid import OpenId
+from firewall.console.slack import SlackDesk
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
 from firewall.core.ids import spell_id
@@ -35,7 +36,7 @@ from firewall.storage.sqlite import proofs
 from firewall.storage.sqlite.schema import PROOFS
 from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys
-from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, approvals
+from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, Told, approvals
 
 PUBLIC = "http://localhost:8788"
 SECRET = "amber-anchor-apple-arrow-autumn-badge-123"
@@ -296,13 +297,15 @@ def control_side(
     clock: StillClock | None = None,
     openid: OpenId | None = None,
     known: Known | None = None,
+    slack: SlackDesk | None = None,
+    told: Told | None = None,
     **rules: object,
 ) -> Side:
     """Build a control side."""
     log, doors, desk = ProvenLog(), Doors(), Desk()
     clock = clock or StillClock()
     proving = _proving(log, clock, public, openid, known or Known({}, {}))
-    service = approvals(log, clock, public_url=public, **rules)
+    service = approvals(log, clock, told, public_url=public, **rules)
     runner = ScriptedRunner(Forms(approvals=service, sequencer=log, store=log, clock=clock))
     console = Console(
         approvals=service,
@@ -320,6 +323,7 @@ def control_side(
             providers=desk,
             pins=desk.pins,
             proving=proving,
+            slack=slack,
         ),
         control_listen=listen,
         channels=channels,

@@ -1,16 +1,16 @@
 """Configured channels: what each is called and built of, and whose addresses a group's mail goes to."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from firewall.app.channels import channels_of, mailed, names_of
+from firewall.app.channels import channels_of, mailed, names_of, slack_desk_of
+from firewall.approvals.people import Approver, Deputy
 from firewall.core.errors import ConfigError
 from firewall.references import references_of
 from firewall.settings.load import settings_of
 from firewall.settings.settings import Settings
-from firewall.tokens.people import People
 from tests.support.approving import StillClock
 
 _ALL = """
@@ -51,9 +51,19 @@ def _settings(text: str) -> Settings:
     return settings_of(text, Path("/x/stayhand.toml"), {})
 
 
-def _people(**groups: tuple[str, ...]) -> People:
-    known = {name: SimpleNamespace(name=name, groups=own) for name, own in groups.items()}
-    return SimpleNamespace(get=known.get)  # type: ignore[return-value]  # one method of it is used
+@dataclass(frozen=True)
+class Everybody:
+    """A roster of a few."""
+
+    known: tuple[Approver, ...] = ()
+
+    def everybody(self) -> tuple[Approver, ...]:
+        """As the port says."""
+        return self.known
+
+    def changes(self) -> int:
+        """As the port says."""
+        return 0
 
 
 async def test_every_kind_is_built_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +71,7 @@ async def test_every_kind_is_built_and_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("H6_URL", "https://hooks.example/x")
     monkeypatch.setenv("H6_SECRET", "s3cret")
     settings = _settings(_ALL)
-    channels = channels_of(settings, references_of(settings), _people(), StillClock())
+    channels = channels_of(settings, references_of(settings), Everybody(), StillClock())
     names = ("terminal", "webhook", "slack", "slack-2", "night-shift", "pagerduty", "email")
     assert tuple(one.channel for one in channels.health) == names == names_of(settings)
     await channels.aclose()
@@ -71,18 +81,35 @@ def test_a_secret_that_is_not_there_keeps_the_server_from_starting() -> None:
     """A channel that could never be told anything is no channel."""
     settings = _settings(_ALL)
     with pytest.raises(ConfigError, match="is not set"):
-        channels_of(settings, references_of(settings), _people(), StillClock())
+        channels_of(settings, references_of(settings), Everybody(), StillClock())
 
 
-def test_a_groups_mail_goes_to_those_of_it_who_may_sign_in() -> None:
-    """By the configuration's groups and by those that an admin gave; whoever was removed gets none."""
-    who = "".join(
-        f'[[approver]]\nname = "{name}"\nemail = "{name}@example.com"\ngroups = {groups}\n'
-        for name, groups in (("alice", '["oncall"]'), ("bob", "[]"), ("carol", "[]"), ("gone", '["oncall"]'))
-    )
+def test_a_groups_mail_goes_to_those_who_can_speak_for_it_now() -> None:
+    """Members and deputies; nobody who is away, of another group, without an address or removed."""
+    names = ("alice", "bob", "carol", "away", "gone")
+    who = "".join(f'[[approver]]\nname = "{name}"\nemail = "{name}@example.com"\n' for name in names)
     settings = _settings(_ALL + who)
     mail = settings.notify[-1]
-    people = _people(alice=(), bob=("oncall",), carol=("other",))
-    assert mailed(mail, settings, people) == ["alice@example.com", "bob@example.com"]
+    roster = Everybody(
+        (
+            Approver("alice", "approver", ("oncall",)),
+            Approver("bob", "approver", (), speaks_for=(Deputy(("away",), ("oncall",)),)),
+            Approver("carol", "approver", ("other",)),
+            Approver("away", "approver", ("oncall",), is_away=True),
+            Approver("nameless", "approver", ("oncall",)),
+        )
+    )
+    assert mailed(mail, settings, roster) == ["alice@example.com", "bob@example.com"]
     named = mail.model_copy(update={"to": ("x@example.com",)})
-    assert mailed(named, settings, people) == ("x@example.com",)
+    assert mailed(named, settings, roster) == ("x@example.com",)
+
+
+def test_bots_with_buttons_know_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a bot with a signing secret is a desk; members are mapped by id, never by a name that Slack tells."""
+    monkeypatch.setenv("H6_URL", "https://hooks.example/x")
+    monkeypatch.setenv("H6_SECRET", "s3cret")
+    settings = _settings(_ALL + '[[approver]]\nname = "alice"\nslack = "U0ALICE"\n')
+    desk = slack_desk_of(settings, references_of(settings))
+    assert desk is not None
+    assert (len(desk.apps), desk.members) == (1, {"U0ALICE": "alice"})
+    assert slack_desk_of(_settings(""), references_of(_settings(""))) is None
