@@ -105,8 +105,12 @@ class Approvals:
         )
         if isinstance(outcome, Unmet):
             return await self._not_opened(outcome, wanted)
-        self._notifier.opened(notice_of(approval, self._rules.address(approval.id)))
+        self._tell(approval)
         return approval
+
+    def _tell(self, approval: Approval, *, is_resumed: bool = False) -> None:
+        notice = notice_of(approval, self._rules.address(approval.id))
+        self._notifier.opened(notice, is_resumed=is_resumed)
 
     def get(self, approval_id: str) -> Approval:
         """Return an approval with its opened subject.
@@ -201,6 +205,8 @@ class Approvals:
         _log.info("approval=%s decision=%s via=%s", ballot.approval.id, ballot.decision.value, by.via)
         if ballot.is_last:
             self.wake(ballot.approval.id)
+        elif set(ballot.after.needed) - set(ballot.before.needed):  # others can answer who could not before
+            self._tell(ballot.approval)
         return self.get(ballot.approval.id)
 
     def ballot(
@@ -316,7 +322,7 @@ class Approvals:
     def _resume(self) -> None:
         try:
             for approval in self.listing(ApprovalStatus.PENDING.value, _LISTED):
-                self._notifier.opened(notice_of(approval, self._rules.address(approval.id)), is_resumed=True)
+                self._tell(approval, is_resumed=True)
         except StoreError as error:
             _log.warning("what waits could not be announced again: %s", error.public)
 

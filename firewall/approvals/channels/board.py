@@ -99,6 +99,11 @@ class Channels:
         else:
             self._begin(self._group, case)
 
+    def _remind(self, case: _Case) -> None:
+        if self._group is not None:
+            for line in case.told:
+                self._group.create_task(self._deliver_aside(case, line, Reminded(case.notice)))
+
     def seen(self, approval_id: str) -> None:
         """Somebody who may decide has read it: whoever was called is called off, once."""
         case = self._cases.get(approval_id)

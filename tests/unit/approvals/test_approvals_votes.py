@@ -144,6 +144,7 @@ async def test_stages_come_in_order(log: MemoryLog) -> None:
     assert "oncall" in caught.value.public
     assert [notice.groups for notice in told.told] == [("dba", "oncall")]
     await service.decide(approval.id, APPROVE, by=CLEO)
+    assert len(told.told) == 2
     with pytest.raises(ApprovalError) as caught:
         await service.decide(approval.id, APPROVE, by=CLEO)
     assert code(caught) == ("vote_counted", 409)

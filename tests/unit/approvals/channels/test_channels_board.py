@@ -154,6 +154,19 @@ async def test_what_waited_before_the_start_is_told_as_a_reminder_and_is_still_e
         assert house.senders[1].kinds == ["Opened"]
 
 
+async def test_what_is_told_of_again_is_a_reminder() -> None:
+    """When others can answer who could not before; a resumption of what is known says nothing."""
+    async with _house(Schedule(), Schedule(after_s=300)) as house:
+        first, later = house.senders
+        house.channels.opened(notice())
+        await until(lambda: first.kinds == ["Opened"])
+        house.channels.opened(notice(), is_resumed=True)
+        house.channels.opened(notice())
+        await until(lambda: first.kinds == ["Opened", "Reminded"])
+        await house.forward(1)
+        assert (len(first.sent), later.sent) == (2, [])
+
+
 async def test_a_flood_is_turned_away_and_counted() -> None:
     """More than MAX_CASES at a time are not kept in mind; each channel says how many."""
     async with _house(Schedule()) as house:
