@@ -92,6 +92,8 @@ def approval_rules(settings: Settings) -> ApprovalRules:
         use_within_s=settings.approvals.use_within,
         solo=settings.approvals.solo,
         max_pending=settings.approvals.max_pending,
+        max_of_session=settings.approvals.max_pending_per_session,
+        cool_down_s=settings.approvals.cool_down,
         public_url=settings.server.public_url,
     )
 

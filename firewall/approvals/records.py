@@ -138,11 +138,11 @@ def moved(kind: str, approval: Approval, *, why: str) -> Record:
     )
 
 
-def too_many(principal: str, owner: str, *, token: str, most: int) -> Record:
+def too_many(principal: str, owner: str, *, token: str, most: int, limit: str) -> Record:
     """Record that a requester has too many calls waiting."""
     return Record(
         kind="limit.hit",
-        data={"limit": "approvals_pending", "most": most, "token": token},
+        data={"limit": limit, "most": most, "token": token},
         person=owner,
         principal=principal,
     )

@@ -23,10 +23,11 @@ from firewall.approvals.notices import notice_of
 from firewall.approvals.people import Approver, Refusal, Roster, Unlisted
 from firewall.approvals.text import plain
 from firewall.approvals.typed import demand_typed
-from firewall.approvals.wanted import MAX_SUBJECT_CHARS, ApprovalRules, Wanted, size_of
+from firewall.approvals.wanted import MAX_SUBJECT_CHARS, ApprovalRules, DeniedBeforeError, Wanted, size_of
 from firewall.core.approval import Approval, ApprovalStatus, Decision
 from firewall.core.demand import Tally
 from firewall.core.errors import ApprovalError, StoreError
+from firewall.core.ids import sha256_hex
 from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
 from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, Unit, Unmet
 
@@ -36,6 +37,7 @@ _US = 1_000_000
 _LISTED = 10_000
 _TIMER_SLACK_S = 0.002  # a timer may fire a little before the clock says so
 _VOTE_TRIES = 32  # each time another vote was committed, or a right changed
+_LIMITS = {"too_many_pending": "approvals_pending", "too_many_of_session": "approvals_of_session"}
 _CANCEL_TRIES = 3  # it can be decided, and once more be on its way, while we ask
 _log = logging.getLogger("stayhand.approvals")
 
@@ -79,8 +81,8 @@ class Approvals:
     async def open(self, wanted: Wanted) -> Approval:
         """Open an approval, or join the open one of the same principal and digest, approved or not.
 
-        Raises: ApprovalError `too_many_pending` (429) or `call_too_large` (413); StoreError when the log takes no
-        write.
+        Raises: ApprovalError `too_many_pending` (429), `call_too_large` (413), DeniedBeforeError; StoreError when
+        the log takes no write.
         """
         if size_of(wanted.subject) > MAX_SUBJECT_CHARS:
             raise ApprovalError("this call is too large for a person to read", code="call_too_large", status=413)
@@ -91,7 +93,7 @@ class Approvals:
             digest=wanted.digest,
             principal=self._sequencer.pseudonym(wanted.principal),
             token=wanted.token,
-            session="",  # the client's own words: sealed with the subject, not kept in the clear
+            session=self._session(wanted),
             environment=wanted.environment,
             effects=wanted.effects,
             opened_at=now,
@@ -99,7 +101,13 @@ class Approvals:
             obligations=wanted.obligations,
             subject=wanted.subject,
         )
-        step = OpenApproval(approval, self._rules.max_pending)
+        rules = self._rules
+        step = OpenApproval(
+            approval,
+            rules.max_pending,
+            max_of_session=rules.max_of_session,
+            denied_since=now - rules.cool_down_s * _US if rules.cool_down_s else 0,
+        )
         outcome = await self._sequencer.submit(
             Unit(records=(records.opened(approval, wanted.principal, wanted.subject),), steps=(step,))
         )
@@ -340,16 +348,27 @@ class Approvals:
     async def _not_opened(self, outcome: Unmet, wanted: Wanted) -> Approval:
         if outcome.why == "open_exists":
             return self.get(outcome.found)
-        if outcome.why != "too_many_pending":
+        if outcome.why == "denied_before":
+            raise DeniedBeforeError(self.get(outcome.found))
+        limits = {
+            "too_many_pending": ("agent", self._rules.max_pending),
+            "too_many_of_session": ("session", self._rules.max_of_session),
+        }
+        if outcome.why not in limits:
             raise StoreError("the approval could not be opened", detail=outcome.why)
-        await self._complain(wanted)
+        whose, most = limits[outcome.why]
+        await self._complain(wanted, outcome.why, most)
         raise ApprovalError(
-            f"this agent already has {self._rules.max_pending} calls waiting for approval",
-            code="too_many_pending",
-            status=429,
+            f"this {whose} already has {most} calls waiting for approval", code="too_many_pending", status=429
         )
 
-    async def _complain(self, wanted: Wanted) -> None:
+    def _session(self, wanted: Wanted) -> str:
+        """Return what tells sessions of a requester apart; the client's own words are sealed with the subject."""
+        if not wanted.session:
+            return ""
+        return sha256_hex(f"{self._sequencer.pseudonym(wanted.principal)}\n{wanted.session}".encode())[:32]
+
+    async def _complain(self, wanted: Wanted, why: str, most: int) -> None:
         # One entry per requester and minute: a flood of requests must not become a flood of entries.
         minute = self._clock.now_us() // (60 * _US)
         if self._complained.get(wanted.principal) == minute:
@@ -358,7 +377,7 @@ class Approvals:
             self._complained.clear()
         self._complained[wanted.principal] = minute
         record = records.too_many(
-            wanted.principal, wanted.subject.owner, token=wanted.token, most=self._rules.max_pending
+            wanted.principal, wanted.subject.owner, token=wanted.token, most=most, limit=_LIMITS[why]
         )
         await self._sequencer.submit(Unit(records=(record,)))
 

@@ -3,11 +3,24 @@
 from dataclasses import dataclass, field
 
 from firewall.core.action import PRODUCTION
-from firewall.core.approval import Subject
+from firewall.core.approval import Approval, Subject
+from firewall.core.errors import ApprovalError
 from firewall.core.verdict import Obligations
 
 MAX_SUBJECT_CHARS = 4_000_000
 """A larger call is refused instead of asked: nobody reads it, and every page would carry it."""
+
+
+class DeniedBeforeError(ApprovalError):
+    """People said no to the very same call just now; its id and reason are the answer."""
+
+    code = "denied_before"
+    status = 403
+
+    def __init__(self, approval: Approval) -> None:
+        super().__init__("this was denied just now")
+        self.approval = approval.id
+        self.reason = approval.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +37,10 @@ class ApprovalRules:
     """Environments in which `solo` never holds."""
     max_pending: int = 20
     """Per requester's principal."""
+    max_of_session: int = 10
+    """Per session of his that the client names."""
+    cool_down_s: int = 300
+    """How long a denial answers an identical repeat; 0: people are asked anew at once."""
     public_url: str = "http://localhost:8788"
     """Links are built from this alone."""
 

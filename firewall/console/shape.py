@@ -48,7 +48,7 @@ def row(approval: Approval, *, now_us: int, address: str, tally: Tally | None = 
         "digest": approval.digest,
         "agent": subject.agent if subject else "",
         "owner": subject.owner if subject else "",
-        "session": approval.session,
+        "session": subject.session if subject else "",
         "group": approval.obligations.groups,
         **_votes(approval, tally),
         "opened_at": rfc3339(approval.opened_at),

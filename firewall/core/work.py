@@ -50,11 +50,15 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class OpenApproval:
-    """Open an approval, unless an equal one is pending or approved and unused, or too many are pending."""
+    """Open an approval, unless an equal one is open or was denied just now, or too many are pending."""
 
     approval: Approval
     max_pending: int
     """Per requester's principal."""
+    max_of_session: int = 0
+    """Per session of his, where the approval names one; 0: no such limit."""
+    denied_since: int = 0
+    """An equal one that was denied after this instant is found instead; 0: none is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,8 +339,8 @@ class Unmet:
     step: int
     """Index of the step."""
     why: str
-    """A short word: `full`, `spent`, `told`, `open_exists`, `too_many_pending`, `moved_on`, `unknown`,
-    `exists`."""
+    """A short word: `full`, `spent`, `told`, `open_exists`, `denied_before`, `too_many_pending`,
+    `too_many_of_session`, `moved_on`, `unknown`, `exists`."""
     retry_after_us: int = 0
     found: str = ""
     """An id that the caller may want instead (the open approval)."""

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Never, Protocol
 
 from firewall.approvals.service import Approvals, Wanted
+from firewall.approvals.wanted import DeniedBeforeError
 from firewall.classify.commands import commands_of
 from firewall.classify.tool import sessions_after
 from firewall.core.approval import Approval, ApprovalStatus
@@ -291,11 +292,18 @@ class Guard:
         outcome = await self._sequencer.submit(Unit(records=self._judged(judgement, requester)))
         try:
             approval = await self._approvals.open(self._wanted(judgement, requester))
-        except ApprovalError as error:  # nobody can be asked: the log must not end with an open question
-            return await self._stop(judgement, requester, Deny(Reason.APPROVAL_CANCELLED, detail=error.public))
+        except ApprovalError as error:
+            return await self._not_asked(judgement, requester, error)
         if judgement.findings:
             self._asked.note(requester.principal, judgement.base, Asked(approval.id, judgement.findings))
         return Wait(_first(outcome.seqs), approval, judgement, self._approvals.standing(approval))
+
+    async def _not_asked(self, judgement: Judgement, requester: Requester, error: ApprovalError) -> Answer:
+        """Refuse what nobody can be asked about, so that the log does not end with an open question."""
+        if isinstance(error, DeniedBeforeError):
+            denied = Deny(Reason.APPROVAL_DENIED, detail=error.reason)
+            return await self._stop(judgement, requester, denied, approval=error.approval)
+        return await self._stop(judgement, requester, Deny(Reason.APPROVAL_CANCELLED, detail=error.public))
 
     def _before(self, judgement: Judgement, requester: Requester) -> Asked | None:
         """Return what people were asked about the same call, while that can still be decided or used."""

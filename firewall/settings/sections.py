@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, model_validator
 
 from firewall.core.absence import Absence
-from firewall.settings.values import Address, Duration, OptionalAddress, SecretRef, Section
+from firewall.settings.values import Address, Duration, OptionalAddress, OptionalDuration, SecretRef, Section
 
 
 class Server(Section):
@@ -74,6 +74,11 @@ class ApprovalSettings(Section):
     """The owner may approve his own agent outside production; recorded as self_approved."""
     max_pending: int = Field(default=20, ge=1, le=1000)
     """Approvals that one agent may have waiting."""
+    max_pending_per_session: int = Field(default=10, ge=1, le=1000)
+    """Approvals that one session of an agent may have waiting, where its client names sessions."""
+    cool_down: OptionalDuration = 300
+    """How long a denial answers identical repeats, with its id and reason, instead of people being asked anew;
+    `0s`: not at all."""
 
 
 class AuditSettings(Section):

@@ -30,6 +30,7 @@ def _address(text: str) -> str:
 
 
 Duration = Annotated[int, BeforeValidator(seconds), Field(ge=1, le=31_536_000)]
+OptionalDuration = Annotated[int, BeforeValidator(seconds), Field(ge=0, le=86_400)]
 Address = Annotated[str, AfterValidator(_address)]
 OptionalAddress = Annotated[str, AfterValidator(lambda text: _address(text) if text else "")]
 

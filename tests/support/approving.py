@@ -188,10 +188,28 @@ class MemoryLog:
         equal = [one for one in (*pending, *([usable] if usable else [])) if one.digest == wanted.digest]
         if equal:
             return Unmet(index, "open_exists", found=equal[0].id)
+        denied = self._denied(step)
+        if denied:
+            return Unmet(index, "denied_before", found=denied)
         if len(pending) >= step.max_pending:
             return Unmet(index, "too_many_pending")
+        of_session = sum(one.session == wanted.session for one in pending)
+        if wanted.session and step.max_of_session and of_session >= step.max_of_session:
+            return Unmet(index, "too_many_of_session")
         self.rows[wanted.id] = wanted
         return None
+
+    def _denied(self, step: OpenApproval) -> str:
+        wanted = step.approval
+        found = [
+            one
+            for one in self.rows.values()
+            if step.denied_since
+            and (one.principal, one.digest) == (wanted.principal, wanted.digest)
+            and one.status is ApprovalStatus.DENIED
+            and one.decided_at > step.denied_since
+        ]
+        return max(found, key=lambda one: one.decided_at).id if found else ""
 
     def _move(self, step: MoveApproval, index: int) -> Unmet | None:
         unmet = Unmet(index, "moved_on", found=step.id)

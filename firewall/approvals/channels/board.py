@@ -84,13 +84,21 @@ class Channels:
         return tuple(line.delivery.health for line in self._lines)
 
     def opened(self, notice: Notice, *, is_resumed: bool = False) -> None:
-        """Tell whom it concerns, until it is over; `is_resumed`: it was opened before this process began."""
+        """Tell whom it concerns, until it is over; what is told of already is told again, as a reminder.
+
+        `is_resumed`: it was opened before this process began.
+        """
+        known = self._cases.get(notice.id)
+        if known is not None:
+            if not is_resumed:
+                self._remind(known)
+            return
         lines = [line for line in self._lines if line.schedule.concerns(notice)]
         if len(self._cases) >= MAX_CASES:
             for line in lines:
                 line.delivery.turn_away()
             return
-        if not lines or notice.id in self._cases:
+        if not lines:
             return
         case = _Case(notice, is_resumed, left=len(lines))
         self._cases[notice.id] = case
@@ -111,7 +119,7 @@ class Channels:
             return
         case.is_seen = True
         for line in case.told:
-            self._group.create_task(self._deliver_seen(case, line))
+            self._group.create_task(self._deliver_aside(case, line, Seen(case.notice)))
 
     def settled(self, approval_id: str, status: ApprovalStatus) -> None:
         """It waits no more."""
@@ -182,11 +190,11 @@ class Channels:
             until_us = self._clock.now_us() + ENDING_US
             await line.delivery.deliver(Settled(notice, case.status), until_us=until_us)
 
-    async def _deliver_seen(self, case: _Case, line: Line) -> None:
+    async def _deliver_aside(self, case: _Case, line: Line, message: Reminded | Seen) -> None:
         try:
-            await line.delivery.deliver(Seen(case.notice), until_us=case.notice.expires_at, over=case.over)
+            await line.delivery.deliver(message, until_us=case.notice.expires_at, over=case.over)
         except Exception as error:  # noqa: BLE001 - as above
-            _log.error("approval=%s could not be called off: %s", case.notice.id, type(error).__name__)
+            _log.error("approval=%s could not be told of: %s", case.notice.id, type(error).__name__)
 
     async def _sleep_until(self, at_us: int, case: _Case, line: Line) -> None:
         """Wait until a time, or until the approval is over."""

@@ -43,12 +43,9 @@ def open_approval(
     ).fetchone()
     if found is not None:
         return Unmet(index, "open_exists", found=str(found[0]))
-    (pending,) = connection.execute(
-        "SELECT count(*) FROM approvals WHERE principal = ? AND status = 'pending' AND expires_at > ?",
-        (wanted.principal, wanted.opened_at),
-    ).fetchone()
-    if pending >= step.max_pending:
-        return Unmet(index, "too_many_pending")
+    unmet = _too_many(connection, step, index)
+    if unmet is not None:
+        return unmet
     key, subject = sealed
     connection.execute(
         f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
@@ -58,6 +55,29 @@ def open_approval(
             wanted.expires_at, 0, 0, "", 0, None, key, subject, _written(wanted.obligations),
         ),
     )  # fmt: skip
+    return None
+
+
+def _too_many(connection: sqlite3.Connection, step: OpenApproval, index: int) -> Unmet | None:
+    """Return why people are not asked: they said no to the same just now, or have enough of this requester."""
+    wanted = step.approval
+    if step.denied_since:
+        denied = connection.execute(
+            "SELECT id FROM approvals WHERE principal = ? AND digest = ? AND status = 'denied' AND decided_at > ?"
+            " ORDER BY decided_at DESC LIMIT 1",
+            (wanted.principal, wanted.digest, step.denied_since),
+        ).fetchone()
+        if denied is not None:
+            return Unmet(index, "denied_before", found=str(denied[0]))
+    pending, of_session = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE session = ?) FROM approvals"
+        " WHERE principal = ? AND status = 'pending' AND expires_at > ?",
+        (wanted.session, wanted.principal, wanted.opened_at),
+    ).fetchone()
+    if pending >= step.max_pending:
+        return Unmet(index, "too_many_pending")
+    if wanted.session and step.max_of_session and of_session >= step.max_of_session:
+        return Unmet(index, "too_many_of_session")
     return None
 
 
