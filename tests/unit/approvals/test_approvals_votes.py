@@ -189,13 +189,13 @@ async def test_a_link_decides_where_a_row_says_so(
 async def test_the_name_is_typed_exactly(log: MemoryLog) -> None:
     """Only what is the same after NFC; what is missing or wrong is no vote, and nothing is lost."""
     service = approvals(log, StillClock())
-    accented = "file:/srv/cafe\u0301"
+    accented = "file:/srv/soiree\u0301"
     asked = Obligations(typed=True)
     about = subject(actions=(view(effects=("write",), resource="file:/other"), view(resource=accented)))
     approval = await service.open(replace(wanted(), subject=about, obligations=asked))
     wrong = (
         "file:/other",
-        "file:/srv/cafe",
+        "file:/srv/soiree",
         f"{accented} ",
         f" {accented}",
         accented.upper(),
@@ -207,7 +207,7 @@ async def test_the_name_is_typed_exactly(log: MemoryLog) -> None:
             await service.decide(approval.id, APPROVE, by=ANNA, typed=typed)
         assert code(caught) == ("typed_mismatch" if typed else "typed_missing", 409)
     assert log.kinds == ["approval.opened"]
-    done = await service.decide(approval.id, APPROVE, by=ANNA, typed="file:/srv/caf\u00e9")
+    done = await service.decide(approval.id, APPROVE, by=ANNA, typed="file:/srv/soire\u00e9")
     assert done.status is ApprovalStatus.APPROVED
 
 
