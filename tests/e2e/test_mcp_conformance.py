@@ -17,7 +17,7 @@ from tests.support.conformance.table import Row, differences, exceptions, headli
 from tests.support.conformance.way_in import way_in
 from tests.support.installation import REPOSITORY, STOP_LIMIT_S, install, serving
 
-pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.agents, pytest.mark.timeout(600)]
 ROWS = rows()
 PACK = f"""
 provider = "conformance"

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 
-LIMIT_S = 240
+LIMIT_S = 270
 
 
 def main() -> int:
