@@ -209,6 +209,8 @@ async def test_a_call_is_judged_before_it_becomes_a_task(tmp_path: Path) -> None
         assert (await asked(poster, session, "tasks/list")).answer["result"] == {"tasks": []}
         (waiting,) = house.kept.approvals.listing(ApprovalStatus.PENDING.value)
         await house.kept.approvals.decide(waiting.id, Decision.APPROVE, by=ALICE)
-        task = (await asked(poster, session, "tools/call", **call)).answer["result"]["task"]  # type: ignore[index]
+        result = (await asked(poster, session, "tools/call", **call)).answer["result"]
+        assert isinstance(result, dict)
+        task = result["task"]
         await asked(poster, session, "tasks/cancel", taskId=task["taskId"])
         await until(lambda: "tool.indeterminate" in house.kept.kinds())
