@@ -49,7 +49,7 @@ async def _sign_in(page: Page, address: str, name: str = "alice") -> None:
     await page.goto(address)
     await page.get_by_label("Name").fill(name)
     await page.get_by_label("Passphrase").fill(SECRET)
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.wait_for_url(address)
 
 

@@ -31,7 +31,7 @@ def click(firewall: Served, address: str, button: str, profile: Path, seen: dict
             seen["status before"] = str(firewall.pending()[0]["status"])
             page.get_by_label("Name").fill(firewall.installed.shown["approver"])
             page.get_by_label("Passphrase").fill(firewall.installed.shown["passphrase"])
-            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name="Sign in", exact=True).click()
             page.wait_for_url(address)
             seen["page"] = page.inner_text("body")
             seen["status after reading"] = str(firewall.pending()[0]["status"])

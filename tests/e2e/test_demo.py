@@ -168,7 +168,7 @@ def clicked(said: str, page: Page) -> None:
     page.goto(link[0])
     page.get_by_label("Name").fill(shown[1])
     page.get_by_label("Passphrase").fill(shown[2])
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(link[0])
     assert "volumeDelete" in page.content()
     page.get_by_role("button", name="Deny").click()

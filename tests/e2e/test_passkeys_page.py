@@ -56,7 +56,7 @@ async def enrol(side: Side, page: Page, name: str = "alice") -> None:
     """Sign in with a one-time address and register a passkey."""
     code = await code_for(side, name)
     await page.goto(f"{side.public}/console/link#{code}")
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.get_by_label("What to call it").fill("phone")
     await page.get_by_role("button", name="Add a passkey").click()
     await page.get_by_role("button", name="Revoke phone").wait_for()
@@ -93,7 +93,7 @@ async def test_a_one_time_address_a_passkey_a_sign_in_and_its_end(side: Side, co
     assert page.url == f"{side.public}/console/link"
     assert await page.get_by_label("Code").input_value() == code
     await _shots(page, "link")
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.get_by_role("button", name="Add a passkey").wait_for()
     await _shots(page, "passkeys-none")
     await page.get_by_label("What to call it").fill("phone")
@@ -121,7 +121,7 @@ async def test_wrong_devices_and_wrong_addresses_get_nothing(side: Side, context
     page = await context.new_page()
     devtools, device = await authenticator(context, page, isUserVerified=False)
     await page.goto(f"{side.public}/console/link#{await code_for(side, 'alice')}")
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.get_by_role("button", name="Add a passkey").click()
     await page.get_by_text("Nothing was signed").wait_for()
     assert "approver.passkey_added" not in side.log.kinds
@@ -152,6 +152,6 @@ async def test_without_a_script_everything_but_passkeys_works(side: Side, tmp_pa
         assert not await page.get_by_role("button", name="Sign in with a passkey").is_visible()
         await page.goto(f"{side.public}/console/link#ignored")
         await page.get_by_label("Code").fill(await code_for(side, "alice"))
-        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("button", name="Sign in", exact=True).click()
         await page.get_by_text("Passkeys need JavaScript").wait_for()
         assert not await page.get_by_role("button", name="Add a passkey").is_visible()

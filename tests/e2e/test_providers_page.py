@@ -70,7 +70,7 @@ async def test_who_signs_in_sees_how_providers_fare(side: Side, context: Browser
     assert "anthropic" not in await page.content()
     await page.get_by_label("Name").fill("alice")
     await page.get_by_label("Passphrase").fill(SECRET)
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.wait_for_url(address)
     assert await page.get_by_role("heading", level=1).inner_text() == "1 of 3 providers is not well"
     if SHOTS and page.viewport_size:
