@@ -54,7 +54,8 @@ def base_of(
     Raises: ConfigError for a channel or a target that cannot be used.
     """
     writer = installation.writer
-    people = People(sequencer=writer, rows=installation.people, clock=clock)
+    roles = {one.name: one.role for one in settings.approver if one.role}
+    people = People(sequencer=writer, rows=installation.people, clock=clock, roles=roles)
     tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
     absences = Absences(sequencer=writer, rows=installation.people, people=people, clock=clock)
     roster = Listed(people, absences, settings.approver, clock)

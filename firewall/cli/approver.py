@@ -16,10 +16,10 @@ def approver() -> None:
 @click.argument("name")
 @click.option(
     "--role",
-    type=click.Choice(["approver", "admin"]),
+    type=click.Choice(["viewer", "approver", "auditor", "admin"]),
     default="approver",
     show_default=True,
-    help="Admins also mint tokens and load policies.",
+    help="Viewers look, auditors also read the log, approvers decide, admins also mint tokens and load policies.",
 )
 @click.option("--group", "groups", multiple=True, help="A group that policy rows can ask for; may be repeated.")
 @json_option

@@ -139,8 +139,20 @@ class Console:
             status=desks.status,
             egress=desks.egress,
         )
-        vault = _vault(CredentialRoutes(desks.credentials))
-        routes = (
+        buttons = (
+            SlackButtons(
+                desks.slack, approvals=approvals, authenticator=authenticator, refusals=self._refusals, clock=clock
+            )
+            if desks.slack is not None
+            else None
+        )
+        more = (*self._optional(desks, challenges), *_slack(buttons))
+        self.rows = (*_table(self._pages, api, admin), *_vault(CredentialRoutes(desks.credentials)), *more)
+        self.app: ASGIApp = Guarded(self._application(), self._places)
+
+    def _optional(self, desks: Desks, challenges: Challenges) -> tuple[Row, ...]:
+        """Return the routes of desks that not every installation has."""
+        return (
             *_routes(desks.routes),
             *_spend(desks.spend),
             *_drills(desks.drills),
@@ -150,17 +162,6 @@ class Console:
             *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
             *_absences(desks.absences),
         )
-        if desks.slack is not None:
-            buttons = SlackButtons(
-                desks.slack,
-                approvals=approvals,
-                authenticator=authenticator,
-                refusals=self._refusals,
-                clock=clock,
-            )
-            routes = (*routes, Row("POST", SLACK_PATH, Access.PUBLIC, buttons.click))
-        self.rows = (*_table(self._pages, api, admin), *vault, *routes)
-        self.app: ASGIApp = Guarded(self._application(), self._places)
 
     def load_late(self) -> None:
         """Load what pages need and no start; a thread may do it beside the first of them."""
@@ -243,9 +244,9 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("POST", "/approve/{id}", Access.FORM, pages.decide),
         Row("GET", "/status/{id}", Access.PAGE, pages.status),
         Row("POST", "/api/session", Access.SIGN_IN, api.sign_in),
-        Row("DELETE", "/api/session", Access.DECIDER, api.sign_out),
-        Row("GET", "/api/approvals", Access.DECIDER, api.listing),
-        Row("GET", "/api/approvals/{id}", Access.DECIDER, api.one),
+        Row("DELETE", "/api/session", Access.READER, api.sign_out),
+        Row("GET", "/api/approvals", Access.READER, api.listing),
+        Row("GET", "/api/approvals/{id}", Access.READER, api.one),
         Row("POST", "/api/approvals/{id}/decision", Access.DECIDER, api.decide),
         Row("GET", "/api/tokens", Access.ADMIN, admin.tokens),
         Row("POST", "/api/tokens", Access.ADMIN, admin.mint),
@@ -257,7 +258,7 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("DELETE", "/api/approvers/{name}", Access.ADMIN, admin.remove_person),
         Row("POST", "/api/policy/load", Access.ADMIN, admin.load_policy),
         Row("GET", "/api/egress", Access.ADMIN, admin.egress),
-        Row("GET", "/api/entries/{seq}", Access.DECIDER, admin.entry),
+        Row("GET", "/api/entries/{seq}", Access.LOG, admin.entry),
         Row("GET", "/api/status", Access.ADMIN, admin.status),
         Row("GET", "/healthz", Access.PUBLIC, admin.healthz),
         Row("GET", "/readyz", Access.PUBLIC, admin.readyz),
@@ -306,7 +307,7 @@ def _pins(desk: PinDesk | None) -> tuple[Row, ...]:
         return ()
     handlers = PinHandlers(desk)
     return (
-        Row("GET", "/api/mcp", Access.DECIDER, handlers.listing),
+        Row("GET", "/api/mcp", Access.READER, handlers.listing),
         Row("POST", "/api/mcp/{server}/approve", Access.DECIDER, handlers.approve),
     )
 
@@ -330,6 +331,10 @@ def _logins(desk: LoginDesk | None) -> tuple[Row, ...]:
         Row("POST", "/api/mcp/{server}/login", Access.ADMIN, handlers.begin),
         Row("POST", "/api/mcp/{server}/login/finish", Access.ADMIN, handlers.finish),
     )
+
+
+def _slack(buttons: SlackButtons | None) -> tuple[Row, ...]:
+    return () if buttons is None else (Row("POST", SLACK_PATH, Access.PUBLIC, buttons.click),)
 
 
 def _vault(routes: CredentialRoutes) -> tuple[Row, ...]:

@@ -43,6 +43,10 @@ class Access(StrEnum):
     """A browser's session, same origin, with the CSRF token in the form."""
     SIGN_IN = "sign_in"
     """Anybody from the same origin who is about to show a passphrase."""
+    READER = "reader"
+    """Anybody with a role here: viewer, approver, auditor, admin; token, or session."""
+    LOG = "log"
+    """Whoever may read the log: auditor, approver, admin; token, or session."""
     DECIDER = "decider"
     """An approver or admin: token, or session (with CSRF header where something changes)."""
     ADMIN = "admin"
@@ -52,6 +56,8 @@ class Access(StrEnum):
 
 
 ROLES: dict[Access, frozenset[str]] = {
+    Access.READER: frozenset({"viewer", "approver", "auditor", "admin"}),
+    Access.LOG: frozenset({"approver", "auditor", "admin"}),
     Access.DECIDER: frozenset({"approver", "admin"}),
     Access.ADMIN: frozenset({"admin"}),
     Access.METRICS: frozenset({"admin", "service"}),

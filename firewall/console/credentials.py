@@ -1,6 +1,6 @@
 """Who a credential of the control side belongs to: tokens of its kinds, and passphrases."""
 
-from firewall.approvals.people import Approver
+from firewall.approvals.people import ROLES, Approver
 from firewall.core.errors import AuthError
 from firewall.core.token import TokenKind
 from firewall.settings.settings import Settings
@@ -25,12 +25,16 @@ class Credentials:
             return None
         if bearer.kind is TokenKind.AGENT:
             return None
-        if bearer.kind is not TokenKind.SERVICE and self._people.get(bearer.holder) is None:
+        person = self._people.get(bearer.holder)
+        if bearer.kind is not TokenKind.SERVICE and person is None:
             return None  # a person who was removed takes his tokens with him
+        # Whoever only looks does so with an approver's or admin's token too.
+        looks_on = person is not None and person.role not in ROLES and bearer.kind is not TokenKind.SERVICE
+        role = person.role if person is not None and looks_on else bearer.kind.value
         groups = self._all_groups(bearer.holder)
         return Approver(
             bearer.holder,
-            bearer.kind.value,
+            role,
             groups,
             via="token",
             auth="token",

@@ -194,8 +194,8 @@ class Peopling:
     async def add(self, wish: Json, by: Approver) -> Json:
         """Add a person, or give a new passphrase, shown once."""
         name, role = str(wish.get("name")), str(wish.get("role") or "approver")
-        if role not in ("approver", "admin"):
-            raise GrantError(f"`{role}` is no role: approver or admin")
+        if role not in ("viewer", "approver", "auditor", "admin"):
+            raise GrantError(f"`{role}` is no role: viewer, approver, auditor or admin")
         groups = _globs(wish.get("groups")) or ()
         passphrase = new_passphrase()
         await self._people.add(name, role=role, groups=groups, passphrase=passphrase, by=by.name)

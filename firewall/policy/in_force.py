@@ -61,14 +61,20 @@ def open_rules(settings: Settings) -> Rules:
     return Rules(load_policy(settings.policy_dir, approvers=approvers()), settings.policy_dir, approvers)
 
 
+_LOOK_ON = frozenset({"viewer", "auditor"})
+"""Roles that decide nothing."""
+
+
 def approvers_of(settings: Settings) -> Approvers:
     """Return who could approve: those of the configuration, and those whom a command has added.
 
     A log that is not there yet, or cannot be read, adds nobody.
     """
-    groups = {one.name: frozenset(one.groups) for one in settings.approver}
+    roles = {one.name: one.role for one in settings.approver}
+    groups = {one.name: frozenset(one.groups) for one in settings.approver if one.role not in _LOOK_ON}
     for person in added(settings.database):
-        groups[person.name] = groups.get(person.name, frozenset()).union(person.groups)
+        if (roles.get(person.name) or person.role) not in _LOOK_ON:
+            groups[person.name] = groups.get(person.name, frozenset()).union(person.groups)
     why = why_not(settings.server.public_url)
     no_passkeys = f"{settings.server.public_url} {why}" if why else ""
     return Approvers(groups=groups, solo=settings.approvals.solo, no_passkeys=no_passkeys)

@@ -123,6 +123,9 @@ class ApproverSettings(Section):
     """Their `sub` at the OpenID provider; where it is set, no address stands for them there."""
     groups: tuple[str, ...] = ()
     """Groups that rows may ask for, beside those of `stayhand approver add`."""
+    role: Literal["", "viewer", "approver", "auditor", "admin"] = ""
+    """What they may do: look (`viewer`), look and read the log (`auditor`), decide (`approver`), or all (`admin`).
+    Empty: as `stayhand approver add --role` said; a role here counts in place of that from the next start."""
     slack: str = Field(default="", pattern=r"^([UW][A-Z0-9]{2,30})?$")
     """His member id in Slack (`U…`), where he presses buttons."""
     delegate: str = ""

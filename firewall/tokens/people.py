@@ -1,6 +1,7 @@
 """People who may sign in on the control side: a passphrase, kept only as an argon2id hash (RFC 9106)."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,7 +10,7 @@ import argon2
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.work import Committed, EndPerson, PutPerson, Record, Unit
-from firewall.tokens.port import PeopleRows
+from firewall.tokens.port import PeopleRows, PersonRow
 
 _HASHER = argon2.PasswordHasher()
 _WORDS = (  # noqa: SIM905 - a list of words reads as words
@@ -57,7 +58,11 @@ def new_passphrase() -> str:
 class People:
     """Everything about approvers and admins; reads through `rows`, writes through the sequencer."""
 
-    def __init__(self, *, sequencer: Sequencer, rows: PeopleRows, clock: Clock) -> None:
+    def __init__(
+        self, *, sequencer: Sequencer, rows: PeopleRows, clock: Clock, roles: Mapping[str, str] | None = None
+    ) -> None:
+        """`roles`: those that the configuration names; they count in place of what a command said."""
+        self._roles = dict(roles or {})
         self._sequencer = sequencer
         self._rows = rows
         self._clock = clock
@@ -93,11 +98,14 @@ class People:
     def get(self, name: str) -> Person | None:
         """Return a person who has not been removed."""
         row = self._rows.get(name)
-        return None if row is None else Person(row.name, row.role, row.groups)
+        return None if row is None else self._person(row)
 
     def listing(self) -> list[Person]:
         """Return everybody who has not been removed."""
-        return [Person(row.name, row.role, row.groups) for row in self._rows.listing()]
+        return [self._person(row) for row in self._rows.listing()]
+
+    def _person(self, row: PersonRow) -> Person:
+        return Person(row.name, self._roles.get(row.name) or row.role, row.groups)
 
     def check(self, name: str, passphrase: str) -> Person | None:
         """Verify a passphrase; slow on purpose (call it in a thread), and as slow for names that do not exist."""
@@ -107,4 +115,4 @@ class People:
             _HASHER.verify(row.passphrase_hash if row else nobody, passphrase)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return None
-        return None if row is None else Person(row.name, row.role, row.groups)
+        return None if row is None else self._person(row)

@@ -278,6 +278,21 @@ async def test_store_that_cannot_be_read_refuses_everybody(desk: Desk) -> None:
         desk.installation.reader.execute("SELECT 1")
 
 
+async def test_a_configured_role_counts_in_place_of_a_stored_one(desk: Desk) -> None:
+    """At sign-in, in listings and when looked up; whoever is not configured keeps what a command said."""
+    roles = {"alice": "auditor"}
+    writer, rows = desk.installation.writer, desk.installation.people
+    people = People(sequencer=writer, rows=rows, clock=desk.clock, roles=roles)
+    passphrase = new_passphrase()
+    for name in ("alice", "bob"):
+        await people.add(name, role="admin", groups=(), passphrase=passphrase, by="init")
+    found = people.get("alice")
+    assert found is not None
+    assert found.role == "auditor"
+    assert people.check("alice", passphrase) == found
+    assert {one.name: one.role for one in people.listing()} == {"alice": "auditor", "bob": "admin"}
+
+
 async def test_people_sign_in_by_passphrase_and_are_removed(desk: Desk) -> None:
     """Only the hash is kept; a wrong passphrase, an unknown name and a removed person are all nobody."""
     people = People(sequencer=desk.installation.writer, rows=desk.installation.people, clock=desk.clock)
