@@ -2,13 +2,14 @@
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, generate_latest
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
+from firewall.approvals.channels.port import Health
 from firewall.core.seen import CallSeen, Over
 from firewall.core.spending import Line
 from firewall.core.verdict import word
@@ -22,6 +23,11 @@ from firewall.watching.links import Circuitry
 log = logging.getLogger("stayhand.verdict")
 _OTHER = ("other", "other")
 _JUDGING_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+_CHANNELS = (
+    ("delivered", "Messages that a channel to people took."),
+    ("failed_attempts", "Tries that a channel to people did not take."),
+    ("given_up", "Messages that a channel to people never took."),
+)
 MAX_MODELS = 200
 """Models that metrics tell apart."""
 
@@ -106,6 +112,8 @@ class Telemetry:
         """How circuits stand, and whether other processes are heard."""
         self._answered: dict[tuple[str, str], int] = {}
         """Since somebody looked last."""
+        self.channels: Callable[[], Sequence[Health]] = tuple
+        """How channels to people fare."""
 
     def judged(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
         """Count a verdict and write its one line."""
@@ -176,7 +184,16 @@ class Telemetry:
             buckets=self._judging.buckets(),
             sum_value=self._judging.sum_us / 1e6,
         )
-        return (judging,)
+        return (judging, *self._channels())
+
+    def _channels(self) -> tuple[Metric, ...]:
+        families = []
+        for field, help_text in _CHANNELS:
+            family = CounterMetricFamily(f"stayhand_notify_{field}", help_text, labels=["channel"])
+            for one in self.channels():
+                family.add_metric([one.channel], getattr(one, field))
+            families.append(family)
+        return tuple(families)
 
     def attempted(self, provider: str, outcome: str) -> None:
         """Count a request to a provider; both words are few: configured names and faults."""
@@ -211,12 +228,19 @@ class Condition:
             "policy": self.policy()[:16],
             "witness": "watched" if self.is_witnessed else "unwitnessed",
             "circuits": self.telemetry.circuitry.words(),
+            "channels": channel_words(self.telemetry.channels()),
             **({"shared": shared} if (shared := self.telemetry.circuitry.shared()) else {}),
         }
 
     def metrics(self) -> bytes:
         """Return the metrics."""
         return self.telemetry.metrics(self.log)
+
+
+def channel_words(found: Sequence[Health]) -> str:
+    """Say which channels to people failed when they were tried last, and how; for an admin's eyes only."""
+    failing = [f"{one.channel} ({one.last_failure})" for one in found if one.last_failure]
+    return f"failing: {', '.join(failing)}" if failing else f"{len(found)} well"
 
 
 def _said(judgement: Judgement, answer: Answer) -> tuple[str, str, str]:

@@ -60,12 +60,14 @@ def base_of(
     absences = Absences(sequencer=writer, rows=installation.people, people=people, clock=clock)
     roster = Listed(people, absences, settings.approver, clock)
     channels = channels_of(settings, references, roster, clock)
+    telemetry = Telemetry()
+    telemetry.channels = lambda: channels.health
     return Base(
         settings=settings,
         installation=installation,
         rules=rules,
         clock=clock,
-        telemetry=Telemetry(),
+        telemetry=telemetry,
         tokens=tokens,
         people=people,
         absences=absences,

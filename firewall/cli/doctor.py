@@ -290,6 +290,11 @@ def _circuits(address: str) -> Iterator[Finding]:
         is_up = shared.startswith("shared")
         hint = "" if is_up else "look at the Redis of `storage.shared`"
         yield Finding("ok" if is_up else "warn", f"circuits between processes: {shared}", hint)
+    channels = parts.get("channels") if isinstance(parts, dict) else None
+    if isinstance(channels, str):
+        fails = channels.startswith("failing")
+        hint = "docs/approvals.md says what each word means" if fails else ""
+        yield Finding("warn" if fails else "ok", f"channels to people: {channels}", hint)
     said = parts.get("circuits") if isinstance(parts, dict) else None
     if isinstance(said, str):
         is_well = said.startswith("0 ")

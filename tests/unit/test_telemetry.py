@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from firewall import telemetry as watched
+from firewall.approvals.channels.port import Health
 from firewall.core.action import Action
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
@@ -111,6 +112,7 @@ def test_condition_says_when_it_is_closed() -> None:
         "policy": "ab" * 8,
         "witness": "unwitnessed",
         "circuits": "0 of 0 open",
+        "channels": "0 well",
     }
     log.is_open = False
     assert not condition.is_ready()
@@ -126,3 +128,19 @@ def test_our_lines_go_nowhere_else() -> None:
     assert root.propagate is False
     root.handlers[:] = []
     root.propagate = True
+
+
+def test_channels_to_people_are_measured_and_named_when_they_fail() -> None:
+    """Counts by channel, and a line that says which failed and with which word."""
+    telemetry = Telemetry()
+    condition = Condition(Log(), lambda: "ab" * 32, is_witnessed=True, telemetry=telemetry)
+    assert condition.parts()["channels"] == "0 well"
+    telemetry.channels = lambda: (Health("slack", 3, 2, 1, "slack_invalid_auth"), Health("email", 4))
+    text = condition.metrics().decode()
+    for line in (
+        'stayhand_notify_delivered_total{channel="email"} 4.0',
+        'stayhand_notify_failed_attempts_total{channel="slack"} 2.0',
+        'stayhand_notify_given_up_total{channel="slack"} 1.0',
+    ):
+        assert line in text
+    assert condition.parts()["channels"] == "failing: slack (slack_invalid_auth)"
