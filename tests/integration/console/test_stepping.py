@@ -75,8 +75,8 @@ async def test_no_session_approves_without_a_tap_and_every_one_denies(side: Side
     tapped = Browser(side.client(), side.public)
     assert (await tap(tapped, key)).status_code == 303
     typed = await side.signed_in("bob")
-    for browser in (enrolled_, tapped, typed):
-        approval = await side.approvals.open(_wanted())
+    for sign, browser in zip("abc", (enrolled_, tapped, typed), strict=True):
+        approval = await side.approvals.open(_wanted(digest=sign * 64))
         answer = await browser.answer(approval.id, "approve")
         assert _refused(answer, "needs a passkey")
         assert _pending(side, approval.id)
