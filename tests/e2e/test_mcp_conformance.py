@@ -65,7 +65,7 @@ def as_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str,
         installed = install(folder / "firewall", settings=settings)
         (installed.config.parent / "policies" / "packs" / "conformance.toml").write_text(PACK)
         with serving(installed) as served:
-            token = served.mint(ttl="1h", workspace=ROOT)
+            token = served.mint(ttl="1h", workspace=ROOT, max_requests_per_minute=100_000)
             with way_in(int(served.agents.rpartition(":")[2]), token) as port:
                 url = f"http://127.0.0.1:{port}/mcp/everything"
                 yield {one: run("server", one, folder / one, "--url", url) for one in REVISIONS}

@@ -105,7 +105,7 @@ def run_clients(revision: str, count: int, folder: Path) -> Found:
         for number, guest in enumerate(guests):
             guest.name = f"scenario-{number}"
         served = stack.enter_context(_served(guests, folder))
-        token = served.mint(ttl="1h", workspace="/test/root")
+        token = served.mint(ttl="1h", workspace="/test/root", max_requests_per_minute=100_000)
         for guest in guests:
             asyncio.run(_one(served, guest, token, revision))
         suite.wait(RUN_LIMIT_S)
