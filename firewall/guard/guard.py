@@ -14,23 +14,23 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Never, Protocol
 
-from firewall.approvals.service import Approvals, Wanted
+from firewall.approvals.service import Approvals
 from firewall.approvals.wanted import DeniedBeforeError
 from firewall.classify.commands import commands_of
 from firewall.classify.tool import sessions_after
 from firewall.core.approval import Approval, ApprovalStatus
-from firewall.core.bucket import overdrawn, per_hour
+from firewall.core.bucket import overdrawn
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.errors import ApprovalError
 from firewall.core.fast_init import fast_init, maker
-from firewall.core.ids import principal_of
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.target import TargetSpec
 from firewall.core.verdict import Allow, Ask, Deny, Verdict
-from firewall.core.work import Committed, Record, Step, Take, Unit, Unmet, record_of, unit_of
+from firewall.core.work import Committed, Record, Take, Unit, Unmet, record_of, unit_of
 from firewall.core.world import changed, lost
+from firewall.guard import handed
 from firewall.guard.announced import Announcements
 from firewall.guard.asked import Asked, AskedBefore
 from firewall.guard.foreign import FirstSeen, Foreign, Known, nobody
@@ -259,8 +259,8 @@ class Guard:
     async def _go(self, judgement: Judgement, requester: Requester, takes: tuple[Take, ...] = ()) -> Answer:
         if not judgement.declaration.use():  # another request was faster: nothing announced this one
             return await self.judge(judgement.call, requester, takes=takes)
-        steps = (*takes, *self._destructive_budget(judgement, requester))
-        records = (*self._judged(judgement, requester), self._released(judgement, requester))
+        steps = (*takes, *handed.destructive_budget(judgement, requester))
+        records = (*self._judged(judgement, requester), handed.released(judgement, requester))
         outcome = await self._sequencer.submit(unit_of(records=records, steps=steps))
         if isinstance(outcome, Committed):
             return self._gone(judgement, requester, outcome.seqs[0])
@@ -291,7 +291,7 @@ class Guard:
             judgement = await self._moved(judgement, before)
         outcome = await self._sequencer.submit(Unit(records=self._judged(judgement, requester)))
         try:
-            approval = await self._approvals.open(self._wanted(judgement, requester))
+            approval = await self._approvals.open(handed.wanted(judgement, requester))
         except ApprovalError as error:
             return await self._not_asked(judgement, requester, error)
         if judgement.findings:
@@ -331,9 +331,9 @@ class Guard:
             records=(
                 *self._judged(judgement, requester, approval=approval.id),
                 consumed,
-                self._released(judgement, requester, approval=approval.id),
+                handed.released(judgement, requester, approval=approval.id),
             ),
-            steps=(step, *self._destructive_budget(judgement, requester)),
+            steps=(step, *handed.destructive_budget(judgement, requester)),
         )
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
@@ -360,7 +360,7 @@ class Guard:
         """Release what was approved where the same call passed before; its budget was drawn there."""
         records = (
             *self._judged(judgement, requester, approval=release.approval),
-            self._released(judgement, requester, approval=release.approval, follows=release.entry),
+            handed.released(judgement, requester, approval=release.approval, follows=release.entry),
         )
         outcome = await self._sequencer.submit(Unit(records=records))
         return self._gone(judgement, requester, _first(outcome.seqs), approval=release.approval)
@@ -376,7 +376,7 @@ class Guard:
         """Refuse what the hourly budget does not allow; an approval stays usable until its own time is over."""
         verdict = Deny(Reason.LIMIT_DESTRUCTIVE, detail="the hourly budget of destructive actions is used up")
         return await self._stop(
-            judgement, requester, verdict, approval=approval, more=(self._limited(judgement, requester),)
+            judgement, requester, verdict, approval=approval, more=(handed.limited(judgement, requester),)
         )
 
     async def _stop(
@@ -438,51 +438,6 @@ class Guard:
         Raises: StoreError.
         """
         return self._lineage.read(requester, told, self._rules().catalogue.credentials)
-
-    def _released(
-        self, judgement: Judgement, requester: Requester, *, approval: str = "", follows: int = -1
-    ) -> Record:
-        return record_of(
-            kind="tool.released",
-            data={
-                "digest": judgement.digest,
-                "gate": requester.gate,
-                **({"follows": follows} if follows >= 0 else {}),
-            },
-            principal=requester.principal,
-            approval=approval,
-        )
-
-    def _limited(self, judgement: Judgement, requester: Requester) -> Record:
-        return Record(
-            kind="limit.hit",
-            data={"limit": "destructive_per_hour", "digest": judgement.digest, "token": requester.token_id},
-            principal=requester.principal,
-        )
-
-    def _destructive_budget(self, judgement: Judgement, requester: Requester) -> tuple[Step, ...]:
-        if not judgement.is_destructive:
-            return ()
-        return tuple(
-            Take(f"destructive:{draw.key}", per_hour(draw.destructive_per_hour))
-            for draw in requester.draws
-            if draw.destructive_per_hour
-        )
-
-    def _wanted(self, judgement: Judgement, requester: Requester) -> Wanted:
-        verdict = judgement.verdict
-        if not isinstance(verdict, Ask):
-            raise ApprovalError("only an ask can be opened")
-        return Wanted(
-            digest=judgement.digest,
-            principal=principal_of(requester.grant.owner, requester.grant.agent),
-            token=requester.token_id,
-            session=requester.session,
-            environment=judgement.environment,
-            effects=tuple(effect.value for effect in judgement.effects),
-            obligations=verdict.obligations,
-            subject=judgement.subject(requester),
-        )
 
 
 def _unapproved(approval: Approval, approvals: Approvals) -> Deny:
