@@ -43,7 +43,7 @@ class Notify(Section):
     """Whose channel it is: what a row asks other groups for is not told here. An `email` without `to` goes to the
     addresses of the approvers in these groups."""
     alerts: bool = True
-    """Whether alerts (a budget that is used up, an approver who reads nothing) go here as well."""
+    """Whether alerts (a budget that is used up) go here as well."""
     url: SecretRef | str = ""
     """`webhook`, `slack`, `teams`: where to post, best a secret. `slack` with `token`, and `pagerduty`: another
     address of their API than the usual one."""

@@ -316,7 +316,7 @@ def test_the_hook_without_token_or_with_a_bad_one_denies(house: House) -> None:
     event = house.event("ls")
     assert "no token" in is_denial("codex", hook("codex", event, STAYHAND_URL=house.firewall.agents))
     bad = hook("codex", event, STAYHAND_URL=house.firewall.agents, STAYHAND_AGENT_TOKEN="shd_staging_agent_bad")
-    assert "refused the question" in is_denial("codex", bad)
+    assert "does not accept the agent's token" in is_denial("codex", bad)
 
 
 @pytest.mark.parametrize("agent", AGENTS)
