@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from firewall.approvals.typed import name_of, worst_first
+from firewall.approvals.typed import equals_of, name_of, worst_first
 from firewall.console.marked import Shown, show, spell_out
 from firewall.console.shape import Standing, rfc3339, status_of
 from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, RUN_WORDS, SCOPE_WORDS, undo_words
@@ -160,6 +160,8 @@ class Votes:
     not_approving_code: str
     typed: str
     """What whoever approves types; empty: nothing."""
+    typed_of: int = 0
+    """How many resources are as bad as the one whose name is typed, itself among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,7 @@ def _votes(approval: Approval, standing: Standing) -> Votes:
         not_approving=barred.public if barred else "",
         not_approving_code=barred.code if barred else "",
         typed=spell_out(name_of(approval)) if asked.typed else "",
+        typed_of=equals_of(approval) if asked.typed else 0,
     )
 
 

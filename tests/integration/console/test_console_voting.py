@@ -8,7 +8,7 @@ from firewall.approvals.people import Approver
 from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.demand import demand_of, staged
 from firewall.core.verdict import Obligations
-from tests.support.approving import ALICE, BOB, ROOT, wanted
+from tests.support.approving import ALICE, BOB, ROOT, subject, view, wanted
 from tests.support.control_side import APPROVER_TOKEN, Browser, Side, control_side
 
 BEARER = {"authorization": f"Bearer {APPROVER_TOKEN}"}
@@ -56,6 +56,16 @@ async def test_two_people_type_the_name_and_click(side: Side) -> None:
         await browser.sign_in("root")
         assert (await browser.answer(approval.id, "approve", typed=NAME)).status_code == 303
     assert side.log.rows[approval.id].status is ApprovalStatus.APPROVED
+
+
+async def test_the_page_says_of_how_many_the_name_is_one(side: Side) -> None:
+    """Where the worst is done to several things in production, one name does not hide the others."""
+    actions = tuple(view(resource=name, environment="production") for name in ("orders", "billing"))
+    asked = replace(wanted(subject=subject(actions=actions)), obligations=TWO)
+    approval = await side.approvals.open(asked)
+    page = (await (await side.signed_in()).open(f"/approve/{approval.id}")).text
+    assert "type <code>billing</code>" in page
+    assert "one of 2 resources" in page
 
 
 async def test_whose_turn_has_not_come_may_deny(side: Side) -> None:
