@@ -127,9 +127,15 @@ def _kept(call: McpCall, draft: Draft, context: Context) -> set[Effect]:
         if name[:MAX_NAME_CHARS].translate(_UNJOINED) not in _NAMING:
             continue
         for one in (value if isinstance(value, list) else [value])[:_MOST_PATHS]:
-            if not isinstance(one, str) or (("://" in one) and not one.startswith("file://")):
+            if not isinstance(one, str):
                 continue
-            path = (file_of({"uri": one}) or one.removeprefix("file://"))[:MAX_PATH_CHARS]
+            is_file = one[:5].lower() == "file:"
+            if "://" in one and not is_file:
+                continue
+            plain = file_of({"uri": one}) if is_file else one
+            # FAIL-CLOSED: a file that is not named plainly could be any.
+            found |= {Effect.UNKNOWN} if is_file and not plain else set()
+            path = (plain or one[5:].removeprefix("//"))[:MAX_PATH_CHARS]
             path = f"{context.home or '/root'}{path[1:]}" if path.startswith("~/") else path
             path = posixpath.normpath(posixpath.join(context.workspace or "/", path))
             found |= {Effect.SECRET} if is_secret(path, context) else set()

@@ -167,11 +167,24 @@ def test_a_file_of_credentials_is_secret_however_it_is_named(uri: str, is_here: 
 
 
 @pytest.mark.parametrize(
-    "uri", ["file://other.example/srv/x", "file:///srv/x?y", "file:///srv/x#y", "file:srv/x", "file:///srv/%00"]
+    "uri",
+    [
+        "file://other.example/srv/x",
+        "file:///srv/x?y",
+        "file:///srv/x#y",
+        "file:srv/x",
+        "file:///srv/%00",
+        "file:///srv/x\\..\\..\\root",
+        "file:///srv/x%5C..%5C..%5Croot",
+        "file:///srv/%252e%252e/root",
+        "FILE:///srv/x%5cy",
+    ],
 )
 def test_a_file_that_is_not_named_plainly_is_unknown(uri: str) -> None:
-    """With a host, a query or a fragment it could be anything."""
+    """With a host, a query, a fragment, or marks that readers take apart differently, it could be anything."""
     found = judged(served("resources/read", is_here=True, is_reading=True, pack="filesystem"), uri=uri)
+    assert any(Effect.UNKNOWN in one.effects for one in found)
+    found = judged(served("read_file", is_here=False, pack="filesystem"), path=uri)
     assert any(Effect.UNKNOWN in one.effects for one in found)
 
 
