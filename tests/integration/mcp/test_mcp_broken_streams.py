@@ -106,7 +106,14 @@ async def test_the_rest_of_broken_events_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    "streams", [(b"data: \n\n",), (FIRST,), (FIRST, b": nothing\n\n"), (b"id: 7\n\nid:\n\n", answer())]
+    "streams",
+    [
+        (b"data: \n\n",),
+        (FIRST,),
+        (FIRST, b": nothing\n\n"),
+        (FIRST, FIRST, answer()),
+        (b"id: 7\n\nid:\n\n", answer()),
+    ],
 )
 async def test_events_that_lead_nowhere_are_given_up(tmp_path: Path, streams: tuple[bytes, ...]) -> None:
     """Without an id, without a stream to go on with, and where nothing came on it: nobody knows what happened."""

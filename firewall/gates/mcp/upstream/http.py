@@ -329,7 +329,7 @@ class HttpLine:
         may_go_on = self._hello is not None and not is_modern(self.version)
         try:
             async with asyncio.timeout(self._address.endpoint.timeouts.total_s):
-                while answer is None and may_go_on and place.event and place.has_moved:
+                while answer is None and may_go_on and place.may_go_on:
                     await asyncio.sleep(place.wait_s)
                     fields = place.fields(self.version)
                     async with await self._send("GET", b"", self.version, fields) as rest:

@@ -20,7 +20,7 @@ def after(*frames: bytes) -> Place:
     ("frames", "event", "wait_s"),
     [
         ((b"id: 7\nretry: 500\ndata: \n\n",), b"7", 0.5),
-        ((b"retry:0\r\nid:a b\r\ndata: {}\r\n\r\n",), b"a b", 0.0),
+        ((b"retry:0\r\nid:a b\r\ndata: {}\r\n\r\n",), b"a b", 0.5),
         ((b"id: 1\ndata: x\n\n", b"id: 2\ndata: y\n\n"), b"2", 1.0),
         ((b"id: 1\ndata: x\n\n", b"data: y\n\n"), b"1", 1.0),
         ((b"id: 1\n\n", b"id:\n\n"), b"", 1.0),
@@ -47,8 +47,24 @@ def test_a_place_that_does_not_move_leads_nowhere() -> None:
     assert not place.has_moved
     place.note(b": still here\n\n")
     assert not place.has_moved
+    place.note(b"id: 7\nretry: 0\n\n")
+    assert not place.has_moved
     place.note(b"id: 8\n\n")
     assert place.has_moved
+    place.note(b"id: 8\n\n")
+    assert place.has_moved
+
+
+def test_a_place_is_gone_on_with_so_often_and_no_more() -> None:
+    """A server that moves on for ever without an answer is asked 32 times."""
+    place, rounds = Place(), 0
+    place.note(b"id: first\nretry: 0\n\n")
+    while place.may_go_on and rounds < 100:
+        place.fields("2025-11-25")
+        rounds += 1
+        place.note(f"id: {rounds}\nretry: 0\n\n".encode())
+        assert place.wait_s == 0.5
+    assert rounds == 32
 
 
 @given(st.binary(max_size=80))
