@@ -1,13 +1,14 @@
 """Whose votes count: those of people who may decide at this moment, each person once under all his names. Pure.
 
 INVARIANT: a vote of somebody who may no longer decide does not count, nor one for a group that he speaks no more
-for.
+for. INVARIANT: whoever lends his groups and those who speak for him take one seat of them: what is lent counts
+only where neither the lender nor an earlier vote that speaks for him is among the votes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from firewall.approvals.people import Approver, Refusal, folded, people_among, refusal_of, whole
+from firewall.approvals.people import Approver, Deputy, Refusal, folded, people_among, refusal_of, whole
 from firewall.core.approval import Approval, Decision, Vote
 from firewall.core.demand import Ballot, Tally, tally
 
@@ -56,8 +57,7 @@ class Counter:
 
     def with_vote(self, approval: Approval, by: Approver) -> Tally:
         """Count what was given and what `by`, who may answer, would add."""
-        mine = Ballot(self._person(by), self.groups(approval, by))
-        return tally(approval.obligations.demands, [*self._ballots(approval), mine])
+        return tally(approval.obligations.demands, self._ballots(approval, by))
 
     def groups(self, approval: Approval, by: Approver) -> frozenset[str]:
         """Return the groups for which somebody can speak about a call."""
@@ -68,13 +68,21 @@ class Counter:
         voters = [one for vote in approval.votes if (one := self._voter(approval, vote)) is not None]
         return any((self.now(one) or one).is_called(_owner(approval)) for one in [*voters, by])
 
-    def _ballots(self, approval: Approval) -> list[Ballot]:
-        found = [(vote, self._voter(approval, vote)) for vote in approval.votes]
-        return [
-            Ballot(self._person(by), frozenset(vote.groups) & self.groups(approval, by))
-            for vote, by in found
-            if by is not None
-        ]
+    def _ballots(self, approval: Approval, more: Approver | None = None) -> list[Ballot]:
+        """Return the votes that count, in their order; that of `more`, for all of his groups, comes last."""
+        found = [(self._voter(approval, vote), frozenset(vote.groups)) for vote in approval.votes]
+        given = [(by, said) for by, said in found if by is not None]
+        if more is not None:
+            given.append((more, self.groups(approval, more)))
+        taken = frozenset(name for by, _ in given for name in self._names(by))
+        ballots = []
+        for by, said in given:
+            listed = self.now(by) or replace(by, groups=(), speaks_for=())
+            lenders = [one for one in listed.speaks_for if not one.is_called(_owner(approval))]
+            lent = (one.groups for one in lenders if not taken & self._names(one))
+            ballots.append(Ballot(self._person(by), said & frozenset(listed.groups).union(*lent)))
+            taken = taken.union(*map(self._names, lenders))
+        return ballots
 
     def _voter(self, approval: Approval, vote: Vote) -> Approver | None:
         """Return who gave a vote for, as he is now; None where he may no longer give it."""
@@ -93,8 +101,12 @@ class Counter:
 
     def _person(self, by: Approver) -> str:
         """Return the same text for somebody under whatever name he comes."""
-        mine = folded(by.name)
-        return next(min(names) for names in people_among([*self.everybody, by]) if mine in names)
+        return min(self._names(by))
+
+    def _names(self, by: Approver | Deputy) -> frozenset[str]:
+        """Return all names of somebody, folded, with those of his other accounts."""
+        mine = folded(by.names[0])
+        return next(names for names in people_among([*self.everybody, by]) if mine in names)
 
 
 def _owner(approval: Approval) -> str:

@@ -135,7 +135,7 @@ def groups_of(approval: Approval) -> frozenset[str]:
     return frozenset().union(*(one.groups for one in demands)) if demands else frozenset({ANYBODY})
 
 
-def people_among(everybody: Sequence[Approver]) -> list[frozenset[str]]:
+def people_among(everybody: "Sequence[Approver | Deputy]") -> list[frozenset[str]]:
     """Return the names, folded, of each person: accounts that share a name are one person's."""
     found: list[frozenset[str]] = []
     for one in everybody:

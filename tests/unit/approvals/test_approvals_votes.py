@@ -225,7 +225,7 @@ async def test_who_speaks_for_another_speaks_for_his_groups(log: MemoryLog) -> N
     log.permit(ANNA, BERT, replace(eve, speaks_for=()))
     assert service.tally(service.get(approval.id)).given == 0
     log.permit(ANNA, BERT, eve)
-    assert (await service.decide(approval.id, APPROVE, by=BERT)).status is ApprovalStatus.APPROVED
+    assert (await service.decide(approval.id, APPROVE, by=ANNA)).status is ApprovalStatus.APPROVED
     for owner in ("eve", "bert"):
         plain = replace(wanted(), subject=subject(owner=owner), digest=owner * 16)
         own = await service.open(replace(plain, obligations=Obligations(demands=(TWO,))))
@@ -235,6 +235,44 @@ async def test_who_speaks_for_another_speaks_for_his_groups(log: MemoryLog) -> N
         replace(wanted(), digest="f" * 64, obligations=Obligations(demands=(demand_of("cto"),)))
     )
     assert service.may_decide(cto, eve) is not None
+
+
+EVE = Approver("eve", "approver", speaks_for=(Deputy(("bert",), ("oncall",)),))
+FRED = Approver("fred", "approver", speaks_for=(Deputy(("bert@example.com",), ("oncall",)),))
+BERTS = (replace(BERT, aliases=("bert@example.com",)), Approver("Bert@example.com", "approver", ("oncall",)))
+
+
+@pytest.mark.parametrize(
+    ("people", "voters"),
+    [
+        ((EVE, BERT), (BERT, EVE)),
+        ((EVE, BERT), (EVE, BERT)),
+        ((EVE, *BERTS), (BERTS[1], EVE)),
+        ((EVE, FRED, *BERTS), (EVE, FRED)),
+    ],
+)
+async def test_who_lends_his_groups_makes_no_second_person(
+    log: MemoryLog, people: tuple[Approver, ...], voters: tuple[Approver, ...]
+) -> None:
+    """The lender and those who speak for him take one seat, whoever comes first and under whatever name."""
+    log.permit(ANNA, *people)
+    service = approvals(log, StillClock())
+    approval = await opened(service, TWO)
+    await service.decide(approval.id, APPROVE, by=voters[0])
+    with pytest.raises(ApprovalError) as caught:
+        await service.decide(approval.id, APPROVE, by=voters[1])
+    assert code(caught) == ("not_your_turn", 409)
+    assert service.tally(service.get(approval.id)).words == "1 of 2, next: oncall"
+    assert (await service.decide(approval.id, APPROVE, by=ANNA)).status is ApprovalStatus.APPROVED
+
+
+async def test_what_is_lent_takes_nothing_of_ones_own(log: MemoryLog) -> None:
+    """Two of the group count as two, also where one of them speaks for the other."""
+    log.permit(replace(ANNA, speaks_for=(Deputy(("bert",), ("oncall", "dba")),)), BERT)
+    service = approvals(log, StillClock())
+    approval = await opened(service, TWO)
+    await service.decide(approval.id, APPROVE, by=BERT)
+    assert (await service.decide(approval.id, APPROVE, by=ANNA)).status is ApprovalStatus.APPROVED
 
 
 async def test_solo_is_one_vote_of_several(log: MemoryLog) -> None:
