@@ -1,6 +1,6 @@
 """Who a credential of the control side belongs to: tokens of its kinds, and passphrases."""
 
-from firewall.approvals.people import ROLES, Approver
+from firewall.approvals.people import Approver
 from firewall.core.errors import AuthError
 from firewall.core.token import TokenKind
 from firewall.settings.settings import Settings
@@ -28,9 +28,9 @@ class Credentials:
         person = self._people.get(bearer.holder)
         if bearer.kind is not TokenKind.SERVICE and person is None:
             return None  # a person who was removed takes his tokens with him
-        # Whoever only looks does so with an approver's or admin's token too.
-        looks_on = person is not None and person.role not in ROLES and bearer.kind is not TokenKind.SERVICE
-        role = person.role if person is not None and looks_on else bearer.kind.value
+        role = bearer.kind.value
+        if person is not None and bearer.kind is not TokenKind.SERVICE and person.role != "admin":
+            role = person.role  # a token gives no more than its holder may now; only an admin's keeps its own kind
         groups = self._all_groups(bearer.holder)
         return Approver(
             bearer.holder,

@@ -147,3 +147,43 @@ async def test_what_was_shown_is_said_of_whoever_asks(real: Real) -> None:
     assert by_word is not None
     assert by_token is not None
     assert (by_word.auth, by_token.auth) == ("passphrase", "token")
+
+
+WEAKER = [
+    ("admin", "admin", "admin"),
+    ("admin", "approver", "approver"),
+    ("admin", "viewer", "viewer"),
+    ("admin", "auditor", "auditor"),
+    ("approver", "admin", "approver"),
+    ("approver", "approver", "approver"),
+    ("approver", "viewer", "viewer"),
+    ("approver", "auditor", "auditor"),
+]
+
+
+@pytest.mark.parametrize(("kind", "role", "may"), WEAKER)
+async def test_a_token_gives_no_more_than_its_holder_may_now(real: Real, kind: str, role: str, may: str) -> None:
+    """The configuration named somebody anew after his token was minted: the weaker of both counts."""
+    tokens = Tokens(sequencer=real.installation.writer, rows=real.installation.tokens, clock=WallClock())
+    until = datetime.now(UTC) + timedelta(hours=1)
+    minted = await tokens.mint_control(TokenKind(kind), "alice", until, by="root")
+    people = People(
+        sequencer=real.installation.writer,
+        rows=real.installation.people,
+        clock=WallClock(),
+        roles={"alice": role},
+    )
+    found = Credentials(tokens, people, Settings()).token(minted.text)
+    assert found is not None
+    assert found.role == may
+
+
+async def test_a_service_token_is_a_services_whoever_is_called_so(real: Real) -> None:
+    """Its holder's rights are not its own."""
+    tokens = Tokens(sequencer=real.installation.writer, rows=real.installation.tokens, clock=WallClock())
+    minted = await tokens.mint_control(
+        TokenKind.SERVICE, "alice", datetime.now(UTC) + timedelta(hours=1), by="root"
+    )
+    found = Credentials(tokens, real.people, Settings()).token(minted.text)
+    assert found is not None
+    assert found.role == "service"
