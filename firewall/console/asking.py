@@ -130,12 +130,12 @@ class Doorman:
         self._throttle.succeeded(name, source)
         return await self.begin(person.name, "passphrase", request=request)
 
-    async def admit_try(self, name: str, source: str) -> None:
-        """Take one try at a secret from the buckets of a name (none: empty) and a source.
+    async def admit_try(self, name: str, source: str, way: str = "source") -> None:
+        """Take one try at a secret from the buckets of a name (none: empty) and a source at one way to sign in.
 
         Raises: LimitError, counted; StoreError.
         """
-        retry_after_s = self._throttle.admit(name, source)
+        retry_after_s = self._throttle.admit(name, source, way)
         if retry_after_s:
             await self.refuse(source, "throttled")
             raise LimitError(

@@ -32,11 +32,14 @@ class Throttle:
         self._clock = clock
         self._tats: dict[str, int] = {}
 
-    def admit(self, name: str, source: str) -> int:
-        """Take one try from both buckets, without a name from the source's; return 0, or the seconds to wait."""
+    def admit(self, name: str, source: str, way: str = "source") -> int:
+        """Take one try from both buckets, without a name from the source's; return 0, or the seconds to wait.
+
+        `way`: what is tried; each has buckets of its own, so that junk at one keeps nobody from another.
+        """
         now = self._clock.now_us()
         self._forget_empty(now)
-        keys = [(f"source:{source}", PER_SOURCE)]
+        keys = [(f"{way}:{source}", PER_SOURCE)]
         if name:
             keys.insert(0, (f"name:{name.casefold()}", PER_NAME))
         taken: dict[str, int] = {}

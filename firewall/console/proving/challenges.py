@@ -13,8 +13,9 @@ from firewall.core.ports import Clock
 
 LIFE_US = 180 * 1_000_000
 MOST = 5_000
+"""Open at a time of those that anybody may ask for, and as many of those that sessions asked for."""
 MOST_OF_ONE = 50
-"""Open at a time for one source; its oldest makes room."""
+"""Open at a time for one session, or before a sign-in for one source; its oldest makes room."""
 
 
 class Purpose(StrEnum):
@@ -30,7 +31,8 @@ class _Open:
     bound: str
     purpose: Purpose
     about: tuple[str, ...]
-    source: str
+    owner: tuple[bool, str]
+    """Whether somebody is signed in, and the session or source that it is counted for."""
     until: int
 
 
@@ -44,13 +46,16 @@ class Challenges:
     def issue(self, purpose: Purpose, *, bound: str, source: str, about: tuple[str, ...] = ()) -> bytes:
         """Return a new challenge for one browser (`bound`: its session's or cookie's key).
 
-        `about` goes into the challenge itself, so that the signature binds what it is about.
+        Nobody who is not signed in takes the place of a session's. `about` goes into the challenge itself, so that
+        the signature binds what it is about.
         """
-        self._make_room(source)
+        is_known = purpose is not Purpose.SIGN_IN
+        owner = (is_known, bound if is_known else source)
+        self._make_room(owner)
         text = "\n".join(("stayhand challenge 1", secrets.token_urlsafe(32), purpose.value, *about))
         challenge = hashlib.sha256(text.encode("utf-8")).digest()
         until = self._clock.now_us() + LIFE_US
-        self._open[challenge] = _Open(bound, purpose, about, source, until)
+        self._open[challenge] = _Open(bound, purpose, about, owner, until)
         return challenge
 
     def spend(self, challenge: bytes, purpose: Purpose, *, bound: str, about: tuple[str, ...] = ()) -> None:
@@ -62,12 +67,13 @@ class Challenges:
         if found is None or not is_ours or found.until <= self._clock.now_us():
             raise PasskeyError(Wrong.CHALLENGE)
 
-    def _make_room(self, source: str) -> None:
+    def _make_room(self, owner: tuple[bool, str]) -> None:
         now = self._clock.now_us()
         if len(self._open) >= MOST:
             self._open = {key: one for key, one in self._open.items() if one.until > now}
-        own = [key for key, one in self._open.items() if one.source == source]
+        own = [key for key, one in self._open.items() if one.owner == owner]
         for key in own[: max(0, len(own) - MOST_OF_ONE + 1)]:
             del self._open[key]
-        while len(self._open) >= MOST:
-            del self._open[next(iter(self._open))]
+        alike = [key for key, one in self._open.items() if one.owner[0] == owner[0]]
+        for key in alike[: max(0, len(alike) - MOST + 1)]:
+            del self._open[key]

@@ -37,7 +37,7 @@ class SignInLinks:
         """Spend a code and begin the session of its person."""
         fields = await read_form(request)
         try:
-            await self._doorman.admit_try("", asker.source)
+            await self._doorman.admit_try("", asker.source, "link")
             link = await self._spent(fields.get("code", "").strip())
         except LimitError as error:
             headers = {"retry-after": str(error.retry_after_s)}

@@ -16,6 +16,7 @@ from firewall.console.pages import Pages, own_path
 from firewall.console.proving.browsers import Browsers
 from firewall.console.proving.openid import OpenId, OpenIdError
 from firewall.console.sessions import Sessions, with_cookies
+from firewall.core.errors import LimitError
 from firewall.core.ports import Sequencer
 from firewall.core.work import Record, Unit
 
@@ -64,8 +65,9 @@ class OpenIdPages:
         back = own_path(request.query_params.get("next", ""))
         key, cookie = self._browsers.begin()
         try:
+            await self._doorman.admit_try("", asker.source, "oidc")
             address = await self._openid.begin(key, source=asker.source, back=back)
-        except OpenIdError as error:
+        except (LimitError, OpenIdError) as error:
             return self._pages.sign_in_form(back, error)
         answer = RedirectResponse(address, 303)
         answer.headers.append("set-cookie", cookie)

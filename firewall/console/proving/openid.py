@@ -24,8 +24,10 @@ from firewall.tokens.oauth.keyring import Keyring
 
 LIFE_US = 600 * 1_000_000
 MOST = 1_000
-MOST_OF_ONE = 20
-"""Logins under way for one source; its oldest makes room."""
+MOST_OF_ONE = 150
+"""Logins under way for one source; more than its throttle lets it begin within their life."""
+FAILED_US = 10 * 1_000_000
+"""How long a provider that could not be asked is not asked anew."""
 KEPT_US = 600 * 1_000_000
 """How long the provider's metadata is used before it is asked for anew."""
 
@@ -76,6 +78,7 @@ class OpenId:
         self._keyring = Keyring(self._keys, now)
         self._pending: dict[str, _Pending] = {}
         self._metadata: tuple[int, ServerMetadata] | None = None
+        self._failure: tuple[int, OpenIdError] | None = None
 
     async def begin(self, browser: str, *, source: str, back: str) -> str:
         """Return where a browser goes to sign in. Raises: OpenIdError when the provider cannot be asked."""
@@ -165,6 +168,18 @@ class OpenId:
         now = self._clock.now_us()
         if self._metadata is not None and now - self._metadata[0] < KEPT_US:
             return self._metadata[1]
+        if self._failure is not None and now - self._failure[0] < FAILED_US:
+            raise _away(self._failure[1].detail)
+        try:
+            found = await self._asked()
+        except OpenIdError as error:
+            self._failure = (self._clock.now_us(), error)
+            raise
+        self._metadata = (now, found)
+        return found
+
+    async def _asked(self) -> ServerMetadata:
+        """Ask the provider for its metadata, and check it. Raises: OpenIdError."""
         try:
             found = await metadata_of(self.provider.issuer, self._documents, self.provider.ground)
         except (UpstreamError, ProtocolError) as error:
@@ -175,7 +190,6 @@ class OpenId:
                 raise _away(f"an address of its metadata {why}")
         if found.challenges and "S256" not in found.challenges:
             raise _away("it does not take PKCE with S256")
-        self._metadata = (now, found)
         return found
 
     async def _keys(self) -> bytes:

@@ -48,7 +48,8 @@ class PasskeyPages:
         self._clock = clock
 
     async def sign_in_options(self, _request: Request, asker: Asker) -> Response:
-        """Say what a browser is to sign with any passkey of ours that it has."""
+        """Say what a browser is to sign with any passkey of ours that it has. Raises: LimitError; StoreError."""
+        await self._doorman.admit_try("", asker.source, "passkey")
         await self._passkeys.ready()
         key, cookie = self._browsers.begin()
         challenge = self._challenges.issue(Purpose.SIGN_IN, bound=key, source=asker.source)

@@ -12,7 +12,8 @@ import pytest
 
 from firewall.app.openid import openid_of
 from firewall.console.proving.oidc_pages import Known
-from firewall.console.proving.openid import LIFE_US, MOST_OF_ONE
+from firewall.console.proving.openid import FAILED_US, LIFE_US, MOST_OF_ONE
+from firewall.console.throttle import PER_SOURCE
 from firewall.core.errors import ConfigError
 from firewall.routing.upstream import HttpUpstream
 from firewall.settings.settings import Settings
@@ -240,13 +241,31 @@ async def test_the_way_back_is_one_of_our_own_pages(house: House, back: str) -> 
     assert answer.headers["location"] == "/console/"
 
 
-async def test_a_flood_of_beginnings_ends_its_own(house: House) -> None:
-    """Memory is bounded; the oldest of a source makes room."""
+async def test_a_flood_of_beginnings_ends_nobodys(house: House) -> None:
+    """On one machine an agent shares an approver's source: it is throttled, and his sign-ins go on."""
     browser = house.browser()
     first = await house.agree(await house.leave(browser))
-    for _ in range(MOST_OF_ONE):
-        await house.leave(house.browser())
-    assert (await house.come_back(browser, first)).status_code == 403
+    answers = [await house.browser().client.get("/console/oidc") for _ in range(40)]
+    assert [answer.status_code for answer in answers] == [303] * 9 + [429] * 31
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert (await house.side.signed_in("bob")).client.cookies
+    assert (await house.come_back(browser, first)).status_code == 303
+
+
+def test_a_source_cannot_begin_more_than_are_kept() -> None:
+    """What the throttle lets through within the life of a login ends none of the same source."""
+    assert PER_SOURCE.burst + PER_SOURCE.limit * LIFE_US // PER_SOURCE.window_us <= MOST_OF_ONE
+
+
+async def test_a_provider_that_failed_is_not_asked_again_at_once(house: House) -> None:
+    """Nobody makes us call out as often as he likes; ten seconds later it is asked again."""
+    house.provider.metadata = {"jwks_uri": None}
+    assert (await house.browser().client.get("/console/oidc")).status_code == 502
+    house.provider.metadata = {}
+    house.side.clock.now += FAILED_US - 1
+    assert (await house.browser().client.get("/console/oidc")).status_code == 502
+    house.side.clock.now += 1
+    assert (await house.whole(house.browser())).status_code == 303
 
 
 async def test_a_provider_that_is_away_or_unsafe_is_said_so(house: House) -> None:
@@ -261,6 +280,7 @@ async def test_a_provider_that_is_away_or_unsafe_is_said_so(house: House) -> Non
         house.provider.metadata = changes
         answer = await house.browser().client.get("/console/oidc")
         assert (answer.status_code, "cannot be asked now" in answer.text) == (502, True)
+        house.side.clock.now += FAILED_US
     house.provider.metadata = {}
     assert (await house.whole(house.browser())).status_code == 303
 

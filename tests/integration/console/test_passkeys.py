@@ -95,6 +95,18 @@ async def test_guessing_codes_is_throttled(side: Side) -> None:
     assert answers == [403] * 10 + [429] * 2
 
 
+async def test_junk_at_one_way_to_sign_in_closes_no_other(side: Side) -> None:
+    """On one machine an agent shares an approver's source: his passphrase is not throttled by its junk."""
+    junk = [(await by_code(side, f"shl_{number:043d}"))[1].status_code for number in range(12)]
+    assert junk[-1] == 429
+    browser = Browser(side.client(), side.public)
+    asked = [
+        (await browser.client.post("/api/session/passkey", headers=browser.headers)).status_code for _ in range(12)
+    ]
+    assert asked == [200] * 10 + [429] * 2
+    await side.signed_in("alice")
+
+
 async def test_an_agents_token_signs_nobody_in(side: Side) -> None:
     """54: whatever else a request carries; a session that one opened does not exist."""
     code = await code_for(side, "alice")

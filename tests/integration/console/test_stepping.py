@@ -69,6 +69,18 @@ async def test_a_tap_approves_and_its_proof_stands_before_the_vote(side: Side) -
     assert "script-src" not in after.headers["content-security-policy"]
 
 
+async def test_a_flood_before_the_door_ends_no_tap(side: Side) -> None:
+    """Whoever asks to sign in, from the same source, as often as he likes: an approver's tap counts."""
+    alice, key = await enrolled(side)
+    approval = await side.approvals.open(_wanted())
+    credential = await _signed(alice, key, approval.id)
+    agent = Browser(side.client(), side.public)
+    for _ in range(60):
+        await agent.client.post("/api/session/passkey", headers=agent.headers)
+    assert (await alice.answer(approval.id, "approve", credential=credential)).status_code == 303
+    assert side.approvals.get(approval.id).status is ApprovalStatus.APPROVED
+
+
 async def test_no_session_approves_without_a_tap_and_every_one_denies(side: Side) -> None:
     """Neither a passphrase, nor a session that a passkey began, nor a token; a denial takes none."""
     enrolled_, key = await enrolled(side)

@@ -65,22 +65,46 @@ def test_a_challenge_ends_by_time(clock: StillClock) -> None:
         challenges.spend(late, Purpose.DECIDE, bound="browser", about=ABOUT)
 
 
+def _anybody(challenges: Challenges, source: str) -> bytes:
+    return challenges.issue(Purpose.SIGN_IN, bound="browser", source=source)
+
+
 def test_a_flood_from_one_source_ends_its_own_and_nobody_elses(clock: StillClock) -> None:
     """The oldest of the same source makes room."""
     challenges = Challenges(clock)
-    mine = _issue(challenges, "me")
-    flood = [_issue(challenges, "flood") for _ in range(MOST_OF_ONE + 1)]
-    challenges.spend(mine, Purpose.DECIDE, bound="browser", about=ABOUT)
-    challenges.spend(flood[-1], Purpose.DECIDE, bound="browser", about=ABOUT)
+    mine = _anybody(challenges, "me")
+    flood = [_anybody(challenges, "flood") for _ in range(MOST_OF_ONE + 1)]
+    challenges.spend(mine, Purpose.SIGN_IN, bound="browser")
+    challenges.spend(flood[-1], Purpose.SIGN_IN, bound="browser")
     with pytest.raises(PasskeyError):
-        challenges.spend(flood[0], Purpose.DECIDE, bound="browser", about=ABOUT)
+        challenges.spend(flood[0], Purpose.SIGN_IN, bound="browser")
+
+
+@pytest.mark.parametrize("purpose", [Purpose.DECIDE, Purpose.REGISTER])
+def test_who_is_not_signed_in_ends_nothing_of_a_session(clock: StillClock, purpose: Purpose) -> None:
+    """On one machine an agent and an approver share their source: neither it nor the whole is full for him."""
+    challenges = Challenges(clock)
+    mine = challenges.issue(purpose, bound="session", source="loopback", about=ABOUT)
+    for number in range(MOST + 10):
+        _anybody(challenges, "loopback" if number < MOST_OF_ONE + 10 else f"source {number}")
+    challenges.spend(mine, purpose, bound="session", about=ABOUT)
+
+
+def test_a_session_has_its_own_number(clock: StillClock) -> None:
+    """Its oldest makes room, and another session's of the same source does not."""
+    challenges = Challenges(clock)
+    other = challenges.issue(Purpose.DECIDE, bound="other", source="loopback", about=ABOUT)
+    own = [_issue(challenges, "loopback") for _ in range(MOST_OF_ONE + 1)]
+    challenges.spend(other, Purpose.DECIDE, bound="other", about=ABOUT)
+    with pytest.raises(PasskeyError):
+        challenges.spend(own[0], Purpose.DECIDE, bound="browser", about=ABOUT)
 
 
 def test_there_are_never_more_than_fit(clock: StillClock) -> None:
     """Memory is bounded, whoever asks; what has expired goes first."""
     challenges = Challenges(clock)
     for number in range(MOST + 10):
-        _issue(challenges, f"source {number}")
+        _anybody(challenges, f"source {number}")
     assert len(challenges._open) == MOST
     clock.now += LIFE_US
     kept = _issue(challenges)
