@@ -69,6 +69,16 @@ class Doorkeeper:
             await self.refused(source)
             raise
 
+    def left_s(self, requester: Requester) -> float:
+        """Return for how many seconds the token of a request is still good; 0 or less: it expired, or was revoked.
+
+        No token outlives its ancestors.
+        """
+        expires_at = requester.grant.expires_at
+        if not self._tokens.is_live(requester.lineage, expires_at):
+            return 0.0
+        return expires_at.timestamp() - self._clock.now_us() / 1e6
+
     async def refused(self, source: str) -> None:
         """Count a credential that is not good. Raises: LimitError where a source guesses."""
         now = self._clock.now_us()

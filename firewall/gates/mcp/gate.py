@@ -5,7 +5,7 @@ once, strictly, and what goes to a server is that message; nothing is released t
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -87,7 +87,7 @@ class McpGate:
         self._one = OneServer(lines, calls=calls, reads=reads, shown=shown, tasks=tasks, listens=listens)
         self._all = AllServers(servers, self._one)
         self._tasks = tasks
-        self._works = Works()
+        self._works = Works(self.revoked)
         self.lines = lines
         self.sessions = Sessions(ended=self._ended)
 
@@ -124,11 +124,14 @@ class McpGate:
             )
 
     def revoked(self, token_id: str) -> None:
-        """End what is under way for a token that was revoked, and for its children."""
+        """End what is under way for a token that was revoked or has expired, and for its children."""
         self._works.revoked(token_id)
         self._tasks.revoked(token_id)
         self.sessions.revoked(token_id)
         self.lines.revoked(token_id)
+
+    def _left_s(self, requester: Requester) -> Callable[[], float]:
+        return lambda: self._doorkeeper.left_s(requester)
 
     def drain(self) -> None:
         """Begin to stop: requests that may end are ended, calls are waited for."""
@@ -251,7 +254,7 @@ class McpGate:
         way = way_of(message, caller.version)
         caller = await self._drawn(caller, way)
         talk = Talk(send, takes_events=door.head.takes_events)
-        work = self._works.begin(door.requester.lineage, is_call=way is Way.CALL)
+        work = self._works.begin(door.requester.lineage, self._left_s(door.requester), is_call=way is Way.CALL)
         asked = Asked(caller, message, way, talk, session, work.begun, checked_params(door.head, message))
         connection = Connection(receive, lambda: _let_go(talk, work))
         is_greeting = session is not None and way is Way.HELLO
@@ -283,7 +286,7 @@ class McpGate:
         await draw(self._sequencer, door.requester)
         await self._one.claimed(caller, door.server)
         talk = Talk(send, takes_events=True)
-        work = self._works.begin(door.requester.lineage)
+        work = self._works.begin(door.requester.lineage, self._left_s(door.requester))
         connection = Connection(receive, lambda: _let_go(talk, work))
         stream = self._one.listens.stream(door.server, caller, session, talk=talk)
         try:

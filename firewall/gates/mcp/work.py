@@ -1,12 +1,15 @@
 """A request under way: who can end it, and what becomes of its work then.
 
-INVARIANT: a client whose token was revoked hears nothing more. Work that reads ends with its client; a tool call
-that the server may have begun is ended only where the client says so (2026-07-28: by letting go), so that its
+INVARIANT: a client whose token was revoked or has expired hears nothing more.
+The token is looked at when the work begins, for it may have ended since the request came in, and once it expires.
+
+Work that reads ends with its client; a tool call that
+the server may have begun is ended only where the client says so (2026-07-28: by letting go), so that its
 outcome is known and recorded otherwise.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -15,6 +18,8 @@ from firewall.codecs.mcp.errors import McpError
 from firewall.gates.mcp.talk import Talk
 
 PING_S = 15.0
+_LEAST_S = 0.01
+"""How long is waited at least: the clock that says when a token expires is not the loop's."""
 _T = TypeVar("_T")
 
 
@@ -30,7 +35,7 @@ class Ended(StrEnum):
 _SAID = {
     Ended.GONE: ("the client is gone", "client_gone", 499),
     Ended.CANCELLED: ("the request was cancelled", "request_cancelled", 499),
-    Ended.REVOKED: ("the token was revoked while the request was under way", "token_revoked", 401),
+    Ended.REVOKED: ("the token was revoked or has expired while the request was under way", "token_revoked", 401),
     Ended.DRAINED: ("the server is being stopped: ask again in a moment", "stopping", 503),
 }
 
@@ -40,6 +45,8 @@ class Work:
     """One request under way."""
 
     lineage: tuple[str, ...]
+    left_s: Callable[[], float]
+    """For how many seconds its token is still good; 0 or less: no more."""
     woken: asyncio.Event
     """Set where its answer is there, or it is to end."""
     may_end: bool = True
@@ -62,13 +69,15 @@ class Work:
 class Works:
     """All requests under way; one instance per process."""
 
-    def __init__(self) -> None:
+    def __init__(self, over: Callable[[str], None]) -> None:
+        """`over` is told of each token, by its id, that is good no more while something is under way for it."""
+        self._over = over
         self._all: set[Work] = set()
         self._left: set[asyncio.Task[Any]] = set()
 
-    def begin(self, lineage: tuple[str, ...], *, is_call: bool = False) -> Work:
-        """Note a request."""
-        return Work(lineage, asyncio.Event(), is_call=is_call)
+    def begin(self, lineage: tuple[str, ...], left_s: Callable[[], float], *, is_call: bool = False) -> Work:
+        """Note a request of a token that is good for so many seconds more, whenever that is asked."""
+        return Work(lineage, left_s, asyncio.Event(), is_call=is_call)
 
     async def run(self, work: Work, doing: Coroutine[None, None, _T], talk: Talk, *, keeps: bool) -> _T:
         """Return the answer, or what is said in its place; `keeps`: a client that lets go cancels nothing.
@@ -79,7 +88,7 @@ class Works:
         task = asyncio.create_task(doing)
         task.add_done_callback(lambda _: work.woken.set())
         try:
-            while not await _woken(work, task):
+            while self._is_good(work) and not await _woken(work, task):
                 await talk.keep_alive()
             if work.why is not None:
                 await self._end(work, work.why, task, keeps=keeps)
@@ -89,6 +98,14 @@ class Works:
             raise
         finally:
             self._all.discard(work)
+
+    def _is_good(self, work: Work) -> bool:
+        """Tell whether the token of a request is still good; otherwise end it, and all of the token's."""
+        if work.left_s() > 0:
+            return True
+        work.end(Ended.REVOKED)
+        self._over(work.lineage[0])
+        return False
 
     def revoked(self, token_id: str) -> None:
         """End what is under way for a token and its children."""
@@ -130,7 +147,8 @@ class Works:
 
 async def _woken(work: Work, task: "asyncio.Task[Any]") -> bool:
     """Wait until there is something to do; False: it takes long enough for a sign of life."""
-    timer = asyncio.get_running_loop().call_later(PING_S, work.woken.set)
+    wait_s = min(PING_S, max(work.left_s(), _LEAST_S))
+    timer = asyncio.get_running_loop().call_later(wait_s, work.woken.set)
     try:
         await work.woken.wait()
     finally:

@@ -4,15 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from starlette.types import Receive
 
+from firewall.gates.edge.body import read_body
 from firewall.gates.mcp.listening import MOST_OF_A_TOKEN
 from firewall.settings.mcp import McpServer
 from tests.support.mcp_house import House
 from tests.support.mcp_judged import judging
-from tests.support.mcp_posting import Poster, Said, posting, until
+from tests.support.mcp_posting import NOTES, Poster, Said, posting, until
 from tests.support.mcp_streams import Stream, hearing, listening
 from tests.support.mcp_teller import over_http, program, settings
 
@@ -152,6 +155,57 @@ async def test_a_revoked_token_ends_what_it_listens_to(tmp_path: Path) -> None:
                     assert (await other.ended())[-1]["error"]["data"]["code"] == "token_revoked"  # type: ignore[index]  # an error
                 assert stream.messages == []
         await until(lambda: house.kept.kinds().count("mcp.listened") == 4)
+
+
+async def test_a_token_that_expires_ends_what_it_listens_to(tmp_path: Path) -> None:
+    """Both streams end, and the sessions of the token with them."""
+    async with before(tmp_path, "legacy", "http") as (house, _):
+        now = datetime.fromtimestamp(house.kept.clock.now_us() / 1e6, UTC)
+        _, token = await house.minted(expires_at=now + timedelta(seconds=1))
+        async with posting(house.at("github"), token) as poster:
+            session = await poster.begin("2025-11-25")
+            async with hearing(poster, session) as stream, listening(poster, toolsListChanged=True) as other:
+                await other.has(1)
+                house.kept.clock.forward(2)
+                await stream.ended()
+                assert (await other.ended())[-1]["error"]["data"]["code"] == "token_revoked"  # type: ignore[index]  # an error
+        await until(lambda: house.gate.sessions.count == 0)
+
+
+async def test_a_token_revoked_while_its_request_comes_in_listens_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was good when the headers came, and is not when the last of the body has."""
+    async with before(tmp_path, "modern", "program") as (house, poster):
+        ident, token = await house.minted(agent="other")
+        came_in = asyncio.Event()
+
+        async def reading(receive: Receive, most: int) -> bytes:
+            came_in.set()
+            return await read_body(receive, most)
+
+        monkeypatch.setattr("firewall.gates.mcp.gate.read_body", reading)
+        params = {"notifications": {"toolsListChanged": True}, "_meta": NOTES}
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}
+        body = json.dumps(asked).encode()
+
+        async def in_halves() -> AsyncIterator[bytes]:
+            yield body[:40]
+            await came_in.wait()
+            await house.tokens.revoke(ident, by="alice")
+            yield body[40:]
+
+        headers = {
+            "authorization": f"Bearer {token}",
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "accept": "application/json, text/event-stream",
+            "mcp-protocol-version": "2026-07-28",
+            "mcp-method": "subscriptions/listen",
+        }
+        async with asyncio.timeout(30):
+            said = await poster.http.post(poster.url, content=in_halves(), headers=headers)
+        assert (said.status_code, said.json()["error"]["data"]["code"]) == (401, "token_revoked")
 
 
 async def test_a_session_whose_stream_ends_while_it_subscribes_is_over(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ async def test_a_client_without_events_hears_the_answer_alone() -> None:
 
 async def ended_by(why: Ended, *, begun: bool, keeps: bool) -> tuple[str, bool]:
     """Return the word that a request ends with, and whether its work was cancelled."""
-    works, release, over = Works(), asyncio.Event(), asyncio.Event()
+    works, release, over = Works(lambda _: None), asyncio.Event(), asyncio.Event()
     was_cancelled = False
 
     async def doing() -> Message:
@@ -88,7 +88,7 @@ async def ended_by(why: Ended, *, begun: bool, keeps: bool) -> tuple[str, bool]:
             over.set()
         return ANSWER
 
-    work = works.begin(("tok_1", "tok_0"))
+    work = works.begin(("tok_1", "tok_0"), lambda: 60.0)
     if begun:
         work.begun()
     task = asyncio.create_task(works.run(work, doing(), Talk(Wire().send, takes_events=True), keeps=keeps))
@@ -143,7 +143,7 @@ async def test_a_revoked_token_hears_no_more_of_a_change() -> None:
 async def test_long_work_shows_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until the answer is there."""
     monkeypatch.setattr(under_test, "PING_S", 0.001)
-    wire, works = Wire(), Works()
+    wire, works = Wire(), Works(lambda _: None)
     talk = Talk(wire.send, takes_events=True)
 
     async def doing() -> Message:
@@ -152,5 +152,23 @@ async def test_long_work_shows_signs_of_life(monkeypatch: pytest.MonkeyPatch) ->
                 await asyncio.sleep(0.001)
         return ANSWER
 
-    assert await works.run(works.begin(("tok_1",)), doing(), talk, keeps=True) is ANSWER
+    assert await works.run(works.begin(("tok_1",), lambda: 60.0), doing(), talk, keeps=True) is ANSWER
     assert wire.body.startswith(b":")
+
+
+@pytest.mark.parametrize("left", [(0.0,), (0.001, 0.001, 0.0)], ids=["before-it-began", "while-it-waits"])
+async def test_no_work_outlives_its_token(left: tuple[float, ...]) -> None:
+    """Also where the token ended before the work began: what ends with it is told once."""
+    seconds, over, waiting = list(left), list[str](), asyncio.Event()
+    works = Works(over.append)
+
+    async def doing() -> Message:
+        await waiting.wait()
+        return ANSWER
+
+    work = works.begin(("tok_1", "tok_0"), lambda: seconds.pop(0) if len(seconds) > 1 else seconds[0])
+    async with asyncio.timeout(30):
+        with pytest.raises(McpError) as refused:
+            await works.run(work, doing(), Talk(Wire().send, takes_events=True), keeps=True)
+    assert refused.value.code == "token_revoked"
+    assert over == ["tok_1"]
