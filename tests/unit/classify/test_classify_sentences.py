@@ -97,7 +97,7 @@ def test_a_sentence_keeps_its_end() -> None:
 
 def test_names_of_operations_become_words() -> None:
     """Verbs in the third person, one thing in the singular, abbreviations as they are."""
-    assert words_of("DeleteDBInstance") == ["delete", "DB", "instance"]
+    assert words_of("DeleteDBInstance") == ("delete", "DB", "instance")
     assert [third_person(verb) for verb in ("delete", "apply", "purge", "dismiss", "does")] == [
         "deletes", "applies", "purges", "dismisses", "does",
     ]  # fmt: skip

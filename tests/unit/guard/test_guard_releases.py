@@ -154,14 +154,24 @@ async def test_an_id_of_the_agent_only_narrows(kept: Kept) -> None:
 
 
 async def test_a_denied_call_leaves_nothing(kept: Kept) -> None:
-    """Only a vote for a call leaves a release: a denied one is asked about, and a dead token is refused."""
+    """Only a vote for a call leaves a release: a denied one is asked about, and repeated refused for a while."""
     asker = kept.requester()
     held = await kept.held(said(SPELLINGS[0]), asker)
     await kept.approvals.decide(held.approval.id, Decision.DENY, by=ALICE)
     assert isinstance(await kept.guard.release(held, asker), Stop)
     gate = kept.requester(gate="mcp", session="")
     assert isinstance(await kept.guard.judge(made(), gate), Wait)
+    refused = await kept.guard.judge(said(SPELLINGS[0], ident="toolu_2"), asker)
+    assert isinstance(refused, Stop)
+    assert refused.approval == held.approval.id
+    kept.clock.forward(kept.approvals.rules.cool_down_s + 1)
+    assert isinstance(await kept.guard.judge(said(SPELLINGS[0], ident="toolu_3"), asker), Wait)
+
+
+async def test_a_release_is_worth_nothing_to_a_dead_token(kept: Kept) -> None:
+    """What was approved is refused once the token is."""
     await approved(kept, said(SPELLINGS[0], ident="toolu_2"))
+    gate = kept.requester(gate="mcp", session="")
     kept.is_live = False
     assert isinstance(await kept.guard.judge(made(), gate), Stop)
 

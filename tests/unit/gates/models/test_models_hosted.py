@@ -12,7 +12,7 @@ from firewall.gates.models.gate import ModelsGate
 from firewall.guard.guard import Answer, Go, Stop, Wait
 
 APPROVAL = SimpleNamespace(id="apr_again")
-WAIT = Wait(1, APPROVAL, None)  # type: ignore[arg-type]  # only the id is looked at
+WAIT = Wait(1, APPROVAL, SimpleNamespace(first=()))  # type: ignore[arg-type]  # only the id and what comes first are looked at
 
 
 @dataclass
