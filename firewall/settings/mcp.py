@@ -103,7 +103,7 @@ class McpServer(Section):
     max_body_mib: int = Field(default=4, ge=1, le=64)
     """The largest message of a client."""
     max_answer_mib: int = Field(default=16, ge=1, le=256)
-    """The largest message of the server."""
+    """The largest message of the server; all pages of its list of tools together are no larger."""
     idle_s: int = Field(default=900, ge=10, le=86_400)
     """When a session with the server, or its program, that nobody uses is ended."""
     at_once: int = Field(default=32, ge=1, le=1000)

@@ -6,11 +6,13 @@ older than `FRESH_S`, no tool is called before its definition was held against i
 the list does not name.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from typing import cast
 
 from firewall.codecs.mcp.messages import Message
+from firewall.gates.mcp.pacing import Pace
 
 FRESH_S = 300.0
 
@@ -18,7 +20,7 @@ FRESH_S = 300.0
 class Listed:
     """What is known of the list of tools behind one line."""
 
-    __slots__ = ("_at", "_names", "_now", "changes")
+    __slots__ = ("_at", "_names", "_now", "changes", "one", "pace")
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """`now`: seconds of a clock that never goes back."""
@@ -27,6 +29,10 @@ class Listed:
         self._names: frozenset[str] = frozenset()
         self.changes = 0
         """How often the server said that its tools changed."""
+        self.one = asyncio.Lock()
+        """Held by whoever lists them: one at a time."""
+        self.pace = Pace(now)
+        """How fast its server may make us list them."""
 
     @property
     def is_fresh(self) -> bool:

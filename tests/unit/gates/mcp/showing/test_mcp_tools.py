@@ -1,5 +1,6 @@
 """Which tools may be called: the approved ones of servers whose list was seen since we started."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,9 @@ from firewall.approvals.people import Approver
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.messages import Message
 from firewall.console.pinned import UnknownServerError
+from firewall.core.errors import UpstreamError
 from firewall.gates.mcp.listed import FRESH_S, Listed
+from firewall.gates.mcp.pacing import QUIET_S
 from firewall.gates.mcp.port import Seen
 from firewall.gates.mcp.showing.tools import PinnedTools
 from tests.support.mcp_shown import House, caller, house, server, tool
@@ -249,3 +252,70 @@ async def test_a_list_that_never_holds_still_names_nothing(place: House) -> None
     tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
     assert await tools.tool(server(), caller(), "a", upstream=pages, seen=Deaf()) is None
     assert pages.asked == [None, None, None]
+
+
+class Restless(Pages):
+    """A server that says with each page that its tools changed."""
+
+    async def ask(self, message: Message, *, seen: Seen) -> Message:
+        """Answer one page, when others had their turn."""
+        self.listed.changed()
+        await asyncio.sleep(0)
+        return await Pages.ask(self, message, seen=seen)
+
+
+async def test_a_server_that_always_says_it_changed_is_listed_ever_more_seldom(place: House) -> None:
+    """All streams of a line share one walk at a time, and wait longer before each; quiet ends that."""
+    now, slept = 0.0, []
+
+    async def sleep(wait_s: float) -> None:
+        nonlocal now
+        slept.append(wait_s)
+        now += wait_s
+
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector, sleep=sleep)
+    pages = Restless([tool("a")], listed=Listed(lambda: now))
+    for _ in range(2):
+        assert not await tools.relisted(server(), caller(), upstream=pages, seen=Deaf())
+    assert slept == [1.0, 2.0, 5.0, 30.0, 30.0]
+    assert len(pages.asked) == 6
+    now += QUIET_S
+    assert not await tools.relisted(server(), caller(), upstream=pages, seen=Deaf())
+    assert slept[5:] == [1.0, 2.0]
+
+
+async def test_streams_of_one_line_share_a_walk(place: House) -> None:
+    """Sixteen who hear of one change list the server once; another change right after waits for all of them."""
+    slept: list[float] = []
+    now = 0.0
+
+    async def sleep(wait_s: float) -> None:
+        nonlocal now
+        slept.append(wait_s)
+        now += wait_s
+
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector, sleep=sleep)
+    pages = Pages([tool("a")], listed=Listed(lambda: now))
+
+    async def all_hear() -> list[bool]:
+        hear = (tools.relisted(server(), caller(), upstream=pages, seen=Deaf()) for _ in range(16))
+        return await asyncio.gather(*hear)
+
+    assert await all_hear() == [True] * 16
+    assert pages.asked == [None]
+    assert slept == []
+    pages.listed.changed()
+    assert await all_hear() == [True] * 16
+    assert pages.asked == [None, None]
+    assert slept[0] == 1.0
+
+
+async def test_a_list_of_too_many_bytes_names_nothing(place: House) -> None:
+    """Over all of its pages: nothing of it is called, and whoever asked hears why."""
+    tools = PinnedTools(place.pins, place.showing, lambda: place.detector)
+    pages = Pages([tool(str(number), "x" * 300_000) for number in range(20)])
+    with pytest.raises(UpstreamError) as found:
+        await tools.tool(server(max_answer_mib=1), caller(), "0", upstream=pages, seen=Deaf())
+    assert found.value.code == "tools_too_large"
+    assert not pages.listed.is_fresh
+    assert len(pages.asked) == 4
