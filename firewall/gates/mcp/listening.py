@@ -27,7 +27,7 @@ from firewall.gates.mcp.hearing import Still
 from firewall.gates.mcp.plainly import plain
 from firewall.gates.mcp.port import Caller, Reads, Server, Shown
 from firewall.gates.mcp.port import Tools as Declarations
-from firewall.gates.mcp.sessions import Session
+from firewall.gates.mcp.sessions import Session, SessionError
 from firewall.gates.mcp.talk import Talk
 from firewall.gates.mcp.upstream.lines import Line, Lines
 from firewall.sequencer.posting import post
@@ -61,20 +61,20 @@ class Listening:
         self.one = asyncio.Lock()
         """One subscription at a time."""
         self.told = 0
-        self._pending: dict[tuple[str, str], Message] = {}
+        self._pending: dict[tuple[str, str], None] = {}
 
     def heard(self, message: Message) -> None:
-        """Take what a server says by itself, as far as it is listened to."""
+        """Take what a server says by itself, as far as it is listened to; none of its words are kept."""
         subject = self.wanted.subject(message)
         if subject is not None:
-            self._pending[subject] = message
+            self._pending[subject] = None
             self.changed.set()
 
-    def taken(self) -> dict[tuple[str, str], Message]:
-        """Return what is to be told: of each subject the newest."""
+    def taken(self) -> list[tuple[str, str]]:
+        """Return the subjects that are to be told of, each once: a method and an address, or none."""
         found, self._pending = self._pending, {}
         self.changed.clear()
-        return found
+        return list(found)
 
     def refilter(self, wanted: Filter) -> None:
         """Listen to something else from now on."""
@@ -166,6 +166,8 @@ class Listens:
         mine = Listening(Filter(frozenset(changes.LISTS.values()), session.subscribed))
         with self._room(server, caller):
             async with self._lines.use(server, caller, listens=True) as line:
+                if session.is_over:  # while the line was opened
+                    raise SessionError("this session has ended: begin a new one with `initialize`")
                 older, session.listening = session.listening, mine
                 session.has_stream.set()
                 if older is not None:
@@ -276,18 +278,19 @@ class Listens:
             await stream.talk.event(stream.told(changes.ACKNOWLEDGED, {"notifications": served.written()}))
         while True:
             await listening.changed.wait()
-            for (method, address), said in listening.taken().items():
-                if await self._may_hear(stream, method, said):
+            for method, address in listening.taken():
+                params: dict[str, object] = {"uri": address} if address else {}
+                if await self._may_hear(stream, messages.notification(method, params)):
                     listening.told += 1
-                    await stream.talk.event(stream.told(method, {"uri": address} if address else {}))
+                    await stream.talk.event(stream.told(method, params))
             await asyncio.sleep(self._pause_s)
 
-    async def _may_hear(self, stream: _Stream, method: str, said: Message) -> bool:
+    async def _may_hear(self, stream: _Stream, said: Message) -> bool:
         """Tell whether a client may hear of a change now: of tools, after they were listed anew.
 
         FAIL-CLOSED: what cannot be listed is not told of; whoever asks for the list hears why.
         """
-        server, caller = stream.server, stream.caller
+        server, caller, method = stream.server, stream.caller, said.method
         if method == TOOLS_CHANGED:
             try:
                 if not await self._tools.relisted(server, caller, upstream=stream.line, seen=Still()):

@@ -66,6 +66,8 @@ class Session:
     listening: "Listening | None" = None
     """Its stream, while it has one."""
     has_stream: asyncio.Event = field(default_factory=asyncio.Event)
+    is_over: bool = False
+    """It has ended: who found it before may still hold it."""
 
     def begin(self, id_: Id, cancel: Callable[[], None]) -> None:
         """Note a request. Raises: McpError for an id that is still in use, and for too many."""
@@ -131,6 +133,7 @@ class Sessions:
         held = self._of.setdefault(token_id, OrderedDict())
         while len(held) >= MOST_OF_A_TOKEN:
             _, oldest = held.popitem(last=False)
+            _close(oldest)
             self._ended(oldest)
         session = Session(secrets.token_urlsafe(24), token_id, place, version, capabilities, info)
         held[session.id] = session
@@ -157,8 +160,7 @@ class Sessions:
             self._of.pop(session.token_id, None)
         for cancel in list(session.under_way.values()):
             cancel()
-        if session.listening is not None:
-            session.listening.over.set()
+        _close(session)
         for question in session.asked.values():
             question.answer.cancel()
         self._ended(session)
@@ -167,3 +169,10 @@ class Sessions:
         """Forget the sessions of a token."""
         for session in list(self._of.get(token_id, OrderedDict()).values()):
             self.end(session)
+
+
+def _close(session: Session) -> None:
+    """End the stream of a session, also one that is about to open."""
+    session.is_over = True
+    if session.listening is not None:
+        session.listening.over.set()

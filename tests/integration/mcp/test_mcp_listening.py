@@ -208,6 +208,24 @@ async def test_a_token_revoked_while_its_request_comes_in_listens_to_nothing(
         assert (said.status_code, said.json()["error"]["data"]["code"]) == (401, "token_revoked")
 
 
+async def test_no_stream_opens_for_a_session_that_ended_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there when its client asked for the stream, and nothing could end that stream any more."""
+    async with before(tmp_path, "legacy", "program") as (house, _):
+        ident, token = await house.minted(agent="other")
+        async with posting(house.at("github"), token) as poster:
+            session = await poster.begin("2025-11-25")
+
+            async def drawing(_sequencer: object, _requester: object) -> None:
+                house.gate.sessions.revoked(ident)
+
+            monkeypatch.setattr("firewall.gates.mcp.gate.draw", drawing)
+            async with hearing(poster, session) as stream:
+                await stream.ended()
+                assert stream.status == 404
+
+
 async def test_a_session_whose_stream_ends_while_it_subscribes_is_over(tmp_path: Path) -> None:
     """Its client begins a new one, and knows that nothing is told any more; without subscriptions it goes on."""
     async with before(tmp_path, "legacy", "program") as (house, poster):

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.changes import UPDATED, Filter
 from firewall.codecs.mcp.messages import Message
+from firewall.gates.mcp.listening import Listening
 from firewall.gates.mcp.upstream.ears import Ears, until
 
 CHANGED = messages.notification("notifications/tools/list_changed")
@@ -49,3 +51,14 @@ async def test_listening_ends_with_its_line() -> None:
     assert await until(asyncio.Event(), answers()) is CHANGED
     with pytest.raises(ValueError, match="broken"):
         await until(asyncio.Event(), fails())
+
+
+async def test_of_what_a_server_says_only_the_subject_is_kept() -> None:
+    """Once, under the address that was listened to, however much is said beside it and however often."""
+    listening = Listening(Filter(frozenset({CHANGED.method}), frozenset({"shop://stock"})))
+    for n in range(3):
+        said: dict[str, object] = {"uri": f"shop://stock/{n}", "title": "x" * 1000}
+        listening.heard(messages.notification(UPDATED, said))
+        listening.heard(messages.notification(CHANGED.method, {"title": "x" * 1000}))
+    assert listening.taken() == [(UPDATED, "shop://stock"), (CHANGED.method, "")]
+    assert (listening.taken(), listening.changed.is_set()) == ([], False)

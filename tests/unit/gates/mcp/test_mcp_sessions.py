@@ -35,6 +35,7 @@ def test_sessions_of_a_token_are_bounded() -> None:
     for _ in range(MOST_OF_A_TOKEN - 1):
         opened(sessions)
     assert ended == [second]
+    assert [first.is_over, second.is_over] == [False, True]
     assert sessions.count == MOST_OF_A_TOKEN
     sessions.revoked("tok_1")
     assert (sessions.count, len(ended)) == (0, MOST_OF_A_TOKEN + 1)
