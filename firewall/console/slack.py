@@ -23,7 +23,7 @@ from firewall.console.asking import Asker, read_body
 from firewall.console.auth import Authenticator
 from firewall.console.throttle import Refusals
 from firewall.core.approval import Approval, ApprovalStatus, Decision
-from firewall.core.errors import ApprovalError, AuthError, FirewallError
+from firewall.core.errors import ApprovalError, AuthError, ConfigError, FirewallError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
 
@@ -97,6 +97,10 @@ class SlackButtons:
         for app in self._desk.apps:
             try:
                 secret = app.secret().reveal().encode()
+            except ConfigError as error:  # the others' clicks count all the same
+                _log.warning("the signing secret of a Slack app cannot be read: %s", error.public)
+                continue
+            try:
                 return app, click_of(
                     body, stamp=stamp, signature=signature, secret=secret, now_us=self._clock.now_us()
                 )

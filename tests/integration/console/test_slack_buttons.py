@@ -16,6 +16,7 @@ from firewall.approvals.wanted import Wanted
 from firewall.console.slack import PATH, SlackApp, SlackDesk
 from firewall.core.approval import ApprovalStatus
 from firewall.core.demand import demand_of
+from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
 from firewall.core.verdict import Obligations
 from tests.support.approving import subject, view, wanted
@@ -79,6 +80,24 @@ async def _house() -> AsyncIterator[House]:
         bot = SlackBot(token=lambda: Secret(BOT_TOKEN), channel=CHANNEL, poster=Poster(), api=f"{found.base}/api")
         desk = SlackDesk([SlackApp(lambda: Secret(SIGNING), bot, "T0")], MEMBERS)
         yield House(control_side(slack=desk), found.slack)
+        await bot.aclose()
+
+
+def _unreadable() -> Secret:
+    raise ConfigError("the variable SLACK_OTHER is not set")
+
+
+async def test_a_secret_that_cannot_be_read_stops_no_other_app(caplog: pytest.LogCaptureFixture) -> None:
+    """It has signed nothing, the log says so, and clicks of the app beside it count."""
+    async with receivers() as found:
+        bot = SlackBot(token=lambda: Secret(BOT_TOKEN), channel=CHANNEL, poster=Poster(), api=f"{found.base}/api")
+        apps = [SlackApp(_unreadable, bot, "T1"), SlackApp(lambda: Secret(SIGNING), bot, "T0")]
+        house = House(control_side(slack=SlackDesk(apps, MEMBERS)), found.slack)
+        approval = await house.side.approvals.open(wanted())
+        assert (await house.post(house.payload(approval.id))).status_code == 200
+        assert house.status(approval.id) is ApprovalStatus.DENIED
+        assert "SLACK_OTHER" in caplog.text
+        assert (await house.post(house.payload(approval.id), x_slack_signature="v0=0")).status_code == 401
         await bot.aclose()
 
 
