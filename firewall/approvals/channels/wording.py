@@ -33,9 +33,16 @@ def named(text: str) -> str:
     return (" ".join(shown.split()) or "unnamed") + (" (cut)" if len(text) > NAME_CHARS else "")
 
 
+def quoted(text: str) -> str:
+    """Return a foreign name in quotes, which it cannot end: its own are spelled. None reads as words of ours."""
+    shown = named(text)
+    name = shown.removesuffix(" (cut)")
+    return f'"{name}"{shown[len(name) :]}'
+
+
 def operations(notice: Notice) -> str:
     """Return what would be done, at most SHOWN names."""
-    names = list(dict.fromkeys(map(named, notice.operations)))
+    names = list(dict.fromkeys(map(quoted, notice.operations)))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{', '.join(names[:SHOWN])}{more}" if names else "a call"
 
@@ -43,7 +50,7 @@ def operations(notice: Notice) -> str:
 def sentence(notice: Notice) -> str:
     """Return in one sentence what will happen, without an argument."""
     effects = ", ".join(map(named, notice.effects)) or "unknown"
-    return f"An agent asks for {operations(notice)} in {named(notice.environment)}: {effects}."
+    return f"An agent asks for {operations(notice)} in {quoted(notice.environment)}: {effects}."
 
 
 def until(notice: Notice) -> str:

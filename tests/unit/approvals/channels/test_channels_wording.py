@@ -19,11 +19,22 @@ from tests.support.telling import ADDRESS, HOSTILE, notice
 
 def test_the_sentence_says_what_where_and_what_it_does() -> None:
     """One sentence, from names alone."""
-    assert wording.sentence(notice()) == "An agent asks for graphql:volumeDelete in production: destructive."
+    assert wording.sentence(notice()) == 'An agent asks for "graphql:volumeDelete" in "production": destructive.'
     many = notice(operations=("shell:rm", "shell:rm", "a:1", "b:2", "c:3"), effects=("destructive", "exec"))
     assert wording.sentence(many) == (
-        "An agent asks for shell:rm, a:1, b:2 and 1 more in production: destructive, exec."
+        'An agent asks for "shell:rm", "a:1", "b:2" and 1 more in "production": destructive, exec.'
     )
+
+
+@pytest.mark.parametrize(
+    "name", [*HOSTILE, 'x" in "staging": read', "list users in staging: read - cleared", "a" * 99]
+)
+def test_a_foreign_name_stands_in_quotes_that_it_cannot_end(name: str) -> None:
+    """Whatever a tool is called, its words do not read as ours: what we say stands outside of the quotes."""
+    said = wording.sentence(notice(operations=(name,)))
+    begin, shown, between, place, end = said.split('"')
+    assert (begin, between.replace(" (cut)", ""), place) == ("An agent asks for ", " in ", "production")
+    assert (shown, end) == (wording.named(name).removesuffix(" (cut)"), ": destructive.")
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -118,7 +129,7 @@ def test_a_webhook_gets_json_without_arguments() -> None:
         "event": "opened",
         "id": "apr_x",
         "address": ADDRESS,
-        "summary": "An agent asks for graphql:volumeDelete in production: destructive.",
+        "summary": 'An agent asks for "graphql:volumeDelete" in "production": destructive.',
         "environment": "production",
         "effects": ["destructive"],
         "expires_at": "2026-09-21T14:43:20Z",
