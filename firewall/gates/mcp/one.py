@@ -166,7 +166,9 @@ class OneServer:
         caller = asked.caller
         if asked.way is Way.HELLO:
             return await self._shown.result(server, caller, message, _hello(asked, line))
-        seen = Hearing(asked.talk, server, caller, self._shown, session=asked.session, begun=asked.begun)
+        seen: Seen = Hearing(asked.talk, server, caller, self._shown, session=asked.session, begun=asked.begun)
+        if asked.way is not Way.TASK:
+            seen = session_tasks.Unrelated(seen)
         upstream = _Bound(line, asked)
         if asked.way is Way.CALL:
             answer = await self._calls.call(server, caller, message, upstream=upstream, seen=seen)

@@ -88,11 +88,42 @@ def related(answer: Message, ours: str) -> Message:
     return messages.changed(answer, {("result",): result})
 
 
-class Related:
+def unrelated(message: Message) -> Message:
+    """Return what a server sends by itself without the task that it names: that id is its own."""
+    if RELATED not in message.meta:
+        return message
+    meta = {name: value for name, value in message.meta.items() if name != RELATED}
+    return messages.changed(message, {("params", "_meta"): meta})
+
+
+class Unrelated:
+    """Hears what belongs to a request that follows no task."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+
+    async def __call__(self, message: Message) -> Message | None:
+        """Take what the server sends."""
+        return await self._seen(unrelated(message))
+
+    async def say(self, message: Message) -> None:
+        """Send a notification of our own."""
+        await self._seen.say(message)
+
+    def judged(self, entry: int) -> None:
+        """Note the entry of a judgement."""
+        self._seen.judged(entry)
+
+    def begun(self) -> None:
+        """Note that a change is about to be sent."""
+        self._seen.begun()
+
+
+class Related(Unrelated):
     """Hears what belongs to a task, by our id on the client's side and by its own on the server's."""
 
     def __init__(self, seen: Seen, theirs: str, ours: str) -> None:
-        self._seen = seen
+        super().__init__(seen)
         self._theirs = theirs
         self._ours = ours
 
@@ -107,15 +138,3 @@ class Related:
         if answer is None or RELATED not in answer.meta:
             return answer
         return messages.changed(answer, {("result", "_meta", RELATED): {"taskId": self._theirs}})
-
-    async def say(self, message: Message) -> None:
-        """Send a notification of our own."""
-        await self._seen.say(message)
-
-    def judged(self, entry: int) -> None:
-        """Note the entry of a judgement."""
-        self._seen.judged(entry)
-
-    def begun(self) -> None:
-        """Note that a change is about to be sent."""
-        self._seen.begun()

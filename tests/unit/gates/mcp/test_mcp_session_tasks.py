@@ -109,3 +109,17 @@ async def test_what_belongs_to_a_task_is_heard_under_our_id() -> None:
     hearing.judged(7)
     hearing.begun()
     assert (ear.heard[1:], ear.entries, ear.has_begun) == ([plain, plain], [7], True)
+
+
+async def test_a_request_that_follows_no_task_hears_of_none() -> None:
+    """The id is the server's own; whatever else it says stays."""
+    ear = Answering()
+    hearing = session_tasks.Unrelated(ear)
+    for meta in ({RELATED: {"taskId": "theirs"}, "x": 1}, {RELATED: "theirs"}):
+        await hearing(messages.request(1, "elicitation/create", {"message": "?", "_meta": meta}))
+        await hearing(messages.notification("notifications/message", {"_meta": meta}))
+    assert [one.meta for one in ear.heard] == [{"x": 1}, {"x": 1}, {}, {}]
+    assert [one.params.get("message") for one in ear.heard] == ["?", None, "?", None]
+    plain = messages.notification("notifications/message", {"level": "info"})
+    await hearing(plain)
+    assert ear.heard[-1] is plain
