@@ -69,7 +69,7 @@ def console_of(
 
     desks = Desks(
         tokens=Tokening(base.tokens, base.clock, aws=handout),
-        people=Peopling(base.people),
+        people=Peopling(base.people, base.tokens),
         policy=Policing(rules.load, writer),
         entries=Entries(installation.reader, installation.sealing, writer),
         credentials=_vaulting(base, upstream),

@@ -8,7 +8,7 @@ only where neither the lender nor an earlier vote that speaks for him is among t
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from firewall.approvals.people import Approver, Deputy, Refusal, folded, people_among, refusal_of, whole
+from firewall.approvals.people import ROLES, Approver, Deputy, Refusal, folded, people_among, refusal_of, whole
 from firewall.core.approval import Approval, Decision, Vote
 from firewall.core.demand import Ballot, Tally, tally
 
@@ -30,7 +30,8 @@ class Counter:
         listed = next((one for one in self.everybody if one.name == by.name), None)
         if listed is None:
             return None
-        known = replace(by, groups=listed.groups, speaks_for=listed.speaks_for, aliases=listed.aliases)
+        role = by.role if listed.role in ROLES else listed.role  # who may only look decides by no door
+        known = replace(by, role=role, groups=listed.groups, speaks_for=listed.speaks_for, aliases=listed.aliases)
         return whole(known, self.everybody)
 
     def refusal(self, approval: Approval, by: Approver) -> Refusal | None:
@@ -90,7 +91,9 @@ class Counter:
         if vote.decision is not Decision.APPROVE or lacks_passkey:
             return None
         by = self._called(vote.voter)
-        return None if by is None or self.refusal(approval, by) is not None else by
+        if by is None or vote.at < by.since:
+            return None
+        return None if self.refusal(approval, by) is not None else by
 
     def _called(self, pseudonym: str) -> Approver | None:
         """Return whose pseudonym it is: by names of accounts first, since asking about a name makes its key."""

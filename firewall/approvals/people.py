@@ -36,6 +36,8 @@ class Approver:
     """Whose groups he may speak for at this moment."""
     is_away: bool = False
     """He need not be told of what waits; he may still answer."""
+    since: int = 0
+    """When he was added, Unix microseconds: what was said under his name before was somebody else's word."""
 
     @property
     def names(self) -> tuple[str, ...]:

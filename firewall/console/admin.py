@@ -120,13 +120,16 @@ class Admin:
         entries: EntryDesk,
         status: Status,
         egress: Callable[[], Json],
+        sign_out: Callable[[str], None],
     ) -> None:
+        """`sign_out(name)` ends the sessions of somebody who is removed."""
         self._tokens = tokens
         self._people = people
         self._policy = policy
         self._entries = entries
         self._status = status
         self._egress = egress
+        self._sign_out = sign_out
 
     async def mint(self, request: Request, asker: Asker) -> Response:
         """Mint a token."""
@@ -162,7 +165,10 @@ class Admin:
 
     async def remove_person(self, request: Request, asker: Asker) -> Response:
         """Remove a person."""
-        return JSONResponse(dict(await self._people.remove(request.path_params["name"], _known(asker))))
+        name = request.path_params["name"]
+        removed = dict(await self._people.remove(name, _known(asker)))
+        self._sign_out(name)
+        return JSONResponse(removed)
 
     async def egress(self, _request: Request, _asker: Asker) -> Response:
         """Show where the forward proxy is, and the authorities that programs behind it verify with."""

@@ -138,6 +138,7 @@ class Console:
             entries=desks.entries,
             status=desks.status,
             egress=desks.egress,
+            sign_out=self.sessions.end_of,
         )
         buttons = (
             SlackButtons(

@@ -188,8 +188,9 @@ def canonical_workspace(path: str) -> str:
 class Peopling:
     """Adds, lists and removes approvers and admins."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, tokens: Tokens) -> None:
         self._people = people
+        self._tokens = tokens
 
     async def add(self, wish: Json, by: Approver) -> Json:
         """Add a person, or give a new passphrase, shown once."""
@@ -209,8 +210,9 @@ class Peopling:
         ]
 
     async def remove(self, name: str, by: Approver) -> Json:
-        """End a person's right to sign in."""
+        """End a person's right to sign in, and with it his tokens."""
         await self._people.remove(name, by=by.name)
+        self._tokens.forget(name)
         return {"name": name, "status": "removed"}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from firewall.approvals.people import Approver, Deputy
+from firewall.approvals.people import ROLES, Approver, Deputy, whole
 from firewall.core.absence import Absence
 from firewall.core.ports import Clock
 from firewall.settings.sections import ApproverSettings
@@ -41,7 +41,7 @@ class Listed:
         configured = self._configured.get(person.name)
         groups = {*person.groups, *(configured.groups if configured else ())}
         aliases = (configured.email,) if configured and configured.email else ()
-        return Approver(person.name, person.role, tuple(sorted(groups)), aliases=aliases)
+        return Approver(person.name, person.role, tuple(sorted(groups)), aliases=aliases, since=person.created_at)
 
     def _holding(self) -> list[Absence]:
         """Return what holds now; what was noted by a command goes before what is configured."""
@@ -53,6 +53,8 @@ class Listed:
 
     @staticmethod
     def _speaking(one: Approver, known: Mapping[str, Approver], holding: Sequence[Absence]) -> Approver:
-        absent = [known[other.person] for other in holding if other.delegate == one.name and other.person in known]
-        lent = tuple(Deputy(other.names, other.groups) for other in absent)
+        names = [other.person for other in holding if other.delegate == one.name]
+        absent = [known[name] for name in names if name in known and known[name].role in ROLES]
+        # Under all his names, so that nobody speaks for him about a call of what is his under another.
+        lent = tuple(Deputy(whole(other, [*known.values()]).names, other.groups) for other in absent)
         return replace(one, speaks_for=lent) if lent else one

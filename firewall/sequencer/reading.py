@@ -95,6 +95,10 @@ class TokenLookup:
         """Return tokens, newest first; `after`: only those behind this one."""
         return _guarded(lambda: tokens.listing(self._connection, limit, after))
 
+    def revoked_of(self, holder: str) -> Sequence[str]:
+        """As the port says."""
+        return _guarded(lambda: tokens.revoked_of(self._connection, holder))
+
     def family(self, token_id: str) -> Sequence[str]:
         """Return the ids of a token and of everything below it, itself first."""
         return _guarded(lambda: tokens.family(self._connection, token_id))

@@ -41,6 +41,8 @@ class Person:
     name: str
     role: str
     groups: tuple[str, ...]
+    created_at: int = 0
+    """When he was added, Unix microseconds; a new passphrase changes nothing of it."""
 
 
 @cache
@@ -105,7 +107,7 @@ class People:
         return [self._person(row) for row in self._rows.listing()]
 
     def _person(self, row: PersonRow) -> Person:
-        return Person(row.name, self._roles.get(row.name) or row.role, row.groups)
+        return Person(row.name, self._roles.get(row.name) or row.role, row.groups, row.created_at)
 
     def check(self, name: str, passphrase: str) -> Person | None:
         """Verify a passphrase; slow on purpose (call it in a thread), and as slow for names that do not exist."""

@@ -63,6 +63,10 @@ class TokenRows(Protocol):
         """Return tokens, newest first; `after`: only those behind this one."""
         ...
 
+    def revoked_of(self, holder: str) -> Sequence[str]:
+        """Return the ids of the revoked tokens that a person holds."""
+        ...
+
     def family(self, token_id: str) -> Sequence[str]:
         """Return the ids of a token and of everything below it, itself first."""
         ...
@@ -89,6 +93,11 @@ class PersonRow(Protocol):
     @property
     def passphrase_hash(self) -> str:
         """argon2id, encoded."""
+        ...
+
+    @property
+    def created_at(self) -> int:
+        """When he was added, or added again after he had been removed."""
         ...
 
 

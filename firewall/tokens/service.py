@@ -201,6 +201,14 @@ class Tokens:
         outcome = await self._sequencer.submit(Unit(records=(record,), steps=(EndToken(token_id, now),)))
         if not isinstance(outcome, Committed):
             raise UnknownTokenError(f"there is no unrevoked token `{token_id}`")
+        self._feel(token_id)
+
+    def forget(self, holder: str) -> None:
+        """Feel at once that the control tokens of somebody who was removed are revoked. Raises: StoreError."""
+        for token_id in self._rows.revoked_of(holder):
+            self._feel(token_id)
+
+    def _feel(self, token_id: str) -> None:
         self._revoked.add(token_id)
         for watcher in self._watchers:
             try:

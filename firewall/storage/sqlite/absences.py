@@ -22,6 +22,13 @@ def end_absence(connection: sqlite3.Connection, step: EndAbsence, index: int) ->
     return None if changed == 1 else Unmet(index, "unknown", found=step.person)
 
 
+def end_absences_of(connection: sqlite3.Connection, person: str) -> None:
+    """Forget what somebody who is removed lent, and what was lent to him."""
+    connection.execute("DELETE FROM absences WHERE person = ?", (person,))
+    connection.execute("UPDATE absences SET delegate = '' WHERE delegate = ? AND is_away = 1", (person,))
+    connection.execute("DELETE FROM absences WHERE delegate = ?", (person,))
+
+
 def listing(connection: sqlite3.Connection) -> list[Absence]:
     """Return everything that is noted, over or not, by name."""
     rows = connection.execute("SELECT person, delegate, is_away, since, until FROM absences ORDER BY person")

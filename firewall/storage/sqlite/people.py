@@ -4,7 +4,9 @@ import sqlite3
 from dataclasses import dataclass
 
 from firewall.core.work import EndPerson, PutPerson, Unmet
+from firewall.storage.sqlite.absences import end_absences_of
 from firewall.storage.sqlite.proofs import end_proofs_of
+from firewall.storage.sqlite.tokens import end_tokens_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,12 @@ class StoredPerson:
 
 
 def put_person(connection: sqlite3.Connection, step: PutPerson) -> None:
-    """Insert a person, or replace one of the same name."""
+    """Insert a person, or replace one of the same name; who was not removed is there since he was added."""
     connection.execute(
         "INSERT INTO people (name, role, groups, passphrase_hash, created_at, removed_at) VALUES (?,?,?,?,?,0)"
         " ON CONFLICT (name) DO UPDATE SET role = excluded.role, groups = excluded.groups,"
-        " passphrase_hash = excluded.passphrase_hash, created_at = excluded.created_at, removed_at = 0",
+        " passphrase_hash = excluded.passphrase_hash, removed_at = 0,"
+        " created_at = CASE people.removed_at WHEN 0 THEN people.created_at ELSE excluded.created_at END",
         (step.name, step.role, " ".join(step.groups), step.passphrase_hash, step.created_at),
     )
 
@@ -38,6 +41,8 @@ def end_person(connection: sqlite3.Connection, step: EndPerson, index: int) -> U
         return Unmet(index, "unknown", found=step.name)
     # Somebody who comes back under the same name, or another with it, starts without any of these.
     end_proofs_of(connection, step.name, step.at)
+    end_tokens_of(connection, step.name, step.at)
+    end_absences_of(connection, step.name)
     return None
 
 

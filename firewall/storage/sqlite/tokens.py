@@ -42,6 +42,20 @@ def end_token(connection: sqlite3.Connection, step: EndToken, index: int) -> Unm
     return None if changed == 1 else Unmet(index, "unknown", found=step.id)
 
 
+def end_tokens_of(connection: sqlite3.Connection, holder: str, at: int) -> None:
+    """Revoke every admin and approver token of somebody who is removed; what serves programs is nobody's right."""
+    connection.execute(
+        "UPDATE tokens SET revoked_at = ? WHERE holder = ? AND kind IN ('admin', 'approver') AND revoked_at = 0",
+        (at, holder),
+    )
+
+
+def revoked_of(connection: sqlite3.Connection, holder: str) -> list[str]:
+    """Return the ids of somebody's revoked tokens."""
+    rows = connection.execute("SELECT id FROM tokens WHERE holder = ? AND revoked_at > 0", (holder,))
+    return [str(row[0]) for row in rows]
+
+
 def by_fingerprint(connection: sqlite3.Connection, fingerprint: bytes) -> StoredToken | None:
     """Look a token up by its SHA-256."""
     row = connection.execute(

@@ -6,7 +6,16 @@ import pytest
 
 from firewall.core.approval import ApprovalStatus
 from tests.support.approving import COMMAND, subject, view, wanted
-from tests.support.control_side import AGENT_TOKEN, APPROVER_TOKEN, PUBLIC, SECRET, Browser, Side, control_side
+from tests.support.control_side import (
+    ADMIN_TOKEN,
+    AGENT_TOKEN,
+    APPROVER_TOKEN,
+    PUBLIC,
+    SECRET,
+    Browser,
+    Side,
+    control_side,
+)
 
 UNKNOWN = "/approve/apr_" + "z" * 22
 FACTS = [COMMAND, "/srv/data", "Deletes", "claude-code", "olga", "staging", "destructive"]
@@ -381,6 +390,15 @@ async def test_signing_out_and_removal_end_a_session_on_the_server(side: Side) -
     for kept in (cookie, bob.client.cookies["stayhand"]):
         async with side.client(cookies={"stayhand": kept}) as client:
             assert "Passphrase" in (await client.get("/console/")).text
+
+
+async def test_who_is_added_again_finds_no_session_of_before(side: Side) -> None:
+    """24: removal ends sessions at once, not when the browser comes next."""
+    bob = await side.signed_in("bob")
+    async with side.client(headers={"authorization": f"Bearer {ADMIN_TOKEN}"}) as client:
+        assert (await client.delete("/api/approvers/bob")).status_code == 200
+    async with side.client(cookies={"stayhand": bob.client.cookies["stayhand"]}) as client:
+        assert "Passphrase" in (await client.get("/console/")).text
 
 
 async def test_the_cookie_that_shows_decides_nothing(side: Side) -> None:

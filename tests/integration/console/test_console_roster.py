@@ -70,8 +70,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def test_groups_come_from_both_sources(house: House) -> None:
     """What the configuration says and what the command said; an address is another name."""
     found = house.listed(ApproverSettings(name="alice", email="alice@example.com", groups=("dba",)))
-    assert found["alice"] == Approver("alice", "approver", ("dba", "oncall"), aliases=("alice@example.com",))
-    assert found["root"] == Approver("root", "admin")
+    assert found["alice"] == Approver(
+        "alice", "approver", ("dba", "oncall"), aliases=("alice@example.com",), since=START_US
+    )
+    assert found["root"] == Approver("root", "admin", since=START_US)
 
 
 async def test_who_is_away_lends_his_groups_until_he_is_back(house: House) -> None:
@@ -103,6 +105,36 @@ async def test_who_is_away_lends_his_groups_until_he_is_back(house: House) -> No
     assert kinds[3:] == [
         "approver.away", "approver.returned", "approver.delegated", "approver.delegated", "approver.removed",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["viewer", "auditor"])
+async def test_who_may_no_longer_decide_lends_nothing(house: House, role: str) -> None:
+    """Whether a command or the configuration says so."""
+    await house.absences.note("alice", delegate="bob", is_away=True, until_us=START_US + DAY_US, by="alice")
+    assert house.listed()["bob"].speaks_for != ()
+    await house.people.add("alice", role=role, groups=("oncall",), passphrase="amber", by="root")
+    assert house.listed()["bob"].speaks_for == ()
+
+
+@pytest.mark.parametrize("gone", ["alice", "bob"])
+async def test_who_is_added_again_lends_and_is_lent_nothing(house: House, gone: str) -> None:
+    """What was noted ends with the person on either side of it; who is away stays so."""
+    await house.absences.note("alice", delegate="bob", is_away=True, until_us=START_US + DAY_US, by="alice")
+    await house.people.remove(gone, by="root")
+    await house.people.add(gone, role="approver", groups=("oncall",), passphrase="amber", by="root")
+    found = house.listed()
+    assert found["bob"].speaks_for == ()
+    assert found["alice"].is_away is (gone == "bob")
+
+
+async def test_a_delegate_knows_the_lender_under_all_his_names(house: House) -> None:
+    """He does not speak for somebody about the agents that are that somebody's under another account."""
+    await house.people.add("alice.two", role="approver", groups=(), passphrase="amber", by="root")
+    await house.absences.note("alice", delegate="bob", is_away=True, until_us=START_US + DAY_US, by="alice")
+    both = (ApproverSettings(name=name, email="alice@example.com") for name in ("alice", "alice.two"))
+    bob = house.listed(*both)["bob"]
+    assert bob.groups_for("alice.two") == bob.groups_for("alice") == {"dba"}
+    assert bob.groups_for("olga") == {"dba", "oncall"}
 
 
 async def test_what_is_configured_holds_until_its_end(house: House) -> None:

@@ -15,17 +15,20 @@ from audit.verify import verify
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
+from firewall.console.desks import Peopling
 from firewall.console.roster import Listed
 from firewall.core.approval import ApprovalStatus, Decision
+from firewall.core.demand import demand_of
 from firewall.core.errors import ApprovalError
 from firewall.core.token import TokenKind
+from firewall.core.verdict import Obligations
 from firewall.core.work import Unit
 from firewall.sequencer.opening import Installation, Places, create, open_installation
 from firewall.settings.settings import Settings
 from firewall.tokens.absences import Absences
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
-from tests.support.approving import ALICE, COMMAND, Told, new_id, wanted
+from tests.support.approving import ALICE, COMMAND, ROOT, Told, new_id, wanted
 from tests.support.control_side import Browser, CredentialDouble, Desk, free_socket, served
 
 PASSPHRASE = "amber-canary-of-the-console-4711"
@@ -187,3 +190,33 @@ async def test_a_service_token_is_a_services_whoever_is_called_so(real: Real) ->
     found = Credentials(tokens, real.people, Settings()).token(minted.text)
     assert found is not None
     assert found.role == "service"
+
+
+async def test_who_is_added_again_comes_without_his_tokens(real: Real) -> None:
+    """Also one that was used just now; what serves programs stays, and a new passphrase takes nothing away."""
+    tokens = Tokens(sequencer=real.installation.writer, rows=real.installation.tokens, clock=WallClock())
+    until = datetime.now(UTC) + timedelta(hours=1)
+    kinds = (TokenKind.APPROVER, TokenKind.ADMIN, TokenKind.SERVICE)
+    minted = [await tokens.mint_control(kind, "alice", until, by="root") for kind in kinds]
+    doors = Credentials(tokens, real.people, Settings())
+    await real.people.add("alice", role="approver", groups=(), passphrase=PASSPHRASE, by="root")
+    assert all(doors.token(one.text) for one in minted)
+    await Peopling(real.people, tokens).remove("alice", ROOT)
+    await real.people.add("alice", role="approver", groups=(), passphrase=PASSPHRASE, by="root")
+    fresh = Tokens(sequencer=real.installation.writer, rows=real.installation.tokens, clock=WallClock())
+    for known in (doors, Credentials(fresh, real.people, Settings())):
+        assert [known.token(one.text) is not None for one in minted] == [False, False, True]
+
+
+async def test_who_is_added_again_has_not_voted(real: Real) -> None:
+    """What was said under his name before does not count; a new passphrase takes no vote back."""
+    for name in ("alice", "bob"):
+        await real.people.add(name, role="approver", groups=("oncall",), passphrase=PASSPHRASE, by="root")
+    two = Obligations(demands=(demand_of("oncall", quorum=2),))
+    approval = await real.approvals.open(replace(wanted(), obligations=two))
+    await real.approvals.decide(approval.id, Decision.APPROVE, by=ALICE)
+    await real.people.add("alice", role="approver", groups=("oncall",), passphrase="another", by="root")
+    assert real.approvals.tally(real.approvals.get(approval.id)).given == 1
+    await real.people.remove("alice", by="root")
+    await real.people.add("alice", role="approver", groups=("oncall",), passphrase=PASSPHRASE, by="root")
+    assert real.approvals.tally(real.approvals.get(approval.id)).given == 0

@@ -120,6 +120,18 @@ async def test_who_is_no_longer_listed_decides_nothing(log: MemoryLog) -> None:
         assert code(caught) == ("approver_not_permitted", 403)
 
 
+@pytest.mark.parametrize("role", ["viewer", "auditor"])
+async def test_who_was_demoted_in_between_decides_nothing(log: MemoryLog, role: str) -> None:
+    """A request that was let in with the role of before is weighed with that of now; no role is won by it."""
+    service = approvals(log, StillClock())
+    approval = await opened(service, TWO)
+    log.permit(replace(ANNA, role=role), CLEO)
+    for by, decision in ((ANNA, APPROVE), (ANNA, DENY), (replace(CLEO, role=role), APPROVE)):
+        with pytest.raises(ApprovalError) as caught:
+            await service.decide(approval.id, decision, by=by)
+        assert code(caught) == ("approver_not_permitted", 403)
+
+
 async def test_one_denial_ends_it(log: MemoryLog) -> None:
     """Of anybody who may decide, in whatever stage, after whatever votes; nobody else."""
     service = approvals(log, StillClock())

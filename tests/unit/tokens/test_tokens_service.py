@@ -40,6 +40,10 @@ class Counted:
         """As the port says."""
         return self.real.tokens.listing(limit, after)
 
+    def revoked_of(self, holder: str) -> object:
+        """As the port says."""
+        return self.real.tokens.revoked_of(holder)
+
     def family(self, token_id: str) -> object:
         """As the port says."""
         return self.real.tokens.family(token_id)
