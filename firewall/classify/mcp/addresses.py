@@ -19,7 +19,8 @@ _ARN = re.compile(r"arn:[a-z-]{2,20}:([a-z0-9-]*):([a-z0-9-]*):(\d*):(.+)", re.D
 _URL = re.compile(r"(?:jdbc:)?([A-Za-z][A-Za-z0-9+.-]*)://([^/?;]*)([^?;]*)(.*)")
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([!-~]*?))(?::(\d{0,5}))?")
 _KEYWORDS = re.compile(r"\s*[A-Za-z][A-Za-z0-9 _-]*=")
-_KEYWORD = re.compile(r"\s*([A-Za-z][A-Za-z0-9 _-]*?)\s*=\s*('[^'\\]*'|[^'\"\s;\\{}]*)\s*(?:;|(?=\s)|\Z)")
+_KEYWORD = re.compile(r"""\s*+([A-Za-z][A-Za-z0-9 _-]*+)\s*+=\s*+('[^'\\]*+'|[^'"\s;\\{}]*+)(?:\s*+;|(?=\s)|\Z)""")
+"""Nothing that was taken is given back: what does not fit has failed, and a long text takes no longer for it."""
 _ODD = re.compile(r"[\s\\#\x00-\x1f\x7f]")
 """Readers of URLs drop these, stop at them, or take them as they are."""
 _ODD_NAME = re.compile(r"[@=(),;?\s\\\x00-\x1f\x7f]|://")
