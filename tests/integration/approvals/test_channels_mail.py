@@ -49,7 +49,7 @@ async def test_a_mail_arrives_encrypted_and_logged_in(security: Security, pem: P
     assert got["From"] == "stayhand@example.com"
     assert got["Auto-Submitted"] == "auto-generated"
     assert ADDRESS in got.get_content()
-    assert "graphql:volumeDelete in production: destructive" in got.get_content()
+    assert '"graphql:volumeDelete" in "production": destructive' in got.get_content()
 
 
 async def test_the_life_of_an_approval_is_one_thread(pem: Path) -> None:

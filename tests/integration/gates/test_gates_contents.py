@@ -65,11 +65,11 @@ def test_destructive_contents_are_held(patient: Served, tmp_path: Path, dialect:
     (tmp_path / "work" / "deploy.sh").write_text(DEADLY)
     asking = agent.asking("script")
     assert "line 2 `rm -rf /srv/data`" in str(agent.waiting())
-    agent.decide("deny")
-    assert asking.answer().commands == []
-    again = agent.asking("script")
     agent.decide("approve")
-    assert again.answer().commands == [RUN]
+    assert asking.answer().commands == [RUN]
+    again = agent.asking("script")
+    agent.decide("deny")
+    assert again.answer().commands == []
 
 
 def test_a_file_that_changed_after_the_approval_is_asked_anew(hasty: Served, tmp_path: Path) -> None:
