@@ -115,7 +115,8 @@ async def test_sql_is_judged_as_sql(shelf: Shelf, mode: str) -> None:
         assert "execute_sql" in {tool.name for tool in (await client.list_tools()).tools}
         read = await client.call_tool("execute_sql", {"sql": "SELECT name FROM people"})
         assert "olga" in text_of(read)
-        running = asyncio.create_task(client.call_tool("execute_sql", {"sql": "DROP TABLE people"}))
+        wish = {"sql": f"DROP TABLE people /* {mode} */"}  # a denial of before would answer the same words
+        running = asyncio.create_task(client.call_tool("execute_sql", wish))
         shown = await decided(shelf, "deny")
         said = await running
     assert said.is_error

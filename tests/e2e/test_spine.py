@@ -87,16 +87,19 @@ def test_approved_call_is_released_byte_for_byte(firewall: Served, *, stream: bo
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_denied_call_never_leaves(firewall: Served, *, stream: bool) -> None:
-    """A denied call's arguments are nowhere in the answer; the agent is told why."""
-    token = firewall.mint()
+    """A denied call's arguments are nowhere in the answer; the agent is told why, again when it repeats."""
+    token = firewall.mint(agent=f"denied-{stream}")
     history = first_turn(firewall, token)
     thread = decide_when_asked(firewall, "deny")
-    answer = ask(firewall, token, history, stream=stream)
+    answers = [ask(firewall, token, history, stream=stream)]
     thread.join(30)
-    assert answer.status_code == 200, answer.text
-    assert "/srv/data" not in _joined(answer.text)
-    assert "denied" in _joined(answer.text)
-    assert "not today" in _joined(answer.text)
+    asked = len(firewall.approvals())
+    answers.append(ask(firewall, token, history, stream=stream))
+    for answer in answers:
+        assert answer.status_code == 200, answer.text
+        said = _joined(answer.text)
+        assert ("/srv/data" in said, "denied" in said, "not today" in said) == (False, True, True)
+    assert len(firewall.approvals()) == asked
 
 
 def _joined(text: str) -> str:
