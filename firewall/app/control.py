@@ -20,6 +20,7 @@ from firewall.console.drilling import Drilling
 from firewall.console.entries import Entries
 from firewall.console.faring import Faring
 from firewall.console.logins import LoginDesk, NoLogins
+from firewall.console.providers import ProviderPage
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
 from firewall.console.routing import Routing
@@ -81,7 +82,7 @@ def console_of(
         ),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,
-        providers=faring,
+        rooms=(ProviderPage(faring),),
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,

@@ -24,9 +24,9 @@ from firewall.console.logins import LoginDesk, LoginHandlers
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
 from firewall.console.pinned import PinDesk, PinHandlers
-from firewall.console.providers import PATH, ProviderDesk, ProviderPage
 from firewall.console.proving.challenges import Challenges
 from firewall.console.proving.mounting import Proving, mounted, ways_of
+from firewall.console.rooms import Frame, Room
 from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.rows import POLICY, Row
 from firewall.console.sessions import Sessions
@@ -75,7 +75,8 @@ class Desks:
     routes: RouteDesk | None = None
     spend: SpendDesk | None = None
     drills: DrillDesk | None = None
-    providers: ProviderDesk | None = None
+    rooms: Sequence[Room] = ()
+    """Pages beside the queue and the approvals, in the order of their tabs."""
     pins: PinDesk | None = None
     logins: LoginDesk | None = None
     proving: Proving | None = None
@@ -123,6 +124,7 @@ class Console:
             channels=channels,
             runner=desks.runner,
             ways=ways_of(desks.proving, challenges),
+            tabs=[room.tab for room in desks.rooms],
         )
         api = Api(
             approvals=approvals,
@@ -140,14 +142,10 @@ class Console:
             egress=desks.egress,
             sign_out=self.sessions.end_of,
         )
-        buttons = (
-            SlackButtons(
-                desks.slack, approvals=approvals, authenticator=authenticator, refusals=self._refusals, clock=clock
-            )
-            if desks.slack is not None
-            else None
-        )
-        more = (*self._optional(desks, challenges), *_slack(buttons))
+        slack = self._slack(desks.slack, approvals, authenticator, clock)
+        frame = Frame(self._pages, self._doorman)
+        rooms = [row for room in desks.rooms for row in room.rows(frame)]
+        more = (*self._optional(desks, challenges), *slack, *rooms)
         self.rows = (*_table(self._pages, api, admin), *_vault(CredentialRoutes(desks.credentials)), *more)
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
@@ -157,12 +155,22 @@ class Console:
             *_routes(desks.routes),
             *_spend(desks.spend),
             *_drills(desks.drills),
-            *_providers(desks.providers, self._pages),
             *_pins(desks.pins),
             *_logins(desks.logins),
             *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
             *_absences(desks.absences),
         )
+
+    def _slack(
+        self, desk: SlackDesk | None, approvals: Approvals, authenticator: Authenticator, clock: Clock
+    ) -> tuple[Row, ...]:
+        if desk is None:
+            return ()
+        refusals = self._refusals
+        buttons = SlackButtons(
+            desk, approvals=approvals, authenticator=authenticator, refusals=refusals, clock=clock
+        )
+        return (Row("POST", SLACK_PATH, Access.PUBLIC, buttons.click),)
 
     def load_late(self) -> None:
         """Load what pages need and no start; a thread may do it beside the first of them."""
@@ -187,7 +195,7 @@ class Console:
 
     def _endpoint(self, row: Row) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            asker = await self._doorman.admit(request, row.access)
+            asker = await self._doorman.admit(request, row.access, row.needs)
             return await row.handler(request, asker)
 
         return endpoint
@@ -299,10 +307,6 @@ def _drills(desk: DrillDesk | None) -> tuple[Row, ...]:
     )
 
 
-def _providers(desk: ProviderDesk | None, pages: Pages) -> tuple[Row, ...]:
-    return () if desk is None else (Row("GET", PATH, Access.PAGE, ProviderPage(desk, pages).show),)
-
-
 def _pins(desk: PinDesk | None) -> tuple[Row, ...]:
     if desk is None:
         return ()
@@ -332,10 +336,6 @@ def _logins(desk: LoginDesk | None) -> tuple[Row, ...]:
         Row("POST", "/api/mcp/{server}/login", Access.ADMIN, handlers.begin),
         Row("POST", "/api/mcp/{server}/login/finish", Access.ADMIN, handlers.finish),
     )
-
-
-def _slack(buttons: SlackButtons | None) -> tuple[Row, ...]:
-    return () if buttons is None else (Row("POST", SLACK_PATH, Access.PUBLIC, buttons.click),)
 
 
 def _vault(routes: CredentialRoutes) -> tuple[Row, ...]:

@@ -71,8 +71,8 @@ class Doorman:
         self._refusals = refusals
         self._checking = asyncio.Semaphore(2)
 
-    async def admit(self, request: Request, access: Access) -> Asker:
-        """Check a request against its route's row.
+    async def admit(self, request: Request, access: Access, needs: Access | None = None) -> Asker:
+        """Check a request against its route's row; `needs`: whose roles may have a page or form.
 
         Raises: ForbiddenError, SignedOutError, AuthError, LimitError.
         """
@@ -85,7 +85,7 @@ class Doorman:
             self._demand_same_origin(request)
             return Asker(None, None, source)
         if access in (Access.PAGE, Access.FORM):
-            return self._browser(request, access, source)
+            return self._browser(request, access, source, needs)
         return await self._api(request, access, source)
 
     def session_of(self, request: Request) -> tuple[Session, Approver] | None:
@@ -164,7 +164,7 @@ class Doorman:
             raise
         return session, cookies
 
-    def _browser(self, request: Request, access: Access, source: str) -> Asker:
+    def _browser(self, request: Request, access: Access, source: str, needs: Access | None) -> Asker:
         if access is Access.FORM:
             self._demand_same_origin(request)
         found = self.session_of(request)
@@ -175,6 +175,8 @@ class Doorman:
         session, person = found
         if access is Access.FORM:
             self._demand_strict(request, session)
+        if needs is not None:
+            _demand_role(person, needs)
         return Asker(person, session, source)
 
     async def _api(self, request: Request, access: Access, source: str) -> Asker:
@@ -183,8 +185,7 @@ class Doorman:
             self._demand_same_origin(request)
             self._demand_strict(request, session)
             self.demand_csrf(session, request.headers.get(CSRF_HEADER, ""))
-        if who.role not in ROLES[access]:
-            raise ForbiddenError(f"the role `{who.role}` may not do this", code="role_refused")
+        _demand_role(who, access)
         return Asker(who, session, source)
 
     async def _credential(self, request: Request, source: str) -> tuple[Approver, Session | None]:
@@ -211,6 +212,11 @@ class Doorman:
         origin = request.headers.get("origin")
         if not self._places.is_same_origin(origin, request.headers.get("sec-fetch-site")):
             raise ForbiddenError("this did not come from our own page", code="origin_refused")
+
+
+def _demand_role(who: Approver, access: Access) -> None:
+    if who.role not in ROLES[access]:
+        raise ForbiddenError(f"the role `{who.role}` may not do this", code="role_refused")
 
 
 class WrongPassphraseError(FirewallError):

@@ -30,7 +30,7 @@ from firewall.console.asking import (
 )
 from firewall.console.page import STATUS_WORDS, card, page
 from firewall.console.proving.stepping import FIELD, Ways, said_in
-from firewall.console.rows import POLICY
+from firewall.console.rows import POLICY, Tab
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.console.shape import rfc3339, status_of, summary_of
 from firewall.core.approval import ApprovalStatus, Decision
@@ -38,12 +38,15 @@ from firewall.core.errors import ApprovalError, FirewallError, LimitError, Proto
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
 
-_OWN_PATH = re.compile(r"/(?:approve|status)/apr_[0-9A-Za-z]{22}|/console/(?:providers|passkeys)?")
+_OWN_PATH = re.compile(
+    r"/(?:approve|status)/apr_[0-9A-Za-z]{22}|/console/(?!oidc)(?:[a-z]{1,32}(?:/[0-9A-Za-z_-]{1,80}){0,3})?"
+)
 _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
 _SCRIPT = files("firewall.console").joinpath("static/passkey.js").read_bytes()
 _QUEUE = 200
+PASSKEY_SCRIPT = "passkey.js"
 SCRIPTED = f"{POLICY}; script-src 'self'; connect-src 'self'"
-"""The policy of pages with the script for passkeys, and of no others."""
+"""The policy of pages with a script of ours, and of no others."""
 THREADED_CHARS = 20_000
 """Longer calls are rendered in a thread."""
 
@@ -66,7 +69,9 @@ class Pages:
         channels: Callable[[], Sequence[Health]],
         runner: Runner,
         ways: Ways,
+        tabs: Sequence[Tab] = (),
     ) -> None:
+        self._tabs = tabs
         self._stepping = ways.stepping
         self._passkey_origin = ways.origin
         self._provider = ways.provider
@@ -123,7 +128,7 @@ class Pages:
             for one in recent[:10]
         ]
         failing = [one for one in self._channels() if one.last_failure]
-        return self.html("queue.html", asker.session, cards=cards, done=done, failing=failing)
+        return self.html("queue.html", asker.session, here="/console/", cards=cards, done=done, failing=failing)
 
     async def approval(self, request: Request, asker: Asker) -> Response:
         """Show one approval to signed-in people, and record that they saw it."""
@@ -259,7 +264,7 @@ class Pages:
             None,
             status=error.status if error else 200,
             headers=headers,
-            scripted=bool(self._passkey_origin),
+            script=PASSKEY_SCRIPT if self._passkey_origin else "",
             back=own_path(back),
             error=error.public if error else "",
             origin=self._passkey_origin,
@@ -300,7 +305,7 @@ class Pages:
                 "approval.html",
                 session,
                 status=status,
-                scripted=taps and shown.course.is_pending,
+                script=PASSKEY_SCRIPT if taps and shown.course.is_pending else "",
                 page=shown,
                 said=said.public if said else "",
                 origin=self._passkey_origin if taps else "",
@@ -309,6 +314,10 @@ class Pages:
         # A long text takes a while, and other calls must not wait for somebody who reads one.
         return await asyncio.to_thread(render) if size_of(approval.subject) > THREADED_CHARS else render()
 
+    def _tabs_of(self, session: Session | None) -> Sequence[Tab]:
+        person = self._doorman.person(session.name) if session is not None else None
+        return [tab for tab in self._tabs if tab.is_for(person.role)] if person is not None else ()
+
     def html(
         self,
         name: str,
@@ -316,15 +325,24 @@ class Pages:
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
-        scripted: bool = False,
+        script: str = "",
+        here: str = "",
         **context: object,
     ) -> Response:
-        """Return a page of a template, for a session or for nobody; `scripted`: with the script for passkeys."""
+        """Return a page of a template, for a session or for nobody.
+
+        `script`: the one script that it loads, `/console/NAME.js`; `here`: the path of the tab that it is under.
+        """
         has_passkeys = bool(self._passkey_origin)
         body = self._templates.get_template(name).render(
-            session=session, scripted=scripted, has_passkeys=has_passkeys, **context
+            session=session,
+            script=script,
+            here=here,
+            tabs=self._tabs_of(session),
+            has_passkeys=has_passkeys,
+            **context,
         )
-        policy = {"content-security-policy": SCRIPTED} if scripted else {}
+        policy = {"content-security-policy": SCRIPTED} if script else {}
         return HTMLResponse(body, status, headers={**policy, **(headers or {})})
 
 

@@ -9,8 +9,9 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from firewall.console.asking import Asker
-from firewall.console.pages import Pages
+from firewall.console.auth import Access
+from firewall.console.rooms import Frame, Visitor
+from firewall.console.rows import Row, Tab
 from firewall.core.breaker import State
 from firewall.routing.choosing.tally import Fared
 
@@ -145,17 +146,20 @@ class ProviderDesk(Protocol):
 
 
 class ProviderPage:
-    """The handler of the page; it changes nothing and writes nothing."""
+    """The room of the page; it changes nothing and writes nothing."""
 
-    def __init__(self, desk: ProviderDesk, pages: Pages) -> None:
+    tab = Tab(PATH, "Providers", Access.READER)
+
+    def __init__(self, desk: ProviderDesk) -> None:
         self._desk = desk
-        self._pages = pages
 
-    async def show(self, _request: Request, asker: Asker) -> Response:
-        """Show how providers fare, to signed-in people."""
-        if asker.who is None or asker.session is None:
-            return self._pages.sign_in_form(PATH)
-        return self._pages.html("providers.html", asker.session, page=self._desk.look())
+    def rows(self, frame: Frame) -> tuple[Row, ...]:
+        """Return its route."""
+
+        async def show(_request: Request, visitor: Visitor) -> Response:
+            return frame.html("providers.html", visitor, self.tab, page=self._desk.look())
+
+        return (frame.page(PATH, show, self.tab.needs),)
 
 
 def _first(one: ModelSeen) -> tuple[bool, int, str]:

@@ -20,7 +20,7 @@ from firewall.approvals.service import Approvals
 from firewall.codecs.passkeys.place import party_of
 from firewall.console.app import Console, Desks
 from firewall.console.pinned import UnknownServerError
-from firewall.console.providers import Overview
+from firewall.console.providers import Overview, ProviderPage
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
 from firewall.console.proving.openid import OpenId
@@ -320,7 +320,7 @@ def control_side(
             credentials=CredentialDouble(desk.asked),
             status=desk,
             runner=runner,
-            providers=desk,
+            rooms=(ProviderPage(desk),),
             pins=desk.pins,
             proving=proving,
             slack=slack,

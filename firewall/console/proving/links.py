@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from firewall.console.asking import Asker, Doorman, read_form
-from firewall.console.pages import Pages
+from firewall.console.pages import PASSKEY_SCRIPT, Pages
 from firewall.console.sessions import Sessions, with_cookies
 from firewall.core.errors import LimitError
 from firewall.core.proofs import Link, LinkUse
@@ -31,7 +31,7 @@ class SignInLinks:
 
     async def show(self, _request: Request, _asker: Asker) -> Response:
         """Show the form; the same for every code, and for none."""
-        return self._pages.html("link.html", None, scripted=True, error="")
+        return self._pages.html("link.html", None, script=PASSKEY_SCRIPT, error="")
 
     async def sign_in(self, request: Request, asker: Asker) -> Response:
         """Spend a code and begin the session of its person."""
@@ -42,11 +42,13 @@ class SignInLinks:
         except LimitError as error:
             headers = {"retry-after": str(error.retry_after_s)}
             return self._pages.html(
-                "link.html", None, scripted=True, status=429, headers=headers, error=error.public
+                "link.html", None, script=PASSKEY_SCRIPT, status=429, headers=headers, error=error.public
             )
         except LinkError as error:
             await self._doorman.refuse(asker.source, "link")
-            return self._pages.html("link.html", None, scripted=True, status=error.status, error=error.public)
+            return self._pages.html(
+                "link.html", None, script=PASSKEY_SCRIPT, status=error.status, error=error.public
+            )
         _, cookies = await self._doorman.begin(link.person, "link", request=request)
         return with_cookies(RedirectResponse(self._after, 303), self._sessions.headers(cookies))
 

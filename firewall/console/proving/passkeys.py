@@ -13,7 +13,7 @@ from firewall.approvals.people import Approver
 from firewall.codecs.passkeys import ceremony
 from firewall.codecs.passkeys.ceremony import PasskeyError
 from firewall.console.asking import Asker, Doorman, ForbiddenError, SignedOutError, read_form
-from firewall.console.pages import Pages, own_path
+from firewall.console.pages import PASSKEY_SCRIPT, Pages, own_path
 from firewall.console.proving.browsers import Browsers
 from firewall.console.proving.challenges import Challenges, Purpose
 from firewall.console.sessions import Session, Sessions, with_cookies
@@ -82,7 +82,7 @@ class PasskeyPages:
         return self._pages.html(
             "passkeys.html",
             asker.session,
-            scripted=True,
+            script=PASSKEY_SCRIPT,
             rows=rows,
             may_add=self._is_fresh(asker.session),
             origin=self._passkeys.party.origin,
