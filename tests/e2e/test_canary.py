@@ -205,7 +205,7 @@ def test_a_dump_and_every_repr_hold_no_secret(house: House) -> None:
 
 
 def test_no_answer_and_no_line_holds_a_secret(house: House) -> None:
-    """Every byte that agents, people and the terminal got; the log of the server at debug."""
+    """76: Every byte that agents, people and the terminal got; the log of the server at debug."""
     assert house.told() == {}
     log = "".join(house.firewall.lines).encode()
     assert _lines(log, house.canaries) == []
@@ -213,7 +213,7 @@ def test_no_answer_and_no_line_holds_a_secret(house: House) -> None:
 
 
 def test_no_file_holds_a_secret_but_its_own(house: House) -> None:
-    """Every file of the installation, the database's side files included; exports and proofs of the log."""
+    """76: Every file of the installation, the database's side files included; exports and proofs of the log."""
     exported = subprocess.run(
         [sys.executable, "-m", "audit", "export", "--log", str(house.installed.database)],
         cwd=REPOSITORY, capture_output=True, timeout=60, check=False,

@@ -60,7 +60,7 @@ def stored_entries(installed: Installed) -> int:
 
 
 def test_no_acknowledged_entry_is_lost(tmp_path: Path, provider: str) -> None:
-    """Killed under load again and again: every entry that a client was told is in the log, which verifies."""
+    """79: Killed under load again and again: every entry that a client was told is in the log, which verifies."""
     installed = installed_in(tmp_path, provider)
     chance = random.Random(4711)  # noqa: S311 - moments, not secrets
     agent: Agent | None = None
@@ -101,7 +101,7 @@ def _killed_under_load(firewall: Served, agent: Agent, *, after: int) -> set[int
 
 @pytest.mark.parametrize("moment", range(4))
 def test_approved_call_is_never_released_twice(tmp_path: Path, provider: str, moment: int) -> None:
-    """Killed around the decision: the call comes at most once for one approval, used up or usable once."""
+    """59: Killed around the decision: the call comes at most once for one approval, used up or usable once."""
     installed = installed_in(tmp_path, provider)
     chance = random.Random(moment)  # noqa: S311 - moments, not secrets
     delivered = 0

@@ -1,20 +1,15 @@
 """Passkeys in a real Chromium with a virtual authenticator: registering, signing in, revoking, a wrong address."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, CDPSession, Page, Route
+from playwright.async_api import BrowserContext, Route
 
 from tests.support.browser import chromium
 from tests.support.control_side import Side, control_side, free_socket, served
 from tests.support.enrolling import code_for
-
-PHONE = {"width": 360, "height": 780}
-DESKTOP = {"width": 1280, "height": 900}
-SHOTS = os.environ.get("STAYHAND_SHOTS", "")
+from tests.support.paging import PHONE, authenticator, enrol, shots
 
 pytestmark = pytest.mark.browser
 
@@ -36,52 +31,12 @@ async def context(tmp_path: Path) -> AsyncIterator[BrowserContext]:
         yield found
 
 
-async def authenticator(context: BrowserContext, page: Page, **changes: object) -> tuple[CDPSession, str]:
-    """Give a page a virtual authenticator that verifies its user, with the changes."""
-    devtools = await context.new_cdp_session(page)
-    await devtools.send("WebAuthn.enable")
-    plain: dict[str, Any] = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    added = await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": plain | changes})
-    return devtools, str(added["authenticatorId"])
-
-
-async def enrol(side: Side, page: Page, name: str = "alice") -> None:
-    """Sign in with a one-time address and register a passkey."""
-    code = await code_for(side, name)
-    await page.goto(f"{side.public}/console/link#{code}")
-    await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.get_by_label("What to call it").fill("phone")
-    await page.get_by_role("button", name="Add a passkey").click()
-    await page.get_by_role("button", name="Revoke phone").wait_for()
-
-
-async def _shots(page: Page, name: str) -> None:
-    if not SHOTS:
-        return
-    before = page.viewport_size
-    for size in (PHONE, DESKTOP):
-        await page.set_viewport_size(size)
-        for scheme in ("light", "dark"):
-            await page.emulate_media(color_scheme=scheme)
-            await page.screenshot(path=f"{SHOTS}/{name}-{size['width']}-{scheme}.png", full_page=True)
-    if before:
-        await page.set_viewport_size(before)
-    await page.emulate_media(color_scheme="light")
-
-
 async def _empty(route: Route) -> None:
     await route.fulfill(body="<p>another site", content_type="text/html")
 
 
 async def test_a_one_time_address_a_passkey_a_sign_in_and_its_end(side: Side, context: BrowserContext) -> None:
-    """The way of a new approver, click by click; the code leaves the address, and a revoked passkey is nobody."""
+    """56: the way of a new approver, click by click; the code leaves the address, a revoked passkey is nobody."""
     page = await context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
@@ -92,18 +47,18 @@ async def test_a_one_time_address_a_passkey_a_sign_in_and_its_end(side: Side, co
     await page.goto(f"{side.public}/console/link#{code}")
     assert page.url == f"{side.public}/console/link"
     assert await page.get_by_label("Code").input_value() == code
-    await _shots(page, "link")
+    await shots(page, "link")
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.get_by_role("button", name="Add a passkey").wait_for()
-    await _shots(page, "passkeys-none")
+    await shots(page, "passkeys-none")
     await page.get_by_label("What to call it").fill("phone")
     await page.get_by_role("button", name="Add a passkey").click()
     await page.get_by_role("button", name="Revoke phone").wait_for()
-    await _shots(page, "passkeys-one")
+    await shots(page, "passkeys-one")
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     await page.get_by_role("button", name="Sign out").click()
     await page.get_by_role("button", name="Sign in with a passkey").wait_for()
-    await _shots(page, "signin-passkey")
+    await shots(page, "signin-passkey")
     await page.goto(f"{side.public}/console/passkeys")
     await page.get_by_role("button", name="Sign in with a passkey").click()
     await page.get_by_role("button", name="Revoke phone").wait_for()
@@ -112,7 +67,7 @@ async def test_a_one_time_address_a_passkey_a_sign_in_and_its_end(side: Side, co
     await page.get_by_role("button", name="Revoke phone").click()
     await page.get_by_role("button", name="Sign in with a passkey").click()
     await page.get_by_text("not known here, or was revoked").wait_for()
-    await _shots(page, "signin-refused")
+    await shots(page, "signin-refused")
     assert [text for text in problems if "favicon" not in text and "403" not in text] == []
 
 
@@ -132,7 +87,7 @@ async def test_wrong_devices_and_wrong_addresses_get_nothing(side: Side, context
     await page.get_by_text(f"Passkeys work at {side.public} alone").wait_for()
     assert not await page.get_by_role("button", name="Sign in with a passkey").is_visible()
     assert await page.get_by_label("Passphrase").is_enabled()
-    await _shots(page, "signin-elsewhere")
+    await shots(page, "signin-elsewhere")
     await context.route("http://evil.localhost/**", _empty)
     await page.goto("http://evil.localhost/")
     asked = """async () => {

@@ -485,7 +485,7 @@ async def test_one_source_cannot_try_many_names(side: Side) -> None:
 
 
 async def test_bad_tokens_are_counted_once_a_minute(side: Side) -> None:
-    """15, 27: no, malformed and unknown tokens look alike and a flood of them is one entry."""
+    """15, 27, 78, 83: no, malformed and unknown tokens look alike and a flood of them is one entry."""
     texts = ["", "x", "shd_control_admin_" + "z" * 36, "' OR 1=1 --"]
     async with side.client() as client:
         answers = [

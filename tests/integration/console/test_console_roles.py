@@ -26,7 +26,7 @@ def side() -> Side:
 
 @pytest.mark.parametrize("role", SEES)
 async def test_a_role_opens_what_it_says(side: Side, role: str) -> None:
-    """Pages and JSON alike; what a role may not do is refused with one code."""
+    """81: Pages and JSON alike; what a role may not do is refused with one code."""
     approval = await side.approvals.open(wanted())
     browser = await side.signed_in(role)
     for path in ("/console/", f"/approve/{approval.id}", "/console/providers", "/console/passkeys"):

@@ -140,6 +140,28 @@ async def test_a_click_is_committed_used_once_and_proven(real: Real) -> None:
         assert secret.encode() not in stored
 
 
+async def test_opposite_answers_at_once_leave_one_decision(real: Real) -> None:
+    """53: two people click approve and deny in the same moment, again and again: one is heard, one told so."""
+    await real.people.add("bob", role="approver", groups=(), passphrase=PASSPHRASE, by="init")
+    async with (
+        httpx.AsyncClient(base_url=real.url, trust_env=False) as first,
+        httpx.AsyncClient(base_url=real.url, trust_env=False) as second,
+    ):
+        alice, bob = Browser(first, real.url), Browser(second, real.url)
+        for browser, name in ((alice, "alice"), (bob, "bob")):
+            assert (await browser.sign_in(name, PASSPHRASE)).status_code == 303
+        for number in range(8):
+            approval = await real.approvals.open(replace(wanted(), digest=f"{number:064x}"))
+            answers = await asyncio.gather(alice.answer(approval.id, "approve"), bob.answer(approval.id, "deny"))
+            assert sorted(one.status_code for one in answers) == [303, 409]
+            is_approved = answers[0].status_code == 303
+            expected = ApprovalStatus.APPROVED if is_approved else ApprovalStatus.DENIED
+            assert real.approvals.get(approval.id).status is expected
+            usable = real.approvals.usable("olga/claude-code", approval.digest)
+            assert (usable is not None) is is_approved
+            assert len(real.approvals.get(approval.id).votes) <= 1
+
+
 async def test_what_was_shown_is_said_of_whoever_asks(real: Real) -> None:
     """A passphrase is a passphrase and a token a token, so that a row can ask for something else."""
     tokens = Tokens(sequencer=real.installation.writer, rows=real.installation.tokens, clock=WallClock())

@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_tables_are_made_once_and_readers_cannot_write(tmp_path: Path) -> None:
-    """Making them again changes nothing; the reading connection refuses to write."""
+    """81: Making them again changes nothing; the reading connection refuses to write."""
     writer = open_writer(tmp_path / "log.db")
     create_tables(writer)
     tokens.put_token(writer, TOKEN)

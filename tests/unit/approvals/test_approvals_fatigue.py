@@ -17,7 +17,7 @@ async def _denied(service: Approvals, asked: Wanted, reason: str = "not today") 
 
 
 async def test_a_denial_answers_identical_repeats_for_a_while() -> None:
-    """With its id and reason, until the time is over; then people are asked anew."""
+    """58: With its id and reason, until the time is over; then people are asked anew."""
     log, clock = MemoryLog(), StillClock()
     service = approvals(log, clock, cool_down_s=300)
     denied = await _denied(service, wanted())
@@ -71,7 +71,7 @@ async def test_the_last_of_several_denials_answers() -> None:
 
 
 async def test_a_session_has_a_cap_of_its_own() -> None:
-    """One session cannot fill the queue; another one of the same agent may ask; a flood is recorded once."""
+    """58: One session cannot fill the queue; another one of the same agent may ask; a flood is recorded once."""
     log = MemoryLog()
     service = approvals(log, StillClock(), max_of_session=3, max_pending=5)
     for number in range(3):

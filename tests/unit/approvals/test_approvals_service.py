@@ -54,7 +54,7 @@ async def test_opening_is_recorded_in_the_same_unit(log: MemoryLog, clock: Still
 
 
 async def test_an_equal_call_joins_the_pending_approval(log: MemoryLog, clock: StillClock) -> None:
-    """A re-sent request opens nothing new and tells nobody twice."""
+    """58: A re-sent request opens nothing new and tells nobody twice."""
     told = Told()
     service = approvals(log, clock, told)
     first = await service.open(wanted())
@@ -64,7 +64,7 @@ async def test_an_equal_call_joins_the_pending_approval(log: MemoryLog, clock: S
 
 
 async def test_too_many_pending_are_refused_and_recorded_once_a_minute(log: MemoryLog, clock: StillClock) -> None:
-    """A flood of calls becomes neither a flood of approvals nor one of entries."""
+    """58: A flood of calls becomes neither a flood of approvals nor one of entries."""
     service = approvals(log, clock, max_pending=2)
     for digest in "ab":
         await service.open(replace(wanted(), digest=digest * 64))
@@ -365,7 +365,7 @@ async def test_what_waited_before_the_start_is_announced_again(log: MemoryLog, c
 
 
 async def test_a_call_that_nobody_could_read_is_refused(log: MemoryLog, clock: StillClock) -> None:
-    """Megabytes are not asked about: no page, no store and no person has to carry them."""
+    """83: Megabytes are not asked about: no page, no store and no person has to carry them."""
     large = subject(actions=(view(text="x" * 2_500_000),), arguments="y" * 2_500_000)
     with pytest.raises(ApprovalError) as caught:
         await approvals(log, clock).open(wanted(subject=large))

@@ -75,7 +75,7 @@ async def test_a_person_counts_once_under_all_his_names(log: MemoryLog) -> None:
 
 
 async def test_the_owner_decides_under_none_of_his_names(log: MemoryLog) -> None:
-    """A second account of the owner, which shares his address, is the owner."""
+    """54: A second account of the owner, which shares his address, is the owner."""
     other = Approver("olga@example.com", "admin", ("oncall",))
     log.permit(replace(OLGA, aliases=("olga@example.com",)), other, ANNA)
     service = approvals(log, StillClock())

@@ -120,7 +120,7 @@ def test_show_json(shell: Shell) -> None:
 
 
 def test_show_opens_with_the_keystore_until_erased(shell: Shell) -> None:
-    """Who holds keystore and key reads the sealed part; after erasure nobody does, and the log verifies."""
+    """80: Who holds keystore and key reads the sealed part; after erasure nobody does, and the log verifies."""
     write_kek(shell.folder / "kek")
     keystore = Keystore.create(shell.folder / "ks.db", read_kek(shell.folder / "kek"))
     key = keystore.key_for("alice")
@@ -280,7 +280,7 @@ def test_a_closed_pipe_is_no_traceback(shell: Shell) -> None:
 
 
 def test_odd_text_cannot_write_on_the_terminal(shell: Shell) -> None:
-    """Control and bidi characters in an entry are shown, not sent."""
+    """77: Control and bidi characters in an entry are shown, not sent."""
     conn = connect(shell.folder / "log.db")
     one = draft(5)
     commit(conn, reopen(conn), [Draft(one.kind, "p\x1b[2J\u202e", one.at, {"t": "\x9b2J\n"})])

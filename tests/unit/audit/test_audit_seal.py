@@ -106,7 +106,7 @@ def test_erasure_is_final(tmp_path: Path, keystore: Keystore) -> None:
 
 
 def test_erasure_leaves_no_trace_in_the_file(tmp_path: Path, keystore: Keystore) -> None:
-    """Neither id nor wrapped key of the erased subject is left in the keystore's bytes."""
+    """80: Neither id nor wrapped key of the erased subject is left in the keystore's bytes."""
     key_id = keystore.key_for("alice").id
     raw = sqlite3.connect(tmp_path / "keystore.db")
     (wrapped,) = raw.execute("SELECT wrapped FROM subject_keys").fetchone()

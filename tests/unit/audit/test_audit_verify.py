@@ -109,7 +109,7 @@ def test_verifying_changes_nothing(path: Path) -> None:
     ],
 )
 def test_a_changed_entry_is_named(path: Path, change: str, expected: list[tuple[str, int]]) -> None:
-    """Body, leaf, every index column and the ciphertext: the finding names the entry and the kind of fault."""
+    """74: Body, leaf, every index column and the ciphertext: the finding names the entry and the kind of fault."""
     tamper(path, f"UPDATE audit_entries {change}")
     report = check(path)
     assert found(report) == expected
@@ -214,7 +214,7 @@ def test_what_lies_beside_the_entries_is_checked_too(
 
 
 def test_a_forged_signature_is_found(path: Path) -> None:
-    """A checkpoint signed by another key under our name is not ours."""
+    """75: A checkpoint signed by another key under our name is not ours."""
     note = SigningKey(ORIGIN, bytes(32)).sign(Checkpoint(ORIGIN, 9, bytes(32)))
     tamper(path, "UPDATE audit_checkpoints SET note = ? WHERE size = 9", values=(note,))
     faults = found(check(path))
@@ -228,7 +228,7 @@ def test_another_log_of_the_same_key_is_not_this_one(path: Path) -> None:
 
 
 def test_a_rotated_key_verifies_with_both(tmp_path: Path) -> None:
-    """After a rotation the old and the new key together prove the whole log, either alone does not."""
+    """75: After a rotation the old and the new key together prove the whole log, either alone does not."""
     path = tmp_path / "log.db"
     make(path, [2])
     newer = SigningKey(ORIGIN, bytes(32))
@@ -267,7 +267,7 @@ class TestWitness:
         assert found(check(path, witness, strict=True)) == [("unwitnessed", 311)]
 
     def test_truncation_with_checkpoints_needs_the_witness(self, path: Path, witness: Path) -> None:
-        """Cut cleanly, the log verifies alone and fails against its witness."""
+        """74: Cut cleanly, the log verifies alone and fails against its witness."""
         tamper(
             path,
             "DELETE FROM audit_entries WHERE seq >= 9",
@@ -280,7 +280,7 @@ class TestWitness:
         assert "has seen 311 entries" in report.findings[-1].text
 
     def test_rolling_back_the_whole_file_needs_the_witness(self, path: Path, tmp_path: Path) -> None:
-        """An older copy put in place is found, though it is a good log."""
+        """74: An older copy put in place is found, though it is a good log."""
         old = tmp_path / "old.db"
         shutil.copy(path, old)
         conn = connect(path)
@@ -294,7 +294,7 @@ class TestWitness:
         assert found(check(old, tmp_path / "witness")) == [("witness", 311)]
 
     def test_a_fork_needs_the_witness(self, witness: Path, tmp_path: Path) -> None:
-        """Two histories signed by the same key: each verifies alone, one contradicts the witness."""
+        """74: Two histories signed by the same key: each verifies alone, one contradicts the witness."""
         fork = tmp_path / "fork.db"
         make(fork, [3, 1])
         conn = connect(fork)

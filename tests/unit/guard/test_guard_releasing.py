@@ -38,7 +38,7 @@ def status(kept: Kept, held: Wait) -> ApprovalStatus:
 
 
 async def test_approved_call_goes_once(kept: Kept) -> None:
-    """The vote releases the call, consumption and release are one commit, and a second release asks anew."""
+    """59: The vote releases the call, consumption and release are one commit, and a second release asks anew."""
     held = await kept.held(call(DESTROY), kept.requester())
     await kept.approve(held)
     answer = await kept.guard.release(held, kept.requester())
@@ -71,8 +71,19 @@ async def test_approval_of_one_principal_is_worth_nothing_to_another(kept: Kept)
     assert isinstance(await kept.guard.judge(call(DESTROY), kept.requester()), Go)
 
 
+@pytest.mark.parametrize(
+    "edited", [f"{DESTROY} ", f"{DESTROY}2", f"{DESTROY} /srv/other", DESTROY.replace("a", "\u0430")]
+)
+async def test_arguments_that_were_edited_after_the_vote_ask_anew(kept: Kept, edited: str) -> None:
+    """52: one character more, another target, a look-alike letter: not what people read, so they are asked."""
+    await kept.approve(await kept.held(call(DESTROY), kept.requester()))
+    assert not isinstance(await kept.guard.judge(call(edited), kept.requester()), Go)
+    assert "tool.released" not in kept.kinds()
+    assert isinstance(await kept.guard.judge(call(DESTROY), kept.requester()), Go)
+
+
 async def test_two_identical_calls_at_once_consume_one_approval_once(kept: Kept) -> None:
-    """However many identical calls race for one approval, one goes; the others ask, and no limit is blamed."""
+    """59: However many identical calls race for one approval, one goes; the others ask, and no limit is blamed."""
     held = await kept.held(call(DESTROY), kept.requester())
     await kept.approve(held)
     answers = await asyncio.gather(
@@ -120,7 +131,7 @@ async def test_approval_that_is_too_old_is_not_used(kept: Kept) -> None:
 
 
 async def test_token_revoked_after_the_vote_releases_nothing(kept: Kept) -> None:
-    """Releasing judges again: a vote does not bring a revoked token back."""
+    """61: Releasing judges again: a vote does not bring a revoked token back."""
     held = await kept.held(call(DESTROY), kept.requester())
     await kept.approve(held)
     kept.is_live = False
@@ -136,7 +147,7 @@ async def test_token_revoked_after_the_vote_releases_nothing(kept: Kept) -> None
     ],
 )
 async def test_policy_that_became_a_deny_wins_over_the_vote(kept: Kept, rows: str, expected: Reason) -> None:
-    """Loaded between decision and release, a deny releases nothing and the approval stays unused."""
+    """61: Loaded between decision and release, a deny releases nothing and the approval stays unused."""
     held = await kept.held(call(DESTROY), kept.requester())
     await kept.approve(held)
     kept.snapshot = policies_in(kept.folder / "policies", rows)
@@ -168,7 +179,7 @@ async def test_policy_that_became_an_allow_goes_without_using_the_vote(kept: Kep
 
 
 async def test_nothing_goes_when_consumption_is_not_durable(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commit that consumes fails: the caller hears an error, never go, and the approval can still be used."""
+    """79: the commit that consumes fails: the caller hears an error, never go, and the approval stays usable."""
     held = await kept.held(call(DESTROY), kept.requester())
     await kept.approve(held)
     writer = kept.installation.writer

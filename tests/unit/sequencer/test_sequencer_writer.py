@@ -276,6 +276,17 @@ async def test_order_is_the_order_of_submission(bench: Bench) -> None:
     assert bench.count() == len(seqs)
 
 
+async def test_a_clock_set_back_changes_no_order(bench: Bench) -> None:
+    """82: an hour back, entries are numbered on in the order in which they came, and the log verifies."""
+    for seconds in (0, -3600, 1):
+        bench.clock.forward(seconds)
+        assert isinstance(await bench.writer.submit(Unit(records=(ENTRY,))), Committed)
+    rows = bench.reader.execute("SELECT seq, at FROM audit_entries ORDER BY seq").fetchall()
+    assert [seq for seq, _ in rows] == [0, 1, 2]
+    assert rows[1][1] < rows[0][1], "the time stands there as the clock said it"
+    assert verify(bench.path, [bench.key.verifier]).ok
+
+
 async def test_cancelled_waiter_harms_nobody(bench: Bench) -> None:
     """Somebody who stops waiting neither loses nor blocks the others; his unit is whole or not there."""
     tasks = [

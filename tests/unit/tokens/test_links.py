@@ -37,7 +37,7 @@ def links(log: ProvenLog, clock: StillClock) -> Links:
 
 
 async def test_a_link_decides_one_approval_once(links: Links, log: ProvenLog, clock: StillClock) -> None:
-    """It names person, approval and digest; its secret is stored nowhere; looking changes nothing."""
+    """52: It names person, approval and digest; its secret is stored nowhere; looking changes nothing."""
     until = clock.now + 3600 * 1_000_000
     made = await links.for_decision("alice", approval="apr_1", digest="d" * 64, until_us=until)
     secret = made.secret.reveal()
