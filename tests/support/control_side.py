@@ -24,6 +24,7 @@ from firewall.console.providers import Overview, ProviderPage
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
 from firewall.console.proving.openid import OpenId
+from firewall.console.rooms import Room
 from firewall.console.slack import SlackDesk
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
@@ -299,9 +300,10 @@ def control_side(
     known: Known | None = None,
     slack: SlackDesk | None = None,
     told: Told | None = None,
+    rooms: Sequence[Room] = (),
     **rules: object,
 ) -> Side:
-    """Build a control side."""
+    """Build a control side; `rooms`: beside the one of providers."""
     log, doors, desk = ProvenLog(), Doors(), Desk()
     clock = clock or StillClock()
     proving = _proving(log, clock, public, openid, known or Known({}, {}))
@@ -320,7 +322,7 @@ def control_side(
             credentials=CredentialDouble(desk.asked),
             status=desk,
             runner=runner,
-            rooms=(ProviderPage(desk),),
+            rooms=(ProviderPage(desk), *rooms),
             pins=desk.pins,
             proving=proving,
             slack=slack,
