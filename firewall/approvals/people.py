@@ -27,7 +27,7 @@ class Approver:
     name: str
     role: str
     groups: tuple[str, ...] = ()
-    via: Literal["session", "token", "slack"] = "session"
+    via: Literal["session", "token", "slack", "link"] = "session"
     auth: Auth = "passphrase"
     """What was shown for this request: a row may ask for a passkey; a link decides only where a row says so."""
     aliases: tuple[str, ...] = ()
@@ -127,7 +127,8 @@ def refusal_of(approval: Approval, by: Approver, *, solo: bool, production: froz
     if by.auth == "link" and not _may_link(approval, production):
         return Refusal("approver_not_permitted", "a link does not decide this: sign in")
     if by.is_called(approval.subject.owner):
-        return _own(approval, solo=solo, production=production)
+        # Mail that an agent reads along is its owner's: no link decides for oneself, whatever `solo` says.
+        return _own(approval, solo=solo and by.auth != "link", production=production)
     return None
 
 

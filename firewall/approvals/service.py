@@ -38,6 +38,7 @@ _LISTED = 10_000
 _TIMER_SLACK_S = 0.002  # a timer may fire a little before the clock says so
 _VOTE_TRIES = 32  # each time another vote was committed, or a right changed
 _LIMITS = {"too_many_pending": "approvals_pending", "too_many_of_session": "approvals_of_session"}
+_NOTHING = Unit()
 _CANCEL_TRIES = 3  # it can be decided, and once more be on its way, while we ask
 _log = logging.getLogger("stayhand.approvals")
 
@@ -186,22 +187,33 @@ class Approvals:
         return Counter(everybody, self._sequencer.pseudonym, self._rules.solo, self._rules.production)
 
     async def decide(
-        self, approval_id: str, decision: Decision, *, by: Approver, reason: str = "", typed: str | None = None
+        self,
+        approval_id: str,
+        decision: Decision,
+        *,
+        by: Approver,
+        reason: str = "",
+        typed: str | None = None,
+        spending: Unit = _NOTHING,
     ) -> Approval:
         """Record somebody's vote; where it decides, wake whoever waits.
 
-        `typed`: the name of the resource, as it was typed; None: it was not.
-        Raises: ApprovalError `approval_unknown` (404), `approver_not_permitted`, `own_approval`, `passkey_needed`
-        (403), `vote_counted`, `not_your_turn`, `typed_missing`, `typed_mismatch`, `approval_expired` or
-        `approval_decided` (409); StoreError.
+        `typed`: the name of the resource, as it was typed; None: it was not. `spending`: what the vote uses up,
+        committed with it or not at all.
+        Raises: ApprovalError `approval_unknown` (404), `approver_not_permitted`, `own_approval`, `passkey_needed`,
+        `proof_spent` (403), `vote_counted`, `not_your_turn`, `typed_missing`, `typed_mismatch`,
+        `approval_expired` or `approval_decided` (409); StoreError.
         """
         for _ in range(_VOTE_TRIES):
             ballot = self.ballot(self.get(approval_id), decision, by, reason=plain(reason), typed=typed)
             if ballot.is_late:
                 raise records.settled(await self._expire(ballot.approval))
-            outcome = await self._sequencer.submit(Unit(records=(ballot.record,), steps=ballot.steps))
+            records_, steps = (*spending.records, ballot.record), (*spending.steps, *ballot.steps)
+            outcome = await self._sequencer.submit(Unit(records=records_, steps=steps))
             if isinstance(outcome, Committed):
                 return self._voted(ballot, by)
+            if outcome.step < len(spending.steps):
+                raise ApprovalError("what was shown for this vote is used up", code="proof_spent", status=403)
             current = self.get(approval_id)
             if records.is_running(current):
                 raise records.running()

@@ -25,7 +25,8 @@ from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
 from firewall.console.pinned import PinDesk, PinHandlers
 from firewall.console.proving.challenges import Challenges
-from firewall.console.proving.mounting import Proving, mounted, ways_of
+from firewall.console.proving.deciding import PATH as DECIDE
+from firewall.console.proving.mounting import Proving, deciding, mounted, ways_of
 from firewall.console.rooms import Frame, Room
 from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.rows import POLICY, Row
@@ -145,11 +146,11 @@ class Console:
         slack = self._slack(desks.slack, approvals, authenticator, clock)
         frame = Frame(self._pages, self._doorman)
         rooms = [row for room in desks.rooms for row in room.rows(frame)]
-        more = (*self._optional(desks, challenges), *slack, *rooms)
+        more = (*self._optional(approvals, desks, challenges), *slack, *rooms)
         self.rows = (*_table(self._pages, api, admin), *_vault(CredentialRoutes(desks.credentials)), *more)
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
-    def _optional(self, desks: Desks, challenges: Challenges) -> tuple[Row, ...]:
+    def _optional(self, approvals: Approvals, desks: Desks, challenges: Challenges) -> tuple[Row, ...]:
         """Return the routes of desks that not every installation has."""
         return (
             *_routes(desks.routes),
@@ -158,6 +159,7 @@ class Console:
             *_pins(desks.pins),
             *_logins(desks.logins),
             *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
+            *deciding(desks.proving, approvals, self._pages, self._doorman),
             *_absences(desks.absences),
         )
 
@@ -209,7 +211,9 @@ class Console:
             raise error
         if error.detail:
             _log.info("path=%s code=%s detail=%s", request.url.path, error.code, error.detail)
-        is_page = request.url.path.startswith(("/approve/", "/console", "/status/")) or request.url.path == "/"
+        is_page = (
+            request.url.path.startswith(("/approve/", "/console", "/status/", DECIDE)) or request.url.path == "/"
+        )
         return self._pages.problem(request, error) if is_page else problem(error)
 
 

@@ -142,6 +142,10 @@ class Doorman:
                 "too many tries, wait a little", retry_after_s=retry_after_s, code="sign_in_throttled"
             )
 
+    def proved(self, source: str, way: str) -> None:
+        """Forgive a source the tries at one way: it had what is asked for there."""
+        self._throttle.succeeded("", source, way)
+
     async def refuse(self, source: str, what: str) -> None:
         """Count a refused sign-in. Raises: StoreError."""
         await self._refusals.note(source, what)

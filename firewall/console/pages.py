@@ -280,8 +280,23 @@ class Pages:
             "message.html", None, status=error.status, headers=headers, title=error.public, code=error.code
         )
 
+    async def show_by_link(
+        self, approval_id: str, who: Approver, code: str, *, said: FirewallError | None = None
+    ) -> Response:
+        """Show one approval to whom a personal link for it names; forms of the page carry the link's code.
+
+        Raises: ApprovalError `approval_unknown`; StoreError.
+        """
+        return await self._show(approval_id, who, None, said=said, code=code)
+
     async def _show(
-        self, approval_id: str, who: Approver, session: Session, *, said: FirewallError | None = None
+        self,
+        approval_id: str,
+        who: Approver,
+        session: Session | None,
+        *,
+        said: FirewallError | None = None,
+        code: str = "",
     ) -> Response:
         if not is_id(approval_id, "apr"):
             raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
@@ -309,6 +324,7 @@ class Pages:
                 page=shown,
                 said=said.public if said else "",
                 origin=self._passkey_origin if taps else "",
+                link_code=code,
             )
 
         # A long text takes a while, and other calls must not wait for somebody who reads one.

@@ -51,10 +51,10 @@ class Throttle:
         self._tats.update(taken)
         return 0
 
-    def succeeded(self, name: str, source: str) -> None:
-        """Forgive a name and a source that proved themselves: only wrong tries count."""
+    def succeeded(self, name: str, source: str, way: str = "source") -> None:
+        """Forgive a name (none: empty) and a source that proved themselves: only wrong tries count."""
         self._tats.pop(f"name:{name.casefold()}", None)
-        self._tats.pop(f"source:{source}", None)
+        self._tats.pop(f"{way}:{source}", None)
 
     def _forget_empty(self, now: int) -> None:
         if len(self._tats) > _MOST:

@@ -94,6 +94,11 @@ class Links:
 
     async def spend(self, link: Link) -> None:
         """Use a link up: durable before what it is for happens. Raises: LinkError; StoreError."""
+        if not isinstance(await self._sequencer.submit(self.spending(link)), Committed):
+            raise LinkError
+
+    def spending(self, link: Link) -> Unit:
+        """Return what uses a link up, for a commit that holds what it is for as well."""
         record = Record(
             kind="approver.link_used",
             data={"link": link.id, "use": link.use.value},
@@ -102,9 +107,7 @@ class Links:
             approval=link.approval,
             private={"name": link.person},
         )
-        unit = Unit(records=(record,), steps=(UseLink(link.id, self._clock.now_us()),))
-        if not isinstance(await self._sequencer.submit(unit), Committed):
-            raise LinkError
+        return Unit(records=(record,), steps=(UseLink(link.id, self._clock.now_us()),))
 
     def listing(self) -> Sequence[Link]:
         """Return links that could still be used, newest first."""

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from firewall.approvals.service import Approvals
 from firewall.console.asking import Doorman
 from firewall.console.auth import Access
 from firewall.console.pages import Pages
 from firewall.console.proving.browsers import Browsers
 from firewall.console.proving.challenges import Challenges
+from firewall.console.proving.deciding import PATH as DECIDE
+from firewall.console.proving.deciding import DecisionLinks
 from firewall.console.proving.desk import Proofs
 from firewall.console.proving.links import PATH as LINK
 from firewall.console.proving.links import SignInLinks
@@ -86,6 +89,17 @@ def mounted(
         Row("DELETE", "/api/passkeys/{id}", Access.ADMIN, proofs.revoke_passkey),
         *_passkeys(proving, pages, doorman, sessions, is_https=is_https, challenges=challenges),
         *_openid(proving, pages, doorman, sessions, is_https=is_https),
+    )
+
+
+def deciding(proving: Proving | None, approvals: Approvals, pages: Pages, doorman: Doorman) -> tuple[Row, ...]:
+    """Return the routes of links that decide."""
+    if proving is None:
+        return ()
+    handlers = DecisionLinks(links=proving.links, approvals=approvals, doorman=doorman, pages=pages)
+    return (
+        Row("GET", DECIDE, Access.PUBLIC, handlers.show),
+        Row("POST", DECIDE, Access.SIGN_IN, handlers.answer),
     )
 
 

@@ -55,6 +55,8 @@ MATRIX = {
     ("GET", "/console/passkey.js"): Access.PUBLIC,
     ("GET", "/console/link"): Access.PUBLIC,
     ("POST", "/console/link"): Access.SIGN_IN,
+    ("GET", "/decide"): Access.PUBLIC,
+    ("POST", "/decide"): Access.SIGN_IN,
     ("POST", "/api/approvers/{name}/link"): Access.ADMIN,
     ("GET", "/api/links"): Access.ADMIN,
     ("DELETE", "/api/links/{id}"): Access.ADMIN,
