@@ -59,7 +59,9 @@ def mcp_gate(base: Base, upstream: HttpUpstream, guard: Guard, pins: Pins) -> Mc
         reads=reads,
         shown=shown,
         tasks=tasks,
-        listens=Listens(lines, reads=reads, shown=shown, tools=tools, sequencer=writer),
+        listens=Listens(
+            lines, reads=reads, shown=shown, tools=tools, rules=lambda: base.rules.snapshot, sequencer=writer
+        ),
         doorkeeper=base.doorkeeper,
         sequencer=base.installation.writer,
         oauth=_door_of(base, upstream),

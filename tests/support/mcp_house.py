@@ -173,7 +173,13 @@ async def mcp_house(
             shown=looks,
             tasks=tasks,
             listens=Listens(
-                lines, reads=reads, shown=looks, tools=pinned or NoTools(), sequencer=writer, pause_s=0.05
+                lines,
+                reads=reads,
+                shown=looks,
+                tools=pinned or NoTools(),
+                rules=lambda: kept.snapshot,
+                sequencer=writer,
+                pause_s=0.05,
             ),
             doorkeeper=doorkeeper,
             sequencer=writer,

@@ -2,7 +2,8 @@
 
 A stateless client asks for it with a request whose answer stays open, the client of a session has one stream
 (GET), and subscribes resources one by one; servers are listened to in their own way. INVARIANT: a resource is
-judged as if it was read before a server hears that somebody wants to know of it. INVARIANT: what a client is told
+judged as if it was read before a server hears that somebody wants to know of it, and again before a client is told
+of it where policies were loaded since: a no ends the stream. INVARIANT: what a client is told
 names what was judged for it and nothing else, is written here, and of tools is told after they were held against
 their pins anew. What changes while a client was told of something is told together, once, `PAUSE_S` later.
 """
@@ -13,23 +14,24 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from firewall.codecs.mcp import changes, messages
 from firewall.codecs.mcp.changes import Filter
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import TOOLS_CHANGED, is_modern
-from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.core.errors import UpstreamError
 from firewall.core.ports import Sequencer
-from firewall.core.work import Record, Unit
+from firewall.core.work import Unit
+from firewall.gates.mcp import subscribing
 from firewall.gates.mcp.hearing import Still
 from firewall.gates.mcp.plainly import plain
 from firewall.gates.mcp.port import Caller, Reads, Server, Shown
 from firewall.gates.mcp.port import Tools as Declarations
 from firewall.gates.mcp.sessions import Session, SessionError
+from firewall.gates.mcp.stream import Listening, Stream, record
 from firewall.gates.mcp.talk import Talk
-from firewall.gates.mcp.upstream.lines import Line, Lines
+from firewall.gates.mcp.upstream.lines import Lines
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.mcp")
@@ -37,83 +39,11 @@ PAUSE_S = 1.0
 """How long nothing is told after something was."""
 MOST_OF_A_TOKEN = 16
 """Streams of one token at one server."""
-ACKNOWLEDGE_S = 20.0
-"""How long a server may take to say what it tells."""
 STREAM_S = 2.0
 """How long a subscription waits for the stream that its client opens beside it."""
 _NUMBERS = itertools.count(1)
-_UNTOLD = "the server does not tell when this resource changes"
-
-
-class Listening:
-    """What one client hears of one server."""
-
-    def __init__(self, wanted: Filter) -> None:
-        self.wanted = wanted
-        self.changed = asyncio.Event()
-        """Something is to be told."""
-        self.refiltered = asyncio.Event()
-        """Something else is listened to than a stateless server was asked for."""
-        self.acknowledged: asyncio.Future[Filter] = asyncio.get_running_loop().create_future()
-        """What of it the server tells."""
-        self.over = asyncio.Event()
-        """A newer stream of the same session has taken its place."""
-        self.one = asyncio.Lock()
-        """One subscription at a time."""
-        self.told = 0
-        self._pending: dict[tuple[str, str], None] = {}
-
-    def heard(self, message: Message) -> None:
-        """Take what a server says by itself, as far as it is listened to; none of its words are kept."""
-        subject = self.wanted.subject(message)
-        if subject is not None:
-            self._pending[subject] = None
-            self.changed.set()
-
-    def taken(self) -> list[tuple[str, str]]:
-        """Return the subjects that are to be told of, each once: a method and an address, or none."""
-        found, self._pending = self._pending, {}
-        self.changed.clear()
-        return list(found)
-
-    def refilter(self, wanted: Filter) -> None:
-        """Listen to something else from now on."""
-        self.wanted = wanted
-        self.acknowledged = asyncio.get_running_loop().create_future()
-        self.refiltered.set()
-
-
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """One open stream, and where it leads."""
-
-    server: Server
-    caller: Caller
-    line: Line
-    listening: Listening
-    talk: Talk
-    told: Callable[[str, dict[str, object]], Message]
-    """Writes a notification as its client hears it."""
-
-
-class _Ear(Still):
-    """Hears what a stateless server acknowledges; what changes comes another way."""
-
-    def __init__(self, listening: Listening) -> None:
-        """`listening` as it is now: what is asked for later is acknowledged to another ear."""
-        self._wanted = listening.wanted
-        self._acknowledged = listening.acknowledged
-
-    async def __call__(self, message: Message) -> Message | None:
-        if message.method == changes.ACKNOWLEDGED:
-            self.acknowledge(changes.acknowledged_of(message))
-            return None
-        return await Still.__call__(self, message)
-
-    def acknowledge(self, served: Filter) -> None:
-        """Note what of what is listened to the server tells."""
-        if not self._acknowledged.done():
-            self._acknowledged.set_result(served.within(self._wanted))
+_NOBODY = messages.notification(changes.SUBSCRIBE)
+"""The request where none asks: for a stream that takes subscriptions over, and for one that goes on."""
 
 
 class Listens:
@@ -126,14 +56,19 @@ class Listens:
         reads: Reads,
         shown: Shown,
         tools: Declarations,
+        rules: Callable[[], object],
         sequencer: Sequencer,
         pause_s: float = PAUSE_S,
     ) -> None:
-        """`tools` are held against their pins before a client hears that they changed."""
+        """`tools` are held against their pins before a client hears that they changed.
+
+        `rules`: the policies in force; another object where they were loaded anew.
+        """
         self._lines = lines
         self._reads = reads
         self._shown = shown
         self._tools = tools
+        self._rules = rules
         self._sequencer = sequencer
         self._pause_s = pause_s
         self._open: Counter[tuple[str, str]] = Counter()
@@ -144,15 +79,16 @@ class Listens:
             raise McpError("accept text/event-stream", code="not_acceptable", status=406, of=message.id)
         wanted, id_ = changes.filter_of(message), message.id
         meta: dict[str, object] = {"_meta": {changes.SUBSCRIPTION_KEY: id_}}
+        listening = Listening(wanted)
         with self._room(server, caller):
             for address in sorted(wanted.resources):
-                await self._reads.subscribed(server, caller, message, address)
+                await self._judge(server, caller, message, address, listening=listening)
             async with self._lines.use(server, caller, listens=True) as line:
-                stream = _Stream(
+                stream = Stream(
                     server,
                     caller,
                     line,
-                    Listening(wanted),
+                    listening,
                     talk,
                     lambda method, said: messages.notification(method, {**said, **meta}),
                 )
@@ -163,11 +99,14 @@ class Listens:
 
     async def stream(self, server: Server, caller: Caller, session: Session, *, talk: Talk) -> None:
         """Serve a session's stream until the server, or a newer stream, ends it. Raises: FirewallError."""
-        mine = Listening(Filter(frozenset(changes.LISTS.values()), session.subscribed))
+        mine = Listening(Filter(frozenset(changes.LISTS.values())))
         with self._room(server, caller):
+            for address in sorted(session.subscribed):  # taken over from an older stream
+                await self._judge(server, caller, _NOBODY, address, listening=mine)
             async with self._lines.use(server, caller, listens=True) as line:
                 if session.is_over:  # while the line was opened
                     raise SessionError("this session has ended: begin a new one with `initialize`")
+                mine.wanted = Filter(mine.wanted.lists, session.subscribed)
                 older, session.listening = session.listening, mine
                 session.has_stream.set()
                 if older is not None:
@@ -177,7 +116,7 @@ class Listens:
                     session.stream = talk
                     await session.ask_again(talk)
                     told = messages.notification
-                    await self._run(_Stream(server, caller, line, mine, talk, told), is_answer=False)
+                    await self._run(Stream(server, caller, line, mine, talk, told), is_answer=False)
                 finally:
                     talk.is_gone = True
                     if session.listening is mine:
@@ -214,21 +153,21 @@ class Listens:
             if len(before | {address}) > changes.MOST_RESOURCES:
                 words = f"at most {changes.MOST_RESOURCES} resources are subscribed"
                 raise _invalid(words, "too_many_resources", message)
-            await self._reads.subscribed(server, caller, message, address)
+            await self._judge(server, caller, message, address, listening=listening)
             after = before | {address}
         async with self._lines.use(server, caller) as line:
-            answer = await _asked(server, message, line, listening, after)
+            answer = await subscribing.asked(server, message, line, listening, after)
         if answer.kind is not Kind.ERROR:
             session.subscribed = after
         return await self._shown.result(server, caller, message, answer)
 
-    async def _run(self, stream: _Stream, *, is_answer: bool) -> Message | None:
+    async def _run(self, stream: Stream, *, is_answer: bool) -> Message | None:
         """Tell a client what changes until its server ends that; return the server's answer.
 
         Raises: FirewallError.
         """
         listening = stream.listening
-        await self._sequencer.submit(Unit(records=(_record(stream, "begun"),)))
+        await self._sequencer.submit(Unit(records=(record(stream, "begun"),)))
         stream.line.ears.add(listening.heard)
         doing = (
             asyncio.create_task(self._follow(stream)),
@@ -243,18 +182,20 @@ class Listens:
             for task in doing:
                 task.cancel()
             await asyncio.gather(*doing, return_exceptions=True)
-            post(self._sequencer, Unit(records=(_record(stream, "ended"),)))
+            post(self._sequencer, Unit(records=(record(stream, "ended"),)))
 
-    async def _follow(self, stream: _Stream) -> Message | None:
+    async def _follow(self, stream: Stream) -> Message | None:
         """Listen to a server in its own way. Raises: UpstreamError."""
         line, listening = stream.line, stream.listening
         if not is_modern(line.version):
-            ear = _Ear(listening)
-            ear.acknowledge(await _subscribed(line, listening.wanted, ear, is_session=bool(stream.caller.session)))
+            ear = subscribing.Ear(listening)
+            ear.acknowledge(
+                await subscribing.subscribed(line, listening.wanted, ear, is_session=bool(stream.caller.session))
+            )
             return await line.listen(None, seen=ear)
         while True:
             listening.refiltered.clear()
-            ear = _Ear(listening)
+            ear = subscribing.Ear(listening)
             params: dict[str, object] = {"notifications": listening.wanted.written()}
             asked = messages.request(f"stayhand-listen-{next(_NUMBERS)}", changes.LISTEN, params)
             both = (
@@ -270,22 +211,35 @@ class Listens:
                     task.cancel()
                 await asyncio.gather(*both, return_exceptions=True)
 
-    async def _tell(self, stream: _Stream, *, is_answer: bool) -> None:
-        """Tell a client what it may hear, what came together together. Raises: StoreError."""
+    async def _tell(self, stream: Stream, *, is_answer: bool) -> None:
+        """Tell a client what it may hear, what came together together.
+
+        Raises: StoreError; McpError for a resource that the policies of now do not let it read.
+        """
         listening = stream.listening
         if is_answer:
-            served = await _acknowledged(listening, stream.server)
+            served = await subscribing.acknowledged(listening, stream.server)
             await stream.talk.event(stream.told(changes.ACKNOWLEDGED, {"notifications": served.written()}))
         while True:
             await listening.changed.wait()
             for method, address in listening.taken():
+                if address and listening.judged.get(address) is not self._rules():
+                    await self._judge(stream.server, stream.caller, _NOBODY, address, listening=listening)
                 params: dict[str, object] = {"uri": address} if address else {}
                 if await self._may_hear(stream, messages.notification(method, params)):
                     listening.told += 1
                     await stream.talk.event(stream.told(method, params))
             await asyncio.sleep(self._pause_s)
 
-    async def _may_hear(self, stream: _Stream, said: Message) -> bool:
+    async def _judge(
+        self, server: Server, caller: Caller, message: Message, address: str, *, listening: Listening
+    ) -> None:
+        """Judge a resource as if it was read, and note by which policies. Raises: FirewallError."""
+        rules = self._rules()  # before: what is loaded meanwhile judges anew
+        await self._reads.subscribed(server, caller, message, address)
+        listening.judged[address] = rules
+
+    async def _may_hear(self, stream: Stream, said: Message) -> bool:
         """Tell whether a client may hear of a change now: of tools, after they were listed anew.
 
         FAIL-CLOSED: what cannot be listed is not told of; whoever asks for the list hears why.
@@ -320,56 +274,6 @@ class Listens:
                 del self._open[key]
 
 
-async def _subscribed(line: Line, wanted: Filter, ear: _Ear, *, is_session: bool) -> Filter:
-    """Return what a server of sessions tells, subscribed for a stateless client. Raises: UpstreamError."""
-    found = changes.offered(line.capabilities, wanted)
-    if is_session:  # its client does that itself, one by one
-        return found
-    resources = set[str]()
-    for number, address in enumerate(sorted(found.resources)):
-        asked = messages.request(f"stayhand-subscribe-{number}", changes.SUBSCRIBE, {"uri": address})
-        if (await line.ask(asked, seen=ear)).kind is Kind.RESULT:
-            resources.add(address)
-    return Filter(found.lists, frozenset(resources))
-
-
-async def _asked(
-    server: Server, message: Message, line: Line, listening: Listening, after: frozenset[str]
-) -> Message:
-    """Have a server tell of these resources from now on; return what its client hears of that.
-
-    Raises: UpstreamError.
-    """
-    before = listening.wanted
-    wanted = Filter(before.lists, after)
-    answer = messages.result(message.id or 0, {})
-    try:
-        if is_modern(line.version):
-            listening.refilter(wanted)
-            if not (after - before.resources) <= (await _acknowledged(listening, server)).resources:
-                answer = messages.failed(message.id, _invalid(_UNTOLD, "not_subscribed", message))
-        else:
-            listening.wanted = wanted
-            answer = await line.ask(message, seen=Still())
-    except BaseException:
-        listening.wanted = before
-        raise
-    if answer.kind is Kind.ERROR:
-        listening.wanted = before
-    return answer
-
-
-async def _acknowledged(listening: Listening, server: Server) -> Filter:
-    """Wait until a server says what it tells. Raises: UpstreamError."""
-    try:
-        async with asyncio.timeout(ACKNOWLEDGE_S):
-            return await asyncio.shield(listening.acknowledged)
-    except TimeoutError:
-        raise UpstreamError(
-            f"the MCP server `{server.name}` does not say what it tells", fault=UpstreamFault.TIMEOUT, status=504
-        ) from None
-
-
 async def _stream_of(session: Session, message: Message) -> Listening:
     """Return the stream of a session, which may be opened beside the request. Raises: McpError `not_listening`."""
     with suppress(TimeoutError):
@@ -386,21 +290,6 @@ async def _stream_of(session: Session, message: Message) -> Listening:
 
 async def _until(event: asyncio.Event) -> None:
     await event.wait()
-
-
-def _record(stream: _Stream, state: str) -> Record:
-    wanted = stream.listening.wanted
-    data: dict[str, str | int] = {"gate": "mcp", "state": state, "lists": len(wanted.lists)}
-    data["resources"] = len(wanted.resources)
-    if state == "ended":
-        data["told"] = stream.listening.told
-    return Record(
-        kind="mcp.listened",
-        data=data,
-        person=stream.caller.grant.owner,
-        principal=stream.caller.requester.principal,
-        private={"server": stream.server.name, "resources": sorted(wanted.resources)},
-    )
 
 
 def _invalid(text: str, code: str, message: Message) -> McpError:

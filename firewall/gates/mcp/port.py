@@ -188,7 +188,10 @@ class Reads(Protocol):
         ...
 
     async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
-        """Judge a resource that a client wants to hear of as if it read it. Raises: FirewallError."""
+        """Judge a resource that a client wants to hear of as if it read it; `message` may be a notification.
+
+        Raises: FirewallError.
+        """
         ...
 
 

@@ -48,7 +48,10 @@ class JudgedReads:
 
     async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
         """As `port.Reads` says. Raises: FirewallError."""
-        reading = messages.request(message.id or 0, "resources/read", {"uri": address})
+        params: dict[str, object] = {"uri": address}
+        reading = messages.notification("resources/read", params)  # where nobody asks: a stream goes on
+        if message.id is not None:
+            reading = messages.request(message.id, "resources/read", params)
         go = await self._allowed(server, caller, reading, None)
         self._finished(caller, {"judged": go.entry, "gate": "mcp", "state": "subscribed"})
 

@@ -18,7 +18,7 @@ from firewall.core.errors import FirewallError
 from firewall.gates.mcp.talk import Talk
 
 if TYPE_CHECKING:
-    from firewall.gates.mcp.listening import Listening
+    from firewall.gates.mcp.stream import Listening
 
 MOST_OF_A_TOKEN = 64
 """Sessions of one token; the one that was used longest ago makes room."""

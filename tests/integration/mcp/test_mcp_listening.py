@@ -13,6 +13,7 @@ from starlette.types import Receive
 from firewall.gates.edge.body import read_body
 from firewall.gates.mcp.listening import MOST_OF_A_TOKEN
 from firewall.settings.mcp import McpServer
+from tests.support.guarding import policies_in
 from tests.support.mcp_house import House
 from tests.support.mcp_judged import judging
 from tests.support.mcp_posting import NOTES, Poster, Said, posting, until
@@ -139,6 +140,61 @@ async def test_a_grant_that_names_no_reading_hears_of_no_resource(tmp_path: Path
             assert str(said["error"]["data"]["code"]).startswith("grant:")  # type: ignore[index]  # an error
         async with listening(poster, toolsListChanged=True) as stream:
             await stream.has(1)
+
+
+DENIED = "p, *, *, mcp__github__resources/read, *, read, , deny,"
+
+
+def reloaded(house: House, *rows: str) -> None:
+    """Load the policies anew, with more rows."""
+    folder = house.kept.folder / "policies"
+    held = (folder / "policy.csv").read_text(encoding="utf-8")
+    house.kept.snapshot = policies_in(folder, "\n".join((held, *rows, "")))
+
+
+@pytest.mark.parametrize(("era", "where"), KINDS)
+async def test_what_policies_permit_no_more_is_told_of_no_more(tmp_path: Path, era: str, where: str) -> None:
+    """Policies loaded since are asked before the next telling, once a resource; a no ends what is listened to."""
+    async with (
+        before(tmp_path, era, where) as (house, poster),
+        listening(poster, resourceSubscriptions=[STOCK], toolsListChanged=True) as stream,
+    ):
+        await stream.has(1)
+        reloaded(house)
+        judged = house.kept.kinds().count("tool.judged")
+        for count in (2, 3):
+            await told(poster, note(UPDATED, thing="stock"))
+            await stream.has(count)
+        assert house.kept.kinds().count("tool.judged") == judged + 3  # each call of the tool, and the resource
+        reloaded(house, DENIED)
+        await told(poster, note(TOOLS))
+        assert (await stream.has(4))[3]["method"] == TOOLS
+        await told(poster, note(UPDATED, thing="stock/apples"))
+        assert (await stream.ended())[-1]["error"]["data"]["code"] == "policy:row:deny"  # type: ignore[index]  # an error
+        assert stream.methods.count(UPDATED) == 2
+
+
+@pytest.mark.parametrize(("era", "where"), KINDS)
+async def test_a_session_is_told_of_what_policies_permit_now(tmp_path: Path, era: str, where: str) -> None:
+    """A newer stream takes over what may be read now, or none opens; the older ends before it tells a no."""
+    async with before(tmp_path, era, where) as (house, poster):
+        session = await poster.begin("2025-11-25")
+        async with hearing(poster, session) as stream:
+            assert (await subscribed(poster, session, STOCK)).answer["result"] == {}
+            reloaded(house)
+            await told(poster, note(UPDATED, thing="stock"), session=session)
+            await stream.has(1)
+            reloaded(house, DENIED)
+            async with hearing(poster, session) as newer:
+                assert newer.status == 403
+                assert (await newer.ended())[0]["error"]["data"]["code"] == "policy:row:deny"  # type: ignore[index]  # an error
+            await told(poster, note(TOOLS), session=session)
+            await stream.has(2)
+            said = {"tell": [note(UPDATED, thing="stock")]}  # its own session may end before its answer
+            await poster.legacy("tools/call", name="get_file_contents", arguments=said, session=session)
+            await stream.ended()
+            assert stream.methods == [UPDATED, TOOLS]
+        await until(lambda: house.gate.sessions.count == 0)
 
 
 async def test_a_revoked_token_ends_what_it_listens_to(tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""How servers of both eras are asked to tell what changes, and how it is known what of it they tell."""
+
+import asyncio
+
+from firewall.codecs.mcp import changes, messages
+from firewall.codecs.mcp.changes import Filter
+from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
+from firewall.codecs.mcp.messages import Kind, Message
+from firewall.codecs.mcp.versions import is_modern
+from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.gates.mcp.hearing import Still
+from firewall.gates.mcp.port import Server
+from firewall.gates.mcp.stream import Listening
+from firewall.gates.mcp.upstream.lines import Line
+
+ACKNOWLEDGE_S = 20.0
+"""How long a server may take to say what it tells."""
+_UNTOLD = "the server does not tell when this resource changes"
+
+
+class Ear(Still):
+    """Hears what a stateless server acknowledges; what changes comes another way."""
+
+    def __init__(self, listening: Listening) -> None:
+        """`listening` as it is now: what is asked for later is acknowledged to another ear."""
+        self._wanted = listening.wanted
+        self._acknowledged = listening.acknowledged
+
+    async def __call__(self, message: Message) -> Message | None:
+        """Take what the server sends: what it acknowledges, or a ping."""
+        if message.method == changes.ACKNOWLEDGED:
+            self.acknowledge(changes.acknowledged_of(message))
+            return None
+        return await Still.__call__(self, message)
+
+    def acknowledge(self, served: Filter) -> None:
+        """Note what of what is listened to the server tells."""
+        if not self._acknowledged.done():
+            self._acknowledged.set_result(served.within(self._wanted))
+
+
+async def subscribed(line: Line, wanted: Filter, ear: Ear, *, is_session: bool) -> Filter:
+    """Return what a server of sessions tells, subscribed for a stateless client. Raises: UpstreamError."""
+    found = changes.offered(line.capabilities, wanted)
+    if is_session:  # its client does that itself, one by one
+        return found
+    resources = set[str]()
+    for number, address in enumerate(sorted(found.resources)):
+        asked = messages.request(f"stayhand-subscribe-{number}", changes.SUBSCRIBE, {"uri": address})
+        if (await line.ask(asked, seen=ear)).kind is Kind.RESULT:
+            resources.add(address)
+    return Filter(found.lists, frozenset(resources))
+
+
+async def asked(
+    server: Server, message: Message, line: Line, listening: Listening, after: frozenset[str]
+) -> Message:
+    """Have a server tell of these resources from now on; return what its client hears of that.
+
+    Raises: UpstreamError.
+    """
+    before = listening.wanted
+    wanted = Filter(before.lists, after)
+    answer = messages.result(message.id or 0, {})
+    try:
+        if is_modern(line.version):
+            listening.refilter(wanted)
+            if not (after - before.resources) <= (await acknowledged(listening, server)).resources:
+                answer = messages.failed(
+                    message.id, McpError(_UNTOLD, number=INVALID_PARAMS, code="not_subscribed", of=message.id)
+                )
+        else:
+            listening.wanted = wanted
+            answer = await line.ask(message, seen=Still())
+    except BaseException:
+        listening.wanted = before
+        raise
+    if answer.kind is Kind.ERROR:
+        listening.wanted = before
+    return answer
+
+
+async def acknowledged(listening: Listening, server: Server) -> Filter:
+    """Wait until a server says what it tells. Raises: UpstreamError."""
+    try:
+        async with asyncio.timeout(ACKNOWLEDGE_S):
+            return await asyncio.shield(listening.acknowledged)
+    except TimeoutError:
+        raise UpstreamError(
+            f"the MCP server `{server.name}` does not say what it tells", fault=UpstreamFault.TIMEOUT, status=504
+        ) from None
