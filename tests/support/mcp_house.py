@@ -18,7 +18,7 @@ from firewall.gates.edge.server import Listener, serving
 from firewall.gates.mcp.gate import McpGate
 from firewall.gates.mcp.listening import Listens
 from firewall.gates.mcp.pinning.pins import Pins
-from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown, Upstream
+from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown, Tools, Upstream
 from firewall.gates.mcp.reading import JudgedReads
 from firewall.gates.mcp.refused import render
 from firewall.gates.mcp.servers import identity_of, line_maker
@@ -172,15 +172,7 @@ async def mcp_house(
             reads=reads,
             shown=looks,
             tasks=tasks,
-            listens=Listens(
-                lines,
-                reads=reads,
-                shown=looks,
-                tools=pinned or NoTools(),
-                rules=lambda: kept.snapshot,
-                sequencer=writer,
-                pause_s=0.05,
-            ),
+            listens=_listens(kept, lines, reads, looks, pinned or NoTools()),
             doorkeeper=doorkeeper,
             sequencer=writer,
             oauth=door_of(OAuth(resource=RESOURCE), issuers, world, people=people) if issuers else None,
@@ -194,6 +186,19 @@ async def mcp_house(
         finally:
             await gate.close()
             await upstream.close()
+
+
+def _listens(kept: Kept, lines: Lines, reads: Reads, shown: Shown, tools: Tools) -> Listens:
+    """Return what tells of changes, with a short pause."""
+    return Listens(
+        lines,
+        reads=reads,
+        shown=shown,
+        tools=tools,
+        rules=lambda: kept.snapshot,
+        sequencer=kept.installation.writer,
+        pause_s=0.05,
+    )
 
 
 def _pinning(kept: Kept) -> tuple[Showing, PinnedTools]:

@@ -3,14 +3,17 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
+from starlette.types import Receive
 
 from firewall.codecs.mcp.headers import NAMED
+from firewall.gates.edge.body import read_body
 from firewall.settings.mcp import McpServer
 
 ROUGH = Path(__file__).with_name("mcp_rough.py")
@@ -116,6 +119,41 @@ async def posting(url: str, token: str) -> AsyncIterator[Poster]:
     """Speak to an address."""
     async with httpx.AsyncClient(trust_env=False, timeout=LIMIT_S) as http:
         yield Poster(http, url, token)
+
+
+async def in_halves(
+    poster: Poster,
+    message: object,
+    fields: Mapping[str, str],
+    *,
+    between: Awaitable[object],
+    patch: pytest.MonkeyPatch,
+) -> Said:
+    """Send a message in two parts: the second after the gate took the first, and what is to happen `between`."""
+    came_in = asyncio.Event()
+    body = json.dumps(message).encode()
+
+    async def reading(receive: Receive, most: int) -> bytes:
+        came_in.set()
+        return await read_body(receive, most)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield body[:40]
+        await came_in.wait()
+        await between
+        yield body[40:]
+
+    patch.setattr("firewall.gates.mcp.gate.read_body", reading)
+    headers = {
+        "authorization": f"Bearer {poster.token}",
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "accept": "application/json, text/event-stream",
+        **fields,
+    }
+    async with asyncio.timeout(LIMIT_S):
+        answer = await poster.http.post(poster.url, content=parts(), headers=headers)
+    return Said(answer.status_code, answer.headers, _messages(answer))
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -38,6 +38,8 @@ class Teller:
     """By the id of the request: its filter, and where it is told."""
     heard: list[Json] = field(default_factory=list)
     """Requests, as they came."""
+    noted: list[str] = field(default_factory=list)
+    """Methods of notifications, over HTTP."""
     serves: tuple[str, ...] = ("toolsListChanged", "resourceSubscriptions", "promptsListChanged")
     """What of a filter it acknowledges."""
 
@@ -119,6 +121,7 @@ def over_http(*, is_modern: bool) -> Iterator[Teller]:
     async def post(request: Request) -> Response:
         message = json.loads(await request.body())
         if "id" not in message:
+            teller.noted.append(message["method"])
             return Response(status_code=202)
         teller.heard.append(message)
         if message["method"] == "subscriptions/listen" and teller.is_modern:

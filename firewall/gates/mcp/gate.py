@@ -204,7 +204,9 @@ class McpGate:
                     self.sessions.end(session)
                 raise
             return
-        await self._note(door, message, version, session)
+        work = self._works.begin(door.requester.lineage, self._left_s(door.requester))
+        noting = self._note(door, message, version, session)
+        await self._works.run(work, noting, Talk(send, takes_events=False), keeps=False)
         await send_whole(send, 202, [], b"")
 
     def _session(self, door: _Door, message: Message) -> Session | None:

@@ -1,4 +1,4 @@
-"""A request under way: who can end it, and what becomes of its work then.
+"""A request or notification under way: who can end it, and what becomes of its work then.
 
 INVARIANT: a client whose token was revoked or has expired hears nothing more.
 The token is looked at when the work begins, for it may have ended since the request came in, and once it expires.

@@ -8,15 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from starlette.types import Receive
 
-from firewall.gates.edge.body import read_body
 from firewall.gates.mcp.listening import MOST_OF_A_TOKEN
 from firewall.settings.mcp import McpServer
 from tests.support.guarding import policies_in
 from tests.support.mcp_house import House
 from tests.support.mcp_judged import judging
-from tests.support.mcp_posting import NOTES, Poster, Said, posting, until
+from tests.support.mcp_posting import NOTES, Poster, Said, in_halves, posting, until
 from tests.support.mcp_streams import Stream, hearing, listening
 from tests.support.mcp_teller import over_http, program, settings
 
@@ -232,36 +230,16 @@ async def test_a_token_revoked_while_its_request_comes_in_listens_to_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was good when the headers came, and is not when the last of the body has."""
-    async with before(tmp_path, "modern", "program") as (house, poster):
+    async with before(tmp_path, "modern", "program") as (house, _):
         ident, token = await house.minted(agent="other")
-        came_in = asyncio.Event()
-
-        async def reading(receive: Receive, most: int) -> bytes:
-            came_in.set()
-            return await read_body(receive, most)
-
-        monkeypatch.setattr("firewall.gates.mcp.gate.read_body", reading)
         params = {"notifications": {"toolsListChanged": True}, "_meta": NOTES}
         asked = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}
-        body = json.dumps(asked).encode()
-
-        async def in_halves() -> AsyncIterator[bytes]:
-            yield body[:40]
-            await came_in.wait()
-            await house.tokens.revoke(ident, by="alice")
-            yield body[40:]
-
-        headers = {
-            "authorization": f"Bearer {token}",
-            "content-type": "application/json",
-            "content-length": str(len(body)),
-            "accept": "application/json, text/event-stream",
-            "mcp-protocol-version": "2026-07-28",
-            "mcp-method": "subscriptions/listen",
-        }
-        async with asyncio.timeout(30):
-            said = await poster.http.post(poster.url, content=in_halves(), headers=headers)
-        assert (said.status_code, said.json()["error"]["data"]["code"]) == (401, "token_revoked")
+        fields = {"mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
+        async with posting(house.at("github"), token) as other:
+            said = await in_halves(
+                other, asked, fields, between=house.tokens.revoke(ident, by="alice"), patch=monkeypatch
+            )
+        assert (said.status, said.code) == (401, (-31401, "token_revoked"))
 
 
 async def test_no_stream_opens_for_a_session_that_ended_meanwhile(
