@@ -42,6 +42,14 @@ def field_of(head: bytes, name: str) -> bytes:
     return b""
 
 
+def frame(payload: bytes, opcode: int = 2, *, is_last: bool = True) -> bytes:
+    """Return one frame of a server (RFC 6455, 5.2)."""
+    size = len(payload)
+    short = size if size < 126 else 126 if size < 1 << 16 else 127
+    more = size.to_bytes({126: 2, 127: 8}.get(short, 0), "big") if short > 125 else b""
+    return bytes([opcode | (0x80 if is_last else 0), short]) + more + payload
+
+
 @dataclass(slots=True)
 class Target:
     """A server that agrees to WebSockets, or does one of the things that it must not."""
@@ -106,16 +114,16 @@ def _serve(found: Target, sock: socket.socket) -> None:
         return
     offered = field_of(head, "sec-websocket-protocol").partition(b",")[0]
     agreed = b"sec-websocket-protocol: " + offered + b"\r\n" if offered else b""
-    first = b"at once" if pod == "eager" else b""
+    first = frame(b"at once") if pod == "eager" else b""
     sock.sendall(
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nset-cookie: a=b\r\n"
         b"sec-websocket-accept: " + proof(field_of(head, "sec-websocket-key")) + b"\r\n"
         + agreed + _MORE.get(pod, b"") + b"\r\n" + first
     )  # fmt: skip
     if pod == "teller":
-        sock.sendall(b"my key is " + found.secret[:6].encode())
+        sock.sendall(frame(b"my key is " + found.secret[:6].encode()))
         sock.recv(1)
-        sock.sendall(found.secret[6:].encode() + b" and more")
+        sock.sendall(frame(found.secret[6:].encode() + b" and more"))
     while piece := sock.recv(65536):
         sock.sendall(piece)
 

@@ -27,10 +27,19 @@ class Masker:
     """Masks one answer; fed as it arrives."""
 
     def __init__(
-        self, detector: Detector, *, hides: bool = True, found: Callable[[str], None] | None = None
+        self,
+        detector: Detector,
+        *,
+        hides: bool = True,
+        found: Callable[[str], None] | None = None,
+        keeps_length: bool = False,
     ) -> None:
-        """`hides`: False lets everything pass. `found` is told every credential; it must not raise."""
+        """`hides`: False lets everything pass. `found` is told every credential; it must not raise.
+
+        `keeps_length`: what stands for a credential is exactly as long, cut or filled up with `*`.
+        """
         self._detector = detector
+        self._keeps_length = keeps_length
         self.hides = hides
         """Whether anything is hidden."""
         self._found = found
@@ -65,6 +74,15 @@ class Masker:
         """Return what still waited."""
         return self._feed(b"", is_last=True)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything waits that could still become a credential."""
+        return bool(self._held)
+
+    def forget(self) -> None:
+        """What comes next stands for itself: nothing that went before is its context. Nothing may wait."""
+        self._context = b""
+
     def _feed(self, chunk: bytes, *, is_last: bool) -> bytes:
         sent = len(self._context)
         data = self._context + self._held + chunk
@@ -85,12 +103,17 @@ class Masker:
             if self._found is not None:
                 self._found(data[finding.start : finding.end].decode("utf-8", "surrogateescape"))
             if self.hides:
-                out += (data[at : max(at, finding.start)], b"[redacted:%s]" % finding.rule.encode())
+                start = max(at, finding.start)
+                out += (data[at:start], self._stand_in(finding, finding.end - start))
                 self.masked += 1
                 at = finding.end
         cut = max(cut, at)
         out.append(data[at:cut])
         return b"".join(out), cut
+
+    def _stand_in(self, finding: Finding, length: int) -> bytes:
+        words = b"[redacted:%s]" % finding.rule.encode()
+        return words.ljust(length, b"*")[:length] if self._keeps_length else words
 
 
 def _safe_end(data: bytes, sent: int) -> int:

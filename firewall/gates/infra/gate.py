@@ -163,7 +163,8 @@ class InfraGate:
         if said is not None:
             words = refusal_text(target.spec.name, said)
             raise FirewallError(words, code=said.verdict.reason.value, status=403)
-        socket = sockets.socket_of(upgrade, target, token)
+        is_masked = Verb.SECRET not in requester.grant.verbs
+        socket = sockets.socket_of(upgrade, target, token, is_masked=is_masked)
         await self._refuse_foreign(requester, target, sockets.foreign_in(socket))
         if self.courier.is_full:
             raise sockets.too_many()

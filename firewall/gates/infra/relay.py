@@ -1,17 +1,21 @@
 """Bytes between an agent and a target after both have left HTTP, until one of them or a limit ends it.
 
-Nothing is masked here: a WebSocket's frames cannot change their length. What is watched for is the target's own
-credential as it was sent: a target that says it back is cut off before that piece goes on.
+What the target says has its credentials hidden (`frames`), and where it says its own as it was sent, it is cut off
+before that piece goes on. What could still become a credential waits for a twentieth of a second at most, so that
+who types at a shell sees what he types.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from firewall.core.work import Plain
+from firewall.gates.infra.frames import CredentialSaidError, FrameError, Frames
 from firewall.gates.infra.targets import SocketLimits
 from firewall.routing.duplex import Duplex, End
+
+QUIET_S = 0.05
+"""How long bytes wait for what follows them."""
 
 
 class Ending(StrEnum):
@@ -29,6 +33,8 @@ class Ending(StrEnum):
     """This server is stopping."""
     CREDENTIAL = "credential"
     """The target said its credential."""
+    MALFORMED = "malformed"
+    """What the target said is no WebSocket."""
     REVOKED = "revoked"
     """The token was revoked, or whoever served this was cancelled."""
 
@@ -50,8 +56,8 @@ class Relay:
             "ended": self.ended.value,
         }
 
-    async def run(self, agent: Duplex, target: Duplex, limits: SocketLimits, forms: Sequence[bytes]) -> None:
-        """Carry until it ends; both connections are closed then. `forms`: the credential's spellings.
+    async def run(self, agent: Duplex, target: Duplex, limits: SocketLimits, frames: Frames) -> None:
+        """Carry until it ends; both connections are closed then. `frames`: reads what the target says.
 
         Cancelling ends it at once, with nothing more passed on.
         """
@@ -59,7 +65,7 @@ class Relay:
         self._last_at = loop.time()
         ways = {
             loop.create_task(self._to_target(agent, target)),
-            loop.create_task(self._to_agent(target, agent, _Spotter(forms))),
+            loop.create_task(self._to_agent(target, agent, frames)),
         }
         try:
             self.ended = await self._until_over(ways, limits)
@@ -95,29 +101,32 @@ class Relay:
             self._last_at = asyncio.get_running_loop().time()
         return _ending(agent, Ending.CLIENT)
 
-    async def _to_agent(self, target: Duplex, agent: Duplex, spotter: "_Spotter") -> Ending:
-        while piece := await target.read():
-            if spotter.sees(piece):
-                return Ending.CREDENTIAL
-            await agent.write(piece)
-            self.to_agent_bytes += len(piece)
-            self._last_at = asyncio.get_running_loop().time()
+    async def _to_agent(self, target: Duplex, agent: Duplex, frames: Frames) -> Ending:
+        try:
+            while piece := await self._heard(target, agent, frames):
+                self._last_at = asyncio.get_running_loop().time()
+                await self._pass_on(agent, frames.feed(piece))
+        except CredentialSaidError:
+            return Ending.CREDENTIAL
+        except FrameError:
+            return Ending.MALFORMED
+        await self._pass_on(agent, frames.flush())
         return _ending(target, Ending.TARGET)
 
+    async def _heard(self, target: Duplex, agent: Duplex, frames: Frames) -> bytes:
+        """Return what comes next; what waits for it goes on where nothing comes soon."""
+        if frames.is_waiting:
+            try:
+                async with asyncio.timeout(QUIET_S):
+                    return await target.read()
+            except TimeoutError:
+                await self._pass_on(agent, frames.flush())
+        return await target.read()
 
-class _Spotter:
-    """Finds a secret in any of its spellings in a stream, wherever it is cut; it never holds bytes back."""
-
-    def __init__(self, forms: Sequence[bytes]) -> None:
-        self._forms = tuple(forms)
-        self._keep = max((len(form) for form in forms), default=1) - 1
-        self._tail = b""
-
-    def sees(self, piece: bytes) -> bool:
-        """Tell whether a spelling ends in this piece."""
-        seen = self._tail + piece
-        self._tail = seen[-self._keep :] if self._keep else b""
-        return any(form in seen for form in self._forms)
+    async def _pass_on(self, agent: Duplex, data: bytes) -> None:
+        if data:
+            await agent.write(data)
+            self.to_agent_bytes += len(data)
 
 
 def _ending(side: Duplex, closed: Ending) -> Ending:

@@ -26,6 +26,7 @@ from firewall.gates.edge.body import ClientGoneError
 from firewall.gates.edge.send import send_end, send_head, send_piece, send_whole
 from firewall.gates.infra import fields, problem, sockets
 from firewall.gates.infra.aws.door import AwsDoor
+from firewall.gates.infra.frames import Frames
 from firewall.gates.infra.redirects import pointing_here, without_location
 from firewall.gates.infra.relay import Ending, Relay
 from firewall.gates.infra.running import Exchange, revoking
@@ -194,6 +195,7 @@ class Courier:
         head = [(b"sec-websocket-accept", socket.proof()), (b"x-stayhand-entry", b"%d" % way.go.entry)]
         if switched.chosen:
             head.append((b"sec-websocket-protocol", switched.chosen.encode("ascii")))
+        masker = self._masker(way.asked, way.outgoing, keeps_length=True)
         way.is_answered = True
         way.facts["status"] = 101
         self._tunnels += 1
@@ -203,13 +205,14 @@ class Courier:
             if limits is not None:
                 bounded = replace(limits, total_s=max(0.0, min(limits.total_s, left_s)))
                 forms = request.credential.secret.spellings if request.credential else ()
-                await relay.run(agent, switched.tunnel, bounded, forms)
+                frames = Frames(masker, protocol=switched.chosen, forms=forms)
+                await relay.run(agent, switched.tunnel, bounded, frames)
         except ClientGoneError:
             relay.ended = Ending.CLIENT
         finally:
             self._tunnels -= 1
             switched.tunnel.close()
-            way.facts |= relay.facts()
+            way.facts |= {**relay.facts(), "masked": masker.masked}
 
     def _head(
         self, asked: Asked, response: UpstreamResponse, request: UpstreamRequest, *, is_masking: bool
@@ -225,11 +228,16 @@ class Courier:
             detector=self._detector() if is_masking else None,
         )
 
-    def _masker(self, asked: Asked, outgoing: Outgoing) -> Masker:
+    def _masker(self, asked: Asked, outgoing: Outgoing, *, keeps_length: bool = False) -> Masker:
         """Return what finds credentials in an answer, and hides them from agents that may not see any."""
         requester, words = asked.requester, f"answer of {asked.call.name}: {outgoing.method} {outgoing.path}"
         hides = Verb.SECRET not in requester.grant.verbs
-        return Masker(self._detector(), hides=hides, found=lambda value: self._guard.note(requester, value, words))
+        return Masker(
+            self._detector(),
+            hides=hides,
+            found=lambda value: self._guard.note(requester, value, words),
+            keeps_length=keeps_length,
+        )
 
     def _finished(self, asked: Asked, facts: dict[str, Plain], *, is_known: bool) -> None:
         record = record_of(

@@ -23,6 +23,8 @@ from firewall.routing.switching import VERSION, Handshake, is_key, subprotocols
 
 _BEARER = "base64url.bearer.authorization.k8s.io."
 """How browsers, which cannot set fields, send a token to Kubernetes: as a subprotocol."""
+_ENCODED = frozenset({"base64.channel.k8s.io", "base64.binary.k8s.io", "base64"})
+"""Subprotocols under which what is said cannot be looked at."""
 _PROTOCOLS = "sec-websocket-protocol"
 OURS = frozenset({"upgrade", _PROTOCOLS})
 """Fields of a judged handshake that the carrier writes itself."""
@@ -60,8 +62,10 @@ def upgrade_of(scope: Scope) -> Upgrade | None:
     return found if isinstance(found, Upgrade) else None
 
 
-def socket_of(upgrade: Upgrade, target: Target, token: str) -> Socket:
+def socket_of(upgrade: Upgrade, target: Target, token: str, *, is_masked: bool = False) -> Socket:
     """Check a handshake. `token`: the agent's own, which may stand among the subprotocols and stays here.
+
+    `is_masked`: the agent may not see secrets, so subprotocols that hide what is said are not offered for it.
 
     Raises: ProtocolError 426 where the target takes none, 400 where it cannot be read.
     """
@@ -80,6 +84,10 @@ def socket_of(upgrade: Upgrade, target: Target, token: str) -> Socket:
     if wish.versions != (VERSION,) or len(wish.keys) != 1 or not is_key(wish.keys[0].strip()) or offered is None:
         raise ProtocolError("the websocket handshake cannot be read", code="websocket_malformed")
     kept = tuple(name for name in offered if not (name.startswith(_BEARER) and _bearer(name) == token))
+    if is_masked and not _ENCODED.isdisjoint(kept):
+        kept = tuple(name for name in kept if name not in _ENCODED)
+        if not kept:
+            raise refused("what is said under this subprotocol cannot be looked at: use v5.channel.k8s.io")
     return Socket(upgrade, wish.keys[0].strip(), kept)
 
 

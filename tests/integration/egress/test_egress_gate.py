@@ -366,8 +366,8 @@ def test_a_websocket_to_a_targets_host_is_that_targets(house: House) -> None:
         client = sockets.Client(way, head, rest, key)
         assert client.status == 101
         assert sockets.field_of(head, "sec-websocket-accept") == sockets.proof(key)
-        way.sendall(b"both ways")
-        assert client.take(9) == b"both ways"
+        way.sendall(sockets.frame(b"both ways"))
+        assert client.take(11) == sockets.frame(b"both ways")
     (sent,) = house.channels.to("calm")
     assert sockets.field_of(sent, "authorization") == f"Bearer {TARGET_KEY}".encode()
 

@@ -17,6 +17,7 @@ from tests.support.sockets import LIMIT_S, PROTOCOL, Client, Target
 from tests.support.story import story, until_told
 
 KEY = "tgt-canary-" + "90e1f2a3b4"
+LEAK = "gh" + "p_" + "aZ3kQ9xW7vB2nM5tR8yU1iO4pL6sD0fGhJkc"
 _TARGET = """
 [[target]]
 name = "{name}"
@@ -153,7 +154,7 @@ def test_ports_are_forwarded(house: House) -> None:
 def test_what_comes_with_the_agreement_is_not_lost(house: House) -> None:
     """Bytes that the target sends in the packet of its 101 are the first of the tunnel."""
     with house.opened(house.path("eager")) as client:
-        assert client.take(7) == b"at once"
+        assert client.take(9) == sockets.frame(b"at once")
 
 
 @pytest.mark.parametrize("pause", [False, True])
@@ -241,15 +242,15 @@ def test_a_revoked_token_ends_it(house: House) -> None:
     """Both connections end, and the outcome says why and how much went."""
     token_id, token = house.firewall.minted(env="staging", agent="leaver")
     with house.opened(house.path("revoked"), token=token) as client:
-        client.sock.sendall(b"abc")
-        assert client.take(3) == b"abc"
+        client.sock.sendall(sockets.frame(b"abc"))
+        assert client.take(5) == sockets.frame(b"abc")
         gone = httpx.delete(
             f"{house.firewall.control}/api/tokens/{token_id}", headers=house.firewall.admin, trust_env=False
         )
         assert gone.status_code < 300
         assert client.until_end() == b""
     told = house.outcome("revoked")
-    assert (told["fault"], told["sent_bytes"], told["received_bytes"]) == ("token_revoked", 3, 3)
+    assert (told["fault"], told["sent_bytes"], told["received_bytes"]) == ("token_revoked", 5, 5)
 
 
 @pytest.mark.parametrize(("target", "ended"), [("brief", "idle"), ("short", "total")])
@@ -264,15 +265,33 @@ def test_limits_end_it(house: House, target: str, ended: str) -> None:
 def test_a_target_that_says_its_credential_is_cut_off(house: House) -> None:
     """The piece that completes it does not go on, wherever it was cut."""
     with house.opened(house.path("teller")) as client:
-        assert client.take(16) == b"my key is " + KEY[:6].encode()
+        assert client.take(18) == sockets.frame(b"my key is " + KEY[:6].encode())
         client.sock.sendall(b".")
         assert client.until_end() == b""
-    assert house.outcome("credential")["received_bytes"] == 16
+    assert house.outcome("credential")["received_bytes"] == 18
+
+
+def test_credentials_that_come_back_are_hidden(house: House) -> None:
+    """An agent without `secret` sees that there is one, and nothing of it; frames keep their lengths."""
+    offer = f"Sec-WebSocket-Protocol: {PROTOCOL}"
+    token = house.firewall.mint(env="staging", verbs=["read", "write", "delete", "exec"])
+    with house.opened(house.path("leaky"), offer, token=token) as client:
+        said = (b"\x01GITHUB_TOKEN=" + LEAK[:9].encode(), b"\x01" + LEAK[9:].encode() + b"\n", b"\x01done\n")
+        wire = b"".join(map(sockets.frame, said))
+        client.sock.sendall(wire)
+        came = client.take(len(wire))
+    assert len(came) == len(wire)
+    assert came.endswith(sockets.frame(said[2]))
+    assert b"GITHUB_TOKEN=[redacted" in came
+    assert LEAK[:9].encode() not in came
+    assert LEAK[9:].encode() not in came
+    told = house.outcome("client")
+    assert (told["status"], told["masked"]) == (101, 1)
 
 
 def test_much_goes_both_ways_within_bounds(house: House) -> None:
     """Megabytes arrive whole though one side is slow to read: nothing is dropped."""
-    sent = bytes(range(256)) * (6 << 12)
+    sent = sockets.frame(bytes(range(256)) * (6 << 12))
     with house.opened(house.path("much")) as client:
         writer = threading.Thread(target=_send, args=(client.sock, sent), daemon=True)
         writer.start()

@@ -1,20 +1,16 @@
 """Credentials in what leaves are hidden; every other byte stays."""
 
 import json
-import tomllib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.classify.credentials.detector import Detector
-from firewall.classify.credentials.rules import read_rules
 from firewall.core.dialect import Dialect
-from firewall.policy.defaults import shipped
 from firewall.routing.masking import masked_body, masked_call
 from tests.support.choosing import call_of
+from tests.support.credentials import DETECTOR
 
-DETECTOR = Detector(read_rules(tomllib.loads((shipped() / "credentials.toml").read_text("utf-8"))))
 RESULT = {"type": "tool_result", "tool_use_id": "t", "content": "%s"}
 KEY = "ghp_" + "w7R2kq9XbT4mZs8LdPvY3nHc6JfA1eGu5oQi"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEAx7Zk\n" * 4 + "-----END RSA PRIVATE KEY-----"

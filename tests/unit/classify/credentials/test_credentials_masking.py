@@ -2,19 +2,15 @@
 
 import base64
 import json
-import tomllib
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.masking import Masker, masked
-from firewall.classify.credentials.rules import read_rules
-from firewall.policy.defaults import shipped
+from tests.support.credentials import DETECTOR
 
-DETECTOR = Detector(read_rules(tomllib.loads((shipped() / "credentials.toml").read_text("utf-8"))))
 PAT = "gh" + "p_" + "aZ3kQ9xW7vB2nM5tR8yU1iO4pL6sD0fGhJkc"
 LIVE = "sk_" + "live_" + "9xW7vB2nM5tR8yU1iO4pL6sD"
 ARMOUR = (

@@ -1,20 +1,16 @@
 r"""Credentials that JSON spells with escapes are found where they are written."""
 
 import json
-import tomllib
 import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.classify.credentials.detector import Detector
 from firewall.classify.credentials.masking import Masker
-from firewall.classify.credentials.rules import read_rules
 from firewall.classify.credentials.spelled import Plain, has_escapes
-from firewall.policy.defaults import shipped
+from tests.support.credentials import DETECTOR
 
-DETECTOR = Detector(read_rules(tomllib.loads((shipped() / "credentials.toml").read_text("utf-8"))))
 KEY = "ghp_" + "w7R2kq9XbT4mZs8LdPvY3nHc6JfA1eGu5oQi"
 LOGIN = "https://deploy:" + "s3cr3t" + "P4ssw0rdX9@git.acme.dev/app"
 

@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from firewall.classify.credentials.detector import Detector
-from firewall.classify.credentials.rules import read_rules
 from firewall.classify.personal.scanner import Scanner, read_kinds
 from firewall.core.dialect import Dialect
 from firewall.policy.defaults import shipped
 from firewall.routing.choosing.labels import Labels
 from tests.support.choosing import call_of, tags
+from tests.support.credentials import DETECTOR
 
-DETECTOR = Detector(read_rules(tomllib.loads((shipped() / "credentials.toml").read_text("utf-8"))))
 SCANNER = read_kinds(tomllib.loads((shipped() / "personal.toml").read_text("utf-8")))
 RESULT = {"type": "tool_result", "tool_use_id": "t", "content": "%s"}
 KEY = "ghp_" + "w7R2kq9XbT4mZs8LdPvY3nHc6JfA1eGu5oQi"
