@@ -1,7 +1,8 @@
 """Whose votes count: those of people who may decide at this moment, each person once under all his names. Pure.
 
 INVARIANT: a vote of somebody who may no longer decide does not count, nor one for a group that he speaks no more
-for. INVARIANT: whoever lends his groups and those who speak for him take one seat of them: what is lent counts
+for, nor of somebody who was added, or whose role or groups changed, after the approval was opened.
+INVARIANT: whoever lends his groups and those who speak for him take one seat of them: what is lent counts
 only where neither the lender nor an earlier vote that speaks for him is among the votes.
 """
 
@@ -31,7 +32,14 @@ class Counter:
         if listed is None:
             return None
         role = by.role if listed.role in ROLES else listed.role  # who may only look decides by no door
-        known = replace(by, role=role, groups=listed.groups, speaks_for=listed.speaks_for, aliases=listed.aliases)
+        known = replace(
+            by,
+            role=role,
+            groups=listed.groups,
+            speaks_for=listed.speaks_for,
+            aliases=listed.aliases,
+            since=listed.since,
+        )
         return whole(known, self.everybody)
 
     def refusal(self, approval: Approval, by: Approver) -> Refusal | None:
@@ -45,12 +53,25 @@ class Counter:
         """Return why somebody who may answer cannot approve at this moment; None: his vote would count."""
         if approval.obligations.auth == "passkey" and by.auth != "passkey":
             return Refusal("passkey_needed", "this needs a passkey of yours: add one on the page Passkeys")
+        newer = self.newer(approval, by)
+        if newer is not None:
+            return newer
         before, after = self.of(approval), self.with_vote(approval, by)
         if after.missing < before.missing or after.given > before.given:
             return None
+        if self.groups(approval, by) != (self.now(by) or by).groups_for(_owner(approval)):
+            return _newer("what others lent you is")
         if self._person(by) in before.counted:
             return Refusal("vote_counted", f"your vote is in: {before.words}")
         return Refusal("not_your_turn", f"others vote first: {before.words}")
+
+    def newer(self, approval: Approval, by: Approver) -> Refusal | None:
+        """Return why somebody, or what he showed, is newer than an approval; None: both are older."""
+        if (self.now(by) or by).since > approval.opened_at:
+            return _newer("your account, your role or your groups are")
+        if by.proof_at > approval.opened_at:
+            return _newer("what you signed in with is")
+        return None
 
     def of(self, approval: Approval) -> Tally:
         """Count what was given so far."""
@@ -62,7 +83,8 @@ class Counter:
 
     def groups(self, approval: Approval, by: Approver) -> frozenset[str]:
         """Return the groups for which somebody can speak about a call."""
-        return (self.now(by) or replace(by, groups=())).groups_for(_owner(approval))
+        listed = self.now(by) or replace(by, groups=(), speaks_for=())
+        return listed.groups_for(_owner(approval), before_us=approval.opened_at)
 
     def is_self_approved(self, approval: Approval, by: Approver) -> bool:
         """Tell whether the human owner of the call's agent is `by`, or among those whose votes count."""
@@ -79,7 +101,7 @@ class Counter:
         ballots = []
         for by, said in given:
             listed = self.now(by) or replace(by, groups=(), speaks_for=())
-            lenders = [one for one in listed.speaks_for if not one.is_called(_owner(approval))]
+            lenders = listed.lenders(_owner(approval), approval.opened_at)
             lent = (one.groups for one in lenders if not taken & self._names(one))
             ballots.append(Ballot(self._person(by), said & frozenset(listed.groups).union(*lent)))
             taken = taken.union(*map(self._names, lenders))
@@ -91,7 +113,7 @@ class Counter:
         if vote.decision is not Decision.APPROVE or lacks_passkey:
             return None
         by = self._called(vote.voter)
-        if by is None or vote.at < by.since:
+        if by is None or by.since > approval.opened_at:
             return None
         return None if self.refusal(approval, by) is not None else by
 
@@ -110,6 +132,11 @@ class Counter:
         """Return all names of somebody, folded, with those of his other accounts."""
         mine = folded(by.names[0])
         return next(names for names in people_among([*self.everybody, by]) if mine in names)
+
+
+def _newer(what: str) -> Refusal:
+    why = "only who could approve it when it was asked does; denied and asked again, it is a new one"
+    return Refusal("newer_than_approval", f"{what} newer than this: {why}")
 
 
 def _owner(approval: Approval) -> str:

@@ -3,8 +3,9 @@
 The decision is one: who may decide the call may have its form run, and his word binds both requests; what comes
 before the call is run only by whoever gives the last vote for it. INVARIANT: a form is durable as begun before
 it can be sent, and nothing here sends it twice: what was under way when the server stopped is unknown, shown, and
-left to people. A call is approved after its form only by the same commit that says
-that the form is done.
+left to people. INVARIANT: it begins only for whoever may have it run when that is committed: what he was weighed
+by, the votes and the people, is a condition of that commit. A call is approved after its form only by the same
+commit that says that the form is done.
 """
 
 from dataclasses import dataclass, replace
@@ -54,7 +55,8 @@ class Forms:
         `form_running` or `form_needs_votes` (409), and what `Approvals.decide` says of who may not.
         """
         approval = self._approvals.get(approval_id)
-        refusal = self._approvals.may_decide(approval, by)
+        counter = self._approvals.counter()
+        refusal = counter.refusal(approval, by) or counter.newer(approval, by)
         if refusal is not None:
             raise ApprovalError(refusal.public, code=refusal.code, status=403)
         if records.is_running(approval):
@@ -74,19 +76,27 @@ class Forms:
             demand_typed(approval, typed)
         return approval, form
 
-    async def begin(self, approval: Approval, number: int, by: Approver) -> None:
-        """Record that a form is about to be sent.
+    async def begin(self, approval: Approval, number: int, by: Approver, *, typed: str | None = None) -> None:
+        """Record that a form is about to be sent; committed only while nobody voted and no right changed since.
 
-        Raises: ApprovalError where the approval has moved on; StoreError.
+        Raises: ApprovalError as `check` says, and where the approval has moved on; StoreError.
         """
-        form = (approval.subject.forms if approval.subject else ())[number - 1]
-        step = BeginForm(
-            approval.id, approval.digest, number, self._sequencer.pseudonym(by.name), self._clock.now_us()
-        )
-        record = records.begun(approval, form, by, number=number)
-        if isinstance(await self._sequencer.submit(Unit(records=(record,), steps=(step,))), Unmet):
-            current = self._approvals.get(approval.id)
-            raise records.running() if records.is_running(current) else _over(current)
+        for _ in range(_TRIES):
+            changes = self._approvals.changes()  # before anybody is looked at: what changes from now on voids it
+            current, form = self.check(approval.id, number, by, typed=typed)
+            step = BeginForm(
+                approval.id,
+                approval.digest,
+                number,
+                self._sequencer.pseudonym(by.name),
+                self._clock.now_us(),
+                votes=len(current.votes),
+                roster=changes,
+            )
+            record = records.begun(approval, form, by, number=number)
+            if not isinstance(await self._sequencer.submit(Unit(records=(record,), steps=(step,))), Unmet):
+                return
+        raise ApprovalError("others answer at this moment: look again", code="vote_overtaken")
 
     async def end(self, approval: Approval, ended: Ended, *, then: "Settling | None" = None) -> None:
         """Record what became of a form, and in the same commit the decision that follows from it.

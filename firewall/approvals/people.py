@@ -1,5 +1,7 @@
 """Who may answer: pure rules about an approver and an approval (DESIGN 5, ATTACKS 54).
 
+INVARIANT: nobody approves what was opened before he had the account, the role and the groups, or before what he
+shows was made: one credential of an admin makes no people for what waits already.
 INVARIANT: the requester's human owner never decides, under none of his names and for nobody else, except with
 `solo` outside production; a group that a row asks for is met by everybody who decides, admins included.
 """
@@ -37,7 +39,10 @@ class Approver:
     is_away: bool = False
     """He need not be told of what waits; he may still answer."""
     since: int = 0
-    """When he was added, Unix microseconds: what was said under his name before was somebody else's word."""
+    """When he was added, or got the role and the groups that he has, Unix microseconds."""
+    proof_at: int = 0
+    """When what he showed was made, Unix microseconds: the passphrase, the token, the passkey, the one-time
+    address; 0: nobody here makes it (an OpenID provider, Slack)."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,13 +54,19 @@ class Approver:
         wanted = folded(name)
         return bool(wanted) and wanted in {folded(own) for own in self.names}
 
-    def groups_for(self, owner: str) -> frozenset[str]:
+    def groups_for(self, owner: str, *, before_us: int | None = None) -> frozenset[str]:
         """Return the groups for which he can speak about a call of `owner`'s agent.
 
-        Whoever speaks for somebody does not do so about that somebody's own agents.
+        Whoever speaks for somebody does not do so about that somebody's own agents. `before_us`: what was lent
+        later is left out.
         """
-        lent = (one.groups for one in self.speaks_for if not one.is_called(owner))
+        lent = (one.groups for one in self.lenders(owner, before_us))
         return frozenset(self.groups).union(*lent)
+
+    def lenders(self, owner: str, before_us: int | None = None) -> list["Deputy"]:
+        """Return whose groups those are."""
+        known = (one for one in self.speaks_for if before_us is None or one.since <= before_us)
+        return [one for one in known if not one.is_called(owner)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,8 @@ class Deputy:
     names: tuple[str, ...]
     """Everything that he is called."""
     groups: tuple[str, ...]
+    since: int = 0
+    """When they were lent, or he got them, Unix microseconds."""
 
     def is_called(self, name: str) -> bool:
         """Tell whether a name is his, however it is written."""
@@ -104,7 +117,8 @@ class Refusal:
     """Why somebody may not decide."""
 
     code: str
-    """`approver_not_permitted`, `own_approval`, `passkey_needed`, `vote_counted` or `not_your_turn`."""
+    """`approver_not_permitted`, `own_approval`, `passkey_needed`, `newer_than_approval`, `vote_counted` or
+    `not_your_turn`."""
     public: str
 
     @property

@@ -164,6 +164,10 @@ class Approvals:
         counter = self.counter()
         return counter.refusal(approval, by) or counter.not_approving(approval, by)
 
+    def changes(self) -> int:
+        """Return the number of changes among those who may decide so far; ask it before anybody is weighed."""
+        return self._roster.changes()
+
     def is_enough(self, approval: Approval, by: Approver) -> bool:
         """Tell whether somebody's vote approves it at once, with nothing typed."""
         try:
@@ -243,7 +247,7 @@ class Approvals:
 
         Raises: ApprovalError as `decide` says, but for what is late.
         """
-        changes = self._roster.changes()  # before anybody is looked at: what changes from now on voids the vote
+        changes = self.changes()  # before anybody is looked at: what changes from now on voids the vote
         counter = self.counter()
         refusal = counter.refusal(approval, by)
         if refusal is not None:

@@ -99,7 +99,7 @@ class Doorman:
             return None
         # What began a session proves no decision of its own: only a tap or a link for that very decision does.
         auth: Auth = session.begun if session.begun in ("passphrase", "oidc") else "session"
-        return session, replace(person, auth=auth)
+        return session, replace(person, auth=auth, proof_at=session.proof_at)
 
     def person(self, name: str) -> Approver | None:
         """Return somebody who may sign in."""
@@ -128,7 +128,7 @@ class Doorman:
             await self._refusals.note(source, "passphrase")
             raise WrongPassphraseError
         self._throttle.succeeded(name, source)
-        return await self.begin(person.name, "passphrase", request=request)
+        return await self.begin(person.name, "passphrase", request=request, proof_at=person.proof_at)
 
     async def admit_try(self, name: str, source: str, way: str = "source") -> None:
         """Take one try at a secret from the buckets of a name (none: empty) and a source at one way to sign in.
@@ -151,14 +151,16 @@ class Doorman:
         await self._refusals.note(source, what)
 
     async def begin(
-        self, name: str, begun: Begun, *, request: Request, passkey: str = ""
+        self, name: str, begun: Begun, *, request: Request, proof_at: int, passkey: str = ""
     ) -> tuple[Session, Cookies]:
-        """Begin a session for somebody who just proved who he is, and record it.
+        """Begin a session for somebody who just proved who he is, and record it; `proof_at`: `Approver.proof_at`.
 
         Raises: StoreError; then there is no session.
         """
         old = request.cookies.get(self._sessions.cookie_name, "")
-        session, cookies = self._sessions.start(name, begun=begun, passkey=passkey, instead_of=old)
+        session, cookies = self._sessions.start(
+            name, begun=begun, passkey=passkey, proof_at=proof_at, instead_of=old
+        )
         data: dict[str, Plain] = {"via": begun, **({"passkey": passkey} if passkey else {})}
         record = Record(kind="approver.signed_in", data=data, person=name, principal=name)
         try:

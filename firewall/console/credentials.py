@@ -1,5 +1,7 @@
 """Who a credential of the control side belongs to: tokens of its kinds, and passphrases."""
 
+from dataclasses import replace
+
 from firewall.approvals.people import Approver
 from firewall.core.errors import AuthError
 from firewall.core.token import TokenKind
@@ -39,12 +41,14 @@ class Credentials:
             via="token",
             auth="token",
             aliases=self._aliases(bearer.holder),
+            proof_at=bearer.minted_us,
         )
 
     def passphrase(self, name: str, passphrase: str) -> Approver | None:
         """Verify a passphrase; slow, call it in a thread."""
-        person = self._people.check(name, passphrase)
-        return None if person is None else self.person(person.name)
+        checked = self._people.check(name, passphrase)
+        person = None if checked is None else self.person(checked.name)
+        return None if person is None or checked is None else replace(person, proof_at=checked.passphrase_at)
 
     def person(self, name: str) -> Approver | None:
         """Return somebody who may still sign in."""

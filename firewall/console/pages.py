@@ -6,7 +6,6 @@ GET and HEAD change nothing but the log; a decision is a POST from our own page,
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from importlib.resources import files
 
 import jinja2
@@ -304,7 +303,7 @@ class Pages:
         may_decide = self._approvals.may_decide(approval, who) is None
         await self._approvals.viewed(approval_id, by=who.name, may_decide=may_decide)
         taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
-        seen = replace(who, auth="passkey") if taps else who
+        seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
         decided_by = "you" if self._approvals.was_decided_by(approval, who.name) else approval.decided_by
 
         def render() -> Response:

@@ -41,7 +41,7 @@ class Listed:
         configured = self._configured.get(person.name)
         groups = {*person.groups, *(configured.groups if configured else ())}
         aliases = (configured.email,) if configured and configured.email else ()
-        return Approver(person.name, person.role, tuple(sorted(groups)), aliases=aliases, since=person.created_at)
+        return Approver(person.name, person.role, tuple(sorted(groups)), aliases=aliases, since=person.since)
 
     def _holding(self) -> list[Absence]:
         """Return what holds now; what was noted by a command goes before what is configured."""
@@ -53,8 +53,11 @@ class Listed:
 
     @staticmethod
     def _speaking(one: Approver, known: Mapping[str, Approver], holding: Sequence[Absence]) -> Approver:
-        names = [other.person for other in holding if other.delegate == one.name]
-        absent = [known[name] for name in names if name in known and known[name].role in ROLES]
+        lending = {other.person: other.since for other in holding if other.delegate == one.name}
+        absent = [(known[name], at) for name, at in lending.items() if name in known and known[name].role in ROLES]
         # Under all his names, so that nobody speaks for him about a call of what is his under another.
-        lent = tuple(Deputy(whole(other, [*known.values()]).names, other.groups) for other in absent)
+        lent = tuple(
+            Deputy(whole(other, [*known.values()]).names, other.groups, max(at, other.since))
+            for other, at in absent
+        )
         return replace(one, speaks_for=lent) if lent else one

@@ -44,6 +44,8 @@ class Session:
     begun: Begun = "passphrase"
     passkey: str = ""
     """Id of the passkey that began it."""
+    proof_at: int = 0
+    """When what began it was made: `Approver.proof_at`."""
 
     def accepts(self, csrf: str) -> bool:
         """Tell whether a CSRF token is this session's."""
@@ -81,11 +83,18 @@ class Sessions:
         return f"{self.cookie_name}-strict"
 
     def start(
-        self, name: str, *, begun: Begun = "passphrase", passkey: str = "", instead_of: str = ""
+        self,
+        name: str,
+        *,
+        begun: Begun = "passphrase",
+        passkey: str = "",
+        proof_at: int = 0,
+        instead_of: str = "",
     ) -> tuple[Session, Cookies]:
         """Begin a session for somebody who just proved who he is; return it and its cookies.
 
-        `instead_of`: the cookie value that the request came with; its session ends.
+        `proof_at`: when what he showed was made; `instead_of`: the cookie value that the request came with; its
+        session ends.
         """
         self.end(instead_of)
         self._make_room(name)
@@ -100,6 +109,7 @@ class Sessions:
             seen_at=now,
             begun=begun,
             passkey=passkey,
+            proof_at=proof_at,
         )
         self._live[session.key] = session
         return session, Cookies(self._signer.dumps(shows), self._signer.dumps(changes))

@@ -95,7 +95,7 @@ class CastVote:
 
 @dataclass(frozen=True, slots=True)
 class BeginForm:
-    """Note that a form is about to be sent, if its approval is pending, unexpired, and has none under way."""
+    """Note that a form is about to be sent, if its approval waits as in `CastVote` and has none under way."""
 
     approval: str
     digest: str
@@ -103,6 +103,10 @@ class BeginForm:
     form: int
     by: str
     at: int
+    votes: int
+    """Those that the caller saw."""
+    roster: int
+    """As in `CastVote`."""
 
 
 @dataclass(frozen=True, slots=True)

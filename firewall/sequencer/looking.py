@@ -19,7 +19,7 @@ def added(database: Path) -> Sequence[StoredPerson]:
     except StoreError:
         return ()
     try:
-        return people.listing(connection)
+        return people.roll(connection)
     except sqlite3.Error:
         return ()
     finally:

@@ -41,8 +41,11 @@ class Person:
     name: str
     role: str
     groups: tuple[str, ...]
-    created_at: int = 0
-    """When he was added, Unix microseconds; a new passphrase changes nothing of it."""
+    since: int = 0
+    """When he was added, or got the role and the groups that he has, Unix microseconds; a new passphrase changes
+    nothing of it."""
+    passphrase_at: int = 0
+    """When his passphrase was set, Unix microseconds."""
 
 
 @cache
@@ -107,7 +110,9 @@ class People:
         return [self._person(row) for row in self._rows.listing()]
 
     def _person(self, row: PersonRow) -> Person:
-        return Person(row.name, self._roles.get(row.name) or row.role, row.groups, row.created_at)
+        role = self._roles.get(row.name) or row.role
+        since = max(row.created_at, row.changed_at)
+        return Person(row.name, role, row.groups, since, max(row.created_at, row.passphrase_at))
 
     def check(self, name: str, passphrase: str) -> Person | None:
         """Verify a passphrase; slow on purpose (call it in a thread), and as slow for names that do not exist."""

@@ -100,6 +100,16 @@ class PersonRow(Protocol):
         """When he was added, or added again after he had been removed."""
         ...
 
+    @property
+    def changed_at(self) -> int:
+        """When his role or his groups became what they are; 0: before this was noted."""
+        ...
+
+    @property
+    def passphrase_at(self) -> int:
+        """When his passphrase was set; 0: before this was noted."""
+        ...
+
 
 class PeopleRows(Protocol):
     """Looking people up."""

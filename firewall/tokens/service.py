@@ -64,6 +64,7 @@ class Bearer:
     """`owner/agent` of agent tokens."""
     draws: tuple[Draw, ...] = ()
     """Whose buckets a call draws from."""
+    minted_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,7 @@ class Tokens:
             lineage=tuple(one.id for one in lineage),
             principal=principal_of(grant.owner, grant.agent) if grant else "",
             draws=draws_of([(one.id, grant_json.parse(one.grant)) for one in lineage if one.grant]),
+            minted_us=row.created_at,
         )
 
 

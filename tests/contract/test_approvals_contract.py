@@ -166,10 +166,11 @@ async def test_a_form_is_under_way_once_and_holds_the_approval_back(ports: Ports
     """Begun only for what is pending with its digest; nothing is approved meanwhile; its end can rebind it."""
     approval = _pending(ports)
     await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),)))
-    begin = BeginForm(approval.id, approval.digest, 1, "per_alice", START_US)
+    begin = BeginForm(approval.id, approval.digest, 1, "per_alice", START_US, 0, -1)
     moved_on = Unmet(0, "moved_on", found=approval.id)
     end = EndForm(approval.id, FormState.DONE, START_US + 5, 201, "note")
-    for wrong in (replace(begin, digest="0" * 64), replace(begin, at=approval.expires_at), end):
+    overtaken = (replace(begin, votes=1), replace(begin, roster=7))
+    for wrong in (replace(begin, digest="0" * 64), replace(begin, at=approval.expires_at), end, *overtaken):
         assert await ports.sequencer.submit(Unit(steps=(wrong,))) == moved_on
     assert isinstance(await ports.sequencer.submit(Unit(steps=(begin,))), Committed)
     assert ports.store.begun() == [approval.id]
@@ -297,7 +298,9 @@ async def test_nobody_votes_for_what_a_form_holds_back(ports: Ports) -> None:
     """While a form is under way only a denial is kept."""
     approval = _pending(ports)
     await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),)))
-    await ports.sequencer.submit(Unit(steps=(BeginForm(approval.id, approval.digest, 1, "per_alice", START_US),)))
+    await ports.sequencer.submit(
+        Unit(steps=(BeginForm(approval.id, approval.digest, 1, "per_alice", START_US, 0, -1),))
+    )
     vote = Vote(1, "per_alice", Decision.APPROVE, START_US, "passphrase")
     cast = CastVote(approval.id, approval.digest, vote, -1)
     assert isinstance(await ports.sequencer.submit(Unit(steps=(cast,))), Unmet)

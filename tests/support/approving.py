@@ -161,7 +161,8 @@ class MemoryLog:
         row = self.rows.get(step.approval)
         is_quiet = row is not None and all(run.state is not FormState.BEGUN for run in row.runs)
         waits = row is not None and (row.status, row.digest) == (ApprovalStatus.PENDING, step.digest)
-        if row is None or not (is_quiet and waits and row.expires_at > step.at):
+        is_fresh = row is not None and step.votes == len(row.votes) and step.roster in (-1, self.rights)
+        if row is None or not (is_quiet and waits and is_fresh and row.expires_at > step.at):
             return Unmet(index, "moved_on", found=step.approval)
         run = FormRun(len(row.runs) + 1, step.form, FormState.BEGUN, by=step.by, begun_at=step.at)
         self.rows[row.id] = replace(row, runs=(*row.runs, run))

@@ -224,7 +224,7 @@ class ScriptedRunner:
     async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:
         """As the port says."""
         approval, form = self._forms.check(approval_id, number, by, typed=typed)
-        await self._forms.begin(approval, number, by)
+        await self._forms.begin(approval, number, by, typed=typed)
         is_done = self.ended.state is FormState.DONE
         decision = Decision.APPROVE if form.before else Decision.DENY
         await self._forms.end(approval, self.ended, then=Settling(decision, by, typed=typed) if is_done else None)

@@ -49,7 +49,7 @@ class SignInLinks:
             return self._pages.html(
                 "link.html", None, script=PASSKEY_SCRIPT, status=error.status, error=error.public
             )
-        _, cookies = await self._doorman.begin(link.person, "link", request=request)
+        _, cookies = await self._doorman.begin(link.person, "link", request=request, proof_at=link.created_at)
         return with_cookies(RedirectResponse(self._after, 303), self._sessions.headers(cookies))
 
     async def _spent(self, code: str) -> Link:

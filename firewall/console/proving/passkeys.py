@@ -66,7 +66,9 @@ class PasskeyPages:
         except PasskeyError as error:
             await self._doorman.refuse(asker.source, error.code)
             return self._pages.sign_in_form(back, error)
-        _, cookies = await self._doorman.begin(used.person, "passkey", request=request, passkey=used.id)
+        _, cookies = await self._doorman.begin(
+            used.person, "passkey", request=request, proof_at=used.created_at, passkey=used.id
+        )
         answered = with_cookies(RedirectResponse(back, 303), self._sessions.headers(cookies))
         answered.headers.append("set-cookie", self._browsers.forget())
         return answered

@@ -29,6 +29,11 @@ class Stepping:
         """Tell whether somebody has a passkey to tap with."""
         return who.via == "session" and bool(self._passkeys.of(who.name))
 
+    def tapping(self, who: Approver) -> Approver:
+        """Return somebody as he will stand once he has tapped: with the oldest of his passkeys."""
+        found = self._passkeys.of(who.name)
+        return replace(who, auth="passkey", proof_at=found[0].created_at) if found else who
+
     async def options(
         self, approval: Approval, said: str, *, who: Approver, session: Session, source: str
     ) -> dict[str, object]:
@@ -56,8 +61,8 @@ class Stepping:
             approval=approval.id,
             private={"name": who.name, "response": answer.get("response")},
         )
-        await self._passkeys.use(answer, challenge=challenge, person=who.name, record=record)
-        return replace(who, auth="passkey")
+        used = await self._passkeys.use(answer, challenge=challenge, person=who.name, record=record)
+        return replace(who, auth="passkey", proof_at=used.created_at)
 
 
 @dataclass(frozen=True, slots=True)

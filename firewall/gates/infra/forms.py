@@ -115,7 +115,7 @@ class FormRunner:
         approval, form = self._forms.check(approval_id, number, by, typed=typed)
         requester = self._requester(approval)
         before = await self._still(approval, requester)
-        await self._forms.begin(approval, number, by)
+        await self._forms.begin(approval, number, by, typed=typed)
         task = asyncio.create_task(self._begun(approval, form, requester, before=before, said=Said(by, typed)))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

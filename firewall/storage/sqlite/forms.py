@@ -10,14 +10,18 @@ BEGUN = "SELECT 1 FROM approval_forms WHERE approval = :id AND state = 'begun'"
 
 
 def begin_form(connection: sqlite3.Connection, step: BeginForm, index: int) -> Unmet | None:
-    """Note that a form is about to be sent, if its approval waits and has none under way."""
+    """Note that a form is about to be sent, if its approval waits as it was read and has none under way."""
     changed = connection.execute(
         "INSERT INTO approval_forms (approval, number, form, state, status, note, by, begun_at, ended_at)"  # noqa: S608 - built from constants alone
         " SELECT :id, (SELECT count(*) + 1 FROM approval_forms WHERE approval = :id), :form, 'begun', 0, '', :by,"
         " :at, 0 FROM approvals WHERE id = :id AND status = 'pending' AND digest = :digest AND expires_at > :at"
-        f" AND NOT EXISTS ({BEGUN})",
-        {"id": step.approval, "form": step.form, "by": step.by, "at": step.at, "digest": step.digest},
-    ).rowcount
+        " AND :votes = (SELECT count(*) FROM approval_votes WHERE approval = :id)"
+        f" AND :roster IN (-1, (SELECT changes FROM roster)) AND NOT EXISTS ({BEGUN})",
+        {
+            "id": step.approval, "form": step.form, "by": step.by, "at": step.at, "digest": step.digest,
+            "votes": step.votes, "roster": step.roster,
+        },
+    ).rowcount  # fmt: skip
     return None if changed == 1 else Unmet(index, "moved_on", found=step.approval)
 
 

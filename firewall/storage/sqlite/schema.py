@@ -87,10 +87,12 @@ def _create(database: sqlite_utils.Database) -> None:
         "people",
         {
             "name": str, "role": str, "groups": str, "passphrase_hash": str, "created_at": int,
-            "removed_at": int,
+            "removed_at": int, "changed_at": int, "passphrase_at": int,
         },
         pk="name",
     )  # fmt: skip
+    _added(database, "people", "changed_at", "INTEGER NOT NULL DEFAULT 0")
+    _added(database, "people", "passphrase_at", "INTEGER NOT NULL DEFAULT 0")
     database.execute(
         "CREATE TABLE IF NOT EXISTS buckets (key TEXT PRIMARY KEY, tat_us INTEGER NOT NULL) WITHOUT ROWID"
     )
@@ -186,10 +188,12 @@ LEDGER = (
 """Accounts and what they hold, what each call holds of them, and one line a call (docs/spend.md)."""
 
 
-def _added(database: sqlite_utils.Database, table: str, column: str) -> None:
-    """Add a column of texts to a table that an earlier version made without it."""
+def _added(
+    database: sqlite_utils.Database, table: str, column: str, kind: str = "TEXT NOT NULL DEFAULT ''"
+) -> None:
+    """Add a column, of texts unless said otherwise, to a table that an earlier version made without it."""
     if column not in {row[1] for row in database.execute(f"PRAGMA table_info({table})")}:
-        database.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+        database.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
 def _table(database: sqlite_utils.Database, name: str, columns: dict[str, type], *, pk: str) -> Table:

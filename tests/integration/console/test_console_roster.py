@@ -84,7 +84,7 @@ async def test_who_is_away_lends_his_groups_until_he_is_back(house: House) -> No
     seen.append(roster.changes())
     found = house.listed()
     assert found["alice"].is_away
-    assert found["bob"].speaks_for == (Deputy(("alice",), ("oncall",)),)
+    assert found["bob"].speaks_for == (Deputy(("alice",), ("oncall",), START_US),)
     assert found["bob"].groups_for("olga") == {"oncall", "dba"}
     assert found["bob"].groups_for("alice") == {"dba"}
     await house.absences.end("alice", by="root")

@@ -71,6 +71,45 @@ def test_votes_are_kept_under_the_count_they_were_weighed_by(store: sqlite3.Conn
     assert votes.votes(store, ["apr_1", "apr_2"]) == {"apr_1": (vote,)}
 
 
+def test_when_somebody_became_who_he_is(store: sqlite3.Connection) -> None:
+    """Role and groups have a time of their own, and so has the passphrase; who comes back starts anew."""
+    times = []
+    for at, step in enumerate(
+        (
+            ALICE,
+            ALICE,
+            replace(ALICE, groups=("oncall",)),
+            replace(ALICE, groups=("oncall",), role="admin"),
+            None,
+            replace(ALICE, groups=("oncall",), role="admin"),
+        ),
+        start=10,
+    ):
+        if step is None:
+            people.end_person(store, EndPerson("alice", at), 0)
+            continue
+        people.put_person(store, replace(step, created_at=at))
+        found = people.get(store, "alice")
+        assert found is not None
+        times.append((found.created_at, found.changed_at, found.passphrase_at))
+    assert times == [(10, 10, 10), (10, 10, 11), (10, 12, 12), (10, 13, 13), (15, 15, 15)]
+
+
+def test_a_file_of_an_older_version_gets_what_is_missing(path: Path) -> None:
+    """People of before are there, also for whoever looks before it was opened, and as old as they were."""
+    connection = open_writer(path)
+    connection.execute(
+        "CREATE TABLE people (name TEXT PRIMARY KEY, role TEXT NOT NULL, groups TEXT NOT NULL,"
+        " passphrase_hash TEXT NOT NULL, created_at INTEGER NOT NULL, removed_at INTEGER NOT NULL)"
+    )
+    connection.execute("INSERT INTO people VALUES ('alice', 'approver', 'oncall', 'argon2', 5, 0)")
+    assert [one.name for one in added(path)] == ["alice"]
+    create_tables(connection)
+    (found,) = people.listing(connection)
+    assert (found.created_at, found.changed_at, found.passphrase_at) == (5, 0, 0)
+    connection.close()
+
+
 def test_who_was_added_is_seen_without_opening_the_log(store: sqlite3.Connection, path: Path) -> None:
     """A policy is checked against them before anything is served; what cannot be read adds nobody."""
     people.put_person(store, ALICE)

@@ -339,7 +339,7 @@ async def test_a_form_comes_first_with_the_last_vote(log: MemoryLog) -> None:
         forms.check(approval.id, 1, BERT)
     assert code(caught) == ("typed_missing", 409)
     forms.check(approval.id, 1, BERT, typed=name)
-    await forms.begin(approval, 1, BERT)
+    await forms.begin(approval, 1, BERT, typed=name)
     with pytest.raises(ApprovalError) as caught:
         await service.decide(approval.id, APPROVE, by=CLEO, typed=name)
     assert code(caught) == ("form_running", 409)
@@ -349,7 +349,7 @@ async def test_a_form_comes_first_with_the_last_vote(log: MemoryLog) -> None:
     )
     assert service.get(approval.id).status is ApprovalStatus.PENDING
     await service.decide(approval.id, APPROVE, by=CLEO, typed=name)
-    await forms.begin(service.get(approval.id), 1, BERT)
+    await forms.begin(service.get(approval.id), 1, BERT, typed=name)
     await forms.end(
         approval, Ended(FormState.DONE, 201), then=Settling(APPROVE, BERT, rebind="e" * 64, typed=name)
     )
