@@ -10,6 +10,7 @@ from firewall.app.channels import channels_of
 from firewall.app.clock import SystemClock
 from firewall.approvals.channels.board import Channels
 from firewall.approvals.service import ApprovalRules, Approvals
+from firewall.console.proving.inviting import Inviting
 from firewall.console.roster import Listed
 from firewall.core.errors import ConfigError
 from firewall.core.ids import spell_id
@@ -22,6 +23,7 @@ from firewall.settings.settings import Settings
 from firewall.telemetry import Telemetry
 from firewall.tokens.absences import Absences
 from firewall.tokens.access_keys import AccessKeys
+from firewall.tokens.links import Links
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
 
@@ -39,6 +41,7 @@ class Base:
     people: People
     absences: Absences
     channels: Channels
+    links: Links
     approvals: Approvals
     doorkeeper: Doorkeeper
     targets: Mapping[str, Target]
@@ -59,9 +62,26 @@ def base_of(
     tokens = Tokens(sequencer=writer, rows=installation.tokens, clock=clock)
     absences = Absences(sequencer=writer, rows=installation.people, people=people, clock=clock)
     roster = Listed(people, absences, settings.approver, clock)
-    channels = channels_of(settings, references, roster, clock)
+    links = Links(
+        sequencer=writer,
+        rows=installation.proofs,
+        clock=clock,
+        new_id=lambda: spell_id("lnk", secrets.token_bytes(17)),
+    )
+    inviting = Inviting(links=links, roster=roster, public_url=settings.server.public_url)
+    channels = channels_of(settings, references, roster, clock, inviter=inviting)
     telemetry = Telemetry()
     telemetry.channels = lambda: channels.health
+    approvals = Approvals(
+        sequencer=writer,
+        store=installation.approving,
+        clock=clock,
+        rules=approval_rules(settings),
+        notifier=channels,
+        new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
+        roster=roster,
+    )
+    inviting.begin(approvals)
     return Base(
         settings=settings,
         installation=installation,
@@ -72,15 +92,8 @@ def base_of(
         people=people,
         absences=absences,
         channels=channels,
-        approvals=Approvals(
-            sequencer=writer,
-            store=installation.approving,
-            clock=clock,
-            rules=approval_rules(settings),
-            notifier=channels,
-            new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
-            roster=roster,
-        ),
+        links=links,
+        approvals=approvals,
         doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=clock),
         targets=targets_of(settings, references),
         access_keys=AccessKeys(installation.access_root),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from firewall.approvals.channels.board import Channels, Line, Schedule
 from firewall.approvals.channels.delivery import Delivery
-from firewall.approvals.channels.port import Read, Sender
+from firewall.approvals.channels.port import Inviter, Mailbox, Read, Sender
 from firewall.approvals.channels.terminal import Terminal
 from firewall.approvals.people import Roster
 from firewall.console.slack import SlackApp, SlackDesk
@@ -20,18 +20,24 @@ from firewall.settings.values import SecretRef
 from firewall.tokens.vault.sealing import Purpose
 
 if TYPE_CHECKING:  # loaded only where Slack is configured
+    from firewall.approvals.channels.mail import Mail
     from firewall.approvals.channels.slack import SlackBot
 
 
-def channels_of(settings: Settings, references: References, roster: Roster, clock: Clock) -> Channels:
-    """Return the notifier.
+def channels_of(
+    settings: Settings, references: References, roster: Roster, clock: Clock, *, inviter: Inviter
+) -> Channels:
+    """Return the notifier; `inviter` makes personal links.
 
     Raises: ConfigError for a secret that cannot be read.
     """
     lines: list[Line] = []
     names = names_of(settings)
     for name, one in zip(names, settings.notify, strict=True):
-        sender = _sender(one, settings, references, roster, clock=clock)
+        if one.links:
+            sender: Sender = _personal(one, settings, references, roster, clock=clock, inviter=inviter)
+        else:
+            sender = _sender(one, settings, references, roster, clock=clock)
         lines.append(Line(Delivery(sender, name=name, clock=clock), _schedule(one)))
     return Channels(lines, clock)
 
@@ -48,15 +54,18 @@ def names_of(settings: Settings) -> tuple[str, ...]:
 
 def mailed(one: Notify, settings: Settings, roster: Roster) -> Sequence[str]:
     """Return the addresses of a mail channel: those named, or of those who can speak for its groups now."""
-    if one.to:
-        return one.to
+    return one.to or [mailbox.address for mailbox in boxes_of(one, settings, roster)]
+
+
+def boxes_of(one: Notify, settings: Settings, roster: Roster) -> Sequence[Mailbox]:
+    """Return who can speak for a channel's groups now and has an address, with it."""
     addresses = {approver.name: approver.email for approver in settings.approver if approver.email}
     wanted = set(one.groups)
-    found: list[str] = []
+    found: list[Mailbox] = []
     for person in roster.everybody():
         lent = (group for other in person.speaks_for for group in other.groups)
         if not person.is_away and not wanted.isdisjoint((*person.groups, *lent)):
-            found += [addresses[person.name]] if person.name in addresses else []
+            found += [Mailbox(person.name, addresses[person.name])] if person.name in addresses else []
     return found
 
 
@@ -135,7 +144,7 @@ def _bot(one: Notify, references: References, token: SecretRef) -> "SlackBot":
     )
 
 
-def _mail(one: Notify, settings: Settings, references: References, roster: Roster, *, clock: Clock) -> Sender:
+def _mail(one: Notify, settings: Settings, references: References, roster: Roster, *, clock: Clock) -> "Mail":
     from firewall.approvals.channels.mail import Mail, Server
 
     host, _, port = one.smtp.rpartition(":")
@@ -148,6 +157,15 @@ def _mail(one: Notify, settings: Settings, references: References, roster: Roste
         password=_read(references, one.password) if one.password else None,
     )
     return Mail(server=server, sender=one.sender, recipients=partial(mailed, one, settings, roster), clock=clock)
+
+
+def _personal(
+    one: Notify, settings: Settings, references: References, roster: Roster, *, clock: Clock, inviter: Inviter
+) -> Sender:
+    from firewall.approvals.channels.personal import PersonalMail
+
+    mail = _mail(one, settings, references, roster, clock=clock)
+    return PersonalMail(mail=mail, boxes=partial(boxes_of, one, settings, roster), inviter=inviter)
 
 
 def _address(one: Notify, references: References, usual: str) -> str:

@@ -36,7 +36,6 @@ from firewall.routing.drills.room import DrillRoom
 from firewall.routing.port import Upstream
 from firewall.routing.trying.circuits import Circuits
 from firewall.telemetry import Condition
-from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys
 
 
@@ -121,7 +120,6 @@ def proving_of(base: Base, upstream: Upstream) -> Proving:
     if party is not None:
         new_id = partial(_new_id, "pky")
         passkeys = Passkeys(party=party, sequencer=writer, rows=rows, clock=clock, new_id=new_id)
-    links = Links(sequencer=writer, rows=rows, clock=clock, new_id=partial(_new_id, "lnk"))
     openid = openid_of(base.settings, clock, upstream) if base.settings.oidc else None
     people = base.settings.approver
     known = Known(
@@ -130,7 +128,7 @@ def proving_of(base: Base, upstream: Upstream) -> Proving:
     )
     return Proving(
         clock=clock,
-        links=links,
+        links=base.links,
         passkeys=passkeys,
         sequencer=writer,
         public_url=base.settings.server.public_url,

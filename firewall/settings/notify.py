@@ -20,7 +20,7 @@ _OWN: dict[str, frozenset[str]] = {
     "slack": frozenset({"url", "token", "channel", "signing_secret", "team"}),
     "teams": frozenset({"url"}),
     "pagerduty": frozenset({"url", "routing_key"}),
-    "email": frozenset({"smtp", "security", "ca", "username", "password", "sender", "to"}),
+    "email": frozenset({"smtp", "security", "ca", "username", "password", "sender", "to", "links"}),
 }
 _NEAR = ("localhost", "127.0.0.1", "[::1]")
 
@@ -73,6 +73,9 @@ class Notify(Section):
     """`email`: the address in From."""
     to: tuple[str, ...] = ()
     """`email`: the addresses that are written to."""
+    links: bool = False
+    """`email` with `groups` and without `to`: each approver gets a mail of his own, and where a policy row says
+    `auth=link`, a personal link in it that decides that one call without a sign-in."""
 
     @model_validator(mode="after")
     def _whole(self) -> "Notify":
@@ -106,6 +109,8 @@ class Notify(Section):
             return self
         if not self.to and not self.groups:
             raise ValueError("`email` needs `to`, or `groups` whose approvers have an address")
+        if self.links and self.to:
+            raise ValueError("a personal link goes to one person alone: `links` goes with `groups`, not with `to`")
         if bool(self.username) != bool(self.password):
             raise ValueError("`username` and `password` go together")
         if self.security == "none" and self.smtp.rpartition(":")[0] not in _NEAR:

@@ -56,7 +56,15 @@ class Mail:
         recipients = tuple(self._recipients())
         if not recipients:
             raise NotDeliveredError("no_recipient")
-        mail = written(message, sender=self._sender, recipients=recipients, now_us=self._clock.now_us())
+        await self.hand_in(message, recipients)
+
+    async def hand_in(self, message: Message, recipients: Sequence[str], *, link: str = "") -> None:
+        """Hand in one message for these addresses; `link`: the address by which its one recipient decides.
+
+        Raises: NotDeliveredError, FirewallError.
+        """
+        now = self._clock.now_us()
+        mail = written(message, sender=self._sender, recipients=recipients, now_us=now, link=link)
         password = self._server.password().reveal() if self._server.password else ""
         try:
             await asyncio.to_thread(_hand_in, self._server, mail, password)
@@ -69,8 +77,13 @@ class Mail:
         """Nothing is kept open."""
 
 
-def written(message: Message, *, sender: str, recipients: Sequence[str], now_us: int) -> EmailMessage:
-    """Return a mail; headers and body are ours, foreign names in them are spelled."""
+def written(
+    message: Message, *, sender: str, recipients: Sequence[str], now_us: int, link: str = ""
+) -> EmailMessage:
+    """Return a mail; headers and body are ours, foreign names in them are spelled.
+
+    `link`: the personal link of the one who reads it.
+    """
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
@@ -94,6 +107,12 @@ def written(message: Message, *, sender: str, recipients: Sequence[str], now_us:
     if not isinstance(message, Settled):
         lines += ["", f"Decide until {until(notice)}:", notice.address]
         lines += ["", "Opening the page decides nothing. You sign in there and see the exact call."]
+        if link:
+            lines += [
+                "",
+                "Or decide without signing in. This link is yours alone, for this call, once, for ten minutes:",
+            ]
+            lines += [link, "", "Whoever has it decides as you: do not forward this mail."]
     mail.set_content("\n".join([*lines, ""]))
     return mail
 

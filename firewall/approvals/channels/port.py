@@ -37,6 +37,40 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Mailbox:
+    """Whom a channel writes to alone."""
+
+    person: str
+    """The name of his account."""
+    address: str
+    """His alone: settings refuse two approvers with one address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A personal link as it is sent."""
+
+    id: str
+    address: Secret
+    """It decides: nobody but its person may see it."""
+
+
+class Inviter(Protocol):
+    """Makes personal links for those who may decide by one."""
+
+    async def invited(self, person: str, approval_id: str) -> Invitation | None:
+        """Make a link by which somebody may decide an approval now; None where no link of his decides it.
+
+        Raises: StoreError.
+        """
+        ...
+
+    async def withdrawn(self, invitation: Invitation) -> None:
+        """End a link that may not have reached its person. Raises: StoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """How a channel fares since the start, for metrics, the doctor and the console."""
 

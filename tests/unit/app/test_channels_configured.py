@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from firewall.app.channels import channels_of, mailed, names_of, slack_desk_of
+from firewall.app.channels import boxes_of, channels_of, mailed, names_of, slack_desk_of
+from firewall.approvals.channels.personal import PersonalMail
+from firewall.approvals.channels.port import Invitation, Mailbox
 from firewall.approvals.people import Approver, Deputy
 from firewall.core.errors import ConfigError
 from firewall.references import references_of
@@ -66,12 +68,25 @@ class Everybody:
         return 0
 
 
+class Nobody:
+    """An inviter that makes no links."""
+
+    async def invited(self, person: str, approval_id: str) -> Invitation | None:
+        """As the port says."""
+        del person, approval_id
+        return None
+
+    async def withdrawn(self, invitation: Invitation) -> None:
+        """As the port says."""
+        raise AssertionError(invitation.id)
+
+
 async def test_every_kind_is_built_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second channel of the same kind has a number; a name of its own wins."""
     monkeypatch.setenv("H6_URL", "https://hooks.example/x")
     monkeypatch.setenv("H6_SECRET", "s3cret")
     settings = _settings(_ALL)
-    channels = channels_of(settings, references_of(settings), Everybody(), StillClock())
+    channels = channels_of(settings, references_of(settings), Everybody(), StillClock(), inviter=Nobody())
     names = ("terminal", "webhook", "slack", "slack-2", "night-shift", "pagerduty", "email")
     assert tuple(one.channel for one in channels.health) == names == names_of(settings)
     await channels.aclose()
@@ -81,7 +96,7 @@ def test_a_secret_that_is_not_there_keeps_the_server_from_starting() -> None:
     """A channel that could never be told anything is no channel."""
     settings = _settings(_ALL)
     with pytest.raises(ConfigError, match="is not set"):
-        channels_of(settings, references_of(settings), Everybody(), StillClock())
+        channels_of(settings, references_of(settings), Everybody(), StillClock(), inviter=Nobody())
 
 
 def test_a_groups_mail_goes_to_those_who_can_speak_for_it_now() -> None:
@@ -102,6 +117,29 @@ def test_a_groups_mail_goes_to_those_who_can_speak_for_it_now() -> None:
     assert mailed(mail, settings, roster) == ["alice@example.com", "bob@example.com"]
     named = mail.model_copy(update={"to": ("x@example.com",)})
     assert mailed(named, settings, roster) == ("x@example.com",)
+
+
+def test_whose_mail_it_is_is_told_with_the_address() -> None:
+    """Each address is one approver's, as settings demand; a personal link is written to nobody else."""
+    settings = _settings(_ALL + '[[approver]]\nname = "alice"\nemail = "a@example.com"\n')
+    roster = Everybody((Approver("alice", "approver", ("oncall",)), Approver("bob", "approver", ("oncall",))))
+    assert boxes_of(settings.notify[-1], settings, roster) == [Mailbox("alice", "a@example.com")]
+
+
+async def test_a_channel_with_links_writes_to_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`links = true` makes another sender of a mail channel; all the rest of it is the same."""
+    monkeypatch.setenv("H6_URL", "https://hooks.example/x")
+    monkeypatch.setenv("H6_SECRET", "s3cret")
+    settings = _settings(_ALL + "links = true\n")
+    built: list[PersonalMail] = []
+    monkeypatch.setattr(PersonalMail, "aclose", lambda one: _kept(built, one))
+    channels = channels_of(settings, references_of(settings), Everybody(), StillClock(), inviter=Nobody())
+    await channels.aclose()
+    assert len(built) == 1
+
+
+async def _kept(built: list[PersonalMail], one: PersonalMail) -> None:
+    built.append(one)
 
 
 def test_bots_with_buttons_know_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,8 @@ def test_each_kind_can_be_configured(text: str) -> None:
         ("kind = 'terminal'\nevery = '5s'", "every"),
         ("kind = 'terminal'\nname = 'a b'", "name"),
         (_MAIL.replace("to = ['a@example.com']", ""), "`email` needs `to`"),
+        (f"{_MAIL}\nlinks = true", "one person alone"),
+        ("kind = 'webhook'\nurl = 'x'\nlinks = true", "`links` means nothing to `webhook`"),
         (f"{_MAIL}\nusername = 'u'", "go together"),
         (f"{_MAIL}\nsecurity = 'none'", "encrypted only"),
         (_MAIL.replace("['a@example.com']", '["a@example.com\\nBcc: b@example.com"]'), "no mail address"),
