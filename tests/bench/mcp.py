@@ -1,5 +1,9 @@
 """What the MCP gate adds to a call of a tool: direct and through the gate, in turns, over HTTP and to a program.
 
+A plain pass-through before the same server over HTTP takes its turn with them. One call at a time finds caches
+cold and a machine that just slept, so a call costs more here than under load, on all sides: read the figures in
+direct calls and in pass-throughs of their own turns.
+
 The time that an outcome waits for company (`sequencer.writer.LINGER_S`) is on nobody's way: the next call's own
 commit takes the outcome of the one before along.
 """
@@ -51,18 +55,46 @@ class Called:
     direct_ms: float
     cpu_us: float
     """Of the firewall, for each call, in the round with the least."""
+    in_directs: float
+    """What is added, in direct calls of the same round; the median of the rounds."""
+    in_passthroughs: float
+    """Processor time, in what a plain pass-through takes in the same round; the median of the rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Medians of the times, ms, and processor time for each call, us."""
+
+    direct_ms: float
+    gate_ms: float
+    cpu_us: float
+    plain_us: float
+
+    @property
+    def added_ms(self) -> float:
+        """Return what the gate adds to the median of the direct calls."""
+        return self.gate_ms - self.direct_ms
 
 
 def added(folder: Path, machine: Machine) -> list[Called]:
     """Measure a call that reads and one that writes, both released at once, before either kind of server."""
     with ExitStack() as stack:
-        (folder / "http").mkdir()
         upstream = stack.enter_context(module(_PROGRAM, machine.asking, "--http"))
-        where = f'url = "http://127.0.0.1:{upstream.port}/mcp"'
-        house = _house(stack, folder / "http", where, machine)
-        found = _measured("over HTTP", house, _posting(upstream.port, "/mcp", ""), _posting(*_gate(house)))
+        passing = stack.enter_context(module("tests.bench.passthrough", machine.serving, str(upstream.port)))
+        return _over_http(folder, machine, upstream.port, passing) + _to_a_program(folder, machine, passing)
+
+
+def _over_http(folder: Path, machine: Machine, port: int, passing: Measured) -> list[Called]:
+    (folder / "http").mkdir()
     with ExitStack() as stack:
-        (folder / "program").mkdir()
+        where = f'url = "http://127.0.0.1:{port}/mcp"'
+        house = _house(stack, folder / "http", where, machine)
+        return _measured("over HTTP", house, (_posting(port, "/mcp", ""), _posting(*_gate(house))), passing)
+
+
+def _to_a_program(folder: Path, machine: Machine, passing: Measured) -> list[Called]:
+    (folder / "program").mkdir()
+    with ExitStack() as stack:
         command = [sys.executable, "-m", _PROGRAM]
         where = f"command = {json.dumps(command)}\nfolder = {json.dumps(str(REPOSITORY))}"
         house = _house(stack, folder / "program", where, machine)
@@ -71,7 +103,7 @@ def added(folder: Path, machine: Machine) -> list[Called]:
         )
         stack.callback(direct.kill)
         pin(direct.pid, machine.serving)  # where the firewall's own program runs
-        return found + _measured("to a program", house, _piping(direct), _session(*_gate(house)))
+        return _measured("to a program", house, (_piping(direct), _session(*_gate(house))), passing)
 
 
 def _house(stack: ExitStack, folder: Path, where: str, machine: Machine) -> Served:
@@ -85,31 +117,40 @@ def _gate(served: Served) -> tuple[int, str, str]:
     return int(served.agents.rpartition(":")[2]), "/mcp/memory", token
 
 
-def _measured(how: str, served: Served, direct: Ask, gate: Ask) -> list[Called]:
+def _measured(how: str, served: Served, asks: tuple[Ask, ...], passing: Measured) -> list[Called]:
+    """Measure both kinds of call; `asks` is the direct way and the one through the gate."""
     return [
-        _compared(f"{what} {how}", tool, served, direct, gate)
+        _compared(f"{what} {how}", tool, served, asks, passing)
         for what, tool in (("a read", "open_nodes"), ("a write", "create_entities"))
     ]
 
 
-def _compared(what: str, tool: str, served: Served, direct: Ask, gate: Ask) -> Called:
-    """Call in turn, so that whatever else the machine does counts on both sides."""
-    server = Measured("stayhand", served.process.pid, 0)
-    for _ in range(_WARM):
-        _ms(direct, tool)
-        _ms(gate, tool)
-    rounds = [_round(server, tool, direct, gate) for _ in range(ROUNDS)]
-    added, plain, cost = (list(column) for column in zip(*rounds, strict=True))
-    return Called(what, min(added), statistics.median(added), min(plain), min(cost))
+def _compared(what: str, tool: str, served: Served, asks: tuple[Ask, ...], passing: Measured) -> Called:
+    """Call in turn, so that whatever else the machine does counts on all sides."""
+    asks = (*asks, _posting(passing.port, "/mcp", ""))
+    for ask in asks * _WARM:
+        _ms(ask, tool)
+    servers = Measured("stayhand", served.process.pid, 0), passing
+    rounds = [_round(servers, tool, asks) for _ in range(ROUNDS)]
+    added = [one.added_ms for one in rounds]
+    return Called(
+        what,
+        added_ms=min(added),
+        middle_ms=statistics.median(added),
+        direct_ms=min(one.direct_ms for one in rounds),
+        cpu_us=min(one.cpu_us for one in rounds),
+        in_directs=statistics.median(one.added_ms / one.direct_ms for one in rounds),
+        in_passthroughs=statistics.median(one.cpu_us / one.plain_us for one in rounds),
+    )
 
 
-def _round(server: Measured, tool: str, direct: Ask, gate: Ask) -> tuple[float, float, float]:
-    """Return the median of what is added, the median without the gate, ms; and processor time for each, us."""
-    before = server.cpu_us()
-    pairs = [(_ms(direct, tool), _ms(gate, tool)) for _ in range(CALLS)]
-    cost = (server.cpu_us() - before) / CALLS
-    plain = statistics.median(one for one, _ in pairs)
-    return statistics.median(two for _, two in pairs) - plain, plain, cost
+def _round(servers: tuple[Measured, Measured], tool: str, asks: tuple[Ask, ...]) -> _Round:
+    """Ask direct, through the gate and through the pass-through in turn; `servers` are the latter two."""
+    before = [server.cpu_us() for server in servers]
+    turns = [[_ms(ask, tool) for ask in asks] for _ in range(CALLS)]
+    cost, plain = ((server.cpu_us() - so_far) / CALLS for server, so_far in zip(servers, before, strict=True))
+    direct, gate, _ = (statistics.median(times) for times in zip(*turns, strict=True))
+    return _Round(direct, gate, cpu_us=cost, plain_us=plain)
 
 
 def _ms(ask: Ask, tool: str) -> float:
