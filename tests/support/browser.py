@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import BrowserContext, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, ViewportSize, async_playwright
 
 CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = [
@@ -48,3 +48,13 @@ async def chromium(folder: Path, viewport: ViewportSize, *, scripts: bool = True
         yield browser
         await browser.close()
     shutil.rmtree(profile, ignore_errors=True)
+
+
+@asynccontextmanager
+async def one_chromium() -> AsyncIterator[Browser]:
+    """Start one program for people with contexts of their own: nothing of one is seen by another."""
+    needs_chromium()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield browser
+        await browser.close()

@@ -20,7 +20,7 @@ async def sign_in(page: Page, address: str, name: str = "alice") -> None:
     await page.get_by_label("Name").fill(name)
     await page.get_by_label("Passphrase").fill(SECRET)
     await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.wait_for_url(address)
+    await page.get_by_role("button", name="Sign out").wait_for()  # the form stood at the same address
 
 
 async def authenticator(context: BrowserContext, page: Page, **changes: object) -> tuple[CDPSession, str]:
@@ -41,8 +41,12 @@ async def authenticator(context: BrowserContext, page: Page, **changes: object) 
 
 async def enrol(side: Side, page: Page, name: str = "alice") -> None:
     """Sign in with a one-time address and register a passkey."""
-    code = await code_for(side, name)
-    await page.goto(f"{side.public}/console/link#{code}")
+    await enrol_with(page, f"{side.public}/console/link#{await code_for(side, name)}")
+
+
+async def enrol_with(page: Page, address: str) -> None:
+    """Open a one-time address, sign in by it and register a passkey."""
+    await page.goto(address)
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.get_by_label("What to call it").fill("phone")
     await page.get_by_role("button", name="Add a passkey").click()
