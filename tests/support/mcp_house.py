@@ -66,6 +66,10 @@ class Open:
         del server, caller
         return await upstream.ask(message, seen=seen)
 
+    async def named(self, server: Server, caller: Caller, answer: Message) -> None:
+        """Let it be named."""
+        del server, caller, answer
+
     async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
         """Let it be heard of."""
         del server, caller, message, address

@@ -5,10 +5,11 @@ import logging
 from collections.abc import Callable
 
 from firewall.codecs.mcp import messages
-from firewall.codecs.mcp.messages import Message
+from firewall.codecs.mcp.messages import Kind, Message
 from firewall.core.errors import FirewallError
-from firewall.gates.mcp.methods import ASKED_BACK, shown
-from firewall.gates.mcp.port import Caller, Server, Shown
+from firewall.gates.mcp.methods import ASKED_BACK, FOLDERS, shown
+from firewall.gates.mcp.port import Caller, Reads, Seen, Server, Shown
+from firewall.gates.mcp.session_tasks import Unrelated
 from firewall.gates.mcp.sessions import Session
 from firewall.gates.mcp.talk import Talk
 
@@ -89,6 +90,31 @@ class Hearing:
             return messages.failure(id_, -31504, "the client did not answer", {"code": "client_timeout"})
         finally:
             session.asked.pop(str(question.message.id), None)
+
+
+class Folders(Unrelated):
+    """Hears what a server sends, and judges the folders that a client names before the server hears of them.
+
+    What a stateless server asks for is judged with the request that it belongs to (`legs.py`), and comes not here.
+    """
+
+    def __init__(self, seen: Seen, server: Server, caller: Caller, reads: Reads) -> None:
+        super().__init__(seen)
+        self._server = server
+        self._caller = caller
+        self._reads = reads
+
+    async def __call__(self, message: Message) -> Message | None:
+        """Take what the server sends. FAIL-CLOSED: folders that cannot be judged are not named."""
+        answer = await self._seen(message)
+        if message.method != FOLDERS or answer is None or answer.kind is not Kind.RESULT:
+            return answer
+        try:
+            await self._reads.named(self._server, self._caller, answer)
+        except FirewallError as error:
+            log.info("server=%s method=%s code=%s", self._server.name, FOLDERS, error.code)
+            return messages.failed(answer.id, error)
+        return answer
 
 
 class Still:

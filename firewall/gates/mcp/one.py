@@ -13,7 +13,7 @@ from firewall.codecs.mcp.versions import MODERN, SERVER_KEY, is_modern
 from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.core.fast_init import fast_init
 from firewall.gates.mcp import opaque, session_tasks
-from firewall.gates.mcp.hearing import Hearing
+from firewall.gates.mcp.hearing import Folders, Hearing
 from firewall.gates.mcp.legs import ASKING, MAX_LEGS, is_asking, with_params
 from firewall.gates.mcp.listed import Listed, tools_of
 from firewall.gates.mcp.listening import Listens
@@ -69,8 +69,10 @@ class Asked:
 class _Bound:
     """A line for one request, which knows whether the server was asked; `gates.mcp.port.Upstream`."""
 
-    def __init__(self, line: Line, asked: Asked) -> None:
+    def __init__(self, line: Line, asked: Asked, ear: Callable[[Seen], Seen]) -> None:
+        """`ear`: hears in place of another what the server asks."""
         self._line = line
+        self._ear = ear
         self._params = asked.params
         self._completes = is_modern(asked.caller.version) and not is_modern(line.version)
         self.was_called = False
@@ -90,7 +92,7 @@ class _Bound:
     async def ask(self, message: Message, *, seen: Seen) -> Message:
         is_call = message.method == "tools/call"
         self.was_called = self.was_called or is_call
-        answer = await self._asked(message, seen, self._params if is_call else ())
+        answer = await self._asked(message, self._ear(seen), self._params if is_call else ())
         if self._completes and answer.kind is Kind.RESULT:
             return messages.with_result(answer, CACHED if message.method in CACHEABLE else COMPLETE)
         return answer
@@ -169,7 +171,7 @@ class OneServer:
         seen: Seen = Hearing(asked.talk, server, caller, self._shown, session=asked.session, begun=asked.begun)
         if asked.way is not Way.TASK:
             seen = session_tasks.Unrelated(seen)
-        upstream = _Bound(line, asked)
+        upstream = _Bound(line, asked, lambda seen: Folders(seen, server, caller, self._reads))
         if asked.way is Way.CALL:
             answer = await self._calls.call(server, caller, message, upstream=upstream, seen=seen)
             return await self._shown.result(server, caller, message, answer) if upstream.was_called else answer

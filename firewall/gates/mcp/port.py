@@ -187,6 +187,10 @@ class Reads(Protocol):
         """
         ...
 
+    async def named(self, server: Server, caller: Caller, answer: Message) -> None:
+        """Judge the folders that the client of a session names to a server. Raises: FirewallError."""
+        ...
+
     async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
         """Judge a resource that a client wants to hear of as if it read it; `message` may be a notification.
 

@@ -1,5 +1,7 @@
 """What reads without a tool (`resources/read`, `prompts/get`, `completion/complete`), judged before it is sent.
 
+So are the folders that the client of a session names where its server asks for them (`roots/list`).
+
 INVARIANT: a server hears of nothing that the grant does not name, and of nothing before the entry that says so is
 durable. What has to be asked for is refused with the approval's id, and the identical request runs once after it.
 """
@@ -10,6 +12,7 @@ from typing import cast
 
 import orjson
 
+from firewall.classify.mcp.roots import ANSWERS
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Kind, Message
@@ -20,6 +23,7 @@ from firewall.core.ports import Clock, Sequencer
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp.beside import META, judged_of, plain_of
 from firewall.gates.mcp.legs import Legs, answered, beside, forwarded, is_asking, unnoted, with_params
+from firewall.gates.mcp.methods import FOLDERS
 from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 from firewall.gates.mcp.saying import refusal_of
 from firewall.gates.mcp.showing import permitted
@@ -54,6 +58,17 @@ class JudgedReads:
             reading = messages.request(message.id, "resources/read", params)
         go = await self._allowed(server, caller, reading, None)
         self._finished(caller, {"judged": go.entry, "gate": "mcp", "state": "subscribed"})
+
+    async def named(self, server: Server, caller: Caller, answer: Message) -> None:
+        """As `port.Reads` says. Raises: McpError -31403 `mcp_ask_refused`, which tells the server nothing else."""
+        served = replace(server.served(FOLDERS), is_reading=True)
+        given = orjson.dumps({ANSWERS: {"roots": dict(answer.result)}})
+        call = ToolCall("", server.tool_name(FOLDERS), given, served=served)
+        said = await self._guard.judge(call, caller.requester, heeds_denial=True)
+        if not isinstance(said, Go):
+            words = f"the client may not name these folders to `{server.name}`"
+            raise McpError(words, number=-31403, code="mcp_ask_refused", status=403)
+        self._finished(caller, {"judged": said.entry, "gate": "mcp", "state": "answered"})
 
     async def _allowed(
         self, server: Server, caller: Caller, message: Message, leg: Leg | None, seen: Seen | None = None

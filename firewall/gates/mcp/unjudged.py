@@ -35,6 +35,11 @@ class NoReads:
         del caller, message, upstream, seen
         raise _refused(server, "what reads without a tool")
 
+    async def named(self, server: Server, caller: Caller, answer: Message) -> None:
+        """Refuse. Raises: NotJudgedError."""
+        del caller, answer
+        raise _refused(server, "what a client names")
+
     async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
         """Refuse. Raises: NotJudgedError."""
         del caller, message, address
