@@ -11,6 +11,7 @@ from firewall.app.egress import EgressSide
 from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
+from firewall.app.spend_room import spend_room
 from firewall.codecs.passkeys.place import party_of
 from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
@@ -81,7 +82,7 @@ def console_of(
         ),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,
-        rooms=(ProviderPage(faring),),
+        rooms=(ProviderPage(faring), spend_room(base)),
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,

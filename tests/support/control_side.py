@@ -38,6 +38,7 @@ from firewall.storage.sqlite.schema import PROOFS
 from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys
 from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, Told, approvals
+from tests.support.figures import figure_rooms
 
 PUBLIC = "http://localhost:8788"
 SECRET = "amber-anchor-apple-arrow-autumn-badge-123"
@@ -300,10 +301,10 @@ def control_side(
     known: Known | None = None,
     slack: SlackDesk | None = None,
     told: Told | None = None,
-    rooms: Sequence[Room] = (),
+    rooms: Sequence[Room] | None = None,
     **rules: object,
 ) -> Side:
-    """Build a control side; `rooms`: beside the one of providers."""
+    """Build a control side; `rooms`: beside the one of providers; None: those of figures."""
     log, doors, desk = ProvenLog(), Doors(), Desk()
     clock = clock or StillClock()
     proving = _proving(log, clock, public, openid, known or Known({}, {}))
@@ -322,7 +323,7 @@ def control_side(
             credentials=CredentialDouble(desk.asked),
             status=desk,
             runner=runner,
-            rooms=(ProviderPage(desk), *rooms),
+            rooms=(ProviderPage(desk), *(figure_rooms() if rooms is None else rooms)),
             pins=desk.pins,
             proving=proving,
             slack=slack,

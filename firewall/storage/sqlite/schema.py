@@ -11,6 +11,7 @@ import sqlite_utils
 from sqlite_utils.db import Table
 
 from firewall.core.errors import StoreError
+from firewall.storage.sqlite import spend_days
 
 BUSY_MS = 2_000
 
@@ -103,6 +104,7 @@ def _create(database: sqlite_utils.Database) -> None:
     _added(database, "issued", "provider")
     for statement in (FORMS, VOTES, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
         database.execute(statement)
+    spend_days.create(database.conn)
 
 
 FORMS = """CREATE TABLE IF NOT EXISTS approval_forms (

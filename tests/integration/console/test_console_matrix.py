@@ -23,6 +23,7 @@ MATRIX = {
     ("GET", "/console/"): Access.PAGE,
     ("GET", "/console/console.css"): Access.PUBLIC,
     ("GET", "/console/providers"): Access.PAGE,
+    ("GET", "/console/spend"): Access.PAGE,
     ("POST", "/console/sign-in"): Access.SIGN_IN,
     ("POST", "/console/sign-out"): Access.FORM,
     ("GET", "/approve/{id}"): Access.PAGE,

@@ -29,7 +29,13 @@ async def test_a_role_opens_what_it_says(side: Side, role: str) -> None:
     """81: Pages and JSON alike; what a role may not do is refused with one code."""
     approval = await side.approvals.open(wanted())
     browser = await side.signed_in(role)
-    for path in ("/console/", f"/approve/{approval.id}", "/console/providers", "/console/passkeys"):
+    for path in (
+        "/console/",
+        f"/approve/{approval.id}",
+        "/console/providers",
+        "/console/spend",
+        "/console/passkeys",
+    ):
         assert (await browser.open(path)).status_code == 200
     for path, rights in (
         ("/api/approvals", SEES),

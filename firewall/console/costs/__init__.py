@@ -1,0 +1,1 @@
+"""The room of the console that shows what model calls cost."""

@@ -1,0 +1,212 @@
+"""The desk of the spend page: reads sums and accounts from the ledger, in a thread with its own connection."""
+
+import asyncio
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from firewall.console.costs.plot import Day, Plot, Spark, moment, money, percent, plot_of, spark_of
+from firewall.core.budget import Budget, Scope, Window, period
+from firewall.core.errors import StoreError
+from firewall.core.grant import matches
+from firewall.core.ports import Clock
+from firewall.storage.sqlite import spend_days
+from firewall.storage.sqlite.schema import open_reader
+from firewall.storage.sqlite.spend_days import DAY_US, GROUPS, Account, Sum
+
+MOST_GROUPS = 10
+"""Groups of a kind that are shown; what the others cost stands together."""
+MOST_ACCOUNTS = 500
+"""Accounts of a window that are looked at: those that moved last."""
+MOST_CAPS = 30
+"""Caps that are shown: the fullest."""
+TITLES = {"feature": "By feature", "user_tier": "By user tier", "team": "By team", "model": "By model"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One group of calls."""
+
+    name: str
+    cost: Sum
+    share: int
+    """Of all that was spent, in percent."""
+    course: Spark
+
+    @property
+    def money(self) -> str:
+        """What it cost, in words."""
+        return money(self.cost.cost_micros)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """All groups of a kind."""
+
+    kind: str
+    lines: tuple[Line, ...]
+    more: str
+    """What groups beyond those cost together, in words; empty: there are none."""
+
+    @property
+    def title(self) -> str:
+        """What the groups are."""
+        return TITLES[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How full an account is."""
+
+    scope: str
+    holder: str
+    window: str
+    spent_micros: int
+    held_micros: int
+    soft_micros: int
+    hard_micros: int
+
+    @property
+    def limit_micros(self) -> int:
+        """Where calls are refused, else where people are told."""
+        return self.hard_micros or self.soft_micros
+
+    @property
+    def full(self) -> int:
+        """What is spent and held of it, in percent; more than 100 where a call cost more than was held."""
+        return percent(self.spent_micros + self.held_micros, self.limit_micros)
+
+    @property
+    def spent(self) -> str:
+        """What is spent, in words."""
+        return money(self.spent_micros)
+
+    @property
+    def held(self) -> str:
+        """What calls under way hold, in words; empty: nothing."""
+        return money(self.held_micros) if self.held_micros else ""
+
+    @property
+    def limit(self) -> str:
+        """What it may hold, in words, and what happens there."""
+        hard, soft = self.hard_micros, self.soft_micros
+        told = f"people are told at {money(soft)}" if soft else ""
+        return ", ".join(word for word in (f"{money(hard)} at most" if hard else "", told) if word)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that the page shows."""
+
+    days: int
+    at: str
+    total: Sum
+    plot: Plot
+    parts: tuple[Part, ...]
+    caps: tuple[Cap, ...]
+    more_caps: int
+    """Caps beyond those shown, less full than they are."""
+
+    @property
+    def money(self) -> str:
+        """What everything cost, in words."""
+        return money(self.total.cost_micros)
+
+    @property
+    def guessed(self) -> str:
+        """What nobody counted of it, in words; empty: nothing."""
+        return money(self.total.guessed_micros) if self.total.guessed_micros else ""
+
+
+class CostDesk(Protocol):
+    """Knows what was spent."""
+
+    async def look(self, days: int) -> Overview:
+        """Return what the last so many days cost, today included. Raises: StoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The `CostDesk` over the ledger."""
+
+    path: Path
+    clock: Clock
+    limits: tuple[Budget, ...]
+
+    async def look(self, days: int) -> Overview:
+        """Return what the last so many days cost, today included.
+
+        Raises: StoreError when the ledger cannot be read.
+        """
+        return await asyncio.to_thread(self._look, days)
+
+    def _look(self, days: int) -> Overview:
+        now_us = self.clock.now_us()
+        today = now_us // DAY_US
+        span = (today - days + 1, today)
+        connection = open_reader(self.path)
+        try:
+            connection.execute("BEGIN")  # one state of the books, whatever is booked meanwhile
+            by_day = spend_days.by_day(connection, span)
+            total = _together(by_day.values())
+            parts = tuple(_part(connection, kind, span, total) for kind in GROUPS)
+            caps = self._caps(connection, now_us)
+        except sqlite3.Error as error:
+            raise StoreError("the ledger cannot be read", detail=str(error)) from error
+        finally:
+            connection.close()
+        costs = {day: Day(one.cost_micros, one.guessed_micros, one.calls) for day, one in by_day.items()}
+        plot = plot_of(costs, *span)
+        return Overview(days, moment(now_us), total, plot, parts, caps[:MOST_CAPS], max(0, len(caps) - MOST_CAPS))
+
+    def _caps(self, connection: sqlite3.Connection, now_us: int) -> tuple[Cap, ...]:
+        windows = [f"{window.value}:{period(window, now_us)}" for window in Window]
+        found = spend_days.present(connection, windows, MOST_ACCOUNTS)
+        caps = [self._cap(one) for one in found]
+        return tuple(sorted((cap for cap in caps if cap.limit_micros), key=lambda cap: (-cap.full, cap.holder)))
+
+    def _cap(self, account: Account) -> Cap:
+        scope, _, rest = account.key.partition(":")
+        holder, window, _ = rest.rsplit(":", 2)
+        fitting = [
+            one
+            for one in self.limits
+            if one.scope == Scope(scope) and one.window == window and matches(one.holders, holder)
+        ]
+        hards = [micros for micros in (account.cap_micros, *(one.hard_micros for one in fitting)) if micros]
+        softs = [one.soft_micros for one in fitting if one.soft_micros]
+        return Cap(
+            scope=scope.replace("_", " "),
+            holder=holder,
+            window=window,
+            spent_micros=account.spent_micros,
+            held_micros=account.held_micros,
+            soft_micros=min(softs, default=0),
+            hard_micros=min(hards, default=0),
+        )
+
+
+def _part(connection: sqlite3.Connection, kind: str, span: spend_days.Days, total: Sum) -> Part:
+    groups = spend_days.dearest(connection, kind, span, MOST_GROUPS + 1)
+    shown = groups[:MOST_GROUPS]
+    courses = spend_days.courses(connection, kind, [words for words, _ in shown], span) if shown else {}
+    lines = []
+    for words, cost in shown:
+        name = "/".join(words) or "-"
+        lines.append(
+            Line(name, cost, percent(cost.cost_micros, total.cost_micros), spark_of(courses[words], *span))
+        )
+    rest = total.cost_micros - sum(line.cost.cost_micros for line in lines)
+    return Part(kind, tuple(lines), money(rest) if len(groups) > MOST_GROUPS else "")
+
+
+def _together(found: Collection[Sum]) -> Sum:
+    return Sum(
+        calls=sum(one.calls for one in found),
+        cost_micros=sum(one.cost_micros for one in found),
+        guessed_micros=sum(one.guessed_micros for one in found),
+        unpriced_calls=sum(one.unpriced_calls for one in found),
+    )

@@ -1,0 +1,160 @@
+"""What calls cost by day: sums that the ledger's own table keeps, so that nobody adds up a million lines to look.
+
+INVARIANT: a row is the sum of the lines of `spend_calls` that it stands for, those of calls that asked a
+provider. Triggers keep it so within the commit that writes a line, whoever writes it.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DAY_US = 86_400_000_000
+_WORDS = ("feature", "user_tier", "team", "provider", "model")
+_SUMS = {
+    "calls": "1",
+    "cost": "coalesce({of}cost, 0)",
+    "guessed": "CASE WHEN {of}state IN ('estimated', 'leaked') THEN coalesce({of}cost, 0) ELSE 0 END",
+    "unpriced": "({of}state = 'unknown')",
+    "input": "{of}input",
+    "cached": "{of}cache_read",
+    "output": "{of}output",
+}
+"""What one line adds to each sum; `of`: `new.`, `old.` or nothing."""
+_COUNTED = "state NOT IN ('open', 'unasked')"
+_TABLE = f"""CREATE TABLE IF NOT EXISTS spend_days (
+  day INTEGER NOT NULL, {", ".join(f"{word} TEXT NOT NULL" for word in _WORDS)},
+  {", ".join(f"{name} INTEGER NOT NULL" for name in _SUMS)},
+  PRIMARY KEY (day, {", ".join(_WORDS)})
+) STRICT, WITHOUT ROWID"""
+"""A row for each day (since 1970, UTC) and combination of words; amounts in micro-USD."""
+
+
+def _more() -> str:
+    words = ", ".join(f"new.{word}" for word in _WORDS)
+    adds = ", ".join(add.format(of="new.") for add in _SUMS.values())
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
+    return (
+        f"INSERT INTO spend_days VALUES (new.at / {DAY_US}, {words}, {adds}) "  # noqa: S608 - constants
+        f"ON CONFLICT DO UPDATE SET {sums};"
+    )
+
+
+def _less() -> str:
+    where = " AND ".join([f"day = old.at / {DAY_US}", *(f"{word} = old.{word}" for word in _WORDS)])
+    sums = ", ".join(f"{name} = {name} - {add.format(of='old.')}" for name, add in _SUMS.items())
+    return (
+        f"UPDATE spend_days SET {sums} WHERE {where}; "  # noqa: S608 - constants
+        f"DELETE FROM spend_days WHERE {where} AND calls = 0;"
+    )
+
+
+def _fill() -> str:
+    sums = ", ".join(f"sum({add.format(of='')})" for add in _SUMS.values())
+    keys = ", ".join((f"at / {DAY_US}", *_WORDS))
+    return f"INSERT INTO spend_days SELECT {keys}, {sums} FROM spend_calls WHERE {_COUNTED} GROUP BY {keys}"  # noqa: S608 - constants
+
+
+_ON = "CREATE TRIGGER IF NOT EXISTS spend_days_{name} AFTER {verb} ON spend_calls WHEN {of}.{when} BEGIN {do} END"
+_TRIGGERS = (
+    _ON.format(name="more", verb="INSERT", of="new", when=_COUNTED, do=_more()),
+    _ON.format(name="less", verb="DELETE", of="old", when=_COUNTED, do=_less()),
+)
+_WINDOWED = "CREATE INDEX IF NOT EXISTS spend_accounts_window ON spend_accounts (substr(key, -10))"
+"""Accounts by the end of their key, which names the window; bookings do not touch it, as a key never changes."""
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Create what is missing, within the caller's transaction; sums of an older ledger are made from its lines."""
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'spend_days'").fetchone()
+    for statement in (_TABLE, *_TRIGGERS, _WINDOWED):
+        connection.execute(statement)
+    if known is None:
+        connection.execute(_fill())
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What some calls cost together."""
+
+    calls: int = 0
+    cost_micros: int = 0
+    """Of those whose price is known."""
+    guessed_micros: int = 0
+    """The part of it that nobody counted: upper estimates and what was leaked."""
+    unpriced_calls: int = 0
+
+
+Days = tuple[int, int]
+"""First and last day of a question, both of them in it, as days since 1970."""
+GROUPS = {
+    "feature": ("feature",),
+    "user_tier": ("user_tier",),
+    "team": ("team",),
+    "model": ("provider", "model"),
+}
+"""What sums are grouped by, and the columns that name a group."""
+_AMOUNTS = "sum(calls), sum(cost), sum(guessed), sum(unpriced)"
+
+
+def by_day(connection: sqlite3.Connection, days: Days) -> dict[int, Sum]:
+    """Return the sum of each day that has any."""
+    rows = connection.execute(
+        f"SELECT day, {_AMOUNTS} FROM spend_days WHERE day BETWEEN ? AND ? GROUP BY day",  # noqa: S608 - constants
+        days,
+    )
+    return {day: Sum(*amounts) for day, *amounts in rows}
+
+
+def dearest(connection: sqlite3.Connection, kind: str, days: Days, most: int) -> list[tuple[tuple[str, ...], Sum]]:
+    """Return the groups that cost most, the dearest first, each with the words that name it."""
+    words = ", ".join(GROUPS[kind])
+    rows = connection.execute(
+        f"SELECT {words}, {_AMOUNTS} FROM spend_days WHERE day BETWEEN ? AND ? GROUP BY {words} "  # noqa: S608 - own
+        f"ORDER BY sum(cost) DESC, sum(calls) DESC, {words} LIMIT ?",
+        (*days, most),
+    ).fetchall()
+    size = len(GROUPS[kind])
+    return [(tuple(row[:size]), Sum(*row[size:])) for row in rows]
+
+
+def courses(
+    connection: sqlite3.Connection, kind: str, named: Sequence[tuple[str, ...]], days: Days
+) -> dict[tuple[str, ...], dict[int, int]]:
+    """Return what each named group cost day by day, in micro-USD; days without a call are missing."""
+    words = ", ".join(GROUPS[kind])
+    marks = ", ".join([f"({', '.join('?' * len(GROUPS[kind]))})"] * len(named))
+    rows = connection.execute(
+        f"SELECT {words}, day, sum(cost) FROM spend_days WHERE day BETWEEN ? AND ? "  # noqa: S608 - own words, marks
+        f"AND ({words}) IN (VALUES {marks}) GROUP BY {words}, day",
+        (*days, *(word for group in named for word in group)),
+    )
+    found: dict[tuple[str, ...], dict[int, int]] = {group: {} for group in named}
+    for *group, day, cost in rows:
+        found[tuple(group)][day] = cost
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one account has spent and holds in its present window."""
+
+    key: str
+    spent_micros: int
+    held_micros: int
+    cap_micros: int
+    """The cap of a token's own account; 0: it has none, or is no token's."""
+
+
+def present(connection: sqlite3.Connection, windows: Sequence[str], most: int) -> list[Account]:
+    """Return accounts whose key ends in one of `windows` (such as `day:2026-11-21`), those that moved last."""
+    rows: list[Account] = []
+    for ending in [f":{window}" for window in windows]:
+        found = connection.execute(
+            "SELECT a.key, a.spent, a.held, coalesce(CASE WHEN t.grant_json <> '' "
+            "THEN json_extract(t.grant_json, '$.money_cap_micros') END, 0) FROM spend_accounts a "
+            "LEFT JOIN tokens t ON a.key GLOB 'token:*:life:life' AND t.id = substr(a.key, 7, length(a.key) - 16) "
+            "WHERE substr(a.key, -10) = ? AND substr(a.key, ?) = ? ORDER BY a.moved_at DESC LIMIT ?",
+            (ending[-10:], -len(ending), ending, most),
+        )
+        rows += [Account(*row) for row in found]
+    return rows

@@ -1,0 +1,138 @@
+"""Sums of the ledger by day: what they say is what adding up its lines says, whatever was written in between."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firewall.core.attribution import Attribution
+from firewall.core.money import Tokens
+from firewall.core.spending import Line, Part, Reclaim, Reserve, Settle, State
+from firewall.storage.sqlite import ledger, spend_days
+from firewall.storage.sqlite.schema import create_tables, open_writer
+from firewall.storage.sqlite.spend_days import DAY_US, Sum
+
+WORDS = st.sampled_from(["", "a", "b'"])
+LINES = st.builds(
+    Line,
+    call=st.sampled_from(["1", "2", "3", "4"]),
+    at_us=st.sampled_from([0, DAY_US - 1, DAY_US, 3 * DAY_US]),
+    state=st.sampled_from(list(State)),
+    cost_micros=st.one_of(st.none(), st.integers(0, 2**40)),
+    about=st.builds(Attribution, feature=WORDS, user_tier=WORDS, team=WORDS),
+    provider=WORDS,
+    model=WORDS,
+    used=st.builds(Tokens, input=st.integers(0, 9), cache_read=st.integers(0, 9), output=st.integers(0, 9)),
+)
+STEPS = st.lists(st.one_of(LINES, st.sampled_from([0, DAY_US, 9 * DAY_US])), max_size=12)
+EVER = (0, 99)
+
+
+@contextmanager
+def opened() -> Iterator[sqlite3.Connection]:
+    """Open an empty file for the one writer."""
+    with TemporaryDirectory() as folder:
+        connection = open_writer(Path(folder) / "log.db")
+        create_tables(connection)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def reckoned(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
+    """Add up the lines themselves."""
+    return connection.execute(
+        f"SELECT at / {DAY_US}, feature, user_tier, team, provider, model, count(*), coalesce(sum(cost), 0), "  # noqa: S608 - constants
+        "coalesce(sum(CASE WHEN state IN ('estimated', 'leaked') THEN cost END), 0), sum(state = 'unknown'), "
+        "sum(input), sum(cache_read), sum(output) FROM spend_calls WHERE state NOT IN ('open', 'unasked') "
+        "GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6"
+    ).fetchall()
+
+
+def kept(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
+    """Return the sums as they are kept."""
+    return connection.execute("SELECT * FROM spend_days ORDER BY 1, 2, 3, 4, 5, 6").fetchall()
+
+
+@settings(max_examples=80)
+@given(STEPS)
+def test_sums_are_what_the_lines_add_up_to(steps: list[Line | int]) -> None:
+    """Lines are written, written anew in another state, and forgotten; a ledger made before is summed up once."""
+    with opened() as connection:
+        for step in steps:
+            if isinstance(step, Line):
+                ledger.settle(connection, Settle(step), 1)
+            else:
+                ledger.reclaim(connection, Reclaim(before_us=0, forget_us=step))
+            assert kept(connection) == reckoned(connection)
+        connection.execute("DROP TRIGGER spend_days_more")
+        connection.execute("DROP TRIGGER spend_days_less")
+        connection.execute("DROP TABLE spend_days")
+        for _ in range(2):
+            create_tables(connection)
+            assert kept(connection) == reckoned(connection)
+
+
+def line(call: str, cost: int | None, *, day: int = 1, state: State = State.EXACT, **about: str) -> Line:
+    """Build a line."""
+    return Line(
+        call=call, at_us=day * DAY_US + 5, state=state, cost_micros=cost, provider="p", model="m",
+        about=Attribution(**about),
+    )  # fmt: skip
+
+
+def test_groups_days_and_courses() -> None:
+    """The dearest first, a word that nobody says among them, days that have none left out."""
+    with opened() as connection:
+        for one in (
+            line("1", 5, feature="f"),
+            line("2", 7, day=2, feature="f", state=State.LEAKED),
+            line("3", 9, feature="g"),
+            line("4", None, day=3, state=State.UNKNOWN),
+            line("5", 100, day=4, feature="later"),
+        ):
+            ledger.settle(connection, Settle(one), 1)
+        days = (1, 3)
+        assert spend_days.by_day(connection, days) == {1: Sum(2, 14), 2: Sum(1, 7, 7), 3: Sum(1, 0, 0, 1)}
+        assert spend_days.dearest(connection, "feature", days, 9) == [
+            (("f",), Sum(2, 12, 7)), (("g",), Sum(1, 9)), (("",), Sum(1, 0, 0, 1)),
+        ]  # fmt: skip
+        assert spend_days.dearest(connection, "model", days, 9) == [(("p", "m"), Sum(4, 21, 7, 1))]
+        assert len(spend_days.dearest(connection, "feature", days, 1)) == 1
+        assert spend_days.courses(connection, "feature", [("f",), ("",)], EVER) == {
+            ("f",): {1: 5, 2: 7},
+            ("",): {3: 0},
+        }
+        both = [("p", "x"), ("p", "m")]
+        assert spend_days.courses(connection, "model", both, (2, 2)) == {both[0]: {}, both[1]: {2: 7}}
+
+
+def test_accounts_of_the_windows_that_are_asked_for() -> None:
+    """By the end of the key, with a token's cap beside it, through the index and not through all accounts."""
+    with opened() as connection:
+        keys = (
+            "team:a:day:2026-11-21", "team:a:day:2026-11-20", "team:a:month:2026-11", "token:tok_1:life:life",
+            "token:tok_2:life:life", "feature:x:life:life:day:2026-11-21",
+        )  # fmt: skip
+        for number, key in enumerate(keys):
+            step = Reserve(line(f"c{number}", None), (Part(key, number + 1),), DAY_US)
+            assert ledger.reserve(connection, step, 0) is None
+        connection.execute(
+            "INSERT INTO tokens VALUES ('tok_1', x'00', 'agent', 'h', '', '{\"money_cap_micros\": 50}', 1, 2, 0)"
+        )
+        connection.execute("INSERT INTO tokens VALUES ('tok_2', x'01', 'agent', 'h', '', '', 1, 2, 0)")
+        windows = ("day:2026-11-21", "month:2026-11", "life:life")
+        found = spend_days.present(connection, windows, 9)
+        assert {(one.key, one.held_micros, one.cap_micros) for one in found} == {
+            (keys[0], 1, 0), (keys[5], 6, 0), (keys[2], 3, 0), (keys[3], 4, 50), (keys[4], 5, 0),
+        }  # fmt: skip
+        assert len(spend_days.present(connection, windows, 1)) == 3
+        plan = connection.execute(
+            "EXPLAIN QUERY PLAN SELECT key FROM spend_accounts a WHERE substr(a.key, -10) = ?", ("2026-11-21",)
+        ).fetchall()
+        assert "spend_accounts_window" in str(plan)
