@@ -38,6 +38,7 @@ from firewall.gates.models.restarting import AskAnew, Restarting, restarter_of
 from firewall.gates.models.routes import Purpose, claimed, place_of, spoken_at
 from firewall.gates.models.seeing import Seeing
 from firewall.gates.models.status import approval_status
+from firewall.gates.models.streams import StatusStreams, wants_events
 from firewall.gates.refusals import refusal_text
 from firewall.guard.guard import Go, Stop, Wait
 from firewall.guard.lineage import Told
@@ -87,6 +88,7 @@ class ModelsGate:
         self._seeing = seeing
         self._max_body_bytes = max_body_bytes
         self._histories = Histories()
+        self._streams = StatusStreams(means.approvals, clock)
         self._running: set[Exchange] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +102,9 @@ class ModelsGate:
             source = scope["client"][0] if scope.get("client") else ""
             if path.startswith("/v1/approvals/") and scope["method"] == "GET":
                 bearer = await self._doorkeeper.bearer(headers, source)
+                if wants_events(headers.get("accept", "")):
+                    await self._streams.serve(bearer, path=path, receive=receive, send=noted)
+                    return
                 query = scope["query_string"].decode("latin-1")
                 body = await approval_status(self._means.approvals, self._clock, bearer, path=path, query=query)
                 await send_whole(send, 200, [(b"content-type", b"application/json")], body)
@@ -125,6 +130,7 @@ class ModelsGate:
             if token_id in exchange.requester.lineage:
                 exchange.interrupt("token_revoked")
         self._plain.revoked(token_id)
+        self._streams.revoked(token_id)
         self._means.holds.revoked(token_id)
 
     def drain(self) -> None:

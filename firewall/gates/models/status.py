@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from firewall.approvals.service import Approvals
+from firewall.core.approval import Approval
 from firewall.core.errors import ApprovalError, ProtocolError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
@@ -15,9 +16,20 @@ _UNKNOWN = "there is no such approval"
 
 
 async def approval_status(approvals: Approvals, clock: Clock, bearer: Bearer, *, path: str, query: str) -> bytes:
-    """Return `{"id", "status", "expires_at", "reason"?}`, times in unix seconds.
+    """Return how an approval stands, as `shown` writes it, after the wait that was asked for.
 
-    Where several people are asked: `votes`, `asked`, `next` (groups) and these in words, `standing`.
+    Raises: ApprovalError `approval_unknown` (404), also for somebody else's; ProtocolError.
+    """
+    approval = requested(approvals, bearer, path)
+    wait_s = _seconds(query)
+    if wait_s:
+        approval = await approvals.wait(approval.id, until_us=clock.now_us() + wait_s * 1_000_000)
+    return shown(approvals, approval)
+
+
+def requested(approvals: Approvals, bearer: Bearer, path: str) -> Approval:
+    """Return the approval of a path, if its requester asks.
+
     Raises: ApprovalError `approval_unknown` (404), also for somebody else's.
     """
     approval_id = path.rpartition("/")[2]
@@ -26,9 +38,14 @@ async def approval_status(approvals: Approvals, clock: Clock, bearer: Bearer, *,
     approval = approvals.get(approval_id)
     if not approvals.is_of(approval, bearer.principal):
         raise ApprovalError(_UNKNOWN, code="approval_unknown", status=404)
-    wait_s = _seconds(query)
-    if wait_s:
-        approval = await approvals.wait(approval_id, until_us=clock.now_us() + wait_s * 1_000_000)
+    return approval
+
+
+def shown(approvals: Approvals, approval: Approval) -> bytes:
+    """Return `{"id", "status", "expires_at", "reason"?}`, times in unix seconds.
+
+    Where several people are asked: `votes`, `asked`, `next` (groups) and these in words, `standing`.
+    """
     answer: dict[str, object] = {
         "id": approval.id,
         "status": approval.status.value,
