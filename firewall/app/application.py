@@ -43,6 +43,7 @@ from firewall.settings.settings import Settings
 from firewall.telemetry import Telemetry
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
+from firewall.tokens.uses import KEEP_EVERY_S
 
 if TYPE_CHECKING:  # loaded only where servers are configured
     from firewall.gates.mcp.gate import McpGate
@@ -148,6 +149,7 @@ class Application:
             group.create_task(self.console.run())
             group.create_task(self._witness())
             group.create_task(self._sweep())
+            group.create_task(self._note_uses())
             if self.mcp is not None:
                 group.create_task(self.mcp.lines.run())
             if self.prober is not None:
@@ -165,6 +167,11 @@ class Application:
                 await reclaim(self.installation, self.settings, now)
             except StoreError as error:  # rows too many do no harm; the next turn finds them as well
                 log.error("%s: %s", error.public, error.detail)  # noqa: TRY400 - the detail is the message
+
+    async def _note_uses(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_EVERY_S)
+            await self.tokens.uses.keep()
 
     async def _witness(self) -> None:
         while True:

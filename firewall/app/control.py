@@ -12,6 +12,7 @@ from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
 from firewall.app.spend_room import spend_room
+from firewall.app.tokens import token_room
 from firewall.codecs.passkeys.place import party_of
 from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
@@ -68,8 +69,9 @@ def console_of(
         days = [day.isoformat() if day else "" for day in (known.approved_at, known.review_by)]
         return Approved(known.approved_by, *days)
 
+    tokens = Tokening(base.tokens, base.clock, aws=handout)
     desks = Desks(
-        tokens=Tokening(base.tokens, base.clock, aws=handout),
+        tokens=tokens,
         people=Peopling(base.people, base.tokens),
         policy=Policing(rules.load, writer),
         entries=Entries(installation.reader, installation.sealing, writer),
@@ -82,7 +84,11 @@ def console_of(
         ),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,
-        rooms=(ProviderPage(faring), spend_room(base)),
+        rooms=(
+            ProviderPage(faring),
+            spend_room(base),
+            token_room(base, tokens),
+        ),
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,

@@ -80,6 +80,7 @@ async def running(
         stack.push_async_callback(upstream.close)
         base = base_of(settings, installation, rules, clock, references=references)
         stack.push_async_callback(base.channels.aclose)
+        stack.push_async_callback(base.tokens.uses.keep)
         await watch(base, settings, references, stack)
         routes = await asyncio.to_thread(routes_of, settings, Providers(found))
         application = _wire(base, routes, upstream, is_demo=is_demo, stack=stack)

@@ -22,6 +22,8 @@ from firewall.core.work import Plain, Record, Unit
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_NAME_CHARS = 100
+MAX_FIELDS = 24
+"""Of a form."""
 BODY_S = 15.0
 CSRF_HEADER = "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD"})
@@ -269,7 +271,7 @@ async def read_form(request: Request) -> dict[str, str]:
             body.decode("ascii"),
             keep_blank_values=True,
             strict_parsing=bool(body),
-            max_num_fields=20,
+            max_num_fields=MAX_FIELDS,
             errors="strict",
         )
     except ValueError as error:

@@ -97,7 +97,7 @@ class Tokening:
         narrowed, target = wish_of(wish, now=now), str(wish.get("aws") or "")
         if target:
             self._aws.check(target, narrow(grant, row.id, narrowed))
-        minted = await self._tokens.narrow(parent, narrowed)
+        minted = await self._tokens.narrow(parent, narrowed, by=by.name)
         keys = {"aws": self._aws.of_token(minted.id, target)} if target else {}
         return {**_shown(minted), "by": by.name, **keys}
 

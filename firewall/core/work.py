@@ -286,6 +286,14 @@ class Sweep:
     """Unix microseconds; providers have forgotten what they issued before then."""
 
 
+@dataclass(frozen=True, slots=True)
+class NoteUses:
+    """Remember when tokens were used last."""
+
+    uses: tuple[tuple[str, int], ...]
+    """Token ids with unix microseconds; one that is older than what is known changes nothing."""
+
+
 Step = (
     Take
     | OpenApproval
@@ -300,6 +308,7 @@ Step = (
     | PutAbsence
     | EndAbsence
     | PutIssued
+    | NoteUses
     | Sweep
     | Spending
     | Pinning

@@ -21,6 +21,7 @@ from firewall.core.work import (
     EndToken,
     ForgetPin,
     MoveApproval,
+    NoteUses,
     OpenApproval,
     Outcome,
     PutAbsence,
@@ -41,7 +42,7 @@ from firewall.storage.sqlite import absences, approvals, forms, ledger, limits, 
 
 _DONE = Committed()
 _KINDS = {kind.value: kind for kind in Kind}
-_SURE: frozenset[type[Step]] = frozenset({Settle, Pay, PutIssued, Sweep, Reclaim})
+_SURE: frozenset[type[Step]] = frozenset({Settle, Pay, PutIssued, NoteUses, Sweep, Reclaim})
 """Steps that have no condition, so that nothing of their unit is ever taken back alone."""
 
 
@@ -151,7 +152,7 @@ class Applier:
                 return self._end(step, index)
             case PutPin() | ForgetPin() | ApprovePin():
                 return pins.pin(self._connection, step, index)
-            case PutToken() | PutPerson() | PutAbsence() | PutIssued() | Sweep():
+            case PutToken() | PutPerson() | PutAbsence() | PutIssued() | NoteUses() | Sweep():
                 self._put(step, now_us)
                 return None
             case _:
@@ -188,7 +189,7 @@ class Applier:
             raise TakenBackError
         self._connection.execute("ROLLBACK TO unit")
 
-    def _put(self, step: PutToken | PutPerson | PutAbsence | PutIssued | Sweep, now_us: int) -> None:
+    def _put(self, step: PutToken | PutPerson | PutAbsence | PutIssued | NoteUses | Sweep, now_us: int) -> None:
         match step:
             case Sweep():
                 limits.sweep(self._connection, now_us)
@@ -201,6 +202,8 @@ class Applier:
                 absences.put_absence(self._connection, step)
             case PutIssued():
                 tokens.put_issued(self._connection, step)
+            case NoteUses():
+                tokens.note_uses(self._connection, step)
 
     def _end(self, step: EndToken | EndPerson | EndAbsence, index: int) -> Unmet | None:
         match step:

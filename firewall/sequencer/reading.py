@@ -1,7 +1,7 @@
 """Reading what the writer wrote: approvals opened for those permitted, tokens, people, entries."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -94,6 +94,18 @@ class TokenLookup:
     def listing(self, limit: int, after: str = "") -> Sequence[StoredToken]:
         """Return tokens, newest first; `after`: only those behind this one."""
         return _guarded(lambda: tokens.listing(self._connection, limit, after))
+
+    def roots(self, limit: int, after: str = "") -> Sequence[StoredToken]:
+        """As the port says."""
+        return _guarded(lambda: tokens.roots(self._connection, limit, after))
+
+    def descendants(self, token_id: str, limit: int) -> Sequence[StoredToken]:
+        """As the port says."""
+        return _guarded(lambda: tokens.descendants(self._connection, token_id, limit))
+
+    def uses(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """As the port says."""
+        return _guarded(lambda: tokens.uses(self._connection, ids))
 
     def revoked_of(self, holder: str) -> Sequence[str]:
         """As the port says."""

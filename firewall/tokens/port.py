@@ -1,6 +1,6 @@
 """What tokens and people read from the store; written through the sequencer only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
@@ -61,6 +61,18 @@ class TokenRows(Protocol):
 
     def listing(self, limit: int, after: str = "") -> Sequence[TokenRow]:
         """Return tokens, newest first; `after`: only those behind this one."""
+        ...
+
+    def roots(self, limit: int, after: str = "") -> Sequence[TokenRow]:
+        """Return tokens that were narrowed from none, newest first; `after`: only those behind this one."""
+        ...
+
+    def descendants(self, token_id: str, limit: int) -> Sequence[TokenRow]:
+        """Return what was narrowed from a token, and from those, each behind the one that it was narrowed from."""
+        ...
+
+    def uses(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """Return when tokens were used last (unix microseconds), those that were and as far as it was kept."""
         ...
 
     def revoked_of(self, holder: str) -> Sequence[str]:

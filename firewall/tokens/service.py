@@ -20,6 +20,7 @@ from firewall.core.token import ParsedToken, TokenKind, fingerprint, parse, spel
 from firewall.core.work import Committed, EndToken, PutToken, Record, Unit
 from firewall.tokens import grant_json
 from firewall.tokens.port import TokenRow, TokenRows
+from firewall.tokens.uses import Uses
 
 _LOG = logging.getLogger("stayhand.tokens")
 
@@ -94,6 +95,8 @@ class Tokens:
         self._by_id: dict[str, Bearer] = {}
         self._revoked: set[str] = set()
         self._watchers: list[Callable[[str], None]] = []
+        self.uses = Uses(sequencer=sequencer, rows=rows)
+        """When each was used last."""
 
     def check(self, text: str) -> Bearer:
         """Return the bearer of a token.
@@ -125,10 +128,12 @@ class Tokens:
         return self._still_good(bearer)
 
     def _still_good(self, bearer: Bearer) -> Bearer:
-        if bearer.expires_us <= self._clock.now_us():
+        now_us = self._clock.now_us()
+        if bearer.expires_us <= now_us:
             raise AuthError(detail="expired")
         if not self._revoked.isdisjoint(bearer.lineage):
             raise AuthError(detail="revoked")
+        self.uses.fresh[bearer.token_id] = now_us
         return bearer
 
     def is_live(self, lineage: tuple[str, ...], expires_at: datetime) -> bool:
@@ -175,8 +180,8 @@ class Tokens:
         )
         return await self._put(kind, "control", expires_at, record, holder=holder)
 
-    async def narrow(self, parent: Bearer, wish: Wish) -> Minted:
-        """Narrow an agent's own token into a child.
+    async def narrow(self, parent: Bearer, wish: Wish, *, by: str = "") -> Minted:
+        """Narrow an agent's token into a child; `by`: who did, where it was not the agent itself.
 
         Raises: GrantError when the wish is wider than the parent.
         """
@@ -188,7 +193,7 @@ class Tokens:
             data={"environment": grant.environment, "depth": grant.depth, "parent": parent.token_id},
             person=grant.owner,
             principal=principal_of(grant.owner, grant.agent),
-            private={"grant": grant_json.dump(grant)},
+            private={"grant": grant_json.dump(grant), **({"by": by} if by else {})},
         )
         return await self._put(TokenKind.AGENT, grant.environment, grant.expires_at, record, grant=grant)
 
@@ -227,6 +232,14 @@ class Tokens:
         A page with less than PAGE is the last one. None of them can be used from this.
         """
         return self._rows.listing(PAGE, after)
+
+    def roots(self, limit: int, after: str = "") -> Sequence[TokenRow]:
+        """Return tokens that were narrowed from none, newest first; `after`: only those behind this one."""
+        return self._rows.roots(limit, after)
+
+    def descendants(self, token_id: str, limit: int) -> Sequence[TokenRow]:
+        """Return what was narrowed from a token, and from those, each behind the one that it was narrowed from."""
+        return self._rows.descendants(token_id, limit)
 
     def row(self, token_id: str) -> TokenRow:
         """Return a stored token. Raises: UnknownTokenError."""

@@ -83,6 +83,8 @@ def _create(database: sqlite_utils.Database) -> None:
         pk="id",
     )  # fmt: skip
     tokens.create_index(["fingerprint"], unique=True, if_not_exists=True)
+    for statement in TOKEN_TREES:
+        database.execute(statement)
     _table(
         database,
         "people",
@@ -105,6 +107,14 @@ def _create(database: sqlite_utils.Database) -> None:
     for statement in (FORMS, VOTES, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
         database.execute(statement)
     spend_days.create(database.conn)
+
+
+TOKEN_TREES = (
+    "CREATE INDEX IF NOT EXISTS tokens_roots ON tokens (created_at DESC, id) WHERE parent = ''",
+    "CREATE INDEX IF NOT EXISTS tokens_children ON tokens (parent, created_at DESC, id) WHERE parent <> ''",
+    """CREATE TABLE IF NOT EXISTS token_uses (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+)
+"""Who was narrowed from whom, newest first, and when each was used last, to the minute."""
 
 
 FORMS = """CREATE TABLE IF NOT EXISTS approval_forms (

@@ -1,9 +1,10 @@
 """Tokens at rest: a fingerprint and a grant, never the token."""
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from firewall.core.work import EndToken, PutIssued, PutToken, Sweep, Unmet
+from firewall.core.work import EndToken, NoteUses, PutIssued, PutToken, Sweep, Unmet
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,46 @@ def family(connection: sqlite3.Connection, token_id: str) -> list[str]:
         (token_id,),
     ).fetchall()
     return [str(row[0]) for row in rows]
+
+
+def roots(connection: sqlite3.Connection, limit: int, after: str = "") -> list[StoredToken]:
+    """Return tokens that were narrowed from none, newest first; `after`: only those behind this one."""
+    found = connection.execute("SELECT created_at FROM tokens WHERE id = ?", (after,)).fetchone()
+    behind = "" if found is None else " AND (created_at < :at OR (created_at = :at AND id > :after))"
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM tokens WHERE parent = ''{behind}"  # noqa: S608 - constants
+        " ORDER BY created_at DESC, id LIMIT :limit",
+        {"at": found[0] if found else 0, "after": after, "limit": limit},
+    ).fetchall()
+    return [StoredToken(*row) for row in rows]
+
+
+def descendants(connection: sqlite3.Connection, token_id: str, limit: int) -> list[StoredToken]:
+    """Return what was narrowed from a token and from those: each behind the one that it was narrowed from."""
+    named = ", ".join(f"tokens.{name.strip()}" for name in _COLUMNS.split(","))
+    rows = connection.execute(
+        "WITH RECURSIVE found(depth, at, id) AS ("  # noqa: S608 - constants
+        " SELECT 0, 0, :id UNION ALL"
+        " SELECT depth + 1, tokens.created_at, tokens.id FROM found CROSS JOIN tokens"
+        " ON tokens.parent = found.id AND tokens.parent <> '' ORDER BY 1 DESC, 2 DESC LIMIT :limit)"
+        f" SELECT {named} FROM found CROSS JOIN tokens ON tokens.id = found.id WHERE depth > 0",
+        {"id": token_id, "limit": limit + 1},
+    ).fetchall()
+    return [StoredToken(*row) for row in rows]
+
+
+def note_uses(connection: sqlite3.Connection, step: NoteUses) -> None:
+    """Remember when tokens were used last."""
+    connection.executemany(
+        "INSERT INTO token_uses (id, at) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET at = max(at, excluded.at)",
+        step.uses,
+    )
+
+
+def uses(connection: sqlite3.Connection, ids: Sequence[str]) -> Mapping[str, int]:
+    """Return when tokens were used last, those that were."""
+    found = (connection.execute("SELECT id, at FROM token_uses WHERE id = ?", (one,)).fetchone() for one in ids)
+    return {str(row[0]): int(row[1]) for row in found if row}
 
 
 def put_issued(connection: sqlite3.Connection, step: PutIssued) -> None:

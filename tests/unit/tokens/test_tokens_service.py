@@ -40,6 +40,18 @@ class Counted:
         """As the port says."""
         return self.real.tokens.listing(limit, after)
 
+    def roots(self, limit: int, after: str = "") -> object:
+        """As the port says."""
+        return self.real.tokens.roots(limit, after)
+
+    def descendants(self, token_id: str, limit: int) -> object:
+        """As the port says."""
+        return self.real.tokens.descendants(token_id, limit)
+
+    def uses(self, ids: list[str]) -> object:
+        """As the port says."""
+        return self.real.tokens.uses(ids)
+
     def revoked_of(self, holder: str) -> object:
         """As the port says."""
         return self.real.tokens.revoked_of(holder)

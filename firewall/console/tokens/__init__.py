@@ -1,0 +1,1 @@
+"""Pages of tokens: who has one, what it could do, when it was used; mint, narrow, revoke."""
