@@ -30,6 +30,7 @@ SAID_CHARS = 2_000
 """How much of an agent's own words is shown."""
 _HEADLINE_CHARS = 240
 _RESOURCE_CHARS = 160
+_SESSION_CHARS = 8
 STATUS_WORDS = {
     ApprovalStatus.PENDING: ("Waiting for an answer", "The call is held until somebody decides."),
     ApprovalStatus.APPROVED: ("Approved", "The exact same call may pass once, until its time is over."),
@@ -119,6 +120,8 @@ class Asker:
     agent: str
     owner: str
     session: str
+    session_short: str
+    """Its beginning, where that is enough to tell sessions apart."""
     workspace: str
     row: str
     group: str
@@ -290,11 +293,13 @@ def _resource(view: ActionView, most: int) -> str:
 
 
 def _asker(subject: Subject, approval: Approval) -> Asker:
+    session = spell_out(approval.session or subject.session)
     return Asker(
         tool=spell_out(subject.tool),
         agent=spell_out(subject.agent),
         owner=spell_out(subject.owner),
-        session=spell_out(approval.session or subject.session),
+        session=session,
+        session_short=session if len(session) <= _SESSION_CHARS else f"{session[:_SESSION_CHARS]}…",
         workspace=spell_out(subject.workspace),
         row=spell_out(subject.row),
         group=approval.obligations.groups,
