@@ -35,6 +35,7 @@ SWEEP_S = 1.0
 """How often what is overdue is looked for; whoever waits learns of the end of time at once."""
 _US = 1_000_000
 _LISTED = 10_000
+_EARLIER = 20
 _TIMER_SLACK_S = 0.002  # a timer may fire a little before the clock says so
 _VOTE_TRIES = 32  # each time another vote was committed, or a right changed
 _LIMITS = {"too_many_pending": "approvals_pending", "too_many_of_session": "approvals_of_session"}
@@ -138,6 +139,10 @@ class Approvals:
             return found
         now = self._clock.now_us()
         return [approval for approval in found if approval.expires_at > now]
+
+    def earlier(self, approval: Approval) -> list[Approval]:
+        """Return what the same agent asked people before an approval, newest first, at most twenty."""
+        return self._store.earlier(approval, _EARLIER)
 
     def usable(self, principal: str, digest: str) -> Approval | None:
         """Return an approved, unused, unexpired approval of exactly this call; `principal` is `owner/agent`."""

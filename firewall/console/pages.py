@@ -27,6 +27,7 @@ from firewall.console.asking import (
     WrongPassphraseError,
     read_form,
 )
+from firewall.console.differing import compared
 from firewall.console.page import STATUS_WORDS, card, page
 from firewall.console.proving.stepping import FIELD, Ways, said_in
 from firewall.console.rows import POLICY, Tab
@@ -306,6 +307,8 @@ class Pages:
         seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
         decided_by = "you" if self._approvals.was_decided_by(approval, who.name) else approval.decided_by
 
+        earlier = self._approvals.earlier(approval) if session is not None else []
+
         def render() -> Response:
             shown = page(
                 approval,
@@ -321,6 +324,7 @@ class Pages:
                 status=status,
                 script=PASSKEY_SCRIPT if taps and shown.course.is_pending else "",
                 page=shown,
+                compared=compared(approval, earlier, now_us=self._clock.now_us()),
                 said=said.public if said else "",
                 origin=self._passkey_origin if taps else "",
                 link_code=code,

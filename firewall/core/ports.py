@@ -58,6 +58,10 @@ class ApprovalStore(Protocol):
         """Return approvals, newest first, subjects opened."""
         ...
 
+    def earlier(self, approval: Approval, limit: int) -> list[Approval]:
+        """Return what the same requester asked before, newest first, subjects opened; very large ones left out."""
+        ...
+
     def due(self, now_us: int) -> list[Approval]:
         """Return those whose time is over but whose status does not say so yet."""
         ...

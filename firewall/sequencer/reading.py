@@ -17,6 +17,8 @@ from firewall.storage.sqlite.people import StoredPerson
 from firewall.storage.sqlite.tokens import StoredToken
 
 _T = TypeVar("_T")
+_EARLIER_BYTES = 64 * 1024
+"""Larger subjects are not opened to be compared with."""
 
 
 def _guarded(read: Callable[[], _T]) -> _T:
@@ -60,6 +62,10 @@ class Approving:
     def listing(self, status: str | None, limit: int) -> list[Approval]:
         """Return approvals, newest first, subjects opened."""
         return self._all(_guarded(lambda: approvals.listing(self._connection, status, limit)))
+
+    def earlier(self, approval: Approval, limit: int) -> list[Approval]:
+        """Return what the same requester asked before, newest first, subjects opened; very large ones left out."""
+        return self._all(_guarded(lambda: approvals.earlier(self._connection, approval, limit, _EARLIER_BYTES)))
 
     def due(self, now_us: int) -> list[Approval]:
         """Return those whose time is over but whose status does not say so yet."""

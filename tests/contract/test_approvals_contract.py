@@ -306,3 +306,18 @@ async def test_nobody_votes_for_what_a_form_holds_back(ports: Ports) -> None:
     assert isinstance(await ports.sequencer.submit(Unit(steps=(cast,))), Unmet)
     denial = replace(cast, vote=replace(vote, decision=Decision.DENY))
     assert isinstance(await ports.sequencer.submit(Unit(steps=(denial,))), Committed)
+
+
+async def test_what_one_agent_asked_before_is_found_newest_first(ports: Ports) -> None:
+    """Of the same requester alone, not itself, and no more than asked for."""
+    made = []
+    for number, digest in enumerate("abcd"):
+        approval = replace(_pending(ports, digest=digest * 64), opened_at=START_US + number)
+        await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 9),)))
+        made.append(approval)
+    other = _pending(ports, digest="e" * 64, principal="prn_pia")
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(other, 9),)))
+    assert [one.id for one in ports.store.earlier(made[3], 2)] == [made[2].id, made[1].id]
+    assert [one.id for one in ports.store.earlier(made[1], 9)] == [made[0].id]
+    assert ports.store.earlier(made[2], 1)[0].subject == made[1].subject
+    assert ports.store.earlier(other, 9) == []

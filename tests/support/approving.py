@@ -125,6 +125,12 @@ class MemoryLog:
         found = [one for one in self.rows.values() if status is None or one.status.value == status]
         return sorted(found, key=lambda one: -one.opened_at)[:limit]
 
+    def earlier(self, approval: Approval, limit: int) -> list[Approval]:
+        """As the port says."""
+        same = [one for one in self.rows.values() if one.principal == approval.principal and one.id != approval.id]
+        before = [one for one in same if one.opened_at <= approval.opened_at]
+        return sorted(before, key=lambda one: -one.opened_at)[:limit]
+
     def due(self, now_us: int) -> list[Approval]:
         """As the port says."""
         ends = {ApprovalStatus.PENDING: "expires_at", ApprovalStatus.APPROVED: "use_before"}

@@ -137,6 +137,22 @@ def usable(connection: sqlite3.Connection, principal: str, digest: str, now_us: 
     return None if row is None else _read(row)
 
 
+EARLIER = (
+    f"SELECT {_COLUMNS} FROM approvals INDEXED BY idx_approvals_principal_opened_at"  # noqa: S608 - constant
+    " WHERE principal = ? AND opened_at <= ? AND id != ? AND length(subject) <= ? ORDER BY opened_at DESC LIMIT ?"
+)
+
+
+def earlier(
+    connection: sqlite3.Connection, approval: Approval, limit: int, most_bytes: int
+) -> list[StoredApproval]:
+    """Return what the same requester asked before an approval, newest first; of subjects up to a size, sealed."""
+    rows = connection.execute(
+        EARLIER, (approval.principal, approval.opened_at, approval.id, most_bytes, limit)
+    ).fetchall()
+    return [_read(row) for row in rows]
+
+
 def denied(connection: sqlite3.Connection, principal: str, digest: str, now_us: int) -> StoredApproval | None:
     """Return the newest approval of exactly this call where it was denied and its time still runs."""
     row = connection.execute(

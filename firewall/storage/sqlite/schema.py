@@ -73,6 +73,7 @@ def _create(database: sqlite_utils.Database) -> None:
     approvals.create_index(["principal", "digest", "status"], if_not_exists=True)
     approvals.create_index(["status", "expires_at"], if_not_exists=True)
     approvals.create_index(["opened_at"], if_not_exists=True)
+    approvals.create_index(["principal", "opened_at"], if_not_exists=True)
     tokens = _table(
         database,
         "tokens",

@@ -118,3 +118,11 @@ def test_who_was_added_is_seen_without_opening_the_log(store: sqlite3.Connection
     broken = path.with_name("broken.db")
     broken.write_bytes(b"no database")
     assert added(broken) == ()
+
+
+def test_what_was_asked_before_is_found_by_an_index(store: sqlite3.Connection) -> None:
+    """In the order of the index: nothing is sorted, and no more rows are read than are returned."""
+    plan = store.execute(f"EXPLAIN QUERY PLAN {approvals.EARLIER}", ("prn", 1, "apr_1", 9, 20)).fetchall()
+    assert [row[3] for row in plan] == [
+        "SEARCH approvals USING INDEX idx_approvals_principal_opened_at (principal=? AND opened_at<?)"
+    ]
