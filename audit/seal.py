@@ -90,6 +90,7 @@ class SubjectKey:
     """Pseudonymous, random, written into entries as `sealed.key`."""
     _aead: AESGCM
     _names: bytes
+    _words: bytes
 
     def __repr__(self) -> str:
         return f"SubjectKey({self.id})"
@@ -112,6 +113,13 @@ class SubjectKey:
     def pseudonym(self, prefix: str, name: str) -> str:
         """Return `prefix` and 128 bits that stand for `name` while this key lives, and for nobody after."""
         return prefix + hmac.digest(self._names, name.encode(), "sha256").hex()[:32]
+
+    def word(self, word: str) -> bytes:
+        """Return 32 bytes that stand for a word in an index while this key lives, and for nothing after.
+
+        An index of words is no part of the log's format; whoever loses it makes it again from the log.
+        """
+        return hmac.digest(self._words, word.encode(), "sha256")
 
 
 def identity_of(entry: Draft | Entry, subject: str = "") -> bytes:
@@ -202,6 +210,15 @@ class Keystore:
             self._by_id[key.id] = key
         return key
 
+    def known(self, subject: str) -> SubjectKey | None:
+        """Return the key of a subject if there is one: for questions, which must make none.
+
+        Raises: AuditError when the keystore cannot be read.
+        """
+        with self._lock:
+            row = self._one("SELECT id, wrapped FROM subject_keys WHERE lookup = ?", self._lookup(subject))
+            return self._unwrap(*row) if row else None
+
     def find(self, key_id: str) -> SubjectKey | None:
         """Return the key with this id (an entry's `sealed.key`), or None: it was erased.
 
@@ -287,7 +304,8 @@ class Keystore:
 
 
 def _subject_key(key_id: str, raw: bytes) -> SubjectKey:
-    return SubjectKey(key_id, AESGCM(raw), sha256(b"stayhand pseudonyms" + raw).digest())
+    names, words = (sha256(label + raw).digest() for label in (b"stayhand pseudonyms", b"stayhand words"))
+    return SubjectKey(key_id, AESGCM(raw), names, words)
 
 
 def _connect(path: Path, *, create: bool) -> sqlite3.Connection:

@@ -20,6 +20,7 @@ from firewall.approvals.channels.board import Channels
 from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
+from firewall.console.explorer.behind import Behind
 from firewall.core.errors import StoreError
 from firewall.core.work import Sweep, Unit
 from firewall.gates.edge.branch import Branch
@@ -79,6 +80,7 @@ class Application:
     drills: DrillRoom
     prober: Prober | None
     sharing: Sharing | None
+    behind: Behind
     console: Console
     forms: Forms
     telemetry: Telemetry
@@ -150,6 +152,7 @@ class Application:
             group.create_task(self._witness())
             group.create_task(self._sweep())
             group.create_task(self._note_uses())
+            group.create_task(kept_running(self.behind.run, "indexing the log"))
             if self.mcp is not None:
                 group.create_task(self.mcp.lines.run())
             if self.prober is not None:

@@ -8,6 +8,7 @@ from functools import partial
 from firewall.app.base import Base
 from firewall.app.channels import slack_desk_of
 from firewall.app.egress import EgressSide
+from firewall.app.explorer import log_room_of
 from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
@@ -70,11 +71,12 @@ def console_of(
         return Approved(known.approved_by, *days)
 
     tokens = Tokening(base.tokens, base.clock, aws=handout)
+    entries = Entries(installation.reader, installation.sealing, writer)
     desks = Desks(
         tokens=tokens,
         people=Peopling(base.people, base.tokens),
         policy=Policing(rules.load, writer),
-        entries=Entries(installation.reader, installation.sealing, writer),
+        entries=entries,
         credentials=_vaulting(base, upstream),
         spend=Books(base.settings.database, base.clock, budgets_of(base.settings), approved),
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
@@ -88,6 +90,7 @@ def console_of(
             ProviderPage(faring),
             spend_room(base),
             token_room(base, tokens),
+            log_room_of(base, entries),
         ),
         pins=pins,
         logins=_logins(base, upstream),

@@ -24,6 +24,7 @@ COMMANDS = {
     "policy": "firewall.cli.policy:policy",
     "route": "firewall.cli.route:route",
     "spend": "firewall.cli.spend:spend",
+    "audit": "firewall.cli.audit:audit",
     "hook": "firewall.cli.hook:hook",
     "mcp": "firewall.cli.mcp:mcp",
     "doctor": "firewall.cli.doctor:doctor",

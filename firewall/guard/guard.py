@@ -408,7 +408,7 @@ class Guard:
             person=requester.grant.owner,
             principal=requester.principal,
             approval=approval,
-            private=judgement.private(),
+            private={**judgement.private(), "session": requester.session},
         )
 
     async def found(

@@ -1,0 +1,33 @@
+"""What searches the log, and what keeps its index."""
+
+from audit import AuditError
+from audit.seal import read_kek
+from firewall.app.base import Base, kek_of
+from firewall.console.admin import EntryDesk
+from firewall.console.explorer.behind import Behind, Kept, encoded
+from firewall.console.explorer.desk import Explorer
+from firewall.console.explorer.room import LogRoom
+from firewall.console.explorer.search import Searcher
+from firewall.core.errors import ConfigError
+
+INDEX = "search.db"
+"""Beside the log; whoever removes it removes nothing that the log does not give again."""
+
+
+def log_room_of(base: Base, entries: EntryDesk) -> LogRoom:
+    """Return the room that searches the log; `entries` opens one."""
+    settings, installation = base.settings, base.installation
+    searcher = Searcher(settings.database, settings.data_dir / INDEX, installation.keystore)
+    explorer = Explorer(searcher, installation.writer, base.clock)
+    return LogRoom(explorer, entries, log=settings.database, key=installation.verify_key)
+
+
+def behind_of(base: Base) -> Behind:
+    """Return what keeps the index. Raises: ConfigError when the keystore's key cannot be read."""
+    settings, writer = base.settings, base.installation.writer
+    try:
+        kek = kek_of(settings) or read_kek(settings.keystore_key)
+    except AuditError as error:
+        raise ConfigError(str(error)) from error
+    kept = Kept(settings.database, settings.keystore, settings.data_dir / INDEX, encoded(kek))
+    return Behind(kept, lambda: writer.size)

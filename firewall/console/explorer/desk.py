@@ -1,0 +1,108 @@
+"""The explorer's desk: searches, reads and exports for those permitted, and records who asked for what first.
+
+INVARIANT: nothing of the log is shown before the entry that says so is durable; one entry for each question, not
+one for each row that it found.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from firewall.approvals.people import Approver
+from firewall.console.explorer.search import PAGE, Found, Searcher
+from firewall.console.explorer.seen import Seen
+from firewall.console.explorer.wish import Wish
+from firewall.core.errors import LimitError
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.work import Plain, Record, Unit
+
+Json = Mapping[str, object]
+AT_ONCE = 2
+"""Searches that run beside each other."""
+WAITING = 8
+"""Searches that wait for these; more are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of entries, and what was asked."""
+
+    wish: Wish
+    found: Found
+
+    def shown(self) -> dict[str, object]:
+        """Return it as JSON."""
+        return {
+            "entries": [shown(one) for one in self.found.entries],
+            "next": self.found.next,
+            "complete": self.found.is_full or not self.found.next,
+            "size": self.found.size,
+            "indexed": self.found.indexed,
+        }
+
+
+class Explorer:
+    """Searches the log for those permitted."""
+
+    def __init__(self, searcher: Searcher, sequencer: Sequencer, clock: Clock) -> None:
+        self._searcher = searcher
+        self._sequencer = sequencer
+        self._clock = clock
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+
+    def now_us(self) -> int:
+        """Return the time that a time ago counts from."""
+        return self._clock.now_us()
+
+    async def search(self, wish: Wish, by: Approver, *, before: int = 0, most: int = PAGE) -> Page:
+        """Return a page of what is looked for.
+
+        Raises: StoreError when the log cannot be read or the question not be recorded; LimitError when too many
+        ask.
+        """
+        entry = await self.record("search", by, wish, before=before)
+        return Page(wish, await self._searched(wish, before or entry, most))  # not the question itself
+
+    async def record(self, what: str, by: Approver, wish: Wish, *, kind: str = "audit.read", **data: Plain) -> int:
+        """Record who asks for what, and return the entry's number; what exactly is sealed. Raises: StoreError."""
+        record = Record(
+            kind=kind,
+            data={"what": what, "asked": wish.asked, **data},
+            person=by.name,
+            principal=by.name,
+            private={"name": by.name, "wish": {name: getattr(wish, name) for name in wish.asked}},
+        )
+        outcome = await self._sequencer.submit(Unit(records=(record,)))
+        return outcome.seqs[0] if outcome.seqs else 0
+
+    async def _searched(self, wish: Wish, before: int, most: int) -> Found:
+        if self._waiting >= WAITING:
+            raise LimitError("too many searches at once, try again", retry_after_s=1, code="search_busy")
+        self._waiting += 1
+        try:
+            async with self._turns:
+                return await asyncio.to_thread(self._searcher.search, wish, before=before, most=most)
+        finally:
+            self._waiting -= 1
+
+
+def shown(seen: Seen) -> dict[str, object]:
+    """Return one entry as JSON; `private`, its sealed part, is null where its key was erased or it has none."""
+    return {
+        "seq": seen.seq,
+        "at": moment(seen.at),
+        "kind": seen.kind,
+        "principal": seen.principal,
+        "approval": seen.approval,
+        "leaf": seen.leaf,
+        "data": dict(seen.data),
+        "private": dict(seen.private) if seen.private is not None else None,
+        "erased": seen.is_erased,
+    }
+
+
+def moment(at_us: int) -> str:
+    """Return an instant as RFC 3339, to the millisecond."""
+    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,105 @@
+"""The explorer's room: search, one entry with its proof, and the routes of the API."""
+
+import asyncio
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from audit import AuditError, VerifierKey
+from audit.verify import prove, verify_proof
+from firewall.console.admin import EntryDesk
+from firewall.console.auth import Access
+from firewall.console.explorer.api import EntryApi, asked
+from firewall.console.explorer.desk import Explorer
+from firewall.console.explorer.view import listing, name_of, nothing, opened
+from firewall.console.explorer.wish import Wish
+from firewall.console.rooms import Frame, Visitor
+from firewall.console.rows import Row, Tab
+from firewall.core.errors import ProtocolError, StoreError
+
+PATH = "/console/log"
+
+
+class LogRoom:
+    """The room of `/console/log`."""
+
+    tab = Tab(PATH, "Log", Access.LOG)
+
+    def __init__(self, explorer: Explorer, entries: EntryDesk, *, log: Path, key: str) -> None:
+        """`key`: the log's verifier key, as the auditor has it."""
+        self._explorer = explorer
+        self._entries = entries
+        self._log = log
+        self._key = key
+
+    def rows(self, frame: Frame) -> tuple[Row, ...]:
+        """Return its routes."""
+
+        async def search(request: Request, visitor: Visitor) -> Response:
+            return await self._search(frame, request, visitor)
+
+        async def one(request: Request, visitor: Visitor) -> Response:
+            return await self._one(frame, request, visitor)
+
+        needs = self.tab.needs
+        return (
+            frame.page(PATH, search, needs),
+            frame.page(f"{PATH}/{{seq}}", one, needs),
+            frame.page(f"{PATH}/{{seq}}/proof", self._proof, needs),
+            Row("GET", "/api/entries", Access.LOG, EntryApi(self._explorer).search),
+        )
+
+    async def _search(self, frame: Frame, request: Request, visitor: Visitor) -> Response:
+        fields = {name: value.strip() for name, value in request.query_params.items()}
+        try:
+            wish, before = asked(request.query_params, self._explorer.now_us())
+        except ProtocolError as error:
+            page = nothing(fields)
+            return frame.html("log.html", visitor, self.tab, status=error.status, page=page, said=error.public)
+        found = await self._explorer.search(wish, visitor.who, before=before)
+        return frame.html("log.html", visitor, self.tab, page=listing(found, fields, PATH), said="")
+
+    async def _one(self, frame: Frame, request: Request, visitor: Visitor) -> Response:
+        seq = _number(request)
+        entry = await self._entries.get(seq, visitor.who)
+        if entry is None:
+            raise _unknown(seq)
+        proof, size = await asyncio.to_thread(self._proven, seq)
+        page = opened(entry, key=self._key, proof=proof, size=size)
+        return frame.html("entry.html", visitor, self.tab, page=page)
+
+    async def _proof(self, request: Request, visitor: Visitor) -> Response:
+        seq = _number(request)
+        await self._explorer.record("proof", visitor.who, Wish(), kind="audit.exported", read=seq)
+        proof, _ = await asyncio.to_thread(self._proven, seq)
+        if not proof:
+            raise _unknown(seq)
+        name = f'attachment; filename="{name_of(seq)}"'
+        return Response(proof, media_type="text/plain; charset=utf-8", headers={"content-disposition": name})
+
+    def _proven(self, seq: int) -> tuple[str, int]:
+        """Return an entry's proof, verified, and the size of the log that it is proven in; nothing: there is none.
+
+        Raises: StoreError when the log holds an entry that it cannot prove.
+        """
+        try:
+            proof = prove(self._log, seq)
+        except AuditError:
+            return "", 0
+        try:
+            said, checkpoint = verify_proof(proof, [VerifierKey.parse(self._key)])
+        except AuditError as error:
+            raise StoreError("the proof does not hold: run the verifier", detail=str(error)) from error
+        return (proof, checkpoint.size) if said.seq == seq else ("", 0)
+
+
+def _number(request: Request) -> int:
+    text = request.path_params["seq"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise ProtocolError("an entry's number is a whole number", code="entry_invalid")
+    return int(text)
+
+
+def _unknown(seq: int) -> ProtocolError:
+    return ProtocolError(f"there is no entry {seq}", code="entry_unknown", status=404)

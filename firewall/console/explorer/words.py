@@ -1,0 +1,92 @@
+"""The words of a text, of a resource and of an entry, as the index and a question both cut them. Pure.
+
+INVARIANT: whoever asks and whoever indexed cut alike, so a change here needs a new `store.VERSION`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+LONGEST = 64
+"""Characters of a word that count: as many as a SHA-256 has in hex."""
+MOST_CHARS = 512 * 1024
+"""Characters of one entry that are cut into words."""
+MOST_WORDS = 2_000
+"""Different words of one entry that are kept; an entry with more is looked at by every question."""
+_HUMPED = 32
+"""Longer words are ids and digests: their humps mean nothing."""
+_MOST_PARTS = 16
+_WORD = re.compile(r"\w+")
+_SEAM = re.compile(r"_+|(?<=[a-z])(?=[A-Z])")
+_BORDER = re.compile(r"[:/]")
+
+
+def folded(text: str) -> str:
+    """Return a text as it is compared: compatibility forms and capitals are one."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+
+
+def asked(text: str) -> tuple[str, ...]:
+    """Return the words of a question, each once."""
+    return tuple(dict.fromkeys(word[:LONGEST] for word in _WORD.findall(folded(text))))
+
+
+def said(text: str) -> Iterator[str]:
+    """Yield the words of a text that is searched: whole ones, and the parts of `snake_case` and `camelCase`."""
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    for word in _WORD.findall(plain):
+        yield folded(word)[:LONGEST]
+        if len(word) <= _HUMPED and not word.islower() and not word.isdigit():
+            parts = _SEAM.split(word)
+            if len(parts) > 1:
+                yield from (folded(part) for part in parts if part)
+        elif "_" in word and len(word) <= _HUMPED:
+            yield from (folded(part) for part in word.split("_") if part)
+
+
+def named(resource: str) -> Iterator[str]:
+    """Yield the names that a resource is found by: itself, what it lies in, and its last part alone.
+
+    `volume:railway/vol_1` is found by `volume`, `volume:railway`, `volume:railway/vol_1` and `vol_1`.
+    """
+    whole = folded(resource).strip()
+    if not whole:
+        return
+    yield whole
+    borders = [found.start() for found in _BORDER.finditer(whole)][:_MOST_PARTS]
+    yield from (whole[:at] for at in borders if at)
+    last = _BORDER.split(whole.rstrip("/"))[-1]
+    if last:
+        yield last
+
+
+def wanted(resource: str) -> str:
+    """Return the one name that a question about a resource asks for; a `*`, `/` or `:` at its end says nothing."""
+    return folded(resource).strip().rstrip("*").rstrip("/:")
+
+
+def strings(value: object) -> Iterator[str]:
+    """Yield every text and number below a JSON value, keys left out."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Mapping):
+            waiting.extend(one.values())
+        elif isinstance(one, Sequence):
+            waiting.extend(one)
+        elif isinstance(one, int) and not isinstance(one, bool):
+            yield str(one)
+
+
+def gathered(texts: Iterable[str]) -> tuple[set[str], bool]:
+    """Return the words of texts, and whether they are all of them."""
+    found: set[str] = set()
+    left = MOST_CHARS
+    for text in texts:
+        found.update(said(text[:left]))
+        left -= len(text)
+        if left < 0 or len(found) > MOST_WORDS:
+            return found, False
+    return found, True

@@ -1,0 +1,198 @@
+"""Searching: what is found, page by page, with an index, without one, and with one that is behind or broken."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from firewall.console.explorer import blocks
+from firewall.console.explorer.seen import Seen
+from firewall.console.explorer.store import Index
+from firewall.console.explorer.wish import Wish, is_meant
+from tests.support.logs_to_search import START_US, Written, judged, scattered, written
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Written]:
+    """An empty log."""
+    with written(tmp_path) as one:
+        yield one
+
+
+def _seqs(log: Written, wish: Wish, *, most: int = 50) -> list[int]:
+    """Return everything that is found, over as many pages as it takes."""
+    found: list[int] = []
+    before = 0
+    while True:
+        page = log.searcher().search(wish, before=before, most=most, limit_s=60)
+        found += [seen.seq for seen in page.entries]
+        before = page.next
+        if not before:
+            return found
+
+
+_WISHES = (
+    Wish(),
+    Wish(actor="alice"),
+    Wish(actor="bob/codex"),
+    Wish(environment="production", verdict="deny"),
+    Wish(effect="destructive"),
+    Wish(resource="volume:railway"),
+    Wish(resource="vol_2"),
+    Wish(kind="tool"),
+    Wish(session="ses_2", effect="write"),
+    Wish(approval="apr_1"),
+    Wish(text="volumedelete NAÏVE"),
+    Wish(text="full list"),
+    Wish(text="payroll"),
+    Wish(actor="alice", text="delete", verdict="ask", environment="staging"),
+    Wish(since=START_US + 700_000_000, until=START_US + 1_300_000_000, text="list"),
+)
+_EMPTY = (
+    Wish(actor="nobody"),
+    Wish(environment="nowhere"),
+    Wish(resource="/srv/data"),
+    Wish(kind="approval"),
+    Wish(text="absent"),
+    Wish(since=START_US + 100_000_000_000),
+)
+
+
+def test_the_index_finds_what_reading_everything_finds(log: Written) -> None:
+    """With an index of the older part, all pages together are what a walk over every entry says, newest first."""
+    log.write(scattered(7, 2_600))
+    before = {wish: _seqs(log, wish) for wish in (*_WISHES, *_EMPTY)}
+    assert log.indexed() == 2 * blocks.WIDTH
+    for wish, expected in before.items():
+        assert _seqs(log, wish, most=37) == expected, wish
+        assert expected == sorted(expected, reverse=True)
+        assert bool(expected) == (wish not in _EMPTY), wish
+
+
+def test_a_page_is_full_and_says_where_the_next_begins(log: Written) -> None:
+    """A page has no more entries than it may; the next one begins below its last."""
+    log.fill(1_100)
+    log.indexed()
+    page = log.searcher().search(Wish(), most=10)
+    assert [seen.seq for seen in page.entries] == list(range(1_099, 1_089, -1))
+    assert page.is_full
+    assert page.next == 1_090
+    last = log.searcher().search(Wish(), before=5, most=10)
+    assert [seen.seq for seen in last.entries] == [4, 3, 2, 1, 0]
+    assert (last.next, last.is_full) == (0, False)
+
+
+def test_when_the_time_is_up_the_page_says_how_far_it_came(log: Written) -> None:
+    """With no time at all a page looks at something, says where it ended, and the pages together are complete."""
+    log.write([judged(word="first")])
+    for count in (40, blocks.WIDTH):  # without an index, and with one
+        log.fill(count)
+        log.indexed()
+        found: list[int] = []
+        before, pages = 0, 0
+        while True:
+            page = log.searcher().search(Wish(text="first"), before=before, limit_s=0)
+            found += [seen.seq for seen in page.entries]
+            pages += 1
+            assert page.is_full is False
+            if not page.next:
+                break
+            assert page.next < (before or log.size)
+            before = page.next
+        assert found == [0]
+        assert pages > 1
+
+
+def test_an_entry_with_more_words_than_are_kept_is_still_found(log: Written) -> None:
+    """What the index could not keep is looked at by every question: nobody hides behind many words."""
+    many = " ".join(f"w{at}" for at in range(5_000))
+    log.write([judged(word=f"{many} hidden")])
+    log.fill(blocks.WIDTH)
+    log.indexed()
+    assert _seqs(log, Wish(text="hidden w4999")) == [0]
+
+
+def test_an_erased_person_is_erased_from_search(log: Written) -> None:
+    """Once the key is gone neither the name nor any word finds anything, in the index as in what is behind it."""
+    log.write([judged(owner="mallory", word="payroll")])
+    log.fill(blocks.WIDTH)
+    log.write([judged(owner="mallory", word="payroll")])
+    log.indexed()
+    assert _seqs(log, Wish(text="payroll")) == [blocks.WIDTH + 1, 0]
+    assert _seqs(log, Wish(actor="mallory")) == [blocks.WIDTH + 1, 0]
+    log.keystore.erase("mallory")
+    assert _seqs(log, Wish(text="payroll")) == []
+    assert _seqs(log, Wish(actor="mallory")) == []
+    assert _seqs(log, Wish(resource="file:/srv/data", session="ses_1"))[0] == blocks.WIDTH
+    everything = log.searcher().search(Wish(), most=1).entries[0]
+    assert everything.is_erased
+
+
+def test_asking_for_somebody_makes_no_key(log: Written) -> None:
+    """A question about a name that nobody has leaves the keystore as it was."""
+    log.fill(3)
+    assert _seqs(log, Wish(actor="ghost")) == []
+    assert log.keystore.known("ghost") is None
+
+
+def test_a_broken_block_is_read_from_the_log(log: Written) -> None:
+    """A block that does not open hides nothing: its entries are read."""
+    log.write([judged(word="needle")])
+    log.fill(blocks.WIDTH)
+    log.indexed()
+    with sqlite3.connect(log.index) as index:
+        index.execute("UPDATE blocks SET marks = zeroblob(100)")
+    index.close()
+    assert _seqs(log, Wish(text="needle")) == [0]
+
+
+def test_nothing_secret_stands_in_the_index(log: Written) -> None:
+    """Names, resources, sessions and words are nowhere in the file, in no spelling of a text."""
+    secrets = ("mallory", "canarysession", "canaryvolume", "canaryword", "canaryplaceholder")
+    log.write(
+        judged(owner="mallory", session="canarysession", resource="volume:canaryvolume", word="canaryword")
+        for _ in range(blocks.WIDTH)
+    )
+    log.indexed()
+    raw = b"".join(path.read_bytes() for path in log.folder.glob("search.db*"))
+    assert len(raw) > 10_000
+    for secret in secrets:
+        assert secret.encode() not in raw
+        assert secret.encode("utf-16-le") not in raw
+
+
+def test_another_log_makes_the_index_anew(log: Written) -> None:
+    """An index of a log that was longer, or another one, is thrown away."""
+    log.write(scattered(1, blocks.WIDTH))
+    log.indexed()
+    index = Index.reading(log.index)
+    assert index is not None
+    leaf = index.last_leaf()
+    index.close()
+    with sqlite3.connect(log.index) as changed:
+        changed.execute("UPDATE blocks SET leaf = 'other'")
+    changed.close()
+    assert log.indexed() == blocks.WIDTH
+    index = Index.reading(log.index)
+    assert index is not None
+    assert index.last_leaf() == leaf
+    index.close()
+    log.index.write_bytes(b"no database" * 1_000)
+    assert log.indexed() == blocks.WIDTH
+
+
+def test_an_entry_of_a_token_is_found_by_its_id(log: Written) -> None:
+    """A token's id is unsealed in entries, and asked for as an actor."""
+    log.write([judged(more={"token": "tok_0123456789012345678901"}), judged()])
+    assert _seqs(log, Wish(actor="tok_0123456789012345678901")) == [0]
+
+
+def test_effects_of_an_unknown_shape_say_nothing() -> None:
+    """An entry whose fields have other types than ours is not found by them."""
+    odd = Seen(0, START_US, "tool.judged", "", "", "", {"effects": "read", "environment": 3, "verdict": ["deny"]})
+    assert is_meant(Wish(kind="tool"), None, odd)
+    assert not is_meant(Wish(effect="read"), None, odd)
+    assert not is_meant(Wish(environment="3"), None, odd)
+    assert is_meant(Wish(text="deny 3"), None, replace(odd))
