@@ -9,7 +9,7 @@ from firewall.approvals.channels.board import Channels, Line, Schedule
 from firewall.approvals.channels.delivery import Delivery
 from firewall.approvals.channels.port import Inviter, Mailbox, Read, Sender
 from firewall.approvals.channels.terminal import Terminal
-from firewall.approvals.people import Roster
+from firewall.approvals.people import Roster, folded
 from firewall.console.slack import SlackApp, SlackDesk
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
@@ -53,8 +53,16 @@ def names_of(settings: Settings) -> tuple[str, ...]:
 
 
 def mailed(one: Notify, settings: Settings, roster: Roster) -> Sequence[str]:
-    """Return the addresses of a mail channel: those named, or of those who can speak for its groups now."""
-    return one.to or [mailbox.address for mailbox in boxes_of(one, settings, roster)]
+    """Return the addresses of a mail channel: those named, or of those who can speak for its groups now.
+
+    The address of somebody who is away is left out, unless somebody who is there has it as well.
+    """
+    if not one.to:
+        return [mailbox.address for mailbox in boxes_of(one, settings, roster)]
+    everybody = roster.everybody()
+    there = {folded(name) for person in everybody if not person.is_away for name in person.names}
+    away = {folded(name) for person in everybody if person.is_away for name in person.names}
+    return tuple(address for address in one.to if folded(address) not in away - there)
 
 
 def boxes_of(one: Notify, settings: Settings, roster: Roster) -> Sequence[Mailbox]:

@@ -26,6 +26,8 @@ from firewall.console.logins import LoginDesk, NoLogins
 from firewall.console.providers import ProviderPage
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
+from firewall.console.rooms import Room
+from firewall.console.roster import Listed
 from firewall.console.routing import Routing
 from firewall.console.spending import Approved, Books
 from firewall.console.vaulting import Vaulting
@@ -86,15 +88,11 @@ def console_of(
         ),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,
-        rooms=(
-            ProviderPage(faring),
-            spend_room(base),
-            token_room(base, tokens),
-            log_room_of(base, entries),
-        ),
+        rooms=(*_rooms(base, tokens, faring), log_room_of(base, entries)),
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,
+        holding=Listed(base.people, base.absences, base.settings.approver, base.clock).holding,
         proving=proving_of(base, upstream),
     )
     if egress is not None:
@@ -108,6 +106,11 @@ def console_of(
         control_listen=base.settings.server.control_listen,
         channels=lambda: base.channels.health,
     )
+
+
+def _rooms(base: Base, tokens: Tokening, faring: Faring) -> tuple[Room, ...]:
+    """Return the pages beside the queue and the approvals, in the order of their tabs."""
+    return ProviderPage(faring), spend_room(base), token_room(base, tokens)
 
 
 def _logins(base: Base, upstream: Upstream) -> LoginDesk:

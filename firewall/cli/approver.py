@@ -1,5 +1,7 @@
 """`stayhand approver add|list|remove|away|delegate|back|link|links|passkeys|revoke`."""
 
+from collections.abc import Mapping
+
 import click
 
 from firewall.cli.client import CommandError, control_client, row_of, rows_of, segment, show_json, show_table, talk
@@ -42,16 +44,28 @@ def add(ctx: click.Context, name: str, role: str, groups: tuple[str, ...], *, as
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
-    """List who may sign in.
+    """List who may sign in, who of them is away, and who speaks for whom until when.
 
     Example: stayhand approver list
     """
     with control_client(ctx) as control:
         rows = rows_of(control.get("/api/approvers"))
+        noted = {str(one.get("name")): one for one in rows_of(control.get("/api/absences"))}
+    shown = [{**one, **_absence(noted.get(str(one.get("name"))))} for one in rows]
     if as_json:
-        show_json(rows)
+        show_json(shown)
     else:
-        show_table(rows, ("name", "role", "groups"))
+        show_table(shown, ("name", "role", "groups", "away", "delegate", "until"))
+
+
+def _absence(noted: Mapping[str, object] | None) -> dict[str, object]:
+    """Return what is noted of somebody, as columns of his line."""
+    found = noted or {}
+    return {
+        "away": "away" if found.get("away") else "",
+        "delegate": found.get("delegate", ""),
+        "until": found.get("until", ""),
+    }
 
 
 @approver.command("remove")

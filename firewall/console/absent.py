@@ -1,6 +1,6 @@
 """`/api/absences…`: who is away, and who may speak for whom until when; of oneself, or of anybody for an admin."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from starlette.requests import Request
@@ -19,12 +19,14 @@ _FIELDS: Mapping[str, type] = {"until": str, "delegate": str, "away": bool}
 class AbsenceHandlers:
     """The handlers of `/api/absences…`."""
 
-    def __init__(self, absences: Absences) -> None:
+    def __init__(self, absences: Absences, holding: Callable[[], Sequence[Absence]]) -> None:
+        """`holding`: what holds now, of commands and of the configuration."""
         self._absences = absences
+        self._holding = holding
 
     async def listing(self, _request: Request, _asker: Asker) -> Response:
         """List what holds now."""
-        return JSONResponse([_row(one) for one in self._absences.now()])
+        return JSONResponse([_row(one) for one in self._holding()])
 
     async def note(self, request: Request, asker: Asker) -> Response:
         """Note: `{"until": "2026-12-24T18:00:00Z", "delegate"?: "bob", "away"?: true}`."""

@@ -36,6 +36,7 @@ from firewall.console.slack import SlackButtons, SlackDesk
 from firewall.console.spending import SpendDesk, SpendHandlers
 from firewall.console.throttle import Refusals, Throttle
 from firewall.console.vaulting import CredentialDesk, CredentialRoutes
+from firewall.core.absence import Absence
 from firewall.core.errors import FirewallError, ProtocolError, StoreError
 from firewall.core.ports import Clock, Sequencer
 from firewall.tokens.absences import Absences
@@ -83,6 +84,8 @@ class Desks:
     proving: Proving | None = None
     """Passkeys and links of people."""
     absences: Absences | None = None
+    holding: Callable[[], Sequence[Absence]] | None = None
+    """Who is away now, also by the configuration; None: who was noted by a command."""
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
     slack: SlackDesk | None = None
@@ -160,7 +163,7 @@ class Console:
             *_logins(desks.logins),
             *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
             *deciding(desks.proving, approvals, self._pages, self._doorman),
-            *_absences(desks.absences),
+            *_absences(desks.absences, desks.holding),
         )
 
     def _slack(
@@ -321,10 +324,10 @@ def _pins(desk: PinDesk | None) -> tuple[Row, ...]:
     )
 
 
-def _absences(absences: Absences | None) -> tuple[Row, ...]:
+def _absences(absences: Absences | None, holding: Callable[[], Sequence[Absence]] | None) -> tuple[Row, ...]:
     if absences is None:
         return ()
-    handlers = AbsenceHandlers(absences)
+    handlers = AbsenceHandlers(absences, holding or absences.now)
     return (
         Row("GET", "/api/absences", Access.DECIDER, handlers.listing),
         Row("POST", "/api/absences/{name}", Access.DECIDER, handlers.note),

@@ -25,7 +25,7 @@ class Listed:
     def everybody(self) -> list[Approver]:
         """Return them with their groups, and with those for whom they speak at this moment."""
         known = {one.name: self._approver(one) for one in self._people.listing()}
-        holding = self._holding()
+        holding = self.holding()
         for one in holding:
             absent = known.get(one.person)
             if absent is None:  # who may no longer decide lends nothing
@@ -43,8 +43,8 @@ class Listed:
         aliases = (configured.email,) if configured and configured.email else ()
         return Approver(person.name, person.role, tuple(sorted(groups)), aliases=aliases, since=person.since)
 
-    def _holding(self) -> list[Absence]:
-        """Return what holds now; what was noted by a command goes before what is configured."""
+    def holding(self) -> list[Absence]:
+        """Return the absences that hold now; what was noted by a command goes before what is configured."""
         noted = self._absences.now()
         names = {one.person for one in noted}
         written = [one.absence for one in self._configured.values() if one.absence is not None]

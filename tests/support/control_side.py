@@ -26,15 +26,27 @@ from firewall.console.proving.oidc_pages import Known
 from firewall.console.proving.openid import OpenId
 from firewall.console.rooms import Room
 from firewall.console.slack import SlackDesk
+from firewall.core.absence import Absence
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
 from firewall.core.ids import spell_id
 from firewall.core.secret import Secret
 from firewall.core.token import TokenKind, spell
-from firewall.core.work import EndLink, EndPasskey, PutLink, PutPasskey, Unmet, UseLink, UsePasskey
+from firewall.core.work import (
+    EndAbsence,
+    EndLink,
+    EndPasskey,
+    PutAbsence,
+    PutLink,
+    PutPasskey,
+    Unmet,
+    UseLink,
+    UsePasskey,
+)
 from firewall.sequencer.reading import ProofLookup
-from firewall.storage.sqlite import proofs
-from firewall.storage.sqlite.schema import PROOFS
+from firewall.storage.sqlite import absences, proofs
+from firewall.storage.sqlite.schema import ABSENCES, PROOFS
+from firewall.tokens.absences import Absences
 from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys
 from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, Told, approvals
@@ -54,13 +66,22 @@ class ProvenLog(MemoryLog):
     def __init__(self) -> None:
         super().__init__()
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        for statement in PROOFS:
+        for statement in (*PROOFS, ABSENCES):
             self.connection.execute(statement)
 
     def _apply(self, step: object, index: int) -> Unmet | None:
         if isinstance(step, PutPasskey | UsePasskey | EndPasskey | PutLink | UseLink | EndLink):
             return proofs.prove(self.connection, step, index)
+        if isinstance(step, PutAbsence):
+            absences.put_absence(self.connection, step)
+            return None
+        if isinstance(step, EndAbsence):
+            return absences.end_absence(self.connection, step, index)
         return super()._apply(step, index)
+
+    def absences(self) -> list[Absence]:
+        """As `AbsenceRows` says."""
+        return absences.listing(self.connection)
 
 
 class Doors:
@@ -86,6 +107,10 @@ class Doors:
 
     def person(self, name: str) -> Approver | None:
         """As the port says."""
+        return self.people.get(name)
+
+    def get(self, name: str) -> Approver | None:
+        """As people are looked up."""
         return self.people.get(name)
 
 
@@ -326,6 +351,7 @@ def control_side(
             rooms=(ProviderPage(desk), *(figure_rooms() if rooms is None else rooms)),
             pins=desk.pins,
             proving=proving,
+            absences=Absences(sequencer=log, rows=log, people=doors, clock=clock),  # type: ignore[arg-type]  # looked up alone
             slack=slack,
         ),
         control_listen=listen,

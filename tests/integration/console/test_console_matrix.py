@@ -42,6 +42,9 @@ MATRIX = {
     ("GET", "/api/approvers"): Access.ADMIN,
     ("POST", "/api/approvers"): Access.ADMIN,
     ("DELETE", "/api/approvers/{name}"): Access.ADMIN,
+    ("GET", "/api/absences"): Access.DECIDER,
+    ("POST", "/api/absences/{name}"): Access.DECIDER,
+    ("DELETE", "/api/absences/{name}"): Access.DECIDER,
     ("POST", "/api/policy/load"): Access.ADMIN,
     ("GET", "/api/mcp"): Access.READER,
     ("POST", "/api/mcp/{server}/approve"): Access.DECIDER,
@@ -90,6 +93,7 @@ def side() -> Side:
 
 
 def _path(template: str) -> str:
+    template = template.replace("/absences/{name}", "/absences/alice")  # one's own, for who is no admin
     return template.replace("{id}", ID).replace("{seq}", "1").replace("{name}", "bob").replace("{server}", "notes")
 
 

@@ -279,3 +279,44 @@ async def test_nobody_there_is_an_error_with_a_hint(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "nobody answers" in result.stderr
     assert "stayhand: hint:" in result.stderr
+
+
+async def test_somebody_leaves_lends_and_comes_back(line: Line) -> None:
+    """One notes it of himself, an admin of anybody; the list says who is away, who speaks for whom, until when."""
+    for other in ("away", "delegate"):
+        more = ("root",) if other == "delegate" else ()
+        refused = await line.run(
+            "approver", other, "bob", *more, "--until", "2026-10-01", credential=APPROVER_TOKEN
+        )
+        assert refused.exit_code == 1
+        assert "of himself" in refused.stderr
+    own = ("approver", "away", "alice", "--until", "2026-10-01", "--delegate", "bob")
+    noted = await line.run(*own, credential=APPROVER_TOKEN)
+    assert noted.exit_code == 0, noted.output
+    assert "alice is away; bob speaks for alice" in noted.stderr
+    told = (await line.run("approver", "list")).stdout
+    (of_alice,) = [one for one in told.splitlines() if one.startswith("alice")]
+    assert "away" in of_alice
+    assert "bob" in of_alice
+    assert "2026-10-02T00:00:00Z" in of_alice
+    lent = await line.run("approver", "delegate", "alice", "root", "--until", "2026-09-30T00:00:00Z", "--json")
+    assert json.loads(lent.stdout) | {"since": ""} == {
+        "name": "alice",
+        "delegate": "root",
+        "away": False,
+        "since": "",
+        "until": "2026-09-30T00:00:00Z",
+    }
+    assert (await line.run("approver", "back", "alice", credential=APPROVER_TOKEN)).exit_code == 0
+    rows = json.loads((await line.run("approver", "list", "--json")).stdout)
+    assert [(one["away"], one["delegate"], one["until"]) for one in rows if one["name"] == "alice"] == [
+        ("", "", "")
+    ]
+    again = await line.run("approver", "back", "alice")
+    assert (again.exit_code, "nothing is noted" in again.stderr) == (1, True)
+    kinds = [
+        kind
+        for kind in line.side.log.kinds
+        if kind in ("approver.away", "approver.delegated", "approver.returned")
+    ]
+    assert kinds == ["approver.away", "approver.delegated", "approver.returned"]

@@ -119,6 +119,18 @@ def test_a_groups_mail_goes_to_those_who_can_speak_for_it_now() -> None:
     assert mailed(named, settings, roster) == ("x@example.com",)
 
 
+def test_who_is_away_is_not_told_by_his_address_either() -> None:
+    """A list of addresses leaves his out, however written; a shared one stays while somebody there has it."""
+    settings = _settings(_ALL)
+    away = Approver("away", "approver", aliases=("away@example.com",), is_away=True)
+    listed = ("Away@Example.com", "team@example.com", "x@example.com")
+    mail = settings.notify[-1].model_copy(update={"to": listed})
+    shared = Approver("other", "approver", is_away=True, aliases=("team@example.com",))
+    there = Approver("bob", "approver", aliases=("team@example.com",))
+    assert mailed(mail, settings, Everybody((away, shared, there))) == listed[1:]
+    assert mailed(mail, settings, Everybody((away, shared))) == listed[2:]
+
+
 def test_whose_mail_it_is_is_told_with_the_address() -> None:
     """Each address is one approver's, as settings demand; a personal link is written to nobody else."""
     settings = _settings(_ALL + '[[approver]]\nname = "alice"\nemail = "a@example.com"\n')
