@@ -109,6 +109,7 @@ class Approvals:
             rules.max_pending,
             max_of_session=rules.max_of_session,
             denied_since=now - rules.cool_down_s * _US if rules.cool_down_s else 0,
+            heeds_denial=wanted.heeds_denial,
         )
         outcome = await self._sequencer.submit(
             Unit(records=(records.opened(approval, wanted.principal, wanted.subject),), steps=(step,))
@@ -147,10 +148,6 @@ class Approvals:
     def usable(self, principal: str, digest: str) -> Approval | None:
         """Return an approved, unused, unexpired approval of exactly this call; `principal` is `owner/agent`."""
         return self._store.usable(self._sequencer.pseudonym(principal), digest, self._clock.now_us())
-
-    def denied(self, principal: str, digest: str) -> Approval | None:
-        """Return the denial of exactly this call, as long as its approval could still have been decided."""
-        return self._store.denied(self._sequencer.pseudonym(principal), digest, self._clock.now_us())
 
     def is_of(self, approval: Approval, principal: str) -> bool:
         """Tell whether an approval was requested by `principal` (`owner/agent`)."""

@@ -67,6 +67,9 @@ class Wanted:
     effects: tuple[str, ...]
     subject: Subject
     obligations: Obligations = field(default_factory=Obligations)
+    heeds_denial: bool = False
+    """A denial of exactly this call answers it as long as its approval could have been decided, also after the
+    cool-down: its requester comes back for the answer, and may not know it yet."""
 
 
 def size_of(subject: Subject | None) -> int:

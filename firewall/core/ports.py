@@ -50,10 +50,6 @@ class ApprovalStore(Protocol):
         """Return an approved, unused, unexpired approval of exactly this call."""
         ...
 
-    def denied(self, principal: str, digest: str, now_us: int) -> Approval | None:
-        """Return the newest approval of exactly this call where it was denied and its time still runs."""
-        ...
-
     def listing(self, status: str | None, limit: int) -> list[Approval]:
         """Return approvals, newest first, subjects opened."""
         ...

@@ -59,6 +59,8 @@ class OpenApproval:
     """Per session of his, where the approval names one; 0: no such limit."""
     denied_since: int = 0
     """An equal one that was denied after this instant is found instead; 0: none is looked for."""
+    heeds_denial: bool = False
+    """So is the newest equal one where it was denied and its time still runs, whenever that was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,12 +275,8 @@ class Guard:
         release = self._left_for(judgement, requester)
         if release is not None:
             return await self._follow(judgement, requester, release)
-        denied = self._approvals.denied(requester.principal, judgement.digest) if heeds_denial else None
-        if judgement.is_too_large or denied is not None:
-            verdict = (
-                _unapproved(denied, self._approvals) if denied is not None else Deny(Reason.APPROVAL_TOO_LARGE)
-            )
-            return await self._stop(judgement, requester, verdict, approval=denied.id if denied else "")
+        if judgement.is_too_large:
+            return await self._stop(judgement, requester, Deny(Reason.APPROVAL_TOO_LARGE))
         before = self._before(judgement, requester)
         if before is not None:
             if gone := lost(before.findings, judgement.findings):
@@ -291,7 +287,7 @@ class Guard:
             judgement = await self._moved(judgement, before)
         outcome = await self._sequencer.submit(Unit(records=self._judged(judgement, requester)))
         try:
-            approval = await self._approvals.open(handed.wanted(judgement, requester))
+            approval = await self._approvals.open(handed.wanted(judgement, requester, heeds_denial=heeds_denial))
         except ApprovalError as error:
             return await self._not_asked(judgement, requester, error)
         if judgement.findings:

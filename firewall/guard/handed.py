@@ -47,7 +47,7 @@ def destructive_budget(judgement: Judgement, requester: Requester) -> tuple[Step
     )
 
 
-def wanted(judgement: Judgement, requester: Requester) -> Wanted:
+def wanted(judgement: Judgement, requester: Requester, *, heeds_denial: bool) -> Wanted:
     """Return what people are asked. Raises: ApprovalError where the verdict is no ask."""
     verdict = judgement.verdict
     if not isinstance(verdict, Ask):
@@ -61,4 +61,5 @@ def wanted(judgement: Judgement, requester: Requester) -> Wanted:
         effects=tuple(effect.value for effect in judgement.effects),
         obligations=verdict.obligations,
         subject=judgement.subject(requester),
+        heeds_denial=heeds_denial,
     )

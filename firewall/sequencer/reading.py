@@ -54,11 +54,6 @@ class Approving:
         stored = _guarded(lambda: approvals.usable(self._connection, principal, digest, now_us))
         return None if stored is None else self._all([stored])[0]
 
-    def denied(self, principal: str, digest: str, now_us: int) -> Approval | None:
-        """Return the newest approval of exactly this call where it was denied and its time still runs."""
-        stored = _guarded(lambda: approvals.denied(self._connection, principal, digest, now_us))
-        return None if stored is None else self._opened(stored)
-
     def listing(self, status: str | None, limit: int) -> list[Approval]:
         """Return approvals, newest first, subjects opened."""
         return self._all(_guarded(lambda: approvals.listing(self._connection, status, limit)))

@@ -125,30 +125,28 @@ async def test_an_approved_one_is_found_until_it_is_used_or_too_old(ports: Ports
 
 
 async def test_a_denied_one_is_found_while_its_time_runs(ports: Ports) -> None:
-    """Of exactly this call and principal, and not where the same call was asked about again later."""
+    """Of exactly this call and principal, however short the cool-down, not where people were asked anew."""
     pending, denied = ApprovalStatus.PENDING, ApprovalStatus.DENIED
+
+    async def opened(approval: Approval, *, heeds: bool = True) -> object:
+        return await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5, heeds_denial=heeds),)))
+
     first = _pending(ports, expires_at=ports.clock.now + 5_000_000)
-    await ports.sequencer.submit(Unit(steps=(OpenApproval(first, 5),)))
-
-    def found(principal: str = first.principal, digest: str = first.digest) -> Approval | None:
-        return ports.store.denied(principal, digest, ports.clock.now)
-
-    assert found() is None
+    assert isinstance(await opened(first), Committed)
     await ports.sequencer.submit(_move(first, pending, denied, ports.clock.now, by="per_alice", reason="not now"))
-    told = found()
-    assert told is not None
-    assert (told.id, told.reason) == (first.id, "not now")
-    assert found("prn_pia") is found(digest="b" * 64) is None
+    assert await opened(_pending(ports)) == Unmet(0, "denied_before", found=first.id)
+    for other in ({"principal": "prn_pia"}, {"digest": "b" * 64}):
+        assert isinstance(await opened(_pending(ports, **other)), Committed)
     ports.clock.forward(1)
     again = _pending(ports)
-    await ports.sequencer.submit(Unit(steps=(OpenApproval(again, 5),)))
-    assert found() is None
-    await ports.sequencer.submit(_move(again, pending, denied, ports.clock.now, by="per_alice"))
-    told = found()
-    assert told is not None
-    assert told.id == again.id
+    assert isinstance(await opened(again, heeds=False), Committed)
+    await ports.sequencer.submit(_move(again, pending, ApprovalStatus.CANCELLED, ports.clock.now))
+    third = _pending(ports)
+    assert isinstance(await opened(third), Committed)
+    await ports.sequencer.submit(_move(third, pending, denied, ports.clock.now, by="per_alice"))
+    assert await opened(_pending(ports)) == Unmet(0, "denied_before", found=third.id)
     ports.clock.forward(2)
-    assert found() is None
+    assert isinstance(await opened(_pending(ports)), Committed)
 
 
 async def test_pending_ones_are_capped_per_principal(ports: Ports) -> None:

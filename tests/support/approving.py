@@ -109,13 +109,6 @@ class MemoryLog:
         ]
         return min(found, key=lambda one: one.decided_at, default=None)
 
-    def denied(self, principal: str, digest: str, now_us: int) -> Approval | None:
-        """As the port says."""
-        found = [one for one in self.rows.values() if (one.principal, one.digest) == (principal, digest)]
-        newest = max(reversed(found), key=lambda one: one.opened_at, default=None)
-        is_denied = newest is not None and newest.status is ApprovalStatus.DENIED
-        return newest if newest is not None and is_denied and newest.expires_at > now_us else None
-
     def begun(self) -> list[str]:
         """As the port says."""
         return [one.id for one in self.rows.values() if any(run.state is FormState.BEGUN for run in one.runs)]
@@ -208,13 +201,16 @@ class MemoryLog:
 
     def _denied(self, step: OpenApproval) -> str:
         wanted = step.approval
+        whose = (wanted.principal, wanted.digest)
+        equal = [one for one in self.rows.values() if (one.principal, one.digest) == whose]
         found = [
             one
-            for one in self.rows.values()
-            if step.denied_since
-            and (one.principal, one.digest) == (wanted.principal, wanted.digest)
-            and one.status is ApprovalStatus.DENIED
-            and one.decided_at > step.denied_since
+            for one in equal
+            if one.status is ApprovalStatus.DENIED
+            and (
+                (step.denied_since and one.decided_at > step.denied_since)
+                or (step.heeds_denial and one is equal[-1] and one.expires_at > wanted.opened_at)
+            )
         ]
         return max(found, key=lambda one: one.decided_at).id if found else ""
 

@@ -61,14 +61,8 @@ def open_approval(
 def _too_many(connection: sqlite3.Connection, step: OpenApproval, index: int) -> Unmet | None:
     """Return why people are not asked: they said no to the same just now, or have enough of this requester."""
     wanted = step.approval
-    if step.denied_since:
-        denied = connection.execute(
-            "SELECT id FROM approvals WHERE principal = ? AND digest = ? AND status = 'denied' AND decided_at > ?"
-            " ORDER BY decided_at DESC LIMIT 1",
-            (wanted.principal, wanted.digest, step.denied_since),
-        ).fetchone()
-        if denied is not None:
-            return Unmet(index, "denied_before", found=str(denied[0]))
+    if denied := _denied(connection, step):
+        return Unmet(index, "denied_before", found=denied)
     pending, of_session = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE session = ?) FROM approvals"
         " WHERE principal = ? AND status = 'pending' AND expires_at > ?",
@@ -79,6 +73,22 @@ def _too_many(connection: sqlite3.Connection, step: OpenApproval, index: int) ->
     if wanted.session and step.max_of_session and of_session >= step.max_of_session:
         return Unmet(index, "too_many_of_session")
     return None
+
+
+def _denied(connection: sqlite3.Connection, step: OpenApproval) -> str:
+    """Return the id of the denial that answers a call before anybody is asked; empty: none does."""
+    wanted = step.approval
+    found = connection.execute(
+        "SELECT id FROM approvals AS one WHERE principal = :who AND digest = :what AND status = 'denied'"
+        " AND (:since > 0 AND decided_at > :since OR :heeds AND expires_at > :now AND NOT EXISTS (SELECT 1 FROM"
+        " approvals AS newer WHERE principal = :who AND digest = :what AND newer.rowid > one.rowid))"
+        " ORDER BY decided_at DESC LIMIT 1",
+        {
+            "who": wanted.principal, "what": wanted.digest, "since": step.denied_since,
+            "heeds": step.heeds_denial, "now": wanted.opened_at,
+        },
+    ).fetchone()  # fmt: skip
+    return "" if found is None else str(found[0])
 
 
 def move_approval(
@@ -151,18 +161,6 @@ def earlier(
         EARLIER, (approval.principal, approval.opened_at, approval.id, most_bytes, limit)
     ).fetchall()
     return [_read(row) for row in rows]
-
-
-def denied(connection: sqlite3.Connection, principal: str, digest: str, now_us: int) -> StoredApproval | None:
-    """Return the newest approval of exactly this call where it was denied and its time still runs."""
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals WHERE principal = ? AND digest = ?"  # noqa: S608 - constant
-        " ORDER BY opened_at DESC, rowid DESC LIMIT 1",
-        (principal, digest),
-    ).fetchone()
-    found = None if row is None else _read(row)
-    is_denied = found is not None and found.approval.status is ApprovalStatus.DENIED
-    return found if found is not None and is_denied and found.approval.expires_at > now_us else None
 
 
 def listing(connection: sqlite3.Connection, status: str | None, limit: int) -> list[StoredApproval]:
