@@ -133,7 +133,8 @@ def over_http(*, is_modern: bool) -> Iterator[Teller]:
         del request
         if teller.is_modern:
             return Response(status_code=405)
-        return _events(teller, lambda say: teller.listeners.update(stream=({}, say)), "stream")
+        id_ = object()  # of a stream of its own
+        return _events(teller, lambda say: teller.listeners.update({id_: ({}, say)}), id_)
 
     async def delete(request: Request) -> Response:
         del request

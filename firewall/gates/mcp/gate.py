@@ -141,6 +141,7 @@ class McpGate:
         """End everything, the programs among it."""
         await self._works.close()
         await self._tasks.close()
+        await self._one.listens.close()
         await self.lines.close()
 
     async def _enter(self, scope: Scope) -> _Door:

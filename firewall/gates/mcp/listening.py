@@ -72,6 +72,13 @@ class Listens:
         self._sequencer = sequencer
         self._pause_s = pause_s
         self._open: Counter[tuple[str, str]] = Counter()
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Unsubscribe nothing any more: the lines end, and with them what was subscribed there."""
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def listen(self, server: Server, caller: Caller, message: Message, *, talk: Talk) -> Message:
         """Serve `subscriptions/listen` until the server ends it; return the answer. Raises: FirewallError."""
@@ -182,7 +189,12 @@ class Listens:
             for task in doing:
                 task.cancel()
             await asyncio.gather(*doing, return_exceptions=True)
-            post(self._sequencer, Unit(records=(record(stream, "ended"),)))
+            left = subscribing.let_go(stream.line, listening)
+            post(self._sequencer, Unit(records=(record(stream, "ended", unsubscribed=len(left)),)))
+            if left:
+                ending = asyncio.create_task(subscribing.unsubscribe(stream.line, left))
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
 
     async def _follow(self, stream: Stream) -> Message | None:
         """Listen to a server in its own way. Raises: UpstreamError."""
@@ -190,7 +202,7 @@ class Listens:
         if not is_modern(line.version):
             ear = subscribing.Ear(listening)
             ear.acknowledge(
-                await subscribing.subscribed(line, listening.wanted, ear, is_session=bool(stream.caller.session))
+                await subscribing.subscribed(line, listening, ear, is_session=bool(stream.caller.session))
             )
             return await line.listen(None, seen=ear)
         while True:

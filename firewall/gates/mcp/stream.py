@@ -29,6 +29,8 @@ class Listening:
         """One subscription at a time."""
         self.judged: dict[str, object] = {}
         """By address: the policies by which it was judged last."""
+        self.held: set[str] = set()
+        """Resources that a server of sessions was asked to tell of, for a stateless client."""
         self.told = 0
         self._pending: dict[tuple[str, str], None] = {}
 
@@ -65,13 +67,14 @@ class Stream:
     """Writes a notification as its client hears it."""
 
 
-def record(stream: Stream, state: str) -> Record:
-    """Return the entry of a stream that has `begun` or `ended`."""
+def record(stream: Stream, state: str, *, unsubscribed: int = 0) -> Record:
+    """Return the entry of a stream that has `begun` or `ended`; then so many resources are unsubscribed."""
     wanted = stream.listening.wanted
     data: dict[str, str | int] = {"gate": "mcp", "state": state, "lists": len(wanted.lists)}
     data["resources"] = len(wanted.resources)
     if state == "ended":
         data["told"] = stream.listening.told
+        data["unsubscribed"] = unsubscribed
     return Record(
         kind="mcp.listened",
         data=data,

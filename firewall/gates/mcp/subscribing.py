@@ -1,13 +1,14 @@
 """How servers of both eras are asked to tell what changes, and how it is known what of it they tell."""
 
 import asyncio
+from contextlib import suppress
 
 from firewall.codecs.mcp import changes, messages
 from firewall.codecs.mcp.changes import Filter
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import is_modern
-from firewall.core.errors import UpstreamError, UpstreamFault
+from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.hearing import Still
 from firewall.gates.mcp.port import Server
 from firewall.gates.mcp.stream import Listening
@@ -15,6 +16,8 @@ from firewall.gates.mcp.upstream.lines import Line
 
 ACKNOWLEDGE_S = 20.0
 """How long a server may take to say what it tells."""
+UNSUBSCRIBE_S = 5.0
+"""How long it is tried to end what nobody listens to any more."""
 _UNTOLD = "the server does not tell when this resource changes"
 
 
@@ -39,17 +42,45 @@ class Ear(Still):
             self._acknowledged.set_result(served.within(self._wanted))
 
 
-async def subscribed(line: Line, wanted: Filter, ear: Ear, *, is_session: bool) -> Filter:
+async def subscribed(line: Line, listening: Listening, ear: Ear, *, is_session: bool) -> Filter:
     """Return what a server of sessions tells, subscribed for a stateless client. Raises: UpstreamError."""
-    found = changes.offered(line.capabilities, wanted)
+    found = changes.offered(line.capabilities, listening.wanted)
     if is_session:  # its client does that itself, one by one
         return found
     resources = set[str]()
-    for number, address in enumerate(sorted(found.resources)):
-        asked = messages.request(f"stayhand-subscribe-{number}", changes.SUBSCRIBE, {"uri": address})
-        if (await line.ask(asked, seen=ear)).kind is Kind.RESULT:
-            resources.add(address)
+    async with line.ears.one:
+        for number, address in enumerate(sorted(found.resources)):
+            listening.held.add(address)  # before: nobody knows then whether the server has heard it
+            line.ears.held[address] += 1
+            asked = messages.request(f"stayhand-subscribe-{number}", changes.SUBSCRIBE, {"uri": address})
+            if (await line.ask(asked, seen=ear)).kind is Kind.RESULT:
+                resources.add(address)
     return Filter(found.lists, frozenset(resources))
+
+
+def let_go(line: Line, listening: Listening) -> frozenset[str]:
+    """Note that a stateless client listens no more; return what nobody does any more over this line."""
+    for address in listening.held:
+        line.ears.held[address] -= 1
+    left = frozenset(address for address in listening.held if line.ears.held[address] <= 0)
+    for address in left:
+        del line.ears.held[address]
+    listening.held.clear()
+    return left
+
+
+async def unsubscribe(line: Line, left: frozenset[str]) -> None:
+    """Have a server of sessions tell no more of what nobody listens to, within `UNSUBSCRIBE_S`.
+
+    What it answers changes nothing: what it tells all the same, nobody is told. A line that ends ends that too.
+    """
+    with suppress(FirewallError, TimeoutError):
+        async with asyncio.timeout(UNSUBSCRIBE_S), line.ears.one:
+            for number, address in enumerate(sorted(left)):
+                if address in line.ears.held or not line.is_alive:  # somebody listens to it anew
+                    continue
+                asked = messages.request(f"stayhand-unsubscribe-{number}", changes.UNSUBSCRIBE, {"uri": address})
+                await line.ask(asked, seen=Still())
 
 
 async def asked(

@@ -92,6 +92,39 @@ async def test_the_client_of_a_session_hears_what_it_subscribed(tmp_path: Path, 
             assert again.code == (-32602, "not_subscribed")
 
 
+@pytest.mark.parametrize("where", ["http", "program"])
+async def test_what_nobody_listens_to_any_more_is_unsubscribed(tmp_path: Path, where: str) -> None:
+    """At a server of sessions, where a stateless client was the last to listen; how much, is in the log."""
+    async with before(tmp_path, "legacy", where) as (house, poster):
+        async with listening(poster, resourceSubscriptions=[STOCK]) as other:
+            await other.has(1)
+            async with listening(poster, resourceSubscriptions=[STOCK, "shop://prices"]) as stream:
+                await stream.has(1)
+            await _heard(poster, "resources/unsubscribe", 1)
+            await told(poster, note(UPDATED, thing="stock"))
+            await other.has(2)
+        heard = await _heard(poster, "resources/unsubscribe", 2)
+        assert heard.count("resources/subscribe") == 3
+        rows = house.kept.installation.reader.execute(
+            "SELECT body FROM audit_entries WHERE kind = 'mcp.listened' ORDER BY seq"
+        )
+        ended = [body for (raw,) in rows if (body := json.loads(raw))["data"]["state"] == "ended"]
+        assert [body["data"]["unsubscribed"] for body in ended] == [1, 1]
+        async with listening(poster, resourceSubscriptions=[STOCK]) as again:
+            await again.has(1)
+            await told(poster, note(UPDATED, thing="stock"))
+            await again.has(2)
+
+
+async def _heard(poster: Poster, method: str, times: int) -> list[str]:
+    """Wait until the server was asked something so often; returns all that it was asked."""
+    async with asyncio.timeout(30):
+        while (heard := await told(poster)).count(method) < times:  # noqa: ASYNC110 - it happens in other processes
+            await asyncio.sleep(0.05)
+    assert heard.count(method) == times
+    return heard
+
+
 async def test_tools_are_listed_anew_before_a_client_hears_that_they_changed(tmp_path: Path) -> None:
     """Before it hears of it, what changed waits for a person, and the old tool is called no more."""
     async with (

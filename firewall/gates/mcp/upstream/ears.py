@@ -5,6 +5,7 @@ request: whoever passes it on lists the server anew before.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 
 from firewall.codecs.mcp.changes import CHANGES
@@ -18,6 +19,10 @@ class Ears:
 
     def __init__(self) -> None:
         self._all: set[Ear] = set()
+        self.one = asyncio.Lock()
+        """One who subscribes for stateless clients, or ends that, at a time."""
+        self.held: Counter[str] = Counter()
+        """How many stateless clients listen to a resource that was subscribed for them."""
 
     def add(self, ear: Ear) -> None:
         """Tell somebody of changes from now on."""
