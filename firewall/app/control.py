@@ -12,6 +12,7 @@ from firewall.app.explorer import log_room_of
 from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
+from firewall.app.policy_room import policy_room
 from firewall.app.spend_room import spend_room
 from firewall.app.tokens import token_room
 from firewall.codecs.passkeys.place import party_of
@@ -110,7 +111,7 @@ def console_of(
 
 def _rooms(base: Base, tokens: Tokening, faring: Faring) -> tuple[Room, ...]:
     """Return the pages beside the queue and the approvals, in the order of their tabs."""
-    return ProviderPage(faring), spend_room(base), token_room(base, tokens)
+    return ProviderPage(faring), policy_room(base), spend_room(base), token_room(base, tokens)
 
 
 def _logins(base: Base, upstream: Upstream) -> LoginDesk:

@@ -3,7 +3,12 @@
 from firewall.console.costs.books import Overview as Spent
 from firewall.console.costs.plot import plot_of
 from firewall.console.costs.room import SpendPage
+from firewall.console.policies.explaining import Asked, Explained
+from firewall.console.policies.room import Overview as InForce
+from firewall.console.policies.room import PolicyPage
+from firewall.console.policies.tally import Counted
 from firewall.console.rooms import Room
+from firewall.core.errors import ProtocolError
 from firewall.storage.sqlite.spend_days import Sum
 
 
@@ -15,6 +20,18 @@ class NothingSpent:
         return Spent(days, "2026-11-21T12:00:00Z", Sum(), plot_of({}, 1, days), (), (), 0)
 
 
+class NoPolicy:
+    """No row, and nothing to explain with."""
+
+    async def look(self, days: int) -> InForce:
+        """As the port says."""
+        return InForce("0" * 64, days, (), Counted({}, 0, 0, 0))
+
+    async def explain(self, asked: Asked) -> Explained:
+        """As the port says."""
+        raise ProtocolError(f"`{asked.kind}` cannot be explained here", code="text_invalid")
+
+
 def figure_rooms() -> tuple[Room, ...]:
     """Return them."""
-    return (SpendPage(NothingSpent()),)
+    return (PolicyPage(NoPolicy(), NoPolicy()), SpendPage(NothingSpent()))

@@ -24,6 +24,8 @@ MATRIX = {
     ("GET", "/console/console.css"): Access.PUBLIC,
     ("GET", "/console/providers"): Access.PAGE,
     ("GET", "/console/spend"): Access.PAGE,
+    ("GET", "/console/policies"): Access.PAGE,
+    ("POST", "/console/policies/explain"): Access.FORM,
     ("POST", "/console/sign-in"): Access.SIGN_IN,
     ("POST", "/console/sign-out"): Access.FORM,
     ("GET", "/approve/{id}"): Access.PAGE,
