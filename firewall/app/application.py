@@ -21,6 +21,7 @@ from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
 from firewall.console.explorer.behind import Behind
+from firewall.console.runs.following import Follower
 from firewall.core.errors import StoreError
 from firewall.core.work import Sweep, Unit
 from firewall.gates.edge.branch import Branch
@@ -82,6 +83,8 @@ class Application:
     sharing: Sharing | None
     behind: Behind
     console: Console
+    follower: Follower
+    """Keeps the index of agents' sessions."""
     forms: Forms
     telemetry: Telemetry
     providers: Providers
@@ -153,6 +156,7 @@ class Application:
             group.create_task(self._sweep())
             group.create_task(self._note_uses())
             group.create_task(kept_running(self.behind.run, "indexing the log"))
+            group.create_task(self.follower.run())
             if self.mcp is not None:
                 group.create_task(self.mcp.lines.run())
             if self.prober is not None:

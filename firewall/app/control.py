@@ -13,6 +13,7 @@ from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
 from firewall.app.policy_room import policy_room
+from firewall.app.sessions import session_room
 from firewall.app.spend_room import spend_room
 from firewall.app.tokens import token_room
 from firewall.codecs.passkeys.place import party_of
@@ -30,6 +31,7 @@ from firewall.console.proving.oidc_pages import Known
 from firewall.console.rooms import Room
 from firewall.console.roster import Listed
 from firewall.console.routing import Routing
+from firewall.console.runs.following import Follower
 from firewall.console.spending import Approved, Books
 from firewall.console.vaulting import Vaulting
 from firewall.core.ids import spell_id
@@ -55,6 +57,7 @@ def console_of(
     drills: DrillRoom,
     faring: Faring,
     pins: Pinning,
+    follower: Follower,
 ) -> Console:
     """Return the control side with all its desks; `upstream` asks providers about a credential.
 
@@ -89,7 +92,7 @@ def console_of(
         ),
         status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
         runner=runner,
-        rooms=(*_rooms(base, tokens, faring), log_room_of(base, entries)),
+        rooms=_rooms(base, tokens, entries, faring=faring, follower=follower),
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,
@@ -109,9 +112,18 @@ def console_of(
     )
 
 
-def _rooms(base: Base, tokens: Tokening, faring: Faring) -> tuple[Room, ...]:
+def _rooms(
+    base: Base, tokens: Tokening, entries: Entries, *, faring: Faring, follower: Follower
+) -> tuple[Room, ...]:
     """Return the pages beside the queue and the approvals, in the order of their tabs."""
-    return ProviderPage(faring), policy_room(base), spend_room(base), token_room(base, tokens)
+    return (
+        session_room(base, follower),
+        log_room_of(base, entries),
+        token_room(base, tokens),
+        policy_room(base),
+        spend_room(base),
+        ProviderPage(faring),
+    )
 
 
 def _logins(base: Base, upstream: Upstream) -> LoginDesk:

@@ -1,0 +1,124 @@
+"""Following the log: what was appended since is put into the index of runs, in a thread, behind every call.
+
+No call waits for this and no entry is written by it. Killed anywhere, it goes on behind the last commit; an index
+of another log, or of an older copy of this one, is made anew.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from firewall.console.runs.index import Noted, RunIndex
+from firewall.core.errors import StoreError
+from firewall.storage.sqlite.schema import open_reader
+
+STEP = 1000
+"""Entries that are taken in at a time."""
+PAUSE_S = 0.05
+"""Between steps while there are more: others want the processor, too."""
+REST_S = 1.0
+_READS = "audit."
+"""Kinds of entries about reading: they are about whoever looked, not about the run."""
+_LEADS = ("request", "judged", "follows")
+"""Fields that name an earlier entry of the same run."""
+_log = logging.getLogger("stayhand.console")
+
+
+class Follower:
+    """Keeps the index of one log; used by one thread at a time."""
+
+    def __init__(self, log: Path, index: Path) -> None:
+        """Open both. Raises: StoreError."""
+        self._index = RunIndex(index, is_writer=True)
+        self._log = open_reader(log)
+        self._turn = threading.Lock()
+        self.reader = RunIndex(index)
+        """For those who ask."""
+
+    def close(self) -> None:
+        """Let go of both files, once a step that runs has ended."""
+        with self._turn:
+            self._log.close()
+            self._index.close()
+            self.reader.close()
+
+    def step(self) -> bool:
+        """Take in the next entries; tell whether there may be more. Raises: StoreError."""
+        with self._turn:
+            return self._step()
+
+    def _step(self) -> bool:
+        try:
+            upto, leaf = self._index.upto()
+            if upto and self._leaf(upto - 1) != leaf:
+                self._index.clear()
+                upto = 0
+            rows = self._log.execute(
+                "SELECT seq, at, kind, principal, approval, leaf, body FROM audit_entries WHERE seq >= ?"
+                " ORDER BY seq LIMIT ?",
+                (upto, STEP),
+            ).fetchall()
+            if not rows:
+                return False
+            noted: dict[int, Noted] = {}
+            for seq, at, kind, principal, approval, _, body in rows:
+                one = self._noted(noted, (seq, at, kind, principal), approval, body)
+                if one is not None:
+                    noted[seq] = one
+            self._index.keep(noted.values(), rows[-1][0] + 1, rows[-1][5])
+        except sqlite3.Error as error:
+            raise StoreError("the log cannot be read", detail=str(error)) from error
+        return len(rows) == STEP
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            is_more = False
+            try:
+                is_more = await asyncio.to_thread(self.step)
+            except StoreError as error:
+                _log.warning("sessions are behind: %s (%s)", error.public, error.detail)
+            await asyncio.sleep(PAUSE_S if is_more else REST_S)
+
+    def _leaf(self, seq: int) -> bytes:
+        row = self._log.execute("SELECT leaf FROM audit_entries WHERE seq = ?", (seq,)).fetchone()
+        return bytes(row[0]) if row else b""
+
+    def _noted(
+        self, noted: Mapping[int, Noted], head: tuple[int, int, str, str], approval: str, body: bytes
+    ) -> Noted | None:
+        seq, at, kind, principal = head
+        if kind.startswith(_READS):
+            return None
+        data = orjson.loads(body)["data"]
+        token = self._token(noted, data, approval)
+        if not token:
+            return None
+        cost = data.get("cost_micros", 0) if kind in ("model.answered", "spend.settled") else 0
+        return Noted(
+            seq=seq,
+            at=at,
+            token=token,
+            principal=principal if kind in ("model.requested", "tool.judged") else "",
+            is_model=kind == "model.requested",
+            verdict=str(data.get("verdict", "")) if kind == "tool.judged" else "",
+            cost_micros=cost if isinstance(cost, int) else 0,
+        )
+
+    def _token(self, noted: Mapping[int, Noted], data: Mapping[str, object], approval: str) -> str:
+        token = data.get("token")
+        if isinstance(token, str):
+            return token
+        for name in _LEADS:
+            seq = data.get(name)
+            if isinstance(seq, int):
+                return noted[seq].token if seq in noted else self._index.token_of(seq)
+        if not approval:
+            return ""
+        row = self._log.execute("SELECT token FROM approvals WHERE id = ?", (approval,)).fetchone()
+        return str(row[0]) if row else ""
