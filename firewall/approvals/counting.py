@@ -112,12 +112,12 @@ class Counter:
         lacks_passkey = approval.obligations.auth == "passkey" and vote.auth != "passkey"
         if vote.decision is not Decision.APPROVE or lacks_passkey:
             return None
-        by = self._called(vote.voter)
+        by = self.called(vote.voter)
         if by is None or by.since > approval.opened_at:
             return None
         return None if self.refusal(approval, by) is not None else by
 
-    def _called(self, pseudonym: str) -> Approver | None:
+    def called(self, pseudonym: str) -> Approver | None:
         """Return whose pseudonym it is: by names of accounts first, since asking about a name makes its key."""
         for one in self.everybody:
             if self.pseudonym(one.name) == pseudonym:

@@ -157,6 +157,11 @@ class Approvals:
         """Tell whether this person decided an approval."""
         return bool(approval.decided_by) and approval.decided_by == self._sequencer.pseudonym(name)
 
+    def decider(self, approval: Approval) -> str:
+        """Return who decided: the name of somebody who is still listed, else the log's pseudonym, else nothing."""
+        person = self.counter().called(approval.decided_by) if approval.decided_by else None
+        return person.name if person is not None else approval.decided_by
+
     def may_decide(self, approval: Approval, by: Approver) -> Refusal | None:
         """Return why somebody may not decide this approval, or None when he may: to deny it at least."""
         return self.counter().refusal(approval, by)

@@ -305,7 +305,9 @@ class Pages:
         await self._approvals.viewed(approval_id, by=who.name, may_decide=may_decide)
         taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
         seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
-        decided_by = "you" if self._approvals.was_decided_by(approval, who.name) else approval.decided_by
+        decided_by = (
+            "you" if self._approvals.was_decided_by(approval, who.name) else self._approvals.decider(approval)
+        )
 
         earlier = self._approvals.earlier(approval) if session is not None else []
 

@@ -121,3 +121,14 @@ async def test_the_requesters_page_tells_it_too(side: Side) -> None:
         browser = Browser(client, side.public)
         await browser.sign_in("olga")
         assert "1 of 2, next: oncall" in (await browser.open(f"/status/{approval.id}")).text
+
+
+async def test_a_page_says_by_name_who_decided(side: Side) -> None:
+    """To himself `you`, to others his name; who is no longer there stays the log's pseudonym."""
+    approval = await side.approvals.open(wanted())
+    alice, bob = await side.signed_in("alice"), await side.signed_in("bob")
+    assert (await alice.answer(approval.id, "deny")).status_code == 303
+    assert "by you" in (await alice.open(f"/approve/{approval.id}")).text
+    assert "by alice" in (await bob.open(f"/approve/{approval.id}")).text
+    side.log.permit(BOB)
+    assert "by per_ecila" in (await bob.open(f"/approve/{approval.id}")).text
