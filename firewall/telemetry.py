@@ -215,6 +215,8 @@ class Condition:
     """Digest of the policy in force."""
     is_witnessed: bool
     telemetry: Telemetry
+    waving: Callable[[], str] = str
+    """Who of the approvers waves everything through, in words; empty: nobody."""
 
     def is_ready(self) -> bool:
         """Calls can be judged and recorded."""
@@ -229,6 +231,7 @@ class Condition:
             "witness": "watched" if self.is_witnessed else "unwitnessed",
             "circuits": self.telemetry.circuitry.words(),
             "channels": channel_words(self.telemetry.channels()),
+            **({"approvers": waving} if (waving := self.waving()) else {}),
             **({"shared": shared} if (shared := self.telemetry.circuitry.shared()) else {}),
         }
 

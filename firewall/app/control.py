@@ -17,6 +17,7 @@ from firewall.app.sessions import session_room
 from firewall.app.spend_room import spend_room
 from firewall.app.tokens import token_room
 from firewall.codecs.passkeys.place import party_of
+from firewall.console.answering import Answering, ApproverRoom
 from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
@@ -65,18 +66,13 @@ def console_of(
     """
     installation, rules = base.installation, base.rules
     writer = installation.writer
-    handout = AwsHandout(
-        base.access_keys,
-        {name: target.spec for name, target in base.targets.items()},
-        f"http://{base.settings.server.listen}",
-    )
 
     def approved(provider: str, model: str) -> Approved:
         known = routes.table.models.of(provider, model)
         days = [day.isoformat() if day else "" for day in (known.approved_at, known.review_by)]
         return Approved(known.approved_by, *days)
 
-    tokens = Tokening(base.tokens, base.clock, aws=handout)
+    tokens, waving = _tokening(base), _answering(base).words
     entries = Entries(installation.reader, installation.sealing, writer)
     desks = Desks(
         tokens=tokens,
@@ -90,7 +86,9 @@ def console_of(
         drills=Drilling(
             drills, installation.reader, writer, base.clock, lambda: [one.name for one in routes.providers]
         ),
-        status=Condition(writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry),
+        status=Condition(
+            writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry, waving
+        ),
         runner=runner,
         rooms=_rooms(base, tokens, entries, faring=faring, follower=follower),
         pins=pins,
@@ -121,9 +119,27 @@ def _rooms(
         log_room_of(base, entries),
         token_room(base, tokens),
         policy_room(base),
+        ApproverRoom(_answering(base)),
         spend_room(base),
         ProviderPage(faring),
     )
+
+
+def _answering(base: Base) -> Answering:
+    """Return what counts how people answer."""
+    return Answering(
+        base.installation.approving,
+        names=lambda: [one.name for one in base.people.listing()],
+        pseudonym=base.installation.writer.pseudonym,
+        clock=base.clock,
+    )
+
+
+def _tokening(base: Base) -> Tokening:
+    """Return what mints tokens, and hands out what AWS clients need with them."""
+    specs = {name: target.spec for name, target in base.targets.items()}
+    handout = AwsHandout(base.access_keys, specs, f"http://{base.settings.server.listen}")
+    return Tokening(base.tokens, base.clock, aws=handout)
 
 
 def _logins(base: Base, upstream: Upstream) -> LoginDesk:

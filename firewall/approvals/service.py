@@ -29,7 +29,7 @@ from firewall.core.demand import Tally
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ids import sha256_hex
 from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
-from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, Unit, Unmet
+from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, SeeApproval, Unit, Unmet
 
 SWEEP_S = 1.0
 """How often what is overdue is looked for; whoever waits learns of the end of time at once."""
@@ -280,7 +280,8 @@ class Approvals:
 
         Raises: StoreError; then nothing may be shown.
         """
-        await self._sequencer.submit(Unit(records=(records.viewed(approval_id, by),)))
+        step = SeeApproval(approval_id, self._sequencer.pseudonym(by), self._clock.now_us())
+        await self._sequencer.submit(Unit(records=(records.viewed(approval_id, by),), steps=(step,)))
         if may_decide:
             self._notifier.seen(approval_id)
 

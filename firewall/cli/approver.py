@@ -41,13 +41,17 @@ def add(ctx: click.Context, name: str, role: str, groups: tuple[str, ...], *, as
 
 
 @approver.command("list")
+@click.option("--stats", is_flag=True, help="How they answered in the last seven days, in place of who they are.")
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, *, as_json: bool) -> None:
+def list_(ctx: click.Context, *, stats: bool, as_json: bool) -> None:
     """List who may sign in, who of them is away, and who speaks for whom until when.
 
     Example: stayhand approver list
     """
+    if stats:
+        _stats(ctx, as_json=as_json)
+        return
     with control_client(ctx) as control:
         rows = rows_of(control.get("/api/approvers"))
         noted = {str(one.get("name")): one for one in rows_of(control.get("/api/absences"))}
@@ -56,6 +60,21 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
         show_json(shown)
     else:
         show_table(shown, ("name", "role", "groups", "away", "delegate", "until"))
+
+
+def _stats(ctx: click.Context, *, as_json: bool) -> None:
+    with control_client(ctx) as control:
+        rows = rows_of(control.get("/api/approvers/figures"))
+    if as_json:
+        show_json(rows)
+        return
+    columns = ("name", "answered", "approved", "denied", "per_day", "median_dwell_s", "hasty_percent")
+    show_table(rows, columns)
+    for one in rows:
+        if one.get("waves_through"):
+            talk(
+                f"{one.get('name')} approves nearly everything, most of it within three seconds or without a look"
+            )
 
 
 def _absence(noted: Mapping[str, object] | None) -> dict[str, object]:

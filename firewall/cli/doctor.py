@@ -295,6 +295,9 @@ def _circuits(address: str) -> Iterator[Finding]:
         fails = channels.startswith("failing")
         hint = "docs/approvals.md says what each word means" if fails else ""
         yield Finding("warn" if fails else "ok", f"channels to people: {channels}", hint)
+    if isinstance(parts, dict) and isinstance(waving := parts.get("approvers"), str):
+        hint = "stayhand approver list --stats; ask fewer questions, or somebody else as well"
+        yield Finding("warn", f"approvers who wave everything through: {waving}", hint)
     said = parts.get("circuits") if isinstance(parts, dict) else None
     if isinstance(said, str):
         is_well = said.startswith("0 ")

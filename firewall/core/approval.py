@@ -121,6 +121,18 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """One vote; at unix microseconds."""
+
+    voter: str
+    """Pseudonymous id."""
+    decision: Decision
+    at: int
+    seen_at: int
+    """When he was first shown the request; 0: never before he voted."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionView:
     """What a page shows of one action, all of it derived from the intercepted bytes."""
 

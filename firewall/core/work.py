@@ -96,6 +96,16 @@ class CastVote:
 
 
 @dataclass(frozen=True, slots=True)
+class SeeApproval:
+    """Note when somebody was first shown an approval; later looks change nothing."""
+
+    approval: str
+    viewer: str
+    """Pseudonymous id."""
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class BeginForm:
     """Note that a form is about to be sent, if its approval waits as in `CastVote` and has none under way."""
 
@@ -301,6 +311,7 @@ Step = (
     | OpenApproval
     | MoveApproval
     | CastVote
+    | SeeApproval
     | BeginForm
     | EndForm
     | PutToken

@@ -30,6 +30,7 @@ from firewall.core.work import (
     PutPin,
     PutToken,
     Record,
+    SeeApproval,
     Step,
     Sweep,
     Take,
@@ -42,7 +43,7 @@ from firewall.storage.sqlite import absences, approvals, forms, ledger, limits, 
 
 _DONE = Committed()
 _KINDS = {kind.value: kind for kind in Kind}
-_SURE: frozenset[type[Step]] = frozenset({Settle, Pay, PutIssued, NoteUses, Sweep, Reclaim})
+_SURE: frozenset[type[Step]] = frozenset({Settle, Pay, PutIssued, NoteUses, Sweep, Reclaim, SeeApproval})
 """Steps that have no condition, so that nothing of their unit is ever taken back alone."""
 
 
@@ -146,7 +147,7 @@ class Applier:
         match step:
             case Settle() | Take() | Reserve() | Extend() | Tell() | Reclaim() | Pay():
                 return self._spend(step, index, now_us)
-            case OpenApproval() | MoveApproval() | CastVote() | BeginForm() | EndForm():
+            case OpenApproval() | MoveApproval() | CastVote() | SeeApproval() | BeginForm() | EndForm():
                 return self._approval(step, index)
             case EndToken() | EndPerson() | EndAbsence():
                 return self._end(step, index)
@@ -215,8 +216,11 @@ class Applier:
                 return absences.end_absence(self._connection, step, index)
 
     def _approval(
-        self, step: OpenApproval | MoveApproval | CastVote | BeginForm | EndForm, index: int
+        self, step: OpenApproval | MoveApproval | CastVote | SeeApproval | BeginForm | EndForm, index: int
     ) -> Unmet | None:
+        if isinstance(step, SeeApproval):
+            votes.see(self._connection, step)
+            return None
         if isinstance(step, CastVote):
             return votes.cast_vote(self._connection, step, index)
         if isinstance(step, BeginForm):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from firewall.core.absence import Absence
-from firewall.core.approval import Approval
+from firewall.core.approval import Answer, Approval, Decision
 from firewall.core.errors import StoreError
 from firewall.core.pins import Pin
 from firewall.core.proofs import Link, Passkey
@@ -61,6 +61,11 @@ class Approving:
     def earlier(self, approval: Approval, limit: int) -> list[Approval]:
         """Return what the same requester asked before, newest first, subjects opened; very large ones left out."""
         return self._all(_guarded(lambda: approvals.earlier(self._connection, approval, limit, _EARLIER_BYTES)))
+
+    def answers(self, since_us: int, limit: int) -> list[Answer]:
+        """Return votes after an instant, newest first, each with when its giver was first shown the approval."""
+        found = _guarded(lambda: votes.answers(self._connection, since_us, limit))
+        return [Answer(voter, Decision(decision), at, seen_at) for voter, decision, at, seen_at in found]
 
     def due(self, now_us: int) -> list[Approval]:
         """Return those whose time is over but whose status does not say so yet."""

@@ -7,7 +7,16 @@ from dataclasses import replace
 
 from firewall.approvals.people import Approver
 from firewall.approvals.service import ApprovalRules, Approvals, Wanted
-from firewall.core.approval import ActionView, Approval, ApprovalStatus, Decision, FormRun, FormState, Subject
+from firewall.core.approval import (
+    ActionView,
+    Answer,
+    Approval,
+    ApprovalStatus,
+    Decision,
+    FormRun,
+    FormState,
+    Subject,
+)
 from firewall.core.errors import StoreError
 from firewall.core.ids import spell_id
 from firewall.core.notice import Notice
@@ -20,6 +29,7 @@ from firewall.core.work import (
     OpenApproval,
     Outcome,
     Record,
+    SeeApproval,
     Unit,
     Unmet,
 )
@@ -48,6 +58,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.rows: dict[str, Approval] = {}
+        self.views: dict[tuple[str, str], int] = {}
         self.is_failing = False
         self.listed: list[Approver] = []
         self.rights = 0
@@ -124,6 +135,16 @@ class MemoryLog:
         before = [one for one in same if one.opened_at <= approval.opened_at]
         return sorted(before, key=lambda one: -one.opened_at)[:limit]
 
+    def answers(self, since_us: int, limit: int) -> list[Answer]:
+        """Return votes after an instant, newest first."""
+        found = [
+            Answer(vote.voter, vote.decision, vote.at, self.views.get((one.id, vote.voter), 0))
+            for one in self.rows.values()
+            for vote in one.votes
+            if vote.at > since_us
+        ]
+        return sorted(found, key=lambda one: -one.at)[:limit]
+
     def due(self, now_us: int) -> list[Approval]:
         """As the port says."""
         ends = {ApprovalStatus.PENDING: "expires_at", ApprovalStatus.APPROVED: "use_before"}
@@ -138,6 +159,9 @@ class MemoryLog:
             return self._move(step, index)
         if isinstance(step, CastVote):
             return self._cast(step, index)
+        if isinstance(step, SeeApproval):
+            self.views.setdefault((step.approval, step.viewer), step.at)
+            return None
         if isinstance(step, BeginForm):
             return self._begin(step, index)
         if isinstance(step, EndForm):

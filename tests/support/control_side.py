@@ -18,6 +18,7 @@ from firewall.approvals.forms import Ended, Forms, Settling
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.codecs.passkeys.place import party_of
+from firewall.console.answering import Answering, ApproverRoom
 from firewall.console.app import Console, Desks
 from firewall.console.pinned import UnknownServerError
 from firewall.console.providers import Overview, ProviderPage
@@ -334,6 +335,7 @@ def control_side(
     clock = clock or StillClock()
     proving = _proving(log, clock, public, openid, known or Known({}, {}))
     service = approvals(log, clock, told, public_url=public, **rules)
+    answering = Answering(log, names=lambda: [*doors.people], pseudonym=log.pseudonym, clock=clock)
     runner = ScriptedRunner(Forms(approvals=service, sequencer=log, store=log, clock=clock))
     console = Console(
         approvals=service,
@@ -348,7 +350,7 @@ def control_side(
             credentials=CredentialDouble(desk.asked),
             status=desk,
             runner=runner,
-            rooms=(ProviderPage(desk), *(figure_rooms() if rooms is None else rooms)),
+            rooms=(ProviderPage(desk), ApproverRoom(answering), *(figure_rooms() if rooms is None else rooms)),
             pins=desk.pins,
             proving=proving,
             absences=Absences(sequencer=log, rows=log, people=doors, clock=clock),  # type: ignore[arg-type]  # looked up alone

@@ -105,7 +105,7 @@ def _create(database: sqlite_utils.Database) -> None:
         "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
     _added(database, "issued", "provider")
-    for statement in (FORMS, VOTES, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
+    for statement in (FORMS, VOTES, *VIEWS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
         database.execute(statement)
     spend_days.create(database.conn)
 
@@ -131,6 +131,15 @@ VOTES = """CREATE TABLE IF NOT EXISTS approval_votes (
   at INTEGER NOT NULL, auth TEXT NOT NULL, groups TEXT NOT NULL, PRIMARY KEY (approval, number)
 ) STRICT, WITHOUT ROWID"""
 """What people said of approvals: pseudonymous ids, words and numbers alone."""
+
+
+VIEWS = (
+    """CREATE TABLE IF NOT EXISTS approval_views (
+  approval TEXT NOT NULL, viewer TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (approval, viewer)
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS votes_at ON approval_votes (at)",
+)
+"""When people were first shown approvals: pseudonymous ids and times."""
 
 
 ABSENCES = """CREATE TABLE IF NOT EXISTS absences (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import orjson
 
 from firewall.core.approval import Decision, Vote
-from firewall.core.work import CastVote, Unmet
+from firewall.core.work import CastVote, SeeApproval, Unmet
 from firewall.storage.sqlite.forms import BEGUN
 
 _COLUMNS = "approval, number, voter, decision, at, auth, groups"
@@ -46,6 +46,26 @@ def votes(connection: sqlite3.Connection, approval_ids: Sequence[str]) -> dict[s
         vote = Vote(number, voter, Decision(decision), at, auth, tuple(groups.split()))
         found[approval] = (*found.get(approval, ()), vote)
     return found
+
+
+def see(connection: sqlite3.Connection, step: SeeApproval) -> None:
+    """Note when somebody was first shown an approval."""
+    connection.execute(
+        "INSERT OR IGNORE INTO approval_views (approval, viewer, at) VALUES (?,?,?)",
+        (step.approval, step.viewer, step.at),
+    )
+
+
+ANSWERS = (
+    "SELECT v.voter, v.decision, v.at, coalesce(w.at, 0) FROM approval_votes v"
+    " LEFT JOIN approval_views w ON w.approval = v.approval AND w.viewer = v.voter AND w.at <= v.at"
+    " WHERE v.at > ? ORDER BY v.at DESC LIMIT ?"
+)
+
+
+def answers(connection: sqlite3.Connection, since_us: int, limit: int) -> list[tuple[str, str, int, int]]:
+    """Return votes after an instant, newest first: voter, decision, when, and when he first saw it (0: never)."""
+    return connection.execute(ANSWERS, (since_us, limit)).fetchall()
 
 
 def roster(connection: sqlite3.Connection) -> int:

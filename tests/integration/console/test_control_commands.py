@@ -320,3 +320,14 @@ async def test_somebody_leaves_lends_and_comes_back(line: Line) -> None:
         if kind in ("approver.away", "approver.delegated", "approver.returned")
     ]
     assert kinds == ["approver.away", "approver.delegated", "approver.returned"]
+
+
+async def test_figures_of_approvers_are_a_table(line: Line) -> None:
+    """A vote by a command without a look is a hasty one; without `--json` a line each."""
+    approval = await line.side.approvals.open(wanted())
+    assert (await line.run("approvals", "approve", approval.id, credential=APPROVER_TOKEN)).exit_code == 0
+    found = await line.run("approver", "list", "--stats", "--json")
+    (alice,) = json.loads(found.stdout)
+    assert (alice["name"], alice["answered"], alice["hasty_percent"]) == ("alice", 1, 100)
+    told = await line.run("approver", "list", "--stats")
+    assert told.stdout.splitlines()[0].split()[:3] == ["NAME", "ANSWERED", "APPROVED"]

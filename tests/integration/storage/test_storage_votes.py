@@ -9,7 +9,16 @@ import pytest
 
 from firewall.core.absence import Absence
 from firewall.core.approval import Approval, ApprovalStatus, Decision, Vote
-from firewall.core.work import CastVote, EndAbsence, EndPerson, OpenApproval, PutAbsence, PutPerson, Unmet
+from firewall.core.work import (
+    CastVote,
+    EndAbsence,
+    EndPerson,
+    OpenApproval,
+    PutAbsence,
+    PutPerson,
+    SeeApproval,
+    Unmet,
+)
 from firewall.sequencer.looking import added
 from firewall.storage.sqlite import absences, approvals, people, votes
 from firewall.storage.sqlite.schema import create_tables, open_writer
@@ -126,3 +135,21 @@ def test_what_was_asked_before_is_found_by_an_index(store: sqlite3.Connection) -
     assert [row[3] for row in plan] == [
         "SEARCH approvals USING INDEX idx_approvals_principal_opened_at (principal=? AND opened_at<?)"
     ]
+
+
+def test_votes_are_read_with_the_first_view_by_an_index(store: sqlite3.Connection) -> None:
+    """The first look counts, also after a second one; newest first, no more than asked for, nothing is sorted."""
+    for number in (1, 2):
+        pending = Approval(f"apr_{number}", ApprovalStatus.PENDING, f"d{number}", "prn", "tok", "", "x", (), 1, 99)
+        approvals.open_approval(store, OpenApproval(pending, 5), 0, ("key", b""))
+        vote = Vote(1, "per_a", Decision.APPROVE, 10 * number, "passphrase")
+        assert votes.cast_vote(store, CastVote(pending.id, pending.digest, vote, -1), 0) is None
+    for viewer, at in (("per_a", 4), ("per_a", 6), ("per_b", 3)):
+        votes.see(store, SeeApproval("apr_1", viewer, at))
+    votes.see(store, SeeApproval("apr_2", "per_a", 50))
+    assert votes.answers(store, 0, 9) == [("per_a", "approve", 20, 0), ("per_a", "approve", 10, 4)]
+    assert votes.answers(store, 10, 9) == [("per_a", "approve", 20, 0)]
+    assert votes.answers(store, 0, 1) == [("per_a", "approve", 20, 0)]
+    plan = [row[3] for row in store.execute(f"EXPLAIN QUERY PLAN {votes.ANSWERS}", (0, 9)).fetchall()]
+    assert plan[0] == "SEARCH v USING INDEX votes_at (at>?)"
+    assert all("SEARCH" in step for step in plan)
