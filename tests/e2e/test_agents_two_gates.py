@@ -1,4 +1,7 @@
-"""The real agents with hooks and an MCP server behind `/mcp` at once: each call passes both gates, or none."""
+"""The real agents with hooks and an MCP server behind `/mcp` at once: each call passes both gates, or none.
+
+And with their model calls through the firewall as well: one approval serves all three gates.
+"""
 
 import re
 import shlex
@@ -12,6 +15,7 @@ import pytest
 from firewall.demo.script import Script, Turn, turns
 from tests.e2e.test_agents_hooks import FOUR, hooked
 from tests.e2e.test_agents_mcp import deciding, desk
+from tests.e2e.test_agents_mcp import script as tidying
 from tests.support.agents import AGENTS, program
 from tests.support.agents_mcp import pointed, tool_call
 from tests.support.installation import PROVIDER_KEY, verify
@@ -137,4 +141,33 @@ def test_a_call_passes_hook_and_mcp_gate_together(name: str, tmp_path: Path) -> 
     assert len({one.approval for one in released}) == 1
     assert len([one for one in told if one.kind == "approval.opened"]) == 3
     assert len(decided) == 2
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("name", FOUR)
+def test_one_approval_serves_all_three_gates(name: str, tmp_path: Path) -> None:
+    """Approved where the model says it, a call passes hook and MCP gate; denied there it reaches neither."""
+    with desk(tmp_path, tidying(name)) as world, deciding(world.firewall, "approve", "deny") as decided:
+        command = next(agent for agent in AGENTS if agent.name == name).command
+        places = world.folder / "workspace", world.folder / "home"
+        launch = command(world.firewall.agents, world.token, "please tidy the notes", *places)
+        launch = pointed(name, launch, "memory", f"{world.firewall.agents}/mcp/memory", token=world.token)
+        done = hooked(name, launch, world.firewall.agents, world.token)
+        opened = world.firewall.approvals()
+        told = story(world.firewall.installed)
+        checked = verify(world.firewall.installed)
+    assert (done.returncode, "keep it" in done.output) == (0, True), done.output[-3000:]
+    assert world.notes() == ["plan", "dear"]
+    assert [one["status"] for one in opened] == ["denied", "consumed"]
+    assert len(decided) == 2
+    released = [one for one in told if one.kind == "tool.released" and one.approval]
+    assert [one.data["gate"] for one in released] == ["models", "hooks", "mcp"]
+    assert {one.approval for one in released} == {decided[0]}
+    judged = [(one.data["gate"], one.data["verdict"]) for one in told if one.kind == "tool.judged"]
+    assert [verdict for gate, verdict in judged if gate == "models"][-1] == "deny"
+    assert "deny" not in [verdict for gate, verdict in judged if gate != "models"]
+    allowed = [
+        gate for gate, verdict in judged if verdict == "allow"
+    ]  # Codex also declares a search of the provider
+    assert (allowed[0], [gate for gate in allowed if gate != "models"]) == ("models", ["hooks", "mcp"])
     assert checked.returncode == 0, checked.stdout
