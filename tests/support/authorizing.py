@@ -53,6 +53,8 @@ class Authorizing:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
     """Authorization fields that the MCP server saw."""
+    wants: str = ""
+    """Scopes that the MCP server says a good token lacks, where tools are listed; empty: none."""
     paths: list[str] = field(default_factory=list)
     registrations: list[list[str]] = field(default_factory=list)
     """The redirect addresses of each client that was registered."""
@@ -137,6 +139,9 @@ class Authorizing:
         message = json.loads(await request.body())
         if "id" not in message:
             return Response(status_code=202)
+        if self.wants and message["method"] == "tools/list":
+            where = f'Bearer error="insufficient_scope", scope="{self.wants}"'
+            return Response(status_code=403, headers={"www-authenticate": where})
         said = {
             "initialize": {
                 "protocolVersion": "2025-11-25",

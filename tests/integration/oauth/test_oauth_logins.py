@@ -76,6 +76,26 @@ async def world(folder: Path, **oauth: object) -> AsyncIterator[World]:
             await upstream.close()
 
 
+@pytest.mark.parametrize("by_machine", [False, True])
+async def test_scopes_that_a_server_names_are_for_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, by_machine: bool
+) -> None:
+    """With what to do about it; words that a shell would read are left out, and other refusals say nothing."""
+    async with world(tmp_path) as found:
+        login = found.login(Machine("machine", lambda: Secret(SECRET)) if by_machine else None)
+        assert login.lacking({}) is login.lacking({"error": "invalid_token", "scope": "a"}) is None
+        challenge = {"error": "insufficient_scope", "scope": "repo:admin $(reboot) `x` repo:admin a" + " b" * 30}
+        error = login.lacking(challenge)
+    assert error is not None
+    assert (error.code, "repo" in error.public, error.detail) == ("upstream_scope_needed", False, "")
+    (line,) = [one.getMessage() for one in caplog.records if "upstream_scope_needed" in one.getMessage()]
+    asks = (
+        "scopes = ['repo:admin', 'a', 'b']" if by_machine else "login far --scope repo:admin --scope a --scope b`"
+    )
+    assert asks in line
+    assert "reboot" not in line
+
+
 async def browsed(address: object) -> str:
     """Go where a browser would go, and return the query that it is sent back with."""
     async with httpx.AsyncClient(trust_env=False) as http:

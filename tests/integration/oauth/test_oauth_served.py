@@ -39,13 +39,18 @@ oauth = {{ flow = "login" }}
 """
 
 
-def logged_in(served: Served) -> dict[str, object]:
-    """Run the command, and be the browser of who runs it."""
+def logged_in(served: Served, *, scope: str = "read", pastes: bool = False) -> dict[str, object]:
+    """Run the command, and be the browser of who runs it; `pastes`: it runs elsewhere, and ends at an address."""
     command = [sys.executable, "-m", "firewall.cli.main", "--config", str(served.at_its_ports())]
     process = subprocess.Popen(
-        [*command, "mcp", "login", "far", "--no-browser", "--json", "--wait", str(LIMIT_S)],
+        [
+            *command,
+            *("mcp", "login", "far", "--no-browser", "--json", "--wait", str(LIMIT_S), "--scope", scope),
+            *(["--paste"] if pastes else []),
+        ],
         cwd=REPOSITORY,
         env={"PATH": "/usr/bin:/bin", "STAYHAND_TOKEN": served.installed.shown["admin_token"]},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -53,9 +58,10 @@ def logged_in(served: Served) -> dict[str, object]:
     try:
         assert process.stderr is not None
         address = next(line for line in iter(process.stderr.readline, "") if line.startswith("http"))
-        page = httpx.get(address.strip(), follow_redirects=True, trust_env=False, timeout=LIMIT_S)
-        assert "You can close this window" in page.text
-        out, _ = process.communicate(timeout=LIMIT_S)
+        assert scope in httpx.URL(address.strip()).params["scope"].split()
+        page = httpx.get(address.strip(), follow_redirects=not pastes, trust_env=False, timeout=LIMIT_S)
+        assert pastes or "You can close this window" in page.text
+        out, _ = process.communicate(f"{page.headers['location']}\n" if pastes else "", timeout=LIMIT_S)
         assert process.returncode == 0
         found: dict[str, object] = json.loads(out)
         return found
@@ -72,8 +78,26 @@ async def tools(served: Served, token: str) -> Said:
         return await poster.legacy("tools/list", session=session)
 
 
+async def _wants_more(served: Served, far: Authorizing, token: str) -> None:
+    """A server that names scopes which our login lacks: the agent hears a code, the log what to do."""
+    far.wants = "repo:admin read;ls"
+    lacking = await tools(served, token)
+    assert lacking.code == (-31502, "upstream_scope_needed")
+    assert "repo:admin" not in json.dumps(lacking.answer)
+    line = next(line for line in served.lines if "upstream_scope_needed" in line)
+    assert "run `stayhand mcp login far --scope repo:admin`" in line
+    far.wants = ""
+    done = await asyncio.to_thread(logged_in, served, scope="repo:admin", pastes=True)
+    assert (done["server"], done["renews"]) == ("far", True)
+    assert list(far.codes.values()) == []
+    assert "look" in json.dumps((await tools(served, token)).answer)
+
+
 async def test_an_admin_logs_in_and_agents_use_the_server(tmp_path: Path) -> None:
-    """Without a login a clear error; with one the tools; renewed when the server refuses; the doctor tells."""
+    """Without a login a clear error; with one the tools; renewed when the server refuses; the doctor tells.
+
+    Where the server then wants more, the admin logs in anew, from a machine without a browser.
+    """
     async with authorizing() as far:
         with contextlib.ExitStack() as stack:
             installed = install(tmp_path, settings=settings_of(far))
@@ -96,6 +120,7 @@ async def test_an_admin_logs_in_and_agents_use_the_server(tmp_path: Path) -> Non
             seen = await asyncio.to_thread(cli, "--config", str(served.at_its_ports()), "doctor", "--offline")
             assert f"logged in at {far.issuer}" in seen.stdout
             assert "mcp-oauth.far" not in seen.stdout
+            await _wants_more(served, far, token)
             assert all(token not in field for field in far.heard)
             async with httpx.AsyncClient(base_url=served.agents, trust_env=False, timeout=LIMIT_S) as http:
                 strangers = await http.post("/mcp/far", json={})

@@ -114,6 +114,15 @@ def login_needed(server: str, why: str = "") -> UpstreamError:
     )
 
 
+def scopes_needed(server: str) -> UpstreamError:
+    """Return the error for a server that wants more than our login permits; which scopes, the log says."""
+    return UpstreamError(
+        f"the MCP server `{server}` wants more than our login there permits: the operator's log says what",
+        fault=UpstreamFault.REJECTED,
+        code="upstream_scope_needed",
+    )
+
+
 def _text(row: Mapping[str, object], name: str) -> str:
     found = row[name]
     if not isinstance(found, str):

@@ -5,13 +5,16 @@ whoever goes away while it is renewed takes nothing with them. A login or logout
 """
 
 import asyncio
+import logging
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from firewall.codecs.oauth.answers import error_of, issued
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.core.secret import Secret
 from firewall.gates.mcp.oauth.discovery import find, ground_for, names_of
-from firewall.gates.mcp.oauth.held import Held, login_needed, proven
+from firewall.gates.mcp.oauth.held import Held, login_needed, proven, scopes_needed
 from firewall.gates.mcp.oauth.keeping import Keeping
 from firewall.gates.mcp.oauth.machine import Machine
 from firewall.routing.documents import Documents
@@ -19,10 +22,14 @@ from firewall.routing.issuing import authentication_for
 from firewall.routing.port import Credential
 from firewall.settings.mcp import McpServer
 
+log = logging.getLogger("stayhand.mcp")
 EARLY_S = 60
 """How long before its end a token is renewed; a fifth of its life where that is less."""
 PAUSE_S = 15
 """Between two tries that failed, or that a server's refusal asked for."""
+_SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/*+-]{0,127}")
+"""What of a scope's characters a shell takes as they are, so that the command in the log can be pasted."""
+_MOST_SCOPES = 20
 
 
 class ServerLogin:
@@ -65,6 +72,22 @@ class ServerLogin:
     def needed(self) -> UpstreamError:
         """Return the error for a server that refuses every token of ours."""
         return login_needed(self._one.name, "refused a new token")
+
+    def lacking(self, challenge: Mapping[str, str]) -> UpstreamError | None:
+        """Return the error for a server whose refusal says `insufficient_scope` (RFC 6750); None: it does not.
+
+        The scopes that it names go to the log alone, with the command that asks for them.
+        """
+        if challenge.get("error") != "insufficient_scope":
+            return None
+        name, error = self._one.name, scopes_needed(self._one.name)
+        named = dict.fromkeys(one for one in challenge.get("scope", "").split() if _SCOPE.fullmatch(one))
+        scopes = list(named)[:_MOST_SCOPES]
+        asks = f"run `stayhand mcp login {name}{''.join(f' --scope {one}' for one in scopes)}`"
+        if self._machine is not None:
+            asks = f"its `oauth` needs `scopes = {scopes}`"
+        log.warning("server=%s code=%s: %s", name, error.code, asks)
+        return error
 
     def _now(self) -> Held | None:
         """Return what is kept, unless it is another server's or issuer's. Raises: ConfigError."""

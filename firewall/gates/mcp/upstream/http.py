@@ -20,6 +20,7 @@ from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import TOOLS_CHANGED, VERSION_KEY, is_modern
+from firewall.codecs.oauth.answers import challenge_of
 from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import NotSentError, Seen
@@ -53,6 +54,10 @@ class Login(Protocol):
 
     def needed(self) -> UpstreamError:
         """Return the error for a server that refuses every token of ours."""
+        ...
+
+    def lacking(self, challenge: Mapping[str, str]) -> UpstreamError | None:
+        """Return the error for a server whose refusal names scopes that our token lacks; None: it names none."""
         ...
 
 
@@ -302,14 +307,14 @@ class HttpLine:
         used = await login.credential()
         response = await self._carrier.open(where, replace(request, credential=used))
         if response.status != 401:
-            return response
+            return _unlacking(response, login)
         response.close()
         other = await login.refused(used)
         response = await self._carrier.open(where, replace(request, credential=other))
         if response.status == 401:
             response.close()
             raise login.needed()
-        return response
+        return _unlacking(response, login)
 
     async def _answer(self, response: UpstreamResponse, message: Message, seen: Seen | None) -> Message:
         """Read the answer to a request out of a response."""
@@ -450,6 +455,15 @@ def _unsent(error: UpstreamError) -> NotSentError:
 def _has_events(response: UpstreamResponse) -> bool:
     kind = _field(response.raw_fields, b"content-type").partition(b";")[0].strip().lower()
     return response.status == 200 and kind == b"text/event-stream"
+
+
+def _unlacking(response: UpstreamResponse, login: Login) -> UpstreamResponse:
+    """Return a response, unless it says that our token lacks scopes (RFC 6750). Raises: UpstreamError."""
+    lacking = login.lacking(challenge_of(response.raw_fields)) if response.status == 403 else None
+    if lacking is None:
+        return response
+    response.close()
+    raise lacking
 
 
 def _field(fields: list[Field], name: bytes) -> bytes:
