@@ -35,6 +35,7 @@ from firewall.app.sharing import sharing_of
 from firewall.app.watching import watch
 from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
+from firewall.codecs.neutral import registry as translators
 from firewall.console.app import Console
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
@@ -112,6 +113,7 @@ async def _warmed(rules: Rules, console: Console) -> None:
     try:
         await asyncio.to_thread(rules.load_late)
         await asyncio.to_thread(console.load_late)
+        await asyncio.to_thread(translators.load_late)
         for step in rules.warming():
             step()
             await asyncio.sleep(0)

@@ -45,7 +45,12 @@ class _Late(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), name)
+        gc.disable()  # imports make no garbage: looking for it is a tenth of a start
+        try:
+            command = getattr(importlib.import_module(module), name)
+            gc.freeze()  # what was imported stays: no collection needs to look through it
+        finally:
+            gc.enable()
         return command if isinstance(command, click.Command) else None
 
 
@@ -65,7 +70,7 @@ def stayhand(config: str | None) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors become two lines on stderr and exit code 1."""
-    gc.set_threshold(_GARBAGE)  # imports make no garbage: looking for it is a tenth of a start
+    gc.set_threshold(_GARBAGE)
     try:
         arguments = _config_first(list(argv) if argv is not None else sys.argv[1:])
         code = stayhand.main(args=arguments, prog_name="stayhand", standalone_mode=False)

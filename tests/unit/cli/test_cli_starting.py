@@ -15,6 +15,10 @@ _LATE = (
     "botocore",
     "opentelemetry",
     "firewall.demo",
+    "firewall.codecs.neutral.anthropic.reader",
+    "firewall.codecs.neutral.openai_chat.writer",
+    "firewall.codecs.neutral.openai_responses.reader",
+    "firewall.codecs.neutral.gemini.writer",
 )
 _SCRIPT = """
 import sys
@@ -26,10 +30,27 @@ print(sorted(name for name in late if name in sys.modules))
 
 
 def test_what_is_needed_later_is_loaded_later() -> None:
-    """Parsers of SQL, the client of webhooks, the scripted provider, and what is not configured."""
+    """Parsers of SQL, the client of webhooks, the scripted provider, translators, and what is not configured."""
     script = _SCRIPT.format(late=_LATE)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr + done.stdout
+
+
+_TRANSLATORS = """
+import sys
+from firewall.codecs.neutral import registry
+registry.load_late()
+names = [f"firewall.codecs.neutral.{dialect.replace('-', '_')}.{part}"
+         for dialect in registry.READERS for part in ("reader", "writer")]
+print(len(names), sorted(name for name in names if name not in sys.modules))
+"""
+
+
+def test_translators_can_be_loaded_ahead() -> None:
+    """What the thread beside the first calls loads is everything that the first translation needs."""
+    argv = [sys.executable, "-c", _TRANSLATORS]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "8 []"), done.stderr + done.stdout
 
 
 _HOOK = """
