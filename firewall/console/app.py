@@ -254,6 +254,8 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("GET", "/console/", Access.PAGE, pages.queue),
         Row("GET", "/console/console.css", Access.PUBLIC, pages.style),
         Row("GET", "/console/passkey.js", Access.PUBLIC, pages.script),
+        Row("GET", "/console/waiting.js", Access.PUBLIC, pages.waiting_script),
+        Row("GET", "/console/waiting", Access.PAGE, pages.waiting),
         Row("POST", "/console/sign-in", Access.SIGN_IN, pages.sign_in),
         Row("POST", "/console/sign-out", Access.FORM, pages.sign_out),
         Row("GET", "/approve/{id}", Access.PAGE, pages.approval),

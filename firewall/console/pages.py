@@ -43,8 +43,10 @@ _OWN_PATH = re.compile(
 )
 _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
 _SCRIPT = files("firewall.console").joinpath("static/passkey.js").read_bytes()
+_WAITING = files("firewall.console").joinpath("static/waiting.js").read_bytes()
 _QUEUE = 200
 PASSKEY_SCRIPT = "passkey.js"
+WAITING_SCRIPT = "waiting.js"
 SCRIPTED = f"{POLICY}; script-src 'self'; connect-src 'self'"
 """The policy of pages with a script of ours, and of no others."""
 THREADED_CHARS = 20_000
@@ -128,7 +130,26 @@ class Pages:
             for one in recent[:10]
         ]
         failing = [one for one in self._channels() if one.last_failure]
-        return self.html("queue.html", asker.session, here="/console/", cards=cards, done=done, failing=failing)
+        return self.html(
+            "queue.html",
+            asker.session,
+            script=WAITING_SCRIPT,
+            here="/console/",
+            cards=cards,
+            done=done,
+            failing=failing,
+        )
+
+    async def waiting(self, _request: Request, asker: Asker) -> Response:
+        """Name what waits by id alone, for the script of a queue that is open. Raises: SignedOutError."""
+        if asker.session is None:
+            raise SignedOutError("sign in first")
+        found = self._approvals.listing(ApprovalStatus.PENDING.value, _QUEUE)
+        return JSONResponse({"ids": [one.id for one in found]})
+
+    async def waiting_script(self, _request: Request, _asker: Asker) -> Response:
+        """Serve the script that tells of what waits while the queue is open."""
+        return Response(_WAITING, media_type="text/javascript", headers={"cache-control": "public, max-age=300"})
 
     async def approval(self, request: Request, asker: Asker) -> Response:
         """Show one approval to signed-in people, and record that they saw it."""

@@ -44,6 +44,8 @@ MATRIX = {
     ("GET", "/api/approvers"): Access.ADMIN,
     ("POST", "/api/approvers"): Access.ADMIN,
     ("DELETE", "/api/approvers/{name}"): Access.ADMIN,
+    ("GET", "/console/waiting"): Access.PAGE,
+    ("GET", "/console/waiting.js"): Access.PUBLIC,
     ("GET", "/console/approvers"): Access.PAGE,
     ("GET", "/api/approvers/figures"): Access.ADMIN,
     ("GET", "/api/absences"): Access.DECIDER,
