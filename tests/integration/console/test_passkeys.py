@@ -304,7 +304,7 @@ async def test_a_label_is_shown_and_never_interpreted(side: Side) -> None:
 
 
 async def test_the_script_runs_where_it_is_needed_and_nowhere_else(side: Side) -> None:
-    """62: sign-in, link and passkey pages allow our own script alone; every other page allows none."""
+    """62: sign-in, links, passkeys and the queue allow one script of ours; an approval allows none."""
     approval = await side.approvals.open(wanted())
     alice, _ = await enrolled(side)
     async with side.client() as client:
@@ -320,15 +320,18 @@ async def test_the_script_runs_where_it_is_needed_and_nowhere_else(side: Side) -
         )
         for word in (" onclick", "style=", "http://www", "https://"):
             assert word not in page.text
-    for page in (await alice.open("/console/"), await alice.open(f"/approve/{approval.id}")):
-        assert "script-src" not in page.headers["content-security-policy"]
-        assert "<script" not in page.text
-    script = await alice.open("/console/passkey.js")
-    assert script.headers["content-type"].startswith("text/javascript")
-    assert script.headers["x-content-type-options"] == "nosniff"
-    for word in ("eval(", "innerHTML", "http://", "https://", "import("):
-        assert word not in script.text
-    assert COMMAND not in script.text
+    queue = (await alice.open("/console/")).text
+    assert queue.count("<script") == queue.count('<script src="/console/waiting.js" defer></script>') == 1
+    page = await alice.open(f"/approve/{approval.id}")
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert "<script" not in page.text
+    for name in ("passkey.js", "waiting.js"):
+        script = await alice.open(f"/console/{name}")
+        assert script.headers["content-type"].startswith("text/javascript")
+        assert script.headers["x-content-type-options"] == "nosniff"
+        for word in ("eval(", "innerHTML", "http://", "https://", "import("):
+            assert word not in script.text
+        assert COMMAND not in script.text
 
 
 async def test_where_the_address_lets_no_passkey_work_there_is_none() -> None:
