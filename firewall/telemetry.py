@@ -99,6 +99,8 @@ class Telemetry:
             "stayhand_spend_unpriced_calls_total", "Model calls whose price nobody knows.", registry=self.registry
         )
         self._clocks = Clocks(self.registry)
+        self.watch: Callable[[Judgement, Requester, Answer], None] | None = None
+        """Who else is told of every answer of the guard."""
         self.forward: Callable[[CallSeen], None] | None = None
         """Who else is told of model calls; None: nobody, so nothing is put together for them."""
         self._tallies: dict[tuple[str, str], _Tally] = {}
@@ -117,6 +119,8 @@ class Telemetry:
 
     def judged(self, judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
         """Count a verdict and write its one line."""
+        if self.watch is not None:
+            self.watch(judgement, requester, answer)
         effects = judgement.effects
         words = ",".join(effects)  # their values: they are texts
         effect = effects[0]._value_ if effects else "unknown"

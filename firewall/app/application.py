@@ -14,6 +14,7 @@ from firewall.app.addresses import host_port
 from firewall.app.clock import SystemClock
 from firewall.app.egress import EgressSide
 from firewall.app.keeping import kept_running
+from firewall.app.looking import Looking
 from firewall.app.money import reclaim
 from firewall.app.refusals import rendered
 from firewall.approvals.channels.board import Channels
@@ -21,7 +22,6 @@ from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
 from firewall.console.explorer.behind import Behind
-from firewall.console.runs.following import Follower
 from firewall.core.errors import StoreError
 from firewall.core.work import Sweep, Unit
 from firewall.gates.edge.branch import Branch
@@ -83,8 +83,7 @@ class Application:
     sharing: Sharing | None
     behind: Behind
     console: Console
-    follower: Follower
-    """Keeps the index of agents' sessions."""
+    looking: Looking
     forms: Forms
     telemetry: Telemetry
     providers: Providers
@@ -143,6 +142,7 @@ class Application:
         """The server is stopping: whoever waits for people is told so now, on every gate."""
         self.gate.drain()
         self.approvals.drain()
+        self.looking.feed.close()
         if self.mcp is not None:
             self.mcp.drain()
 
@@ -156,7 +156,7 @@ class Application:
             group.create_task(self._sweep())
             group.create_task(self._note_uses())
             group.create_task(kept_running(self.behind.run, "indexing the log"))
-            group.create_task(self.follower.run())
+            group.create_task(self.looking.follower.run())
             if self.mcp is not None:
                 group.create_task(self.mcp.lines.run())
             if self.prober is not None:

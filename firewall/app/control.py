@@ -9,6 +9,8 @@ from firewall.app.base import Base
 from firewall.app.channels import slack_desk_of
 from firewall.app.egress import EgressSide
 from firewall.app.explorer import log_room_of
+from firewall.app.live import live_room
+from firewall.app.looking import Looking
 from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
@@ -32,7 +34,6 @@ from firewall.console.proving.oidc_pages import Known
 from firewall.console.rooms import Room
 from firewall.console.roster import Listed
 from firewall.console.routing import Routing
-from firewall.console.runs.following import Follower
 from firewall.console.spending import Approved, Books
 from firewall.console.vaulting import Vaulting
 from firewall.core.ids import spell_id
@@ -58,7 +59,7 @@ def console_of(
     drills: DrillRoom,
     faring: Faring,
     pins: Pinning,
-    follower: Follower,
+    looking: Looking,
 ) -> Console:
     """Return the control side with all its desks; `upstream` asks providers about a credential.
 
@@ -90,7 +91,7 @@ def console_of(
             writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry, waving
         ),
         runner=runner,
-        rooms=_rooms(base, tokens, entries, faring=faring, follower=follower),
+        rooms=_rooms(base, tokens, entries, faring=faring, looking=looking),
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,
@@ -111,11 +112,12 @@ def console_of(
 
 
 def _rooms(
-    base: Base, tokens: Tokening, entries: Entries, *, faring: Faring, follower: Follower
+    base: Base, tokens: Tokening, entries: Entries, *, faring: Faring, looking: Looking
 ) -> tuple[Room, ...]:
     """Return the pages beside the queue and the approvals, in the order of their tabs."""
     return (
-        session_room(base, follower),
+        live_room(base, looking.feed),
+        session_room(base, looking.follower),
         log_room_of(base, entries),
         token_room(base, tokens),
         policy_room(base),

@@ -27,10 +27,10 @@ from firewall.app.gates import (
     models_gate,
     prober_of,
 )
+from firewall.app.looking import looking_of
 from firewall.app.money import reclaim, till_of
 from firewall.app.pinning import Pinning
 from firewall.app.routes import chooser_of
-from firewall.app.sessions import follower_of
 from firewall.app.sharing import sharing_of
 from firewall.app.watching import watch
 from firewall.approvals.forms import Forms
@@ -143,8 +143,7 @@ def _wire(
     egress = egress_of(base, guard, infra)
     tokens, approvals = base.tokens, base.approvals
     forms = _forms(base)
-    follower = follower_of(base)
-    stack.callback(follower.close)
+    looking = looking_of(base, stack)
     mcp, pinning = _mcp_of(base, upstream, guard)
     tokens.on_revoked(gate.revoked)
     tokens.on_revoked(infra.revoked)
@@ -175,11 +174,11 @@ def _wire(
             runner=form_runner(base, forms, guard, infra),
             drills=drills,
             pins=pinning,
-            follower=follower,
+            looking=looking,
             faring=faring_of(base, routes, chooser.measures, circuits=circuits),
         ),
         drills=drills,
-        follower=follower,
+        looking=looking,
         prober=prober_of(base, upstream, routes, circuits=circuits),
         behind=behind_of(base),
         sharing=sharing_of(base, circuits, providers=routes.providers, stack=stack),

@@ -103,6 +103,11 @@ class Doorman:
         auth: Auth = session.begun if session.begun in ("passphrase", "oidc") else "session"
         return session, replace(person, auth=auth, proof_at=session.proof_at)
 
+    def still(self, session: Session, needs: Access) -> bool:
+        """Tell whether a session has not ended and its person's role is still enough; asking keeps neither."""
+        person = self._authenticator.person(session.name) if self._sessions.is_live(session) else None
+        return person is not None and person.role in ROLES[needs]
+
     def person(self, name: str) -> Approver | None:
         """Return somebody who may sign in."""
         return self._authenticator.person(name)

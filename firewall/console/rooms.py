@@ -42,7 +42,8 @@ class Frame:
 
     def __init__(self, pages: Pages, doorman: Doorman) -> None:
         self._pages = pages
-        self._doorman = doorman
+        self.doorman = doorman
+        """Tells whether a session lasts, for what outlives its request."""
 
     def page(self, path: str, show: Show, needs: Access) -> Row:
         """Return the row of a page; signed-out people get the sign-in form and come back to it."""
@@ -61,7 +62,7 @@ class Frame:
             if asker.who is None or asker.session is None:
                 raise SignedOutError("sign in first")
             fields = await read_form(request)
-            self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
+            self.doorman.demand_csrf(asker.session, fields.get("csrf", ""))
             return await change(request, Visitor(asker.who, asker.session, asker.source), fields)
 
         return Row("POST", path, Access.FORM, handler, needs=needs)

@@ -132,6 +132,11 @@ class Sessions:
         self._live[session.key] = session
         return session
 
+    def is_live(self, session: Session) -> bool:
+        """Tell whether a session still is one; being asked keeps it no longer."""
+        now, found = self._clock.now_us(), self._live.get(session.key)
+        return found is not None and now - found.signed_in_at <= LIFE_US and now - found.seen_at <= IDLE_US
+
     def end(self, cookie: str) -> None:
         """End the session that a cookie names, if any."""
         key = self._key(cookie)

@@ -1,0 +1,25 @@
+"""What the console looks at while calls are judged: a feed of them, and what follows the log for sessions."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from firewall.app.base import Base
+from firewall.app.live import feed_of
+from firewall.app.sessions import follower_of
+from firewall.console.live.feed import Feed
+from firewall.console.runs.following import Follower
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Both."""
+
+    feed: Feed
+    follower: Follower
+
+
+def looking_of(base: Base, stack: AsyncExitStack) -> Looking:
+    """Return both; `stack` closes what must be. Raises: StoreError."""
+    follower = follower_of(base)
+    stack.callback(follower.close)
+    return Looking(feed_of(base), follower)
