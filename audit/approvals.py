@@ -3,8 +3,9 @@
 Pure: fed the entries that name an approval, in order; answers with what is wrong.
 
     opened, then votes, then at most one of consumed | expired | cancelled ends it
-    tool.released and approval.consumed that name it come after a vote for it and none against it, and after votes
-    of as many different voters as the entry that opened it asks for
+    used and consumed are together no more than the vote for it says in `uses` (1 where it says nothing)
+    tool.released, approval.used and approval.consumed that name it come after a vote for it and none against it,
+    and after votes of as many different voters as the entry that opened it asks for
 """
 
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ TELLING = frozenset(
         Kind.APPROVAL_OPENED,
         Kind.APPROVAL_VOTED,
         Kind.APPROVAL_CONSUMED,
+        Kind.APPROVAL_USED,
         Kind.APPROVAL_EXPIRED,
         Kind.APPROVAL_CANCELLED,
         Kind.TOOL_RELEASED,
@@ -35,6 +37,8 @@ class _Story:
     voters: set[str] = field(default_factory=set)
     denied: bool = False
     ended: str = ""
+    uses: int = 1
+    used: int = 0
 
 
 class Approvals:
@@ -58,6 +62,8 @@ class Approvals:
                 wrong = _vote(entry, story)
             case Kind.APPROVAL_CONSUMED | Kind.APPROVAL_EXPIRED | Kind.APPROVAL_CANCELLED:
                 wrong = _end(entry.kind, story)
+            case Kind.APPROVAL_USED:
+                wrong = _use(story)
             case Kind.TOOL_RELEASED:
                 wrong = _grounds("released", story)
             case _:
@@ -75,6 +81,8 @@ def _vote(entry: Entry, story: _Story) -> str:
         return f"voted on after it was {story.ended}"
     if decision in FOR:
         story.voters.add(entry.principal)
+        uses = entry.data.get("uses")
+        story.uses = uses if isinstance(uses, int) else story.uses
     story.denied |= decision in AGAINST
     return ""
 
@@ -86,7 +94,23 @@ def _end(kind: str, story: _Story) -> str:
         return f"{how} before it was opened"
     if before:
         return f"{how} after it was {before}"
-    return _grounds(how, story) if kind == Kind.APPROVAL_CONSUMED else ""
+    if kind != Kind.APPROVAL_CONSUMED:
+        return ""
+    story.used += 1
+    return _grounds(how, story) or _too_often(story)
+
+
+def _use(story: _Story) -> str:
+    if story.ended:
+        return f"used after it was {story.ended}"
+    story.used += 1
+    return _grounds("used", story) or _too_often(story, spare=1)
+
+
+def _too_often(story: _Story, spare: int = 0) -> str:
+    """Return whether it was used more often than its vote permits; `spare`: a use that still has to end it."""
+    most = story.uses
+    return f"used {story.used} times where {most} are permitted" if story.used + spare > most else ""
 
 
 def _grounds(how: str, story: _Story) -> str:

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     APPROVAL_EXPIRED = "approval.expired"
     APPROVAL_CANCELLED = "approval.cancelled"
     APPROVAL_CONSUMED = "approval.consumed"
+    APPROVAL_USED = "approval.used"
     TOKEN_MINTED = "token.minted"  # noqa: S105 -- the name of an event
     TOKEN_NARROWED = "token.narrowed"  # noqa: S105 -- the name of an event
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 -- the name of an event

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from firewall.approvals import records
 from firewall.approvals.counting import Counter
 from firewall.approvals.people import Approver
-from firewall.core.approval import Approval, ApprovalStatus, Decision, Vote
+from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit, Vote
 from firewall.core.demand import Tally
 from firewall.core.work import CastVote, MoveApproval, Record
 
@@ -19,6 +19,7 @@ class Weighed:
     reason: str = ""
     rebind: str = ""
     """The digest of the call in the state that its form left."""
+    permit: Permit = ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ def cast(
         by=voter,
         reason=said.reason,
         self_approved=is_self_approved,
-        use_before=now_us + use_within_us if approves else 0,
+        use_before=now_us + (said.permit.within_s * 1_000_000 or use_within_us) if approves else 0,
         rebind=said.rebind,
+        uses=said.permit.uses if approves else 1,
     )
     step = CastVote(approval.id, approval.digest, vote, changes)
     return Cast(

@@ -115,6 +115,7 @@ def voted(
             "asked": after.asked,
             "decides": is_last,
             **({"after_form": move.rebind} if move.rebind else {}),
+            **({"uses": move.uses, "use_before": move.use_before} if move.uses > 1 else {}),
         },
         person=by.name,
         principal=by.name,
@@ -135,6 +136,41 @@ def moved(kind: str, approval: Approval, *, why: str) -> Record:
         },
         person=approval.subject.owner if approval.subject else "",
         approval=approval.id,
+    )
+
+
+def used(approval: Approval) -> Record:
+    """Record one use of a repeat permit that is not its last."""
+    return Record(
+        kind="approval.used",
+        data={
+            "digest": approval.digest,
+            "requester": approval.principal,
+            "environment": approval.environment,
+            "use": approval.used + 1,
+            "uses": approval.uses,
+        },
+        person=approval.subject.owner if approval.subject else "",
+        approval=approval.id,
+    )
+
+
+def withdrawn(approval: Approval, by: Approver) -> Record:
+    """Record that somebody who may decide took an approval back."""
+    return Record(
+        kind="approval.cancelled",
+        data={
+            "why": "withdrawn",
+            "digest": approval.digest,
+            "requester": approval.principal,
+            "environment": approval.environment,
+            "used": approval.used,
+            "via": by.via,
+        },
+        person=by.name,
+        principal=by.name,
+        approval=approval.id,
+        private={"name": by.name, "role": by.role},
     )
 
 

@@ -21,15 +21,25 @@ from firewall.approvals.casting import Cast, Weighed, cast
 from firewall.approvals.counting import Counter
 from firewall.approvals.notices import notice_of
 from firewall.approvals.people import Approver, Refusal, Roster, Unlisted
+from firewall.approvals.permits import demand_permitted
 from firewall.approvals.text import plain
 from firewall.approvals.typed import demand_typed
 from firewall.approvals.wanted import MAX_SUBJECT_CHARS, ApprovalRules, DeniedBeforeError, Wanted, size_of
-from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit
 from firewall.core.demand import Tally
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ids import sha256_hex
 from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
-from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, SeeApproval, Unit, Unmet
+from firewall.core.work import (
+    Committed,
+    MoveApproval,
+    OpenApproval,
+    Record,
+    SeeApproval,
+    Unit,
+    Unmet,
+    UseApproval,
+)
 
 SWEEP_S = 1.0
 """How often what is overdue is looked for; whoever waits learns of the end of time at once."""
@@ -205,18 +215,21 @@ class Approvals:
         by: Approver,
         reason: str = "",
         typed: str | None = None,
+        permit: Permit = ONCE,
         spending: Unit = _NOTHING,
     ) -> Approval:
         """Record somebody's vote; where it decides, wake whoever waits.
 
-        `typed`: the name of the resource, as it was typed; None: it was not. `spending`: what the vote uses up,
-        committed with it or not at all.
+        `typed`: the name of the resource, as it was typed; None: it was not. `permit`: how often the call may
+        pass. `spending`: what the vote uses up, committed with it or not at all.
         Raises: ApprovalError `approval_unknown` (404), `approver_not_permitted`, `own_approval`, `passkey_needed`,
         `proof_spent` (403), `vote_counted`, `not_your_turn`, `typed_missing`, `typed_mismatch`,
         `approval_expired` or `approval_decided` (409); StoreError.
         """
         for _ in range(_VOTE_TRIES):
-            ballot = self.ballot(self.get(approval_id), decision, by, reason=plain(reason), typed=typed)
+            ballot = self.ballot(
+                self.get(approval_id), decision, by, reason=plain(reason), typed=typed, permit=permit
+            )
             if ballot.is_late:
                 raise records.settled(await self._expire(ballot.approval))
             records_, steps = (*spending.records, ballot.record), (*spending.steps, *ballot.steps)
@@ -249,6 +262,7 @@ class Approvals:
         reason: str = "",
         typed: str | None = None,
         rebind: str = "",
+        permit: Permit = ONCE,
     ) -> Cast:
         """Weigh somebody's vote; what is returned is committed at once, or not at all.
 
@@ -265,10 +279,11 @@ class Approvals:
             refusal = counter.not_approving(approval, by)
             if refusal is not None:
                 raise ApprovalError(refusal.public, code=refusal.code, status=refusal.status)
+            demand_permitted(approval, by, permit, self._rules.production)
             demand_typed(approval, typed)
         return cast(
             approval,
-            Weighed(decision, by, reason, rebind),
+            Weighed(decision, by, reason, rebind, permit),
             counter=counter,
             changes=changes,
             now_us=self._clock.now_us(),
@@ -303,17 +318,21 @@ class Approvals:
         finally:
             self._stop_waiting(approval_id, event)
 
-    def consume_step(self, approval: Approval) -> tuple[MoveApproval, Record]:
-        """Return what uses an approval up, for the guard's own unit: committed before the first released byte.
+    def consume_step(self, approval: Approval) -> tuple[MoveApproval | UseApproval, Record]:
+        """Return what uses an approval, for the guard's own unit: committed before the first released byte.
 
         Unmet `moved_on` on this step means that it was used, cancelled or expired meanwhile: nothing is released.
         """
+        if approval.used + 1 < approval.uses:
+            use = UseApproval(approval.id, approval.digest, self._clock.now_us(), approval.used)
+            return use, records.used(approval)
         step = MoveApproval(
             id=approval.id,
             expect=ApprovalStatus.APPROVED,
             become=ApprovalStatus.CONSUMED,
             at=self._clock.now_us(),
             digest=approval.digest,
+            used=approval.used,
         )
         return step, records.moved("approval.consumed", approval, why="released")
 
@@ -329,6 +348,27 @@ class Approvals:
             await self._move(approval, ApprovalStatus.CANCELLED, kind="approval.cancelled", why=why)
             approval = self.get(approval_id)
         return approval
+
+    async def withdraw(self, approval_id: str, *, by: Approver) -> Approval:
+        """Take back what waits or was approved, and what is left of a permit; a settled one stays as it is.
+
+        Raises: ApprovalError `approval_unknown` (404), and as `decide` says where he may not answer; StoreError.
+        """
+        for _ in range(_VOTE_TRIES):
+            approval = self.get(approval_id)
+            refusal = self.may_decide(approval, by)
+            if refusal is not None:
+                raise ApprovalError(refusal.public, code=refusal.code, status=403)
+            if approval.status not in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
+                raise records.settled(approval)
+            step = MoveApproval(
+                id=approval.id, expect=approval.status, become=ApprovalStatus.CANCELLED, at=self._clock.now_us()
+            )
+            outcome = await self._sequencer.submit(Unit(records=(records.withdrawn(approval, by),), steps=(step,)))
+            if isinstance(outcome, Committed):
+                self.wake(approval.id)
+                return self.get(approval_id)
+        raise ApprovalError("others answer at this moment: look again", code="vote_overtaken")
 
     async def cancel_of_token(self, token_id: str) -> int:
         """Withdraw everything that a revoked token has pending or approved; return how many.

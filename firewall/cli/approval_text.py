@@ -43,6 +43,9 @@ def _course(row: Json) -> Iterator[tuple[str, str]]:
         f"waiting for an answer until {until}" if status == "pending" else f"{status} {decided}".strip(),
     )
     yield "votes", _plain(row, "standing")
+    uses = row.get("uses")
+    permitted = isinstance(uses, int) and uses > 1
+    yield "permit", f"{row.get('used')} of {uses} uses, until {_plain(row, 'use_before')}" if permitted else ""
     yield "shown", "each who approves shows a passkey" if row.get("auth") == "passkey" else ""
     yield "reason", _plain(row, "reason")
     yield "environment", _plain(row, "environment")

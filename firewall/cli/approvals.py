@@ -82,16 +82,30 @@ def show(ctx: click.Context, approval_id: str, *, as_json: bool) -> None:
     help="Have the form that can be taken back run: before the call, or instead of it, as `show` says.",
 )
 @click.option("--form", type=click.IntRange(1, 99), help="Which of them, where there are several.")
+@click.option("--uses", type=click.IntRange(2, 20), help="Let the exact call pass so often; goes with --minutes.")
+@click.option("--minutes", type=click.IntRange(1, 60), help="How long --uses holds.")
 @json_option
 @click.pass_context
 def approve(
-    ctx: click.Context, approval_id: str, typed: str | None, form: int | None, *, first: bool, as_json: bool
+    ctx: click.Context,
+    approval_id: str,
+    typed: str | None,
+    form: int | None,
+    uses: int | None,
+    minutes: int | None,
+    *,
+    first: bool,
+    as_json: bool,
 ) -> None:
-    """Let the exact call of an approval pass once.
+    """Let the exact call of an approval pass once, or as often as a permit says.
 
     Example: stayhand approvals approve apr_0SfvSp2wXKx1bW8n5kXk1Y
     """
+    if (uses is None) != (minutes is None):
+        raise click.UsageError("--uses and --minutes go together")
     body: dict[str, str | bool | int] = {"decision": "approve"}
+    if uses is not None and minutes is not None:
+        body |= {"uses": uses, "minutes": minutes}
     if typed is not None:
         body["typed"] = typed
     if first or form:
@@ -110,6 +124,24 @@ def deny(ctx: click.Context, approval_id: str, reason: str | None, *, as_json: b
     Example: stayhand approvals deny apr_0SfvSp2wXKx1bW8n5kXk1Y --reason "not before the backup"
     """
     _decide(ctx, approval_id, {"decision": "deny"} | ({"reason": reason} if reason else {}), as_json=as_json)
+
+
+@approvals.command("withdraw")
+@_id
+@json_option
+@click.pass_context
+def withdraw(ctx: click.Context, approval_id: str, *, as_json: bool) -> None:
+    """Take back an approval that waits or was not used up, or what is left of a permit.
+
+    Example: stayhand approvals withdraw apr_0SfvSp2wXKx1bW8n5kXk1Y
+    """
+    with control_client(ctx) as control:
+        row = row_of(control.post(f"/api/approvals/{segment(approval_id)}/withdraw", {}))
+    if as_json:
+        show_json(row)
+    else:
+        talk(f"{row['status']}: {row['summary']} ({row['environment']})")
+        click.echo(str(row["id"]))
 
 
 @approvals.command("wait")

@@ -8,11 +8,12 @@ from starlette.responses import JSONResponse, Response
 
 from firewall.approvals.counting import Counter
 from firewall.approvals.people import Approver
+from firewall.approvals.permits import refusal_of as no_permit_for
 from firewall.approvals.service import Approvals
 from firewall.console import shape
 from firewall.console.asking import Asker, Doorman, read_json
 from firewall.console.sessions import Cookies, Sessions, with_cookies
-from firewall.core.approval import Approval, ApprovalStatus, Decision
+from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit
 from firewall.core.errors import ApprovalError, AuthError, FirewallError, LimitError, ProtocolError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
@@ -20,6 +21,7 @@ from firewall.core.ports import Clock
 LONGEST_WAIT_S = 60
 _LISTED = 500
 _DECISION: Mapping[str, type] = {"decision": str, "reason": str, "typed": str, "first": bool, "form": int}
+_PERMIT: Mapping[str, type] = {"uses": int, "minutes": int}
 
 
 class Runner(Protocol):
@@ -95,10 +97,10 @@ class Api:
         return JSONResponse(self._detail(approval, who))
 
     async def decide(self, request: Request, asker: Asker) -> Response:
-        """Record a decision: `{"decision": "approve"|"deny", "reason"?, "typed"?}`."""
+        """Record a decision: `{"decision": "approve"|"deny", "reason"?, "typed"?, "uses"? with "minutes"}`."""
         who = _known(asker)
         approval_id = _id(request)
-        fields = await read_json(request, _DECISION, required=("decision",))
+        fields = await read_json(request, {**_DECISION, **_PERMIT}, required=("decision",))
         try:
             decision = Decision(str(fields["decision"]))
         except ValueError as error:
@@ -108,8 +110,16 @@ class Api:
             await self._run_first(approval_id, decision, fields, who)
             return JSONResponse(self._detail(self._approvals.get(approval_id), who))
         reason = str(fields.get("reason", ""))
-        decided = await self._approvals.decide(approval_id, decision, by=who, reason=reason, typed=typed)
+        permit = _permit(fields, decision)
+        decided = await self._approvals.decide(
+            approval_id, decision, by=who, reason=reason, typed=typed, permit=permit
+        )
         return JSONResponse(self._row(decided, self._clock.now_us(), self._approvals.counter()))
+
+    async def withdraw(self, request: Request, asker: Asker) -> Response:
+        """Take back what waits or was approved, and what is left of a permit."""
+        gone = await self._approvals.withdraw(_id(request), by=_known(asker))
+        return JSONResponse(self._row(gone, self._clock.now_us(), self._approvals.counter()))
 
     async def _run_first(
         self, approval_id: str, decision: Decision, fields: Mapping[str, object], who: Approver
@@ -139,7 +149,9 @@ def standing_of(approvals: Approvals, approval: Approval, who: Approver) -> shap
     counter = approvals.counter()
     refusal = counter.refusal(approval, who)
     is_open = refusal is None and approval.status is ApprovalStatus.PENDING
-    return shape.Standing(counter.of(approval), refusal, counter.not_approving(approval, who) if is_open else None)
+    barred = counter.not_approving(approval, who) if is_open else None
+    no_permit = no_permit_for(approval, who, approvals.rules.production)
+    return shape.Standing(counter.of(approval), refusal, barred, no_permit)
 
 
 def problem(error: FirewallError) -> Response:
@@ -152,6 +164,17 @@ def problem(error: FirewallError) -> Response:
     return JSONResponse(
         {"error": {"code": error.code, "message": error.public}}, error.status, headers=dict(headers)
     )
+
+
+def _permit(fields: Mapping[str, object], decision: Decision) -> Permit:
+    """Return what a decision permits. Raises: ProtocolError `permit_invalid` (400)."""
+    uses, minutes = fields.get("uses"), fields.get("minutes")
+    if uses is None and minutes is None:
+        return ONCE
+    if not isinstance(uses, int) or not isinstance(minutes, int) or uses < 2 or decision is not Decision.APPROVE:
+        words = "`uses`, at least 2, and `minutes` go together, and with `approve`"
+        raise ProtocolError(words, code="permit_invalid")
+    return Permit(uses, minutes * 60)
 
 
 def _known(asker: Asker) -> Approver:

@@ -266,6 +266,7 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("GET", "/api/approvals", Access.READER, api.listing),
         Row("GET", "/api/approvals/{id}", Access.READER, api.one),
         Row("POST", "/api/approvals/{id}/decision", Access.DECIDER, api.decide),
+        Row("POST", "/api/approvals/{id}/withdraw", Access.DECIDER, api.withdraw),
         Row("GET", "/api/tokens", Access.ADMIN, admin.tokens),
         Row("POST", "/api/tokens", Access.ADMIN, admin.mint),
         Row("GET", "/api/tokens/{id}", Access.ADMIN, admin.token),

@@ -163,6 +163,8 @@ class Votes:
     not_approving_code: str
     typed: str
     """What whoever approves types; empty: nothing."""
+    can_permit: bool = False
+    """He may permit repeats."""
     typed_of: int = 0
     """How many resources are as bad as the one whose name is typed, itself among them."""
 
@@ -238,6 +240,7 @@ def _votes(approval: Approval, standing: Standing) -> Votes:
         not_approving_code=barred.code if barred else "",
         typed=spell_out(name_of(approval)) if asked.typed else "",
         typed_of=equals_of(approval) if asked.typed else 0,
+        can_permit=not standing.no_permit and barred is None,
     )
 
 
@@ -311,6 +314,8 @@ def _asker(subject: Subject, approval: Approval) -> Asker:
 def _course(approval: Approval, now_us: int, decided_by: str) -> Course:
     status = status_of(approval, now_us)
     title, text = STATUS_WORDS[status]
+    if approval.uses > 1:
+        text = f"A permit for {approval.uses} uses of the exact same call; used {approval.used} times so far."
     return Course(
         status=status.value,
         title=title,

@@ -29,12 +29,12 @@ from firewall.console.asking import (
 )
 from firewall.console.differing import compared
 from firewall.console.page import STATUS_WORDS, card, page
-from firewall.console.proving.stepping import FIELD, Ways, said_in
+from firewall.console.proving.stepping import FIELD, Ways, answer_in, said_in
 from firewall.console.rows import POLICY, Tab
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.console.shape import rfc3339, status_of, summary_of
-from firewall.core.approval import ApprovalStatus, Decision
-from firewall.core.errors import ApprovalError, FirewallError, LimitError, ProtocolError
+from firewall.core.approval import ApprovalStatus
+from firewall.core.errors import ApprovalError, FirewallError, LimitError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
 
@@ -45,6 +45,8 @@ _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
 _SCRIPT = files("firewall.console").joinpath("static/passkey.js").read_bytes()
 _WAITING = files("firewall.console").joinpath("static/waiting.js").read_bytes()
 _QUEUE = 200
+WITHDRAW = "withdraw"
+"""What the page calls taking an approval back."""
 PASSKEY_SCRIPT = "passkey.js"
 WAITING_SCRIPT = "waiting.js"
 SCRIPTED = f"{POLICY}; script-src 'self'; connect-src 'self'"
@@ -201,17 +203,18 @@ class Pages:
             typed = fields.get("typed") or None
             return await self._run_first(approval_id, fields["form"], who, asker.session, typed=typed)
         try:
-            decision = Decision(fields.get("decision", ""))
-        except ValueError as error:
-            raise ProtocolError("say approve or deny", code="decision_invalid") from error
-        try:
-            await self._approvals.decide(
-                approval_id,
-                decision,
-                by=who,
-                reason=fields.get("reason", ""),
-                typed=fields.get("typed") or None,
-            )
+            if fields.get("decision") == WITHDRAW:
+                await self._approvals.withdraw(approval_id, by=who)
+            else:
+                decision, permit = answer_in(fields)
+                await self._approvals.decide(
+                    approval_id,
+                    decision,
+                    by=who,
+                    reason=fields.get("reason", ""),
+                    typed=fields.get("typed") or None,
+                    permit=permit,
+                )
         except ApprovalError as error:
             if error.code == "approval_unknown":
                 raise

@@ -54,6 +54,8 @@ def row(approval: Approval, *, now_us: int, address: str, tally: Tally | None = 
         "opened_at": rfc3339(approval.opened_at),
         "expires_at": rfc3339(approval.expires_at),
         "use_before": rfc3339(approval.use_before),
+        "uses": approval.uses,
+        "used": approval.used,
         "decided_at": rfc3339(approval.decided_at),
         "decided_by": approval.decided_by,
         "self_approved": approval.self_approved,
@@ -71,6 +73,8 @@ class Standing:
     """Why he may not answer."""
     not_approving: Refusal | None
     """Why he, who may answer, cannot approve now."""
+    no_permit: str = ""
+    """Why he cannot permit repeats."""
 
 
 def detail(approval: Approval, *, now_us: int, address: str, standing: Standing) -> Json:
@@ -83,6 +87,8 @@ def detail(approval: Approval, *, now_us: int, address: str, standing: Standing)
     shown["may_approve"] = barred is None
     shown["approve_refusal"] = barred.code if barred else ""
     shown["approve_refusal_words"] = barred.public if barred else ""
+    shown["may_permit"] = barred is None and not standing.no_permit
+    shown["permit_refusal_words"] = standing.no_permit
     shown["auth"] = approval.obligations.auth
     shown["typed"] = name_of(approval) if approval.obligations.typed else ""
     shown["given"] = [_vote(vote) for vote in approval.votes]

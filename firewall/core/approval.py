@@ -3,6 +3,8 @@
 pending -> approved -> consumed
         -> denied | expired | cancelled
 approved -> expired (not used within its time)
+
+An approval with a repeat permit stays approved until its last use.
 """
 
 from dataclasses import dataclass, field
@@ -54,6 +56,19 @@ class Decision(StrEnum):
 
     APPROVE = "approve"
     DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """How often an approved call may pass, and within which time of the decision."""
+
+    uses: int = 1
+    within_s: int = 0
+    """0: the usual time."""
+
+
+ONCE = Permit()
+"""What every approval permits unless its approver says more."""
 
 
 class FormState(StrEnum):
@@ -211,3 +226,7 @@ class Approval:
     """What approvers had run for it, oldest first; read with one approval, not in listings."""
     votes: tuple[Vote, ...] = ()
     """What people said, oldest first; whose of them count is decided when the next is given."""
+    uses: int = 1
+    """How often it may be used."""
+    used: int = 0
+    """How often it was."""

@@ -80,6 +80,22 @@ class MoveApproval:
     rebind: str = ""
     """When given, the digest that it is bound to from now on: the same call in the state that its form left."""
 
+    uses: int = 1
+    """How often the approved call may pass."""
+    used: int = -1
+    """When given, how often it was used before this (consumption)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseApproval:
+    """Use a repeat permit, but for its last use, if it was used so often and its time still runs."""
+
+    id: str
+    digest: str
+    at: int
+    used: int
+    """How often the caller saw it used."""
+
 
 @dataclass(frozen=True, slots=True)
 class CastVote:
@@ -310,6 +326,7 @@ Step = (
     Take
     | OpenApproval
     | MoveApproval
+    | UseApproval
     | CastVote
     | SeeApproval
     | BeginForm

@@ -270,11 +270,14 @@ class Guard:
 
     async def _ask(self, judgement: Judgement, requester: Requester, *, heeds_denial: bool = False) -> Answer:
         usable = self._approvals.usable(requester.principal, judgement.digest)
-        if usable is not None and usable.digest == judgement.digest:
-            return await self._consume(judgement, requester, usable)
-        release = self._left_for(judgement, requester)
+        if usable is not None and usable.digest != judgement.digest:
+            usable = None
+        # Of a permit, what its last use left comes first: one call that passes two gates takes one use.
+        release = self._left_for(judgement, requester) if usable is None or usable.uses > 1 else None
         if release is not None:
             return await self._follow(judgement, requester, release)
+        if usable is not None:
+            return await self._consume(judgement, requester, usable)
         if judgement.is_too_large:
             return await self._stop(judgement, requester, Deny(Reason.APPROVAL_TOO_LARGE))
         before = self._before(judgement, requester)

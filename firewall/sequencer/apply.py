@@ -36,6 +36,7 @@ from firewall.core.work import (
     Take,
     Unit,
     Unmet,
+    UseApproval,
     committed,
 )
 from firewall.sequencer.sealing import Sealing, subject_json
@@ -147,7 +148,15 @@ class Applier:
         match step:
             case Settle() | Take() | Reserve() | Extend() | Tell() | Reclaim() | Pay():
                 return self._spend(step, index, now_us)
-            case OpenApproval() | MoveApproval() | CastVote() | SeeApproval() | BeginForm() | EndForm():
+            case (
+                OpenApproval()
+                | MoveApproval()
+                | UseApproval()
+                | CastVote()
+                | SeeApproval()
+                | BeginForm()
+                | EndForm()
+            ):
                 return self._approval(step, index)
             case EndToken() | EndPerson() | EndAbsence():
                 return self._end(step, index)
@@ -216,13 +225,17 @@ class Applier:
                 return absences.end_absence(self._connection, step, index)
 
     def _approval(
-        self, step: OpenApproval | MoveApproval | CastVote | SeeApproval | BeginForm | EndForm, index: int
+        self,
+        step: OpenApproval | MoveApproval | UseApproval | CastVote | SeeApproval | BeginForm | EndForm,
+        index: int,
     ) -> Unmet | None:
         if isinstance(step, SeeApproval):
             votes.see(self._connection, step)
             return None
         if isinstance(step, CastVote):
             return votes.cast_vote(self._connection, step, index)
+        if isinstance(step, UseApproval):
+            return approvals.use_approval(self._connection, step, index)
         if isinstance(step, BeginForm):
             return forms.begin_form(self._connection, step, index)
         if isinstance(step, EndForm):

@@ -23,6 +23,7 @@ from firewall.core.work import (
     Record,
     Unit,
     Unmet,
+    UseApproval,
 )
 from firewall.sequencer.opening import Places, create, open_installation
 from tests.support.approving import ALICE, START_US, MemoryLog, StillClock, Told, new_id, subject, wanted
@@ -319,3 +320,37 @@ async def test_what_one_agent_asked_before_is_found_newest_first(ports: Ports) -
     assert [one.id for one in ports.store.earlier(made[1], 9)] == [made[0].id]
     assert ports.store.earlier(made[2], 1)[0].subject == made[1].subject
     assert ports.store.earlier(other, 9) == []
+
+
+async def test_a_permit_is_used_so_often_and_never_after_its_time(ports: Ports) -> None:
+    """Each use names how often it was used before; the last consumes; nothing passes late or of another digest."""
+    approval, at = _pending(ports), ports.clock.now
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 20),)))
+    end = at + 60_000_000
+    await ports.sequencer.submit(
+        _move(approval, ApprovalStatus.PENDING, ApprovalStatus.APPROVED, at, by="prn_a", use_before=end, uses=3)
+    )
+
+    async def use(used: int, *, digest: str = approval.digest, when: int = at) -> bool:
+        step = UseApproval(approval.id, digest, when, used)
+        return isinstance(await ports.sequencer.submit(Unit(steps=(step,))), Committed)
+
+    def last(used: int, when: int) -> Unit:
+        return _move(
+            approval, ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED, when, digest=approval.digest, used=used
+        )
+
+    assert not await use(1)
+    assert not await use(0, digest="b" * 64)
+    assert not await use(0, when=end)
+    assert await use(0)
+    assert not await use(0)
+    assert isinstance(await ports.sequencer.submit(last(0, at)), Unmet)
+    assert await use(1)
+    assert not await use(2), "the last use consumes"
+    assert isinstance(await ports.sequencer.submit(last(2, end)), Unmet)
+    assert isinstance(await ports.sequencer.submit(last(2, at)), Committed)
+    stored = ports.store.get(approval.id)
+    assert stored is not None
+    assert (stored.status, stored.uses, stored.used) == (ApprovalStatus.CONSUMED, 3, 3)
+    assert not await use(3)

@@ -32,6 +32,7 @@ from firewall.core.work import (
     SeeApproval,
     Unit,
     Unmet,
+    UseApproval,
 )
 
 START_US = 1_790_000_000_000_000
@@ -157,6 +158,8 @@ class MemoryLog:
             return self._open(step, index)
         if isinstance(step, MoveApproval):
             return self._move(step, index)
+        if isinstance(step, UseApproval):
+            return self._use(step, index)
         if isinstance(step, CastVote):
             return self._cast(step, index)
         if isinstance(step, SeeApproval):
@@ -245,6 +248,8 @@ class MemoryLog:
             return unmet
         if step.become is ApprovalStatus.APPROVED and any(run.state is FormState.BEGUN for run in row.runs):
             return unmet
+        if step.used not in (-1, row.used):
+            return unmet
         limit = row.use_before if step.expect is ApprovalStatus.APPROVED else row.expires_at
         is_late = limit <= step.at
         if step.become is not ApprovalStatus.CANCELLED and is_late is not (step.become is ApprovalStatus.EXPIRED):
@@ -258,7 +263,23 @@ class MemoryLog:
             self_approved=row.self_approved or step.self_approved,
             use_before=max(row.use_before, step.use_before),
             digest=step.rebind or row.digest,
+            uses=max(row.uses, step.uses),
+            used=row.used + (step.become is ApprovalStatus.CONSUMED),
         )
+        return None
+
+    def _use(self, step: UseApproval, index: int) -> Unmet | None:
+        row = self.rows.get(step.id)
+        fits = row is not None and row.status is ApprovalStatus.APPROVED and row.digest == step.digest
+        if (
+            row is None
+            or not fits
+            or row.use_before <= step.at
+            or row.used != step.used
+            or row.used + 1 >= row.uses
+        ):
+            return Unmet(index, "moved_on", found=step.id)
+        self.rows[step.id] = replace(row, used=row.used + 1)
         return None
 
 

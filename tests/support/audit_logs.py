@@ -73,13 +73,17 @@ def stories(
     decision: str = "approve",
     people: int = 1,
     voters: int = 1,
+    uses: int = 0,
 ) -> None:
-    """Write a log of (kind, approval) entries, a commit each; approvals ask for `people`, `voters` take turns."""
+    """Write a log of (kind, approval) entries, a commit each.
+
+    Approvals ask for `people`, `voters` take turns, and votes permit `uses` where that is given.
+    """
     conn = connect(path)
     log = reopen(conn)
     for number, (kind, approval) in enumerate(entries):
         one = draft(number, kind, approval=approval)
-        data = {"decision": decision, "people": people}
+        data = {"decision": decision, "people": people, **({"uses": uses} if uses else {})}
         commit(conn, log, [Draft(one.kind, f"per_{number % voters}", one.at, data, approval)])
     conn.close()
 

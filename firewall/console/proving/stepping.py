@@ -11,11 +11,14 @@ from firewall.approvals.people import Approver
 from firewall.codecs.passkeys import ceremony
 from firewall.console.proving.challenges import Challenges, Purpose
 from firewall.console.sessions import Session
-from firewall.core.approval import Approval
+from firewall.core.approval import ONCE, Approval, Decision, Permit
+from firewall.core.errors import ProtocolError
 from firewall.core.work import Record
 from firewall.tokens.passkeys import Passkeys
 
 FIELD = "credential"
+PERMIT = "permit"
+"""What the page calls approving for several uses."""
 
 
 class Stepping:
@@ -79,7 +82,37 @@ class Ways:
 
 def said_in(fields: Mapping[str, str]) -> str:
     """Return what a form of the approval page says: a decision, or which form shall be run."""
-    return fields["decision"] if "decision" in fields else f"form {fields.get('form', '')}"
+    if "decision" not in fields:
+        return f"form {fields.get('form', '')}"
+    permit = permit_in(fields)
+    return fields["decision"] if permit == ONCE else f"permit {permit.uses} {permit.within_s}"
+
+
+def permit_in(fields: Mapping[str, str]) -> Permit:
+    """Return what a form of the approval page permits: once, unless it says how often and within which minutes.
+
+    Raises: ProtocolError `permit_invalid` (400).
+    """
+    if fields.get("decision") != PERMIT:
+        return ONCE
+    given = [fields.get("uses", ""), fields.get("minutes", "")]
+    if not all(one.isascii() and one.isdigit() and len(one) < 4 for one in given):
+        raise ProtocolError("say how many uses, and within how many minutes", code="permit_invalid")
+    uses, minutes = map(int, given)
+    if uses < 2:
+        raise ProtocolError("once is no permit: approve it", code="permit_invalid")
+    return Permit(uses, minutes * 60)
+
+
+def answer_in(fields: Mapping[str, str]) -> tuple[Decision, Permit]:
+    """Return what a form of the approval page decides. Raises: ProtocolError (400)."""
+    permit = permit_in(fields)
+    if permit != ONCE:
+        return Decision.APPROVE, permit
+    try:
+        return Decision(fields.get("decision", "")), ONCE
+    except ValueError as error:
+        raise ProtocolError("say approve or deny", code="decision_invalid") from error
 
 
 def _about(approval: Approval, said: str) -> tuple[str, ...]:

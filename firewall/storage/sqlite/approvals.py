@@ -9,12 +9,12 @@ from firewall.core import demand
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.errors import StoreError
 from firewall.core.verdict import Obligations
-from firewall.core.work import MoveApproval, OpenApproval, Unmet
+from firewall.core.work import MoveApproval, OpenApproval, Unmet, UseApproval
 from firewall.storage.sqlite.forms import BEGUN
 
 _COLUMNS = (
     "id, status, digest, principal, token, session, environment, effects, approver_group, opened_at, expires_at,"
-    " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations"
+    " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations, uses, used"
 )
 
 
@@ -48,11 +48,11 @@ def open_approval(
         return unmet
     key, subject = sealed
     connection.execute(
-        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
+        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
         (
             wanted.id, wanted.status.value, wanted.digest, wanted.principal, wanted.token, wanted.session,
             wanted.environment, " ".join(wanted.effects), wanted.obligations.groups, wanted.opened_at,
-            wanted.expires_at, 0, 0, "", 0, None, key, subject, _written(wanted.obligations),
+            wanted.expires_at, 0, 0, "", 0, None, key, subject, _written(wanted.obligations), 1, 0,
         ),
     )  # fmt: skip
     return None
@@ -111,14 +111,27 @@ def move_approval(
         " decided_at = CASE WHEN :by = '' THEN decided_at ELSE :at END,"
         " decided_by = CASE WHEN :by = '' THEN decided_by ELSE :by END,"
         " reason = coalesce(:reason, reason), self_approved = max(self_approved, :self_approved),"
-        " use_before = max(use_before, :use_before), digest = CASE WHEN :rebind = '' THEN digest ELSE :rebind END"
-        f" WHERE id = :id AND status = :expect AND (:digest = '' OR digest = :digest) AND {time_rule}{quiet}",
+        " use_before = max(use_before, :use_before), digest = CASE WHEN :rebind = '' THEN digest ELSE :rebind END,"
+        " uses = max(uses, :uses), used = used + (:become = 'consumed')"
+        f" WHERE id = :id AND status = :expect AND (:digest = '' OR digest = :digest)"
+        f" AND (:used < 0 OR used = :used) AND {time_rule}{quiet}",
         {
             "become": step.become.value, "by": step.by, "at": step.at, "reason": reason, "id": step.id,
             "self_approved": int(step.self_approved), "use_before": step.use_before,
             "expect": step.expect.value, "digest": step.digest, "rebind": step.rebind,
+            "uses": step.uses, "used": step.used,
         },
     ).rowcount  # fmt: skip
+    return None if changed == 1 else Unmet(index, "moved_on", found=step.id)
+
+
+def use_approval(connection: sqlite3.Connection, step: UseApproval, index: int) -> Unmet | None:
+    """Use a repeat permit once, but for its last use, which consumes it."""
+    changed = connection.execute(
+        "UPDATE approvals SET used = used + 1 WHERE id = ? AND digest = ? AND status = 'approved'"
+        " AND use_before > ? AND used = ? AND used + 1 < uses",
+        (step.id, step.digest, step.at, step.used),
+    ).rowcount
     return None if changed == 1 else Unmet(index, "moved_on", found=step.id)
 
 
@@ -191,6 +204,7 @@ def _read(row: tuple[object, ...]) -> StoredApproval:
         session=text[5], environment=text[6], effects=tuple(text[7].split()),
         opened_at=number[0], expires_at=number[1], use_before=number[2], decided_at=number[3],
         decided_by=str(row[13]), self_approved=bool(row[14]), obligations=_obligations(str(row[18]), text[8]),
+        uses=int(str(row[19])), used=int(str(row[20])),
     )  # fmt: skip
     return StoredApproval(approval, str(row[16]), _blob(row[17]), _blob(row[15]))
 

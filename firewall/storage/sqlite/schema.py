@@ -70,6 +70,8 @@ def _create(database: sqlite_utils.Database) -> None:
         pk="id",
     )  # fmt: skip
     _added(database, "approvals", "obligations")
+    _added(database, "approvals", "uses", "INTEGER NOT NULL DEFAULT 1")
+    _added(database, "approvals", "used", "INTEGER NOT NULL DEFAULT 0")
     approvals.create_index(["principal", "digest", "status"], if_not_exists=True)
     approvals.create_index(["status", "expires_at"], if_not_exists=True)
     approvals.create_index(["opened_at"], if_not_exists=True)

@@ -36,6 +36,7 @@ MATRIX = {
     ("GET", "/api/approvals"): Access.READER,
     ("GET", "/api/approvals/{id}"): Access.READER,
     ("POST", "/api/approvals/{id}/decision"): Access.DECIDER,
+    ("POST", "/api/approvals/{id}/withdraw"): Access.DECIDER,
     ("GET", "/api/tokens"): Access.ADMIN,
     ("POST", "/api/tokens"): Access.ADMIN,
     ("GET", "/api/tokens/{id}"): Access.ADMIN,

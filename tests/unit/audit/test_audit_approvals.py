@@ -37,6 +37,29 @@ def test_as_many_different_people_voted_as_were_asked(tmp_path: Path, voters: in
     assert [one.text for one in report.findings] == words
 
 
+@pytest.mark.parametrize(
+    ("uses", "ends", "words"),
+    [
+        (3, "uuc", ""),
+        (3, "uu", ""),
+        (3, "ue", ""),
+        (2, "c", ""),
+        (3, "uuu", "used 3 times where 3 are permitted"),
+        (2, "uuc", "used 2 times where 2 are permitted"),
+        (0, "u", "used 1 times where 1 are permitted"),
+        (3, "eu", "used after it was expired"),
+        (3, "cu", "used after it was consumed"),
+    ],
+)
+def test_a_permit_is_used_as_often_as_its_vote_says(tmp_path: Path, uses: int, ends: str, words: str) -> None:
+    """The last use consumes it; one too many, or one after the end, is named."""
+    kinds = {"u": Kind.APPROVAL_USED, "c": Kind.APPROVAL_CONSUMED, "e": Kind.APPROVAL_EXPIRED}
+    stories(tmp_path / "log.db", [*APPROVED, *((kinds[one], "a") for one in ends)], uses=uses)
+    assert [one.text for one in check(tmp_path / "log.db").findings][:1] == (
+        [f"approval `a` is {words}"] if words else []
+    )
+
+
 @pytest.mark.parametrize(("decision", "is_ok"), [("approve", True), ("approved", True), ("denied", False)])
 def test_votes_are_read_in_both_spellings(tmp_path: Path, decision: str, *, is_ok: bool) -> None:
     """The vote itself, or what it made of the approval."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firewall.core.action import Action
-from firewall.core.approval import Decision
+from firewall.core.approval import ApprovalStatus, Decision, Permit
 from firewall.core.call import Served, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.reason import Reason
@@ -19,6 +19,7 @@ from firewall.guard.judgement import Judgement
 from firewall.guard.releases import WINDOW_S, Releases
 from tests.support.guarding import ALICE, DESTROY, Kept, call, keeping
 
+WRITES = "touch /srv/notes/one"
 ARGUMENTS = {"owner": "acme", "repo": "shop", "path": "README.md"}
 SPELLINGS = (
     "mcp__github__delete_file",
@@ -79,6 +80,34 @@ async def test_each_later_gate_uses_a_release_once(kept: Kept) -> None:
     assert isinstance(await kept.guard.judge(said(SPELLINGS[0]), hooks), Wait)
     assert isinstance(await kept.guard.judge(made(), mcp), Wait)
     assert isinstance(await kept.guard.judge(said(SPELLINGS[0]), kept.requester()), Wait)
+
+
+async def test_a_permit_passes_so_often_and_one_call_through_two_gates_takes_one_use(kept: Kept) -> None:
+    """Each use is an entry, the last one ends it; the hooks gate passes what the models gate used."""
+    models, hooks = kept.requester(), kept.requester(gate="hooks")
+    held = await kept.held(call(WRITES), models)
+    await kept.approvals.decide(held.approval.id, Decision.APPROVE, by=ALICE, permit=Permit(3, 600))
+    assert isinstance(await kept.guard.release(held, models), Go)
+    assert isinstance(await kept.guard.judge(call(WRITES), hooks), Go)
+    for used in (2, 3):
+        assert isinstance(await kept.guard.judge(call(WRITES), models), Go)
+        assert kept.approvals.get(held.approval.id).used == used
+        assert isinstance(await kept.guard.judge(call(WRITES), hooks), Go)
+    assert kept.approvals.get(held.approval.id).status is ApprovalStatus.CONSUMED
+    assert isinstance(await kept.guard.judge(call(WRITES), models), Wait)
+    uses = [kind for kind, _ in kept.entries() if kind in ("approval.used", "approval.consumed")]
+    assert uses == ["approval.used", "approval.used", "approval.consumed"]
+
+
+async def test_a_permit_fits_no_other_call_and_ends_when_it_is_withdrawn(kept: Kept) -> None:
+    """Another path, another owner; after the withdrawal the same call asks anew."""
+    models = kept.requester()
+    held = await kept.held(call(WRITES), models)
+    await kept.approvals.decide(held.approval.id, Decision.APPROVE, by=ALICE, permit=Permit(3, 600))
+    assert isinstance(await kept.guard.judge(call("touch /srv/notes/other"), models), Wait)
+    assert isinstance(await kept.guard.release(held, models), Go)
+    await kept.approvals.withdraw(held.approval.id, by=ALICE)
+    assert isinstance(await kept.guard.judge(call(WRITES), models), Wait)
 
 
 async def test_calls_of_the_agents_own_tools_leave_releases_too(kept: Kept) -> None:

@@ -1,0 +1,47 @@
+"""Repeat permits: the exact same call several times within minutes, where one person decides alone. Pure.
+
+INVARIANT: what destroys, changes rights or cannot be told, in production or where nobody knows the place, is
+approved once at a time; so is whatever several people agree to, and whatever is answered without our own session.
+"""
+
+from firewall.approvals.people import Approver, folded
+from firewall.core.action import UNRESOLVED
+from firewall.core.approval import ONCE, Approval, Permit
+from firewall.core.effect import GRAVE
+from firewall.core.errors import ApprovalError
+
+MOST_USES = 20
+MOST_S = 3600
+_OUTSIDE = frozenset({"link", "slack"})
+
+
+def refusal_of(approval: Approval, by: Approver, production: frozenset[str]) -> str:
+    """Return why nobody gets a permit for this call from `by`; empty: he may give one."""
+    if approval.subject is None:
+        return "what this approval is about can no longer be read"
+    lands = {
+        folded(one) for one in (approval.environment, *(view.environment for view in approval.subject.actions))
+    }
+    does = {*approval.effects, *(effect for view in approval.subject.actions for effect in view.effects)}
+    if does & GRAVE and lands & {*production, UNRESOLVED, ""}:
+        return "what destroys, changes rights or is unknown in production is approved once at a time"
+    if approval.obligations.people > 1:
+        return "what several people agree to is approved once at a time"
+    if by.auth in _OUTSIDE:
+        return "a link or a click approves once"
+    return ""
+
+
+def demand_permitted(approval: Approval, by: Approver, permit: Permit, production: frozenset[str]) -> None:
+    """Refuse a permit that nobody may give.
+
+    Raises: ApprovalError `permit_invalid` (400) or `permit_refused` (403).
+    """
+    if permit == ONCE:
+        return
+    if not 2 <= permit.uses <= MOST_USES or not 60 <= permit.within_s <= MOST_S:
+        words = f"a permit is for 2 to {MOST_USES} uses within 1 to {MOST_S // 60} minutes"
+        raise ApprovalError(words, code="permit_invalid", status=400)
+    words = refusal_of(approval, by, production)
+    if words:
+        raise ApprovalError(words, code="permit_refused", status=403)
