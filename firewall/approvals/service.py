@@ -30,16 +30,8 @@ from firewall.core.demand import Tally
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ids import sha256_hex
 from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
-from firewall.core.work import (
-    Committed,
-    MoveApproval,
-    OpenApproval,
-    Record,
-    SeeApproval,
-    Unit,
-    Unmet,
-    UseApproval,
-)
+from firewall.core.work import Committed, MoveApproval, OpenApproval, Record, SeeApproval, Unit, Unmet
+from firewall.core.work import UseApproval as Use
 
 SWEEP_S = 1.0
 """How often what is overdue is looked for; whoever waits learns of the end of time at once."""
@@ -318,13 +310,13 @@ class Approvals:
         finally:
             self._stop_waiting(approval_id, event)
 
-    def consume_step(self, approval: Approval) -> tuple[MoveApproval | UseApproval, Record]:
+    def consume_step(self, approval: Approval) -> tuple[MoveApproval | Use, Record]:
         """Return what uses an approval, for the guard's own unit: committed before the first released byte.
 
         Unmet `moved_on` on this step means that it was used, cancelled or expired meanwhile: nothing is released.
         """
         if approval.used + 1 < approval.uses:
-            use = UseApproval(approval.id, approval.digest, self._clock.now_us(), approval.used)
+            use = Use(approval.id, approval.digest, self._clock.now_us(), approval.used)
             return use, records.used(approval)
         step = MoveApproval(
             id=approval.id,

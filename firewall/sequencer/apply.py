@@ -236,10 +236,12 @@ class Applier:
             return votes.cast_vote(self._connection, step, index)
         if isinstance(step, UseApproval):
             return approvals.use_approval(self._connection, step, index)
-        if isinstance(step, BeginForm):
-            return forms.begin_form(self._connection, step, index)
-        if isinstance(step, EndForm):
-            return forms.end_form(self._connection, step, index)
+        if isinstance(step, BeginForm | EndForm):
+            return (
+                forms.begin_form(self._connection, step, index)
+                if isinstance(step, BeginForm)
+                else forms.end_form(self._connection, step, index)
+            )
         if isinstance(step, OpenApproval):
             wanted = step.approval
             owner = wanted.subject.owner if wanted.subject else ""

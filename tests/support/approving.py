@@ -156,10 +156,8 @@ class MemoryLog:
     def _apply(self, step: object, index: int) -> Unmet | None:
         if isinstance(step, OpenApproval):
             return self._open(step, index)
-        if isinstance(step, MoveApproval):
-            return self._move(step, index)
-        if isinstance(step, UseApproval):
-            return self._use(step, index)
+        if isinstance(step, MoveApproval | UseApproval):
+            return self._use(step, index) if isinstance(step, UseApproval) else self._move(step, index)
         if isinstance(step, CastVote):
             return self._cast(step, index)
         if isinstance(step, SeeApproval):

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.asking import Asker, Doorman, read_form
-from firewall.console.pages import Pages
+from firewall.console.pages import PASSKEY_SCRIPT, Pages
 from firewall.core.approval import Approval, ApprovalStatus, Decision
 from firewall.core.errors import ApprovalError, FirewallError, LimitError, ProtocolError
 from firewall.core.proofs import Link, LinkUse
@@ -105,7 +105,7 @@ class DecisionLinks:
         return self._pages.html(
             "decide.html",
             None,
-            scripted=not done,
+            script="" if done else PASSKEY_SCRIPT,
             status=error.status if error else 200,
             headers=headers,
             error=error.public if error else "",

@@ -61,6 +61,8 @@ async def test_a_link_shows_the_call_and_decides_it_once_over_a_socket() -> None
         opened = await client.get("/decide")
         assert 'action="/decide"' in opened.text
         assert "data-from-address" in opened.text
+        assert 'src="/console/passkey.js"' in opened.text
+        assert "script-src 'self'" in opened.headers["content-security-policy"]
         shown = await client.post("/decide", data={"code": code}, headers=headers)
         assert shown.status_code == 200
         assert f'name="code" value="{code}"' in shown.text
