@@ -12,6 +12,7 @@ import click
 
 from firewall.cli.explain import explain
 from firewall.cli.folder import load_or_fail, where
+from firewall.cli.policy_simulate import simulate
 from firewall.cli.report import counted, result, say
 from firewall.policy import cases
 from firewall.policy.load import check as check_folder
@@ -27,6 +28,7 @@ def policy() -> None:
 
 
 policy.add_command(explain)
+policy.add_command(simulate)
 
 
 @policy.command()

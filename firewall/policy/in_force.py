@@ -10,6 +10,7 @@ from firewall.classify.text import SAMPLES, actions_of_input, load_late
 from firewall.codecs.passkeys.place import why_not
 from firewall.policy.load import load as load_policy
 from firewall.policy.people import Approvers
+from firewall.policy.rows import FILE
 from firewall.policy.snapshot import Snapshot
 from firewall.sequencer.looking import added
 from firewall.settings.settings import Settings
@@ -37,6 +38,21 @@ class Rules:
         load_late(_context(snapshot))
         self.snapshot = snapshot
         return snapshot.digest
+
+    def tried(self, rows: bytes) -> Snapshot:
+        """Return the policies in force with other rows, checked as a load checks them; puts nothing in force.
+
+        Takes half a second: call it in a thread. Raises: ConfigError with every problem.
+        """
+        loaded = load_policy(self.directory, approvers=self.approvers(), instead={FILE: rows})
+        return self.snapshot.with_rows_of(loaded)
+
+    def on_disk(self) -> str:
+        """Return the rows as they lie in the folder now; empty where they cannot be read."""
+        try:
+            return (self.directory / FILE).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def load_late(self) -> None:
         """Load what classification loads late; a thread may do it beside the first calls."""

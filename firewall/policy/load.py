@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import tomli
@@ -46,6 +47,7 @@ COMMON = frozenset({"dev", "staging", "production"})
 REQUIRED = (MODEL_FILE, rows.FILE, ENVIRONMENTS, TOOLS, HOSTS)
 _T = TypeVar("_T")
 MAX_FILE_BYTES = 8 * 1024 * 1024
+_AS_IT_LIES: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -93,15 +95,17 @@ def load(
     approvers: Approvers | None = None,
     roles: frozenset[str] | None = None,
     environments: frozenset[str] = frozenset(),
+    instead: Mapping[str, bytes] = _AS_IT_LIES,
 ) -> Snapshot:
     """Load a policies folder.
 
     `approvers`: who could approve; None: there is no installation, and nobody can tell. `roles`: the role names
     that tokens can have; None accepts any. `environments`: names that rows may use besides those of
-    environments.toml and the common ones (those of targets and MCP servers).
+    environments.toml and the common ones (those of targets and MCP servers). `instead`: bytes by file name that
+    stand for those of the folder, to try a change.
     Raises: PolicyProblems with everything that is wrong; nothing is loaded then.
     """
-    read = _read(directory, approvers=approvers, roles=roles, also=environments)
+    read = _read(directory, approvers=approvers, roles=roles, also=environments, instead=instead)
     if any(problem.is_fatal for problem in read.folder.problems):
         raise PolicyProblems(read.folder.problems)
     # casbin takes every row under the model, or says why not; what is asked later is asked of the index.
@@ -131,10 +135,15 @@ def check(
 
 
 def _read(
-    directory: Path, *, approvers: Approvers | None, roles: frozenset[str] | None, also: frozenset[str]
+    directory: Path,
+    *,
+    approvers: Approvers | None,
+    roles: frozenset[str] | None,
+    also: frozenset[str],
+    instead: Mapping[str, bytes] = _AS_IT_LIES,
 ) -> _Read:
     folder = _Folder()
-    _read_files(directory, folder)
+    _read_files(directory, folder, instead)
     table = rows.read(folder.files[rows.FILE]) if rows.FILE in folder.files else rows.Table()
     folder.problems += table.problems
     environments = _environments(folder)
@@ -164,7 +173,7 @@ def _places(read: _Read) -> tuple[str, ...]:
     return tuple(sorted(named - reserved))
 
 
-def _read_files(directory: Path, folder: _Folder) -> None:
+def _read_files(directory: Path, folder: _Folder, instead: Mapping[str, bytes]) -> None:
     listed: list[str] = []
     for inner, ending in ((PROGRAMS, "toml"), (PACKS, "toml"), (RESOLVERS, "toml"), (APIS, "tsv")):
         try:
@@ -176,8 +185,7 @@ def _read_files(directory: Path, folder: _Folder) -> None:
         if name in OPTIONAL and not (directory / name).exists():
             place = shipped()
         try:
-            with (place / name).open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+            data = instead[name] if name in instead else _bytes_of(place / name)
         except OSError as error:
             problem = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
             folder.problems.append(Problem(name, 0, problem, f"looked in `{directory}`"))
@@ -186,6 +194,11 @@ def _read_files(directory: Path, folder: _Folder) -> None:
             folder.problems.append(Problem(name, 0, f"larger than {MAX_FILE_BYTES} bytes"))
             continue
         folder.files[name] = data
+
+
+def _bytes_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def _environments(folder: _Folder) -> Environments:

@@ -116,6 +116,18 @@ class Snapshot:
         rest = tuple(row for row in self.rows if row.ref != ref)
         return replace(self, rows=rest, _answering=Index(rest, groups=self._groups))
 
+    def with_rows_of(self, other: "Snapshot") -> "Snapshot":
+        """Return these policies with the rows of others: what calls mean stays, what is said to it changes."""
+        return replace(
+            self,
+            digest=other.digest,
+            rows=other.rows,
+            places=other.places,
+            _answering=other._answering,  # noqa: SLF001 - of its own kind
+            _groups=other._groups,  # noqa: SLF001
+            _texts=other._texts,  # noqa: SLF001
+        )
+
     def row(self, ref: str) -> str:
         """Return the text of a row named as `policy.csv:12`; empty for a reference to no row."""
         return self._texts.get(ref, "")

@@ -54,12 +54,12 @@ class Trial:
 
 def attempt(snapshot: Snapshot, call: ToolCall, scene: Scene) -> Trial:
     """Judge a call as the guard would, as far as policies go."""
-    return _judged(actions_of(call, context_of(snapshot, scene)), snapshot, scene)
+    return judged(actions_of(call, context_of(snapshot, scene)), snapshot, scene)
 
 
 def attempt_text(snapshot: Snapshot, kind: str, text: str, scene: Scene, *, dialect: str = "") -> Trial:
     """Judge a text of a kind that classification has a reader for; spans of evidence point into this very text."""
-    return _judged(actions_of_input(kind, text, context_of(snapshot, scene), dialect=dialect), snapshot, scene)
+    return judged(actions_of_input(kind, text, context_of(snapshot, scene), dialect=dialect), snapshot, scene)
 
 
 def with_runner_ups(trial: Trial, snapshot: Snapshot, scene: Scene) -> Trial:
@@ -82,7 +82,8 @@ def context_of(snapshot: Snapshot, scene: Scene) -> Context:
     )
 
 
-def _judged(actions: tuple[Action, ...], snapshot: Snapshot, scene: Scene) -> Trial:
+def judged(actions: tuple[Action, ...], snapshot: Snapshot, scene: Scene) -> Trial:
+    """Judge what a call was understood as, as far as policies go."""
     explanations = tuple(_explain(snapshot, action, scene) for action in actions)
     return Trial(combine(item.verdict for item in explanations), actions, explanations)
 

@@ -1,11 +1,13 @@
 """Rooms of the console with figures in them, over desks that know nothing."""
 
+from firewall.approvals.people import Approver
 from firewall.console.costs.books import Overview as Spent
 from firewall.console.costs.plot import plot_of
 from firewall.console.costs.room import SpendPage
 from firewall.console.policies.explaining import Asked, Explained
 from firewall.console.policies.room import Overview as InForce
 from firewall.console.policies.room import PolicyPage
+from firewall.console.policies.simulating import Simulation
 from firewall.console.policies.tally import Counted
 from firewall.console.rooms import Room
 from firewall.core.errors import ProtocolError
@@ -31,7 +33,19 @@ class NoPolicy:
         """As the port says."""
         raise ProtocolError(f"`{asked.kind}` cannot be explained here", code="text_invalid")
 
+    async def simulate(self, rows: str, days: int, by: Approver) -> Simulation:
+        """As the port says."""
+        raise ProtocolError(f"{len(rows)} rows of {days} days for {by.name}: none", code="days_invalid")
+
+    def last(self, name: str) -> Simulation | None:
+        """As the port says."""
+        return Simulation(7, 1_790_000_000_000_000, is_whole=True) if name == "root" else None
+
+    def on_disk(self) -> str:
+        """As the port says."""
+        return ""
+
 
 def figure_rooms() -> tuple[Room, ...]:
     """Return them."""
-    return (PolicyPage(NoPolicy(), NoPolicy()), SpendPage(NothingSpent()))
+    return (PolicyPage(NoPolicy(), NoPolicy(), NoPolicy()), SpendPage(NothingSpent()))

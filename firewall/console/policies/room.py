@@ -9,11 +9,12 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from firewall.console.auth import Access
+from firewall.console.auth import ROLES, Access
 from firewall.console.costs.plot import moment
 from firewall.console.costs.room import days_of
 from firewall.console.policies.explaining import KINDS, Asked, Explained, Explainer
 from firewall.console.policies.tally import DAY_US, Counted, RowTally
+from firewall.console.policies.trying import SimulatePage, Simulator
 from firewall.console.policies.wording import words_of
 from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
@@ -109,8 +110,9 @@ class PolicyPage:
 
     tab = Tab(PATH, "Policies", Access.READER)
 
-    def __init__(self, desk: PolicyLook, explainer: Explainer) -> None:
+    def __init__(self, desk: PolicyLook, explainer: Explainer, simulator: Simulator) -> None:
         self._desk = desk
+        self._simulate = SimulatePage(simulator, self.tab)
         self._explainer = explainer
 
     def rows(self, frame: Frame) -> tuple[Row, ...]:
@@ -119,7 +121,14 @@ class PolicyPage:
         async def show(request: Request, visitor: Visitor) -> Response:
             page = await self._desk.look(days_of(request.query_params.get("days", "30")))
             return frame.html(
-                "policies.html", visitor, self.tab, page=page, choices=CHOICES, kinds=KINDS, asked=Asked()
+                "policies.html",
+                visitor,
+                self.tab,
+                page=page,
+                choices=CHOICES,
+                kinds=KINDS,
+                asked=Asked(),
+                may_simulate=visitor.who.role in ROLES[Access.ADMIN],
             )
 
         async def explain(_request: Request, visitor: Visitor, fields: Fields) -> Response:
@@ -150,4 +159,5 @@ class PolicyPage:
         return (
             frame.page(PATH, show, self.tab.needs),
             frame.form(f"{PATH}/explain", explain, self.tab.needs),
+            *self._simulate.rows(frame),
         )

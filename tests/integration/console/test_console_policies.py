@@ -21,6 +21,7 @@ from firewall.policy.snapshot import Snapshot
 from firewall.sequencer.opening import Installation, create, open_installation
 from tests.support.approving import START_US, StillClock
 from tests.support.control_side import Browser, Side, control_side
+from tests.support.figures import NoPolicy
 from tests.support.guarding import places_in
 
 SHIPPED = load(shipped())
@@ -51,7 +52,7 @@ class Log:
     def side(self) -> Side:
         """Return a control side with the page over this log."""
         look = InForce(rules, RowTally(self.path), self.clock)
-        return control_side(rooms=(PolicyPage(look, Explaining(rules)),))
+        return control_side(rooms=(PolicyPage(look, Explaining(rules), NoPolicy()),))
 
 
 @pytest.fixture

@@ -77,3 +77,39 @@ def test_refused_load_is_exit_1(control: _Control, capsys: pytest.CaptureFixture
     shown = capsys.readouterr()
     assert (ended.value.code, shown.out) == (1, "")
     assert "policy.csv:3" in shown.err
+
+
+FLIP = {"was": "allow", "then": "ask", "count": 2, "summary": "lists `.`\u202e", "entry": 7}
+SIMULATED = {
+    "flipped": 2, "calls": 5, "back_to": "2026-11-21T12:00:00Z", "flips": [FLIP], "more_flips": 3, "whole": False,
+    "closed": 1, "approvals_a_day_now": "0.5", "approvals_a_day_then": "2.0",
+}  # fmt: skip
+
+
+def test_simulate_sends_rows_and_says_what_would_flip(
+    control: _Control, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One line a flip on stdout, figures and what was left out on stderr; hidden characters are spelled out."""
+    control.answer = SIMULATED
+    rows = tmp_path / "other.csv"
+    rows.write_text("p, *, *, *, *, *, , ask,\n", encoding="utf-8")
+    main(["policy", "simulate", str(rows), "--days", "30"])
+    out, err = capsys.readouterr()
+    assert out == "allow -> ask  x2  lists `.`⟦U+202E⟧  (entry 7)\nand 3 more kinds of calls\n"
+    assert "2 of 5 calls since 2026-11-21T12:00:00Z would be judged otherwise" in err
+    assert "approvals a day: 2.0 instead of 0.5" in err
+    assert "1 calls cannot be opened" in err
+    assert control.asked[0][:2] == ("POST", "/api/policy/simulate")
+    main(["policy", "simulate", str(rows), "--json"])
+    assert json.loads(capsys.readouterr().out)["flips"] == [FLIP]
+
+
+def test_simulate_wants_a_file_that_can_be_read(
+    control: _Control, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Nothing is asked of the server."""
+    with pytest.raises(SystemExit) as ended:
+        main(["policy", "simulate", str(tmp_path / "none.csv")])
+    assert ended.value.code == 1
+    assert "cannot be read" in capsys.readouterr().err
+    assert control.asked == []
