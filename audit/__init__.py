@@ -8,6 +8,7 @@ re-exported here; what touches files has a module of its own:
     audit.seal      Keystore: subject keys, sealing, erasure
     audit.witness   heads kept somewhere else
     audit.verify    verify: the whole proof, read-only
+    audit.bundle    verify_bundle: entries with their proofs
     python -m audit verify | show | prove | export
 """
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit import entry
+from audit.bundle import verify_bundle
 from audit.checkpoint import VerifierKey
 from audit.errors import READ_ERRORS, AuditError
 from audit.reader import open_readonly
@@ -46,10 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    check = commands.add_parser("verify", help="prove the whole log, or one proof")
+    check = commands.add_parser("verify", help="prove the whole log, one proof, or a bundle of them")
     what = check.add_mutually_exclusive_group(required=True)
     what.add_argument("--log", type=Path, metavar="F", help="the log's database file; it may be in use")
     what.add_argument("--proof", type=Path, metavar="F", help="an inclusion proof written by `prove`; - for stdin")
+    what.add_argument(
+        "--bundle", type=Path, metavar="F", help="entries with their proofs, as the console exports them"
+    )
     check.add_argument(
         "--key", action="append", required=True, metavar="VKEY", help="verifier key, or a file with it; may repeat"
     )
@@ -113,6 +117,8 @@ def _verify(options: argparse.Namespace) -> int:
     keys = _read_keys(options.key)
     if options.proof is not None:
         return _verify_proof(options, keys)
+    if options.bundle is not None:
+        return _verify_bundle(options, keys)
     witnesses = [read_heads(source, keys) for source in options.witness]
     report = verify(options.log, keys, origin=options.origin, witnesses=witnesses, strict=options.strict)
     if options.json:
@@ -160,6 +166,24 @@ def _verify_proof(options: argparse.Namespace, keys: Sequence[VerifierKey]) -> i
         _say(json.dumps({"ok": True, "seq": said.seq, "kind": said.kind, "size": checkpoint.size}))
     else:
         _say(f"ok: entry {said.seq} ({_visible(said.kind)}) is in the log of {checkpoint.size} entries")
+    return 0
+
+
+def _verify_bundle(options: argparse.Namespace, keys: Sequence[VerifierKey]) -> int:
+    try:
+        with options.bundle.open(encoding="utf-8") as lines:
+            found = verify_bundle(lines, keys, origin=options.origin)
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuditError(f"cannot read the bundle `{options.bundle}`") from error
+    for source in options.witness:
+        for head in read_heads(source, keys).checkpoints:
+            if any(head.size == size and head.root != root for size, root in found.heads):
+                raise AuditError(f"witness `{source}` has seen another root at {head.size}")
+    if options.json:
+        _say(json.dumps({"ok": True, "entries": found.entries, "size": found.size}))
+    else:
+        count = f"{found.entries} {'entry is' if found.entries == 1 else 'entries are'}"
+        _say(f"ok: {count} in the log of {found.size} entries")
     return 0
 
 

@@ -7,7 +7,7 @@ that was cut, rolled back or rewritten by somebody who holds its key, together w
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from audit import entry, schema, tree
@@ -93,19 +93,29 @@ def prove(log: Path, seq: int) -> str:
 
     Raises: AuditError when there is no such entry, or no checkpoint covers it.
     """
+    return next(prove_all(log, [seq]))
+
+
+def prove_all(log: Path, seqs: Iterable[int]) -> Iterator[str]:
+    """Yield the proofs of several entries, in their order, all under one checkpoint.
+
+    Raises: AuditError when there is no such entry, or no checkpoint covers it.
+    """
     conn = open_readonly(log)
     try:
-        row = conn.execute("SELECT body FROM audit_entries WHERE seq = ?", (seq,)).fetchone()
         head = conn.execute("SELECT size, note FROM audit_checkpoints ORDER BY size DESC LIMIT 1").fetchone()
-        if row is None or head is None or head[0] <= seq:
-            raise AuditError(f"there is no signed entry {seq}")
-        path = Tiles(conn).inclusion(seq, head[0])
+        tiles = Tiles(conn)
+        for seq in seqs:
+            row = conn.execute("SELECT body FROM audit_entries WHERE seq = ?", (seq,)).fetchone()
+            if row is None or head is None or head[0] <= seq:
+                raise AuditError(f"there is no signed entry {seq}")
+            path = tiles.inclusion(seq, head[0])
+            lines = [PROOF_HEADER, f"extra {_b64(row[0])}", f"index {seq}", *map(_b64, path), "", head[1].decode()]
+            yield "\n".join(lines)
     except READ_ERRORS as error:
         raise AuditError(f"cannot read `{log}`: {error}") from error
     finally:
         conn.close()
-    lines = [PROOF_HEADER, f"extra {_b64(row[0])}", f"index {seq}", *map(_b64, path), "", head[1].decode()]
-    return "\n".join(lines)
 
 
 def verify_proof(text: str, keys: Sequence[VerifierKey], *, origin: str = "") -> tuple[entry.Entry, Checkpoint]:

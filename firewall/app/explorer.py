@@ -8,6 +8,7 @@ from firewall.console.explorer.behind import Behind, Kept, encoded
 from firewall.console.explorer.desk import Explorer
 from firewall.console.explorer.room import LogRoom
 from firewall.console.explorer.search import Searcher
+from firewall.console.explorer.verifying import Verifying
 from firewall.core.errors import ConfigError
 
 INDEX = "search.db"
@@ -19,7 +20,9 @@ def log_room_of(base: Base, entries: EntryDesk) -> LogRoom:
     settings, installation = base.settings, base.installation
     searcher = Searcher(settings.database, settings.data_dir / INDEX, installation.keystore)
     explorer = Explorer(searcher, installation.writer, base.clock)
-    return LogRoom(explorer, entries, log=settings.database, key=installation.verify_key)
+    key, witness = installation.verify_key, settings.witness
+    verifying = Verifying(settings.database, key, base.clock, witness=witness)
+    return LogRoom(explorer, entries, verifying, log=settings.database, key=key)
 
 
 def behind_of(base: Base) -> Behind:

@@ -105,17 +105,14 @@ def packed(entries: Iterable[Seen], mark: Mark, open_key: str) -> tuple[Marks, R
     listed: dict[int, list[int]] = {}
     keys: dict[str, None] = {open_key: None}
     full: list[int] = []
-    known: dict[tuple[str, str], int | None] = {}
+    known: dict[str, dict[str, int | None]] = {}
     for at, seen in enumerate(entries):
         is_all = True
         for key, (found, is_whole) in ((open_key, seen.open_words()), (seen.subject, seen.sealed_words())):
             is_all = is_all and is_whole
             if found:
                 keys[key] = None
-            for sought in _marks_of(found, key, mark, known):
-                there = listed.setdefault(sought, [])
-                if not there or there[-1] != at:
-                    there.append(at)
+            _list(at, _marks_of(found, key, mark, known), listed)
         if not is_all:
             full.append(at)
     return _of(listed, tuple(keys), tuple(full))
@@ -131,16 +128,26 @@ def found(marks: Marks, rows: Callable[[], Rows], words: Sequence[str], mark: Ma
     return set.intersection(*every) | set(marks.full)
 
 
+def _list(at: int, marks: Iterable[int | None], listed: dict[int, list[int]]) -> None:
+    """Note an entry at each of its marks; two of its words may share one."""
+    for one in marks:
+        if one is None:
+            continue
+        there = listed.get(one)
+        if there is None:
+            listed[one] = [at]
+        elif there[-1] != at:
+            there.append(at)
+
+
 def _marks_of(
-    words: Iterable[str], key: str, mark: Mark, known: dict[tuple[str, str], int | None]
-) -> Iterable[int]:
+    words: Iterable[str], key: str, mark: Mark, known: dict[str, dict[str, int | None]]
+) -> Iterable[int | None]:
+    mine = known.setdefault(key, {})
     for word in words:
-        place = (key, word)
-        if place not in known:
-            known[place] = mark(key, word)
-        sought = known[place]
-        if sought is not None:
-            yield sought
+        if word not in mine:
+            mine[word] = mark(key, word)
+        yield mine[word]
 
 
 def _of(listed: Mapping[int, list[int]], keys: tuple[str, ...], full: tuple[int, ...]) -> tuple[Marks, Rows]:

@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from firewall.approvals.people import Approver
-from firewall.console.explorer.search import PAGE, Found, Searcher
+from firewall.console.explorer.search import LIMIT_S, PAGE, Found, Searcher
 from firewall.console.explorer.seen import Seen
 from firewall.console.explorer.wish import Wish
 from firewall.core.errors import LimitError
@@ -63,7 +64,14 @@ class Explorer:
         ask.
         """
         entry = await self.record("search", by, wish, before=before)
-        return Page(wish, await self._searched(wish, before or entry, most))  # not the question itself
+        return Page(wish, await self._searched(wish, before or entry, most, LIMIT_S))  # not the question itself
+
+    async def collect(
+        self, wish: Wish, by: Approver, *, before: int, most: int, limit_s: float, opened: bool
+    ) -> Page:
+        """Return what is looked for to be taken away; `opened`: with what was sealed. Raises: as `search`."""
+        entry = await self.record("entries", by, wish, kind="audit.exported", before=before, opened=opened)
+        return Page(wish, await self._searched(wish, before or entry, most, limit_s))
 
     async def record(self, what: str, by: Approver, wish: Wish, *, kind: str = "audit.read", **data: Plain) -> int:
         """Record who asks for what, and return the entry's number; what exactly is sealed. Raises: StoreError."""
@@ -77,13 +85,14 @@ class Explorer:
         outcome = await self._sequencer.submit(Unit(records=(record,)))
         return outcome.seqs[0] if outcome.seqs else 0
 
-    async def _searched(self, wish: Wish, before: int, most: int) -> Found:
+    async def _searched(self, wish: Wish, before: int, most: int, limit_s: float) -> Found:
         if self._waiting >= WAITING:
             raise LimitError("too many searches at once, try again", retry_after_s=1, code="search_busy")
         self._waiting += 1
         try:
             async with self._turns:
-                return await asyncio.to_thread(self._searcher.search, wish, before=before, most=most)
+                search = partial(self._searcher.search, wish, before=before, most=most, limit_s=limit_s)
+                return await asyncio.to_thread(search)
         finally:
             self._waiting -= 1
 

@@ -72,7 +72,7 @@ def _noted(entries: Iterable[Seen], seen: list[Seen]) -> Iterator[Seen]:
     """Pass entries on and note them without what was sealed: a block's may be large."""
     for one in entries:
         yield one
-        seen.append(replace(one, private=None))
+        seen.append(replace(one, private=None, body=b""))
 
 
 def _fitting(log: Log, path: Path, key: SubjectKey) -> Index:

@@ -82,6 +82,7 @@ class Log:
             data=data,
             private=private,
             leaf=row.leaf.hex(),
+            body=row.body,
         )
 
     def _opened(self, row: Stored, subject: str) -> Mapping[str, object] | None:

@@ -3,18 +3,21 @@
 import asyncio
 from pathlib import Path
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from audit import AuditError, VerifierKey
 from audit.verify import prove, verify_proof
 from firewall.console.admin import EntryDesk
 from firewall.console.auth import Access
 from firewall.console.explorer.api import EntryApi, asked
-from firewall.console.explorer.desk import Explorer
+from firewall.console.explorer.desk import Explorer, moment
+from firewall.console.explorer.exporting import LIMIT_S, MOST, bundle
+from firewall.console.explorer.verifying import Verifying
 from firewall.console.explorer.view import listing, name_of, nothing, opened
 from firewall.console.explorer.wish import Wish
-from firewall.console.rooms import Frame, Visitor
+from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
 from firewall.core.errors import ProtocolError, StoreError
 
@@ -26,10 +29,13 @@ class LogRoom:
 
     tab = Tab(PATH, "Log", Access.LOG)
 
-    def __init__(self, explorer: Explorer, entries: EntryDesk, *, log: Path, key: str) -> None:
+    def __init__(
+        self, explorer: Explorer, entries: EntryDesk, verifying: Verifying, *, log: Path, key: str
+    ) -> None:
         """`key`: the log's verifier key, as the auditor has it."""
         self._explorer = explorer
         self._entries = entries
+        self._verifying = verifying
         self._log = log
         self._key = key
 
@@ -42,9 +48,15 @@ class LogRoom:
         async def one(request: Request, visitor: Visitor) -> Response:
             return await self._one(frame, request, visitor)
 
+        async def verified(_request: Request, visitor: Visitor) -> Response:
+            return self._verified(frame, visitor)
+
         needs = self.tab.needs
         return (
             frame.page(PATH, search, needs),
+            frame.page(f"{PATH}/verify", verified, needs),
+            frame.form(f"{PATH}/verify", self._verify, needs),
+            frame.form(f"{PATH}/export", self._export, needs),
             frame.page(f"{PATH}/{{seq}}", one, needs),
             frame.page(f"{PATH}/{{seq}}/proof", self._proof, needs),
             Row("GET", "/api/entries", Access.LOG, EntryApi(self._explorer).search),
@@ -77,6 +89,38 @@ class LogRoom:
             raise _unknown(seq)
         name = f'attachment; filename="{name_of(seq)}"'
         return Response(proof, media_type="text/plain; charset=utf-8", headers={"content-disposition": name})
+
+    def _verified(self, frame: Frame, visitor: Visitor) -> Response:
+        run = self._verifying.last
+        refresh = {"refresh": "2"} if run.is_running else {}
+        began = moment(run.began_at) if run.began_at else ""
+        return frame.html(
+            "verify.html",
+            visitor,
+            self.tab,
+            headers=refresh,
+            run=run,
+            began=began,
+            command=self._verifying.command,
+        )
+
+    async def _verify(self, _request: Request, visitor: Visitor, _fields: Fields) -> Response:
+        await self._explorer.record("verify", visitor.who, Wish())
+        self._verifying.start()
+        return RedirectResponse(f"{PATH}/verify", 303)
+
+    async def _export(self, _request: Request, visitor: Visitor, fields: Fields) -> Response:
+        said = {name: value for name, value in fields.items() if value and name not in ("csrf", "opened")}
+        wish, before = asked(QueryParams(said), self._explorer.now_us())
+        opened_too = fields.get("opened") == "yes"
+        page = await self._explorer.collect(
+            wish, visitor.who, before=before, most=MOST, limit_s=LIMIT_S, opened=opened_too
+        )
+        body = await asyncio.to_thread(bundle, page, self._log, is_open=opened_too)
+        entries = page.found.entries
+        name = f"log-{entries[-1].seq}-{entries[0].seq}.jsonl" if entries else "log-nothing.jsonl"
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(body, media_type="application/jsonl", headers=headers)
 
     def _proven(self, seq: int) -> tuple[str, int]:
         """Return an entry's proof, verified, and the size of the log that it is proven in; nothing: there is none.

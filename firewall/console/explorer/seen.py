@@ -28,6 +28,8 @@ class Seen:
     """What was sealed; None where nothing was, or its key was erased."""
     leaf: str = ""
     """Hex of its leaf hash."""
+    body: bytes = b""
+    """The exact bytes that are hashed."""
 
     @property
     def is_erased(self) -> bool:

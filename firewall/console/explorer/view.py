@@ -50,6 +50,8 @@ class Listing:
     reached: int
     size: int
     indexed: int
+    before: int = 0
+    """Where it begins; 0: at the newest."""
     effects: tuple[str, ...] = tuple(Effect)
     verdicts: tuple[str, ...] = VERDICTS
     kinds: tuple[str, ...] = tuple(sorted({kind.partition(".")[0] for kind in Kind} | set(Kind)))
@@ -72,6 +74,7 @@ def listing(page: Page, fields: Mapping[str, str], path: str) -> Listing:
         reached=found.reached,
         size=found.size,
         indexed=found.indexed,
+        before=int(fields.get("before") or 0),
     )
 
 

@@ -34,14 +34,10 @@ def asked(text: str) -> tuple[str, ...]:
 def said(text: str) -> Iterator[str]:
     """Yield the words of a text that is searched: whole ones, and the parts of `snake_case` and `camelCase`."""
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    for word in _WORD.findall(plain):
-        yield folded(word)[:LONGEST]
-        if len(word) <= _HUMPED and not word.islower() and not word.isdigit():
-            parts = _SEAM.split(word)
-            if len(parts) > 1:
-                yield from (folded(part) for part in parts if part)
-        elif "_" in word and len(word) <= _HUMPED:
-            yield from (folded(part) for part in word.split("_") if part)
+    for word in set(_WORD.findall(plain)):
+        yield (word.lower() if word.isascii() else folded(word))[:LONGEST]
+        if len(word) <= _HUMPED and _SEAM.search(word):
+            yield from (folded(part) for part in _SEAM.split(word) if part)
 
 
 def named(resource: str) -> Iterator[str]:
@@ -82,11 +78,6 @@ def strings(value: object) -> Iterator[str]:
 
 def gathered(texts: Iterable[str]) -> tuple[set[str], bool]:
     """Return the words of texts, and whether they are all of them."""
-    found: set[str] = set()
-    left = MOST_CHARS
-    for text in texts:
-        found.update(said(text[:left]))
-        left -= len(text)
-        if left < 0 or len(found) > MOST_WORDS:
-            return found, False
-    return found, True
+    text = "\n".join(texts)
+    found = set(said(text[:MOST_CHARS]))
+    return found, len(text) <= MOST_CHARS and len(found) <= MOST_WORDS

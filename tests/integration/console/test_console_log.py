@@ -1,7 +1,9 @@
 """The log's room over the real writer, SQLite and sockets: search, one entry, its proof, and who may."""
 
 import asyncio
+import json
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -26,6 +28,7 @@ from firewall.console.explorer.desk import Explorer
 from firewall.console.explorer.room import LogRoom
 from firewall.console.explorer.search import Searcher
 from firewall.console.explorer.store import Index
+from firewall.console.explorer.verifying import Verifying
 from firewall.console.explorer.wish import Wish
 from firewall.console.roster import Listed
 from firewall.core.work import Unit
@@ -58,6 +61,7 @@ class Room:
     installation: Installation
     places: Places
     explorer: Explorer
+    verifying: Verifying
 
     @property
     def behind(self) -> Behind:
@@ -115,6 +119,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     explorer = Explorer(
         Searcher(places.database, places.database.with_name("search.db"), installation.keystore), writer, clock
     )
+    verifying = Verifying(places.database, installation.verify_key, clock)
     entries = Entries(installation.reader, installation.sealing, writer)
     console = Console(
         approvals=approvals,
@@ -128,12 +133,12 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
             entries=entries,
             credentials=CredentialDouble(desk.asked),
             status=desk,
-            rooms=(LogRoom(explorer, entries, log=places.database, key=installation.verify_key),),
+            rooms=(LogRoom(explorer, entries, verifying, log=places.database, key=installation.verify_key),),
         ),
         control_listen=f"127.0.0.1:{port}",
     )
     async with served(console.app, bound):
-        yield Room(f"http://127.0.0.1:{port}", installation, places, explorer)
+        yield Room(f"http://127.0.0.1:{port}", installation, places, explorer, verifying)
     await installation.close()
 
 
@@ -201,7 +206,7 @@ async def test_what_cannot_be_asked_is_said_and_not_recorded(room: Room) -> None
 
 async def test_who_only_looks_reads_no_log(room: Room) -> None:
     """A viewer is refused on every path, and nobody without a session sees more than the sign-in form."""
-    paths = ("/console/log", "/console/log/0", "/console/log/0/proof")
+    paths = ("/console/log", "/console/log/0", "/console/log/0/proof", "/console/log/verify")
     async with httpx.AsyncClient(base_url=room.url, trust_env=False) as client:
         for path in paths:
             page = await client.get(path)
@@ -275,3 +280,70 @@ async def test_an_indexer_that_fails_is_told_and_tried_later(room: Room, caplog:
     found = await room.explorer.search(Wish(), Approver("audra", "auditor"))
     assert found.found.indexed == 0
     assert len(found.found.entries) == 50
+
+
+async def test_what_is_found_is_taken_away_as_a_bundle_that_the_auditors_program_takes(
+    room: Room, tmp_path: Path
+) -> None:
+    """The file holds what was asked and nothing else, each entry proven; what was sealed only on demand."""
+    await room.installation.writer.submit(Unit(records=tuple(judged(word=f"other {at}") for at in range(5))))
+    await room.installation.writer.submit(
+        Unit(records=(judged(word="needle"), judged(word="needle", verdict="deny")))
+    )
+    async with httpx.AsyncClient(base_url=room.url, trust_env=False) as client:
+        browser = await room.signed_in(client)
+        page = await browser.open("/console/log?text=needle")
+        assert 'action="/console/log/export"' in page.text
+        fields = {"csrf": await browser.csrf(), "text": "needle", "since": ""}
+        path = "/console/log/export"
+        refused = await client.post(path, data={**fields, "csrf": "wrong"}, headers=browser.headers)
+        assert refused.status_code == 403
+        answer = await client.post(path, data=fields, headers=browser.headers)
+        assert answer.status_code == 200, answer.text
+        assert room.last() == {
+            "kind": "audit.exported", "what": "entries", "asked": ["text"], "before": 0, "opened": False,
+        }  # fmt: skip
+        head, *rows = [json.loads(line) for line in answer.text.splitlines()]
+        # the look at the page above asked for the same word, and is an entry that says so
+        assert [row["entry"]["kind"] for row in rows] == ["audit.read", "tool.judged", "tool.judged"]
+        assert (head["entries"], head["next"], head["asked"]) == (3, 0, {"text": "needle"})
+        assert "needle" not in json.dumps(rows)
+        opened = await client.post(path, data={**fields, "opened": "yes"}, headers=browser.headers)
+        assert json.loads(opened.text.splitlines()[-1])["private"]["arguments"] == '{"command": "needle"}'
+        for at, one in enumerate((answer, opened)):
+            (tmp_path / f"{at}.jsonl").write_text(one.text)
+            words = ["-m", "audit", "verify", "--bundle", f"{at}.jsonl", "--key", room.installation.verify_key]
+            assert (await asyncio.to_thread(_run, words, tmp_path)).startswith(
+                f"ok: {3 + at} entries are in the log"
+            )
+        wrong = await client.post(path, data={**fields, "effect": "everything"}, headers=browser.headers)
+        assert wrong.status_code == 400
+
+
+async def test_the_verify_button_shows_what_the_auditors_program_says(room: Room) -> None:
+    """One run at a time, recorded before it begins; a log that was changed is said to be."""
+    await room.installation.writer.submit(Unit(records=(judged(), judged())))
+    async with httpx.AsyncClient(base_url=room.url, trust_env=False) as client:
+        browser = await room.signed_in(client)
+        assert "No run yet" in (await browser.open("/console/log/verify")).text
+        data = {"csrf": await browser.csrf()}
+        answer = await client.post("/console/log/verify", data=data, headers=browser.headers)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/console/log/verify")
+        assert room.last() == {"kind": "audit.read", "what": "verify", "asked": []}
+        running = await browser.open("/console/log/verify")
+        assert running.headers["refresh"] == "2"
+        assert not room.verifying.start()
+        assert (await room.verifying.done()).is_ok
+        page = await browser.open("/console/log/verify")
+        assert "refresh" not in page.headers
+        assert f"ok: {room.installation.writer.size} entries" in page.text
+        assert "python -m audit verify --log" in page.text
+
+    with sqlite3.connect(room.places.database) as conn:
+        conn.execute("DROP TRIGGER audit_entries_no_update")
+        conn.execute("UPDATE audit_entries SET kind = 'audit.read' WHERE seq = 0")
+    conn.close()
+    assert room.verifying.start()
+    broken = await room.verifying.done()
+    assert not broken.is_ok
+    assert any("column `kind` does not match the body" in line for line in broken.said)

@@ -1,0 +1,243 @@
+"""The console over a log of a million entries and ten thousand approvals: how long pages and searches take.
+
+The log is written by the sequencer, 4,096 entries in a commit, under a clock that steps through thirty days; the
+index by its own process's code; then a real server is asked over loopback, signed in. Times are of the
+whole answer, client included: the least of the rounds first, as elsewhere in `make bench`. Nothing is judged.
+
+    python -m tests.bench.console [ENTRIES]
+"""
+
+import asyncio
+import random
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+
+from firewall.app.addresses import places_of
+from firewall.console.explorer.indexing import index
+from firewall.console.explorer.log import Log
+from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.ids import spell_id
+from firewall.core.work import MoveApproval, OpenApproval, Record, Step, Unit
+from firewall.sequencer.opening import Installation, open_installation
+from firewall.settings.load import load_settings
+from tests.support.approving import subject
+from tests.support.installation import Installed, Served, install, serving
+
+ENTRIES = 1_000_000
+APPROVALS = 10_000
+PENDING = 200
+IN_A_COMMIT = 4_096
+ROUNDS = 15
+_DAYS_US = 30 * 86_400 * 1_000_000
+_PEOPLE = ("alice", "bob", "carol", "dora", "emil", "fred", "gina", "hans", "iris", "jose")
+_WORDS = ("volume", "backup", "deploy", "migrate", "payroll", "invoice", "branch", "cluster", "secret", "cache")
+
+
+@dataclass(slots=True)
+class Steps:
+    """A clock that is told how far the log is."""
+
+    now: int
+
+    def now_us(self) -> int:
+        """Return unix time in microseconds."""
+        return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How long something took, in milliseconds."""
+
+    what: str
+    least: float
+    median: float
+    worst: float
+    kib: float
+
+
+def main() -> None:
+    """Print the figures."""
+    entries = int(sys.argv[1]) if len(sys.argv) > 1 else ENTRIES
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as name:
+        for line in measured(Path(name), entries):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+
+def measured(folder: Path, entries: int) -> Iterator[str]:
+    """Yield lines of figures; `folder` lies on a disk."""
+    yield f"console over {entries:,} entries and {APPROVALS:,} approvals (targets: pages 100 ms, search 300 ms)"
+    installed = install(folder)
+    began = time.perf_counter()
+    asyncio.run(_written(installed, entries))
+    took = time.perf_counter() - began
+    size = installed.database.stat().st_size
+    yield f"  written in {took:.0f} s, {entries / took:,.0f} entries/s; {size / entries:.0f} B an entry"
+    began = time.process_time()
+    indexed = _indexed(installed)
+    took = time.process_time() - began
+    beside = installed.database.with_name("search.db").stat().st_size
+    each, bytes_each = 1e6 * took / max(1, indexed), beside / max(1, indexed)
+    yield f"  indexed {indexed:,} at {each:.0f} us of CPU and {bytes_each:.0f} B an entry"
+    with serving(installed) as served:
+        for one in _asked(served, entries):
+            rest = f"median {one.median:7.1f}   worst {one.worst:7.1f}   {one.kib:5.1f} KiB"
+            yield f"  {one.what:<52} {one.least:7.1f} ms   {rest}"
+
+
+async def _written(installed: Installed, entries: int) -> None:
+    now = time.time_ns() // 1000
+    clock = Steps(now - _DAYS_US)
+    installation = open_installation(places_of(load_settings(str(installed.config))), clock)
+    try:
+        await _approvals(installation, clock, now)
+        dice = random.Random(4711)  # noqa: S311 - no secret
+        written = installation.writer.size
+        while written < entries:
+            count = min(IN_A_COMMIT, entries - written)
+            records = tuple(_record(dice, written + at) for at in range(count))
+            clock.now = now - _DAYS_US + _DAYS_US * written // entries
+            await installation.writer.submit(Unit(records=records))
+            written += count
+    finally:
+        await installation.close()
+
+
+async def _approvals(installation: Installation, clock: Steps, now: int) -> None:
+    clock.now = now
+    waiting: list[Step] = []
+    for at in range(APPROVALS):
+        one = _approval(installation, at, now)
+        waiting.append(OpenApproval(one, max_pending=APPROVALS))
+        if at >= PENDING:
+            waiting.append(
+                MoveApproval(one.id, expect=ApprovalStatus.PENDING, become=ApprovalStatus.DENIED, at=one.opened_at)
+            )
+        if len(waiting) > 1_000:
+            await installation.writer.submit(Unit(steps=tuple(waiting)))
+            waiting.clear()
+    await installation.writer.submit(Unit(steps=tuple(waiting)))
+
+
+def _approval(installation: Installation, at: int, now: int) -> Approval:
+    owner = _PEOPLE[at % len(_PEOPLE)]
+    return Approval(
+        id=spell_id("apr", at.to_bytes(17, "big")),
+        status=ApprovalStatus.PENDING,
+        digest=f"{at:064x}",
+        principal=installation.sealing.pseudonym(f"{owner}/claude"),
+        token="tok_0000000000000000000000",
+        session=f"ses_{at % 100:022}",
+        environment="staging",
+        effects=("destructive",),
+        opened_at=now - at * 1_000_000,
+        expires_at=now + 86_400 * 1_000_000,
+        subject=replace(subject(), owner=owner),
+    )
+
+
+def _record(dice: random.Random, seq: int) -> Record:
+    owner, word, other = dice.choice(_PEOPLE), dice.choice(_WORDS), dice.choice(_WORDS)
+    is_rare = seq % 50_000 == 7
+    resource = "volume:railway/needle" if is_rare else f"{word}:railway/{word}_{dice.randrange(2_000)}"
+    environment = dice.choice(("staging", "staging", "staging", "production"))
+    effect = dice.choice(("read", "read", "read", "write", "destructive"))
+    verdict = "deny" if is_rare else {"destructive": "ask"}.get(effect, "allow")
+    return Record(
+        kind="tool.judged",
+        data={
+            "verdict": verdict, "reason": "policy:row:matched", "row": "policy.csv:14",
+            "effects": (effect,),
+            "environment": environment, "actions": 1, "digest": f"{seq:064x}", "policy": "5" * 64,
+            "gate": "models",
+            "token": f"tok_{seq % 5_000:022}",
+        },
+        person=owner,
+        principal=f"{owner}/{dice.choice(('claude', 'codex'))}",
+        private={
+            "tool": "Bash",
+            "call": f"toolu_{dice.getrandbits(96):024x}",
+            "arguments": f'{{"command":"railway {word} rm {word}_{seq % 997} --yes && echo {other} done"}}',
+            "actions": [
+                {"operation": "railway:rm", "resource": resource, "environment": environment, "effects": [effect],
+                 "summary": f"Deletes the {word} {seq % 997} of {owner}"}
+            ],
+            "detail": "",
+            "session": f"ses_{seq % 20_000:022}",
+        },
+    )  # fmt: skip
+
+
+def _indexed(installed: Installed) -> int:
+    settings = load_settings(str(installed.config))
+    installation = open_installation(places_of(settings), Steps(time.time_ns() // 1000))
+    log = Log(settings.database, installation.keystore)
+    try:
+        return index(log, installation.keystore, settings.data_dir / "search.db")
+    finally:
+        log.close()
+        asyncio.run(installation.close())
+
+
+def _asked(served: Served, entries: int) -> Iterator[Figure]:
+    shown = served.installed.shown
+    with httpx.Client(base_url=served.control, trust_env=False, timeout=60) as client:
+        origin = {"origin": served.control, "sec-fetch-site": "same-origin"}
+        fields = {"name": shown["approver"], "passphrase": shown["passphrase"], "next": "/console/"}
+        answer = client.post("/console/sign-in", data=fields, headers=origin)
+        cookies = "; ".join(re.findall(r"^([^;]+)", value)[0] for value in answer.headers.get_list("set-cookie"))
+        headers = {"cookie": cookies}
+        for what, path in _pages(client, headers, entries):
+            yield _figure(client, headers, what, path)
+
+
+def _pages(client: httpx.Client, headers: dict[str, str], entries: int) -> Sequence[tuple[str, str]]:
+    queue = client.get("/console/", headers=headers).text
+    found = re.search(r'href="(/approve/apr_[^"]+)"', queue)
+    approval = found[1] if found else "/console/"
+    text, api, production = "/console/log?text=", "/api/entries?", "environment=production"
+    return (
+        ("queue", "/console/"),
+        ("one approval", approval),
+        ("log, newest", "/console/log"),
+        ("log, one entry with its proof", f"/console/log/{entries // 2}"),
+        ("log, older than the middle", f"/console/log?before={entries // 2}"),
+        ("search: a frequent word", f"{text}payroll"),
+        ("search: a word that is nowhere", f"{text}nowhereatall"),
+        ("search: one of twenty entries by its resource", "/console/log?resource=volume:railway/needle"),
+        ("search: a session", f"/console/log?session=ses_{4711:022}"),
+        ("search: what a person destroys in production", f"{api}actor=alice&effect=destructive&{production}"),
+        ("search: a rare verdict", "/console/log?verdict=deny"),
+        (
+            "search: nothing has both",
+            f"{api}verdict=deny&environment=production&effect=write&kind=tool&text=nowhere",
+        ),
+        ("search: columns that never meet", f"{api}environment=production&verdict=allow&effect=destructive"),
+        ("search: a time of long ago, and a word", f"{text}invoice&until=25d"),
+        ("search: an approval", f"/console/log?approval={approval.removeprefix('/approve/')}"),
+    )
+
+
+def _figure(client: httpx.Client, headers: dict[str, str], what: str, path: str) -> Figure:
+    took = []
+    size = 0
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        answer = client.get(path, headers=headers)
+        took.append(1000 * (time.perf_counter() - began))
+        size = len(answer.content)
+        if answer.status_code != 200 or "Passphrase" in answer.text:
+            raise RuntimeError(f"{path}: {answer.status_code}")
+    return Figure(what, min(took), statistics.median(took), max(took), size / 1024)
+
+
+if __name__ == "__main__":
+    main()
