@@ -7,7 +7,7 @@ import click
 from firewall.cli.client import Json, control_client, row_of, rows_of, show_json, show_table, talk
 from firewall.cli.options import json_option
 
-_COLUMNS = ("seq", "at", "kind", "verdict", "environment", "effects", "resource", "what")
+_COLUMNS = ("seq", "at", "kind", "verdict", "environment", "effects", "who", "resource", "what")
 _TOLD = ("summary", "reason", "why", "line", "model", "provider", "route", "host", "name", "by")
 _MOST_CHARS = 80
 _PAGES = 1_000
@@ -83,6 +83,7 @@ def _row(one: Mapping[str, object]) -> dict[str, object]:
         "verdict": data.get("verdict") or data.get("decision") or "",
         "environment": data.get("environment", ""),
         "effects": data.get("effects", ""),
+        "who": one.get("who") or one.get("principal") or "",
         "resource": _cut(str(first.get("resource", ""))),
         "what": _cut(what),
     }

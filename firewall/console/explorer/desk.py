@@ -35,7 +35,7 @@ class Page:
     def shown(self) -> dict[str, object]:
         """Return it as JSON."""
         return {
-            "entries": [shown(one) for one in self.found.entries],
+            "entries": [shown(one, self.found.names) for one in self.found.entries],
             "next": self.found.next,
             "complete": self.found.is_full or not self.found.next,
             "size": self.found.size,
@@ -97,13 +97,14 @@ class Explorer:
             self._waiting -= 1
 
 
-def shown(seen: Seen) -> dict[str, object]:
+def shown(seen: Seen, names: Mapping[str, str]) -> dict[str, object]:
     """Return one entry as JSON; `private`, its sealed part, is null where its key was erased or it has none."""
     return {
         "seq": seen.seq,
         "at": moment(seen.at),
         "kind": seen.kind,
         "principal": seen.principal,
+        "who": names.get(seen.principal, ""),
         "approval": seen.approval,
         "leaf": seen.leaf,
         "data": dict(seen.data),

@@ -7,9 +7,9 @@ invents. When the time is up, the page says how far it came, and the next one go
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from audit.seal import Keystore
 from firewall.console.explorer.blocks import WIDTH, Marks, Rows, found
 from firewall.console.explorer.indexing import OPEN_SUBJECT, bound_to, marker
 from firewall.console.explorer.log import Log, unreadable
+from firewall.console.explorer.names import Names
 from firewall.console.explorer.seen import Seen
 from firewall.console.explorer.store import EFFECTS, Index
 from firewall.console.explorer.wish import Who, Wish, is_meant
@@ -26,6 +27,8 @@ from firewall.core.errors import StoreError
 LIMIT_S = 0.22
 """How long one page looks; it is looked at after each step, which takes a few milliseconds."""
 PAGE = 50
+NAMES_S = 30.0
+"""Until names are read again for a principal that is not known."""
 _STEP = 128
 """Entries that are read from the log in one step."""
 _FEW = 2_000
@@ -50,6 +53,8 @@ class Found:
     """Everything from here on was looked at; what is below was not, unless it is 0."""
     is_full: bool
     """It ended because the page was full."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Names of principals that are known, by pseudonym."""
 
     @property
     def next(self) -> int:
@@ -82,6 +87,8 @@ class Searcher:
         self._index = index
         self._keystore = keystore
         self._ticks = ticks
+        self._names: Mapping[str, str] = {}
+        self._names_until = 0.0
 
     def search(self, wish: Wish, *, before: int = 0, most: int = PAGE, limit_s: float = LIMIT_S) -> Found:
         """Return a page of entries below number `before` (0: the newest).
@@ -95,11 +102,24 @@ class Searcher:
                 index = Index.reading(self._index)
                 if index is not None:
                     closing.callback(index.close)
-                return self._search(log, index, wish, before=before, most=most, until=self._ticks() + limit_s)
+                until = self._ticks() + limit_s
+                page = self._search(log, index, wish, before=before, most=most, until=until)
+            return replace(page, names=self._named(page))
         except sqlite3.Error as error:
             raise unreadable(error) from error
         except AuditError as error:
             raise StoreError("the log cannot be read", detail=str(error)) from error
+
+    def _named(self, page: Found) -> Mapping[str, str]:
+        principals = {seen.principal for seen in page.entries} - {""}
+        if principals - self._names.keys() and self._ticks() >= self._names_until:
+            self._names = Names(self._log, self._keystore).known()
+            self._names_until = self._ticks() + NAMES_S
+        # asked of the keystore again, because the key of somebody who was known may be gone
+        return {one: self._names[one] for one in principals if one in self._names and self._is_still(one)}
+
+    def _is_still(self, principal: str) -> bool:
+        return self._keystore.known(self._names[principal].partition("/")[0]) is not None
 
     def who(self, actor: str) -> Who | None:
         """Return what an actor's name stands for; None: it names nobody in particular.

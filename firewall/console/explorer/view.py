@@ -67,7 +67,7 @@ def listing(page: Page, fields: Mapping[str, str], path: str) -> Listing:
     found = page.found
     asked = {name: value for name, value in fields.items() if value and name not in ("before", "limit")}
     return Listing(
-        lines=tuple(line(one) for one in found.entries),
+        lines=tuple(line(one, found.names) for one in found.entries),
         fields=asked,
         next=f"{path}?{urlencode({**asked, 'before': str(found.next)})}" if found.next else "",
         is_complete=found.is_full or not found.next,
@@ -83,7 +83,7 @@ def nothing(fields: Mapping[str, str]) -> Listing:
     return Listing((), fields, "", is_complete=True, reached=0, size=0, indexed=0)
 
 
-def line(seen: Seen) -> Line:
+def line(seen: Seen, names: Mapping[str, str]) -> Line:
     """Return one entry as the list shows it."""
     private = seen.private or {}
     return Line(
@@ -91,7 +91,7 @@ def line(seen: Seen) -> Line:
         at=moment(seen.at),
         kind=seen.kind,
         headline=_headline(seen)[:HEADLINE_CHARS],
-        who=_who(private) or seen.principal,
+        who=names.get(seen.principal) or _who(private) or seen.principal,
         environment=seen.environment,
         verdict=seen.verdict,
         effects=seen.effects,
@@ -129,7 +129,7 @@ def opened(entry: Mapping[str, object], *, key: str, proof: str, size: int) -> O
     private, sealed_more = lines_of(entry["private"]) if entry["private"] is not None else ((), 0)
     return Opened(
         seq=seq,
-        at=str(entry["at"]),
+        at=str(entry["at"]).replace("+00:00", "Z"),
         kind=str(entry["kind"]),
         principal=str(entry["principal"]),
         approval=str(entry["approval"]),

@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.support.installation import cli, install, serving
 
 TOKEN = "STAYHAND_TOKEN"
@@ -35,6 +37,15 @@ def test_the_log_is_searched_from_the_command_line(tmp_path: Path) -> None:
         assert [one["data"]["token"] for one in two["entries"]] == [ids[2], ids[1]]
         rest = search("--kind", "token", "--before", str(two["next"]), "--since", "1h")
         assert rest["entries"][0]["data"]["token"] == ids[0]
+
+        token = served.mint(role="coding-agent", agent="claude")
+        body = {"tool": "Bash", "arguments": {"command": "ls /srv/canary"}, "session": "nightly-7"}
+        headers = {"authorization": f"Bearer {token}"}
+        answer = httpx.post(f"{served.agents}/v1/judge", json=body, headers=headers, trust_env=False, timeout=60)
+        assert "decision" in answer.text or "verdict" in answer.text, answer.text
+        judged = search("--session", "nightly-7", "--kind", "tool.judged")["entries"]
+        assert [one["who"] for one in judged] == ["alice/claude"]
+        assert [one["seq"] for one in search("--actor", "alice/claude", "canary")["entries"]] == [judged[0]["seq"]]
 
         table = cli("--config", config, "audit", "search", "--kind", "token.minted", env=env)
         assert table.returncode == 0

@@ -130,6 +130,20 @@ def test_an_erased_person_is_erased_from_search(log: Written) -> None:
     assert everything.is_erased
 
 
+def test_a_principal_has_a_name_while_its_person_has_a_key(log: Written) -> None:
+    """People and agents that the installation knows are named on pages; an erased one is a pseudonym at once."""
+    with sqlite3.connect(log.path) as conn:
+        conn.execute("CREATE TABLE people (name TEXT)")
+        conn.execute("CREATE TABLE tokens (grant_json TEXT, kind TEXT, created_at INTEGER)")
+        conn.execute("""INSERT INTO tokens VALUES ('{"owner": "mallory", "agent": "claude"}', 'agent', 1)""")
+    conn.close()
+    log.write([judged(owner="mallory"), judged(owner="alice")])
+    searcher = log.searcher()
+    assert list(searcher.search(Wish()).names.values()) == ["mallory/claude"]
+    log.keystore.erase("mallory")
+    assert searcher.search(Wish()).names == {}
+
+
 def test_asking_for_somebody_makes_no_key(log: Written) -> None:
     """A question about a name that nobody has leaves the keystore as it was."""
     log.fill(3)
