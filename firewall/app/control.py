@@ -15,6 +15,7 @@ from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
 from firewall.app.policy_room import policy_room
+from firewall.app.route_room import route_room
 from firewall.app.sessions import session_room
 from firewall.app.spend_room import spend_room
 from firewall.app.tokens import token_room
@@ -91,7 +92,7 @@ def console_of(
             writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry, waving
         ),
         runner=runner,
-        rooms=_rooms(base, tokens, entries, faring=faring, looking=looking),
+        rooms=(*_rooms(base, tokens, entries, faring=faring, looking=looking), route_room(base, routes)),
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,

@@ -10,6 +10,8 @@ from firewall.console.policies.room import PolicyPage
 from firewall.console.policies.simulating import Simulation
 from firewall.console.policies.tally import Counted
 from firewall.console.rooms import Room
+from firewall.console.routes_page import InForce as InForceRoutes
+from firewall.console.routes_page import RoutePage
 from firewall.core.errors import ProtocolError
 from firewall.storage.sqlite.spend_days import Sum
 
@@ -48,4 +50,8 @@ class NoPolicy:
 
 def figure_rooms() -> tuple[Room, ...]:
     """Return them."""
-    return (PolicyPage(NoPolicy(), NoPolicy(), NoPolicy()), SpendPage(NothingSpent()))
+    return (
+        PolicyPage(NoPolicy(), NoPolicy(), NoPolicy()),
+        SpendPage(NothingSpent()),
+        RoutePage(InForceRoutes(tuple, str, dict)),
+    )

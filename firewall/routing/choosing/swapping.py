@@ -61,6 +61,10 @@ class Swaps:
             raise ConfigError(f"route `{name}` was changed since: `{first}` is first now, not `{now}`")
         return self.swap(routes, name, was)
 
+    def last(self) -> Mapping[str, tuple[str, str]]:
+        """Return the last change of each route that had one: who was first before, and since."""
+        return self._known()
+
     def _known(self) -> Mapping[str, tuple[str, str]]:
         try:
             found = json.loads(self.path.read_text(encoding="utf-8"))

@@ -24,6 +24,7 @@ MATRIX = {
     ("GET", "/console/console.css"): Access.PUBLIC,
     ("GET", "/console/providers"): Access.PAGE,
     ("GET", "/console/spend"): Access.PAGE,
+    ("GET", "/console/routes"): Access.PAGE,
     ("GET", "/console/policies"): Access.PAGE,
     ("POST", "/console/policies/explain"): Access.FORM,
     ("GET", "/console/policies/simulate"): Access.PAGE,

@@ -34,6 +34,7 @@ async def test_a_role_opens_what_it_says(side: Side, role: str) -> None:
         f"/approve/{approval.id}",
         "/console/providers",
         "/console/spend",
+        "/console/routes",
         "/console/policies",
         "/console/passkeys",
     ):
