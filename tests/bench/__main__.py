@@ -18,13 +18,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench import bodies, catalogues, egress, hooks, hostile, mcp, micro, nginx, routed
+from tests.bench import bodies, catalogues, egress, hooks, hostile, mcp, micro, nginx, routed, sessions
 from tests.bench.processes import REPOSITORY, Load, Machine, Measured, module, pin, run_load
 from tests.support.installation import PROVIDER_KEY, Installed, Served, install, serving
 
 ROUNDS = 8
 SECONDS = "1"
 MANY = 100_000
+IN_CONSOLE = 200_000
+"""Entries behind the pages of the console; a million take `python -m tests.bench.sessions` some minutes."""
 _PROVIDER = """
 [[provider]]
 name = "bench"
@@ -281,6 +283,9 @@ def main() -> None:
         _steps(table, folder / "steps")
     _worst(table)
     _audit(60_000)
+    sys.stdout.write("pages of the console, asked in process\n")
+    sys.stdout.flush()
+    sessions.main(IN_CONSOLE)
 
 
 if __name__ == "__main__":
