@@ -69,6 +69,29 @@ def maker(cls: Callable[P, T]) -> Callable[P, T]:
     return made
 
 
+def replacer(cls: type[T], *names: str) -> Callable[..., T]:
+    """Return a function that does what `dataclasses.replace` does with these fields, all of them given each time.
+
+    It takes the object, then the fields' new values in the order of `names`, or by name. Every other field is
+    copied, also one that the class is given later.
+    Raises: TypeError when the class has no `fast_init`, a constructor that works something out, or no such field.
+    """
+    if "__init_subclass__" not in cls.__dict__ or not hasattr(cls, "__dataclass_params__"):
+        raise TypeError(f"replacer: {cls.__name__} has no fast_init")
+    all_fields: tuple[Field[Any], ...] = fields(cls)  # type: ignore[arg-type]  # as seen above
+    known_names = [one.name for one in all_fields]
+    if hasattr(cls, "__post_init__") or not all(one.init for one in all_fields):
+        raise TypeError(f"replacer: the constructor of {cls.__name__} works something out")
+    if not names or not set(names) <= set(known_names):
+        raise TypeError(f"replacer: {cls.__name__} has not all of the fields {', '.join(names)}")
+    known: dict[str, Any] = {"_new": object.__new__, "_frozen": cls, "_twin": _twin(cls)}
+    body = [f"self.{name} = {name if name in names else f'_one.{name}'}" for name in known_names]
+    made = _compiled(["_one", "/", *names], ["self = _new(_twin)", *body, *_ended(cls), "return self"], known)
+    made.__qualname__ = made.__name__ = f"replacer.{cls.__name__}"
+    made.__module__, made.__doc__ = cls.__module__, f"Return one with other {', '.join(names)}."
+    return made
+
+
 def _refuse(cls: type, /, **_more: object) -> None:
     raise TypeError(
         f"{cls.__name__} derives from a class with fast_init: its objects would turn into the parent's"

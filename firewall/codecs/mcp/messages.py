@@ -55,18 +55,21 @@ class Message:
     @property
     def params(self) -> Mapping[str, object]:
         """The parameters of a request or notification; empty where it has none."""
-        return _object(self.value.get("params"))
+        found = self.value.get("params")
+        return found if isinstance(found, dict) else _NONE  # asked for often: a call of `_object` costs as much
 
     @property
     def meta(self) -> Mapping[str, object]:
         """`params._meta` of a request or notification, `result._meta` of a result."""
         holder = self.value.get("result" if self.kind is Kind.RESULT else "params")
-        return _object(_object(holder).get("_meta"))
+        found = holder.get("_meta") if isinstance(holder, dict) else None
+        return found if isinstance(found, dict) else _NONE
 
     @property
     def result(self) -> Mapping[str, object]:
         """What a result says; empty for everything else."""
-        return _object(self.value.get("result"))
+        found = self.value.get("result")
+        return found if isinstance(found, dict) else _NONE
 
     @property
     def error(self) -> Mapping[str, object]:
@@ -304,7 +307,7 @@ def _is_whole(value: object) -> bool:
 
 
 def _object(value: object) -> Mapping[str, object]:
-    return cast("dict[str, object]", value) if isinstance(value, dict) else _NONE
+    return value if isinstance(value, dict) else _NONE
 
 
 def _written(value: Mapping[str, object]) -> bytes:

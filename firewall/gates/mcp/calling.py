@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from firewall.approvals.service import Approvals
 from firewall.classify.mcp.names import flat
@@ -19,10 +19,10 @@ from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import is_modern
 from firewall.core.approval import ApprovalStatus
-from firewall.core.call import ToolCall, tool_call
+from firewall.core.call import Served, ToolCall, tool_call
 from firewall.core.effect import Effect
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, replacer
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.work import Plain, Record, Unit
@@ -45,6 +45,9 @@ MAX_ROUNDS = 8
 _US = 1_000_000
 _READING = frozenset({Effect.READ, Effect.SECRET})
 _NUMBERS = itertools.count(1)
+_with_declared = replacer(
+    Served, "description", "hints", "misfit", "has_strays", "is_ambiguous", "is_combined", "beside"
+)
 
 
 @fast_init
@@ -156,7 +159,7 @@ class JudgedCalls:
     def _judged(self, server: Server, caller: Caller, wish: Wish, declared: Declared) -> ToolCall:
         """Return what the guard judges."""
         name = server.tool_name(wish.tool)
-        served = replace(
+        served = _with_declared(
             server.served(wish.tool),
             description=declared.description,
             hints=declared.hints,

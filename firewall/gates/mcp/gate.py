@@ -6,7 +6,7 @@ once, strictly, and what goes to a server is that message; nothing is released t
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from firewall.codecs.mcp.headers import SESSION, Head, checked_params, head_of, 
 from firewall.codecs.mcp.messages import Kind, Message, at
 from firewall.codecs.mcp.versions import CAPABILITIES_KEY, INFO_KEY, agreed, is_modern
 from firewall.core.errors import AuthError, FirewallError, LimitError
-from firewall.core.fast_init import fast_init
+from firewall.core.fast_init import fast_init, replacer
 from firewall.core.ports import Sequencer
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # loaded only where issuers are configured
 
 log = logging.getLogger("stayhand.mcp")
 _PREFIX = b"/mcp"
+_with_due = replacer(Caller, "due")
 _MOST_PLAIN_BYTES = 4 << 20
 """The largest message at `/mcp`, where no server's own limit counts."""
 _NONE: Mapping[str, object] = MappingProxyType({})
@@ -309,7 +310,7 @@ class McpGate:
         if way is not Way.CALL:
             await draw(self._sequencer, caller.requester)
             return caller
-        return replace(caller, due=Due(await self._drawing.takes(caller.requester)))
+        return _with_due(caller, Due(await self._drawing.takes(caller.requester)))
 
     async def _answer(self, door: _Door, asked: Asked) -> Message:
         due = asked.caller.due

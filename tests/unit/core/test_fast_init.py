@@ -7,8 +7,12 @@ from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from firewall.core.fast_init import fast_init, maker
+from firewall.core.call import Served
+from firewall.core.fast_init import fast_init, maker, replacer
+from firewall.gates.mcp.port import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +222,58 @@ def test_there_is_no_maker_for_other_classes() -> None:
     for cls in (Slow, Child, Wide, int, len):
         with pytest.raises(TypeError, match="maker"):
             maker(cls)
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """What `replacer` may copy: everything comes in by the constructor."""
+
+    name: str
+    parts: list[int] = field(default_factory=list)
+    hidden: str = field(default="h", repr=False, compare=False)
+    place: str = field(default="here", kw_only=True)
+
+
+@given(
+    old=st.tuples(st.text(), st.lists(st.integers()), st.text(), st.text()),
+    new=st.tuples(st.lists(st.integers()), st.text()),
+)
+def test_a_replacer_does_what_replace_does(
+    old: tuple[str, list[int], str, str], new: tuple[list[int], str]
+) -> None:
+    """For all values, by position and by name; the object that it takes stays as it was."""
+    name, parts, hidden, place = old
+    made = Plain(name, parts, hidden, place=place)
+    expected = replace(made, parts=new[0], place=new[1])
+    replaced = replacer(Plain, "parts", "place")
+    for found in (replaced(made, *new), replaced(made, place=new[1], parts=new[0])):
+        assert (type(found), found, found.hidden) == (Plain, expected, hidden)
+    assert made == Plain(name, parts, hidden, place=place)
+
+
+def test_a_replacer_gives_what_nobody_may_assign_to() -> None:
+    """It is frozen like any other, and every field must be given."""
+    replaced = replacer(Plain, "place")
+    with pytest.raises(FrozenInstanceError):
+        replaced(Plain("a"), "there").__setattr__("name", "b")
+    with pytest.raises(TypeError):
+        replaced(Plain("a"))
+
+
+@pytest.mark.parametrize(
+    ("cls", "names"), [(Slow, ("size",)), (Fast, ("size",)), (Plain, ("size",)), (Plain, ()), (int, ("real",))]
+)
+def test_what_a_replacer_cannot_copy_is_refused(cls: type, names: tuple[str, ...]) -> None:
+    """No fast constructor, a constructor that checks or works out something, and fields that it does not have."""
+    with pytest.raises(TypeError, match="replacer"):
+        replacer(cls, *names)
+
+
+@pytest.mark.parametrize(("cls", "name"), [(Served, "beside"), (Caller, "due")])
+def test_every_field_of_what_calls_are_made_of_is_copied(cls: type, name: str) -> None:
+    """Also one that is added later: what a call is judged by does not get lost on the way."""
+    values = {one.name: object() for one in fields(cls)}
+    made, other = cls(**values), object()
+    found: object = replacer(cls, name)(made, other)
+    assert {one.name: getattr(found, one.name) for one in fields(cls)} == {**values, name: other}
