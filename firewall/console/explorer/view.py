@@ -15,8 +15,8 @@ from firewall.core.effect import Effect
 HEADLINE_CHARS = 200
 MOST_LINES = 2_000
 LINE_CHARS = 2_000
-_TOLD = ("summary", "reason", "why", "line", "detail", "model", "provider", "route", "host", "tools", "name", "by")
-"""Fields of a sealed part that say best what an entry is about, the best first."""
+_TOLD = ("summary", "reason", "why", "line", "detail", "model", "provider", "route", "host", "tools")
+"""Fields of a sealed part that say best what an entry is about, the best first; who it was stands beside."""
 
 
 @dataclass(frozen=True, slots=True)
