@@ -264,6 +264,10 @@ def _audit(entries: int) -> None:
     subprocess.run([sys.executable, str(script), str(entries)], cwd=REPOSITORY, timeout=120, check=True)
 
 
+def _console() -> None:
+    subprocess.run([sys.executable, "-m", "tests.bench.console"], cwd=REPOSITORY, timeout=3_600, check=True)
+
+
 def main() -> None:
     """Print the table; a fresh folder beside the checkout's files, because /tmp may be no disk."""
     machine = Machine.here()
@@ -286,6 +290,7 @@ def main() -> None:
     sys.stdout.write("pages of the console, asked in process\n")
     sys.stdout.flush()
     sessions.main(IN_CONSOLE)
+    _console()
 
 
 if __name__ == "__main__":
