@@ -124,8 +124,8 @@ class Snapshot:
             rows=other.rows,
             places=other.places,
             _answering=other._answering,  # noqa: SLF001 - of its own kind
-            _groups=other._groups,  # noqa: SLF001
-            _texts=other._texts,  # noqa: SLF001
+            _groups=other._groups,  # noqa: SLF001 - of its own kind
+            _texts=other._texts,  # noqa: SLF001 - of its own kind
         )
 
     def row(self, ref: str) -> str:
