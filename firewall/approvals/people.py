@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from firewall.core.action import UNRESOLVED
 from firewall.core.approval import Approval
 from firewall.core.demand import ANYBODY
 from firewall.core.effect import GRAVE
@@ -175,7 +176,8 @@ def whole(by: Approver, everybody: Sequence[Approver]) -> Approver:
 def _may_link(approval: Approval, production: frozenset[str]) -> bool:
     """Tell whether a personal link may decide: only where a row says so, and never what cannot be taken back."""
     lands = _lands(approval)
-    is_grave = bool(GRAVE & set(approval.effects)) or any(folded(one) in production for one in lands)
+    may_be_production = {*production, UNRESOLVED, ""}
+    is_grave = bool(GRAVE & set(approval.effects)) or any(folded(one) in may_be_production for one in lands)
     return approval.obligations.auth == "link" and not is_grave
 
 

@@ -11,10 +11,10 @@ from functools import lru_cache
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.environments import Environments
 from firewall.core.action import LOCAL, UNRESOLVED, Action
-from firewall.core.decide import Answers, EffectVerdict, of_action, of_effect
+from firewall.core.decide import Answers, EffectVerdict, combine, of_action, of_effect
 from firewall.core.effect import Effect
 from firewall.core.reason import Reason
-from firewall.core.verdict import Deny, Verdict, strictness
+from firewall.core.verdict import Deny, Verdict
 from firewall.policy import when
 from firewall.policy.conditions import Test, compiled
 from firewall.policy.facts import KNOWN, Facts, facts_of
@@ -148,8 +148,10 @@ class Snapshot:
             return here
         # Nothing was said about the unresolved: the strictest of what is said about any environment.
         # FAIL-CLOSED: `local` is no candidate, for an action that lies there would have been resolved.
-        everywhere = [self._at(effect, action, roles, facts, Place(name)) for name in self.places]
-        return max([here, *everywhere], key=lambda item: strictness(item.verdict))
+        found = [here, *(self._at(effect, action, roles, facts, Place(name)) for name in self.places)]
+        strictest = combine(item.verdict for item in found)  # asks bind together: what one place wants, all want
+        speaks = next((item for item in found if item.verdict.row == strictest.row), found[0])
+        return replace(speaks, verdict=strictest)
 
     def _at(
         self, effect: Effect, action: Action, roles: frozenset[str], facts: Facts, place: Place

@@ -195,7 +195,13 @@ class Courier:
         head = [(b"sec-websocket-accept", socket.proof()), (b"x-stayhand-entry", b"%d" % way.go.entry)]
         if switched.chosen:
             head.append((b"sec-websocket-protocol", switched.chosen.encode("ascii")))
-        masker = self._masker(way.asked, way.outgoing, keeps_length=True)
+        forms = request.credential.secret.spellings if request.credential else ()
+        frames = Frames(
+            lambda: self._masker(way.asked, way.outgoing, keeps_length=True),
+            protocol=switched.chosen,
+            is_cluster=way.asked.target.spec.kind is TargetKind.KUBERNETES,
+            forms=forms,
+        )
         way.is_answered = True
         way.facts["status"] = 101
         self._tunnels += 1
@@ -204,15 +210,13 @@ class Courier:
             left_s = requester.grant.expires_at.timestamp() - self._clock.now_us() / 1e6
             if limits is not None:
                 bounded = replace(limits, total_s=max(0.0, min(limits.total_s, left_s)))
-                forms = request.credential.secret.spellings if request.credential else ()
-                frames = Frames(masker, protocol=switched.chosen, forms=forms)
                 await relay.run(agent, switched.tunnel, bounded, frames)
         except ClientGoneError:
             relay.ended = Ending.CLIENT
         finally:
             self._tunnels -= 1
             switched.tunnel.close()
-            way.facts |= {**relay.facts(), "masked": masker.masked}
+            way.facts |= {**relay.facts(), "masked": frames.masked}
 
     def _head(
         self, asked: Asked, response: UpstreamResponse, request: UpstreamRequest, *, is_masking: bool

@@ -23,8 +23,8 @@ from firewall.routing.switching import VERSION, Handshake, is_key, subprotocols
 
 _BEARER = "base64url.bearer.authorization.k8s.io."
 """How browsers, which cannot set fields, send a token to Kubernetes: as a subprotocol."""
-_ENCODED = frozenset({"base64.channel.k8s.io", "base64.binary.k8s.io", "base64"})
-"""Subprotocols under which what is said cannot be looked at."""
+_ENCODED = "base64"
+"""A part of the names of subprotocols under which what is said cannot be looked at: `v4.base64.channel.k8s.io`."""
 _PROTOCOLS = "sec-websocket-protocol"
 OURS = frozenset({"upgrade", _PROTOCOLS})
 """Fields of a judged handshake that the carrier writes itself."""
@@ -84,11 +84,15 @@ def socket_of(upgrade: Upgrade, target: Target, token: str, *, is_masked: bool =
     if wish.versions != (VERSION,) or len(wish.keys) != 1 or not is_key(wish.keys[0].strip()) or offered is None:
         raise ProtocolError("the websocket handshake cannot be read", code="websocket_malformed")
     kept = tuple(name for name in offered if not (name.startswith(_BEARER) and _bearer(name) == token))
-    if is_masked and not _ENCODED.isdisjoint(kept):
-        kept = tuple(name for name in kept if name not in _ENCODED)
+    if is_masked and any(_is_encoded(name) for name in kept):
+        kept = tuple(name for name in kept if not _is_encoded(name))
         if not kept:
             raise refused("what is said under this subprotocol cannot be looked at: use v5.channel.k8s.io")
     return Socket(upgrade, wish.keys[0].strip(), kept)
+
+
+def _is_encoded(name: str) -> bool:
+    return _ENCODED in name.lower().split(".")
 
 
 def refused(words: str) -> ProtocolError:

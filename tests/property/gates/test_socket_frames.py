@@ -16,7 +16,7 @@ CONTROLS = (frame(b"", 9), frame(b"still there", 10), frame(b"\x03\xe8bye", 8))
 
 def played(wire: bytes, cuts: list[int], *, protocol: str = "", flushes: bool = False) -> bytes:
     """Feed what came, cut at some places; `flushes`: nothing comes for a while at each of them."""
-    frames = Frames(Masker(DETECTOR, keeps_length=True), protocol=protocol)
+    frames = Frames(lambda: Masker(DETECTOR, keeps_length=True), protocol=protocol, is_cluster=True)
     edges = sorted({0, len(wire), *(cut % (len(wire) + 1) for cut in cuts)})
     out = b""
     for begin, end in pairwise(edges):
@@ -75,11 +75,30 @@ def test_a_credential_in_one_message_is_hidden(*, cuts: list[int], frames: list[
     assert PAT not in payload(came)
 
 
-@given(cuts=places, frames=st.lists(st.integers(0, 100), max_size=5))
-def test_a_credential_in_a_channel_is_hidden(cuts: list[int], frames: list[int]) -> None:
+@given(
+    cuts=places,
+    frames=st.lists(st.integers(0, 100), max_size=5),
+    between=st.sampled_from([b"", frame(b"\x02"), frame(b"\x02x"), frame(b"\x02an error\n"), CONTROLS[0]]),
+    protocol=st.sampled_from(["v5.channel.k8s.io", "v4.channel.k8s.io", "channel.k8s.io", ""]),
+)
+def test_a_credential_in_a_channel_is_hidden(
+    cuts: list[int], frames: list[int], between: bytes, protocol: str
+) -> None:
     """The output of a pod comes in as many messages as it likes: one channel is one stream."""
-    wire = b"".join(frame(b"\x01" + part) for part in pieces(b"TOKEN=" + PAT + b"\n", frames))
-    came = played(wire, cuts, protocol="v5.channel.k8s.io")
+    wire = between.join(frame(b"\x01" + part) for part in pieces(b"TOKEN=" + PAT + b"\n", frames))
+    came = played(wire, cuts, protocol=protocol)
     assert len(came) == len(wire)
-    assert PAT not in payload(came).replace(b"\x01", b"")
-    assert b"[redacted:" in payload(came).replace(b"\x01", b"")
+    said = channel(came, 1)
+    assert PAT not in said
+    assert said.startswith(b"TOKEN=[redacted:")
+
+
+def channel(wire: bytes, number: int) -> bytes:
+    """Return what one channel said, for frames shorter than 126 bytes."""
+    at, out = 0, b""
+    while at < len(wire):
+        said = wire[at + 2 : at + 2 + wire[at + 1]]
+        if wire[at] & 0x0F < 8 and said[:1] == bytes([number]):
+            out += said[1:]
+        at += 2 + len(said)
+    return out

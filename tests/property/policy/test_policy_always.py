@@ -14,7 +14,7 @@ from firewall.core.decide import Answers, EffectVerdict, Match, combine, of_acti
 from firewall.core.demand import implies, staged, strictest
 from firewall.core.effect import Effect, ordered
 from firewall.core.reason import Reason
-from firewall.core.verdict import Allow, Ask, Deny, Obligations, Verdict, strictness
+from firewall.core.verdict import Allow, Ask, Deny, Obligations, Verdict, joined, strictness
 from firewall.policy import rows, when
 from firewall.policy.facts import KNOWN, facts_of
 from firewall.policy.glob import compiled
@@ -121,6 +121,22 @@ def test_unresolved_is_never_milder_than_every_place(texts: list[str], action: A
     for place in ("dev", "staging", "production"):
         there = snapshot.verdict(replace(action, environment=place), roles=ROLES)
         assert strictness(nowhere) >= strictness(there)
+        if isinstance(nowhere, Ask) and isinstance(there, Ask):
+            asked = nowhere.obligations
+            assert joined((asked, there.obligations)) == asked
+
+
+def test_what_one_place_asks_of_people_binds_where_nobody_knows_the_place() -> None:
+    """Two people and a typed name in production: a call whose place is unknown takes as much."""
+    rows = (
+        "p, *, elsewhere, *, *, privilege, , ask,",
+        "p, *, production, *, *, privilege, , ask, quorum=2;typed=resource",
+    )
+    snapshot = _snapshot(list(rows))
+    action = an_action("unresolved", [Effect.PRIVILEGE], tool="Bash")
+    verdict = snapshot.verdict(action, roles=ROLES)
+    assert isinstance(verdict, Ask)
+    assert (verdict.obligations.people, verdict.obligations.typed) == (2, True)
 
 
 @settings(max_examples=60, deadline=None)

@@ -182,13 +182,16 @@ async def test_a_passkey_is_asked_of_each_who_approves(log: MemoryLog) -> None:
         ({"effects": ("destructive",)}, False),
         ({"effects": ("privilege",)}, False),
         ({"environment": "Production"}, False),
+        ({"environment": "unresolved"}, False),
+        ({"environment": ""}, False),
         ({"subject": subject(actions=(view(environment="prod"),))}, False),
+        ({"subject": subject(actions=(view(environment="unresolved"),))}, False),
     ],
 )
 async def test_a_link_decides_where_a_row_says_so(
     log: MemoryLog, changes: dict[str, object], *, is_enough: bool
 ) -> None:
-    """Never what cannot be taken back, rights, or production, whatever the row says."""
+    """Never what cannot be taken back, rights, production, or a place that nobody knows, whatever the row says."""
     service = approvals(log, StillClock())
     plain = replace(wanted(), effects=("write",), obligations=Obligations(auth="link"))
     approval = await service.open(replace(plain, **changes))  # type: ignore[arg-type]  # rows of a table

@@ -13,7 +13,7 @@ PAT = b"gh" + b"p_" + b"aZ3kQ9xW7vB2nM5tR8yU1iO4pL6sD0fGhJkc"
 def reader(*, hides: bool = True, forms: tuple[bytes, ...] = (), found: list[str] | None = None) -> Frames:
     """Return one that masks."""
     note = None if found is None else found.append
-    return Frames(Masker(DETECTOR, hides=hides, found=note, keeps_length=True), forms=forms)
+    return Frames(lambda: Masker(DETECTOR, hides=hides, found=note, keeps_length=True), forms=forms)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,34 @@ def test_its_own_credential_ends_it_across_frames() -> None:
     frames.feed(frame(b"the-own", 1))
     with pytest.raises(CredentialSaidError):
         frames.feed(frame(b"-credential", 1))
+
+
+@pytest.mark.parametrize("between", [b"\x02", b"\x02x", b"\x02a word\n"])
+def test_its_own_credential_ends_it_whatever_other_channels_say(between: bytes) -> None:
+    """Standard error between two parts of standard output parts nothing."""
+    frames = Frames(
+        lambda: Masker(DETECTOR, keeps_length=True), protocol="v5.channel.k8s.io", forms=(b"the-own-credential",)
+    )
+    frames.feed(frame(b"\x01the-own") + frame(between))
+    with pytest.raises(CredentialSaidError):
+        frames.feed(frame(b"\x01-credential"))
+
+
+@pytest.mark.parametrize("at", range(1, len(PAT)))
+def test_data_lets_no_half_of_a_credential_go(at: int) -> None:
+    """A NUL before it lets go what it ends, not the word behind it."""
+    frames = reader()
+    wire = frame(b"\0" + PAT[:at], is_last=False) + frame(PAT[at:] + b"\n", 0)
+    came = frames.feed(wire[: at + 3])
+    came += frames.feed(wire[at + 3 :])
+    assert (len(came), PAT[:4] in came, PAT[-4:] in came) == (len(wire), False, False)
+
+
+def test_what_waits_is_bounded() -> None:
+    """A channel that never ends its word holds back no more than a little of the others."""
+    frames = Frames(lambda: Masker(DETECTOR, keeps_length=True), protocol="v5.channel.k8s.io")
+    came = frames.feed(frame(b"\x02word"))
+    other = frame(b"\x01" + b"line of text\n" * 1000)
+    for _ in range(20):
+        came += frames.feed(other)
+    assert len(frame(b"\x02word") + other * 20) - len(came) < 80_000

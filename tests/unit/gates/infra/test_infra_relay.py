@@ -35,7 +35,7 @@ class Side(Duplex):
 
 def frames() -> Frames:
     """Return a reader that masks, and that knows the target's own credential."""
-    return Frames(Masker(DETECTOR, keeps_length=True), forms=(SECRET,))
+    return Frames(lambda: Masker(DETECTOR, keeps_length=True), forms=(SECRET,))
 
 
 async def carried(agent: Side, target: Side, limits: SocketLimits = LIMITS) -> Relay:

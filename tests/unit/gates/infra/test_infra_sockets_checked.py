@@ -106,12 +106,13 @@ def test_what_was_said_is_told_once_to_the_same_request() -> None:
     assert said.take("tok_1", "cluster", scope, spdy) is None
 
 
-def test_what_cannot_be_looked_at_is_not_offered() -> None:
+@pytest.mark.parametrize("name", [b"base64.channel.k8s.io", b"v4.base64.channel.k8s.io", b"base64.binary.k8s.io"])
+def test_what_cannot_be_looked_at_is_not_offered(name: bytes) -> None:
     """For agents that may not see secrets, base64 is left out; alone it is refused by name."""
-    both = upgrade(replace(WISH, offered=(b"base64.channel.k8s.io, v5.channel.k8s.io",)))
-    alone = upgrade(replace(WISH, offered=(b"base64.channel.k8s.io",)))
+    both = upgrade(replace(WISH, offered=(name + b", v5.channel.k8s.io",)))
+    alone = upgrade(replace(WISH, offered=(name,)))
     assert socket_of(both, TARGET, TOKEN, is_masked=True).offered == ("v5.channel.k8s.io",)
-    assert socket_of(alone, TARGET, TOKEN).offered == ("base64.channel.k8s.io",)
+    assert socket_of(alone, TARGET, TOKEN).offered == (name.decode(),)
     with pytest.raises(ProtocolError) as refused:
         socket_of(alone, TARGET, TOKEN, is_masked=True)
     assert (refused.value.code, refused.value.status) == ("websocket_refused", 426)
