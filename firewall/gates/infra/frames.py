@@ -83,6 +83,8 @@ class Frames:
         self._forms = tuple(forms)
         self._has_channels = protocol.endswith(_CHANNELS)
         self._may_have_channels = is_cluster and not protocol
+        self._all = Spotter(forms)
+        """Looks at all payloads as they come, whether their first byte is a channel's or not."""
         self._streams: dict[int, _Stream] = {}
         self._now = self._stream(_WHOLE)
         self._head = bytearray()
@@ -187,6 +189,7 @@ class Frames:
         if self._opcode not in _DATA:  # it may stand between parts of a message
             self._queue(taken)
             return
+        self._all.watch(taken)
         if self._at_channel:
             self._at_channel = False
             self._now = self._stream(taken[0])
