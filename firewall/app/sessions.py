@@ -18,7 +18,7 @@ def session_room(base: Base, follower: Follower) -> SessionRoom:
     installation = base.installation
     return SessionRoom(
         follower.reader,
-        installation.reader,
+        base.settings.database,
         sealing=installation.sealing,
         sequencer=installation.writer,
         tokens=base.tokens,

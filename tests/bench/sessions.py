@@ -51,7 +51,7 @@ async def _measured(folder: Path, entries: int) -> list[str]:
             return (
                 SessionRoom(
                     follower.reader,
-                    installation.reader,
+                    places_in(folder).database,
                     sealing=installation.sealing,
                     sequencer=installation.writer,
                     tokens=side.tokens,

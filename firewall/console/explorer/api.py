@@ -1,10 +1,11 @@
 """`GET /api/entries?…`: a page of entries as JSON, for the command line and for programs of auditors."""
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from firewall.console.asking import Asker
 from firewall.console.explorer.desk import Explorer
@@ -13,7 +14,7 @@ from firewall.console.explorer.wish import KNOWN, Wish, read_wish
 from firewall.core.errors import AuthError, ProtocolError
 
 MOST = 200
-"""Entries of one page."""
+"""Entries of one page; of many bytes it holds fewer, see `search.PAGE_BYTES`."""
 _DIGITS = 15
 
 
@@ -30,7 +31,7 @@ class EntryApi:
         wish, before = asked(request.query_params, self._explorer.now_us())
         most = number(request.query_params, "limit") or PAGE
         page = await self._explorer.search(wish, asker.who, before=before, most=min(most, MOST))
-        return JSONResponse(page.shown())
+        return Response(await asyncio.to_thread(page.rendered), media_type="application/json")
 
 
 def asked(params: QueryParams, now_us: int, *, more: frozenset[str] = frozenset()) -> tuple[Wish, int]:

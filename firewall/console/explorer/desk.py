@@ -5,13 +5,16 @@ one for each row that it found.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
+
+import orjson
 
 from firewall.approvals.people import Approver
-from firewall.console.explorer.search import LIMIT_S, PAGE, Found, Searcher
+from firewall.console.explorer.search import PAGE, Found, Searcher
 from firewall.console.explorer.seen import Seen
 from firewall.console.explorer.wish import Wish
 from firewall.core.errors import LimitError
@@ -23,6 +26,18 @@ AT_ONCE = 2
 """Searches that run beside each other."""
 WAITING = 8
 """Searches that wait for these; more are refused."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How much is taken away at once."""
+
+    entries: int
+    weight: int
+    """Stored bytes of all of them; one alone may have more."""
+    limit_s: float
+    """How long they are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +47,16 @@ class Page:
     wish: Wish
     found: Found
 
-    def shown(self) -> dict[str, object]:
-        """Return it as JSON."""
+    def rendered(self) -> bytes:
+        """Return it as JSON; in a thread, one entry at a time, so that others come in between."""
+        entries = b",".join(orjson.dumps(shown(one, self.found.names)) for one in self.found.entries)
+        return b'{"entries":[' + entries + b"]," + orjson.dumps(self._told())[1:]
+
+    def _told(self) -> dict[str, object]:
         return {
-            "entries": [shown(one, self.found.names) for one in self.found.entries],
             "next": self.found.next,
             "complete": self.found.is_full or not self.found.next,
+            "ended": self.found.ended,
             "size": self.found.size,
             "indexed": self.found.indexed,
         }
@@ -64,14 +83,33 @@ class Explorer:
         ask.
         """
         entry = await self.record("search", by, wish, before=before)
-        return Page(wish, await self._searched(wish, before or entry, most, LIMIT_S))  # not the question itself
+        search = partial(self._searcher.search, wish, before=before or entry, most=most)  # not the question itself
+        return Page(wish, await self._in_turn(search))
 
     async def collect(
-        self, wish: Wish, by: Approver, *, before: int, most: int, limit_s: float, opened: bool
-    ) -> Page:
-        """Return what is looked for to be taken away; `opened`: with what was sealed. Raises: as `search`."""
+        self, wish: Wish, by: Approver, *, before: int, most: Most, opened: bool, written: Callable[[Page], bytes]
+    ) -> tuple[Page, bytes]:
+        """Return what is looked for to be taken away, and how it is `written`; `opened`: with what was sealed.
+
+        Raises: as `search`.
+        """
         entry = await self.record("entries", by, wish, kind="audit.exported", before=before, opened=opened)
-        return Page(wish, await self._searched(wish, before or entry, most, limit_s))
+
+        def taken() -> tuple[Page, bytes]:
+            search = self._searcher.search
+            page = Page(
+                wish,
+                search(
+                    wish,
+                    before=before or entry,
+                    most=most.entries,
+                    most_bytes=most.weight,
+                    limit_s=most.limit_s,
+                ),
+            )
+            return page, written(page)
+
+        return await self._in_turn(taken)
 
     async def record(self, what: str, by: Approver, wish: Wish, *, kind: str = "audit.read", **data: Plain) -> int:
         """Record who asks for what, and return the entry's number; what exactly is sealed. Raises: StoreError."""
@@ -85,14 +123,13 @@ class Explorer:
         outcome = await self._sequencer.submit(Unit(records=(record,)))
         return outcome.seqs[0] if outcome.seqs else 0
 
-    async def _searched(self, wish: Wish, before: int, most: int, limit_s: float) -> Found:
+    async def _in_turn(self, work: Callable[[], _T]) -> _T:
         if self._waiting >= WAITING:
             raise LimitError("too many searches at once, try again", retry_after_s=1, code="search_busy")
         self._waiting += 1
         try:
             async with self._turns:
-                search = partial(self._searcher.search, wish, before=before, most=most, limit_s=limit_s)
-                return await asyncio.to_thread(search)
+                return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
 

@@ -8,14 +8,12 @@ import orjson
 from audit import AuditError
 from audit.bundle import NAME
 from audit.verify import prove_all
-from firewall.console.explorer.desk import Page
+from firewall.console.explorer.desk import Most, Page
 from firewall.console.explorer.seen import Seen
 from firewall.core.errors import StoreError
 
-MOST = 1_000
-"""Entries of one file."""
-LIMIT_S = 5.0
-"""How long entries are looked for."""
+MOST = Most(entries=1_000, weight=16 << 20, limit_s=5.0)
+"""What one file holds. Written, an entry is there twice, once in its proof in base64, and opened once more."""
 
 
 def bundle(page: Page, log: Path, *, is_open: bool) -> bytes:
@@ -32,7 +30,8 @@ def bundle(page: Page, log: Path, *, is_open: bool) -> bytes:
 def _lines(page: Page, log: Path, *, is_open: bool) -> Iterator[bytes]:
     found = page.found
     asked = {name: getattr(page.wish, name) for name in page.wish.asked}
-    yield orjson.dumps({"bundle": NAME, "asked": asked, "entries": len(found.entries), "next": found.next})
+    told = {"entries": len(found.entries), "next": found.next, "ended": found.ended}
+    yield orjson.dumps({"bundle": NAME, "asked": asked, **told})
     for seen, proof in zip(found.entries, prove_all(log, _seqs(found.entries)), strict=True):
         more = {"private": seen.private} if is_open else {}
         yield orjson.dumps({"entry": orjson.loads(seen.body), **more, "proof": proof})

@@ -83,6 +83,7 @@ class Log:
             private=private,
             leaf=row.leaf.hex(),
             body=row.body,
+            weight=len(row.body) + len(row.sealed or b""),
         )
 
     def _opened(self, row: Stored, subject: str) -> Mapping[str, object] | None:

@@ -1,6 +1,7 @@
 """The explorer's room: search, one entry with its proof, and the routes of the API."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from starlette.datastructures import QueryParams
@@ -13,7 +14,7 @@ from firewall.console.admin import EntryDesk
 from firewall.console.auth import Access
 from firewall.console.explorer.api import EntryApi, asked
 from firewall.console.explorer.desk import Explorer, moment
-from firewall.console.explorer.exporting import LIMIT_S, MOST, bundle
+from firewall.console.explorer.exporting import MOST, bundle
 from firewall.console.explorer.verifying import Verifying
 from firewall.console.explorer.view import listing, name_of, nothing, opened
 from firewall.console.explorer.wish import Wish
@@ -70,7 +71,8 @@ class LogRoom:
             page = nothing(fields)
             return frame.html("log.html", visitor, self.tab, status=error.status, page=page, said=error.public)
         found = await self._explorer.search(wish, visitor.who, before=before)
-        return frame.html("log.html", visitor, self.tab, page=listing(found, fields, PATH), said="")
+        page = await asyncio.to_thread(listing, found, fields, PATH)
+        return frame.html("log.html", visitor, self.tab, page=page, said="")
 
     async def _one(self, frame: Frame, request: Request, visitor: Visitor) -> Response:
         seq = _number(request)
@@ -113,10 +115,10 @@ class LogRoom:
         said = {name: value for name, value in fields.items() if value and name not in ("csrf", "opened")}
         wish, before = asked(QueryParams(said), self._explorer.now_us())
         opened_too = fields.get("opened") == "yes"
-        page = await self._explorer.collect(
-            wish, visitor.who, before=before, most=MOST, limit_s=LIMIT_S, opened=opened_too
+        write = partial(bundle, log=self._log, is_open=opened_too)
+        page, body = await self._explorer.collect(
+            wish, visitor.who, before=before, most=MOST, opened=opened_too, written=write
         )
-        body = await asyncio.to_thread(bundle, page, self._log, is_open=opened_too)
         entries = page.found.entries
         name = f"log-{entries[-1].seq}-{entries[0].seq}.jsonl" if entries else "log-nothing.jsonl"
         headers = {"content-disposition": f'attachment; filename="{name}"'}

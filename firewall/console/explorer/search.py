@@ -27,6 +27,8 @@ from firewall.core.errors import StoreError
 LIMIT_S = 0.22
 """How long one page looks; it is looked at after each step, which takes a few milliseconds."""
 PAGE = 50
+PAGE_BYTES = 8 << 20
+"""Stored bytes of the entries of one page; an entry that is larger by itself is a page of its own."""
 NAMES_S = 30.0
 """Until names are read again for a principal that is not known."""
 _STEP = 128
@@ -52,14 +54,33 @@ class Found:
     reached: int
     """Everything from here on was looked at; what is below was not, unless it is 0."""
     is_full: bool
-    """It ended because the page was full."""
+    """It ended because the page was full, of entries or of bytes."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Names of principals that are known, by pseudonym."""
+    is_heavy: bool = False
+    """It is full of bytes: one entry more would have been too much."""
 
     @property
     def next(self) -> int:
         """Where the next page goes on: below this number; 0: there is nothing more."""
         return self.reached
+
+    @property
+    def ended(self) -> str:
+        """Why it ended: `log`, nothing is left; `bytes` or `entries`, it was full; `time`, that was up."""
+        if not self.next:
+            return "log"
+        return ("bytes" if self.is_heavy else "entries") if self.is_full else "time"
+
+
+@dataclass(frozen=True, slots=True)
+class _Most:
+    """When a page ends."""
+
+    entries: int
+    weight: int
+    until: float
+    """By the searcher's own clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +111,16 @@ class Searcher:
         self._names: Mapping[str, str] = {}
         self._names_until = 0.0
 
-    def search(self, wish: Wish, *, before: int = 0, most: int = PAGE, limit_s: float = LIMIT_S) -> Found:
-        """Return a page of entries below number `before` (0: the newest).
+    def search(
+        self,
+        wish: Wish,
+        *,
+        before: int = 0,
+        most: int = PAGE,
+        most_bytes: int = PAGE_BYTES,
+        limit_s: float = LIMIT_S,
+    ) -> Found:
+        """Return a page of entries below number `before` (0: the newest): at most so many, and so many bytes.
 
         Raises: StoreError when the log cannot be read.
         """
@@ -102,8 +131,8 @@ class Searcher:
                 index = Index.reading(self._index)
                 if index is not None:
                     closing.callback(index.close)
-                until = self._ticks() + limit_s
-                page = self._search(log, index, wish, before=before, most=most, until=until)
+                bounds = _Most(most, most_bytes, self._ticks() + limit_s)
+                page = self._search(log, index, wish, before=before, most=bounds)
             return replace(page, names=self._named(page))
         except sqlite3.Error as error:
             raise unreadable(error) from error
@@ -137,21 +166,25 @@ class Searcher:
             return Who(frozenset({key.pseudonym("prn_", actor)}))
         return Who(frozenset({key.pseudonym("per_", actor)}), frozenset({key.id}))
 
-    def _search(self, log: Log, index: Index | None, wish: Wish, *, before: int, most: int, until: float) -> Found:
+    def _search(self, log: Log, index: Index | None, wish: Wish, *, before: int, most: _Most) -> Found:
         size = log.size
         end = min(before, size) if before else size
         indexed = min(index.size, size) if index is not None else 0
         who = self.who(wish.actor)
         entries: list[Seen] = []
+        weight = 0
         for reached, candidates in self._candidates(log, index, wish, who, end=end, indexed=indexed):
             for seen in candidates:
                 if is_meant(wish, who, seen):
-                    if len(entries) == most:
-                        return Found(tuple(entries), size, indexed, entries[-1].seq, is_full=True)
+                    weight += seen.weight
+                    is_heavy = bool(entries) and weight > most.weight
+                    if is_heavy or len(entries) == most.entries:
+                        last = entries[-1].seq
+                        return Found(tuple(entries), size, indexed, last, is_full=True, is_heavy=is_heavy)
                     entries.append(seen)
-                if self._ticks() >= until and seen.seq:
+                if self._ticks() >= most.until and seen.seq:
                     return Found(tuple(entries), size, indexed, seen.seq, is_full=False)
-            if self._ticks() >= until and reached:
+            if self._ticks() >= most.until and reached:
                 return Found(tuple(entries), size, indexed, reached, is_full=False)
         return Found(tuple(entries), size, indexed, 0, is_full=False)
 

@@ -30,6 +30,8 @@ class Seen:
     """Hex of its leaf hash."""
     body: bytes = b""
     """The exact bytes that are hashed."""
+    weight: int = 0
+    """Bytes of its body and of its sealed part, as they are stored."""
 
     @property
     def is_erased(self) -> bool:

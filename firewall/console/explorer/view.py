@@ -52,6 +52,8 @@ class Listing:
     indexed: int
     before: int = 0
     """Where it begins; 0: at the newest."""
+    is_heavy: bool = False
+    """It ended because of long entries."""
     effects: tuple[str, ...] = tuple(Effect)
     verdicts: tuple[str, ...] = VERDICTS
     kinds: tuple[str, ...] = tuple(sorted({kind.partition(".")[0] for kind in Kind} | set(Kind)))
@@ -75,6 +77,7 @@ def listing(page: Page, fields: Mapping[str, str], path: str) -> Listing:
         size=found.size,
         indexed=found.indexed,
         before=int(fields.get("before") or 0),
+        is_heavy=found.is_heavy,
     )
 
 

@@ -31,11 +31,15 @@ from firewall.storage.sqlite.schema import open_reader
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
 STRETCH = 200
-"""Entries that are read and opened at a time."""
+"""Entries that are read and opened at a time; fewer where they are long."""
+STRETCH_BYTES = 8 << 20
+"""Stored bytes that are read and opened at a time; an entry that is larger alone."""
 MOST_ENTRIES = 200_000
 """Entries of the log that one simulation passes over."""
 MOST_CALLS = 10_000
 """Calls that it judges."""
+MOST_BYTES = 512 << 20
+"""Stored bytes of calls that it opens."""
 MOST_FLIPS = 2_000
 """Different flips that are kept, alike ones counted as one."""
 MOST_DAYS = 90
@@ -104,11 +108,18 @@ class Simulation:
         return f"{asked * DAY_US / max(DAY_US, self.span_us):.1f}"
 
 
+_Row = tuple[int, int, bytes, bytes | None]
+"""Number, time, body and sealed part of a call."""
+
+
 @dataclass(slots=True)
 class _Found:
     calls: int = 0
     closed: int = 0
     untold: int = 0
+    weight: int = 0
+    """Stored bytes of what was read."""
+    oldest_us: int = 0
     flips: dict[tuple[str, Compared], list[int]] = field(default_factory=dict)
     """(tool, what would change) to [count, newest entry]."""
     left_out: set[tuple[str, Compared]] = field(default_factory=set)
@@ -116,6 +127,11 @@ class _Found:
     then: set[object] = field(default_factory=set)
     memo: dict[bytes, Compared | None] = field(default_factory=dict)
     scenes: dict[str, Scene] = field(default_factory=dict)
+
+    @property
+    def may_go_on(self) -> bool:
+        """One simulation may look at more."""
+        return self.calls + self.closed < MOST_CALLS and self.weight < MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,23 +189,20 @@ class Simulating:
 
     async def _simulated(self, other: Snapshot, days: int, by: Approver) -> Simulation:
         now_us = self.clock.now_us()
-        since_us, oldest_us = now_us - days * DAY_US, now_us
+        since_us = now_us - days * DAY_US
         last = await asyncio.to_thread(self._read, lambda one: int(_only(one, "SELECT coalesce(max(seq), -1)")))
         first = max(0, last + 1 - MOST_ENTRIES)
         await self._recorded(first, last, by)
-        now, found, until, is_over = self.rules(), _Found(), last, False
-        while until >= first and not is_over and found.calls + found.closed < MOST_CALLS:
+        now, found, until, is_over = self.rules(), _Found(oldest_us=now_us), last, False
+        while until >= first and not is_over and found.may_go_on:
             start = max(first, until + 1 - STRETCH)
-            rows = await asyncio.to_thread(self._stretch, start, until)
-            calls = [call for row in rows if (call := self._opened(row, since_us, found)) is not None]
-            await asyncio.to_thread(self._compare, calls, now, other, found)
-            oldest_us = min([oldest_us, *(call.at_us for call in calls)])
-            is_over = bool(rows) and rows[-1][1] < since_us
-            until = start - 1
+            until, is_over = await asyncio.to_thread(
+                self._judged, (start, until), (now, other), since_us=since_us, found=found
+            )
         flips = sorted(found.flips.items(), key=lambda one: (-one[1][0], -one[1][1]))
         return Simulation(
             days=days,
-            back_to_us=oldest_us,
+            back_to_us=found.oldest_us,
             is_whole=is_over or until < 0,
             calls=found.calls,
             closed=found.closed,
@@ -198,7 +211,7 @@ class Simulating:
             left_out=len(found.left_out),
             asked_now=len(found.now),
             asked_then=len(found.then),
-            span_us=now_us - oldest_us,
+            span_us=now_us - found.oldest_us,
         )
 
     async def _recorded(self, first: int, last: int, by: Approver) -> None:
@@ -221,21 +234,37 @@ class Simulating:
         except sqlite3.Error as error:
             raise StoreError("the log cannot be read", detail=str(error)) from error
 
-    def _stretch(self, start: int, until: int) -> list[tuple[int, int, bytes, bytes | None]]:
-        rows: list[tuple[int, int, bytes, bytes | None]] = []
+    def _judged(
+        self, span: tuple[int, int], both: tuple[Snapshot, Snapshot], *, since_us: int, found: _Found
+    ) -> tuple[int, bool]:
+        """Read, open and judge a stretch, in a thread; return where the next ends, and if days are over."""
+        rows, reached = self._stretch(*span)
+        found.weight += sum(len(body) + len(sealed or b"") for _, _, body, sealed in rows)
+        calls = [call for row in rows if (call := self._opened(row, since_us, found)) is not None]
+        self._compare(calls, *both, found)
+        found.oldest_us = min([found.oldest_us, *(call.at_us for call in calls)])
+        return reached - 1, bool(rows) and rows[-1][1] < since_us
+
+    def _stretch(self, start: int, until: int) -> tuple[list[_Row], int]:
+        """Return calls of a stretch, newest first, and the number down to which it came within its bytes."""
+        rows: list[_Row] = []
 
         def ask(connection: sqlite3.Connection) -> int:
             query = (
                 "SELECT seq, at, body, sealed FROM audit_entries WHERE seq BETWEEN ? AND ? "
                 "AND kind = 'tool.judged' ORDER BY seq DESC"
             )
-            rows.extend(connection.execute(query, (start, until)))
-            return len(rows)
+            weight = 0
+            for row in connection.execute(query, (start, until)):
+                weight += len(row[2]) + len(row[3] or b"")
+                if rows and weight > STRETCH_BYTES:
+                    return int(rows[-1][0])
+                rows.append(row)
+            return start
 
-        self._read(ask)
-        return rows
+        return rows, self._read(ask)
 
-    def _opened(self, row: tuple[int, int, bytes, bytes | None], since_us: int, found: _Found) -> _Call | None:
+    def _opened(self, row: _Row, since_us: int, found: _Found) -> _Call | None:
         seq, at_us, body, sealed = row
         if at_us < since_us:
             return None
@@ -253,7 +282,7 @@ class Simulating:
         return _Call(seq, at_us, str(data.get("token", "")), same, str(data.get("gate", "")), private)
 
     def _compare(self, calls: list[_Call], now: Snapshot, other: Snapshot, found: _Found) -> None:
-        """Judge a few calls; in a thread."""
+        """Judge a few calls."""
         self._learn_scenes({call.token for call in calls} - set(found.scenes), found)
         for call in calls:
             told = _told(call, found.scenes[call.token])

@@ -1,8 +1,10 @@
 """The pages of agents' sessions, for those who may read the log; every look is recorded first."""
 
+import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 from starlette.requests import Request
@@ -22,12 +24,15 @@ from firewall.core.ids import is_id
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.work import Plain, Record, Unit
 from firewall.sequencer.sealing import Sealing
+from firewall.storage.sqlite.schema import open_reader
 from firewall.tokens import grant_json
 from firewall.tokens.service import Tokens
 
 PATH = "/console/sessions"
 PAGE = 30
 LINES = 100
+PAGE_BYTES = 8 << 20
+"""Stored bytes of the entries of one page; an entry that is larger by itself is a page of its own."""
 _LAST = (1 << 63) - 1
 
 
@@ -61,14 +66,14 @@ class Shown:
 
 
 class SessionRoom:
-    """The room; the log is read with a connection and keys that are given, the index with one of its own."""
+    """The room; the log is read in threads with a connection each, the index with one that is given."""
 
     tab = Tab(PATH, "Sessions", Access.LOG)
 
     def __init__(
         self,
         index: RunIndex,
-        reader: sqlite3.Connection,
+        log: Path,
         *,
         sealing: Sealing,
         sequencer: Sequencer,
@@ -76,7 +81,7 @@ class SessionRoom:
         clock: Clock,
     ) -> None:
         self._index = index
-        self._reader = reader
+        self._log = log
         self._sealing = sealing
         self._sequencer = sequencer
         self._tokens = tokens
@@ -108,15 +113,15 @@ class SessionRoom:
                 raise ProtocolError("there is no such session, or not yet", code="session_unknown", status=404)
             await self._read_by(visitor, {"what": "session", "token": token})
             seqs = self._index.entries(run.no, LINES + 1, before)
-            is_more, seqs = len(seqs) > LINES, seqs[-LINES:]
-            lines = [found for seq in seqs if (found := self._line(seq)) is not None]
+            lines, first = await asyncio.to_thread(self._lines, seqs[-LINES:])
+            is_more = bool(seqs) and seqs[0] < first
             return frame.html(
                 "session.html",
                 visitor,
                 self.tab,
                 shown=self._shown(run),
                 lines=lines,
-                earlier=seqs[0] if is_more else 0,
+                earlier=first if is_more else 0,
                 is_last=before == _LAST,
             )
 
@@ -148,18 +153,35 @@ class SessionRoom:
             cost=dollars(run.cost_micros) if run.cost_micros else "",
         )
 
-    def _line(self, seq: int) -> Line | None:
+    def _lines(self, seqs: Sequence[int]) -> tuple[list[Line], int]:
+        """Return the last of these entries as far as a page's bytes reach, and the first that was taken.
+
+        Raises: StoreError.
+        """
+        lines: list[Line] = []
+        weight, first = 0, _LAST
+        reader = open_reader(self._log)
         try:
-            row = self._reader.execute("SELECT body, sealed FROM audit_entries WHERE seq = ?", (seq,)).fetchone()
-            if row is None:
-                return None
-            entry = decode(row[0])
-            opened = self._sealing.open_under(entry.subject, row[1], identity_of(entry)) if row[1] else None
+            for seq in reversed(seqs):
+                row = reader.execute("SELECT body, sealed FROM audit_entries WHERE seq = ?", (seq,)).fetchone()
+                if row is not None:
+                    weight += len(row[0]) + len(row[1] or b"")
+                    if lines and weight > PAGE_BYTES:
+                        break
+                    lines.append(self._line(seq, row[0], row[1]))
+                first = seq
         except (sqlite3.Error, AuditError) as error:
             raise StoreError("the log cannot be read", detail=str(error)) from error
+        finally:
+            reader.close()
+        return lines[::-1], first
+
+    def _line(self, seq: int, body: bytes, sealed: bytes | None) -> Line:
+        entry = decode(body)
+        opened = self._sealing.open_under(entry.subject, sealed, identity_of(entry)) if sealed else None
         private = orjson.loads(opened) if opened else None
         found = private if isinstance(private, dict) else None
-        return line(seq, entry, found, is_sealed=bool(row[1]))
+        return line(seq, entry, found, is_sealed=bool(sealed))
 
 
 def _pair(text: str) -> tuple[int, int] | None:

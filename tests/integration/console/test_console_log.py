@@ -25,8 +25,9 @@ from firewall.console.entries import Entries
 from firewall.console.explorer.behind import Behind, Kept, encoded
 from firewall.console.explorer.blocks import WIDTH
 from firewall.console.explorer.desk import Explorer
+from firewall.console.explorer.exporting import MOST
 from firewall.console.explorer.room import LogRoom
-from firewall.console.explorer.search import Searcher
+from firewall.console.explorer.search import PAGE_BYTES, Searcher
 from firewall.console.explorer.store import Index
 from firewall.console.explorer.verifying import Verifying
 from firewall.console.explorer.wish import Wish
@@ -318,6 +319,47 @@ async def test_what_is_found_is_taken_away_as_a_bundle_that_the_auditors_program
             )
         wrong = await client.post(path, data={**fields, "effect": "everything"}, headers=browser.headers)
         assert wrong.status_code == 400
+
+
+LARGE = "x" * (256 << 10)
+"""As many characters as the arguments of one call may have."""
+
+
+async def test_large_entries_end_a_page_or_a_file_and_the_next_goes_on_without_a_gap(room: Room) -> None:
+    """Forty calls of half a mebibyte: pages and files stop at their bytes, say so, and lose no entry."""
+    seqs: list[int] = []
+    for _ in range(8):
+        outcome = await room.installation.writer.submit(Unit(records=tuple(judged(word=LARGE) for _ in range(5))))
+        seqs += outcome.seqs
+    async with httpx.AsyncClient(base_url=room.url, trust_env=False) as client:
+        browser = await room.signed_in(client)
+        fields = {"csrf": await browser.csrf(), "kind": "tool.judged", "opened": "yes"}
+        taken: list[int] = []
+        heads: list[str] = []
+        before = 0
+        while before or not heads:
+            answer = await client.post(
+                "/console/log/export", data={**fields, "before": str(before)}, headers=browser.headers
+            )
+            assert answer.status_code == 200, answer.text[:500]
+            head, *rows = [json.loads(line) for line in answer.text.splitlines()]
+            taken += [row["entry"]["seq"] for row in rows]
+            assert sum(len(row["private"]["arguments"]) * 2 for row in rows) <= MOST.weight
+            heads.append(head["ended"])
+            before = head["next"]
+        assert taken == seqs[::-1]
+        assert heads == ["bytes", "log"]
+        shown: list[int] = []
+        ends: list[str] = []
+        while before or not ends:
+            found = await browser.open(f"/api/entries?kind=tool.judged&limit=200&before={before}")
+            assert len(found.content) < PAGE_BYTES * 1.1
+            shown += [one["seq"] for one in found.json()["entries"]]
+            ends.append(found.json()["ended"])
+            before = found.json()["next"]
+        assert shown == seqs[::-1]
+        assert ends == ["bytes", "bytes", "log"]
+        assert "These entries are long" in (await browser.open("/console/log?kind=tool.judged")).text
 
 
 async def test_the_verify_button_shows_what_the_auditors_program_says(room: Room) -> None:

@@ -79,7 +79,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         return (
             SessionRoom(
                 made[0].reader,
-                installation.reader,
+                places_in(tmp_path).database,
                 sealing=installation.sealing,
                 sequencer=installation.writer,
                 tokens=side.tokens,
@@ -171,6 +171,23 @@ async def test_a_look_that_cannot_be_recorded_shows_nothing(house: House) -> Non
         answer = await browser.open(path)
         assert answer.status_code == 503
         assert "coder" not in answer.text
+
+
+async def test_a_page_of_long_entries_ends_at_its_bytes(house: House) -> None:
+    """Twenty calls of more than a mebibyte stand on four pages, each once; each page leads to the one before."""
+    (token,) = house.tokens
+    seqs = [await house.judged(token, summary="x" * (256 << 10)) for _ in range(20)]
+    house.caught_up()
+    browser = await house.side.signed_in("auditor")
+    path = f"/console/sessions/{token}"
+    found: list[list[int]] = []
+    address = path
+    while address:
+        page = (await browser.open(address)).text
+        found.append([seq for seq in seqs if f'id="e{seq}"' in page])
+        address = page.partition('rel="prev" href="')[2].partition('"')[0]
+    assert [seq for one in found[::-1] for seq in one] == seqs
+    assert [len(one) for one in found] == [6, 6, 6, 2]
 
 
 async def test_long_sessions_and_many_of_them_are_paged(house: House) -> None:

@@ -184,6 +184,25 @@ async def test_a_simulation_is_bounded_and_says_so(house: House, monkeypatch: py
     assert (len(most.flips), most.left_out) == (1, 2)
 
 
+async def test_long_calls_are_opened_a_few_at_a_time_and_all_of_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stretch ends at its bytes and the next goes on without a gap; beyond all bytes the page says so."""
+    for at in range(40):
+        await house.judged("Bash", {"command": f"echo {at} {'x' * (256 << 10)}"})
+    found = await house.simulating.simulate(ROWS, 30, ROOT)
+    assert (found.calls, found.closed, found.is_whole) == (45, 0, True)
+    rows, reached = house.simulating._stretch(0, len(house.kinds()))
+    assert sum(len(body) + len(sealed or b"") for _, _, body, sealed in rows) <= simulating.STRETCH_BYTES
+    assert reached == rows[-1][0] > 0
+    monkeypatch.setattr(simulating, "STRETCH_BYTES", 0)
+    assert (await house.simulating.simulate(ROWS, 30, ROOT)).calls == 45
+    monkeypatch.setattr(simulating, "MOST_BYTES", 1 << 20)
+    part = await house.simulating.simulate(ROWS, 30, ROOT)
+    assert 0 < part.calls < 45
+    assert not part.is_whole
+
+
 @pytest.mark.parametrize(
     "rows", ["nonsense\n", "p, *, local, *, *, read, , allow", "p, *, *, *, *, write, , ask, quorum=x\n"]
 )

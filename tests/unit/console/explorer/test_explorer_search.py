@@ -71,6 +71,22 @@ def test_the_index_finds_what_reading_everything_finds(log: Written) -> None:
         assert bool(expected) == (wish not in _EMPTY), wish
 
 
+def test_a_page_ends_at_its_bytes_and_one_entry_always_fits(log: Written) -> None:
+    """With any number of bytes, even none, all pages together hold everything once, and each says why it ended."""
+    log.write(judged(word="w" * (at * 37 % 900)) for at in range(60))
+    everything = _seqs(log, Wish())
+    for most in (0, 1, 2_000, 10_000):
+        found: list[int] = []
+        before = 0
+        while before or not found:
+            page = log.searcher().search(Wish(), before=before, most_bytes=most, limit_s=60)
+            assert len(page.entries) == 1 or sum(seen.weight for seen in page.entries) <= most
+            assert page.ended == ("bytes" if page.next else "log")
+            found += [seen.seq for seen in page.entries]
+            before = page.next
+        assert found == everything
+
+
 def test_a_page_is_full_and_says_where_the_next_begins(log: Written) -> None:
     """A page has no more entries than it may; the next one begins below its last."""
     log.fill(1_100)
