@@ -3,9 +3,10 @@
 Pure: fed the entries that name an approval, in order; answers with what is wrong.
 
     opened, then votes, then at most one of consumed | expired | cancelled ends it
-    used and consumed are together no more than the vote for it says in `uses` (1 where it says nothing)
+    used and consumed are together no more than the vote that decides says in `uses` (1 where it says nothing)
     tool.released, approval.used and approval.consumed that name it come after a vote for it and none against it,
-    and after votes of as many different voters as the entry that opened it asks for
+    and after votes of as many different voters as the entry that opened it asks for, and as the vote that decides
+    says that it took (`asked`: several demands may take more people than the largest of them)
 """
 
 from dataclasses import dataclass, field
@@ -81,8 +82,10 @@ def _vote(entry: Entry, story: _Story) -> str:
         return f"voted on after it was {story.ended}"
     if decision in FOR:
         story.voters.add(entry.principal)
-        uses = entry.data.get("uses")
-        story.uses = uses if isinstance(uses, int) else story.uses
+        if entry.data.get("decides") is True:
+            uses, asked = entry.data.get("uses"), entry.data.get("asked")
+            story.uses = uses if isinstance(uses, int) else 1
+            story.people = max(story.people, asked) if isinstance(asked, int) else story.people
     story.denied |= decision in AGAINST
     return ""
 

@@ -7,6 +7,7 @@ from firewall.approvals.counting import Counter
 from firewall.approvals.people import Approver
 from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit, Vote
 from firewall.core.demand import Tally
+from firewall.core.errors import ApprovalError
 from firewall.core.work import CastVote, MoveApproval, Record
 
 
@@ -44,11 +45,14 @@ def cast(
     """Return the vote that somebody gives; it moves the approval where nothing more is needed.
 
     `changes`: those among who may decide, when `counter` looked at them.
+    Raises: ApprovalError `permit_refused` (403) for a permit by a vote that does not decide.
     """
     by, approves = said.by, said.decision is Decision.APPROVE
     before = counter.of(approval)
     after = counter.with_vote(approval, by) if approves else before
     is_last = not approves or after.is_met
+    if approves and not is_last and said.permit != ONCE:
+        raise ApprovalError("who votes before others permits no repeats", code="permit_refused", status=403)
     voter = counter.pseudonym(by.name)
     groups = tuple(sorted(counter.groups(approval, by)))
     vote = Vote(len(approval.votes) + 1, voter, said.decision, now_us, by.auth, groups)

@@ -1,17 +1,20 @@
 """Repeat permits: the exact same call several times within minutes, where one person decides alone. Pure.
 
-INVARIANT: what destroys, changes rights or cannot be told, in production or where nobody knows the place, is
-approved once at a time; so is whatever several people agree to, and whatever is answered without our own session.
+INVARIANT: what destroys, changes rights, returns secrets, sends data out or cannot be told, in production or where
+nobody knows the place, is approved once at a time; so is whatever several people or several demands agree to, and
+whatever is answered without our own session.
 """
 
 from firewall.approvals.people import Approver, folded
 from firewall.core.action import UNRESOLVED
 from firewall.core.approval import ONCE, Approval, Permit
-from firewall.core.effect import GRAVE
+from firewall.core.effect import GRAVE, Effect
 from firewall.core.errors import ApprovalError
 
 MOST_USES = 20
 MOST_S = 3600
+_ONCE_ONLY = GRAVE | {Effect.SECRET, Effect.EXFIL}
+"""What nobody can take back, rights, and what nobody can tell."""
 _OUTSIDE = frozenset({"link", "slack"})
 
 
@@ -23,9 +26,11 @@ def refusal_of(approval: Approval, by: Approver, production: frozenset[str]) -> 
         folded(one) for one in (approval.environment, *(view.environment for view in approval.subject.actions))
     }
     does = {*approval.effects, *(effect for view in approval.subject.actions for effect in view.effects)}
-    if does & GRAVE and lands & {*production, UNRESOLVED, ""}:
-        return "what destroys, changes rights or is unknown in production is approved once at a time"
-    if approval.obligations.people > 1:
+    if does & _ONCE_ONLY and lands & {*production, UNRESOLVED, ""}:
+        return "what cannot be taken back, changes rights or is unknown in production is approved once at a time"
+    asked = approval.obligations
+    # Joined demands: one person of both groups could meet them alone, and each of them is still a say of its own.
+    if len(asked.demands) > 1 or asked.people > 1:
         return "what several people agree to is approved once at a time"
     if by.auth in _OUTSIDE:
         return "a link or a click approves once"

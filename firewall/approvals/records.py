@@ -115,7 +115,7 @@ def voted(
             "asked": after.asked,
             "decides": is_last,
             **({"after_form": move.rebind} if move.rebind else {}),
-            **({"uses": move.uses, "use_before": move.use_before} if move.uses > 1 else {}),
+            **({"uses": move.uses, "use_before": move.use_before} if is_last and move.uses > 1 else {}),
         },
         person=by.name,
         principal=by.name,

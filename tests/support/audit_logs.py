@@ -1,7 +1,7 @@
 """Small real logs for tests: made through the package's own door, and tampered with behind its back."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from audit import Draft, Kind, SigningKey, leaf_hash, schema
@@ -74,16 +74,21 @@ def stories(
     people: int = 1,
     voters: int = 1,
     uses: int = 0,
+    votes: Sequence[Mapping[str, int | bool]] = (),
 ) -> None:
     """Write a log of (kind, approval) entries, a commit each.
 
-    Approvals ask for `people`, `voters` take turns, and votes permit `uses` where that is given.
+    Approvals ask for `people`, `voters` take turns, and votes permit `uses` where that is given. `votes`: what
+    the entries of votes hold besides, in their order.
     """
     conn = connect(path)
     log = reopen(conn)
+    more = iter(votes)
     for number, (kind, approval) in enumerate(entries):
         one = draft(number, kind, approval=approval)
-        data = {"decision": decision, "people": people, **({"uses": uses} if uses else {})}
+        permit = {"uses": uses, "decides": True} if uses else {}
+        said = next(more, {}) if kind is Kind.APPROVAL_VOTED else {}
+        data = {"decision": decision, "people": people, **permit, **said}
         commit(conn, log, [Draft(one.kind, f"per_{number % voters}", one.at, data, approval)])
     conn.close()
 

@@ -4,13 +4,27 @@ from dataclasses import replace
 
 import pytest
 
+from firewall.approvals.casting import Weighed, cast
+from firewall.approvals.counting import Counter
 from firewall.approvals.permits import MOST_S, MOST_USES
+from firewall.approvals.records import voted
 from firewall.approvals.wanted import Wanted
-from firewall.core.approval import ApprovalStatus, Decision, Permit
+from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit
 from firewall.core.demand import demand_of
 from firewall.core.errors import ApprovalError
 from firewall.core.verdict import Obligations
-from tests.support.approving import ALICE, BOB, MemoryLog, StillClock, approvals, subject, view, wanted
+from firewall.core.work import CastVote, MoveApproval
+from tests.support.approving import (
+    ALICE,
+    BOB,
+    START_US,
+    MemoryLog,
+    StillClock,
+    approvals,
+    subject,
+    view,
+    wanted,
+)
 
 FIVE = Permit(5, 600)
 WRITES = wanted(environment="production", effects=("write",), subject=subject(actions=(view(effects=("write",)),)))
@@ -30,12 +44,26 @@ def _in(environment: str, *effects: str) -> Wanted:
         _in("production", "destructive"),
         _in("Production", "privilege"),
         _in("prod", "write", "unknown"),
+        _in("production", "secret"),
+        _in("production", "read", "exfil"),
         _in("unresolved", "destructive"),
+        _in("unresolved", "exfil"),
         _in("", "privilege"),
         replace(_in("staging", "write"), subject=subject(actions=(view(environment="production"),))),
         wanted(obligations=Obligations(demands=(demand_of(quorum=2),))),
     ],
-    ids=["destroys", "rights", "unknown", "place unknown", "no place", "one action in production", "two people"],
+    ids=[
+        "destroys",
+        "rights",
+        "unknown",
+        "secrets",
+        "leaves",
+        "place unknown",
+        "leaves a place unknown",
+        "no place",
+        "one action in production",
+        "two people",
+    ],
 )
 async def test_what_is_grave_in_production_or_for_several_is_approved_once_at_a_time(asked: Wanted) -> None:
     """A permit is refused and nothing is voted; approving once works as ever."""
@@ -50,8 +78,54 @@ async def test_what_is_grave_in_production_or_for_several_is_approved_once_at_a_
     await service.decide(approval.id, Decision.APPROVE, by=ALICE)
 
 
+async def test_two_joined_demands_of_one_person_each_permit_no_repeats() -> None:
+    """Neither whoever votes first nor whoever votes last; no entry of a vote that does not decide says `uses`."""
+    log, clock = MemoryLog(), StillClock()
+    dana = replace(BOB, name="dana", groups=("dba",))
+    log.permit(ALICE, dana)
+    service = approvals(log, clock)
+    joined = Obligations(demands=(demand_of("dba"), demand_of("oncall")))
+    approval = await service.open(replace(_in("staging", "write"), obligations=joined))
+    for voter in (ALICE, dana):
+        with pytest.raises(ApprovalError) as caught:
+            await service.decide(approval.id, Decision.APPROVE, by=voter, permit=FIVE)
+        assert (caught.value.code, caught.value.status) == ("permit_refused", 403)
+        decided = await service.decide(approval.id, Decision.APPROVE, by=voter)
+    assert (decided.status, decided.uses) == (ApprovalStatus.APPROVED, 1)
+    votes = [record.data for record in log.records if record.kind == "approval.voted"]
+    assert [(vote["decides"], "uses" in vote) for vote in votes] == [(False, False), (True, False)]
+
+
+def test_a_vote_that_does_not_decide_gives_no_permit() -> None:
+    """Whatever let it come so far: it is refused, and the entry of such a vote names no uses."""
+    log = MemoryLog()
+    log.permit(ALICE, BOB)
+    both = Obligations(demands=(demand_of(quorum=2),))
+    approval = Approval(
+        "apr_1", ApprovalStatus.PENDING, "d" * 64, "per_1", "tok_1", "", "staging", ("write",), 1, 2 * START_US,
+        obligations=both, subject=subject(),
+    )  # fmt: skip
+    counter = Counter((ALICE, BOB), log.pseudonym, solo=False, production=frozenset())
+    said = Weighed(Decision.APPROVE, ALICE, permit=FIVE)
+    with pytest.raises(ApprovalError) as caught:
+        cast(approval, said, counter=counter, changes=1, now_us=START_US, use_within_us=1)
+    assert caught.value.code == "permit_refused"
+    once = cast(approval, replace(said, permit=ONCE), counter=counter, changes=1, now_us=START_US, use_within_us=1)
+    move = MoveApproval("apr_1", ApprovalStatus.PENDING, ApprovalStatus.APPROVED, START_US, uses=5, use_before=7)
+    vote = next(step.vote for step in once.steps if isinstance(step, CastVote))
+    for is_last in (False, True):
+        entry = voted(approval, vote, ALICE, move=move, after=once.after, is_last=is_last)
+        assert ("uses" in entry.data, "use_before" in entry.data) == (is_last, is_last)
+
+
 @pytest.mark.parametrize(
-    "asked", [_in("staging", "destructive"), _in("local", "privilege"), _in("production", "write")]
+    "asked",
+    [
+        _in("staging", "destructive"),
+        _in("local", "privilege"),
+        _in("staging", "exfil"),
+        _in("production", "write"),
+    ],
 )
 async def test_everything_else_may_be_permitted(asked: Wanted) -> None:
     """Destructive outside production, and what can be taken back in it; the vote says how often and until when."""

@@ -60,6 +60,35 @@ def test_a_permit_is_used_as_often_as_its_vote_says(tmp_path: Path, uses: int, e
     )
 
 
+@pytest.mark.parametrize(
+    ("votes", "words"),
+    [
+        ([{"decides": False, "uses": 20}, {"decides": True}], "used 1 times where 1 are permitted"),
+        ([{"uses": 20}, {"decides": True}], "used 1 times where 1 are permitted"),
+        ([{"decides": True, "uses": 20}, {"decides": True}], "used 1 times where 1 are permitted"),
+        ([{"decides": 1, "uses": 20}, {}], "used 1 times where 1 are permitted"),
+        ([{"decides": False}, {"decides": True, "uses": 2}], ""),
+    ],
+)
+def test_only_the_vote_that_decides_permits(
+    tmp_path: Path, votes: list[dict[str, int | bool]], words: str
+) -> None:
+    """What an earlier vote asked for counts for nothing; a deciding one without `uses` permits one."""
+    entries = [*APPROVED, APPROVED[1], (Kind.APPROVAL_USED, "a"), (Kind.APPROVAL_CONSUMED, "a")]
+    stories(tmp_path / "log.db", entries, votes=votes)
+    texts = [one.text for one in check(tmp_path / "log.db").findings][:1]
+    assert texts == ([f"approval `a` is {words}"] if words else [])
+
+
+@pytest.mark.parametrize(("voters", "is_ok"), [(1, False), (2, True)])
+def test_as_many_voted_as_the_deciding_vote_says(tmp_path: Path, voters: int, *, is_ok: bool) -> None:
+    """Two joined demands take two people where nobody meets both, though each of them asks for one."""
+    entries = [*APPROVED, APPROVED[1], (Kind.APPROVAL_CONSUMED, "a")]
+    asked = [{"decides": False, "asked": 2}, {"decides": True, "asked": 2}]
+    stories(tmp_path / "log.db", entries, voters=voters, votes=asked)
+    assert check(tmp_path / "log.db").ok is is_ok
+
+
 @pytest.mark.parametrize(("decision", "is_ok"), [("approve", True), ("approved", True), ("denied", False)])
 def test_votes_are_read_in_both_spellings(tmp_path: Path, decision: str, *, is_ok: bool) -> None:
     """The vote itself, or what it made of the approval."""
