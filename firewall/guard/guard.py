@@ -339,7 +339,13 @@ class Guard:
             now, entry = self._clock.now_us(), outcome.seqs[0]
             commands = commands_of(judgement.call, self._rules().catalogue)
             self._releases.leave(
-                judgement, requester, approval=approval.id, entry=entry, now_us=now, commands=commands
+                judgement,
+                requester,
+                approval=approval.id,
+                entry=entry,
+                now_us=now,
+                commands=commands,
+                ends_us=approval.use_before if approval.uses > 1 else None,
             )
             return self._gone(judgement, requester, entry, approval=approval.id)
         if outcome.why == "full":
@@ -349,11 +355,22 @@ class Guard:
     def _left_for(self, judgement: Judgement, requester: Requester) -> Release | None:
         """Use the release that this call left when it was approved at an earlier gate."""
         now = self._clock.now_us()
-        release = self._releases.take(judgement, requester, now_us=now)
-        if release is not None or requester.gate != HOOKS:
-            return release
+        while (release := self._releases.take(judgement, requester, now_us=now)) is not None:
+            if not self._is_withdrawn(release):
+                return release
+        if requester.gate != HOOKS:
+            return None
         commands = commands_of(judgement.call, self._rules().catalogue)
-        return self._releases.take_command(judgement, requester, commands, now_us=now)
+        while (release := self._releases.take_command(judgement, requester, commands, now_us=now)) is not None:
+            if not self._is_withdrawn(release):
+                return release
+        return None
+
+    def _is_withdrawn(self, release: Release) -> bool:
+        """Tell whether the permit that left a release was taken back since; what is not found was."""
+        with suppress(ApprovalError):
+            return self._approvals.get(release.approval).status is ApprovalStatus.CANCELLED
+        return True
 
     async def _follow(self, judgement: Judgement, requester: Requester, release: Release) -> Answer:
         """Release what was approved where the same call passed before; its budget was drawn there."""

@@ -78,10 +78,12 @@ class Releases:
         entry: int,
         now_us: int,
         commands: Sequence[str] = (),
+        ends_us: int | None = None,
     ) -> None:
         """Leave a release for the gates behind this one; requests to targets leave none.
 
-        `commands`: what it runs, for a hook that reports each of them in words of its own.
+        `commands`: what it runs, for a hook that reports each of them in words of its own. `ends_us`: when the
+        repeat permit that it used is over, and with it what its uses left; None: it was approved once.
         """
         gates = _LATER.get(requester.gate)
         if gates is None or judgement.call.form is CallForm.REQUEST or not isinstance(judgement.verdict, Ask):
@@ -95,7 +97,9 @@ class Releases:
             effects=frozenset(judgement.effects),
             environments=frozenset(action.environment for action in judgement.actions),
             obligations=judgement.verdict.obligations.text(),
-            until_us=now_us + WINDOW_S * 1_000_000,
+            until_us=now_us + WINDOW_S * 1_000_000
+            if ends_us is None
+            else min(now_us + WINDOW_S * 1_000_000, ends_us),
             resources=frozenset(action.resource for action in judgement.actions),
             files=judgement.files,
             gates=set(gates),

@@ -28,6 +28,10 @@ SPELLINGS = (
     "github_delete_file",
 )
 
+BRANCH = "mcp__github__create_branch"
+BRANCHES = Served("github", "create_branch", "https://mcp.example/", environment="unresolved")
+"""A tool that writes, where nobody knows the place: permits are for what can be taken back."""
+
 
 @pytest.fixture
 async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
@@ -108,6 +112,44 @@ async def test_a_permit_fits_no_other_call_and_ends_when_it_is_withdrawn(kept: K
     assert isinstance(await kept.guard.release(held, models), Go)
     await kept.approvals.withdraw(held.approval.id, by=ALICE)
     assert isinstance(await kept.guard.judge(call(WRITES), models), Wait)
+
+
+async def permitted(kept: Kept, tool_call: ToolCall, *, within_s: int = 600) -> str:
+    """Use a permit of several once at the models gate; return the approval."""
+    models = kept.requester()
+    held = await kept.held(tool_call, models)
+    await kept.approvals.decide(held.approval.id, Decision.APPROVE, by=ALICE, permit=Permit(3, within_s))
+    assert isinstance(await kept.guard.release(held, models), Go)
+    return held.approval.id
+
+
+@pytest.mark.parametrize("gate", ["hooks", "mcp"])
+@pytest.mark.parametrize("uses", [1, 2])
+async def test_what_a_withdrawn_permit_left_is_asked_about(kept: Kept, gate: str, uses: int) -> None:
+    """None of its uses passes a later gate; what another approval left of the same call still does."""
+    tool_call = said(BRANCH)
+    approval = await permitted(kept, tool_call)
+    for _ in range(uses - 1):
+        assert isinstance(await kept.guard.judge(tool_call, kept.requester()), Go)
+    await kept.approvals.withdraw(approval, by=ALICE)
+    later, seen = kept.requester(gate=gate), tool_call if gate == "hooks" else made(served=BRANCHES)
+    assert isinstance(await kept.guard.judge(seen, later), Wait)
+    await approved(kept, tool_call)
+    assert isinstance(await kept.guard.judge(seen, later), Go)
+    assert isinstance(await kept.guard.judge(seen, later), Wait)
+
+
+@pytest.mark.parametrize("gate", ["hooks", "mcp"])
+async def test_what_an_ended_permit_left_is_asked_about(kept: Kept, gate: str) -> None:
+    """Its minutes are over, swept or not; before that the later gate passes it."""
+    tool_call = said(BRANCH)
+    await permitted(kept, tool_call, within_s=60)
+    later, seen = kept.requester(gate=gate), tool_call if gate == "hooks" else made(served=BRANCHES)
+    kept.clock.forward(59)
+    assert isinstance(await kept.guard.judge(tool_call, kept.requester()), Go)
+    assert isinstance(await kept.guard.judge(seen, later), Go)
+    kept.clock.forward(1)
+    assert isinstance(await kept.guard.judge(seen, later), Wait)
 
 
 async def test_calls_of_the_agents_own_tools_leave_releases_too(kept: Kept) -> None:
