@@ -6,7 +6,6 @@ INVARIANT: the requester's human owner never decides, under none of his names an
 `solo` outside production; a group that a row asks for is met by everybody who decides, admins included.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -15,6 +14,7 @@ from firewall.core.action import UNRESOLVED
 from firewall.core.approval import Approval
 from firewall.core.demand import ANYBODY
 from firewall.core.effect import GRAVE
+from firewall.core.folding import normal
 
 ROLES = frozenset({"approver", "admin"})
 """Roles that may decide."""
@@ -196,4 +196,4 @@ def _own(approval: Approval, *, solo: bool, production: frozenset[str]) -> Refus
 
 def folded(name: str) -> str:
     """Return a name as it is compared: however it is written, it is one person's."""
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    return normal(name, "NFKC").casefold().strip()

@@ -1,11 +1,10 @@
 """The name that whoever approves types, where a row asks for it: that of what the call is about. Pure."""
 
-import unicodedata
-
 from firewall.core.action import PRODUCTION, UNRESOLVED
 from firewall.core.approval import ActionView, Approval
 from firewall.core.effect import Effect, severity
 from firewall.core.errors import ApprovalError
+from firewall.core.folding import normal
 
 _SEVERITY = {effect.value: severity(effect) for effect in Effect}
 
@@ -55,6 +54,6 @@ def demand_typed(approval: Approval, typed: str | None) -> None:
     if not typed:
         raise ApprovalError("type the name of the resource to approve this", code="typed_missing")
     wanted = name_of(approval)
-    if not wanted or unicodedata.normalize("NFC", typed) != unicodedata.normalize("NFC", wanted):
+    if not wanted or normal(typed, "NFC") != normal(wanted, "NFC"):
         words = "the typed name is not the resource of this call: no vote was given"
         raise ApprovalError(words, code="typed_mismatch")

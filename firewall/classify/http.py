@@ -19,6 +19,7 @@ from firewall.classify.environments import Place, PlaceKind
 from firewall.classify.sql.judge import SQL, judge_sql
 from firewall.core.effect import Effect
 from firewall.core.fast_init import fast_init, maker
+from firewall.core.folding import has_long_run, normal
 
 MAX_URL_CHARS = 8192
 _CREDENTIAL_HEADER = re.compile(
@@ -82,7 +83,7 @@ class Address:
 
 def address_of(url: str) -> Address | None:
     """Read a URL, with or without a scheme; None when it has no host."""
-    return _address_of(url) if len(url) <= MAX_URL_CHARS else None
+    return _address_of(url) if len(url) <= MAX_URL_CHARS and not has_long_run(url) else None
 
 
 @lru_cache(maxsize=32)
@@ -104,7 +105,7 @@ def plain_host(host: str) -> str:
     """Write a host as the programs that connect to it do: look-alike dots and digits, invisible characters."""
     if host.isascii():
         return usual(host.rstrip(".").lower())
-    folded = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
+    folded = normal(host, "NFKC").replace("\u3002", ".")
     return usual("".join(char for char in folded if unicodedata.category(char) != "Cf").rstrip(".").lower())
 
 
@@ -118,7 +119,7 @@ def _meant(request: Request) -> Request:
     """Take the method that a header or a `_method` parameter asks the server to use, where it is stricter."""
     asked = [request.headers[name] for name in _OVERRIDES if name in request.headers]
     try:
-        query = urlsplit(request.url).query if "?" in request.url else ""
+        query = urlsplit(request.url).query if "?" in request.url and not has_long_run(request.url) else ""
     except ValueError:
         return request
     form = request.body if request.body.startswith("_method=") or "&_method=" in request.body[:20_000] else ""

@@ -6,13 +6,14 @@ other scripts say nothing.
 """
 
 import hashlib
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
 import orjson
+
+from firewall.core.folding import normal
 
 ABOUT = ""
 """The name under which a server's own words to models (`instructions`) are pinned; no tool can have it."""
@@ -79,6 +80,6 @@ def said_digest(definition: str) -> str:
 @lru_cache(maxsize=16384)
 def look_of(name: str) -> str:
     """Return what a name looks like: two names of one look can be taken for each other."""
-    plain = unicodedata.normalize("NFKD", name).lower().translate(_LOOKS_LIKE)
+    plain = normal(name, "NFKD").lower().translate(_LOOKS_LIKE)
     kept = "".join(char for char in plain if char.isalnum())
     return kept.replace("rn", "m").replace("vv", "w")

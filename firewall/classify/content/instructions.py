@@ -6,12 +6,12 @@ Text is read with what hides in it taken away, full-width letters made plain, an
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from firewall.classify.content.inert import smuggled, without_hidden
 from firewall.classify.content.signals import SIGNALS
 from firewall.classify.content.sought import Sought
+from firewall.core.folding import normal
 
 MOST_CHARS = 256 << 10
 """Of a longer text both ends are read, half as much each."""
@@ -73,6 +73,6 @@ def _plain(text: str) -> str:
     if not _is_bare(text):
         text = _CONTROLS.sub("", _ESCAPED.sub("", text))
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", without_hidden(text)).replace("\u2019", "'")
+        text = normal(without_hidden(text), "NFKC").replace("\u2019", "'")
     lines = (" ".join(line.split()) for line in text.lower().splitlines())
     return "\n".join(line for line in lines if line)

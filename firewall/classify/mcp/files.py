@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from firewall.classify.paths import MAX_PATH_CHARS
+from firewall.core.folding import has_long_run
 
 
 def file_of(arguments: Mapping[str, object]) -> str:
@@ -13,7 +14,7 @@ def file_of(arguments: Mapping[str, object]) -> str:
     with a backslash, which parts folders for some readers, or with an escape that some would take apart once more.
     """
     uri = arguments.get("uri")
-    if not isinstance(uri, str) or len(uri) > MAX_PATH_CHARS:
+    if not isinstance(uri, str) or len(uri) > MAX_PATH_CHARS or has_long_run(uri):
         return ""
     try:
         parts = urlsplit(uri)

@@ -17,6 +17,7 @@ from firewall.classify.resolvers.things import CUT, counted, flat, named, number
 from firewall.classify.resolvers.vendor import Vendor
 from firewall.core.action import UNRESOLVED
 from firewall.core.call import Served
+from firewall.core.folding import has_long_run
 from firewall.core.lookup import ID, Lookup
 from firewall.core.target import TargetKind
 from firewall.core.thing import Thing, thing_of
@@ -127,6 +128,8 @@ def _by_name(
 
 def _path(value: str) -> str:
     """Return the path of an address, or of what is one already."""
+    if has_long_run(value[:MAX_VALUE_CHARS]):
+        return ""
     try:
         path = urlsplit(value[:MAX_VALUE_CHARS]).path
     except ValueError:

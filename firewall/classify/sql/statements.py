@@ -20,8 +20,10 @@ from firewall.classify.sql.reading import (
 )
 from firewall.classify.sql.split import client_words
 from firewall.core.effect import Effect
+from firewall.core.folding import normal
 
 MAX_HIDDEN = 24
+_LONGEST_KEYWORD = 64
 Reader = Callable[[Statement], None]
 _READERS: dict[str, Reader] = {
     "SELECT": queries.read_query,
@@ -264,7 +266,7 @@ _KNOWN_WORDS = frozenset(_READERS) | frozenset(_FIXED)
 def _look_alikes(statement: Statement) -> None:
     """A word that only looks like Latin letters is no keyword, and hides what it looks like."""
     for index, token in enumerate(statement.tokens):
-        if token.kind == WORD and not token.text.isascii():
+        if token.kind == WORD and len(token.text) <= _LONGEST_KEYWORD and not token.text.isascii():
             plain = skeleton(token.text)
             if plain.isascii() and (plain in _KNOWN_WORDS or index == 0 or statement.sign(index + 1) == "("):
                 statement.say(
@@ -280,5 +282,5 @@ _LOOKS_LIKE = str.maketrans(
 
 def skeleton(text: str) -> str:
     """Return the Latin word that a word looks like, upper-case: folded, without marks and invisible signs."""
-    folded = unicodedata.normalize("NFKD", text).translate(_LOOKS_LIKE)
+    folded = normal(text, "NFKD").translate(_LOOKS_LIKE)
     return "".join(char for char in folded if unicodedata.category(char) not in ("Mn", "Cf", "Cc")).upper()

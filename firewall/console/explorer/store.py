@@ -16,7 +16,7 @@ from firewall.console.explorer.seen import Seen
 from firewall.core.effect import Effect
 from firewall.core.errors import StoreError
 
-VERSION = 1
+VERSION = 2
 BUSY_MS = 2_000
 EFFECTS = {effect.value: 1 << at for at, effect in enumerate(Effect)}
 COLUMNS = ("kind", "actor", "subject", "approval", "environment", "verdict")

@@ -4,8 +4,9 @@ INVARIANT: whoever asks and whoever indexed cut alike, so a change here needs a 
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from firewall.core.folding import normal
 
 LONGEST = 64
 """Characters of a word that count: as many as a SHA-256 has in hex."""
@@ -23,7 +24,7 @@ _BORDER = re.compile(r"[:/]")
 
 def folded(text: str) -> str:
     """Return a text as it is compared: compatibility forms and capitals are one."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return text.lower() if text.isascii() else normal(text, "NFKC").casefold()
 
 
 def asked(text: str) -> tuple[str, ...]:
@@ -33,7 +34,7 @@ def asked(text: str) -> tuple[str, ...]:
 
 def said(text: str) -> Iterator[str]:
     """Yield the words of a text that is searched: whole ones, and the parts of `snake_case` and `camelCase`."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    plain = normal(text, "NFKC")
     for word in set(_WORD.findall(plain)):
         yield (word.lower() if word.isascii() else folded(word))[:LONGEST]
         if len(word) <= _HUMPED and _SEAM.search(word):

@@ -18,6 +18,7 @@ from firewall.classify.code.python.values import dotted
 from firewall.classify.context import Context
 from firewall.classify.draft import Source, shown
 from firewall.classify.rows import Verb
+from firewall.core.folding import has_long_run
 
 MAX_CODE_CHARS = 16 * 1024
 MAX_NODES = 3000
@@ -83,6 +84,8 @@ def _settled(sight: Sight) -> Found:
 def _parsed(text: str, patience: _Patience) -> Nodes | None:
     patience.texts -= 1
     if len(text) > MAX_CODE_CHARS or patience.texts < 0 or patience.nodes <= 0:
+        return None
+    if has_long_run(text):  # names are normalized by the parser
         return None
     try:
         tree = ast.parse(text)
