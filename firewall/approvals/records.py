@@ -93,9 +93,16 @@ def opened(approval: Approval, principal: str, subject: Subject) -> Record:
     )
 
 
-def viewed(approval_id: str, by: str) -> Record:
-    """Record that a signed-in person was shown an approval."""
-    return Record(kind="approval.viewed", person=by, principal=by, approval=approval_id, private={"name": by})
+def viewed(approval_id: str, by: str, *, beside: str = "") -> Record:
+    """Record that a signed-in person was shown an approval; `beside`: with parts of this earlier one."""
+    return Record(
+        kind="approval.viewed",
+        data={"compared": beside} if beside else {},
+        person=by,
+        principal=by,
+        approval=approval_id,
+        private={"name": by},
+    )
 
 
 def voted(

@@ -282,13 +282,16 @@ class Approvals:
             use_within_us=self._rules.use_within_s * _US,
         )
 
-    async def viewed(self, approval_id: str, *, by: str, may_decide: bool = False) -> None:
+    async def viewed(self, approval_id: str, *, by: str, may_decide: bool = False, beside: str = "") -> None:
         """Record that a signed-in person is about to be shown an approval; `may_decide`: he could answer it.
 
+        `beside`: the id of an earlier one of which parts are shown with it.
         Raises: StoreError; then nothing may be shown.
         """
         step = SeeApproval(approval_id, self._sequencer.pseudonym(by), self._clock.now_us())
-        await self._sequencer.submit(Unit(records=(records.viewed(approval_id, by),), steps=(step,)))
+        await self._sequencer.submit(
+            Unit(records=(records.viewed(approval_id, by, beside=beside),), steps=(step,))
+        )
         if may_decide:
             self._notifier.seen(approval_id)
 

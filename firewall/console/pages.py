@@ -6,6 +6,7 @@ GET and HEAD change nothing but the log; a decision is a POST from our own page,
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 
 import jinja2
@@ -27,13 +28,13 @@ from firewall.console.asking import (
     WrongPassphraseError,
     read_form,
 )
-from firewall.console.differing import compared
+from firewall.console.differing import Compared, compared
 from firewall.console.page import STATUS_WORDS, card, page
 from firewall.console.proving.stepping import FIELD, Ways, answer_in, said_in
 from firewall.console.rows import POLICY, Tab
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.console.shape import rfc3339, status_of, summary_of
-from firewall.core.approval import ApprovalStatus
+from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.errors import ApprovalError, FirewallError, LimitError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
@@ -326,14 +327,17 @@ class Pages:
             raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
         approval = await self._approvals.current(approval_id)
         may_decide = self._approvals.may_decide(approval, who) is None
-        await self._approvals.viewed(approval_id, by=who.name, may_decide=may_decide)
+        # A long text takes a while, and other calls must not wait for somebody who reads one.
+        is_long = size_of(approval.subject) > THREADED_CHARS
+        beside = await self._beside(approval) if session is not None else None
+        await self._approvals.viewed(
+            approval_id, by=who.name, may_decide=may_decide, beside=beside.id if beside else ""
+        )
         taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
         seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
         decided_by = (
             "you" if self._approvals.was_decided_by(approval, who.name) else self._approvals.decider(approval)
         )
-
-        earlier = self._approvals.earlier(approval) if session is not None else []
 
         def render() -> Response:
             shown = page(
@@ -350,14 +354,20 @@ class Pages:
                 status=status,
                 script=PASSKEY_SCRIPT if taps and shown.course.is_pending else "",
                 page=shown,
-                compared=compared(approval, earlier, now_us=self._clock.now_us()),
+                compared=beside,
                 said=said.public if said else "",
                 origin=self._passkey_origin if taps else "",
                 link_code=code,
             )
 
-        # A long text takes a while, and other calls must not wait for somebody who reads one.
-        return await asyncio.to_thread(render) if size_of(approval.subject) > THREADED_CHARS else render()
+        return await asyncio.to_thread(render) if is_long else render()
+
+    async def _beside(self, approval: Approval) -> Compared | None:
+        """Return how an approval differs from the last of its kind, before the entry that says what is shown."""
+        earlier = self._approvals.earlier(approval)
+        compare = partial(compared, approval, earlier, now_us=self._clock.now_us())
+        is_long = any(size_of(one.subject) > THREADED_CHARS for one in (approval, *earlier))
+        return await asyncio.to_thread(compare) if is_long else compare()
 
     def _tabs_of(self, session: Session | None) -> Sequence[Tab]:
         person = self._doorman.person(session.name) if session is not None else None

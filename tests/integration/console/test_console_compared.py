@@ -4,7 +4,13 @@ from dataclasses import replace
 
 from firewall.core.approval import Decision
 from tests.support.approving import ALICE, COMMAND, subject, view, wanted
-from tests.support.control_side import control_side
+from tests.support.control_side import Side, control_side
+
+
+def seen(side: Side, approval_id: str) -> list[dict[str, object]]:
+    """Return what the log says of those who saw an approval, oldest first."""
+    found = [one for one in side.log.records if one.kind == "approval.viewed" and one.approval == approval_id]
+    return [dict(one.data) for one in found]
 
 
 async def test_a_page_shows_what_is_new_beside_the_last_request() -> None:
@@ -20,6 +26,8 @@ async def test_a_page_shows_what_is_new_beside_the_last_request() -> None:
     again = replace(wanted(), digest="e" * 64, subject=subject(actions=(now,), arguments=text))
     second = await side.approvals.open(again)
     page = (await alice.open(f"/approve/{second.id}")).text
+    assert seen(side, second.id)[-1] == {"compared": first.id}
+    assert seen(side, first.id)[-1] == {}
     compared = page[page.index("Beside the last request") :]
     assert page.index('value="deny"') < page.index("Beside the last request")
     assert f'href="/approve/{first.id}"' in compared
