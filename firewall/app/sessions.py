@@ -10,14 +10,14 @@ INDEX = "sessions.db"
 
 def follower_of(base: Base) -> Follower:
     """Return what follows the log. Raises: StoreError."""
-    return Follower(base.settings.database, base.settings.data_dir / INDEX)
+    return Follower(base.settings.database, base.settings.data_dir / INDEX, lambda: base.installation.writer.size)
 
 
 def session_room(base: Base, follower: Follower) -> SessionRoom:
     """Return the room of sessions."""
     installation = base.installation
     return SessionRoom(
-        follower.reader,
+        follower,
         base.settings.database,
         sealing=installation.sealing,
         sequencer=installation.writer,

@@ -43,14 +43,15 @@ async def _measured(folder: Path, entries: int) -> list[str]:
         feeds: list[Feed] = []
 
         def rooms(side: RealConsole) -> tuple[SessionRoom, TokenRoom, LiveRoom]:
-            follower = Follower(places_in(folder).database, folder / "sessions.db")
+            installation = side.installation
+            database = places_in(folder).database
+            follower = Follower(database, folder / "sessions.db", lambda: installation.writer.size)
             stack.callback(follower.close)
             made.append(follower)
             feeds.append(Feed(side.clock))
-            installation = side.installation
             return (
                 SessionRoom(
-                    follower.reader,
+                    follower,
                     places_in(folder).database,
                     sealing=installation.sealing,
                     sequencer=installation.writer,

@@ -1,14 +1,17 @@
 """Following the log: what was appended since is put into the index of runs, in a thread, behind every call.
 
-No call waits for this and no entry is written by it. Killed anywhere, it goes on behind the last commit; an index
-of another log, or of an older copy of this one, is made anew.
+Only in seconds in which nothing is appended, or while somebody looks: no call waits for this or pays for it. No
+entry is written by it. Killed anywhere, it goes on behind the last commit; an index of another log, or of an older
+copy of this one, is made anew.
 """
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import orjson
@@ -22,6 +25,11 @@ STEP = 1000
 PAUSE_S = 0.05
 """Between steps while there are more: others want the processor, too."""
 REST_S = 1.0
+"""Between looks whether anything is appended."""
+LOOKED_S = 60.0
+"""How long whoever looked is taken to look on."""
+AT_ONCE_S = 0.04
+"""What a page may take of it while somebody waits."""
 _READS = "audit."
 """Kinds of entries about reading: they are about whoever looked, not about the run."""
 _LEADS = ("request", "judged", "follows")
@@ -32,8 +40,11 @@ _log = logging.getLogger("stayhand.console")
 class Follower:
     """Keeps the index of one log; used by one thread at a time."""
 
-    def __init__(self, log: Path, index: Path) -> None:
-        """Open both. Raises: StoreError."""
+    def __init__(self, log: Path, index: Path, size: Callable[[], int]) -> None:
+        """Open both; `size` tells how many entries the log has. Raises: StoreError."""
+        self._size = size
+        self._looked_at = -LOOKED_S
+        self._woken = asyncio.Event()
         self._index = RunIndex(index, is_writer=True)
         self._log = open_reader(log)
         self._turn = threading.Lock()
@@ -51,6 +62,23 @@ class Follower:
         """Take in the next entries; tell whether there may be more. Raises: StoreError."""
         with self._turn:
             return self._step()
+
+    async def catch_up(self) -> int:
+        """Somebody looks: take in what a page has time for, and the rest soon. Returns how many entries are left.
+
+        Raises: StoreError.
+        """
+        self._looked_at = time.monotonic()
+        self._woken.set()
+        return await asyncio.to_thread(self._caught_up)
+
+    def _caught_up(self) -> int:
+        until = time.monotonic() + AT_ONCE_S
+        with self._turn:
+            while self._step() and time.monotonic() < until:
+                pass
+            upto, _ = self._index.upto()
+        return max(0, self._size() - upto)
 
     def _step(self) -> bool:
         try:
@@ -77,13 +105,25 @@ class Follower:
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        size = -1
         while True:
-            is_more = False
-            try:
-                is_more = await asyncio.to_thread(self.step)
-            except StoreError as error:
-                _log.warning("sessions are behind: %s (%s)", error.public, error.detail)
-            await asyncio.sleep(PAUSE_S if is_more else REST_S)
+            is_more, before, size = False, size, self._size()
+            if size == before or self._is_looked_at():
+                try:
+                    is_more = await asyncio.to_thread(self.step)
+                except StoreError as error:
+                    _log.warning("sessions are behind: %s (%s)", error.public, error.detail)
+            await self._rest(PAUSE_S if is_more else REST_S)
+
+    def _is_looked_at(self) -> bool:
+        return time.monotonic() - self._looked_at < LOOKED_S
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, or until somebody looks."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._woken.clear()
 
     def _leaf(self, seq: int) -> bytes:
         row = self._log.execute("SELECT leaf FROM audit_entries WHERE seq = ?", (seq,)).fetchone()

@@ -15,7 +15,8 @@ from audit.seal import identity_of
 from firewall.console.auth import Access
 from firewall.console.rooms import Frame, Visitor
 from firewall.console.rows import Row, Tab
-from firewall.console.runs.index import Run, RunIndex
+from firewall.console.runs.following import Follower
+from firewall.console.runs.index import Run
 from firewall.console.runs.story import Line, line
 from firewall.console.tokens.words import ago, dollars, moment
 from firewall.core.errors import FirewallError, ProtocolError, StoreError
@@ -72,7 +73,7 @@ class SessionRoom:
 
     def __init__(
         self,
-        index: RunIndex,
+        follower: Follower,
         log: Path,
         *,
         sealing: Sealing,
@@ -80,7 +81,8 @@ class SessionRoom:
         tokens: Tokens,
         clock: Clock,
     ) -> None:
-        self._index = index
+        self._follower = follower
+        self._index = follower.reader
         self._log = log
         self._sealing = sealing
         self._sequencer = sequencer
@@ -93,6 +95,7 @@ class SessionRoom:
         async def listing(request: Request, visitor: Visitor) -> Response:
             before = _pair(request.query_params.get("before", ""))
             await self._read_by(visitor, {"what": "sessions"})
+            behind = await self._follower.catch_up()
             found = list(self._index.latest(PAGE + 1, before))
             runs, is_more = found[:PAGE], len(found) > PAGE
             older = f"{runs[-1].last_at}.{runs[-1].no}" if is_more else ""
@@ -103,11 +106,13 @@ class SessionRoom:
                 runs=[self._shown(one) for one in runs],
                 older=older,
                 is_first=before is None,
+                behind=behind,
             )
 
         async def one(request: Request, visitor: Visitor) -> Response:
             token = str(request.path_params["token"])
             before = _number(request.query_params.get("before", ""))
+            await self._follower.catch_up()
             run = self._index.run(token) if is_id(token, "tok") else None
             if run is None:
                 raise ProtocolError("there is no such session, or not yet", code="session_unknown", status=404)

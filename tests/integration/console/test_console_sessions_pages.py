@@ -1,5 +1,7 @@
 """Agents' sessions over a real log: found behind it, shown as a timeline, every look recorded first."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -74,11 +76,11 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     index = tmp_path / "sessions.db"
 
     def rooms(side: RealConsole) -> tuple[SessionRoom, ...]:
-        made.append(Follower(places_in(tmp_path).database, index))
         installation = side.installation
+        made.append(Follower(places_in(tmp_path).database, index, lambda: installation.writer.size))
         return (
             SessionRoom(
-                made[0].reader,
+                made[0],
                 places_in(tmp_path).database,
                 sealing=installation.sealing,
                 sequencer=installation.writer,
@@ -233,7 +235,7 @@ async def test_the_index_is_made_again_from_the_log(house: House) -> None:
     foreign = house.index.with_name("foreign.db")
     RunIndex(foreign, is_writer=True).keep([], 3, b"another log's leaf")
     for path in (broken, foreign, house.index.with_name("fresh.db")):
-        follower = Follower(house.database, path)
+        follower = Follower(house.database, path, lambda: 0)
         while follower.step():
             pass
         assert follower.reader.run(token) == replace(once, no=follower.reader.run(token).no)  # type: ignore[union-attr]  # found
@@ -251,6 +253,38 @@ async def test_more_than_a_step_is_followed(house: House) -> None:
     found = house.follower.reader.run(token)
     assert found is not None
     assert found.cost_micros == 7
+
+
+async def test_it_is_followed_where_nothing_is_appended_or_somebody_looks(house: House) -> None:
+    """While calls come and nobody looks, none of them pays for the index; a page takes in what it shows."""
+    (token,) = house.tokens
+    looks: list[int] = []
+    steps: list[int] = []
+
+    def growing() -> int:
+        looks.append(len(looks))
+        return len(looks)
+
+    class Counting(Follower):
+        def step(self) -> bool:
+            steps.append(len(looks))
+            return super().step()
+
+    busy = Counting(house.database, house.index.with_name("busy.db"), growing)
+    task = asyncio.create_task(busy.run())
+    await house.asked(token)
+    async with asyncio.timeout(30):
+        while len(looks) < 3:  # noqa: ASYNC110 - it looks by itself, once a second
+            await asyncio.sleep(0.01)
+        assert steps == []
+        await busy.catch_up()
+        assert busy.reader.run(token) is not None
+        while not steps:  # noqa: ASYNC110 - a thread takes them
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    busy.close()
 
 
 async def test_a_vote_is_in_the_session_that_asked(house: House) -> None:
