@@ -59,6 +59,7 @@ class Page:
             "ended": self.found.ended,
             "size": self.found.size,
             "indexed": self.found.indexed,
+            "cut": self.found.cut,
         }
 
 

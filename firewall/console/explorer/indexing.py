@@ -21,7 +21,7 @@ from audit.seal import Keystore, SubjectKey
 from firewall.console.explorer.blocks import WIDTH, Mark, packed
 from firewall.console.explorer.log import Log
 from firewall.console.explorer.seen import Seen
-from firewall.console.explorer.store import Block, Index
+from firewall.console.explorer.store import Block, Index, remove
 from firewall.core.errors import StoreError
 
 OPEN_SUBJECT = "stayhand"
@@ -80,7 +80,7 @@ def _fitting(log: Log, path: Path, key: SubjectKey) -> Index:
     kept = Index.writing(path, log=log.leaf(0), key=key.id)
     if kept.size and kept.last_leaf() != log.leaf(kept.size - 1):
         kept.close()
-        path.unlink()
+        remove(path)
         kept = Index.writing(path, log=log.leaf(0), key=key.id)
     return kept
 

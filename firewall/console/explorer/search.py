@@ -21,7 +21,7 @@ from firewall.console.explorer.log import Log, unreadable
 from firewall.console.explorer.names import Names
 from firewall.console.explorer.seen import Seen
 from firewall.console.explorer.store import EFFECTS, Index
-from firewall.console.explorer.wish import Who, Wish, is_meant
+from firewall.console.explorer.wish import Who, Wish, looked
 from firewall.core.errors import StoreError
 
 LIMIT_S = 0.22
@@ -59,6 +59,8 @@ class Found:
     """Names of principals that are known, by pseudonym."""
     is_heavy: bool = False
     """It is full of bytes: one entry more would have been too much."""
+    cut: int = 0
+    """Entries that were not looked at to their ends and are not in it, for they are too long."""
 
     @property
     def next(self) -> int:
@@ -172,21 +174,23 @@ class Searcher:
         indexed = min(index.size, size) if index is not None else 0
         who = self.who(wish.actor)
         entries: list[Seen] = []
-        weight = 0
+        weight = cut = 0
         for reached, candidates in self._candidates(log, index, wish, who, end=end, indexed=indexed):
             for seen in candidates:
-                if is_meant(wish, who, seen):
+                is_meant, is_all = looked(wish, who, seen)
+                cut += not is_all
+                if is_meant:
                     weight += seen.weight
                     is_heavy = bool(entries) and weight > most.weight
                     if is_heavy or len(entries) == most.entries:
                         last = entries[-1].seq
-                        return Found(tuple(entries), size, indexed, last, is_full=True, is_heavy=is_heavy)
+                        return Found(tuple(entries), size, indexed, last, is_full=True, is_heavy=is_heavy, cut=cut)
                     entries.append(seen)
                 if self._ticks() >= most.until and seen.seq:
-                    return Found(tuple(entries), size, indexed, seen.seq, is_full=False)
+                    return Found(tuple(entries), size, indexed, seen.seq, is_full=False, cut=cut)
             if self._ticks() >= most.until and reached:
-                return Found(tuple(entries), size, indexed, reached, is_full=False)
-        return Found(tuple(entries), size, indexed, 0, is_full=False)
+                return Found(tuple(entries), size, indexed, reached, is_full=False, cut=cut)
+        return Found(tuple(entries), size, indexed, 0, is_full=False, cut=cut)
 
     def _candidates(
         self, log: Log, index: Index | None, wish: Wish, who: Who | None, *, end: int, indexed: int

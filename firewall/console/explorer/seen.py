@@ -1,6 +1,6 @@
 """One entry as it is searched and shown: its unsealed fields, and what was opened of its sealed part. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -79,9 +79,27 @@ class Seen:
         session = _text(self.private.get("session"))
         if session:
             found.add(SESSION + words.folded(session))
-        for resource in self.resources[: words.MOST_WORDS]:
+        resources = self.resources
+        for resource in resources[: words.MOST_WORDS]:
             found.update(RESOURCE + name for name in words.named(resource))
-        return found, is_all
+        return found, is_all and len(resources) <= words.MOST_WORDS
+
+    def lacking(self, sought: Iterable[str]) -> tuple[set[str], bool]:
+        """Return which of the words that are sought it does not say, and whether all of it was looked at."""
+        texts = chain((self.kind, self.principal, self.approval), words.strings(self.data))
+        rest, is_all = words.lacking(sought, texts)
+        rest = _less(rest, SESSION, (_text(self.data.get("session")),))
+        if not rest or self.private is None:
+            return rest, is_all
+        rest, is_whole = words.lacking(rest, words.strings(self.private))
+        rest = _less(rest, SESSION, (_text(self.private.get("session")),))
+        if any(word.startswith(RESOURCE) for word in rest):
+            rest = _less(rest, RESOURCE, chain.from_iterable(map(words.named, self.resources)))
+        return rest, is_all and is_whole
+
+
+def _less(sought: set[str], what: str, names: Iterable[str]) -> set[str]:
+    return sought - {what + words.folded(name) for name in names if name}
 
 
 def _resources(private: Mapping[str, object]) -> Iterator[str]:

@@ -92,9 +92,7 @@ class Index:
         if found == (VERSION, log, key):
             return index
         index.close()
-        for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
-            with suppress(FileNotFoundError):
-                name.unlink()
+        remove(path)
         index = cls._opened(path)
         index.connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES:
@@ -192,6 +190,13 @@ class Index:
                 (what, name, count),
             ).fetchone()
         return found
+
+
+def remove(path: Path) -> None:
+    """Remove the file with what SQLite keeps beside it: a journal that stayed would be played into the next."""
+    for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        with suppress(FileNotFoundError):
+            name.unlink()
 
 
 def _cells(seen: Seen) -> tuple[str, ...]:

@@ -54,6 +54,8 @@ class Listing:
     """Where it begins; 0: at the newest."""
     is_heavy: bool = False
     """It ended because of long entries."""
+    cut: int = 0
+    """Entries that are too long to be looked at to their ends."""
     effects: tuple[str, ...] = tuple(Effect)
     verdicts: tuple[str, ...] = VERDICTS
     kinds: tuple[str, ...] = tuple(sorted({kind.partition(".")[0] for kind in Kind} | set(Kind)))
@@ -78,6 +80,7 @@ def listing(page: Page, fields: Mapping[str, str], path: str) -> Listing:
         indexed=found.indexed,
         before=int(fields.get("before") or 0),
         is_heavy=found.is_heavy,
+        cut=found.cut,
     )
 
 

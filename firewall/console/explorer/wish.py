@@ -108,8 +108,21 @@ def read_wish(given: Mapping[str, str], now_us: int) -> Wish:
     return wish
 
 
-def is_meant(wish: Wish, who: Who | None, seen: Seen) -> bool:
-    """Tell whether an entry is what is looked for; `who`: whom the wish's actor is, None where it names nobody."""
+def looked(wish: Wish, who: Who | None, seen: Seen) -> tuple[bool, bool]:
+    """Return whether an entry is what is looked for, and whether it was looked at to its end.
+
+    `who`: whom the wish's actor is, None where it names nobody.
+    """
+    if not _is_alike(wish, who, seen):
+        return False, True
+    wanted = frozenset(wish.words)
+    if not wanted:
+        return True, True
+    rest, is_all = seen.lacking(wanted)
+    return not rest, is_all or not rest
+
+
+def _is_alike(wish: Wish, who: Who | None, seen: Seen) -> bool:
     if (wish.since and seen.at < wish.since) or (wish.until and seen.at >= wish.until):
         return False
     plain = (
@@ -121,13 +134,7 @@ def is_meant(wish: Wish, who: Who | None, seen: Seen) -> bool:
     )
     if not plain:
         return False
-    if who is not None and seen.principal not in who.principals and seen.subject not in who.subjects:
-        return False
-    wanted = set(wish.words)
-    if not wanted:
-        return True
-    wanted -= seen.open_words()[0]
-    return not wanted or wanted <= seen.sealed_words()[0]
+    return who is None or seen.principal in who.principals or seen.subject in who.subjects
 
 
 def _instant(name: str, text: str, now_us: int) -> int:

@@ -10,8 +10,10 @@ from firewall.core.folding import normal
 
 LONGEST = 64
 """Characters of a word that count: as many as a SHA-256 has in hex."""
-MOST_CHARS = 512 * 1024
-"""Characters of one entry that are cut into words."""
+MOST_CHARS = 64 * 1024
+"""Characters of a part of an entry that is cut into words; one with more is looked at by every question."""
+MOST_LOOKED = 512 * 1024
+"""Characters of such a part that are looked at; what is behind is not searched by words, and that is told."""
 MOST_WORDS = 2_000
 """Different words of one entry that are kept; an entry with more is looked at by every question."""
 _HUMPED = 32
@@ -35,10 +37,37 @@ def asked(text: str) -> tuple[str, ...]:
 def said(text: str) -> Iterator[str]:
     """Yield the words of a text that is searched: whole ones, and the parts of `snake_case` and `camelCase`."""
     plain = normal(text, "NFKC")
+    yield from (word[:LONGEST] for word in set(_WORD.findall(plain.casefold())))
+    yield from _parts(plain)
+
+
+def _parts(plain: str) -> Iterator[str]:
     for word in set(_WORD.findall(plain)):
-        yield (word.lower() if word.isascii() else folded(word))[:LONGEST]
         if len(word) <= _HUMPED and _SEAM.search(word):
-            yield from (folded(part) for part in _SEAM.split(word) if part)
+            for part in _SEAM.split(word):
+                yield from (one[:LONGEST] for one in _WORD.findall(part.casefold()))
+
+
+def lacking(sought: Iterable[str], texts: Iterable[str]) -> tuple[set[str], bool]:
+    """Return what texts do not say of some words, and whether they were looked at to their ends.
+
+    It is what `said` would leave, without cutting a text that does not hold the letters.
+    """
+    text = "\n".join(texts)
+    plain = normal(text[:MOST_LOOKED], "NFKC")
+    low = plain.casefold()
+    absent = {word for word in sought if "\0" in word or word not in low}
+    inside = {word for word in set(sought) - absent if not _stands(word, low)}
+    if inside:
+        inside -= set(_parts(plain))
+    return absent | inside, len(text) <= MOST_LOOKED
+
+
+def _stands(word: str, low: str) -> bool:
+    """Tell whether a word stands alone in a folded text; of a cut one, whether a word begins so."""
+    one = re.escape(word)
+    end = "" if len(word) == LONGEST else r"(?!\w)"
+    return re.search(rf"{one}{end}(?<!\w{one})", low) is not None
 
 
 def named(resource: str) -> Iterator[str]:
@@ -78,7 +107,13 @@ def strings(value: object) -> Iterator[str]:
 
 
 def gathered(texts: Iterable[str]) -> tuple[set[str], bool]:
-    """Return the words of texts, and whether they are all of them."""
+    """Return the words of texts, and whether they are all of them; of too many none is worth keeping."""
     text = "\n".join(texts)
-    found = set(said(text[:MOST_CHARS]))
-    return found, len(text) <= MOST_CHARS and len(found) <= MOST_WORDS
+    if len(text) > MOST_CHARS:
+        return set(), False
+    found: set[str] = set()
+    for word in said(text):
+        found.add(word)
+        if len(found) > MOST_WORDS:
+            return set(), False
+    return found, True

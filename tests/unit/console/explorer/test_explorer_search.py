@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from firewall.console.explorer import blocks
+from firewall.console.explorer import blocks, store, words
 from firewall.console.explorer.seen import Seen
 from firewall.console.explorer.store import Index
-from firewall.console.explorer.wish import Wish, is_meant
+from firewall.console.explorer.wish import Wish, looked
 from tests.support.logs_to_search import START_US, Written, judged, scattered, written
 
 
@@ -130,6 +130,69 @@ def test_an_entry_with_more_words_than_are_kept_is_still_found(log: Written) -> 
     assert _seqs(log, Wish(text="hidden w4999")) == [0]
 
 
+def test_long_entries_hide_none_behind_them(log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block full of entries with too many words is looked at without cutting one of them into words."""
+    many = " ".join(f"w{at}" for at in range(words.MOST_WORDS + 10))
+    log.write([judged(word="needle")])
+    log.write(judged(word=many) for _ in range(blocks.WIDTH - 1))
+    log.write([judged(word=many)])
+    log.indexed()
+
+    def cut(text: str) -> Iterator[str]:
+        raise AssertionError(text[:20])
+
+    monkeypatch.setattr(words, "said", cut)
+    monkeypatch.setattr(words, "_parts", cut)
+    found: list[int] = []
+    before, pages = 0, 0
+    while not pages or before:
+        page = log.searcher().search(Wish(text="needle"), before=before)
+        found += [seen.seq for seen in page.entries]
+        before, pages = page.next, pages + 1
+    assert found == [0]
+    assert pages <= 50
+
+
+def test_what_is_not_looked_at_to_its_end_is_told(log: Written) -> None:
+    """An entry that is longer than what is looked at is counted where its beginning does not have the words."""
+    log.write([judged(word="x " * (words.MOST_LOOKED // 2) + "needle"), judged(word="needle")])
+    page = log.searcher().search(Wish(text="needle"))
+    assert ([seen.seq for seen in page.entries], page.cut) == ([1], 1)
+    assert log.searcher().search(Wish(text="x")).cut == 0
+
+
+def test_many_resources_are_all_found(log: Written) -> None:
+    """An entry with more resources than are kept is looked at by every question."""
+    record = judged()
+    many = [{"resource": f"volume:v{at}"} for at in range(words.MOST_WORDS + 5)]
+    log.write([replace(record, private={**(record.private or {}), "actions": many})])
+    log.fill(blocks.WIDTH)
+    log.indexed()
+    assert _seqs(log, Wish(resource=f"volume:v{words.MOST_WORDS + 4}")) == [0]
+
+
+def test_an_index_of_another_log_goes_with_its_journal(log: Written) -> None:
+    """What SQLite keeps beside the file is removed with it, and never played into the next one."""
+    log.fill(blocks.WIDTH)
+    log.indexed()
+    with sqlite3.connect(log.index) as changed:
+        changed.execute("UPDATE blocks SET leaf = 'other'")
+    changed.close()
+    removed: list[set[str]] = []
+    own = store.remove
+
+    def noted(path: Path) -> None:
+        for end in ("-wal", "-shm"):
+            path.with_name(path.name + end).touch()
+        own(path)
+        removed.append({one.name for one in path.parent.glob("search.db*")})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("firewall.console.explorer.indexing.remove", noted)
+        assert log.indexed() == blocks.WIDTH
+    assert removed == [set()]
+
+
 def test_an_erased_person_is_erased_from_search(log: Written) -> None:
     """Once the key is gone neither the name nor any word finds anything, in the index as in what is behind it."""
     log.write([judged(owner="mallory", word="payroll")])
@@ -222,7 +285,7 @@ def test_an_entry_of_a_token_is_found_by_its_id(log: Written) -> None:
 def test_effects_of_an_unknown_shape_say_nothing() -> None:
     """An entry whose fields have other types than ours is not found by them."""
     odd = Seen(0, START_US, "tool.judged", "", "", "", {"effects": "read", "environment": 3, "verdict": ["deny"]})
-    assert is_meant(Wish(kind="tool"), None, odd)
-    assert not is_meant(Wish(effect="read"), None, odd)
-    assert not is_meant(Wish(environment="3"), None, odd)
-    assert is_meant(Wish(text="deny 3"), None, replace(odd))
+    assert looked(Wish(kind="tool"), None, odd) == (True, True)
+    assert looked(Wish(effect="read"), None, odd) == (False, True)
+    assert looked(Wish(environment="3"), None, odd) == (False, True)
+    assert looked(Wish(text="deny 3"), None, replace(odd)) == (True, True)

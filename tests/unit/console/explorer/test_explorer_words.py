@@ -50,12 +50,32 @@ def test_every_word_of_a_question_is_one_of_the_same_text(text: str) -> None:
     assert set(words.asked(text)) <= set(words.said(text))
 
 
+_PIECES = st.text(
+    st.sampled_from("abAB_ 1-\u00df\u0130\u0390\uff21\ufb01\u0301\u0345\u03c3\u03c2\n\0"), max_size=40
+)
+
+
+@given(_PIECES, st.one_of(st.none(), _PIECES))
+def test_a_word_that_is_looked_for_is_one_that_would_be_cut(text: str, other: str | None) -> None:
+    """Always: looking for words alone finds what cutting the whole text into words does."""
+    sought = set(words.asked(text if other is None else other)) | {"a", "b", "ab", "a_b"}
+    assert words.lacking(sought, [text]) == (sought - set(words.said(text)), True)
+
+
+@given(_PIECES)
+def test_every_word_of_a_folded_question_is_one_of_the_same_text(text: str) -> None:
+    """Always, with letters that become marks and several letters when capitals are taken away."""
+    assert set(words.asked(text)) <= set(words.said(text))
+
+
 def test_a_text_that_never_ends_is_cut() -> None:
-    """What is left out is said."""
-    found, is_all = words.gathered(["x" * (words.MOST_CHARS - 1), "more"])
-    assert (found, is_all) == ({"x" * 64}, False)
-    assert not words.gathered(" ".join(f"w{at}" for at in range(words.MOST_WORDS + 1)).split())[1]
+    """Of a text that is too long or says too much no word is kept, and that is said."""
+    assert words.gathered(["x" * (words.MOST_CHARS - 1), "more"]) == (set(), False)
+    assert words.gathered(" ".join(f"w{at}" for at in range(words.MOST_WORDS + 1)).split()) == (set(), False)
     assert words.gathered(["few words"]) == ({"few", "words"}, True)
+    assert words.lacking(["more", "absent"], ["x " * (words.MOST_CHARS // 2), "more"]) == ({"absent"}, True)
+    assert words.lacking(["more"], ["x " * (words.MOST_LOOKED // 2), "more"]) == ({"more"}, False)
+    assert words.lacking(["x" * 64], ["x" * 80]) == (set(), True)
 
 
 def test_every_text_and_number_below_a_value_is_yielded() -> None:
