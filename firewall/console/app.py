@@ -300,8 +300,8 @@ def _spend(desk: SpendDesk | None) -> tuple[Row, ...]:
         return ()
     handlers = SpendHandlers(desk)
     return (
-        Row("GET", "/api/spend", Access.ADMIN, handlers.report),
-        Row("GET", "/api/spend/budgets", Access.ADMIN, handlers.budgets),
+        Row("GET", "/api/spend", Access.READER, handlers.report),
+        Row("GET", "/api/spend/budgets", Access.READER, handlers.budgets),
     )
 
 

@@ -64,6 +64,11 @@ ROLES: dict[Access, frozenset[str]] = {
 }
 
 
+def may_name(who: Approver | None) -> bool:
+    """Tell whether somebody is told who did what, as the log tells it: whoever may read that."""
+    return who is not None and who.role in ROLES[Access.LOG]
+
+
 def agent_token_present(headers: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> bool:
     """Tell whether a request carries what looks like an agent's token; its checksum does not matter."""
     if _AGENT_TOKEN.search(query):

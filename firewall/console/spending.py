@@ -11,8 +11,9 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from firewall.console.asking import Asker
-from firewall.core.budget import Budget, Scope, Window, period
+from firewall.console.asking import Asker, ForbiddenError
+from firewall.console.auth import may_name
+from firewall.core.budget import OF_PEOPLE, Budget, Scope, Window, period
 from firewall.core.errors import ProtocolError
 from firewall.core.grant import matches
 from firewall.core.ports import Clock
@@ -129,26 +130,47 @@ class Books:
 
 
 class SpendHandlers:
-    """The handlers of `/api/spend…`."""
+    """The handlers of `/api/spend…`: sums for everybody with a role, names for those who may read the log."""
 
     def __init__(self, desk: SpendDesk) -> None:
         self._desk = desk
 
-    async def report(self, request: Request, _asker: Asker) -> Response:
+    async def report(self, request: Request, asker: Asker) -> Response:
         """Report: `?by=feature,model&since=7d&until=2026-11-21`; `&approvals=1`: who approved each model."""
         asked = request.query_params
         by, approvals = words_of(asked.get("by", "")), asked.get("approvals", "") == "1"
         if approvals:
             by = words_of(",".join(dict.fromkeys((*by, *APPROVALS))))
+        is_named = may_name(asker.who)
+        if not is_named and (approvals or any(_is_of_people(word) for word in by)):
+            raise ForbiddenError("who spent, and who approved, is told to readers of the log", code="role_refused")
         now_us = self._desk.now_us()
         since_us = instant(asked.get("since") or "7d", now_us)
         until_us = instant(asked["until"], now_us) if asked.get("until") else now_us + 1
-        rows = await self._desk.report(by, since_us, until_us, approvals=approvals)
+        found = await self._desk.report(by, since_us, until_us, approvals=approvals)
+        rows = found if is_named else [_nameless(row) for row in found]
         return JSONResponse({"by": list(by), "since": _iso(since_us), "until": _iso(until_us), "rows": rows})
 
-    async def budgets(self, _request: Request, _asker: Asker) -> Response:
+    async def budgets(self, _request: Request, asker: Asker) -> Response:
         """Show what the accounts of budgets have spent, hold and have left."""
-        return JSONResponse([dict(one) for one in await self._desk.budgets()])
+        found = await self._desk.budgets()
+        return JSONResponse([dict(one) if may_name(asker.who) else _nameless(one) for one in found])
+
+
+def _is_of_people(word: str) -> bool:
+    """Tell whether groups of a word are people, what one person uses, or whatever a call says in a tag."""
+    return word == "principal" or word in OF_PEOPLE or word.startswith(TAG)
+
+
+def _nameless(row: Json) -> dict[str, object]:
+    """Return a row without the holder of an account that is a person's, and without who approved models."""
+    found = dict(row)
+    if found.get("scope") in OF_PEOPLE:
+        found["holder"] = ""
+    models = found.get("models")
+    if isinstance(models, list):
+        found["models"] = [{"model": one["model"]} for one in models]
+    return found
 
 
 def words_of(text: str) -> tuple[str, ...]:

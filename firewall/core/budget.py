@@ -32,6 +32,8 @@ class Scope(StrEnum):
 
 OF_CANDIDATE = frozenset({Scope.MODEL, Scope.PROVIDER})
 """Scopes whose holder is known only once a candidate answers."""
+OF_PEOPLE = frozenset({Scope.TOKEN, Scope.SESSION, Scope.OWNER})
+"""Scopes whose holder is a person, or what one person uses."""
 
 
 class Window(StrEnum):

@@ -51,7 +51,7 @@ from firewall.tokens.absences import Absences
 from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys
 from tests.support.approving import ALICE, BOB, ROOT, MemoryLog, StillClock, Told, approvals
-from tests.support.figures import figure_rooms
+from tests.support.figures import TwoAccounts, figure_rooms
 
 PUBLIC = "http://localhost:8788"
 SECRET = "amber-anchor-apple-arrow-autumn-badge-123"
@@ -355,6 +355,7 @@ def control_side(
             proving=proving,
             absences=Absences(sequencer=log, rows=log, people=doors, clock=clock),  # type: ignore[arg-type]  # looked up alone
             slack=slack,
+            spend=TwoAccounts(),
         ),
         control_listen=listen,
         channels=channels,

@@ -1,6 +1,9 @@
 """Rooms of the console with figures in them, over desks that know nothing."""
 
+from collections.abc import Mapping
+
 from firewall.approvals.people import Approver
+from firewall.console.costs.books import Cap
 from firewall.console.costs.books import Overview as Spent
 from firewall.console.costs.plot import plot_of
 from firewall.console.costs.room import SpendPage
@@ -17,11 +20,36 @@ from firewall.storage.sqlite.spend_days import Sum
 
 
 class NothingSpent:
-    """Books without a line."""
+    """Books without a line, and one person's account."""
 
     async def look(self, days: int) -> Spent:
         """As the port says."""
-        return Spent(days, "2026-11-21T12:00:00Z", Sum(), plot_of({}, 1, days), (), (), 0)
+        return Spent(days, "2026-11-21T12:00:00Z", Sum(), plot_of({}, 1, days), (), (CAP,), 0)
+
+
+CAP = Cap("owner", "olga", "day", spent_micros=2, held_micros=0, soft_micros=0, hard_micros=10)
+
+
+class TwoAccounts:
+    """A ledger of one group, with an account of a feature and one of a person."""
+
+    async def report(
+        self, by: tuple[str, ...], since_us: int, until_us: int, *, approvals: bool = False
+    ) -> list[Mapping[str, object]]:
+        """As the port says."""
+        more = {"approved_by": "olga"} if approvals else {"models": [{"model": "p/m", "approved_by": "olga"}]}
+        return [{**dict.fromkeys(by, "x"), "cost_micros": 3 if since_us < until_us else 0, **more}]
+
+    async def budgets(self) -> list[Mapping[str, object]]:
+        """As the port says."""
+        return [
+            {"scope": "feature", "holder": "search", "spent_micros": 1},
+            {"scope": "owner", "holder": "olga", "spent_micros": 2},
+        ]
+
+    def now_us(self) -> int:
+        """As the port says."""
+        return 1_795_262_400_000_000
 
 
 class NoPolicy:

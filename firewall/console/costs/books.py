@@ -3,12 +3,12 @@
 import asyncio
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from firewall.console.costs.plot import Day, Plot, Spark, moment, money, percent, plot_of, spark_of
-from firewall.core.budget import Budget, Scope, Window, period
+from firewall.core.budget import OF_PEOPLE, Budget, Scope, Window, period
 from firewall.core.errors import StoreError
 from firewall.core.grant import matches
 from firewall.core.ports import Clock
@@ -69,6 +69,11 @@ class Cap:
     hard_micros: int
 
     @property
+    def is_of_people(self) -> bool:
+        """Its holder is a person, or what one person uses."""
+        return self.scope in OF_PEOPLE
+
+    @property
     def limit_micros(self) -> int:
         """Where calls are refused, else where people are told."""
         return self.hard_micros or self.soft_micros
@@ -108,6 +113,11 @@ class Overview:
     caps: tuple[Cap, ...]
     more_caps: int
     """Caps beyond those shown, less full than they are."""
+
+    @property
+    def nameless(self) -> "Overview":
+        """The same for those who may not read the log: sums, and caps of people without their holders."""
+        return replace(self, caps=tuple(replace(cap, holder="") if cap.is_of_people else cap for cap in self.caps))
 
     @property
     def money(self) -> str:

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from firewall.console.auth import Access
+from firewall.console.auth import Access, may_name
 from firewall.console.costs.books import CostDesk
 from firewall.console.rooms import Frame, Visitor
 from firewall.console.rows import Row, Tab
@@ -27,7 +27,8 @@ class SpendPage:
 
         async def show(request: Request, visitor: Visitor) -> Response:
             page = await self._desk.look(days_of(request.query_params.get("days", "30")))
-            return frame.html("spend.html", visitor, self.tab, page=page, choices=CHOICES)
+            shown = page if may_name(visitor.who) else page.nameless
+            return frame.html("spend.html", visitor, self.tab, page=shown, choices=CHOICES)
 
         return (frame.page(PATH, show, self.tab.needs),)
 

@@ -24,6 +24,8 @@ MATRIX = {
     ("GET", "/console/console.css"): Access.PUBLIC,
     ("GET", "/console/providers"): Access.PAGE,
     ("GET", "/console/spend"): Access.PAGE,
+    ("GET", "/api/spend"): Access.READER,
+    ("GET", "/api/spend/budgets"): Access.READER,
     ("GET", "/console/routes"): Access.PAGE,
     ("GET", "/console/policies"): Access.PAGE,
     ("POST", "/console/policies/explain"): Access.FORM,

@@ -43,6 +43,15 @@ async def test_a_role_opens_what_it_says(side: Side, role: str) -> None:
         ("/api/approvals", SEES),
         (f"/api/approvals/{approval.id}", SEES),
         ("/api/mcp", SEES),
+        ("/api/spend", SEES),
+        ("/api/spend?by=feature,model", SEES),
+        ("/api/spend/budgets", SEES),
+        ("/api/spend?by=owner", READS_THE_LOG),
+        ("/api/spend?by=model,principal", READS_THE_LOG),
+        ("/api/spend?by=token", READS_THE_LOG),
+        ("/api/spend?by=session", READS_THE_LOG),
+        ("/api/spend?by=tag:ticket", READS_THE_LOG),
+        ("/api/spend?by=model&approvals=1", READS_THE_LOG),
         ("/api/entries/1", READS_THE_LOG),
         ("/api/tokens", MANAGES),
         ("/api/approvers", MANAGES),
@@ -52,6 +61,19 @@ async def test_a_role_opens_what_it_says(side: Side, role: str) -> None:
         answer = await browser.open(path)
         assert answer.status_code == (200 if rights[role] else 403), path
         assert rights[role] or said(answer) == "role_refused"
+
+
+@pytest.mark.parametrize("role", SEES)
+async def test_sums_are_for_all_and_names_for_readers_of_the_log(side: Side, role: str) -> None:
+    """81: Whoever may not read the log sees what was spent, and neither by whom nor who approved a model."""
+    browser = await side.signed_in(role)
+    accounts = (await browser.open("/api/spend/budgets")).json()
+    assert [one["holder"] for one in accounts] == ["search", *(["olga"] if READS_THE_LOG[role] else [""])]
+    assert [one["spent_micros"] for one in accounts] == [1, 2]
+    (group,) = (await browser.open("/api/spend?by=feature")).json()["rows"]
+    assert group["models"] == [{"model": "p/m", **({"approved_by": "olga"} if READS_THE_LOG[role] else {})}]
+    page = (await browser.open("/console/spend")).text
+    assert ("olga" in page) is READS_THE_LOG[role]
 
 
 @pytest.mark.parametrize("role", DECIDES)
