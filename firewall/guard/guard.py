@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Never, Protocol
 
+from firewall.approvals.people import UNSEEN
 from firewall.approvals.service import Approvals
 from firewall.approvals.wanted import DeniedBeforeError
 from firewall.classify.commands import commands_of
@@ -324,6 +325,9 @@ class Guard:
         return replace(judgement, moved=differs)
 
     async def _consume(self, judgement: Judgement, requester: Requester, approval: Approval) -> Answer:
+        if not self._stands(approval):
+            await self._approvals.cancel(approval.id, why="votes_void")
+            return await self._ask(judgement, requester)
         judgement.declaration.use()  # people have agreed to it: whether another was faster changes nothing
         step, consumed = self._approvals.consume_step(approval)
         unit = Unit(
@@ -367,10 +371,17 @@ class Guard:
         return None
 
     def _is_withdrawn(self, release: Release) -> bool:
-        """Tell whether the permit that left a release was taken back since; what is not found was."""
+        """Tell whether the permit that left a release was taken back since, or stands no more."""
         with suppress(ApprovalError):
-            return self._approvals.get(release.approval).status is ApprovalStatus.CANCELLED
-        return True
+            approval = self._approvals.get(release.approval)
+            return approval.status is ApprovalStatus.CANCELLED or not self._stands(approval)
+        return True  # FAIL-CLOSED: what is not found lets nothing pass
+
+    def _stands(self, approval: Approval) -> bool:
+        """Tell whether whoever gave a repeat permit may still decide; what passes once was given for that call."""
+        if approval.uses == 1 or self._approvals.changes() == UNSEEN:
+            return True
+        return self._approvals.tally(approval).is_met
 
     async def _follow(self, judgement: Judgement, requester: Requester, release: Release) -> Answer:
         """Release what was approved where the same call passed before; its budget was drawn there."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from firewall.approvals.people import Approver
+from firewall.approvals.people import Approver, Roster
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.core.approval import Decision
 from firewall.core.call import ToolCall
@@ -128,8 +128,10 @@ class Kept:
 
 
 @asynccontextmanager
-async def keeping(folder: Path, rows: str = "", **rules: object) -> AsyncIterator[Kept]:
-    """Make an installation in `folder` and put a guard before it."""
+async def keeping(
+    folder: Path, rows: str = "", *, roster: Roster | None = None, **rules: object
+) -> AsyncIterator[Kept]:
+    """Make an installation in `folder` and put a guard before it; `roster`: who may decide, where it matters."""
     places = places_in(folder)
     (folder / "workspace").mkdir()
     create(places)
@@ -142,6 +144,7 @@ async def keeping(folder: Path, rows: str = "", **rules: object) -> AsyncIterato
         rules=ApprovalRules(**rules),  # type: ignore[arg-type]  # tests name the fields
         notifier=Told(),
         new_id=new_id,
+        roster=roster,
     )
     ground = territory(
         paths=[folder / "data", folder / "conf"],

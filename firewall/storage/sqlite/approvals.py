@@ -16,6 +16,12 @@ _COLUMNS = (
     "id, status, digest, principal, token, session, environment, effects, approver_group, opened_at, expires_at,"
     " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations, uses, used"
 )
+_UNREVOKED = (
+    " AND NOT EXISTS (WITH RECURSIVE line(id) AS (SELECT approvals.token"
+    " UNION SELECT tokens.parent FROM line CROSS JOIN tokens ON tokens.id = line.id)"
+    " SELECT 1 FROM line CROSS JOIN tokens ON tokens.id = line.id WHERE tokens.revoked_at > 0)"
+)
+"""Neither the requester's token nor one above it is revoked: what nobody came to withdraw is no other token's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,9 @@ def open_approval(
     """
     wanted = step.approval
     found = connection.execute(
-        "SELECT id FROM approvals WHERE principal = :who AND digest = :what"
-        " AND (status = 'pending' AND expires_at > :now OR status = 'approved' AND use_before > :now)",
+        "SELECT id FROM approvals WHERE principal = :who AND digest = :what"  # noqa: S608 - constants
+        " AND (status = 'pending' AND expires_at > :now OR status = 'approved' AND use_before > :now)"
+        + _UNREVOKED,
         {"who": wanted.principal, "what": wanted.digest, "now": wanted.opened_at},
     ).fetchone()
     if found is not None:
@@ -128,8 +135,8 @@ def move_approval(
 def use_approval(connection: sqlite3.Connection, step: UseApproval, index: int) -> Unmet | None:
     """Use a repeat permit once, but for its last use, which consumes it."""
     changed = connection.execute(
-        "UPDATE approvals SET used = used + 1 WHERE id = ? AND digest = ? AND status = 'approved'"
-        " AND use_before > ? AND used = ? AND used + 1 < uses",
+        "UPDATE approvals SET used = used + 1 WHERE id = ? AND digest = ? AND status = 'approved'"  # noqa: S608 - constants
+        " AND use_before > ? AND used = ? AND used + 1 < uses" + _UNREVOKED,
         (step.id, step.digest, step.at, step.used),
     ).rowcount
     return None if changed == 1 else Unmet(index, "moved_on", found=step.id)
@@ -150,13 +157,15 @@ def get(connection: sqlite3.Connection, approval_id: str) -> StoredApproval | No
     return None if row is None else _read(row)
 
 
+USABLE = (
+    f"SELECT {_COLUMNS} FROM approvals WHERE principal = ? AND digest = ? AND status = 'approved'"  # noqa: S608 - constants
+    f" AND use_before > ?{_UNREVOKED} ORDER BY decided_at LIMIT 1"
+)
+
+
 def usable(connection: sqlite3.Connection, principal: str, digest: str, now_us: int) -> StoredApproval | None:
-    """Return an approved, unused, unexpired approval of exactly this call."""
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals WHERE principal = ? AND digest = ? AND status = 'approved'"  # noqa: S608 - constant
-        " AND use_before > ? ORDER BY decided_at LIMIT 1",
-        (principal, digest, now_us),
-    ).fetchone()
+    """Return an approved, unused, unexpired approval of exactly this call, whose token was not revoked."""
+    row = connection.execute(USABLE, (principal, digest, now_us)).fetchone()
     return None if row is None else _read(row)
 
 
