@@ -45,7 +45,7 @@ def simulate(ctx: click.Context, file: Path | None, *, days: int, wants_json: bo
     talk(f"{judged} would be judged otherwise")
     talk(f"approvals a day: {found.get('approvals_a_day_then')} instead of {found.get('approvals_a_day_now')}")
     if not found.get("whole"):
-        talk("there are more calls in these days than one simulation looks at")
+        talk("there are more calls in these days than one simulation looks at, or its time was up")
     if found.get("closed"):
         talk(f"{found['closed']} calls cannot be opened and are left out")
 

@@ -2,11 +2,12 @@
 
 The rows are loaded and checked as a load checks them. Then the log is read from its end, bodies are opened as far
 as their keys are there, and each call is judged on paper under both policies. The reading is recorded first.
-INVARIANT: bounded in entries, in bodies and to one simulation at a time; what was not looked at is said.
+INVARIANT: bounded in entries, in bodies, in time and to one simulation at a time; what was not looked at is said.
 """
 
 import asyncio
 import sqlite3
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -40,6 +41,8 @@ MOST_CALLS = 10_000
 """Calls that it judges."""
 MOST_BYTES = 512 << 20
 """Stored bytes of calls that it opens."""
+LIMIT_S = 20.0
+"""How long one simulation judges; it is looked at before each call."""
 MOST_FLIPS = 2_000
 """Different flips that are kept, alike ones counted as one."""
 MOST_DAYS = 90
@@ -120,6 +123,8 @@ class _Found:
     weight: int = 0
     """Stored bytes of what was read."""
     oldest_us: int = 0
+    is_late: bool = False
+    """The time of one simulation is up."""
     flips: dict[tuple[str, Compared], list[int]] = field(default_factory=dict)
     """(tool, what would change) to [count, newest entry]."""
     left_out: set[tuple[str, Compared]] = field(default_factory=set)
@@ -131,7 +136,7 @@ class _Found:
     @property
     def may_go_on(self) -> bool:
         """One simulation may look at more."""
-        return self.calls + self.closed < MOST_CALLS and self.weight < MOST_BYTES
+        return not self.is_late and self.calls + self.closed < MOST_CALLS and self.weight < MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,7 @@ class Simulating:
     sealing: Sealing
     sequencer: Sequencer
     clock: Clock
+    ticks: Callable[[], float] = time.monotonic
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
     _last: OrderedDict[str, Simulation] = field(default_factory=OrderedDict)
 
@@ -194,10 +200,11 @@ class Simulating:
         first = max(0, last + 1 - MOST_ENTRIES)
         await self._recorded(first, last, by)
         now, found, until, is_over = self.rules(), _Found(oldest_us=now_us), last, False
+        until_s = self.ticks() + LIMIT_S
         while until >= first and not is_over and found.may_go_on:
             start = max(first, until + 1 - STRETCH)
             until, is_over = await asyncio.to_thread(
-                self._judged, (start, until), (now, other), since_us=since_us, found=found
+                self._judged, (start, until), (now, other), since_us=since_us, until_s=until_s, found=found
             )
         flips = sorted(found.flips.items(), key=lambda one: (-one[1][0], -one[1][1]))
         return Simulation(
@@ -235,14 +242,25 @@ class Simulating:
             raise StoreError("the log cannot be read", detail=str(error)) from error
 
     def _judged(
-        self, span: tuple[int, int], both: tuple[Snapshot, Snapshot], *, since_us: int, found: _Found
+        self,
+        span: tuple[int, int],
+        both: tuple[Snapshot, Snapshot],
+        *,
+        since_us: int,
+        until_s: float,
+        found: _Found,
     ) -> tuple[int, bool]:
-        """Read, open and judge a stretch, in a thread; return where the next ends, and if days are over."""
+        """Read, open and judge a stretch, in a thread; return where the next ends, and if days are over.
+
+        When the time is up in between, the next would end at the first call that was not judged.
+        """
         rows, reached = self._stretch(*span)
         found.weight += sum(len(body) + len(sealed or b"") for _, _, body, sealed in rows)
         calls = [call for row in rows if (call := self._opened(row, since_us, found)) is not None]
-        self._compare(calls, *both, found)
-        found.oldest_us = min([found.oldest_us, *(call.at_us for call in calls)])
+        left = self._compare(calls, both, until_s, found)
+        if left is not None:
+            found.is_late = True
+            return left.seq, False
         return reached - 1, bool(rows) and rows[-1][1] < since_us
 
     def _stretch(self, start: int, until: int) -> tuple[list[_Row], int]:
@@ -281,16 +299,21 @@ class Simulating:
         same = entry.approval or (entry.principal, str(data.get("digest", "")), at_us // HOUR_US)
         return _Call(seq, at_us, str(data.get("token", "")), same, str(data.get("gate", "")), private)
 
-    def _compare(self, calls: list[_Call], now: Snapshot, other: Snapshot, found: _Found) -> None:
-        """Judge a few calls."""
+    def _compare(
+        self, calls: list[_Call], both: tuple[Snapshot, Snapshot], until_s: float, found: _Found
+    ) -> _Call | None:
+        """Judge a few calls; return the one before which the time was up."""
         self._learn_scenes({call.token for call in calls} - set(found.scenes), found)
         for call in calls:
+            if self.ticks() >= until_s:
+                return call
+            found.oldest_us = min(found.oldest_us, call.at_us)
             told = _told(call, found.scenes[call.token])
             key = sha256(
                 orjson.dumps([told.gate, told.tool, told.arguments, asdict(told.scene), told.actions])
             ).digest()
             if key not in found.memo:
-                found.memo[key] = compared(told, now, other)
+                found.memo[key] = compared(told, *both)
             what = found.memo[key]
             if what is None:
                 found.untold += 1
@@ -302,6 +325,7 @@ class Simulating:
                 found.then.add(call.same)
             if what.is_flip:
                 _count(found, (told.tool, what), call.seq)
+        return None
 
     def _learn_scenes(self, tokens: set[str], found: _Found) -> None:
         def ask(connection: sqlite3.Connection) -> int:

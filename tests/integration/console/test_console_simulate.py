@@ -19,6 +19,7 @@ from firewall.core.errors import ProtocolError
 from firewall.core.work import PutToken, Record, Unit
 from firewall.policy.defaults import shipped
 from firewall.policy.load import load
+from firewall.policy.replaying import compared
 from firewall.policy.snapshot import Snapshot
 from firewall.sequencer.opening import Installation, create, open_installation
 from tests.support.approving import ROOT, START_US, StillClock
@@ -167,6 +168,24 @@ async def test_what_cannot_be_opened_is_counted(house: House, monkeypatch: pytes
     monkeypatch.setattr(store, "find", lambda name: None if name == key else found_in(name))  # as after an erasure
     found = await house.simulating.simulate(ROWS, 7, ROOT)
     assert (found.calls, found.closed) == (4, 1)
+
+
+async def test_a_simulation_ends_when_its_time_is_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that are slow to judge hold nobody up: the newest are judged, and the others are left out."""
+    clock = [0.0]
+
+    def slow(*given: object) -> object:
+        clock[0] += simulating.LIMIT_S * 0.6
+        return compared(*given)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(simulating, "compared", slow)
+    house.simulating.ticks = lambda: clock[0]
+    found = await house.simulating.simulate(ROWS, 30, ROOT)
+    assert (found.calls, found.is_whole) == (2, False)
+    found = await house.simulating.simulate(ROWS, 30, ROOT)
+    assert (found.calls, found.is_whole) == (2, False), "the next one has its own time"
+    monkeypatch.setattr(simulating, "compared", compared)
+    assert (await house.simulating.simulate(ROWS, 30, ROOT)).is_whole
 
 
 async def test_a_simulation_is_bounded_and_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
