@@ -180,11 +180,12 @@ def test_a_configured_absence_has_an_end_and_an_effect(fields: dict[str, object]
 
 
 def test_approvals_of_an_earlier_version_keep_their_group(tmp_path: Path) -> None:
-    """A file without the new column gets it, and what its rows asked for is still asked."""
+    """A file without the new columns gets them, and what its rows asked for is still asked, and used once."""
     path = tmp_path / "old.db"
     connection = open_writer(path)
     create_tables(connection)
-    connection.execute("ALTER TABLE approvals DROP COLUMN obligations")
+    for column in ("obligations", "uses", "used"):
+        connection.execute(f"ALTER TABLE approvals DROP COLUMN {column}")
     for table in ("approval_votes", "absences", "roster"):
         connection.execute(f"DROP TABLE {table}")
     connection.execute(
@@ -197,6 +198,7 @@ def test_approvals_of_an_earlier_version_keep_their_group(tmp_path: Path) -> Non
     stored = approval_rows.get(connection, "apr_1")
     assert stored is not None
     assert stored.approval.obligations.text() == "group=oncall"
+    assert stored.approval.uses == 1
     with pytest.raises(sqlite3.OperationalError):
         connection.execute("SELECT nothing FROM approval_votes")
     connection.close()
@@ -204,7 +206,7 @@ def test_approvals_of_an_earlier_version_keep_their_group(tmp_path: Path) -> Non
 
 async def test_who_notes_it_notes_it_of_himself(house: House) -> None:
     """An approver of himself, an admin of anybody; the end is a day or an instant with an offset."""
-    handlers = AbsenceHandlers(house.absences)
+    handlers = AbsenceHandlers(house.absences, house.absences.now)
 
     async def said(by: Approver, name: str, body: object = None) -> tuple[int, object]:
         asked = _request(name, json.dumps(body).encode())

@@ -244,7 +244,7 @@ async def test_a_typed_name_is_asked_for_and_a_mistake_does_not_spend_the_link(s
     """The vote and the spending are one commit: what is refused leaves the link good."""
     approval = await side.approvals.open(replace(MILD, obligations=Obligations(auth="link", typed=True)))
     code = await _code(side, approval)
-    for typed, words in (("", "type the name"), ("volume:x/other", "typed name is not")):
+    for typed, words in (("", "Type the name"), ("volume:x/other", "typed name is not")):
         answer = await _post(side, code, decision="approve", typed=typed)
         assert (answer.status_code, words in answer.text) == (409, True)
     name = approval.subject.actions[0].resource if approval.subject else ""
