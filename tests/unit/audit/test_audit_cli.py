@@ -199,7 +199,7 @@ def test_export_is_the_log_line_by_line(shell: Shell) -> None:
         ("show 1 --log log.db --keystore ks", "--keystore and --keystore-key belong together"),
         ("show 1 --log other.db", "cannot read `other.db`: no such table: audit_entries"),
         ("prove 99 --log log.db", "there is no signed entry 99"),
-        ("prove 1 --log other.db", "cannot read `other.db`: no such table: audit_entries"),
+        ("prove 1 --log other.db", "cannot read `other.db`: no such table: audit_checkpoints"),
         ("export --log other.db", "cannot read `other.db`: no such table: audit_entries"),
     ],
 )

@@ -43,7 +43,7 @@ def gate_over(found: Purse, paying: Till) -> ModelsGate:
         return Plan("coder", (CHEAP,))
 
     return ModelsGate(
-        means=SimpleNamespace(guard=Guard(), continues=False),  # type: ignore[arg-type]  # a stand-in
+        means=SimpleNamespace(guard=Guard(), approvals=None, continues=False),  # type: ignore[arg-type]  # a stand-in
         doorkeeper=SimpleNamespace(bearer=bearer),  # type: ignore[arg-type]  # a stand-in
         router=SimpleNamespace(plan=plan),  # type: ignore[arg-type]  # a stand-in
         plain=SimpleNamespace(),  # type: ignore[arg-type]  # never asked
