@@ -105,15 +105,23 @@ async def test_what_nobody_listens_to_any_more_is_unsubscribed(tmp_path: Path, w
             await other.has(2)
         heard = await _heard(poster, "resources/unsubscribe", 2)
         assert heard.count("resources/subscribe") == 3
-        rows = house.kept.installation.reader.execute(
-            "SELECT body FROM audit_entries WHERE kind = 'mcp.listened' ORDER BY seq"
-        )
-        ended = [body for (raw,) in rows if (body := json.loads(raw))["data"]["state"] == "ended"]
-        assert [body["data"]["unsubscribed"] for body in ended] == [1, 1]
+        async with asyncio.timeout(30):
+            while len(ended := _ended(house)) < 2:  # noqa: ASYNC110 - the entry follows the server's answer
+                await asyncio.sleep(0.05)
+        assert [one["unsubscribed"] for one in ended] == [1, 1]
         async with listening(poster, resourceSubscriptions=[STOCK]) as again:
             await again.has(1)
             await told(poster, note(UPDATED, thing="stock"))
             await again.has(2)
+
+
+def _ended(house: House) -> list[dict[str, object]]:
+    """Return what the log says of streams that ended."""
+    rows = house.kept.installation.reader.execute(
+        "SELECT body FROM audit_entries WHERE kind = 'mcp.listened' ORDER BY seq"
+    )
+    told = [json.loads(raw)["data"] for (raw,) in rows]
+    return [one for one in told if one["state"] == "ended"]
 
 
 async def _heard(poster: Poster, method: str, times: int) -> list[str]:
