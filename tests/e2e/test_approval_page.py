@@ -124,7 +124,7 @@ async def test_a_form_is_run_with_one_click_and_its_outcome_is_shown(side: Side,
     await _sign_in(page, address)
     await _shot(page, "forms-full", full=True)
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert await page.locator("button.form").count() == 2
+    assert await page.locator("button.form[name='form']").count() == 2
     side.runner.ended = Ended(FormState.FAILED, 500)
     await page.get_by_role("button", name="Do this first, then let the call run").click()
     await page.get_by_text("failed: the call is still held").wait_for()
@@ -135,7 +135,7 @@ async def test_a_form_is_run_with_one_click_and_its_outcome_is_shown(side: Side,
     await page.get_by_text("Approved").first.wait_for()
     await _shot(page, "form-done-full", full=True)
     assert await page.locator(".run.done").count() == 1
-    assert await page.locator("button.form").count() == 0
+    assert await page.locator("button.form[name='form']").count() == 0
     assert [run.state for run in side.approvals.get(approval.id).runs] == [FormState.FAILED, FormState.DONE]
 
 
