@@ -157,6 +157,9 @@ async def test_two_phones_and_the_typed_name_delete_a_production_volume(guarded:
     """One alone does not, whatever he types and however often; the second does; it is deleted once."""
     here, firewall = guarded.world, guarded.firewall
     token = firewall.mint(env="production", owner="olga", agent="cleaner")
+    ann, bob = [
+        await phone_of(browser, firewall, name) for name in ("ann", "bob")
+    ]  # what is newer votes for nothing
     held = await asked(firewall, token)
     document = json.loads(held.body)
     assert "approval_id" in document, held.body
@@ -164,10 +167,10 @@ async def test_two_phones_and_the_typed_name_delete_a_production_volume(guarded:
     approval = str(document["approval_id"])
     address = f"{address_of(firewall)}/approve/{approval}"
 
-    await first_votes(await phone_of(browser, firewall, "ann"), firewall, address)
+    await first_votes(ann, firewall, address)
     assert is_pending(firewall, approval)
     assert (await asked(firewall, token)).status == 403
-    await second_votes(await phone_of(browser, firewall, "bob"), address)
+    await second_votes(bob, address)
     assert here.railway.deleted == [], "a vote sent something by itself"
 
     done = await asked(firewall, token)
