@@ -175,10 +175,13 @@ def whole(by: Approver, everybody: Sequence[Approver]) -> Approver:
 
 def _may_link(approval: Approval, production: frozenset[str]) -> bool:
     """Tell whether a personal link may decide: only where a row says so, and never what cannot be taken back."""
-    lands = _lands(approval)
-    may_be_production = {*production, UNRESOLVED, ""}
-    is_grave = bool(GRAVE & set(approval.effects)) or any(folded(one) in may_be_production for one in lands)
+    is_grave = bool(GRAVE & set(approval.effects)) or may_be_in(approval, production)
     return approval.obligations.auth == "link" and not is_grave
+
+
+def may_be_in(approval: Approval, production: frozenset[str]) -> bool:
+    """Tell whether any part of a call lies in production, or where nobody knows that it does not."""
+    return any(folded(one) in {*production, UNRESOLVED, ""} for one in _lands(approval))
 
 
 def _lands(approval: Approval) -> set[str]:

@@ -5,8 +5,7 @@ nobody knows the place, is approved once at a time; so is whatever several peopl
 whatever is answered without our own session.
 """
 
-from firewall.approvals.people import Approver, folded
-from firewall.core.action import UNRESOLVED
+from firewall.approvals.people import Approver, may_be_in
 from firewall.core.approval import ONCE, Approval, Permit
 from firewall.core.effect import GRAVE, Effect
 from firewall.core.errors import ApprovalError
@@ -22,11 +21,8 @@ def refusal_of(approval: Approval, by: Approver, production: frozenset[str]) -> 
     """Return why nobody gets a permit for this call from `by`; empty: he may give one."""
     if approval.subject is None:
         return "what this approval is about can no longer be read"
-    lands = {
-        folded(one) for one in (approval.environment, *(view.environment for view in approval.subject.actions))
-    }
     does = {*approval.effects, *(effect for view in approval.subject.actions for effect in view.effects)}
-    if does & _ONCE_ONLY and lands & {*production, UNRESOLVED, ""}:
+    if does & _ONCE_ONLY and may_be_in(approval, production):
         return "what cannot be taken back, changes rights or is unknown in production is approved once at a time"
     asked = approval.obligations
     # Joined demands: one person of both groups could meet them alone, and each of them is still a say of its own.
