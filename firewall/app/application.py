@@ -154,9 +154,9 @@ class Application:
             group.create_task(self.console.run())
             group.create_task(self._witness())
             group.create_task(self._sweep())
-            group.create_task(self._note_uses())
+            group.create_task(kept_running(self._note_uses, "noting when tokens were used"))
             group.create_task(kept_running(self.behind.run, "indexing the log"))
-            group.create_task(self.looking.follower.run())
+            group.create_task(kept_running(self.looking.follower.run, "following the log for sessions"))
             if self.mcp is not None:
                 group.create_task(self.mcp.lines.run())
             if self.prober is not None:
