@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from firewall.approvals.people import Approver
+from firewall.approvals.people import Approver, refusal_of
 from firewall.approvals.service import Approvals
 from firewall.console.asking import Asker, Doorman, read_form
 from firewall.console.pages import PASSKEY_SCRIPT, Pages
@@ -73,6 +73,10 @@ class DecisionLinks:
             raise LinkError from error
         if person is None or approval.status is not ApprovalStatus.PENDING or approval.digest != link.digest:
             raise LinkError
+        rules = self._approvals.rules
+        refusal = refusal_of(approval, person, solo=rules.solo, production=rules.production)
+        if refusal is not None and refusal.code == "approver_not_permitted":
+            raise LinkError  # he lost the role or the group since, and is shown nothing any more
         return _Shown(link, approval, replace(person, via="link", auth="link"), code)
 
     async def _decide(self, shown: _Shown, fields: dict[str, str]) -> Response:

@@ -213,6 +213,19 @@ async def test_whoever_was_removed_decides_nothing(side: Side) -> None:
     assert _status(side, approval) is ApprovalStatus.PENDING
 
 
+async def test_whoever_may_decide_no_more_is_shown_nothing(side: Side) -> None:
+    """A link of before gives nobody a look who lost the role or the group: the answer is that to a wrong code."""
+    asked = replace(MILD, obligations=Obligations(auth="link", demands=(demand_of("nobody-of-these"),)))
+    waiting = [await side.approvals.open(one) for one in (MILD, replace(asked, digest="e" * 64))]
+    wrong = await _post(side, "shl_" + "0" * 36)
+    side.doors.people["alice"] = replace(side.doors.people["alice"], role="viewer")
+    for approval, person in zip(waiting, ("alice", "bob"), strict=True):
+        answer = await _post(side, await _code(side, approval, person))
+        assert answer.status_code == wrong.status_code == 403
+        assert approval.id not in answer.text
+    assert "approval.viewed" not in side.log.kinds
+
+
 async def test_no_agent_and_no_other_site_decides_by_a_link(side: Side) -> None:
     """53, 55: an agent's token beside it, another origin, no origin, JSON, a field twice: refused, and unspent."""
     approval = await side.approvals.open(MILD)
