@@ -100,7 +100,7 @@ async def test_a_decision_wakes_the_waiting_call(log: MemoryLog, clock: StillClo
     assert decided.reason == "no[31m reason"
     assert decided.decided_by == log.pseudonym("alice")
     assert log.kinds == ["approval.opened", "approval.voted"]
-    assert service._waiters == {}
+    assert not service._waiters
 
 
 async def test_a_reason_is_capped(log: MemoryLog, clock: StillClock) -> None:
