@@ -17,8 +17,8 @@ from firewall.gates.mcp.showing.shown import Rules, Showing
 from firewall.gates.mcp.showing.tools import PinnedTools
 from firewall.gates.mcp.tasks import Tasks
 from firewall.gates.mcp.upstream.cancelling import canceller
-from firewall.gates.mcp.upstream.http import Login
 from firewall.gates.mcp.upstream.lines import Lines
+from firewall.gates.mcp.upstream.refusing import Login
 from firewall.guard.guard import Guard
 from firewall.routing.upstream import HttpUpstream
 

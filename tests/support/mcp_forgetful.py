@@ -37,6 +37,9 @@ class Forgetful:
     forgets_at: str = ""
     """A method before whose next request it forgets its session, once."""
 
+    refuses: tuple[int, str] | None = None
+    """The status, and the challenge, with which it answers calls."""
+
     def forget(self) -> None:
         """Know no session any more."""
         self.session = "forgotten"
@@ -62,6 +65,9 @@ class Forgetful:
             return Response(status_code=202)
         self.asked.append(method)
         self.ids.append(message["id"])
+        if self.refuses is not None and method == "tools/call":
+            status, challenge = self.refuses
+            return Response(status_code=status, headers={"www-authenticate": challenge} if challenge else {})
         return JSONResponse(
             {"jsonrpc": "2.0", "id": message["id"], **self._answer(method, message.get("params", {}))}
         )

@@ -29,7 +29,7 @@ from firewall.core.work import Plain, Record, Unit
 from firewall.gates.mcp import saying, session_tasks
 from firewall.gates.mcp.fitting import Declared, Fitting
 from firewall.gates.mcp.legs import Legs, answered, is_asking, with_params
-from firewall.gates.mcp.port import Caller, NotSentError, Seen, Server, Upstream
+from firewall.gates.mcp.port import Caller, NotRunError, NotSentError, Seen, Server, Upstream
 from firewall.gates.mcp.port import Tools as Declarations
 from firewall.gates.mcp.state import Leg, Seal, Ticket, refused
 from firewall.gates.mcp.tasks import Tasks, goes_on
@@ -315,6 +315,9 @@ class JudgedCalls:
                 sending.has_begun = False
                 if is_last:
                     raise
+            except NotRunError:
+                sending.has_begun = False
+                raise
         raise AssertionError("the last try returns or raises")
 
     async def _unchanged(self, call: _Call, upstream: Upstream, seen: Seen) -> None:

@@ -247,6 +247,7 @@ class McpGate:
         if message.method == "notifications/cancelled":
             session.cancel(message.params.get("requestId"))
         elif message.method == "notifications/roots/list_changed":
+            await draw(self._sequencer, door.requester)
             caller = self._caller(door, message, version, session)
             for server in [door.server] if door.server is not None else self._all.permitted(caller):
                 await self._one.tell(caller, server, message)

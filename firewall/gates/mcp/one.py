@@ -19,7 +19,7 @@ from firewall.gates.mcp.listed import Listed, tools_of
 from firewall.gates.mcp.listening import Listens
 from firewall.gates.mcp.methods import Way, served
 from firewall.gates.mcp.plainly import plain
-from firewall.gates.mcp.port import Caller, Calls, Reads, Seen, Server, Shown
+from firewall.gates.mcp.port import Caller, Calls, NotRunError, Reads, Seen, Server, Shown, left_open
 from firewall.gates.mcp.sessions import Session
 from firewall.gates.mcp.talk import Talk
 from firewall.gates.mcp.tasks import EXTENSION, Tasks, declares, is_task
@@ -117,7 +117,10 @@ class _Bound:
             again = messages.with_id(
                 with_params(message, requestState=state, inputResponses=None), f"again-{step}"
             )
-            answer = await self._line.ask(again, seen=seen, params=params)
+            try:
+                answer = await self._line.ask(again, seen=seen, params=params)
+            except NotRunError as error:  # the server has begun: only this step was refused
+                raise left_open(error) from error
         return answer if answer.id == message.id else messages.with_id(answer, cast("Id", message.id))
 
     async def tell(self, message: Message) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from firewall.codecs.mcp.messages import Message, at
 from firewall.core.call import Served
-from firewall.core.errors import UpstreamError
+from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.core.fast_init import fast_init
 from firewall.core.grant import Grant, any_matches
 from firewall.core.lookup import Lookup
@@ -21,8 +21,18 @@ from firewall.guard.requester import Requester
 from firewall.settings.mcp import McpServer
 
 
-class NotSentError(UpstreamError):
+class NotRunError(UpstreamError):
+    """A request that its server surely did not run: it refused whoever asked (RFC 9110, 401; RFC 6750, 403)."""
+
+
+class NotSentError(NotRunError):
     """A call that its server surely did not run: whoever asked for it may make it again."""
+
+
+def left_open(error: FirewallError) -> UpstreamError:
+    """Return the error for a request that its server has begun before this kept it from an answer."""
+    fault = error.fault if isinstance(error, UpstreamError) else UpstreamFault.UNAVAILABLE
+    return UpstreamError(error.public, fault=fault, status=error.status, detail=error.detail, code=error.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +157,8 @@ class Upstream(Protocol):
         """Send a request and return its answer, under the request's id; cancelling tells the server.
 
         Raises: NotSentError for a `tools/call` that the server refused because it knew our session no more: what
-        it offers is to be listed again before. UpstreamError: nobody knows then whether the server has acted.
+        it offers is to be listed again before. NotRunError for what it refused unread. UpstreamError: nobody knows
+        then whether the server has acted.
         """
         ...
 

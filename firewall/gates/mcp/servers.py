@@ -13,9 +13,10 @@ from firewall.core.secret import Secret
 from firewall.gates.mcp.oauth.held import Shelf
 from firewall.gates.mcp.port import Server
 from firewall.gates.mcp.upstream.greeting import Wanted
-from firewall.gates.mcp.upstream.http import Address, HttpLine, Login
+from firewall.gates.mcp.upstream.http import Address, HttpLine
 from firewall.gates.mcp.upstream.lines import Line, Open
 from firewall.gates.mcp.upstream.process import Program
+from firewall.gates.mcp.upstream.refusing import Login
 from firewall.gates.mcp.upstream.stdio import StdioLine
 from firewall.references import References
 from firewall.routing.port import Credential, Endpoint, Timeouts, is_private_by_configuration

@@ -28,7 +28,7 @@ from firewall.gates.mcp import session_tasks
 from firewall.gates.mcp.beside import noted_of
 from firewall.gates.mcp.legs import MAX_QUESTIONS
 from firewall.gates.mcp.methods import unserved
-from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
+from firewall.gates.mcp.port import Caller, NotRunError, Seen, Server, Upstream
 from firewall.gates.mcp.saying import refusal_of
 from firewall.guard.guard import Guard, Stop, Wait
 from firewall.sequencer.posting import post
@@ -192,7 +192,7 @@ class Tasks:
             answer = await upstream.ask(_sent(message, task), seen=seen)
         except BaseException as error:
             facts["fault"] = error.code if isinstance(error, FirewallError) else "cancelled"
-            self._record(task, facts, is_known=task.is_reading)
+            self._record(task, facts, is_known=task.is_reading or isinstance(error, NotRunError))
             raise
         self._record(task, {**facts, "reported_error": answer.kind is Kind.ERROR}, is_known=True)
         return answer

@@ -2,15 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.messages import Message
-from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
+from firewall.core.errors import UpstreamError
+from firewall.core.secret import Secret
+from firewall.gates.mcp.hearing import Still
+from firewall.gates.mcp.oauth.held import login_needed
+from firewall.gates.mcp.port import Caller, NotRunError, Seen, Server, Upstream
+from firewall.gates.mcp.upstream.greeting import Wanted
+from firewall.gates.mcp.upstream.http import Address, HttpLine
+from firewall.routing.port import Credential, Endpoint
+from firewall.routing.upstream import HttpUpstream
 from firewall.settings.mcp import McpServer
 from tests.support.mcp_house import Open, mcp_house
 from tests.support.mcp_posting import posting, rough, until
@@ -34,6 +43,8 @@ class Breaking:
     heard: list[str] = field(default_factory=list)
     """Methods, and the last event of each GET."""
     port: int = 0
+    ends: bytes = b"405 No"
+    """How it refuses a further stream."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request on one connection."""
@@ -52,7 +63,7 @@ class Breaking:
             return b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\n\r\n%b" % (kind, len(said), said)
         if body.get("method") == "tools/call" or (head.startswith("GET") and self.heard.count("tools/call")):
             if not self.streams:
-                return b"HTTP/1.1 405 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                return b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % self.ends
             head_ = EVENTS.replace(b"connection", self.length.encode() + b"connection") if self.length else EVENTS
             return head_ + self.streams.pop(0)
         return b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -103,6 +114,47 @@ async def test_the_rest_of_broken_events_is_asked_for(
         assert said.text == "done"
         assert [one for one in server.heard if one.startswith("GET")] == gets
         assert server.heard.count("tools/call") == 1
+
+
+class Lapsing:
+    """A login that is good for the call, and no more for what follows; `upstream.refusing.Login`."""
+
+    async def credential(self) -> Credential:
+        """Return a token."""
+        return Credential("authorization", Secret("one"), "Bearer ")
+
+    async def refused(self, used: Credential) -> Credential:
+        """There is no other."""
+        del used
+        raise login_needed("shop")
+
+    def needed(self) -> UpstreamError:
+        """Say that somebody must log in."""
+        return login_needed("shop")
+
+    def lacking(self, challenge: Mapping[str, str]) -> UpstreamError | None:
+        """Know of no scopes."""
+        del challenge
+        return None
+
+
+async def test_a_refusal_of_the_rest_says_nothing_of_the_call_itself() -> None:
+    """The server had begun: only that its answer may not be heard any more is known."""
+    async with breaking(FIRST) as server:
+        server.ends = b"401 Unauthorized"
+        endpoint = Endpoint("shop", f"http://127.0.0.1:{server.port}", private=True)
+        address = Address("shop", endpoint, "/mcp", lambda: None, 1 << 20, login=Lapsing())
+        upstream = HttpUpstream()
+        line = HttpLine(address, upstream, Wanted("2025-11-25", {}, {}))
+        try:
+            await line.open()
+            with pytest.raises(UpstreamError) as raised:
+                await line.ask(messages.request(1, "tools/call", {"name": "x"}), seen=Still())
+        finally:
+            await line.aclose()
+            await upstream.close()
+    assert raised.value.code == "upstream_login_needed"
+    assert not isinstance(raised.value, NotRunError)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,21 @@ async def test_a_server_hears_that_folders_changed(tmp_path: Path, place: str) -
 
 
 @pytest.mark.parametrize("place", ["github", ""])
+async def test_telling_of_folders_draws_from_the_rate_of_its_token(tmp_path: Path, place: str) -> None:
+    """As requests do; a server hears no more of what comes beyond, and that there was more is in the log."""
+    async with (
+        before(tmp_path) as (house, teller),
+        posting(house.at(place), await house.token(requests_per_minute=18)) as poster,
+    ):
+        session = await poster.begin()
+        said = [await poster.note(ROOTS, session=session) for _ in range(3)]
+        assert [one.status for one in said] == [202, 202, 429]
+        assert said[-1].code == (-31429, "rate_limited")
+        assert teller.noted.count(ROOTS) == 2
+        assert "limit.hit" in house.kept.kinds()
+
+
+@pytest.mark.parametrize("place", ["github", ""])
 async def test_a_server_hears_nothing_of_a_token_that_expired_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import cast
 
 from firewall.codecs import sse
 from firewall.codecs.mcp import headers, messages
@@ -20,12 +20,12 @@ from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.headers import Field
 from firewall.codecs.mcp.messages import Id, Kind, Message
 from firewall.codecs.mcp.versions import TOOLS_CHANGED, VERSION_KEY, is_modern
-from firewall.codecs.oauth.answers import challenge_of
-from firewall.core.errors import ProtocolError, UpstreamError, UpstreamFault
+from firewall.core.errors import ConfigError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.listed import Listed
-from firewall.gates.mcp.port import NotSentError, Seen
+from firewall.gates.mcp.port import NotRunError, NotSentError, Seen, left_open
 from firewall.gates.mcp.upstream.ears import Ears, until
 from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
+from firewall.gates.mcp.upstream.refusing import Login, is_unread, not_run, with_login
 from firewall.gates.mcp.upstream.resuming import Place
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.port import Upstream as Carrier
@@ -39,26 +39,6 @@ _AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """How long nobody opens such a stream after one ended, for the first, second, ... time in a row."""
 _LASTED_S = 60.0
 """A stream that was open for so long counts as one that worked."""
-
-
-class Login(Protocol):
-    """What authenticates at a server whose tokens end."""
-
-    async def credential(self) -> Credential:
-        """Return the token that is good now. Raises: FirewallError."""
-        ...
-
-    async def refused(self, used: Credential) -> Credential:
-        """Return another token than one that the server refused. Raises: FirewallError."""
-        ...
-
-    def needed(self) -> UpstreamError:
-        """Return the error for a server that refuses every token of ours."""
-        ...
-
-    def lacking(self, challenge: Mapping[str, str]) -> UpstreamError | None:
-        """Return the error for a server whose refusal names scopes that our token lacks; None: it names none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +229,10 @@ class HttpLine:
             async with await self._post(sent, version, params, endpoint=endpoint) as response:
                 if response.status == 404 and session:
                     raise _SessionLostError
-                answer = await self._answer(response, sent, seen)
+                if is_unread(response):
+                    words = f"refused our credential ({response.status})"
+                    raise not_run(self._failed(words, UpstreamFault.REJECTED))
+                answer = await self._begun(response, sent, seen)
         except asyncio.CancelledError:
             if not is_modern(version):
                 self._cancelled(sent)
@@ -299,22 +282,15 @@ class HttpLine:
             verbatim=True,
         )
         if self._address.login is not None:
-            return await self._with_login(where, request, self._address.login)
+            return await with_login(self._carrier, where, request, self._address.login)
         return await self._carrier.open(where, request)
 
-    async def _with_login(self, where: Endpoint, request: UpstreamRequest, login: Login) -> UpstreamResponse:
-        """Send with the token that is good now; one that is refused is renewed, and the request sent once more."""
-        used = await login.credential()
-        response = await self._carrier.open(where, replace(request, credential=used))
-        if response.status != 401:
-            return _unlacking(response, login)
-        response.close()
-        other = await login.refused(used)
-        response = await self._carrier.open(where, replace(request, credential=other))
-        if response.status == 401:
-            response.close()
-            raise login.needed()
-        return _unlacking(response, login)
+    async def _begun(self, response: UpstreamResponse, message: Message, seen: Seen | None) -> Message:
+        """Read the answer to a request that the server has taken: what fails from here on leaves it open."""
+        try:
+            return await self._answer(response, message, seen)
+        except (NotRunError, ConfigError) as error:  # of what was asked to hear the rest, or to answer the server
+            raise left_open(error) from error
 
     async def _answer(self, response: UpstreamResponse, message: Message, seen: Seen | None) -> Message:
         """Read the answer to a request out of a response."""
@@ -455,15 +431,6 @@ def _unsent(error: UpstreamError) -> NotSentError:
 def _has_events(response: UpstreamResponse) -> bool:
     kind = _field(response.raw_fields, b"content-type").partition(b";")[0].strip().lower()
     return response.status == 200 and kind == b"text/event-stream"
-
-
-def _unlacking(response: UpstreamResponse, login: Login) -> UpstreamResponse:
-    """Return a response, unless it says that our token lacks scopes (RFC 6750). Raises: UpstreamError."""
-    lacking = login.lacking(challenge_of(response.raw_fields)) if response.status == 403 else None
-    if lacking is None:
-        return response
-    response.close()
-    raise lacking
 
 
 def _field(fields: list[Field], name: bytes) -> bytes:

@@ -14,7 +14,7 @@ from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.call import ToolCall
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.calling import MAX_ROUNDS
-from firewall.gates.mcp.port import NotSentError
+from firewall.gates.mcp.port import NotRunError, NotSentError
 from firewall.guard.guard import Go
 from tests.support.approving import until
 from tests.support.guarding import ALICE, Kept, keeping
@@ -34,6 +34,7 @@ from tests.support.mcp_calls import (
 )
 
 NOTES = server()
+UNREAD = NotRunError("it wants more", fault=UpstreamFault.REJECTED, code="upstream_scope_needed")
 BROKEN = UpstreamError("`notes` went away", fault=UpstreamFault.UNAVAILABLE)
 
 
@@ -260,8 +261,9 @@ async def test_however_many_repeat_an_approved_call_it_runs_once(kept: Kept) -> 
         (Line(fails=BROKEN), "tool.indeterminate", "indeterminate"),
         (Line(fails=FirewallError("too large", code="answer_too_large")), "tool.indeterminate", "indeterminate"),
         (Line(fails=ConfigError("no credential")), "tool.finished", "config_invalid"),
+        (Line(fails=UNREAD), "tool.finished", "upstream_scope_needed"),
     ],
-    ids=["gone", "unreadable", "not sent"],
+    ids=["gone", "unreadable", "not sent", "refused"],
 )
 async def test_a_change_whose_outcome_nobody_knows_is_told_as_that(
     kept: Kept, line: Line, kind: str, code: str
