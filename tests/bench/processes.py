@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STOP_LIMIT_S = 10
+_CPUCLOCK_SCHED = 2
+"""What clock_getcpuclockid(3) puts beside the number of a process; that of the kernel's posix-timers.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,22 @@ class Measured:
     pid: int
     port: int
     token: str = ""
+    _used_us: dict[int, float] = field(default_factory=dict, repr=False)
+    """What each process of the tree had used when it was last looked at."""
+    _read_us: float = 0.0
 
     def cpu_us(self) -> float:
-        """Return the processor time of its process tree so far, microseconds (schedstat)."""
-        return sum(_nanoseconds(task) for pid in _tree(self.pid) for task in _tasks(pid)) / 1000
+        """Return the processor time of its process tree so far, microseconds; it never goes back.
+
+        It holds that of threads and processes that have ended: what was read of an ended one, or what its parent
+        has heard of it, whichever is more.
+        """
+        tree = _tree(self.pid)
+        self._used_us |= {pid: used for pid in tree if (used := _used_us(pid))}
+        ended = sum(used for pid, used in self._used_us.items() if pid not in tree)
+        alive = sum(self._used_us.get(pid, 0.0) for pid in tree)
+        self._read_us = max(self._read_us, alive + max(ended, sum(map(_of_ended_children_us, tree))))
+        return self._read_us
 
     def rss_mib(self) -> float:
         """Return its resident memory, MiB."""
@@ -146,8 +161,21 @@ def _tasks(pid: int) -> list[Path]:
         return []
 
 
-def _nanoseconds(task: Path) -> int:
-    return int(_text(task / "schedstat").split()[0])
+def _used_us(pid: int) -> float:
+    """Return the processor time of all threads of a process, those that have ended included; 0 for no process.
+
+    Threads are not added up one by one: one that ends between two looks would take its time along.
+    """
+    try:
+        return time.clock_gettime_ns((~pid << 3) | _CPUCLOCK_SCHED) / 1000
+    except OSError:
+        return 0.0
+
+
+def _of_ended_children_us(pid: int) -> float:
+    """Return what a process has heard of its ended children (proc(5), stat, fields 16 and 17)."""
+    fields = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return sum(map(int, fields[13:15])) * 1_000_000 / os.sysconf("SC_CLK_TCK")
 
 
 def _text(path: Path) -> str:
