@@ -8,6 +8,7 @@ from audit import AuditError
 from audit.seal import parse_kek
 from firewall.app.channels import channels_of
 from firewall.app.clock import SystemClock
+from firewall.app.unplaced import Unplaced
 from firewall.approvals.channels.board import Channels
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.proving.inviting import Inviting
@@ -80,6 +81,7 @@ def base_of(
         notifier=channels,
         new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
         roster=roster,
+        may_be_production=Unplaced(settings, rules, tokens),
     )
     inviting.begin(approvals)
     return Base(

@@ -3,6 +3,7 @@
 INVARIANT: each move names the state that it expects, and the sequencer commits it only from there.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from firewall.approvals import records
@@ -32,8 +33,10 @@ class Book:
         rules: ApprovalRules,
         notifier: Notifier,
         roster: Roster,
+        may_be_production: Callable[[Approval], bool],
     ) -> None:
         self._roster = roster
+        self._may_be_production = may_be_production
         self._sequencer = sequencer
         self._store = store
         self._clock = clock
@@ -109,8 +112,13 @@ class Book:
 
     def counter(self) -> Counter:
         """Return what counts votes among those who may decide at this moment."""
-        everybody = tuple(self._roster.everybody())
-        return Counter(everybody, self._sequencer.pseudonym, self._rules.solo, self._rules.production)
+        return Counter(
+            tuple(self._roster.everybody()),
+            self._sequencer.pseudonym,
+            self._rules.solo,
+            self._rules.production,
+            self._may_be_production,
+        )
 
     async def current(self, approval_id: str) -> Approval:
         """Return an approval as it stands now: one whose time is over is expired first.

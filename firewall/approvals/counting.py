@@ -9,7 +9,17 @@ only where neither the lender nor an earlier vote that speaks for him is among t
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from firewall.approvals.people import ROLES, Approver, Deputy, Refusal, folded, people_among, refusal_of, whole
+from firewall.approvals.people import (
+    NOWHERE,
+    ROLES,
+    Approver,
+    Deputy,
+    Refusal,
+    folded,
+    people_among,
+    refusal_of,
+    whole,
+)
 from firewall.core.approval import Approval, Decision, Vote
 from firewall.core.demand import Ballot, Tally, tally
 
@@ -23,6 +33,8 @@ class Counter:
     pseudonym: Callable[[str], str]
     solo: bool
     production: frozenset[str]
+    may_be_production: Callable[[Approval], bool]
+    """Whether a call whose place nobody knows could lie in production: then its owner does not answer for it."""
 
     def now(self, by: Approver) -> Approver | None:
         """Return somebody as he is listed now, under all his names; None where he no longer is."""
@@ -47,7 +59,8 @@ class Counter:
         listed = self.now(by)
         if listed is None:
             return Refusal("approver_not_permitted", f"`{by.name}` is no approver any more")
-        return refusal_of(approval, listed, solo=self.solo, production=self.production)
+        strict = NOWHERE if self.solo and self.may_be_production(approval) else frozenset[str]()
+        return refusal_of(approval, listed, solo=self.solo, production=self.production | strict)
 
     def not_approving(self, approval: Approval, by: Approver) -> Refusal | None:
         """Return why somebody who may answer cannot approve at this moment; None: his vote would count."""

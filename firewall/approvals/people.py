@@ -3,7 +3,8 @@
 INVARIANT: nobody approves what was opened before he had the account, the role and the groups, or before what he
 shows was made: one credential of an admin makes no people for what waits already.
 INVARIANT: the requester's human owner never decides, under none of his names and for nobody else, except with
-`solo` outside production; a group that a row asks for is met by everybody who decides, admins included.
+`solo` outside production and what may be production; a group that a row asks for is met by everybody who decides,
+admins included.
 """
 
 from collections.abc import Sequence
@@ -179,9 +180,13 @@ def _may_link(approval: Approval, production: frozenset[str]) -> bool:
     return approval.obligations.auth == "link" and not is_grave
 
 
+NOWHERE = frozenset({UNRESOLVED, ""})
+"""Where a call lands of which nobody knows the place."""
+
+
 def may_be_in(approval: Approval, production: frozenset[str]) -> bool:
     """Tell whether any part of a call lies in production, or where nobody knows that it does not."""
-    return any(folded(one) in {*production, UNRESOLVED, ""} for one in _lands(approval))
+    return any(folded(one) in production | NOWHERE for one in _lands(approval))
 
 
 def _lands(approval: Approval) -> set[str]:
@@ -192,8 +197,12 @@ def _lands(approval: Approval) -> set[str]:
 def _own(approval: Approval, *, solo: bool, production: frozenset[str]) -> Refusal | None:
     if not solo:
         return Refusal("own_approval", "this is your own agent's call: somebody else decides")
-    if any(folded(environment) in production for environment in _lands(approval)):
+    found = {folded(environment) for environment in _lands(approval)} & production
+    if found - NOWHERE:
         return Refusal("own_approval", "this is your own agent's call in production: somebody else decides")
+    if found:
+        words = "this is your own agent's call, and it may land in production: somebody else decides"
+        return Refusal("own_approval", words)
     return None
 
 

@@ -51,8 +51,12 @@ class Approvals(Book):
         notifier: Notifier,
         new_id: Callable[[], str],
         roster: Roster | None = None,
+        may_be_production: Callable[[Approval], bool] | None = None,
     ) -> None:
-        """Wire it; without a `roster` nobody's vote counts beside that of whoever gives the last."""
+        """Wire it; without a `roster` nobody's vote counts beside that of whoever gives the last.
+
+        `may_be_production`: whether a call whose place nobody knows could lie there; None: each could.
+        """
         super().__init__(
             sequencer=sequencer,
             store=store,
@@ -60,6 +64,7 @@ class Approvals(Book):
             rules=rules,
             notifier=notifier,
             roster=roster or Unlisted(),
+            may_be_production=may_be_production or (lambda _: True),  # FAIL-CLOSED
         )
         self._opening = Opening(self, sequencer=sequencer, clock=clock, rules=rules, new_id=new_id)
         self._deciding = Deciding(self, sequencer=sequencer, clock=clock, rules=rules)

@@ -71,7 +71,8 @@ class ApprovalSettings(Section):
     use_within: Duration = 600
     """From decision to use."""
     solo: bool = False
-    """The owner may approve his own agent outside what is known as production; recorded as self_approved."""
+    """The owner may approve his own agent outside production, and where something is named so, outside what may be
+    production; recorded as self_approved."""
     max_pending: int = Field(default=20, ge=1, le=1000)
     """Approvals that one agent may have waiting."""
     max_pending_per_session: int = Field(default=10, ge=1, le=1000)

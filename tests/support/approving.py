@@ -370,7 +370,14 @@ def wanted(**changes: object) -> Wanted:
     return replace(plain, **changes)  # type: ignore[arg-type]  # tests name the fields
 
 
-def approvals(log: MemoryLog, clock: StillClock, told: Told | None = None, **rules: object) -> Approvals:
+def approvals(
+    log: MemoryLog,
+    clock: StillClock,
+    told: Told | None = None,
+    *,
+    may_be_production: Callable[[Approval], bool] | None = None,
+    **rules: object,
+) -> Approvals:
     """Build the service over a log in memory."""
     return Approvals(
         sequencer=log,
@@ -380,4 +387,5 @@ def approvals(log: MemoryLog, clock: StillClock, told: Told | None = None, **rul
         notifier=told or Told(),
         new_id=new_id,
         roster=log,
+        may_be_production=may_be_production,
     )

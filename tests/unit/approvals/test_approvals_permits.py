@@ -105,7 +105,9 @@ def test_a_vote_that_does_not_decide_gives_no_permit() -> None:
         "apr_1", ApprovalStatus.PENDING, "d" * 64, "per_1", "tok_1", "", "staging", ("write",), 1, 2 * START_US,
         obligations=both, subject=subject(),
     )  # fmt: skip
-    counter = Counter((ALICE, BOB), log.pseudonym, solo=False, production=frozenset())
+    counter = Counter(
+        (ALICE, BOB), log.pseudonym, solo=False, production=frozenset(), may_be_production=lambda _: True
+    )
     said = Weighed(Decision.APPROVE, ALICE, permit=FIVE)
     with pytest.raises(ApprovalError) as caught:
         cast(approval, said, counter=counter, changes=1, now_us=START_US, use_within_us=1)

@@ -201,6 +201,10 @@ OLGA = Approver("olga", "approver", ("oncall",))
         (OLGA, True, "staging", "", None),
         (OLGA, True, "production", "", "own_approval"),
         (OLGA, True, "Production", "", "own_approval"),
+        (OLGA, True, "unresolved", "", "own_approval"),
+        (OLGA, True, "Unresolved", "", "own_approval"),
+        (OLGA, True, "", "", "own_approval"),
+        (ALICE, False, "unresolved", "", None),
         (Approver(" OLGA ", "admin"), False, "staging", "", "own_approval"),
         (Approver("o", "admin", aliases=("olga",)), False, "staging", "", "own_approval"),
         (ALICE, False, "staging", "oncall", None),
@@ -238,6 +242,33 @@ async def test_one_production_action_is_enough_against_solo(log: MemoryLog, cloc
     refusal = service.may_decide(approval, OLGA)
     assert refusal is not None
     assert refusal.code == "own_approval"
+
+
+async def test_an_unknown_place_is_production_for_solo_where_there_is_one(
+    log: MemoryLog, clock: StillClock
+) -> None:
+    """31: the owner answers for a call without a place only where nothing of his could be production."""
+    known = approvals(log, clock, solo=True)
+    first = await known.open(replace(wanted(), subject=subject(actions=(view(), view(environment="unresolved")))))
+    refusal = known.may_decide(first, OLGA)
+    assert refusal is not None
+    assert (refusal.code, "may land in production" in refusal.public) == ("own_approval", True)
+    asked: list[str] = []
+
+    def nothing_is(approval: Approval) -> bool:
+        asked.append(approval.id)
+        return False
+
+    bare = approvals(log, clock, solo=True, may_be_production=nothing_is)
+    assert bare.may_decide(first, OLGA) is None
+    assert set(asked) == {first.id}
+    landed = replace(wanted(), digest="e" * 64, environment="production")
+    refusal = bare.may_decide(await bare.open(landed), OLGA)
+    assert refusal is not None
+    strict = approvals(log, clock, may_be_production=nothing_is)
+    refusal = strict.may_decide(first, OLGA)
+    assert refusal is not None
+    assert refusal.public == "this is your own agent's call: somebody else decides"
 
 
 async def test_what_cannot_be_read_cannot_be_answered(log: MemoryLog, clock: StillClock) -> None:
