@@ -7,6 +7,8 @@ Pure: fed the entries that name an approval, in order; answers with what is wron
     tool.released, approval.used and approval.consumed that name it come after a vote for it and none against it,
     and after votes of as many different voters as the entry that opened it asks for, and as the vote that decides
     says that it took (`asked`: several demands may take more people than the largest of them)
+    a vote with `glass` suffices alone: it decides, permits one use, and follows glass.broken by the same principal
+    for the same digest; glass.reviewed follows that, once, by another principal
 """
 
 from dataclasses import dataclass, field
@@ -26,6 +28,8 @@ TELLING = frozenset(
         Kind.APPROVAL_EXPIRED,
         Kind.APPROVAL_CANCELLED,
         Kind.TOOL_RELEASED,
+        Kind.GLASS_BROKEN,
+        Kind.GLASS_REVIEWED,
     }
 )
 """The kinds that change or depend on an approval's story; others may name one and say nothing."""
@@ -40,6 +44,12 @@ class _Story:
     ended: str = ""
     uses: int = 1
     used: int = 0
+    broken_by: str = ""
+    broken_for: object = None
+    """The digest."""
+    passes_alone: bool = False
+    """Whoever broke the glass has voted."""
+    reviewed: bool = False
 
 
 class Approvals:
@@ -67,6 +77,10 @@ class Approvals:
                 wrong = _use(story)
             case Kind.TOOL_RELEASED:
                 wrong = _grounds("released", story)
+            case Kind.GLASS_BROKEN:
+                wrong = _break(entry, story)
+            case Kind.GLASS_REVIEWED:
+                wrong = _review(entry, story)
             case _:
                 wrong = ""
         return f"approval `{entry.approval}` is {wrong}" if wrong else ""
@@ -80,6 +94,8 @@ def _vote(entry: Entry, story: _Story) -> str:
         return "voted on without a decision"
     if story.ended:
         return f"voted on after it was {story.ended}"
+    if entry.data.get("glass") is True:
+        return _alone(entry, story)
     if decision in FOR:
         story.voters.add(entry.principal)
         if entry.data.get("decides") is True:
@@ -88,6 +104,39 @@ def _vote(entry: Entry, story: _Story) -> str:
             story.people = max(story.people, asked) if isinstance(asked, int) else story.people
     story.denied |= decision in AGAINST
     return ""
+
+
+def _break(entry: Entry, story: _Story) -> str:
+    if not story.opened:
+        return "broken the glass for before it was opened"
+    if story.ended or story.denied:
+        return f"broken the glass for after it was {story.ended or 'denied'}"
+    if story.broken_by:
+        return "broken the glass for a second time"
+    story.broken_by, story.broken_for = entry.principal, entry.data.get("digest")
+    return ""
+
+
+def _alone(entry: Entry, story: _Story) -> str:
+    """Take the vote of whoever broke the glass."""
+    whole = (entry.data.get("decision") in FOR, entry.data.get("decides"), entry.data.get("uses", 1))
+    if whole != (True, True, 1):
+        return "voted on by a broken glass that does more, or less, than approve once"
+    known = story.broken_by, story.broken_for
+    if not story.broken_by or known != (entry.principal, entry.data.get("digest")):
+        return "voted on by a broken glass of which no entry tells"
+    story.voters.add(entry.principal)
+    story.passes_alone = True
+    return ""
+
+
+def _review(entry: Entry, story: _Story) -> str:
+    if not story.broken_by:
+        return "reviewed where no glass was broken"
+    if story.reviewed:
+        return "reviewed a second time"
+    story.reviewed = True
+    return "reviewed by whoever broke the glass" if entry.principal == story.broken_by else ""
 
 
 def _end(kind: str, story: _Story) -> str:
@@ -123,5 +172,5 @@ def _grounds(how: str, story: _Story) -> str:
         return f"{how} although a vote denied it"
     if not story.voters:
         return f"{how} without a vote for it"
-    few = len(story.voters) < story.people
+    few = len(story.voters) < story.people and not story.passes_alone
     return f"{how} with votes of {len(story.voters)} where it asks for {story.people} people" if few else ""

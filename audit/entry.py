@@ -93,6 +93,8 @@ class Kind(StrEnum):
     APPROVER_LINK_USED = "approver.link_used"
     APPROVER_LINK_REVOKED = "approver.link_revoked"
     MCP_LISTENED = "mcp.listened"
+    GLASS_BROKEN = "glass.broken"
+    GLASS_REVIEWED = "glass.reviewed"
 
 
 class Draft(NamedTuple):

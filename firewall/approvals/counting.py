@@ -137,6 +137,11 @@ class Counter:
                 return one
         return next((one for one in self.everybody if pseudonym in map(self.pseudonym, one.aliases)), None)
 
+    def accounts(self, by: Approver) -> tuple[str, ...]:
+        """Return the names of all accounts of somebody, in a fixed order."""
+        mine = self._names(by)
+        return tuple(sorted({by.name, *(one.name for one in self.everybody if folded(one.name) in mine)}))
+
     def _person(self, by: Approver) -> str:
         """Return the same text for somebody under whatever name he comes."""
         return min(self._names(by))

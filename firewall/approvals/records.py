@@ -7,6 +7,7 @@ from firewall.approvals.people import Approver
 from firewall.core.approval import Approval, ApprovalStatus, Form, FormState, Subject, Vote
 from firewall.core.demand import Tally
 from firewall.core.errors import ApprovalError
+from firewall.core.glass import Finding, GlassUse
 from firewall.core.ids import sha256_hex
 from firewall.core.work import MoveApproval, Record
 
@@ -128,6 +129,45 @@ def voted(
         principal=by.name,
         approval=approval.id,
         private={"name": by.name, "role": by.role, "reason": move.reason, "groups": vote.groups},
+    )
+
+
+def broken(approval: Approval, by: Approver, before: Tally, reason: str) -> Record:
+    """Record that somebody approves alone what would need more, why, and what is passed over."""
+    return Record(
+        kind="glass.broken",
+        data={
+            "digest": approval.digest,
+            "requester": approval.principal,
+            "environment": approval.environment,
+            "effects": approval.effects,
+            "via": by.via,
+            "auth": by.auth,
+            "votes": before.given,
+            "asked": before.asked,
+        },
+        person=by.name,
+        principal=by.name,
+        approval=approval.id,
+        private={
+            "name": by.name,
+            "role": by.role,
+            "reason": reason,
+            "obligations": approval.obligations.text(),
+            "missing": before.needed,
+        },
+    )
+
+
+def reviewed(approval: Approval, use: GlassUse, by: Approver, *, finding: Finding, note: str) -> Record:
+    """Record what another person found of a use of break-glass."""
+    return Record(
+        kind="glass.reviewed",
+        data={"finding": finding.value, "digest": approval.digest, "broken_by": use.by, "via": by.via},
+        person=by.name,
+        principal=by.name,
+        approval=approval.id,
+        private={"name": by.name, "role": by.role, "note": note},
     )
 
 

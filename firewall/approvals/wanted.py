@@ -48,6 +48,11 @@ class ApprovalRules:
         """Return the address of an approval's page."""
         return f"{self.public_url.rstrip('/')}/approve/{approval_id}"
 
+    @property
+    def reviews_address(self) -> str:
+        """The address where uses of break-glass are reviewed."""
+        return f"{self.public_url.rstrip('/')}/console/reviews"
+
     def status_address(self, approval_id: str) -> str:
         """Return the address where the requester's own user sees how an approval stands."""
         return f"{self.public_url.rstrip('/')}/status/{approval_id}"

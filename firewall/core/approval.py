@@ -230,3 +230,5 @@ class Approval:
     """How often it may be used."""
     used: int = 0
     """How often it was."""
+    glass: bool = False
+    """One person approved it alone where it would have needed more (ADR 0050)."""

@@ -1,7 +1,7 @@
 """What channels are told: of an approval nothing but what a bystander may know, and of everything else one line.
 
-INVARIANT: no argument, no resource and no person's name is in any of these values: a channel is not a place where
-approvers are known.
+INVARIANT: no argument, no resource and no person's name is in any of these values, but for that of whoever broke
+the glass: a channel is not a place where approvers are known.
 """
 
 from collections.abc import Mapping
@@ -67,6 +67,10 @@ class Alert:
     text: str
     """One line."""
     facts: Mapping[str, str | int]
+    groups: tuple[str, ...] = ()
+    """With `is_for_all`: whose members are written to as well; empty: every approver."""
+    is_for_all: bool = False
+    """Told on every channel, also on those that take no alerts."""
 
 
 Message = Opened | Reminded | Seen | Settled | Alert

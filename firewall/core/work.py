@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from firewall.core.approval import Approval, ApprovalStatus, FormState, Vote
 from firewall.core.bucket import Rate
 from firewall.core.fast_init import fast_init, maker
+from firewall.core.glass import Glass
 from firewall.core.pins import Pin
 from firewall.core.proofs import Link, Passkey
 from firewall.core.spending import Spending, Spent
@@ -331,6 +332,7 @@ Step = (
     | SeeApproval
     | BeginForm
     | EndForm
+    | Glass
     | PutToken
     | EndToken
     | PutPerson

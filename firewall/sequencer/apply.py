@@ -9,6 +9,7 @@ import orjson
 from audit import Draft, Kind
 from audit.seal import identity
 from audit.sqlite import Log
+from firewall.core.glass import BreakGlass, Glass, ReviewGlass
 from firewall.core.spending import Extend, Part, Pay, Reclaim, Reserve, Settle, Spending, Spent, Tell
 from firewall.core.work import (
     ApprovePin,
@@ -40,7 +41,19 @@ from firewall.core.work import (
     committed,
 )
 from firewall.sequencer.sealing import Sealing, subject_json
-from firewall.storage.sqlite import absences, approvals, forms, ledger, limits, people, pins, proofs, tokens, votes
+from firewall.storage.sqlite import (
+    absences,
+    approvals,
+    forms,
+    glass,
+    ledger,
+    limits,
+    people,
+    pins,
+    proofs,
+    tokens,
+    votes,
+)
 
 _DONE = Committed()
 _KINDS = {kind.value: kind for kind in Kind}
@@ -158,7 +171,7 @@ class Applier:
                 | EndForm()
             ):
                 return self._approval(step, index)
-            case EndToken() | EndPerson() | EndAbsence():
+            case EndToken() | EndPerson() | EndAbsence() | BreakGlass() | ReviewGlass():
                 return self._end(step, index)
             case PutPin() | ForgetPin() | ApprovePin():
                 return pins.pin(self._connection, step, index)
@@ -215,8 +228,10 @@ class Applier:
             case NoteUses():
                 tokens.note_uses(self._connection, step)
 
-    def _end(self, step: EndToken | EndPerson | EndAbsence, index: int) -> Unmet | None:
+    def _end(self, step: EndToken | EndPerson | EndAbsence | Glass, index: int) -> Unmet | None:
         match step:
+            case BreakGlass() | ReviewGlass():
+                return self._glass(step, index)
             case EndToken():
                 return tokens.end_token(self._connection, step, index)
             case EndPerson():
@@ -252,6 +267,14 @@ class Applier:
             key = approvals.subject_key(self._connection, step.id)
             reason = self._sealing.seal_under(key, step.reason.encode(), f"{step.id}/reason")
         return approvals.move_approval(self._connection, step, index, reason)
+
+    def _glass(self, step: Glass, index: int) -> Unmet | None:
+        key = approvals.subject_key(self._connection, step.approval)
+        if isinstance(step, BreakGlass):
+            reason = self._sealing.seal_under(key, step.reason.encode(), f"{step.approval}/glass")
+            return glass.break_glass(self._connection, step, index, reason)
+        note = self._sealing.seal_under(key, step.note.encode(), f"{step.approval}/review")
+        return glass.review_glass(self._connection, step, index, note)
 
     def _append(self, records: Sequence[Record], now_us: int) -> tuple[int, ...]:
         if not records:

@@ -8,11 +8,13 @@ from typing import TypeVar
 from firewall.core.absence import Absence
 from firewall.core.approval import Answer, Approval, Decision
 from firewall.core.errors import StoreError
+from firewall.core.glass import GlassUse
 from firewall.core.pins import Pin
 from firewall.core.proofs import Link, Passkey
 from firewall.sequencer.sealing import Sealing, read_subject
-from firewall.storage.sqlite import absences, approvals, forms, people, pins, proofs, tokens, votes
+from firewall.storage.sqlite import absences, approvals, forms, glass, people, pins, proofs, tokens, votes
 from firewall.storage.sqlite.approvals import StoredApproval
+from firewall.storage.sqlite.glass import StoredUse
 from firewall.storage.sqlite.people import StoredPerson
 from firewall.storage.sqlite.tokens import StoredToken
 
@@ -70,6 +72,24 @@ class Approving:
     def due(self, now_us: int) -> list[Approval]:
         """Return those whose time is over but whose status does not say so yet."""
         return self._all(_guarded(lambda: approvals.due(self._connection, now_us)))
+
+    def glass_use(self, approval_id: str) -> GlassUse | None:
+        """Return the use of break-glass that approved an approval, or None."""
+        stored = _guarded(lambda: glass.use(self._connection, approval_id))
+        return None if stored is None else self._use(stored)
+
+    def glass_uses(self, limit: int, *, is_open: bool) -> list[GlassUse]:
+        """Return uses that wait for a review, oldest first; or those reviewed, newest review first."""
+        return [self._use(one) for one in _guarded(lambda: glass.uses(self._connection, limit, is_open=is_open))]
+
+    def _use(self, stored: StoredUse) -> GlassUse:
+        reason, note = (
+            (self._sealing.open(stored.subject_key, sealed, f"{stored.use.approval}/{what}") or b"").decode(
+                "utf-8", errors="replace"
+            )
+            for what, sealed in (("glass", stored.reason), ("review", stored.note))
+        )
+        return replace(stored.use, reason=reason, note=note)
 
     def _all(self, stored: Sequence[StoredApproval]) -> list[Approval]:
         given = _guarded(lambda: votes.votes(self._connection, [one.approval.id for one in stored]))

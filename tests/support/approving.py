@@ -18,6 +18,7 @@ from firewall.core.approval import (
     Subject,
 )
 from firewall.core.errors import StoreError
+from firewall.core.glass import BreakGlass, GlassUse, ReviewGlass
 from firewall.core.ids import spell_id
 from firewall.core.notice import Notice
 from firewall.core.work import (
@@ -60,6 +61,7 @@ class MemoryLog:
         self.records: list[Record] = []
         self.rows: dict[str, Approval] = {}
         self.views: dict[tuple[str, str], int] = {}
+        self.glass: dict[str, GlassUse] = {}
         self.is_failing = False
         self.listed: list[Approver] = []
         self.rights = 0
@@ -94,11 +96,11 @@ class MemoryLog:
         """As the port says."""
         if self.is_failing:
             raise StoreError("the log cannot be written, so nothing may pass")
-        before = dict(self.rows)
+        before, glass = dict(self.rows), dict(self.glass)
         for index, step in enumerate(unit.steps):
             unmet = self._apply(step, index)
             if unmet is not None:
-                self.rows = before
+                self.rows, self.glass = before, glass
                 self.records += unit.otherwise
                 return unmet
         first = len(self.records)
@@ -153,7 +155,20 @@ class MemoryLog:
             one for one in self.rows.values() if one.status in ends and getattr(one, ends[one.status]) <= now_us
         ]
 
+    def glass_use(self, approval_id: str) -> GlassUse | None:
+        """As the port says."""
+        return self.glass.get(approval_id)
+
+    def glass_uses(self, limit: int, *, is_open: bool) -> list[GlassUse]:
+        """As the port says."""
+        if self.is_failing:
+            raise StoreError("the store cannot be read, so nothing may pass")
+        found = [one for one in self.glass.values() if one.is_open is is_open]
+        return sorted(found, key=lambda one: one.at if is_open else -one.reviewed_at)[:limit]
+
     def _apply(self, step: object, index: int) -> Unmet | None:
+        if isinstance(step, BreakGlass | ReviewGlass):
+            return self._break(step, index) if isinstance(step, BreakGlass) else self._review(step, index)
         if isinstance(step, OpenApproval):
             return self._open(step, index)
         if isinstance(step, MoveApproval | UseApproval):
@@ -163,11 +178,32 @@ class MemoryLog:
         if isinstance(step, SeeApproval):
             self.views.setdefault((step.approval, step.viewer), step.at)
             return None
-        if isinstance(step, BeginForm):
-            return self._begin(step, index)
-        if isinstance(step, EndForm):
-            return self._end(step, index)
+        if isinstance(step, BeginForm | EndForm):
+            return self._begin(step, index) if isinstance(step, BeginForm) else self._end(step, index)
         raise AssertionError(f"{type(step).__name__} is nothing for approvals")
+
+    def _break(self, step: BreakGlass, index: int) -> Unmet | None:
+        times = [one.at for one in self.glass.values() if one.by in step.accounts]
+        newest = max(times, default=0)
+        if sum(at > step.day_from for at in times) >= step.most:
+            return Unmet(index, "full", found=step.approval)
+        if newest > step.quiet_from:
+            return Unmet(index, "too_soon", retry_after_us=newest - step.quiet_from, found=step.approval)
+        if step.approval in self.glass:
+            return Unmet(index, "moved_on", found=step.approval)
+        self.glass[step.approval] = GlassUse(step.approval, step.by, step.at, step.reason)
+        self.rows[step.approval] = replace(self.rows[step.approval], glass=True)
+        return None
+
+    def _review(self, step: ReviewGlass, index: int) -> Unmet | None:
+        use = self.glass.get(step.approval)
+        is_fresh = step.roster in (-1, self.rights)
+        if use is None or not use.is_open or use.by == step.by or not is_fresh:
+            return Unmet(index, "moved_on", found=step.approval)
+        self.glass[step.approval] = replace(
+            use, reviewed_at=step.at, reviewer=step.by, finding=step.finding, note=step.note
+        )
+        return None
 
     def _cast(self, step: CastVote, index: int) -> Unmet | None:
         row = self.rows.get(step.approval)

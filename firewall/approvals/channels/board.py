@@ -142,7 +142,7 @@ class Channels:
 
     async def alert(self, alert: Alert) -> None:
         """Tell every channel that takes alerts at the same time; what one of them raises is written down."""
-        lines = [line for line in self._lines if line.schedule.alerts]
+        lines = [line for line in self._lines if line.schedule.alerts or alert.is_for_all]
         told = (line.delivery.deliver(alert) for line in lines)
         for done in await asyncio.gather(*told, return_exceptions=True):
             if isinstance(done, Exception):

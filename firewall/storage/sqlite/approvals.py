@@ -14,7 +14,8 @@ from firewall.storage.sqlite.forms import BEGUN
 
 _COLUMNS = (
     "id, status, digest, principal, token, session, environment, effects, approver_group, opened_at, expires_at,"
-    " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations, uses, used"
+    " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations, uses, used,"
+    " glass"
 )
 _UNREVOKED = (
     " AND NOT EXISTS (WITH RECURSIVE line(id) AS (SELECT approvals.token"
@@ -55,11 +56,12 @@ def open_approval(
         return unmet
     key, subject = sealed
     connection.execute(
-        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
+        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
         (
             wanted.id, wanted.status.value, wanted.digest, wanted.principal, wanted.token, wanted.session,
             wanted.environment, " ".join(wanted.effects), wanted.obligations.groups, wanted.opened_at,
             wanted.expires_at, 0, 0, "", 0, None, key, subject, _written(wanted.obligations), 1, 0,
+            0,
         ),
     )  # fmt: skip
     return None
@@ -213,7 +215,7 @@ def _read(row: tuple[object, ...]) -> StoredApproval:
         session=text[5], environment=text[6], effects=tuple(text[7].split()),
         opened_at=number[0], expires_at=number[1], use_before=number[2], decided_at=number[3],
         decided_by=str(row[13]), self_approved=bool(row[14]), obligations=_obligations(str(row[18]), text[8]),
-        uses=int(str(row[19])), used=int(str(row[20])),
+        uses=int(str(row[19])), used=int(str(row[20])), glass=bool(row[21]),
     )  # fmt: skip
     return StoredApproval(approval, str(row[16]), _blob(row[17]), _blob(row[15]))
 

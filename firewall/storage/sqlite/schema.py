@@ -72,6 +72,7 @@ def _create(database: sqlite_utils.Database) -> None:
     _added(database, "approvals", "obligations")
     _added(database, "approvals", "uses", "INTEGER NOT NULL DEFAULT 1")
     _added(database, "approvals", "used", "INTEGER NOT NULL DEFAULT 0")
+    _added(database, "approvals", "glass", "INTEGER NOT NULL DEFAULT 0")
     approvals.create_index(["principal", "digest", "status"], if_not_exists=True)
     approvals.create_index(["status", "expires_at"], if_not_exists=True)
     approvals.create_index(["opened_at"], if_not_exists=True)
@@ -107,7 +108,7 @@ def _create(database: sqlite_utils.Database) -> None:
         "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
     _added(database, "issued", "provider")
-    for statement in (FORMS, VOTES, *VIEWS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
+    for statement in (FORMS, VOTES, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
         database.execute(statement)
     spend_days.create(database.conn)
 
@@ -142,6 +143,19 @@ VIEWS = (
     "CREATE INDEX IF NOT EXISTS votes_at ON approval_votes (at)",
 )
 """When people were first shown approvals: pseudonymous ids and times."""
+
+
+GLASS = (
+    """CREATE TABLE IF NOT EXISTS glass (
+  approval TEXT PRIMARY KEY, person TEXT NOT NULL, at INTEGER NOT NULL, reason BLOB NOT NULL,
+  reviewed_at INTEGER NOT NULL DEFAULT 0, reviewer TEXT NOT NULL DEFAULT '', finding TEXT NOT NULL DEFAULT '',
+  note BLOB NOT NULL DEFAULT x''
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS glass_of ON glass (person, at)",
+    "CREATE INDEX IF NOT EXISTS glass_open ON glass (at) WHERE reviewed_at = 0",
+    "CREATE INDEX IF NOT EXISTS glass_reviewed ON glass (reviewed_at) WHERE reviewed_at > 0",
+)
+"""Who approved alone what would need more people, and who reviewed it; what they wrote is sealed (ADR 0050)."""
 
 
 ABSENCES = """CREATE TABLE IF NOT EXISTS absences (
