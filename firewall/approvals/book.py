@@ -67,6 +67,21 @@ class Book:
         now = self._clock.now_us()
         return [approval for approval in found if approval.expires_at > now]
 
+    def waiting(self, limit: int, after: str = "") -> tuple[list[Approval], bool]:
+        """Return a page of what waits, the one whose time ends first on top, and whether more stands behind it.
+
+        `after`: the last one of the page before.
+        """
+        return self._store.waiting(self._clock.now_us(), limit, after)
+
+    def settled(self, limit: int) -> list[Approval]:
+        """Return what waits no more, opened last first."""
+        return self._store.settled(limit)
+
+    def waits(self, limit: int) -> tuple[int, list[str]]:
+        """Return how many wait, and the ids of those that were opened last."""
+        return self._store.waits(self._clock.now_us(), limit)
+
     def earlier(self, approval: Approval) -> list[Approval]:
         """Return what the same agent asked people before an approval, newest first, at most twenty."""
         return self._store.earlier(approval, _EARLIER)

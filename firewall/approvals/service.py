@@ -202,11 +202,9 @@ class Approvals(Book):
         Raises: StoreError.
         """
         count = 0
-        for status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
-            for approval in self._store.listing(status.value, _LISTED):
-                if approval.token == token_id:
-                    await self.cancel(approval.id, why="token_revoked")
-                    count += 1
+        for approval_id in self._store.open_of(token_id):
+            await self.cancel(approval_id, why="token_revoked")
+            count += 1
         return count
 
     async def run(self) -> None:

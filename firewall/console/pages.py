@@ -45,7 +45,11 @@ _OWN_PATH = re.compile(
 _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
 _SCRIPT = files("firewall.console").joinpath("static/passkey.js").read_bytes()
 _WAITING = files("firewall.console").joinpath("static/waiting.js").read_bytes()
-_QUEUE = 200
+_QUEUE = 50
+"""Calls on one page of the queue."""
+_TOLD = 200
+"""Of what waits, so many of the newest are known to a queue that tells of new ones."""
+_LATELY = 10
 WITHDRAW = "withdraw"
 """What the page calls taking an approval back."""
 PASSKEY_SCRIPT = "passkey.js"
@@ -115,7 +119,9 @@ class Pages:
         if asker.who is None or asker.session is None:
             return self.sign_in_form(request.url.path)
         now = self._clock.now_us()
-        waiting = self._approvals.listing(ApprovalStatus.PENDING.value, _QUEUE)
+        after = request.query_params.get("after", "")
+        waiting, is_more = self._approvals.waiting(_QUEUE, after if is_id(after, "apr") else "")
+        count, newest = self._approvals.waits(_TOLD)
         counter = self._approvals.counter()
         cards = [
             card(
@@ -125,12 +131,11 @@ class Pages:
                 production=self._approvals.rules.production,
                 tally=counter.of(one),
             )
-            for one in sorted(waiting, key=lambda one: one.expires_at)
+            for one in waiting
         ]
-        recent = [one for one in self._approvals.listing(None, 30) if one.status is not ApprovalStatus.PENDING]
         done = [
             (card(one, now_us=now, is_own=False, production=self._approvals.rules.production), one.status.value)
-            for one in recent[:10]
+            for one in self._approvals.settled(_LATELY)
         ]
         failing = [one for one in self._channels() if one.last_failure]
         return self.html(
@@ -139,6 +144,10 @@ class Pages:
             script=WAITING_SCRIPT,
             here="/console/",
             cards=cards,
+            count=max(count, len(cards)),
+            newest=newest,
+            is_first=not after,
+            older=waiting[-1].id if is_more else "",
             done=done,
             failing=failing,
         )
@@ -147,8 +156,7 @@ class Pages:
         """Name what waits by id alone, for the script of a queue that is open. Raises: SignedOutError."""
         if asker.session is None:
             raise SignedOutError("sign in first")
-        found = self._approvals.listing(ApprovalStatus.PENDING.value, _QUEUE)
-        return JSONResponse({"ids": [one.id for one in found]})
+        return JSONResponse({"ids": self._approvals.waits(_TOLD)[1]})
 
     async def waiting_script(self, _request: Request, _asker: Asker) -> Response:
         """Serve the script that tells of what waits while the queue is open."""

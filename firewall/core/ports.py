@@ -54,6 +54,25 @@ class ApprovalStore(Protocol):
         """Return approvals, newest first, subjects opened."""
         ...
 
+    def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:
+        """Return a page of what waits, the one whose time ends first on top, and whether more stands behind it.
+
+        `after`: only what stands behind this one. It ends sooner where subjects are long.
+        """
+        ...
+
+    def settled(self, limit: int) -> list[Approval]:
+        """Return what waits no more, opened last first; fewer where subjects are long."""
+        ...
+
+    def waits(self, now_us: int, limit: int) -> tuple[int, list[str]]:
+        """Return how many wait, and the ids of those that were opened last."""
+        ...
+
+    def open_of(self, token: str) -> list[str]:
+        """Return the ids of what a token has pending or approved and unused."""
+        ...
+
     def earlier(self, approval: Approval, limit: int) -> list[Approval]:
         """Return what the same requester asked before, newest first, subjects opened; very large ones left out."""
         ...

@@ -21,6 +21,8 @@ from firewall.storage.sqlite.tokens import StoredToken
 _T = TypeVar("_T")
 _EARLIER_BYTES = 64 * 1024
 """Larger subjects are not opened to be compared with."""
+_PAGE_BYTES = 1 << 20
+"""Sealed subjects that one page of a list opens; one that is larger by itself is a page of its own."""
 
 
 def _guarded(read: Callable[[], _T]) -> _T:
@@ -59,6 +61,25 @@ class Approving:
     def listing(self, status: str | None, limit: int) -> list[Approval]:
         """Return approvals, newest first, subjects opened."""
         return self._all(_guarded(lambda: approvals.listing(self._connection, status, limit)))
+
+    def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:
+        """Return a page of what waits, the one whose time ends first on top, and whether more stands behind it."""
+        most = approvals.Most(limit, _PAGE_BYTES)
+        found, is_more = _guarded(lambda: approvals.waiting(self._connection, now_us, most, after))
+        return self._all(found), is_more
+
+    def settled(self, limit: int) -> list[Approval]:
+        """Return what waits no more, opened last first; fewer where subjects are long."""
+        most = approvals.Most(limit, _PAGE_BYTES)
+        return self._all(_guarded(lambda: approvals.settled(self._connection, most)))
+
+    def waits(self, now_us: int, limit: int) -> tuple[int, list[str]]:
+        """Return how many wait, and the ids of those that were opened last; nothing is opened."""
+        return _guarded(lambda: approvals.waits(self._connection, now_us, limit))
+
+    def open_of(self, token: str) -> list[str]:
+        """Return the ids of what a token has pending or approved and unused."""
+        return _guarded(lambda: approvals.open_of(self._connection, token))
 
     def earlier(self, approval: Approval, limit: int) -> list[Approval]:
         """Return what the same requester asked before, newest first, subjects opened; very large ones left out."""

@@ -92,6 +92,57 @@ async def test_what_is_opened_is_read_back_whole(ports: Ports) -> None:
     assert ports.store.get("apr_nothing") is None
 
 
+async def test_what_waits_is_turned_page_by_page(ports: Ports) -> None:
+    """The one whose time ends first on top, none twice, none left out; equal times too, and none that is over."""
+    ends = (5, 3, 3, 9, 0, 7)
+    made = [
+        _pending(ports, digest=f"{at:064x}", opened_at=ports.clock.now + at, expires_at=ports.clock.now + end)
+        for at, end in enumerate(ends)
+    ]
+    for one in made:
+        await ports.sequencer.submit(Unit(steps=(OpenApproval(one, 99),)))
+    now = ports.clock.now
+    wanted_ids = [one.id for one in sorted(made, key=lambda one: (one.expires_at, one.id)) if one.expires_at > now]
+    seen: list[str] = []
+    is_more = True
+    while is_more:
+        page, is_more = ports.store.waiting(now, 2, seen[-1] if seen else "")
+        assert 0 < len(page) <= 2
+        seen += [one.id for one in page]
+    assert seen == wanted_ids
+    assert ports.store.waits(now, 3) == (5, [made[5].id, made[3].id, made[2].id])
+    assert ports.store.waiting(now + 9, 2) == ([], False)
+
+
+async def test_a_page_that_was_turned_goes_on_where_its_last_one_moved_on(ports: Ports) -> None:
+    """Somebody answered the last of the page before, or its time is over: what follows is still shown."""
+    first, second = (_pending(ports, digest=one * 64, expires_at=ports.clock.now + 5) for one in "ab")
+    first, second = sorted((first, second), key=lambda one: one.id)
+    for one in (first, second):
+        await ports.sequencer.submit(Unit(steps=(OpenApproval(one, 9),)))
+    denied = _move(first, ApprovalStatus.PENDING, ApprovalStatus.DENIED, ports.clock.now, by="per_alice")
+    assert isinstance(await ports.sequencer.submit(denied), Committed)
+    assert ports.store.waiting(ports.clock.now, 2, first.id) == ([second], False)
+    assert [one.id for one in ports.store.settled(5)] == [first.id]
+    assert ports.store.waiting(ports.clock.now, 2, "apr_unknown") == ([second], False)
+
+
+async def test_what_a_token_has_open_is_found(ports: Ports) -> None:
+    """What waits and what was approved, of this token alone, and nothing that is settled."""
+    now = ports.clock.now
+    mine = [_pending(ports, digest=one * 64) for one in "abc"]
+    other = _pending(ports, digest="d" * 64, token="tok_2")
+    for one in (*mine, other):
+        await ports.sequencer.submit(Unit(steps=(OpenApproval(one, 9),)))
+    pending = ApprovalStatus.PENDING
+    vote = _move(mine[0], pending, ApprovalStatus.APPROVED, now, by="per_alice", use_before=now + 9)
+    assert isinstance(await ports.sequencer.submit(vote), Committed)
+    denied = _move(mine[1], pending, ApprovalStatus.DENIED, now, by="per_alice")
+    assert isinstance(await ports.sequencer.submit(denied), Committed)
+    assert sorted(ports.store.open_of("tok_1")) == sorted([mine[0].id, mine[2].id])
+    assert ports.store.open_of("tok_3") == []
+
+
 async def test_an_equal_pending_one_is_found(ports: Ports) -> None:
     """The same principal and digest is not opened twice while the first is pending and in time."""
     first = _pending(ports)

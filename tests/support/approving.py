@@ -132,6 +132,35 @@ class MemoryLog:
         found = [one for one in self.rows.values() if status is None or one.status.value == status]
         return sorted(found, key=lambda one: -one.opened_at)[:limit]
 
+    def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:
+        """As the port says."""
+        open_ = sorted(
+            (
+                one
+                for one in self.rows.values()
+                if one.status is ApprovalStatus.PENDING and one.expires_at > now_us
+            ),
+            key=lambda one: (one.expires_at, one.id),
+        )
+        last = self.rows.get(after)
+        behind = [one for one in open_ if last is None or (one.expires_at, one.id) > (last.expires_at, last.id)]
+        return behind[:limit], len(behind) > limit
+
+    def settled(self, limit: int) -> list[Approval]:
+        """As the port says."""
+        found = [one for one in self.rows.values() if one.status is not ApprovalStatus.PENDING]
+        return sorted(found, key=lambda one: (-one.opened_at, one.id))[:limit]
+
+    def waits(self, now_us: int, limit: int) -> tuple[int, list[str]]:
+        """As the port says."""
+        found, _ = self.waiting(now_us, len(self.rows))
+        return len(found), [one.id for one in sorted(found, key=lambda one: -one.opened_at)[:limit]]
+
+    def open_of(self, token: str) -> list[str]:
+        """As the port says."""
+        is_open = (ApprovalStatus.PENDING, ApprovalStatus.APPROVED)
+        return [one.id for one in self.rows.values() if one.token == token and one.status in is_open]
+
     def earlier(self, approval: Approval, limit: int) -> list[Approval]:
         """As the port says."""
         same = [one for one in self.rows.values() if one.principal == approval.principal and one.id != approval.id]

@@ -1,6 +1,7 @@
 """Approvals at rest. What a call is about is sealed under its owner's key; the rest is plain."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -23,6 +24,19 @@ _UNREVOKED = (
     " SELECT 1 FROM line CROSS JOIN tokens ON tokens.id = line.id WHERE tokens.revoked_at > 0)"
 )
 """Neither the requester's token nor one above it is revoked: what nobody came to withdraw is no other token's."""
+
+
+_LAST_ID = "\x7f"
+"""Behind every id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """When a page of approvals ends."""
+
+    rows: int
+    sealed_bytes: int
+    """Of subjects, as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +201,78 @@ def earlier(
     return [_read(row) for row in rows]
 
 
+LATELY = f"SELECT {_COLUMNS} FROM approvals ORDER BY opened_at DESC LIMIT ?"  # noqa: S608 - constant
+OF_STATUS = f"SELECT {_COLUMNS} FROM approvals WHERE status = ? ORDER BY opened_at DESC LIMIT ?"  # noqa: S608 - constant
+
+
 def listing(connection: sqlite3.Connection, status: str | None, limit: int) -> list[StoredApproval]:
     """Return approvals, newest first."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals WHERE (:status IS NULL OR status = :status)"  # noqa: S608 - constant
-        " ORDER BY opened_at DESC LIMIT :limit",
-        {"status": status, "limit": limit},
-    ).fetchall()
-    return [_read(row) for row in rows]
+    query, values = (LATELY, (limit,)) if status is None else (OF_STATUS, (status, limit))
+    return [_read(row) for row in connection.execute(query, values)]
+
+
+WAITING = (
+    "SELECT id, length(subject) FROM approvals INDEXED BY approvals_waiting WHERE status = 'pending'"
+    " AND expires_at >= ? AND (expires_at > ? OR id > ?) ORDER BY expires_at, id LIMIT ?"
+)
+SETTLED = "SELECT id, length(subject) FROM approvals WHERE status <> 'pending' ORDER BY opened_at DESC, id LIMIT ?"
+
+
+def waiting(
+    connection: sqlite3.Connection, now_us: int, most: Most, after: str = ""
+) -> tuple[list[StoredApproval], bool]:
+    """Return a page of what waits, the one whose time ends first on top, and whether more stands behind it.
+
+    `after`: only what stands behind this one. Ends where a subject would be too many bytes; one that is larger by
+    itself is a page of its own.
+    """
+    row = connection.execute("SELECT expires_at FROM approvals WHERE id = ?", (after,)).fetchone()
+    ends = max(now_us, int(row[0])) if row else now_us
+    behind = after if row and int(row[0]) > now_us else _LAST_ID
+    found = connection.execute(WAITING, (ends, ends, behind, most.rows + 1)).fetchall()
+    ids = _within(found[: most.rows], most.sealed_bytes)
+    return _those(connection, ids), len(found) > len(ids)
+
+
+def settled(connection: sqlite3.Connection, most: Most) -> list[StoredApproval]:
+    """Return what waits no more, opened last first: at most so many, and so many bytes of subjects."""
+    found = connection.execute(SETTLED, (most.rows,)).fetchall()
+    return _those(connection, _within(found, most.sealed_bytes))
+
+
+def _within(found: Sequence[tuple[str, int | None]], most_bytes: int) -> list[str]:
+    ids: list[str] = []
+    weight = 0
+    for one, size in found:
+        weight += size or 0
+        if ids and weight > most_bytes:
+            break
+        ids.append(one)
+    return ids
+
+
+def _those(connection: sqlite3.Connection, ids: Sequence[str]) -> list[StoredApproval]:
+    found = (get(connection, one) for one in ids)
+    return [one for one in found if one is not None]
+
+
+COUNTED = "SELECT count(*) FROM approvals INDEXED BY approvals_waiting WHERE status = 'pending' AND expires_at > ?"
+NEWEST = (
+    "SELECT id FROM approvals INDEXED BY idx_approvals_status_opened_at"
+    " WHERE status = 'pending' AND expires_at > ? ORDER BY opened_at DESC LIMIT ?"
+)
+OPEN_OF = "SELECT id FROM approvals WHERE token = ? AND status IN ('pending', 'approved')"
+
+
+def waits(connection: sqlite3.Connection, now_us: int, limit: int) -> tuple[int, list[str]]:
+    """Return how many wait, and the ids of those that were opened last."""
+    (count,) = connection.execute(COUNTED, (now_us,)).fetchone()
+    return int(count), [str(one) for (one,) in connection.execute(NEWEST, (now_us, limit))]
+
+
+def open_of(connection: sqlite3.Connection, token: str) -> list[str]:
+    """Return the ids of what a token has pending or approved and unused."""
+    return [str(one) for (one,) in connection.execute(OPEN_OF, (token,))]
 
 
 def due(connection: sqlite3.Connection, now_us: int) -> list[StoredApproval]:

@@ -77,6 +77,9 @@ def _create(database: sqlite_utils.Database) -> None:
     approvals.create_index(["status", "expires_at"], if_not_exists=True)
     approvals.create_index(["opened_at"], if_not_exists=True)
     approvals.create_index(["principal", "opened_at"], if_not_exists=True)
+    approvals.create_index(["status", "opened_at"], if_not_exists=True)
+    for statement in QUEUE:
+        database.execute(statement)
     tokens = _table(
         database,
         "tokens",
@@ -113,7 +116,16 @@ def _create(database: sqlite_utils.Database) -> None:
     spend_days.create(database.conn)
 
 
+QUEUE = (
+    "CREATE INDEX IF NOT EXISTS approvals_waiting ON approvals (expires_at, id) WHERE status = 'pending'",
+    "CREATE INDEX IF NOT EXISTS approvals_settled ON approvals (opened_at DESC, id) WHERE status <> 'pending'",
+    "CREATE INDEX IF NOT EXISTS approvals_open ON approvals (token) WHERE status IN ('pending', 'approved')",
+)
+"""What waits, in the order in which its time ends; what waits no more, newest first; what tokens have open."""
+
+
 TOKEN_TREES = (
+    "CREATE INDEX IF NOT EXISTS tokens_newest ON tokens (created_at DESC, id)",
     "CREATE INDEX IF NOT EXISTS tokens_roots ON tokens (created_at DESC, id) WHERE parent = ''",
     "CREATE INDEX IF NOT EXISTS tokens_children ON tokens (parent, created_at DESC, id) WHERE parent <> ''",
     """CREATE TABLE IF NOT EXISTS token_uses (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID""",

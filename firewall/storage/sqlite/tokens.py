@@ -22,6 +22,11 @@ class StoredToken:
 
 
 _COLUMNS = "id, kind, holder, parent, grant_json, created_at, expires_at, revoked_at"
+_LAST_AT = (1 << 63) - 1
+NEWEST = (
+    f"SELECT {_COLUMNS} FROM tokens WHERE created_at <= ? AND (created_at < ? OR id > ?)"  # noqa: S608 - constant
+    " ORDER BY created_at DESC, id LIMIT ?"
+)
 
 
 def put_token(connection: sqlite3.Connection, step: PutToken) -> None:
@@ -76,13 +81,12 @@ def by_id(connection: sqlite3.Connection, token_id: str) -> StoredToken | None:
 
 
 def listing(connection: sqlite3.Connection, limit: int, after: str = "") -> list[StoredToken]:
-    """Return tokens, newest first; `after`: only those behind this one."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM tokens WHERE :after = ''"  # noqa: S608 - constant
-        " OR (-created_at, id) > (SELECT -created_at, id FROM tokens WHERE id = :after)"
-        " ORDER BY created_at DESC, id LIMIT :limit",
-        {"after": after, "limit": limit},
-    ).fetchall()
+    """Return tokens, newest first; `after`: only those behind this one, none where there is no such token."""
+    found = connection.execute("SELECT created_at FROM tokens WHERE id = ?", (after,)).fetchone()
+    if after and found is None:
+        return []
+    at = found[0] if found else _LAST_AT
+    rows = connection.execute(NEWEST, (at, at, after, limit)).fetchall()
     return [StoredToken(*row) for row in rows]
 
 

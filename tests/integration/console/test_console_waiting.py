@@ -1,5 +1,7 @@
 """What the script of an open queue asks for: ids of what waits, for signed-in people alone."""
 
+import re
+
 from tests.support.approving import COMMAND, wanted
 from tests.support.control_side import control_side
 
@@ -29,3 +31,25 @@ async def test_the_queue_loads_its_own_script_and_nothing_else() -> None:
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert page.text.count("<script") == 1
     assert f'hidden data-waiting="{approval.id}"' in page.text
+
+
+async def test_a_long_queue_is_turned_page_by_page() -> None:
+    """What has the least time left comes first; every call that waits is on one page; how many is said at once."""
+    side = control_side()
+    made = []
+    for number in range(60):
+        made.append(await side.approvals.open(wanted(digest=f"{number:064x}", principal=f"olga/agent-{number}")))
+        side.clock.forward(0.001)
+    alice = await side.signed_in()
+    first = (await alice.open("/console/")).text
+    assert "60 calls wait for an answer" in first
+    shown = re.findall(r'class="card" href="/approve/(apr_\w+)"', first)
+    assert shown == [one.id for one in made[:50]]
+    assert set(re.findall(r'data-waiting="([^"]*)"', first)[0].split()) == {one.id for one in made}
+    (older,) = re.findall(r'href="(/console/\?after=apr_\w+)"', first)
+    second = (await alice.open(older)).text
+    assert re.findall(r'class="card" href="/approve/(apr_\w+)"', second) == [one.id for one in made[50:]]
+    assert "60 calls wait for an answer" in second
+    assert "?after=" not in second
+    strange = (await alice.open("/console/?after=%22%3E%3Cscript%3E")).text
+    assert re.findall(r'class="card" href="/approve/(apr_\w+)"', strange) == shown
