@@ -258,7 +258,7 @@ def _refused(answer: httpx.Response) -> CommandError:
 
 _HINTS = {
     "token_invalid": f"{TOKEN_ENV} is not accepted: mint a new one, or unset it and type a passphrase",
-    "role_refused": f"this needs an admin: set {TOKEN_ENV} to an admin's token, or unset it and sign in as one",
+    "role_refused": f"set {TOKEN_ENV} to the token of somebody who may, or unset it and sign in as one",
     "own_approval": "ask somebody else, or read about `solo` in stayhand.toml",
     "sign_in_throttled": "wait a minute before the next try",
     "log_unavailable": "nothing passes until the log can be written: see `stayhand doctor`",

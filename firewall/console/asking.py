@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from firewall.approvals.people import Approver, Auth
-from firewall.console.auth import ROLES, Access, Authenticator, agent_token_present
+from firewall.console.auth import ROLES, Access, Authenticator, agent_token_present, needing
 from firewall.console.origin import Places
 from firewall.console.sessions import Begun, Cookies, Session, Sessions
 from firewall.console.throttle import Refusals, Throttle, source_of
@@ -229,7 +229,7 @@ class Doorman:
 
 def _demand_role(who: Approver, access: Access) -> None:
     if who.role not in ROLES[access]:
-        raise ForbiddenError(f"the role `{who.role}` may not do this", code="role_refused")
+        raise ForbiddenError(needing(access, who.role), code="role_refused")
 
 
 class WrongPassphraseError(FirewallError):

@@ -62,6 +62,15 @@ ROLES: dict[Access, frozenset[str]] = {
     Access.ADMIN: frozenset({"admin"}),
     Access.METRICS: frozenset({"admin", "service"}),
 }
+_ORDER = ("viewer", "approver", "auditor", "service", "admin")
+"""How roles are named one after the other."""
+
+
+def needing(access: Access, role: str) -> str:
+    """Return in words which roles a row is for, and which one asked."""
+    *most, last = [f"`{one}`" for one in _ORDER if one in ROLES[access]]
+    wanted = f"{', '.join(most)} or {last}" if most else last
+    return f"this needs the role {wanted}; yours is `{role}`"
 
 
 def may_name(who: Approver | None) -> bool:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from firewall.console.asking import Asker, ForbiddenError
-from firewall.console.auth import may_name
+from firewall.console.auth import Access, may_name, needing
 from firewall.core.budget import OF_PEOPLE, Budget, Scope, Window, period
 from firewall.core.errors import ProtocolError
 from firewall.core.grant import matches
@@ -143,7 +143,8 @@ class SpendHandlers:
             by = words_of(",".join(dict.fromkeys((*by, *APPROVALS))))
         is_named = may_name(asker.who)
         if not is_named and (approvals or any(_is_of_people(word) for word in by)):
-            raise ForbiddenError("who spent, and who approved, is told to readers of the log", code="role_refused")
+            role = asker.who.role if asker.who else ""
+            raise ForbiddenError(f"{needing(Access.LOG, role)}, for it names people", code="role_refused")
         now_us = self._desk.now_us()
         since_us = instant(asked.get("since") or "7d", now_us)
         until_us = instant(asked["until"], now_us) if asked.get("until") else now_us + 1

@@ -61,6 +61,11 @@ async def test_a_role_opens_what_it_says(side: Side, role: str) -> None:
         answer = await browser.open(path)
         assert answer.status_code == (200 if rights[role] else 403), path
         assert rights[role] or said(answer) == "role_refused"
+        names = [f"`{one}`" for one, may in rights.items() if may]
+        words = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        assert rights[role] or answer.json()["error"]["message"].startswith(
+            f"this needs the role {words}; yours is `{role}`"
+        )
 
 
 @pytest.mark.parametrize("role", SEES)

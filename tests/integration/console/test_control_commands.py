@@ -215,7 +215,8 @@ async def test_people_are_added_listed_and_removed_by_admins_alone(line: Line) -
     assert (await line.run("approver", "remove", "zoe")).exit_code == 0
     refused = await line.run("approver", "add", "eve", credential=APPROVER_TOKEN)
     assert refused.exit_code == 1
-    assert "stayhand: hint: this needs an admin: set STAYHAND_TOKEN" in refused.stderr
+    assert "stayhand: error: this needs the role `admin`; yours is `approver`\n" in refused.stderr
+    assert "stayhand: hint: set STAYHAND_TOKEN to the token of somebody who may" in refused.stderr
     assert [one[0] for one in line.side.desk.asked] == ["add", "remove"]
 
 
