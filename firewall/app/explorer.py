@@ -1,13 +1,17 @@
 """What searches the log, and what keeps its index."""
 
+from collections.abc import Callable
+
 from audit import AuditError
 from audit.seal import read_kek
 from firewall.app.base import Base, kek_of
 from firewall.console.admin import EntryDesk
 from firewall.console.explorer.behind import Behind, Kept, encoded
 from firewall.console.explorer.desk import Explorer
+from firewall.console.explorer.exporting import Proofs
 from firewall.console.explorer.room import LogRoom
 from firewall.console.explorer.search import Searcher
+from firewall.console.explorer.tails import Tails
 from firewall.console.explorer.verifying import Verifying
 from firewall.core.errors import ConfigError
 
@@ -15,14 +19,16 @@ INDEX = "search.db"
 """Beside the log; whoever removes it removes nothing that the log does not give again."""
 
 
-def log_room_of(base: Base, entries: EntryDesk) -> LogRoom:
-    """Return the room that searches the log; `entries` opens one."""
+def log_room_of(base: Base, entries: EntryDesk, *, is_closed: Callable[[], bool]) -> LogRoom:
+    """Return the room that searches the log; `entries` opens one, `is_closed` tells that the server stops."""
     settings, installation = base.settings, base.installation
     searcher = Searcher(settings.database, settings.data_dir / INDEX, installation.keystore)
     explorer = Explorer(searcher, installation.writer, base.clock)
     key, witness = installation.verify_key, settings.witness
     verifying = Verifying(settings.database, key, base.clock, witness=witness)
-    return LogRoom(explorer, entries, verifying, log=settings.database, key=key)
+    proofs = Proofs(settings.database, key)
+    tails = Tails(explorer, size=lambda: installation.writer.size, is_closed=is_closed)
+    return LogRoom(explorer, entries, verifying, proofs=proofs, tails=tails)
 
 
 def behind_of(base: Base) -> Behind:

@@ -24,6 +24,8 @@ from firewall.settings.settings import Settings
 TOKEN_ENV = "STAYHAND_TOKEN"  # noqa: S105 - the name of a variable
 NAME_ENV = "STAYHAND_APPROVER"
 TIMEOUT_S = 15.0
+_QUIET_S = 30.0
+"""How long an answer that goes on may be silent: the server says something every ten seconds."""
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}  # noqa: S104 - connected to, not bound
 _KINDS = frozenset({TokenKind.ADMIN, TokenKind.APPROVER})
 
@@ -63,6 +65,24 @@ class ControlClient:
         """Return the JSON of a POST. Raises: CommandError."""
         return _answer(self._client, "POST", path, headers=self._headers, body=body, timeout_s=timeout_s)
 
+    def taken(self, path: str, body: Mapping[str, object], *, timeout_s: float = TIMEOUT_S) -> bytes:
+        """Return the bytes that a POST answers. Raises: CommandError."""
+        sent = _send(self._client, "POST", path, headers=self._headers, body=body, timeout_s=timeout_s)
+        return sent.content
+
+    def lines(self, path: str, params: Mapping[str, str]) -> Iterator[str]:
+        """Yield the lines of an answer that goes on; empty ones say that nothing came. Raises: CommandError."""
+        try:
+            with self._client.stream(
+                "GET", path, headers=self._headers, params=params, timeout=_QUIET_S
+            ) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refused(answer)
+                yield from answer.iter_lines()
+        except httpx.HTTPError as error:
+            raise _unreachable(self._client, error) from error
+
     def delete(self, path: str) -> object:
         """Return the JSON of a DELETE. Raises: CommandError."""
         return _answer(self._client, "DELETE", path, headers=self._headers)
@@ -95,7 +115,7 @@ def control_address(ctx: click.Context) -> str:
 
     Raises: CommandError when there is no usable configuration.
     """
-    return _base(_settings(ctx).server.control_listen)
+    return _base(settings_of_command(ctx).server.control_listen)
 
 
 def agents_address(ctx: click.Context) -> str:
@@ -103,10 +123,11 @@ def agents_address(ctx: click.Context) -> str:
 
     Raises: CommandError when there is no usable configuration.
     """
-    return _base(_settings(ctx).server.listen)
+    return _base(settings_of_command(ctx).server.listen)
 
 
-def _settings(ctx: click.Context) -> Settings:
+def settings_of_command(ctx: click.Context) -> Settings:
+    """Return the configuration that the command line names. Raises: CommandError."""
     given = ctx.find_root().params.get("config")
     try:
         return load_settings(given if isinstance(given, str) else None)
@@ -137,7 +158,7 @@ def show_json(value: object) -> None:
 def show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
     """Print rows as aligned columns on stdout; hidden characters are spelled out."""
     cells = [[column.upper() for column in columns]]
-    cells += [[_cell(row.get(column, "")) for column in columns] for row in rows]
+    cells += [[plain(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     for line in cells:
         joined = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -148,7 +169,7 @@ def show_fields(row: Mapping[str, object]) -> None:
     """Print one thing, a field a line, on stdout."""
     width = max((len(name) for name in row), default=0)
     for name, value in row.items():
-        click.echo(f"{name.ljust(width)}  {_cell(value)}")
+        click.echo(f"{name.ljust(width)}  {plain(value)}")
 
 
 def rows_of(value: object) -> list[Json]:
@@ -170,7 +191,8 @@ def talk(text: str) -> None:
     click.echo(visible(text), err=True)
 
 
-def _cell(value: object) -> str:
+def plain(value: object) -> str:
+    """Return a value as a cell of a table: hidden characters are spelled out."""
     if isinstance(value, list):
         value = ",".join(str(one) if not isinstance(one, dict) else json.dumps(one) for one in value)
     return visible(str(value), keep="")
@@ -238,13 +260,17 @@ def _send(
     try:
         answer = client.request(method, path, headers=headers, json=body, params=params, timeout=timeout_s)
     except httpx.HTTPError as error:
-        raise CommandError(
-            f"nobody answers at `{client.base_url}` ({type(error).__name__})",
-            hint="start it with `stayhand serve`, or name its configuration with --config",
-        ) from error
+        raise _unreachable(client, error) from error
     if not answer.is_success:
         raise _refused(answer)
     return answer
+
+
+def _unreachable(client: httpx.Client, error: httpx.HTTPError) -> CommandError:
+    return CommandError(
+        f"nobody answers at `{client.base_url}` ({type(error).__name__})",
+        hint="start it with `stayhand serve`, or name its configuration with --config",
+    )
 
 
 def _refused(answer: httpx.Response) -> CommandError:

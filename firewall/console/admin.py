@@ -180,12 +180,10 @@ class Admin:
 
     async def entry(self, request: Request, asker: Asker) -> Response:
         """Show one entry of the log."""
-        text = request.path_params["seq"]
-        if not text.isascii() or not text.isdigit() or len(text) > 15:
-            raise ProtocolError("an entry's number is a whole number", code="entry_invalid")
-        found = await self._entries.get(int(text), _known(asker))
+        seq = entry_number(request)
+        found = await self._entries.get(seq, _known(asker))
         if found is None:
-            raise ProtocolError(f"there is no entry {int(text)}", code="entry_unknown", status=404)
+            raise unknown_entry(seq)
         return JSONResponse(dict(found))
 
     async def healthz(self, _request: Request, _asker: Asker) -> Response:
@@ -204,6 +202,19 @@ class Admin:
     async def metrics(self, _request: Request, _asker: Asker) -> Response:
         """Show the metrics."""
         return Response(self._status.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def entry_number(request: Request) -> int:
+    """Return the number of an entry from a path. Raises: ProtocolError `entry_invalid` (400)."""
+    text = request.path_params["seq"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise ProtocolError("an entry's number is a whole number", code="entry_invalid")
+    return int(text)
+
+
+def unknown_entry(seq: int) -> ProtocolError:
+    """Return the error about an entry that is not there."""
+    return ProtocolError(f"there is no entry {seq}", code="entry_unknown", status=404)
 
 
 def _known(asker: Asker) -> Approver:

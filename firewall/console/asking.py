@@ -108,6 +108,14 @@ class Doorman:
         person = self._authenticator.person(session.name) if self._sessions.is_live(session) else None
         return person is not None and person.role in ROLES[needs]
 
+    def lasts(self, request: Request, asker: Asker, needs: Access) -> bool:
+        """Tell whether whoever was admitted to an API route with this request would be admitted now."""
+        if asker.session is not None:
+            return self.still(asker.session, needs)
+        _, _, text = request.headers.get("authorization", "").partition(" ")
+        who = self._authenticator.token(text.strip())
+        return who is not None and who.role in ROLES[needs]
+
     def person(self, name: str) -> Approver | None:
         """Return somebody who may sign in."""
         return self._authenticator.person(name)

@@ -1,37 +1,112 @@
-"""`GET /api/entries?…`: a page of entries as JSON, for the command line and for programs of auditors."""
+"""`/api/entries…`, `/api/tail`: entries as JSON, for the command line and for programs of auditors.
+
+A page of what is looked for, one entry with its proof, bundles to take away, and looking on while the log grows.
+"""
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from firewall.console.asking import Asker
+from firewall.approvals.people import Approver
+from firewall.console.admin import EntryDesk, entry_number, unknown_entry
+from firewall.console.asking import Asker, Doorman, read_json
+from firewall.console.auth import Access
 from firewall.console.explorer.desk import Explorer
+from firewall.console.explorer.exporting import MOST as FILE
+from firewall.console.explorer.exporting import Proofs, bundle
 from firewall.console.explorer.search import PAGE
+from firewall.console.explorer.tails import Tails
 from firewall.console.explorer.wish import KNOWN, Wish, read_wish
+from firewall.console.rows import Row
 from firewall.core.errors import AuthError, ProtocolError
 
 MOST = 200
 """Entries of one page; of many bytes it holds fewer, see `search.PAGE_BYTES`."""
+PATH = "/api/entries"
 _DIGITS = 15
+_FIRST, _LAST = frozenset({"first"}), frozenset({"last"})
+_EXPORT = {**dict.fromkeys(KNOWN, str), "first": int, "before": int, "limit": int, "opened": bool}
 
 
 class EntryApi:
-    """The handler of `/api/entries`."""
+    """The handlers of `/api/entries…` and `/api/tail`, except of one entry without its proof."""
 
-    def __init__(self, explorer: Explorer) -> None:
+    def __init__(self, explorer: Explorer, entries: EntryDesk, proofs: Proofs, tails: Tails) -> None:
         self._explorer = explorer
+        self._entries = entries
+        self._proofs = proofs
+        self._tails = tails
+
+    def rows(self, doorman: Doorman) -> tuple[Row, ...]:
+        """Return its routes; `doorman` tells for how long somebody may look on."""
+
+        async def tail(request: Request, asker: Asker) -> Response:
+            return await self._tail(request, asker, doorman)
+
+        return (
+            Row("GET", PATH, Access.LOG, self.search),
+            Row("GET", "/api/tail", Access.LOG, tail),
+            Row("POST", f"{PATH}/export", Access.LOG, self.export),
+            Row("GET", f"{PATH}/{{seq}}/proof", Access.LOG, self.proof),
+        )
 
     async def search(self, request: Request, asker: Asker) -> Response:
-        """Return a page: `?actor=&environment=&…&before=SEQ&limit=N`."""
-        if asker.who is None:
-            raise AuthError(detail="route without a credential")
-        wish, before = asked(request.query_params, self._explorer.now_us())
-        most = number(request.query_params, "limit") or PAGE
-        page = await self._explorer.search(wish, asker.who, before=before, most=min(most, MOST))
+        """Return a page: `?actor=&environment=&…&first=SEQ&before=SEQ&limit=N`."""
+        params = request.query_params
+        wish, before = asked(params, self._explorer.now_us(), more=_FIRST)
+        first, most = number(params, "first"), min(number(params, "limit") or PAGE, MOST)
+        page = await self._explorer.search(wish, _known(asker), first=first, before=before, most=most)
         return Response(await asyncio.to_thread(page.rendered), media_type="application/json")
+
+    async def proof(self, request: Request, asker: Asker) -> Response:
+        """Return one entry, opened, with a proof that it is in the log and the log's size under the proof."""
+        seq = entry_number(request)
+        found = await self._entries.get(seq, _known(asker))
+        if found is None:
+            raise unknown_entry(seq)
+        proof, size = await asyncio.to_thread(self._proofs.of, seq)
+        return JSONResponse({**found, "proof": proof, "size": size})
+
+    async def export(self, request: Request, asker: Asker) -> Response:
+        """Return a bundle of what is looked for: the fields of a search, `first`, `before`, `limit`, `opened`."""
+        said = await read_json(request, _EXPORT)
+        is_open = said.pop("opened", False) is True
+        params = QueryParams({name: str(value) for name, value in said.items()})
+        wish, before = asked(params, self._explorer.now_us(), more=_FIRST)
+        most = replace(FILE, entries=min(number(params, "limit") or FILE.entries, FILE.entries))
+        write = partial(bundle, log=self._proofs.log, is_open=is_open)
+        _, body = await self._explorer.collect(
+            wish,
+            _known(asker),
+            first=number(params, "first"),
+            before=before,
+            most=most,
+            opened=is_open,
+            written=write,
+        )
+        return Response(body, media_type="application/jsonl")
+
+    async def _tail(self, request: Request, asker: Asker, doorman: Doorman) -> Response:
+        """Look on: `?actor=&environment=&…&last=N`, as JSON lines."""
+        params = request.query_params
+        wish, before = asked(params, self._explorer.now_us(), more=_LAST)
+        if before or "limit" in params:
+            raise ProtocolError("who looks on says `last`, not `before` or `limit`", code="search_invalid")
+        lasts = partial(doorman.lasts, request, asker, Access.LOG)
+        last = min(number(params, "last"), MOST)
+        lines = await self._tails.lines(wish, _known(asker), last=last, lasts=lasts)
+        return StreamingResponse(lines, media_type="application/jsonl", headers={"x-accel-buffering": "no"})
+
+
+def _known(asker: Asker) -> Approver:
+    if asker.who is None:
+        raise AuthError(detail="route without a credential")
+    return asker.who
 
 
 def asked(params: QueryParams, now_us: int, *, more: frozenset[str] = frozenset()) -> tuple[Wish, int]:

@@ -6,7 +6,7 @@ one for each row that it found.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -77,24 +77,50 @@ class Explorer:
         """Return the time that a time ago counts from."""
         return self._clock.now_us()
 
-    async def search(self, wish: Wish, by: Approver, *, before: int = 0, most: int = PAGE) -> Page:
-        """Return a page of what is looked for.
+    async def search(self, wish: Wish, by: Approver, *, first: int = 0, before: int = 0, most: int = PAGE) -> Page:
+        """Return a page of what is looked for, from number `first` on and below `before` (0: the newest).
 
         Raises: StoreError when the log cannot be read or the question not be recorded; LimitError when too many
         ask.
         """
-        entry = await self.record("search", by, wish, before=before)
-        search = partial(self._searcher.search, wish, before=before or entry, most=most)  # not the question itself
-        return Page(wish, await self._in_turn(search))
+        entry = await self.record("search", by, wish, first=first, before=before)
+        search = partial(self._searcher.search, wish, first=first, most=most)
+        return Page(wish, await self._in_turn(partial(search, before=before or entry)))  # not the question itself
+
+    async def begin(self, wish: Wish, by: Approver, *, last: int) -> tuple[Page, int]:
+        """Begin to look on: return the `last` entries of what is looked for, and the number where news begin.
+
+        Raises: as `search`.
+        """
+        entry = await self.record("tail", by, wish, last=last)
+        found = await self._in_turn(partial(self._searcher.search, wish, before=entry, most=max(last, 1)))
+        return Page(wish, found if last else replace(found, entries=())), entry + 1
+
+    async def after(self, wish: Wish, first: int) -> tuple[Page, int]:
+        """Return what is looked for among the next entries from a number on, and where to go on; records nothing.
+
+        Raises: StoreError when the log cannot be read; LimitError when too many ask.
+        """
+        found, upto = await self._in_turn(partial(self._searcher.after, wish, first))
+        return Page(wish, found), upto
 
     async def collect(
-        self, wish: Wish, by: Approver, *, before: int, most: Most, opened: bool, written: Callable[[Page], bytes]
+        self,
+        wish: Wish,
+        by: Approver,
+        *,
+        before: int,
+        most: Most,
+        opened: bool,
+        written: Callable[[Page], bytes],
+        first: int = 0,
     ) -> tuple[Page, bytes]:
         """Return what is looked for to be taken away, and how it is `written`; `opened`: with what was sealed.
 
         Raises: as `search`.
         """
-        entry = await self.record("entries", by, wish, kind="audit.exported", before=before, opened=opened)
+        kind = "audit.exported"
+        entry = await self.record("entries", by, wish, kind=kind, first=first, before=before, opened=opened)
 
         def taken() -> tuple[Page, bytes]:
             search = self._searcher.search
@@ -102,6 +128,7 @@ class Explorer:
                 wish,
                 search(
                     wish,
+                    first=first,
                     before=before or entry,
                     most=most.entries,
                     most_bytes=most.weight,

@@ -5,15 +5,39 @@ from pathlib import Path
 
 import orjson
 
-from audit import AuditError
+from audit import AuditError, VerifierKey
 from audit.bundle import NAME
-from audit.verify import prove_all
+from audit.verify import prove, prove_all, verify_proof
 from firewall.console.explorer.desk import Most, Page
 from firewall.console.explorer.seen import Seen
 from firewall.core.errors import StoreError
 
 MOST = Most(entries=1_000, weight=16 << 20, limit_s=5.0)
 """What one file holds. Written, an entry is there twice, once in its proof in base64, and opened once more."""
+
+
+class Proofs:
+    """Proves entries of one log, and verifies what it proved."""
+
+    def __init__(self, log: Path, key: str) -> None:
+        """`key`: the log's verifier key, as the auditor has it."""
+        self.log = log
+        self.key = key
+
+    def of(self, seq: int) -> tuple[str, int]:
+        """Return an entry's proof, verified, and the size of the log that it is proven in; nothing: there is none.
+
+        Raises: StoreError when the log holds an entry that it cannot prove.
+        """
+        try:
+            proof = prove(self.log, seq)
+        except AuditError:
+            return "", 0
+        try:
+            said, checkpoint = verify_proof(proof, [VerifierKey.parse(self.key)])
+        except AuditError as error:
+            raise StoreError("the proof does not hold: run the verifier", detail=str(error)) from error
+        return (proof, checkpoint.size) if said.seq == seq else ("", 0)
 
 
 def bundle(page: Page, log: Path, *, is_open: bool) -> bytes:

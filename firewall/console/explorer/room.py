@@ -2,25 +2,23 @@
 
 import asyncio
 from functools import partial
-from pathlib import Path
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from audit import AuditError, VerifierKey
-from audit.verify import prove, verify_proof
-from firewall.console.admin import EntryDesk
+from firewall.console.admin import EntryDesk, entry_number, unknown_entry
 from firewall.console.auth import Access
 from firewall.console.explorer.api import EntryApi, asked
 from firewall.console.explorer.desk import Explorer, moment
-from firewall.console.explorer.exporting import MOST, bundle
+from firewall.console.explorer.exporting import MOST, Proofs, bundle
+from firewall.console.explorer.tails import Tails
 from firewall.console.explorer.verifying import Verifying
 from firewall.console.explorer.view import listing, name_of, nothing, opened
 from firewall.console.explorer.wish import Wish
 from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
-from firewall.core.errors import ProtocolError, StoreError
+from firewall.core.errors import ProtocolError
 
 PATH = "/console/log"
 
@@ -31,14 +29,13 @@ class LogRoom:
     tab = Tab(PATH, "Log", Access.LOG)
 
     def __init__(
-        self, explorer: Explorer, entries: EntryDesk, verifying: Verifying, *, log: Path, key: str
+        self, explorer: Explorer, entries: EntryDesk, verifying: Verifying, *, proofs: Proofs, tails: Tails
     ) -> None:
-        """`key`: the log's verifier key, as the auditor has it."""
         self._explorer = explorer
         self._entries = entries
         self._verifying = verifying
-        self._log = log
-        self._key = key
+        self._proofs = proofs
+        self._api = EntryApi(explorer, entries, proofs, tails)
 
     def rows(self, frame: Frame) -> tuple[Row, ...]:
         """Return its routes."""
@@ -60,7 +57,7 @@ class LogRoom:
             frame.form(f"{PATH}/export", self._export, needs),
             frame.page(f"{PATH}/{{seq}}", one, needs),
             frame.page(f"{PATH}/{{seq}}/proof", self._proof, needs),
-            Row("GET", "/api/entries", Access.LOG, EntryApi(self._explorer).search),
+            *self._api.rows(frame.doorman),
         )
 
     async def _search(self, frame: Frame, request: Request, visitor: Visitor) -> Response:
@@ -75,20 +72,20 @@ class LogRoom:
         return frame.html("log.html", visitor, self.tab, page=page, said="")
 
     async def _one(self, frame: Frame, request: Request, visitor: Visitor) -> Response:
-        seq = _number(request)
+        seq = entry_number(request)
         entry = await self._entries.get(seq, visitor.who)
         if entry is None:
-            raise _unknown(seq)
-        proof, size = await asyncio.to_thread(self._proven, seq)
-        page = opened(entry, key=self._key, proof=proof, size=size)
+            raise unknown_entry(seq)
+        proof, size = await asyncio.to_thread(self._proofs.of, seq)
+        page = opened(entry, key=self._proofs.key, proof=proof, size=size)
         return frame.html("entry.html", visitor, self.tab, page=page)
 
     async def _proof(self, request: Request, visitor: Visitor) -> Response:
-        seq = _number(request)
+        seq = entry_number(request)
         await self._explorer.record("proof", visitor.who, Wish(), kind="audit.exported", read=seq)
-        proof, _ = await asyncio.to_thread(self._proven, seq)
+        proof, _ = await asyncio.to_thread(self._proofs.of, seq)
         if not proof:
-            raise _unknown(seq)
+            raise unknown_entry(seq)
         name = f'attachment; filename="{name_of(seq)}"'
         return Response(proof, media_type="text/plain; charset=utf-8", headers={"content-disposition": name})
 
@@ -115,7 +112,7 @@ class LogRoom:
         said = {name: value for name, value in fields.items() if value and name not in ("csrf", "opened")}
         wish, before = asked(QueryParams(said), self._explorer.now_us())
         opened_too = fields.get("opened") == "yes"
-        write = partial(bundle, log=self._log, is_open=opened_too)
+        write = partial(bundle, log=self._proofs.log, is_open=opened_too)
         page, body = await self._explorer.collect(
             wish, visitor.who, before=before, most=MOST, opened=opened_too, written=write
         )
@@ -123,29 +120,3 @@ class LogRoom:
         name = f"log-{entries[-1].seq}-{entries[0].seq}.jsonl" if entries else "log-nothing.jsonl"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(body, media_type="application/jsonl", headers=headers)
-
-    def _proven(self, seq: int) -> tuple[str, int]:
-        """Return an entry's proof, verified, and the size of the log that it is proven in; nothing: there is none.
-
-        Raises: StoreError when the log holds an entry that it cannot prove.
-        """
-        try:
-            proof = prove(self._log, seq)
-        except AuditError:
-            return "", 0
-        try:
-            said, checkpoint = verify_proof(proof, [VerifierKey.parse(self._key)])
-        except AuditError as error:
-            raise StoreError("the proof does not hold: run the verifier", detail=str(error)) from error
-        return (proof, checkpoint.size) if said.seq == seq else ("", 0)
-
-
-def _number(request: Request) -> int:
-    text = request.path_params["seq"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise ProtocolError("an entry's number is a whole number", code="entry_invalid")
-    return int(text)
-
-
-def _unknown(seq: int) -> ProtocolError:
-    return ProtocolError(f"there is no entry {seq}", code="entry_unknown", status=404)

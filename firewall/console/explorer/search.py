@@ -8,7 +8,7 @@ invents. When the time is up, the page says how far it came, and the next one go
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -117,29 +117,51 @@ class Searcher:
         self,
         wish: Wish,
         *,
+        first: int = 0,
         before: int = 0,
         most: int = PAGE,
         most_bytes: int = PAGE_BYTES,
         limit_s: float = LIMIT_S,
     ) -> Found:
-        """Return a page of entries below number `before` (0: the newest): at most so many, and so many bytes.
+        """Return a page of entries from number `first` on and below `before` (0: the newest).
+
+        It has at most so many, and so many bytes.
 
         Raises: StoreError when the log cannot be read.
         """
-        try:
-            with ExitStack() as closing:
-                log = Log(self._log, self._keystore)
-                closing.callback(log.close)
-                index = Index.reading(self._index)
-                if index is not None:
-                    closing.callback(index.close)
-                bounds = _Most(most, most_bytes, self._ticks() + limit_s)
-                page = self._search(log, index, wish, before=before, most=bounds)
+        with _reading(), ExitStack() as closing:
+            log = Log(self._log, self._keystore)
+            closing.callback(log.close)
+            index = Index.reading(self._index)
+            if index is not None:
+                closing.callback(index.close)
+            bounds = _Most(most, most_bytes, self._ticks() + limit_s)
+            page = self._search(log, index, wish, first=first, before=before, most=bounds)
             return replace(page, names=self._named(page))
-        except sqlite3.Error as error:
-            raise unreadable(error) from error
-        except AuditError as error:
-            raise StoreError("the log cannot be read", detail=str(error)) from error
+
+    def after(self, wish: Wish, first: int, *, most: int = _STEP) -> tuple[Found, int]:
+        """Return what is looked for among the next entries from number `first` on, and where to go on.
+
+        Oldest first, straight from the log; at most so many are read, and the bytes of a page.
+
+        Raises: StoreError when the log cannot be read.
+        """
+        with _reading(), ExitStack() as closing:
+            log = Log(self._log, self._keystore)
+            closing.callback(log.close)
+            size = log.size
+            who = self.who(wish.actor)
+            entries: list[Seen] = []
+            upto, weight = first, 0
+            for seen in log.between(first, min(first + most, size)):
+                weight += seen.weight
+                if weight > PAGE_BYTES and upto > first:
+                    break
+                upto = seen.seq + 1
+                if looked(wish, who, seen)[0]:
+                    entries.append(seen)
+            page = Found(tuple(entries), size, size, upto, is_full=False)
+            return replace(page, names=self._named(page)), upto
 
     def _named(self, page: Found) -> Mapping[str, str]:
         principals = {seen.principal for seen in page.entries} - {""}
@@ -168,14 +190,14 @@ class Searcher:
             return Who(frozenset({key.pseudonym("prn_", actor)}))
         return Who(frozenset({key.pseudonym("per_", actor)}), frozenset({key.id}))
 
-    def _search(self, log: Log, index: Index | None, wish: Wish, *, before: int, most: _Most) -> Found:
+    def _search(self, log: Log, index: Index | None, wish: Wish, *, first: int, before: int, most: _Most) -> Found:
         size = log.size
         end = min(before, size) if before else size
         indexed = min(index.size, size) if index is not None else 0
         who = self.who(wish.actor)
         entries: list[Seen] = []
         weight = cut = 0
-        for reached, candidates in self._candidates(log, index, wish, who, end=end, indexed=indexed):
+        for reached, candidates in self._candidates(log, index, wish, who, span=(first, end), indexed=indexed):
             for seen in candidates:
                 is_meant, is_all = looked(wish, who, seen)
                 cut += not is_all
@@ -193,18 +215,22 @@ class Searcher:
         return Found(tuple(entries), size, indexed, 0, is_full=False, cut=cut)
 
     def _candidates(
-        self, log: Log, index: Index | None, wish: Wish, who: Who | None, *, end: int, indexed: int
+        self, log: Log, index: Index | None, wish: Wish, who: Who | None, *, span: tuple[int, int], indexed: int
     ) -> Iterator[tuple[int, Iterator[Seen]]]:
-        """Yield entries to be read, newest first, each step with the number down to which it looked."""
-        while end > indexed:
-            first = max(indexed, end - _STEP)
-            yield first, log.between(first, end, newest_first=True)
+        """Yield entries of a span to be read, newest first, each step with the number down to which it looked.
+
+        It is 0 where nothing of the span is left.
+        """
+        lowest, end = span
+        while end > max(indexed, lowest):
+            first = max(indexed, lowest, end - _STEP)
+            yield (0 if first == lowest else first), log.between(first, end, newest_first=True)
             end = first
-        if index is None or not end:
+        if index is None or end <= lowest:
             return
         plan = _planned(index, wish, who)
         first, last = index.span(wish.since, wish.until)
-        end, begin = min(end, last * WIDTH), first * WIDTH
+        end, begin = min(end, last * WIDTH), max(first * WIDTH, lowest)
         if not plan.is_possible or begin >= end:
             yield 0, iter(())
             return
@@ -270,6 +296,17 @@ class _Known:
         if self._key is None:
             raise AuditError("the key of the index is gone")
         return self._key.open(bound_to(number, part), sealed)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turn what can go wrong with the log's file or its keys into one error. Raises: StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise unreadable(error) from error
+    except AuditError as error:
+        raise StoreError("the log cannot be read", detail=str(error)) from error
 
 
 def _planned(index: Index, wish: Wish, who: Who | None) -> _Plan:

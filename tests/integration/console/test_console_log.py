@@ -25,10 +25,11 @@ from firewall.console.entries import Entries
 from firewall.console.explorer.behind import Behind, Kept, encoded
 from firewall.console.explorer.blocks import WIDTH
 from firewall.console.explorer.desk import Explorer
-from firewall.console.explorer.exporting import MOST
+from firewall.console.explorer.exporting import MOST, Proofs
 from firewall.console.explorer.room import LogRoom
 from firewall.console.explorer.search import PAGE_BYTES, Searcher
 from firewall.console.explorer.store import Index
+from firewall.console.explorer.tails import Tails
 from firewall.console.explorer.verifying import Verifying
 from firewall.console.explorer.wish import Wish
 from firewall.console.roster import Listed
@@ -121,6 +122,8 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         Searcher(places.database, places.database.with_name("search.db"), installation.keystore), writer, clock
     )
     verifying = Verifying(places.database, installation.verify_key, clock)
+    proofs = Proofs(places.database, installation.verify_key)
+    tails = Tails(explorer, size=lambda: writer.size, is_closed=lambda: False)
     entries = Entries(installation.reader, installation.sealing, writer)
     console = Console(
         approvals=approvals,
@@ -134,7 +137,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
             entries=entries,
             credentials=CredentialDouble(desk.asked),
             status=desk,
-            rooms=(LogRoom(explorer, entries, verifying, log=places.database, key=installation.verify_key),),
+            rooms=(LogRoom(explorer, entries, verifying, proofs=proofs, tails=tails),),
         ),
         control_listen=f"127.0.0.1:{port}",
     )
@@ -168,6 +171,7 @@ async def test_a_search_is_recorded_once_and_then_answered(room: Room) -> None:
             "kind": "audit.read",
             "what": "search",
             "asked": ["actor", "verdict", "text"],
+            "first": 0,
             "before": 0,
         }
         stored = room.places.database.read_bytes() + room.places.database.with_name("stayhand.db-wal").read_bytes()
@@ -302,7 +306,8 @@ async def test_what_is_found_is_taken_away_as_a_bundle_that_the_auditors_program
         answer = await client.post(path, data=fields, headers=browser.headers)
         assert answer.status_code == 200, answer.text
         assert room.last() == {
-            "kind": "audit.exported", "what": "entries", "asked": ["text"], "before": 0, "opened": False,
+            "kind": "audit.exported", "what": "entries", "asked": ["text"], "first": 0, "before": 0,
+            "opened": False,
         }  # fmt: skip
         head, *rows = [json.loads(line) for line in answer.text.splitlines()]
         # the look at the page above asked for the same word, and is an entry that says so
