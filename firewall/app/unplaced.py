@@ -26,8 +26,9 @@ class Unplaced:
 
     def __call__(self, approval: Approval) -> bool:
         """Tell whether a call could lie in production, if nobody knows where it lands."""
-        named = [one.environment for one in (*self.settings.target, *self.settings.mcp_server)]
-        if any(map(_is_production, (*self.rules().environments.names(), *named))):
+        targets = (one.environment for one in self.settings.target)
+        servers = (one.environment for one in self.settings.mcp_server)
+        if any(map(_is_production, (*self.rules().environments.names(), *targets, *servers))):
             return True
         try:
             return _is_production(grant_json.parse(self.tokens.row(approval.token).grant).environment)
