@@ -21,7 +21,6 @@ from firewall.approvals.channels.board import Channels
 from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
-from firewall.console.explorer.behind import Behind
 from firewall.core.errors import StoreError
 from firewall.core.work import Sweep, Unit
 from firewall.gates.edge.branch import Branch
@@ -81,7 +80,6 @@ class Application:
     drills: DrillRoom
     prober: Prober | None
     sharing: Sharing | None
-    behind: Behind
     console: Console
     looking: Looking
     forms: Forms
@@ -155,7 +153,7 @@ class Application:
             group.create_task(self._witness())
             group.create_task(self._sweep())
             group.create_task(kept_running(self._note_uses, "noting when tokens were used"))
-            group.create_task(kept_running(self.behind.run, "indexing the log"))
+            group.create_task(kept_running(self.looking.behind.run, "indexing the log"))
             group.create_task(kept_running(self.looking.follower.run, "following the log for sessions"))
             if self.mcp is not None:
                 group.create_task(self.mcp.lines.run())

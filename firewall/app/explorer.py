@@ -19,11 +19,14 @@ INDEX = "search.db"
 """Beside the log; whoever removes it removes nothing that the log does not give again."""
 
 
-def log_room_of(base: Base, entries: EntryDesk, *, is_closed: Callable[[], bool]) -> LogRoom:
-    """Return the room that searches the log; `entries` opens one, `is_closed` tells that the server stops."""
+def log_room_of(base: Base, entries: EntryDesk, behind: Behind, *, is_closed: Callable[[], bool]) -> LogRoom:
+    """Return the room that searches the log; `entries` opens one, `behind` keeps the index.
+
+    `is_closed` tells that the server stops.
+    """
     settings, installation = base.settings, base.installation
     searcher = Searcher(settings.database, settings.data_dir / INDEX, installation.keystore)
-    explorer = Explorer(searcher, installation.writer, base.clock)
+    explorer = Explorer(searcher, installation.writer, base.clock, behind.looked)
     key, witness = installation.verify_key, settings.witness
     verifying = Verifying(settings.database, key, base.clock, witness=witness)
     proofs = Proofs(settings.database, key)

@@ -1,25 +1,28 @@
-"""What the console looks at while calls are judged: a feed of them, and what follows the log for sessions."""
+"""What the console looks at while calls are judged: a feed of them, and what follows the log for pages."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from firewall.app.base import Base
+from firewall.app.explorer import behind_of
 from firewall.app.live import feed_of
 from firewall.app.sessions import follower_of
+from firewall.console.explorer.behind import Behind
 from firewall.console.live.feed import Feed
 from firewall.console.runs.following import Follower
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """Both."""
+    """All of it."""
 
     feed: Feed
     follower: Follower
+    behind: Behind
 
 
 def looking_of(base: Base, stack: AsyncExitStack) -> Looking:
-    """Return both; `stack` closes what must be. Raises: StoreError."""
+    """Return all of it; `stack` closes what must be. Raises: StoreError, ConfigError."""
     follower = follower_of(base)
     stack.callback(follower.close)
-    return Looking(feed_of(base), follower)
+    return Looking(feed_of(base), follower, behind_of(base))

@@ -16,7 +16,6 @@ from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
 from firewall.app.control import console_of, faring_of
 from firewall.app.egress import egress_of
-from firewall.app.explorer import behind_of
 from firewall.app.gates import (
     aws_door,
     circuits_of,
@@ -180,7 +179,6 @@ def _wire(
         drills=drills,
         looking=looking,
         prober=prober_of(base, upstream, routes, circuits=circuits),
-        behind=behind_of(base),
         sharing=sharing_of(base, circuits, providers=routes.providers, stack=stack),
         forms=forms,
         telemetry=base.telemetry,

@@ -66,10 +66,14 @@ class Page:
 class Explorer:
     """Searches the log for those permitted."""
 
-    def __init__(self, searcher: Searcher, sequencer: Sequencer, clock: Clock) -> None:
+    def __init__(
+        self, searcher: Searcher, sequencer: Sequencer, clock: Clock, looked: Callable[[], None] = lambda: None
+    ) -> None:
+        """`looked` is told that somebody searches."""
         self._searcher = searcher
         self._sequencer = sequencer
         self._clock = clock
+        self._looked = looked
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
@@ -149,6 +153,7 @@ class Explorer:
             private={"name": by.name, "wish": {name: getattr(wish, name) for name in wish.asked}},
         )
         outcome = await self._sequencer.submit(Unit(records=(record,)))
+        self._looked()
         return outcome.seqs[0] if outcome.seqs else 0
 
     async def _in_turn(self, work: Callable[[], _T]) -> _T:

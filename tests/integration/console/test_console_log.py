@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -272,6 +273,31 @@ async def test_the_index_is_made_by_a_process_of_its_own_and_goes_on_where_it_en
         assert (answer["indexed"], answer["complete"], answer["next"]) == (2 * WIDTH, True, 0)
     report = verify(room.places.database, [VerifierKey.parse(room.installation.verify_key)])
     assert report.ok, report.findings
+
+
+async def test_a_busy_server_is_indexed_once_somebody_searches(room: Room) -> None:
+    """What comes faster than in calm moments waits; who searches has it indexed, and is answered meanwhile."""
+    behind = room.behind
+    explorer = Explorer(
+        Searcher(room.places.database, room.places.database.with_name("search.db"), room.installation.keystore),
+        room.installation.writer,
+        WallClock(),
+        behind.looked,
+    )
+    await room.installation.writer.submit(Unit(records=tuple(judged() for _ in range(WIDTH))))
+    assert not behind.is_time()
+    found = await explorer.search(Wish(), Approver("audra", "auditor"))
+    assert (found.found.indexed, len(found.found.entries)) == (0, 50)
+    following = asyncio.create_task(behind.run())
+    try:
+        async with asyncio.timeout(60):
+            while found.found.indexed < WIDTH:
+                found = await explorer.search(Wish(), Approver("audra", "auditor"))
+                await asyncio.sleep(0.1)
+    finally:
+        following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
 
 
 async def test_an_indexer_that_fails_is_told_and_tried_later(room: Room, caplog: pytest.LogCaptureFixture) -> None:
