@@ -2,11 +2,12 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from firewall.console.costs.days import DaySums, Kinds, course, dearest, together
 from firewall.console.costs.plot import Day, Plot, Spark, moment, money, percent, plot_of, spark_of
 from firewall.core.budget import OF_PEOPLE, Budget, Scope, Window, period
 from firewall.core.errors import StoreError
@@ -14,7 +15,7 @@ from firewall.core.grant import matches
 from firewall.core.ports import Clock
 from firewall.storage.sqlite import spend_days
 from firewall.storage.sqlite.schema import open_reader
-from firewall.storage.sqlite.spend_days import DAY_US, GROUPS, Account, Sum
+from firewall.storage.sqlite.spend_days import DAY_US, GROUPS, Account, Days, Sum
 
 MOST_GROUPS = 10
 """Groups of a kind that are shown; what the others cost stands together."""
@@ -145,6 +146,7 @@ class Costs:
     path: Path
     clock: Clock
     limits: tuple[Budget, ...]
+    sums: DaySums = field(default_factory=DaySums)
 
     async def look(self, days: int) -> Overview:
         """Return what the last so many days cost, today included.
@@ -160,14 +162,15 @@ class Costs:
         connection = open_reader(self.path)
         try:
             connection.execute("BEGIN")  # one state of the books, whatever is booked meanwhile
-            by_day = spend_days.by_day(connection, span)
-            total = _together(by_day.values())
-            parts = tuple(_part(connection, kind, span, total) for kind in GROUPS)
+            found_days = self.sums.of(connection, span)
             caps = self._caps(connection, now_us)
         except sqlite3.Error as error:
             raise StoreError("the ledger cannot be read", detail=str(error)) from error
         finally:
             connection.close()
+        by_day = {day: together(kinds["feature"].values()) for day, kinds in found_days.items()}
+        total = together(by_day.values())
+        parts = tuple(_part(found_days, kind, span, total) for kind in GROUPS)
         costs = {day: Day(one.cost_micros, one.guessed_micros, one.calls) for day, one in by_day.items()}
         plot = plot_of(costs, *span)
         return Overview(days, moment(now_us), total, plot, parts, caps[:MOST_CAPS], max(0, len(caps) - MOST_CAPS))
@@ -199,24 +202,16 @@ class Costs:
         )
 
 
-def _part(connection: sqlite3.Connection, kind: str, span: spend_days.Days, total: Sum) -> Part:
-    groups = spend_days.dearest(connection, kind, span, MOST_GROUPS + 1)
-    shown = groups[:MOST_GROUPS]
-    courses = spend_days.courses(connection, kind, [words for words, _ in shown], span) if shown else {}
-    lines = []
-    for words, cost in shown:
-        name = "/".join(words) or "-"
-        lines.append(
-            Line(name, cost, percent(cost.cost_micros, total.cost_micros), spark_of(courses[words], *span))
+def _part(days: Mapping[int, Kinds], kind: str, span: Days, total: Sum) -> Part:
+    groups = dearest(days, kind)
+    lines = [
+        Line(
+            "/".join(words) or "-",
+            cost,
+            percent(cost.cost_micros, total.cost_micros),
+            spark_of(course(days, kind, words), *span),
         )
+        for words, cost in groups[:MOST_GROUPS]
+    ]
     rest = total.cost_micros - sum(line.cost.cost_micros for line in lines)
     return Part(kind, tuple(lines), money(rest) if len(groups) > MOST_GROUPS else "")
-
-
-def _together(found: Collection[Sum]) -> Sum:
-    return Sum(
-        calls=sum(one.calls for one in found),
-        cost_micros=sum(one.cost_micros for one in found),
-        guessed_micros=sum(one.guessed_micros for one in found),
-        unpriced_calls=sum(one.unpriced_calls for one in found),
-    )

@@ -13,7 +13,7 @@ from threading import Lock
 from firewall.core.errors import StoreError
 from firewall.storage.sqlite.schema import open_reader
 
-STRETCH = 5_000
+STRETCH = 2_000
 """Entries that one query reads."""
 AT_ONCE = 2
 """Stretches that one look reads; what is missing then, the next look goes on with."""

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 DAY_US = 86_400_000_000
+ANY_DAY = -1
+"""Stands for every day."""
 _WORDS = ("feature", "user_tier", "team", "provider", "model")
 _SUMS = {
     "calls": "1",
@@ -59,6 +61,25 @@ _TRIGGERS = (
     _ON.format(name="more", verb="INSERT", of="new", when=_COUNTED, do=_more()),
     _ON.format(name="less", verb="DELETE", of="old", when=_COUNTED, do=_less()),
 )
+_MARKS = """CREATE TABLE IF NOT EXISTS spend_day_changes (
+  day INTEGER PRIMARY KEY, changes INTEGER NOT NULL
+) STRICT"""
+"""How often sums of a day were changed once a newer day had some: whoever keeps them in mind looks here first."""
+_NEWER = "(SELECT max(day) FROM spend_days)"
+_MARK = "INSERT INTO spend_day_changes VALUES ({day}, 1) ON CONFLICT DO UPDATE SET changes = changes + 1;"
+_MARKING = (
+    *(
+        f"CREATE TRIGGER IF NOT EXISTS spend_day_changed_{verb.lower()} AFTER {verb} ON spend_days"
+        f" WHEN new.day < {_NEWER} BEGIN {_MARK.format(day='new.day')} END"
+        for verb in ("INSERT", "UPDATE")
+    ),
+    (
+        "CREATE TRIGGER IF NOT EXISTS spend_day_changed_delete AFTER DELETE ON spend_days"
+        f" WHEN old.day IS NOT {_NEWER} BEGIN"
+        f" {_MARK.format(day=f'CASE WHEN old.day < {_NEWER} THEN old.day ELSE {ANY_DAY} END')} END"
+    ),
+)
+"""The newest day, which every call changes, has no marks; where it goes away, every day may have changed."""
 _WINDOWED = "CREATE INDEX IF NOT EXISTS spend_accounts_window ON spend_accounts (substr(key, -10))"
 """Accounts by the end of their key, which names the window; bookings do not touch it, as a key never changes."""
 
@@ -66,7 +87,7 @@ _WINDOWED = "CREATE INDEX IF NOT EXISTS spend_accounts_window ON spend_accounts 
 def create(connection: sqlite3.Connection) -> None:
     """Create what is missing, within the caller's transaction; sums of an older ledger are made from its lines."""
     known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'spend_days'").fetchone()
-    for statement in (_TABLE, *_TRIGGERS, _WINDOWED):
+    for statement in (_TABLE, *_TRIGGERS, _MARKS, *_MARKING, _WINDOWED):
         connection.execute(statement)
     if known is None:
         connection.execute(_fill())
@@ -96,42 +117,27 @@ GROUPS = {
 _AMOUNTS = "sum(calls), sum(cost), sum(guessed), sum(unpriced)"
 
 
-def by_day(connection: sqlite3.Connection, days: Days) -> dict[int, Sum]:
-    """Return the sum of each day that has any."""
-    rows = connection.execute(
-        f"SELECT day, {_AMOUNTS} FROM spend_days WHERE day BETWEEN ? AND ? GROUP BY day",  # noqa: S608 - constants
-        days,
-    )
-    return {day: Sum(*amounts) for day, *amounts in rows}
+def newest(connection: sqlite3.Connection) -> int:
+    """Return the last day with a call; -1: there is none."""
+    (found,) = connection.execute("SELECT coalesce(max(day), -1) FROM spend_days").fetchone()
+    return int(found)
 
 
-def dearest(connection: sqlite3.Connection, kind: str, days: Days, most: int) -> list[tuple[tuple[str, ...], Sum]]:
-    """Return the groups that cost most, the dearest first, each with the words that name it."""
-    words = ", ".join(GROUPS[kind])
-    rows = connection.execute(
-        f"SELECT {words}, {_AMOUNTS} FROM spend_days WHERE day BETWEEN ? AND ? GROUP BY {words} "  # noqa: S608 - own
-        f"ORDER BY sum(cost) DESC, sum(calls) DESC, {words} LIMIT ?",
-        (*days, most),
-    ).fetchall()
+def changes(connection: sqlite3.Connection) -> dict[int, int]:
+    """Return how often days before the newest were changed; ANY_DAY: how often every day may have been."""
+    return dict(connection.execute("SELECT day, changes FROM spend_day_changes").fetchall())
+
+
+OF_DAY = {
+    kind: f"SELECT {', '.join(words)}, {_AMOUNTS} FROM spend_days WHERE day = ? GROUP BY {', '.join(words)}"  # noqa: S608 - constants
+    for kind, words in GROUPS.items()
+}
+
+
+def of_day(connection: sqlite3.Connection, kind: str, day: int) -> dict[tuple[str, ...], Sum]:
+    """Return what each group of a kind cost on one day, by the words that name it."""
     size = len(GROUPS[kind])
-    return [(tuple(row[:size]), Sum(*row[size:])) for row in rows]
-
-
-def courses(
-    connection: sqlite3.Connection, kind: str, named: Sequence[tuple[str, ...]], days: Days
-) -> dict[tuple[str, ...], dict[int, int]]:
-    """Return what each named group cost day by day, in micro-USD; days without a call are missing."""
-    words = ", ".join(GROUPS[kind])
-    marks = ", ".join([f"({', '.join('?' * len(GROUPS[kind]))})"] * len(named))
-    rows = connection.execute(
-        f"SELECT {words}, day, sum(cost) FROM spend_days WHERE day BETWEEN ? AND ? "  # noqa: S608 - own words, marks
-        f"AND ({words}) IN (VALUES {marks}) GROUP BY {words}, day",
-        (*days, *(word for group in named for word in group)),
-    )
-    found: dict[tuple[str, ...], dict[int, int]] = {group: {} for group in named}
-    for *group, day, cost in rows:
-        found[tuple(group)][day] = cost
-    return found
+    return {tuple(row[:size]): Sum(*row[size:]) for row in connection.execute(OF_DAY[kind], (day,))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +157,11 @@ def present(connection: sqlite3.Connection, windows: Sequence[str], most: int) -
     for ending in [f":{window}" for window in windows]:
         found = connection.execute(
             "SELECT a.key, a.spent, a.held, coalesce(CASE WHEN t.grant_json <> '' "
-            "THEN json_extract(t.grant_json, '$.money_cap_micros') END, 0) FROM spend_accounts a "
+            "THEN json_extract(t.grant_json, '$.money_cap_micros') END, 0) FROM ("
+            "SELECT key, spent, held, moved_at FROM spend_accounts "
+            "WHERE substr(key, -10) = ? AND substr(key, ?) = ? ORDER BY moved_at DESC LIMIT ?) a "
             "LEFT JOIN tokens t ON a.key GLOB 'token:*:life:life' AND t.id = substr(a.key, 7, length(a.key) - 16) "
-            "WHERE substr(a.key, -10) = ? AND substr(a.key, ?) = ? ORDER BY a.moved_at DESC LIMIT ?",
+            "ORDER BY a.moved_at DESC",
             (ending[-10:], -len(ending), ending, most),
         )
         rows += [Account(*row) for row in found]

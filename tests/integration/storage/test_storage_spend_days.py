@@ -9,12 +9,13 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firewall.console.costs.days import DaySums, course, dearest, together
 from firewall.core.attribution import Attribution
 from firewall.core.money import Tokens
 from firewall.core.spending import Line, Part, Reclaim, Reserve, Settle, State
 from firewall.storage.sqlite import ledger, spend_days
 from firewall.storage.sqlite.schema import create_tables, open_writer
-from firewall.storage.sqlite.spend_days import DAY_US, Sum
+from firewall.storage.sqlite.spend_days import DAY_US, GROUPS, Sum
 
 WORDS = st.sampled_from(["", "a", "b'"])
 LINES = st.builds(
@@ -97,19 +98,52 @@ def test_groups_days_and_courses() -> None:
             line("5", 100, day=4, feature="later"),
         ):
             ledger.settle(connection, Settle(one), 1)
-        days = (1, 3)
-        assert spend_days.by_day(connection, days) == {1: Sum(2, 14), 2: Sum(1, 7, 7), 3: Sum(1, 0, 0, 1)}
-        assert spend_days.dearest(connection, "feature", days, 9) == [
+        days = DaySums().of(connection, (1, 3))
+        assert {day: together(kinds["feature"].values()) for day, kinds in days.items()} == {
+            1: Sum(2, 14), 2: Sum(1, 7, 7), 3: Sum(1, 0, 0, 1),
+        }  # fmt: skip
+        assert dearest(days, "feature") == [
             (("f",), Sum(2, 12, 7)), (("g",), Sum(1, 9)), (("",), Sum(1, 0, 0, 1)),
         ]  # fmt: skip
-        assert spend_days.dearest(connection, "model", days, 9) == [(("p", "m"), Sum(4, 21, 7, 1))]
-        assert len(spend_days.dearest(connection, "feature", days, 1)) == 1
-        assert spend_days.courses(connection, "feature", [("f",), ("",)], EVER) == {
-            ("f",): {1: 5, 2: 7},
-            ("",): {3: 0},
-        }
-        both = [("p", "x"), ("p", "m")]
-        assert spend_days.courses(connection, "model", both, (2, 2)) == {both[0]: {}, both[1]: {2: 7}}
+        assert dearest(days, "model") == [(("p", "m"), Sum(4, 21, 7, 1))]
+        assert course(days, "feature", ("f",)) == {1: 5, 2: 7}
+        assert course(days, "feature", ("",)) == {3: 0}
+        assert course(DaySums().of(connection, (2, 2)), "model", ("p", "m")) == {2: 7}
+        assert course(days, "model", ("p", "x")) == {}
+
+
+@settings(max_examples=80)
+@given(STEPS)
+def test_what_is_kept_in_mind_is_what_adding_up_says(steps: list[Line | int]) -> None:
+    """Whatever is written, rewritten or forgotten between two looks, of the newest day and of older ones."""
+    with opened() as connection:
+        mind = DaySums()
+        for step in steps:
+            if isinstance(step, Line):
+                ledger.settle(connection, Settle(step), 1)
+            else:
+                ledger.reclaim(connection, Reclaim(before_us=0, forget_us=step))
+            assert mind.of(connection, EVER) == DaySums().of(connection, EVER)
+
+
+def test_days_that_are_over_are_added_up_once() -> None:
+    """A second look reads the newest day alone, and one that was changed late; each by the key of the table."""
+    with opened() as connection:
+        for number in range(1, 5):
+            ledger.settle(connection, Settle(line(str(number), number, day=number)), 1)
+        mind, asked = DaySums(), []
+        mind.of(connection, EVER)
+        connection.set_trace_callback(asked.append)
+        mind.of(connection, EVER)
+        assert len([one for one in asked if "GROUP BY" in one]) == len(GROUPS)
+        ledger.settle(connection, Settle(line("5", 9, day=2)), 1)
+        asked.clear()
+        assert mind.of(connection, EVER)[2]["team"] == {("",): Sum(2, 11)}
+        assert len([one for one in asked if "GROUP BY" in one]) == 2 * len(GROUPS)
+        connection.set_trace_callback(None)
+        for query in spend_days.OF_DAY.values():
+            (first, *_) = connection.execute(f"EXPLAIN QUERY PLAN {query}", (2,)).fetchall()
+            assert "USING PRIMARY KEY (day=?)" in first[3]
 
 
 def test_accounts_of_the_windows_that_are_asked_for() -> None:
