@@ -244,7 +244,8 @@ def _hooks(table: Table, folder: Path) -> None:
 def _mcp(table: Table, folder: Path, machine: Machine) -> None:
     for one in mcp.added(folder, machine):
         beside = (
-            f"median {one.middle_ms:.2f}, {one.in_directs:.1f} direct calls; direct {one.direct_ms:.2f} ms; "
+            f"all pairs {one.middle_ms:.2f}; {one.gate_ms:.2f} ms beside {one.direct_ms:.2f} direct, "
+            f"{one.in_directs:.1f} of those; "
             f"CPU {one.cpu_us:.0f} us, {one.in_passthroughs:.2f} pass-throughs"
         )
         table.row(f"MCP: {one.what}, added, p50", "2 ms", f"{one.added_ms:.2f} ms", beside)

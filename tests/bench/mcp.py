@@ -1,8 +1,10 @@
 """What the MCP gate adds to a call of a tool: direct and through the gate, in turns, over HTTP and to a program.
 
-A plain pass-through before the same server over HTTP takes its turn with them. One call at a time finds caches
-cold and a machine that just slept, so a call costs more here than under load, on all sides: read the figures in
-direct calls and in pass-throughs of their own turns.
+What is added is measured pair by pair: each call through the gate less the direct one beside it, of one tool of
+one server. Who of the two goes first changes every time, for the one behind finds the server awake. A plain
+pass-through before the same server over HTTP takes its turn with them. One call at a time finds caches cold and a
+machine that just slept, so a call costs more here than under load, on all sides: read the figures in direct calls
+and in pass-throughs of their own turns.
 
 The time that an outcome waits for company (`sequencer.writer.LINGER_S`) is on nobody's way: the next call's own
 commit takes the outcome of the one before along.
@@ -49,10 +51,12 @@ class Called:
 
     what: str
     added_ms: float
-    """The median of the round with the least; what else a machine does only ever adds."""
+    """The median of the pairs, in the round with the least; what else a machine does only ever adds."""
     middle_ms: float
-    """The median of all rounds'."""
+    """The median of all pairs."""
     direct_ms: float
+    gate_ms: float
+    """As the round with the least had them, medians."""
     cpu_us: float
     """Of the firewall, for each call, in the round with the least."""
     in_directs: float
@@ -63,17 +67,27 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """Medians of the times, ms, and processor time for each call, us."""
+    """What the calls of one round took, ms, pair by pair, and processor time for each call, us."""
 
-    direct_ms: float
-    gate_ms: float
+    directs: tuple[float, ...]
+    gates: tuple[float, ...]
     cpu_us: float
     plain_us: float
 
     @property
+    def pairs(self) -> tuple[float, ...]:
+        """What the gate added to each call."""
+        return tuple(gate - direct for direct, gate in zip(self.directs, self.gates, strict=True))
+
+    @property
     def added_ms(self) -> float:
-        """Return what the gate adds to the median of the direct calls."""
-        return self.gate_ms - self.direct_ms
+        """Return the median of what the gate added."""
+        return statistics.median(self.pairs)
+
+    @property
+    def direct_ms(self) -> float:
+        """Return the median of the direct calls."""
+        return statistics.median(self.directs)
 
 
 def added(folder: Path, machine: Machine) -> list[Called]:
@@ -132,12 +146,13 @@ def _compared(what: str, tool: str, served: Served, asks: tuple[Ask, ...], passi
         _ms(ask, tool)
     servers = Measured("stayhand", served.process.pid, 0), passing
     rounds = [_round(servers, tool, asks) for _ in range(ROUNDS)]
-    added = [one.added_ms for one in rounds]
+    least = min(rounds, key=lambda one: one.added_ms)
     return Called(
         what,
-        added_ms=min(added),
-        middle_ms=statistics.median(added),
-        direct_ms=min(one.direct_ms for one in rounds),
+        added_ms=least.added_ms,
+        middle_ms=statistics.median(pair for one in rounds for pair in one.pairs),
+        direct_ms=least.direct_ms,
+        gate_ms=statistics.median(least.gates),
         cpu_us=min(one.cpu_us for one in rounds),
         in_directs=statistics.median(one.added_ms / one.direct_ms for one in rounds),
         in_passthroughs=statistics.median(one.cpu_us / one.plain_us for one in rounds),
@@ -146,11 +161,16 @@ def _compared(what: str, tool: str, served: Served, asks: tuple[Ask, ...], passi
 
 def _round(servers: tuple[Measured, Measured], tool: str, asks: tuple[Ask, ...]) -> _Round:
     """Ask direct, through the gate and through the pass-through in turn; `servers` are the latter two."""
+    direct, gate, plain = asks
+    directs: list[float] = []
+    gates: list[float] = []
     before = [server.cpu_us() for server in servers]
-    turns = [[_ms(ask, tool) for ask in asks] for _ in range(CALLS)]
-    cost, plain = ((server.cpu_us() - so_far) / CALLS for server, so_far in zip(servers, before, strict=True))
-    direct, gate, _ = (statistics.median(times) for times in zip(*turns, strict=True))
-    return _Round(direct, gate, cpu_us=cost, plain_us=plain)
+    for turn in range(CALLS):
+        for ask, times in ((direct, directs), (gate, gates)) if turn % 2 else ((gate, gates), (direct, directs)):
+            times.append(_ms(ask, tool))
+        _ms(plain, tool)
+    cost, passed = ((server.cpu_us() - so_far) / CALLS for server, so_far in zip(servers, before, strict=True))
+    return _Round(tuple(directs), tuple(gates), cpu_us=cost, plain_us=passed)
 
 
 def _ms(ask: Ask, tool: str) -> float:

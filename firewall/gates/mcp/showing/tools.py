@@ -62,9 +62,11 @@ class PinnedTools:
 
         Raises: UpstreamError, StoreError.
         """
-        if not await self._listed(server, caller, upstream, seen):
+        listed = upstream.listed
+        # The lock is whoever's who lists; where the list is fresh there is nothing to wait for.
+        if not listed.is_fresh and not await self._listed(server, caller, upstream, seen):
             return None
-        if not upstream.listed.has(name):
+        if not listed.has(name):
             return None
         written = self._pins.approved(server.name, name)
         return self._cleaned((server.name, name), written) if written is not None else None

@@ -6,8 +6,7 @@ tokens never share one, nor do two sessions of one token.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -134,6 +133,44 @@ class TooManyLinesError(FirewallError):
     status = 503
 
 
+class Lent:
+    """The use of a line, to be entered: a generator in its place would cost each call two frames more."""
+
+    __slots__ = ("_caller", "_lines", "_listens", "_server", "_taken")
+
+    def __init__(self, lines: "Lines", server: Server, caller: Caller, *, listens: bool) -> None:
+        self._lines = lines
+        self._server = server
+        self._caller = caller
+        self._listens = listens
+        self._taken: tuple[Key, _Held] | None = None
+
+    async def __aenter__(self) -> Line:
+        """Return the line. Raises: UpstreamError, ConfigError; TooManyLinesError."""
+        key, held = taken = self._lines.hold(self._server, self._caller)
+        if not held.is_open:
+            try:
+                await self._lines.opened(key, held)
+            except BaseException:
+                self._lines.unused(key, held)
+                raise
+        self._taken = taken
+        if self._listens:
+            held.listeners += 1
+            held.users -= 1
+        return held.line
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the line back."""
+        if self._taken is None:
+            return
+        key, held = self._taken
+        if self._listens:
+            held.users += 1
+            held.listeners -= 1
+        self._lines.unused(key, held)
+
+
 class Lines:
     """Keeps lines; one instance per process."""
 
@@ -151,29 +188,29 @@ class Lines:
         """How many there are."""
         return len(self._held)
 
-    @asynccontextmanager
-    async def use(self, server: Server, caller: Caller, *, listens: bool = False) -> AsyncIterator[Line]:
+    def use(self, server: Server, caller: Caller, *, listens: bool = False) -> "Lent":
         """Lend the caller's line to a server, opened where it is not; `listens`: only to hear what changes.
 
-        Raises: UpstreamError, ConfigError; TooManyLinesError.
+        Entering it raises: UpstreamError, ConfigError; TooManyLinesError.
+        """
+        return Lent(self, server, caller, listens=listens)
+
+    def hold(self, server: Server, caller: Caller) -> tuple[Key, "_Held"]:
+        """Begin to use a line, perhaps one to be `opened`; `unused` ends it.
+
+        Raises: UpstreamError; TooManyLinesError.
         """
         key = Key(server.name, caller.requester.token_id, caller.session, is_modern(caller.version))
         held = self._of(key, server, caller)
         held.users += 1
-        try:
-            await self._open(key, held)
-            held.listeners += listens
-            held.users -= listens
-            try:
-                yield held.line
-            finally:
-                held.users += listens
-                held.listeners -= listens
-        finally:
-            held.users -= 1
-            held.used_at = self._now()
-            if held.users == 0 and (held.is_doomed or not held.is_open):
-                self._drop(key, held)
+        return key, held
+
+    def unused(self, key: Key, held: "_Held") -> None:
+        """End the use of a line."""
+        held.users -= 1
+        held.used_at = self._now()
+        if held.users == 0 and (held.is_doomed or not held.is_open):
+            self._drop(key, held)
 
     def end_session(self, token: str, session: str) -> None:
         """Let go of the lines of a client's session."""
@@ -214,7 +251,8 @@ class Lines:
             self._held[key] = held
         return held
 
-    async def _open(self, key: Key, held: _Held) -> None:
+    async def opened(self, key: Key, held: _Held) -> None:
+        """Open a line that is held, once for all who wait for it. Raises: UpstreamError, ConfigError."""
         if held.is_open:
             return
         async with held.opening:
