@@ -57,11 +57,11 @@ class Behind:
 
 @asynccontextmanager
 async def judging(
-    folder: Path, settings: McpServer, *, is_pinned: bool = False
+    folder: Path, *settings: McpServer, is_pinned: bool = False
 ) -> AsyncIterator[tuple[House, Behind]]:
     """Serve the gate with the guard behind it; `is_pinned`: so are its other seams."""
     behind = Behind()
-    async with mcp_house(folder, settings, calls=behind, is_pinned=is_pinned, is_judged=is_pinned) as house:
+    async with mcp_house(folder, *settings, calls=behind, is_pinned=is_pinned, is_judged=is_pinned) as house:
         kept = house.kept
         behind.judged = JudgedCalls(
             guard=kept.guard,
@@ -69,7 +69,7 @@ async def judging(
             sequencer=kept.installation.writer,
             clock=kept.clock,
             tools=house.pinned or Listed(),
-            servers={settings.name: Server(settings.name, settings.environment, "x", settings)},
+            servers={one.name: Server(one.name, one.environment, "x", one) for one in settings},
             tasks=house.tasks,
             progress_s=0.05,
         )

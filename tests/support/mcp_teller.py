@@ -6,6 +6,7 @@ Its tool says whatever notifications it is called with to whoever listens, and a
 import asyncio
 import json
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class Teller:
     """By the id of the request: its filter, and where it is told."""
     heard: list[Json] = field(default_factory=list)
     """Requests, as they came."""
+    holds: threading.Event | None = None
+    """Over HTTP: until this is set no subscription is answered, and nobody's wish acknowledged."""
     noted: list[str] = field(default_factory=list)
     """Methods of notifications, over HTTP."""
     serves: tuple[str, ...] = ("toolsListChanged", "resourceSubscriptions", "promptsListChanged")
@@ -61,7 +64,9 @@ class Teller:
                 say({"jsonrpc": "2.0", "method": note["method"], "params": params})
 
     def listen(self, message: Json, say: Say) -> None:
-        """Take a stateless client's wish."""
+        """Take a stateless client's wish; acknowledged once it is no longer held."""
+        if self.holds is not None and not self.holds.is_set():
+            return
         params = message["params"]
         assert isinstance(params, dict)
         wanted: Json = {name: one for name, one in params["notifications"].items() if name in self.serves}
@@ -126,6 +131,8 @@ def over_http(*, is_modern: bool) -> Iterator[Teller]:
         teller.heard.append(message)
         if message["method"] == "subscriptions/listen" and teller.is_modern:
             return _events(teller, lambda say: teller.listen(message, say), message["id"])
+        if message["method"] == "resources/subscribe" and teller.holds is not None:
+            await asyncio.to_thread(teller.holds.wait, 30)
         headers = {"mcp-session-id": "one"} if message["method"] == "initialize" else {}
         return JSONResponse(teller.answer(message), headers=headers)
 

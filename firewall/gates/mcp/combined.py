@@ -11,13 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from firewall.codecs.mcp import messages
+from firewall.codecs.mcp.changes import SUBSCRIBE, UNSUBSCRIBE
 from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.codecs.mcp.versions import is_modern
-from firewall.core.errors import FirewallError
-from firewall.gates.mcp.methods import CAPABILITIES, Way, shown, unserved
+from firewall.core.errors import FirewallError, UpstreamError
+from firewall.gates.mcp import session_tasks
+from firewall.gates.mcp.methods import ALL, Way, shown, unserved
 from firewall.gates.mcp.one import CACHED, Asked, OneServer, greeting
 from firewall.gates.mcp.port import Caller, Server
+from firewall.gates.mcp.prefixing import prefixed, split
+from firewall.gates.mcp.sessions import Session
+from firewall.gates.mcp.several import ListensToSeveral
+from firewall.gates.mcp.talk import Talk
+from firewall.gates.mcp.tasks import EXTENSION
 
 log = logging.getLogger("stayhand.mcp")
 LIST_S = 20.0
@@ -35,6 +42,8 @@ _SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "tools/call": ("params", "name"),
     "prompts/get": ("params", "name"),
     "resources/read": ("params", "uri"),
+    SUBSCRIBE: ("params", "uri"),
+    UNSUBSCRIBE: ("params", "uri"),
 }
 
 
@@ -45,34 +54,65 @@ class AllServers:
         """`servers`: by name, in order."""
         self._servers = servers
         self._one = one
+        self._listens = ListensToSeveral(one.listens)
 
     async def answer(self, asked: Asked) -> Message:
         """Return the answer to a request, as the client may see it. Raises: FirewallError."""
         match asked.way:
             case Way.HELLO:
-                for server in self.permitted(asked.caller)[:1]:  # what it says about itself goes to all of them
-                    await self._one.claimed(asked.caller, server)
-                told: dict[str, object] = {
-                    "capabilities": {name: {} for name in CAPABILITIES if name != "logging"}
-                }
-                return messages.result(asked.id, greeting(asked, told, {}))
+                await self.claimed(asked.caller)
+                return messages.result(asked.id, greeting(asked, {"capabilities": _capabilities(asked)}, {}))
             case Way.LIST:
                 return await self._listed(asked)
             case Way.PING:
                 return messages.result(asked.id, {})
             case Way.TASK:
-                if not is_modern(asked.caller.version):
-                    raise unserved(asked.message, " here, but at `/mcp/NAME`")
-                server = self._one.tasks.server_of(asked.caller, asked.message.params.get("taskId"))
-                return await self._one.answer(asked, server)
-            case Way.LISTEN | Way.SUBSCRIBE:
-                raise unserved(asked.message, " here, but at `/mcp/NAME`")
-            case Way.CALL | Way.READ | Way.RESULT:
+                return await self._followed(asked)
+            case Way.LISTEN:
+                await self.claimed(asked.caller)
+                servers = self.permitted(asked.caller)
+                return await self._listens.listen(servers, asked.caller, asked.message, asked.talk)
+            case Way.CALL | Way.READ | Way.RESULT | Way.SUBSCRIBE:
                 return await self._led(asked)
 
     def permitted(self, caller: Caller) -> list[Server]:
         """Return the servers that a caller may know of, in order."""
         return [server for server in self._servers.values() if caller.may_see(server)]
+
+    async def claimed(self, caller: Caller) -> None:
+        """Look at what a client says about itself before any server hears it. Raises: FirewallError."""
+        for server in self.permitted(caller)[:1]:  # the same words go to all of them
+            await self._one.claimed(caller, server)
+
+    async def stream(self, caller: Caller, session: Session, talk: Talk) -> None:
+        """Serve a session's stream until a server, or a newer stream, ends it. Raises: FirewallError."""
+        await self._listens.stream(self.permitted(caller), caller, session, talk)
+
+    async def _followed(self, asked: Asked) -> Message:
+        """Take what is asked about a task to its server. Raises: FirewallError."""
+        if asked.message.method == "tasks/list":
+            return await self._tasks(asked)
+        server = self._one.tasks.server_of(asked.caller, asked.message.params.get("taskId"))
+        return await self._one.answer(asked, server)
+
+    async def _tasks(self, asked: Asked) -> Message:
+        """Return the tasks of a session at all servers. Raises: McpError; StoreError."""
+        if not session_tasks.is_follower(asked.caller):
+            raise unserved(asked.message, " here")
+        session_tasks.listed(asked.message, {})  # there is one page
+        servers = [self._servers[name] for name in self._one.tasks.servers_of(asked.caller)]
+        several = await asyncio.gather(*(self._rows(asked, server) for server in servers))
+        return messages.result(asked.id, {"tasks": [row for rows in several for row in rows]})
+
+    async def _rows(self, asked: Asked, server: Server) -> list[object]:
+        """Return the tasks at one server as the client may see them; none where it cannot be followed now."""
+        try:
+            answer = await self._one.answer(asked, server)
+        except UpstreamError as error:
+            log.info("server=%s method=%s code=%s: left out", server.name, asked.message.method, error.code)
+            return []
+        rows = answer.result.get("tasks") if answer.kind is Kind.RESULT else None
+        return rows if isinstance(rows, list) else []
 
     async def _led(self, asked: Asked) -> Message:
         """Ask the server that the message's subject names, under the name that the server itself uses."""
@@ -127,19 +167,14 @@ class AllServers:
         return found
 
 
-def prefixed(server: str, name: str, *, is_address: bool) -> str:
-    """Return the name at `/mcp` of what a server calls `name`."""
-    return f"mcp-{server}+{name}" if is_address else f"{server}__{name}"
-
-
-def split(name: str) -> tuple[str, str] | None:
-    """Return the server and its own name of what is called `name` at `/mcp`; None: nothing is called so."""
-    server, sign, rest = name.partition("__")
-    if name.startswith("mcp-"):
-        address_server, plus, address = name.removeprefix("mcp-").partition("+")
-        if plus and "_" not in address_server:
-            server, sign, rest = address_server, plus, address
-    return (server, rest) if sign and rest else None
+def _capabilities(asked: Asked) -> dict[str, object]:
+    """Return what is served here, before any server was asked what it has."""
+    can: dict[str, object] = {name: dict(told) for name, told in ALL.items()}
+    if is_modern(asked.caller.version):
+        can["extensions"] = {EXTENSION: {}}
+    elif session_tasks.is_follower(asked.caller):
+        can["tasks"] = session_tasks.offered({"tasks": {"cancel": {}}})
+    return can
 
 
 def _subject(message: Message) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ class McpGate:
                 raise McpError("send messages as application/json", code="content_type_refused", status=415)
             if not (head.takes_json or head.takes_events):
                 raise McpError("accept application/json, text/event-stream", code="not_acceptable", status=406)
-        elif not head.session or (method != "DELETE" and not _may_hear(method, head, server)):
+        elif not head.session or (method != "DELETE" and not _may_hear(method, head)):
             raise McpError("only POST is served here", code="method_refused", status=405)
         return _Door(requester, server, head)
 
@@ -284,16 +284,17 @@ class McpGate:
     async def _hear(self, door: _Door, receive: Receive, send: Send) -> None:
         """Serve the stream of a session. Raises: FirewallError before anything was said."""
         session = self.sessions.find(door.head.session, door.requester.token_id, door.place)
-        if door.server is None:
-            raise McpError("only POST is served here", code="method_refused", status=405)
         said = (session.version, session.capabilities, session.info, session.id)
-        caller = Caller(door.requester, *said)
+        caller = Caller(door.requester, *said, combined=door.server is None)
         await draw(self._sequencer, door.requester)
-        await self._one.claimed(caller, door.server)
+        await (self._all.claimed(caller) if door.server is None else self._one.claimed(caller, door.server))
         talk = Talk(send, takes_events=True)
         work = self._works.begin(door.requester.lineage, self._left_s(door.requester))
         connection = Connection(receive, lambda: _let_go(talk, work))
-        stream = self._one.listens.stream(door.server, caller, session, talk=talk)
+        if door.server is None:
+            stream = self._all.stream(caller, session, talk)
+        else:
+            stream = self._one.listens.stream(door.server, caller, session, talk=talk)
         try:
             await self._works.run(work, stream, talk, keeps=False)
         except FirewallError as error:
@@ -302,7 +303,7 @@ class McpGate:
             log.info("server=%s code=%s: a stream ended", door.place, error.code)
         finally:
             connection.close()
-            if session.listening is None and session.subscribed:
+            if not session.listening and any(session.subscribed.values()):
                 self.sessions.end(session)  # its client hears so, and that nothing is told any more
         await talk.close()
 
@@ -347,8 +348,8 @@ def _name_at(raw_path: bytes) -> str:
     return rest.removeprefix(b"/").decode("latin-1") or "/" if rest[:1] == b"/" else "/"
 
 
-def _may_hear(method: str, head: Head, server: Server | None) -> bool:
-    return method == "GET" and head.takes_events and server is not None
+def _may_hear(method: str, head: Head) -> bool:
+    return method == "GET" and head.takes_events
 
 
 def _most_bytes(server: Server | None) -> int:

@@ -12,8 +12,8 @@ import asyncio
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from firewall.codecs.mcp import changes, messages
 from firewall.codecs.mcp.changes import Filter
@@ -28,10 +28,10 @@ from firewall.gates.mcp.hearing import Still
 from firewall.gates.mcp.plainly import plain
 from firewall.gates.mcp.port import Caller, Reads, Server, Shown
 from firewall.gates.mcp.port import Tools as Declarations
-from firewall.gates.mcp.sessions import Session, SessionError
+from firewall.gates.mcp.sessions import Session
 from firewall.gates.mcp.stream import Listening, Stream, record
 from firewall.gates.mcp.talk import Talk
-from firewall.gates.mcp.upstream.lines import Lines
+from firewall.gates.mcp.upstream.lines import Line, Lines
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.mcp")
@@ -42,7 +42,8 @@ MOST_OF_A_TOKEN = 16
 STREAM_S = 2.0
 """How long a subscription waits for the stream that its client opens beside it."""
 _NUMBERS = itertools.count(1)
-_NOBODY = messages.notification(changes.SUBSCRIBE)
+First = Callable[[Filter], Awaitable[None]]
+NOBODY = messages.notification(changes.SUBSCRIBE)
 """The request where none asks: for a stream that takes subscriptions over, and for one that goes on."""
 
 
@@ -64,9 +65,9 @@ class Listens:
 
         `rules`: the policies in force; another object where they were loaded anew.
         """
-        self._lines = lines
+        self.lines = lines
         self._reads = reads
-        self._shown = shown
+        self.shown = shown
         self._tools = tools
         self._rules = rules
         self._sequencer = sequencer
@@ -87,10 +88,10 @@ class Listens:
         wanted, id_ = changes.filter_of(message), message.id
         meta: dict[str, object] = {"_meta": {changes.SUBSCRIPTION_KEY: id_}}
         listening = Listening(wanted)
-        with self._room(server, caller):
+        with self.room(server, caller):
             for address in sorted(wanted.resources):
-                await self._judge(server, caller, message, address, listening=listening)
-            async with self._lines.use(server, caller, listens=True) as line:
+                await self.judge(server, caller, message, address, listening=listening)
+            async with self.lines.use(server, caller, listens=True) as line:
                 stream = Stream(
                     server,
                     caller,
@@ -99,36 +100,30 @@ class Listens:
                     talk,
                     lambda method, said: messages.notification(method, {**said, **meta}),
                 )
-                answer = await self._run(stream, is_answer=True)
+
+                async def told(served: Filter) -> None:
+                    await talk.event(stream.told(changes.ACKNOWLEDGED, {"notifications": served.written()}))
+
+                answer = await self.run(stream, first=told)
         if answer is not None and answer.kind is Kind.ERROR:
-            return await self._shown.result(server, caller, message, messages.with_id(answer, id_ or 0))
+            return await self.shown.result(server, caller, message, messages.with_id(answer, id_ or 0))
         return messages.result(id_ or 0, {"resultType": "complete", **meta})
 
     async def stream(self, server: Server, caller: Caller, session: Session, *, talk: Talk) -> None:
         """Serve a session's stream until the server, or a newer stream, ends it. Raises: FirewallError."""
         mine = Listening(Filter(frozenset(changes.LISTS.values())))
-        with self._room(server, caller):
-            for address in sorted(session.subscribed):  # taken over from an older stream
-                await self._judge(server, caller, _NOBODY, address, listening=mine)
-            async with self._lines.use(server, caller, listens=True) as line:
-                if session.is_over:  # while the line was opened
-                    raise SessionError("this session has ended: begin a new one with `initialize`")
-                mine.wanted = Filter(mine.wanted.lists, session.subscribed)
-                older, session.listening = session.listening, mine
-                session.has_stream.set()
-                if older is not None:
-                    older.over.set()
-                try:
-                    await talk.keep_alive()
-                    session.stream = talk
-                    await session.ask_again(talk)
-                    told = messages.notification
-                    await self._run(Stream(server, caller, line, mine, talk, told), is_answer=False)
-                finally:
-                    talk.is_gone = True
-                    if session.listening is mine:
-                        session.listening, session.stream = None, None
-                        session.has_stream.clear()
+        with self.room(server, caller):
+            await self.taken_over(server, caller, session, mine)
+            async with (
+                self.lines.use(server, caller, listens=True) as line,
+                begun(session, {server.name: mine}, talk),
+            ):
+                await self.run(Stream(server, caller, line, mine, talk, messages.notification), first=None)
+
+    async def taken_over(self, server: Server, caller: Caller, session: Session, mine: Listening) -> None:
+        """Judge what a newer stream of a session would take over of a server. Raises: FirewallError."""
+        for address in sorted(session.subscribed.get(server.name, ())):
+            await self.judge(server, caller, NOBODY, address, listening=mine)
 
     async def subscribe(self, server: Server, caller: Caller, message: Message, session: Session) -> Message:
         """Serve `resources/subscribe` and `resources/unsubscribe`. Raises: FirewallError."""
@@ -136,41 +131,55 @@ class Listens:
         address = message.params.get("uri")
         if not isinstance(address, str):
             raise _invalid("`uri` must be an address", "param_invalid", message)
-        await self._shown.asked(server, caller, message)
-        listening = await _stream_of(session, message)
-        async with listening.one:
-            return await self._subscribe(server, caller, message, address, session=session, listening=listening)
+        await self.shown.asked(server, caller, message)
+        await _stream_of(session, server, message)
+        async with session.one:
+            return await self._subscribe(server, caller, message, address, session)
 
     async def _subscribe(
-        self,
-        server: Server,
-        caller: Caller,
-        message: Message,
-        address: str,
-        *,
-        session: Session,
-        listening: Listening,
+        self, server: Server, caller: Caller, message: Message, address: str, session: Session
     ) -> Message:
-        before = session.subscribed
+        listening = await _stream_of(session, server, message)
+        before = session.subscribed.get(server.name, frozenset())
         if message.method == changes.UNSUBSCRIBE:
             if address not in before:
                 raise _invalid("this resource is not subscribed", "not_subscribed", message)
             after = before - {address}
         else:
-            if len(before | {address}) > changes.MOST_RESOURCES:
+            if sum(map(len, session.subscribed.values())) + (address not in before) > changes.MOST_RESOURCES:
                 words = f"at most {changes.MOST_RESOURCES} resources are subscribed"
                 raise _invalid(words, "too_many_resources", message)
-            await self._judge(server, caller, message, address, listening=listening)
+            await self.judge(server, caller, message, address, listening=listening)
             after = before | {address}
-        async with self._lines.use(server, caller) as line:
-            answer = await subscribing.asked(server, message, line, listening, after)
-        if answer.kind is not Kind.ERROR:
-            session.subscribed = after
-        return await self._shown.result(server, caller, message, answer)
+        session.wishes[server.name] = before | after
+        try:
+            async with self.lines.use(server, caller) as line:
+                answer = await self._resubscribed(server, message, line, session, after)
+            if answer.kind is not Kind.ERROR:
+                now = await _stream_of(session, server, message, waits=False)
+                session.subscribed[server.name] = after
+                now.judged = listening.judged | now.judged
+        finally:
+            del session.wishes[server.name]
+            if server.name in session.listening:
+                session.listening[server.name].widen(session.heard_of(server.name))
+        return await self.shown.result(server, caller, message, answer)
 
-    async def _run(self, stream: Stream, *, is_answer: bool) -> Message | None:
+    async def _resubscribed(
+        self, server: Server, message: Message, line: Line, session: Session, after: frozenset[str]
+    ) -> Message:
+        """Have a server tell of these resources, on whichever stream the session has. Raises: FirewallError."""
+        while True:
+            listening = await _stream_of(session, server, message, waits=False)
+            try:
+                return await subscribing.asked(server, message, line, listening, after)
+            except subscribing.OverError:
+                continue  # a newer stream has taken over, or there is none any more
+
+    async def run(self, stream: Stream, *, first: First | None) -> Message | None:
         """Tell a client what changes until its server ends that; return the server's answer.
 
+        `first` is told what of it the server tells, before anything else is.
         Raises: FirewallError.
         """
         listening = stream.listening
@@ -178,7 +187,7 @@ class Listens:
         stream.line.ears.add(listening.heard)
         doing = (
             asyncio.create_task(self._follow(stream)),
-            asyncio.create_task(self._tell(stream, is_answer=is_answer)),
+            asyncio.create_task(self._tell(stream, first)),
             asyncio.create_task(_until(listening.over)),
         )
         try:
@@ -223,27 +232,26 @@ class Listens:
                     task.cancel()
                 await asyncio.gather(*both, return_exceptions=True)
 
-    async def _tell(self, stream: Stream, *, is_answer: bool) -> None:
+    async def _tell(self, stream: Stream, first: First | None) -> None:
         """Tell a client what it may hear, what came together together.
 
         Raises: StoreError; McpError for a resource that the policies of now do not let it read.
         """
         listening = stream.listening
-        if is_answer:
-            served = await subscribing.acknowledged(listening, stream.server)
-            await stream.talk.event(stream.told(changes.ACKNOWLEDGED, {"notifications": served.written()}))
+        if first is not None:
+            await first(await subscribing.acknowledged(listening, stream.server))
         while True:
             await listening.changed.wait()
             for method, address in listening.taken():
                 if address and listening.judged.get(address) is not self._rules():
-                    await self._judge(stream.server, stream.caller, _NOBODY, address, listening=listening)
+                    await self.judge(stream.server, stream.caller, NOBODY, address, listening=listening)
                 params: dict[str, object] = {"uri": address} if address else {}
                 if await self._may_hear(stream, messages.notification(method, params)):
                     listening.told += 1
                     await stream.talk.event(stream.told(method, params))
             await asyncio.sleep(self._pause_s)
 
-    async def _judge(
+    async def judge(
         self, server: Server, caller: Caller, message: Message, address: str, *, listening: Listening
     ) -> None:
         """Judge a resource as if it was read, and note by which policies. Raises: FirewallError."""
@@ -264,10 +272,10 @@ class Listens:
             except UpstreamError as error:
                 log.info("server=%s method=%s code=%s", server.name, method, error.code)
                 return False
-        return await self._shown.asked_back(server, caller, said) is not None
+        return await self.shown.asked_back(server, caller, said) is not None
 
     @contextmanager
-    def _room(self, server: Server, caller: Caller) -> Iterator[None]:
+    def room(self, server: Server, caller: Caller) -> Iterator[None]:
         """Count a stream. Raises: McpError where a token has too many."""
         key = (caller.requester.token_id, server.name)
         if self._open[key] >= MOST_OF_A_TOKEN:
@@ -286,18 +294,37 @@ class Listens:
                 del self._open[key]
 
 
-async def _stream_of(session: Session, message: Message) -> Listening:
-    """Return the stream of a session, which may be opened beside the request. Raises: McpError `not_listening`."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(STREAM_S):
-            await session.has_stream.wait()
-    if session.listening is None:
+@asynccontextmanager
+async def begun(session: Session, parts: Mapping[str, Listening], talk: Talk) -> AsyncIterator[None]:
+    """Let a stream be a session's own, in place of an older one. Raises: SessionError."""
+    session.take_over(parts)
+    try:
+        await talk.keep_alive()
+        session.stream = talk
+        await session.ask_again(talk)
+        yield
+    finally:
+        talk.is_gone = True
+        session.let_go(parts)
+
+
+async def _stream_of(session: Session, server: Server, message: Message, *, waits: bool = True) -> Listening:
+    """Return what a session's stream hears of a server; `waits`: it may be opened beside the request.
+
+    Raises: McpError `not_listening`.
+    """
+    if waits:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STREAM_S):
+                await session.has_stream.wait()
+    part = session.listening.get(server.name)
+    if part is None or part.over.is_set():
         raise McpError(
             "open the session's stream first (GET): what changes is told there",
             code="not_listening",
             of=message.id,
         )
-    return session.listening
+    return part
 
 
 async def _until(event: asyncio.Event) -> None:

@@ -64,6 +64,8 @@ _TASKED: Mapping[str, Way] = {**_LEGACY, **dict.fromkeys(_OF_TASKS, Way.TASK)}
 CAPABILITIES = ("tools", "resources", "prompts", "completions", "logging")
 """What of a server's capabilities is served through here: that it is there, and whether changes are told."""
 _TOLD = {"tools": ("listChanged",), "prompts": ("listChanged",), "resources": ("listChanged", "subscribe")}
+ALL = {name: dict.fromkeys(_TOLD.get(name, ()), True) for name in CAPABILITIES if name != "logging"}
+"""What is served at `/mcp`, before all servers: each of them says by itself what of it it has."""
 FOLDERS = "roots/list"
 ASKED_BACK = {"sampling/createMessage": "sampling", "elicitation/create": "elicitation", FOLDERS: "roots"}
 """What servers of earlier revisions may ask a client, and the capability that the client must have declared."""

@@ -30,8 +30,8 @@ def cancels(capabilities: Mapping[str, object]) -> bool:
 
 
 def is_follower(caller: Caller) -> bool:
-    """Tell whether a client may ask for tasks: in a session with one server."""
-    return caller.version == TASKED and bool(caller.session) and not caller.combined
+    """Tell whether a client may ask for tasks: in a session."""
+    return caller.version == TASKED and bool(caller.session)
 
 
 def offered(capabilities: Mapping[str, object]) -> dict[str, object]:

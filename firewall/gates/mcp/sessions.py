@@ -61,10 +61,14 @@ class Session:
     """What servers have asked the client, by ids of ours."""
     stream: Talk | None = None
     """What its own stream is said on, while it has one."""
-    subscribed: frozenset[str] = frozenset()
-    """Resources that the client wants to hear of."""
-    listening: "Listening | None" = None
-    """Its stream, while it has one."""
+    subscribed: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By server: resources that the client wants to hear of."""
+    wishes: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By server: what it will be, or still is, while a subscription is under way."""
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One subscription at a time."""
+    listening: "Mapping[str, Listening]" = field(default_factory=dict)
+    """Its stream, while it has one: what it hears of each server."""
     has_stream: asyncio.Event = field(default_factory=asyncio.Event)
     is_over: bool = False
     """It has ended: who found it before may still hold it."""
@@ -83,6 +87,32 @@ class Session:
             cancel = self.under_way.get(id_)
             if cancel is not None:
                 cancel()
+
+    def heard_of(self, server: str) -> frozenset[str]:
+        """Return the resources of a server that the client may be told of now."""
+        return self.subscribed.get(server, frozenset()) | self.wishes.get(server, frozenset())
+
+    def take_over(self, parts: "Mapping[str, Listening]") -> None:
+        """Let a newer stream take the place of the older one, with all that is subscribed.
+
+        Raises: SessionError for a session that has ended meanwhile.
+        """
+        if self.is_over:
+            raise SessionError("this session has ended: begin a new one with `initialize`")
+        for server, part in parts.items():
+            part.widen(self.heard_of(server))
+        older, self.listening = self.listening, parts
+        self.has_stream.set()
+        for part in older.values():
+            part.over.set()
+
+    def let_go(self, parts: "Mapping[str, Listening]") -> None:
+        """Note that a stream has ended: what waits for it waits no more."""
+        for part in parts.values():
+            part.over.set()
+        if self.listening is parts:
+            self.listening, self.stream = {}, None
+            self.has_stream.clear()
 
     def ask(self, message: Message, talk: Talk) -> Question:
         """Return a server's request under an id of ours, with where it is asked: where a client hears it."""
@@ -174,5 +204,5 @@ class Sessions:
 def _close(session: Session) -> None:
     """End the stream of a session, also one that is about to open."""
     session.is_over = True
-    if session.listening is not None:
-        session.listening.over.set()
+    for part in session.listening.values():
+        part.over.set()

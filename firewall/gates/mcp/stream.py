@@ -24,9 +24,7 @@ class Listening:
         self.acknowledged: asyncio.Future[Filter] = asyncio.get_running_loop().create_future()
         """What of it the server tells."""
         self.over = asyncio.Event()
-        """A newer stream of the same session has taken its place."""
-        self.one = asyncio.Lock()
-        """One subscription at a time."""
+        """A newer stream of the same session has taken its place, or it has ended."""
         self.judged: dict[str, object] = {}
         """By address: the policies by which it was judged last."""
         self.held: set[str] = set()
@@ -46,6 +44,10 @@ class Listening:
         found, self._pending = self._pending, {}
         self.changed.clear()
         return list(found)
+
+    def widen(self, resources: frozenset[str]) -> None:
+        """Listen to these resources, and to the lists as before."""
+        self.wanted = Filter(self.wanted.lists, resources)
 
     def refilter(self, wanted: Filter) -> None:
         """Listen to something else from now on."""

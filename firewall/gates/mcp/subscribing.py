@@ -1,7 +1,9 @@
 """How servers of both eras are asked to tell what changes, and how it is known what of it they tell."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 from firewall.codecs.mcp import changes, messages
 from firewall.codecs.mcp.changes import Filter
@@ -19,6 +21,10 @@ ACKNOWLEDGE_S = 20.0
 UNSUBSCRIBE_S = 5.0
 """How long it is tried to end what nobody listens to any more."""
 _UNTOLD = "the server does not tell when this resource changes"
+
+
+class OverError(Exception):
+    """The stream has ended, or a newer one has taken its place, before its server said what it tells."""
 
 
 class Ear(Still):
@@ -88,7 +94,7 @@ async def asked(
 ) -> Message:
     """Have a server tell of these resources from now on; return what its client hears of that.
 
-    Raises: UpstreamError.
+    Raises: UpstreamError; OverError where the stream is over before: nothing is known then.
     """
     before = listening.wanted
     wanted = Filter(before.lists, after)
@@ -96,7 +102,8 @@ async def asked(
     try:
         if is_modern(line.version):
             listening.refilter(wanted)
-            if not (after - before.resources) <= (await acknowledged(listening, server)).resources:
+            served = await _before_over(listening, acknowledged(listening, server))
+            if not (after - before.resources) <= served.resources:
                 answer = messages.failed(
                     message.id, McpError(_UNTOLD, number=INVALID_PARAMS, code="not_subscribed", of=message.id)
                 )
@@ -109,6 +116,21 @@ async def asked(
     if answer.kind is Kind.ERROR:
         listening.wanted = before
     return answer
+
+
+async def _before_over(listening: Listening, waiting: Coroutine[None, None, Filter]) -> Filter:
+    """Return what is waited for, unless the stream is over before. Raises: OverError; UpstreamError."""
+    found, over = asyncio.create_task(waiting), asyncio.create_task(listening.over.wait())
+    both: tuple[asyncio.Task[Any], ...] = (found, over)
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not found.done():
+            raise OverError
+        return found.result()
+    finally:
+        for task in both:
+            task.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
 
 
 async def acknowledged(listening: Listening, server: Server) -> Filter:

@@ -29,6 +29,7 @@ from firewall.gates.mcp.beside import noted_of
 from firewall.gates.mcp.legs import MAX_QUESTIONS
 from firewall.gates.mcp.methods import unserved
 from firewall.gates.mcp.port import Caller, NotRunError, Seen, Server, Upstream
+from firewall.gates.mcp.prefixing import prefixed
 from firewall.gates.mcp.saying import refusal_of
 from firewall.guard.guard import Guard, Stop, Wait
 from firewall.sequencer.posting import post
@@ -105,8 +106,9 @@ class Tasks:
         older = session_tasks.state_of(answer)
         said, is_wanted = (answer.result, may_follow(caller)) if older is None else (older, was_asked)
         theirs, state = said.get("taskId"), said.get("status")
+        id_ = f"stayhand-task-{secrets.token_urlsafe(18)}"
         task = Task(
-            id=f"stayhand-task-{secrets.token_urlsafe(18)}",
+            id=prefixed(server.name, id_, is_address=False) if caller.combined else id_,
             theirs=theirs if isinstance(theirs, str) else "",
             server=server,
             caller=caller,
@@ -127,6 +129,10 @@ class Tasks:
     def server_of(self, caller: Caller, id_: object) -> Server:
         """Return where a task of the caller's is. Raises: McpError -32602 `task_unknown`."""
         return self._of(caller, id_).server
+
+    def servers_of(self, caller: Caller) -> list[str]:
+        """Return where the caller has tasks, by name, in order."""
+        return sorted({task.server.name for task in self._all.values() if _is_of(task, caller)})
 
     async def follow(
         self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -315,6 +316,53 @@ async def test_a_session_whose_stream_ends_while_it_subscribes_is_over(tmp_path:
         assert (await poster.legacy("ping", session=session)).status == 404
 
 
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_a_newer_stream_takes_over_what_is_being_subscribed(tmp_path: Path, era: str) -> None:
+    """The server answers after the older stream has ended: its client hears that it is subscribed, and is told."""
+    async with AsyncExitStack() as stack:
+        teller = stack.enter_context(over_http(is_modern=era == "modern"))
+        named = McpServer.model_validate(settings(teller))
+        house, _ = await stack.enter_async_context(judging(tmp_path, named, is_pinned=True))
+        poster = await stack.enter_async_context(posting(house.at("github"), await house.token()))
+        session = await poster.begin("2025-11-25")
+        older = await stack.enter_async_context(hearing(poster, session))
+        await until(lambda: bool(teller.listeners))
+        asked, teller.holds = len(teller.heard), threading.Event()
+        doing = asyncio.create_task(subscribed(poster, session, STOCK))
+        await until(lambda: len(teller.heard) > asked)
+        if era == "modern":  # what it was asked on the older stream stays unanswered
+            teller.holds.set()
+        newer = await stack.enter_async_context(hearing(poster, session))
+        await older.ended()
+        assert not doing.done() or era == "modern"
+        teller.holds.set()
+        assert (await doing).answer["result"] == {}
+        judged = house.kept.kinds().count("tool.judged")
+        await told(poster, note(UPDATED, thing="stock"), session=session)
+        assert await newer.has(1) == [{"jsonrpc": "2.0", "method": UPDATED, "params": {"uri": STOCK}}]
+        assert house.kept.kinds().count("tool.judged") == judged + 1  # the call of the tool alone
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_nothing_is_subscribed_on_a_stream_that_ended_meanwhile(tmp_path: Path, era: str) -> None:
+    """Its client hears so, and the session goes on without."""
+    async with AsyncExitStack() as stack:
+        teller = stack.enter_context(over_http(is_modern=era == "modern"))
+        named = McpServer.model_validate(settings(teller))
+        house, _ = await stack.enter_async_context(judging(tmp_path, named, is_pinned=True))
+        poster = await stack.enter_async_context(posting(house.at("github"), await house.token()))
+        session = await poster.begin("2025-11-25")
+        async with hearing(poster, session):
+            await until(lambda: bool(teller.listeners))
+            asked, teller.holds = len(teller.heard), threading.Event()
+            doing = asyncio.create_task(subscribed(poster, session, STOCK))
+            await until(lambda: len(teller.heard) > asked)
+        await until(lambda: "ended" in [one["state"] for one in _ended(house)])
+        teller.holds.set()
+        assert (await doing).code == (-32600, "not_listening")
+        assert (await poster.legacy("ping", session=session)).answer["result"] == {}
+
+
 async def test_streams_are_bounded(tmp_path: Path) -> None:
     """So many of one token at one server; the next is refused, and another token is none the worse for it."""
     async with (
@@ -356,18 +404,18 @@ async def test_a_wish_that_cannot_be_read_is_refused(tmp_path: Path, wanted: dic
 
 
 async def test_where_nothing_is_told(tmp_path: Path) -> None:
-    """At the address of all servers nobody listens; nor a client that takes no events."""
-    async with before(tmp_path, "modern", "program") as (house, poster):
-        async with posting(house.at(), poster.token) as all_:
-            assert (await all_.modern("subscriptions/listen", notifications={})).code == (-32601, "method_unknown")
-            session = await all_.begin("2025-11-25")
-            assert (await all_.legacy("resources/subscribe", session=session, uri=STOCK)).code[
-                1
-            ] == "method_unknown"
-            assert (await all_.raw(b"", method="GET", mcp_session_id=session)).status == 405
+    """To a client that takes no events, at one server's address and at that of all."""
+    async with (
+        before(tmp_path, "modern", "program") as (house, poster),
+        posting(house.at(), poster.token) as all_,
+    ):
         headers = {"accept": "application/json"}
-        said = await poster.modern("subscriptions/listen", notifications={}, headers=headers)
-        assert said.code[1] == "not_acceptable"
+        for who in (poster, all_):
+            said = await who.modern("subscriptions/listen", notifications={}, headers=headers)
+            assert said.code[1] == "not_acceptable"
+            session = await who.begin("2025-11-25")
+            said = await who.raw(b"", method="GET", mcp_session_id=session, accept="application/json")
+            assert (said.status, said.code[1]) == (405, "method_refused")
 
 
 @pytest.mark.parametrize("where", ["http", "program"])

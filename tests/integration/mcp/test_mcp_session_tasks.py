@@ -173,9 +173,9 @@ async def test_no_task_outlives_its_session_or_its_token(tmp_path: Path, how: st
 
 
 async def test_where_no_task_is_made(tmp_path: Path) -> None:
-    """By tools that make none, in other revisions and forms, and at the address of all servers."""
+    """By tools that make none, in other revisions and forms."""
     call = {"name": "get_file_contents", "arguments": {}, "task": {}}
-    async with before(tmp_path) as (house, poster, session):
+    async with before(tmp_path) as (_, poster, session):
         said = await asked(poster, session, "tools/call", name="list_branches", arguments={}, task={})
         assert said.code == (-32601, "task_refused")
         for wrong in ({"ttl": -1}, {"ttl": "1"}, {"ttl": True}, {"for": "ever"}, 7):
@@ -185,11 +185,6 @@ async def test_where_no_task_is_made(tmp_path: Path) -> None:
         assert (await poster.legacy("tools/call", session=older, **call)).code == (-32602, "param_unknown")
         assert (await poster.legacy("tasks/list", session=older)).code == (-32601, "method_unknown")
         assert (await poster.modern("tools/call", **call)).code == (-32602, "param_unknown")
-        async with posting(house.at(), poster.token) as all_:
-            there = await all_.begin(VERSION)
-            named = {**call, "name": "github__get_file_contents"}
-            assert (await asked(all_, there, "tools/call", **named)).code == (-32602, "param_unknown")
-            assert (await asked(all_, there, "tasks/list")).code == (-32601, "method_unknown")
 
 
 async def test_a_server_without_tasks_is_asked_for_none(tmp_path: Path) -> None:

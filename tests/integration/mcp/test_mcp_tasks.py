@@ -28,12 +28,13 @@ async def test_a_call_becomes_a_task_that_its_client_follows(tmp_path: Path, pla
     ):
         hello = (await poster.modern("server/discover")).answer["result"]
         assert isinstance(hello, dict)
-        assert hello["capabilities"].get("extensions", {}) == (FOLLOWS["extensions"] if place else {})
+        assert hello["capabilities"]["extensions"] == FOLLOWS["extensions"]
         assert (await poster.modern("tools/call", **call)).text == "waited"
         made = (await poster.modern("tools/call", can=FOLLOWS, **call)).answer["result"]
         assert isinstance(made, dict)
         assert made["resultType"] == "task"
         id_ = made["taskId"]
+        assert id_.startswith("stayhand-task-" if place else "tasker__stayhand-task-")
         assert (await other.modern("tasks/get", can=FOLLOWS, taskId=id_)).code == (-32602, "task_unknown")
         assert (await poster.modern("tasks/get", taskId=id_)).code == (-32021, "capability_missing")
         states = []

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.gates.mcp.combined import prefixed, split
+from firewall.gates.mcp.prefixing import prefixed, split
 
 SERVERS = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True)
 NAMES = st.text(min_size=1, max_size=40)
