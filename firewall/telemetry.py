@@ -221,6 +221,8 @@ class Condition:
     telemetry: Telemetry
     waving: Callable[[], str] = str
     """Who of the approvers waves everything through, in words; empty: nobody."""
+    reviews: Callable[[], str] = str
+    """Which uses of break-glass nobody reviewed, in words; empty: none."""
 
     def is_ready(self) -> bool:
         """Calls can be judged and recorded."""
@@ -236,6 +238,7 @@ class Condition:
             "circuits": self.telemetry.circuitry.words(),
             "channels": channel_words(self.telemetry.channels()),
             **({"approvers": waving} if (waving := self.waving()) else {}),
+            **({"reviews": reviews} if (reviews := self.reviews()) else {}),
             **({"shared": shared} if (shared := self.telemetry.circuitry.shared()) else {}),
         }
 

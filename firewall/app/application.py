@@ -19,6 +19,7 @@ from firewall.app.money import reclaim
 from firewall.app.refusals import rendered
 from firewall.approvals.channels.board import Channels
 from firewall.approvals.forms import Forms
+from firewall.approvals.reviewing import Reviews
 from firewall.approvals.service import Approvals
 from firewall.console.app import Console
 from firewall.core.errors import StoreError
@@ -69,6 +70,7 @@ class Application:
     people: People
     channels: Channels
     approvals: Approvals
+    reviews: Reviews
     guard: Guard
     gate: ModelsGate
     infra: InfraGate
@@ -149,6 +151,7 @@ class Application:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.channels.run())
             group.create_task(self.approvals.run())
+            group.create_task(kept_running(self.reviews.run, "telling of break-glass"))
             group.create_task(self.console.run())
             group.create_task(self._witness())
             group.create_task(self._sweep())

@@ -10,6 +10,8 @@ from firewall.app.channels import channels_of
 from firewall.app.clock import SystemClock
 from firewall.app.unplaced import Unplaced
 from firewall.approvals.channels.board import Channels
+from firewall.approvals.glass import Glass, GlassRules
+from firewall.approvals.reviewing import Reviews
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.proving.inviting import Inviting
 from firewall.console.roster import Listed
@@ -44,6 +46,8 @@ class Base:
     channels: Channels
     links: Links
     approvals: Approvals
+    glass: Glass
+    reviews: Reviews
     doorkeeper: Doorkeeper
     targets: Mapping[str, Target]
     access_keys: AccessKeys
@@ -84,6 +88,7 @@ def base_of(
         may_be_production=Unplaced(settings, rules, tokens),
     )
     inviting.begin(approvals)
+    glass, reviews = glass_of(settings, installation, approvals, clock, teller=channels)
     return Base(
         settings=settings,
         installation=installation,
@@ -96,10 +101,46 @@ def base_of(
         channels=channels,
         links=links,
         approvals=approvals,
+        glass=glass,
+        reviews=reviews,
         doorkeeper=Doorkeeper(tokens=tokens, sequencer=writer, clock=clock),
         targets=targets_of(settings, references),
         access_keys=AccessKeys(installation.access_root),
         references=references,
+    )
+
+
+def glass_of(
+    settings: Settings, installation: Installation, approvals: Approvals, clock: SystemClock, *, teller: Channels
+) -> tuple[Glass, Reviews]:
+    """Return who may break the glass, and what becomes of it; without a configuration nobody may."""
+    rules = glass_rules(settings)
+    reviews = Reviews(
+        approvals=approvals,
+        sequencer=installation.writer,
+        store=installation.approving,
+        clock=clock,
+        teller=teller,
+        remind_s=(rules or GlassRules()).remind_s,
+    )
+    glass = Glass(
+        approvals=approvals, sequencer=installation.writer, clock=clock, rules=rules, broken=reviews.broken
+    )
+    return glass, reviews
+
+
+def glass_rules(settings: Settings) -> GlassRules | None:
+    """Return who may break the glass; None: nobody."""
+    wanted = settings.approvals.break_glass
+    if wanted is None:
+        return None
+    return GlassRules(
+        people=frozenset(wanted.people),
+        groups=frozenset(wanted.groups),
+        per_day=wanted.per_day,
+        cool_down_s=wanted.cool_down,
+        min_reason=wanted.min_reason,
+        remind_s=wanted.remind,
     )
 
 

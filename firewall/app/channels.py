@@ -9,7 +9,7 @@ from firewall.approvals.channels.board import Channels, Line, Schedule
 from firewall.approvals.channels.delivery import Delivery
 from firewall.approvals.channels.port import Inviter, Mailbox, Read, Sender
 from firewall.approvals.channels.terminal import Terminal
-from firewall.approvals.people import Roster, folded
+from firewall.approvals.people import ROLES, Roster, folded
 from firewall.console.slack import SlackApp, SlackDesk
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
@@ -75,6 +75,14 @@ def boxes_of(one: Notify, settings: Settings, roster: Roster) -> Sequence[Mailbo
         if not person.is_away and not wanted.isdisjoint((*person.groups, *lent)):
             found += [Mailbox(person.name, addresses[person.name])] if person.name in addresses else []
     return found
+
+
+def members_of(settings: Settings, roster: Roster, groups: Sequence[str]) -> Sequence[str]:
+    """Return the addresses of everybody who decides for one of these groups, away or not; of none: of all."""
+    addresses = {approver.name: approver.email for approver in settings.approver if approver.email}
+    deciding = [person for person in roster.everybody() if person.role in ROLES and person.name in addresses]
+    wanted = set(groups)
+    return [addresses[one.name] for one in deciding if not wanted or not wanted.isdisjoint(one.groups)]
 
 
 def _schedule(one: Notify) -> Schedule:
@@ -164,7 +172,13 @@ def _mail(one: Notify, settings: Settings, references: References, roster: Roste
         username=one.username,
         password=_read(references, one.password) if one.password else None,
     )
-    return Mail(server=server, sender=one.sender, recipients=partial(mailed, one, settings, roster), clock=clock)
+    return Mail(
+        server=server,
+        sender=one.sender,
+        recipients=partial(mailed, one, settings, roster),
+        clock=clock,
+        members=partial(members_of, settings, roster),
+    )
 
 
 def _personal(

@@ -32,6 +32,7 @@ from firewall.console.logins import LoginDesk, NoLogins
 from firewall.console.providers import ProviderPage
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
+from firewall.console.reviews import ReviewRoom
 from firewall.console.rooms import Room
 from firewall.console.roster import Listed
 from firewall.console.routing import Routing
@@ -68,12 +69,6 @@ def console_of(
     """
     installation, rules = base.installation, base.rules
     writer = installation.writer
-
-    def approved(provider: str, model: str) -> Approved:
-        known = routes.table.models.of(provider, model)
-        days = [day.isoformat() if day else "" for day in (known.approved_at, known.review_by)]
-        return Approved(known.approved_by, *days)
-
     tokens, waving = _tokening(base), _answering(base).words
     entries = Entries(installation.reader, installation.sealing, writer)
     desks = Desks(
@@ -82,16 +77,22 @@ def console_of(
         policy=Policing(rules.load, writer),
         entries=entries,
         credentials=_vaulting(base, upstream),
-        spend=Books(base.settings.database, base.clock, budgets_of(base.settings), approved),
+        spend=_books(base, routes),
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
         slack=slack_desk_of(base.settings, base.references),
         drills=Drilling(
             drills, installation.reader, writer, base.clock, lambda: [one.name for one in routes.providers]
         ),
         status=Condition(
-            writer, lambda: rules.snapshot.digest, bool(installation.witness), base.telemetry, waving
+            writer,
+            lambda: rules.snapshot.digest,
+            bool(installation.witness),
+            base.telemetry,
+            waving,
+            base.reviews.words,
         ),
         runner=runner,
+        glass=base.glass,
         rooms=(*_rooms(base, tokens, entries, faring=faring, looking=looking), route_room(base, routes)),
         pins=pins,
         logins=_logins(base, upstream),
@@ -112,6 +113,17 @@ def console_of(
     )
 
 
+def _books(base: Base, routes: Routes) -> Books:
+    """Return what model calls cost."""
+
+    def approved(provider: str, model: str) -> Approved:
+        known = routes.table.models.of(provider, model)
+        days = [day.isoformat() if day else "" for day in (known.approved_at, known.review_by)]
+        return Approved(known.approved_by, *days)
+
+    return Books(base.settings.database, base.clock, budgets_of(base.settings), approved)
+
+
 def _rooms(
     base: Base, tokens: Tokening, entries: Entries, *, faring: Faring, looking: Looking
 ) -> tuple[Room, ...]:
@@ -123,6 +135,7 @@ def _rooms(
         token_room(base, tokens),
         policy_room(base),
         ApproverRoom(_answering(base)),
+        ReviewRoom(base.reviews, base.approvals, sequencer=base.installation.writer, clock=base.clock),
         spend_room(base),
         ProviderPage(faring),
     )

@@ -157,6 +157,7 @@ def _wire(
         people=base.people,
         channels=base.channels,
         approvals=approvals,
+        reviews=base.reviews,
         guard=guard,
         gate=gate,
         infra=infra,

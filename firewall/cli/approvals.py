@@ -24,6 +24,7 @@ from firewall.cli.options import json_option
 
 STATUSES = ["pending", "approved", "denied", "expired", "cancelled", "consumed"]
 _COLUMNS = ("id", "status", "standing", "environment", "effects", "summary", "expires_at")
+_USES = ("id", "status", "by", "at", "environment", "effects", "summary", "finding")
 _WAIT_S = 30
 _FORM_S = 180.0
 """How long a form may take, its judgement included."""
@@ -165,6 +166,47 @@ def wait(ctx: click.Context, approval_id: str, timeout_s: int, *, as_json: bool)
     _print(row, as_json=as_json)
     if row["status"] not in ("approved", "consumed"):
         raise CommandError(f"the approval is {row['status']}")
+
+
+@approvals.command("reviews")
+@click.option("--reviewed", is_flag=True, help="Those that were reviewed, newest first.")
+@json_option
+@click.pass_context
+def reviews(ctx: click.Context, *, reviewed: bool, as_json: bool) -> None:
+    """List uses of break-glass that nobody reviewed, oldest first; that you read them is recorded.
+
+    Example: stayhand approvals reviews
+    """
+    with control_client(ctx) as control:
+        params = {"status": "reviewed"} if reviewed else None
+        rows = rows_of(control.get("/api/reviews", params=params))
+    if as_json:
+        show_json(rows)
+        return
+    if rows:
+        show_table(rows, _USES)
+    talk(f"{len(rows) or 'nothing'} {'was reviewed' if reviewed else 'open'}")
+
+
+@approvals.command("review")
+@_id
+@click.option("--finding", type=click.Choice(["justified", "unjustified"]), required=True, help="What you found.")
+@click.option("--note", required=True, help="Why, for the log.")
+@json_option
+@click.pass_context
+def review(ctx: click.Context, approval_id: str, finding: str, note: str, *, as_json: bool) -> None:
+    """Say whether somebody else broke the glass rightly for an approval.
+
+    Example: stayhand approvals review apr_0SfvSp2wXKx1bW8n5kXk1Y --finding justified --note "the disk was full"
+    """
+    with control_client(ctx) as control:
+        path = f"/api/reviews/{segment(approval_id)}"
+        row = row_of(control.post(path, {"finding": finding, "note": note}))
+    if as_json:
+        show_json(row)
+    else:
+        talk(f"{row['finding']}: {row['summary']} ({row['environment']}), by {row['by']}")
+        click.echo(str(row["id"]))
 
 
 def _decide(ctx: click.Context, approval_id: str, body: Mapping[str, str | bool | int], *, as_json: bool) -> None:

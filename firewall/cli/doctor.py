@@ -298,6 +298,9 @@ def _circuits(address: str) -> Iterator[Finding]:
     if isinstance(parts, dict) and isinstance(waving := parts.get("approvers"), str):
         hint = "stayhand approver list --stats; ask fewer questions, or somebody else as well"
         yield Finding("warn", f"approvers who wave everything through: {waving}", hint)
+    if isinstance(parts, dict) and isinstance(reviews := parts.get("reviews"), str):
+        hint = "`stayhand approvals reviews`, or /console/reviews: somebody else says whether it was justified"
+        yield Finding("warn", f"uses of break-glass that nobody reviewed: {reviews}", hint)
     said = parts.get("circuits") if isinstance(parts, dict) else None
     if isinstance(said, str):
         is_well = said.startswith("0 ")

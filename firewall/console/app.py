@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from firewall.approvals.channels.port import Health
+from firewall.approvals.glass import Glass
 from firewall.approvals.service import Approvals
 from firewall.console.absent import AbsenceHandlers
 from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
@@ -88,6 +89,8 @@ class Desks:
     """Who is away now, also by the configuration; None: who was noted by a command."""
     runner: Runner = field(default_factory=NoRunner)
     """Runs what could be done first, or instead of a call."""
+    glass: Glass | None = None
+    """Approves alone, where somebody is named for it."""
     slack: SlackDesk | None = None
     """Bots whose buttons come back to us."""
 
@@ -129,6 +132,7 @@ class Console:
             runner=desks.runner,
             ways=ways_of(desks.proving, challenges),
             tabs=[room.tab for room in desks.rooms],
+            glass=desks.glass,
         )
         api = Api(
             approvals=approvals,

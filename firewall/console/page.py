@@ -145,6 +145,8 @@ class Course:
     decided_by: str
     reason: str
     self_approved: bool
+    glass: bool
+    """One person approved it alone where more were asked."""
     runs: tuple[RunLine, ...]
     """What was run first, or instead, oldest first."""
     is_running: bool
@@ -329,6 +331,7 @@ def _course(approval: Approval, now_us: int, decided_by: str) -> Course:
         decided_by=decided_by,
         reason=spell_out(approval.reason),
         self_approved=approval.self_approved,
+        glass=approval.glass,
         runs=_runs(approval),
         is_running=any(run.state is FormState.BEGUN for run in approval.runs),
     )

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from firewall.approvals.channels.port import Health
+from firewall.approvals.glass import Glass
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import visible
@@ -30,7 +31,7 @@ from firewall.console.asking import (
 )
 from firewall.console.differing import Compared, compared
 from firewall.console.page import STATUS_WORDS, card, page
-from firewall.console.proving.stepping import FIELD, Ways, answer_in, said_in
+from firewall.console.proving.stepping import FIELD, GLASS, Ways, answer_in, said_in
 from firewall.console.rows import POLICY, Tab
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.console.shape import rfc3339, status_of, summary_of
@@ -79,7 +80,9 @@ class Pages:
         runner: Runner,
         ways: Ways,
         tabs: Sequence[Tab] = (),
+        glass: Glass | None = None,
     ) -> None:
+        self._glass = glass
         self._tabs = tabs
         self._stepping = ways.stepping
         self._passkey_origin = ways.origin
@@ -214,6 +217,9 @@ class Pages:
         try:
             if fields.get("decision") == WITHDRAW:
                 await self._approvals.withdraw(approval_id, by=who)
+            elif fields.get("decision") == GLASS and self._glass is not None:
+                typed = fields.get("typed") or None
+                await self._glass.use(approval_id, by=who, reason=fields.get("reason", ""), typed=typed)
             else:
                 decision, permit = answer_in(fields)
                 await self._approvals.decide(
@@ -343,6 +349,7 @@ class Pages:
         )
         taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
         seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
+        glass = self._breaking(approval, who) if session is not None else 0
         decided_by = (
             "you" if self._approvals.was_decided_by(approval, who.name) else self._approvals.decider(approval)
         )
@@ -360,15 +367,26 @@ class Pages:
                 "approval.html",
                 session,
                 status=status,
-                script=PASSKEY_SCRIPT if taps and shown.course.is_pending else "",
+                script=PASSKEY_SCRIPT if (taps or glass) and shown.course.is_pending else "",
                 page=shown,
                 compared=beside,
                 said=said.public if said else "",
                 origin=self._passkey_origin if taps else "",
+                glass=glass,
+                glass_origin=self._passkey_origin,
                 link_code=code,
             )
 
         return await asyncio.to_thread(render) if is_long else render()
+
+    def _breaking(self, approval: Approval, who: Approver) -> int:
+        """Return how long the reason is at least with which somebody may approve alone; 0: he may not."""
+        if self._glass is None or self._glass.rules is None or self._stepping is None:
+            return 0
+        if approval.status is not ApprovalStatus.PENDING or not self._stepping.can(who):
+            return 0
+        is_barred = self._glass.refusal(approval, self._stepping.tapping(who)) is not None
+        return 0 if is_barred else self._glass.rules.min_reason
 
     async def _beside(self, approval: Approval) -> Compared | None:
         """Return how an approval differs from the last of its kind, before the entry that says what is shown."""

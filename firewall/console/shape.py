@@ -59,6 +59,7 @@ def row(approval: Approval, *, now_us: int, address: str, tally: Tally | None = 
         "decided_at": rfc3339(approval.decided_at),
         "decided_by": approval.decided_by,
         "self_approved": approval.self_approved,
+        "glass": approval.glass,
         "reason": approval.reason,
         "address": address,
     }

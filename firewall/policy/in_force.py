@@ -8,6 +8,7 @@ from pathlib import Path
 from firewall.classify.context import Context
 from firewall.classify.text import SAMPLES, actions_of_input, load_late
 from firewall.codecs.passkeys.place import why_not
+from firewall.policy.glass import demand_usable
 from firewall.policy.load import load as load_policy
 from firewall.policy.people import Approvers
 from firewall.policy.rows import FILE
@@ -68,13 +69,15 @@ class Rules:
 def open_rules(settings: Settings) -> Rules:
     """Load the policies.
 
-    Raises: ConfigError with every problem, file and row.
+    Raises: ConfigError with every problem, file and row; and for a break-glass that nobody could use.
     """
 
     def approvers() -> Approvers:
         return approvers_of(settings)
 
-    return Rules(load_policy(settings.policy_dir, approvers=approvers()), settings.policy_dir, approvers)
+    known = approvers()
+    demand_usable(settings.approvals.break_glass, known)
+    return Rules(load_policy(settings.policy_dir, approvers=known), settings.policy_dir, approvers)
 
 
 _LOOK_ON = frozenset({"viewer", "auditor"})

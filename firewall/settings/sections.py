@@ -63,6 +63,29 @@ class Hooks(Section):
     heard once of an agent and owner, they are expected from then on."""
 
 
+class BreakGlassSettings(Section):
+    """Who may approve alone what would need people who are not there (docs/approvals.md)."""
+
+    people: tuple[str, ...] = ()
+    """Names of approvers."""
+    groups: tuple[str, ...] = ()
+    """Groups whose own members may; what is lent does not count."""
+    per_day: int = Field(default=1, ge=1, le=20)
+    """Uses of one person within 24 hours."""
+    cool_down: OptionalDuration = 3600
+    """Between two uses of one person."""
+    min_reason: int = Field(default=20, ge=10, le=200)
+    """Characters of the reason, at least."""
+    remind: Duration = Field(default=14_400, ge=600)
+    """How often people are told again of a use that nobody reviewed, at least 10 minutes apart."""
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> "BreakGlassSettings":
+        if not any(self.people) and not any(self.groups):
+            raise ValueError("`[approvals.break_glass]` names nobody: `people` or `groups`, or leave it out")
+        return self
+
+
 class ApprovalSettings(Section):
     """How people's answers are kept."""
 
@@ -80,6 +103,8 @@ class ApprovalSettings(Section):
     cool_down: OptionalDuration = 300
     """How long a denial answers identical repeats, with its id and reason, instead of people being asked anew;
     `0s`: not at all."""
+    break_glass: BreakGlassSettings | None = None
+    """Who may approve alone what would need more people; without it nobody may."""
 
 
 class AuditSettings(Section):

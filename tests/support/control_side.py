@@ -15,7 +15,9 @@ from starlette.types import ASGIApp
 
 from firewall.approvals.channels.port import Health
 from firewall.approvals.forms import Ended, Forms, Settling
+from firewall.approvals.glass import Glass, GlassRules
 from firewall.approvals.people import Approver
+from firewall.approvals.reviewing import Reviews
 from firewall.approvals.service import Approvals
 from firewall.codecs.passkeys.place import party_of
 from firewall.console.answering import Answering, ApproverRoom
@@ -25,12 +27,14 @@ from firewall.console.providers import Overview, ProviderPage
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
 from firewall.console.proving.openid import OpenId
+from firewall.console.reviews import ReviewRoom
 from firewall.console.rooms import Room
 from firewall.console.slack import SlackDesk
 from firewall.core.absence import Absence
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError
 from firewall.core.ids import spell_id
+from firewall.core.notice import Alert
 from firewall.core.secret import Secret
 from firewall.core.token import TokenKind, spell
 from firewall.core.work import (
@@ -257,6 +261,13 @@ class ScriptedRunner:
         await self._forms.end(approval, self.ended, then=Settling(decision, by, typed=typed) if is_done else None)
 
 
+class Silent:
+    """A teller that tells nobody."""
+
+    async def alert(self, alert: Alert) -> None:
+        """As the port says."""
+
+
 @dataclass(slots=True)
 class Side:
     """A control side and everything behind it."""
@@ -328,15 +339,19 @@ def control_side(
     slack: SlackDesk | None = None,
     told: Told | None = None,
     rooms: Sequence[Room] | None = None,
+    glass: GlassRules | None = None,
     **rules: object,
 ) -> Side:
-    """Build a control side; `rooms`: beside the one of providers; None: those of figures."""
+    """Build a control side; `rooms`: beside those of providers, answers and reviews; None: those of figures."""
     log, doors, desk = ProvenLog(), Doors(), Desk()
     clock = clock or StillClock()
     proving = _proving(log, clock, public, openid, known or Known({}, {}))
     service = approvals(log, clock, told, public_url=public, **rules)
     answering = Answering(log, names=lambda: [*doors.people], pseudonym=log.pseudonym, clock=clock)
     runner = ScriptedRunner(Forms(approvals=service, sequencer=log, store=log, clock=clock))
+    reviews = Reviews(approvals=service, sequencer=log, store=log, clock=clock, teller=Silent(), remind_s=14_400)
+    room = ReviewRoom(reviews, service, sequencer=log, clock=clock)
+    own = (ProviderPage(desk), ApproverRoom(answering), room)
     console = Console(
         approvals=service,
         authenticator=doors,
@@ -350,7 +365,8 @@ def control_side(
             credentials=CredentialDouble(desk.asked),
             status=desk,
             runner=runner,
-            rooms=(ProviderPage(desk), ApproverRoom(answering), *(figure_rooms() if rooms is None else rooms)),
+            rooms=(*own, *(figure_rooms() if rooms is None else rooms)),
+            glass=Glass(approvals=service, sequencer=log, clock=clock, rules=glass, broken=reviews.broken),
             pins=desk.pins,
             proving=proving,
             absences=Absences(sequencer=log, rows=log, people=doors, clock=clock),  # type: ignore[arg-type]  # looked up alone

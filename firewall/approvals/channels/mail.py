@@ -42,8 +42,16 @@ class Mail:
     """Sends mail to a few addresses at once."""
 
     def __init__(
-        self, *, server: Server, sender: str, recipients: Callable[[], Sequence[str]], clock: Clock
+        self,
+        *,
+        server: Server,
+        sender: str,
+        recipients: Callable[[], Sequence[str]],
+        clock: Clock,
+        members: Callable[[Sequence[str]], Sequence[str]] = lambda _groups: (),
     ) -> None:
+        """`members`: the addresses of everybody in one of some groups; of no group, of all approvers."""
+        self._members = members
         self._server = server
         self._sender = sender
         self._recipients = recipients
@@ -54,6 +62,8 @@ class Mail:
         if isinstance(message, Seen):
             return
         recipients = tuple(self._recipients())
+        if isinstance(message, Alert) and message.is_for_all:
+            recipients = tuple(dict.fromkeys((*recipients, *self._members(message.groups))))
         if not recipients:
             raise NotDeliveredError("no_recipient")
         await self.hand_in(message, recipients)

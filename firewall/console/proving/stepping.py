@@ -7,6 +7,7 @@ the session that asked; the same signature proves nothing else, and nothing twic
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from firewall.approvals.glass import said_of
 from firewall.approvals.people import Approver
 from firewall.codecs.passkeys import ceremony
 from firewall.console.proving.challenges import Challenges, Purpose
@@ -19,6 +20,8 @@ from firewall.tokens.passkeys import Passkeys
 FIELD = "credential"
 PERMIT = "permit"
 """What the page calls approving for several uses."""
+GLASS = "glass"
+"""What the page calls approving alone."""
 
 
 class Stepping:
@@ -84,6 +87,8 @@ def said_in(fields: Mapping[str, str]) -> str:
     """Return what a form of the approval page says: a decision, or which form shall be run."""
     if "decision" not in fields:
         return f"form {fields.get('form', '')}"
+    if fields["decision"] == GLASS:
+        return said_of(fields.get("reason", ""))
     permit = permit_in(fields)
     return fields["decision"] if permit == ONCE else f"permit {permit.uses} {permit.within_s}"
 

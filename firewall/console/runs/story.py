@@ -27,6 +27,8 @@ _TITLES = {
     "approval.expired": "The time to answer ended",
     "approval.cancelled": "Withdrawn",
     "approval.consumed": "The approval was used",
+    "glass.broken": "The glass was broken",
+    "glass.reviewed": "Breaking the glass was reviewed",
     "token.minted": "Token minted",
     "token.narrowed": "Token narrowed",
     "token.revoked": "Token revoked",

@@ -52,6 +52,23 @@ async def test_a_mail_arrives_encrypted_and_logged_in(security: Security, pem: P
     assert '"graphql:volumeDelete" in "production": destructive' in got.get_content()
 
 
+async def test_break_glass_is_written_to_those_who_were_passed_over_as_well(pem: Path) -> None:
+    """Each address once; other alerts go to the channel's own addresses alone."""
+    plain = Alert("break_glass", "gina broke the glass", {}, groups=("oncall",), is_for_all=True)
+    async with mail_server(pem=pem) as server:
+        mail = Mail(
+            server=Server("localhost", server.port, authorities=str(pem)),
+            sender="stayhand@example.com",
+            recipients=lambda: TO,
+            clock=StillClock(),
+            members=lambda groups: (TO[0], f"{groups[0]}@example.com"),
+        )
+        await mail.send(plain)
+        await mail.send(Alert("budget", "used up", {}))
+    assert server.recipients == [[*TO, "oncall@example.com"], list(TO)]
+    assert server.mails[0]["Subject"] == "[stayhand] break_glass"
+
+
 async def test_the_life_of_an_approval_is_one_thread(pem: Path) -> None:
     """A reminder and the ending answer the first mail; that somebody reads it is no mail."""
     async with mail_server(pem=pem) as server:

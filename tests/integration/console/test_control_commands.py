@@ -16,7 +16,10 @@ from firewall.cli.approvals import approvals
 from firewall.cli.approver import approver
 from firewall.cli.token import token
 from firewall.core.approval import ApprovalStatus
+from firewall.core.glass import BreakGlass
+from firewall.core.work import Unit
 from tests.support.approving import subject, until, view, wanted
+from tests.support.breaking import asked
 from tests.support.control_side import (
     ADMIN_TOKEN,
     AGENT_TOKEN,
@@ -332,3 +335,24 @@ async def test_figures_of_approvers_are_a_table(line: Line) -> None:
     assert (alice["name"], alice["answered"], alice["hasty_percent"]) == ("alice", 1, 100)
     told = await line.run("approver", "list", "--stats")
     assert told.stdout.splitlines()[0].split()[:3] == ["NAME", "ANSWERED", "APPROVED"]
+
+
+async def test_reviews_of_break_glass_by_command(line: Line) -> None:
+    """Listed, closed with a finding and a note, and listed among the others; a second time is refused."""
+    side = line.side
+    assert (await line.run("approvals", "reviews")).stderr == "nothing open\n"
+    approval = await side.approvals.open(asked())
+    await side.log.submit(Unit(steps=(BreakGlass(approval.id, "per_anig", ("per_anig",), 1, 1, 0, 0, "why"),)))
+    listed = await line.run("approvals", "reviews", credential=APPROVER_TOKEN)
+    assert approval.id in listed.stdout
+    assert listed.stderr == "1 open\n"
+    wish = ("approvals", "review", approval.id, "--finding", "justified", "--note", "it was the only way")
+    assert (await line.run("approvals", "review", approval.id, "--note", "x")).exit_code == 2
+    newer = await line.run(*wish, credential=APPROVER_TOKEN)
+    assert (newer.exit_code, newer.stdout) == (0, f"{approval.id}\n"), newer.stderr
+    assert "justified: Deletes /srv/data" in newer.stderr
+    assert (await line.run(*wish)).exit_code == 1
+    rows = json.loads((await line.run("approvals", "reviews", "--reviewed", "--json")).stdout)
+    assert [(one["id"], one["finding"], one["reviewer"]) for one in rows] == [
+        (approval.id, "justified", "per_ecila")
+    ]

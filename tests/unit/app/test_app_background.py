@@ -8,7 +8,12 @@ import pytest
 
 from firewall.app.application import Application
 
-ADVISORY = ("indexing the log", "following the log for sessions", "noting when tokens were used")
+ADVISORY = (
+    "indexing the log",
+    "following the log for sessions",
+    "noting when tokens were used",
+    "telling of break-glass",
+)
 
 
 async def test_what_only_the_console_is_for_ends_nothing_beside_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -23,6 +28,7 @@ async def test_what_only_the_console_is_for_ends_nothing_beside_it(caplog: pytes
     served = SimpleNamespace(
         channels=SimpleNamespace(run=waiting),
         approvals=SimpleNamespace(run=waiting),
+        reviews=SimpleNamespace(run=failing),
         console=SimpleNamespace(run=waiting),
         looking=SimpleNamespace(follower=SimpleNamespace(run=failing), behind=SimpleNamespace(run=failing)),
         mcp=None,

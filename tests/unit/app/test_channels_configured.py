@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firewall.app.channels import boxes_of, channels_of, mailed, names_of, slack_desk_of
+from firewall.app.channels import boxes_of, channels_of, mailed, members_of, names_of, slack_desk_of
 from firewall.approvals.channels.personal import PersonalMail
 from firewall.approvals.channels.port import Invitation, Mailbox
 from firewall.approvals.people import Approver, Deputy
@@ -117,6 +117,28 @@ def test_a_groups_mail_goes_to_those_who_can_speak_for_it_now() -> None:
     assert mailed(mail, settings, roster) == ["alice@example.com", "bob@example.com"]
     named = mail.model_copy(update={"to": ("x@example.com",)})
     assert mailed(named, settings, roster) == ("x@example.com",)
+
+
+def test_everybody_of_the_groups_that_were_passed_over_has_an_address() -> None:
+    """Also who is away; of no group, everybody who decides; never who only looks."""
+    names = ("alice", "carol", "away", "vera", "gone")
+    who = "".join(f'[[approver]]\nname = "{name}"\nemail = "{name}@example.com"\n' for name in names)
+    settings = _settings(who)
+    roster = Everybody(
+        (
+            Approver("alice", "approver", ("oncall",)),
+            Approver("carol", "admin", ("other",)),
+            Approver("away", "approver", ("oncall",), is_away=True),
+            Approver("vera", "viewer", ("oncall",)),
+            Approver("nameless", "approver", ("oncall",)),
+        )
+    )
+    found = {groups: members_of(settings, roster, groups) for groups in (("oncall",), ("none",), ())}
+    assert found == {
+        ("oncall",): ["alice@example.com", "away@example.com"],
+        ("none",): [],
+        (): ["alice@example.com", "carol@example.com", "away@example.com"],
+    }
 
 
 def test_who_is_away_is_not_told_by_his_address_either() -> None:

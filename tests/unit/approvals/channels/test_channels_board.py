@@ -193,6 +193,14 @@ async def test_what_is_opened_before_the_channels_run_is_told_when_they_do() -> 
     assert sender.is_closed
 
 
+async def test_what_is_for_all_goes_everywhere() -> None:
+    """Also to a channel that takes no alerts."""
+    clock, senders = StillClock(), [Remembering(), Remembering()]
+    lines = [Line(Delivery(one, name="x", clock=clock), Schedule(alerts=False)) for one in senders]
+    await Channels(lines, clock).alert(Alert("break_glass", "broken", {}, is_for_all=True))
+    assert [len(one.sent) for one in senders] == [1, 1]
+
+
 @pytest.mark.parametrize("failure", [RuntimeError("https://hooks.example/secret"), None])
 async def test_alerts_go_where_they_are_wanted(
     failure: Exception | None, caplog: pytest.LogCaptureFixture

@@ -1,0 +1,190 @@
+"""`/console/reviews` and `/api/reviews`: uses of break-glass, and what another person says of them.
+
+Reading what was sealed is an entry first; a review is one by itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from firewall.approvals.people import Approver
+from firewall.approvals.reviewing import MIN_NOTE, Reviews
+from firewall.approvals.service import Approvals
+from firewall.console.asking import Asker, read_json
+from firewall.console.auth import Access
+from firewall.console.marked import spell_out
+from firewall.console.rooms import Fields, Frame, Visitor
+from firewall.console.rows import Row, Tab
+from firewall.console.shape import rfc3339, summary_of
+from firewall.console.tokens.words import ago
+from firewall.core.errors import ApprovalError, AuthError, FirewallError, ProtocolError
+from firewall.core.glass import Finding, GlassUse
+from firewall.core.ids import is_id
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.work import Record, Unit
+
+PATH, API = "/console/reviews", "/api/reviews"
+OPEN, CLOSED = 50, 20
+"""Shown on the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One use as it is shown."""
+
+    id: str
+    headline: str
+    environment: str
+    effects: tuple[str, ...]
+    requester: str
+    by: str
+    at: str
+    ago: str
+    reason: str
+    asked: str
+    """What the rows ask of people."""
+    status: str
+    """What became of the approval."""
+    refusal: str
+    """Why whoever looks cannot review it; empty: he can."""
+    finding: str
+    note: str
+    reviewer: str
+    reviewed_at: str
+
+
+class ReviewRoom:
+    """The room of the page and its JSON."""
+
+    tab = Tab(PATH, "Reviews", Access.LOG)
+
+    def __init__(self, reviews: Reviews, approvals: Approvals, *, sequencer: Sequencer, clock: Clock) -> None:
+        self._reviews = reviews
+        self._approvals = approvals
+        self._sequencer = sequencer
+        self._clock = clock
+
+    def rows(self, frame: Frame) -> tuple[Row, ...]:
+        """Return its routes."""
+
+        async def show(_request: Request, visitor: Visitor) -> Response:
+            return await self._page(frame, visitor)
+
+        async def change(request: Request, visitor: Visitor, fields: Fields) -> Response:
+            try:
+                await self._review(request, fields, visitor.who)
+            except ApprovalError as error:
+                return await self._page(frame, visitor, error)
+            return RedirectResponse(PATH, 303)
+
+        return (
+            frame.page(PATH, show, self.tab.needs),
+            frame.form(f"{PATH}/{{id}}", change, self.tab.needs),
+            Row("GET", API, Access.LOG, self._listing),
+            Row("POST", f"{API}/{{id}}", Access.LOG, self._answer),
+        )
+
+    async def _page(self, frame: Frame, visitor: Visitor, error: FirewallError | None = None) -> Response:
+        await self._read(visitor.who)
+        return frame.html(
+            "reviews.html",
+            visitor,
+            self.tab,
+            status=error.status if error else 200,
+            said=error.public if error else "",
+            open=[self._card(one, visitor.who) for one in self._reviews.open(OPEN)],
+            closed=[self._card(one, visitor.who) for one in self._reviews.closed(CLOSED)],
+            findings=[one.value for one in Finding],
+            min_note=MIN_NOTE,
+        )
+
+    async def _listing(self, request: Request, asker: Asker) -> Response:
+        """List uses: those that wait, oldest first; with `?status=reviewed` the others, newest first."""
+        who, status = _known(asker), request.query_params.get("status", "open")
+        if status not in ("open", "reviewed"):
+            raise ProtocolError("`status` is `open` or `reviewed`", code="status_invalid")
+        await self._read(who)
+        found = self._reviews.open(OPEN) if status == "open" else self._reviews.closed(OPEN)
+        return JSONResponse([self._row(one, who) for one in found])
+
+    async def _answer(self, request: Request, asker: Asker) -> Response:
+        """Review a use: `{"finding": "justified"|"unjustified", "note"}`."""
+        who = _known(asker)
+        wish = await read_json(request, {"finding": str, "note": str}, required=("finding", "note"))
+        use = await self._review(request, {name: str(value) for name, value in wish.items()}, who)
+        return JSONResponse(self._row(use, who))
+
+    async def _review(self, request: Request, fields: Mapping[str, str], who: Approver) -> GlassUse:
+        approval_id = str(request.path_params["id"])
+        if not is_id(approval_id, "apr"):
+            raise ApprovalError("there is no such review", code="review_unknown", status=404)
+        try:
+            finding = Finding(fields.get("finding", ""))
+        except ValueError as error:
+            raise ProtocolError("`finding` is `justified` or `unjustified`", code="finding_invalid") from error
+        return await self._reviews.review(approval_id, finding, by=who, note=fields.get("note", ""))
+
+    async def _read(self, who: Approver) -> None:
+        """Record a look before anything is shown. Raises: StoreError."""
+        record = Record(
+            kind="audit.read",
+            data={"what": "reviews"},
+            person=who.name,
+            principal=who.name,
+            private={"name": who.name},
+        )
+        await self._sequencer.submit(Unit(records=(record,)))
+
+    def _card(self, use: GlassUse, who: Approver) -> Card:
+        approval = self._approvals.get(use.approval)
+        subject, refusal = approval.subject, self._reviews.refusal(use, who)
+        return Card(
+            id=approval.id,
+            headline=spell_out(summary_of(approval)),
+            environment=spell_out(approval.environment),
+            effects=approval.effects,
+            requester=spell_out(f"{subject.agent} for {subject.owner}") if subject else "",
+            by=self._named(use.by),
+            at=rfc3339(use.at),
+            ago=ago(use.at, self._clock.now_us()),
+            reason=spell_out(use.reason) or "no longer readable",
+            asked=spell_out(approval.obligations.text()),
+            status=approval.status.value,
+            refusal=refusal.public if refusal else "",
+            finding=use.finding.value if use.finding else "",
+            note=spell_out(use.note),
+            reviewer=self._named(use.reviewer) if use.reviewer else "",
+            reviewed_at=rfc3339(use.reviewed_at),
+        )
+
+    def _row(self, use: GlassUse, who: Approver) -> dict[str, object]:
+        shown = self._card(use, who)
+        return {
+            "id": shown.id,
+            "status": "open" if use.is_open else "reviewed",
+            "by": shown.by,
+            "at": shown.at,
+            "reason": use.reason,
+            "summary": summary_of(self._approvals.get(use.approval)),
+            "environment": shown.environment,
+            "effects": list(shown.effects),
+            "approval": shown.status,
+            "may_review": use.is_open and not shown.refusal,
+            "finding": shown.finding,
+            "note": use.note,
+            "reviewer": shown.reviewer,
+            "reviewed_at": shown.reviewed_at,
+        }
+
+    def _named(self, pseudonym: str) -> str:
+        """Return the name of an account that is still listed, else the log's pseudonym."""
+        person = self._approvals.counter().called(pseudonym)
+        return person.name if person is not None else pseudonym
+
+
+def _known(asker: Asker) -> Approver:
+    if asker.who is None:
+        raise AuthError(detail="route without a credential")
+    return asker.who
