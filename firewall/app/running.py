@@ -144,10 +144,8 @@ def _wire(
     forms = _forms(base)
     looking = looking_of(base, stack)
     mcp, pinning = _mcp_of(base, upstream, guard)
-    tokens.on_revoked(gate.revoked)
-    tokens.on_revoked(infra.revoked)
-    if egress is not None:
-        tokens.on_revoked(egress.gate.revoked)
+    for revoked in (gate.revoked, infra.revoked, *([egress.gate.revoked] if egress is not None else [])):
+        tokens.on_revoked(revoked)
     tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(_cancel_family(tokens, approvals, token_id))))
     return Application(
         settings=base.settings,
