@@ -10,6 +10,7 @@ from firewall.approvals import records
 from firewall.approvals.book import Book
 from firewall.approvals.wanted import MAX_SUBJECT_CHARS, ApprovalRules, DeniedBeforeError, Wanted, size_of
 from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.conversation import written
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ids import sha256_hex
 from firewall.core.ports import Clock, Sequencer
@@ -53,16 +54,17 @@ class Opening:
             subject=wanted.subject,
         )
         rules = self._rules
+        led = written(wanted.led, self._new_id()) if wanted.led is not None else b""
         step = OpenApproval(
             approval,
             rules.max_pending,
             max_of_session=rules.max_of_session,
             denied_since=now - rules.cool_down_s * _US if rules.cool_down_s else 0,
             heeds_denial=wanted.heeds_denial,
+            conversation=led,
         )
-        outcome = await self._sequencer.submit(
-            Unit(records=(records.opened(approval, wanted.principal, wanted.subject),), steps=(step,))
-        )
+        record = records.opened(approval, wanted.principal, wanted.subject, led=sha256_hex(led) if led else "")
+        outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
         if isinstance(outcome, Unmet):
             return await self._not_opened(outcome, wanted)
         self._book.tell(approval)

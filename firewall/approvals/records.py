@@ -63,8 +63,8 @@ def ended(approval: Approval, *, state: FormState, status: int, note: str, judge
     )
 
 
-def opened(approval: Approval, principal: str, subject: Subject) -> Record:
-    """Record that a call waits for people."""
+def opened(approval: Approval, principal: str, subject: Subject, *, led: str = "") -> Record:
+    """Record that a call waits for people; `led`: SHA-256 of what is kept of the conversation behind it."""
     return Record(
         kind="approval.opened",
         data={
@@ -74,6 +74,7 @@ def opened(approval: Approval, principal: str, subject: Subject) -> Record:
             "token": approval.token,
             "expires_at": approval.expires_at,
             "people": approval.obligations.people,
+            **({"conversation": led} if led else {}),
         },
         person=subject.owner,
         principal=principal,
@@ -168,6 +169,18 @@ def reviewed(approval: Approval, use: GlassUse, by: Approver, *, finding: Findin
         principal=by.name,
         approval=approval.id,
         private={"name": by.name, "role": by.role, "note": note},
+    )
+
+
+def conversation_read(approval: Approval, by: Approver, *, sha256: str) -> Record:
+    """Record that somebody is about to be shown the conversation behind an approval; its hash says which."""
+    return Record(
+        kind="audit.read",
+        data={"what": "conversation", "conversation": sha256},
+        person=by.name,
+        principal=by.name,
+        approval=approval.id,
+        private={"name": by.name, "role": by.role},
     )
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from firewall.approvals import records
 from firewall.approvals.book import Book
 from firewall.approvals.casting import Cast
+from firewall.approvals.conversing import Conversations
 from firewall.approvals.deciding import NOTHING, Deciding
 from firewall.approvals.opening import Opening
 from firewall.approvals.people import Approver, Refusal, Roster, Unlisted
@@ -68,6 +69,8 @@ class Approvals(Book):
         )
         self._opening = Opening(self, sequencer=sequencer, clock=clock, rules=rules, new_id=new_id)
         self._deciding = Deciding(self, sequencer=sequencer, clock=clock, rules=rules)
+        self.conversations = Conversations(self, sequencer=sequencer, store=store)
+        """What was said before calls that people were asked about."""
 
     @property
     def is_draining(self) -> bool:

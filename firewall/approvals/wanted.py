@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from firewall.core.action import PRODUCTION
 from firewall.core.approval import Approval, Subject
+from firewall.core.conversation import Conversation
 from firewall.core.errors import ApprovalError
 from firewall.core.verdict import Obligations
 
@@ -75,6 +76,8 @@ class Wanted:
     heeds_denial: bool = False
     """A denial of exactly this call answers it as long as its approval could have been decided, also after the
     cool-down: its requester comes back for the answer, and may not know it yet."""
+    led: Conversation | None = None
+    """The end of the conversation that led to it, as far as one is known."""
 
 
 def size_of(subject: Subject | None) -> int:

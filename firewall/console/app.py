@@ -264,6 +264,7 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("POST", "/console/sign-out", Access.FORM, pages.sign_out),
         Row("GET", "/approve/{id}", Access.PAGE, pages.approval),
         Row("POST", "/approve/{id}", Access.FORM, pages.decide),
+        Row("POST", "/approve/{id}/conversation", Access.FORM, pages.conversation, needs=Access.LOG),
         Row("GET", "/status/{id}", Access.PAGE, pages.status),
         Row("POST", "/api/session", Access.SIGN_IN, api.sign_in),
         Row("DELETE", "/api/session", Access.READER, api.sign_out),

@@ -29,6 +29,7 @@ from firewall.console.asking import (
     WrongPassphraseError,
     read_form,
 )
+from firewall.console.conversation import ABSENT, Talk, talk, unopened
 from firewall.console.differing import Compared, compared
 from firewall.console.page import STATUS_WORDS, card, page
 from firewall.console.proving.stepping import FIELD, GLASS, Ways, answer_in, said_in
@@ -171,6 +172,20 @@ class Pages:
         if asker.who is None or asker.session is None:
             return self.sign_in_form(f"/approve/{approval_id}")
         return await self._show(approval_id, asker.who, asker.session)
+
+    async def conversation(self, request: Request, asker: Asker) -> Response:
+        """Show an approval with what led to it, to whoever may read that; the reading is an entry first.
+
+        Raises: ApprovalError `approval_unknown` (404), `conversation_refused` (403).
+        """
+        if asker.who is None or asker.session is None:
+            raise SignedOutError("sign in first")
+        self._doorman.demand_csrf(asker.session, (await read_form(request)).get("csrf", ""))
+        approval_id = request.path_params["id"]
+        if not is_id(approval_id, "apr"):
+            raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+        kept = await self._approvals.conversations.read(self._approvals.get(approval_id), asker.who)
+        return await self._show(approval_id, asker.who, asker.session, led=talk(kept))
 
     async def status(self, request: Request, asker: Asker) -> Response:
         """Show the requester's own user how an approval stands; nothing is decided there, by nobody.
@@ -336,6 +351,7 @@ class Pages:
         *,
         said: FirewallError | None = None,
         code: str = "",
+        led: Talk = ABSENT,
     ) -> Response:
         if not is_id(approval_id, "apr"):
             raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
@@ -347,6 +363,8 @@ class Pages:
         await self._approvals.viewed(
             approval_id, by=who.name, may_decide=may_decide, beside=beside.id if beside else ""
         )
+        if session is not None and led is ABSENT:
+            led = unopened(self._approvals.conversations.standing(approval, who))
         taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
         seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
         glass = self._breaking(approval, who) if session is not None else 0
@@ -370,6 +388,7 @@ class Pages:
                 script=PASSKEY_SCRIPT if (taps or glass) and shown.course.is_pending else "",
                 page=shown,
                 compared=beside,
+                talk=led,
                 said=said.public if said else "",
                 origin=self._passkey_origin if taps else "",
                 glass=glass,

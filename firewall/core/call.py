@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from firewall.core.conversation import Led
 from firewall.core.fast_init import fast_init, maker
 from firewall.core.lookup import Lookup
 
@@ -84,6 +85,8 @@ class ToolCall:
     """What the agent or model says about the call (a description); shown as untrusted, never believed."""
     served: Served | None = None
     """The MCP server that it reaches through us; None: it does not, or not that we could tell."""
+    led: Led | None = field(default=None, compare=False, repr=False)
+    """Says what was said before it, where the call stands in an answer; asked only where people are."""
 
 
 tool_call = maker(ToolCall)

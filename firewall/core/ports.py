@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from firewall.core.approval import Approval, ApprovalStatus, Subject
+from firewall.core.conversation import Kept
 from firewall.core.notice import Notice
 from firewall.core.work import Outcome, Unit
 
@@ -79,6 +80,17 @@ class ApprovalStore(Protocol):
 
     def due(self, now_us: int) -> list[Approval]:
         """Return those whose time is over but whose status does not say so yet."""
+        ...
+
+    def has_conversation(self, approval_id: str) -> bool:
+        """Tell whether what led to an approval was kept; nothing is opened for that."""
+        ...
+
+    def conversation(self, approval_id: str) -> Kept | None:
+        """Return what led to an approval, opened, or None where nothing was kept.
+
+        Raises: StoreError when it cannot be read.
+        """
         ...
 
 

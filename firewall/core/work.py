@@ -62,6 +62,8 @@ class OpenApproval:
     """An equal one that was denied after this instant is found instead; 0: none is looked for."""
     heeds_denial: bool = False
     """So is the newest equal one where it was denied and its time still runs, whenever that was."""
+    conversation: bytes = b""
+    """What led to the call (`core.conversation.written`), sealed like its subject; empty: nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from firewall.guard.foreign import FirstSeen, Foreign, Known, nobody
 from firewall.guard.hearing import HookWatch
 from firewall.guard.judge import Judge
 from firewall.guard.judgement import Judgement
+from firewall.guard.leading import Leading
 from firewall.guard.lineage import Lineage, Told
 from firewall.guard.outcomes import Outcomes
 from firewall.guard.ports import Files, Rules, World
@@ -141,6 +142,8 @@ class Guard:
         self._releases = Releases()
         self.hooks = HookWatch(sequencer, hooked)
         """What was heard of agents' hooks."""
+        self.leading = Leading(lambda: rules().catalogue.credentials, known, clock)
+        """What was said before calls that people are asked about."""
         self._judge = Judge(
             rules=rules,
             territory=territory,
@@ -291,7 +294,9 @@ class Guard:
             judgement = await self._moved(judgement, before)
         outcome = await self._sequencer.submit(Unit(records=self._judged(judgement, requester)))
         try:
-            approval = await self._approvals.open(handed.wanted(judgement, requester, heeds_denial=heeds_denial))
+            led = await self.leading.of(judgement.call, requester)
+            wanted = handed.wanted(judgement, requester, heeds_denial=heeds_denial, led=led)
+            approval = await self._approvals.open(wanted)
         except ApprovalError as error:
             return await self._not_asked(judgement, requester, error)
         if judgement.findings:

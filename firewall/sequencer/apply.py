@@ -40,10 +40,11 @@ from firewall.core.work import (
     UseApproval,
     committed,
 )
-from firewall.sequencer.sealing import Sealing, subject_json
+from firewall.sequencer.sealing import Sealing, conversation_name, subject_json
 from firewall.storage.sqlite import (
     absences,
     approvals,
+    conversations,
     forms,
     glass,
     ledger,
@@ -258,10 +259,7 @@ class Applier:
                 else forms.end_form(self._connection, step, index)
             )
         if isinstance(step, OpenApproval):
-            wanted = step.approval
-            owner = wanted.subject.owner if wanted.subject else ""
-            sealed = self._sealing.seal(owner, subject_json(wanted.subject), wanted.id)
-            return approvals.open_approval(self._connection, step, index, sealed)
+            return self._open(step, index)
         reason = None
         if step.reason:
             key = approvals.subject_key(self._connection, step.id)
@@ -275,6 +273,16 @@ class Applier:
             return glass.break_glass(self._connection, step, index, reason)
         note = self._sealing.seal_under(key, step.note.encode(), f"{step.approval}/review")
         return glass.review_glass(self._connection, step, index, note)
+
+    def _open(self, step: OpenApproval, index: int) -> Unmet | None:
+        wanted = step.approval
+        owner = wanted.subject.owner if wanted.subject else ""
+        sealed = self._sealing.seal(owner, subject_json(wanted.subject), wanted.id)
+        unmet = approvals.open_approval(self._connection, step, index, sealed)
+        if unmet is None and step.conversation:
+            kept = self._sealing.seal(owner, step.conversation, conversation_name(wanted.id))
+            conversations.put(self._connection, wanted.id, kept)
+        return unmet
 
     def _append(self, records: Sequence[Record], now_us: int) -> tuple[int, ...]:
         if not records:

@@ -5,14 +5,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from audit import AuditError
+from firewall.core import conversation
 from firewall.core.absence import Absence
 from firewall.core.approval import Answer, Approval, Decision
 from firewall.core.errors import StoreError
 from firewall.core.glass import GlassUse
+from firewall.core.ids import sha256_hex
 from firewall.core.pins import Pin
 from firewall.core.proofs import Link, Passkey
-from firewall.sequencer.sealing import Sealing, read_subject
-from firewall.storage.sqlite import absences, approvals, forms, glass, people, pins, proofs, tokens, votes
+from firewall.sequencer.sealing import Sealing, conversation_name, read_subject
+from firewall.storage.sqlite import (
+    absences,
+    approvals,
+    conversations,
+    forms,
+    glass,
+    people,
+    pins,
+    proofs,
+    tokens,
+    votes,
+)
 from firewall.storage.sqlite.approvals import StoredApproval
 from firewall.storage.sqlite.glass import StoredUse
 from firewall.storage.sqlite.people import StoredPerson
@@ -111,6 +125,23 @@ class Approving:
             for what, sealed in (("glass", stored.reason), ("review", stored.note))
         )
         return replace(stored.use, reason=reason, note=note)
+
+    def has_conversation(self, approval_id: str) -> bool:
+        """Tell whether what led to an approval was kept."""
+        return _guarded(lambda: conversations.has(self._connection, approval_id))
+
+    def conversation(self, approval_id: str) -> conversation.Kept | None:
+        """Return what led to an approval, opened, or None where nothing was kept."""
+        stored = _guarded(lambda: conversations.get(self._connection, approval_id))
+        if stored is None:
+            return None
+        try:
+            data = self._sealing.open(stored[0], stored[1], conversation_name(approval_id))
+        except AuditError as error:
+            raise StoreError("a stored conversation cannot be read", detail=str(error)) from error
+        if data is None:
+            return conversation.Kept(None)
+        return conversation.Kept(conversation.read(data), sha256_hex(data))
 
     def _all(self, stored: Sequence[StoredApproval]) -> list[Approval]:
         given = _guarded(lambda: votes.votes(self._connection, [one.approval.id for one in stored]))

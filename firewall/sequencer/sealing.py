@@ -57,6 +57,11 @@ class Sealing:
         return None if key is None or not sealed else key.open(what.encode(), sealed)
 
 
+def conversation_name(approval_id: str) -> str:
+    """Return what binds a sealed conversation to its approval."""
+    return f"{approval_id}/conversation"
+
+
 def subject_json(subject: Subject | None) -> bytes:
     """Write what an approval is about, for sealing."""
     return orjson.dumps(asdict(subject)) if subject else b"null"

@@ -9,8 +9,10 @@ import pytest
 
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.core.approval import Approval, ApprovalStatus, Decision, FormRun, FormState, Vote
+from firewall.core.conversation import Conversation, Kept, Message, Part, PartKind, Source, written
 from firewall.core.demand import demand_of
 from firewall.core.errors import ApprovalError
+from firewall.core.ids import sha256_hex
 from firewall.core.ports import ApprovalStore, Sequencer
 from firewall.core.verdict import Obligations
 from firewall.core.work import (
@@ -405,3 +407,17 @@ async def test_a_permit_is_used_so_often_and_never_after_its_time(ports: Ports) 
     assert stored is not None
     assert (stored.status, stored.uses, stored.used) == (ApprovalStatus.CONSUMED, 3, 3)
     assert not await use(3)
+
+
+async def test_what_led_to_a_call_is_kept_with_it_or_not_at_all(ports: Ports) -> None:
+    """It is there for the approval that was opened; one that was only joined keeps the first."""
+    told = Conversation(Source.CALL, (Message(3, "user", (Part(PartKind.TEXT, "", "clean up", 5, "!"),)),))
+    first, bare = _pending(ports), _pending(ports, digest="b" * 64)
+    data = written(told, "salt")
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(first, 5, conversation=data),)))
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(bare, 5),)))
+    joined = _pending(ports)
+    await ports.sequencer.submit(Unit(steps=(OpenApproval(joined, 5, conversation=written(told, "other")),)))
+    assert ports.store.conversation(first.id) == Kept(told, sha256_hex(data))
+    assert [ports.store.has_conversation(one.id) for one in (first, bare, joined)] == [True, False, False]
+    assert ports.store.conversation(bare.id) is None

@@ -17,9 +17,10 @@ from firewall.core.approval import (
     FormState,
     Subject,
 )
+from firewall.core.conversation import Kept, read
 from firewall.core.errors import StoreError
 from firewall.core.glass import BreakGlass, GlassUse, ReviewGlass
-from firewall.core.ids import spell_id
+from firewall.core.ids import sha256_hex, spell_id
 from firewall.core.notice import Notice
 from firewall.core.work import (
     BeginForm,
@@ -62,6 +63,7 @@ class MemoryLog:
         self.rows: dict[str, Approval] = {}
         self.views: dict[tuple[str, str], int] = {}
         self.glass: dict[str, GlassUse] = {}
+        self.talks: dict[str, bytes] = {}
         self.is_failing = False
         self.listed: list[Approver] = []
         self.rights = 0
@@ -177,6 +179,15 @@ class MemoryLog:
         ]
         return sorted(found, key=lambda one: -one.at)[:limit]
 
+    def has_conversation(self, approval_id: str) -> bool:
+        """As the port says."""
+        return approval_id in self.talks
+
+    def conversation(self, approval_id: str) -> Kept | None:
+        """As the port says."""
+        data = self.talks.get(approval_id)
+        return None if data is None else Kept(read(data), sha256_hex(data))
+
     def due(self, now_us: int) -> list[Approval]:
         """As the port says."""
         ends = {ApprovalStatus.PENDING: "expires_at", ApprovalStatus.APPROVED: "use_before"}
@@ -287,6 +298,8 @@ class MemoryLog:
         if wanted.session and step.max_of_session and of_session >= step.max_of_session:
             return Unmet(index, "too_many_of_session")
         self.rows[wanted.id] = wanted
+        if step.conversation:
+            self.talks[wanted.id] = step.conversation
         return None
 
     def _denied(self, step: OpenApproval) -> str:

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from starlette.types import Receive, Send
 
 from firewall.approvals.service import Approvals
-from firewall.codecs.declared import schema_hash
 from firewall.codecs.interface import Codec, ModelRequest, Pending, Usage
-from firewall.codecs.sightings import first_sighting
 from firewall.core.dialect import Dialect
 from firewall.core.errors import AuthError, FirewallError, ProtocolError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock
@@ -25,6 +23,7 @@ from firewall.gates.models.errors import error_answer
 from firewall.gates.models.fields import JSON_TYPE, NO_STORE, STREAM_TYPE, content_type, passed
 from firewall.gates.models.held import SPENT, SPENT_TEXT, Hold, Holds, Judged, Waiting, judge_calls
 from firewall.gates.models.naming import told
+from firewall.gates.models.origin import Origin
 from firewall.gates.models.paying import cost_header, heard, unheard
 from firewall.gates.models.pulse import Pulse
 from firewall.gates.models.restarting import Restarting
@@ -145,15 +144,12 @@ class Exchange:
         else:
             await send_whole(self.send, 200, [*self.headers, JSON_TYPE, NO_STORE], body)
 
-    def _schema_of(self, name: str) -> str:
-        return schema_hash(self.request.identity, name)
+    @property
+    def _origin(self) -> Origin:
+        return Origin(self.dialect, self.request.identity)
 
     async def _judge_calls(self, ruler: Ruler, calls: Sequence[Pending]) -> Judged:
-        guard, requester, seen = self.means.guard, self.requester, self._first_seen
-        return await judge_calls(guard, requester, ruler, calls, self._schema_of, first_seen=seen)
-
-    def _first_seen(self, value: str) -> str:
-        return first_sighting(self.request.identity, value)
+        return await judge_calls(self.means.guard, self.requester, ruler, calls, self._origin)
 
     async def _watched(self, work: Awaitable[None]) -> None:
         self._task = asyncio.current_task()
@@ -389,8 +385,7 @@ class Exchange:
             guard=means.guard,
             approvals=means.approvals,
             clock=means.clock,
-            schema_of=self._schema_of,
-            first_seen=self._first_seen,
+            origin=self._origin,
             waiting=waiting,
             is_spent=self._has_used,
             told=self._told,

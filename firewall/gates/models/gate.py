@@ -16,6 +16,7 @@ from firewall.codecs.interface import ModelRequest, Usage
 from firewall.codecs.model_names import check_name
 from firewall.codecs.sightings import first_sighting
 from firewall.codecs.traits import Histories, Traits
+from firewall.core.dialect import Dialect
 from firewall.core.errors import FirewallError
 from firewall.core.fast_init import maker
 from firewall.core.ports import Clock, Sequencer
@@ -32,6 +33,7 @@ from firewall.gates.models.continuing import Continuing, narrowed
 from firewall.gates.models.errors import error_answer
 from firewall.gates.models.exchange import Exchange, Means
 from firewall.gates.models.naming import told
+from firewall.gates.models.origin import Origin
 from firewall.gates.models.paying import Entry, Till, again_of
 from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.restarting import AskAnew, Restarting, restarter_of
@@ -180,6 +182,7 @@ class ModelsGate:
             if reported:
                 guard.finished(requester, reported)
             await guard.read(requester, Told(digests, lambda value: first_sighting(identity, value)))
+            guard.leading.heard(requester, asked.place.dialect, body)
             await self._exchange(exchange, call, plan, meter.entry)
         except FirewallError as error:
             exchange.outcome = error.code
@@ -195,7 +198,9 @@ class ModelsGate:
             if hold is not None:
                 await exchange.join(hold)
                 return
-        refused = await self._judge_hosted(exchange.request, exchange.requester) if exchange.request.hosted else ""
+        refused = ""
+        if exchange.request.hosted:
+            refused = await self._judge_hosted(exchange.request, exchange.requester, exchange.dialect)
         if refused:
             exchange.outcome = "hosted_tool_refused"
             exchange.headers = [*exchange.headers, *told(Heard(plan.candidates[0], plan.route, 0), attempts=0)]
@@ -237,10 +242,11 @@ class ModelsGate:
 
         return ask
 
-    async def _judge_hosted(self, request: ModelRequest, requester: Requester) -> str:
+    async def _judge_hosted(self, request: ModelRequest, requester: Requester, dialect: Dialect) -> str:
         """Judge tools that the provider would run itself; returns why the request may not be sent, or nothing."""
+        led = Origin(dialect, request.identity).led(None)
         for call in request.hosted:
-            answer = await self._means.guard.judge(call, requester)
+            answer = await self._means.guard.judge(replace(call, led=led), requester)
             if isinstance(answer, Wait):
                 answer = await self._wait_for(answer, requester)
             if isinstance(answer, Wait):  # FAIL-CLOSED: asked anew meanwhile, so nobody has agreed to this yet

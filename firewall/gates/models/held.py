@@ -21,9 +21,9 @@ from firewall.core.grant import Grant
 from firewall.core.ports import Clock
 from firewall.gates.models.continuing import Continuing
 from firewall.gates.models.naming import told
+from firewall.gates.models.origin import Origin
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.gates.refusals import refusal_text
-from firewall.guard.foreign import FirstSeen
 from firewall.guard.guard import Answer, Go, Guard, Stop, Wait
 from firewall.guard.requester import Requester
 from firewall.spend.meter import Meter
@@ -37,7 +37,6 @@ FINISHED_S = 120.0
 """How long a finished answer without a released call stays for a client that lost its connection."""
 
 
-SchemaOf = Callable[[str], str]
 MAX_CALLS = 128
 """Calls of one answer that are judged; each is two entries and a commit."""
 SPENT = "budget_exhausted"
@@ -65,9 +64,8 @@ class Hold:
     guard: Guard
     approvals: Approvals
     clock: Clock
-    schema_of: SchemaOf
-    first_seen: FirstSeen | None = None
-    """Hash of a tool's declaration in the request."""
+    origin: Origin
+    """The request that is answered."""
     waiting: list[Waiting] = field(default_factory=list)
     generation: int = 0
     """Grows with every connection that takes over; older ones end."""
@@ -170,9 +168,7 @@ class Hold:
         await self._judge(ruler.close(), group)
 
     async def _judge(self, calls: Sequence[Pending], group: asyncio.TaskGroup) -> None:
-        judged = await judge_calls(
-            self.guard, self.requester, self.ruler, calls, self.schema_of, first_seen=self.first_seen
-        )
+        judged = await judge_calls(self.guard, self.requester, self.ruler, calls, self.origin)
         self.is_spent = self.is_spent or judged.has_used
         for one in judged.waiting:
             self.waiting.append(one)
@@ -241,20 +237,19 @@ async def judge_calls(
     requester: Requester,
     ruler: Ruler,
     calls: Sequence[Pending],
-    schema_of: SchemaOf,
-    *,
-    first_seen: FirstSeen | None = None,
+    origin: Origin,
 ) -> Judged:
     """Judge complete calls in order; go and stop are ruled on at once, the rest is returned."""
     waiting: list[Waiting] = []
     has_used = False
+    led = origin.led(ruler)
     for pending in calls:
         ruler.judged += 1
         if ruler.judged > MAX_CALLS:
             ruler.rule(pending.slot, Refused(_TOO_MANY))
             continue
-        call = replace(pending.call, schema=schema_of(pending.call.name))
-        answer = await guard.judge(call, requester, first_seen=first_seen)
+        call = replace(pending.call, schema=origin.schema_of(pending.call.name), led=led)
+        answer = await guard.judge(call, requester, first_seen=origin.first_seen)
         match answer:
             case Go():
                 has_used = has_used or bool(answer.approval)

@@ -111,7 +111,7 @@ def _create(database: sqlite_utils.Database) -> None:
         "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
     _added(database, "issued", "provider")
-    for statement in (FORMS, VOTES, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
+    for statement in (FORMS, VOTES, CONVERSATIONS, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
         database.execute(statement)
     spend_days.create(database.conn)
 
@@ -146,6 +146,12 @@ VOTES = """CREATE TABLE IF NOT EXISTS approval_votes (
   at INTEGER NOT NULL, auth TEXT NOT NULL, groups TEXT NOT NULL, PRIMARY KEY (approval, number)
 ) STRICT, WITHOUT ROWID"""
 """What people said of approvals: pseudonymous ids, words and numbers alone."""
+
+
+CONVERSATIONS = """CREATE TABLE IF NOT EXISTS approval_conversations (
+  approval TEXT PRIMARY KEY, subject_key TEXT NOT NULL, sealed BLOB NOT NULL
+) STRICT"""
+"""What was said before calls that people were asked about, sealed under their owners' keys (ADR 0052)."""
 
 
 VIEWS = (

@@ -1,0 +1,191 @@
+"""What led to a call that people are asked about: the last messages, cut to a bound, credentials hidden.
+
+At the models gate a call says itself which conversation it came of (`ToolCall.led`). A call at another gate is
+joined to the last request to a model of the same run, and of the same session where both name one. Bodies of
+requests are held for that in memory alone, bounded, for minutes; nothing is read before people are asked.
+INVARIANT: what a request says is a claim: it decides nothing, and whoever reads it is told how it was found.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from firewall.classify.credentials.detector import Detector
+from firewall.codecs.spoken import spoken
+from firewall.core.call import ToolCall
+from firewall.core.conversation import (
+    MOST_BYTES,
+    MOST_MESSAGES,
+    Conversation,
+    Message,
+    Part,
+    Source,
+    Spoken,
+    SpokenPart,
+)
+from firewall.core.dialect import Dialect
+from firewall.core.fast_init import fast_init, maker
+from firewall.core.ports import Clock
+from firewall.guard.foreign import TARGETS_OWN, Known
+from firewall.guard.requester import Requester
+
+WINDOW_US = 900_000_000
+"""How long a request counts as what led to a call at another gate."""
+MOST_RUNS = 512
+MOST_HELD = 32 << 20
+"""Bytes of all bodies that are held."""
+MOST_BODY = 4 << 20
+"""Of a longer request nothing is held."""
+PART_BYTES = 6 << 10
+"""Of one part; of a longer one the beginning and the end are kept."""
+_TAIL = PART_BYTES // 3
+_AROUND = 8 << 10
+"""Bytes beside what is kept in which a credential that is cut may begin or end."""
+_LEAST_LEFT = 256
+_LEAST_SECRET = 8
+_OURS = re.compile(rb"sh[dl]_[0-9A-Za-z_.-]{16,128}")
+"""Tokens and codes of ours: no business of whoever reads a conversation."""
+_Span = tuple[int, int, str]
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The last request of a session to a model."""
+
+    dialect: Dialect
+    body: bytes
+    at_us: int
+
+
+_heard = maker(Heard)
+
+
+class Leading:
+    """Finds and shortens what led to calls."""
+
+    def __init__(self, detector: Callable[[], Detector], known: Known, clock: Clock) -> None:
+        """`known`: the credentials of our own targets, which are hidden as well."""
+        self._detector = detector
+        self._known = known
+        self._clock = clock
+        self._bodies: OrderedDict[tuple[str, str], Heard] = OrderedDict()
+        self._held = 0
+
+    def heard(self, requester: Requester, dialect: Dialect, body: bytes) -> None:
+        """Remember a request to a model until the run's next one."""
+        key = (_run(requester), requester.session)
+        old = self._bodies.pop(key, None)
+        if old is not None:
+            self._held -= len(old.body)
+        if len(body) > MOST_BODY:
+            return
+        self._bodies[key] = _heard(dialect, body, self._clock.now_us())
+        self._held += len(body)
+        while self._held > MOST_HELD or len(self._bodies) > MOST_RUNS:
+            _, gone = self._bodies.popitem(last=False)
+            self._held -= len(gone.body)
+
+    async def of(self, call: ToolCall, requester: Requester) -> Conversation | None:
+        """Return the end of the conversation that led to a call; None: none is known."""
+        if call.led is not None:
+            return self._kept(Source.CALL, call.led())
+        found = self._joined(requester)
+        if found is None:
+            return None
+        source, heard = found
+        return self._kept(source, await asyncio.to_thread(_read, heard))
+
+    def _joined(self, requester: Requester) -> tuple[Source, Heard] | None:
+        run, since = _run(requester), self._clock.now_us() - WINDOW_US
+        if requester.session:
+            heard = self._bodies.get((run, requester.session))
+            if heard is not None:
+                return (Source.SESSION, heard) if heard.at_us > since else None
+            heard = self._bodies.get((run, ""))  # a request that names another session led to nothing in this one
+            return (Source.RUN, heard) if heard is not None and heard.at_us > since else None
+        of_run = [one for (name, _), one in self._bodies.items() if name == run and one.at_us > since]
+        return (Source.RUN, max(of_run, key=lambda one: one.at_us)) if of_run else None
+
+    def _kept(self, source: Source, said: Sequence[Spoken]) -> Conversation | None:
+        detector, secrets = self._detector(), _spellings(self._known)
+        left = MOST_BYTES
+        messages: list[Message] = []
+        for one in reversed(said[-MOST_MESSAGES:]):
+            parts: list[Part] = []
+            for part in reversed(one.parts):
+                if left < _LEAST_LEFT:
+                    break
+                kept = shortened(part, min(left, PART_BYTES), lambda data: _spans(data, detector, secrets))
+                left -= len(kept.head.encode()) + len(kept.tail.encode()) + len(kept.name.encode())
+                parts.append(kept)
+            if one.parts and not parts:
+                break
+            gone = one.earlier + len(one.parts) - len(parts)
+            messages.append(Message(one.turn, one.role, tuple(reversed(parts)), gone))
+        return Conversation(source, tuple(reversed(messages))) if messages else None
+
+
+def shortened(part: SpokenPart, most: int, find: Callable[[bytes], Sequence[_Span]]) -> Part:
+    """Return a part with `most` bytes of its text at most, its beginning and its end; what `find` finds is hidden.
+
+    Credentials are looked for in what was written, before anything is cut, so that none is cut in two and missed.
+    """
+    data = part.text.encode("utf-8", "replace")
+    name = _hidden(part.name.encode("utf-8", "replace"), find(part.name.encode("utf-8", "replace")), 0, None)
+    if len(data) <= most:
+        return Part(part.kind, name, _hidden(data, find(data), 0, None))
+    tail = min(_TAIL, most // 3)
+    head = most - tail
+    first = data[: head + _AROUND]
+    begin = max(0, len(data) - tail - _AROUND)
+    last = data[begin:]
+    kept_head = _hidden(first, find(first), 0, head)
+    kept_tail = _hidden(last, find(last), len(data) - tail - begin, None)
+    return Part(part.kind, name, kept_head, len(data) - most, kept_tail)
+
+
+def _hidden(data: bytes, spans: Sequence[_Span], start: int, end: int | None) -> str:
+    """Return `data` from `start` to `end` with every span, also one that reaches over an edge, taken out."""
+    stop = len(data) if end is None else end
+    out: list[bytes] = []
+    at = start
+    for begin, over, rule in sorted(spans):
+        if over <= at or begin >= stop:
+            continue
+        out += (data[at : max(at, begin)], b"[redacted:%s]" % rule.encode())
+        at = over
+    out.append(data[at:stop])
+    return b"".join(out).decode("utf-8", "ignore")
+
+
+def _spans(data: bytes, detector: Detector, secrets: Sequence[bytes]) -> list[_Span]:
+    spans = [(one.start, one.end, one.rule) for one in detector.find(data, in_answer=True)]
+    spans += [(one.start(), one.end(), "stayhand-token") for one in _OURS.finditer(data)]
+    for value in secrets:
+        at = data.find(value)
+        while at >= 0:
+            spans.append((at, at + len(value), TARGETS_OWN))
+            at = data.find(value, at + len(value))
+    return spans
+
+
+def _spellings(known: Known) -> list[bytes]:
+    return [form for _, secret in known() for form in secret.spellings if len(form) >= _LEAST_SECRET]
+
+
+def _read(heard: Heard) -> Sequence[Spoken]:
+    with contextlib.suppress(orjson.JSONDecodeError):
+        value: object = orjson.loads(heard.body)
+        if isinstance(value, Mapping):
+            return spoken(heard.dialect, value)
+    return ()
+
+
+def _run(requester: Requester) -> str:
+    return requester.lineage[-1] if requester.lineage else requester.token_id
