@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from firewall.approvals.people import Approver
@@ -42,7 +43,7 @@ async def opened(real: RealConsole, *texts: str, **changes: object) -> Approval:
     return await real.approvals.open(replace(asked, led=told(*texts) if texts else None))
 
 
-async def read(real: RealConsole, browser: Browser, approval: Approval):  # noqa: ANN201 - httpx's answer
+async def read(real: RealConsole, browser: Browser, approval: Approval) -> httpx.Response:
     """Ask for the conversation as the page's button does."""
     return await real.post(browser, f"/approve/{approval.id}/conversation")
 

@@ -36,6 +36,7 @@ MATRIX = {
     ("POST", "/console/sign-out"): Access.FORM,
     ("GET", "/approve/{id}"): Access.PAGE,
     ("POST", "/approve/{id}"): Access.FORM,
+    ("POST", "/approve/{id}/conversation"): Access.FORM,
     ("GET", "/status/{id}"): Access.PAGE,
     ("POST", "/api/session"): Access.SIGN_IN,
     ("DELETE", "/api/session"): Access.READER,

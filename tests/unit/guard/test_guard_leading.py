@@ -1,6 +1,7 @@
 """What led to a call: bounded, credentials out of it, and joined to nothing that was another run's."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,8 +147,11 @@ async def test_it_is_asked_for_only_where_people_are(tmp_path: Path) -> None:
     asked: list[str] = []
 
     def led(name: str) -> ToolCall:
-        said = [Spoken(1, "user", (SpokenPart(PartKind.TEXT, f"please {name}"),))]
-        return replace(call(name), led=lambda: asked.append(name) or said)
+        def say() -> Sequence[Spoken]:
+            asked.append(name)
+            return [Spoken(1, "user", (SpokenPart(PartKind.TEXT, f"please {name}"),))]
+
+        return replace(call(name), led=say)
 
     async with keeping(tmp_path) as kept:
         await kept.guard.judge(led("ls -la"), kept.requester())

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from firewall.core.call import CallForm, ToolCall
+from firewall.core.dialect import Dialect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.gates.models.gate import ModelsGate
@@ -52,6 +53,6 @@ async def test_only_a_go_lets_the_request_out(first: Answer, then: Answer, *, is
         _means=SimpleNamespace(guard=said, approvals=said, hold_s=1), _clock=SimpleNamespace(now_us=lambda: 1)
     )
     gate._wait_for = lambda held, who: ModelsGate._wait_for(gate, held, who)  # type: ignore[arg-type]  # a stand-in
-    request = SimpleNamespace(hosted=(ToolCall("", "code_execution", b"{}", CallForm.HOSTED),))
-    refused = await ModelsGate._judge_hosted(gate, request, None)  # type: ignore[arg-type]  # a stand-in
+    request = SimpleNamespace(hosted=(ToolCall("", "code_execution", b"{}", CallForm.HOSTED),), identity={})
+    refused = await ModelsGate._judge_hosted(gate, request, None, Dialect.ANTHROPIC)  # type: ignore[arg-type]  # a stand-in
     assert bool(refused) is is_refused
