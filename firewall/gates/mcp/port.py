@@ -249,7 +249,7 @@ class Shown(Protocol):
         ...
 
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
-        """Return what a server may hear of a client's answer to a request of its own.
+        """Return what a server may hear of a client's answer to a request of its own, nothing hidden in it.
 
         Raises: FirewallError, which the server hears instead.
         """

@@ -161,15 +161,19 @@ class Showing:
         )
 
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
-        """Return what a server may hear of a client's answer to a request of its own.
+        """Return what a server may hear of a client's answer to a request of its own: nothing hides in its texts.
 
-        Raises: AskRefusedError where a credential stands in it; StoreError.
+        Raises: AskRefusedError where a credential stands in it, or more than can be looked at; StoreError.
         """
         cleaner = self._cleaner(answer.raw)
-        answers.cleaned(answer, cleaner)
-        if cleaner.found.rules:
+        clean = answers.cleaned(answer, cleaner)
+        found = cleaner.found
+        if found.rules:
             await self._refuse(server, caller, asked, "answer-with-credential")
-        return answer
+        if found.cut:  # FAIL-CLOSED: half an answer could say something else than the whole
+            await self._refuse(server, caller, asked, "answer-too-large")
+        await self._flags.found(server, caller, (asked.method, "answer"), found)
+        return clean
 
     async def _approved(
         self, server: Server, items: Sequence[Mapping[str, object]], page: Page

@@ -399,6 +399,50 @@ async def test_answers_with_credentials_do_not_go_back(place: House) -> None:
     bad = messages.result("s1", {"role": "assistant", "content": {"type": "text", "text": f"the key is {KEY}"}})
     with pytest.raises(AskRefusedError):
         await place.showing.answered_back(server(), caller(), asked, bad)
+    assert place.signals() == [["answer-with-credential"]]
+
+
+@pytest.mark.parametrize(
+    ("method", "said", "heard"),
+    [
+        (
+            "sampling/createMessage",
+            {"role": "assistant", "content": {"type": "text", "text": "a\x1b[31mred \u202eevil"}},
+            {"role": "assistant", "content": {"type": "text", "text": "a␛[31mred ⟦U+202E⟧evil"}},
+        ),
+        (
+            "elicitation/create",
+            {"action": "accept", "content": {"bran\u200bch": "ma\u200bin\x07", "lines": "a\n\tb", "n": 1}},
+            {"action": "accept", "content": {"bran⟦U+200B⟧ch": "ma⟦U+200B⟧in␇", "lines": "a\n\tb", "n": 1}},
+        ),
+        (
+            "roots/list",
+            {"roots": [{"uri": "file:///srv/\u202etxt", "name": "a\x9bb"}]},
+            {"roots": [{"uri": "file:///srv/⟦U+202E⟧txt", "name": "a⟦U+009B⟧b"}]},
+        ),
+    ],
+)
+async def test_nothing_hides_in_answers_that_go_back(
+    place: House, method: str, said: dict[str, object], heard: dict[str, object]
+) -> None:
+    """Of a person, of a client's model, or of the client itself: shown to the server as it would be to anybody."""
+    asked = messages.request("s1", method, {})
+    answer = messages.result("s1", said)
+    assert (await place.showing.answered_back(server(), caller(), asked, answer)).result == heard
+
+
+async def test_answers_aimed_at_a_model_are_recorded_and_endless_ones_refused(place: House) -> None:
+    """The server hears the first, once in the log; of the second it hears nothing, rather than a part."""
+    asked = messages.request("s1", "elicitation/create", {})
+    aimed = messages.result("s1", {"action": "accept", "content": {"branch": AIMED}})
+    for _ in range(2):
+        assert await place.showing.answered_back(server(), caller(), asked, aimed) is aimed
+    assert len(place.signals()) == 1
+    assert "override" in str(place.signals()[0])
+    endless = messages.result("s1", {"action": "accept", "content": {"branch": "x" * (MOST_CHARS + 1)}})
+    with pytest.raises(AskRefusedError):
+        await place.showing.answered_back(server(), caller(), asked, endless)
+    assert place.signals()[1:] == [["answer-too-large"]]
 
 
 @pytest.mark.parametrize(
