@@ -124,6 +124,8 @@ class JudgedCalls:
         self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
     ) -> Message:
         """As `port.Calls` says. Raises: FirewallError."""
+        if is_modern(caller.version) and "task" in message.params:
+            message = with_params(message, task=None)  # of clients of 2025-11-25; it says nothing here (SEP-2663)
         return await self._called(
             server, caller, (message, self._legs.opened(server, caller, message)), upstream=upstream, seen=seen
         )

@@ -15,6 +15,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
 from firewall.gates.edge.server import bind
+from tests.support.conformance import tasking
 from tests.support.conformance.asking import ASKING, of_prompt
 from tests.support.conformance.contents import (
     CONTENTS,
@@ -33,7 +34,10 @@ PAUSE_S: Final = 0.05
 _ARGUMENTS: Final = {"test_elicitation": "message", "test_sampling": "prompt"}
 _SPEAKING: Final = ("test_tool_with_logging", "test_logging_tool", "test_tool_with_progress", "test_sampling")
 _FAILING: Final = ("test_error_handling", "test_missing_capability")
-TOOLS: Final = (*CONTENTS, *FORMS, *ASKING, *_SPEAKING, *_FAILING, *SCHEMAS)
+TOOLS: Final = (*CONTENTS, *FORMS, *ASKING, *_SPEAKING, *_FAILING, *SCHEMAS, *tasking.SCHEMAS)
+
+
+_SCHEMAS: Final = {**SCHEMAS, **tasking.SCHEMAS}
 
 
 async def list_tools(_ctx: Context, _params: object) -> types.ListToolsResult:
@@ -46,7 +50,7 @@ def _tool(name: str) -> types.Tool:
     if (argument := _ARGUMENTS.get(name)) is not None:
         schema = {"type": "object", "properties": {argument: {"type": "string"}}, "required": [argument]}
     words = f"What the suite knows as {name}."
-    return types.Tool(name=name, description=words, input_schema=SCHEMAS.get(name, schema))
+    return types.Tool(name=name, description=words, input_schema=_SCHEMAS.get(name, schema))
 
 
 async def call_tool(
@@ -212,7 +216,7 @@ def main() -> None:
     listener.listen()
     sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp\n")
     sys.stdout.flush()
-    app = server().streamable_http_app()
+    app = tasking.Tasking(server().streamable_http_app())
     config = uvicorn.Config(app, log_config=None, log_level="critical", timeout_graceful_shutdown=1)
     asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 
