@@ -104,6 +104,8 @@ class Pages:
         )
         self._templates.filters["moment"] = _moment
         self._templates.filters["prose"] = _prose
+        self._templates.filters["coded"] = _coded
+        self._templates.filters["called"] = _called
 
     def load(self) -> None:
         """Compile every template, which a page that needs one before does itself; a thread may do it."""
@@ -330,8 +332,11 @@ class Pages:
         if isinstance(error, SignedOutError):
             return self.sign_in_form(request.url.path, error)
         headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, LimitError) else {}
+        # An agent's token in a request makes it an agent's: the browser's session is not looked at beside it.
+        found = None if error.code == "agent_token_refused" else self._doorman.session_of(request)
+        session = found[0] if found else None
         return self.html(
-            "message.html", None, status=error.status, headers=headers, title=error.public, code=error.code
+            "message.html", session, status=error.status, headers=headers, title=error.public, code=error.code
         )
 
     async def show_by_link(
@@ -454,11 +459,22 @@ def _finalize(value: object) -> object:
 def _prose(text: str) -> Markup:
     """Show a sentence of ours: its first letter large, code between backticks, hidden characters spelled out."""
     plain = visible(text)
-    parts = (plain[:1].upper() + plain[1:]).split("`")
+    return _coded(plain[:1].upper() + plain[1:])
+
+
+def _coded(text: str) -> Markup:
+    """Show a text of ours: code between backticks, hidden characters spelled out."""
+    plain = visible(text)
+    parts = plain.split("`")
     if len(parts) % 2 == 0:  # a name with a backtick in it: nothing is guessed
         return escape(plain)
     code = Markup("<code>{}</code>")
     return Markup("").join(code.format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
+
+
+def _called(status: str) -> str:
+    """Return what a status is called on the approval's own page."""
+    return "waiting" if status == ApprovalStatus.PENDING else STATUS_WORDS[ApprovalStatus(status)][0].lower()
 
 
 def _moment(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from firewall.app.application import Application
+from firewall.app.clock import SystemClock
 from firewall.app.running import running
 from firewall.demo.provider import app
 from firewall.demo.script import Shell, Turn, turns
@@ -21,6 +22,8 @@ from tests.support.control_side import free_socket
 from tests.support.installation import PROVIDER_KEY, Installed, install
 
 LIMIT_S = 60
+LONG_AGO_US = 45 * 60 * 1_000_000
+"""Before which an approval was opened whose time is over."""
 TOOLS = [
     {
         "name": "bash",
@@ -29,6 +32,16 @@ TOOLS = [
     }
 ]
 HOSTILE = "echo '<script>alert(1)</script> \u202e' && rm -rf /srv/d\u0430ta/" + "a-very-long-name-" * 30
+
+
+class MovedClock(SystemClock):
+    """The clock of the machine, set back by as much as it says."""
+
+    back_us = 0
+
+    def now_us(self) -> int:
+        """Return unix microseconds."""
+        return super().now_us() - self.back_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,12 @@ class Whole:
     admin: str
     passphrase: str
     approvals: dict[str, str]
-    """Ids by what became of them: `waiting`, `hostile`, `own` (the admin's agent's), `denied`, `spare`."""
+    """Ids by what became of them.
+
+    `waiting`, `hostile`, `own` (of the admin), `denied`, `spare`, `approved`, `used`, `expired`, `withdrawn`.
+    """
+    people: dict[str, str]
+    """Passphrases by the names of people, who are called after their roles; the admin is `root`."""
 
     def paths(self) -> list[str]:
         """Return every address of the route table that a browser can be sent to, parameters in braces."""
@@ -67,18 +85,25 @@ async def whole_console(folder: Path) -> AsyncIterator[Whole]:
             "STAYHAND_SERVER__CONTROL_LISTEN": public,
             "STAYHAND_SERVER__PUBLIC_URL": public_url,
         }
-        async with running(load_settings(str(installed.config), env)) as application:
+        clock = MovedClock()
+        async with running(load_settings(str(installed.config), env), clock=clock) as application:
             first, *_, last = application.listeners()
             listeners = [replace(first, bound=agents), replace(last, bound=control)]
             async with (
                 serving(listeners, drain_s=1),
                 httpx.AsyncClient(timeout=LIMIT_S, trust_env=False) as client,
             ):
-                yield await _played(client, application, installed, f"http://{at}", public_url)
+                yield await _played(client, application, installed, f"http://{at}", public_url, clock=clock)
 
 
 async def _played(
-    client: httpx.AsyncClient, application: Application, installed: Installed, agents: str, public: str
+    client: httpx.AsyncClient,
+    application: Application,
+    installed: Installed,
+    agents: str,
+    public: str,
+    *,
+    clock: MovedClock,
 ) -> Whole:
     bearer = {"authorization": f"Bearer {installed.shown['admin_token']}"}
 
@@ -88,10 +113,17 @@ async def _played(
         found: dict[str, object] = answer.json()
         return found
 
-    added = await told("/api/approvers", name="root", role="admin", groups=["oncall"])
+    people = {}
+    for name in ("viewer", "approver", "auditor", "root"):
+        role = "admin" if name == "root" else name
+        added = await told("/api/approvers", name=name, role=role, groups=["oncall"])
+        people[name] = str(added["passphrase"])
     minted = await told("/api/tokens", env="staging", owner="olga", agent="coder", workspace=str(installed.folder))
     own = await told("/api/tokens", env="staging", owner="root", agent="helper")
     token = str(minted["token"])
+    clock.back_us = LONG_AGO_US
+    expired = await _asked(client, agents, token, "rm -rf /srv/too-late")
+    clock.back_us = 0
     approvals = {
         "waiting": await _asked(client, agents, token, "rm -rf /srv/data"),
         "hostile": await _asked(client, agents, token, HOSTILE),
@@ -100,6 +132,12 @@ async def _played(
         "spare": await _asked(client, agents, token, "rm -rf /srv/spare"),
     }
     await told(f"/api/approvals/{approvals['denied']}/decision", decision="deny", reason="not today")
+    for name in ("approved", "used", "withdrawn"):
+        approvals[name] = await _asked(client, agents, token, f"rm -rf /srv/{name}")
+        await told(f"/api/approvals/{approvals[name]}/decision", decision="approve")
+    await told(f"/api/approvals/{approvals['withdrawn']}/withdraw")
+    assert await _judged(client, agents, token, "rm -rf /srv/used") == "allow"
+    approvals["expired"] = expired
     await _model_called(client, agents, token)
     return Whole(
         application=application,
@@ -107,16 +145,28 @@ async def _played(
         agents=agents,
         public=public,
         admin="root",
-        passphrase=str(added["passphrase"]),
+        passphrase=people["root"],
         approvals=approvals,
+        people=people,
     )
 
 
 async def _asked(client: httpx.AsyncClient, agents: str, token: str, command: str) -> str:
+    approval = (await _answered(client, agents, token, command))["approval"]
+    assert isinstance(approval, dict)
+    return str(approval["id"])
+
+
+async def _judged(client: httpx.AsyncClient, agents: str, token: str, command: str) -> str:
+    return str((await _answered(client, agents, token, command))["verdict"])
+
+
+async def _answered(client: httpx.AsyncClient, agents: str, token: str, command: str) -> dict[str, object]:
     question = {"tool": "bash", "arguments": {"command": command}, "session": "ses-of-the-day"}
     answer = await client.post(f"{agents}/v1/judge", json=question, headers={"x-stayhand-token": token})
     assert answer.status_code == 200, answer.text
-    return str(answer.json()["approval"]["id"])
+    found: dict[str, object] = answer.json()
+    return found
 
 
 async def _model_called(client: httpx.AsyncClient, agents: str, token: str) -> None:

@@ -10,9 +10,12 @@ from audit import Kind
 from firewall.console.explorer.desk import Page, moment
 from firewall.console.explorer.seen import Seen
 from firewall.console.explorer.wish import VERDICTS
+from firewall.console.happened import happened
 from firewall.core.effect import Effect
 
 HEADLINE_CHARS = 200
+FEW = 4096
+"""Entries that may wait for the index without a word: it is made in steps of a thousand."""
 MOST_LINES = 2_000
 LINE_CHARS = 2_000
 _TOLD = ("summary", "reason", "why", "line", "detail", "model", "provider", "route", "host", "tools")
@@ -62,8 +65,9 @@ class Listing:
 
     @property
     def behind(self) -> int:
-        """Entries that are not indexed yet."""
-        return self.size - self.indexed
+        """Entries that are not indexed yet, where they are so many that a search takes longer; else 0."""
+        waiting = self.size - self.indexed
+        return waiting if waiting > FEW else 0
 
 
 def listing(page: Page, fields: Mapping[str, str], path: str) -> Listing:
@@ -175,8 +179,7 @@ def _headline(seen: Seen) -> str:
             said = place.get(name)
             if isinstance(said, str) and said:
                 return said
-    what = seen.data.get("what")
-    return what if isinstance(what, str) else ""
+    return happened(seen.kind, seen.data)
 
 
 def _who(private: Mapping[str, object]) -> str:

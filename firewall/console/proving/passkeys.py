@@ -85,6 +85,7 @@ class PasskeyPages:
             "passkeys.html",
             asker.session,
             script=PASSKEY_SCRIPT,
+            here=PATH,
             rows=rows,
             may_add=self._is_fresh(asker.session),
             origin=self._passkeys.party.origin,

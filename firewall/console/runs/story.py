@@ -8,35 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit import Entry
+from firewall.console.happened import HAPPENED
 from firewall.console.tokens.words import dollars, moment
 
 MOST_ACTIONS = 3
 MOST_CHARS = 300
-_TITLES = {
-    "model.requested": "Asked a model",
-    "model.attempted": "A provider was tried",
-    "model.answered": "The model answered",
-    "tool.judged": "Tool call",
-    "tool.released": "Released",
-    "tool.finished": "Finished",
-    "tool.undeclared": "Done without being announced",
-    "tool.indeterminate": "Nobody knows whether it happened",
-    "approval.opened": "People were asked",
-    "approval.viewed": "Somebody looked",
-    "approval.voted": "Somebody voted",
-    "approval.expired": "The time to answer ended",
-    "approval.cancelled": "Withdrawn",
-    "approval.consumed": "The approval was used",
-    "glass.broken": "The glass was broken",
-    "glass.reviewed": "Breaking the glass was reviewed",
-    "token.minted": "Token minted",
-    "token.narrowed": "Token narrowed",
-    "token.revoked": "Token revoked",
-    "limit.hit": "A limit was hit",
-    "credential.foreign": "A credential that is not ours",
-    "spend.settled": "Spend settled",
-    "spend.reserved": "More money was held",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +48,7 @@ def line(seq: int, entry: Entry, private: Mapping[str, object] | None, *, is_sea
         seq=seq,
         at=moment(entry.at),
         kind=kind,
-        title=_TITLES.get(kind, kind),
+        title=HAPPENED.get(kind, kind),
         verdict=_word(data, "verdict") if kind == "tool.judged" else "",
         reason=_word(data, "reason"),
         environment=_word(data, "environment"),

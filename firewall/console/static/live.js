@@ -22,6 +22,12 @@
     return one;
   };
 
+  // As the page does: code between backticks; an odd one is part of a name, and nothing is guessed.
+  const coded = (text) => {
+    const parts = text.split("`");
+    return parts.length % 2 ? parts.map((part, at) => (at % 2 ? made("code", part) : part)) : [text];
+  };
+
   const row = (call) => {
     const item = made("li", "", "of-tool");
     const head = made("p");
@@ -33,8 +39,11 @@
     const about = made("p", "", "small");
     about.append(`${call.gate} · ${call.reason} · `);
     if (call.approval) about.append(link("the approval", `/approve/${encodeURIComponent(call.approval)}`), " · ");
-    about.append(link("the session", `/console/sessions/${encodeURIComponent(call.token)}`), ` · entry ${call.entry}`);
-    item.append(head, made("p", call.summary ? `${call.tool}: ${call.summary}` : call.tool, "words"), about);
+    about.append(link("the session", `/console/sessions/${encodeURIComponent(call.token)}`), " · ");
+    about.append(link(`entry ${call.entry}`, `/console/log/${encodeURIComponent(call.entry)}`));
+    const words = made("p", call.tool, "words");
+    if (call.summary) words.append(": ", ...coded(call.summary));
+    item.append(head, words, about);
     return item;
   };
 

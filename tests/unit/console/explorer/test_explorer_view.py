@@ -10,10 +10,10 @@ def _line(kind: str, private: dict[str, object]) -> Line:
 
 
 def test_a_sentence_is_the_headline_and_a_name_alone_is_none() -> None:
-    """`Root` says nothing of what happened: the page then shows the kind, and the name among who it was."""
+    """`Root` says nothing of what happened: the page then has words for the kind, and the name beside."""
     told = _line("tool.judged", {"actions": [{"summary": "deletes /srv/data"}], "name": "root"})
     assert (told.headline, told.who) == ("deletes /srv/data", "root")
     read = _line("audit.read", {"name": "root"})
-    assert (read.headline, read.who) == ("", "root")
+    assert (read.headline, read.who) == ("Somebody read the log", "root")
     minted = _line("token.minted", {"by": "admin"})
-    assert (minted.headline, minted.who) == ("", "admin")
+    assert (minted.headline, minted.who) == ("Token minted", "admin")
