@@ -15,7 +15,7 @@ from firewall.app.money import budgets_of
 from firewall.app.openid import openid_of
 from firewall.app.pinning import Pinning
 from firewall.app.policy_room import policy_room
-from firewall.app.route_room import route_room
+from firewall.app.route_room import fared_since, route_room
 from firewall.app.sessions import session_room
 from firewall.app.spend_room import spend_room
 from firewall.app.tokens import token_room
@@ -80,9 +80,7 @@ def console_of(
         spend=_books(base, routes),
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
         slack=slack_desk_of(base.settings, base.references),
-        drills=Drilling(
-            drills, installation.reader, writer, base.clock, lambda: [one.name for one in routes.providers]
-        ),
+        drills=Drilling(drills, writer, fared_since(base, routes, looking.follower)),
         status=Condition(
             writer,
             lambda: rules.snapshot.digest,
@@ -93,7 +91,7 @@ def console_of(
         ),
         runner=runner,
         glass=base.glass,
-        rooms=(*_rooms(base, tokens, entries, faring=faring, looking=looking), route_room(base, routes)),
+        rooms=_rooms(base, tokens, entries, routes=routes, faring=faring, looking=looking),
         pins=pins,
         logins=_logins(base, upstream),
         absences=base.absences,
@@ -125,7 +123,7 @@ def _books(base: Base, routes: Routes) -> Books:
 
 
 def _rooms(
-    base: Base, tokens: Tokening, entries: Entries, *, faring: Faring, looking: Looking
+    base: Base, tokens: Tokening, entries: Entries, *, routes: Routes, faring: Faring, looking: Looking
 ) -> tuple[Room, ...]:
     """Return the pages beside the queue and the approvals, in the order of their tabs."""
     return (
@@ -138,6 +136,7 @@ def _rooms(
         ReviewRoom(base.reviews, base.approvals, sequencer=base.installation.writer, clock=base.clock),
         spend_room(base),
         ProviderPage(faring),
+        route_room(base, routes, looking.follower),
     )
 
 

@@ -130,7 +130,7 @@ def report(ctx: click.Context, *, since: str, as_json: bool) -> None:
 
     Example: STAYHAND_TOKEN=shd_… stayhand route report --since 30d
     """
-    from firewall.cli.client import control_client, row_of, show_json
+    from firewall.cli.client import control_client, row_of, show_json, talk
 
     with control_client(ctx) as control:
         found = row_of(control.get("/api/routes/report", params={"since": since}))
@@ -148,6 +148,8 @@ def report(ctx: click.Context, *, since: str, as_json: bool) -> None:
             f"{row['failed_attempts']:>7} {row['stood_in']:>8}"
         )
     click.echo(f"calls that another attempt saved: {found.get('saved')}")
+    if found.get("behind"):
+        talk(f"{found['behind']} entries of the log are not counted yet: ask again in a moment")
 
 
 def _named(scenarios: Sequence[str]) -> "tuple[Scenario, ...]":

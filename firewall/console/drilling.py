@@ -1,23 +1,19 @@
 """The drills' desk: admins arm them and end them, the log says who did what; and how providers fared by it."""
 
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from audit import AuditError, decode
 from firewall.approvals.people import Approver
 from firewall.console.asking import Asker, read_json
-from firewall.core.errors import AuthError, ProtocolError, StoreError
-from firewall.core.ports import Clock, Sequencer
+from firewall.core.errors import AuthError, ProtocolError
+from firewall.core.ports import Sequencer
 from firewall.core.work import Record, Unit
 from firewall.routing.drills.room import DrillError, DrillRoom
 from firewall.routing.drills.scenarios import Scenario
-from firewall.routing.reporting import KINDS, Seen, report
-from firewall.routing.trying.records import HOUSE
 from firewall.settings.values import seconds
 
 Json = Mapping[str, object]
@@ -51,7 +47,7 @@ class DrillDesk(Protocol):
         """End a drill. Raises: DrillError (404)."""
         ...
 
-    def report(self, since_s: int) -> Json:
+    async def report(self, since_s: int) -> Json:
         """Return how providers fared in the last so many seconds. Raises: StoreError."""
         ...
 
@@ -62,16 +58,13 @@ class Drilling:
     def __init__(
         self,
         room: DrillRoom,
-        reader: sqlite3.Connection,
         sequencer: Sequencer,
-        clock: Clock,
-        providers: Callable[[], Sequence[str]],
+        fared: Callable[[int], Awaitable[Json]],
     ) -> None:
+        """`fared` says how providers fared in the last so many seconds."""
         self._room = room
-        self._reader = reader
         self._sequencer = sequencer
-        self._clock = clock
-        self._providers = providers
+        self._fared = fared
 
     async def arm(self, wish: Wish, by: Approver) -> Json:
         """Record who arms what, then arm it.
@@ -104,24 +97,9 @@ class Drilling:
         await self._recorded("drill_ended", by, scenario=drill.scenario.value, **counts)
         return drill.shown()
 
-    def report(self, since_s: int) -> Json:
-        """Read the log since then. Raises: StoreError."""
-        now_us = self._clock.now_us()
-        since_us = now_us - since_s * 1_000_000
-        names = {self._sequencer.pseudonym(HOUSE + name): name for name in self._providers()}
-        try:
-            seen = list(self._entries(since_us))  # oldest first
-        except (sqlite3.Error, AuditError) as error:
-            raise StoreError("the log cannot be read", detail=str(error)) from error
-        return report(seen, names, since_us=since_us, now_us=now_us)
-
-    def _entries(self, since_us: int) -> Iterator[Seen]:
-        kinds = sorted(KINDS)
-        marks = ",".join("?" * len(kinds))
-        query = f"SELECT body FROM audit_entries WHERE at >= ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608 - marks
-        for (body,) in self._reader.execute(query, (since_us, *kinds)):
-            entry = decode(body)
-            yield Seen(entry.at, entry.kind, entry.data)
+    async def report(self, since_s: int) -> Json:
+        """Say how providers fared since then. Raises: StoreError."""
+        return await self._fared(since_s)
 
     async def _recorded(self, what: str, by: Approver, **data: str | int) -> None:
         record = Record(
@@ -172,7 +150,7 @@ class DrillHandlers:
             raise ProtocolError(str(error)) from error
         if not 0 < since_s <= _DAYS_LIMIT_S:
             raise ProtocolError("`since` is at most 366 days")
-        return JSONResponse(dict(self._desk.report(since_s)))
+        return JSONResponse(dict(await self._desk.report(since_s)))
 
 
 def _int(value: object) -> int:

@@ -1,18 +1,23 @@
-"""The routes in force, on one page: who is asked in which order, for which calls, and what was swapped last."""
+"""The routes in force: who is asked in which order; how providers fared since; and every load and swap."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from firewall.console.auth import Access
+from firewall.console.auth import ROLES, Access
+from firewall.console.costs.room import CHOICES, days_of
 from firewall.console.rooms import Frame, Visitor
 from firewall.console.rows import Row, Tab
+from firewall.console.runs.loads import LoadPage
+from firewall.core.errors import ProtocolError
 from firewall.settings.routes import Route, When
 
 PATH = "/console/routes"
+HISTORY = f"{PATH}/history"
+_LAST = (1 << 63) - 1
 _LISTS = {
     "feature": "feature", "user_tier": "user tier", "team": "team", "owner": "owner", "region": "region",
     "environment": "environment", "sensitivity": "sensitivity", "days": "day",
@@ -58,22 +63,63 @@ class InForce:
         return self.digest(), tuple(seen(route, swapped.get(route.name)) for route in self.routes())
 
 
+Fared = Callable[[int], Awaitable[Mapping[str, object]]]
+"""Says how providers fared in the last so many seconds, as `stayhand route report` prints it."""
+
+
+class History(Protocol):
+    """Knows every load and swap of routes."""
+
+    async def look(self, name: str, before: int) -> LoadPage:
+        """Record that somebody looks, and return a page of entries below a number. Raises: StoreError."""
+        ...
+
+
 class RoutePage:
-    """The room of the page; it changes nothing and writes nothing."""
+    """The room of both pages; the first changes nothing, a look at the history is an entry of the log."""
 
     tab = Tab(PATH, "Routes", Access.READER)
 
-    def __init__(self, desk: RouteLook) -> None:
+    def __init__(self, desk: RouteLook, fared: Fared, history: History) -> None:
         self._desk = desk
+        self._fared = fared
+        self._history = history
 
     def rows(self, frame: Frame) -> tuple[Row, ...]:
-        """Return its route."""
+        """Return their routes."""
 
-        async def show(_request: Request, visitor: Visitor) -> Response:
+        async def show(request: Request, visitor: Visitor) -> Response:
+            days = days_of(request.query_params.get("days", "30"))
             digest, routes = self._desk.look()
-            return frame.html("routes.html", visitor, self.tab, digest=digest, routes=routes)
+            return frame.html(
+                "routes.html",
+                visitor,
+                self.tab,
+                digest=digest,
+                routes=routes,
+                report=await self._fared(days * 86_400),
+                days=days,
+                choices=CHOICES,
+                may_look=visitor.who.role in ROLES[Access.LOG],
+            )
 
-        return (frame.page(PATH, show, self.tab.needs),)
+        async def history(request: Request, visitor: Visitor) -> Response:
+            before = _before(request.query_params.get("before", ""))
+            page = await self._history.look(visitor.who.name, before)
+            return frame.html("route_history.html", visitor, self.tab, page=page, is_first=before == _LAST)
+
+        return (
+            frame.page(PATH, show, self.tab.needs),
+            frame.page(HISTORY, history, Access.LOG),
+        )
+
+
+def _before(text: str) -> int:
+    if not text:
+        return _LAST
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise ProtocolError("there is no such page", code="not_found", status=404)
+    return int(text)
 
 
 def seen(route: Route, swapped: tuple[str, str] | None) -> RouteSeen:

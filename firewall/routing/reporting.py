@@ -1,13 +1,12 @@
 """How providers fared, told from the log: how long they were down, how soon they were back, who stood in. Pure.
 
-A provider is down while a circuit of one of its models is open. What a drill did counts for nothing.
+A provider is down while a circuit of one of its models is open. What a drill did is left out by whoever asks.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-OPENED, CLOSED, ATTEMPTED, LOADED = "breaker.opened", "breaker.closed", "model.attempted", "config.loaded"
-KINDS = frozenset({OPENED, CLOSED, ATTEMPTED, LOADED})
+OPENED, CLOSED, LOADED = "breaker.opened", "breaker.closed", "config.loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +16,18 @@ class Seen:
     at_us: int
     kind: str
     data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of requests to one provider that were not answered at once."""
+
+    provider: str
+    """Its pseudonym."""
+    failed: int
+    stood_in: int
+    saved: int
+    """Calls that it answered after another attempt had failed; a call counts once."""
 
 
 @dataclass(slots=True)
@@ -66,40 +77,35 @@ class Fared:
         }
 
 
-def report(seen: Iterable[Seen], names: Mapping[str, str], *, since_us: int, now_us: int) -> dict[str, object]:
+def report(
+    seen: Iterable[Seen], tried: Iterable[Tried], names: Mapping[str, str], *, since_us: int, now_us: int
+) -> dict[str, object]:
     """Return uptime, incidents and recovery by provider, and the calls that another attempt saved.
 
-    `seen`: entries of KINDS, oldest first; `names`: providers by their pseudonyms; those configured no more are
-    shown by their pseudonym.
+    `seen`: what circuits did, and starts of the server, oldest first; `names`: providers by their pseudonyms;
+    those configured no more are shown by their pseudonym.
     """
     fared = {mark: Fared(name) for mark, name in names.items()}
-    saved: set[object] = set()
     for one in seen:
         if one.kind == LOADED:
             if "pid" in one.data:  # a process began, and with it every circuit
                 for each in fared.values():
                     each.over(one.at_us)
             continue
-        if one.data.get("drilled"):
-            continue
         mark = str(one.data.get("provider", ""))
         found = fared.setdefault(mark, Fared(mark))
         candidate = str(one.data.get("candidate", ""))
         if one.kind == OPENED:
             found.opened(candidate, max(one.at_us, since_us))
-        elif one.kind == CLOSED:
-            found.closed(candidate, one.at_us)
         else:
-            _attempted(found, one.data, saved)
+            found.closed(candidate, one.at_us)
+    saved = 0
+    for each_tried in tried:
+        found = fared.setdefault(each_tried.provider, Fared(each_tried.provider))
+        found.failed += each_tried.failed
+        found.stood_in += each_tried.stood_in
+        saved += each_tried.saved
     for each in fared.values():
         each.over(now_us)
     rows = [each.row(now_us - since_us) for each in fared.values()]
-    return {"since_us": since_us, "until_us": now_us, "providers": rows, "saved": len(saved)}
-
-
-def _attempted(found: Fared, data: Mapping[str, object], saved: set[object]) -> None:
-    if data.get("outcome") == "ok":
-        found.stood_in += 1
-        saved.add(data.get("request"))
-    else:
-        found.failed += 1
+    return {"since_us": since_us, "until_us": now_us, "providers": rows, "saved": saved}

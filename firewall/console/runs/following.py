@@ -16,6 +16,7 @@ from pathlib import Path
 
 import orjson
 
+from firewall.console.runs.fares import KINDS, Event
 from firewall.console.runs.index import Noted, RunIndex
 from firewall.core.errors import StoreError
 from firewall.storage.sqlite.schema import open_reader
@@ -94,11 +95,17 @@ class Follower:
             if not rows:
                 return False
             noted: dict[int, Noted] = {}
+            events: list[Event] = []
             for seq, at, kind, principal, approval, _, body in rows:
-                one = self._noted(noted, (seq, at, kind, principal), approval, body)
+                if kind.startswith(_READS):
+                    continue
+                data = orjson.loads(body)["data"]
+                if kind in KINDS:
+                    events.append(Event(seq, at, kind, data))
+                one = self._noted(noted, (seq, at, kind, principal), approval, data)
                 if one is not None:
                     noted[seq] = one
-            self._index.keep(noted.values(), rows[-1][0] + 1, rows[-1][5])
+            self._index.keep(noted.values(), rows[-1][0] + 1, rows[-1][5], events)
         except sqlite3.Error as error:
             raise StoreError("the log cannot be read", detail=str(error)) from error
         return len(rows) == STEP
@@ -130,12 +137,13 @@ class Follower:
         return bytes(row[0]) if row else b""
 
     def _noted(
-        self, noted: Mapping[int, Noted], head: tuple[int, int, str, str], approval: str, body: bytes
+        self,
+        noted: Mapping[int, Noted],
+        head: tuple[int, int, str, str],
+        approval: str,
+        data: Mapping[str, object],
     ) -> Noted | None:
         seq, at, kind, principal = head
-        if kind.startswith(_READS):
-            return None
-        data = orjson.loads(body)["data"]
         token = self._token(noted, data, approval)
         if not token:
             return None

@@ -1,4 +1,4 @@
-"""Which entries of the log belong to which run of an agent: a file beside the log, made from it alone.
+"""Which entries of the log belong to which run of an agent, or tell of routes: a file made from the log alone.
 
 A run is everything that was done with one token. The file holds numbers, times and ids that the log shows
 unsealed; whoever removes it removes nothing, it is made again. Nothing is proven or decided with it.
@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firewall.console.runs import fares
+from firewall.console.runs.fares import Event
 from firewall.core.errors import StoreError
+from firewall.routing.reporting import Seen, Tried
 
-VERSION = 1
+VERSION = 2
 _TABLES = (
     "CREATE TABLE about (one INTEGER PRIMARY KEY, upto INTEGER NOT NULL, leaf BLOB NOT NULL) STRICT",
     """CREATE TABLE runs (
@@ -23,7 +26,9 @@ _TABLES = (
     "CREATE INDEX runs_lately ON runs (last_at DESC, no DESC) WHERE models + tools > 0",
     "CREATE TABLE entries (seq INTEGER PRIMARY KEY, run INTEGER NOT NULL) STRICT",
     "CREATE INDEX entries_of ON entries (run, seq)",
+    *fares.TABLES,
 )
+_NAMES = ("entries", "runs", "about", *fares.NAMES)
 _RUN = "no, token, principal, began_at, last_at, models, tools, asked, denied, cost_micros"
 
 
@@ -92,19 +97,21 @@ class RunIndex:
         """Forget everything: the log is another one. Raises: StoreError."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for table in ("entries", "runs", "about"):
+            for table in _NAMES:
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise _unreadable(error) from error
 
-    def keep(self, noted: Iterable[Noted], upto: int, leaf: bytes) -> None:
-        """Take in entries of runs, all of those before `upto`, in one commit. Raises: StoreError."""
+    def keep(self, noted: Iterable[Noted], upto: int, leaf: bytes, events: Iterable[Event] = ()) -> None:
+        """Take in entries of runs and of routes, all of those before `upto`, in one commit. Raises: StoreError."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
             for one in noted:
                 self._keep(one)
+            for event in events:
+                fares.note(connection, event)
             connection.execute("INSERT OR REPLACE INTO about (one, upto, leaf) VALUES (1, ?, ?)", (upto, leaf))
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -139,6 +146,24 @@ class RunIndex:
         )
         return [int(row[0]) for row in reversed(rows)]
 
+    def fared(self, since_us: int) -> tuple[list[Seen], list[Tried], int]:
+        """Return what circuits did and what came of attempts since then, and since when that is all.
+
+        Raises: StoreError.
+        """
+        try:
+            seen, since_us = fares.moves(self._connection, since_us)
+            return seen, fares.tried(self._connection, since_us), since_us
+        except sqlite3.Error as error:
+            raise _unreadable(error) from error
+
+    def loads(self, before: int, limit: int) -> Sequence[int]:
+        """Return entries about loads of routes before an entry, newest first. Raises: StoreError."""
+        try:
+            return fares.loads(self._connection, before, limit)
+        except sqlite3.Error as error:
+            raise _unreadable(error) from error
+
     def _keep(self, one: Noted) -> None:
         (run,) = self._connection.execute(
             "INSERT INTO runs (token, principal, began_at, last_at, models, tools, asked, denied, cost_micros)"
@@ -169,7 +194,7 @@ class RunIndex:
         if version == VERSION:
             return
         self._connection.execute("BEGIN IMMEDIATE")
-        for table in ("entries", "runs", "about"):
+        for table in _NAMES:
             self._connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in _TABLES:
             self._connection.execute(statement)

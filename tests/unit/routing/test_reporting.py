@@ -1,6 +1,6 @@
 """How providers fared, by the log: downtime, incidents, recovery and who stood in."""
 
-from firewall.routing.reporting import Seen, report
+from firewall.routing.reporting import Seen, Tried, report
 
 SECOND = 1_000_000
 NAMES = {"prn_a": "acme", "prn_b": "backup"}
@@ -13,7 +13,7 @@ def entry(at_s: int, kind: str, provider: str, candidate: str = "c1", **data: ob
 
 def rows(*seen: Seen, until_s: int = 1000) -> dict[str, dict[str, object]]:
     """Return the report's rows by provider."""
-    found = report(seen, NAMES, since_us=0, now_us=until_s * SECOND)
+    found = report(seen, (), NAMES, since_us=0, now_us=until_s * SECOND)
     each = found["providers"]
     assert isinstance(each, list)
     return {row["provider"]: row for row in each}
@@ -52,17 +52,13 @@ def test_what_is_open_at_the_end_or_at_a_restart_counts_until_then() -> None:
     assert rows(entry(900, "breaker.opened", "prn_a"))["acme"]["uptime_percent"] == 90.0
 
 
-def test_calls_that_another_attempt_saved_are_counted_once_and_drills_never() -> None:
-    """A failed attempt, and who answered then; a provider that is configured no more keeps its pseudonym."""
-    seen = [
-        entry(1, "model.attempted", "prn_a", outcome="overloaded", request=7),
-        entry(2, "model.attempted", "prn_b", outcome="ok", request=7),
-        entry(3, "model.attempted", "prn_gone", outcome="timeout", request=8),
-        entry(4, "model.attempted", "prn_a", outcome="reset", request=9, drilled=True),
-        entry(5, "model.attempted", "prn_b", outcome="ok", request=9, drilled=True),
-    ]
-    found = report(seen, NAMES, since_us=0, now_us=10 * SECOND)
-    assert found["saved"] == 1
-    by_name = rows(*seen)
-    assert (by_name["acme"]["failed_attempts"], by_name["backup"]["stood_in"]) == (1, 1)
-    assert by_name["prn_gone"]["failed_attempts"] == 1
+def test_what_came_of_attempts_stands_beside_it() -> None:
+    """Failed attempts, and who answered then; a provider that is configured no more keeps its pseudonym."""
+    tried = [Tried("prn_a", 3, 0, 0), Tried("prn_b", 0, 2, 1), Tried("prn_gone", 1, 1, 1)]
+    found = report((), tried, NAMES, since_us=0, now_us=10 * SECOND)
+    assert found["saved"] == 2
+    each = found["providers"]
+    assert isinstance(each, list)
+    assert [(row["provider"], row["failed_attempts"], row["stood_in"]) for row in each] == [
+        ("acme", 3, 0), ("backup", 0, 2), ("prn_gone", 1, 1),
+    ]  # fmt: skip
