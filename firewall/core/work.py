@@ -101,6 +101,17 @@ class UseApproval:
 
 
 @dataclass(frozen=True, slots=True)
+class HeedApproval:
+    """Go on only if what was approved was not taken back: not by people, nor with a token, nor with a right."""
+
+    id: str
+    token: str
+    """Of whoever uses it; the approval's own and those above both must stand as well."""
+    roster: int
+    """As in `CastVote`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CastVote:
     """Note a vote, if its approval is pending and unexpired, and nobody voted and no right changed meanwhile."""
 
@@ -330,6 +341,7 @@ Step = (
     | OpenApproval
     | MoveApproval
     | UseApproval
+    | HeedApproval
     | CastVote
     | SeeApproval
     | BeginForm

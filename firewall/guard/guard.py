@@ -29,7 +29,7 @@ from firewall.core.ports import Clock, Sequencer
 from firewall.core.reason import Reason
 from firewall.core.target import TargetSpec
 from firewall.core.verdict import Allow, Ask, Deny, Verdict
-from firewall.core.work import Committed, Record, Take, Unit, Unmet, record_of, unit_of
+from firewall.core.work import Committed, HeedApproval, Record, Take, Unit, Unmet, unit_of
 from firewall.core.world import changed, lost
 from firewall.guard import handed
 from firewall.guard.announced import Announcements
@@ -219,13 +219,22 @@ class Guard:
     async def _release(self, fresh: Judgement, requester: Requester, approval: Approval) -> Answer:
         if approval.status is not ApprovalStatus.APPROVED:
             return await self._stop(fresh, requester, _unapproved(approval, self._approvals), approval=approval.id)
+        if isinstance(fresh.verdict, Ask) and fresh.digest == approval.digest:
+            return await self._consume(fresh, requester, approval)
+        return await self._heed_verdict(fresh, requester, approval=approval.id)
+
+    async def _again(self, call: ToolCall, requester: Requester, approval: str) -> Answer:
+        """Judge anew what was approved and could not be used: it was used, or taken back, with its token even."""
+        fresh = await self._judge.considered(call, requester)
+        return await self._heed_verdict(fresh, requester, approval=approval)
+
+    async def _heed_verdict(self, fresh: Judgement, requester: Requester, *, approval: str) -> Answer:
+        """Do what a verdict says; `approval`: what people were asked before it."""
         match fresh.verdict:
             case Deny():
-                return await self._stop(fresh, requester, fresh.verdict, approval=approval.id)
+                return await self._stop(fresh, requester, fresh.verdict, approval=approval)
             case Allow():
                 return await self._go(fresh, requester)
-            case Ask() if fresh.digest == approval.digest:
-                return await self._consume(fresh, requester, approval)
             case Ask():
                 return await self._ask(fresh, requester)
 
@@ -264,7 +273,7 @@ class Guard:
         if not judgement.declaration.use():  # another request was faster: nothing announced this one
             return await self.judge(judgement.call, requester, takes=takes)
         steps = (*takes, *handed.destructive_budget(judgement, requester))
-        records = (*self._judged(judgement, requester), handed.released(judgement, requester))
+        records = (*handed.judged(judgement, requester), handed.released(judgement, requester))
         outcome = await self._sequencer.submit(unit_of(records=records, steps=steps))
         if isinstance(outcome, Committed):
             return self._gone(judgement, requester, outcome.seqs[0])
@@ -292,7 +301,7 @@ class Guard:
                     judgement, requester, Deny(Reason.WORLD_UNSEEN, detail=detail), approval=before.approval
                 )
             judgement = await self._moved(judgement, before)
-        outcome = await self._sequencer.submit(Unit(records=self._judged(judgement, requester)))
+        outcome = await self._sequencer.submit(Unit(records=handed.judged(judgement, requester)))
         try:
             led = await self.leading.of(judgement.call, requester)
             wanted = handed.wanted(judgement, requester, heeds_denial=heeds_denial, led=led)
@@ -330,6 +339,7 @@ class Guard:
         return replace(judgement, moved=differs)
 
     async def _consume(self, judgement: Judgement, requester: Requester, approval: Approval) -> Answer:
+        heed = self._heed(approval, requester)  # before votes are counted: what changes from now on voids the use
         if not self._stands(approval):
             await self._approvals.cancel(approval.id, why="votes_void")
             return await self._ask(judgement, requester)
@@ -337,11 +347,11 @@ class Guard:
         step, consumed = self._approvals.consume_step(approval)
         unit = Unit(
             records=(
-                *self._judged(judgement, requester, approval=approval.id),
+                *handed.judged(judgement, requester, approval=approval.id),
                 consumed,
                 handed.released(judgement, requester, approval=approval.id),
             ),
-            steps=(step, *handed.destructive_budget(judgement, requester)),
+            steps=(heed, step, *handed.destructive_budget(judgement, requester)),
         )
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Committed):
@@ -359,28 +369,21 @@ class Guard:
             return self._gone(judgement, requester, entry, approval=approval.id)
         if outcome.why == "full":
             return await self._used_up(judgement, requester, approval=approval.id)
-        return await self._ask(judgement, requester)
+        return await self._again(judgement.call, requester, approval.id)
+
+    def _heed(self, approval: Approval, requester: Requester) -> HeedApproval:
+        """Return the step without which nothing passes: what is approved was not taken back since it was seen."""
+        changes = UNSEEN if approval.uses == 1 else self._approvals.changes()
+        return HeedApproval(approval.id, requester.token_id, changes)
 
     def _left_for(self, judgement: Judgement, requester: Requester) -> Release | None:
-        """Use the release that this call left when it was approved at an earlier gate."""
+        """Take the release that this call left when it was approved at an earlier gate."""
         now = self._clock.now_us()
-        while (release := self._releases.take(judgement, requester, now_us=now)) is not None:
-            if not self._is_withdrawn(release):
-                return release
-        if requester.gate != HOOKS:
-            return None
-        commands = commands_of(judgement.call, self._rules().catalogue)
-        while (release := self._releases.take_command(judgement, requester, commands, now_us=now)) is not None:
-            if not self._is_withdrawn(release):
-                return release
-        return None
-
-    def _is_withdrawn(self, release: Release) -> bool:
-        """Tell whether the permit that left a release was taken back since, or stands no more."""
-        with suppress(ApprovalError):
-            approval = self._approvals.get(release.approval)
-            return approval.status is ApprovalStatus.CANCELLED or not self._stands(approval)
-        return True  # FAIL-CLOSED: what is not found lets nothing pass
+        release = self._releases.take(judgement, requester, now_us=now)
+        if release is None and requester.gate == HOOKS:
+            commands = commands_of(judgement.call, self._rules().catalogue)
+            release = self._releases.take_command(judgement, requester, commands, now_us=now)
+        return release
 
     def _stands(self, approval: Approval) -> bool:
         """Tell whether whoever gave a repeat permit may still decide; what passes once was given for that call."""
@@ -389,13 +392,23 @@ class Guard:
         return self._approvals.tally(approval).is_met
 
     async def _follow(self, judgement: Judgement, requester: Requester, release: Release) -> Answer:
-        """Release what was approved where the same call passed before; its budget was drawn there."""
+        """Release what was approved where the same call passed before; its budget was drawn there.
+
+        Whether it still stands is a condition of the very commit that lets it pass; otherwise it is judged anew,
+        and may take another use of its permit.
+        """
         records = (
-            *self._judged(judgement, requester, approval=release.approval),
+            *handed.judged(judgement, requester, approval=release.approval),
             handed.released(judgement, requester, approval=release.approval, follows=release.entry),
         )
-        outcome = await self._sequencer.submit(Unit(records=records))
-        return self._gone(judgement, requester, _first(outcome.seqs), approval=release.approval)
+        with suppress(ApprovalError):  # FAIL-CLOSED: what is not found lets nothing pass
+            approval = self._approvals.get(release.approval)
+            heed = self._heed(approval, requester)
+            if self._stands(approval):
+                outcome = await self._sequencer.submit(Unit(records=records, steps=(heed,)))
+                if isinstance(outcome, Committed):
+                    return self._gone(judgement, requester, outcome.seqs[0], approval=release.approval)
+        return await self._again(judgement.call, requester, release.approval)
 
     def _gone(self, judgement: Judgement, requester: Requester, entry: int, *, approval: str = "") -> Go:
         """Note a call whose release is durable."""
@@ -421,27 +434,10 @@ class Guard:
         more: tuple[Record, ...] = (),
     ) -> Answer:
         refused = replace(judgement, verdict=verdict)
-        records = self._judged(refused, requester, approval=approval)
+        records = handed.judged(refused, requester, approval=approval)
         outcome = await self._sequencer.submit(Unit(records=(*records, *more)))
         first = judgement.first if verdict.reason in TOLD else ()
         return Stop(_first(outcome.seqs), verdict, approval, first)
-
-    def _judged(self, judgement: Judgement, requester: Requester, *, approval: str = "") -> tuple[Record, ...]:
-        """Return the entry of a verdict and, once for each request that nothing announced, one of its own."""
-        judged = self._record("tool.judged", judgement, requester, approval=approval)
-        if approval or not judgement.declaration.is_undeclared:
-            return (judged,)
-        return judged, self._record("tool.undeclared", judgement, requester)
-
-    def _record(self, kind: str, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
-        return record_of(
-            kind=kind,
-            data={**judgement.facts(), "gate": requester.gate, "token": requester.token_id},
-            person=requester.grant.owner,
-            principal=requester.principal,
-            approval=approval,
-            private={**judgement.private(), "session": requester.session},
-        )
 
     async def found(
         self,

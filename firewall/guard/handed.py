@@ -14,6 +14,25 @@ from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 
 
+def judged(judgement: Judgement, requester: Requester, *, approval: str = "") -> tuple[Record, ...]:
+    """Return the entry of a verdict and, once for each request that nothing announced, one of its own."""
+    verdict = _record("tool.judged", judgement, requester, approval=approval)
+    if approval or not judgement.declaration.is_undeclared:
+        return (verdict,)
+    return verdict, _record("tool.undeclared", judgement, requester)
+
+
+def _record(kind: str, judgement: Judgement, requester: Requester, *, approval: str = "") -> Record:
+    return record_of(
+        kind=kind,
+        data={**judgement.facts(), "gate": requester.gate, "token": requester.token_id},
+        person=requester.grant.owner,
+        principal=requester.principal,
+        approval=approval,
+        private={**judgement.private(), "session": requester.session},
+    )
+
+
 def released(judgement: Judgement, requester: Requester, *, approval: str = "", follows: int = -1) -> Record:
     """Record that a call may go; `follows`: the entry whose release it uses, -1 for none."""
     return record_of(

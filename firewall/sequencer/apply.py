@@ -21,10 +21,13 @@ from firewall.core.work import (
     EndPerson,
     EndToken,
     ForgetPin,
+    HeedApproval,
     MoveApproval,
     NoteUses,
     OpenApproval,
     Outcome,
+    Pinning,
+    Proving,
     PutAbsence,
     PutIssued,
     PutPerson,
@@ -60,6 +63,10 @@ _DONE = Committed()
 _KINDS = {kind.value: kind for kind in Kind}
 _SURE: frozenset[type[Step]] = frozenset({Settle, Pay, PutIssued, NoteUses, Sweep, Reclaim, SeeApproval})
 """Steps that have no condition, so that nothing of their unit is ever taken back alone."""
+
+
+Moving = OpenApproval | MoveApproval | UseApproval | HeedApproval
+Answering = CastVote | SeeApproval | BeginForm | EndForm
 
 
 class TakenBackError(Exception):
@@ -162,25 +169,17 @@ class Applier:
         match step:
             case Settle() | Take() | Reserve() | Extend() | Tell() | Reclaim() | Pay():
                 return self._spend(step, index, now_us)
-            case (
-                OpenApproval()
-                | MoveApproval()
-                | UseApproval()
-                | CastVote()
-                | SeeApproval()
-                | BeginForm()
-                | EndForm()
-            ):
+            case OpenApproval() | MoveApproval() | UseApproval() | HeedApproval():
                 return self._approval(step, index)
+            case CastVote() | SeeApproval() | BeginForm() | EndForm():
+                return self._answer(step, index)
             case EndToken() | EndPerson() | EndAbsence() | BreakGlass() | ReviewGlass():
                 return self._end(step, index)
-            case PutPin() | ForgetPin() | ApprovePin():
-                return pins.pin(self._connection, step, index)
             case PutToken() | PutPerson() | PutAbsence() | PutIssued() | NoteUses() | Sweep():
                 self._put(step, now_us)
                 return None
             case _:
-                return proofs.prove(self._connection, step, index)
+                return self._keep(step, index)
 
     def _spend(self, step: Spending | Take, index: int, now_us: int) -> Unmet | None:
         match step:
@@ -229,6 +228,13 @@ class Applier:
             case NoteUses():
                 tokens.note_uses(self._connection, step)
 
+    def _keep(self, step: Pinning | Proving, index: int) -> Unmet | None:
+        match step:
+            case PutPin() | ForgetPin() | ApprovePin():
+                return pins.pin(self._connection, step, index)
+            case _:
+                return proofs.prove(self._connection, step, index)
+
     def _end(self, step: EndToken | EndPerson | EndAbsence | Glass, index: int) -> Unmet | None:
         match step:
             case BreakGlass() | ReviewGlass():
@@ -240,31 +246,36 @@ class Applier:
             case EndAbsence():
                 return absences.end_absence(self._connection, step, index)
 
-    def _approval(
-        self,
-        step: OpenApproval | MoveApproval | UseApproval | CastVote | SeeApproval | BeginForm | EndForm,
-        index: int,
-    ) -> Unmet | None:
-        if isinstance(step, SeeApproval):
-            votes.see(self._connection, step)
+    def _approval(self, step: Moving, index: int) -> Unmet | None:
+        match step:
+            case OpenApproval():
+                return self._open(step, index)
+            case MoveApproval():
+                return approvals.move_approval(self._connection, step, index, self._reason(step))
+            case UseApproval():
+                return approvals.use_approval(self._connection, step, index)
+            case HeedApproval():
+                return approvals.heed_approval(self._connection, step, index)
+
+    def _answer(self, step: Answering, index: int) -> Unmet | None:
+        """Note what people do about an approval before it moves."""
+        match step:
+            case SeeApproval():
+                votes.see(self._connection, step)
+            case CastVote():
+                return votes.cast_vote(self._connection, step, index)
+            case BeginForm():
+                return forms.begin_form(self._connection, step, index)
+            case EndForm():
+                return forms.end_form(self._connection, step, index)
+        return None
+
+    def _reason(self, step: MoveApproval) -> bytes | None:
+        """Seal why it was decided so, under the key of what it is about."""
+        if not step.reason:
             return None
-        if isinstance(step, CastVote):
-            return votes.cast_vote(self._connection, step, index)
-        if isinstance(step, UseApproval):
-            return approvals.use_approval(self._connection, step, index)
-        if isinstance(step, BeginForm | EndForm):
-            return (
-                forms.begin_form(self._connection, step, index)
-                if isinstance(step, BeginForm)
-                else forms.end_form(self._connection, step, index)
-            )
-        if isinstance(step, OpenApproval):
-            return self._open(step, index)
-        reason = None
-        if step.reason:
-            key = approvals.subject_key(self._connection, step.id)
-            reason = self._sealing.seal_under(key, step.reason.encode(), f"{step.id}/reason")
-        return approvals.move_approval(self._connection, step, index, reason)
+        key = approvals.subject_key(self._connection, step.id)
+        return self._sealing.seal_under(key, step.reason.encode(), f"{step.id}/reason")
 
     def _glass(self, step: Glass, index: int) -> Unmet | None:
         key = approvals.subject_key(self._connection, step.approval)

@@ -20,6 +20,7 @@ from firewall.core.work import (
     CastVote,
     Committed,
     EndForm,
+    HeedApproval,
     MoveApproval,
     OpenApproval,
     Record,
@@ -421,3 +422,29 @@ async def test_what_led_to_a_call_is_kept_with_it_or_not_at_all(ports: Ports) ->
     assert ports.store.conversation(first.id) == Kept(told, sha256_hex(data))
     assert [ports.store.has_conversation(one.id) for one in (first, bare, joined)] == [True, False, False]
     assert ports.store.conversation(bare.id) is None
+
+
+async def test_what_was_taken_back_is_heeded(ports: Ports) -> None:
+    """What was approved or used stands until it is withdrawn, expired or denied, or a right changed."""
+    at, statuses = ports.clock.now, ApprovalStatus
+
+    async def stands(approval: Approval, roster: int = -1) -> bool:
+        step = HeedApproval(approval.id, "tok_1", roster)
+        return isinstance(await ports.sequencer.submit(Unit(steps=(step,))), Committed)
+
+    async def moved(approval: Approval, expect: ApprovalStatus, become: ApprovalStatus, when: int = at) -> None:
+        unit = _move(approval, expect, become, when, use_before=at + 9 if become is statuses.APPROVED else 0)
+        assert isinstance(await ports.sequencer.submit(unit), Committed)
+
+    found = {}
+    for end in (statuses.CONSUMED, statuses.CANCELLED, statuses.EXPIRED):
+        approval = _pending(ports, digest=end.value)
+        await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 20),)))
+        assert not await stands(approval)
+        await moved(approval, statuses.PENDING, statuses.APPROVED)
+        assert await stands(approval)
+        assert not await stands(approval, roster=7)
+        await moved(approval, statuses.APPROVED, end, at + 9 if end is statuses.EXPIRED else at)
+        found[end.value] = await stands(approval)
+    assert found == {"consumed": True, "cancelled": False, "expired": False}
+    assert not await stands(_pending(ports))

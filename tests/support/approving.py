@@ -27,6 +27,7 @@ from firewall.core.work import (
     CastVote,
     Committed,
     EndForm,
+    HeedApproval,
     MoveApproval,
     OpenApproval,
     Outcome,
@@ -209,10 +210,10 @@ class MemoryLog:
     def _apply(self, step: object, index: int) -> Unmet | None:
         if isinstance(step, BreakGlass | ReviewGlass):
             return self._break(step, index) if isinstance(step, BreakGlass) else self._review(step, index)
-        if isinstance(step, OpenApproval):
-            return self._open(step, index)
         if isinstance(step, MoveApproval | UseApproval):
             return self._use(step, index) if isinstance(step, UseApproval) else self._move(step, index)
+        if isinstance(step, OpenApproval | HeedApproval):
+            return self._open(step, index) if isinstance(step, OpenApproval) else self._heed(step, index)
         if isinstance(step, CastVote):
             return self._cast(step, index)
         if isinstance(step, SeeApproval):
@@ -244,6 +245,12 @@ class MemoryLog:
             use, reviewed_at=step.at, reviewer=step.by, finding=step.finding, note=step.note
         )
         return None
+
+    def _heed(self, step: HeedApproval, index: int) -> Unmet | None:
+        row = self.rows.get(step.id)
+        given = (ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED)
+        stands = row is not None and row.status in given and step.roster in (-1, self.rights)
+        return None if stands else Unmet(index, "moved_on", found=step.id)
 
     def _cast(self, step: CastVote, index: int) -> Unmet | None:
         row = self.rows.get(step.approval)

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.core.approval import Decision
 from firewall.core.call import ToolCall
 from firewall.core.grant import Grant
+from firewall.core.ports import Sequencer
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.guard import Answer, Guard, Wait
 from firewall.guard.judgement import Judgement
@@ -129,9 +130,17 @@ class Kept:
 
 @asynccontextmanager
 async def keeping(
-    folder: Path, rows: str = "", *, roster: Roster | None = None, **rules: object
+    folder: Path,
+    rows: str = "",
+    *,
+    roster: Roster | Callable[[Installation, StillClock], Roster] | None = None,
+    through: Callable[[Sequencer], Sequencer] = lambda writer: writer,
+    **rules: object,
 ) -> AsyncIterator[Kept]:
-    """Make an installation in `folder` and put a guard before it; `roster`: who may decide, where it matters."""
+    """Make an installation in `folder` and put a guard before it.
+
+    `roster`: who may decide, where it matters. `through`: what stands between the guard and the writer.
+    """
     places = places_in(folder)
     (folder / "workspace").mkdir()
     create(places)
@@ -144,7 +153,7 @@ async def keeping(
         rules=ApprovalRules(**rules),  # type: ignore[arg-type]  # tests name the fields
         notifier=Told(),
         new_id=new_id,
-        roster=roster,
+        roster=roster(installation, clock) if callable(roster) else roster,
     )
     ground = territory(
         paths=[folder / "data", folder / "conf"],
@@ -157,7 +166,7 @@ async def keeping(
         rules=lambda: kept.snapshot,
         territory=ground,
         approvals=approvals,
-        sequencer=installation.writer,
+        sequencer=through(installation.writer),
         clock=clock,
         files=WorkspaceFiles(),
         is_live=lambda _: kept.is_live,

@@ -10,7 +10,7 @@ from firewall.core import demand
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.errors import StoreError
 from firewall.core.verdict import Obligations
-from firewall.core.work import MoveApproval, OpenApproval, Unmet, UseApproval
+from firewall.core.work import HeedApproval, MoveApproval, OpenApproval, Unmet, UseApproval
 from firewall.storage.sqlite.forms import BEGUN
 
 _COLUMNS = (
@@ -18,12 +18,19 @@ _COLUMNS = (
     " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations, uses, used,"
     " glass"
 )
-_UNREVOKED = (
-    " AND NOT EXISTS (WITH RECURSIVE line(id) AS (SELECT approvals.token"
-    " UNION SELECT tokens.parent FROM line CROSS JOIN tokens ON tokens.id = line.id)"
-    " SELECT 1 FROM line CROSS JOIN tokens ON tokens.id = line.id WHERE tokens.revoked_at > 0)"
-)
-"""Neither the requester's token nor one above it is revoked: what nobody came to withdraw is no other token's."""
+
+
+def _unrevoked(token: str) -> str:
+    """Return the condition that neither a token nor one above it is revoked; `token` is SQL of ours."""
+    return (
+        f" AND NOT EXISTS (WITH RECURSIVE line(id) AS (SELECT {token}"  # noqa: S608 - constants
+        " UNION SELECT tokens.parent FROM line CROSS JOIN tokens ON tokens.id = line.id)"
+        " SELECT 1 FROM line CROSS JOIN tokens ON tokens.id = line.id WHERE tokens.revoked_at > 0)"
+    )
+
+
+_UNREVOKED = _unrevoked("approvals.token")
+"""What nobody came to withdraw is no other token's."""
 
 
 _LAST_ID = "\x7f"
@@ -120,8 +127,8 @@ def move_approval(
     """Take one step of the state machine, if the approval still stands where the caller saw it.
 
     A pending approval can be decided only before `expires_at`, an approved one consumed only before
-    `use_before` and only with its own digest; expiry itself only after. While a form is under way it cannot be
-    approved: what was to come first is not through.
+    `use_before`, only with its own digest and while its token stands; expiry itself only after. While a form is
+    under way it cannot be approved: what was to come first is not through.
     """
     late = step.become is ApprovalStatus.EXPIRED
     limit = "use_before" if step.expect is ApprovalStatus.APPROVED else "expires_at"
@@ -129,6 +136,8 @@ def move_approval(
     if step.become is ApprovalStatus.CANCELLED:
         time_rule = "1"
     quiet = f" AND NOT EXISTS ({BEGUN})" if step.become is ApprovalStatus.APPROVED else ""
+    if step.become is ApprovalStatus.CONSUMED:
+        quiet = _UNREVOKED
     changed = connection.execute(
         "UPDATE approvals SET status = :become,"  # noqa: S608 - built from constants alone
         " decided_at = CASE WHEN :by = '' THEN decided_at ELSE :at END,"
@@ -156,6 +165,16 @@ def use_approval(connection: sqlite3.Connection, step: UseApproval, index: int) 
         (step.id, step.digest, step.at, step.used),
     ).rowcount
     return None if changed == 1 else Unmet(index, "moved_on", found=step.id)
+
+
+def heed_approval(connection: sqlite3.Connection, step: HeedApproval, index: int) -> Unmet | None:
+    """Look whether what was approved still stands, in the commit that it is to let something pass in."""
+    found = connection.execute(
+        "SELECT 1 FROM approvals WHERE id = :id AND status IN ('approved', 'consumed')"  # noqa: S608 - constants
+        " AND :roster IN (-1, (SELECT changes FROM roster))" + _UNREVOKED + _unrevoked(":token"),
+        {"id": step.id, "roster": step.roster, "token": step.token},
+    ).fetchone()
+    return None if found is not None else Unmet(index, "moved_on", found=step.id)
 
 
 def subject_key(connection: sqlite3.Connection, approval_id: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firewall.core.approval import Approval, ApprovalStatus
-from firewall.core.work import EndToken, MoveApproval, OpenApproval, PutToken, Unmet, UseApproval
+from firewall.core.work import EndToken, HeedApproval, MoveApproval, OpenApproval, PutToken, Unmet, UseApproval
 from firewall.storage.sqlite import approvals, tokens
 from firewall.storage.sqlite.schema import create_tables, open_writer
 
@@ -51,8 +51,23 @@ def test_what_was_approved_ends_with_its_token(
     assert tokens.end_token(store, EndToken(ended, 6), 0) is None
     assert (approvals.usable(store, "prn", "d", 6) is not None) is is_left
     assert (approvals.use_approval(store, use, 0) is None) is (is_left and uses > 1)
+    last = MoveApproval(
+        "apr_1",
+        ApprovalStatus.APPROVED,
+        ApprovalStatus.CONSUMED,
+        6,
+        digest="d",
+        used=1 if is_left and uses > 1 else 0,
+    )
+    for token in ("other", "nobody"):
+        heed = approvals.heed_approval(store, HeedApproval("apr_1", token, -1), 0)
+        assert (heed is None) is (is_left and token != ended)
+    heed = approvals.heed_approval(store, HeedApproval("apr_1", "child", -1), 0)
+    assert (heed is None) is is_left
     opened = approvals.open_approval(store, again, 0, SEALED)
     assert opened == (Unmet(0, "open_exists", found="apr_1") if is_left else None)
+    consumed = approvals.move_approval(store, last, 0, None)
+    assert consumed == (None if is_left else Unmet(0, "moved_on", found="apr_1"))
 
 
 def test_finding_it_looks_things_up_by_index_alone(store: sqlite3.Connection) -> None:
