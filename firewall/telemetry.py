@@ -114,6 +114,8 @@ class Telemetry:
         """How circuits stand, and whether other processes are heard."""
         self._answered: dict[tuple[str, str], int] = {}
         """Since somebody looked last."""
+        self.lacks: Callable[[], str] = str
+        """Which MCP servers asked for scopes that our logins there lack, in words; empty: none."""
         self.channels: Callable[[], Sequence[Health]] = tuple
         """How channels to people fare."""
 
@@ -239,6 +241,7 @@ class Condition:
             "channels": channel_words(self.telemetry.channels()),
             **({"approvers": waving} if (waving := self.waving()) else {}),
             **({"reviews": reviews} if (reviews := self.reviews()) else {}),
+            **({"mcp_scopes": lacks} if (lacks := self.telemetry.lacks()) else {}),
             **({"shared": shared} if (shared := self.telemetry.circuitry.shared()) else {}),
         }
 

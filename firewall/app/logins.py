@@ -1,8 +1,10 @@
 """Logins at MCP servers that want OAuth, put together: what renews their tokens, and where admins log in."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from firewall.app.base import Base
+from firewall.core.errors import ConfigError
 from firewall.core.secret import Secret
 from firewall.gates.mcp.oauth.keeping import Keeping
 from firewall.gates.mcp.oauth.logins import Logins
@@ -18,11 +20,23 @@ from firewall.tokens.vault.sealing import Purpose
 def logins_at(base: Base, upstream: Upstream) -> Mapping[str, ServerLogin]:
     """Return what authenticates at each server with `oauth`. Raises: ConfigError."""
     keeping, documents = keeping_of(base), Documents(upstream)
-    return {
+    found = {
         one.name: ServerLogin(one, keeping, documents, machine_of(one, base.references))
         for one in base.settings.mcp_server
         if one.oauth is not None
     }
+    base.telemetry.lacks = lambda: lacks_of(found)
+    return found
+
+
+def lacks_of(logins: Mapping[str, ServerLogin]) -> str:
+    """Say which servers asked for scopes that our login there lacks, and for which; empty: none did."""
+    told: list[str] = []
+    for name, login in logins.items():
+        with suppress(ConfigError):  # it cannot be used either then
+            if (scopes := login.lacks) is not None:
+                told.append(f"`{name}` ({' '.join(scopes) or 'it does not say which'})")
+    return ", ".join(told)
 
 
 def desk_of(base: Base, upstream: Upstream) -> Logins:

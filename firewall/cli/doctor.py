@@ -272,6 +272,21 @@ def _server(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok" if ready else "error", f"server at {address} is {'ready' if ready else 'closed'}")
     if ready:
         yield from _circuits(address)
+        yield from _pinned(settings, address)
+
+
+def _pinned(settings: Settings, address: str) -> Iterator[Finding]:
+    """Say which MCP servers are others than those whose tools were approved; only people with a role are told."""
+    token = os.environ.get("STAYHAND_TOKEN", "").strip()
+    if settings.mcp_server and token:
+        from firewall.cli.mcp_servers import others_than_pinned
+
+        try:
+            headers = {"authorization": f"Bearer {token}"}
+            answer = httpx.get(f"{address}/api/mcp", headers=headers, timeout=3, trust_env=False)
+        except httpx.HTTPError:
+            return
+        yield from (Finding(*said) for said in others_than_pinned(settings, answer.content))
 
 
 def _circuits(address: str) -> Iterator[Finding]:
@@ -301,6 +316,9 @@ def _circuits(address: str) -> Iterator[Finding]:
     if isinstance(parts, dict) and isinstance(reviews := parts.get("reviews"), str):
         hint = "`stayhand approvals reviews`, or /console/reviews: somebody else says whether it was justified"
         yield Finding("warn", f"uses of break-glass that nobody reviewed: {reviews}", hint)
+    if isinstance(parts, dict) and isinstance(lacks := parts.get("mcp_scopes"), str):
+        hint = "stayhand mcp login NAME --scope …, with those that are configured; a machine: `oauth.scopes`"
+        yield Finding("warn", f"MCP servers want scopes that our login lacks: {lacks}", hint)
     said = parts.get("circuits") if isinstance(parts, dict) else None
     if isinstance(said, str):
         is_well = said.startswith("0 ")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firewall.core.action import LOCAL
 from firewall.core.errors import ConfigError, FirewallError
+from firewall.core.strict_json import loads
 from firewall.gates.mcp.servers import servers_of
 from firewall.gates.mcp.upstream.process import inherited, program_at
 from firewall.policy.in_force import open_rules
@@ -58,6 +59,29 @@ def _program(what: str, one: McpServer) -> Said:
     if folder and not Path(folder).is_dir():
         return "error", f"{what}: its folder `{folder}` is not there", f"mkdir -p {folder}"
     return "ok", f"{what} ({one.environment}) runs `{found}`", ""
+
+
+def others_than_pinned(settings: Settings, answer: bytes) -> Iterator[Said]:
+    """Yield a line for each server whose address, or whose command's hash, is not the one that was approved.
+
+    `answer`: what `/api/mcp` says; nothing is said of what cannot be read.
+    """
+    try:
+        rows, servers = loads(answer), servers_of(settings)
+    except FirewallError:  # an error of the server's, or one that is said already
+        return
+    known: dict[str, set[object]] = {}
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and row.get("state") == "approved":
+            known.setdefault(str(row.get("server")), set()).add(row.get("identity"))
+    for name, server in servers.items():
+        if known.get(name) and server.identity not in known[name]:
+            what = "the hash of its command, variables and folder" if server.settings.command else "its address"
+            yield (
+                "warn",
+                f"MCP server `{name}`: {what} is not the one whose tools were approved, so they wait",
+                f"stayhand mcp diff {name}, then stayhand mcp approve {name}",
+            )
 
 
 def unknown_environments(settings: Settings) -> Iterator[Said]:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from firewall.app.logins import lacks_of
 from firewall.core.errors import FirewallError, UpstreamError
 from firewall.core.secret import Secret
 from firewall.gates.mcp.oauth.held import Held
@@ -179,6 +180,24 @@ async def test_a_registered_client_is_used_again(tmp_path: Path) -> None:
         one.vault.rotate("mcp-oauth.far", Secret("{}"), now_us=2)
         await logged_in(one)
         assert len(one.far.registrations) == 4
+
+
+async def test_what_a_login_lacks_is_known_until_the_next(tmp_path: Path) -> None:
+    """Also after its token was renewed; of scopes that nobody could type none is shown."""
+    async with world(tmp_path) as one:
+        login = await logged_in(one)
+        assert login.lacks is None
+        challenge = {"error": "insufficient_scope", "scope": "repo:admin $(reboot)"}
+        assert login.lacking(challenge) is not None
+        assert login.lacks == ("repo:admin",)
+        one.far.good.clear()
+        await login.refused(await login.credential())
+        assert login.lacks == ("repo:admin",)
+        assert lacks_of({"far": login, "near": one.login()}) == "`far` (repo:admin)"
+        login.lacking({"error": "insufficient_scope"})
+        assert lacks_of({"far": login}) == "`far` (it does not say which)"
+        await logged_in(one)
+        assert (login.lacks, lacks_of({"far": login})) == (None, "")
 
 
 async def test_a_client_that_brings_no_token_is_registered_anew(tmp_path: Path) -> None:

@@ -86,11 +86,22 @@ async def _wants_more(served: Served, far: Authorizing, token: str) -> None:
     assert "repo:admin" not in json.dumps(lacking.answer)
     line = next(line for line in served.lines if "upstream_scope_needed" in line)
     assert "run `stayhand mcp login far --scope repo:admin`" in line
+    admin = {"STAYHAND_TOKEN": served.installed.shown["admin_token"]}
+    command = ("--config", str(served.at_its_ports()), "doctor", "--offline")
+    seen = await asyncio.to_thread(cli, *command, env=admin)
+    assert "MCP servers want scopes that our login lacks: `far` (repo:admin)" in seen.stdout
     far.wants = ""
     done = await asyncio.to_thread(logged_in, served, scope="repo:admin", pastes=True)
     assert (done["server"], done["renews"]) == ("far", True)
     assert list(far.codes.values()) == []
     assert "look" in json.dumps((await tools(served, token)).answer)
+    seen = await asyncio.to_thread(cli, *command, env=admin)
+    assert "scopes that our login lacks" not in seen.stdout
+    assert "not the one whose tools were approved" not in seen.stdout
+    moved = served.at_its_ports()
+    moved.write_text(moved.read_text().replace(f'url = "{far.url}"', f'url = "{far.url}/other"'))
+    seen = await asyncio.to_thread(cli, "--config", str(moved), "doctor", "--offline", env=admin)
+    assert "MCP server `far`: its address is not the one whose tools were approved" in seen.stdout
 
 
 async def test_an_admin_logs_in_and_agents_use_the_server(tmp_path: Path) -> None:

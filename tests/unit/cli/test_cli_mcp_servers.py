@@ -1,10 +1,12 @@
 """What the doctor says of MCP servers' programs, and of environments that nothing knows."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from firewall.cli.mcp_servers import Said, found_servers, unknown_environments
+from firewall.cli.mcp_servers import Said, found_servers, others_than_pinned, unknown_environments
+from firewall.gates.mcp.servers import servers_of
 from firewall.policy.defaults import copy_to
 from firewall.settings.load import load_settings
 from firewall.settings.settings import Settings
@@ -75,6 +77,35 @@ def test_a_program_is_looked_for_as_its_start_does(
     assert what in found[1]
     assert hint in found[2]
     assert level == "error" or not found[2]
+
+
+@pytest.mark.parametrize(
+    ("approved", "said"),
+    [
+        ((), []),
+        (("{now}",), []),
+        (("sha256:old", "{now}"), []),
+        (("sha256:old",), ["the hash of its command"]),
+    ],
+)
+def test_a_command_that_was_not_approved_is_said(
+    tmp_path: Path, approved: tuple[str, ...], said: list[str]
+) -> None:
+    """By the hash of its command, variables and folder, as tools are pinned with it; what waits says nothing."""
+    settings = settings_of(tmp_path, server('command = ["/bin/true"]'))
+    now = servers_of(settings)["files"].identity
+    rows = [{"server": "files", "state": "approved", "identity": one.format(now=now)} for one in approved]
+    rows += [{"server": "files", "state": "waiting", "identity": now}, {"server": "gone", "state": "approved"}]
+    found = list(others_than_pinned(settings, json.dumps(rows).encode()))
+    assert [level for level, _, _ in found] == ["warn"] * len(said)
+    assert all(words in what for words, (_, what, _) in zip(said, found, strict=True))
+    assert all("stayhand mcp diff files" in hint for _, _, hint in found)
+
+
+@pytest.mark.parametrize("answer", [b"", b"{", b'{"error": {}}', b"[1, {}]"])
+def test_nothing_is_said_of_pins_that_cannot_be_read(tmp_path: Path, answer: bytes) -> None:
+    """The server says elsewhere that it refuses whoever asks."""
+    assert list(others_than_pinned(settings_of(tmp_path, server('command = ["/bin/true"]')), answer)) == []
 
 
 def test_a_name_that_stands_twice_is_said(tmp_path: Path) -> None:

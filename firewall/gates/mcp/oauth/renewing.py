@@ -46,6 +46,10 @@ class ServerLogin:
         self._renewing: asyncio.Task[Held] | None = None
         self._failed: tuple[int, Held | None, FirewallError] | None = None
         self._forced_s = 0
+        self._lacked: tuple[str, ...] | None = None
+        """Scopes that the server asked for last, as far as they are shown; None: none are known to be lacking."""
+        self._lacked_with: Secret | None = None
+        """The token that lacked them, or what it was renewed into."""
 
     async def credential(self) -> Credential:
         """Return the token that is good now. Raises: UpstreamError, `upstream_login_needed` among them."""
@@ -87,7 +91,19 @@ class ServerLogin:
         if self._machine is not None:
             asks = f"its `oauth` needs `scopes = {scopes}`"
         log.warning("server=%s code=%s: %s", name, error.code, asks)
+        held = self._now()
+        self._lacked, self._lacked_with = tuple(scopes), held.access if held is not None else None
         return error
+
+    @property
+    def lacks(self) -> tuple[str, ...] | None:
+        """The scopes that the server asked for and our login lacks, empty where it named none; None: none lack.
+
+        A new login ends it, as nobody knows what it may before the server is asked. Raises: ConfigError.
+        """
+        held = self._now()
+        is_same = held is not None and held.access == self._lacked_with
+        return self._lacked if is_same else None
 
     def _now(self) -> Held | None:
         """Return what is kept, unless it is another server's or issuer's. Raises: ConfigError."""
@@ -133,6 +149,8 @@ class ServerLogin:
             self._unkept = self._failed = None
             if found is None:
                 raise login_needed(self._one.name, "logged out meanwhile")
+            if is_kept and held is not None and held.access == self._lacked_with:
+                self._lacked_with = found.access
         except FirewallError as error:
             self._failed = (now, held, error)
             raise
