@@ -1,7 +1,9 @@
 """The guard, and the gates that ask it."""
 
+import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from firewall.app.addresses import host_port, territory_of
 from firewall.app.base import Base
@@ -26,7 +28,9 @@ from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.seeing import Seeing
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.foreign import Known
-from firewall.guard.guard import Guard
+from firewall.guard.guard import Answer, Guard, Observe
+from firewall.guard.judgement import Judgement
+from firewall.guard.requester import Requester
 from firewall.routing.call import ANSWERED, Attempt, Candidate
 from firewall.routing.catalogue import Catalogue, named_by
 from firewall.routing.choosing.chooser import Chooser
@@ -69,12 +73,21 @@ def guard_of(base: Base, upstream: HttpUpstream, aws: AwsDoor) -> Guard:
         clock=base.clock,
         files=WorkspaceFiles(),
         is_live=lambda requester: tokens.is_live(requester.lineage, requester.grant.expires_at),
-        observe=base.telemetry.judged,
+        observe=_soon(base.telemetry.judged),
         targets={name: target.spec for name, target in base.targets.items()},
         known=_known(base),
         hooked=base.settings.hooks.expected,
         world=world if any(target.resolver for target in base.targets.values()) else None,
     )
+
+
+def _soon(observe: Observe) -> Observe:
+    """Tell of an answer in the loop's next turn: no released call waits for a count and a line."""
+
+    def later(judgement: Judgement, requester: Requester, answer: Answer, *, seconds: float) -> None:
+        asyncio.get_running_loop().call_soon(partial(observe, judgement, requester, answer, seconds=seconds))
+
+    return later
 
 
 def _known(base: Base) -> Known:

@@ -7,6 +7,7 @@ INVARIANT: never empty and never raising, for any bytes: what cannot be parsed i
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import orjson
 
@@ -42,6 +43,8 @@ MAX_VALUES = 64 * 1024
 MAX_ARGUMENTS = 400
 MAX_VECTOR = 2000
 """Words of a command that is given as a list; the readers of shell text stop before."""
+_KEPT_BYTES = 16 * 1024
+"""Longer arguments are parsed again by each who reads them: they would be kept for longer than their call."""
 _LONG_NUMBER = re.compile(rb"[:\[,][ \t\r\n]*(-?[0-9][0-9.eE+-]{15,})")
 _SHELL = re.compile(r"(?:(?:/usr)?(?:/local)?/bin/)?(?:bash|sh|zsh|dash)|")
 _POWERSHELL = re.compile(r"(?:.*[/\\])?(?:pwsh|powershell)(?:\.exe)?", re.IGNORECASE)
@@ -82,7 +85,7 @@ def bound_arguments(call: ToolCall, context: Context) -> bytes:
     if call.form is not CallForm.JSON:
         return call.arguments
     try:
-        arguments = loads_object(call.arguments, what="arguments")
+        arguments = _read(call.arguments)
     except (ProtocolError, RecursionError):
         return call.arguments
     spec = context.catalogue.tools.get(_bare(call.name))
@@ -92,6 +95,17 @@ def bound_arguments(call: ToolCall, context: Context) -> bytes:
         session = sessions.known(_session(spec, arguments), context)
         bound = {"arguments": bound, "pending": session.pending, "programs": list(session.programs)}
     return orjson.dumps(bound, option=orjson.OPT_SORT_KEYS) + _long_numbers(call.arguments)
+
+
+def _read(arguments: bytes) -> Mapping[str, object]:
+    """Return arguments, parsed strictly; nobody changes them. Raises: ProtocolError as `loads_object`."""
+    return _read_short(arguments) if len(arguments) <= _KEPT_BYTES else loads_object(arguments, what="arguments")
+
+
+@lru_cache(maxsize=4)
+def _read_short(arguments: bytes) -> Mapping[str, object]:
+    """Do it once for all who read the arguments of the call that is being judged."""
+    return loads_object(arguments, what="arguments")
 
 
 def _long_numbers(arguments: bytes) -> bytes:
@@ -173,7 +187,7 @@ def _mcp(call: ToolCall, named: tuple[str, str], context: Context) -> tuple[Acti
     server, tool = named
     text = call.arguments.decode("utf-8", "replace")
     try:
-        arguments = loads_object(call.arguments or b"{}", what="arguments")
+        arguments = _read(call.arguments or b"{}")
     except ProtocolError as error:
         return (unknown_action(call.name, f"arguments that are not understood: {error.public}", text[:4096]),)
     known = server_of(server, context)

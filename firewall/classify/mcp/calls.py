@@ -259,7 +259,8 @@ def _place(
     places: list[Place] = [(PlaceKind.RESOURCE, draft.resource), (PlaceKind.MACHINE, f"mcp:{call.server}")]
     by_server = context.environments.claimed(places)
     if len(call.arguments) <= MAX_ITEMS:  # else its environment stays unresolved, as its effects are unknown
-        claimed = context.environments.claimed([*places, *_named_places(call, provider)])
+        named = list(_named_places(call, provider))
+        claimed = context.environments.claimed([*places, *named]) if named else by_server
         draft.environment = _landing(call, claimed, by_server if call.has_strays else claimed, does)
     draft.attributes["network"] = True
     draft.attributes["machine"] = f"mcp:{call.server}"

@@ -88,6 +88,7 @@ _FORCES = frozenset(
     {"force", "forcedelete", "overwrite", "replace", "purge", "cascade", "recursive", "allowdestructive"}
 )
 _LOSES = frozenset({"forcedelete", "purge", "allowdestructive"})
+_OTHER = re.compile(r"[^a-z]")
 
 
 def carried(
@@ -112,7 +113,7 @@ def _leaves(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str,
     """Yield (key, leaf) of nested arguments; a list of words under a command key is one command line."""
     if isinstance(value, Mapping) and depth < 8:
         for name, item in value.items():
-            yield from _leaves(item, re.sub(r"[^a-z]", "", str(name).lower()), depth + 1)
+            yield from _leaves(item, _OTHER.sub("", str(name).lower()), depth + 1)
     elif isinstance(value, list) and depth < 8:
         if key in _SHELL_KEYS and value and all(isinstance(item, str) for item in value):
             yield key, " ".join(_quoted(str(item)) for item in value)

@@ -18,6 +18,7 @@ from firewall.core.fast_init import fast_init
 
 Field = tuple[bytes, bytes]
 VERSION, METHOD, NAME, SESSION = b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"mcp-session-id"
+_SINGLE = frozenset({VERSION, METHOD, NAME, SESSION})
 PARAM = b"mcp-param-"
 NAMED = {
     "tools/call": "name",
@@ -59,7 +60,7 @@ def head_of(fields: Iterable[Field]) -> Head:
     params: dict[bytes, bytes] = {}
     accepts: list[str] = []
     for name, value in fields:
-        if name in (VERSION, METHOD, NAME, SESSION):
+        if name in _SINGLE:
             if name in found:
                 raise _mismatch(f"the header `{name.decode()}` stands twice", "header_duplicate")
             found[name] = _text(name, value)
@@ -71,16 +72,23 @@ def head_of(fields: Iterable[Field]) -> Head:
             accepts.append(value.decode("latin-1").lower())
     if len(params) > MOST_PARAMS:
         raise _mismatch("too many headers `mcp-param-…`", "header_invalid")
-    accepted = ",".join(accepts) or "*/*"
+    takes_json, takes_events = _taken(",".join(accepts) or "*/*")
     return Head(
         found.get(VERSION, ""),
         found.get(METHOD, ""),
         found.get(NAME, ""),
         found.get(SESSION, ""),
         tuple(params.items()),
-        takes_events=any(kind in accepted for kind in ("text/event-stream", "text/*", "*/*")),
-        takes_json=any(kind in accepted for kind in ("application/json", "application/*", "*/*")),
+        takes_events=takes_events,
+        takes_json=takes_json,
     )
+
+
+def _taken(accepted: str) -> tuple[bool, bool]:
+    """Tell whether a client takes JSON, and whether it takes events."""
+    is_any = "*/*" in accepted
+    takes_json = is_any or "application/json" in accepted or "application/*" in accepted
+    return takes_json, is_any or "text/event-stream" in accepted or "text/*" in accepted
 
 
 def version_of(head: Head, message: Message) -> str:
@@ -148,10 +156,10 @@ def decoded(text: str) -> str | None:
 
 
 def _check(head: Head, message: Message) -> None:
-    missing = [key for key in (VERSION_KEY, CAPABILITIES_KEY) if key not in message.meta]
-    if missing or not isinstance(message.meta[CAPABILITIES_KEY], dict):
+    meta = message.meta
+    if VERSION_KEY not in meta or not isinstance(meta.get(CAPABILITIES_KEY), dict):
         raise _missing(message)
-    said = message.meta[VERSION_KEY]
+    said = meta[VERSION_KEY]
     if head.version != said:
         raise _mismatch("the header `mcp-protocol-version` is not the version in `_meta`", of=message)
     if decoded(head.method) != message.method:

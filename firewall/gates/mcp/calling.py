@@ -10,7 +10,7 @@ is looked up each time.
 import asyncio
 import itertools
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 
 from firewall.approvals.service import Approvals
@@ -120,15 +120,14 @@ class JudgedCalls:
         self._newest: dict[tuple[str, str], _Waiter] = {}
         """The newest of the requests that wait for one call."""
 
-    async def call(
+    def call(
         self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
-    ) -> Message:
+    ) -> Coroutine[None, None, Message]:
         """As `port.Calls` says. Raises: FirewallError."""
         if is_modern(caller.version) and "task" in message.params:
             message = with_params(message, task=None)  # of clients of 2025-11-25; it says nothing here (SEP-2663)
-        return await self._called(
-            server, caller, (message, self._legs.opened(server, caller, message)), upstream=upstream, seen=seen
-        )
+        leg = self._legs.opened(server, caller, message)
+        return self._called(server, caller, (message, leg), upstream=upstream, seen=seen)
 
     async def _called(
         self, server: Server, caller: Caller, asked: tuple[Message, Leg | None], *, upstream: Upstream, seen: Seen

@@ -21,7 +21,7 @@ from firewall.core.errors import AuthError, FirewallError, LimitError
 from firewall.core.fast_init import fast_init, replacer
 from firewall.core.ports import Sequencer
 from firewall.gates.edge.body import read_body
-from firewall.gates.edge.doorkeeper import Doorkeeper, requester_of
+from firewall.gates.edge.doorkeeper import TOKEN_HEADERS, Doorkeeper, requester_of
 from firewall.gates.edge.rates import Drawing, Due, draw
 from firewall.gates.edge.send import Connection, Headers, send_whole
 from firewall.gates.mcp.combined import AllServers
@@ -41,6 +41,8 @@ if TYPE_CHECKING:  # loaded only where issuers are configured
 
 log = logging.getLogger("stayhand.mcp")
 _PREFIX = b"/mcp"
+_READ = frozenset(name.encode() for name in (*TOKEN_HEADERS, "authorization", "content-type"))
+"""Fields that admission looks at."""
 _with_due = replacer(Caller, "due")
 _MOST_PLAIN_BYTES = 4 << 20
 """The largest message at `/mcp`, where no server's own limit counts."""
@@ -148,7 +150,11 @@ class McpGate:
     async def _enter(self, scope: Scope) -> _Door:
         """Check token, place and method. Raises: FirewallError."""
         fields: list[tuple[bytes, bytes]] = scope["headers"]
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in fields}
+        headers = {
+            key.decode("latin-1"): value.decode("latin-1")
+            for key, value in fields
+            if key in _READ or self._oauth is not None
+        }
         source = scope["client"][0] if scope.get("client") else ""
         name = _name_at(scope["raw_path"])
         if self._oauth is not None and self._oauth.is_meant(headers):

@@ -56,6 +56,12 @@ class Talk:
 
     async def finish(self, message: Message, status: int = 200) -> None:
         """Send the answer, the last thing to be said."""
+        if not (
+            self.has_begun or self.is_over or self._sending.locked()
+        ):  # nobody else has anything to say any more
+            self.is_over = True
+            await send_whole(self._send, status, [JSON, *self.extra], message.raw)
+            return
         async with self._sending:
             if self.is_over:
                 return

@@ -22,6 +22,7 @@ from firewall.gates.mcp.state import Leg
 
 MAX_NAME_CHARS = 256
 _KNOWN = frozenset({"name", "arguments", "_meta", "inputResponses", "requestState"})
+_KNOWN_OF_SESSIONS = _KNOWN | {"task"}
 RESERVED = frozenset({ANSWERS, legs.QUESTIONS, META})
 """Names that no argument or parameter may have: two things under one name could be told apart by nobody."""
 _OURS: Mapping[str, object] = {"requestState": None, "inputResponses": None}
@@ -59,10 +60,10 @@ def wish_of(message: Message, leg: Leg | None = None, *, may_go_on: bool = False
 
     Raises: McpError -32602 for a name or arguments that are none, and for members that nobody knows.
     """
-    params = message.params
-    unknown = sorted(set(params) - (_KNOWN | {"task"} if may_go_on else _KNOWN))
+    params, meta = message.params, message.meta
+    unknown = params.keys() - (_KNOWN_OF_SESSIONS if may_go_on else _KNOWN)
     if unknown:
-        raise _invalid(f"`{_shown(unknown[0])}` of a tool call is not served", "param_unknown", message)
+        raise _invalid(f"`{_shown(min(unknown))}` of a tool call is not served", "param_unknown", message)
     if "task" in params and not session_tasks.is_wish(params["task"]):
         raise _invalid("`task` of a tool call holds a `ttl` alone, in milliseconds", "param_invalid", message)
     name, given = params.get("name"), params.get("arguments", {})
@@ -72,15 +73,16 @@ def wish_of(message: Message, leg: Leg | None = None, *, may_go_on: bool = False
         raise _invalid("`arguments` must be an object", "arguments_invalid", message)
     if not RESERVED.isdisjoint(given):
         raise _invalid("an argument has a name under which other things are judged", "argument_reserved", message)
-    ours = params.get("requestState") if state.is_ours(params.get("requestState")) else ""
+    brought = params.get("requestState")
+    ours = brought if state.is_ours(brought) else ""
     sent = legs.unnoted(message)
     return Wish(
         tool=name,
         given=given,
-        arguments=_judged(message, leg),
-        beside=plain_of(message.meta),
-        call_id=_call_id(message.meta),
-        progress=_token(message.meta.get("progressToken")),
+        arguments=_judged(message, leg, meta),
+        beside=plain_of(meta),
+        call_id=_call_id(meta),
+        progress=_token(meta.get("progressToken")),
         state=str(ours),
         goes_on="task" in params,
         action=_action(params.get("inputResponses")) if ours else "",
@@ -88,7 +90,7 @@ def wish_of(message: Message, leg: Leg | None = None, *, may_go_on: bool = False
     )
 
 
-def _judged(message: Message, leg: Leg | None) -> bytes:
+def _judged(message: Message, leg: Leg | None, meta: Mapping[str, object]) -> bytes:
     """Return the bytes that are judged: the client's own, behind what else a server could act by, as it came."""
     found = messages.members(message, ("params",))
     own = found.get("arguments", b"{}")
@@ -96,7 +98,7 @@ def _judged(message: Message, leg: Leg | None) -> bytes:
     parts = {name: orjson.dumps(value) for name, value in legs.beside(message, leg).items()}
     if ANSWERS in parts:
         parts[ANSWERS] = found["inputResponses"]
-    names = judged_of(message.meta)
+    names = judged_of(meta)
     if names:
         notes = messages.members(message, ("params", "_meta"))
         parts[META] = b"{%b}" % b",".join(b"%b:%b" % (orjson.dumps(name), notes[name]) for name in names)
@@ -108,8 +110,11 @@ def _judged(message: Message, leg: Leg | None) -> bytes:
 
 
 def _call_id(meta: Mapping[str, object]) -> str:
-    found = (meta.get(name) for name in CALL_IDS)
-    return next((one for one in found if isinstance(one, str) and 0 < len(one) <= MAX_ID_CHARS), "")
+    for name in CALL_IDS:
+        found = meta.get(name)
+        if isinstance(found, str) and 0 < len(found) <= MAX_ID_CHARS:
+            return found
+    return ""
 
 
 def _token(value: object) -> str | int | None:

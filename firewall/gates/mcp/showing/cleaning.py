@@ -5,7 +5,7 @@ INVARIANT: a value that needs no change comes back as the very same object, so t
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -95,6 +95,8 @@ class Cleaner:
         self._seal = seal
         self._texts: list[str] = []
         self._part: object = None
+        # Then no value can change but what is coded or too deep, so that texts are only told.
+        self._is_plain = not (self._hides or self._masks or len(raw) > most_chars)
 
     def block(self, value: _Item, name: str = "", *, is_part: bool = False) -> _Item:
         """Clean a value, and look at all of its texts together for what is aimed at a model.
@@ -103,11 +105,40 @@ class Cleaner:
         """
         self._texts.clear()
         self._part = value if is_part else None
-        new = self._value(value, name, 0)
+        new = value if self._is_plain and self._only_tells(value, 0) else self._changed(value, name)
         aim = aimed("\n".join(self._texts)) if self._texts else None
         if aim is not None:
             self.found.aims.append(aim)
         return new
+
+    def _changed(self, value: _Item, name: str) -> _Item:
+        self._texts.clear()
+        return self._value(value, name, 0)
+
+    def _only_tells(self, value: object, depth: int) -> bool:
+        """Gather the texts of a value that cannot change, as `_value` does; False: it might, look at each part.
+
+        In a message in which nothing hides, no credential stands and no text is too long, only what is coded and
+        what is nested too deeply changes.
+        """
+        if isinstance(value, str):
+            if len(value) >= _TOLD_CHARS:
+                self._texts.append(value)
+            return True
+        if not isinstance(value, list | dict):
+            return True
+        if depth >= _MAX_DEPTH or (isinstance(value, dict) and not _CODED.isdisjoint(value)):
+            return False
+        for item in value if isinstance(value, list) else self._read(value):
+            if not self._only_tells(item, depth + 1):
+                return False
+        return True
+
+    def _read(self, holder: Mapping[str, object]) -> Iterable[object]:
+        """Return the members of an object that a model reads."""
+        if holder is not self._part:
+            return holder.values()
+        return [item for key, item in holder.items() if not _is_given_back(key, item)]
 
     def _value(self, value: _Item, name: str, depth: int) -> _Item:
         new: object = value
@@ -134,7 +165,7 @@ class Cleaner:
         return self._masked(key, "") if self._masks else key
 
     def _member(self, holder: Mapping[str, object], key: str, item: object, depth: int) -> object:
-        if holder is self._part and key in _OPAQUE and isinstance(item, str) and _PLAIN.fullmatch(item):
+        if holder is self._part and isinstance(item, str) and _is_given_back(key, item):
             return self._given_back(item, key) if self._masks else item
         if key in _CODED and isinstance(item, str) and ("mimeType" in holder or "uri" in holder):
             return self._coded(item, key)
@@ -220,3 +251,8 @@ class Cleaner:
                     text = text.replace(spelled, f"[redacted:{OWN}]")
                     self.found.rules.add(OWN)
         return text
+
+
+def _is_given_back(key: str, item: object) -> bool:
+    """Tell whether a member of a part is one that clients give back as it is."""
+    return key in _OPAQUE and isinstance(item, str) and _PLAIN.fullmatch(item) is not None
