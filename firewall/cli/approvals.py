@@ -20,7 +20,7 @@ from firewall.cli.client import (
     show_table,
     talk,
 )
-from firewall.cli.options import json_option
+from firewall.cli.options import Listed, json_option
 
 STATUSES = ["pending", "approved", "denied", "expired", "cancelled", "consumed"]
 _COLUMNS = ("id", "status", "standing", "environment", "effects", "summary", "expires_at")
@@ -31,7 +31,7 @@ _FORM_S = 180.0
 _id = click.argument("approval_id", metavar="ID")
 
 
-@click.group("approvals", help="Answer what waits for people.")
+@click.group("approvals", cls=Listed, help="Answer what waits for people.")
 def approvals() -> None:
     """Group the commands about approvals."""
 

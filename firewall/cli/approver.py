@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import click
 
 from firewall.cli.client import CommandError, control_client, row_of, rows_of, segment, show_json, show_table, talk
-from firewall.cli.options import json_option
+from firewall.cli.options import Listed, json_option
 from firewall.core.ids import is_id
 
 
-@click.group("approver", help="The people who answer.")
+@click.group("approver", cls=Listed, help="The people who answer.")
 def approver() -> None:
     """Group the commands about approvers."""
 

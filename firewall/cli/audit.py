@@ -30,7 +30,7 @@ from firewall.cli.client import (
     show_table,
     talk,
 )
-from firewall.cli.options import json_option
+from firewall.cli.options import Listed, json_option
 
 _PAGES = 1_000
 """Pages that one command asks for: a log in which nothing is found is not walked forever."""
@@ -38,7 +38,9 @@ _WIDTHS = (6, 24, 20, 7, 12, 12, 16, 0, 0)
 """Of the columns of a table that grows while it is looked at: nobody knows the widest yet."""
 
 
-@click.group("audit", help="The log: follow it, search it, show an entry with its proof, take entries away.")
+@click.group(
+    "audit", cls=Listed, help="The log: follow, search, show one entry with its proof, take entries away."
+)
 def audit() -> None:
     """Group the commands about the log."""
 

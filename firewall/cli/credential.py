@@ -15,14 +15,14 @@ from firewall.cli.client import (
     show_table,
     talk,
 )
-from firewall.cli.options import json_option
+from firewall.cli.options import Listed, json_option
 from firewall.core.secret import Secret
 
 MOST = 64 * 1024
 _COLUMNS = ("name", "purpose", "version", "changed_at", "used_by")
 
 
-@click.group("credential", help="Real credentials in the vault.")
+@click.group("credential", cls=Listed, help="Real credentials in the vault.")
 def credential() -> None:
     """Group the commands about the vault."""
 

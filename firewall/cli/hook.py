@@ -12,6 +12,7 @@ import click
 from firewall.cli import hook_main, hook_setup
 from firewall.cli.checked_folder import CheckedFolder, opened
 from firewall.cli.hook_client import run as answer
+from firewall.cli.options import Listed
 from firewall.cli.report import config_of, fail, say
 from firewall.codecs.hooks.shapes import AGENTS
 from firewall.core.errors import ConfigError
@@ -31,7 +32,7 @@ _TRUST = {
 }
 
 
-class _Hook(click.Group):
+class _Hook(Listed):
     """A group whose other commands are the agents, answered at once."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from firewall.cli.options import Listed
 from firewall.cli.report import fail
 from firewall.core.errors import ConfigError, FirewallError
 
@@ -33,7 +34,7 @@ _GARBAGE = 50_000
 """Objects that are made between two looks for cycles."""
 
 
-class _Late(click.Group):
+class _Late(Listed):
     """A group whose commands are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
@@ -65,6 +66,7 @@ def stayhand(config: str | None) -> None:
       stayhand init                      make a configuration, keys, an approver and an admin
       stayhand serve                     start the firewall
       stayhand run -- claude             start an agent that is pointed at it
+      stayhand doctor                    see what is configured, reachable and unsafe
     """
 
 

@@ -20,14 +20,14 @@ from firewall.cli.client import (
     talk,
 )
 from firewall.cli.mcp_login import login
-from firewall.cli.options import json_option
+from firewall.cli.options import Listed, json_option
 
 Row = Mapping[str, object]
 _COLUMNS = ("server", "tool", "state", "why", "at")
 _WAITING = "waiting"
 
 
-@click.group("mcp", help="MCP servers: what is pinned of their tools, what changed, and logging in.")
+@click.group("mcp", cls=Listed, help="MCP servers: what is pinned of their tools, what changed, and logging in.")
 def mcp() -> None:
     """Group the commands about MCP servers."""
 

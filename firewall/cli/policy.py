@@ -12,6 +12,7 @@ import click
 
 from firewall.cli.explain import explain
 from firewall.cli.folder import load_or_fail, where
+from firewall.cli.options import Listed
 from firewall.cli.policy_simulate import simulate
 from firewall.cli.report import counted, result, say
 from firewall.policy import cases
@@ -22,7 +23,7 @@ _folder = click.argument("directory", required=False, type=click.Path(path_type=
 _json = click.option("--json", "wants_json", is_flag=True, help="Machine-readable output.")
 
 
-@click.group()
+@click.group(cls=Listed)
 def policy() -> None:
     """Look at, test and load the policies."""
 

@@ -2,13 +2,13 @@
 
 import click
 
-from firewall.cli.options import json_option
+from firewall.cli.options import Listed, json_option
 from firewall.cli.route_drill import drill, report
 from firewall.cli.route_explain import explain
 from firewall.cli.route_simulate import simulate_
 
 
-@click.group()
+@click.group(cls=Listed)
 def route() -> None:
     """Explain, load, change and drill who answers model calls."""
 

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import click
 
 from firewall.cli.client import control_client, row_of, rows_of, show_json, show_table, talk
-from firewall.cli.options import json_option
+from firewall.cli.options import Listed, json_option
+from firewall.cli.report import counted
 from firewall.core.money import dollars
 
 Row = Mapping[str, object]
@@ -20,7 +21,7 @@ WIDTH = 40
 """Characters of the longest bar of a plot."""
 
 
-@click.group("spend", help="What model calls cost.")
+@click.group("spend", cls=Listed, help="What model calls cost.")
 def spend() -> None:
     """Group the commands about money."""
 
@@ -71,7 +72,7 @@ def report(
     else:
         numbers = ("calls", "cost", "estimated", "unpriced", "in", "cached", "out")
         show_table(table_of(rows, words), (*words, *(("calls", "cost", *APPROVED) if approvals else numbers)))
-        talk(f"{len(rows)} groups since {found.get('since')}, together ${dollars(_sum(rows))}")
+        talk(f"{counted(len(rows), 'group')} since {found.get('since')}, together ${dollars(_sum(rows))}")
 
 
 @spend.command("budgets")

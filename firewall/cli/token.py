@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from firewall.cli.client import control_client, row_of, rows_of, segment, show_fields, show_json, show_table, talk
-from firewall.cli.options import json_option
+from firewall.cli.options import Listed, json_option
 
 _COLUMNS = ("id", "kind", "environment", "owner", "agent", "holder", "parent", "expires_at", "revoked_at")
 _PAGE = 1000
@@ -18,7 +18,7 @@ Command = Callable[..., None]
 _id = click.argument("token_id", metavar="ID")
 
 
-@click.group("token", help="What agents and people show.")
+@click.group("token", cls=Listed, help="What agents and people show.")
 def token() -> None:
     """Group the commands about tokens."""
 

@@ -189,3 +189,14 @@ def test_data_dir_with_strange_characters(tmp_path: Path) -> None:
     folder = tmp_path / 'a "quoted\\" folder'
     shown = make(tmp_path / "conf", folder, approver="alice")
     assert load_settings(shown["config"], {}).data_dir == folder
+
+
+@pytest.mark.parametrize("path", [(), *((name,) for name in COMMANDS)], ids="-".join)
+def test_help_lists_commands_with_whole_sentences(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody has to guess how a sentence ends: no line of any help is cut."""
+    assert code_of(*path, "--help") == 0
+    said = capsys.readouterr().out
+    assert said.startswith(" ".join(("Usage: stayhand", *path)))
+    assert not [line for line in said.splitlines() if line.endswith("...") and "Usage" not in line]
