@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from firewall.approvals.people import Approver, Auth
 from firewall.console.auth import ROLES, Access, Authenticator, agent_token_present, needing
+from firewall.console.multipart import boundary_of, fields_of
 from firewall.console.origin import Places
 from firewall.console.sessions import Begun, Cookies, Session, Sessions
 from firewall.console.throttle import Refusals, Throttle, source_of
@@ -250,8 +251,8 @@ class WrongPassphraseError(FirewallError):
         super().__init__("the name or the passphrase is wrong")
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the whole body, at most MAX_BODY_BYTES, within BODY_S seconds.
+async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
+    """Return the whole body, at most so many bytes, within BODY_S seconds.
 
     Raises: ProtocolError `body_too_large` (413) or `body_timeout` (408).
     """
@@ -261,26 +262,38 @@ async def read_body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_S):
             async for piece in request.stream():
                 size += len(piece)
-                if size > MAX_BODY_BYTES:
-                    raise ProtocolError(
-                        f"the body is larger than {MAX_BODY_BYTES} bytes", code="body_too_large", status=413
-                    )
+                if size > most:
+                    raise ProtocolError(f"the body is larger than {most} bytes", code="body_too_large", status=413)
                 pieces.append(piece)
     except TimeoutError as error:
         raise ProtocolError("the body took too long", code="body_timeout", status=408) from error
     return b"".join(pieces)
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, upload_bytes: int = 0) -> dict[str, str]:
     """Return the fields of a form; a field that stands twice is refused.
 
-    Raises: ProtocolError `form_invalid` (400).
+    `upload_bytes`: it may have a file, and be so large; 0: neither.
+    Raises: ProtocolError `form_invalid` (400), `body_too_large` (413).
     """
-    body = await read_body(request)
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+    body = await read_body(request, upload_bytes or MAX_BODY_BYTES)
+    content_type = request.headers.get("content-type", "")
+    boundary = boundary_of(content_type) if upload_bytes else b""
+    if boundary:
+        pairs = fields_of(body, boundary, MAX_FIELDS)
+    elif content_type.partition(";")[0].strip() == "application/x-www-form-urlencoded":
+        pairs = _encoded(body)
+    else:
         raise ProtocolError("a form is expected", code="form_invalid")
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ProtocolError("the form has a field twice", code="form_invalid")
+    return fields
+
+
+def _encoded(body: bytes) -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(
+        return parse_qsl(
             body.decode("ascii"),
             keep_blank_values=True,
             strict_parsing=bool(body),
@@ -289,14 +302,10 @@ async def read_form(request: Request) -> dict[str, str]:
         )
     except ValueError as error:
         raise ProtocolError("the form cannot be read", code="form_invalid") from error
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ProtocolError("the form has a field twice", code="form_invalid")
-    return fields
 
 
 async def read_json(
-    request: Request, allowed: Mapping[str, type], *, required: tuple[str, ...] = ()
+    request: Request, allowed: Mapping[str, type], *, required: tuple[str, ...] = (), most: int = MAX_BODY_BYTES
 ) -> dict[str, object]:
     """Return a JSON object that has only `allowed` fields of their types.
 
@@ -304,7 +313,7 @@ async def read_json(
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise ProtocolError("send application/json", code="content_type_refused", status=415)
-    value = loads_object(await read_body(request))
+    value = loads_object(await read_body(request, most))
     for name, found in value.items():
         if name not in allowed:
             raise ProtocolError(f"`{name[:60]}` is no field here", code="field_unknown")

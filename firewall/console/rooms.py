@@ -55,13 +55,16 @@ class Frame:
 
         return Row("GET", path, Access.PAGE, handler, needs=needs)
 
-    def form(self, path: str, change: Change, needs: Access) -> Row:
-        """Return the row of a form: same origin, strict cookie and CSRF token are checked before `change`."""
+    def form(self, path: str, change: Change, needs: Access, *, upload_bytes: int = 0) -> Row:
+        """Return the row of a form: same origin, strict cookie and CSRF token are checked before `change`.
+
+        `upload_bytes`: it may have a file, and be so large.
+        """
 
         async def handler(request: Request, asker: Asker) -> Response:
             if asker.who is None or asker.session is None:
                 raise SignedOutError("sign in first")
-            fields = await read_form(request)
+            fields = await read_form(request, upload_bytes)
             self.doorman.demand_csrf(asker.session, fields.get("csrf", ""))
             return await change(request, Visitor(asker.who, asker.session, asker.source), fields)
 

@@ -50,9 +50,19 @@ class Overview:
     counted: Counted
 
     @property
+    def busy(self) -> tuple[RowSeen, ...]:
+        """Rows that decided something, the one that decided most first."""
+        return tuple(sorted((one for one in self.rows if one.count), key=lambda one: -one.count))
+
+    @property
+    def idle(self) -> tuple[RowSeen, ...]:
+        """Rows that decided nothing, in the order of the file."""
+        return tuple(one for one in self.rows if not one.count)
+
+    @property
     def never(self) -> int:
-        """Rows that decided nothing."""
-        return sum(not one.count for one in self.rows)
+        """How many rows decided nothing."""
+        return len(self.idle)
 
     @property
     def no_row(self) -> int:

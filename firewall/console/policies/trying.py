@@ -1,4 +1,4 @@
-"""The page and the address of simulations: rows are pasted, what would flip is shown page by page."""
+"""The page and the address of simulations: rows are pasted or uploaded, what would flip is shown page by page."""
 
 from dataclasses import asdict
 from typing import Protocol
@@ -21,6 +21,8 @@ PAGE = 50
 MOST_SAID = 500
 """Flips in one answer of the API, the most frequent."""
 DAYS = 7
+FORM_BYTES = 256 * 1024
+"""Of what is sent to be simulated, all fields together."""
 
 
 class Simulator(Protocol):
@@ -55,7 +57,8 @@ class SimulatePage:
             return self._html(frame, visitor, found, page=page, rows=self._simulator.on_disk())
 
         async def simulate(_request: Request, visitor: Visitor, fields: Fields) -> Response:
-            rows, days = fields.get("rows", "").replace("\r\n", "\n"), fields.get("days", "")
+            given = fields.get("file") or fields.get("rows", "")
+            rows, days = given.replace("\r\n", "\n"), fields.get("days", "")
             try:
                 number = int(days) if days.isascii() and days.isdigit() and len(days) < 4 else 0
                 found = await self._simulator.simulate(rows, number, visitor.who)
@@ -65,7 +68,7 @@ class SimulatePage:
 
         return (
             frame.page(PATH, show, Access.ADMIN),
-            frame.form(PATH, simulate, Access.ADMIN),
+            frame.form(PATH, simulate, Access.ADMIN, upload_bytes=FORM_BYTES),
             Row("POST", "/api/policy/simulate", Access.ADMIN, self._api),
         )
 
@@ -94,6 +97,7 @@ class SimulatePage:
             rows=rows,
             days=found.days if found else DAYS,
             most_days=MOST_DAYS,
+            most_kib=FORM_BYTES // 1024,
             back_to=moment(found.back_to_us) if found else "",
             said=said.public if said else "",
         )
@@ -102,7 +106,7 @@ class SimulatePage:
         """Simulate: `{"rows": TEXT, "days"?: 7}`."""
         if asker.who is None:
             raise AuthError(detail="simulation without a credential")
-        fields = await read_json(request, {"rows": str, "days": int}, required=("rows",))
+        fields = await read_json(request, {"rows": str, "days": int}, required=("rows",), most=FORM_BYTES)
         days = fields.get("days", DAYS)
         found = await self._simulator.simulate(
             str(fields["rows"]), days if isinstance(days, int) else 0, asker.who

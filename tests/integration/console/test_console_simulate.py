@@ -303,3 +303,44 @@ def test_requests_a_day() -> None:
     """A log of an hour says nothing of a day more than what it has."""
     seen = Simulation(7, 0, is_whole=True, span_us=3_600_000_000)
     assert (seen.a_day(3), Simulation(7, 0, is_whole=True, span_us=4 * DAY_US).a_day(2)) == ("3.0", "0.5")
+
+
+async def test_rows_are_uploaded_as_a_file_and_kept_nowhere(house: House) -> None:
+    """The file stands for what is in the box, its name for nothing; an admin's own form alone may send it."""
+    side = house.side()
+    browser = await side.signed_in("root")
+    path = "/console/policies/simulate"
+    fields = {"csrf": await browser.csrf(), "rows": "nonsense\n", "days": "7"}
+    rows = ROWS + "p, *, local, *, *, *, , deny,\n"
+    files = {"file": ("../../policy.csv", rows.replace("\n", "\r\n").encode(), "text/csv")}
+    answer = await browser.client.post(path, data=fields, files=files, headers=browser.headers)
+    assert answer.status_code == 200
+    assert "3 of 4" in answer.text
+    page = (await browser.open(path)).text
+    assert "p, *, local, *, *, *, , deny," not in page.partition("<textarea")[2].partition("</textarea>")[0]
+    assert 'enctype="multipart/form-data"' in page
+    assert 'type="file"' in page
+    entries = len(house.kinds())
+    for wrong, status in (
+        ({"data": fields | {"csrf": "x"}, "files": files}, 403),
+        ({"data": fields, "files": {"file": ("a", b"\xff\xfe", "text/csv")}}, 400),
+        ({"data": fields, "files": {"file": ("a", b"x" * trying.FORM_BYTES, "text/csv")}}, 413),
+        ({"data": fields, "files": {"file": ("a", b"", "text/csv")}}, 422),
+    ):
+        refused = await browser.client.post(path, headers=browser.headers, **wrong)
+        assert refused.status_code == status, refused.text
+    bob = await side.signed_in("bob")
+    assert (await bob.client.post(path, data=fields, files=files, headers=bob.headers)).status_code == 403
+    assert len(house.kinds()) == entries, "no call was read for any of them"
+
+
+async def test_forms_without_a_file_take_none(house: House) -> None:
+    """Only the form that asks for a file reads one."""
+    browser = await house.side().signed_in("root")
+    answer = await browser.client.post(
+        "/console/policies/explain",
+        data={"csrf": await browser.csrf(), "text": "ls"},
+        files={"file": ("a", b"x", "text/csv")},
+        headers=browser.headers,
+    )
+    assert (answer.status_code, "form_invalid" in answer.text) == (400, True)
