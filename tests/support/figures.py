@@ -15,6 +15,7 @@ from firewall.console.policies.tally import Counted
 from firewall.console.rooms import Room
 from firewall.console.routes_page import InForce as InForceRoutes
 from firewall.console.routes_page import RoutePage
+from firewall.console.runs.loads import LoadPage
 from firewall.core.errors import ProtocolError
 from firewall.storage.sqlite.spend_days import Sum
 
@@ -76,10 +77,22 @@ class NoPolicy:
         return ""
 
 
+class NoRoutes:
+    """Routes that nobody used, loaded or swapped."""
+
+    async def fared(self, since_s: int) -> Mapping[str, object]:
+        """Return a report without a provider."""
+        return {"providers": [], "saved": 0, "behind": 0, "since_us": since_s}
+
+    async def look(self, name: str, before: int) -> LoadPage:
+        """As the port says."""
+        return LoadPage((), 0, behind=0 if name and before else 1)
+
+
 def figure_rooms() -> tuple[Room, ...]:
     """Return them."""
     return (
         PolicyPage(NoPolicy(), NoPolicy(), NoPolicy()),
         SpendPage(NothingSpent()),
-        RoutePage(InForceRoutes(tuple, str, dict)),
+        RoutePage(InForceRoutes(tuple, str, dict), NoRoutes().fared, NoRoutes()),
     )

@@ -27,6 +27,7 @@ MATRIX = {
     ("GET", "/api/spend"): Access.READER,
     ("GET", "/api/spend/budgets"): Access.READER,
     ("GET", "/console/routes"): Access.PAGE,
+    ("GET", "/console/routes/history"): Access.PAGE,
     ("GET", "/console/policies"): Access.PAGE,
     ("POST", "/console/policies/explain"): Access.FORM,
     ("GET", "/console/policies/simulate"): Access.PAGE,
