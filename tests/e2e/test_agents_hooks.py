@@ -207,3 +207,21 @@ def test_nothing_runs_when_the_hook_cannot_ask(name: str, how: str, tmp_path: Pa
         finished = hooked(name, launch, url, token, instead=instead)
         assert finished.returncode is not None, finished.output
         assert not (workspace / "first.txt").exists(), finished.output
+
+
+@pytest.mark.parametrize("name", ["codex"])
+def test_codex_runs_a_call_whose_hook_outlasts_its_time(name: str, tmp_path: Path) -> None:
+    """It ends the hook after the seconds that the file says, and runs the command: so ours answers well before."""
+    workspace, home, begun = tmp_path / "workspace", tmp_path / "home", tmp_path / "begun"
+    workspace.mkdir()
+    sleeper = tmp_path / "sleeper"
+    sleeper.write_text(f"#!/bin/sh\necho begun >> {begun}\nexec sleep {AGENT_LIMIT_S}\n")
+    sleeper.chmod(0o700)
+    script = turns(Turn(text="First I look.", calls=(Shell("echo first > first.txt"),)), Turn(text=CLOSING))
+    with served(app(script, key=PROVIDER_KEY)) as provider:
+        launch = COMMANDS[name](provider, PROVIDER_KEY, "please look", workspace, home)
+        instead = {f"{sys.executable} ": f"{sleeper} ", '"timeout": 30': '"timeout": 3'}
+        finished = hooked(name, launch, "http://127.0.0.1:9", "", instead=instead)
+    assert finished.returncode == 0, finished.output
+    assert begun.read_text() == "begun\nbegun\n"  # for the session, and for the call
+    assert (workspace / "first.txt").read_text() == "first\n"
