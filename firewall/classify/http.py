@@ -16,8 +16,9 @@ from firewall.classify.catalogue import Catalogue
 from firewall.classify.context import Context
 from firewall.classify.draft import Draft, Source, draft_of, shown
 from firewall.classify.environments import Place, PlaceKind
+from firewall.classify.overrides import meant
 from firewall.classify.sql.judge import SQL, judge_sql
-from firewall.core.effect import Effect
+from firewall.core.effect import Effect, strictest
 from firewall.core.fast_init import fast_init, maker
 from firewall.core.folding import has_long_run, normal
 
@@ -109,31 +110,35 @@ def plain_host(host: str) -> str:
     return usual("".join(char for char in folded if unicodedata.category(char) != "Cf").rstrip(".").lower())
 
 
-_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
-_OVERRIDE_FIELDS = ("_method", "x-http-method-override")
-_OVERRIDING = frozenset({"DELETE", "PUT", "PATCH", "POST"})
 _WEB = frozenset({"http", "https", "ws", "wss", "ftp", "ftps", "sftp"})
-
-
-def _meant(request: Request) -> Request:
-    """Take the method that a header or a `_method` parameter asks the server to use, where it is stricter."""
-    asked = [request.headers[name] for name in _OVERRIDES if name in request.headers]
-    try:
-        query = urlsplit(request.url).query if "?" in request.url and not has_long_run(request.url) else ""
-    except ValueError:
-        return request
-    form = request.body if request.body.startswith("_method=") or "&_method=" in request.body[:20_000] else ""
-    if form or "%" in query or "method" in query.lower():
-        asked += [value for name, value in parse_qsl(f"{query}&{form}") if name.lower() in _OVERRIDE_FIELDS]
-    if not asked:
-        return request
-    meant = next((value.upper() for value in asked if value.upper() in _OVERRIDING), "")
-    return replace(request, method=meant) if meant and request.method != "DELETE" else request
 
 
 def judge_http(request: Request, context: Context, span: tuple[int, int]) -> list[Draft]:
     """Return drafts for a request; several where its body holds several operations."""
-    request = _meant(request)
+    method, is_told = _meant(request)
+    if method == request.method and is_told:
+        return _drafts(request, context, span)
+    drafts = _drafts(replace(request, method=method), context, span)
+    plain = strictest(effect for draft in _drafts(request, context, span) for effect in draft.effects)
+    for draft in drafts:
+        if strictest((plain, *draft.effects)) is plain:
+            draft.effects.add(plain)
+        if not is_told:
+            draft.effects.add(Effect.UNKNOWN)
+            draft.unseen.append("which method the server takes it for")
+    return drafts
+
+
+def _meant(request: Request) -> tuple[str, bool]:
+    """Return the method that the server may take a request for, and whether that can be told."""
+    try:
+        query = urlsplit(request.url).query if "?" in request.url and not has_long_run(request.url) else ""
+    except ValueError:
+        query = ""
+    return meant(request.method, query=query, headers=request.headers, body=request.body)
+
+
+def _drafts(request: Request, context: Context, span: tuple[int, int]) -> list[Draft]:
     address = address_of(request.url)
     if address is None:
         return [_nowhere(request, span)]

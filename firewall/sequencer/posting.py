@@ -40,7 +40,10 @@ def _follow(done: "asyncio.Future[Outcome]", then: Callable[[Committed], None]) 
 
 
 def _settled(done: "asyncio.Future[Outcome]") -> None:
-    error = None if done.cancelled() else done.exception()
+    if done.cancelled():  # the loop ends before it was heard of: it may stand in the log, or not
+        log.error("an outcome may not have been recorded: cancelled")
+        return
+    error = done.exception()
     if isinstance(error, StoreError):
         _lost(error)
     elif error is not None:

@@ -22,6 +22,7 @@ from firewall.core.work import (
     EndToken,
     MoveApproval,
     OpenApproval,
+    Outcome,
     PutIssued,
     PutPerson,
     PutToken,
@@ -339,6 +340,34 @@ async def test_what_is_handed_in_while_the_writer_stops_is_written_or_refused(
     assert not caplog.records
     post(bench.writer, Unit(records=(ENTRY,)))
     assert [record.getMessage() for record in caplog.records] == ["an outcome could not be recorded: stopped"]
+
+
+async def test_an_outcome_that_is_cancelled_on_its_way_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Through a sequencer elsewhere as well, none is lost without a line."""
+
+    class Elsewhere:
+        """One that never answers."""
+
+        is_open = True
+
+        async def submit(self, unit: Unit) -> Outcome:
+            """As the port says."""
+            await asyncio.Event().wait()
+            raise AssertionError(unit)
+
+        def pseudonym(self, name: str) -> str:
+            """As the port says."""
+            return name
+
+    before = asyncio.all_tasks()
+    post(Elsewhere(), Unit(records=(ENTRY,)))
+    (task,) = asyncio.all_tasks() - before
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert [record.getMessage() for record in caplog.records] == [
+        "an outcome may not have been recorded: cancelled"
+    ]
 
 
 async def test_a_stopped_writer_leaves_everything_in_one_file(bench: Bench, tmp_path: Path) -> None:
