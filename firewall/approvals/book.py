@@ -19,6 +19,7 @@ from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
 from firewall.core.work import Committed, MoveApproval, Unit
 
 _EARLIER = 20
+_OF_ONE = 200
 
 
 class Book:
@@ -73,6 +74,12 @@ class Book:
         `after`: the last one of the page before.
         """
         return self._store.waiting(self._clock.now_us(), limit, after)
+
+    def waiting_of(self, token: str) -> list[Approval]:
+        """Return what waits of a requester's token, at most two hundred, in no order."""
+        found = [self.get(one) for one in self._store.open_of(token)[:_OF_ONE]]
+        now = self._clock.now_us()
+        return [one for one in found if one.status is ApprovalStatus.PENDING and one.expires_at > now]
 
     def settled(self, limit: int) -> list[Approval]:
         """Return what waits no more, opened last first."""

@@ -21,6 +21,8 @@ class Weighed:
     rebind: str = ""
     """The digest of the call in the state that its form left."""
     permit: Permit = ONCE
+    together: int = 1
+    """How many approvals he answers at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def cast(
         raise ApprovalError("who votes before others permits no repeats", code="permit_refused", status=403)
     voter = counter.pseudonym(by.name)
     groups = tuple(sorted(counter.groups(approval, by)))
-    vote = Vote(len(approval.votes) + 1, voter, said.decision, now_us, by.auth, groups)
+    vote = Vote(len(approval.votes) + 1, voter, said.decision, now_us, by.auth, groups, said.together)
     is_self_approved = approves and counter.is_self_approved(approval, by)
     move = MoveApproval(
         id=approval.id,

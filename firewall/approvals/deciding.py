@@ -8,6 +8,7 @@ changed since it was weighed.
 import logging
 
 from firewall.approvals import records
+from firewall.approvals.batches import InBatch, demand_batched
 from firewall.approvals.book import Book
 from firewall.approvals.casting import Cast, Weighed, cast
 from firewall.approvals.people import Approver
@@ -45,11 +46,16 @@ class Deciding:
         typed: str | None = None,
         permit: Permit = ONCE,
         spending: Unit = NOTHING,
+        batch: InBatch | None = None,
     ) -> Approval:
         """Record somebody's vote, as `Approvals.decide` says."""
+        together = batch.together if batch is not None else 1
         for _ in range(_VOTE_TRIES):
+            waiting = self._book.get(approval_id)
+            if batch is not None:
+                demand_batched(waiting, decision, by, batch, self._rules.production)
             ballot = self.ballot(
-                self._book.get(approval_id), decision, by, reason=plain(reason), typed=typed, permit=permit
+                waiting, decision, by, reason=plain(reason), typed=typed, permit=permit, together=together
             )
             if ballot.is_late:
                 raise records.settled(await self._book.expire(ballot.approval))
@@ -84,6 +90,7 @@ class Deciding:
         typed: str | None = None,
         rebind: str = "",
         permit: Permit = ONCE,
+        together: int = 1,
     ) -> Cast:
         """Weigh somebody's vote, as `Approvals.ballot` says."""
         changes = self._book.changes()  # before anybody is looked at: what changes from now on voids the vote
@@ -101,7 +108,7 @@ class Deciding:
             demand_typed(approval, typed)
         return cast(
             approval,
-            Weighed(decision, by, reason, rebind, permit),
+            Weighed(decision, by, reason, rebind, permit, together),
             counter=counter,
             changes=changes,
             now_us=self._clock.now_us(),

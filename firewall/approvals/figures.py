@@ -1,7 +1,8 @@
 """How approvers answer: requests per day, how long they look, and who waves everything through. Pure.
 
 A dwell is the time from the first view of a request by somebody to his vote. Who votes without ever having been
-shown it (by a command, by a button of a chat) has looked at it for no time at all: that is hasty, too.
+shown it (by a command, by a button of a chat) has looked at it for no time at all: that is hasty, too. Of several
+requests that were answered at once each has its share of the time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -58,8 +59,8 @@ def figures_of(answers: Iterable[Answer], names: dict[str, str], *, days: int) -
 
 def _figures(name: str, answers: Sequence[Answer], days: int) -> Figures:
     approved = [one for one in answers if one.decision is Decision.APPROVE]
-    dwells = [one.at - one.seen_at for one in answers if 0 < one.seen_at <= one.at]
-    hasty = [one for one in approved if not one.seen_at or one.at - one.seen_at < HASTY_US]
+    dwells = [_dwell(one) for one in answers if 0 < one.seen_at <= one.at]
+    hasty = [one for one in approved if not one.seen_at or _dwell(one) < HASTY_US]
     return Figures(
         name=name,
         answered=len(answers),
@@ -69,3 +70,8 @@ def _figures(name: str, answers: Sequence[Answer], days: int) -> Figures:
         median_dwell_s=round(median(dwells) / 1e6, 1) if dwells else None,
         hasty=len(hasty),
     )
+
+
+def _dwell(answer: Answer) -> int:
+    """Return how long somebody looked at a request, microseconds."""
+    return (answer.at - answer.seen_at) // answer.together

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from firewall.approvals import records
 from firewall.approvals.counting import Counter
-from firewall.approvals.people import Approver, Refusal, refusal_of
+from firewall.approvals.people import Approver, Refusal
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import plain
 from firewall.approvals.typed import demand_typed
@@ -111,8 +111,7 @@ class Glass:
             return Refusal("glass_not_permitted", "the configuration does not name you for break-glass")
         # Everything that is asked of whoever answers but the group that he is of.
         anybody = replace(approval, obligations=replace(approval.obligations, demands=(), auth=""))
-        refusal = refusal_of(anybody, listed, solo=counter.solo, production=counter.production)
-        refusal = refusal or counter.newer(approval, by)
+        refusal = counter.refusal(anybody, by) or counter.newer(approval, by)
         if refusal is not None:
             return refusal
         if by.auth != "passkey" or by.via != "session":

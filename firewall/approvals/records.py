@@ -123,6 +123,7 @@ def voted(
             "votes": after.given,
             "asked": after.asked,
             "decides": is_last,
+            **({"together": vote.together} if vote.together > 1 else {}),
             **({"after_form": move.rebind} if move.rebind else {}),
             **({"uses": move.uses, "use_before": move.use_before} if is_last and move.uses > 1 else {}),
         },

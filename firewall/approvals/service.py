@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 
 from firewall.approvals import records
+from firewall.approvals.batches import InBatch
 from firewall.approvals.book import Book
 from firewall.approvals.casting import Cast
 from firewall.approvals.conversing import Conversations
@@ -95,17 +96,20 @@ class Approvals(Book):
         typed: str | None = None,
         permit: Permit = ONCE,
         spending: Unit = NOTHING,
+        batch: InBatch | None = None,
     ) -> Approval:
         """Record somebody's vote; where it decides, wake whoever waits.
 
         `typed`: the name of the resource, as it was typed; None: it was not. `permit`: how often the call may
-        pass. `spending`: what the vote uses up, committed with it or not at all.
+        pass. `spending`: what the vote uses up, committed with it or not at all. `batch`: what he was
+        shown of it beside others that he answers at once.
         Raises: ApprovalError `approval_unknown` (404), `approver_not_permitted`, `own_approval`, `passkey_needed`,
         `proof_spent` (403), `vote_counted`, `not_your_turn`, `typed_missing`, `typed_mismatch`,
-        `approval_expired` or `approval_decided` (409); StoreError.
+        `approval_expired` or `approval_decided` (409); with `batch`, `batch_refused` (403) and `batch_changed`
+        (409); StoreError.
         """
         return await self._deciding.decide(
-            approval_id, decision, by=by, reason=reason, typed=typed, permit=permit, spending=spending
+            approval_id, decision, by=by, reason=reason, typed=typed, permit=permit, spending=spending, batch=batch
         )
 
     def ballot(

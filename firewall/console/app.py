@@ -20,6 +20,7 @@ from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDes
 from firewall.console.api import Api, NoRunner, Runner, problem
 from firewall.console.asking import Doorman
 from firewall.console.auth import Access, Authenticator
+from firewall.console.batching import Batches
 from firewall.console.drilling import DrillDesk, DrillHandlers
 from firewall.console.logins import LoginDesk, LoginHandlers
 from firewall.console.origin import Places, places
@@ -153,6 +154,7 @@ class Console:
         slack = self._slack(desks.slack, approvals, authenticator, clock)
         frame = Frame(self._pages, self._doorman)
         rooms = [row for room in desks.rooms for row in room.rows(frame)]
+        rooms += Batches(approvals, clock).rows(frame)
         more = (*self._optional(approvals, desks, challenges), *slack, *rooms)
         self.rows = (*_table(self._pages, api, admin), *_vault(CredentialRoutes(desks.credentials)), *more)
         self.app: ASGIApp = Guarded(self._application(), self._places)

@@ -14,9 +14,10 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from firewall.approvals.batches import batches_in
 from firewall.approvals.channels.port import Health
 from firewall.approvals.glass import Glass
-from firewall.approvals.people import Approver
+from firewall.approvals.people import ROLES, Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import visible
 from firewall.approvals.wanted import size_of
@@ -144,12 +145,15 @@ class Pages:
             for one in self._approvals.settled(_LATELY)
         ]
         failing = [one for one in self._channels() if one.last_failure]
+        shown = {one.id: one for one in cards}
+        batches = [(shown[one.id], count) for one, count in batches_in(waiting)] if asker.who.role in ROLES else []
         return self.html(
             "queue.html",
             asker.session,
             script=WAITING_SCRIPT,
             here="/console/",
             cards=cards,
+            batches=batches,
             count=max(count, len(cards)),
             newest=newest,
             is_first=not after,

@@ -133,6 +133,8 @@ class Vote:
     """What he showed: `Approver.auth`."""
     groups: tuple[str, ...] = ()
     """The groups for which he could speak then."""
+    together: int = 1
+    """How many approvals he answered at once, this one among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class Answer:
     at: int
     seen_at: int
     """When he was first shown the request; 0: never before he voted."""
+    together: int = 1
+    """How many requests he answered at once, this one among them."""
 
 
 @dataclass(frozen=True, slots=True)

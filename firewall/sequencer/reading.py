@@ -102,7 +102,7 @@ class Approving:
     def answers(self, since_us: int, limit: int) -> list[Answer]:
         """Return votes after an instant, newest first, each with when its giver was first shown the approval."""
         found = _guarded(lambda: votes.answers(self._connection, since_us, limit))
-        return [Answer(voter, Decision(decision), at, seen_at) for voter, decision, at, seen_at in found]
+        return [Answer(voter, Decision(said), at, seen, together) for voter, said, at, seen, together in found]
 
     def due(self, now_us: int) -> list[Approval]:
         """Return those whose time is over but whose status does not say so yet."""

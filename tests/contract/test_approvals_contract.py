@@ -320,7 +320,7 @@ async def test_a_vote_is_kept_only_as_it_was_weighed(ports: Ports) -> None:
     asked = Obligations(demands=(demand_of("oncall", quorum=2),), auth="passkey", typed=True)
     approval = _pending(ports, obligations=asked)
     await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),)))
-    vote = Vote(1, "per_alice", Decision.APPROVE, START_US, "passkey", ("dba", "oncall"))
+    vote = Vote(1, "per_alice", Decision.APPROVE, START_US, "passkey", ("dba", "oncall"), 3)
     cast = CastVote(approval.id, approval.digest, vote, -1)
     for wrong in (
         replace(cast, approval="apr_nothing"),

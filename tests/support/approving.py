@@ -173,7 +173,7 @@ class MemoryLog:
     def answers(self, since_us: int, limit: int) -> list[Answer]:
         """Return votes after an instant, newest first."""
         found = [
-            Answer(vote.voter, vote.decision, vote.at, self.views.get((one.id, vote.voter), 0))
+            Answer(vote.voter, vote.decision, vote.at, self.views.get((one.id, vote.voter), 0), vote.together)
             for one in self.rows.values()
             for vote in one.votes
             if vote.at > since_us

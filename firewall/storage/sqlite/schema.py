@@ -111,7 +111,9 @@ def _create(database: sqlite_utils.Database) -> None:
         "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
     )
     _added(database, "issued", "provider")
-    for statement in (FORMS, VOTES, CONVERSATIONS, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
+    database.execute(VOTES)
+    _added(database, "approval_votes", "together", "INTEGER NOT NULL DEFAULT 1")
+    for statement in (FORMS, CONVERSATIONS, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
         database.execute(statement)
     spend_days.create(database.conn)
 

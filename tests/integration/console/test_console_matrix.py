@@ -57,6 +57,8 @@ MATRIX = {
     ("GET", "/console/waiting.js"): Access.PUBLIC,
     ("GET", "/console/approvers"): Access.PAGE,
     ("GET", "/console/reviews"): Access.PAGE,
+    ("GET", "/console/batch/{id}"): Access.PAGE,
+    ("POST", "/console/batch/{id}"): Access.FORM,
     ("POST", "/console/reviews/{id}"): Access.FORM,
     ("GET", "/api/reviews"): Access.LOG,
     ("POST", "/api/reviews/{id}"): Access.LOG,

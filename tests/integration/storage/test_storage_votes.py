@@ -147,9 +147,9 @@ def test_votes_are_read_with_the_first_view_by_an_index(store: sqlite3.Connectio
     for viewer, at in (("per_a", 4), ("per_a", 6), ("per_b", 3)):
         votes.see(store, SeeApproval("apr_1", viewer, at))
     votes.see(store, SeeApproval("apr_2", "per_a", 50))
-    assert votes.answers(store, 0, 9) == [("per_a", "approve", 20, 0), ("per_a", "approve", 10, 4)]
-    assert votes.answers(store, 10, 9) == [("per_a", "approve", 20, 0)]
-    assert votes.answers(store, 0, 1) == [("per_a", "approve", 20, 0)]
+    assert votes.answers(store, 0, 9) == [("per_a", "approve", 20, 0, 1), ("per_a", "approve", 10, 4, 1)]
+    assert votes.answers(store, 10, 9) == [("per_a", "approve", 20, 0, 1)]
+    assert votes.answers(store, 0, 1) == [("per_a", "approve", 20, 0, 1)]
     plan = [row[3] for row in store.execute(f"EXPLAIN QUERY PLAN {votes.ANSWERS}", (0, 9)).fetchall()]
     assert plan[0] == "SEARCH v USING INDEX votes_at (at>?)"
     assert all("SEARCH" in step for step in plan)

@@ -1,5 +1,7 @@
 """How approvers answer, counted from votes and first views."""
 
+from dataclasses import replace
+
 import pytest
 
 from firewall.approvals.figures import Figures, figures_of
@@ -29,6 +31,13 @@ def test_a_dwell_is_from_the_first_view_to_the_vote() -> None:
     assert (found.hasty, found.hasty_percent) == (2, 50)
     assert of(said(APPROVE, None)).median_dwell_s is None
     assert of(said(DENY, 1)).hasty_percent == 0
+
+
+def test_of_many_at_once_each_has_its_share_of_the_time() -> None:
+    """Twenty in a minute are three seconds each; ten in twenty seconds are hasty."""
+    slow = [replace(said(APPROVE, 60), together=20)] * 20
+    assert (of(*slow).median_dwell_s, of(*slow).hasty) == (3.0, 0)
+    assert of(*[replace(said(APPROVE, 20), together=10)] * 10).hasty == 10
 
 
 def test_everybody_stands_apart_who_answered_most_first() -> None:

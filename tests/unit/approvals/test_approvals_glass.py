@@ -161,6 +161,11 @@ async def test_the_owner_does_where_solo_lets_him() -> None:
     approval = await solo.approvals.open(asked())
     now = await solo.glass.use(approval.id, by=OLGA, reason=WHY, typed=TYPED)
     assert (now.status, now.self_approved) == (APPROVED, True)
+    nowhere = view(environment="unresolved")
+    unplaced = await solo.approvals.open(
+        asked(digest="f" * 64, environment="unresolved", subject=subject(actions=(nowhere,)))
+    )
+    assert await _refused(solo.glass.use(unplaced.id, by=OLGA, reason=WHY, typed=TYPED)) == ("own_approval", 403)
     inside = await solo.approvals.open(
         asked(
             digest="e" * 64, environment="production", subject=subject(actions=(view(environment="production"),))
