@@ -132,7 +132,7 @@ class Draft:
             effects=with_effects(*self.effects),
             summary=self._told(undo),
             text=text,
-            evidence=tuple(_within(item, len(text)) for item in self.evidence),
+            evidence=_all_within(self.evidence, len(text)),
             inside_workspace=self.inside_workspace,
             undo=undo,
             suggest=self.suggest,
@@ -180,6 +180,14 @@ def shown(text: str, most: int = 80) -> str:
 
 def _distinct(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values)) if values else ()
+
+
+def _all_within(items: list[Evidence], length: int) -> tuple[Evidence, ...]:
+    """Return evidence within a text of this length, none of it changed where all of it lies there."""
+    for item in items:
+        if item.start < 0 or item.end < 0 or item.start > length or item.end > length:
+            return tuple([_within(one, length) for one in items])
+    return tuple(items)
 
 
 def _within(item: Evidence, length: int) -> Evidence:

@@ -6,7 +6,7 @@ or that no row names, is `unresolved`. `local` is never decided here for paths: 
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firewall.classify.globs import Glob, glob_pattern, matches
@@ -55,6 +55,17 @@ class Environments:
 
     rows: tuple[EnvironmentRow, ...] = ()
     scratch: tuple[Glob, ...] = ()
+    _by_kind: dict[PlaceKind, tuple[tuple[str, tuple[Glob, ...]], ...]] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+    """The globs of a kind of place, each with the name of its row: most kinds have none."""
+
+    def __post_init__(self) -> None:
+        """Sort them once."""
+        for row in self.rows:
+            for kind, globs in row.globs.items():
+                if globs:
+                    self._by_kind[kind] = (*self._by_kind.get(kind, ()), (row.name, globs))
 
     def name_of(self, places: Iterable[Place]) -> str:
         """Return the one environment that rows claim for these places; none or several: `unresolved`."""
@@ -65,10 +76,9 @@ class Environments:
         """Return every environment that a row claims for one of these places."""
         found = set[str]()
         for kind, value in places:
-            for row in self.rows:
-                globs = row.globs.get(kind)
-                if globs and matches(globs, value):
-                    found.add(row.name)
+            for name, globs in self._by_kind.get(kind, ()):
+                if matches(globs, value):
+                    found.add(name)
         return found
 
     def claims_path(self, path: str) -> str:

@@ -168,7 +168,6 @@ def field_does(name: str, arguments: Mapping[str, object], said: str, words: Wor
     return f"{told or summarised(said, verbs_of(words)) or 'makes a call'}{f' ({rest})' if rest else ''}"
 
 
-@lru_cache(maxsize=8)
 def verbs_of(words: Words) -> frozenset[str]:
     """Return every word that is a verb of vendors' operations."""
     return words.verbs

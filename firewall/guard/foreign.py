@@ -39,7 +39,7 @@ _PART = re.compile(
     rb'form-data; name="([^"\r\n]{1,64})"[^\r\n]{0,200}\r\n(?:[^\r\n]{1,200}\r\n){0,4}\r\n([^\r\n]{8,600})'
 )
 _ESCAPES = (b"\\u", b"\\/")
-_FORM_DATA = (b'form-data; name="',)
+_FORM_DATA = b'form-data; name="'
 _NO_USE = frozenset(
     {
         ToolKind.READ,
@@ -155,7 +155,7 @@ def _as_it_stands(call: ToolCall) -> bytes | None:
     body = outgoing.body
     if not lines[0].isascii() or "%" in lines[0] or "=" in lines[0]:
         return None
-    if any(True for _ in _forms(body)) or (body.find(b"\\") >= 0 and holds(body, _ESCAPES)):
+    if _is_form(body) or (body.find(b"\\") >= 0 and holds(body, _ESCAPES)):
         return None
     return b"%b\n%b" % ("\n".join(lines).encode(), body)
 
@@ -245,11 +245,20 @@ def _of_request(arguments: bytes) -> list[tuple[str, bytes]]:
     return found
 
 
+def _is_form(body: bytes) -> bool:
+    """Tell whether `_forms` yields anything."""
+    return _is_escaped(body) or body.find(_FORM_DATA) >= 0
+
+
+def _is_escaped(body: bytes) -> bool:
+    return body.find(b"%") >= 0 and not body.startswith((b"{", b"["))
+
+
 def _forms(body: bytes) -> Iterator[bytes]:
     """Yield the fields of a form as `name=value`, each kind of form as far as a body looks like one."""
-    if body.find(b"%") >= 0 and not body.startswith((b"{", b"[")):
+    if _is_escaped(body):
         yield unquote_to_bytes(body)
-    if holds(body, _FORM_DATA):
+    if body.find(_FORM_DATA) >= 0:
         yield b"\n".join(match[1] + b"=" + match[2] for match in _PART.finditer(body))
 
 

@@ -12,10 +12,13 @@ _LINE = re.compile(r"^(DELETE|POST|PUT|PATCH)[ \t]++[^ \t\r\n]++(?:[ \t]++HTTP/[
 _METHOD = re.compile(r"\"(?:http_?)?(?:method|verb)\"\s*+:\s*+\"(delete|post|put|patch)", re.IGNORECASE)
 
 
-def batched(path: str, kind: str, body: str) -> set[Effect]:
-    """Return what the requests inside of a body do; empty: there are none. `kind` is its content type."""
+def batched(path: str, kind: str, body: str, lower: str) -> set[Effect]:
+    """Return what the requests inside of a body do; empty: there are none.
+
+    `kind` is its content type, `lower` the body in lower case.
+    """
     is_batch = "multipart/mixed" in kind.lower() or "batch" in path.lower()
-    if not is_batch and not (_may_name_methods(body) and _METHOD.search(body)):
+    if not is_batch and not (_may_name_methods(body, lower) and _METHOD.search(body)):
         return set()
     found = {name.upper() for name in (*_LINE.findall(body), *_METHOD.findall(body))}
     if "DELETE" in found:
@@ -23,9 +26,6 @@ def batched(path: str, kind: str, body: str) -> set[Effect]:
     return {Effect.UNKNOWN} if found and ("batch" in path.lower() or "multipart" in kind.lower()) else set()
 
 
-def _may_name_methods(body: str) -> bool:
+def _may_name_methods(body: str, text: str) -> bool:
     """Tell at once whether an object could have a method; what is no ASCII is left to the pattern."""
-    if not body.isascii():
-        return True
-    text = body.lower()
-    return 'method"' in text or 'verb"' in text
+    return not body.isascii() or 'method"' in text or 'verb"' in text

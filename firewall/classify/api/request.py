@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from firewall.classify.api.predicates import is_wide
+from firewall.classify.api.predicates import MAX_NODES, is_wide
 from firewall.classify.api.routes import MAX_SEGMENTS, segments_of
 from firewall.core.strict_json import keys_are_plainly_unique
 
@@ -127,6 +127,6 @@ def _json_object(body: str) -> dict[str, object] | None:
         value = _parsed(body)
     except (ValueError, RecursionError):
         return None
-    if is_wide(value):
+    if len(body) > MAX_NODES and is_wide(value):  # each value is a character at least
         return None
     return value if isinstance(value, dict) else {"items": value}

@@ -200,11 +200,13 @@ def _of_table(asked: Asked, segments: list[str], row: HostRow | None) -> Operati
     return None
 
 
-def _may_say_gone(body: str) -> bool:
-    """Tell at once whether one of the words stands there by which a body says that it deletes."""
+def _may_say_gone(body: str, text: str) -> bool:
+    """Tell at once whether one of the words stands there by which a body says that it deletes.
+
+    `text` is the body in lower case.
+    """
     if not body.isascii():  # letters of other alphabets that are taken for ours: the patterns know them
         return True
-    text = body.lower()
     return "delete" in text or "deleting" in text or "destroy" in text or "removed" in text
 
 
@@ -214,9 +216,10 @@ def _told_by_body(asked: Asked) -> set[Effect]:
     head = asked.body[:MAX_BODY_CHARS]
     if not head:
         return set()
-    if _may_say_gone(head) and (_DELETED.search(head) or _STATUS.search(head)):
+    lower = head.lower()
+    if _may_say_gone(head, lower) and (_DELETED.search(head) or _STATUS.search(head)):
         return {Effect.DESTRUCTIVE}
-    if inner := batched(asked.path, asked.headers.get("content-type", ""), head):
+    if inner := batched(asked.path, asked.headers.get("content-type", ""), head, lower):
         return inner
     return {Effect.DISRUPTIVE} if asked.method in ("PUT", "PATCH") and _TO_ZERO.search(head) else set()
 

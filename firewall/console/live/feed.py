@@ -14,6 +14,7 @@ import orjson
 from firewall.approvals.text import visible
 from firewall.console.tokens.words import moment
 from firewall.core.errors import LimitError
+from firewall.core.fast_init import fast_init, maker
 from firewall.core.ports import Clock
 from firewall.core.verdict import word
 from firewall.guard.guard import Answer, Go, Stop, Wait
@@ -31,6 +32,7 @@ MOST_OF_ONE = 4
 MOST_CHARS = 200
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Call:
     """One judged call, as it is shown."""
@@ -68,10 +70,14 @@ class Call:
             "verdict": self.verdict,
             "reason": self.reason,
             "environment": visible(self.environment),
-            "effects": list(self.effects),
+            "effects": [str(effect) for effect in self.effects],
             "summary": visible(self.summary),
             "approval": self.approval,
         }
+
+
+call_of = maker(Call)
+"""Makes a call as it is shown; one for each that is judged."""
 
 
 @dataclass(eq=False, slots=True)
@@ -121,20 +127,20 @@ class Feed:
         """Take in an answer of the guard, after it is durable."""
         said, reason, approval = _said(judgement, answer)
         self.add(
-            Call(
-                number=self._number + 1,
-                at_us=self._clock.now_us(),
-                entry=answer.entry,
-                token=requester.token_id,
-                who=f"{requester.grant.agent} for {requester.grant.owner}",
-                gate=requester.gate,
-                tool=judgement.call.name[:MOST_CHARS],
-                verdict=said,
-                reason=reason,
-                environment=judgement.environment,
-                effects=tuple(effect.value for effect in judgement.effects),
-                summary="" if judgement.foreign else judgement.deciding.summary[:MOST_CHARS],
-                approval=approval,
+            call_of(
+                self._number + 1,
+                self._clock.now_us(),
+                answer.entry,
+                requester.token_id,
+                f"{requester.grant.agent} for {requester.grant.owner}",
+                requester.gate,
+                judgement.call.name[:MOST_CHARS],
+                said,
+                reason,
+                judgement.environment,
+                judgement.effects,
+                "" if judgement.foreign else judgement.deciding.summary[:MOST_CHARS],
+                approval,
             )
         )
 
