@@ -14,7 +14,7 @@ HAPPENED: Mapping[str, str] = {
     Kind.TOOL_UNDECLARED: "Done without being announced",
     Kind.TOOL_INDETERMINATE: "Nobody knows whether it happened",
     Kind.APPROVAL_OPENED: "People were asked",
-    Kind.APPROVAL_VIEWED: "Somebody looked",
+    Kind.APPROVAL_VIEWED: "Somebody looked at the approval",
     Kind.APPROVAL_VOTED: "Somebody voted",
     Kind.APPROVAL_EXPIRED: "The time to answer ended",
     Kind.APPROVAL_CANCELLED: "Withdrawn",
