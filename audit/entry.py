@@ -39,6 +39,7 @@ class Kind(StrEnum):
     TOOL_UNDECLARED = "tool.undeclared"
     TOOL_INDETERMINATE = "tool.indeterminate"
     APPROVAL_OPENED = "approval.opened"
+    APPROVAL_EDITED = "approval.edited"
     APPROVAL_VIEWED = "approval.viewed"
     APPROVAL_VOTED = "approval.voted"
     APPROVAL_EXPIRED = "approval.expired"

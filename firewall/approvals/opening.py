@@ -14,7 +14,7 @@ from firewall.core.conversation import written
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ids import sha256_hex
 from firewall.core.ports import Clock, Sequencer
-from firewall.core.work import OpenApproval, Unit, Unmet
+from firewall.core.work import OpenApproval, Record, Unit, Unmet
 
 _US = 1_000_000
 _COMPLAINED = 10_000
@@ -36,6 +36,18 @@ class Opening:
 
     async def open(self, wanted: Wanted) -> Approval:
         """Open an approval, or join an open one, as `Approvals.open` says."""
+        approval, step, record = self.prepared(wanted)
+        outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+        if isinstance(outcome, Unmet):
+            return await self.not_opened(outcome, wanted)
+        self._book.tell(approval)
+        return approval
+
+    def prepared(self, wanted: Wanted) -> tuple[Approval, OpenApproval, Record]:
+        """Return an approval in the making, what opens it, and its entry.
+
+        Raises: ApprovalError `call_too_large`.
+        """
         if size_of(wanted.subject) > MAX_SUBJECT_CHARS:
             raise ApprovalError("this call is too large for a person to read", code="call_too_large", status=413)
         now = self._clock.now_us()
@@ -64,13 +76,10 @@ class Opening:
             conversation=led,
         )
         record = records.opened(approval, wanted.principal, wanted.subject, led=sha256_hex(led) if led else "")
-        outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
-        if isinstance(outcome, Unmet):
-            return await self._not_opened(outcome, wanted)
-        self._book.tell(approval)
-        return approval
+        return approval, step, record
 
-    async def _not_opened(self, outcome: Unmet, wanted: Wanted) -> Approval:
+    async def not_opened(self, outcome: Unmet, wanted: Wanted) -> Approval:
+        """Return the open approval of the same call. Raises: as `Approvals.open`."""
         if outcome.why == "open_exists":
             return self._book.get(outcome.found)
         if outcome.why == "denied_before":

@@ -21,6 +21,7 @@ from firewall.approvals.book import Book
 from firewall.approvals.casting import Cast
 from firewall.approvals.conversing import Conversations
 from firewall.approvals.deciding import NOTHING, Deciding
+from firewall.approvals.edits import Edits
 from firewall.approvals.opening import Opening
 from firewall.approvals.people import Approver, Refusal, Roster, Unlisted
 from firewall.approvals.waiters import woken
@@ -70,6 +71,8 @@ class Approvals(Book):
         )
         self._opening = Opening(self, sequencer=sequencer, clock=clock, rules=rules, new_id=new_id)
         self._deciding = Deciding(self, sequencer=sequencer, clock=clock, rules=rules)
+        self.edits = Edits(self, deciding=self._deciding, opening=self._opening, sequencer=sequencer)
+        """Other forms in place of held calls."""
         self.conversations = Conversations(self, sequencer=sequencer, store=store)
         """What was said before calls that people were asked about."""
 

@@ -22,6 +22,7 @@ class DeniedBeforeError(ApprovalError):
         super().__init__("this was denied just now")
         self.approval = approval.id
         self.reason = approval.reason
+        self.instead = approval.instead
 
 
 @dataclass(frozen=True, slots=True)

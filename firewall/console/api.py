@@ -17,6 +17,7 @@ from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Per
 from firewall.core.errors import ApprovalError, AuthError, FirewallError, LimitError, ProtocolError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
+from firewall.guard.editing import Editable
 
 LONGEST_WAIT_S = 60
 _LISTED = 500
@@ -27,6 +28,11 @@ _PERMIT: Mapping[str, type] = {"uses": int, "minutes": int}
 class Runner(Protocol):
     """Runs what could be done first, or instead of a call."""
 
+    @property
+    def editor(self) -> "Editor | None":
+        """What takes other forms in place of calls, where anything does."""
+        ...
+
     async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:
         """Run the form with this number, from 1, and settle the approval as far as the answer goes.
 
@@ -36,8 +42,25 @@ class Runner(Protocol):
         ...
 
 
+class Editor(Protocol):
+    """Makes new questions of calls that approvers edit."""
+
+    def editable(self, approval: Approval) -> Editable | None:
+        """Return what may be edited of a call that waits; None: nothing of it."""
+        ...
+
+    async def propose(self, approval_id: str, text: str, *, by: Approver) -> Approval:
+        """Deny a call with another form of it, and return that form's approval, or the denied one.
+
+        Raises: ApprovalError where it may not be; StoreError.
+        """
+        ...
+
+
 class NoRunner:
     """Where nothing can be run."""
+
+    editor: Editor | None = None
 
     async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:
         """Refuse."""

@@ -21,6 +21,7 @@ from firewall.console.api import Api, NoRunner, Runner, problem
 from firewall.console.asking import Doorman
 from firewall.console.auth import Access, Authenticator
 from firewall.console.batching import Batches
+from firewall.console.beside import Beside
 from firewall.console.drilling import DrillDesk, DrillHandlers
 from firewall.console.logins import LoginDesk, LoginHandlers
 from firewall.console.origin import Places, places
@@ -169,6 +170,7 @@ class Console:
             *_logins(desks.logins),
             *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
             *deciding(desks.proving, approvals, self._pages, self._doorman),
+            *Beside(self._pages, approvals=approvals, doorman=self._doorman, runner=desks.runner).rows(),
             *_absences(desks.absences, desks.holding),
         )
 
@@ -266,7 +268,6 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("POST", "/console/sign-out", Access.FORM, pages.sign_out),
         Row("GET", "/approve/{id}", Access.PAGE, pages.approval),
         Row("POST", "/approve/{id}", Access.FORM, pages.decide),
-        Row("POST", "/approve/{id}/conversation", Access.FORM, pages.conversation, needs=Access.LOG),
         Row("GET", "/status/{id}", Access.PAGE, pages.status),
         Row("POST", "/api/session", Access.SIGN_IN, api.sign_in),
         Row("DELETE", "/api/session", Access.READER, api.sign_out),

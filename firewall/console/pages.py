@@ -30,7 +30,7 @@ from firewall.console.asking import (
     WrongPassphraseError,
     read_form,
 )
-from firewall.console.conversation import ABSENT, Talk, talk, unopened
+from firewall.console.conversation import ABSENT, Talk, unopened
 from firewall.console.differing import Compared, compared
 from firewall.console.page import STATUS_WORDS, card, page
 from firewall.console.proving.stepping import FIELD, GLASS, Ways, answer_in, said_in
@@ -41,6 +41,7 @@ from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.errors import ApprovalError, FirewallError, LimitError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
+from firewall.guard.editing import Editable
 
 _OWN_PATH = re.compile(
     r"/(?:approve|status)/apr_[0-9A-Za-z]{22}|/console/(?!oidc)(?:[a-z]{1,32}(?:/[0-9A-Za-z_-]{1,80}){0,3})?"
@@ -177,21 +178,15 @@ class Pages:
         approval_id = request.path_params["id"]
         if asker.who is None or asker.session is None:
             return self.sign_in_form(f"/approve/{approval_id}")
-        return await self._show(approval_id, asker.who, asker.session)
+        return await self.show(approval_id, asker.who, asker.session)
 
-    async def conversation(self, request: Request, asker: Asker) -> Response:
-        """Show an approval with what led to it, to whoever may read that; the reading is an entry first.
-
-        Raises: ApprovalError `approval_unknown` (404), `conversation_refused` (403).
-        """
-        if asker.who is None or asker.session is None:
-            raise SignedOutError("sign in first")
-        self._doorman.demand_csrf(asker.session, (await read_form(request)).get("csrf", ""))
-        approval_id = request.path_params["id"]
-        if not is_id(approval_id, "apr"):
-            raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
-        kept = await self._approvals.conversations.read(self._approvals.get(approval_id), asker.who)
-        return await self._show(approval_id, asker.who, asker.session, led=talk(kept))
+    def _editable(self, approval: Approval, who: Approver) -> Editable | None:
+        """Return what somebody may edit of a call; None: nothing, or it is not his to."""
+        try:
+            self._approvals.edits.demand_may(approval, who)
+        except ApprovalError:
+            return None
+        return self._runner.editor.editable(approval) if self._runner.editor is not None else None
 
     async def status(self, request: Request, asker: Asker) -> Response:
         """Show the requester's own user how an approval stands; nothing is decided there, by nobody.
@@ -231,7 +226,7 @@ class Pages:
             who = await self._proven(approval_id, fields, asker.who, asker.session)
         except PasskeyError as error:
             await self._doorman.refuse(asker.source, error.code)
-            return await self._show(approval_id, asker.who, asker.session, said=error)
+            return await self.show(approval_id, asker.who, asker.session, said=error)
         if "form" in fields and "decision" not in fields:
             typed = fields.get("typed") or None
             return await self._run_first(approval_id, fields["form"], who, asker.session, typed=typed)
@@ -254,7 +249,7 @@ class Pages:
         except ApprovalError as error:
             if error.code == "approval_unknown":
                 raise
-            return await self._show(approval_id, asker.who, asker.session, said=error)
+            return await self.show(approval_id, asker.who, asker.session, said=error)
         return RedirectResponse(f"/approve/{approval_id}", 303)
 
     async def _proven(
@@ -291,7 +286,7 @@ class Pages:
         except ApprovalError as error:
             if error.code == "approval_unknown":
                 raise
-            return await self._show(approval_id, who, session, said=error)
+            return await self.show(approval_id, who, session, said=error)
         return RedirectResponse(f"/approve/{approval_id}", 303)
 
     async def sign_in(self, request: Request, asker: Asker) -> Response:
@@ -350,9 +345,9 @@ class Pages:
 
         Raises: ApprovalError `approval_unknown`; StoreError.
         """
-        return await self._show(approval_id, who, None, said=said, code=code)
+        return await self.show(approval_id, who, None, said=said, code=code)
 
-    async def _show(
+    async def show(
         self,
         approval_id: str,
         who: Approver,
@@ -361,7 +356,12 @@ class Pages:
         said: FirewallError | None = None,
         code: str = "",
         led: Talk = ABSENT,
+        wish: str = "",
     ) -> Response:
+        """Show one approval; `said`: what went wrong, `led`: what led to it, `wish`: a form as it was typed.
+
+        Raises: ApprovalError `approval_unknown`; StoreError.
+        """
         if not is_id(approval_id, "apr"):
             raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
         approval = await self._approvals.current(approval_id)
@@ -398,6 +398,10 @@ class Pages:
                 page=shown,
                 compared=beside,
                 talk=led,
+                edit=self._editable(approval, who) if session is not None else None,
+                edit_text=wish,
+                edited=approval.subject.edited if approval.subject else "",
+                instead=approval.instead,
                 said=said.public if said else "",
                 origin=self._passkey_origin if taps else "",
                 glass=glass,

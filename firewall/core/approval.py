@@ -16,6 +16,10 @@ RESTORE, LOST, NONE = "Restore point", "lost with it", "none"
 """The label under which people are told of restore points, and the words that make it bad news."""
 
 
+PERMITTED = "permitted"
+"""In place of an approval's id: the policy asks nobody about that form."""
+
+
 class ApprovalStatus(StrEnum):
     """Where an approval stands."""
 
@@ -197,6 +201,8 @@ class Subject:
     """What could be done first, or instead, so that it could be taken back: one line each."""
     forms: tuple[Form, ...] = ()
     """The same, as they can be run on an approver's word."""
+    edited: str = ""
+    """The id of the approval in whose place an approver wrote this form of its call; empty: an agent asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +230,8 @@ class Approval:
     self_approved: bool = False
     reason: str = ""
     """What the approver says to the agent (denials)."""
+    instead: str = ""
+    """Of a denial that says another form, which `reason` is then: the id of the form's approval, or PERMITTED."""
     subject: Subject | None = None
     """Opened only for those permitted."""
     runs: tuple[FormRun, ...] = ()

@@ -31,4 +31,5 @@ class Reason(StrEnum):
     GRANT_UNKNOWN = "grant:resource:unknown"
     REQUIRE_UNMET = "policy:require:unmet"
     WORLD_UNSEEN = "world:state:unseen"
+    APPROVAL_EDITED = "approval:call:edited"
     CREDENTIAL_FOREIGN = "credential:foreign:used"

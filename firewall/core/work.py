@@ -85,6 +85,8 @@ class MoveApproval:
 
     uses: int = 1
     """How often the approved call may pass."""
+    instead: str = ""
+    """As `Approval.instead`, where a denial says another form."""
     used: int = -1
     """When given, how often it was used before this (consumption)."""
 

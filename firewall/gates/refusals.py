@@ -52,6 +52,12 @@ def _refusal(tool: str, stop: Stop) -> str:
                 f"{head}a person denied it (approval {stop.approval}).{said} "
                 "Do not repeat it or look for another way to the same effect; ask the user how to go on."
             )
+        case Reason.APPROVAL_EDITED:
+            return (
+                f"{head}a person denied it (approval {stop.approval}), and would have another form instead. "
+                "Send exactly that form as a call of its own, or ask the user; it is judged anew, and runs if it "
+                f"is approved. The form, {verdict.detail}"
+            )
         case Reason.APPROVAL_EXPIRED:
             return (
                 f"{head}nobody decided in time, so the request has expired (approval {stop.approval}). "

@@ -34,6 +34,7 @@ from firewall.core.world import changed, lost
 from firewall.guard import handed
 from firewall.guard.announced import Announcements
 from firewall.guard.asked import Asked, AskedBefore
+from firewall.guard.editing import Editing
 from firewall.guard.foreign import FirstSeen, Foreign, Known, nobody
 from firewall.guard.hearing import HookWatch
 from firewall.guard.judge import Judge
@@ -144,6 +145,8 @@ class Guard:
         """What was heard of agents' hooks."""
         self.leading = Leading(lambda: rules().catalogue.credentials, known, clock)
         """What was said before calls that people are asked about."""
+        self.editing = Editing(approvals, self.considered)
+        """Forms that approvers write in place of held calls."""
         self._judge = Judge(
             rules=rules,
             territory=territory,
@@ -308,6 +311,7 @@ class Guard:
             approval = await self._approvals.open(wanted)
         except ApprovalError as error:
             return await self._not_asked(judgement, requester, error)
+        self.editing.note(approval.id, judgement.call, requester)
         if judgement.findings:
             self._asked.note(requester.principal, judgement.base, Asked(approval.id, judgement.findings))
         return Wait(_first(outcome.seqs), approval, judgement, self._approvals.standing(approval))
@@ -315,7 +319,7 @@ class Guard:
     async def _not_asked(self, judgement: Judgement, requester: Requester, error: ApprovalError) -> Answer:
         """Refuse what nobody can be asked about, so that the log does not end with an open question."""
         if isinstance(error, DeniedBeforeError):
-            denied = Deny(Reason.APPROVAL_DENIED, detail=error.reason)
+            denied = handed.denied(error.reason, error.instead)
             return await self._stop(judgement, requester, denied, approval=error.approval)
         return await self._stop(judgement, requester, Deny(Reason.APPROVAL_CANCELLED, detail=error.public))
 
@@ -471,7 +475,7 @@ class Guard:
 def _unapproved(approval: Approval, approvals: Approvals) -> Deny:
     match approval.status:
         case ApprovalStatus.DENIED:
-            return Deny(Reason.APPROVAL_DENIED, detail=approval.reason)
+            return handed.denied(approval.reason, approval.instead)
         case ApprovalStatus.EXPIRED:
             return Deny(Reason.APPROVAL_EXPIRED)
         case ApprovalStatus.CANCELLED:

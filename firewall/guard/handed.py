@@ -8,7 +8,8 @@ from firewall.core.bucket import per_hour
 from firewall.core.conversation import Conversation
 from firewall.core.errors import ApprovalError
 from firewall.core.ids import principal_of
-from firewall.core.verdict import Ask
+from firewall.core.reason import Reason
+from firewall.core.verdict import Ask, Deny
 from firewall.core.work import Record, Step, Take, record_of
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
@@ -65,6 +66,11 @@ def destructive_budget(judgement: Judgement, requester: Requester) -> tuple[Step
         for draw in requester.draws
         if draw.destructive_per_hour
     )
+
+
+def denied(reason: str, instead: str) -> Deny:
+    """Return the verdict of a call that people denied; `instead`: `Approval.instead`."""
+    return Deny(Reason.APPROVAL_EDITED if instead else Reason.APPROVAL_DENIED, detail=reason)
 
 
 def wanted(

@@ -347,6 +347,7 @@ class MemoryLog:
             use_before=max(row.use_before, step.use_before),
             digest=step.rebind or row.digest,
             uses=max(row.uses, step.uses),
+            instead=step.instead or row.instead,
             used=row.used + (step.become is ApprovalStatus.CONSUMED),
         )
         return None

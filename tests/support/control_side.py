@@ -21,6 +21,7 @@ from firewall.approvals.reviewing import Reviews
 from firewall.approvals.service import Approvals
 from firewall.codecs.passkeys.place import party_of
 from firewall.console.answering import Answering, ApproverRoom
+from firewall.console.api import Editor
 from firewall.console.app import Console, Desks
 from firewall.console.pinned import UnknownServerError
 from firewall.console.providers import Overview, ProviderPage
@@ -250,6 +251,7 @@ class ScriptedRunner:
 
     def __init__(self, forms: Forms) -> None:
         self._forms = forms
+        self.editor: Editor | None = None
         self.ended = Ended(FormState.DONE, 201)
 
     async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:

@@ -28,6 +28,7 @@ from firewall.gates.edge.doorkeeper import requester_of
 from firewall.gates.infra import problem
 from firewall.gates.infra.sending import Asked, Courier
 from firewall.gates.infra.targets import Target
+from firewall.guard.editing import Editing
 from firewall.guard.guard import Go, Guard, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
@@ -104,6 +105,8 @@ class FormRunner:
         self._courier = courier
         self._targets = targets
         self._running: set[asyncio.Task[None]] = set()
+        self.editor: Editing | None = guard.editing
+        """Takes other forms in place of calls."""
 
     async def run(self, approval_id: str, number: int, *, by: Approver, typed: str | None = None) -> None:
         """Run a form of an approval that waits, and settle the approval as far as the answer goes.

@@ -42,7 +42,7 @@ def requested(approvals: Approvals, bearer: Bearer, path: str) -> Approval:
 
 
 def shown(approvals: Approvals, approval: Approval) -> bytes:
-    """Return `{"id", "status", "expires_at", "reason"?}`, times in unix seconds.
+    """Return `{"id", "status", "expires_at", "reason"?, "instead"?}`, times in unix seconds.
 
     Where several people are asked: `votes`, `asked`, `next` (groups) and these in words, `standing`.
     """
@@ -57,6 +57,8 @@ def shown(approvals: Approvals, approval: Approval) -> bytes:
         answer |= {"votes": tally.given, "asked": tally.asked, "next": list(tally.needed), "standing": standing}
     if approval.reason:
         answer["reason"] = approval.reason
+    if approval.instead:
+        answer["instead"] = approval.instead
     return orjson.dumps(answer)
 
 

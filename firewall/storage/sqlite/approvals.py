@@ -16,7 +16,7 @@ from firewall.storage.sqlite.forms import BEGUN
 _COLUMNS = (
     "id, status, digest, principal, token, session, environment, effects, approver_group, opened_at, expires_at,"
     " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations, uses, used,"
-    " glass"
+    " glass, instead"
 )
 
 
@@ -77,12 +77,12 @@ def open_approval(
         return unmet
     key, subject = sealed
     connection.execute(
-        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
+        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
         (
             wanted.id, wanted.status.value, wanted.digest, wanted.principal, wanted.token, wanted.session,
             wanted.environment, " ".join(wanted.effects), wanted.obligations.groups, wanted.opened_at,
             wanted.expires_at, 0, 0, "", 0, None, key, subject, _written(wanted.obligations), 1, 0,
-            0,
+            0, "",
         ),
     )  # fmt: skip
     return None
@@ -144,14 +144,15 @@ def move_approval(
         " decided_by = CASE WHEN :by = '' THEN decided_by ELSE :by END,"
         " reason = coalesce(:reason, reason), self_approved = max(self_approved, :self_approved),"
         " use_before = max(use_before, :use_before), digest = CASE WHEN :rebind = '' THEN digest ELSE :rebind END,"
-        " uses = max(uses, :uses), used = used + (:become = 'consumed')"
+        " uses = max(uses, :uses), used = used + (:become = 'consumed'),"
+        " instead = CASE WHEN :instead = '' THEN instead ELSE :instead END"
         f" WHERE id = :id AND status = :expect AND (:digest = '' OR digest = :digest)"
         f" AND (:used < 0 OR used = :used) AND {time_rule}{quiet}",
         {
             "become": step.become.value, "by": step.by, "at": step.at, "reason": reason, "id": step.id,
             "self_approved": int(step.self_approved), "use_before": step.use_before,
             "expect": step.expect.value, "digest": step.digest, "rebind": step.rebind,
-            "uses": step.uses, "used": step.used,
+            "uses": step.uses, "used": step.used, "instead": step.instead,
         },
     ).rowcount  # fmt: skip
     return None if changed == 1 else Unmet(index, "moved_on", found=step.id)
@@ -312,7 +313,7 @@ def _read(row: tuple[object, ...]) -> StoredApproval:
         session=text[5], environment=text[6], effects=tuple(text[7].split()),
         opened_at=number[0], expires_at=number[1], use_before=number[2], decided_at=number[3],
         decided_by=str(row[13]), self_approved=bool(row[14]), obligations=_obligations(str(row[18]), text[8]),
-        uses=int(str(row[19])), used=int(str(row[20])), glass=bool(row[21]),
+        uses=int(str(row[19])), used=int(str(row[20])), glass=bool(row[21]), instead=str(row[22]),
     )  # fmt: skip
     return StoredApproval(approval, str(row[16]), _blob(row[17]), _blob(row[15]))
 

@@ -38,6 +38,7 @@ MATRIX = {
     ("GET", "/approve/{id}"): Access.PAGE,
     ("POST", "/approve/{id}"): Access.FORM,
     ("POST", "/approve/{id}/conversation"): Access.FORM,
+    ("POST", "/approve/{id}/edit"): Access.FORM,
     ("GET", "/status/{id}"): Access.PAGE,
     ("POST", "/api/session"): Access.SIGN_IN,
     ("DELETE", "/api/session"): Access.READER,
