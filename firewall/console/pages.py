@@ -180,6 +180,18 @@ class Pages:
             return self.sign_in_form(f"/approve/{approval_id}")
         return await self.show(approval_id, asker.who, asker.session)
 
+    def _talk(self, approval: Approval, who: Approver) -> Talk:
+        return unopened(self._approvals.conversations.standing(approval, who))
+
+    def _forms(self, approval: Approval, who: Approver | None, wish: str) -> Mapping[str, object]:
+        """Return what the page says of other forms of a call; None: whoever came by a link edits nothing."""
+        return {
+            "edit": self._editable(approval, who) if who is not None else None,
+            "wish": wish,
+            "edited": approval.subject.edited if approval.subject else "",
+            "instead": approval.instead,
+        }
+
     def _editable(self, approval: Approval, who: Approver) -> Editable | None:
         """Return what somebody may edit of a call; None: nothing, or it is not his to."""
         try:
@@ -372,14 +384,13 @@ class Pages:
         await self._approvals.viewed(
             approval_id, by=who.name, may_decide=may_decide, beside=beside.id if beside else ""
         )
-        if session is not None and led is ABSENT:
-            led = unopened(self._approvals.conversations.standing(approval, who))
         taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
         seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
         glass = self._breaking(approval, who) if session is not None else 0
-        decided_by = (
-            "you" if self._approvals.was_decided_by(approval, who.name) else self._approvals.decider(approval)
-        )
+        is_own = self._approvals.was_decided_by(approval, who.name)
+        decided_by = "you" if is_own else self._approvals.decider(approval)
+        forms = self._forms(approval, who if session is not None else None, wish)
+        talk = self._talk(approval, who) if session is not None and led is ABSENT else led
 
         def render() -> Response:
             shown = page(
@@ -397,11 +408,8 @@ class Pages:
                 script=PASSKEY_SCRIPT if (taps or glass) and shown.course.is_pending else "",
                 page=shown,
                 compared=beside,
-                talk=led,
-                edit=self._editable(approval, who) if session is not None else None,
-                edit_text=wish,
-                edited=approval.subject.edited if approval.subject else "",
-                instead=approval.instead,
+                talk=talk,
+                forms=forms,
                 said=said.public if said else "",
                 origin=self._passkey_origin if taps else "",
                 glass=glass,

@@ -44,6 +44,7 @@ REASONS = {
     Reason.STORE_FAILED: "the log cannot be written, so nothing may happen",
     Reason.APPROVAL_APPROVED: "enough people agreed to exactly this call",
     Reason.APPROVAL_DENIED: "somebody said no",
+    Reason.APPROVAL_EDITED: "somebody said no, and which other form would do; that form is an approval of its own",
     Reason.APPROVAL_EXPIRED: "nobody decided in time",
     Reason.APPROVAL_CANCELLED: "the request was taken back",
     Reason.APPROVAL_TOO_LARGE: "the call needs a person's answer and is too large to be shown whole",

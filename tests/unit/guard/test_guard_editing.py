@@ -14,6 +14,7 @@ from firewall.core.call import CallForm, Served, ToolCall
 from firewall.core.errors import ApprovalError
 from firewall.core.outgoing import Outgoing
 from firewall.core.reason import Reason
+from firewall.core.strict_json import loads_object
 from firewall.gates.refusals import refusal_text
 from firewall.guard import editing
 from firewall.guard.editing import Editable, Editing
@@ -192,7 +193,7 @@ def test_nothing_but_the_text_changes(text: str) -> None:
         assert error.code == "edit_invalid"  # noqa: PT017 - one of two outcomes
         return
     assert (edited.name, edited.form, edited.schema) == (base.name, base.form, base.schema)
-    assert editing.loads_object(edited.arguments) == {"command": text, "timeout": 5}
+    assert loads_object(edited.arguments) == {"command": text, "timeout": 5}
 
 
 async def test_what_is_remembered_is_bounded(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
