@@ -11,7 +11,6 @@ from typing import NoReturn
 import orjson
 
 from firewall.core.errors import ProtocolError
-from firewall.core.spellings import holds
 
 MAX_DEPTH = 200
 _ENOUGH = MAX_DEPTH + 1
@@ -19,8 +18,9 @@ _LONG = 32_768
 _LOOSE_COLON = re.compile(rb'"[ \t\n\r]+:')
 _HIDDEN = re.compile(rb"\\u00(?:22|3[aA])")
 """An escaped quote or colon; other escapes, as Google writes `<`, `=` and `'`, hide neither."""
-_BEFORE_COLONS = (b" :", b"\t:", b"\n:", b"\r:")
-"""Without one of them no colon is loose; looked for first, because that is twenty times as fast as a pattern."""
+_BREAKS = ((b"\t", b"\t:"), (b"\n", b"\n:"), (b"\r", b"\r:"))
+"""White space that no string holds as it is, so that most messages have none: a single byte is looked for thirty
+times as fast as two."""
 
 
 def loads(data: bytes, *, what: str = "body") -> object:
@@ -112,9 +112,19 @@ def keys_are_plainly_unique(data: bytes, written: bytes) -> bool:
         return True
     if data.find(b"\\u00") >= 0 and _HIDDEN.search(data):
         return False
-    if holds(data, _BEFORE_COLONS) and _LOOSE_COLON.search(data):
+    if _may_be_loose(data) and _LOOSE_COLON.search(data):
         return False
     return data.count(b'":') == written.count(b'":')
+
+
+def _may_be_loose(data: bytes) -> bool:
+    """Tell whether white space stands before a colon: found twenty times as fast as by a pattern."""
+    if data.find(b" :") >= 0:
+        return True
+    for blank, before in _BREAKS:  # noqa: SIM110 - a generator costs more than the search
+        if data.find(blank) >= 0 and data.find(before) >= 0:
+            return True
+    return False
 
 
 def _refuse_duplicates(data: bytes, what: str) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 FLAWS = frozenset(sys.argv[1:])
 LEVELS: list[str] = []
 """What clients want logged, the latest last."""
+KEPT: list[object] = []
+"""Ids of calls that are answered later."""
 
 
 def say(message: object) -> None:
@@ -158,6 +160,18 @@ def echo(id_: object, params: dict) -> None:
     text(id_, json.dumps(params.get("arguments", {})))
 
 
+def later(id_: object, _params: dict) -> None:
+    """Answer once something else is asked to `release` it."""
+    KEPT.append(id_)
+
+
+def release(id_: object, _params: dict) -> None:
+    """Answer what waits."""
+    for one in KEPT:
+        text(one, "late")
+    text(id_, "done")
+
+
 def fail(id_: object, params: dict) -> None:
     """Answer with an error of a number."""
     say({"jsonrpc": "2.0", "id": id_, "error": {"code": params["arguments"]["number"], "message": "no"}})
@@ -180,6 +194,8 @@ TOOLS = {
         flood,
         log,
         echo,
+        later,
+        release,
         fail,
     )
 }

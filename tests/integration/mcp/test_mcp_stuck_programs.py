@@ -61,6 +61,13 @@ def call(tool: str, **arguments: object) -> Message:
     return messages.request(1, "tools/call", params)
 
 
+def content_of(answer: Message) -> object:
+    """Return the text that a tool answered with."""
+    found = answer.result["content"]
+    assert isinstance(found, list)
+    return found[0]["text"]
+
+
 async def test_a_program_that_looks_at_its_input_no_more_is_given_up() -> None:
     """Who hands it more than its pipe holds hears so in time, and nobody asks it again."""
     async with line_to(idle_s=LIMIT_S, total_s=2) as line, asyncio.timeout(LIMIT_S):
@@ -73,6 +80,18 @@ async def test_a_program_that_looks_at_its_input_no_more_is_given_up() -> None:
         with pytest.raises(UpstreamError):
             await deaf
         await until(lambda: not line.is_alive)
+
+
+async def test_a_call_that_takes_long_holds_up_no_other_of_its_program() -> None:
+    """A hundred calls at a time over one pair of pipes: each has its own answer, and the first still waits."""
+    async with line_to(idle_s=LIMIT_S, total_s=LIMIT_S) as line, asyncio.timeout(LIMIT_S):
+        slow = asyncio.create_task(line.ask(call("later"), seen=Ear()))
+        others = [line.ask(call("echo", number=number), seen=Ear()) for number in range(100)]
+        said = [content_of(answer) for answer in await asyncio.gather(*others)]
+        assert said == [f'{{"number": {number}}}' for number in range(100)]
+        assert not slow.done()
+        await line.ask(call("release"), seen=Ear())
+        assert (await slow).result["content"] == [{"type": "text", "text": "late"}]
 
 
 async def test_what_waits_for_a_slow_client_is_bounded_by_its_bytes() -> None:

@@ -21,8 +21,8 @@ MOST_CHARS = 1 << 20
 OWN = "target-credential"
 """The rule by which a credential of ours is found."""
 _MAX_DEPTH = 64
-_HIDING = (b"\\u", b"\\b", b"\\f", b"\\r", b"\x7f")
-"""What hides stands in JSON as an escape, or as a byte that is no plain ASCII."""
+_HIDING = (b"\\u", b"\\b", b"\\f", b"\\r")
+"""What hides stands in JSON as one of these escapes, or as a byte that is no plain ASCII."""
 _OPAQUE = frozenset({"nextCursor", "requestState", "progressToken", "taskId", "requestId", "protocolVersion"})
 """Members of a result or of parameters that a client gives back as they are, and shows to nobody."""
 _SEALED = frozenset({"nextCursor"})
@@ -86,7 +86,7 @@ class Cleaner:
         `seal`: what becomes of a credential that a client only gives back; None: it is masked like others.
         """
         self.found = Found()
-        self._hides = not raw.isascii() or holds(raw, _HIDING)
+        self._hides = _may_hide(raw)
         self._ours = secrets
         self._secrets = [secret for secret in secrets if holds(raw, secret.spellings)]
         self._detector = detector
@@ -251,6 +251,13 @@ class Cleaner:
                     text = text.replace(spelled, f"[redacted:{OWN}]")
                     self.found.rules.add(OWN)
         return text
+
+
+def _may_hide(raw: bytes) -> bool:
+    """Tell whether something may hide in a message; one byte is looked for thirty times as fast as two."""
+    if not raw.isascii() or raw.find(b"\x7f") >= 0:
+        return True
+    return raw.find(b"\\") >= 0 and holds(raw, _HIDING)
 
 
 def _is_given_back(key: str, item: object) -> bool:
