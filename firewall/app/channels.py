@@ -113,9 +113,9 @@ def _sender(one: Notify, settings: Settings, references: References, roster: Ros
         case "slack":
             return slack_of(one, references)
         case "teams":
-            from firewall.approvals.channels.teams import Teams
+            from firewall.approvals.channels.teams import teams
 
-            return Teams(url=read(one.url), poster=Poster())
+            return teams(url=read(one.url), poster=Poster())
         case "pagerduty":
             from firewall.approvals.channels.pagerduty import API, PagerDuty
 
@@ -126,10 +126,10 @@ def _sender(one: Notify, settings: Settings, references: References, roster: Ros
 def slack_of(one: Notify, references: References) -> Sender:
     """Return a bot where there is a token, otherwise an incoming webhook."""
     from firewall.approvals.channels.http import Poster
-    from firewall.approvals.channels.slack import SlackWebhook
+    from firewall.approvals.channels.slack import slack_webhook
 
     if one.token is None:
-        return SlackWebhook(url=_read(references, one.url), poster=Poster())
+        return slack_webhook(url=_read(references, one.url), poster=Poster())
     return _bot(one, references, one.token)
 
 

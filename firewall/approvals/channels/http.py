@@ -1,10 +1,12 @@
 """One POST to a receiver, for every channel that speaks HTTP."""
 
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from firewall.approvals.channels.port import NotDeliveredError
+from firewall.approvals.channels.port import NotDeliveredError, Read
+from firewall.core.notice import Message, Seen
 
 if TYPE_CHECKING:
     import httpx
@@ -47,6 +49,30 @@ class Poster:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+class Hook:
+    """A webhook of others that takes JSON at an address that is a secret, and cannot change what it was told."""
+
+    def __init__(self, *, url: Read, poster: Poster, said: Callable[[Message], Mapping[str, object]]) -> None:
+        """`url` is read anew for each try (rotation); `said` spells a message as the receiver takes it."""
+        self._url = url
+        self._poster = poster
+        self._said = said
+
+    async def send(self, message: Message) -> None:
+        """Post once. Raises: NotDeliveredError, FirewallError."""
+        if not isinstance(message, Seen):
+            await self._poster.post(self._url().reveal(), json_bytes(self._said(message)), {})
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._poster.aclose()
+
+
+def json_bytes(body: Mapping[str, object]) -> bytes:
+    """Return JSON without spaces."""
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _seconds(text: str) -> float:

@@ -5,9 +5,7 @@ address. Links are not unfurled, so that Slack's robot does not open the page.
 Docs: docs.slack.dev/reference/methods/chat.postMessage, chat.update, docs.slack.dev/reference/block-kit.
 """
 
-import json
-
-from firewall.approvals.channels.http import Poster
+from firewall.approvals.channels.http import Hook, Poster, json_bytes
 from firewall.approvals.channels.port import NotDeliveredError, Read
 from firewall.approvals.channels.wording import headline, sentence, until
 from firewall.core.errors import FirewallError
@@ -22,22 +20,9 @@ MAX_POSTED = 2_000
 Json = dict[str, object]
 
 
-class SlackWebhook:
-    """An incoming webhook: it cannot change what it said, so an ending is a second message."""
-
-    def __init__(self, *, url: Read, poster: Poster) -> None:
-        self._url = url
-        self._poster = poster
-
-    async def send(self, message: Message) -> None:
-        """Post once. Raises: NotDeliveredError, FirewallError."""
-        if isinstance(message, Seen):
-            return
-        await self._poster.post(self._url().reveal(), _bytes(said(message, buttons=False)), {})
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._poster.aclose()
+def slack_webhook(*, url: Read, poster: Poster) -> Hook:
+    """Return an incoming webhook: it cannot change what it said, so an ending is a second message."""
+    return Hook(url=url, poster=poster, said=lambda message: said(message, buttons=False))
 
 
 class SlackBot:
@@ -107,7 +92,7 @@ class SlackBot:
             "authorization": f"Bearer {self._token().reveal()}",
             "content-type": "application/json; charset=utf-8",
         }
-        content = await self._poster.post(f"{self._api}/{method}", _bytes(body), headers)
+        content = await self._poster.post(f"{self._api}/{method}", json_bytes(body), headers)
         try:
             answer = loads_object(content)
         except FirewallError as error:
@@ -168,7 +153,3 @@ def _buttons(notice: Notice) -> Json:
 
 def _button(text: str, action: str, value: str, style: str) -> Json:
     return {"type": "button", "text": _plain(text), "action_id": action, "value": value, "style": style}
-
-
-def _bytes(body: Json) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()

@@ -4,9 +4,7 @@ Foreign words stand in text runs, which know no markdown. A workflow cannot chan
 ending is a second card. Docs: learn.microsoft.com, "Create incoming webhooks with Workflows", adaptivecards.io.
 """
 
-import json
-
-from firewall.approvals.channels.http import Poster
+from firewall.approvals.channels.http import Hook, Poster
 from firewall.approvals.channels.port import Read
 from firewall.approvals.channels.wording import headline, sentence, until
 from firewall.core.notice import Alert, Message, Seen, Settled
@@ -14,23 +12,9 @@ from firewall.core.notice import Alert, Message, Seen, Settled
 Json = dict[str, object]
 
 
-class Teams:
-    """Posts cards."""
-
-    def __init__(self, *, url: Read, poster: Poster) -> None:
-        self._url = url
-        self._poster = poster
-
-    async def send(self, message: Message) -> None:
-        """Post once. Raises: NotDeliveredError, FirewallError."""
-        if isinstance(message, Seen):
-            return
-        body = json.dumps(said(message), separators=(",", ":")).encode()
-        await self._poster.post(self._url().reveal(), body, {})
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._poster.aclose()
+def teams(*, url: Read, poster: Poster) -> Hook:
+    """Return what posts cards."""
+    return Hook(url=url, poster=poster, said=said)
 
 
 def said(message: Message) -> Json:

@@ -8,16 +8,14 @@ import asyncio
 import base64
 import contextlib
 import logging
-import os
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-import firewall
+from firewall.console.explorer.apart import run_apart
 from firewall.console.explorer.blocks import WIDTH
 from firewall.console.explorer.store import Index
 from firewall.core.errors import StoreError
@@ -122,36 +120,11 @@ class Behind:
             index.close()
 
     async def _started(self) -> bool:
-        process = await asyncio.create_subprocess_exec(
-            *program(_MODULE),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=surroundings(),
-        )
-        try:
-            async with asyncio.timeout(LONGEST_S):
-                _, said = await process.communicate(self._kept.said())
-        except TimeoutError:
-            said = b"it took too long"
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            _log.warning("the index of the log is behind: %s", said.decode(errors="replace").strip()[-500:])
-        return process.returncode == 0
-
-
-def program(module: str) -> tuple[str, ...]:
-    """Return the words that run a module of ours, whatever folder we are in."""
-    return sys.executable, "-P", "-m", module
-
-
-def surroundings() -> Mapping[str, str]:
-    """Return the environment of such a process: where our own packages are, and nothing else of ours."""
-    own = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
-    return {**own, "PYTHONPATH": str(Path(firewall.__file__).parents[1])}
+        ended = await run_apart(("-m", _MODULE), longest_s=LONGEST_S, told=self._kept.said(), only_errors=True)
+        if not ended.is_well:
+            said = "it took too long" if ended.is_late else ended.said.decode(errors="replace").strip()[-500:]
+            _log.warning("the index of the log is behind: %s", said)
+        return ended.is_well
 
 
 def encoded(kek: bytes) -> Secret:

@@ -5,12 +5,11 @@ The process is the auditor's own program, at the lowest priority, and what the p
 
 import asyncio
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from firewall.console.explorer.behind import surroundings
+from firewall.console.explorer.apart import run_apart
 from firewall.console.explorer.indexing import NICE
 from firewall.core.ports import Clock
 
@@ -70,28 +69,14 @@ class Verifying:
         return self.last
 
     async def _run(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-c", _POLITE, *self._words),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=surroundings(),
-        )
-        try:
-            async with asyncio.timeout(LONGEST_S):
-                said, _ = await process.communicate()
-        except TimeoutError:
-            said = f"stopped after {LONGEST_S:.0f} s: run the command yourself".encode()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        text = said.decode(errors="backslashreplace")
+        ended = await run_apart(("-c", _POLITE, *self._words), longest_s=LONGEST_S)
+        late = f"stopped after {LONGEST_S:.0f} s: run the command yourself"
+        text = late if ended.is_late else ended.said.decode(errors="backslashreplace")
         took_us = self._clock.now_us() - self.last.began_at
         self.last = replace(
             self.last,
             took_s=max(1, round(took_us / 1e6)),
             is_running=False,
-            is_ok=process.returncode == 0,
+            is_ok=ended.is_well,
             said=tuple(text[:MOST_CHARS].splitlines()),
         )

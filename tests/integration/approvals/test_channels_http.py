@@ -13,8 +13,8 @@ from starlette.routing import Route
 from firewall.approvals.channels.http import Poster
 from firewall.approvals.channels.pagerduty import PagerDuty
 from firewall.approvals.channels.port import NotDeliveredError, Read, Sender
-from firewall.approvals.channels.slack import SlackBot, SlackWebhook
-from firewall.approvals.channels.teams import Teams
+from firewall.approvals.channels.slack import SlackBot, slack_webhook
+from firewall.approvals.channels.teams import teams
 from firewall.approvals.channels.webhook import Webhook, signature
 from firewall.core.approval import ApprovalStatus
 from firewall.core.notice import Alert, Message, Opened, Reminded, Seen, Settled
@@ -101,7 +101,7 @@ async def test_an_answer_that_is_none_is_a_failed_try(house: Receivers, answer: 
 async def test_a_rate_limit_says_how_long(house: Receivers) -> None:
     """`Retry-After` of a 429 is passed on."""
     house.slack.first = [PlainTextResponse("", 429, {"retry-after": "30"})]
-    hook = SlackWebhook(url=_is(house.slack_webhook), poster=Poster())
+    hook = slack_webhook(url=_is(house.slack_webhook), poster=Poster())
     with pytest.raises(NotDeliveredError) as caught:
         await hook.send(Opened(notice()))
     assert (caught.value.word, caught.value.retry_after_s) == ("http_429", 30)
@@ -111,8 +111,8 @@ async def test_a_rate_limit_says_how_long(house: Receivers) -> None:
 
 async def test_teams_gets_a_card_for_each(house: Receivers) -> None:
     """The opening has a link, the ending has none."""
-    teams = Teams(url=_is(f"{house.base}/workflows/hook"), poster=Poster())
-    await _told(teams, Opened(notice()), Reminded(notice()), Seen(notice()), ENDED, Alert("x", "spent", {}))
+    hook = teams(url=_is(f"{house.base}/workflows/hook"), poster=Poster())
+    await _told(hook, Opened(notice()), Reminded(notice()), Seen(notice()), ENDED, Alert("x", "spent", {}))
     assert [len(json.loads(json.dumps(card))["actions"]) for card in house.teams.cards] == [1, 1, 0, 0]
 
 
@@ -141,7 +141,7 @@ async def test_hostile_names_are_taken_by_every_receiver(house: Receivers, name:
     """What is spelled out is still a message that Slack, Teams and PagerDuty take."""
     told = Opened(notice(operations=(name,), environment=name))
     await _told(_bot(house), told)
-    await _told(Teams(url=_is(f"{house.base}/workflows/hook"), poster=Poster()), told)
+    await _told(teams(url=_is(f"{house.base}/workflows/hook"), poster=Poster()), told)
     pager = PagerDuty(routing_key=_is(ROUTING_KEY), poster=Poster(), api=f"{house.base}/v2/enqueue")
     await _told(pager, told)
     assert (len(house.slack.messages), len(house.teams.cards), len(house.pagerduty.events)) == (1, 1, 1)
@@ -183,7 +183,7 @@ async def test_a_webhook_goes_where_it_was_configured_to_go_or_nowhere(
     async with served(
         Starlette(routes=[Route("/{_:path}", take, methods=["POST"])]), bind("127.0.0.1", 0)
     ) as port:
-        hook = SlackWebhook(url=_is(f"http://127.0.0.1:{port}/services/CANARY"), poster=Poster())
+        hook = slack_webhook(url=_is(f"http://127.0.0.1:{port}/services/CANARY"), poster=Poster())
         with pytest.raises(NotDeliveredError) as caught:
             await hook.send(Opened(notice()))
         await hook.aclose()
@@ -196,7 +196,7 @@ async def test_nobody_listening_is_a_failed_try() -> None:
     bound = bind("127.0.0.1", 0)
     port = bound.getsockname()[1]
     bound.close()
-    hook = SlackWebhook(url=_is(f"http://127.0.0.1:{port}/CANARY"), poster=Poster())
+    hook = slack_webhook(url=_is(f"http://127.0.0.1:{port}/CANARY"), poster=Poster())
     with pytest.raises(NotDeliveredError) as caught:
         await hook.send(Opened(notice()))
     await hook.aclose()
