@@ -39,7 +39,12 @@ async def _address(row: Row, whole: Whole) -> str:
     async with httpx.AsyncClient(base_url=whole.public, headers=bearer, trust_env=False) as client:
         tokens = [one["id"] for one in (await client.get("/api/tokens")).json() if one["kind"] == "agent"]
     approval = whole.approvals["own" if row.path.startswith("/status") else "waiting"]
-    known = {"/approve": approval, "/status": approval, "/console/passkeys": f"pky_{'0' * 22}"}
+    known = {
+        "/approve": approval,
+        "/status": approval,
+        "/console/batch": approval,
+        "/console/passkeys": f"pky_{'0' * 22}",
+    }
     found = next((one for start, one in known.items() if row.path.startswith(start)), tokens[0])
     address = row.path.replace("{seq}", "1")
     return re.sub(r"\{\w+\}", found, address)
