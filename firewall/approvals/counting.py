@@ -142,6 +142,10 @@ class Counter:
         mine = self._names(by)
         return tuple(sorted({by.name, *(one.name for one in self.everybody if folded(one.name) in mine)}))
 
+    def pseudonyms(self, by: Approver) -> tuple[str, ...]:
+        """Return those of everything that somebody is called: they tell who he was after an account is removed."""
+        return tuple(sorted(set(map(self.pseudonym, {*self.accounts(by), *self._names(by)}))))
+
     def _person(self, by: Approver) -> str:
         """Return the same text for somebody under whatever name he comes."""
         return min(self._names(by))

@@ -5,7 +5,8 @@ again before it goes, and a denial stays one.
 INVARIANT: the entry that says who, why and what was passed over is in the commit that approves, or nothing is.
 INVARIANT: never by the requester's human owner but as `solo` says, never by anybody, or with anything, newer than
 the call, never without a tap of a passkey for these words, never where he could approve it alone as others do.
-INVARIANT: one use each, within its person's bounds, whatever comes at the same time.
+INVARIANT: one use each, within its person's bounds, whatever comes at the same time, and whichever of his accounts
+is removed.
 """
 
 from collections.abc import Callable
@@ -156,7 +157,7 @@ class Glass:
         use = BreakGlass(
             approval=approval.id,
             by=who,
-            accounts=tuple(map(counter.pseudonym, counter.accounts(by))),
+            people=counter.pseudonyms(by),
             at=now,
             most=rules.per_day,
             day_from=now - DAY_S * _US,

@@ -1,7 +1,8 @@
 """Reviews of break-glass: each use stays open until another person says whether it was justified, and why.
 
-INVARIANT: nobody reviews a use of his own, under none of his names, nor a call of his own agent; nor anybody with
-an account or a proof that is newer than the use, so that whoever broke the glass makes nobody to agree.
+INVARIANT: nobody reviews a use of his own, under none of his names, then or now, nor a call of his own agent;
+nor anybody with an account or a proof that is newer than the use, so that whoever broke the glass makes nobody to
+agree.
 INVARIANT: what is open is told until it is reviewed; nothing that fails here closes a review.
 """
 
@@ -124,7 +125,8 @@ class Reviews:
             if len(note) < MIN_NOTE:
                 raise ApprovalError(f"say why, in at least {MIN_NOTE} characters", code="note_missing")
             who, now = self._sequencer.pseudonym(by.name), self._clock.now_us()
-            step = ReviewGlass(approval_id, who, now, finding, note, changes)
+            people = self._approvals.counter().pseudonyms(by)
+            step = ReviewGlass(approval_id, who, now, finding, note, changes, people)
             record = records.reviewed(approval, use, by, finding=finding, note=note)
             if isinstance(await self._sequencer.submit(Unit(records=(record,), steps=(step,))), Committed):
                 return self._store.glass_use(approval_id) or use
@@ -179,7 +181,7 @@ def _refusal(counter: Counter, approval: Approval, use: GlassUse, by: Approver) 
     listed = counter.now(by)
     if listed is None or listed.role not in REVIEWERS:
         return Refusal("review_not_permitted", "only whoever may read the log reviews this")
-    if use.by in map(counter.pseudonym, counter.accounts(by)):
+    if {use.by, *use.people} & {*counter.pseudonyms(by)}:
         return Refusal("review_not_permitted", "you broke the glass yourself: somebody else reviews it")
     if approval.subject is not None and listed.is_called(approval.subject.owner):
         return Refusal("own_approval", "this was your own agent's call: somebody else reviews it")

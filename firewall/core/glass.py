@@ -27,6 +27,8 @@ class GlassUse:
     """Pseudonymous id."""
     finding: Finding | None = None
     note: str = ""
+    people: tuple[str, ...] = ()
+    """Pseudonyms of everything that whoever used it was called then, accounts and other names."""
 
     @property
     def is_open(self) -> bool:
@@ -41,8 +43,8 @@ class BreakGlass:
     approval: str
     by: str
     """Pseudonymous id of the account."""
-    accounts: tuple[str, ...]
-    """Those of all accounts of the same person, this one among them."""
+    people: tuple[str, ...]
+    """Those of everything that the same person is called, accounts and other names, this one among them."""
     at: int
     most: int
     """Uses of one person after `day_from`, this one included."""
@@ -64,6 +66,8 @@ class ReviewGlass:
     note: str
     roster: int
     """As in `CastVote`."""
+    people: tuple[str, ...] = ()
+    """As in `BreakGlass`, of whoever reviews."""
 
 
 Glass = BreakGlass | ReviewGlass

@@ -89,11 +89,29 @@ async def test_bounds_are_kept_by_the_commit(ports: Ports) -> None:
     assert soon == Unmet(0, "too_soon", retry_after_us=1, found=ids[1])
     assert isinstance(await _done(ports, _use(ids[1], at=START_US + hour)), Committed)
     later = START_US + 2 * hour
-    both = _use(ids[2], "per_gina2", later, accounts=("per_gina", "per_gina2"))
+    both = _use(ids[2], "per_gina2", later, people=("per_gina", "per_gina2"))
     assert await _done(ports, both) == Unmet(0, "full", found=ids[2])
     assert isinstance(await _done(ports, _use(ids[2], "per_sam", later)), Committed)
     assert isinstance(await _done(ports, _use(ids[3], at=START_US + DAY_US)), Committed)
     assert await _done(ports, _use(ids[3], "per_tom", START_US + DAY_US)) == Unmet(0, "moved_on", found=ids[3])
+
+
+async def test_whoever_lost_an_account_is_still_the_same_person(ports: Ports) -> None:
+    """By any name that he had when he used it: it counts for him, and he does not review it."""
+    one, other = await _opened(ports), await _opened(ports, "b")
+    names = ("per_gina", "per_mail")
+    assert isinstance(await _done(ports, _use(one, people=names, most=1)), Committed)
+    use = ports[2].glass_use(one)
+    assert use is not None
+    assert sorted(use.people) == [*names]
+    later = START_US + 2 * 3600 * 10**6
+    again = _use(other, "per_gw", later, people=("per_gw", "per_mail"), most=1)
+    assert await _done(ports, again) == Unmet(0, "full", found=other)
+    review = ReviewGlass(
+        one, "per_gw", START_US + 5, Finding.JUSTIFIED, "it was right", -1, ("per_gw", "per_mail")
+    )
+    assert await _done(ports, review) == Unmet(0, "moved_on", found=one)
+    assert isinstance(await _done(ports, replace(review, people=("per_gw",))), Committed)
 
 
 async def test_a_use_is_kept_with_the_decision_or_not_at_all(ports: Ports) -> None:

@@ -224,7 +224,7 @@ class MemoryLog:
         raise AssertionError(f"{type(step).__name__} is nothing for approvals")
 
     def _break(self, step: BreakGlass, index: int) -> Unmet | None:
-        times = [one.at for one in self.glass.values() if one.by in step.accounts]
+        times = [one.at for one in self.glass.values() if {one.by, *one.people} & {*step.people}]
         newest = max(times, default=0)
         if sum(at > step.day_from for at in times) >= step.most:
             return Unmet(index, "full", found=step.approval)
@@ -232,14 +232,14 @@ class MemoryLog:
             return Unmet(index, "too_soon", retry_after_us=newest - step.quiet_from, found=step.approval)
         if step.approval in self.glass:
             return Unmet(index, "moved_on", found=step.approval)
-        self.glass[step.approval] = GlassUse(step.approval, step.by, step.at, step.reason)
+        self.glass[step.approval] = GlassUse(step.approval, step.by, step.at, step.reason, people=step.people)
         self.rows[step.approval] = replace(self.rows[step.approval], glass=True)
         return None
 
     def _review(self, step: ReviewGlass, index: int) -> Unmet | None:
         use = self.glass.get(step.approval)
         is_fresh = step.roster in (-1, self.rights)
-        if use is None or not use.is_open or use.by == step.by or not is_fresh:
+        if use is None or not use.is_open or not is_fresh or {use.by, *use.people} & {step.by, *step.people}:
             return Unmet(index, "moved_on", found=step.approval)
         self.glass[step.approval] = replace(
             use, reviewed_at=step.at, reviewer=step.by, finding=step.finding, note=step.note

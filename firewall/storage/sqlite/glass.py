@@ -3,6 +3,8 @@
 import sqlite3
 from dataclasses import dataclass
 
+import orjson
+
 from firewall.core.glass import BreakGlass, Finding, GlassUse, ReviewGlass
 from firewall.core.work import Unmet
 
@@ -17,13 +19,18 @@ class StoredUse:
     note: bytes
 
 
+COUNTED = (
+    "WITH his(name) AS (SELECT value FROM json_each(?2)), used(id) AS ("
+    "SELECT approval FROM his, glass WHERE person = name"
+    " UNION SELECT approval FROM his, glass_people WHERE person = name)"
+    " SELECT count(*) FILTER (WHERE at > ?1), coalesce(max(at), 0) FROM used CROSS JOIN glass ON approval = id"
+)
+"""What somebody used, however he was called then or is called now."""
+
+
 def break_glass(connection: sqlite3.Connection, step: BreakGlass, index: int, reason: bytes) -> Unmet | None:
     """Note a use within its person's bounds, and mark its approval."""
-    marks = ",".join("?" * len(step.accounts))
-    of_day, newest = connection.execute(
-        f"SELECT count(*) FILTER (WHERE at > ?), coalesce(max(at), 0) FROM glass WHERE person IN ({marks})",  # noqa: S608 - marks alone
-        (step.day_from, *step.accounts),
-    ).fetchone()
+    of_day, newest = connection.execute(COUNTED, (step.day_from, orjson.dumps(step.people).decode())).fetchone()
     if of_day >= step.most:
         return Unmet(index, "full", found=step.approval)
     if newest > step.quiet_from:
@@ -34,6 +41,9 @@ def break_glass(connection: sqlite3.Connection, step: BreakGlass, index: int, re
     ).rowcount
     if changed != 1:
         return Unmet(index, "moved_on", found=step.approval)
+    connection.executemany(
+        "INSERT INTO glass_people (person, approval) VALUES (?,?)", [(one, step.approval) for one in step.people]
+    )
     connection.execute("UPDATE approvals SET glass = 1 WHERE id = ?", (step.approval,))
     return None
 
@@ -43,17 +53,20 @@ def review_glass(connection: sqlite3.Connection, step: ReviewGlass, index: int, 
     changed = connection.execute(
         "UPDATE glass SET reviewed_at = :at, reviewer = :by, finding = :finding, note = :note"
         " WHERE approval = :id AND reviewed_at = 0 AND person <> :by"
+        " AND NOT EXISTS (SELECT 1 FROM json_each(:people) j, glass_people n"
+        " WHERE n.approval = :id AND n.person = j.value)"
         " AND :roster IN (-1, (SELECT changes FROM roster))",
         {
             "at": step.at, "by": step.by, "finding": step.finding.value, "note": note, "id": step.approval,
-            "roster": step.roster,
+            "roster": step.roster, "people": orjson.dumps([step.by, *step.people]).decode(),
         },
     ).rowcount  # fmt: skip
     return None if changed == 1 else Unmet(index, "moved_on", found=step.approval)
 
 
 _USE = (
-    "SELECT g.approval, g.person, g.at, g.reviewed_at, g.reviewer, g.finding, a.subject_key, g.reason, g.note"
+    "SELECT g.approval, g.person, g.at, g.reviewed_at, g.reviewer, g.finding, a.subject_key, g.reason, g.note,"
+    " (SELECT group_concat(n.person, ' ') FROM glass_people n WHERE n.approval = g.approval)"
     " FROM glass g JOIN approvals a ON a.id = g.approval"
 )
 OPEN = f"{_USE} WHERE g.reviewed_at = 0 ORDER BY g.at LIMIT ?"
@@ -71,7 +84,7 @@ def uses(connection: sqlite3.Connection, limit: int, *, is_open: bool) -> list[S
     return [_read(row) for row in connection.execute(OPEN if is_open else NEWEST, (limit,)).fetchall()]
 
 
-def _read(row: tuple[str, str, int, int, str, str, str, bytes, bytes]) -> StoredUse:
+def _read(row: tuple[str, str, int, int, str, str, str, bytes, bytes, str | None]) -> StoredUse:
     found = GlassUse(
         approval=row[0],
         by=row[1],
@@ -79,5 +92,6 @@ def _read(row: tuple[str, str, int, int, str, str, str, bytes, bytes]) -> Stored
         reviewed_at=row[3],
         reviewer=row[4],
         finding=Finding(row[5]) if row[5] else None,
+        people=tuple((row[9] or "").split()),
     )
     return StoredUse(found, row[6], row[7], row[8])

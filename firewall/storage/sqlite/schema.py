@@ -173,6 +173,10 @@ GLASS = (
   note BLOB NOT NULL DEFAULT x''
 ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS glass_of ON glass (person, at)",
+    """CREATE TABLE IF NOT EXISTS glass_people (
+  person TEXT NOT NULL, approval TEXT NOT NULL, PRIMARY KEY (person, approval)
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS glass_people_of ON glass_people (approval)",
     "CREATE INDEX IF NOT EXISTS glass_open ON glass (at) WHERE reviewed_at = 0",
     "CREATE INDEX IF NOT EXISTS glass_reviewed ON glass (reviewed_at) WHERE reviewed_at > 0",
 )

@@ -91,6 +91,29 @@ async def test_nobody_else_does(used: tuple[Cabinet, Approval], by: Approver, sa
     assert len(all_.reviews.open()) == 1
 
 
+TWO = (
+    Approver("gina", "approver", auth="passkey", aliases=("Gina@Example.com",)),
+    Approver("gina@example.com", "approver", auth="passkey"),
+)
+
+
+@pytest.mark.parametrize(("uses", "stays"), [TWO, TWO[::-1]], ids=["name removed", "e-mail removed"])
+async def test_whoever_removed_the_account_that_broke_it_is_still_himself(uses: Approver, stays: Approver) -> None:
+    """Neither does he review it under another account, nor has he another use."""
+    both = replace(RULES, people=frozenset(one.name for one in TWO))
+    all_ = cabinet(rules=both)
+    all_.log.permit(*TWO, ANNA)
+    first = await all_.approvals.open(asked())
+    await all_.glass.use(first.id, by=uses, reason=WHY, typed=TYPED)
+    all_.log.permit(stays, ANNA)
+    all_.clock.forward(2 * RULES.cool_down_s)
+    second = await all_.approvals.open(asked(digest="b" * 64))
+    said = await _refused(all_.reviews.review(first.id, GOOD, by=stays, note=NOTE))
+    assert said == ("review_not_permitted", 403)
+    assert await _refused(all_.glass.use(second.id, by=stays, reason=WHY, typed=TYPED)) == ("glass_spent", 429)
+    assert (await all_.reviews.review(first.id, GOOD, by=ANNA, note=NOTE)).finding is GOOD
+
+
 async def test_a_review_says_something(used: tuple[Cabinet, Approval]) -> None:
     """A note that shows nothing is none; of what was never used there is no review."""
     all_, approval = used
