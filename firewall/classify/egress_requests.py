@@ -16,6 +16,7 @@ from firewall.classify.draft import Draft, shown, unknown_action
 from firewall.classify.egress import ADDRESS_BYTES, QUERY_BYTES, EgressRow
 from firewall.classify.environments import PlaceKind
 from firewall.classify.http import Request, judge_http
+from firewall.classify.overrides import has_fields
 from firewall.core.action import Action
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
@@ -92,16 +93,19 @@ def _plain(piece: bytes) -> list[bytes]:
 
 
 def _request(outgoing: Outgoing) -> Request:
+    headers, fields = {name: outgoing.header(name) for name, _ in outgoing.headers}, ""
     try:
         body, is_text = outgoing.body.decode("utf-8"), True
     except UnicodeDecodeError:
         body, is_text = "", False
+        fields = outgoing.body.decode("latin-1") if has_fields(headers) else ""
     return Request(
         method=outgoing.method,
         url=f"{outgoing.scope or 'https'}://{outgoing.host}{outgoing.target}",
-        headers={name: outgoing.header(name) for name, _ in outgoing.headers},
+        headers=headers,
         body=body,
         body_known=is_text,
+        fields=fields,
     )
 
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -56,6 +57,8 @@ class Request:
     """A variable in the address is named like a credential."""
     carries_output: bool = False
     """The address or a header holds the output of a command."""
+    fields: str = ""
+    """What else is known of its fields, as pairs or as bytes read as Latin-1: searched for other methods."""
     redirected: str = ""
     """An option sends it somewhere else than its address says, or through somebody else."""
 
@@ -131,11 +134,16 @@ def judge_http(request: Request, context: Context, span: tuple[int, int]) -> lis
 
 def _meant(request: Request) -> tuple[str, bool]:
     """Return the method that the server may take a request for, and whether that can be told."""
-    try:
-        query = urlsplit(request.url).query if "?" in request.url and not has_long_run(request.url) else ""
-    except ValueError:
-        query = ""
-    return meant(request.method, query=query, headers=request.headers, body=request.body)
+    query = host = ""
+    if not has_long_run(request.url):
+        with suppress(ValueError):
+            query = urlsplit(request.url).query if "?" in request.url else ""
+        address = address_of(request.url)
+        host = address.host if address is not None else ""
+    body = (
+        f"{request.body}&{request.fields}" if request.body and request.fields else request.body or request.fields
+    )
+    return meant(request.method, query=query, headers=request.headers, body=body, host=host)
 
 
 def _drafts(request: Request, context: Context, span: tuple[int, int]) -> list[Draft]:

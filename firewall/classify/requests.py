@@ -13,6 +13,7 @@ from firewall.classify.environments import PlaceKind
 from firewall.classify.graphql import asks_in, judge_body, judge_query_string, steers, unread
 from firewall.classify.http import Address, Request, address_of, judge_http, request_of
 from firewall.classify.marking import mark_request
+from firewall.classify.overrides import has_fields
 from firewall.classify.resolvers.instead import LOSING
 from firewall.classify.resolvers.things import counted, flat, named, numbers, vendor_of
 from firewall.classify.resolvers.vendor import Vendor
@@ -117,18 +118,22 @@ def _drafts(spec: TargetSpec, outgoing: Outgoing, context: Context, span: tuple[
 
 
 def _request(spec: TargetSpec, outgoing: Outgoing) -> Request:
+    headers, fields = _joined(outgoing), ""
     try:
         # An object that goes into a store is data, whatever it looks like.
         is_data = spec.kind is TargetKind.AWS and aws_request.is_data(outgoing)
         body, is_text = "" if is_data else outgoing.body.decode("utf-8"), True
     except UnicodeDecodeError:
         body, is_text = "", False
+        if spec.kind is not TargetKind.AWS and has_fields(headers):
+            fields = outgoing.body.decode("latin-1")
     return request_of(
         method=outgoing.method,
         url=f"https://{outgoing.host or spec.host}{outgoing.target}",
-        headers=_joined(outgoing),
+        headers=headers,
         body=body,
         body_known=is_text,
+        fields=fields,
     )
 
 

@@ -1,13 +1,20 @@
 """A request that asks its server to take another method is never read as its own method alone."""
 
+import gzip
 import json
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
-from firewall.classify.overrides import meant
+from firewall.classify import overrides
+from firewall.classify.overrides import MAX_ASKED, meant
 from firewall.classify.text import actions_of_input
+from firewall.classify.tool import actions_of
+from firewall.core.call import CallForm, ToolCall
 from firewall.core.effect import Effect, severity
+from firewall.core.outgoing import Outgoing
+from firewall.core.target import TargetKind, TargetSpec
 from tests.support.understanding import shipped_context
 
 HOSTS = (
@@ -51,6 +58,18 @@ FORMS: dict[str, tuple[str, dict[str, str], str]] = {
         PARTS,
         PART.replace("{}\r\n", 'name="_method"\r\nContent-Type: text/plain\r\n', 1),
     ),
+    "PHP, dot": ("", FORM, "a=b&.method={}"),
+    "PHP, escaped dot": ("", FORM, "a=b&%2Emethod={}"),
+    "PHP, what follows NUL": ("", FORM, "a=b&_method%00x={}"),
+    "PHP, many blanks": ("", FORM, f"a=b&{'%20' * 50}_method={{}}"),
+    "PHP, dots of the header": ("", FORM, "x.http.method.override={}"),
+    "multipart, a blank": ("", PARTS, PART.replace("{}", 'name=" _method"', 1)),
+    "multipart, a dot": ("", PARTS, PART.replace("{}", 'name=".method"', 1)),
+    "multipart, escaped letter": ("", PARTS, PART.replace("{}", 'name="_me\\thod"', 1)),
+    "multipart, folded": ("", PARTS, PART.replace("{}", 'name=\r\n "_method"', 1)),
+    "multipart, percent": ("", PARTS, PART.replace("{}", "name*=utf-8''%5fmeth%6Fd", 1)),
+    "query, dot": ("?.method={}", {}, ""),
+    "query, Salesforce": ("?_HttpMethod={}", {}, ""),
     "query": ("?_method={}", {}, ""),
     "query, escaped name": ("?%5Fmethod={}", {}, ""),
     "query, semicolon": ("?a=1;_method={}", {}, ""),
@@ -122,3 +141,91 @@ def test_where_nothing_can_be_read_of_it_nobody_knows() -> None:
     assert meant("POST", query="", headers=JSON, body='{"_method": ["DELETE"]}') == ("POST", False)
     assert meant("POST", query="_method=POST", headers={}, body="") == ("POST", True)
     assert meant("DELETE", query="_method=PUT", headers={}, body="") == ("DELETE", True)
+
+
+IN_BODY = [form for form, (query, _, body) in FORMS.items() if not query and "{}" in body and body != "{{}}"]
+RISKY = {Effect.DESTRUCTIVE, Effect.UNKNOWN}
+BINARY = bytes(range(256)) * 8
+
+
+def carried(body: bytes, kind: str, *, is_target: bool, **headers: str) -> set[Effect]:
+    """Return what a POST of these bytes does, at a target or at a host that is none."""
+    fields = (*((("content-type", kind),) if kind else ()), *((key, value) for key, value in headers.items()))
+    path, spec = "/api/v4/projects/1/issues/2", TargetSpec("t", "staging", TargetKind.REST, "gitlab.com")
+    host, scope = ("", "") if is_target else ("gitlab.com", "https")
+    sent = Outgoing("POST", path, "", fields, body, host=host, scope=scope)
+    name = "infra/t" if is_target else "egress/gitlab.com"
+    call = ToolCall("r", name, sent.encode(), form=CallForm.REQUEST)
+    context = replace(shipped_context(), targets={"t": spec})
+    return {effect for action in actions_of(call, context) for effect in action.effects}
+
+
+@pytest.mark.parametrize("is_target", [True, False])
+@pytest.mark.parametrize("form", IN_BODY)
+def test_a_body_that_is_no_plain_text_hides_no_method(form: str, *, is_target: bool) -> None:
+    """One odd byte, gzip, or letters of two bytes: it is read all the same, or nobody knows what it does."""
+    _, headers, body = said(form, "DELETE")
+    kind = headers.get("content-type", "")
+    odd = [body.encode() + b"&a=\xff"]
+    if kind == PARTS["content-type"]:
+        odd += [body.encode().replace(b"--x--", b"--x\r\ncontent-disposition: form-data; name=f\r\n\r\n\x89--x--")]
+    for sent in odd:
+        assert Effect.DESTRUCTIVE in carried(sent, kind, is_target=is_target), sent[:80]
+    packed = {"content-encoding": "gzip"}
+    assert RISKY & carried(gzip.compress(body.encode()), kind, is_target=is_target, **packed)
+    for charset in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+        assert RISKY & carried(body.encode(charset), kind, is_target=is_target), charset
+    for charset in ("utf-7", "cp037", "utf-16-le"):
+        said_so = f"{kind or 'application/json'}; charset={charset}"
+        assert RISKY & carried(body.lstrip("\ufeff").encode(charset), said_so, is_target=is_target), charset
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (BINARY, "application/octet-stream"),
+        (b"\x89PNG" + BINARY, "image/png"),
+        (gzip.compress(b"a"), "application/gzip"),
+        (b"PK\x03\x04" + BINARY, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        (
+            b'--x\r\ncontent-disposition: form-data; name="f"\r\n\r\n' + BINARY + b"\r\n--x--",
+            PARTS["content-type"],
+        ),
+        ("title=Stra\u00dfe".encode("latin-1"), FORM["content-type"]),
+        (b'{"title": "a"}', "application/json; charset=UTF-8"),
+    ],
+)
+def test_ordinary_uploads_stay_what_they_were(body: bytes, kind: str) -> None:
+    """Bytes out of which no framework reads fields ask for nothing, nor does a picture in a form."""
+    assert not RISKY & carried(body, kind, is_target=True)
+
+
+def test_what_is_found_is_bounded() -> None:
+    """A body full of pairs is searched for those of a method alone; too many of these are not told."""
+    assert meant("POST", query="", headers={}, body="%6d" + "a=&" * 100_000 + "_method=PUT") == ("PUT", True)
+    assert meant("POST", query="", headers={}, body="_method=PUT&" * (MAX_ASKED + 1)) == ("PUT", False)
+
+
+def test_only_pairs_of_a_method_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other pairs are not unquoted, however many stand in a body with escapes."""
+    decoded: list[str] = []
+    monkeypatch.setattr(overrides, "unquote", lambda text: decoded.append(text) or text)
+    meant("POST", query="", headers={}, body="%6d" + "a%20=&" * 10_000 + "&_m%65thod=put&" + "a=%20&" * 10_000)
+    assert decoded == ["put"]
+
+
+def test_a_part_that_is_not_read_to_its_end_is_not_told() -> None:
+    """A readable part beside one whose headers are too long hides nothing."""
+    long = PART.replace("{}", f'name="_method"; a="{"b" * 300}"', 1).format("DELETE")
+    first = PART.replace("{}", 'name="_method"', 1).format("PUT")
+    assert meant("POST", query="", headers=PARTS, body=first + long) == ("PUT", False)
+
+
+def test_facebook_reads_a_bare_name() -> None:
+    """`method` asks at the Graph API, and nowhere else."""
+    for url, found in (
+        ("https://graph.facebook.com/v20.0/1", True),
+        ("https://api.github.com/repos/a/b/issues", False),
+    ):
+        assert (Effect.DESTRUCTIVE in effects("POST", f"{url}?method=delete", {}, "")) is found
+        assert (Effect.DESTRUCTIVE in effects("POST", url, FORM, "method=delete")) is found
