@@ -67,7 +67,8 @@ class Forgetful:
         self.ids.append(message["id"])
         if self.refuses is not None and method == "tools/call":
             status, challenge = self.refuses
-            return Response(status_code=status, headers={"www-authenticate": challenge} if challenge else {})
+            field = "proxy-authenticate" if status == 407 else "www-authenticate"
+            return Response(status_code=status, headers={field: challenge} if challenge else {})
         return JSONResponse(
             {"jsonrpc": "2.0", "id": message["id"], **self._answer(method, message.get("params", {}))}
         )

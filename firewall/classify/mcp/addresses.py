@@ -29,14 +29,14 @@ _SERVERS = frozenset({"server", "datasource", "address", "addr", "networkaddress
 """Of ADO.NET: `tcp:host,port`."""
 _HOSTS = _SERVERS | {
     *("host", "hosts", "hostname", "hostaddr", "servers", "servername", "addresses", "failover"),
-    *("socket", "unixsocket", "proxyhost", "socksproxyhost"),
+    *("socket", "unixsocket", "unixsock", "socketpath", "proxyhost", "socksproxyhost", "althosts", "account"),
 }
 _PORT_BEHIND = re.compile(r"\A(?:tcp:)?([^,]*),\s*(\d{1,5})\Z")
 _PORTS = frozenset({"port", "ports", "portnumber"})
 _DATABASES = frozenset({"dbname", "database", "databasename", "db", "initialcatalog", "catalog"})
 _ELSEWHERE = {
     *("service", "servicefile", "odbcconnect", "dsn", "filedsn", "tns", "tnsadmin"),
-    *("socketfactory", "cloudsqlinstance", "attachdbfilename"),
+    *("socketfactory", "cloudsqlinstance", "attachdbfilename", "readdefaultfile", "readdefaultgroup"),
 }
 """They name something outside of the text that says where it leads."""
 Words = Mapping[str, str]

@@ -16,8 +16,10 @@ LACKING = 'Bearer error="insufficient_scope", scope="repo:admin"'
 @pytest.mark.parametrize(
     ("status", "challenge", "code", "kind"),
     [
-        (401, "", "upstream_rejected", "tool.finished"),
-        (407, "", "upstream_rejected", "tool.finished"),
+        (401, 'Basic realm="x"', "upstream_rejected", "tool.finished"),
+        (407, 'Basic realm="x"', "upstream_rejected", "tool.finished"),
+        (401, "", "indeterminate", "tool.indeterminate"),
+        (407, "", "indeterminate", "tool.indeterminate"),
         (403, LACKING, "upstream_rejected", "tool.finished"),
         (403, "", "indeterminate", "tool.indeterminate"),
         (403, 'Basic realm="x"', "indeterminate", "tool.indeterminate"),
@@ -27,7 +29,7 @@ LACKING = 'Bearer error="insufficient_scope", scope="repo:admin"'
 async def test_a_change_that_was_refused_unread_did_not_happen(
     tmp_path: Path, status: int, challenge: str, code: str, kind: str
 ) -> None:
-    """By 401, and by 403 that says why (RFC 6750); a bare 403 may stand in place of an answer: nobody knows."""
+    """By a challenge, with 403 one that says why (RFC 6750); a bare one may stand in place of an answer."""
     with forgetful() as server:
         async with (
             judging(tmp_path, server.settings(), is_pinned=True) as (house, _),

@@ -5,14 +5,20 @@ doubt counts as the latter.
 """
 
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
+
+import orjson
 
 from firewall.codecs.oauth.answers import challenge_of
 from firewall.core.errors import UpstreamError
 from firewall.gates.mcp.port import NotRunError
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.port import Upstream as Carrier
+
+_OPENING = frozenset({"initialize", "notifications/initialized", "ping", "server/discover"})
+_CHALLENGES = {401: b"www-authenticate", 407: b"proxy-authenticate"}
 
 
 class Login(Protocol):
@@ -40,19 +46,37 @@ async def with_login(
 ) -> UpstreamResponse:
     """Send with the token that is good now; one that is refused is renewed, and the request sent once more.
 
+    After a bare 401, which does not say that nothing ran, only what reads is sent again.
+
     Raises: NotRunError where no token of ours is good; UpstreamError.
     """
     used = await _good(login.credential())
     response = await carrier.open(where, replace(request, credential=used))
     if response.status != 401:
         return _unlacking(response, login)
+    if not (is_unread(response) or _reads(request)):
+        with suppress(UpstreamError):
+            await login.refused(used)
+        return response
     response.close()
     other = await _good(login.refused(used))
     response = await carrier.open(where, replace(request, credential=other))
-    if response.status == 401:
+    if response.status == 401 and (is_unread(response) or _reads(request)):
         response.close()
         raise not_run(login.needed())
     return _unlacking(response, login)
+
+
+def _reads(request: UpstreamRequest) -> bool:
+    """Tell whether a request surely changes nothing, so that it can be sent twice."""
+    if request.method == "GET":
+        return True
+    try:
+        said = orjson.loads(request.body)
+    except orjson.JSONDecodeError:
+        return False
+    method = said.get("method") if isinstance(said, dict) else None
+    return isinstance(method, str) and (method in _OPENING or method.endswith(("/list", "/read")))
 
 
 def _unlacking(response: UpstreamResponse, login: Login) -> UpstreamResponse:
@@ -67,12 +91,13 @@ def _unlacking(response: UpstreamResponse, login: Login) -> UpstreamResponse:
 def is_unread(response: UpstreamResponse) -> bool:
     """Tell whether a server refused whoever asked, and so did not look at what was asked.
 
-    401 and 407 say that (RFC 9110); 403 only with a challenge that names an error (RFC 6750): other programs on
-    the way write one as well, also in place of an answer.
+    401 and 407 say that with their challenge (RFC 9110), 403 with one that names an error (RFC 6750).
+    Other programs on the way, and servers that were refused themselves, write bare ones in place of an answer.
     """
     if response.status == 403:
         return "error" in challenge_of(response.raw_fields)
-    return response.status in (401, 407)
+    wanted = _CHALLENGES.get(response.status)
+    return wanted is not None and any(name.lower() == wanted for name, _ in response.raw_fields)
 
 
 async def _good(reading: Awaitable[Credential]) -> Credential:
