@@ -10,7 +10,7 @@ from functools import partial
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from firewall.approvals.people import Approver
 from firewall.console.admin import EntryDesk, entry_number, unknown_entry
@@ -22,6 +22,7 @@ from firewall.console.explorer.exporting import Proofs, bundle
 from firewall.console.explorer.search import PAGE
 from firewall.console.explorer.tails import Tails
 from firewall.console.explorer.wish import KNOWN, Wish, read_wish
+from firewall.console.held import HeldResponse
 from firewall.console.rows import Row
 from firewall.core.errors import AuthError, ProtocolError
 
@@ -99,8 +100,8 @@ class EntryApi:
             raise ProtocolError("who looks on says `last`, not `before` or `limit`", code="search_invalid")
         lasts = partial(doorman.lasts, request, asker, Access.LOG)
         last = min(number(params, "last"), MOST)
-        lines = await self._tails.lines(wish, _known(asker), last=last, lasts=lasts)
-        return StreamingResponse(lines, media_type="application/jsonl", headers={"x-accel-buffering": "no"})
+        body, release = await self._tails.lines(wish, _known(asker), last=last, lasts=lasts)
+        return HeldResponse(body, media_type="application/jsonl", release=release)
 
 
 def _known(asker: Asker) -> Approver:

@@ -6,6 +6,8 @@ misses an entry. A blank line says that nothing came; the last line is `{"ended"
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -25,6 +27,13 @@ BEAT_S = 10.0
 _END = b'{"ended":true}\n'
 
 
+@dataclass(eq=False, slots=True)
+class Seat:
+    """One of those who look on; each is only itself."""
+
+    person: str
+
+
 class Tails:
     """Everybody who looks on."""
 
@@ -33,46 +42,52 @@ class Tails:
         self._explorer = explorer
         self._size = size
         self._is_closed = is_closed
-        self._people: list[str] = []
+        self._seats: list[Seat] = []
 
     async def lines(
         self, wish: Wish, by: Approver, *, last: int, lasts: Callable[[], bool]
-    ) -> AsyncIterator[bytes]:
+    ) -> tuple[AsyncIterator[bytes], Callable[[], None]]:
         """Record who looks on and return lines: the `last` entries of what is looked for, then what comes.
 
-        `lasts`: whoever asked may still read them.
+        The second gives the seat back: whoever is given both calls it, also when nobody reads a line. `lasts`:
+        whoever asked may still read them.
 
         Raises: LimitError `tail_full` when too many look on; StoreError.
         """
-        if self._people.count(by.name) >= MOST_OF_ONE or len(self._people) >= MOST:
+        own = sum(one.person == by.name for one in self._seats)
+        if own >= MOST_OF_ONE or len(self._seats) >= MOST:
             raise LimitError("too many look on already", retry_after_s=30, code="tail_full")
-        page, at = await self._explorer.begin(wish, by, last=last)
-        return self._body(wish, by.name, page, at, lasts)
-
-    async def _body(
-        self, wish: Wish, name: str, page: Page, at: int, lasts: Callable[[], bool]
-    ) -> AsyncIterator[bytes]:
-        self._people.append(name)  # here and no sooner: a body that nobody begins to read ends by nothing
+        seat = Seat(by.name)
+        self._seats.append(seat)  # before anything is waited for: of many who ask at once, a few are served
         try:
-            quiet_s = 0.0
-            yield _written(page, newest_first=True) or b"\n"
-            while not self._is_closed() and lasts():
-                before = at
-                if self._size() > at:
-                    page, at = await self._explorer.after(wish, at)
-                    found = _written(page)
-                    if found and lasts():
-                        quiet_s = 0.0
-                        yield found
-                if at == before:
-                    await asyncio.sleep(LOOK_S)
-                    quiet_s += LOOK_S
-                if quiet_s >= BEAT_S:
+            page, at = await self._explorer.begin(wish, by, last=last)
+        except BaseException:
+            self._leave(seat)
+            raise
+        return self._body(wish, page, at, lasts), partial(self._leave, seat)
+
+    def _leave(self, seat: Seat) -> None:
+        if seat in self._seats:
+            self._seats.remove(seat)
+
+    async def _body(self, wish: Wish, page: Page, at: int, lasts: Callable[[], bool]) -> AsyncIterator[bytes]:
+        quiet_s = 0.0
+        yield _written(page, newest_first=True) or b"\n"
+        while not self._is_closed() and lasts():
+            before = at
+            if self._size() > at:
+                page, at = await self._explorer.after(wish, at)
+                found = _written(page)
+                if found and lasts():
                     quiet_s = 0.0
-                    yield b"\n"
-            yield _END
-        finally:
-            self._people.remove(name)
+                    yield found
+            if at == before:
+                await asyncio.sleep(LOOK_S)
+                quiet_s += LOOK_S
+            if quiet_s >= BEAT_S:
+                quiet_s = 0.0
+                yield b"\n"
+        yield _END
 
 
 def _written(page: Page, *, newest_first: bool = False) -> bytes:

@@ -5,13 +5,15 @@ The page without its script shows the last calls. The stream ends with the sessi
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib.resources import files
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from firewall.console.asking import Asker, Doorman
 from firewall.console.auth import Access
+from firewall.console.held import HeldResponse
 from firewall.console.live.feed import KEPT, Feed, Stream
 from firewall.console.rooms import Frame, Visitor
 from firewall.console.rows import Row, Tab
@@ -67,7 +69,7 @@ class LiveRoom:
                 self._feed.end(stream)
                 raise
             body = self._body(stream, doorman, asker.session)
-            return StreamingResponse(body, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+            return HeldResponse(body, media_type="text/event-stream", release=partial(self._feed.end, stream))
 
         async def script(_request: Request, _asker: Asker) -> Response:
             return Response(
@@ -87,23 +89,20 @@ class LiveRoom:
         await self._sequencer.submit(Unit(records=(record,)))
 
     async def _body(self, stream: Stream, doorman: Doorman, session: Session) -> AsyncIterator[bytes]:
-        try:
-            yield b"retry: 3000\n\n"
-            quiet_s = 0.0
-            while not self._feed.is_closed and doorman.still(session, self.tab.needs):
-                if not stream.news.is_set():
-                    await stream.wait(LOOK_S)
-                if not stream.news.is_set():
-                    quiet_s += LOOK_S
-                    if quiet_s >= BEAT_S:
-                        quiet_s = 0.0
-                        yield b": nothing\n\n"
-                    continue
-                calls, skipped = stream.take()
-                if (calls or skipped) and doorman.still(session, self.tab.needs):
+        yield b"retry: 3000\n\n"
+        quiet_s = 0.0
+        while not self._feed.is_closed and doorman.still(session, self.tab.needs):
+            if not stream.news.is_set():
+                await stream.wait(LOOK_S)
+            if not stream.news.is_set():
+                quiet_s += LOOK_S
+                if quiet_s >= BEAT_S:
                     quiet_s = 0.0
-                    yield self._feed.batch(calls, skipped)
-                    await asyncio.sleep(BATCH_S)
-            yield b"event: end\ndata: {}\n\n"
-        finally:
-            self._feed.end(stream)
+                    yield b": nothing\n\n"
+                continue
+            calls, skipped = stream.take()
+            if (calls or skipped) and doorman.still(session, self.tab.needs):
+                quiet_s = 0.0
+                yield self._feed.batch(calls, skipped)
+                await asyncio.sleep(BATCH_S)
+        yield b"event: end\ndata: {}\n\n"
