@@ -62,7 +62,13 @@ class Book:
 
     def listing(self, status: str | None, limit: int = 200) -> list[Approval]:
         """Return approvals, newest first; pending ones whose time is over are left out of `pending`."""
-        found = self._store.listing(status, limit)
+        return self._still(status, self._store.listing(status, limit))
+
+    def newest(self, status: str | None, limit: int) -> list[Approval]:
+        """Return the same for a page: fewer where subjects are long, 1 MiB of them at most."""
+        return self._still(status, self._store.newest(status, limit))
+
+    def _still(self, status: str | None, found: list[Approval]) -> list[Approval]:
         if status != ApprovalStatus.PENDING:
             return found
         now = self._clock.now_us()
@@ -85,9 +91,9 @@ class Book:
         """Return what waits no more, opened last first."""
         return self._store.settled(limit)
 
-    def waits(self, limit: int) -> tuple[int, list[str]]:
-        """Return how many wait, and the ids of those that were opened last."""
-        return self._store.waits(self._clock.now_us(), limit)
+    def waits(self, limit: int, since_us: int = 0) -> tuple[int, list[str]]:
+        """Return how many wait, and the ids of those that were opened last, none before `since_us`."""
+        return self._store.waits(self._clock.now_us(), limit, since_us)
 
     def earlier(self, approval: Approval) -> list[Approval]:
         """Return what the same agent asked people before an approval, newest first, at most twenty."""

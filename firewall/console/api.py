@@ -98,13 +98,13 @@ class Api:
         return with_cookies(JSONResponse({"ended": True}), self._sessions.headers(Cookies()))
 
     async def listing(self, request: Request, _asker: Asker) -> Response:
-        """List approvals, newest first; `?status=` keeps those of one status."""
+        """List approvals, newest first, of one `?status=` or of all: 500, and 1 MiB of subjects, at most."""
         wanted = request.query_params.get("status")
         if wanted is not None and wanted not in set(ApprovalStatus):
             raise ProtocolError(f"`{wanted[:40]}` is no status", code="status_invalid")
         now = self._clock.now_us()
         counter = self._approvals.counter()
-        rows = [self._row(one, now, counter) for one in self._approvals.listing(wanted, _LISTED)]
+        rows = [self._row(one, now, counter) for one in self._approvals.newest(wanted, _LISTED)]
         return JSONResponse([one for one in rows if wanted is None or one["status"] == wanted])
 
     async def one(self, request: Request, asker: Asker) -> Response:

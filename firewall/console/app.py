@@ -37,6 +37,7 @@ from firewall.console.sessions import Sessions
 from firewall.console.slack import PATH as SLACK_PATH
 from firewall.console.slack import SlackButtons, SlackDesk
 from firewall.console.spending import SpendDesk, SpendHandlers
+from firewall.console.telling import Telling
 from firewall.console.throttle import Refusals, Throttle
 from firewall.console.vaulting import CredentialDesk, CredentialRoutes
 from firewall.core.absence import Absence
@@ -170,6 +171,7 @@ class Console:
             *_logins(desks.logins),
             *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
             *deciding(desks.proving, approvals, self._pages, self._doorman),
+            *Telling(approvals).rows(),
             *Beside(self._pages, approvals=approvals, doorman=self._doorman, runner=desks.runner).rows(),
             *_absences(desks.absences, desks.holding),
         )
@@ -262,8 +264,6 @@ def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
         Row("GET", "/console/", Access.PAGE, pages.queue),
         Row("GET", "/console/console.css", Access.PUBLIC, pages.style),
         Row("GET", "/console/passkey.js", Access.PUBLIC, pages.script),
-        Row("GET", "/console/waiting.js", Access.PUBLIC, pages.waiting_script),
-        Row("GET", "/console/waiting", Access.PAGE, pages.waiting),
         Row("POST", "/console/sign-in", Access.SIGN_IN, pages.sign_in),
         Row("POST", "/console/sign-out", Access.FORM, pages.sign_out),
         Row("GET", "/approve/{id}", Access.PAGE, pages.approval),

@@ -37,6 +37,7 @@ from firewall.console.proving.stepping import FIELD, GLASS, Ways, answer_in, sai
 from firewall.console.rows import POLICY, Tab
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
 from firewall.console.shape import rfc3339, status_of, summary_of
+from firewall.console.telling import SCRIPT, TOLD, UNDER_WAY_US
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.errors import ApprovalError, FirewallError, LimitError
 from firewall.core.ids import is_id
@@ -48,16 +49,12 @@ _OWN_PATH = re.compile(
 )
 _STYLE = files("firewall.console").joinpath("static/console.css").read_bytes()
 _SCRIPT = files("firewall.console").joinpath("static/passkey.js").read_bytes()
-_WAITING = files("firewall.console").joinpath("static/waiting.js").read_bytes()
 _QUEUE = 50
 """Calls on one page of the queue."""
-_TOLD = 200
-"""Of what waits, so many of the newest are known to a queue that tells of new ones."""
 _LATELY = 10
 WITHDRAW = "withdraw"
 """What the page calls taking an approval back."""
 PASSKEY_SCRIPT = "passkey.js"
-WAITING_SCRIPT = "waiting.js"
 SCRIPTED = f"{POLICY}; script-src 'self'; connect-src 'self'"
 """The policy of pages with a script of ours, and of no others."""
 THREADED_CHARS = 20_000
@@ -129,7 +126,7 @@ class Pages:
         now = self._clock.now_us()
         after = request.query_params.get("after", "")
         waiting, is_more = self._approvals.waiting(_QUEUE, after if is_id(after, "apr") else "")
-        count, newest = self._approvals.waits(_TOLD)
+        count, newest = self._approvals.waits(TOLD)
         counter = self._approvals.counter()
         cards = [
             card(
@@ -151,27 +148,18 @@ class Pages:
         return self.html(
             "queue.html",
             asker.session,
-            script=WAITING_SCRIPT,
+            script=SCRIPT,
             here="/console/",
             cards=cards,
             batches=batches,
             count=max(count, len(cards)),
             newest=newest,
+            since=max(now - UNDER_WAY_US, 0),
             is_first=not after,
             older=waiting[-1].id if is_more else "",
             done=done,
             failing=failing,
         )
-
-    async def waiting(self, _request: Request, asker: Asker) -> Response:
-        """Name what waits by id alone, for the script of a queue that is open. Raises: SignedOutError."""
-        if asker.session is None:
-            raise SignedOutError("sign in first")
-        return JSONResponse({"ids": self._approvals.waits(_TOLD)[1]})
-
-    async def waiting_script(self, _request: Request, _asker: Asker) -> Response:
-        """Serve the script that tells of what waits while the queue is open."""
-        return Response(_WAITING, media_type="text/javascript", headers={"cache-control": "public, max-age=300"})
 
     async def approval(self, request: Request, asker: Asker) -> Response:
         """Show one approval to signed-in people, and record that they saw it."""

@@ -55,6 +55,10 @@ class ApprovalStore(Protocol):
         """Return approvals, newest first, subjects opened."""
         ...
 
+    def newest(self, status: str | None, limit: int) -> list[Approval]:
+        """Return approvals, newest first, subjects opened; fewer where subjects are long."""
+        ...
+
     def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:
         """Return a page of what waits, the one whose time ends first on top, and whether more stands behind it.
 
@@ -66,8 +70,8 @@ class ApprovalStore(Protocol):
         """Return what waits no more, opened last first; fewer where subjects are long."""
         ...
 
-    def waits(self, now_us: int, limit: int) -> tuple[int, list[str]]:
-        """Return how many wait, and the ids of those that were opened last."""
+    def waits(self, now_us: int, limit: int, since_us: int = 0) -> tuple[int, list[str]]:
+        """Return how many wait, and the ids of those that were opened last, none before `since_us`."""
         ...
 
     def open_of(self, token: str) -> list[str]:

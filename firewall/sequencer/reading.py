@@ -76,6 +76,11 @@ class Approving:
         """Return approvals, newest first, subjects opened."""
         return self._all(_guarded(lambda: approvals.listing(self._connection, status, limit)))
 
+    def newest(self, status: str | None, limit: int) -> list[Approval]:
+        """Return approvals, newest first, subjects opened; fewer where subjects are long."""
+        most = approvals.Most(limit, _PAGE_BYTES)
+        return self._all(_guarded(lambda: approvals.newest(self._connection, status, most)))
+
     def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:
         """Return a page of what waits, the one whose time ends first on top, and whether more stands behind it."""
         most = approvals.Most(limit, _PAGE_BYTES)
@@ -87,9 +92,9 @@ class Approving:
         most = approvals.Most(limit, _PAGE_BYTES)
         return self._all(_guarded(lambda: approvals.settled(self._connection, most)))
 
-    def waits(self, now_us: int, limit: int) -> tuple[int, list[str]]:
-        """Return how many wait, and the ids of those that were opened last; nothing is opened."""
-        return _guarded(lambda: approvals.waits(self._connection, now_us, limit))
+    def waits(self, now_us: int, limit: int, since_us: int = 0) -> tuple[int, list[str]]:
+        """Return how many wait, and the ids of the last since an instant; nothing is opened."""
+        return _guarded(lambda: approvals.waits(self._connection, now_us, limit, since_us))
 
     def open_of(self, token: str) -> list[str]:
         """Return the ids of what a token has pending or approved and unused."""

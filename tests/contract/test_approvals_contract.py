@@ -92,6 +92,8 @@ async def test_what_is_opened_is_read_back_whole(ports: Ports) -> None:
     assert isinstance(await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),))), Committed)
     assert ports.store.get(approval.id) == approval
     assert ports.store.listing("pending", 10) == [approval]
+    assert ports.store.newest("pending", 10) == ports.store.newest(None, 10) == [approval]
+    assert ports.store.newest("denied", 10) == []
     assert ports.store.get("apr_nothing") is None
 
 
@@ -114,6 +116,7 @@ async def test_what_waits_is_turned_page_by_page(ports: Ports) -> None:
         seen += [one.id for one in page]
     assert seen == wanted_ids
     assert ports.store.waits(now, 3) == (5, [made[5].id, made[3].id, made[2].id])
+    assert ports.store.waits(now, 3, made[3].opened_at) == (5, [made[5].id, made[3].id])
     assert ports.store.waiting(now + 9, 2) == ([], False)
 
 

@@ -135,6 +135,10 @@ class MemoryLog:
         found = [one for one in self.rows.values() if status is None or one.status.value == status]
         return sorted(found, key=lambda one: -one.opened_at)[:limit]
 
+    def newest(self, status: str | None, limit: int) -> list[Approval]:
+        """As the port says."""
+        return self.listing(status, limit)
+
     def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:
         """As the port says."""
         open_ = sorted(
@@ -154,10 +158,11 @@ class MemoryLog:
         found = [one for one in self.rows.values() if one.status is not ApprovalStatus.PENDING]
         return sorted(found, key=lambda one: (-one.opened_at, one.id))[:limit]
 
-    def waits(self, now_us: int, limit: int) -> tuple[int, list[str]]:
+    def waits(self, now_us: int, limit: int, since_us: int = 0) -> tuple[int, list[str]]:
         """As the port says."""
         found, _ = self.waiting(now_us, len(self.rows))
-        return len(found), [one.id for one in sorted(found, key=lambda one: -one.opened_at)[:limit]]
+        late = sorted((one for one in found if one.opened_at >= since_us), key=lambda one: -one.opened_at)
+        return len(found), [one.id for one in late[:limit]]
 
     def open_of(self, token: str) -> list[str]:
         """As the port says."""

@@ -4,7 +4,7 @@
   const button = document.querySelector("[data-waiting]");
   if (!button || !("Notification" in window)) return;
   const idle = 3600 * 1000; // a page that nobody touches stops asking, so that its session ends as others do
-  let known = new Set(button.dataset.waiting.split(" ").filter(Boolean));
+  const known = new Set(button.dataset.waiting.split(" ").filter(Boolean));
   let touched = Date.now();
   let timer = 0;
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = Date.now(); });
@@ -20,12 +20,11 @@
   const look = async () => {
     if (Date.now() - touched > idle) return stop("Nobody was here for an hour: open the page again to be told");
     try {
-      const got = await fetch("/console/waiting", { redirect: "error" });
+      const got = await fetch(`/console/waiting?since=${encodeURIComponent(button.dataset.since)}`, { redirect: "error" });
       if (got.status === 401) return stop("You are signed out");
       if (!got.ok) return;
       const ids = (await got.json()).ids;
-      for (const id of ids) if (!known.has(id)) tell(id);
-      known = new Set(ids);
+      for (const id of ids) if (!known.has(id)) { known.add(id); tell(id); }
     } catch { /* the server is away: asked again */ }
   };
 

@@ -231,6 +231,16 @@ def listing(connection: sqlite3.Connection, status: str | None, limit: int) -> l
     return [_read(row) for row in connection.execute(query, values)]
 
 
+LATELY_IDS = "SELECT id, length(subject) FROM approvals ORDER BY opened_at DESC LIMIT ?"
+IDS_OF_STATUS = "SELECT id, length(subject) FROM approvals WHERE status = ? ORDER BY opened_at DESC LIMIT ?"
+
+
+def newest(connection: sqlite3.Connection, status: str | None, most: Most) -> list[StoredApproval]:
+    """Return approvals, newest first: at most so many, and so many bytes of subjects, at least one."""
+    query, values = (LATELY_IDS, (most.rows,)) if status is None else (IDS_OF_STATUS, (status, most.rows))
+    return _those(connection, _within(connection.execute(query, values).fetchall(), most.sealed_bytes))
+
+
 WAITING = (
     "SELECT id, length(subject) FROM approvals INDEXED BY approvals_waiting WHERE status = 'pending'"
     " AND expires_at >= ? AND (expires_at > ? OR id > ?) ORDER BY expires_at, id LIMIT ?"
@@ -279,15 +289,15 @@ def _those(connection: sqlite3.Connection, ids: Sequence[str]) -> list[StoredApp
 COUNTED = "SELECT count(*) FROM approvals INDEXED BY approvals_waiting WHERE status = 'pending' AND expires_at > ?"
 NEWEST = (
     "SELECT id FROM approvals INDEXED BY idx_approvals_status_opened_at"
-    " WHERE status = 'pending' AND expires_at > ? ORDER BY opened_at DESC LIMIT ?"
+    " WHERE status = 'pending' AND opened_at >= ? AND expires_at > ? ORDER BY opened_at DESC LIMIT ?"
 )
 OPEN_OF = "SELECT id FROM approvals WHERE token = ? AND status IN ('pending', 'approved')"
 
 
-def waits(connection: sqlite3.Connection, now_us: int, limit: int) -> tuple[int, list[str]]:
-    """Return how many wait, and the ids of those that were opened last."""
+def waits(connection: sqlite3.Connection, now_us: int, limit: int, since_us: int = 0) -> tuple[int, list[str]]:
+    """Return how many wait, and the ids of those that were opened last, none before `since_us`."""
     (count,) = connection.execute(COUNTED, (now_us,)).fetchone()
-    return int(count), [str(one) for (one,) in connection.execute(NEWEST, (now_us, limit))]
+    return int(count), [str(one) for (one,) in connection.execute(NEWEST, (since_us, now_us, limit))]
 
 
 def open_of(connection: sqlite3.Connection, token: str) -> list[str]:

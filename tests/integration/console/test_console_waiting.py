@@ -2,6 +2,7 @@
 
 import re
 
+from firewall.console.telling import TOLD, UNDER_WAY_US
 from tests.support.approving import COMMAND, wanted
 from tests.support.control_side import control_side
 
@@ -22,6 +23,26 @@ async def test_an_open_queue_hears_of_ids_alone() -> None:
     assert (await alice.open("/console/waiting")).json() == {"ids": []}
 
 
+async def test_a_long_queue_tells_of_no_older_call_as_new() -> None:
+    """Of more calls than are named, some are answered: those that come into sight are older than the page."""
+    side = control_side()
+    for number in range(TOLD + 5):
+        await side.approvals.open(wanted(digest=f"{number:064x}", principal=f"olga/agent-{number}"))
+    side.clock.forward(2 * UNDER_WAY_US / 1e6)
+    alice = await side.signed_in()
+    page = (await alice.open("/console/")).text
+    (since,) = re.findall(r'data-since="(\d+)"', page)
+    known = set(re.findall(r'data-waiting="([^"]*)"', page)[0].split())
+    assert len(known) == TOLD
+    for one in list(known)[:5]:
+        await side.approvals.cancel(one, why="withdrawn")
+    new = await side.approvals.open(wanted(digest="e" * 64, principal="olga/agent-new"))
+    told = (await alice.open(f"/console/waiting?since={since}")).json()["ids"]
+    assert set(told) - known == {new.id}
+    for bad in ("x", "-1", "٣", "9" * 18):
+        assert (await alice.open(f"/console/waiting?since={bad}")).status_code == 400
+
+
 async def test_the_queue_loads_its_own_script_and_nothing_else() -> None:
     """The button is hidden until the script is there; the page names what it shows already."""
     side = control_side()
@@ -30,7 +51,7 @@ async def test_the_queue_loads_its_own_script_and_nothing_else() -> None:
     page = await alice.open("/console/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert page.text.count("<script") == 1
-    assert f'hidden data-waiting="{approval.id}"' in page.text
+    assert f'data-waiting="{approval.id}"' in page.text
 
 
 async def test_a_long_queue_is_turned_page_by_page() -> None:

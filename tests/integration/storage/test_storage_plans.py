@@ -29,10 +29,12 @@ def store(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     [
         (approvals.LATELY, (9,), "idx_approvals_opened_at"),
         (approvals.OF_STATUS, ("pending", 9), "idx_approvals_status_opened_at"),
+        (approvals.LATELY_IDS, (9,), "idx_approvals_opened_at"),
+        (approvals.IDS_OF_STATUS, ("pending", 9), "idx_approvals_status_opened_at"),
         (approvals.WAITING, (1, 1, "", 9), "approvals_waiting"),
         (approvals.COUNTED, (1,), "approvals_waiting"),
         (approvals.SETTLED, (9,), "approvals_settled"),
-        (approvals.NEWEST, (1, 9), "idx_approvals_status_opened_at"),
+        (approvals.NEWEST, (0, 1, 9), "idx_approvals_status_opened_at"),
         (approvals.OPEN_OF, ("tok",), "approvals_open"),
         (tokens.NEWEST, (9, 9, "", 9), "tokens_newest"),
     ],

@@ -1,0 +1,28 @@
+"""The listing of approvals over the real store: its subjects are bounded in bytes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support.approving import subject, wanted
+from tests.support.real_console import real_console
+
+LONG = 400_000
+"""Characters of one call: two fit into what a page opens."""
+
+
+async def test_a_listing_opens_no_more_than_a_page_of_bytes(tmp_path: Path) -> None:
+    """The newest are listed until their subjects are 1 MiB; one that is longer by itself is listed alone."""
+    async with real_console(tmp_path, lambda _: ()) as side:
+        made = []
+        for number in range(5):
+            long = subject(arguments=f"{number}" * LONG)
+            side.clock.forward(0.001)
+            made.append(await side.approvals.open(wanted(digest=f"{number:064x}", subject=long)))
+        auditor = await side.signed_in("auditor")
+        for path in ("/api/approvals", "/api/approvals?status=pending"):
+            listed = (await auditor.open(path)).json()
+            assert [one["id"] for one in listed] == [made[4].id, made[3].id]
+        side.clock.forward(0.001)
+        huge = subject(arguments="h" * 3 * LONG)
+        last = await side.approvals.open(replace(wanted(digest="f" * 64), subject=huge))
+        assert [one["id"] for one in (await auditor.open("/api/approvals")).json()] == [last.id]
