@@ -81,5 +81,7 @@ def cast(
         is_last=is_last,
         is_late=approval.expires_at <= now_us,
         steps=(step, move) if is_last else (step,),
-        record=records.voted(approval, vote, by, move=move, after=after, is_last=is_last),
+        record=records.voted(
+            approval, vote, by, move=move, after=after, is_last=is_last, authored=counter.is_author(approval, by)
+        ),
     )

@@ -16,12 +16,14 @@ from firewall.approvals.people import (
     Deputy,
     Refusal,
     folded,
+    lies_in,
     people_among,
     refusal_of,
     whole,
 )
 from firewall.core.approval import Approval, Decision, Vote
 from firewall.core.demand import Ballot, Tally, tally
+from firewall.core.effect import GRAVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,9 @@ class Counter:
         """Return why somebody who may answer cannot approve at this moment; None: his vote would count."""
         if approval.obligations.auth == "passkey" and by.auth != "passkey":
             return Refusal("passkey_needed", "this needs a passkey of yours: add one on the page Passkeys")
-        newer = self.newer(approval, by)
-        if newer is not None:
-            return newer
+        older = self.newer(approval, by) or self._held_from(approval, by)
+        if older is not None:
+            return older
         before, after = self.of(approval), self.with_vote(approval, by)
         if after.missing < before.missing or after.given > before.given:
             return None
@@ -77,6 +79,21 @@ class Counter:
         if self._person(by) in before.counted:
             return Refusal("vote_counted", f"your vote is in: {before.words}")
         return Refusal("not_your_turn", f"others vote first: {before.words}")
+
+    def is_author(self, approval: Approval, by: Approver) -> bool:
+        """Tell whether somebody, under whatever name, wrote this form of a call."""
+        return bool(approval.authors) and not {*approval.authors}.isdisjoint(self.pseudonyms(by))
+
+    def _held_from(self, approval: Approval, by: Approver) -> Refusal | None:
+        """Return why somebody's vote does not count who wrote what is too grave for its author; None: it does."""
+        views = approval.subject.actions if approval.subject else ()
+        does = {*approval.effects, *(effect for view in views for effect in view.effects)}
+        places = self.production | (NOWHERE if self.may_be_production(approval) else frozenset())
+        if not GRAVE & does or not lies_in(approval, places) or not self.is_author(approval, by):
+            return None
+        return Refusal(
+            "own_form", "you wrote this form, which may be grave in production: somebody else approves it"
+        )
 
     def newer(self, approval: Approval, by: Approver) -> Refusal | None:
         """Return why somebody, or what he showed, is newer than an approval; None: both are older."""
@@ -128,7 +145,7 @@ class Counter:
         by = self.called(vote.voter)
         if by is None or by.since > approval.opened_at:
             return None
-        return None if self.refusal(approval, by) is not None else by
+        return None if self.refusal(approval, by) or self._held_from(approval, by) else by
 
     def called(self, pseudonym: str) -> Approver | None:
         """Return whose pseudonym it is: by names of accounts first, since asking about a name makes its key."""

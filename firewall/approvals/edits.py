@@ -3,6 +3,8 @@
 INVARIANT: one commit denies the call and opens the form's approval, or nothing happens. No vote is carried over:
 the denial is of the call's digest, and whoever wrote the form votes for it like everybody else, on its own page,
 under the rules of the rows that ask for it. Nothing is sent by this.
+INVARIANT: a form keeps who wrote it: he neither breaks the glass for it, nor does his vote count for one that
+destroys, changes rights or is unknown in production, or where nobody knows the place.
 """
 
 from dataclasses import replace
@@ -60,13 +62,17 @@ class Edits:
                 raise records.settled(await self._book.expire(original))
             opening = self._opening.prepared(wanted) if wanted is not None and not joined else None
             instead = joined or (opening[0].id if opening is not None else PERMITTED)
+            authors = self._book.counter().pseudonyms(by)
+            added = authors if joined else ()
             steps = tuple(
-                replace(one, instead=instead) if isinstance(one, MoveApproval) else one for one in ballot.steps
+                replace(one, instead=instead, authors=added) if isinstance(one, MoveApproval) else one
+                for one in ballot.steps
             )
             said = (ballot.record, records.edited(original, by, digest=digest, instead=instead, form=form))
             unit = Unit(records=said, steps=steps)
             if opening is not None:
-                unit = Unit(records=(*said, opening[2]), steps=(*steps, opening[1]))
+                step = replace(opening[1], approval=replace(opening[0], authors=authors))
+                unit = Unit(records=(*said, opening[2]), steps=(*steps, step))
             outcome = await self._sequencer.submit(unit)
             if isinstance(outcome, Committed):
                 return self._denied(original, instead, is_new=opening is not None)

@@ -4,7 +4,8 @@ What is passed over is who has to agree, and nothing else: the call stays bound 
 again before it goes, and a denial stays one.
 INVARIANT: the entry that says who, why and what was passed over is in the commit that approves, or nothing is.
 INVARIANT: never by the requester's human owner but as `solo` says, never by anybody, or with anything, newer than
-the call, never without a tap of a passkey for these words, never where he could approve it alone as others do.
+the call, never by whoever wrote the call as a form of another, never without a tap of a passkey for these words,
+never where he could approve it alone as others do.
 INVARIANT: one use each, within its person's bounds, whatever comes at the same time, and whichever of his accounts
 is removed.
 """
@@ -110,6 +111,8 @@ class Glass:
         listed = counter.now(by)
         if self.rules is None or listed is None or not self.rules.name(listed):
             return Refusal("glass_not_permitted", "the configuration does not name you for break-glass")
+        if counter.is_author(approval, by):
+            return Refusal("glass_not_permitted", "you wrote this form: somebody else breaks the glass for it")
         # Everything that is asked of whoever answers but the group that he is of.
         anybody = replace(approval, obligations=replace(approval.obligations, demands=(), auth=""))
         refusal = counter.refusal(anybody, by) or counter.newer(approval, by)

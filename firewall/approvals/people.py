@@ -119,8 +119,8 @@ class Refusal:
     """Why somebody may not decide."""
 
     code: str
-    """`approver_not_permitted`, `own_approval`, `passkey_needed`, `newer_than_approval`, `vote_counted` or
-    `not_your_turn`."""
+    """`approver_not_permitted`, `own_approval`, `passkey_needed`, `newer_than_approval`, `own_form`,
+    `vote_counted` or `not_your_turn`."""
     public: str
 
     @property
@@ -186,7 +186,12 @@ NOWHERE = frozenset({UNRESOLVED, ""})
 
 def may_be_in(approval: Approval, production: frozenset[str]) -> bool:
     """Tell whether any part of a call lies in production, or where nobody knows that it does not."""
-    return any(folded(one) in production | NOWHERE for one in _lands(approval))
+    return lies_in(approval, production | NOWHERE)
+
+
+def lies_in(approval: Approval, places: frozenset[str]) -> bool:
+    """Tell whether any part of a call lies in one of the places, as they are compared."""
+    return any(folded(one) in places for one in _lands(approval))
 
 
 def _lands(approval: Approval) -> set[str]:

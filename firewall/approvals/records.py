@@ -108,9 +108,16 @@ def viewed(approval_id: str, by: str, *, beside: str = "") -> Record:
 
 
 def voted(
-    approval: Approval, vote: Vote, by: Approver, *, move: MoveApproval, after: Tally, is_last: bool
+    approval: Approval,
+    vote: Vote,
+    by: Approver,
+    *,
+    move: MoveApproval,
+    after: Tally,
+    is_last: bool,
+    authored: bool = False,
 ) -> Record:
-    """Record somebody's vote, and what it made of the approval."""
+    """Record somebody's vote, and what it made of the approval; `authored`: he wrote it as a form."""
     return Record(
         kind="approval.voted",
         data={
@@ -123,6 +130,7 @@ def voted(
             "votes": after.given,
             "asked": after.asked,
             "decides": is_last,
+            **({"authored": True} if authored else {}),
             **({"together": vote.together} if vote.together > 1 else {}),
             **({"after_form": move.rebind} if move.rebind else {}),
             **({"uses": move.uses, "use_before": move.use_before} if is_last and move.uses > 1 else {}),

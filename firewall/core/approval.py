@@ -242,5 +242,7 @@ class Approval:
     """How often it may be used."""
     used: int = 0
     """How often it was."""
+    authors: tuple[str, ...] = ()
+    """Pseudonyms of everything that the approvers are called who wrote it as a form in place of another call."""
     glass: bool = False
     """One person approved it alone where it would have needed more (ADR 0050)."""

@@ -87,6 +87,8 @@ class MoveApproval:
     """How often the approved call may pass."""
     instead: str = ""
     """As `Approval.instead`, where a denial says another form."""
+    authors: tuple[str, ...] = ()
+    """As `Approval.authors`: whom the approval `instead`, which is open already, gets in addition."""
     used: int = -1
     """When given, how often it was used before this (consumption)."""
 

@@ -97,6 +97,27 @@ async def test_what_is_opened_is_read_back_whole(ports: Ports) -> None:
     assert ports.store.get("apr_nothing") is None
 
 
+async def test_a_form_keeps_its_authors(ports: Ports) -> None:
+    """From its opening, from the denial that joins it, and when the same requester asks for it again."""
+    call, form = _pending(ports), _pending(ports, digest="f" * 64, authors=("per_anna",))
+    for one in (call, form):
+        await ports.sequencer.submit(Unit(steps=(OpenApproval(one, 5),)))
+    denied = {"by": "per_bert", "instead": form.id, "authors": ("per_bert",)}
+    unit = _move(call, ApprovalStatus.PENDING, ApprovalStatus.DENIED, ports.clock.now, **denied)
+    assert isinstance(await ports.sequencer.submit(unit), Committed)
+    found = ports.store.get(form.id)
+    assert found is not None
+    assert found.authors == ("per_anna", "per_bert")
+    assert isinstance(
+        await ports.sequencer.submit(_move(form, ApprovalStatus.PENDING, ApprovalStatus.DENIED, 1)), Committed
+    )
+    same, other = _pending(ports, digest="f" * 64), _pending(ports, digest="f" * 64, principal="prn_oleg")
+    for one in (same, other):
+        assert isinstance(await ports.sequencer.submit(Unit(steps=(OpenApproval(one, 5),))), Committed)
+    again = [ports.store.get(one.id) for one in (same, other)]
+    assert [one.authors for one in again if one] == [("per_anna", "per_bert"), ()]
+
+
 async def test_what_waits_is_turned_page_by_page(ports: Ports) -> None:
     """The one whose time ends first on top, none twice, none left out; equal times too, and none that is over."""
     ends = (5, 3, 3, 9, 0, 7)

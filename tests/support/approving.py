@@ -309,7 +309,11 @@ class MemoryLog:
         of_session = sum(one.session == wanted.session for one in pending)
         if wanted.session and step.max_of_session and of_session >= step.max_of_session:
             return Unmet(index, "too_many_of_session")
-        self.rows[wanted.id] = wanted
+        before = (
+            one for one in self.rows.values() if (one.principal, one.digest) == (wanted.principal, wanted.digest)
+        )
+        authors = {*wanted.authors, *(name for one in before for name in one.authors)}
+        self.rows[wanted.id] = replace(wanted, authors=tuple(sorted(authors)))
         if step.conversation:
             self.talks[wanted.id] = step.conversation
         return None
@@ -342,6 +346,9 @@ class MemoryLog:
         is_late = limit <= step.at
         if step.become is not ApprovalStatus.CANCELLED and is_late is not (step.become is ApprovalStatus.EXPIRED):
             return unmet
+        if step.authors and step.instead in self.rows:
+            joined = self.rows[step.instead]
+            self.rows[joined.id] = replace(joined, authors=(*joined.authors, *step.authors))
         self.rows[step.id] = replace(
             row,
             status=step.become,

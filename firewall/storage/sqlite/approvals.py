@@ -16,7 +16,7 @@ from firewall.storage.sqlite.forms import BEGUN
 _COLUMNS = (
     "id, status, digest, principal, token, session, environment, effects, approver_group, opened_at, expires_at,"
     " use_before, decided_at, decided_by, self_approved, reason, subject_key, subject, obligations, uses, used,"
-    " glass, instead"
+    " glass, instead, authors"
 )
 
 
@@ -77,15 +77,24 @@ def open_approval(
         return unmet
     key, subject = sealed
     connection.execute(
-        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
+        f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
         (
             wanted.id, wanted.status.value, wanted.digest, wanted.principal, wanted.token, wanted.session,
             wanted.environment, " ".join(wanted.effects), wanted.obligations.groups, wanted.opened_at,
             wanted.expires_at, 0, 0, "", 0, None, key, subject, _written(wanted.obligations), 1, 0,
-            0, "",
+            0, "", " ".join(_authors(connection, wanted)),
         ),
     )  # fmt: skip
     return None
+
+
+def _authors(connection: sqlite3.Connection, wanted: Approval) -> list[str]:
+    """Return who wrote this form, now or when it was asked before: asked again, it is still his."""
+    found = connection.execute(
+        "SELECT authors FROM approvals WHERE principal = ? AND digest = ? AND authors <> ''",
+        (wanted.principal, wanted.digest),
+    )
+    return sorted({*wanted.authors, *(one for (words,) in found for one in str(words).split())})
 
 
 def _too_many(connection: sqlite3.Connection, step: OpenApproval, index: int) -> Unmet | None:
@@ -155,6 +164,11 @@ def move_approval(
             "uses": step.uses, "used": step.used, "instead": step.instead,
         },
     ).rowcount  # fmt: skip
+    if changed == 1 and step.authors:
+        connection.execute(
+            "UPDATE approvals SET authors = trim(authors || ' ' || ?) WHERE id = ?",
+            (" ".join(step.authors), step.instead),
+        )
     return None if changed == 1 else Unmet(index, "moved_on", found=step.id)
 
 
@@ -324,6 +338,7 @@ def _read(row: tuple[object, ...]) -> StoredApproval:
         opened_at=number[0], expires_at=number[1], use_before=number[2], decided_at=number[3],
         decided_by=str(row[13]), self_approved=bool(row[14]), obligations=_obligations(str(row[18]), text[8]),
         uses=int(str(row[19])), used=int(str(row[20])), glass=bool(row[21]), instead=str(row[22]),
+        authors=tuple(str(row[23]).split()),
     )  # fmt: skip
     return StoredApproval(approval, str(row[16]), _blob(row[17]), _blob(row[15]))
 

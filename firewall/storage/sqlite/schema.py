@@ -71,6 +71,7 @@ def _create(database: sqlite_utils.Database) -> None:
     )  # fmt: skip
     _added(database, "approvals", "obligations")
     _added(database, "approvals", "instead")
+    _added(database, "approvals", "authors")
     _added(database, "approvals", "uses", "INTEGER NOT NULL DEFAULT 1")
     _added(database, "approvals", "used", "INTEGER NOT NULL DEFAULT 0")
     _added(database, "approvals", "glass", "INTEGER NOT NULL DEFAULT 0")

@@ -23,6 +23,7 @@ from tests.support.guarding import ALICE, DESTROY, Kept, call, keeping
 
 MILDER = "rm -rf /srv/data/cache"
 OLGA = Approver("olga", "approver", ("oncall",))
+BERT = Approver("bert", "approver", ("oncall",))
 NEWCOMER = Approver("nina", "approver", since=2**62)
 
 
@@ -63,7 +64,10 @@ async def test_the_form_passes_once_and_the_call_never(kept: Kept) -> None:
     waiting = await kept.guard.judge(call(MILDER), kept.requester())
     assert isinstance(waiting, Wait)
     assert waiting.approval.id == new.id
-    await kept.approvals.decide(new.id, Decision.APPROVE, by=ALICE)
+    with pytest.raises(ApprovalError) as error:
+        await kept.approvals.decide(new.id, Decision.APPROVE, by=ALICE)
+    assert error.value.code == "own_form", "it destroys, and nobody knows where"
+    await kept.approvals.decide(new.id, Decision.APPROVE, by=BERT)
     assert kept.approvals.get(old.id).status is ApprovalStatus.DENIED
     again = await kept.guard.judge(call(DESTROY), kept.requester())
     assert isinstance(again, Stop)
@@ -140,6 +144,7 @@ async def test_a_form_that_waits_already_is_joined(kept: Kept) -> None:
     held = await kept.held(call(DESTROY), kept.requester())
     found = await kept.guard.editing.propose(held.approval.id, MILDER, by=ALICE)
     assert found.id == other.approval.id
+    assert len(found.authors) == 1, "and its author"
     assert kept.approvals.get(held.approval.id).instead == other.approval.id
     third = await kept.held(call("rm -rf /srv/third"), kept.requester())
     await kept.approvals.decide(other.approval.id, Decision.DENY, by=ALICE)
