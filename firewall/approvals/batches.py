@@ -2,7 +2,8 @@
 
 Of one kind is what differs in nothing but the name of the thing that it is done to: the same run, tool, policy
 row and demands, and for each action the same operation, place, effects, sort of resource, and certainty.
-INVARIANT: what is approved once at a time is approved in no batch, nor what wants a name or a tap for itself.
+INVARIANT: what is approved once at a time is approved in no batch, nor what wants a name or a tap for itself;
+and an approver's form of another call is of no kind, because its own page says whose words it is.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ class InBatch:
 def kind_of(approval: Approval) -> Kind | None:
     """Return what approvals of one kind have in common; None: this one is of no kind but its own."""
     subject = approval.subject
-    if subject is None or not subject.actions or subject.moved:
+    if subject is None or not subject.actions or subject.moved or subject.edited:
         return None
     return (
         approval.principal,

@@ -143,8 +143,8 @@ class Reviews:
             while True:
                 self._news.clear()
                 try:
-                    for alert in self._due():
-                        group.create_task(self._teller.alert(alert))
+                    for use in self._due():
+                        self._tell(use, group)
                 except FirewallError as error:
                     _log.warning("open reviews could not be read: %s", error.public)
                 try:
@@ -153,18 +153,23 @@ class Reviews:
                 except TimeoutError:
                     continue
 
-    def _due(self) -> list[Alert]:
-        """Return what is to be told now. Raises: StoreError."""
+    def _due(self) -> list[GlassUse]:
+        """Return of what is to be told now. Raises: StoreError."""
         now = self._clock.now_us()
         found = self.open()
         self._told = {one.approval: self._told[one.approval] for one in found if one.approval in self._told}
-        due = [one for one in found if self._told.get(one.approval, -self._remind_us) + self._remind_us <= now]
-        alerts = []
-        for use in due:
-            alerts.append(self._alert(use))
-            self._told[use.approval] = now
-            self._fresh.discard(use.approval)
-        return alerts
+        return [one for one in found if self._told.get(one.approval, -self._remind_us) + self._remind_us <= now]
+
+    def _tell(self, use: GlassUse, group: asyncio.TaskGroup) -> None:
+        """Tell of a use; one that cannot be read now stays due, and keeps no other from being told."""
+        try:
+            alert = self._alert(use)
+        except FirewallError as error:
+            _log.warning("open review of approval=%s could not be read: %s", use.approval, error.public)
+            return
+        group.create_task(self._teller.alert(alert))
+        self._told[use.approval] = self._clock.now_us()
+        self._fresh.discard(use.approval)
 
     def _alert(self, use: GlassUse) -> Alert:
         approval = self._approvals.get(use.approval)

@@ -41,6 +41,13 @@ async def test_what_differs_in_its_name_alone_is_of_one_kind() -> None:
     assert kind_of(await _opened(1)) == kind_of(await _opened(2)) is not None
 
 
+async def test_an_approvers_form_is_of_no_kind() -> None:
+    """The agent asked for no such call: its own page says so."""
+    asked = await _opened(1)
+    assert asked.subject is not None
+    assert kind_of(replace(asked, subject=replace(asked.subject, edited="apr_1"))) is None
+
+
 DIFFERS = {
     "run": {"token": "tok_2"},
     "requester": {"principal": "olga/other"},

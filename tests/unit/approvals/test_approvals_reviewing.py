@@ -157,6 +157,28 @@ async def test_everybody_is_told_at_once_and_again_until_it_is_reviewed() -> Non
     assert len(alerts) == 2
 
 
+async def test_a_use_that_cannot_be_read_keeps_no_other_from_being_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first and the third are told; the second is as soon as it can be read, as new as it is."""
+    all_ = cabinet(rules=replace(RULES, per_day=3, cool_down_s=0))
+    ids = []
+    for sign in "abc":
+        ids.append((await all_.approvals.open(asked(digest=sign * 64))).id)
+        await all_.glass.use(ids[-1], by=GINA, reason=WHY, typed=TYPED)
+        all_.clock.forward(1)
+    row = all_.log.rows.pop(ids[1])
+    running = asyncio.create_task(all_.reviews.run())
+    await until(lambda: f"approval={ids[1]} could not be read" in caplog.text)
+    await until(lambda: len(all_.heard.alerts) == 2)
+    all_.log.rows[ids[1]] = row
+    all_.reviews.broken("apr_none")
+    await until(lambda: len(all_.heard.alerts) == 3)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [one.facts["event"] for one in all_.heard.alerts] == ["broken"] * 3
+
+
 async def test_what_is_open_at_the_start_is_told_and_a_store_that_fails_ends_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
