@@ -124,7 +124,12 @@ def glass_of(
         remind_s=(rules or GlassRules()).remind_s,
     )
     glass = Glass(
-        approvals=approvals, sequencer=installation.writer, clock=clock, rules=rules, broken=reviews.broken
+        approvals=approvals,
+        sequencer=installation.writer,
+        clock=clock,
+        rules=rules,
+        broken=reviews.broken,
+        unreviewed=reviews.count,
     )
     return glass, reviews
 

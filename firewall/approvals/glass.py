@@ -70,6 +70,7 @@ class Glass:
         clock: Clock,
         rules: GlassRules | None,
         broken: Callable[[str], None] = lambda _id: None,
+        unreviewed: Callable[[], int] = lambda: 0,
     ) -> None:
         """`rules`: None: nobody may. `broken` is told the id of an approval after each use."""
         self._approvals = approvals
@@ -77,6 +78,8 @@ class Glass:
         self._clock = clock
         self._broken = broken
         self.rules = rules
+        self.unreviewed = unreviewed
+        """How many uses wait for a review."""
 
     def refusal(self, approval: Approval, by: Approver) -> Refusal | None:
         """Return why somebody may not break the glass for an approval that waits; None: he may."""

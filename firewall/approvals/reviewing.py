@@ -84,6 +84,10 @@ class Reviews:
         """Return uses that nobody reviewed, oldest first."""
         return self._store.glass_uses(limit, is_open=True)
 
+    def count(self) -> int:
+        """Return how many uses nobody reviewed, as many as are looked at. Raises: StoreError."""
+        return len(self.open())
+
     def closed(self, limit: int) -> Sequence[GlassUse]:
         """Return uses that were reviewed, newest review first."""
         return self._store.glass_uses(limit, is_open=False)

@@ -30,6 +30,7 @@ from firewall.console.asking import (
     WrongPassphraseError,
     read_form,
 )
+from firewall.console.auth import may_name
 from firewall.console.conversation import ABSENT, Talk, unopened
 from firewall.console.differing import Compared, compared
 from firewall.console.page import STATUS_WORDS, card, page
@@ -159,6 +160,7 @@ class Pages:
             older=waiting[-1].id if is_more else "",
             done=done,
             failing=failing,
+            reviews=self._glass.unreviewed() if self._glass and may_name(asker.who) else 0,
         )
 
     async def approval(self, request: Request, asker: Asker) -> Response:

@@ -368,7 +368,14 @@ def control_side(
             status=desk,
             runner=runner,
             rooms=(*own, *(figure_rooms() if rooms is None else rooms)),
-            glass=Glass(approvals=service, sequencer=log, clock=clock, rules=glass, broken=reviews.broken),
+            glass=Glass(
+                approvals=service,
+                sequencer=log,
+                clock=clock,
+                rules=glass,
+                broken=reviews.broken,
+                unreviewed=reviews.count,
+            ),
             pins=desk.pins,
             proving=proving,
             absences=Absences(sequencer=log, rows=log, people=doors, clock=clock),  # type: ignore[arg-type]  # looked up alone

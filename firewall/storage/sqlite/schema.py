@@ -69,9 +69,8 @@ def _create(database: sqlite_utils.Database) -> None:
         },
         pk="id",
     )  # fmt: skip
-    _added(database, "approvals", "obligations")
-    _added(database, "approvals", "instead")
-    _added(database, "approvals", "authors")
+    for words in ("obligations", "instead", "authors"):
+        _added(database, "approvals", words)
     _added(database, "approvals", "uses", "INTEGER NOT NULL DEFAULT 1")
     _added(database, "approvals", "used", "INTEGER NOT NULL DEFAULT 0")
     _added(database, "approvals", "glass", "INTEGER NOT NULL DEFAULT 0")

@@ -65,15 +65,22 @@ async def test_one_person_breaks_it_and_another_reviews(side: Side) -> None:
     assert "by breaking the glass" in after
     assert OFFER not in after
     assert "You cannot review this" in (await bob.open("/console/reviews")).text
+    side.log.rows[approval.id] = replace(side.log.rows[approval.id], status=ApprovalStatus.CONSUMED)
     page = await alice.open("/console/reviews")
     assert WHY in page.text
     assert "1 use waits" in page.text
+    assert "Somebody broke the glass" in page.text
+    assert ">used</span>" in page.text, "as the approval's own page calls it"
+    waits = '<a href="/console/reviews">1 use of break-glass waits for a review</a>'
+    assert waits in (await alice.open("/console/")).text
     assert side.log.records[-1].data == {"what": "reviews"}
     path = f"/console/reviews/{approval.id}"
     fields = {"csrf": await alice.csrf(), "finding": "justified", "note": NOTE}
     assert (await alice.client.post(path, data=fields, headers=alice.headers)).status_code == 303
     page = await bob.open("/console/reviews")
     assert "Nothing waits for a review" in page.text
+    assert "Somebody broke the glass" not in page.text
+    assert "of break-glass" not in (await alice.open("/console/")).text
     assert NOTE in page.text
     again = await alice.client.post(path, data=fields, headers=alice.headers)
     assert (again.status_code, "reviewed already" in again.text) == (409, True)

@@ -158,7 +158,7 @@ async def test_everybody_is_told_at_once_and_again_until_it_is_reviewed() -> Non
 
 
 async def test_a_use_that_cannot_be_read_keeps_no_other_from_being_told(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The first and the third are told; the second is as soon as it can be read, as new as it is."""
     all_ = cabinet(rules=replace(RULES, per_day=3, cool_down_s=0))
