@@ -266,7 +266,9 @@ def _audit(entries: int) -> None:
 
 
 def _console() -> None:
-    subprocess.run([sys.executable, "-m", "tests.bench.console"], cwd=REPOSITORY, timeout=3_600, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "tests.bench.console", "1000000"], cwd=REPOSITORY, timeout=3_600, check=True
+    )
 
 
 def main() -> None:
