@@ -15,6 +15,8 @@ from firewall.classify.shell.words import Word
 
 _METHOD = re.compile(r"[A-Za-z]{3,7}")
 _ITEM = re.compile(r"[^=:@]+(?::=@?|=@?|@)(?!=)")
+_QUERY = re.compile(r"[^=:@]+==")
+_SIGN = re.compile(r":?==?@?")
 _WRITES = ("-f", "--raw-field", "-F", "--field", "--input")
 _TYPED = ("-F", "--field")
 
@@ -29,10 +31,13 @@ def httpie(command: Command, program: Program, analysis: Analysis) -> bool:
     if len(words) > 1 and words[0].known and _METHOD.fullmatch(words[0].text):
         method = words.pop(0).text.upper()
     url, items = words[0], words[1:]
-    data = [word for word in items if _ITEM.match(word.text) and "==" not in word.text]
+    asked = [word for word in items if _QUERY.match(word.text)]
+    data = [word for word in items if _ITEM.match(word.text) and word not in asked]
     text = url.text if not url.text.startswith(":") else f"localhost{url.text}"
     headers = {
-        word.text.partition(":")[0].lower(): word.text.partition(":")[2] for word in items if word not in data
+        word.text.partition(":")[0].lower(): word.text.partition(":")[2]
+        for word in items
+        if word not in data and word not in asked
     }
     request = Request(
         method or ("POST" if data or options.given("--raw") or command.feed is not None else "GET"),
@@ -43,6 +48,7 @@ def httpie(command: Command, program: Program, analysis: Analysis) -> bool:
         from_file=any("@" in word.text for word in data),
         credentials=bool(options.values(("-a", "--auth"))),
         url_known=url.known,
+        fields="&".join(_SIGN.sub("=", word.text, count=1) for word in items),
     )
     for draft in judge_http(request, analysis.context, command.span):
         draft.point(url.span, "the address")

@@ -229,3 +229,48 @@ def test_facebook_reads_a_bare_name() -> None:
     ):
         assert (Effect.DESTRUCTIVE in effects("POST", f"{url}?method=delete", {}, "")) is found
         assert (Effect.DESTRUCTIVE in effects("POST", url, FORM, "method=delete")) is found
+
+
+PROJECT = "https://gitlab.com/api/v4/projects/1"
+PROGRAMS = (
+    ("shell", f"http POST {PROJECT} _method=={{}}"),
+    ("shell", f"http POST {PROJECT} a=1 _method={{}}"),
+    ("shell", f"http --form POST {PROJECT} _method={{}}"),
+    ("python", f'import requests\nrequests.post("{PROJECT}", params={{{{"_method": "{{}}"}}}})'),
+    ("python", f'import requests\nrequests.post("{PROJECT}", data=[("a", b), ("_method", "{{}}")])'),
+    ("python", f'import requests\nrequests.post("{PROJECT}", data=dict(_method="{{}}", a=b))'),
+    ("python", f'import requests\nd = {{{{"_method": "{{}}"}}}}\nrequests.post("{PROJECT}", data=d)'),
+    ("python", f'import requests\nrequests.post("{PROJECT}", files={{{{"_method": (None, "{{}}")}}}})'),
+    (
+        "javascript",
+        f'fetch("{PROJECT}", {{{{method: "POST", body: new URLSearchParams({{{{_method: "{{}}"}}}})}}}})',
+    ),
+    ("javascript", f'axios.post("{PROJECT}", {{{{_method: "{{}}"}}}})'),
+    ("javascript", f'axios.post("{PROJECT}", {{{{a: b}}}}, {{{{params: {{{{_method: "{{}}"}}}}}}}})'),
+    ("javascript", f'axios.post("{PROJECT}", {{{{a: x, _method: "{{}}"}}}})'),
+)
+
+
+@pytest.mark.parametrize(("form", "text"), PROGRAMS)
+def test_a_program_that_asks_for_another_method_is_read(form: str, text: str) -> None:
+    """In query items, parameters, lists of pairs and objects, as far as they stand in the program."""
+    for verb, found in (("DELETE", True), ("POST", False)):
+        actions = actions_of_input(form, text.format(verb), shipped_context())
+        assert any(Effect.DESTRUCTIVE in action.effects for action in actions) is found, verb
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("shell", f"http POST {PROJECT} title==a token=YWJj== X-A:b"),
+        ("python", f'import requests\nrequests.post("{PROJECT}", data=payload)'),
+        ("python", f'import requests\nrequests.post("{PROJECT}", params={{"a": b}}, json={{"method": c}})'),
+        ("javascript", f'axios.post("{PROJECT}", payload)'),
+        ("javascript", f'const a = {{b: c}}, c = new URLSearchParams(a);\naxios.post("{PROJECT}", a)'),
+        ("javascript", f'fetch("{PROJECT}", {{method: "POST", body: JSON.stringify({{title: x}})}})'),
+    ],
+)
+def test_a_program_that_asks_for_none_stays_what_it_was(form: str, text: str) -> None:
+    """A body that is not known before it runs is no override."""
+    for action in actions_of_input(form, text, shipped_context()):
+        assert RISKY.isdisjoint(action.effects)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections.abc import Iterator
 
 from firewall.classify.code.python.arguments import argument
 from firewall.classify.code.python.carried import is_local, local_names
@@ -88,7 +89,43 @@ def _request(method: str, url: str, node: ast.Call, scope: Scope, target: ast.ex
         carries_output=any(_holds(item, scope) for item in _said(node, target)),
         credentials=any(item.arg == "auth" for item in node.keywords),
         url_known=choices(target, scope) is not None,
+        fields=_fields(node, bodies, scope),
     )
+
+
+def _fields(node: ast.Call, bodies: list[ast.expr], scope: Scope) -> str:
+    """Return as a form what is readable of the fields in a call's query and body; a value that is not is `?`."""
+    given = [*bodies, *(item.value for item in node.keywords if item.arg == "params")]
+    pairs = [pair for one in given for pair in _pairs(one, scope)]
+    return "&".join(f"{name}={'?' if value is None else value}" for name, value in pairs if name is not None)
+
+
+def _pairs(node: ast.expr, scope: Scope) -> Iterator[tuple[str | None, str | None]]:
+    """Return the names and values in a dict, in a list of pairs, or in `dict(a=b)`."""
+    if isinstance(node, ast.Name):
+        node = scope.constants.get(node.id, node)
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            yield from (
+                (text_of(key, scope), _sent(value, scope)) for key, value in zip(keys, values, strict=True)
+            )
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            for item in items:
+                if isinstance(item, ast.Tuple | ast.List) and len(item.elts) >= 2:
+                    yield text_of(item.elts[0], scope), _sent(item.elts[1], scope)
+        case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
+            yield from ((item.arg, _sent(item.value, scope)) for item in keywords)
+        case _:
+            found = text_of(node, scope)
+            if found is not None and "=" in found:
+                name, _, value = found.partition("=")
+                yield name, value
+
+
+def _sent(node: ast.expr, scope: Scope) -> str | None:
+    """Return a value; of a part of `files`, `(name, content)`, the content."""
+    is_part = isinstance(node, ast.Tuple | ast.List) and len(node.elts) >= 2
+    return text_of(node.elts[1] if is_part else node, scope)  # type: ignore[attr-defined]  # has been looked at
 
 
 def _headers(node: ast.Call, scope: Scope) -> dict[str, str]:
