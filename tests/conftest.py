@@ -1,6 +1,7 @@
-"""Rules for every test: under `STAYHAND_REQUIRE`, what would be skipped fails.
+"""Rules for every test: under `STAYHAND_REQUIRE`, what would be skipped fails; what fails is named at once.
 
-A newcomer without node or Chromium sees those tests skipped with the reason; the full run must not.
+A newcomer without node or Chromium sees those tests skipped with the reason; the full run must not. A part that is
+ended at its bound prints no summary: the names of what had failed by then stand between the dots.
 """
 
 import os
@@ -12,6 +13,27 @@ import pytest
 hypothesis.settings.register_profile("stayhand", deadline=None)  # no test asserts a time, not by default either
 hypothesis.settings.load_profile("stayhand")
 _REQUIRED = frozenset(filter(None, os.environ.get("STAYHAND_REQUIRE", "").split(",")))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Name failures as they come, where results come together (not in the workers)."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Naming(terminal), "stayhand-naming")
+
+
+class _Naming:
+    """Writes a line for each failure."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write which test failed, and in which phase."""
+        if report.failed:
+            self._terminal.write_line(f"\nFAILED {report.nodeid} ({report.when})")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -51,8 +51,8 @@ PARTS = (
     Part("repository", "check", (*_PYTEST, "tests/meta"), 240),
     _tests("unit", "unit", "property", "contract", bound_s=1000),
     _tests("fuzz", "fuzz", bound_s=450),
-    _tests("integration", "integration", bound_s=1100),
-    _tests("e2e", "e2e", bound_s=1350),
+    _tests("integration", "integration", bound_s=1500),
+    _tests("e2e", "e2e", bound_s=1500),
 )
 
 
