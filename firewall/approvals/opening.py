@@ -13,7 +13,7 @@ from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.conversation import written
 from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ids import sha256_hex
-from firewall.core.ports import Clock, Sequencer
+from firewall.core.ports import ApprovalStore, Clock, Sequencer
 from firewall.core.work import OpenApproval, Record, Unit, Unmet
 
 _US = 1_000_000
@@ -25,14 +25,27 @@ class Opening:
     """Opens approvals."""
 
     def __init__(
-        self, book: Book, *, sequencer: Sequencer, clock: Clock, rules: ApprovalRules, new_id: Callable[[], str]
+        self,
+        book: Book,
+        *,
+        sequencer: Sequencer,
+        store: ApprovalStore,
+        clock: Clock,
+        rules: ApprovalRules,
+        new_id: Callable[[], str],
     ) -> None:
         self._book = book
         self._sequencer = sequencer
+        self._store = store
         self._clock = clock
         self._rules = rules
         self._new_id = new_id
         self._complained: dict[str, int] = {}
+
+    def would_open(self, wanted: Wanted) -> bool:
+        """Tell whether a new approval would be opened, as `Approvals.would_open` says."""
+        _, step, _ = self.prepared(wanted)
+        return self._store.would_open(step)
 
     async def open(self, wanted: Wanted) -> Approval:
         """Open an approval, or join an open one, as `Approvals.open` says."""

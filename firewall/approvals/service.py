@@ -69,7 +69,7 @@ class Approvals(Book):
             roster=roster or Unlisted(),
             may_be_production=may_be_production or (lambda _: True),  # FAIL-CLOSED
         )
-        self._opening = Opening(self, sequencer=sequencer, clock=clock, rules=rules, new_id=new_id)
+        self._opening = Opening(self, sequencer=sequencer, store=store, clock=clock, rules=rules, new_id=new_id)
         self._deciding = Deciding(self, sequencer=sequencer, clock=clock, rules=rules)
         self.edits = Edits(self, deciding=self._deciding, opening=self._opening, sequencer=sequencer)
         """Other forms in place of held calls."""
@@ -80,6 +80,13 @@ class Approvals(Book):
     def is_draining(self) -> bool:
         """The server stops: nothing is waited for any more."""
         return self._waiters.is_draining
+
+    def would_open(self, wanted: Wanted) -> bool:
+        """Tell whether a new approval would be opened at this moment, and none joined nor the call refused.
+
+        Raises: ApprovalError `call_too_large`; StoreError.
+        """
+        return self._opening.would_open(wanted)
 
     async def open(self, wanted: Wanted) -> Approval:
         """Open an approval, or join the open one of the same principal and digest, approved or not.

@@ -5,7 +5,7 @@ from typing import Protocol
 from firewall.core.approval import Approval, ApprovalStatus, Subject
 from firewall.core.conversation import Kept
 from firewall.core.notice import Notice
-from firewall.core.work import Outcome, Unit
+from firewall.core.work import OpenApproval, Outcome, Unit
 
 
 class Clock(Protocol):
@@ -49,6 +49,13 @@ class ApprovalStore(Protocol):
 
     def usable(self, principal: str, digest: str, now_us: int) -> Approval | None:
         """Return an approved, unused, unexpired approval of exactly this call."""
+        ...
+
+    def would_open(self, step: OpenApproval) -> bool:
+        """Tell whether an approval would be opened as things stand, and neither joined nor refused.
+
+        The commit alone decides it: this is for what is done for a new one only.
+        """
         ...
 
     def listing(self, status: str | None, limit: int) -> list[Approval]:

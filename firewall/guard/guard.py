@@ -306,8 +306,9 @@ class Guard:
             judgement = await self._moved(judgement, before)
         outcome = await self._sequencer.submit(Unit(records=handed.judged(judgement, requester)))
         try:
-            led = await self.leading.of(judgement.call, requester)
-            wanted = handed.wanted(judgement, requester, heeds_denial=heeds_denial, led=led)
+            wanted = handed.wanted(judgement, requester, heeds_denial=heeds_denial)
+            if self._approvals.would_open(wanted):  # one that is joined or refused reads nothing
+                wanted = replace(wanted, led=await self.leading.of(judgement.call, requester))
             approval = await self._approvals.open(wanted)
         except ApprovalError as error:
             return await self._not_asked(judgement, requester, error)

@@ -5,7 +5,6 @@ Nothing here decides: the verdict has been found, and the guard submits what is 
 
 from firewall.approvals.wanted import Wanted
 from firewall.core.bucket import per_hour
-from firewall.core.conversation import Conversation
 from firewall.core.errors import ApprovalError
 from firewall.core.ids import principal_of
 from firewall.core.reason import Reason
@@ -73,10 +72,8 @@ def denied(reason: str, instead: str) -> Deny:
     return Deny(Reason.APPROVAL_EDITED if instead else Reason.APPROVAL_DENIED, detail=reason)
 
 
-def wanted(
-    judgement: Judgement, requester: Requester, *, heeds_denial: bool, led: Conversation | None = None
-) -> Wanted:
-    """Return what people are asked; `led`: what led to it. Raises: ApprovalError where the verdict is no ask."""
+def wanted(judgement: Judgement, requester: Requester, *, heeds_denial: bool) -> Wanted:
+    """Return what people are asked. Raises: ApprovalError where the verdict is no ask."""
     verdict = judgement.verdict
     if not isinstance(verdict, Ask):
         raise ApprovalError("only an ask can be opened")
@@ -90,5 +87,4 @@ def wanted(
         obligations=verdict.obligations,
         subject=judgement.subject(requester),
         heeds_denial=heeds_denial,
-        led=led,
     )

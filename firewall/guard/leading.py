@@ -12,16 +12,19 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import orjson
 
 from firewall.classify.credentials.detector import Detector
+from firewall.classify.credentials.positions import ARMOUR_MOST, half_armoured
 from firewall.codecs.spoken import spoken
 from firewall.core.call import ToolCall
 from firewall.core.conversation import (
     MOST_BYTES,
     MOST_MESSAGES,
     Conversation,
+    Led,
     Message,
     Part,
     Source,
@@ -29,7 +32,7 @@ from firewall.core.conversation import (
     SpokenPart,
 )
 from firewall.core.dialect import Dialect
-from firewall.core.fast_init import fast_init, maker
+from firewall.core.fast_init import maker
 from firewall.core.ports import Clock
 from firewall.guard.foreign import TARGETS_OWN, Known
 from firewall.guard.requester import Requester
@@ -44,8 +47,12 @@ MOST_BODY = 4 << 20
 PART_BYTES = 6 << 10
 """Of one part; of a longer one the beginning and the end are kept."""
 _TAIL = PART_BYTES // 3
-_AROUND = 8 << 10
+_AROUND = ARMOUR_MOST + 128
 """Bytes beside what is kept in which a credential that is cut may begin or end."""
+MOST_SEARCHED = 256 << 10
+"""Bytes of one conversation in which credentials are looked for; no part is begun behind them."""
+MOST_PARTS_OF_ALL = 64
+"""Parts of all messages that are kept; the newest."""
 _LEAST_LEFT = 256
 _LEAST_SECRET = 8
 _OURS = re.compile(rb"sh[dl]_[0-9A-Za-z_.-]{16,128}")
@@ -53,10 +60,9 @@ _OURS = re.compile(rb"sh[dl]_[0-9A-Za-z_.-]{16,128}")
 _Span = tuple[int, int, str]
 
 
-@fast_init
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Heard:
-    """The last request of a session to a model."""
+    """The last request of a session to a model; equal to itself alone."""
 
     dialect: Dialect
     body: bytes
@@ -64,6 +70,15 @@ class Heard:
 
 
 _heard = maker(Heard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What is kept of one conversation, and by which rules credentials were hidden in it."""
+
+    detector: Detector
+    secrets: Sequence[bytes]
+    messages: tuple[Message, ...]
 
 
 class Leading:
@@ -76,6 +91,8 @@ class Leading:
         self._clock = clock
         self._bodies: OrderedDict[tuple[str, str], Heard] = OrderedDict()
         self._held = 0
+        self._done: WeakKeyDictionary[Led | Heard, _Done] = WeakKeyDictionary()
+        """What was kept of a conversation last, as long as calls come of it."""
 
     def heard(self, requester: Requester, dialect: Dialect, body: bytes) -> None:
         """Remember a request to a model until the run's next one."""
@@ -92,14 +109,20 @@ class Leading:
             self._held -= len(gone.body)
 
     async def of(self, call: ToolCall, requester: Requester) -> Conversation | None:
-        """Return the end of the conversation that led to a call; None: none is known."""
-        if call.led is not None:
-            return self._kept(Source.CALL, call.led())
-        found = self._joined(requester)
+        """Return the end of the conversation that led to a call; None: none is known.
+
+        Read, cut and searched in a thread, and once for all calls of one answer or request.
+        """
+        found = (Source.CALL, call.led) if call.led is not None else self._joined(requester)
         if found is None:
             return None
-        source, heard = found
-        return self._kept(source, await asyncio.to_thread(_read, heard))
+        source, led = found
+        detector, secrets = self._detector(), _spellings(self._known)
+        done = self._done.get(led)
+        if done is None or done.detector is not detector or done.secrets != secrets:
+            messages = await asyncio.to_thread(_kept, led, lambda data: _spans(data, detector, secrets))
+            done = self._done[led] = _Done(detector, secrets, messages)
+        return Conversation(source, done.messages) if done.messages else None
 
     def _joined(self, requester: Requester) -> tuple[Source, Heard] | None:
         run, since = _run(requester), self._clock.now_us() - WINDOW_US
@@ -112,23 +135,32 @@ class Leading:
         of_run = [one for (name, _), one in self._bodies.items() if name == run and one.at_us > since]
         return (Source.RUN, max(of_run, key=lambda one: one.at_us)) if of_run else None
 
-    def _kept(self, source: Source, said: Sequence[Spoken]) -> Conversation | None:
-        detector, secrets = self._detector(), _spellings(self._known)
-        left = MOST_BYTES
-        messages: list[Message] = []
-        for one in reversed(said[-MOST_MESSAGES:]):
-            parts: list[Part] = []
-            for part in reversed(one.parts):
-                if left < _LEAST_LEFT:
-                    break
-                kept = shortened(part, min(left, PART_BYTES), lambda data: _spans(data, detector, secrets))
-                left -= len(kept.head.encode()) + len(kept.tail.encode()) + len(kept.name.encode())
-                parts.append(kept)
-            if one.parts and not parts:
+
+def _kept(led: Led | Heard, find: Callable[[bytes], Sequence[_Span]]) -> tuple[Message, ...]:
+    """Return the last messages within all bounds; what `find` finds is hidden."""
+    said = _read(led) if isinstance(led, Heard) else led()
+    left, searched, count = MOST_BYTES, 0, 0
+
+    def counted(data: bytes) -> Sequence[_Span]:
+        nonlocal searched
+        searched += len(data)
+        return find(data)
+
+    messages: list[Message] = []
+    for one in reversed(said[-MOST_MESSAGES:]):
+        parts: list[Part] = []
+        for part in reversed(one.parts):
+            if left < _LEAST_LEFT or searched >= MOST_SEARCHED or count >= MOST_PARTS_OF_ALL:
                 break
-            gone = one.earlier + len(one.parts) - len(parts)
-            messages.append(Message(one.turn, one.role, tuple(reversed(parts)), gone))
-        return Conversation(source, tuple(reversed(messages))) if messages else None
+            kept = shortened(part, min(left, PART_BYTES), counted)
+            left -= len(kept.head.encode()) + len(kept.tail.encode()) + len(kept.name.encode())
+            count += 1
+            parts.append(kept)
+        if one.parts and not parts:
+            break
+        gone = one.earlier + len(one.parts) - len(parts)
+        messages.append(Message(one.turn, one.role, tuple(reversed(parts)), gone))
+    return tuple(reversed(messages))
 
 
 def shortened(part: SpokenPart, most: int, find: Callable[[bytes], Sequence[_Span]]) -> Part:
@@ -167,6 +199,7 @@ def _hidden(data: bytes, spans: Sequence[_Span], start: int, end: int | None) ->
 def _spans(data: bytes, detector: Detector, secrets: Sequence[bytes]) -> list[_Span]:
     spans = [(one.start, one.end, one.rule) for one in detector.find(data, in_answer=True)]
     spans += [(one.start(), one.end(), "stayhand-token") for one in _OURS.finditer(data)]
+    spans += [(one.start, one.end, one.rule) for one in half_armoured(data)]
     for value in secrets:
         at = data.find(value)
         while at >= 0:

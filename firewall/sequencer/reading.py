@@ -14,6 +14,7 @@ from firewall.core.glass import GlassUse
 from firewall.core.ids import sha256_hex
 from firewall.core.pins import Pin
 from firewall.core.proofs import Link, Passkey
+from firewall.core.work import OpenApproval
 from firewall.sequencer.sealing import Sealing, conversation_name, read_subject
 from firewall.storage.sqlite import (
     absences,
@@ -71,6 +72,10 @@ class Approving:
         """Return an approved, unused, unexpired approval of exactly this call."""
         stored = _guarded(lambda: approvals.usable(self._connection, principal, digest, now_us))
         return None if stored is None else self._all([stored])[0]
+
+    def would_open(self, step: OpenApproval) -> bool:
+        """Tell whether an approval would be opened as things stand; the commit alone decides it."""
+        return _guarded(lambda: approvals.not_opened(self._connection, step, 0)) is None
 
     def listing(self, status: str | None, limit: int) -> list[Approval]:
         """Return approvals, newest first, subjects opened."""

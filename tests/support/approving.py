@@ -288,7 +288,11 @@ class MemoryLog:
         self.rows[row.id] = replace(row, runs=(*row.runs[:-1], ended))
         return None
 
-    def _open(self, step: OpenApproval, index: int) -> Unmet | None:
+    def would_open(self, step: OpenApproval) -> bool:
+        """Tell whether it would be opened."""
+        return self._not_opened(step, 0) is None
+
+    def _not_opened(self, step: OpenApproval, index: int) -> Unmet | None:
         wanted = step.approval
         pending = [
             one
@@ -309,6 +313,13 @@ class MemoryLog:
         of_session = sum(one.session == wanted.session for one in pending)
         if wanted.session and step.max_of_session and of_session >= step.max_of_session:
             return Unmet(index, "too_many_of_session")
+        return None
+
+    def _open(self, step: OpenApproval, index: int) -> Unmet | None:
+        unmet = self._not_opened(step, index)
+        if unmet is not None:
+            return unmet
+        wanted = step.approval
         before = (
             one for one in self.rows.values() if (one.principal, one.digest) == (wanted.principal, wanted.digest)
         )

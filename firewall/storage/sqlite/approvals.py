@@ -63,18 +63,10 @@ def open_approval(
 
     One that was approved between the call's judgement and this step is open as well: it is there to be used.
     """
-    wanted = step.approval
-    found = connection.execute(
-        "SELECT id FROM approvals WHERE principal = :who AND digest = :what"  # noqa: S608 - constants
-        " AND (status = 'pending' AND expires_at > :now OR status = 'approved' AND use_before > :now)"
-        + _UNREVOKED,
-        {"who": wanted.principal, "what": wanted.digest, "now": wanted.opened_at},
-    ).fetchone()
-    if found is not None:
-        return Unmet(index, "open_exists", found=str(found[0]))
-    unmet = _too_many(connection, step, index)
+    unmet = not_opened(connection, step, index)
     if unmet is not None:
         return unmet
+    wanted = step.approval
     key, subject = sealed
     connection.execute(
         f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
@@ -95,6 +87,20 @@ def _authors(connection: sqlite3.Connection, wanted: Approval) -> list[str]:
         (wanted.principal, wanted.digest),
     )
     return sorted({*wanted.authors, *(one for (words,) in found for one in str(words).split())})
+
+
+def not_opened(connection: sqlite3.Connection, step: OpenApproval, index: int) -> Unmet | None:
+    """Return why an approval would not be opened as things stand; None: it would be."""
+    wanted = step.approval
+    found = connection.execute(
+        "SELECT id FROM approvals WHERE principal = :who AND digest = :what"  # noqa: S608 - constants
+        " AND (status = 'pending' AND expires_at > :now OR status = 'approved' AND use_before > :now)"
+        + _UNREVOKED,
+        {"who": wanted.principal, "what": wanted.digest, "now": wanted.opened_at},
+    ).fetchone()
+    if found is not None:
+        return Unmet(index, "open_exists", found=str(found[0]))
+    return _too_many(connection, step, index)
 
 
 def _too_many(connection: sqlite3.Connection, step: OpenApproval, index: int) -> Unmet | None:

@@ -1,15 +1,21 @@
 """What led to a call: bounded, credentials out of it, and joined to nothing that was another run's."""
 
+import base64
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firewall.classify.credentials.detector import Detector
+from firewall.classify.credentials.values import Finding
+from firewall.core.approval import Decision
 from firewall.core.call import ToolCall
 from firewall.core.conversation import (
     MOST_BYTES,
@@ -25,11 +31,12 @@ from firewall.core.grant import Grant
 from firewall.core.secret import Secret
 from firewall.core.token import TokenKind, spell
 from firewall.guard import leading
+from firewall.guard.guard import Stop
 from firewall.guard.leading import Leading, shortened
 from firewall.guard.requester import Requester
 from tests.support.approving import StillClock
 from tests.support.credentials import DETECTOR
-from tests.support.guarding import DESTROY, call, keeping
+from tests.support.guarding import ALICE, DESTROY, call, keeping
 
 TOKEN = "ghp_" + "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA1bC2"
 TARGETS = "a-target-credential-of-ours-4711"
@@ -167,3 +174,101 @@ async def test_it_is_asked_for_only_where_people_are(tmp_path: Path) -> None:
         assert [one["data"]["conversation"] for one in opened] == [found.sha256]  # type: ignore[index]  # JSON
         other = await kept.held(call("rm -rf /srv/other"), kept.requester())
         assert not kept.installation.approving.has_conversation(other.approval.id)
+
+
+class Watched:
+    """The shipped rules; how much they are asked to look through, and in which thread."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.threads: set[int] = set()
+
+    def find(self, data: bytes, *, in_answer: bool = False) -> tuple[Finding, ...]:
+        """Find what the shipped rules do."""
+        self.sizes.append(len(data))
+        self.threads.add(threading.get_ident())
+        return DETECTOR.find(data, in_answer=in_answer)
+
+
+CODED = base64.b64encode(TOKEN.encode() * 100).decode()[:4_000]
+"""One redaction takes its place: it uses up nothing of what may be kept."""
+
+
+@pytest.mark.parametrize(("size", "most_parts"), [(5, 12), (1, leading.MOST_PARTS_OF_ALL)])
+async def test_what_is_searched_is_bounded_and_never_on_the_loop(size: int, most_parts: int) -> None:
+    """Parts that redact to nothing cost no more than others; all calls of one answer cost one search."""
+    watched = Watched()
+    found = Leading(lambda: cast("Detector", watched), lambda: (), StillClock())
+    text = f"{CODED} " * size if size > 1 else "short"
+    said = [Spoken(turn, "user", (SpokenPart(PartKind.TEXT, text),) * 24) for turn in range(1, 13)]
+    led = replace(call(DESTROY), led=lambda: said)
+    for ident in range(20):
+        kept = await found.of(replace(led, id=str(ident)), agent())
+    assert kept is not None
+    parts = [part for one in kept.messages for part in one.parts]
+    assert len(parts) <= most_parts
+    assert sum(one.left_out + len(one.parts) for one in kept.messages) + 24 * kept.earlier == 12 * 24
+    most_of_part = leading.PART_BYTES + 2 * leading._AROUND
+    assert sum(watched.sizes) <= leading.MOST_SEARCHED + most_of_part
+    assert len(watched.sizes) <= 3 * leading.MOST_PARTS_OF_ALL
+    assert threading.get_ident() not in watched.threads
+
+
+async def test_one_request_that_was_joined_is_searched_once() -> None:
+    """The calls of another gate that came of one request share what is kept; other rules look anew."""
+    watched = [Watched(), Watched()]
+    which = 0
+    found = Leading(lambda: cast("Detector", watched[which]), lambda: (), StillClock())
+    found.heard(agent(gate="models"), Dialect.ANTHROPIC, BODY)
+    first = await found.of(call(DESTROY), agent())
+    searched = len(watched[0].sizes)
+    assert searched
+    assert await found.of(call(DESTROY), agent()) == first
+    assert len(watched[0].sizes) == searched
+    which = 1
+    assert await found.of(call(DESTROY), agent()) == first
+    assert len(watched[1].sizes) == searched
+
+
+async def test_what_is_joined_or_refused_reads_nothing(tmp_path: Path) -> None:
+    """Only a question that is new reads a conversation: not its repeat, nor what was denied, nor one too many."""
+    asked: list[str] = []
+
+    def led(name: str) -> ToolCall:
+        def say() -> Sequence[Spoken]:
+            asked.append(name)
+            return ()
+
+        return replace(call(name), led=say)
+
+    async with keeping(tmp_path, max_pending=2) as kept:
+        held = await kept.held(led(DESTROY), kept.requester())
+        assert (await kept.held(led(DESTROY), kept.requester())).approval.id == held.approval.id
+        assert asked == [DESTROY]
+        await kept.approvals.decide(held.approval.id, Decision.DENY, by=ALICE)
+        assert isinstance(await kept.guard.judge(led(DESTROY), kept.requester()), Stop)
+        for name in ("rm -rf /srv/a", "rm -rf /srv/b"):
+            await kept.held(led(name), kept.requester())
+        assert isinstance(await kept.guard.judge(led("rm -rf /srv/c"), kept.requester()), Stop)
+        assert asked == [DESTROY, "rm -rf /srv/a", "rm -rf /srv/b"]
+
+
+BODY_LINE = "MIIJKQIBAAKCAgEAz1" + "aB3d" * 11 + "Zz"
+
+
+@pytest.mark.parametrize("name", ["RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
+@pytest.mark.parametrize("lines", [100, 200, 250])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(0, 0), (0, 9_000), (3_000, 9_000), (9_000, 9_000), (9_000, 1_000), (9_000, 0), (3_000, 0)],
+)
+async def test_not_one_line_of_a_long_key_is_kept(name: str, lines: int, before: int, after: int) -> None:
+    """A key longer than what is searched beside a cut is taken out wherever it stands, whole or cut."""
+    key = f"-----BEGIN {name}-----\n" + f"{BODY_LINE}\n" * lines + f"-----END {name}-----\n"
+    begins, ends = key[: len(key) - 700], key[700:]
+    for one in (key, begins, ends, key.replace("\n", "\\n")):
+        text = "some 'words'\n" * (before // 13) + one + "'more words'\n" * (after // 13)
+        found = text_of(await finder().of(led_by(text), agent()))
+        assert BODY_LINE not in found
+        assert BODY_LINE[:24] not in found
+        assert ("words" in found) == bool(before or after)
