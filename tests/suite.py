@@ -49,10 +49,10 @@ PARTS = (
     Part("imports", "check", _tool("lint-imports", "--no-logo"), 120),
     Part("spelling", "check", _tool("codespell", *_CODE, "policies", "docs", "README.md", "Makefile"), 60),
     Part("repository", "check", (*_PYTEST, "tests/meta"), 240),
-    _tests("unit", "unit", "property", "contract", bound_s=1000),
-    _tests("fuzz", "fuzz", bound_s=450),
-    _tests("integration", "integration", bound_s=1500),
-    _tests("e2e", "e2e", bound_s=1500),
+    _tests("unit", "unit", "property", "contract", bound_s=900),
+    _tests("fuzz", "fuzz", bound_s=300),
+    _tests("integration", "integration", bound_s=1300),
+    _tests("e2e", "e2e", bound_s=1400),
 )
 
 

@@ -16,6 +16,7 @@ HAPPENED: Mapping[str, str] = {
     Kind.APPROVAL_OPENED: "People were asked",
     Kind.APPROVAL_VIEWED: "Somebody looked at the approval",
     Kind.APPROVAL_VOTED: "Somebody voted",
+    Kind.APPROVAL_EDITED: "An approver asked for another form of the call",
     Kind.APPROVAL_EXPIRED: "The time to answer ended",
     Kind.APPROVAL_CANCELLED: "Withdrawn",
     Kind.APPROVAL_CONSUMED: "The approval was used",

@@ -123,7 +123,8 @@ def test_refusals_say_why_and_no_argument(reason: Reason) -> None:
     """Each reason has words; control characters of a tool's name are made harmless."""
     text = refusal_text("ba`sh\n\x1b[31m", Stop(1, Deny(reason, detail=""), "apr_x"))
     assert text.startswith("[stayhand] The call of `ba?sh??[31m` was not run: ")
-    if reason in (Reason.HOLD_ENDED, Reason.APPROVAL_DENIED, Reason.APPROVAL_EXPIRED):
+    of_people = (Reason.HOLD_ENDED, Reason.APPROVAL_DENIED, Reason.APPROVAL_EDITED, Reason.APPROVAL_EXPIRED)
+    if reason in of_people:
         assert "apr_x" in text
     else:
         assert reason.value in text
