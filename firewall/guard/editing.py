@@ -8,6 +8,7 @@ Held calls are kept in memory, bounded: after a restart an approval offers no fo
 offers none either: whether its arguments fit the tool is found out where the call comes in, not here.
 """
 
+import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -29,7 +30,11 @@ from firewall.guard.requester import Requester
 
 MOST_CHARS = 8_000
 """Of a text that is edited, before and after."""
+MOST_ARGUMENTS = 64 << 10
+"""Bytes of a call's arguments; one with more is not edited."""
 MOST_CALLS = 1_000
+MOST_OF_ONE = 100
+"""Calls of one principal that are remembered, so that no agent takes another's from people."""
 MOST_BYTES = 8 << 20
 _COMMANDS = ("command", "cmd")
 Considered = Callable[[ToolCall, Requester], Awaitable[Judgement]]
@@ -57,11 +62,17 @@ class Editing:
         """Remember the call that an approval was opened for; one that joins it changes nothing."""
         if approval_id in self._held or _editable(call) is None:
             return
+        own = [one for one, (_, whose) in self._held.items() if whose.principal == requester.principal]
+        if len(own) >= MOST_OF_ONE:
+            self._forget(own[0])
         self._held[approval_id] = (replace(call, led=None), requester)
         self._bytes += len(call.arguments)
         while len(self._held) > MOST_CALLS or self._bytes > MOST_BYTES:
-            _, (gone, _) = self._held.popitem(last=False)
-            self._bytes -= len(gone.arguments)
+            self._forget(next(iter(self._held)))
+
+    def _forget(self, approval_id: str) -> None:
+        call, _ = self._held.pop(approval_id)
+        self._bytes -= len(call.arguments)
 
     def editable(self, approval: Approval) -> Editable | None:
         """Return what an approver may edit of a call that waits; None: nothing of it."""
@@ -118,7 +129,7 @@ def _editable(call: ToolCall) -> Editable | None:
 
 
 def _text_of(call: ToolCall) -> Editable | None:
-    if call.served is not None or call.form is CallForm.HOSTED:
+    if call.served is not None or call.form is CallForm.HOSTED or len(call.arguments) > MOST_ARGUMENTS:
         return None
     try:
         if call.form is CallForm.REQUEST:
@@ -126,10 +137,19 @@ def _text_of(call: ToolCall) -> Editable | None:
         text = call.arguments.decode("utf-8")
         if call.form is CallForm.TEXT:
             return Editable("text", text)
-        command = _command(loads_object(call.arguments))
+        known = loads_object(call.arguments)
+        command = _command(known)
     except (ValueError, ProtocolError):
         return None
-    return Editable("command", command[1]) if command else Editable("arguments", text)
+    if command is None or _spelled(call.arguments) != _spelled(orjson.dumps(known)):
+        return Editable("arguments", text)  # a number that would be written otherwise: the text itself is edited
+    return Editable("command", command[1])
+
+
+def _spelled(arguments: bytes) -> object:
+    """Return JSON with its numbers as they are spelled."""
+    value: object = json.loads(arguments, parse_int=str, parse_float=str)
+    return value
 
 
 def _body_of(call: ToolCall) -> Editable | None:

@@ -177,6 +177,10 @@ REQUEST = Outgoing("POST", "/graphql", "", (("content-type", "application/json")
         (ToolCall("1", "Bash", b'{"command": "rm\\u202e"}'), ""),
         (ToolCall("1", "Bash", b'{"command": "a\\tb"}'), ""),
         (ToolCall("1", "Bash", b"no json"), ""),
+        (ToolCall("1", "Bash", b'{"command": "ls", "timeout": 5, "share": 0.5}'), "command"),
+        (ToolCall("1", "Bash", b'{"command": "ls", "timeout": 123456789012345678901234567890}'), "arguments"),
+        (ToolCall("1", "Bash", b'{"command": "ls", "share": 1.0000000000000000001}'), "arguments"),
+        (ToolCall("1", "Bash", b'{"command": "ls", "more": "' + b"x" * editing.MOST_ARGUMENTS + b'"}'), ""),
         (ToolCall("1", "Bash", b'{"command": "' + b"x" * editing.MOST_CHARS + b'y"}'), ""),
     ],
 )
@@ -211,3 +215,16 @@ async def test_what_is_remembered_is_bounded(kept: Kept, monkeypatch: pytest.Mon
     assert [found.editable(one.approval) is not None for one in held] == [False, True, True]
     with pytest.raises(ApprovalError, match="cannot be edited"):
         await found.propose(held[0].approval.id, MILDER, by=ALICE)
+
+
+async def test_nobody_takes_the_memory_of_others(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has too many held calls loses his own oldest one, and nobody else's."""
+    monkeypatch.setattr(editing, "MOST_OF_ONE", 2)
+    found = Editing(kept.approvals, kept.guard.considered)
+    other = kept.requester(grant_owner="oleg", token_id="tok_2", lineage=("tok_2",))
+    first = await kept.held(call(DESTROY), other)
+    found.note(first.approval.id, first.judgement.call, other)
+    held = [await kept.held(call(f"rm -rf /srv/{name}"), kept.requester()) for name in "abc"]
+    for one in held:
+        found.note(one.approval.id, one.judgement.call, kept.requester())
+    assert [found.editable(one.approval) is not None for one in (first, *held)] == [True, False, True, True]
