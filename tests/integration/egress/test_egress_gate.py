@@ -178,7 +178,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             handout = httpx.get(f"{running.control}/api/egress", headers=running.admin, trust_env=False).json()
             bundle = folder / "bundle.pem"
             bundle.write_text(handout["bundle"])
-            token = running.mint(env="staging")
+            token = running.mint(env="staging", owner="oleg")
             yield House(running, seen, proxy_of(running), port, bundle, token, channels)
 
 
