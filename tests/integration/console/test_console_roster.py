@@ -184,7 +184,7 @@ def test_approvals_of_an_earlier_version_keep_their_group(tmp_path: Path) -> Non
     path = tmp_path / "old.db"
     connection = open_writer(path)
     create_tables(connection)
-    for column in ("obligations", "uses", "used"):
+    for column in ("obligations", "instead", "authors", "uses", "used", "glass"):
         connection.execute(f"ALTER TABLE approvals DROP COLUMN {column}")
     for table in ("approval_votes", "absences", "roster"):
         connection.execute(f"DROP TABLE {table}")
