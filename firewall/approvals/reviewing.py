@@ -47,6 +47,10 @@ class GlassStore(Protocol):
         """Return uses that wait for a review, oldest first; or those reviewed, newest review first."""
         ...
 
+    def glass_open(self) -> int:
+        """Return how many wait for a review; no reason is opened for it."""
+        ...
+
 
 class Teller(Protocol):
     """Tells people."""
@@ -85,8 +89,8 @@ class Reviews:
         return self._store.glass_uses(limit, is_open=True)
 
     def count(self) -> int:
-        """Return how many uses nobody reviewed, as many as are looked at. Raises: StoreError."""
-        return len(self.open())
+        """Return how many uses nobody reviewed. Raises: StoreError."""
+        return self._store.glass_open()
 
     def closed(self, limit: int) -> Sequence[GlassUse]:
         """Return uses that were reviewed, newest review first."""
@@ -98,11 +102,11 @@ class Reviews:
 
     def words(self) -> str:
         """Say what waits for a review, for `doctor`; empty: nothing. Raises: StoreError."""
-        found = self.open()
-        if not found:
+        oldest = self.open(1)
+        if not oldest:
             return ""
-        hours = (self._clock.now_us() - found[0].at) // (3600 * _US)
-        return f"{len(found)} open, the oldest for {hours} h"
+        hours = (self._clock.now_us() - oldest[0].at) // (3600 * _US)
+        return f"{self.count()} open, the oldest for {hours} h"
 
     def refusal(self, use: GlassUse, by: Approver) -> Refusal | None:
         """Return why somebody may not review a use; None: he may."""

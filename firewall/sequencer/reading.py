@@ -127,6 +127,10 @@ class Approving:
         """Return uses that wait for a review, oldest first; or those reviewed, newest review first."""
         return [self._use(one) for one in _guarded(lambda: glass.uses(self._connection, limit, is_open=is_open))]
 
+    def glass_open(self) -> int:
+        """Return how many uses of break-glass wait for a review; nothing is opened."""
+        return _guarded(lambda: glass.count_open(self._connection))
+
     def _use(self, stored: StoredUse) -> GlassUse:
         reason, note = (
             (self._sealing.open(stored.subject_key, sealed, f"{stored.use.approval}/{what}") or b"").decode(

@@ -77,6 +77,7 @@ async def test_a_use_is_read_back_and_marks_its_approval(ports: Ports) -> None:
     assert [one.glass for one in found if one] == [True, False]
     assert ports[2].glass_use(other) is None
     assert ports[2].glass_uses(5, is_open=True) == [use]
+    assert ports[2].glass_open() == 1
     assert ports[2].glass_uses(5, is_open=False) == []
 
 
@@ -142,3 +143,4 @@ async def test_a_review_is_by_another_and_once(ports: Ports) -> None:
         "per_anna", START_US + 5, Finding.UNJUSTIFIED, "nobody was asked", "it was urgent",
     )  # fmt: skip
     assert ports[2].glass_uses(5, is_open=True) == []
+    assert ports[2].glass_open() == 0

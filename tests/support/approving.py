@@ -212,6 +212,10 @@ class MemoryLog:
         found = [one for one in self.glass.values() if one.is_open is is_open]
         return sorted(found, key=lambda one: one.at if is_open else -one.reviewed_at)[:limit]
 
+    def glass_open(self) -> int:
+        """As the port says."""
+        return len(self.glass_uses(len(self.glass), is_open=True))
+
     def _apply(self, step: object, index: int) -> Unmet | None:
         if isinstance(step, BreakGlass | ReviewGlass):
             return self._break(step, index) if isinstance(step, BreakGlass) else self._review(step, index)

@@ -73,6 +73,15 @@ OPEN = f"{_USE} WHERE g.reviewed_at = 0 ORDER BY g.at LIMIT ?"
 NEWEST = f"{_USE} WHERE g.reviewed_at > 0 ORDER BY g.reviewed_at DESC LIMIT ?"
 
 
+COUNT_OPEN = "SELECT count(*) FROM glass WHERE reviewed_at = 0"
+
+
+def count_open(connection: sqlite3.Connection) -> int:
+    """Return how many uses wait for a review."""
+    (count,) = connection.execute(COUNT_OPEN).fetchone()
+    return int(count)
+
+
 def use(connection: sqlite3.Connection, approval_id: str) -> StoredUse | None:
     """Return the use that approved an approval, or None."""
     row = connection.execute(f"{_USE} WHERE g.approval = ?", (approval_id,)).fetchone()

@@ -12,7 +12,7 @@ from typing import Protocol
 import orjson
 
 from firewall.codecs.oauth.answers import challenge_of
-from firewall.core.errors import UpstreamError
+from firewall.core.errors import FirewallError, UpstreamError
 from firewall.gates.mcp.port import NotRunError
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
 from firewall.routing.port import Upstream as Carrier
@@ -55,7 +55,7 @@ async def with_login(
     if response.status != 401:
         return _unlacking(response, login)
     if not (is_unread(response) or _reads(request)):
-        with suppress(UpstreamError):
+        with suppress(FirewallError):  # a login that cannot be renewed does not change what came back
             await login.refused(used)
         return response
     response.close()

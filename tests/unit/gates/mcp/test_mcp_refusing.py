@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from firewall.core.errors import UpstreamError
+from firewall.core.errors import FirewallError, StoreError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.upstream.refusing import with_login
 from firewall.routing.port import Credential, Endpoint, Upstream, UpstreamRequest
 
@@ -71,3 +71,21 @@ async def test_after_a_bare_refusal_only_reads_are_sent_again(
     request = UpstreamRequest(method="POST", path="/mcp", body=body)
     response = await with_login(cast("Upstream", far), cast("Endpoint", None), request, far)
     assert (response.status, far.sent, far.renewed) == (status, sent, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [UpstreamError("no", fault=UpstreamFault.TIMEOUT), StoreError("no"), FirewallError("no")]
+)
+async def test_a_login_that_fails_then_does_not_change_what_came_back(
+    error: FirewallError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change may have run: its bare refusal is what is told, whatever becomes of the renewal."""
+    far = Far("")
+
+    async def failing(_used: Credential) -> Credential:
+        raise error
+
+    monkeypatch.setattr(far, "refused", failing)
+    request = UpstreamRequest(method="POST", path="/mcp", body=b'{"method": "tools/call"}')
+    response = await with_login(cast("Upstream", far), cast("Endpoint", None), request, far)
+    assert (response.status, far.sent) == (401, 1)
