@@ -15,29 +15,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from firewall.approvals.channels.port import Health
 from firewall.approvals.glass import Glass
 from firewall.approvals.service import Approvals
-from firewall.console.absent import AbsenceHandlers
+from firewall.console import endpoints
 from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
 from firewall.console.api import Api, NoRunner, Runner, problem
+from firewall.console.approving.room import Approving
 from firewall.console.asking import Doorman
 from firewall.console.auth import Access, Authenticator
-from firewall.console.batching import Batches
-from firewall.console.beside import Beside
-from firewall.console.drilling import DrillDesk, DrillHandlers
-from firewall.console.logins import LoginDesk, LoginHandlers
+from firewall.console.drilling import DrillDesk
+from firewall.console.logins import LoginDesk
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
-from firewall.console.pinned import PinDesk, PinHandlers
+from firewall.console.pinned import PinDesk
 from firewall.console.proving.challenges import Challenges
 from firewall.console.proving.deciding import PATH as DECIDE
 from firewall.console.proving.mounting import Proving, deciding, mounted, ways_of
 from firewall.console.rooms import Frame, Room
-from firewall.console.routing import RouteDesk, RouteHandlers
+from firewall.console.routing import RouteDesk
 from firewall.console.rows import POLICY, Row
 from firewall.console.sessions import Sessions
 from firewall.console.slack import PATH as SLACK_PATH
 from firewall.console.slack import SlackButtons, SlackDesk
-from firewall.console.spending import SpendDesk, SpendHandlers
-from firewall.console.telling import Telling
+from firewall.console.spending import SpendDesk
 from firewall.console.throttle import Refusals, Throttle
 from firewall.console.vaulting import CredentialDesk, CredentialRoutes
 from firewall.core.absence import Absence
@@ -126,17 +124,9 @@ class Console:
             refusals=self._refusals,
         )
         challenges = Challenges(clock)
-        self._pages = Pages(
-            approvals=approvals,
-            doorman=self._doorman,
-            sessions=self.sessions,
-            clock=clock,
-            channels=channels,
-            runner=desks.runner,
-            ways=ways_of(desks.proving, challenges),
-            tabs=[room.tab for room in desks.rooms],
-            glass=desks.glass,
-        )
+        ways = ways_of(desks.proving, challenges)
+        tabs = [room.tab for room in desks.rooms]
+        self._pages = Pages(doorman=self._doorman, sessions=self.sessions, ways=ways, tabs=tabs)
         api = Api(
             approvals=approvals,
             doorman=self._doorman,
@@ -153,27 +143,26 @@ class Console:
             egress=desks.egress,
             sign_out=self.sessions.end_of,
         )
-        slack = self._slack(desks.slack, approvals, authenticator, clock)
         frame = Frame(self._pages, self._doorman)
-        rooms = [row for room in desks.rooms for row in room.rows(frame)]
-        rooms += Batches(approvals, clock).rows(frame)
-        more = (*self._optional(approvals, desks, challenges), *slack, *rooms)
-        self.rows = (*_table(self._pages, api, admin), *_vault(CredentialRoutes(desks.credentials)), *more)
+        approving = Approving(approvals, clock, desks.runner, channels, ways, desks.glass)
+        self.rows = (
+            *endpoints.always(api, admin, CredentialRoutes(desks.credentials)),
+            *_optional(desks),
+            *self._pages.rows(),
+            *self._browsers(approving, desks.proving, challenges),
+            *self._slack(desks.slack, approvals, authenticator, clock),
+            *(row for room in desks.rooms for row in room.rows(frame)),
+        )
         self.app: ASGIApp = Guarded(self._application(), self._places)
 
-    def _optional(self, approvals: Approvals, desks: Desks, challenges: Challenges) -> tuple[Row, ...]:
-        """Return the routes of desks that not every installation has."""
+    def _browsers(self, approving: Approving, proving: Proving | None, challenges: Challenges) -> tuple[Row, ...]:
+        """Return the routes of people who answer, and of how they prove themselves."""
+        pages, doorman = self._pages, self._doorman
+        calls = approving.calls(pages)
         return (
-            *_routes(desks.routes),
-            *_spend(desks.spend),
-            *_drills(desks.drills),
-            *_pins(desks.pins),
-            *_logins(desks.logins),
-            *mounted(desks.proving, challenges, self._pages, self._doorman, self.sessions),
-            *deciding(desks.proving, approvals, self._pages, self._doorman),
-            *Telling(approvals).rows(),
-            *Beside(self._pages, approvals=approvals, doorman=self._doorman, runner=desks.runner).rows(),
-            *_absences(desks.absences, desks.holding),
+            *approving.rows(pages, doorman, calls),
+            *mounted(proving, challenges, pages, doorman, self.sessions),
+            *deciding(proving, approving.approvals, pages, doorman, calls),
         )
 
     def _slack(
@@ -258,109 +247,13 @@ class Guarded:
         await self._app(scope, receive, dressed)
 
 
-def _table(pages: Pages, api: Api, admin: Admin) -> tuple[Row, ...]:
+def _optional(desks: Desks) -> tuple[Row, ...]:
+    """Return the routes of desks that not every installation has."""
     return (
-        Row("GET", "/", Access.PAGE, pages.queue),
-        Row("GET", "/console/", Access.PAGE, pages.queue),
-        Row("GET", "/console/console.css", Access.PUBLIC, pages.style),
-        Row("GET", "/console/passkey.js", Access.PUBLIC, pages.script),
-        Row("POST", "/console/sign-in", Access.SIGN_IN, pages.sign_in),
-        Row("POST", "/console/sign-out", Access.FORM, pages.sign_out),
-        Row("GET", "/approve/{id}", Access.PAGE, pages.approval),
-        Row("POST", "/approve/{id}", Access.FORM, pages.decide),
-        Row("GET", "/status/{id}", Access.PAGE, pages.status),
-        Row("POST", "/api/session", Access.SIGN_IN, api.sign_in),
-        Row("DELETE", "/api/session", Access.READER, api.sign_out),
-        Row("GET", "/api/approvals", Access.READER, api.listing),
-        Row("GET", "/api/approvals/{id}", Access.READER, api.one),
-        Row("POST", "/api/approvals/{id}/decision", Access.DECIDER, api.decide),
-        Row("POST", "/api/approvals/{id}/withdraw", Access.DECIDER, api.withdraw),
-        Row("GET", "/api/tokens", Access.ADMIN, admin.tokens),
-        Row("POST", "/api/tokens", Access.ADMIN, admin.mint),
-        Row("GET", "/api/tokens/{id}", Access.ADMIN, admin.token),
-        Row("POST", "/api/tokens/{id}/narrow", Access.ADMIN, admin.narrow),
-        Row("DELETE", "/api/tokens/{id}", Access.ADMIN, admin.revoke),
-        Row("GET", "/api/approvers", Access.ADMIN, admin.people),
-        Row("POST", "/api/approvers", Access.ADMIN, admin.add_person),
-        Row("DELETE", "/api/approvers/{name}", Access.ADMIN, admin.remove_person),
-        Row("POST", "/api/policy/load", Access.ADMIN, admin.load_policy),
-        Row("GET", "/api/egress", Access.ADMIN, admin.egress),
-        Row("GET", "/api/entries/{seq}", Access.LOG, admin.entry),
-        Row("GET", "/api/status", Access.ADMIN, admin.status),
-        Row("GET", "/healthz", Access.PUBLIC, admin.healthz),
-        Row("GET", "/readyz", Access.PUBLIC, admin.readyz),
-        Row("GET", "/metrics", Access.METRICS, admin.metrics),
-    )
-
-
-def _routes(desk: RouteDesk | None) -> tuple[Row, ...]:
-    if desk is None:
-        return ()
-    handlers = RouteHandlers(desk)
-    return (
-        Row("POST", "/api/routes/load", Access.ADMIN, handlers.load),
-        Row("POST", "/api/routes/swap", Access.ADMIN, handlers.swap),
-    )
-
-
-def _spend(desk: SpendDesk | None) -> tuple[Row, ...]:
-    if desk is None:
-        return ()
-    handlers = SpendHandlers(desk)
-    return (
-        Row("GET", "/api/spend", Access.READER, handlers.report),
-        Row("GET", "/api/spend/budgets", Access.READER, handlers.budgets),
-    )
-
-
-def _drills(desk: DrillDesk | None) -> tuple[Row, ...]:
-    if desk is None:
-        return ()
-    handlers = DrillHandlers(desk)
-    return (
-        Row("POST", "/api/drills", Access.ADMIN, handlers.arm),
-        Row("GET", "/api/drills/{id}", Access.ADMIN, handlers.look),
-        Row("DELETE", "/api/drills/{id}", Access.ADMIN, handlers.disarm),
-        Row("GET", "/api/routes/report", Access.ADMIN, handlers.report),
-    )
-
-
-def _pins(desk: PinDesk | None) -> tuple[Row, ...]:
-    if desk is None:
-        return ()
-    handlers = PinHandlers(desk)
-    return (
-        Row("GET", "/api/mcp", Access.READER, handlers.listing),
-        Row("POST", "/api/mcp/{server}/approve", Access.DECIDER, handlers.approve),
-    )
-
-
-def _absences(absences: Absences | None, holding: Callable[[], Sequence[Absence]] | None) -> tuple[Row, ...]:
-    if absences is None:
-        return ()
-    handlers = AbsenceHandlers(absences, holding or absences.now)
-    return (
-        Row("GET", "/api/absences", Access.DECIDER, handlers.listing),
-        Row("POST", "/api/absences/{name}", Access.DECIDER, handlers.note),
-        Row("DELETE", "/api/absences/{name}", Access.DECIDER, handlers.end),
-    )
-
-
-def _logins(desk: LoginDesk | None) -> tuple[Row, ...]:
-    if desk is None:
-        return ()
-    handlers = LoginHandlers(desk)
-    return (
-        Row("POST", "/api/mcp/{server}/login", Access.ADMIN, handlers.begin),
-        Row("POST", "/api/mcp/{server}/login/finish", Access.ADMIN, handlers.finish),
-    )
-
-
-def _vault(routes: CredentialRoutes) -> tuple[Row, ...]:
-    return (
-        Row("GET", "/api/credentials", Access.ADMIN, routes.listing),
-        Row("POST", "/api/credentials", Access.ADMIN, routes.add),
-        Row("POST", "/api/credentials/{name}/rotate", Access.ADMIN, routes.rotate),
-        Row("POST", "/api/credentials/{name}/test", Access.ADMIN, routes.try_out),
-        Row("DELETE", "/api/credentials/{name}", Access.ADMIN, routes.remove),
+        *endpoints.of_routes(desks.routes),
+        *endpoints.of_spend(desks.spend),
+        *endpoints.of_drills(desks.drills),
+        *endpoints.of_pins(desks.pins),
+        *endpoints.of_logins(desks.logins),
+        *endpoints.of_absences(desks.absences, desks.holding),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from firewall.core.action import Confidence, Reversal, Scope
-from firewall.core.approval import FormState
+from firewall.core.approval import ApprovalStatus, FormState
 
 EFFECT_WORDS: Mapping[str, str] = {
     "read": "reads",
@@ -46,6 +46,18 @@ RUN_WORDS: Mapping[FormState, str] = {
     FormState.UNKNOWN: "may have happened, nobody knows: look there before you run it again",
 }
 """What became of a form that was run."""
+STATUS_WORDS: Mapping[ApprovalStatus, tuple[str, str]] = {
+    ApprovalStatus.PENDING: ("Waiting for an answer", "The call is held until somebody decides."),
+    ApprovalStatus.APPROVED: ("Approved", "The exact same call may pass once, until its time is over."),
+    ApprovalStatus.DENIED: ("Denied", "The call was not let through; the agent is told."),
+    ApprovalStatus.EXPIRED: (
+        "Expired",
+        "Nobody decided in time, or it was not used in time. Nothing was let through.",
+    ),
+    ApprovalStatus.CANCELLED: ("Withdrawn", "The request is no longer valid. Nothing was let through."),
+    ApprovalStatus.CONSUMED: ("Used", "The call was let through once; this approval is worth nothing now."),
+}
+"""Title and sentence of an approval that stands there."""
 
 
 def undo_words(undo: str, reversal: str) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from firewall.approvals.people import Approver, refusal_of
 from firewall.approvals.service import Approvals
+from firewall.console.approving.showing import ApprovalPages
 from firewall.console.asking import Asker, Doorman, read_form
 from firewall.console.pages import PASSKEY_SCRIPT, Pages
 from firewall.core.approval import Approval, ApprovalStatus, Decision
@@ -37,11 +38,15 @@ class _Shown:
 class DecisionLinks:
     """The handlers of personal links that decide."""
 
-    def __init__(self, *, links: Links, approvals: Approvals, doorman: Doorman, pages: Pages) -> None:
+    def __init__(
+        self, *, links: Links, approvals: Approvals, doorman: Doorman, pages: Pages, calls: ApprovalPages
+    ) -> None:
+        """`calls`: shows the call that a link is for."""
         self._links = links
         self._approvals = approvals
         self._doorman = doorman
         self._pages = pages
+        self._calls = calls
 
     async def show(self, _request: Request, _asker: Asker) -> Response:
         """Show the form for a code; the same for every code, and for none."""
@@ -55,7 +60,7 @@ class DecisionLinks:
             shown = await self._shown(fields.get("code", "").strip())
             self._doorman.proved(asker.source, _WAY)
             if "decision" not in fields:
-                return await self._pages.show_by_link(shown.approval.id, shown.who, shown.code)
+                return await self._calls.show_by_link(shown.approval.id, shown.who, shown.code)
             return await self._decide(shown, fields)
         except LimitError as error:
             return self._form(error, {"retry-after": str(error.retry_after_s)})
@@ -97,7 +102,7 @@ class DecisionLinks:
         except ApprovalError as error:
             if error.code == "proof_spent":
                 raise LinkError from error
-            return await self._pages.show_by_link(shown.approval.id, shown.who, shown.code, said=error)
+            return await self._calls.show_by_link(shown.approval.id, shown.who, shown.code, said=error)
         done = f"Your vote is in: this call is {now.status.value}"
         if now.status is ApprovalStatus.PENDING:
             done = f"Your vote is in, and others have to agree: {self._approvals.standing(now)}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from firewall.approvals.service import Approvals
+from firewall.console.approving.showing import ApprovalPages
 from firewall.console.asking import Doorman
 from firewall.console.auth import Access
 from firewall.console.pages import Pages
@@ -92,11 +93,13 @@ def mounted(
     )
 
 
-def deciding(proving: Proving | None, approvals: Approvals, pages: Pages, doorman: Doorman) -> tuple[Row, ...]:
+def deciding(
+    proving: Proving | None, approvals: Approvals, pages: Pages, doorman: Doorman, calls: ApprovalPages
+) -> tuple[Row, ...]:
     """Return the routes of links that decide."""
     if proving is None:
         return ()
-    handlers = DecisionLinks(links=proving.links, approvals=approvals, doorman=doorman, pages=pages)
+    handlers = DecisionLinks(links=proving.links, approvals=approvals, doorman=doorman, pages=pages, calls=calls)
     return (
         Row("GET", DECIDE, Access.PUBLIC, handlers.show),
         Row("POST", DECIDE, Access.SIGN_IN, handlers.answer),
@@ -144,5 +147,4 @@ def _passkeys(
         Row("POST", PATH, Access.FORM, handlers.register),
         Row("POST", f"{PATH}/{{id}}/revoke", Access.FORM, handlers.revoke),
         Row("POST", "/api/passkeys/new", Access.FORM, handlers.options),
-        Row("POST", "/api/approvals/{id}/passkey", Access.FORM, pages.tap_options),
     )

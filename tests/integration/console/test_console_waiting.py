@@ -2,7 +2,7 @@
 
 import re
 
-from firewall.console.telling import TOLD, UNDER_WAY_US
+from firewall.console.approving.waiting import TOLD, UNDER_WAY_US
 from tests.support.approving import COMMAND, wanted
 from tests.support.control_side import control_side
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from firewall.console.differing import compared
+from firewall.console.approving.comparing import compared
 from firewall.core.approval import Approval, ApprovalStatus
 from tests.support.approving import START_US, subject, view
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from firewall.classify.tool import actions_of
-from firewall.console.page import Page, page
+from firewall.console.approving.page import Page, page
 from firewall.console.shape import Standing
 from firewall.core.approval import ActionView, Approval, ApprovalStatus, Subject
 from firewall.core.demand import tally

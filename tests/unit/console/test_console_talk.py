@@ -1,7 +1,7 @@
 """What led to a call, as the page shows it: labels of ours, texts of others, nothing hidden."""
 
 from firewall.approvals.conversing import Standing
-from firewall.console.conversation import ABSENT, ERASED, NONE, OFFERED, talk, unopened
+from firewall.console.approving.conversation import ABSENT, ERASED, NONE, OFFERED, talk, unopened
 from firewall.core.conversation import Conversation, Kept, Message, Part, PartKind, Source
 
 

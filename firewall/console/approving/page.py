@@ -1,4 +1,4 @@
-"""What the approval page says, worked out before a template is asked. Pure.
+"""What the page of an approval says (`parts`), worked out before a template is asked. Pure.
 
 Order on the page: what will happen, where, to what, whether it can be undone; the intercepted text; effects, row
 and requester; what the agent says comes last and is never trusted. Every string that came from a call or an
@@ -6,13 +6,21 @@ agent is spelled out by `spell_out` here, and escaped by the template.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from firewall.approvals.typed import equals_of, name_of, worst_first
+from firewall.console.approving.card import headline, short, time_left
+from firewall.console.approving.parts import Asker, Course, FormLine, Head, Item, Page, RunLine, Text, Votes
 from firewall.console.marked import Shown, show, spell_out
 from firewall.console.shape import Standing, rfc3339, status_of
-from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, RUN_WORDS, SCOPE_WORDS, undo_words
+from firewall.console.words import (
+    CONFIDENCE_WORDS,
+    EFFECT_WORDS,
+    RUN_WORDS,
+    SCOPE_WORDS,
+    STATUS_WORDS,
+    undo_words,
+)
 from firewall.core.approval import (
     LOST,
     NONE,
@@ -24,187 +32,11 @@ from firewall.core.approval import (
     FormState,
     Subject,
 )
-from firewall.core.demand import Tally
 
 SAID_CHARS = 2_000
 """How much of an agent's own words is shown."""
-_HEADLINE_CHARS = 240
 _RESOURCE_CHARS = 160
 _SESSION_CHARS = 8
-STATUS_WORDS = {
-    ApprovalStatus.PENDING: ("Waiting for an answer", "The call is held until somebody decides."),
-    ApprovalStatus.APPROVED: ("Approved", "The exact same call may pass once, until its time is over."),
-    ApprovalStatus.DENIED: ("Denied", "The call was not let through; the agent is told."),
-    ApprovalStatus.EXPIRED: (
-        "Expired",
-        "Nobody decided in time, or it was not used in time. Nothing was let through.",
-    ),
-    ApprovalStatus.CANCELLED: ("Withdrawn", "The request is no longer valid. Nothing was let through."),
-    ApprovalStatus.CONSUMED: ("Used", "The call was let through once; this approval is worth nothing now."),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One action in the list of what the call does."""
-
-    summary: str
-    operation: str
-    resource: str
-    environment: str
-    effects: tuple[str, ...]
-    undo: str
-    unseen: tuple[str, ...]
-    scope: str
-    confidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """An intercepted text that several actions may share."""
-
-    title: str
-    shown: Shown
-    anchor: str
-
-
-@dataclass(frozen=True, slots=True)
-class FormLine:
-    """One form of the call, and whether a button runs it."""
-
-    number: int
-    line: str
-    before: bool
-    can_run: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """What became of a form that was run."""
-
-    line: str
-    state: str
-    words: str
-    note: str
-    """Status or code, and the approval that it waits for."""
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the first screen says of the worst action: what, where, to what, whether it can be undone."""
-
-    headline: str
-    others: int
-    resource: str
-    scope: str
-    undo: str
-    can_undo: bool
-    found: tuple[tuple[str, str, bool], ...]
-    """What resolvers found out: label, words, and whether it is bad news."""
-    moved: tuple[tuple[str, str, str], ...]
-    """What is another way than when people were asked about the same call before."""
-    forms: tuple[FormLine, ...]
-    """What could be done first, or instead, so that it could be taken back."""
-    confidence: str
-    unseen: tuple[str, ...]
-    hidden: int
-    look_alikes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, from where, by which tool, and by which row people are asked."""
-
-    tool: str
-    agent: str
-    owner: str
-    session: str
-    session_short: str
-    """Its beginning, where that is enough to tell sessions apart."""
-    workspace: str
-    row: str
-    group: str
-    said: str
-    said_more: int
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """Where an approval stands: its status, its times, its decision."""
-
-    status: str
-    title: str
-    text: str
-    is_pending: bool
-    time_left: str
-    opened_at: str
-    expires_at: str
-    until: str
-    decided_at: str
-    decided_by: str
-    reason: str
-    self_approved: bool
-    glass: bool
-    """One person approved it alone where more were asked."""
-    runs: tuple[RunLine, ...]
-    """What was run first, or instead, oldest first."""
-    is_running: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Votes:
-    """How far people have come, and what whoever looks can do about it."""
-
-    standing: str
-    """`1 of 2, next: dba`; empty where one of anybody is asked."""
-    given: tuple[tuple[str, str], ...]
-    """When somebody agreed, and what he showed, oldest first."""
-    not_approving: str
-    """Why whoever looks cannot approve now, though he may answer."""
-    not_approving_code: str
-    typed: str
-    """What whoever approves types; empty: nothing."""
-    can_permit: bool = False
-    """He may permit repeats."""
-    typed_of: int = 0
-    """How many resources are as bad as the one whose name is typed, itself among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Everything the template shows of one approval."""
-
-    id: str
-    digest: str
-    environment: str
-    is_production: bool
-    head: Head
-    effects: tuple[tuple[str, str], ...]
-    texts: tuple[Text, ...]
-    raw: Shown | None
-    items: tuple[Item, ...]
-    asker: Asker
-    course: Course
-    refusal: str
-    refusal_code: str
-    votes: "Votes"
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One line of the queue."""
-
-    id: str
-    headline: str
-    environment: str
-    is_production: bool
-    effects: tuple[str, ...]
-    requester: str
-    time_left: str
-    is_own: bool
-    standing: str = ""
-    """How far people have come, where several are asked."""
 
 
 def page(
@@ -251,7 +83,7 @@ def _head(actions: Sequence[ActionView], subject: Subject) -> Head:
     names = show(" ".join(f"{one.summary} {one.resource} {one.operation}" for one in actions), ())
     undo, can_undo = undo_words(spell_out(first.undo) if first else "", first.reversal if first else "")
     return Head(
-        headline=_headline(first),
+        headline=headline(first),
         others=max(0, len(actions) - 1),
         resource=_resource(first, _RESOURCE_CHARS) if first else "",
         scope=SCOPE_WORDS.get(first.scope, "") if first else "",
@@ -293,7 +125,7 @@ def _resource(view: ActionView, most: int) -> str:
     return (
         ""
         if view.resource.startswith(("program:", "unknown:", "none:"))
-        else _short(spell_out(view.resource), most)
+        else short(spell_out(view.resource), most)
     )
 
 
@@ -337,52 +169,12 @@ def _course(approval: Approval, now_us: int, decided_by: str) -> Course:
     )
 
 
-def card(
-    approval: Approval, *, now_us: int, is_own: bool, production: frozenset[str], tally: Tally | None = None
-) -> Card:
-    """Work out one line of the queue."""
-    subject = approval.subject
-    actions = worst_first(subject.actions) if subject else ()
-    first = actions[0] if actions else None
-    return Card(
-        id=approval.id,
-        headline=_headline(first),
-        environment=spell_out(approval.environment),
-        is_production=approval.environment.casefold() in production,
-        effects=approval.effects,
-        requester=spell_out(f"{subject.agent} for {subject.owner}") if subject else "",
-        time_left=time_left(approval.expires_at - now_us),
-        is_own=is_own,
-        standing=tally.words if tally is not None and approval.obligations.demands else "",
-    )
-
-
-def time_left(left_us: int) -> str:
-    """Return a duration in plain words."""
-    seconds = max(0, left_us // 1_000_000)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 7200:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h"
-
-
 def _found(first: ActionView | None) -> tuple[tuple[str, str, bool], ...]:
     """Return what was found out about the thing; a restore point that goes with it, or none, is bad news."""
     return tuple(
         (spell_out(label), spell_out(words), label == RESTORE and (LOST in words or words.startswith(NONE)))
         for label, words in (first.found if first else ())
     )
-
-
-def _headline(first: ActionView | None) -> str:
-    if first is None:
-        return "What this call does can no longer be read"
-    return _short(spell_out(first.summary).replace("\n", " "), _HEADLINE_CHARS)
-
-
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit // 2]} … {text[-(limit // 2) :]}"
 
 
 def _texts(actions: Sequence[ActionView], arguments: str) -> tuple[Text, ...]:

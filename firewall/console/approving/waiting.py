@@ -20,7 +20,7 @@ _DIGITS = 17
 _TEXT = files("firewall.console").joinpath(f"static/{SCRIPT}").read_bytes()
 
 
-class Telling:
+class Waiting:
     """The handlers of `/console/waiting` and its script."""
 
     def __init__(self, approvals: Approvals) -> None:

@@ -5,10 +5,10 @@ from starlette.responses import RedirectResponse, Response
 
 from firewall.approvals.service import Approvals
 from firewall.console.api import Runner
+from firewall.console.approving.conversation import talk
+from firewall.console.approving.showing import ApprovalPages
 from firewall.console.asking import Asker, Doorman, SignedOutError, read_form
 from firewall.console.auth import Access
-from firewall.console.conversation import talk
-from firewall.console.pages import Pages
 from firewall.console.rows import Row
 from firewall.core.errors import ApprovalError
 from firewall.core.ids import is_id
@@ -17,8 +17,8 @@ from firewall.core.ids import is_id
 class Beside:
     """The handlers of these forms."""
 
-    def __init__(self, pages: Pages, *, approvals: Approvals, doorman: Doorman, runner: Runner) -> None:
-        self._pages = pages
+    def __init__(self, shown: ApprovalPages, *, approvals: Approvals, doorman: Doorman, runner: Runner) -> None:
+        self._shown = shown
         self._approvals = approvals
         self._doorman = doorman
         self._runner = runner
@@ -40,7 +40,7 @@ class Beside:
         self._doorman.demand_csrf(asker.session, (await read_form(request)).get("csrf", ""))
         approval_id = _id(request)
         kept = await self._approvals.conversations.read(self._approvals.get(approval_id), asker.who)
-        return await self._pages.show(approval_id, asker.who, asker.session, led=talk(kept))
+        return await self._shown.show(approval_id, asker.who, asker.session, led=talk(kept))
 
     async def edit(self, request: Request, asker: Asker) -> Response:
         """Deny a call with another form of it, and go on to the form's own page, where it is answered.
@@ -60,7 +60,7 @@ class Beside:
         except ApprovalError as error:
             if error.code == "approval_unknown":
                 raise
-            return await self._pages.show(approval_id, asker.who, asker.session, said=error, wish=text)
+            return await self._shown.show(approval_id, asker.who, asker.session, said=error, wish=text)
         return RedirectResponse(f"/approve/{found.id}", 303)
 
 

@@ -15,8 +15,9 @@ from firewall.approvals.batches import MOST, InBatch, kind_of, of_kind, refusal_
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.api import standing_of
+from firewall.console.approving.page import page
+from firewall.console.approving.parts import Page
 from firewall.console.auth import Access
-from firewall.console.page import Page, page
 from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
 from firewall.console.shape import summary_of

@@ -1,0 +1,204 @@
+"""`/approve/{id}` and `/status/{id}`: one approval, for whoever may decide it, and for the requester's own user.
+
+Whoever looks is recorded before anything is shown.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from firewall.approvals.glass import Glass
+from firewall.approvals.people import Approver
+from firewall.approvals.service import Approvals
+from firewall.approvals.wanted import size_of
+from firewall.console.api import Runner, standing_of
+from firewall.console.approving.comparing import Compared, compared
+from firewall.console.approving.conversation import ABSENT, Talk, unopened
+from firewall.console.approving.page import page
+from firewall.console.asking import Asker
+from firewall.console.auth import Access
+from firewall.console.pages import PASSKEY_SCRIPT, Pages
+from firewall.console.proving.stepping import Ways
+from firewall.console.rows import Row
+from firewall.console.sessions import Session
+from firewall.console.shape import rfc3339, status_of, summary_of
+from firewall.console.words import STATUS_WORDS
+from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.errors import ApprovalError, FirewallError
+from firewall.core.ids import is_id
+from firewall.core.ports import Clock
+from firewall.guard.editing import Editable
+
+THREADED_CHARS = 20_000
+"""Longer calls are rendered in a thread."""
+
+
+class ApprovalPages:
+    """The handlers that show one approval."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        approvals: Approvals,
+        clock: Clock,
+        runner: Runner,
+        ways: Ways,
+        glass: Glass | None,
+    ) -> None:
+        self._pages = pages
+        self._approvals = approvals
+        self._clock = clock
+        self._runner = runner
+        self._stepping = ways.stepping
+        self._passkey_origin = ways.origin
+        self._glass = glass
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return their routes."""
+        return (
+            Row("GET", "/approve/{id}", Access.PAGE, self.approval),
+            Row("GET", "/status/{id}", Access.PAGE, self.status),
+        )
+
+    async def approval(self, request: Request, asker: Asker) -> Response:
+        """Show one approval to signed-in people, and record that they saw it."""
+        approval_id = request.path_params["id"]
+        if asker.who is None or asker.session is None:
+            return self._pages.sign_in_form(f"/approve/{approval_id}")
+        return await self.show(approval_id, asker.who, asker.session)
+
+    async def status(self, request: Request, asker: Asker) -> Response:
+        """Show the requester's own user how an approval stands; nothing is decided there, by nobody.
+
+        Raises: ApprovalError `approval_unknown` (404), also for somebody else's.
+        """
+        approval_id = request.path_params["id"]
+        if asker.who is None or asker.session is None:
+            return self._pages.sign_in_form(f"/status/{approval_id}")
+        approval = await self._approvals.current(approval_id) if is_id(approval_id, "apr") else None
+        subject = approval.subject if approval is not None else None
+        if approval is None or subject is None or not asker.who.is_called(subject.owner):
+            raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+        await self._approvals.viewed(approval_id, by=asker.who.name)
+        title, text = STATUS_WORDS[status_of(approval, self._clock.now_us())]
+        return self._pages.html(
+            "status.html",
+            asker.session,
+            id=approval.id,
+            title=title,
+            text=text,
+            summary=summary_of(approval),
+            agent=subject.agent,
+            reason=approval.reason,
+            standing=self._approvals.standing(approval),
+            until=rfc3339(approval.expires_at) if approval.status is ApprovalStatus.PENDING else "",
+        )
+
+    async def show_by_link(
+        self, approval_id: str, who: Approver, code: str, *, said: FirewallError | None = None
+    ) -> Response:
+        """Show one approval to whom a personal link for it names; forms of the page carry the link's code.
+
+        Raises: ApprovalError `approval_unknown`; StoreError.
+        """
+        return await self.show(approval_id, who, None, said=said, code=code)
+
+    async def show(
+        self,
+        approval_id: str,
+        who: Approver,
+        session: Session | None,
+        *,
+        said: FirewallError | None = None,
+        code: str = "",
+        led: Talk = ABSENT,
+        wish: str = "",
+    ) -> Response:
+        """Show one approval; `said`: what went wrong, `led`: what led to it, `wish`: a form as it was typed.
+
+        Raises: ApprovalError `approval_unknown`; StoreError.
+        """
+        if not is_id(approval_id, "apr"):
+            raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+        approval = await self._approvals.current(approval_id)
+        may_decide = self._approvals.may_decide(approval, who) is None
+        # A long text takes a while, and other calls must not wait for somebody who reads one.
+        is_long = size_of(approval.subject) > THREADED_CHARS
+        beside = await self._beside(approval) if session is not None else None
+        await self._approvals.viewed(
+            approval_id, by=who.name, may_decide=may_decide, beside=beside.id if beside else ""
+        )
+        taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
+        seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
+        glass = self._breaking(approval, who) if session is not None else 0
+        is_own = self._approvals.was_decided_by(approval, who.name)
+        decided_by = "you" if is_own else self._approvals.decider(approval)
+        forms = self._forms(approval, who if session is not None else None, wish)
+        talk = self._talk(approval, who) if session is not None and led is ABSENT else led
+
+        def render() -> Response:
+            shown = page(
+                approval,
+                now_us=self._clock.now_us(),
+                standing=standing_of(self._approvals, approval, seen),
+                decided_by=decided_by,
+                production=self._approvals.rules.production,
+            )
+            status = said.status if said else 200
+            return self._pages.html(
+                "approval.html",
+                session,
+                status=status,
+                script=PASSKEY_SCRIPT if (taps or glass) and shown.course.is_pending else "",
+                page=shown,
+                compared=beside,
+                talk=talk,
+                forms=forms,
+                said=said.public if said else "",
+                origin=self._passkey_origin if taps else "",
+                glass=glass,
+                glass_origin=self._passkey_origin,
+                link_code=code,
+            )
+
+        return await asyncio.to_thread(render) if is_long else render()
+
+    def _breaking(self, approval: Approval, who: Approver) -> int:
+        """Return how long the reason is at least with which somebody may approve alone; 0: he may not."""
+        if self._glass is None or self._glass.rules is None or self._stepping is None:
+            return 0
+        if approval.status is not ApprovalStatus.PENDING or not self._stepping.can(who):
+            return 0
+        is_barred = self._glass.refusal(approval, self._stepping.tapping(who)) is not None
+        return 0 if is_barred else self._glass.rules.min_reason
+
+    async def _beside(self, approval: Approval) -> Compared | None:
+        """Return how an approval differs from the last of its kind, before the entry that says what is shown."""
+        earlier = self._approvals.earlier(approval)
+        compare = partial(compared, approval, earlier, now_us=self._clock.now_us())
+        is_long = any(size_of(one.subject) > THREADED_CHARS for one in (approval, *earlier))
+        return await asyncio.to_thread(compare) if is_long else compare()
+
+    def _talk(self, approval: Approval, who: Approver) -> Talk:
+        return unopened(self._approvals.conversations.standing(approval, who))
+
+    def _forms(self, approval: Approval, who: Approver | None, wish: str) -> Mapping[str, object]:
+        """Return what the page says of other forms of a call; None: whoever came by a link edits nothing."""
+        return {
+            "edit": self._editable(approval, who) if who is not None else None,
+            "wish": wish,
+            "edited": approval.subject.edited if approval.subject else "",
+            "instead": approval.instead,
+        }
+
+    def _editable(self, approval: Approval, who: Approver) -> Editable | None:
+        """Return what somebody may edit of a call; None: nothing, or it is not his to."""
+        try:
+            self._approvals.edits.demand_may(approval, who)
+        except ApprovalError:
+            return None
+        return self._runner.editor.editable(approval) if self._runner.editor is not None else None

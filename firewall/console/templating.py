@@ -1,0 +1,52 @@
+"""Templates of pages: every string on a page is escaped, and its hidden characters are spelled out, here. Pure."""
+
+import jinja2
+from markupsafe import Markup, escape
+
+from firewall.approvals.text import visible
+from firewall.console.words import STATUS_WORDS
+from firewall.core.approval import ApprovalStatus
+
+
+def environment() -> jinja2.Environment:
+    """Return what renders our templates; a name that a template misses is an error."""
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader("firewall.console", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    found.filters.update(moment=_moment, prose=_prose, coded=_coded, called=_called)
+    return found
+
+
+def _finalize(value: object) -> object:
+    # Every string on a page goes through here, so that none with a hidden character can be forgotten.
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _prose(text: str) -> Markup:
+    """Show a sentence of ours: its first letter large, code between backticks, hidden characters spelled out."""
+    plain = visible(text)
+    return _coded(plain[:1].upper() + plain[1:])
+
+
+def _coded(text: str) -> Markup:
+    """Show a text of ours: code between backticks, hidden characters spelled out."""
+    plain = visible(text)
+    parts = plain.split("`")
+    if len(parts) % 2 == 0:  # a name with a backtick in it: nothing is guessed
+        return escape(plain)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
+
+
+def _called(status: str) -> str:
+    """Return what a status is called on the approval's own page."""
+    return "waiting" if status == ApprovalStatus.PENDING else STATUS_WORDS[ApprovalStatus(status)][0].lower()
+
+
+def _moment(text: str) -> str:
+    return text.replace("T", " ").replace("Z", " UTC")
