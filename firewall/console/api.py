@@ -12,6 +12,7 @@ from firewall.approvals.permits import refusal_of as no_permit_for
 from firewall.approvals.service import Approvals
 from firewall.console import shape
 from firewall.console.asking import Asker, Doorman, read_json
+from firewall.console.cookies import cookie_of
 from firewall.console.sessions import Cookies, Sessions, with_cookies
 from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit
 from firewall.core.errors import ApprovalError, AuthError, FirewallError, LimitError, ProtocolError
@@ -94,7 +95,7 @@ class Api:
         """End the session of the request."""
         if asker.session is None:
             raise ProtocolError("there is no session to end", code="no_session")
-        self._sessions.end(request.cookies.get(self._sessions.cookie_name, ""))
+        self._sessions.end(cookie_of(request, self._sessions.cookie_name))
         return with_cookies(JSONResponse({"ended": True}), self._sessions.headers(Cookies()))
 
     async def listing(self, request: Request, _asker: Asker) -> Response:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from firewall.approvals.people import Approver, Auth
 from firewall.console.auth import ROLES, Access, Authenticator, agent_token_present, needing
+from firewall.console.cookies import cookie_of
 from firewall.console.multipart import boundary_of, fields_of
 from firewall.console.origin import Places
 from firewall.console.sessions import Begun, Cookies, Session, Sessions
@@ -93,7 +94,7 @@ class Doorman:
 
     def session_of(self, request: Request) -> tuple[Session, Approver] | None:
         """Return the live session of a request and its person, who may have been removed meanwhile."""
-        session = self._sessions.find(request.cookies.get(self._sessions.cookie_name, ""))
+        session = self._sessions.find(cookie_of(request, self._sessions.cookie_name))
         if session is None:
             return None
         person = self._authenticator.person(session.name)
@@ -173,7 +174,7 @@ class Doorman:
 
         Raises: StoreError; then there is no session.
         """
-        old = request.cookies.get(self._sessions.cookie_name, "")
+        old = cookie_of(request, self._sessions.cookie_name)
         session, cookies = self._sessions.start(
             name, begun=begun, passkey=passkey, proof_at=proof_at, instead_of=old
         )
@@ -225,7 +226,7 @@ class Doorman:
         return who, None
 
     def _demand_strict(self, request: Request, session: Session) -> None:
-        if not self._sessions.may_change(session, request.cookies.get(self._sessions.strict_cookie_name, "")):
+        if not self._sessions.may_change(session, cookie_of(request, self._sessions.strict_cookie_name)):
             raise ForbiddenError(
                 "open the page again and sign in to change anything", code="strict_cookie_missing"
             )

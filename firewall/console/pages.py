@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from firewall.console.asking import Asker, Doorman, SignedOutError, WrongPassphraseError, read_form
 from firewall.console.auth import Access
+from firewall.console.cookies import cookie_of
 from firewall.console.proving.stepping import Ways
 from firewall.console.rows import POLICY, Row, Tab
 from firewall.console.sessions import Cookies, Session, Sessions, with_cookies
@@ -86,7 +87,7 @@ class Pages:
         """End the session."""
         if asker.session is not None:
             self._doorman.demand_csrf(asker.session, (await read_form(request)).get("csrf", ""))
-            self._sessions.end(request.cookies.get(self._sessions.cookie_name, ""))
+            self._sessions.end(cookie_of(request, self._sessions.cookie_name))
         return with_cookies(RedirectResponse("/console/", 303), self._sessions.headers(Cookies()))
 
     def sign_in_form(self, back: str, error: FirewallError | None = None) -> Response:

@@ -10,6 +10,8 @@ from typing import Literal
 
 from starlette.requests import Request
 
+from firewall.console.cookies import cookie_of
+
 LIFE_S = 600
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -23,7 +25,7 @@ class Browsers:
 
     def known(self, request: Request) -> str:
         """Return the key of the browser that asks; empty: it has no cookie of ours."""
-        value = request.cookies.get(self._name, "")
+        value = cookie_of(request, self._name)
         return _key(value) if _VALUE.fullmatch(value) else ""
 
     def begin(self) -> tuple[str, str]:

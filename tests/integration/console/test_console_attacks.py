@@ -379,6 +379,24 @@ async def test_a_forged_cookie_is_nobody(side: Side, value: str) -> None:
         assert (await client.get("/api/approvals")).status_code == 401
 
 
+@pytest.mark.parametrize("name", ["stayhand", "stayhand-strict", "stayhand-try", "else"])
+async def test_a_quoted_cookie_is_not_unquoted(side: Side, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CVE-2024-7592: what undoes quotes takes the square of their length; a stranger's head never reaches it."""
+
+    def unquoted(_value: str) -> str:
+        raise AssertionError("a cookie was unquoted")
+
+    monkeypatch.setattr("http.cookies._unquote", unquoted)
+    cookie = f'{name}="' + '\\"' * 20 + '"'
+    approval = await side.approvals.open(wanted())
+    headers = {"cookie": cookie, "origin": PUBLIC}
+    async with side.client() as client:
+        for row in side.console.rows:
+            path = row.path.replace("{id}", approval.id)
+            answer = await client.request(row.method, path, headers=headers)
+            assert answer.status_code != 500, (row.method, path)
+
+
 async def test_signing_out_and_removal_end_a_session_on_the_server(side: Side) -> None:
     """24: the kept cookie of an ended session opens nothing."""
     alice = await side.signed_in("alice")
