@@ -56,6 +56,16 @@ def _fill() -> str:
     return f"INSERT INTO spend_days SELECT {keys}, {sums} FROM spend_calls WHERE {_COUNTED} GROUP BY {keys}"  # noqa: S608 - constants
 
 
+def lines_as_sums(more: str) -> str:
+    """Return the query that makes a row of the table of each line, in the order of its columns; to be narrowed.
+
+    `more`: columns of a line that stand behind those, separated by commas.
+    """
+    adds = ", ".join(f"{add.format(of='')} AS {name}" for name, add in _SUMS.items())
+    keys = ", ".join((f"at / {DAY_US} AS day", *_WORDS))
+    return f"SELECT {keys}, {adds}{f', {more}' if more else ''} FROM spend_calls WHERE {_COUNTED}"  # noqa: S608 - constants
+
+
 _ON = "CREATE TRIGGER IF NOT EXISTS spend_days_{name} AFTER {verb} ON spend_calls WHEN {of}.{when} BEGIN {do} END"
 _TRIGGERS = (
     _ON.format(name="more", verb="INSERT", of="new", when=_COUNTED, do=_more()),

@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from firewall.storage.sqlite.spend_days import DAY_US, lines_as_sums
+
 WORDS = {
     "feature": "feature",
     "user_tier": "user_tier",
@@ -16,11 +18,15 @@ WORDS = {
     "token": "token",
     "session": "session",
     "state": "state",
-    "day": "strftime('%Y-%m-%d', at / 1000000, 'unixepoch')",
-    "month": "strftime('%Y-%m', at / 1000000, 'unixepoch')",
+    "day": "strftime('%Y-%m-%d', day * 86400, 'unixepoch')",
+    "month": "strftime('%Y-%m', day * 86400, 'unixepoch')",
 }
 """What a report may group by; `tag:NAME` besides."""
 TAG = "tag:"
+_OF_DAYS = frozenset({"feature", "user_tier", "team", "provider", "model", "day", "month"})
+"""Words that the sums of days know."""
+_LINES = ("route", "owner", "principal", "token", "session", "state", "tags")
+"""Columns that lines have besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,8 @@ def report(
 ) -> list[Group]:
     """Return the groups of calls that began in an interval, the dearest first.
 
-    Raises: KeyError for a word that is none of WORDS.
+    Days of which every call lies in it come from the sums of days where those know each word of `by`; `connection`
+    reads one state of the ledger. Raises: KeyError for a word that is none of WORDS.
     """
     values: list[object] = []
     columns: list[str] = []
@@ -57,17 +64,46 @@ def report(
             columns.append("coalesce(json_extract(tags, ?), '')")
         else:
             columns.append(WORDS[word])
+    is_of_days = set(by) <= _OF_DAYS
+    whole = _whole_days(connection, since_us, until_us) if is_of_days else range(0)
+    source, bounds = _source(whole, since_us, until_us, "" if is_of_days else ", ".join(_LINES))
     keys = "".join(f"{column}, " for column in columns)
-    numbers = ", ".join(str(place) for place in range(1, len(by) + 1))
+    numbers = "".join(f", {place}" for place in range(1, len(by) + 1))
     rows = connection.execute(
-        f"SELECT {keys}count(*), sum(cost), sum(CASE WHEN state IN ('estimated', 'leaked') THEN cost END), "  # noqa: S608 - columns are our own, values are bound
-        "sum(state = 'unknown'), sum(input), sum(cache_read), sum(output), "
-        "group_concat(DISTINCT provider || '/' || model) FROM spend_calls "
-        "WHERE at >= ? AND at < ? AND state NOT IN ('open', 'unasked')"
-        f"{f' GROUP BY {numbers}' if by else ''} ORDER BY {len(by) + 2} DESC, {len(by) + 1} DESC LIMIT ?",
-        (*values, since_us, until_us, limit),
+        f"SELECT {keys}sum(calls), sum(cost), sum(guessed), sum(unpriced), sum(input), sum(cached), sum(output), "  # noqa: S608 - columns are our own, values are bound
+        f"group_concat(DISTINCT provider || '/' || model) FROM ({source})"
+        f"{f' GROUP BY {numbers[2:]}' if by else ''} ORDER BY {len(by) + 2} DESC, {len(by) + 1} DESC{numbers} LIMIT ?",
+        (*values, *bounds, limit),
     ).fetchall()
     return [_group(row, len(by)) for row in rows if row[len(by)]]
+
+
+def _whole_days(connection: sqlite3.Connection, since_us: int, until_us: int) -> range:
+    """Return the days, since 1970, all of whose calls began in an interval; neighbours of each other."""
+    first, end = since_us // DAY_US, until_us // DAY_US
+    if _has_line(connection, first * DAY_US, since_us):
+        first += 1
+    if not _has_line(connection, until_us, (end + 1) * DAY_US):
+        end += 1
+    return range(first, end)
+
+
+def _has_line(connection: sqlite3.Connection, since_us: int, until_us: int) -> bool:
+    query = "SELECT 1 FROM spend_calls WHERE at >= ? AND at < ? LIMIT 1"
+    return connection.execute(query, (since_us, until_us)).fetchone() is not None
+
+
+def _source(whole: range, since_us: int, until_us: int, more: str) -> tuple[str, list[int]]:
+    """Return what yields the sums of whole days and the lines of the rest, and what it is asked with."""
+    lines = lines_as_sums(more)
+    if not whole:
+        return f"{lines} AND at >= ? AND at < ?", [since_us, until_us]
+    first, end = whole.start * DAY_US, whole.stop * DAY_US
+    return (
+        f"SELECT * FROM spend_days WHERE day >= ? AND day < ? UNION ALL {lines} AND at >= ? AND at < ? "
+        f"UNION ALL {lines} AND at >= ? AND at < ?",
+        [whole.start, whole.stop, since_us, first, end, until_us],
+    )
 
 
 def _group(row: Sequence[object], size: int) -> Group:
