@@ -27,7 +27,7 @@ from firewall.approvals.people import Approver, Refusal, Roster, Unlisted
 from firewall.approvals.waiters import woken
 from firewall.approvals.wanted import ApprovalRules, Wanted
 from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit
-from firewall.core.errors import StoreError
+from firewall.core.errors import ApprovalError, StoreError
 from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
 from firewall.core.work import MoveApproval, Record, SeeApproval, Unit
 from firewall.core.work import UseApproval as Use
@@ -227,16 +227,24 @@ class Approvals(Book):
     async def run(self) -> None:
         """Expire what is overdue, until cancelled; people are told again of what waited before we began."""
         await self.sweep()
-        self._resume()
-        while True:
-            await asyncio.sleep(SWEEP_S)
-            await self.sweep()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._resume())
+            while True:
+                await asyncio.sleep(SWEEP_S)
+                await self.sweep()
 
-    def _resume(self) -> None:
+    async def _resume(self) -> None:
+        """Tell again of what waits, the newest first, as channels take it; a subject is opened when its turn comes."""
         try:
-            for approval in self.listing(ApprovalStatus.PENDING.value, _LISTED):
-                self.tell(approval, is_resumed=True)
-        except StoreError as error:
+            _, waiting = self.waits(_LISTED)
+            for approval_id in waiting:
+                if not await self._notifier.room():
+                    return
+                approval = self.get(approval_id)
+                if approval.status is ApprovalStatus.PENDING and approval.expires_at > self._clock.now_us():
+                    self.tell(approval, is_resumed=True)
+                await asyncio.sleep(0)
+        except (StoreError, ApprovalError) as error:
             _log.warning("what waits could not be announced again: %s", error.public)
 
     async def sweep(self) -> int:

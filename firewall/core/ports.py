@@ -115,6 +115,10 @@ class Notifier(Protocol):
         """
         ...
 
+    async def room(self) -> bool:
+        """Return as soon as one more that waits can be told of; False: nobody is ever told."""
+        ...
+
     def seen(self, approval_id: str) -> None:
         """Tell that somebody who may decide has read it."""
         ...

@@ -409,6 +409,11 @@ class Told:
         self.resumed: list[Notice] = []
         self.seen_ones: list[str] = []
         self.endings: list[tuple[str, ApprovalStatus]] = []
+        self.places: asyncio.Semaphore | None = None
+
+    async def room(self) -> bool:
+        """As the port says; with `places` each one takes one."""
+        return self.places is None or await self.places.acquire()
 
     def opened(self, notice: Notice, *, is_resumed: bool = False) -> None:
         """As the port says."""

@@ -77,6 +77,7 @@ class Channels:
         self._cases: dict[str, _Case] = {}
         self._group: asyncio.TaskGroup | None = None
         self._waiting: list[_Case] = []
+        self._freed = asyncio.Event()
 
     @property
     def health(self) -> tuple[Health, ...]:
@@ -106,6 +107,13 @@ class Channels:
             self._waiting.append(case)
         else:
             self._begin(self._group, case)
+
+    async def room(self) -> bool:
+        """Return as soon as one more approval can be told of; False: there is no channel."""
+        while self._lines and len(self._cases) >= MAX_CASES:
+            self._freed.clear()
+            await self._freed.wait()
+        return bool(self._lines)
 
     def _remind(self, case: _Case) -> None:
         if self._group is not None:
@@ -168,6 +176,7 @@ class Channels:
             case.left -= 1
             if case.left == 0:
                 self._cases.pop(case.notice.id, None)
+                self._freed.set()
 
     async def _follow(self, case: _Case, line: Line) -> None:
         notice, schedule = case.notice, line.schedule

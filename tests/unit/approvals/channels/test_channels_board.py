@@ -176,6 +176,21 @@ async def test_a_flood_is_turned_away_and_counted() -> None:
         assert (health.given_up, health.last_failure) == (3, "queue_full")
 
 
+async def test_room_is_waited_for_until_something_is_over() -> None:
+    """Whoever has more to tell of than is kept in mind goes on when a place is free; without a channel never."""
+    async with _house(Schedule()) as house:
+        for number in range(MAX_CASES):
+            assert await house.channels.room()
+            house.channels.opened(notice(id=f"apr_{number}"))
+        room = asyncio.create_task(house.channels.room())
+        await house.forward(10)
+        assert not room.done()
+        house.channels.settled("apr_7", ApprovalStatus.DENIED)
+        assert await room
+    async with _house() as house:
+        assert not await house.channels.room()
+
+
 async def test_what_is_opened_before_the_channels_run_is_told_when_they_do() -> None:
     """The order in which parts start loses nothing, and a decision in between ends it."""
     clock, sender = StillClock(), Remembering()
