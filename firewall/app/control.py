@@ -17,12 +17,12 @@ from firewall.app.pinning import Pinning
 from firewall.app.policy_room import policy_room
 from firewall.app.route_room import fared_since, route_room
 from firewall.app.sessions import session_room
-from firewall.app.spend_room import spend_room
 from firewall.app.tokens import token_room
 from firewall.codecs.passkeys.place import party_of
 from firewall.console.answering import Answering, ApproverRoom
 from firewall.console.api import Runner
 from firewall.console.app import Console, Desks
+from firewall.console.costs.room import SpendPage
 from firewall.console.credentials import Credentials
 from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
 from firewall.console.drilling import Drilling
@@ -134,7 +134,7 @@ def _rooms(
         policy_room(base),
         ApproverRoom(_answering(base)),
         ReviewRoom(base.reviews, base.approvals, sequencer=base.installation.writer, clock=base.clock),
-        spend_room(base),
+        SpendPage(looking.costs),
         ProviderPage(faring),
         route_room(base, routes, looking.follower),
     )

@@ -1,4 +1,4 @@
-"""What the console looks at while calls are judged: a feed of them, and what follows the log for pages."""
+"""What pages look at while calls are judged: a feed of them, the books, and what follows the log for pages."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from firewall.app.base import Base
 from firewall.app.explorer import behind_of
 from firewall.app.live import feed_of
+from firewall.app.money import budgets_of
 from firewall.app.sessions import follower_of
+from firewall.console.costs.books import Costs
 from firewall.console.explorer.behind import Behind
 from firewall.console.live.feed import Feed
 from firewall.console.runs.following import Follower
@@ -19,10 +21,12 @@ class Looking:
     feed: Feed
     follower: Follower
     behind: Behind
+    costs: Costs
 
 
 def looking_of(base: Base, stack: AsyncExitStack) -> Looking:
     """Return all of it; `stack` closes what must be. Raises: StoreError, ConfigError."""
     follower = follower_of(base)
     stack.callback(follower.close)
-    return Looking(feed_of(base), follower, behind_of(base))
+    costs = Costs(base.settings.database, base.clock, budgets_of(base.settings))
+    return Looking(feed_of(base), follower, behind_of(base), costs)

@@ -36,6 +36,7 @@ from firewall.approvals.forms import Forms
 from firewall.approvals.service import Approvals
 from firewall.codecs.neutral import registry as translators
 from firewall.console.app import Console
+from firewall.console.costs.books import Costs
 from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.core.work import Plain, Record, Unit
@@ -98,7 +99,7 @@ async def running(
         await application.forms.lost()
         background = asyncio.create_task(application.background())
         background.add_done_callback(_ended)
-        warming = asyncio.create_task(_warmed(rules, application.console))
+        warming = asyncio.create_task(_warmed(rules, application.console, application.looking.costs))
         try:
             yield application
         finally:
@@ -107,8 +108,11 @@ async def running(
             await asyncio.gather(background, warming, return_exceptions=True)
 
 
-async def _warmed(rules: Rules, console: Console) -> None:
-    """Load parsers and tables while the first calls are served; one that needs them before loads them itself."""
+async def _warmed(rules: Rules, console: Console, costs: Costs) -> None:
+    """Load parsers and tables while the first calls are served; one that needs them before loads them itself.
+
+    What past days cost is added up last.
+    """
     try:
         await asyncio.to_thread(rules.load_late)
         await asyncio.to_thread(console.load_late)
@@ -119,6 +123,10 @@ async def _warmed(rules: Rules, console: Console) -> None:
     except Exception:
         log.exception("parsers could not be loaded ahead: the first call of a kind loads its own")
     settle()
+    try:
+        await costs.warm()
+    except Exception:
+        log.exception("days that are over could not be added up ahead: the first look at them does it")
 
 
 def _ended(task: "asyncio.Task[None]") -> None:

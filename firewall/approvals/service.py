@@ -234,7 +234,7 @@ class Approvals(Book):
                 await self.sweep()
 
     async def _resume(self) -> None:
-        """Tell again of what waits, the newest first, as channels take it; a subject is opened when its turn comes."""
+        """Tell again of what waits, the newest first; each is opened when a channel has room for it."""
         try:
             _, waiting = self.waits(_LISTED)
             for approval_id in waiting:

@@ -90,6 +90,7 @@ class Books:
     def _report(self, by: tuple[str, ...], since_us: int, until_us: int) -> list[Group]:
         connection = open_reader(self.path)
         try:
+            connection.execute("BEGIN")  # one state of the books, whatever is booked meanwhile
             return report(connection, by, since_us=since_us, until_us=until_us, limit=MOST_GROUPS)
         finally:
             connection.close()

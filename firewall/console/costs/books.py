@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,9 @@ MOST_ACCOUNTS = 500
 """Accounts of a window that are looked at: those that moved last."""
 MOST_CAPS = 30
 """Caps that are shown: the fullest."""
+WARM_DAYS = 90
+"""Days that are added up ahead: as many as the page shows at most."""
+WARM_PAUSE_S = 0.02
 TITLES = {"feature": "By feature", "user_tier": "By user tier", "team": "By team", "model": "By model"}
 
 
@@ -155,19 +159,37 @@ class Costs:
         """
         return await asyncio.to_thread(self._look, days)
 
+    async def warm(self) -> None:
+        """Add up the days that are over, one at a time with a pause behind it, before anybody looks.
+
+        Raises: StoreError when the ledger cannot be read.
+        """
+        today = self.clock.now_us() // DAY_US
+        for day in range(today - 1, today - WARM_DAYS, -1):
+            await asyncio.to_thread(self._sum, (day, day))
+            await asyncio.sleep(WARM_PAUSE_S)
+
+    def _sum(self, days: Days) -> dict[int, Kinds]:
+        with self._reading() as connection:
+            return self.sums.of(connection, days)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield one state of the books, whatever is booked meanwhile."""
+        try:
+            with closing(open_reader(self.path)) as connection:
+                connection.execute("BEGIN")
+                yield connection
+        except sqlite3.Error as error:
+            raise StoreError("the ledger cannot be read", detail=str(error)) from error
+
     def _look(self, days: int) -> Overview:
         now_us = self.clock.now_us()
         today = now_us // DAY_US
         span = (today - days + 1, today)
-        connection = open_reader(self.path)
-        try:
-            connection.execute("BEGIN")  # one state of the books, whatever is booked meanwhile
+        with self._reading() as connection:
             found_days = self.sums.of(connection, span)
             caps = self._caps(connection, now_us)
-        except sqlite3.Error as error:
-            raise StoreError("the ledger cannot be read", detail=str(error)) from error
-        finally:
-            connection.close()
         by_day = {day: together(kinds["feature"].values()) for day, kinds in found_days.items()}
         total = together(by_day.values())
         parts = tuple(_part(found_days, kind, span, total) for kind in GROUPS)

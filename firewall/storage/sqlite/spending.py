@@ -69,10 +69,10 @@ def report(
     source, bounds = _source(whole, since_us, until_us, "" if is_of_days else ", ".join(_LINES))
     keys = "".join(f"{column}, " for column in columns)
     numbers = "".join(f", {place}" for place in range(1, len(by) + 1))
+    grouped, order = f" GROUP BY {numbers[2:]}" if by else "", f"{len(by) + 2} DESC, {len(by) + 1} DESC{numbers}"
     rows = connection.execute(
         f"SELECT {keys}sum(calls), sum(cost), sum(guessed), sum(unpriced), sum(input), sum(cached), sum(output), "  # noqa: S608 - columns are our own, values are bound
-        f"group_concat(DISTINCT provider || '/' || model) FROM ({source})"
-        f"{f' GROUP BY {numbers[2:]}' if by else ''} ORDER BY {len(by) + 2} DESC, {len(by) + 1} DESC{numbers} LIMIT ?",
+        f"group_concat(DISTINCT provider || '/' || model) FROM ({source}){grouped} ORDER BY {order} LIMIT ?",
         (*values, *bounds, limit),
     ).fetchall()
     return [_group(row, len(by)) for row in rows if row[len(by)]]
@@ -99,11 +99,9 @@ def _source(whole: range, since_us: int, until_us: int, more: str) -> tuple[str,
     if not whole:
         return f"{lines} AND at >= ? AND at < ?", [since_us, until_us]
     first, end = whole.start * DAY_US, whole.stop * DAY_US
-    return (
-        f"SELECT * FROM spend_days WHERE day >= ? AND day < ? UNION ALL {lines} AND at >= ? AND at < ? "
-        f"UNION ALL {lines} AND at >= ? AND at < ?",
-        [whole.start, whole.stop, since_us, first, end, until_us],
-    )
+    edge = f"UNION ALL {lines} AND at >= ? AND at < ?"
+    days = f"SELECT * FROM spend_days WHERE day >= ? AND day < ? {edge} {edge}"  # noqa: S608 - constants
+    return days, [whole.start, whole.stop, since_us, first, end, until_us]
 
 
 def _group(row: Sequence[object], size: int) -> Group:

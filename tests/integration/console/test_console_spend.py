@@ -1,6 +1,7 @@
 """The spend page over a real ledger: the figures of the books, caps, and nothing that a call made up as markup."""
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from firewall.core.budget import Budget, Scope, Window
 from firewall.core.errors import StoreError
 from firewall.core.spending import Line, Part, Reserve, Settle, State
 from firewall.core.work import Unit
-from firewall.storage.sqlite.spend_days import DAY_US
+from firewall.storage.sqlite import spend_days
+from firewall.storage.sqlite.spend_days import DAY_US, GROUPS
 from tests.support.approving import START_US, StillClock
 from tests.support.control_side import Side, control_side
 from tests.support.spending import Purse, purse
@@ -128,3 +130,34 @@ async def test_a_ledger_that_cannot_be_read_is_an_error(found: Purse, tmp_path: 
     browser = await control_side(rooms=(SpendPage(replace(desk(found), path=broken)),)).signed_in("bob")
     answer = await browser.open("/console/spend")
     assert answer.status_code == 503
+
+
+async def test_days_that_are_over_are_added_up_before_anybody_looks(
+    found: Purse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first look reads the newest day alone, and says what it says without that; today is nobody's to keep."""
+    asked: list[int] = []
+    of_day = spend_days.of_day
+
+    def counted(connection: sqlite3.Connection, kind: str, day: int) -> object:
+        asked.append(day)
+        return of_day(connection, kind, day)
+
+    monkeypatch.setattr(spend_days, "of_day", counted)
+    monkeypatch.setattr(books, "WARM_PAUSE_S", 0)
+    today = START_US // DAY_US
+    costs = desk(found)
+    await costs.warm()
+    assert set(asked) == set(range(today - books.WARM_DAYS + 1, today))
+    asked.clear()
+    assert await costs.look(90) == await desk(found).look(90)
+    assert asked[: len(GROUPS)] == [today] * len(GROUPS)
+    asked.clear()
+    await costs.look(90)
+    assert set(asked) == {today}
+
+
+async def test_books_that_cannot_be_read_ahead_are_a_store_error(tmp_path: Path) -> None:
+    """Whoever warms says so and goes on."""
+    with pytest.raises(StoreError):
+        await Costs(tmp_path / "none.db", StillClock(), LIMITS).warm()

@@ -1,4 +1,4 @@
-"""Reports of what calls cost: the same from sums of days and lines as from lines alone, wherever they begin and end."""
+"""Reports of what calls cost: sums of days and lines together say what lines alone say, wherever they end."""
 
 import sqlite3
 from itertools import combinations
