@@ -7,7 +7,7 @@ import argparse
 import base64
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -158,32 +158,62 @@ def _verify_proof(options: argparse.Namespace, keys: Sequence[VerifierKey]) -> i
     except (OSError, UnicodeDecodeError) as error:
         raise AuditError(f"cannot read the proof `{options.proof}`") from error
     said, checkpoint = verify_proof(text, keys, origin=options.origin)
-    for source in options.witness:
-        heads = read_heads(source, keys).checkpoints
-        if any(head.size == checkpoint.size and head.root != checkpoint.root for head in heads):
-            raise AuditError(f"witness `{source}` has seen another root at {checkpoint.size}")
-    if options.json:
-        _say(json.dumps({"ok": True, "seq": said.seq, "kind": said.kind, "size": checkpoint.size}))
-    else:
-        _say(f"ok: entry {said.seq} ({_visible(said.kind)}) is in the log of {checkpoint.size} entries")
-    return 0
+    missing = _unwitnessed(options, keys, [(checkpoint.size, checkpoint.root)])
+    told = {"ok": True, "seq": said.seq, "kind": said.kind, "size": checkpoint.size}
+    line = f"ok: entry {said.seq} ({_visible(said.kind)}) is in the log of {checkpoint.size} entries"
+    return _proven(options, told, [line], missing)
 
 
 def _verify_bundle(options: argparse.Namespace, keys: Sequence[VerifierKey]) -> int:
     try:
-        with options.bundle.open(encoding="utf-8") as lines:
-            found = verify_bundle(lines, keys, origin=options.origin)
+        with options.bundle.open(encoding="utf-8") as file:
+            found = verify_bundle(file, keys, origin=options.origin)
     except (OSError, UnicodeDecodeError) as error:
         raise AuditError(f"cannot read the bundle `{options.bundle}`") from error
+    missing = _unwitnessed(options, keys, found.heads)
+    told = {"ok": True, "entries": found.entries, "size": found.size, "from": found.lowest, "to": found.highest}
+    told |= {"left_out": found.left_out, "unproven": found.beside}
+    lines = [f"numbers {found.lowest} to {found.highest}, {found.left_out or 'none'} left out between them"]
+    if found.beside:
+        many = "1 line says" if found.beside == 1 else f"{found.beside} lines say"
+        lines.insert(0, f"unproven: {many} more than is proven, as whoever made the file wrote it")
+    count = f"{found.entries} {'entry is' if found.entries == 1 else 'entries are'}"
+    return _proven(options, told, [*lines, f"ok: {count} in the log of {found.size} entries"], missing)
+
+
+def _unwitnessed(
+    options: argparse.Namespace, keys: Sequence[VerifierKey], heads: Sequence[tuple[int, bytes]]
+) -> list[int] | None:
+    """Return the sizes of heads that no witness has seen; nothing where no witness was named.
+
+    Raises: AuditError when a witness has seen another root at one of the sizes.
+    """
+    if not options.witness:
+        return None
+    seen: set[int] = set()
     for source in options.witness:
         for head in read_heads(source, keys).checkpoints:
-            if any(head.size == size and head.root != root for size, root in found.heads):
+            if any(head.size == size and head.root != root for size, root in heads):
                 raise AuditError(f"witness `{source}` has seen another root at {head.size}")
+            seen.add(head.size)
+    return [size for size, _ in heads if size not in seen]
+
+
+def _proven(
+    options: argparse.Namespace, told: Mapping[str, object], lines: Sequence[str], missing: list[int] | None
+) -> int:
+    """Print what is proven. `missing`: sizes that no witness has seen; nothing: no witness was named."""
+    is_seen = missing is not None and not missing
+    if options.strict and not is_seen:
+        at = "no witness was named" if missing is None else f"no witness has seen a head of {missing[0]} entries"
+        raise AuditError(f"{at}, and --strict wants one")
     if options.json:
-        _say(json.dumps({"ok": True, "entries": found.entries, "size": found.size}))
-    else:
-        count = f"{found.entries} {'entry is' if found.entries == 1 else 'entries are'}"
-        _say(f"ok: {count} in the log of {found.size} entries")
+        _say(json.dumps(told if missing is None else {**told, "unwitnessed": missing}))
+        return 0
+    for size in missing or ():
+        _say(f"unwitnessed: no witness has seen a head of {size} entries, so nothing was compared with it")
+    for line in lines:
+        _say(line)
     return 0
 
 

@@ -1,7 +1,8 @@
 """Bundles: entries as JSON lines, each with its proof (docs/audit-format.md, part 10).
 
 The first line says what the bundle is; every other holds `entry`, the body, `proof`, a c2sp.org/tlog-proof of it,
-and what whoever made it opened. What was opened is not proven: the log holds the hash of its ciphertext.
+and what whoever made it opened. What was opened is not proven: the log holds the hash of its ciphertext. Neither
+is the first line, yet how many entries it speaks of tells a file that lost lines on its way from a whole one.
 """
 
 import json
@@ -26,6 +27,28 @@ class Bundled:
     """Of the log, under the largest head that a proof is under."""
     heads: tuple[tuple[int, bytes], ...]
     """Size and root of each head that proofs are under."""
+    lowest: int
+    highest: int
+    beside: int
+    """Lines that say more than their proof proves: what was opened, or anything else that somebody wrote there."""
+
+    @property
+    def left_out(self) -> int:
+        """How many numbers between the lowest and the highest are not in it."""
+        return self.highest - self.lowest + 1 - self.entries
+
+
+class _Lines:
+    """What was found so far."""
+
+    def __init__(self, keys: Sequence[VerifierKey], origin: str) -> None:
+        self.keys = keys
+        self.origin = origin
+        self.heads: dict[int, bytes] = {}
+        self.seen: set[int] = set()
+        self.beside = 0
+        self.said: int | None = None
+        """How many entries the first line says that there are; it need not say so."""
 
 
 def verify_bundle(lines: Iterable[str], keys: Sequence[VerifierKey], *, origin: str = "") -> Bundled:
@@ -33,39 +56,48 @@ def verify_bundle(lines: Iterable[str], keys: Sequence[VerifierKey], *, origin: 
 
     Raises: AuditError, with the line, when one is malformed, says something else than its proof, or is not proven.
     """
-    heads: dict[int, bytes] = {}
-    seen: set[int] = set()
+    found = _Lines(keys, origin)
     for number, line in enumerate(lines, 1):
         try:
             if number == 1:
-                _check_head(line)
+                found.said = _said(line)
             else:
-                _take(line, keys, origin, heads=heads, seen=seen)
+                _take(line, found)
         except AuditError as error:
             raise AuditError(f"line {number}: {error}") from error
-    if not heads:
+    if not found.heads:
         raise AuditError("this is no bundle with entries")
-    return Bundled(len(seen), max(heads), tuple(sorted(heads.items())))
+    count = len(found.seen)
+    if found.said not in {None, count}:
+        raise AuditError(f"the first line speaks of {found.said} entries, {count} are here: the file is not whole")
+    heads = tuple(sorted(found.heads.items()))
+    return Bundled(count, max(found.heads), heads, min(found.seen), max(found.seen), found.beside)
 
 
-def _check_head(line: str) -> None:
-    if _object(line).get("bundle") != NAME:
+def _said(line: str) -> int | None:
+    head = _object(line)
+    if head.get("bundle") != NAME:
         raise AuditError(f"this is no `{NAME}`")
+    entries = head.get("entries")
+    if entries is not None and (not isinstance(entries, int) or isinstance(entries, bool)):
+        raise AuditError("`entries` is no number")
+    return entries
 
 
-def _take(line: str, keys: Sequence[VerifierKey], origin: str, *, heads: dict[int, bytes], seen: set[int]) -> None:
+def _take(line: str, found: _Lines) -> None:
     row = _object(line)
     proof, entry = row.get("proof"), row.get("entry")
     if not isinstance(proof, str) or not isinstance(entry, dict):
         raise AuditError("a line has no entry with its proof")
-    said, checkpoint = verify_proof(proof, keys, origin=origin)
+    said, checkpoint = verify_proof(proof, found.keys, origin=found.origin)
     if canonical(entry) != _proven_body(proof):
         raise AuditError(f"entry {said.seq} is not what its proof proves")
-    if heads.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
+    if found.heads.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
         raise AuditError(f"two heads of {checkpoint.size} entries differ")
-    if said.seq in seen:
+    if said.seq in found.seen:
         raise AuditError(f"entry {said.seq} stands twice")
-    seen.add(said.seq)
+    found.seen.add(said.seq)
+    found.beside += row.keys() != {"entry", "proof"}
 
 
 def _proven_body(proof: str) -> bytes:

@@ -345,9 +345,9 @@ async def test_what_is_found_is_taken_away_as_a_bundle_that_the_auditors_program
         for at, one in enumerate((answer, opened)):
             (tmp_path / f"{at}.jsonl").write_text(one.text)
             words = ["-m", "audit", "verify", "--bundle", f"{at}.jsonl", "--key", room.installation.verify_key]
-            assert (await asyncio.to_thread(_run, words, tmp_path)).startswith(
-                f"ok: {3 + at} entries are in the log"
-            )
+            said = await asyncio.to_thread(_run, words, tmp_path)
+            assert f"\nok: {3 + at} entries are in the log" in said
+            assert ("unproven: 4 lines say more" in said) is bool(at)
         wrong = await client.post(path, data={**fields, "effect": "everything"}, headers=browser.headers)
         assert wrong.status_code == 400
 
