@@ -10,7 +10,7 @@ from firewall.approvals.channels.delivery import Delivery
 from firewall.approvals.channels.port import Inviter, Mailbox, Read, Sender
 from firewall.approvals.channels.terminal import Terminal
 from firewall.approvals.people import ROLES, Roster, folded
-from firewall.console.slack import SlackApp, SlackDesk
+from firewall.console.approving.slack import SlackApp, SlackDesk
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
 from firewall.references import References

@@ -19,25 +19,25 @@ from firewall.app.route_room import fared_since, route_room
 from firewall.app.sessions import session_room
 from firewall.app.tokens import token_room
 from firewall.codecs.passkeys.place import party_of
-from firewall.console.answering import Answering, ApproverRoom
-from firewall.console.api import Runner
+from firewall.console.api.approvals import Runner
+from firewall.console.api.credentials import Vaulting
+from firewall.console.api.desks import AwsHandout, Peopling, Policing, Tokening
+from firewall.console.api.drills import Drilling
+from firewall.console.api.logins import LoginDesk, NoLogins
+from firewall.console.api.routes import Routing
+from firewall.console.api.spend import Approved, Books
 from firewall.console.app import Console, Desks
+from firewall.console.approving.approvers import Answering, ApproverRoom
+from firewall.console.approving.reviews import ReviewRoom
 from firewall.console.costs.room import SpendPage
 from firewall.console.credentials import Credentials
-from firewall.console.desks import AwsHandout, Peopling, Policing, Tokening
-from firewall.console.drilling import Drilling
-from firewall.console.entries import Entries
-from firewall.console.faring import Faring
-from firewall.console.logins import LoginDesk, NoLogins
-from firewall.console.providers import ProviderPage
+from firewall.console.explorer.entries import Entries
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
-from firewall.console.reviews import ReviewRoom
 from firewall.console.rooms import Room
 from firewall.console.roster import Listed
-from firewall.console.routing import Routing
-from firewall.console.spending import Approved, Books
-from firewall.console.vaulting import Vaulting
+from firewall.console.routes.faring import Faring
+from firewall.console.routes.providers import ProviderPage
 from firewall.core.ids import spell_id
 from firewall.gates.infra.scopes.probing import probe_all
 from firewall.references import users_of

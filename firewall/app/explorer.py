@@ -5,7 +5,7 @@ from collections.abc import Callable
 from audit import AuditError
 from audit.seal import read_kek
 from firewall.app.base import Base, kek_of
-from firewall.console.admin import EntryDesk
+from firewall.console.api.admin import EntryDesk
 from firewall.console.explorer.behind import Behind, Kept, encoded
 from firewall.console.explorer.desk import Explorer
 from firewall.console.explorer.exporting import Proofs

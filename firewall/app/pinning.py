@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from firewall.approvals.people import Approver
-from firewall.console.pinned import UnknownServerError
+from firewall.console.api.pins import UnknownServerError
 from firewall.console.shape import rfc3339
 from firewall.core.errors import FirewallError
 from firewall.core.pins import Pin, PinState

@@ -1,10 +1,10 @@
 """Composes the room of the console about routes."""
 
 from firewall.app.base import Base
-from firewall.console.routes_page import InForce, RoutePage
-from firewall.console.runs.faring import FaredSince
+from firewall.console.routes.fared import FaredSince
+from firewall.console.routes.loads import LoadHistory
+from firewall.console.routes.page import InForce, RoutePage
 from firewall.console.runs.following import Follower
-from firewall.console.runs.loads import LoadHistory
 from firewall.routing.choosing.in_force import Routes
 from firewall.routing.choosing.swapping import Swaps
 

@@ -1,7 +1,7 @@
 """The pages of tokens, wired."""
 
 from firewall.app.base import Base
-from firewall.console.admin import TokenDesk
+from firewall.console.api.admin import TokenDesk
 from firewall.console.tokens.room import TokenRoom
 
 

@@ -11,7 +11,7 @@ from firewall.app.addresses import places_of
 from firewall.app.clock import SystemClock
 from firewall.cli.default_routes import ROUTES, commented
 from firewall.cli.report import result, say
-from firewall.console.desks import grant_of
+from firewall.console.api.desks import grant_of
 from firewall.core.errors import ConfigError
 from firewall.core.token import TokenKind
 from firewall.policy.defaults import copy_to

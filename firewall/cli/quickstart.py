@@ -13,7 +13,7 @@ from firewall.cli.init import login_name, make
 from firewall.cli.pointing import pasted
 from firewall.cli.report import config_of, say
 from firewall.cli.serve import Addresses, serve_settings
-from firewall.console.desks import grant_of
+from firewall.console.api.desks import grant_of
 from firewall.gates.edge.server import run
 from firewall.settings.folders import default_config_dir
 from firewall.settings.load import load_settings

@@ -15,29 +15,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from firewall.approvals.channels.port import Health
 from firewall.approvals.glass import Glass
 from firewall.approvals.service import Approvals
-from firewall.console import endpoints
-from firewall.console.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
-from firewall.console.api import Api, NoRunner, Runner, problem
+from firewall.console.api import endpoints
+from firewall.console.api.admin import Admin, EntryDesk, Json, PeopleDesk, PolicyDesk, Status, TokenDesk
+from firewall.console.api.approvals import Api, NoRunner, Runner, problem
+from firewall.console.api.credentials import CredentialDesk, CredentialRoutes
+from firewall.console.api.drills import DrillDesk
+from firewall.console.api.logins import LoginDesk
+from firewall.console.api.pins import PinDesk
+from firewall.console.api.routes import RouteDesk
+from firewall.console.api.spend import SpendDesk
 from firewall.console.approving.room import Approving
+from firewall.console.approving.slack import PATH as SLACK_PATH
+from firewall.console.approving.slack import SlackButtons, SlackDesk
 from firewall.console.asking import Doorman
 from firewall.console.auth import Access, Authenticator
-from firewall.console.drilling import DrillDesk
-from firewall.console.logins import LoginDesk
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
-from firewall.console.pinned import PinDesk
 from firewall.console.proving.challenges import Challenges
 from firewall.console.proving.deciding import PATH as DECIDE
 from firewall.console.proving.mounting import Proving, deciding, mounted, ways_of
 from firewall.console.rooms import Frame, Room
-from firewall.console.routing import RouteDesk
 from firewall.console.rows import POLICY, Row
 from firewall.console.sessions import Sessions
-from firewall.console.slack import PATH as SLACK_PATH
-from firewall.console.slack import SlackButtons, SlackDesk
-from firewall.console.spending import SpendDesk
 from firewall.console.throttle import Refusals, Throttle
-from firewall.console.vaulting import CredentialDesk, CredentialRoutes
 from firewall.core.absence import Absence
 from firewall.core.errors import FirewallError, ProtocolError, StoreError
 from firewall.core.ports import Clock, Sequencer

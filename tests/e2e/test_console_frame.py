@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from firewall.console.auth import Access
-from firewall.console.providers import Overview
 from firewall.console.rooms import Frame, Visitor
+from firewall.console.routes.providers import Overview
 from firewall.console.rows import Row, Tab
 from tests.support.approving import wanted
 from tests.support.browser import chromium

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from firewall.cli import doctor, quickstart
-from firewall.console import entries
+from firewall.console.explorer import entries
 from tests.support.installation import REPOSITORY, install, serving
 
 COMMANDS = (doctor.doctor.name, quickstart.quickstart.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, ViewportSize
 
-from firewall.console.providers import ModelSeen, Overview, ProviderSeen
+from firewall.console.routes.providers import ModelSeen, Overview, ProviderSeen
 from firewall.core.breaker import State
 from firewall.routing.choosing.tally import Fared
 from tests.support.browser import chromium

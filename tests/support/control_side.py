@@ -20,17 +20,17 @@ from firewall.approvals.people import Approver
 from firewall.approvals.reviewing import Reviews
 from firewall.approvals.service import Approvals
 from firewall.codecs.passkeys.place import party_of
-from firewall.console.answering import Answering, ApproverRoom
-from firewall.console.api import Editor
+from firewall.console.api.approvals import Editor
+from firewall.console.api.pins import UnknownServerError
 from firewall.console.app import Console, Desks
-from firewall.console.pinned import UnknownServerError
-from firewall.console.providers import Overview, ProviderPage
+from firewall.console.approving.approvers import Answering, ApproverRoom
+from firewall.console.approving.reviews import ReviewRoom
+from firewall.console.approving.slack import SlackDesk
 from firewall.console.proving.mounting import Proving
 from firewall.console.proving.oidc_pages import Known
 from firewall.console.proving.openid import OpenId
-from firewall.console.reviews import ReviewRoom
 from firewall.console.rooms import Room
-from firewall.console.slack import SlackDesk
+from firewall.console.routes.providers import Overview, ProviderPage
 from firewall.core.absence import Absence
 from firewall.core.approval import Decision, FormState
 from firewall.core.errors import FirewallError

@@ -13,9 +13,9 @@ from firewall.console.policies.room import PolicyPage
 from firewall.console.policies.simulating import Simulation
 from firewall.console.policies.tally import Counted
 from firewall.console.rooms import Room
-from firewall.console.routes_page import InForce as InForceRoutes
-from firewall.console.routes_page import RoutePage
-from firewall.console.runs.loads import LoadPage
+from firewall.console.routes.loads import LoadPage
+from firewall.console.routes.page import InForce as InForceRoutes
+from firewall.console.routes.page import RoutePage
 from firewall.core.errors import ProtocolError
 from firewall.storage.sqlite.spend_days import Sum
 

@@ -11,8 +11,8 @@ import orjson
 
 from firewall.approvals.people import Approver
 from firewall.approvals.service import ApprovalRules, Approvals
+from firewall.console.api.desks import AwsHandout, Peopling, Tokening
 from firewall.console.app import Console, Desks
-from firewall.console.desks import AwsHandout, Peopling, Tokening
 from firewall.console.rooms import Room
 from firewall.console.roster import Listed
 from firewall.core.grant import Grant

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from firewall.approvals.batches import MOST, InBatch, kind_of, of_kind, refusal_of
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
-from firewall.console.api import standing_of
+from firewall.console.api.approvals import standing_of
 from firewall.console.approving.page import page
 from firewall.console.approving.parts import Page
 from firewall.console.auth import Access

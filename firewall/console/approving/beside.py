@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from firewall.approvals.service import Approvals
-from firewall.console.api import Runner
+from firewall.console.api.approvals import Runner
 from firewall.console.approving.conversation import talk
 from firewall.console.approving.showing import ApprovalPages
 from firewall.console.asking import Asker, Doorman, SignedOutError, read_form

@@ -9,7 +9,7 @@ from firewall.approvals.glass import Glass
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.codecs.passkeys.ceremony import PasskeyError
-from firewall.console.api import Runner
+from firewall.console.api.approvals import Runner
 from firewall.console.approving.showing import ApprovalPages
 from firewall.console.asking import Asker, Doorman, SignedOutError, read_form
 from firewall.console.auth import Access

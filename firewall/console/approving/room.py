@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from firewall.approvals.channels.port import Health
 from firewall.approvals.glass import Glass
 from firewall.approvals.service import Approvals
-from firewall.console.api import Runner
+from firewall.console.api.approvals import Runner
 from firewall.console.approving.batching import Batches
 from firewall.console.approving.beside import Beside
 from firewall.console.approving.deciding import Decisions

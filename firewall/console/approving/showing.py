@@ -14,7 +14,7 @@ from firewall.approvals.glass import Glass
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.wanted import size_of
-from firewall.console.api import Runner, standing_of
+from firewall.console.api.approvals import Runner, standing_of
 from firewall.console.approving.comparing import Compared, compared
 from firewall.console.approving.conversation import ABSENT, Talk, unopened
 from firewall.console.approving.page import page

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from firewall.approvals.people import Approver
-from firewall.console.admin import EntryDesk, entry_number, unknown_entry
+from firewall.console.api.admin import EntryDesk, entry_number, unknown_entry
 from firewall.console.asking import Asker, Doorman, read_json
 from firewall.console.auth import Access
 from firewall.console.explorer.desk import Explorer

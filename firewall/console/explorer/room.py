@@ -7,7 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from firewall.console.admin import EntryDesk, entry_number, unknown_entry
+from firewall.console.api.admin import EntryDesk, entry_number, unknown_entry
 from firewall.console.auth import Access
 from firewall.console.explorer.api import EntryApi, asked
 from firewall.console.explorer.desk import Explorer, moment

@@ -9,7 +9,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from firewall.console.admin import TokenDesk
+from firewall.console.api.admin import TokenDesk
 from firewall.console.auth import Access
 from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab

@@ -22,10 +22,10 @@ from firewall.approvals.people import Approver
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
-from firewall.console.entries import Entries
 from firewall.console.explorer.behind import Behind, Kept, encoded
 from firewall.console.explorer.blocks import WIDTH
 from firewall.console.explorer.desk import Explorer
+from firewall.console.explorer.entries import Entries
 from firewall.console.explorer.exporting import MOST, Proofs
 from firewall.console.explorer.room import LogRoom
 from firewall.console.explorer.search import PAGE_BYTES, Searcher

@@ -11,7 +11,7 @@ import pytest
 from starlette.requests import Request
 
 from firewall.approvals.people import Approver, Deputy
-from firewall.console.absent import AbsenceHandlers
+from firewall.console.api.absences import AbsenceHandlers
 from firewall.console.asking import Asker, ForbiddenError
 from firewall.console.roster import Listed
 from firewall.core.errors import ProtocolError

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firewall.console.routes_page import InForce, RoutePage
+from firewall.console.routes.fared import FaredSince
+from firewall.console.routes.loads import PAGE, LoadHistory
+from firewall.console.routes.page import InForce, RoutePage
 from firewall.console.runs import fares
 from firewall.console.runs.fares import ATTEMPTED, HOUR_US, Event
-from firewall.console.runs.faring import FaredSince
 from firewall.console.runs.following import Follower
 from firewall.console.runs.index import RunIndex
-from firewall.console.runs.loads import PAGE, LoadHistory
 from firewall.core.work import Record, Unit
 from firewall.routing.reporting import CLOSED, LOADED, OPENED, Tried
 from firewall.routing.trying.records import HOUSE

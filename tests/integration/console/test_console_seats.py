@@ -10,8 +10,8 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from firewall.console.entries import Entries
 from firewall.console.explorer.desk import Explorer
+from firewall.console.explorer.entries import Entries
 from firewall.console.explorer.exporting import Proofs
 from firewall.console.explorer.room import LogRoom
 from firewall.console.explorer.search import Searcher

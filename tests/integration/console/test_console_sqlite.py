@@ -13,9 +13,9 @@ import pytest
 from audit import VerifierKey
 from audit.verify import verify
 from firewall.approvals.service import ApprovalRules, Approvals
+from firewall.console.api.desks import Peopling
 from firewall.console.app import Console, Desks
 from firewall.console.credentials import Credentials
-from firewall.console.desks import Peopling
 from firewall.console.roster import Listed
 from firewall.core.approval import ApprovalStatus, Decision
 from firewall.core.demand import demand_of

@@ -13,7 +13,7 @@ from firewall.approvals.channels.http import Poster
 from firewall.approvals.channels.slack import APPROVE, DENY, SlackBot
 from firewall.approvals.channels.slack_clicks import signature_of
 from firewall.approvals.wanted import Wanted
-from firewall.console.slack import PATH, SlackApp, SlackDesk
+from firewall.console.approving.slack import PATH, SlackApp, SlackDesk
 from firewall.core.approval import ApprovalStatus
 from firewall.core.demand import demand_of
 from firewall.core.errors import ConfigError

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from firewall.console.faring import Faring
-from firewall.console.providers import MOST_MODELS, Health, ModelSeen, ProviderSeen
+from firewall.console.routes.faring import Faring
+from firewall.console.routes.providers import MOST_MODELS, Health, ModelSeen, ProviderSeen
 from firewall.core.breaker import State
 from firewall.routing.choosing.measures import Measures, Observed
 from firewall.routing.choosing.tally import Fared

@@ -3,8 +3,8 @@
 import pytest
 
 from firewall.approvals.people import Approver
-from firewall.console.routes_page import InForce, RoutePage, seen, words_of
-from firewall.console.runs.loads import LoadPage
+from firewall.console.routes.loads import LoadPage
+from firewall.console.routes.page import InForce, RoutePage, seen, words_of
 from firewall.settings.routes import Route, When
 from tests.support.control_side import control_side
 

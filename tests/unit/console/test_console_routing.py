@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from firewall.approvals.people import Approver
-from firewall.console.routing import Routing
+from firewall.console.api.routes import Routing
 from firewall.core.errors import FirewallError
 from firewall.core.ports import Sequencer
 from firewall.core.work import Record, Unit

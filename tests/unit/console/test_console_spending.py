@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firewall.console.spending import Approved, Books, instant, words_of
+from firewall.console.api.spend import Approved, Books, instant, words_of
 from firewall.core.attribution import Attribution
 from firewall.core.budget import Budget, Scope, Window
 from firewall.core.errors import ProtocolError

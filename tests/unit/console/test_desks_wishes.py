@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firewall.console.desks import canonical_workspace, grant_of, wish_of
+from firewall.console.api.desks import canonical_workspace, grant_of, wish_of
 from firewall.core.grant import ALL_VERBS, GrantError, Verb
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

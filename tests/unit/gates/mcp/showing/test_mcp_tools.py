@@ -12,7 +12,7 @@ from firewall.app.pinning import Pinning
 from firewall.approvals.people import Approver
 from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.messages import Message
-from firewall.console.pinned import UnknownServerError
+from firewall.console.api.pins import UnknownServerError
 from firewall.core.errors import UpstreamError
 from firewall.gates.mcp.listed import FRESH_S, Listed
 from firewall.gates.mcp.pacing import QUIET_S

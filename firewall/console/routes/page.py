@@ -10,8 +10,8 @@ from starlette.responses import Response
 from firewall.console.auth import ROLES, Access
 from firewall.console.costs.room import CHOICES, days_of
 from firewall.console.rooms import Frame, Visitor
+from firewall.console.routes.loads import LoadPage
 from firewall.console.rows import Row, Tab
-from firewall.console.runs.loads import LoadPage
 from firewall.core.errors import ProtocolError
 from firewall.settings.routes import Route, When
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Sequence
 
-from firewall.console.absent import AbsenceHandlers
-from firewall.console.admin import Admin
-from firewall.console.api import Api
+from firewall.console.api.absences import AbsenceHandlers
+from firewall.console.api.admin import Admin
+from firewall.console.api.approvals import Api
+from firewall.console.api.credentials import CredentialRoutes
+from firewall.console.api.drills import DrillDesk, DrillHandlers
+from firewall.console.api.logins import LoginDesk, LoginHandlers
+from firewall.console.api.pins import PinDesk, PinHandlers
+from firewall.console.api.routes import RouteDesk, RouteHandlers
+from firewall.console.api.spend import SpendDesk, SpendHandlers
 from firewall.console.auth import Access
-from firewall.console.drilling import DrillDesk, DrillHandlers
-from firewall.console.logins import LoginDesk, LoginHandlers
-from firewall.console.pinned import PinDesk, PinHandlers
-from firewall.console.routing import RouteDesk, RouteHandlers
 from firewall.console.rows import Row
-from firewall.console.spending import SpendDesk, SpendHandlers
-from firewall.console.vaulting import CredentialRoutes
 from firewall.core.absence import Absence
 from firewall.tokens.absences import Absences
 

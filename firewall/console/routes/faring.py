@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from firewall.console.providers import ModelSeen, Overview, ProviderSeen
+from firewall.console.routes.providers import ModelSeen, Overview, ProviderSeen
 from firewall.core.breaker import State
 from firewall.core.ports import Clock
 from firewall.routing.choosing.measures import Measures
