@@ -13,7 +13,7 @@ from firewall.approvals.channels.port import Health
 from firewall.core.seen import CallSeen, Over
 from firewall.core.spending import Line
 from firewall.core.verdict import word
-from firewall.guard.guard import Answer, Go, Stop, Wait
+from firewall.guard.answer import Answer, Go, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.loglines import BatchedHandler, Utc, say

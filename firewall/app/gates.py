@@ -26,9 +26,10 @@ from firewall.gates.models.held import Holds
 from firewall.gates.models.paying import Till
 from firewall.gates.models.plain import PlainCalls
 from firewall.gates.models.seeing import Seeing
+from firewall.guard.answer import Answer, Observe
 from firewall.guard.files import WorkspaceFiles
 from firewall.guard.foreign import Known
-from firewall.guard.guard import Answer, Guard, Observe
+from firewall.guard.guard import Guard
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.routing.call import ANSWERED, Attempt, Candidate

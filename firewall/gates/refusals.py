@@ -2,7 +2,7 @@
 
 from firewall.core.reason import Reason
 from firewall.core.verdict import Verdict
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 
 _WHY = {
     Reason.OWN_REACH: "it touches the firewall itself",

@@ -88,3 +88,8 @@ def wanted(judgement: Judgement, requester: Requester, *, heeds_denial: bool) ->
         subject=judgement.subject(requester),
         heeds_denial=heeds_denial,
     )
+
+
+def first(seqs: tuple[int, ...]) -> int:
+    """Return the first of the entries that were written; -1: none was."""
+    return seqs[0] if seqs else -1

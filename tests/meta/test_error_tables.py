@@ -9,7 +9,7 @@ from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.gates.hooks.answers import of_verdict
 from firewall.gates.mcp import work
-from firewall.guard.guard import Go, Stop
+from firewall.guard.answer import Go, Stop
 from tests.meta.error_codes import codes_in
 from tests.meta.tree import ROOT
 

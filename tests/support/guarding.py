@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,9 @@ from firewall.core.approval import Decision
 from firewall.core.call import ToolCall
 from firewall.core.grant import Grant
 from firewall.core.ports import Sequencer
+from firewall.guard.answer import Answer, Wait
 from firewall.guard.files import WorkspaceFiles
-from firewall.guard.guard import Answer, Guard, Wait
+from firewall.guard.guard import Guard
 from firewall.guard.judgement import Judgement
 from firewall.guard.reach import Territory, territory
 from firewall.guard.requester import Requester
@@ -135,11 +136,13 @@ async def keeping(
     *,
     roster: Roster | Callable[[Installation, StillClock], Roster] | None = None,
     through: Callable[[Sequencer], Sequencer] = lambda writer: writer,
+    hooked: Collection[str] = (),
     **rules: object,
 ) -> AsyncIterator[Kept]:
     """Make an installation in `folder` and put a guard before it.
 
     `roster`: who may decide, where it matters. `through`: what stands between the guard and the writer.
+    `hooked`: agents whose hooks must be heard.
     """
     places = places_in(folder)
     (folder / "workspace").mkdir()
@@ -171,6 +174,7 @@ async def keeping(
         files=WorkspaceFiles(),
         is_live=lambda _: kept.is_live,
         observe=lambda judgement, _, answer, *, seconds: kept.observed.append((judgement, answer)),  # noqa: ARG005 - a port
+        hooked=hooked,
     )
     kept = Kept(folder, installation, clock, approvals, guard, ground, policies_in(folder / "policies", rows))
     try:

@@ -14,7 +14,7 @@ from firewall.core.money import Tokens
 from firewall.core.reason import Reason
 from firewall.core.spending import Line, State
 from firewall.core.verdict import Allow, Ask, Deny, Verdict
-from firewall.guard.guard import Answer, Go, Stop
+from firewall.guard.answer import Answer, Go, Stop
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.telemetry import Condition, Telemetry, set_up_logging

@@ -17,7 +17,7 @@ from firewall.core.errors import LimitError
 from firewall.core.fast_init import fast_init, maker
 from firewall.core.ports import Clock
 from firewall.core.verdict import word
-from firewall.guard.guard import Answer, Go, Stop, Wait
+from firewall.guard.answer import Answer, Go, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 

@@ -36,8 +36,9 @@ from firewall.gates.infra.gate import ForeignCredentialError
 from firewall.gates.infra.paths import checked
 from firewall.gates.infra.running import Exchange, revoking
 from firewall.gates.infra.sending import begun, is_coded
+from firewall.guard.answer import Go, Stop, Wait
 from firewall.guard.foreign import Foreign
-from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
 from firewall.routing.body import Decoder
 from firewall.routing.port import UpstreamRequest, UpstreamResponse

@@ -10,7 +10,7 @@ import orjson
 from firewall.core.reason import Reason
 from firewall.gates.edge.send import Headers
 from firewall.gates.refusals import refusal_text
-from firewall.guard.guard import Go, Stop
+from firewall.guard.answer import Go, Stop
 from firewall.guard.hearing import Heard
 
 RETRY_S = 5

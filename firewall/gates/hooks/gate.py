@@ -26,7 +26,8 @@ from firewall.gates.edge.rates import Drawing
 from firewall.gates.edge.send import send_whole
 from firewall.gates.hooks import answers
 from firewall.gates.infra import problem
-from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.guard.answer import Go, Stop, Wait
+from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
 from firewall.tokens.service import Bearer
 

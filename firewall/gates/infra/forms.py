@@ -28,8 +28,9 @@ from firewall.gates.edge.doorkeeper import requester_of
 from firewall.gates.infra import problem
 from firewall.gates.infra.sending import Asked, Courier
 from firewall.gates.infra.targets import Target
+from firewall.guard.answer import Go, Stop, Wait
 from firewall.guard.editing import Editing
-from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.guard.guard import Guard
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.tokens.service import Tokens

@@ -31,8 +31,9 @@ from firewall.gates.infra.sending import Asked, Courier, Shape, asked_of
 from firewall.gates.infra.sockets import Socket
 from firewall.gates.infra.targets import Target
 from firewall.gates.refusals import refusal_text
+from firewall.guard.answer import Go, Stop, Wait
 from firewall.guard.foreign import Foreign
-from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
 from firewall.routing.switching import SwitchingUpstream
 

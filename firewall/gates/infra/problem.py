@@ -11,7 +11,7 @@ from firewall.core.errors import FirewallError, LimitError, UpstreamError
 from firewall.core.reason import Reason
 from firewall.gates.edge.send import Headers
 from firewall.gates.refusals import refusal_text
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 
 _TYPE = "about:blank"
 _RETRY_S = 5

@@ -32,7 +32,8 @@ from firewall.gates.infra.relay import Ending, Relay
 from firewall.gates.infra.running import Exchange, revoking
 from firewall.gates.infra.sockets import Socket
 from firewall.gates.infra.targets import Target
-from firewall.guard.guard import Go, Guard, Stop
+from firewall.guard.answer import Go, Stop
+from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
 from firewall.routing.port import Endpoint, UpstreamRequest, UpstreamResponse, request_of
 from firewall.routing.switching import Switched, SwitchingUpstream

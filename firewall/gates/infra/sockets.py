@@ -17,8 +17,8 @@ from firewall.core.outgoing import Outgoing
 from firewall.core.secret import Secret
 from firewall.gates.edge.upgrade import UPGRADE, WEBSOCKET, Upgrade, Wish
 from firewall.gates.infra.targets import Target
+from firewall.guard.answer import Stop
 from firewall.guard.foreign import Foreign
-from firewall.guard.guard import Stop
 from firewall.routing.switching import VERSION, Handshake, is_key, subprotocols
 
 _BEARER = "base64url.bearer.authorization.k8s.io."

@@ -34,7 +34,8 @@ from firewall.gates.mcp.port import Tools as Declarations
 from firewall.gates.mcp.state import Leg, Seal, Ticket, refused
 from firewall.gates.mcp.tasks import Tasks, goes_on
 from firewall.gates.mcp.wish import Wish, wish_of
-from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.guard.answer import Go, Stop, Wait
+from firewall.guard.guard import Guard
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.mcp")

@@ -29,7 +29,8 @@ from firewall.gates.mcp.saying import refusal_of
 from firewall.gates.mcp.showing import permitted
 from firewall.gates.mcp.state import Leg, Seal
 from firewall.gates.mcp.wish import RESERVED
-from firewall.guard.guard import Go, Guard, Stop, Wait
+from firewall.guard.answer import Go, Stop, Wait
+from firewall.guard.guard import Guard
 from firewall.sequencer.posting import post
 
 _BESIDE = frozenset({"_meta", "inputResponses", "requestState"})

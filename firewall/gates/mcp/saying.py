@@ -14,7 +14,7 @@ from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.gates.mcp.showing.asking import ASKED
 from firewall.gates.refusals import refusal_text
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 
 _REFUSED = 403
 META = "stayhand.dev/refusal"

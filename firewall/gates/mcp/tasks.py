@@ -31,7 +31,8 @@ from firewall.gates.mcp.methods import unserved
 from firewall.gates.mcp.port import Caller, NotRunError, Seen, Server, Upstream
 from firewall.gates.mcp.prefixing import prefixed
 from firewall.gates.mcp.saying import refusal_of
-from firewall.guard.guard import Guard, Stop, Wait
+from firewall.guard.answer import Stop, Wait
+from firewall.guard.guard import Guard
 from firewall.sequencer.posting import post
 
 log = logging.getLogger("stayhand.mcp")

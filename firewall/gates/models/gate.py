@@ -42,7 +42,7 @@ from firewall.gates.models.seeing import Seeing
 from firewall.gates.models.status import approval_status
 from firewall.gates.models.streams import StatusStreams, wants_events
 from firewall.gates.refusals import refusal_text
-from firewall.guard.guard import Go, Stop, Wait
+from firewall.guard.answer import Go, Stop, Wait
 from firewall.guard.lineage import Told
 from firewall.guard.requester import Requester
 from firewall.routing.call import Heard, ModelCall, Plan, Routed, call_of, caller_of

@@ -24,7 +24,8 @@ from firewall.gates.models.naming import told
 from firewall.gates.models.origin import Origin
 from firewall.gates.models.ruler import AnswerRuler, Ruler, StreamRuler
 from firewall.gates.refusals import refusal_text
-from firewall.guard.guard import Answer, Go, Guard, Stop, Wait
+from firewall.guard.answer import Answer, Go, Stop, Wait
+from firewall.guard.guard import Guard
 from firewall.guard.requester import Requester
 from firewall.spend.meter import Meter
 

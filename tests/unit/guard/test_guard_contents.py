@@ -7,8 +7,8 @@ import pytest
 
 from firewall.core.effect import Effect
 from firewall.core.verdict import Allow, Ask
+from firewall.guard.answer import Go
 from firewall.guard.files import MAX_TEXT_BYTES, WorkspaceFiles
-from firewall.guard.guard import Go
 from firewall.guard.judgement import Judgement
 from tests.support.guarding import Kept, call, keeping
 

@@ -17,8 +17,8 @@ from firewall.core.reason import Reason
 from firewall.core.strict_json import loads_object
 from firewall.gates.refusals import refusal_text
 from firewall.guard import editing
+from firewall.guard.answer import Go, Stop, Wait
 from firewall.guard.editing import Editable, Editing
-from firewall.guard.guard import Go, Stop, Wait
 from tests.support.guarding import ALICE, DESTROY, Kept, call, keeping
 
 MILDER = "rm -rf /srv/data/cache"

@@ -14,8 +14,8 @@ from firewall.core.outgoing import Outgoing
 from firewall.core.reason import Reason
 from firewall.core.secret import Secret
 from firewall.core.token import TokenKind, spell
+from firewall.guard.answer import Go, Stop
 from firewall.guard.foreign import TARGETS_OWN, foreign_in, hidden, is_use
-from firewall.guard.guard import Go, Stop
 from tests.support.guarding import Kept, call, keeping, policies_in
 
 PAT = "gh" + "p_" + "aZ3kQ9xW7vB2nM5tR8yU1iO4pL6sD0fGhJkc"

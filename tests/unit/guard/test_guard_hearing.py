@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from firewall.guard.guard import Go
-from firewall.guard.hearing import MAX_TEXT, HookWatch
+from firewall.guard.answer import Go
+from firewall.guard.hearing import MAX_TEXT
 from tests.support.guarding import Kept, call, keeping
 
 WRITES = "echo x > notes.txt"
@@ -67,12 +67,12 @@ async def test_agents_without_hooks_are_not_complained_about(kept: Kept) -> None
     assert silent(kept) == 0
 
 
-async def test_an_expected_hook_that_was_never_heard_is_logged(kept: Kept) -> None:
+async def test_an_expected_hook_that_was_never_heard_is_logged(tmp_path: Path) -> None:
     """Where the configuration says that hooks are there, their first silence counts."""
-    kept.guard.hooks = HookWatch(kept.installation.writer, ("gemini",))
-    await ran(kept, WRITES, ident="1", hears=False, client="gemini-cli")
-    await settled(kept)
-    assert silent(kept) == 1
+    async with keeping(tmp_path, hooked=("gemini",)) as kept:
+        await ran(kept, WRITES, ident="1", hears=False, client="gemini-cli")
+        await settled(kept)
+        assert silent(kept) == 1
 
 
 async def test_another_sessions_hook_does_not_speak_for_this_one(kept: Kept) -> None:

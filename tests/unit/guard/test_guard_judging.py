@@ -15,7 +15,7 @@ from firewall.core.errors import StoreError
 from firewall.core.grant import Verb
 from firewall.core.reason import Reason
 from firewall.core.verdict import Ask, Deny
-from firewall.guard.guard import Answer, Go, Stop, Wait
+from firewall.guard.answer import Answer, Go, Stop, Wait
 from firewall.guard.requester import Requester
 from firewall.policy.snapshot import Snapshot
 from tests.support.guarding import DESTROY, Kept, call, keeping, policies_in

@@ -31,7 +31,7 @@ from firewall.core.grant import Grant
 from firewall.core.secret import Secret
 from firewall.core.token import TokenKind, spell
 from firewall.guard import leading
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 from firewall.guard.leading import Leading, shortened
 from firewall.guard.requester import Requester
 from tests.support.approving import StillClock

@@ -7,7 +7,7 @@ import pytest
 
 from firewall.approvals.people import Approver
 from firewall.core.approval import ApprovalStatus, Decision, Permit
-from firewall.guard.guard import Go, Wait
+from firewall.guard.answer import Go, Wait
 from tests.support.approving import BOB, START_US, MemoryLog
 from tests.support.guarding import ALICE, call, keeping
 

@@ -14,7 +14,7 @@ from firewall.core.call import Served, ToolCall
 from firewall.core.effect import Effect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Ask
-from firewall.guard.guard import Go, Stop, Wait
+from firewall.guard.answer import Go, Stop, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.releases import WINDOW_S, Releases
 from tests.support.guarding import ALICE, DESTROY, Kept, call, keeping

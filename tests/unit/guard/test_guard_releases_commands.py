@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from firewall.core.call import CallForm, ToolCall
-from firewall.guard.guard import Go, Wait
+from firewall.guard.answer import Go, Wait
 from firewall.guard.releases import WINDOW_S
 from tests.support.guarding import DESTROY, Kept, call, keeping
 

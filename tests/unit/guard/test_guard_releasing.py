@@ -11,7 +11,7 @@ from firewall.core.errors import StoreError
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.core.work import Outcome, Unit
-from firewall.guard.guard import Answer, Go, Stop, Wait
+from firewall.guard.answer import Answer, Go, Stop, Wait
 from firewall.tokens.service import Draw
 from tests.support.guarding import ALICE, DESTROY, Kept, call, keeping, policies_in
 

@@ -9,7 +9,7 @@ import pytest
 from firewall.classify.state import Session
 from firewall.core.call import ToolCall
 from firewall.core.effect import Effect
-from firewall.guard.guard import Go, Wait
+from firewall.guard.answer import Go, Wait
 from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 from firewall.guard.sessions import MAX_RUNS, MAX_SESSIONS, SessionMemory

@@ -11,7 +11,7 @@ from firewall.core.errors import LimitError
 from firewall.core.work import Take
 from firewall.gates.edge import rates
 from firewall.gates.edge.rates import Drawing
-from firewall.guard.guard import Go, Stop, Wait
+from firewall.guard.answer import Go, Stop, Wait
 from firewall.tokens.service import Draw
 from tests.support.guarding import Kept, call, keeping
 

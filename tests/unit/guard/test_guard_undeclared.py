@@ -5,7 +5,7 @@ from pathlib import Path
 
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.outgoing import Outgoing
-from firewall.guard.guard import Go, Wait
+from firewall.guard.answer import Go, Wait
 from tests.support.guarding import Kept, call, keeping, policies_in
 
 STAGING = """

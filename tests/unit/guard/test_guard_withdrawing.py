@@ -13,7 +13,7 @@ from firewall.core.approval import ApprovalStatus, Decision, Permit
 from firewall.core.grant import Grant
 from firewall.core.ports import Sequencer
 from firewall.core.work import Outcome, PutPerson, Unit
-from firewall.guard.guard import Go, Wait
+from firewall.guard.answer import Go, Wait
 from firewall.guard.requester import Requester
 from firewall.sequencer.opening import Installation
 from firewall.tokens.absences import Absences

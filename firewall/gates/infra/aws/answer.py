@@ -15,7 +15,7 @@ from firewall.gates.edge.send import Headers
 from firewall.gates.infra.aws.sigv4 import values_of
 from firewall.gates.infra.problem import Answer
 from firewall.gates.refusals import refusal_text
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 
 _FINAL_STATUS = 409
 _CODES = {

@@ -7,7 +7,7 @@ from firewall.core.effect import Effect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.gates.hooks.answers import allowed, noted, of_verdict
-from firewall.guard.guard import Go, Stop
+from firewall.guard.answer import Go, Stop
 
 
 def test_only_a_go_is_an_allow() -> None:

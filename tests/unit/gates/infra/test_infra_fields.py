@@ -9,7 +9,7 @@ from firewall.core.secret import Secret
 from firewall.core.verdict import Deny
 from firewall.gates.infra import fields, problem
 from firewall.gates.infra.fields import MAX_KEPT_BYTES, foreign_in, outgoing, returned
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 
 TOKEN = "shd_staging_agent_x"
 

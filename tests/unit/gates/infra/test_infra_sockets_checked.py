@@ -15,7 +15,7 @@ from firewall.core.verdict import Deny
 from firewall.gates.edge.upgrade import Upgrade, Wish
 from firewall.gates.infra.sockets import Said, foreign_in, socket_of, upgrade_of
 from firewall.gates.infra.targets import SocketLimits, Target
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 from firewall.routing.port import Endpoint
 
 TOKEN = "shd_staging_agent_" + "a" * 36

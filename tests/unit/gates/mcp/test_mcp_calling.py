@@ -15,7 +15,7 @@ from firewall.core.call import ToolCall
 from firewall.core.errors import ConfigError, FirewallError, UpstreamError, UpstreamFault
 from firewall.gates.mcp.calling import MAX_ROUNDS
 from firewall.gates.mcp.port import NotRunError, NotSentError
-from firewall.guard.guard import Go
+from firewall.guard.answer import Go
 from tests.support.approving import until
 from tests.support.guarding import ALICE, Kept, keeping
 from tests.support.mcp_calls import (

@@ -6,7 +6,7 @@ from firewall.codecs.mcp.versions import LEGACY, MODERN
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.gates.mcp import saying
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 from tests.support.mcp_calls import refusal, text_of
 
 

@@ -20,7 +20,7 @@ from firewall.gates.models.errors import error_answer
 from firewall.gates.models.held import permits_the_same
 from firewall.gates.models.routes import Purpose, place_of, spoken_at
 from firewall.gates.refusals import refusal_text
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 from firewall.tokens.service import Bearer
 from tests.support.approving import MemoryLog, StillClock
 

@@ -10,7 +10,7 @@ from firewall.core.dialect import Dialect
 from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.gates.models.gate import ModelsGate
-from firewall.guard.guard import Answer, Go, Stop, Wait
+from firewall.guard.answer import Answer, Go, Stop, Wait
 
 APPROVAL = SimpleNamespace(id="apr_again")
 WAIT = Wait(1, APPROVAL, SimpleNamespace(first=()))  # type: ignore[arg-type]  # only the id and what comes first are looked at

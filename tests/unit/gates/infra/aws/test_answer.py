@@ -9,7 +9,7 @@ from firewall.core.reason import Reason
 from firewall.core.verdict import Deny
 from firewall.gates.infra.aws.answer import Refusals
 from firewall.gates.infra.aws.sigv4 import SignatureError
-from firewall.guard.guard import Stop
+from firewall.guard.answer import Stop
 
 SERVICES = {"s3": "s3", "ec2": "ec2", "rds": "rds", "dynamodb": "dynamodb", "lambda": "lambda"}
 
