@@ -68,8 +68,7 @@ def console_of(
     `runner` runs what an approver wants done first, or instead of a call.
     """
     installation, rules = base.installation, base.rules
-    writer = installation.writer
-    tokens, waving = _tokening(base), _answering(base).words
+    writer, tokens = installation.writer, _tokening(base)
     entries = Entries(installation.reader, installation.sealing, writer)
     desks = Desks(
         tokens=tokens,
@@ -81,14 +80,7 @@ def console_of(
         routes=Routing(routes, Swaps(base.settings.data_dir / "swaps.json"), writer),
         slack=slack_desk_of(base.settings, base.references),
         drills=Drilling(drills, writer, fared_since(base, routes, looking.follower)),
-        status=Condition(
-            writer,
-            lambda: rules.snapshot.digest,
-            bool(installation.witness),
-            base.telemetry,
-            waving,
-            base.reviews.words,
-        ),
+        status=_condition(base),
         runner=runner,
         glass=base.glass,
         rooms=_rooms(base, tokens, entries, routes=routes, faring=faring, looking=looking),
@@ -108,6 +100,19 @@ def console_of(
         desks=desks,
         control_listen=base.settings.server.control_listen,
         channels=lambda: base.channels.health,
+    )
+
+
+def _condition(base: Base) -> Condition:
+    """Return what tells how the process fares."""
+    installation, rules = base.installation, base.rules
+    return Condition(
+        installation.writer,
+        lambda: rules.snapshot.digest,
+        bool(installation.witness),
+        base.telemetry,
+        _answering(base).words,
+        base.reviews.words,
     )
 
 

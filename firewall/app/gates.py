@@ -190,7 +190,6 @@ def models_gate(
     circuits: Circuits,
 ) -> ModelsGate:
     """Return the gate that agents have as their model provider."""
-    writer = base.installation.writer
     models = base.settings.models
     means = Means(
         guard=guard,
@@ -212,30 +211,34 @@ def models_gate(
         detector=lambda: rules.snapshot.catalogue.credentials,
         note=note_of(base, chooser.measures),
     )
-    max_body_bytes = models.max_body_mib << 20
-    plain = PlainCalls(
-        router=router,
-        till=till,
-        catalogue=Catalogue(
-            providers=chooser.providers, upstream=carrier, aliases=lambda: named_by(chooser.table().rules)
-        ),
-        sequencer=writer,
-        issuer_of=base.installation.tokens.issuer_of,
-        answered=base.telemetry.answered,
-        max_body_bytes=max_body_bytes,
-        max_answer_bytes=MAX_ANSWER_BYTES,
+    catalogue = Catalogue(
+        providers=chooser.providers, upstream=carrier, aliases=lambda: named_by(chooser.table().rules)
     )
     return ModelsGate(
         means=means,
         doorkeeper=base.doorkeeper,
         router=router,
-        plain=plain,
+        plain=_plain_calls(base, router, catalogue, till),
         till=till,
-        sequencer=writer,
+        sequencer=base.installation.writer,
         clock=base.clock,
         issuer_of=base.installation.tokens.issuer_of,
         seeing=Seeing(base.telemetry, _hiding(base) if base.settings.telemetry.content else None),
-        max_body_bytes=max_body_bytes,
+        max_body_bytes=models.max_body_mib << 20,
+    )
+
+
+def _plain_calls(base: Base, router: Router, catalogue: Catalogue, till: Till) -> PlainCalls:
+    """Return what answers calls that bring no tool call: lists of models, counts, embeddings, images."""
+    return PlainCalls(
+        router=router,
+        till=till,
+        catalogue=catalogue,
+        sequencer=base.installation.writer,
+        issuer_of=base.installation.tokens.issuer_of,
+        answered=base.telemetry.answered,
+        max_body_bytes=base.settings.models.max_body_mib << 20,
+        max_answer_bytes=MAX_ANSWER_BYTES,
     )
 
 

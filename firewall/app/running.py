@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -148,21 +148,18 @@ def _wire(
     gate = models_gate(base, guard, holds, chooser, upstream, till=till, drills=drills, circuits=circuits)
     infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
-    tokens, approvals = base.tokens, base.approvals
     forms = _forms(base)
     looking = looking_of(base, stack)
     mcp, pinning = _mcp_of(base, upstream, guard)
-    for revoked in (gate.revoked, infra.revoked, *([egress.gate.revoked] if egress is not None else [])):
-        tokens.on_revoked(revoked)
-    tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(_cancel_family(tokens, approvals, token_id))))
+    _end_with_tokens(base, gate.revoked, infra.revoked, *([egress.gate.revoked] if egress is not None else []))
     return Application(
         settings=base.settings,
         installation=base.installation,
         rules=base.rules,
-        tokens=tokens,
+        tokens=base.tokens,
         people=base.people,
         channels=base.channels,
-        approvals=approvals,
+        approvals=base.approvals,
         reviews=base.reviews,
         guard=guard,
         gate=gate,
@@ -193,6 +190,14 @@ def _wire(
         routes=routes,
         is_demo=is_demo,
     )
+
+
+def _end_with_tokens(base: Base, *ended: Callable[[str], None]) -> None:
+    """Have gates told of every token that is revoked, and what it has open withdrawn."""
+    tokens, approvals = base.tokens, base.approvals
+    for told in ended:
+        tokens.on_revoked(told)
+    tokens.on_revoked(lambda token_id: _keep(asyncio.create_task(_cancel_family(tokens, approvals, token_id))))
 
 
 def _forms(base: Base) -> Forms:

@@ -5,6 +5,7 @@ Whoever looks is recorded before anything is shown.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from starlette.requests import Request
@@ -34,6 +35,20 @@ from firewall.guard.editing import Editable
 
 THREADED_CHARS = 20_000
 """Longer calls are rendered in a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a page says beside the approval itself, for whoever looks."""
+
+    seen: Approver
+    """As he will stand once he has tapped, where he can."""
+    taps: bool
+    glass: int
+    """How long the reason is at least with which he may approve alone; 0: he may not."""
+    decided_by: str
+    forms: Mapping[str, object]
+    talk: Talk
 
 
 class ApprovalPages:
@@ -132,40 +147,49 @@ class ApprovalPages:
         await self._approvals.viewed(
             approval_id, by=who.name, may_decide=may_decide, beside=beside.id if beside else ""
         )
-        taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
-        seen = self._stepping.tapping(who) if taps and self._stepping is not None else who
-        glass = self._breaking(approval, who) if session is not None else 0
-        is_own = self._approvals.was_decided_by(approval, who.name)
-        decided_by = "you" if is_own else self._approvals.decider(approval)
-        forms = self._forms(approval, who if session is not None else None, wish)
-        talk = self._talk(approval, who) if session is not None and led is ABSENT else led
+        around = self._around(approval, who, session, led=led, wish=wish)
 
         def render() -> Response:
             shown = page(
                 approval,
                 now_us=self._clock.now_us(),
-                standing=standing_of(self._approvals, approval, seen),
-                decided_by=decided_by,
+                standing=standing_of(self._approvals, approval, around.seen),
+                decided_by=around.decided_by,
                 production=self._approvals.rules.production,
             )
-            status = said.status if said else 200
+            needs_script = (around.taps or around.glass) and shown.course.is_pending
             return self._pages.html(
                 "approval.html",
                 session,
-                status=status,
-                script=PASSKEY_SCRIPT if (taps or glass) and shown.course.is_pending else "",
+                status=said.status if said else 200,
+                script=PASSKEY_SCRIPT if needs_script else "",
                 page=shown,
                 compared=beside,
-                talk=talk,
-                forms=forms,
+                talk=around.talk,
+                forms=around.forms,
                 said=said.public if said else "",
-                origin=self._passkey_origin if taps else "",
-                glass=glass,
+                origin=self._passkey_origin if around.taps else "",
+                glass=around.glass,
                 glass_origin=self._passkey_origin,
                 link_code=code,
             )
 
         return await asyncio.to_thread(render) if is_long else render()
+
+    def _around(
+        self, approval: Approval, who: Approver, session: Session | None, *, led: Talk, wish: str
+    ) -> _Around:
+        """Return what is known of whoever looks. Raises: StoreError."""
+        taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
+        is_own = self._approvals.was_decided_by(approval, who.name)
+        return _Around(
+            seen=self._stepping.tapping(who) if taps and self._stepping is not None else who,
+            taps=taps,
+            glass=self._breaking(approval, who) if session is not None else 0,
+            decided_by="you" if is_own else self._approvals.decider(approval),
+            forms=self._forms(approval, who if session is not None else None, wish),
+            talk=self._talk(approval, who) if session is not None and led is ABSENT else led,
+        )
 
     def _breaking(self, approval: Approval, who: Approver) -> int:
         """Return how long the reason is at least with which somebody may approve alone; 0: he may not."""

@@ -58,6 +58,25 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _create(database: sqlite_utils.Database) -> None:
+    _create_approvals(database)
+    _create_tokens(database)
+    _create_people(database)
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS buckets (key TEXT PRIMARY KEY, tat_us INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
+        "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
+    )
+    _added(database, "issued", "provider")
+    database.execute(VOTES)
+    _added(database, "approval_votes", "together", "INTEGER NOT NULL DEFAULT 1")
+    for statement in (FORMS, CONVERSATIONS, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
+        database.execute(statement)
+    spend_days.create(database.conn)
+
+
+def _create_approvals(database: sqlite_utils.Database) -> None:
     approvals = _table(
         database,
         "approvals",
@@ -81,6 +100,9 @@ def _create(database: sqlite_utils.Database) -> None:
     approvals.create_index(["status", "opened_at"], if_not_exists=True)
     for statement in QUEUE:
         database.execute(statement)
+
+
+def _create_tokens(database: sqlite_utils.Database) -> None:
     tokens = _table(
         database,
         "tokens",
@@ -93,6 +115,9 @@ def _create(database: sqlite_utils.Database) -> None:
     tokens.create_index(["fingerprint"], unique=True, if_not_exists=True)
     for statement in TOKEN_TREES:
         database.execute(statement)
+
+
+def _create_people(database: sqlite_utils.Database) -> None:
     _table(
         database,
         "people",
@@ -104,19 +129,6 @@ def _create(database: sqlite_utils.Database) -> None:
     )  # fmt: skip
     _added(database, "people", "changed_at", "INTEGER NOT NULL DEFAULT 0")
     _added(database, "people", "passphrase_at", "INTEGER NOT NULL DEFAULT 0")
-    database.execute(
-        "CREATE TABLE IF NOT EXISTS buckets (key TEXT PRIMARY KEY, tat_us INTEGER NOT NULL) WITHOUT ROWID"
-    )
-    database.execute(
-        "CREATE TABLE IF NOT EXISTS issued (principal TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, "
-        "provider TEXT NOT NULL DEFAULT '', PRIMARY KEY (principal, id)) WITHOUT ROWID"
-    )
-    _added(database, "issued", "provider")
-    database.execute(VOTES)
-    _added(database, "approval_votes", "together", "INTEGER NOT NULL DEFAULT 1")
-    for statement in (FORMS, CONVERSATIONS, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
-        database.execute(statement)
-    spend_days.create(database.conn)
 
 
 QUEUE = (
