@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,7 +28,7 @@ from firewall.console.api.spend import SpendDesk
 from firewall.console.approving.room import Approving
 from firewall.console.approving.slack import PATH as SLACK_PATH
 from firewall.console.approving.slack import SlackButtons, SlackDesk
-from firewall.console.asking import Doorman
+from firewall.console.asking import Doorman, admitted
 from firewall.console.auth import Access, Authenticator
 from firewall.console.origin import Places, places
 from firewall.console.pages import Pages
@@ -200,6 +201,7 @@ class Console:
     def _endpoint(self, row: Row) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             asker = await self._doorman.admit(request, row.access, row.needs)
+            admitted(request, partial(self._doorman.demand_lasting, request, asker, row.access, row.needs))
             return await row.handler(request, asker)
 
         return endpoint

@@ -1,10 +1,11 @@
 """One request, read once: body, form, cookie, credential; and the checks that each route's row demands.
 
 INVARIANT: `Doorman.admit` runs before every handler and is the only place where a request becomes somebody.
+INVARIANT: a body that came slowly is nobody's whose session or token has ended by its last byte.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
@@ -117,6 +118,16 @@ class Doorman:
         _, _, text = request.headers.get("authorization", "").partition(" ")
         who = self._authenticator.token(text.strip())
         return who is not None and who.role in ROLES[needs]
+
+    def demand_lasting(self, request: Request, asker: Asker, access: Access, needs: Access | None) -> None:
+        """Refuse what was admitted once, and would not be now. Raises: SignedOutError, AuthError."""
+        if asker.who is None:
+            return
+        if access in (Access.PAGE, Access.FORM):
+            if asker.session is None or not self.still(asker.session, needs or Access.READER):
+                raise SignedOutError("sign in first")
+        elif not self.lasts(request, asker, access):
+            raise AuthError(detail="token or session ended while its request came")
 
     def person(self, name: str) -> Approver | None:
         """Return somebody who may sign in."""
@@ -253,9 +264,9 @@ class WrongPassphraseError(FirewallError):
 
 
 async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
-    """Return the whole body, at most so many bytes, within BODY_S seconds.
+    """Return the whole body, at most so many bytes, within BODY_S seconds, of somebody who still may send it.
 
-    Raises: ProtocolError `body_too_large` (413) or `body_timeout` (408).
+    Raises: ProtocolError `body_too_large` (413) or `body_timeout` (408); as `demand_lasting`.
     """
     pieces: list[bytes] = []
     size = 0
@@ -268,7 +279,23 @@ async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
                 pieces.append(piece)
     except TimeoutError as error:
         raise ProtocolError("the body took too long", code="body_timeout", status=408) from error
+    demand_still(request)
     return b"".join(pieces)
+
+
+def admitted(request: Request, demand: Callable[[], None]) -> None:
+    """Note on a request what is demanded again whenever it was waited for."""
+    request.state.demand_lasting = demand
+
+
+def demand_still(request: Request) -> None:
+    """Refuse what was admitted before something was waited for, and would not be now: revoked means at once.
+
+    Raises: as `Doorman.demand_lasting`.
+    """
+    demand: Callable[[], None] | None = getattr(request.state, "demand_lasting", None)
+    if demand is not None:
+        demand()
 
 
 async def read_form(request: Request, upload_bytes: int = 0) -> dict[str, str]:

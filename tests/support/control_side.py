@@ -96,6 +96,8 @@ class Doors:
     def __init__(self) -> None:
         self.people = {one.name: one for one in (ALICE, BOB, ROOT, Approver("olga", "approver"))}
         self.tried: list[str] = []
+        self.revoked: set[str] = set()
+        """Tokens that ended."""
 
     def token(self, text: str) -> Approver | None:
         """As the port says."""
@@ -104,7 +106,7 @@ class Doors:
             ADMIN_TOKEN: Approver("root", "admin", via="token"),
             SERVICE_TOKEN: Approver("prometheus", "service", via="token"),
         }
-        return known.get(text)
+        return None if text in self.revoked else known.get(text)
 
     def passphrase(self, name: str, passphrase: str) -> Approver | None:
         """As the port says."""

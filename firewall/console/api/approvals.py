@@ -11,7 +11,7 @@ from firewall.approvals.people import Approver
 from firewall.approvals.permits import refusal_of as no_permit_for
 from firewall.approvals.service import Approvals
 from firewall.console import shape
-from firewall.console.asking import Asker, Doorman, read_json
+from firewall.console.asking import Asker, Doorman, demand_still, read_json
 from firewall.console.cookies import cookie_of
 from firewall.console.sessions import Cookies, Sessions, with_cookies
 from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit
@@ -116,6 +116,7 @@ class Api:
         if wait_s:
             until_us = self._clock.now_us() + wait_s * 1_000_000
             approval = await self._approvals.wait(approval.id, until_us=until_us)
+            demand_still(request)
         may_decide = self._approvals.may_decide(approval, who) is None
         await self._approvals.viewed(approval.id, by=who.name, may_decide=may_decide)
         return JSONResponse(self._detail(approval, who))
