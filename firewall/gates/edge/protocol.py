@@ -47,6 +47,8 @@ class Limits:
     """From the first byte of a head, or from connecting, to its last byte."""
     keep_alive_s: int = 65
     """Idle time between two requests of one connection."""
+    stall_s: float = 120.0
+    """How long a client may take nothing of an answer that waits for it."""
     linger_s: float = 1.0
     """How long a refused client's remaining bytes are read and dropped, so that it can read our answer."""
     connections: int = 2000
@@ -143,6 +145,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._idle_bytes = 0
         self._lingering = False
         self._timer: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
 
     # -- the transport's side
 
@@ -160,6 +163,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and its timer."""
         self._disarm()
+        self._taken()
         self._unset_keepalive_if_required()
         if self._tunnel is not None:
             self._tunnel.connection_lost(exc)
@@ -312,13 +316,16 @@ class EdgeProtocol(HttpToolsProtocol):
             self._refuse(_early())
 
     def pause_writing(self) -> None:
-        """Note that the client does not take what was sent."""
+        """Note that the client does not take what was sent; whoever never does is not waited for."""
         super().pause_writing()
         if self._tunnel is not None:
             self._tunnel.pause_writing()
+        elif self._stall is None:
+            self._stall = self.loop.call_later(self._limits.stall_s, self._stalled)
 
     def resume_writing(self) -> None:
         """Note that it does."""
+        self._taken()
         super().resume_writing()
         if self._tunnel is not None:
             self._tunnel.resume_writing()
@@ -412,6 +419,17 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _taken(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def _stalled(self) -> None:
+        # What waits is dropped: closing would wait for the client again, and its answer holds places of others.
+        self._stall = None
+        if self._tunnel is None:
+            self.transport.abort()
 
     def _too_slow(self) -> None:
         self._timer = None

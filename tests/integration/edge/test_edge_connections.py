@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -12,9 +13,11 @@ from firewall.gates.edge.middleware import Access, Edge, trusted_networks
 from firewall.gates.edge.protocol import Limits
 from firewall.gates.edge.server import Listener, serving
 from tests.cases.edge.rows import get, post
+from tests.support.mcp_posting import until
 from tests.support.wire import Witness, answer, answers, code_of, status_of, talk
 
 _CLOSE = "Connection: close"
+LIMIT_S = 30
 
 
 async def _ask(app: Callable[[Scope, Receive, Send], Awaitable[None]], raw: bytes, **access: object) -> bytes:
@@ -293,6 +296,46 @@ async def test_an_error_behind_a_started_answer_cuts_it() -> None:
     got = await _ask(half, get("/v1/models"))
     assert (status_of(got), answers(got)) == (200, 1)
     assert not got.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("count", [1, 200], ids=["one long answer", "many short ones"])
+async def test_who_takes_nothing_of_an_answer_keeps_no_connection(count: int) -> None:
+    """A client that never reads is let go: its answer would hold a connection, and what it holds, for good."""
+    size = 32 << 20
+
+    async def writer(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await answer(send, b"a" * (size // count))
+
+    async with serving([Listener(writer, "127.0.0.1", 0)], limits=Limits(stall_s=0.2)) as running:
+        reader, client = await asyncio.open_connection("127.0.0.1", running.ports[0], limit=1)
+        client.write(get("/").replace(b"Connection: close\r\n", b"") * count)
+        (server,) = running._servers
+        async with asyncio.timeout(LIMIT_S):
+            await until(lambda: len(server.server_state.connections) == 1)
+            await until(lambda: not server.server_state.connections)
+            with suppress(ConnectionError):
+                assert len(await reader.read(-1)) < size
+        client.close()
+
+
+async def test_who_reads_slowly_is_waited_for() -> None:
+    """A client that takes a little at a time has its whole answer."""
+    size = 8 << 20
+
+    async def writer(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await answer(send, b"a" * size)
+
+    async with serving([Listener(writer, "127.0.0.1", 0)]) as running:
+        reader, client = await asyncio.open_connection("127.0.0.1", running.ports[0], limit=1 << 14)
+        client.write(get("/"))
+        taken = 0
+        async with asyncio.timeout(LIMIT_S):
+            while piece := await reader.read(1 << 14):
+                taken += len(piece)
+        client.close()
+    assert taken > size
 
 
 async def test_work_ends_when_its_client_leaves() -> None:
