@@ -219,7 +219,8 @@ class Condition:
     log: Gauged
     policy: Callable[[], str]
     """Digest of the policy in force."""
-    is_witnessed: bool
+    witness: Callable[[], str]
+    """How those fare who keep heads of the log."""
     telemetry: Telemetry
     waving: Callable[[], str] = str
     """Who of the approvers waves everything through, in words; empty: nobody."""
@@ -236,7 +237,7 @@ class Condition:
             "log": "open" if self.log.is_open else "closed",
             "entries": str(self.log.size),
             "policy": self.policy()[:16],
-            "witness": "watched" if self.is_witnessed else "unwitnessed",
+            "witness": self.witness(),
             "circuits": self.telemetry.circuitry.words(),
             "channels": channel_words(self.telemetry.channels()),
             **({"approvers": waving} if (waving := self.waving()) else {}),

@@ -185,6 +185,6 @@ class Application:
         while True:
             await asyncio.sleep(WITNESS_S)
             try:
-                await asyncio.to_thread(self.installation.witnessed)
+                await asyncio.to_thread(self.installation.witness.give)
             except StoreError as error:  # keep working, keep saying so; the next head covers what was missed
                 log.error("%s: %s", error.public, error.detail)  # noqa: TRY400 - the detail is the message

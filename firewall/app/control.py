@@ -109,7 +109,7 @@ def _condition(base: Base) -> Condition:
     return Condition(
         installation.writer,
         lambda: rules.snapshot.digest,
-        bool(installation.witness),
+        installation.witness.words,
         base.telemetry,
         _answering(base).words,
         base.reviews.words,

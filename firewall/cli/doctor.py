@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -79,6 +80,25 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
     yield from _modes(settings)
     if settings.keystore_key.resolve().is_relative_to(settings.data_dir.resolve()):
         yield Finding("error", "the keystore's key lies in data_dir", "move it beside the configuration")
+
+
+def _witness(settings: Settings) -> Iterator[Finding]:
+    """Say which files keep heads of the log, and whether one is gone or lies where the log does."""
+    for path in (Path(one) for one in settings.witness if "://" not in one):
+        try:
+            device = path.stat().st_dev
+        except OSError as error:
+            yield Finding(
+                "error",
+                f"the witness `{path}` cannot be read ({error.strerror}): the server does not start without it",
+                f"restore it; for a new witness, create it empty: touch {shlex.quote(str(path))}",
+            )
+            continue
+        if settings.data_dir.exists() and settings.data_dir.stat().st_dev == device:
+            what = f"the witness `{path}` lies on the log's own disk: whoever changes the log can change it too"
+            yield Finding("warn", what, "name a file on another machine, or have the auditor copy it away")
+        else:
+            yield Finding("ok", f"heads of the log go to `{path}`")
 
 
 def _modes(settings: Settings) -> Iterator[Finding]:
@@ -310,6 +330,9 @@ def _circuits(address: str) -> Iterator[Finding]:
         fails = channels.startswith("failing")
         hint = "docs/approvals.md says what each word means" if fails else ""
         yield Finding("warn" if fails else "ok", f"channels to people: {channels}", hint)
+    if isinstance(parts, dict) and str(parts.get("witness", "")).startswith("failing"):
+        hint = "mend it before the server stops: it does not start without its witness"
+        yield Finding("error", f"the log's witness: {parts['witness']}", hint)
     if isinstance(parts, dict) and isinstance(waving := parts.get("approvers"), str):
         hint = "stayhand approver list --stats; ask fewer questions, or somebody else as well"
         yield Finding("warn", f"approvers who wave everything through: {waving}", hint)
@@ -365,6 +388,7 @@ def _bypasses(settings: Settings) -> Iterator[Finding]:
 
 _LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _configuration,
+    _witness,
     _policy,
     _providers,
     _routes,

@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from audit import AuditError, Checkpoint, SigningKey, schema
 from audit.seal import Keystore, read_kek, write_kek
 from audit.sqlite import Log, open_log, stored_size
-from audit.witness import append_head, read_heads
+from audit.witness import read_heads
 from firewall.core.errors import ConfigError, StoreError
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
 from firewall.sequencer.reading import Approving, PeopleLookup, PinLookup, ProofLookup, TokenLookup
 from firewall.sequencer.sealing import Sealing
+from firewall.sequencer.witnessing import Witnessing
 from firewall.sequencer.writer import Writer
 from firewall.storage.sqlite.schema import create_tables, open_reader, open_writer
 
@@ -58,32 +59,18 @@ class Installation:
     verify_key: str
     access_root: Secret
     """What agents' access keys are derived from."""
-    witness: tuple[Path, ...]
+    witness: Witnessing
     lock: int
 
     async def close(self) -> None:
         """Finish what waits and let go of every file."""
         try:
             await self.writer.stop()
-            self.witnessed()
+            self.witness.give()
         finally:
             self.reader.close()
             self.keystore.close()
             os.close(self.lock)
-
-    def witnessed(self) -> None:
-        """Give the newest head to every witness file.
-
-        Raises: StoreError when one cannot be written or contradicts us.
-        """
-        head = self.writer.head
-        if head is None:
-            return
-        try:
-            for path in self.witness:
-                append_head(path, head)
-        except AuditError as error:
-            raise StoreError("a witness refuses the log's head", detail=str(error)) from error
 
 
 def check_free(places: Places) -> None:
@@ -163,8 +150,9 @@ def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> 
         sealing = Sealing(keystore)
         reader = open_reader(places.database)
         undo.pop_all()
+    writer = Writer(connection, log, sealing, clock)
     return Installation(
-        writer=Writer(connection, log, sealing, clock),
+        writer=writer,
         approving=Approving(reader, sealing),
         tokens=TokenLookup(reader),
         people=PeopleLookup(reader),
@@ -175,7 +163,7 @@ def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> 
         keystore=keystore,
         verify_key=str(key.verifier),
         access_root=_derived(wrapping, b"stayhand root of access keys 1"),
-        witness=_files(places.witness),
+        witness=Witnessing(places.witness, lambda: writer.head),
         lock=lock,
     )
 
@@ -225,10 +213,6 @@ def _is_begun(path: Path, key: SigningKey) -> bool:
     with path.open("rb") as file:
         start = file.read(len(first))
     return first.startswith(start)
-
-
-def _files(witness: tuple[str, ...]) -> tuple[Path, ...]:
-    return tuple(Path(source).expanduser() for source in witness if "://" not in source)
 
 
 def _lock(folder: Path) -> int:

@@ -104,7 +104,7 @@ def _sample(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 def test_condition_says_when_it_is_closed() -> None:
     """Ready is: the log takes entries."""
     log = Log()
-    condition = Condition(log, lambda: "ab" * 32, is_witnessed=False, telemetry=Telemetry())
+    condition = Condition(log, lambda: "ab" * 32, lambda: "unwitnessed", telemetry=Telemetry())
     assert condition.is_ready()
     assert condition.parts() == {
         "log": "open",
@@ -133,7 +133,7 @@ def test_our_lines_go_nowhere_else() -> None:
 def test_channels_to_people_are_measured_and_named_when_they_fail() -> None:
     """Counts by channel, and a line that says which failed and with which word."""
     telemetry = Telemetry()
-    condition = Condition(Log(), lambda: "ab" * 32, is_witnessed=True, telemetry=telemetry)
+    condition = Condition(Log(), lambda: "ab" * 32, lambda: "watched", telemetry=telemetry)
     assert condition.parts()["channels"] == "0 well"
     telemetry.channels = lambda: (Health("slack", 3, 2, 1, "slack_invalid_auth"), Health("email", 4))
     text = condition.metrics().decode()

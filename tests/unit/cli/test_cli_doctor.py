@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from firewall.cli.doctor import Finding, _policy, _vault
+from firewall.cli.doctor import Finding, _policy, _vault, _witness
 from firewall.policy.defaults import copy_to
 from firewall.settings.load import load_settings
 
@@ -48,3 +48,20 @@ def test_rows_that_are_held_back_are_said_with_what_is_missing(tmp_path: Path) -
     path.write_text(f'[server]\ndata_dir = "{tmp_path}/data"\n{people}')
     said = list(_policy(load_settings(str(path), {})))
     assert ["though your approvers can meet the row" in one.what for one in said[1:]] == [True, True]
+
+
+def test_a_witness_that_is_gone_or_lies_beside_the_log_is_said(tmp_path: Path) -> None:
+    """Without it the server would not start; beside the log it proves nothing against who can change the log."""
+    path, heads = tmp_path / "stayhand.toml", tmp_path / "its heads"
+    (tmp_path / "data").mkdir()
+    path.write_text(
+        f'[server]\ndata_dir = "{tmp_path}/data"\n[audit]\nwitness = ["{heads}", "https://w.example/h"]\n'
+    )
+    settings = load_settings(str(path), {})
+    (gone,) = _witness(settings)
+    assert (gone.level, gone.hint.endswith(f"touch '{heads}'")) == ("error", True)
+    assert "the server does not start without it" in gone.what
+    heads.touch()
+    (beside,) = _witness(settings)
+    assert beside.level == "warn"
+    assert "lies on the log's own disk" in beside.what

@@ -1,0 +1,52 @@
+"""Giving heads of the log to its witness files, and knowing how that went.
+
+INVARIANT: a file that had heads and is gone is not made anew: whoever removes it could hide that the log was cut.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from audit import AuditError
+from audit.witness import append_head
+from firewall.core.errors import StoreError
+
+
+class Witnessing:
+    """The witness files of one open log."""
+
+    def __init__(self, places: tuple[str, ...], head: Callable[[], bytes | None]) -> None:
+        """`places`: files, and addresses, which are read at the start alone; `head`: the newest checkpoint."""
+        self.places = places
+        self.files = tuple(Path(one).expanduser() for one in places if "://" not in one)
+        self._head = head
+        self._given: set[Path] = set()
+        self._fault = ""
+
+    def give(self) -> None:
+        """Give the newest head to every file; one that fails keeps no other from it.
+
+        Raises: StoreError when one cannot be written, contradicts us, or is gone.
+        """
+        head = self._head()
+        if head is None:
+            return
+        faults = [said for path in self.files if (said := self._give(path, head))]
+        self._fault = faults[0] if faults else ""
+        if faults:
+            raise StoreError("a witness does not take the log's head", detail="; ".join(faults))
+
+    def words(self) -> str:
+        """Say how the files fare; for admins' eyes only: it names them."""
+        if self._fault:
+            return f"failing: {self._fault}"
+        return "watched" if self.places else "unwitnessed"
+
+    def _give(self, path: Path, head: bytes) -> str:
+        if path in self._given and not path.exists():
+            return f"the witness `{path}` is gone"
+        try:
+            append_head(path, head)
+        except AuditError as error:
+            return str(error)
+        self._given.add(path)
+        return ""
