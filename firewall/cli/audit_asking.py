@@ -12,7 +12,6 @@ from firewall.cli.client import CommandError, settings_of_command
 UNPROVEN = "is --key the key of this log? if it is, somebody changed the log: run `python -m audit verify`"
 _F = TypeVar("_F", bound=Callable[..., object])
 COLUMNS = ("seq", "at", "kind", "verdict", "environment", "effects", "who", "resource", "what")
-_TOLD = ("summary", "reason", "why", "line", "model", "provider", "route", "host", "name", "by")
 _MOST_CHARS = 80
 _FIELDS = (
     click.option("--actor", default="", help="A person, person/agent, a pseudonym, or a token's id."),
@@ -81,10 +80,7 @@ def row_of_entry(one: Mapping[str, object]) -> dict[str, object]:
     data, private = _object(one, "data"), _object(one, "private")
     actions = private.get("actions")
     first = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
-    told = (place.get(name) for name in _TOLD for place in (first, private))
-    what = next(
-        (str(said) for said in told if isinstance(said, str) and said), "erased" if one.get("erased") else ""
-    )
+    what = str(one.get("what", ""))
     return {
         "seq": one.get("seq"),
         "at": one.get("at"),
@@ -94,7 +90,7 @@ def row_of_entry(one: Mapping[str, object]) -> dict[str, object]:
         "effects": data.get("effects", ""),
         "who": one.get("who") or one.get("principal") or "",
         "resource": _cut(str(first.get("resource", ""))),
-        "what": _cut(what),
+        "what": f"{_cut(what)} (erased)" if one.get("erased") else _cut(what),
     }
 
 

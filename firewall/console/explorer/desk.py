@@ -16,6 +16,7 @@ import orjson
 from firewall.approvals.people import Approver
 from firewall.console.explorer.search import PAGE, Found, Searcher
 from firewall.console.explorer.seen import Seen
+from firewall.console.explorer.sentences import sentence, who
 from firewall.console.explorer.wish import Wish
 from firewall.core.errors import LimitError
 from firewall.core.ports import Clock, Sequencer
@@ -174,7 +175,8 @@ def shown(seen: Seen, names: Mapping[str, str]) -> dict[str, object]:
         "at": moment(seen.at),
         "kind": seen.kind,
         "principal": seen.principal,
-        "who": names.get(seen.principal, ""),
+        "who": who(seen, names),
+        "what": sentence(seen),
         "approval": seen.approval,
         "leaf": seen.leaf,
         "data": dict(seen.data),

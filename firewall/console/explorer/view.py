@@ -2,24 +2,21 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from audit import Kind
 from firewall.console.explorer.desk import Page, moment
 from firewall.console.explorer.seen import Seen
+from firewall.console.explorer.sentences import CHARS, sentence, who
 from firewall.console.explorer.wish import VERDICTS
-from firewall.console.happened import happened
 from firewall.core.effect import Effect
 
-HEADLINE_CHARS = 200
 FEW = 4096
 """Entries that may wait for the index without a word: it is made in steps of a thousand."""
 MOST_LINES = 2_000
 LINE_CHARS = 2_000
-_TOLD = ("summary", "reason", "why", "line", "detail", "model", "provider", "route", "host", "tools")
-"""Fields of a sealed part that say best what an entry is about, the best first; who it was stands beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +92,16 @@ def nothing(fields: Mapping[str, str]) -> Listing:
 
 def line(seen: Seen, names: Mapping[str, str]) -> Line:
     """Return one entry as the list shows it."""
-    private = seen.private or {}
     return Line(
         seq=seen.seq,
         at=moment(seen.at),
         kind=seen.kind,
-        headline=_headline(seen)[:HEADLINE_CHARS],
-        who=names.get(seen.principal) or _who(private) or seen.principal,
+        headline=sentence(seen),
+        who=who(seen, names),
         environment=seen.environment,
         verdict=seen.verdict,
         effects=seen.effects,
-        resource=", ".join(seen.resources)[:HEADLINE_CHARS],
+        resource=", ".join(seen.resources)[:CHARS],
         approval=seen.approval,
         is_erased=seen.is_erased,
     )
@@ -168,22 +164,3 @@ def command(seq: int, key: str) -> str:
 def name_of(seq: int) -> str:
     """Return the name of the file of an entry's proof."""
     return f"entry-{seq}.proof"
-
-
-def _headline(seen: Seen) -> str:
-    private = seen.private or {}
-    actions = private.get("actions")
-    first = actions[0] if isinstance(actions, Sequence) and actions and isinstance(actions[0], Mapping) else {}
-    for name in _TOLD:
-        for place in (first, private):
-            said = place.get(name)
-            if isinstance(said, str) and said:
-                return said
-    return happened(seen.kind, seen.data)
-
-
-def _who(private: Mapping[str, object]) -> str:
-    agent, owner = private.get("agent"), private.get("owner")
-    if isinstance(agent, str) and isinstance(owner, str) and owner:
-        return f"{owner}/{agent}" if agent else owner
-    return next((str(private[name]) for name in ("name", "by") if isinstance(private.get(name), str)), "")

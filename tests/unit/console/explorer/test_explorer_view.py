@@ -4,8 +4,8 @@ from firewall.console.explorer.seen import Seen
 from firewall.console.explorer.view import Line, line
 
 
-def _line(kind: str, private: dict[str, object]) -> Line:
-    seen = Seen(1, 1_795_262_400_000_000, kind, "per_1", "", "key_1", {}, private)
+def _line(kind: str, private: dict[str, object], principal: str = "per_1") -> Line:
+    seen = Seen(1, 1_795_262_400_000_000, kind, principal, "", "key_1", {}, private)
     return line(seen, {})
 
 
@@ -15,5 +15,19 @@ def test_a_sentence_is_the_headline_and_a_name_alone_is_none() -> None:
     assert (told.headline, told.who) == ("deletes /srv/data", "root")
     read = _line("audit.read", {"name": "root"})
     assert (read.headline, read.who) == ("Somebody read the log", "root")
-    minted = _line("token.minted", {"by": "admin"})
+    minted = _line("token.minted", {"by": "admin"}, principal="")
     assert (minted.headline, minted.who) == ("Token minted", "admin")
+
+
+def test_who_did_it_is_told_from_whom_it_is_about() -> None:
+    """An auditor asks who gave whom a right: both stand there, each in its place, and nobody is named twice."""
+    added = _line("approver.added", {"name": "alice", "groups": ["oncall"], "by": "admin"}, principal="")
+    assert (added.headline, added.who) == ("Somebody may sign in: alice", "admin")
+    held = _line("token.minted", {"by": "admin", "holder": "carol"}, principal="")
+    assert (held.headline, held.who) == ("Token minted: carol", "admin")
+    agents = _line("token.minted", {"by": "admin", "grant": "{}"}, principal="prn_1")
+    assert (agents.headline, agents.who) == ("Token minted, by admin", "admin")
+    own = _line("approver.away", {"name": "alice", "by": "alice", "delegate": "bob"}, principal="")
+    assert (own.headline, own.who) == ("Somebody is away: alice", "alice")
+    voted = _line("approval.voted", {"name": "alice", "reason": "", "role": "approver"})
+    assert (voted.headline, voted.who) == ("Somebody voted", "alice")
