@@ -14,17 +14,21 @@ from firewall.cli.client import CommandError
 
 
 def test_a_row_says_what_an_entry_is_about() -> None:
-    """The worst action's words come first, then reasons and names; what was erased says so."""
+    """The server's words, cut to a line; what was erased says so."""
     verdict = {
         "seq": 7, "at": "2026-11-21T12:00:00.000Z", "kind": "tool.judged",
         "data": {"verdict": "deny", "environment": "production", "effects": ["destructive"]},
-        "private": {"actions": [{"resource": "volume:railway/vol_1", "summary": "deletes " + "x" * 100}]},
+        "private": {"actions": [{"resource": "volume:railway/vol_1"}]}, "what": "deletes " + "x" * 100,
     }  # fmt: skip
-    vote = {"seq": 8, "data": {"decision": "denied"}, "private": {"name": "alice", "reason": "not on a Friday"}}
-    erased = {"seq": 9, "data": {}, "private": None, "erased": True}
+    vote = {"seq": 8, "data": {"decision": "denied"}, "private": {"name": "alice"}, "what": "not on a Friday"}
+    erased = {"seq": 9, "data": {}, "private": None, "what": "Somebody voted", "erased": True}
     rows = table_of([verdict, vote, erased])
     assert [row["verdict"] for row in rows] == ["deny", "denied", ""]
-    assert [row["what"] for row in rows] == ["deletes " + "x" * 71 + "…", "not on a Friday", "erased"]
+    assert [row["what"] for row in rows] == [
+        "deletes " + "x" * 71 + "…",
+        "not on a Friday",
+        "Somebody voted (erased)",
+    ]
     assert rows[0]["resource"] == "volume:railway/vol_1"
     assert rows[0]["effects"] == ["destructive"]
 
