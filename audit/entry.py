@@ -96,6 +96,8 @@ class Kind(StrEnum):
     MCP_LISTENED = "mcp.listened"
     GLASS_BROKEN = "glass.broken"
     GLASS_REVIEWED = "glass.reviewed"
+    EDIT_BEGUN = "edit.begun"
+    EDIT_REFUSED = "edit.refused"
 
 
 class Draft(NamedTuple):

@@ -181,24 +181,6 @@ def reviewed(approval: Approval, use: GlassUse, by: Approver, *, finding: Findin
     )
 
 
-def edited(approval: Approval, by: Approver, *, digest: str, instead: str, form: str) -> Record:
-    """Record that somebody would have another form in place of a call; it is denied in the same commit."""
-    return Record(
-        kind="approval.edited",
-        data={
-            "digest": approval.digest,
-            "edited": digest,
-            "instead": instead,
-            "requester": approval.principal,
-            "via": by.via,
-        },
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role, "form": form},
-    )
-
-
 def conversation_read(approval: Approval, by: Approver, *, sha256: str) -> Record:
     """Record that somebody is about to be shown the conversation behind an approval; its hash says which."""
     return Record(

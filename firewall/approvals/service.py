@@ -71,7 +71,7 @@ class Approvals(Book):
         )
         self._opening = Opening(self, sequencer=sequencer, store=store, clock=clock, rules=rules, new_id=new_id)
         self._deciding = Deciding(self, sequencer=sequencer, clock=clock, rules=rules)
-        self.edits = Edits(self, deciding=self._deciding, opening=self._opening, sequencer=sequencer)
+        self.edits = Edits(self, deciding=self._deciding, opening=self._opening, sequencer=sequencer, clock=clock)
         """Other forms in place of held calls."""
         self.conversations = Conversations(self, sequencer=sequencer, store=store)
         """What was said before calls that people were asked about."""

@@ -71,6 +71,8 @@ HAPPENED: Mapping[str, str] = {
     Kind.FORM_ENDED: "A form ended",
     Kind.GLASS_BROKEN: "The glass was broken",
     Kind.GLASS_REVIEWED: "Breaking the glass was reviewed",
+    Kind.EDIT_BEGUN: "An approver had another form of the call judged",
+    Kind.EDIT_REFUSED: "Another form of the call was refused",
 }
 """Every kind; the sentence has no full stop."""
 

@@ -1,8 +1,8 @@
 """Forms of held calls that approvers write: judged anew, and asked anew under their own digest.
 
 INVARIANT: a form is judged as the agent's own call with other arguments, by the same token, session and folder,
-and by the whole of the policy; what it denies is no form. Nothing is sent and nothing is released: the agent sends
-the form itself or nobody does, and its call is judged once more then.
+and by the whole of the policy; what it denies is no form. Who wrote it is durable before it is judged. Nothing is
+sent and nothing is released: the agent sends the form itself or nobody does; then its call is judged once more.
 
 Held calls are kept in memory, bounded: after a restart an approval offers no form. A call of an MCP server's tool
 offers none either: whether its arguments fit the tool is found out where the call comes in, not here.
@@ -18,6 +18,7 @@ import orjson
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import is_hidden
+from firewall.approvals.wanted import Wanted
 from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.call import CallForm, ToolCall
 from firewall.core.errors import ApprovalError, ProtocolError
@@ -84,9 +85,9 @@ class Editing:
 
         Returns the form's approval; the denied one where the policy permits the form without people.
         Raises: ApprovalError `approval_unknown`, `edit_unknown` (404), `edit_invalid` (400), `edit_same`,
-        `edit_refused` (409), and as `Edits.propose` says; StoreError.
+        `edit_refused` (409), and as `Edits.begin` and `Edits.propose` say; LimitError; StoreError.
         """
-        approval = self._approvals.get(approval_id)
+        approval = await self._approvals.current(approval_id)
         self._approvals.edits.demand_may(approval, by)
         held = self._held.get(approval_id)
         before = _editable(held[0]) if held is not None else None
@@ -96,24 +97,38 @@ class Editing:
             )
         call, requester = held
         wish = text.replace("\r\n", "\n")
-        judgement = await self._considered(_edited(call, before, wish), requester)
-        if judgement.digest == approval.digest:
-            raise ApprovalError("that is the same call: approve or deny it", code="edit_same")
-        wanted = None
-        match judgement.verdict:
-            case Deny():
-                raise _refused(f"the policy does not let this form pass: {judgement.verdict.reason.value}")
-            case Ask() if judgement.is_too_large or judgement.foreign:
-                raise _refused("nobody can be asked about this form")
-            case Ask():
-                asked = handed.wanted(judgement, requester, heeds_denial=False)
-                wanted = replace(asked, subject=replace(asked.subject, edited=approval.id))
-            case Allow():
-                pass
+        edited = _edited(call, before, wish)
         form = f"{before.what}: {wish}"
-        return await self._approvals.edits.propose(
-            approval_id, by, form=form, digest=judgement.digest, wanted=wanted
-        )
+        edits = self._approvals.edits
+        entry = await edits.begin(approval, by, form=form)  # before the policy, or a system behind it, is asked
+        judgement = await self._considered(edited, requester)
+        digest = judgement.digest
+        try:
+            wanted = _wanted(judgement, requester, approval)
+            return await edits.propose(approval_id, by, form=form, digest=digest, wanted=wanted, entry=entry)
+        except ApprovalError as error:
+            reason = judgement.verdict.reason.value
+            await edits.refused(approval, by, entry=entry, code=error.code, edited=digest, reason=reason)
+            raise
+
+
+def _wanted(judgement: Judgement, requester: Requester, approval: Approval) -> Wanted | None:
+    """Return what people are asked about a form of a held call; None: the policy permits it without them.
+
+    Raises: ApprovalError `edit_same`, `edit_refused` (409).
+    """
+    if judgement.digest == approval.digest:
+        raise ApprovalError("that is the same call: approve or deny it", code="edit_same")
+    match judgement.verdict:
+        case Deny():
+            raise _refused(f"the policy does not let this form pass: {judgement.verdict.reason.value}")
+        case Ask() if judgement.is_too_large or judgement.foreign:
+            raise _refused("nobody can be asked about this form")
+        case Ask():
+            asked = handed.wanted(judgement, requester, heeds_denial=False)
+            return replace(asked, subject=replace(asked.subject, edited=approval.id))
+        case Allow():
+            return None
 
 
 def _refused(words: str) -> ApprovalError:

@@ -10,7 +10,7 @@ from firewall.console.approving.showing import ApprovalPages
 from firewall.console.asking import Asker, Doorman, SignedOutError, read_form
 from firewall.console.auth import Access
 from firewall.console.rows import Row
-from firewall.core.errors import ApprovalError
+from firewall.core.errors import ApprovalError, LimitError
 from firewall.core.ids import is_id
 
 
@@ -57,7 +57,7 @@ class Beside:
             raise ApprovalError("no call can be edited here", code="edit_unknown", status=404)
         try:
             found = await editor.propose(approval_id, text, by=asker.who)
-        except ApprovalError as error:
+        except (ApprovalError, LimitError) as error:
             if error.code == "approval_unknown":
                 raise
             return await self._shown.show(approval_id, asker.who, asker.session, said=error, wish=text)
