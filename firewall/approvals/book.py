@@ -64,9 +64,13 @@ class Book:
         """Return approvals, newest first; pending ones whose time is over are left out of `pending`."""
         return self._still(status, self._store.listing(status, limit))
 
-    def newest(self, status: str | None, limit: int) -> list[Approval]:
-        """Return the same for a page: fewer where subjects are long, 1 MiB of them at most."""
-        return self._still(status, self._store.newest(status, limit))
+    def newest(self, status: str | None, limit: int, after: str = "") -> tuple[list[Approval], str]:
+        """Return the same as a page behind `after`, and the id behind which more stand, empty where none do.
+
+        It is shorter where subjects are long: 1 MiB of them at most.
+        """
+        found, last = self._store.newest(status, limit, after)
+        return self._still(status, found), last
 
     def _still(self, status: str | None, found: list[Approval]) -> list[Approval]:
         if status != ApprovalStatus.PENDING:

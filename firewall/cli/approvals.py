@@ -38,24 +38,37 @@ def approvals() -> None:
 
 @approvals.command("list")
 @click.option("--status", type=click.Choice(STATUSES), help="Only those of one status.")
+@click.option("--after", metavar="ID", help="Those behind this one, where a list had an end.")
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, status: str | None, *, as_json: bool) -> None:
+def list_(ctx: click.Context, status: str | None, after: str | None, *, as_json: bool) -> None:
     """List approvals: first what waits for an answer, then what was answered, each newest first.
+
+    At most 500 at a time; where there are more it says how to go on.
 
     Example: stayhand approvals list --status pending
     """
+    asked = {"status": status or "", "after": after or ""}
     with control_client(ctx) as control:
-        rows = rows_of(control.get("/api/approvals", params={"status": status} if status else None))
+        rows, behind = control.page("/api/approvals", {name: value for name, value in asked.items() if value})
     rows.sort(key=lambda row: row["status"] != "pending")
     if as_json:
         show_json(rows)
-        return
+    else:
+        _list(rows, status, is_part=bool(behind or after))
+    if behind:
+        said = f" --status {status}" if status else ""
+        talk(f"there are more: stayhand approvals list{said} --after {behind.get('after', '')}")
+
+
+def _list(rows: list[Json], status: str | None, *, is_part: bool) -> None:
+    """Print a page of approvals; `is_part`: there are others before or behind it."""
     waiting = sum(row["status"] == "pending" for row in rows)
     if rows:
         show_table(rows, _COLUMNS)
     if status in (None, "pending"):
-        talk(f"{waiting or 'nothing'} {'wait' if waiting > 1 else 'waits'} for an answer")
+        of = " of these" if is_part else ""
+        talk(f"{waiting or 'nothing'}{of} {'wait' if waiting > 1 else 'waits'} for an answer")
     elif not rows:
         talk("there are none")
 

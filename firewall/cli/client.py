@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import click
 import httpx
@@ -60,6 +60,15 @@ class ControlClient:
     def get(self, path: str, *, params: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S) -> object:
         """Return the JSON of a GET. Raises: CommandError."""
         return _answer(self._client, "GET", path, headers=self._headers, params=params, timeout_s=timeout_s)
+
+    def page(self, path: str, params: Mapping[str, str]) -> tuple[list[Json], dict[str, str]]:
+        """Return a page of a list, and what asks for the page behind it, empty where there is none.
+
+        Raises: CommandError.
+        """
+        sent = _send(self._client, "GET", path, headers=self._headers, params=params)
+        behind = urlsplit(sent.links.get("next", {}).get("url", "")).query
+        return rows_of(_json(sent)), dict(parse_qsl(behind))
 
     def post(self, path: str, body: Mapping[str, object], *, timeout_s: float = TIMEOUT_S) -> object:
         """Return the JSON of a POST. Raises: CommandError."""
@@ -239,7 +248,10 @@ def _answer(
     params: Mapping[str, str] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> object:
-    answer = _send(client, method, path, headers=headers, body=body, params=params, timeout_s=timeout_s)
+    return _json(_send(client, method, path, headers=headers, body=body, params=params, timeout_s=timeout_s))
+
+
+def _json(answer: httpx.Response) -> object:
     try:
         value: object = answer.json()
     except ValueError as error:

@@ -32,6 +32,7 @@ def spend() -> None:
               "month, state, tag:NAME; comma-separated.")  # fmt: skip
 @click.option("--since", default="7d", show_default=True, help="How far back, or a day such as 2026-11-01.")
 @click.option("--until", default="", help="The day before which it ends; default: now.")
+@click.option("--skip", type=click.IntRange(0, 10**9), default=0, help="Without so many of the dearest.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--plot", "as_plot", is_flag=True, help="Draw bars.")
 @click.option("--approvals", is_flag=True, help="One row for each model, with who approved it.")
@@ -44,6 +45,7 @@ def report(
     by: str,
     since: str,
     until: str,
+    skip: int,
     approvals: bool,
     as_csv: bool,
     as_plot: bool,
@@ -59,7 +61,7 @@ def report(
     if as_csv + as_plot + as_json > 1:
         raise click.UsageError("choose one of --csv, --plot and --json")
     query = {"by": by, "since": since, **({"until": until} if until else {})}
-    query |= {"approvals": "1"} if approvals else {}
+    query |= ({"approvals": "1"} if approvals else {}) | ({"skip": str(skip)} if skip else {})
     with control_client(ctx) as control:
         found = row_of(control.get(f"/api/spend?{urlencode(query)}"))
     rows, words = rows_of(found.get("rows")), [str(word) for word in _list(found.get("by"))]
@@ -73,21 +75,30 @@ def report(
         numbers = ("calls", "cost", "estimated", "unpriced", "in", "cached", "out")
         show_table(table_of(rows, words), (*words, *(("calls", "cost", *APPROVED) if approvals else numbers)))
         talk(f"{counted(len(rows), 'group')} since {found.get('since')}, together ${dollars(_sum(rows))}")
+    if found.get("more"):
+        talk(f"there are more groups, none of them dearer: --skip {skip + len(rows)}")
 
 
 @spend.command("budgets")
+@click.option("--skip", type=click.IntRange(0, 10**9), default=0, help="Without so many that moved last.")
 @json_option
 @click.pass_context
-def budgets(ctx: click.Context, *, as_json: bool) -> None:
+def budgets(ctx: click.Context, skip: int, *, as_json: bool) -> None:
     """Show what the accounts of budgets have spent, hold and have left in their present windows.
 
     Example: stayhand spend budgets
     """
     with control_client(ctx) as control:
-        rows = rows_of(control.get("/api/spend/budgets"))
+        rows, behind = control.page("/api/spend/budgets", {"skip": str(skip)} if skip else {})
     if as_json:
         show_json(rows)
-        return
+    else:
+        _show_budgets(rows)
+    if behind:
+        talk(f"there are accounts that moved earlier: stayhand spend budgets --skip {behind.get('skip', '')}")
+
+
+def _show_budgets(rows: Sequence[Row]) -> None:
     shown = [
         {
             **row,

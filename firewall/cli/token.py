@@ -7,12 +7,10 @@ from pathlib import Path
 
 import click
 
-from firewall.cli.client import control_client, row_of, rows_of, segment, show_fields, show_json, show_table, talk
+from firewall.cli.client import control_client, row_of, segment, show_fields, show_json, show_table, talk
 from firewall.cli.options import Listed, json_option
 
 _COLUMNS = ("id", "kind", "environment", "owner", "agent", "holder", "parent", "expires_at", "revoked_at")
-_PAGE = 1000
-"""Rows that the server lists at a time."""
 _LISTS = ("verbs", "tools", "resources", "models")
 Command = Callable[..., None]
 _id = click.argument("token_id", metavar="ID")
@@ -107,9 +105,9 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     Example: stayhand token list
     """
     with control_client(ctx) as control:
-        rows = page = rows_of(control.get("/api/tokens"))
-        while len(page) >= _PAGE:
-            page = rows_of(control.get("/api/tokens", params={"after": str(page[-1].get("id", ""))}))
+        rows, behind = control.page("/api/tokens", {})
+        while behind:
+            page, behind = control.page("/api/tokens", behind)
             rows = [*rows, *page]
     if as_json:
         show_json(rows)

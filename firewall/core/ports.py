@@ -62,8 +62,11 @@ class ApprovalStore(Protocol):
         """Return approvals, newest first, subjects opened."""
         ...
 
-    def newest(self, status: str | None, limit: int) -> list[Approval]:
-        """Return approvals, newest first, subjects opened; fewer where subjects are long."""
+    def newest(self, status: str | None, limit: int, after: str = "") -> tuple[list[Approval], str]:
+        """Return a page of approvals, newest first, and the id of its last where more stand behind it.
+
+        `after`: only what stands behind this one. It ends sooner where subjects are long.
+        """
         ...
 
     def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:

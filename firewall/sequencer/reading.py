@@ -81,10 +81,11 @@ class Approving:
         """Return approvals, newest first, subjects opened."""
         return self._all(_guarded(lambda: approvals.listing(self._connection, status, limit)))
 
-    def newest(self, status: str | None, limit: int) -> list[Approval]:
-        """Return approvals, newest first, subjects opened; fewer where subjects are long."""
+    def newest(self, status: str | None, limit: int, after: str = "") -> tuple[list[Approval], str]:
+        """Return a page of approvals, newest first, and the id of its last where more stand behind it."""
         most = approvals.Most(limit, _PAGE_BYTES)
-        return self._all(_guarded(lambda: approvals.newest(self._connection, status, most)))
+        found, last = _guarded(lambda: approvals.newest(self._connection, status, most, after))
+        return self._all(found), last
 
     def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:
         """Return a page of what waits, the one whose time ends first on top, and whether more stands behind it."""

@@ -92,8 +92,8 @@ async def test_what_is_opened_is_read_back_whole(ports: Ports) -> None:
     assert isinstance(await ports.sequencer.submit(Unit(steps=(OpenApproval(approval, 5),))), Committed)
     assert ports.store.get(approval.id) == approval
     assert ports.store.listing("pending", 10) == [approval]
-    assert ports.store.newest("pending", 10) == ports.store.newest(None, 10) == [approval]
-    assert ports.store.newest("denied", 10) == []
+    assert ports.store.newest("pending", 10) == ports.store.newest(None, 10) == ([approval], "")
+    assert ports.store.newest("denied", 10) == ([], "")
     assert ports.store.get("apr_nothing") is None
 
 

@@ -135,9 +135,12 @@ class MemoryLog:
         found = [one for one in self.rows.values() if status is None or one.status.value == status]
         return sorted(found, key=lambda one: -one.opened_at)[:limit]
 
-    def newest(self, status: str | None, limit: int) -> list[Approval]:
+    def newest(self, status: str | None, limit: int, after: str = "") -> tuple[list[Approval], str]:
         """As the port says."""
-        return self.listing(status, limit)
+        found = self.listing(status, len(self.rows))
+        behind = [one.id for one in found].index(after) + 1 if after else 0
+        page = found[behind : behind + limit]
+        return page, page[-1].id if len(found) > behind + limit else ""
 
     def waiting(self, now_us: int, limit: int, after: str = "") -> tuple[list[Approval], bool]:
         """As the port says."""

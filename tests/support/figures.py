@@ -34,19 +34,25 @@ CAP = Cap("owner", "olga", "day", spent_micros=2, held_micros=0, soft_micros=0, 
 class TwoAccounts:
     """A ledger of one group, with an account of a feature and one of a person."""
 
+    most = 2
+    """Shown at a time; with one there is always another group."""
+
     async def report(
-        self, by: tuple[str, ...], since_us: int, until_us: int, *, approvals: bool = False
-    ) -> list[Mapping[str, object]]:
+        self, by: tuple[str, ...], since_us: int, until_us: int, *, skip: int = 0, approvals: bool = False
+    ) -> tuple[list[Mapping[str, object]], bool]:
         """As the port says."""
         more = {"approved_by": "olga"} if approvals else {"models": [{"model": "p/m", "approved_by": "olga"}]}
-        return [{**dict.fromkeys(by, "x"), "cost_micros": 3 if since_us < until_us else 0, **more}]
+        return [{**dict.fromkeys(by, "x"), "cost_micros": 3 if since_us < until_us else 0, **more}][
+            skip:
+        ], self.most == 1 and not skip
 
-    async def budgets(self) -> list[Mapping[str, object]]:
+    async def budgets(self, skip: int = 0) -> tuple[list[Mapping[str, object]], bool]:
         """As the port says."""
-        return [
+        found: list[Mapping[str, object]] = [
             {"scope": "feature", "holder": "search", "spent_micros": 1},
             {"scope": "owner", "holder": "olga", "spent_micros": 2},
         ]
+        return found[skip : skip + self.most], len(found) > skip + self.most
 
     def now_us(self) -> int:
         """As the port says."""

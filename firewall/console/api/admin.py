@@ -11,7 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from firewall.approvals.people import Approver
 from firewall.console.asking import Asker, read_json
+from firewall.console.paging import paged
 from firewall.core.errors import AuthError, ProtocolError
+from firewall.tokens.service import PAGE
 
 Json = Mapping[str, object]
 
@@ -137,9 +139,10 @@ class Admin:
         return JSONResponse(dict(await self._tokens.mint(wish, _known(asker))), 201)
 
     async def tokens(self, request: Request, _asker: Asker) -> Response:
-        """List tokens; `?after=ID`: the page behind one of them."""
+        """List tokens; `?after=ID`: the page behind one of them, to which a `Link` leads."""
         after = request.query_params.get("after", "")
-        return JSONResponse([dict(one) for one in await self._tokens.list(after)])
+        found = [dict(one) for one in await self._tokens.list(after)]
+        return paged(request, found, {"after": str(found[-1]["id"])} if len(found) >= PAGE else {})
 
     async def token(self, request: Request, _asker: Asker) -> Response:
         """Show one token."""

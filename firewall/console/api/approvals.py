@@ -13,6 +13,7 @@ from firewall.approvals.service import Approvals
 from firewall.console import shape
 from firewall.console.asking import Asker, Doorman, demand_still, read_json
 from firewall.console.cookies import cookie_of
+from firewall.console.paging import paged
 from firewall.console.sessions import Cookies, Sessions, with_cookies
 from firewall.core.approval import ONCE, Approval, ApprovalStatus, Decision, Permit
 from firewall.core.errors import ApprovalError, AuthError, FirewallError, LimitError, ProtocolError
@@ -99,14 +100,20 @@ class Api:
         return with_cookies(JSONResponse({"ended": True}), self._sessions.headers(Cookies()))
 
     async def listing(self, request: Request, _asker: Asker) -> Response:
-        """List approvals, newest first, of one `?status=` or of all: 500, and 1 MiB of subjects, at most."""
+        """List approvals, newest first, of one `?status=` or of all: 500, and 1 MiB of subjects, at most.
+
+        Where more stand behind them a `Link` leads on, with `?after=ID`.
+        """
         wanted = request.query_params.get("status")
         if wanted is not None and wanted not in set(ApprovalStatus):
             raise ProtocolError(f"`{wanted[:40]}` is no status", code="status_invalid")
         now = self._clock.now_us()
         counter = self._approvals.counter()
-        rows = [self._row(one, now, counter) for one in self._approvals.newest(wanted, _LISTED)]
-        return JSONResponse([one for one in rows if wanted is None or one["status"] == wanted])
+        after = request.query_params.get("after", "")
+        found, last = self._approvals.newest(wanted, _LISTED, after)
+        rows = [self._row(one, now, counter) for one in found]
+        shown = [one for one in rows if wanted is None or one["status"] == wanted]
+        return paged(request, shown, {"after": last} if last else {})
 
     async def one(self, request: Request, asker: Asker) -> Response:
         """Show one approval; `?wait=s` answers as soon as it is decided, at most after LONGEST_WAIT_S."""

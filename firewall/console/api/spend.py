@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from firewall.console.asking import Asker, ForbiddenError
 from firewall.console.auth import Access, may_name, needing
+from firewall.console.paging import paged, skip_of
 from firewall.core.budget import OF_PEOPLE, Budget, Scope, Window, period
 from firewall.core.errors import ProtocolError
 from firewall.core.grant import matches
@@ -46,13 +47,19 @@ class SpendDesk(Protocol):
     """Reads the ledger."""
 
     async def report(
-        self, by: tuple[str, ...], since_us: int, until_us: int, *, approvals: bool = False
-    ) -> list[Json]:
-        """Return groups of calls, the dearest first; `approvals`: with who approved the model of each."""
+        self, by: tuple[str, ...], since_us: int, until_us: int, *, skip: int = 0, approvals: bool = False
+    ) -> tuple[list[Json], bool]:
+        """Return groups of calls, the dearest first, and whether there are more; `skip`: without so many.
+
+        `approvals`: with who approved the model of each.
+        """
         ...
 
-    async def budgets(self) -> list[Json]:
-        """Return the accounts of budgets in their present windows."""
+    async def budgets(self, skip: int = 0) -> tuple[list[Json], bool]:
+        """Return accounts of budgets in their present windows, and whether others have not been looked at.
+
+        `skip`: those that moved last and were looked at before.
+        """
         ...
 
     def now_us(self) -> int:
@@ -75,30 +82,32 @@ class Books:
         return self.clock.now_us()
 
     async def report(
-        self, by: tuple[str, ...], since_us: int, until_us: int, *, approvals: bool = False
-    ) -> list[Json]:
-        """Return groups of calls, the dearest first; with `approvals` each is of one model at one provider."""
-        groups = await asyncio.to_thread(self._report, by, since_us, until_us)
-        return [self._shown(by, group, approvals=approvals) for group in groups]
+        self, by: tuple[str, ...], since_us: int, until_us: int, *, skip: int = 0, approvals: bool = False
+    ) -> tuple[list[Json], bool]:
+        """As the desk says; with `approvals` each group is of one model at one provider."""
+        groups = await asyncio.to_thread(self._report, by, since_us, until_us, skip)
+        rows = [self._shown(by, group, approvals=approvals) for group in groups[:MOST_GROUPS]]
+        return rows, len(groups) > MOST_GROUPS
 
-    async def budgets(self) -> list[Json]:
-        """Return the accounts of budgets in their present windows, with what they have left."""
+    async def budgets(self, skip: int = 0) -> tuple[list[Json], bool]:
+        """As the desk says, with what they have left."""
         now_us = self.clock.now_us()
-        found = await asyncio.to_thread(self._balances)
-        return [row for key, spent, held in found for row in self._account(key, spent, held, now_us)]
+        found = await asyncio.to_thread(self._balances, skip)
+        rows = [row for one in found[:MOST_GROUPS] for row in self._account(*one, now_us)]
+        return rows, len(found) > MOST_GROUPS
 
-    def _report(self, by: tuple[str, ...], since_us: int, until_us: int) -> list[Group]:
+    def _report(self, by: tuple[str, ...], since_us: int, until_us: int, skip: int) -> list[Group]:
         connection = open_reader(self.path)
         try:
             connection.execute("BEGIN")  # one state of the books, whatever is booked meanwhile
-            return report(connection, by, since_us=since_us, until_us=until_us, limit=MOST_GROUPS)
+            return report(connection, by, since_us=since_us, until_us=until_us, limit=MOST_GROUPS + 1, skip=skip)
         finally:
             connection.close()
 
-    def _balances(self) -> list[tuple[str, int, int]]:
+    def _balances(self, skip: int) -> list[tuple[str, int, int]]:
         connection = open_reader(self.path)
         try:
-            return balances(connection, MOST_GROUPS)
+            return balances(connection, MOST_GROUPS + 1, skip)
         finally:
             connection.close()
 
@@ -137,7 +146,10 @@ class SpendHandlers:
         self._desk = desk
 
     async def report(self, request: Request, asker: Asker) -> Response:
-        """Report: `?by=feature,model&since=7d&until=2026-11-21`; `&approvals=1`: who approved each model."""
+        """Report: `?by=feature,model&since=7d&until=2026-11-21`; `&approvals=1`: who approved each model.
+
+        The MOST_GROUPS dearest; `more`: there are others, which `&skip=N` shows.
+        """
         asked = request.query_params
         by, approvals = words_of(asked.get("by", "")), asked.get("approvals", "") == "1"
         if approvals:
@@ -149,14 +161,20 @@ class SpendHandlers:
         now_us = self._desk.now_us()
         since_us = instant(asked.get("since") or "7d", now_us)
         until_us = instant(asked["until"], now_us) if asked.get("until") else now_us + 1
-        found = await self._desk.report(by, since_us, until_us, approvals=approvals)
+        found, more = await self._desk.report(by, since_us, until_us, skip=skip_of(request), approvals=approvals)
         rows = found if is_named else [_nameless(row) for row in found]
-        return JSONResponse({"by": list(by), "since": _iso(since_us), "until": _iso(until_us), "rows": rows})
+        times = {"since": _iso(since_us), "until": _iso(until_us)}
+        return JSONResponse({"by": list(by), **times, "rows": rows, "more": more})
 
-    async def budgets(self, _request: Request, asker: Asker) -> Response:
-        """Show what the accounts of budgets have spent, hold and have left."""
-        found = await self._desk.budgets()
-        return JSONResponse([dict(one) if may_name(asker.who) else _nameless(one) for one in found])
+    async def budgets(self, request: Request, asker: Asker) -> Response:
+        """Show what the accounts of budgets have spent, hold and have left: of the MOST_GROUPS that moved last.
+
+        Where there are others a `Link` leads on, with `?skip=N`.
+        """
+        skip = skip_of(request)
+        found, more = await self._desk.budgets(skip)
+        rows = [dict(one) if may_name(asker.who) else _nameless(one) for one in found]
+        return paged(request, rows, {"skip": str(skip + MOST_GROUPS)} if more else {})
 
 
 def _is_of_people(word: str) -> bool:

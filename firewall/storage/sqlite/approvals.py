@@ -34,6 +34,7 @@ _UNREVOKED = _unrevoked("approvals.token")
 
 
 _LAST_ID = "\x7f"
+_LAST_AT = 2**62
 """Behind every id."""
 
 
@@ -251,14 +252,27 @@ def listing(connection: sqlite3.Connection, status: str | None, limit: int) -> l
     return [_read(row) for row in connection.execute(query, values)]
 
 
-LATELY_IDS = "SELECT id, length(subject) FROM approvals ORDER BY opened_at DESC LIMIT ?"
-IDS_OF_STATUS = "SELECT id, length(subject) FROM approvals WHERE status = ? ORDER BY opened_at DESC LIMIT ?"
+_BEHIND = "opened_at <= ? AND (opened_at < ? OR rowid < ?) ORDER BY opened_at DESC, rowid DESC LIMIT ?"
+LATELY_IDS = f"SELECT id, length(subject) FROM approvals WHERE {_BEHIND}"  # noqa: S608 - constant
+IDS_OF_STATUS = f"SELECT id, length(subject) FROM approvals WHERE status = ? AND {_BEHIND}"  # noqa: S608 - constant
 
 
-def newest(connection: sqlite3.Connection, status: str | None, most: Most) -> list[StoredApproval]:
-    """Return approvals, newest first: at most so many, and so many bytes of subjects, at least one."""
-    query, values = (LATELY_IDS, (most.rows,)) if status is None else (IDS_OF_STATUS, (status, most.rows))
-    return _those(connection, _within(connection.execute(query, values).fetchall(), most.sealed_bytes))
+def newest(
+    connection: sqlite3.Connection, status: str | None, most: Most, after: str = ""
+) -> tuple[list[StoredApproval], str]:
+    """Return a page of approvals, newest first, and the id of its last where more stand behind it, else nothing.
+
+    At most so many, and so many bytes of subjects, at least one. `after`: only those behind this one, none where
+    there is no such approval.
+    """
+    row = connection.execute("SELECT opened_at, rowid FROM approvals WHERE id = ?", (after,)).fetchone()
+    if after and row is None:
+        return [], ""
+    at, number = row or (_LAST_AT, 0)
+    query, of = (LATELY_IDS, ()) if status is None else (IDS_OF_STATUS, (status,))
+    found = connection.execute(query, (*of, at, at, number, most.rows + 1)).fetchall()
+    ids = _within(found[: most.rows], most.sealed_bytes)
+    return _those(connection, ids), ids[-1] if len(found) > len(ids) else ""
 
 
 WAITING = (

@@ -49,9 +49,9 @@ class Group:
 
 
 def report(
-    connection: sqlite3.Connection, by: Sequence[str], *, since_us: int, until_us: int, limit: int
+    connection: sqlite3.Connection, by: Sequence[str], *, since_us: int, until_us: int, limit: int, skip: int = 0
 ) -> list[Group]:
-    """Return the groups of calls that began in an interval, the dearest first.
+    """Return the groups of calls that began in an interval, the dearest first, without the first `skip`.
 
     Days of which every call lies in it come from the sums of days where those know each word of `by`; `connection`
     reads one state of the ledger. Raises: KeyError for a word that is none of WORDS.
@@ -72,8 +72,9 @@ def report(
     grouped, order = f" GROUP BY {numbers[2:]}" if by else "", f"{len(by) + 2} DESC, {len(by) + 1} DESC{numbers}"
     rows = connection.execute(
         f"SELECT {keys}sum(calls), sum(cost), sum(guessed), sum(unpriced), sum(input), sum(cached), sum(output), "  # noqa: S608 - columns are our own, values are bound
-        f"group_concat(DISTINCT provider || '/' || model) FROM ({source}){grouped} ORDER BY {order} LIMIT ?",
-        (*values, *bounds, limit),
+        f"group_concat(DISTINCT provider || '/' || model) FROM ({source}){grouped} ORDER BY {order}"
+        " LIMIT ? OFFSET ?",
+        (*values, *bounds, limit, skip),
     ).fetchall()
     return [_group(row, len(by)) for row in rows if row[len(by)]]
 
@@ -121,8 +122,8 @@ def _group(row: Sequence[object], size: int) -> Group:
     )
 
 
-def balances(connection: sqlite3.Connection, limit: int) -> list[tuple[str, int, int]]:
-    """Return key, spent and held of the accounts that moved last."""
+def balances(connection: sqlite3.Connection, limit: int, skip: int = 0) -> list[tuple[str, int, int]]:
+    """Return key, spent and held of the accounts that moved last, without the first `skip`."""
     return connection.execute(
-        "SELECT key, spent, held FROM spend_accounts ORDER BY moved_at DESC, key LIMIT ?", (limit,)
+        "SELECT key, spent, held FROM spend_accounts ORDER BY moved_at DESC, key LIMIT ? OFFSET ?", (limit, skip)
     ).fetchall()

@@ -26,3 +26,22 @@ async def test_a_listing_opens_no_more_than_a_page_of_bytes(tmp_path: Path) -> N
         huge = subject(arguments="h" * 3 * LONG)
         last = await side.approvals.open(replace(wanted(digest="f" * 64), subject=huge))
         assert [one["id"] for one in (await auditor.open("/api/approvals")).json()] == [last.id]
+
+
+async def test_what_a_listing_leaves_out_stands_on_the_page_behind_it(tmp_path: Path) -> None:
+    """Followed to its end the `Link` gives every approval once, the newest first, also of one moment."""
+    async with real_console(tmp_path, lambda _: ()) as side:
+        made = []
+        for number in range(7):
+            side.clock.forward(0.001 * (number % 2))
+            long = subject(arguments=f"{number}" * LONG)
+            made.append((await side.approvals.open(wanted(digest=f"{number:064x}", subject=long))).id)
+        auditor = await side.signed_in("auditor")
+        for path in ("/api/approvals", "/api/approvals?status=pending"):
+            found, following = [], path
+            while following:
+                answer = await auditor.open(following)
+                found += [one["id"] for one in answer.json()]
+                following = answer.links.get("next", {}).get("url", "")
+            assert found == made[::-1]
+        assert (await auditor.open("/api/approvals?after=apr_nothing")).json() == []

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from firewall.cli import client as client_module
 from firewall.cli.approvals import approvals
 from firewall.cli.approver import approver
+from firewall.cli.spend import spend
 from firewall.cli.token import token
 from firewall.core.approval import ApprovalStatus
 from firewall.core.glass import BreakGlass
@@ -32,6 +33,7 @@ from tests.support.control_side import (
     served,
 )
 from tests.support.enrolling import by_code, enrolled
+from tests.support.figures import TwoAccounts
 
 
 @click.group()
@@ -41,7 +43,7 @@ def stayhand(config: str | None) -> None:
     assert config
 
 
-for group in (approvals, approver, token):
+for group in (approvals, approver, spend, token):
     stayhand.add_command(group)
 
 
@@ -146,6 +148,42 @@ async def test_only_control_tokens_are_sent(line: Line, credential: str) -> None
     assert line.side.log.rows[approval.id].status is ApprovalStatus.PENDING
 
 
+async def test_a_list_that_had_an_end_says_how_to_go_on(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most so many approvals at a time; the page behind them is asked for by the last of them."""
+    monkeypatch.setattr("firewall.console.api.approvals._LISTED", 2)
+    made = []
+    for letter in "abc":
+        line.side.clock.forward(1)
+        made.append((await line.side.approvals.open(wanted(digest=letter * 64))).id)
+    first = await line.run("approvals", "list", "--status", "pending", "--json", credential=APPROVER_TOKEN)
+    assert [row["id"] for row in json.loads(first.stdout)] == [made[2], made[1]]
+    assert f"there are more: stayhand approvals list --status pending --after {made[1]}" in first.stderr
+    table = await line.run("approvals", "list", credential=APPROVER_TOKEN)
+    assert "2 of these wait for an answer" in table.stderr
+    assert f"stayhand approvals list --after {made[1]}" in table.stderr
+    last = await line.run("approvals", "list", "--after", made[1], credential=APPROVER_TOKEN)
+    assert made[0] in last.stdout
+    assert "there are more" not in last.stderr
+
+
+async def test_reports_and_accounts_say_that_there_are_more(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what shows them, on stderr: what a program reads stays JSON."""
+    whole = await line.run("spend", "budgets", "--json")
+    assert len(json.loads(whole.stdout)) == 2
+    assert "earlier" not in whole.stderr
+    monkeypatch.setattr("firewall.console.api.spend.MOST_GROUPS", 1)
+    monkeypatch.setattr(TwoAccounts, "most", 1)
+    cut = await line.run("spend", "budgets", "--json")
+    assert len(json.loads(cut.stdout)) == 1
+    assert "there are accounts that moved earlier: stayhand spend budgets --skip 1" in cut.stderr
+    rest = await line.run("spend", "budgets", "--skip", "1")
+    assert (rest.exit_code, "earlier" in rest.stderr) == (0, False)
+    report = await line.run("spend", "report", "--by", "feature", "--json")
+    assert json.loads(report.stdout)["more"] is True
+    assert "there are more groups, none of them dearer: --skip 1" in report.stderr
+    assert json.loads((await line.run("spend", "report", "--skip", "1", "--json")).stdout)["rows"] == []
+
+
 async def test_without_a_terminal_no_passphrase_is_read(line: Line) -> None:
     """A pipe is no person: a passphrase on stdin is not taken."""
     result = await line.run("approvals", "list", credential="", typed=f"alice\n{SECRET}\n")
@@ -204,7 +242,7 @@ async def test_tokens_are_minted_narrowed_listed_and_revoked(line: Line, tmp_pat
 
 async def test_every_page_of_tokens_is_listed(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full page is followed by the one behind its last token, until one is not full."""
-    monkeypatch.setattr("firewall.cli.token._PAGE", 1)
+    monkeypatch.setattr("firewall.console.api.admin.PAGE", 1)
     listed = await line.run("token", "list", "--json")
     assert [one["id"] for one in json.loads(listed.stdout)] == ["tok_1", "tok_2"]
     assert line.side.desk.asked == [("list", "tok_1"), ("list", "tok_2")]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from firewall.console.api import spend
 from firewall.console.api.spend import Approved, Books, instant, words_of
 from firewall.core.attribution import Attribution
 from firewall.core.budget import Budget, Scope, Window
@@ -47,7 +48,8 @@ async def test_groups_of_calls(tmp_path: Path) -> None:
         await book(found, "3", State.UNKNOWN, None, feature="g")
         await book(found, "4", State.UNASKED, 0, feature="f")
         await book(found, "5", State.EXACT, 7, feature="f", at_us=START_US - 10 * DAY_US)
-        rows = await books(found).report(("feature",), START_US - DAY_US, START_US + 1)
+        rows, more = await books(found).report(("feature",), START_US - DAY_US, START_US + 1)
+        assert not more
         assert rows == [
             {
                 "feature": "f", "calls": 2, "cost_micros": 2**52 + 3, "estimated_micros": 2, "unpriced_calls": 0,
@@ -63,11 +65,11 @@ async def test_groups_of_calls(tmp_path: Path) -> None:
                 "models": [{"model": "p/m", "approved_by": "who approved p m"}],
             },
         ]  # fmt: skip
-        whole = await books(found).report((), 0, START_US + 1)
+        whole, _ = await books(found).report((), 0, START_US + 1)
         assert [(row["calls"], row["cost_micros"]) for row in whole] == [(4, 2**52 + 10)]
-        assert await books(found).report((), 0, 1) == []
+        assert await books(found).report((), 0, 1) == ([], False)
         by = ("feature", "provider", "model")
-        each = await books(found).report(by, START_US - DAY_US, START_US + 1, approvals=True)
+        each, _ = await books(found).report(by, START_US - DAY_US, START_US + 1, approvals=True)
         assert {(row["feature"], row["model"], row["approved_by"], row["review_by"]) for row in each} == {
             ("f", "m", "who approved p m", "2027-05-02"),
             ("f", "n", "who approved p n", "2027-05-02"),
@@ -81,7 +83,7 @@ async def test_every_word_groups(tmp_path: Path, word: str) -> None:
     """Whatever may be asked for is answered; a call that says nothing is `-`."""
     async with purse(tmp_path) as found:
         await book(found, "1", State.EXACT, 5)
-        (row,) = await books(found).report((word,), 0, START_US + 1)
+        (row,), _ = await books(found).report((word,), 0, START_US + 1)
         assert row["cost_micros"] == 5
         assert row[word]
 
@@ -95,12 +97,30 @@ async def test_accounts_of_the_present_window(tmp_path: Path) -> None:
         line = Line(call="x", at_us=START_US, state=State.EXACT)
         await found.installation.writer.submit(Unit(steps=(Settle(line, (Part("team:a:day:2020-01-01", 9),)),)))
         today = datetime.fromtimestamp(START_US / 1e6, UTC).strftime("%Y-%m-%d")
-        rows = {str(row["window"]): row for row in await books(found).budgets()}
+        rows = {str(row["window"]): row for row in (await books(found).budgets())[0]}
         assert rows["day"] == {
             "scope": "team", "holder": "a", "window": "day", "period": today, "spent_micros": 0,
             "held_micros": 200, "hard_micros": 1_000, "left_micros": 800,
         }  # fmt: skip
         assert (rows["life"]["holder"], rows["life"]["held_micros"]) == ("tok_1", 200)
+
+
+async def test_what_is_cut_says_so_and_leads_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dearest groups, and the accounts that moved last, a page at a time; the last page leads nowhere."""
+    monkeypatch.setattr(spend, "MOST_GROUPS", 2)
+    async with purse(tmp_path) as found:
+        for number in range(5):
+            await book(found, str(number), State.EXACT, 10 + number, feature=f"f{number}")
+        pages = [await books(found).report(("feature",), 0, START_US + 1, skip=skip) for skip in (0, 2, 4)]
+        told = [([row["feature"] for row in rows], more) for rows, more in pages]
+        assert told == [(["f4", "f3"], True), (["f2", "f1"], True), (["f0"], False)]
+        parts = tuple(Part(f"team:{team}:life:life", 5) for team in "abc")
+        await found.installation.writer.submit(
+            Unit(steps=(Settle(Line(call="x", at_us=START_US, state=State.EXACT), parts),))
+        )
+        pages = [await books(found).budgets(skip) for skip in (0, 2)]
+        told = [([row["holder"] for row in rows], more) for rows, more in pages]
+        assert told == [(["a", "b"], True), (["c"], False)]
 
 
 @pytest.mark.parametrize("text", ["cost", "tag:", "tag:X", "tag:a b", "model,model", "day,model,team,route,token"])
