@@ -98,6 +98,8 @@ class Kind(StrEnum):
     GLASS_REVIEWED = "glass.reviewed"
     EDIT_BEGUN = "edit.begun"
     EDIT_REFUSED = "edit.refused"
+    APPROVER_PUSH_ADDED = "approver.push_added"
+    APPROVER_PUSH_ENDED = "approver.push_ended"
 
 
 class Draft(NamedTuple):

@@ -8,6 +8,7 @@ from audit import AuditError
 from audit.seal import parse_kek
 from firewall.app.channels import channels_of
 from firewall.app.clock import SystemClock
+from firewall.app.push import Pushing, pushing_of
 from firewall.app.unplaced import Unplaced
 from firewall.approvals.channels.board import Channels
 from firewall.approvals.glass import Glass, GlassRules
@@ -44,6 +45,8 @@ class Base:
     people: People
     absences: Absences
     channels: Channels
+    pushing: Pushing | None
+    """None where no push channel is configured."""
     links: Links
     approvals: Approvals
     glass: Glass
@@ -74,7 +77,8 @@ def base_of(
         new_id=lambda: spell_id("lnk", secrets.token_bytes(17)),
     )
     inviting = Inviting(links=links, roster=roster, public_url=settings.server.public_url)
-    channels = channels_of(settings, references, roster, clock, inviter=inviting)
+    pushing = pushing_of(settings, installation, roster, clock)
+    channels = channels_of(settings, references, roster, clock, inviter=inviting, pushing=pushing)
     telemetry = Telemetry()
     telemetry.channels = lambda: channels.health
     approvals = Approvals(
@@ -88,6 +92,8 @@ def base_of(
         may_be_production=Unplaced(settings, rules, tokens),
     )
     inviting.begin(approvals)
+    if pushing is not None:
+        pushing.begin(approvals)
     glass, reviews = glass_of(settings, installation, approvals, clock, teller=channels)
     return Base(
         settings=settings,
@@ -99,6 +105,7 @@ def base_of(
         people=people,
         absences=absences,
         channels=channels,
+        pushing=pushing,
         links=links,
         approvals=approvals,
         glass=glass,

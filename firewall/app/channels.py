@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from firewall.app.push import Pushing
 from firewall.approvals.channels.board import Channels, Line, Schedule
 from firewall.approvals.channels.delivery import Delivery
 from firewall.approvals.channels.port import Inviter, Mailbox, Read, Sender
 from firewall.approvals.channels.terminal import Terminal
 from firewall.approvals.people import ROLES, Roster, folded
 from firewall.console.approving.slack import SlackApp, SlackDesk
+from firewall.core.errors import ConfigError
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
 from firewall.references import References
@@ -25,9 +27,15 @@ if TYPE_CHECKING:  # loaded only where Slack is configured
 
 
 def channels_of(
-    settings: Settings, references: References, roster: Roster, clock: Clock, *, inviter: Inviter
+    settings: Settings,
+    references: References,
+    roster: Roster,
+    clock: Clock,
+    *,
+    inviter: Inviter,
+    pushing: Pushing | None = None,
 ) -> Channels:
-    """Return the notifier; `inviter` makes personal links.
+    """Return the notifier; `inviter` makes personal links, `pushing` is what push channels share.
 
     Raises: ConfigError for a secret that cannot be read.
     """
@@ -36,6 +44,8 @@ def channels_of(
     for name, one in zip(names, settings.notify, strict=True):
         if one.links:
             sender: Sender = _personal(one, settings, references, roster, clock=clock, inviter=inviter)
+        elif pushing is not None and one.kind == "push":
+            sender = pushing.sender(one, settings, clock)
         else:
             sender = _sender(one, settings, references, roster, clock=clock)
         lines.append(Line(Delivery(sender, name=name, clock=clock), _schedule(one)))
@@ -121,6 +131,8 @@ def _sender(one: Notify, settings: Settings, references: References, roster: Ros
 
             key = read(one.routing_key or "")
             return PagerDuty(routing_key=key, poster=Poster(), api=_address(one, references, API))
+        case "push":
+            raise ConfigError("a push channel needs an installation")
 
 
 def slack_of(one: Notify, references: References) -> Sender:

@@ -16,7 +16,7 @@ import httpx
 from firewall.app.addresses import territory_of
 from firewall.classify.credentials.detector import Detector
 from firewall.cli import bypasses
-from firewall.cli.reached import reached_by
+from firewall.cli.reached import pushed_from, reached_by
 from firewall.cli.report import config_of, counted, result
 from firewall.cli.scopes import scopes_of
 from firewall.cli.serve import warnings_of
@@ -351,6 +351,10 @@ def _circuits(address: str) -> Iterator[Finding]:
 
 def _approving(settings: Settings) -> Iterator[Finding]:
     yield from (Finding(*said) for said in reached_by(settings.server.public_url))
+    for one in settings.notify:
+        if one.kind == "push":
+            public = settings.server.public_url
+            yield from (Finding(*said) for said in pushed_from(public, one.contact(public)))
     for line in warnings_of(settings, is_demo=False):
         level = "unsafe" if line.startswith("UNSAFE") else "warn"
         yield Finding(level, line.removeprefix("UNSAFE: "))

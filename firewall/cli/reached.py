@@ -1,4 +1,4 @@
-"""Whether approvers reach the control side, from a phone too, and whether passkeys work there."""
+"""Whether approvers reach the control side, from a phone too, and whether passkeys and push work there."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -37,6 +37,30 @@ def reached_by(public_url: str) -> Iterator[Said]:
         )
     else:
         yield ("ok", f"passkeys are bound to `{name}`; under another name they are worth nothing", "")
+
+
+def pushed_from(public_url: str, subject: str) -> Iterator[Said]:
+    """Say whether browsers can be told while their page is closed; `subject`: whom push services may write to."""
+    url = urlsplit(public_url)
+    name = (url.hostname or "").lower()
+    if url.scheme != "https" and not (is_loopback_name(name) or _is_loopback(name)):
+        yield (
+            "warn",
+            f"push cannot work: {public_url} is not https, and browsers allow it nowhere else",
+            "put TLS in front, use https",
+        )
+    elif not subject:
+        yield (
+            "warn",
+            "push services are told nobody whom they may write to; Apple's refuses that",
+            'set `subject = "mailto:…"` in the [[notify]] of the kind push',
+        )
+    else:
+        yield (
+            "ok",
+            f"approvers may have their browsers told through push services, which may write to {subject}",
+            "",
+        )
 
 
 def _is_loopback(name: str) -> bool:

@@ -56,6 +56,8 @@ HAPPENED: Mapping[str, str] = {
     Kind.APPROVER_LINKED: "A link was made",
     Kind.APPROVER_LINK_USED: "A link was used",
     Kind.APPROVER_LINK_REVOKED: "A link was revoked",
+    Kind.APPROVER_PUSH_ADDED: "A browser is told of what waits",
+    Kind.APPROVER_PUSH_ENDED: "A browser is told no more",
     Kind.ADMIN_ACTED: "An admin changed something",
     Kind.AUDIT_READ: "Somebody read the log",
     Kind.AUDIT_EXPORTED: "Somebody took entries away",

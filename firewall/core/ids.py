@@ -5,7 +5,7 @@ import re
 
 from firewall.core.token import base62
 
-_SHAPE = re.compile(r"(apr|tok|ses|act|pky|lnk)_[0-9A-Za-z]{22}")
+_SHAPE = re.compile(r"(apr|tok|ses|act|pky|lnk|psh)_[0-9A-Za-z]{22}")
 
 
 def spell_id(prefix: str, entropy: bytes) -> str:

@@ -13,6 +13,7 @@ from firewall.core.fast_init import fast_init, maker
 from firewall.core.glass import Glass
 from firewall.core.pins import Pin
 from firewall.core.proofs import Link, Passkey
+from firewall.core.push import PushBrowser
 from firewall.core.spending import Spending, Spent
 
 Plain = str | int | bool | tuple[str, ...]
@@ -325,6 +326,25 @@ Proving = PutPasskey | UsePasskey | EndPasskey | PutLink | UseLink | EndLink
 
 
 @dataclass(frozen=True, slots=True)
+class PutPush:
+    """Store a browser that wants to be told, unless its endpoint is stored or the person has too many."""
+
+    browser: PushBrowser
+    most: int
+    """Browsers that one person may have, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndPush:
+    """Forget a browser that wanted to be told."""
+
+    id: str
+
+
+Pushing = PutPush | EndPush
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """Forget rows that say nothing any more: buckets that are empty again, and provider-side ids of long ago."""
 
@@ -363,6 +383,7 @@ Step = (
     | Spending
     | Pinning
     | Proving
+    | Pushing
 )
 
 

@@ -19,6 +19,7 @@ from firewall.core.work import (
     EndAbsence,
     EndForm,
     EndPerson,
+    EndPush,
     EndToken,
     ForgetPin,
     HeedApproval,
@@ -28,10 +29,12 @@ from firewall.core.work import (
     Outcome,
     Pinning,
     Proving,
+    Pushing,
     PutAbsence,
     PutIssued,
     PutPerson,
     PutPin,
+    PutPush,
     PutToken,
     Record,
     SeeApproval,
@@ -43,7 +46,7 @@ from firewall.core.work import (
     UseApproval,
     committed,
 )
-from firewall.sequencer.sealing import Sealing, conversation_name, subject_json
+from firewall.sequencer.sealing import Sealing, conversation_name, push_json, push_name, subject_json
 from firewall.storage.sqlite import (
     absences,
     approvals,
@@ -55,6 +58,7 @@ from firewall.storage.sqlite import (
     people,
     pins,
     proofs,
+    pushes,
     tokens,
     votes,
 )
@@ -228,8 +232,13 @@ class Applier:
             case NoteUses():
                 tokens.note_uses(self._connection, step)
 
-    def _keep(self, step: Pinning | Proving, index: int) -> Unmet | None:
+    def _keep(self, step: Pinning | Proving | Pushing, index: int) -> Unmet | None:
         match step:
+            case PutPush(browser):
+                sealed = self._sealing.seal(browser.person, push_json(browser), push_name(browser.id))
+                return pushes.put_push(self._connection, step, index, sealed)
+            case EndPush():
+                return pushes.end_push(self._connection, step, index)
             case PutPin() | ForgetPin() | ApprovePin():
                 return pins.pin(self._connection, step, index)
             case _:

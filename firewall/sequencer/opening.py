@@ -21,10 +21,11 @@ from audit import AuditError, Checkpoint, SigningKey, schema
 from audit.seal import Keystore, read_kek, write_kek
 from audit.sqlite import Log, open_log, stored_size
 from audit.witness import read_heads
+from firewall.codecs.push.vapid import SEED_BYTES
 from firewall.core.errors import ConfigError, StoreError
 from firewall.core.ports import Clock
 from firewall.core.secret import Secret
-from firewall.sequencer.reading import Approving, PeopleLookup, PinLookup, ProofLookup, TokenLookup
+from firewall.sequencer.reading import Approving, PeopleLookup, PinLookup, ProofLookup, PushLookup, TokenLookup
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.witnessing import Witnessing
 from firewall.sequencer.writer import Writer
@@ -53,6 +54,7 @@ class Installation:
     people: PeopleLookup
     pins: PinLookup
     proofs: ProofLookup
+    pushes: PushLookup
     sealing: Sealing
     reader: sqlite3.Connection
     keystore: Keystore
@@ -60,6 +62,8 @@ class Installation:
     access_root: Secret
     """What agents' access keys are derived from."""
     witness: Witnessing
+    push_seed: Secret
+    """What the key is derived from that push services know us by: hexadecimal."""
     lock: int
 
     async def close(self) -> None:
@@ -158,19 +162,21 @@ def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> 
         people=PeopleLookup(reader),
         pins=PinLookup(reader),
         proofs=ProofLookup(reader),
+        pushes=PushLookup(reader, sealing),
         sealing=sealing,
         reader=reader,
         keystore=keystore,
         verify_key=str(key.verifier),
         access_root=_derived(wrapping, b"stayhand root of access keys 1"),
         witness=Witnessing(places.witness, lambda: writer.head),
+        push_seed=_derived(wrapping, b"stayhand application server key 1", SEED_BYTES),
         lock=lock,
     )
 
 
-def _derived(kek: bytes, label: bytes) -> Secret:
+def _derived(kek: bytes, label: bytes, length: int = 32) -> Secret:
     """Derive a key for another purpose from the one that never lies beside the log (HKDF, RFC 5869)."""
-    return Secret(HKDF(hashes.SHA256(), 32, salt=None, info=label).derive(kek).hex())
+    return Secret(HKDF(hashes.SHA256(), length, salt=None, info=label).derive(kek).hex())
 
 
 def _taken_up(connection: sqlite3.Connection, key: SigningKey, witness: Sequence[str]) -> Log:

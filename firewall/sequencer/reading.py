@@ -14,8 +14,9 @@ from firewall.core.glass import GlassUse
 from firewall.core.ids import sha256_hex
 from firewall.core.pins import Pin
 from firewall.core.proofs import Link, Passkey
+from firewall.core.push import PushBrowser
 from firewall.core.work import OpenApproval
-from firewall.sequencer.sealing import Sealing, conversation_name, read_subject
+from firewall.sequencer.sealing import Sealing, conversation_name, push_name, read_push, read_subject
 from firewall.storage.sqlite import (
     absences,
     approvals,
@@ -25,6 +26,7 @@ from firewall.storage.sqlite import (
     people,
     pins,
     proofs,
+    pushes,
     tokens,
     votes,
 )
@@ -257,6 +259,24 @@ class ProofLookup:
     def links(self, now_us: int) -> Sequence[Link]:
         """Return links that could still be used, newest first."""
         return _guarded(lambda: proofs.links(self._connection, now_us))
+
+
+class PushLookup:
+    """Browsers that want to be told, over SQLite: what is sealed is opened here."""
+
+    def __init__(self, connection: sqlite3.Connection, sealing: Sealing) -> None:
+        self._connection = connection
+        self._sealing = sealing
+
+    def browsers(self, person: str = "") -> Sequence[PushBrowser]:
+        """Return them, oldest first: a person's, or everybody's; those of an erased person are left out."""
+        rows = _guarded(lambda: pushes.listing(self._connection, person))
+        opened = ((row, self._sealing.open(row.subject_key, row.sealed, push_name(row.id))) for row in rows)
+        return [
+            read_push(data, push_id=row.id, person=row.person, passkey=row.passkey, created_at=row.created_at)
+            for row, data in opened
+            if data is not None
+        ]
 
 
 class PinLookup:

@@ -11,6 +11,8 @@ import orjson
 from audit.seal import Keystore, SubjectKey
 from firewall.core.approval import ActionView, Form, Subject
 from firewall.core.errors import StoreError
+from firewall.core.push import PushBrowser
+from firewall.core.secret import Secret
 
 SYSTEM = "stayhand"
 """The subject of records that concern nobody in particular."""
@@ -60,6 +62,43 @@ class Sealing:
 def conversation_name(approval_id: str) -> str:
     """Return what binds a sealed conversation to its approval."""
     return f"{approval_id}/conversation"
+
+
+def push_name(push_id: str) -> str:
+    """Return what binds a sealed subscription to its row."""
+    return f"{push_id}/push"
+
+
+def push_json(browser: PushBrowser) -> bytes:
+    """Write what of a subscription is sealed."""
+    kept = {
+        "endpoint": browser.endpoint.reveal(),
+        "receiver": browser.receiver.hex(),
+        "auth": browser.auth.hex(),
+        "label": browser.label,
+    }
+    return orjson.dumps(kept)
+
+
+def read_push(data: bytes, *, push_id: str, person: str, passkey: str, created_at: int) -> PushBrowser:
+    """Read what `push_json` wrote.
+
+    Raises: StoreError when it is something else.
+    """
+    try:
+        kept = orjson.loads(data)
+        return PushBrowser(
+            id=push_id,
+            person=person,
+            endpoint=Secret(str(kept["endpoint"])),
+            receiver=bytes.fromhex(kept["receiver"]),
+            auth=bytes.fromhex(kept["auth"]),
+            label=str(kept["label"]),
+            passkey=passkey,
+            created_at=created_at,
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError("a stored subscription cannot be read", detail=type(error).__name__) from error
 
 
 def subject_json(subject: Subject | None) -> bytes:

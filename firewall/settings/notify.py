@@ -1,9 +1,11 @@
 """`[[notify]]`: the channels that tell people that something waits."""
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
 
+from firewall.codecs.push.places import USUAL, is_pattern
 from firewall.settings.values import Duration, OptionalAddress, SecretRef, Section
 
 _NEEDED: dict[str, tuple[str, ...]] = {
@@ -13,6 +15,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "teams": ("url",),
     "pagerduty": ("routing_key",),
     "email": ("smtp", "sender"),
+    "push": (),
 }
 _OWN: dict[str, frozenset[str]] = {
     "terminal": frozenset(),
@@ -21,14 +24,17 @@ _OWN: dict[str, frozenset[str]] = {
     "teams": frozenset({"url"}),
     "pagerduty": frozenset({"url", "routing_key"}),
     "email": frozenset({"smtp", "security", "ca", "username", "password", "sender", "to", "links"}),
+    "push": frozenset({"subject", "hosts", "ca"}),
 }
+_CONTACT = re.compile(r"mailto:[^\s@<>]+@[^\s@<>]+|https://[^\s<>]+")
+"""Apple refuses a subject in another form, also one with spaces or angle brackets."""
 _NEAR = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Notify(Section):
     """A channel that tells people that something waits (docs/approvals.md)."""
 
-    kind: Literal["terminal", "webhook", "slack", "teams", "pagerduty", "email"]
+    kind: Literal["terminal", "webhook", "slack", "teams", "pagerduty", "email", "push"]
     name: str = Field(default="", max_length=60, pattern=r"^[A-Za-z0-9._-]*$")
     """What metrics and the doctor call it; default: its kind."""
     after: Duration | None = None
@@ -64,7 +70,7 @@ class Notify(Section):
     security: Literal["starttls", "tls", "none"] = "starttls"
     """`email`: how the connection is encrypted; `none` is allowed on this machine only."""
     ca: str = ""
-    """`email`: PEM file of the authorities to believe, where the server's is none that the system knows."""
+    """`email`, `push`: PEM file of the authorities to believe, where the server's is unknown to the system."""
     username: str = ""
     """`email`: who we are to the server; empty: nobody asks."""
     password: SecretRef | None = None
@@ -76,6 +82,14 @@ class Notify(Section):
     links: bool = False
     """`email` with `groups` and without `to`: each approver gets a mail of his own, and where a policy row says
     `auth=link`, a personal link in it that decides that one call without a sign-in."""
+
+    subject: str = Field(default="", max_length=200)
+    """`push`: whom a push service may write to about what we send, as `mailto:` or `https:`. Default:
+    `server.public_url`, where that is https."""
+    hosts: tuple[str, ...] = USUAL
+    """`push`: the hosts of push services that are sent to; `*.` in front stands for every name below. One that is
+    written as an address, or `localhost`, may lie in a private network. Default: those of Chrome, Firefox, Safari
+    and Edge."""
 
     @model_validator(mode="after")
     def _whole(self) -> "Notify":
@@ -119,6 +133,21 @@ class Notify(Section):
         if bad:
             raise ValueError(f"`{bad[0]}` is no mail address")
         return self
+
+    @model_validator(mode="after")
+    def _push(self) -> "Notify":
+        if self.kind != "push":
+            return self
+        if self.subject and not _CONTACT.fullmatch(self.subject):
+            raise ValueError(f"`{self.subject}` is no `mailto:` or `https:` address")
+        bad = [one for one in self.hosts if not is_pattern(one)]
+        if bad or not self.hosts:
+            raise ValueError(f"`{bad[0] if bad else ''}` is no host of a push service")
+        return self
+
+    def contact(self, public_url: str) -> str:
+        """Return whom push services may write to; empty: nobody."""
+        return self.subject or (public_url if public_url.startswith("https://") else "")
 
     @property
     def references(self) -> tuple[SecretRef, ...]:

@@ -152,7 +152,7 @@ class Passkeys:
         return hashlib.sha256(b"stayhand passkey user 1\n" + pseudonym.encode("utf-8")).digest()
 
 
-def label_of(text: str) -> str:
-    """Return what somebody calls a passkey, printable and short; never empty."""
+def label_of(text: str, nameless: str = "passkey") -> str:
+    """Return what somebody calls a thing of his, printable and short; never empty."""
     plain = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(plain.split())[:MOST_LABEL_CHARS].strip() or "passkey"
+    return " ".join(plain.split())[:MOST_LABEL_CHARS].strip() or nameless

@@ -51,7 +51,7 @@ from firewall.core.work import (
 )
 from firewall.sequencer.reading import ProofLookup
 from firewall.storage.sqlite import absences, proofs
-from firewall.storage.sqlite.schema import ABSENCES, PROOFS
+from firewall.storage.sqlite.schema import ABSENCES, PROOFS, PUSHES
 from firewall.tokens.absences import Absences
 from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys
@@ -72,7 +72,7 @@ class ProvenLog(MemoryLog):
     def __init__(self) -> None:
         super().__init__()
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        for statement in (*PROOFS, ABSENCES):
+        for statement in (*PROOFS, *PUSHES, ABSENCES):
             self.connection.execute(statement)
 
     def _apply(self, step: object, index: int) -> Unmet | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from firewall.core.work import EndPerson, PutPerson, Unmet
 from firewall.storage.sqlite.absences import end_absences_of
 from firewall.storage.sqlite.proofs import end_proofs_of
+from firewall.storage.sqlite.pushes import end_pushes_of, end_pushes_without_passkey
 from firewall.storage.sqlite.tokens import end_tokens_of
 
 _PERSON = "SELECT name, role, groups, passphrase_hash, created_at, changed_at, passphrase_at FROM people"
@@ -42,6 +43,8 @@ def put_person(connection: sqlite3.Connection, step: PutPerson) -> None:
             "at": step.created_at,
         },
     )  # fmt: skip
+    # Who knew the passphrase before may have made some of them.
+    end_pushes_without_passkey(connection, step.name)
 
 
 def end_person(connection: sqlite3.Connection, step: EndPerson, index: int) -> Unmet | None:
@@ -54,6 +57,7 @@ def end_person(connection: sqlite3.Connection, step: EndPerson, index: int) -> U
         return Unmet(index, "unknown", found=step.name)
     # Somebody who comes back under the same name, or another with it, starts without any of these.
     end_proofs_of(connection, step.name, step.at)
+    end_pushes_of(connection, step.name)
     end_tokens_of(connection, step.name, step.at)
     end_absences_of(connection, step.name)
     return None

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from firewall.core.proofs import Link, LinkUse, Passkey
 from firewall.core.work import EndLink, EndPasskey, Proving, PutLink, PutPasskey, Unmet, UseLink, UsePasskey
+from firewall.storage.sqlite.pushes import end_pushes_by
 
 _PASSKEY = (
     "SELECT id, person, credential, public_key, sign_count, label, backed_up, created_at, used_at"
@@ -30,6 +31,7 @@ def prove(connection: sqlite3.Connection, step: Proving, index: int) -> Unmet | 
                 unmet=Unmet(index, "moved_on", found=step.id),
             )
         case EndPasskey():
+            end_pushes_by(connection, step.id)
             return _changed(
                 connection,
                 "UPDATE passkeys SET revoked_at = ? WHERE id = ? AND revoked_at = 0",

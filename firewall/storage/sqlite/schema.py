@@ -71,7 +71,7 @@ def _create(database: sqlite_utils.Database) -> None:
     _added(database, "issued", "provider")
     database.execute(VOTES)
     _added(database, "approval_votes", "together", "INTEGER NOT NULL DEFAULT 1")
-    for statement in (FORMS, CONVERSATIONS, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *LEDGER):
+    for statement in (FORMS, CONVERSATIONS, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *PUSHES, *LEDGER):
         database.execute(statement)
     spend_days.create(database.conn)
 
@@ -238,6 +238,17 @@ PROOFS = (
     "CREATE INDEX IF NOT EXISTS links_of ON links (person)",
 )
 """Public keys of approvers' passkeys, and hashes of their personal links (ADR 0041)."""
+
+
+PUSHES = (
+    """CREATE TABLE IF NOT EXISTS pushes (
+  id TEXT PRIMARY KEY, person TEXT NOT NULL, fingerprint TEXT NOT NULL UNIQUE, passkey TEXT NOT NULL,
+  subject_key TEXT NOT NULL, sealed BLOB NOT NULL, created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS pushes_of ON pushes (person, created_at)",
+    "CREATE INDEX IF NOT EXISTS pushes_by ON pushes (passkey) WHERE passkey <> ''",
+)
+"""Browsers that want to be told; their endpoints and keys are sealed under their owners' keys (ADR 0054)."""
 
 
 LEDGER = (

@@ -92,6 +92,13 @@ async def test_every_kind_is_built_and_named(monkeypatch: pytest.MonkeyPatch) ->
     await channels.aclose()
 
 
+def test_push_needs_an_installation() -> None:
+    """Browsers and the key that push services know us by are kept there."""
+    settings = _settings("[[notify]]\nkind = 'push'")
+    with pytest.raises(ConfigError, match="needs an installation"):
+        channels_of(settings, references_of(settings), Everybody(), StillClock(), inviter=Nobody())
+
+
 def test_a_secret_that_is_not_there_keeps_the_server_from_starting() -> None:
     """A channel that could never be told anything is no channel."""
     settings = _settings(_ALL)

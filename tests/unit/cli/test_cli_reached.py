@@ -2,7 +2,7 @@
 
 import pytest
 
-from firewall.cli.reached import reached_by
+from firewall.cli.reached import pushed_from, reached_by
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,21 @@ def test_doctor_says_whether_a_phone_reaches_it_and_passkeys_work(url: str, leve
     assert [level for level, _, _ in said] == levels
     assert words in " ".join(what for _, what, _ in said)
     assert all(hint or level == "ok" for level, _, hint in said)
+
+
+@pytest.mark.parametrize(
+    ("url", "subject", "level", "words"),
+    [
+        ("https://stayhand.example.com", "https://stayhand.example.com", "ok", "may write to https://stayhand"),
+        ("http://localhost:8788", "mailto:ops@example.com", "ok", "mailto:ops@example.com"),
+        ("http://127.0.0.1:8788", "mailto:ops@example.com", "ok", "mailto:ops@example.com"),
+        ("http://localhost:8788", "", "warn", "Apple's refuses that"),
+        ("http://stayhand.example.com", "mailto:ops@example.com", "warn", "push cannot work"),
+        ("http://10.0.0.7:8788", "", "warn", "push cannot work"),
+    ],
+)
+def test_doctor_says_whether_browsers_can_be_told(url: str, subject: str, level: str, words: str) -> None:
+    """Service workers run on https and on this machine alone; what is not fine has a hint."""
+    ((found, what, hint),) = pushed_from(url, subject)
+    assert (found, bool(hint)) == (level, level != "ok")
+    assert words in what

@@ -1,0 +1,1 @@
+"""Web Push: what a push service and a browser read; bytes in, bytes out."""

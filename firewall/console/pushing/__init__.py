@@ -1,0 +1,1 @@
+"""Browsers of approvers that are told while their page is closed (ADR 0054)."""

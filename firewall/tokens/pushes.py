@@ -1,0 +1,141 @@
+"""Browsers that want to be told while their page is closed: added, listed, ended; each change is an entry.
+
+INVARIANT: one browser is one person's. Whoever adds it while another has it takes it over, so that nobody is told
+what waits in a browser that is somebody else's by now.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from firewall.core.errors import FirewallError
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.push import PushBrowser
+from firewall.core.secret import Secret
+from firewall.core.work import EndPush, PutPush, Record, Unit, Unmet
+from firewall.tokens.passkeys import label_of
+
+MOST = 10
+"""Browsers of one person."""
+
+
+class Ended(StrEnum):
+    """Why a browser is told no more; never reworded."""
+
+    BY_PERSON = "by_person"
+    GONE = "gone"
+    """Its push service knows it no more."""
+    TAKEN_OVER = "taken_over"
+    """Somebody else added it."""
+    RIGHT_LOST = "right_lost"
+    """Its person decides nothing any more."""
+
+
+class PushError(FirewallError):
+    """A browser that cannot be added, or that there is none of."""
+
+    code = "push_unknown"
+    status = 404
+
+
+class PushRows(Protocol):
+    """Looking browsers up."""
+
+    def browsers(self, person: str = "") -> Sequence[PushBrowser]:
+        """Return them, oldest first: a person's, or everybody's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A browser that somebody adds, its endpoint and keys checked."""
+
+    endpoint: Secret
+    receiver: bytes
+    auth: bytes
+    label: str
+    passkey: str = ""
+    """The passkey that began the session; empty: something else did."""
+    via: str = ""
+    """How the session began."""
+
+
+class Pushes:
+    """Everything about these browsers; reads through `rows`, writes through the sequencer."""
+
+    def __init__(self, *, sequencer: Sequencer, rows: PushRows, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._sequencer = sequencer
+        self._rows = rows
+        self._clock = clock
+        self._new_id = new_id
+
+    def of(self, person: str) -> Sequence[PushBrowser]:
+        """Return a person's browsers, oldest first."""
+        return self._rows.browsers(person)
+
+    def listing(self) -> Sequence[PushBrowser]:
+        """Return everybody's browsers, oldest first."""
+        return self._rows.browsers()
+
+    async def add(self, person: str, wanted: Wanted) -> PushBrowser:
+        """Add a browser; one that the person has already stays as it is.
+
+        Raises: PushError `push_full`; StoreError.
+        """
+        new = PushBrowser(
+            id=self._new_id(),
+            person=person,
+            endpoint=wanted.endpoint,
+            receiver=wanted.receiver,
+            auth=wanted.auth,
+            label=label_of(wanted.label, "browser"),
+            passkey=wanted.passkey,
+            created_at=self._clock.now_us(),
+        )
+        known = next((one for one in self._rows.browsers() if one.fingerprint == new.fingerprint), None)
+        if known is not None and known.person == person and known.auth == new.auth:
+            return known
+        record = Record(
+            kind="approver.push_added",
+            data={"push": new.id, "via": wanted.via},
+            person=person,
+            principal=person,
+            private={"name": person, "label": new.label},
+        )
+        unit = Unit(records=(record,), steps=(PutPush(new, MOST),))
+        if known is not None:
+            why = Ended.BY_PERSON if known.person == person else Ended.TAKEN_OVER
+            ended = _ended(known, why, by=person)
+            unit = Unit(records=(ended, record), steps=(EndPush(known.id), PutPush(new, MOST)))
+        outcome = await self._sequencer.submit(unit)
+        if isinstance(outcome, Unmet):
+            raise _refused(outcome)
+        return new
+
+    async def end(self, push_id: str, why: Ended, *, by: str, own: str = "") -> PushBrowser:
+        """Forget a browser; `own`: only if it is this person's. Raises: PushError; StoreError."""
+        found = next((one for one in self._rows.browsers(own) if one.id == push_id), None)
+        if found is None:
+            raise PushError("there is no such browser")
+        unit = Unit(records=(_ended(found, why, by=by),), steps=(EndPush(found.id),))
+        if isinstance(await self._sequencer.submit(unit), Unmet):
+            raise PushError("there is no such browser")
+        return found
+
+
+def _ended(browser: PushBrowser, why: Ended, *, by: str) -> Record:
+    return Record(
+        kind="approver.push_ended",
+        data={"push": browser.id, "why": why.value},
+        person=browser.person,
+        principal=by,
+        private={"name": browser.person, "label": browser.label, "by": by},
+    )
+
+
+def _refused(unmet: Unmet) -> PushError:
+    if unmet.why == "full":
+        words = f"you have {MOST} browsers already: take one away first"
+        return PushError(words, code="push_full", status=409)
+    return PushError("somebody else changed this at the same time: try again", code="push_changed", status=409)
