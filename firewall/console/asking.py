@@ -204,7 +204,7 @@ class Doorman:
         found = self.session_of(request)
         if found is None:
             if access is Access.FORM:
-                raise SignedOutError("sign in first")
+                raise SignedOutError("you were signed out, so nothing was changed; sign in and do it again")
             return Asker(None, None, source)
         session, person = found
         if access is Access.FORM:

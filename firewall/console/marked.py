@@ -14,6 +14,8 @@ from firewall.approvals.text import is_hidden, spelled
 SHORT_LINES = 10
 """A text of more lines, or of more than SHORT_CHARS, shows its deciding lines first and the whole below."""
 SHORT_CHARS = 900
+BURIED_LINES = 3
+"""So many lines without a mark before the first one with it (headers of a request): those come later as well."""
 MOST_PINNED = 12
 _CLIP_PLAIN = 60
 _CLIP_MARKED = 600
@@ -67,7 +69,8 @@ def show(text: str, spans: Sequence[Span]) -> Shown:
     cleaned = sorted((max(0, start), min(len(text), end), spell_out(note)) for start, end, note in spans)
     cleaned = [span for span in cleaned if span[0] < span[1]]
     whole = _lines(text, cleaned)
-    is_short = len(whole) <= SHORT_LINES and len(text) <= SHORT_CHARS
+    first_marked = next((at for at, line in enumerate(whole) if line.marked), 0)
+    is_short = len(whole) <= SHORT_LINES and len(text) <= SHORT_CHARS and first_marked < BURIED_LINES
     first = whole if is_short else _pinned(whole)
     return Shown(
         first=first,

@@ -49,4 +49,5 @@ def _called(status: str) -> str:
 
 
 def _moment(text: str) -> str:
-    return text.replace("T", " ").replace("Z", " UTC")
+    """Show an instant as people read it, with its zone."""
+    return text.replace("T", " ").replace("Z", " UTC").replace("+00:00", " UTC")

@@ -24,8 +24,8 @@ SCOPE_WORDS: Mapping[str, str] = {
 }
 UNDO_WORDS: Mapping[str, tuple[str, bool]] = {
     Reversal.NOTHING: ("There is nothing to undo", True),
-    Reversal.UNDO: ("Can be put back through the same interface", True),
-    Reversal.LOST: ("Cannot be undone through the same interface", False),
+    Reversal.UNDO: ("Can be put back the same way", True),
+    Reversal.LOST: ("Cannot be undone the same way", False),
     Reversal.UNKNOWN: ("Nobody can say whether it can be undone", False),
 }
 """In words, and whether it can be."""

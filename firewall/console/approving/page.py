@@ -21,6 +21,7 @@ from firewall.console.words import (
     STATUS_WORDS,
     undo_words,
 )
+from firewall.core.action import Reversal
 from firewall.core.approval import (
     LOST,
     NONE,
@@ -37,6 +38,8 @@ SAID_CHARS = 2_000
 """How much of an agent's own words is shown."""
 _RESOURCE_CHARS = 160
 _SESSION_CHARS = 8
+UNKNOWN_POINT = "not known"
+"""Said of what is lost where no resolver looked for a restore point."""
 
 
 def page(
@@ -170,11 +173,18 @@ def _course(approval: Approval, now_us: int, decided_by: str) -> Course:
 
 
 def _found(first: ActionView | None) -> tuple[tuple[str, str, bool], ...]:
-    """Return what was found out about the thing; a restore point that goes with it, or none, is bad news."""
-    return tuple(
+    """Return what was found out about the thing; a restore point that goes with it, or none, is bad news.
+
+    Where something is lost and nobody could look for a restore point, that is said: silence would read as safety.
+    """
+    if first is None:
+        return ()
+    found = tuple(
         (spell_out(label), spell_out(words), label == RESTORE and (LOST in words or words.startswith(NONE)))
-        for label, words in (first.found if first else ())
+        for label, words in first.found
     )
+    is_silent = first.reversal == Reversal.LOST and all(label != RESTORE for label, _ in first.found)
+    return (*found, (RESTORE, UNKNOWN_POINT, False)) if is_silent else found
 
 
 def _texts(actions: Sequence[ActionView], arguments: str) -> tuple[Text, ...]:

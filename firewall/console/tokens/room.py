@@ -14,10 +14,10 @@ from firewall.console.auth import Access
 from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
 from firewall.console.tokens.tree import Seen, tree
-from firewall.console.tokens.wishes import VERB_FIELDS, wish_from
+from firewall.console.tokens.wishes import wish_from
 from firewall.console.tokens.words import VERBS
 from firewall.core.errors import FirewallError, ProtocolError
-from firewall.core.grant import GrantError
+from firewall.core.grant import GrantError, Verb
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
 from firewall.tokens.port import TokenRow
@@ -29,7 +29,8 @@ PAGE = 25
 MOST_BELOW = 20
 """Of what was narrowed from one token, so many are shown in the list."""
 MOST_ON_OWN_PAGE = 200
-_START: Fields = {"ttl": "8h", "role": "coding-agent", **dict.fromkeys(VERB_FIELDS, "on")}
+_START: Fields = {"ttl": "8h", "role": "coding-agent", f"verb_{Verb.READ.value}": "on"}
+"""What a form begins with: a token reads, and whoever mints it chooses what more it may."""
 
 
 class TokenRoom:

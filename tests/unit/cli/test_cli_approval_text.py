@@ -46,7 +46,7 @@ def test_what_happens_comes_first_and_the_words_are_marked() -> None:
     joined = "\n".join(lines)
     assert joined.index(f"1. {worst.summary}") < joined.index("2. reads `a`")
     assert "not seen    the path `$X`" in joined
-    assert "Cannot be undone through the same interface" in joined
+    assert "Cannot be undone the same way" in joined
     assert "stayhand approvals approve apr_1" in joined
     assert "{" not in joined
 

@@ -47,6 +47,17 @@ def test_a_long_text_shows_its_deciding_lines_first() -> None:
     assert shown.more == 1000
 
 
+def test_deciding_words_behind_the_headers_of_a_request_come_first() -> None:
+    """What a short text begins with pushes nothing that decides off the first screen; nothing is left out."""
+    head = "POST /graphql/v2\naccept: */*\ncontent-type: application/json\n"
+    text = head + "{volumeDelete}"
+    shown = show(text, [(text.index("volume"), len(text) - 1, "deletes it")])
+    assert [line.number for line in shown.first] == [4]
+    assert (len(shown.whole), shown.more) == (4, 3)
+    near = "POST /graphql/v2\n\n{volumeDelete}"
+    assert show(near, [(near.index("volume"), len(near) - 1, "")]).whole == ()
+
+
 def test_a_long_text_without_evidence_shows_its_beginning() -> None:
     """Where nothing decided by itself the first lines stand in front of the whole."""
     shown = show("line\n" * 100, [])

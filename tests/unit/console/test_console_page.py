@@ -53,9 +53,9 @@ def _page(action: ActionView) -> tuple[str, str, bool, str]:
 @pytest.mark.parametrize(
     ("said", "undo", "can"),
     [
-        ("lost", "Cannot be undone through the same interface", False),
+        ("lost", "Cannot be undone the same way", False),
         ("unknown", "Nobody can say whether it can be undone", False),
-        ("undo", "Can be put back through the same interface", True),
+        ("undo", "Can be put back the same way", True),
         ("nothing", "There is nothing to undo", True),
         ("", "Cannot be undone, or nobody knows how", False),
     ],
@@ -64,6 +64,14 @@ def test_undo(said: str, undo: str, *, can: bool) -> None:
     """Without words of its own an action's kind of reversal speaks; older approvals say the cautious thing."""
     assert _page(view(reversal=said))[1:3] == (undo, can)
     assert _page(view(reversal=said, undo="restore the snapshot"))[1:3] == ("restore the snapshot", True)
+
+
+def test_what_is_lost_says_that_no_restore_point_is_known() -> None:
+    """Silence would read as safety; what a resolver found is said as it was found, once."""
+    assert _shown(view(reversal="lost")).head.found == (("Restore point", "not known", False),)
+    assert _shown(view(reversal="undo")).head.found == ()
+    known = (("Restore point", "none", True),)
+    assert _shown(view(reversal="lost", found=(("Restore point", "none"),))).head.found == known
 
 
 def test_scope_and_confidence() -> None:
