@@ -106,7 +106,8 @@ def _with_head(head: Json, kept: IO[str]) -> Iterator[str]:
 
 def _written(lines: Iterator[str], output: Path | None) -> None:
     if output is None:
-        sys.stdout.writelines(lines)
+        # A terminal obeys what an agent wrote; beyond ASCII it stands in texts of JSON alone, and can be escaped.
+        sys.stdout.writelines(map(_escaped, lines) if sys.stdout.isatty() else lines)
         return
     try:
         # 0600: it may hold what was sealed
@@ -117,6 +118,13 @@ def _written(lines: Iterator[str], output: Path | None) -> None:
         raise CommandError(f"`{output}` is there already", hint="name another file") from error
     except OSError as error:
         raise CommandError(f"cannot write `{output}`: {error.strerror}") from error
+
+
+def _escaped(line: str) -> str:
+    """Return a line of JSON in printable ASCII; it says the same."""
+    if line.isascii() and "\x7f" not in line:
+        return line
+    return json.dumps(json.loads(line), separators=(",", ":")).replace("\x7f", "\\u007f") + "\n"
 
 
 def _tell(head: Json, proven: Bundled, output: Path | None, *, as_json: bool) -> None:

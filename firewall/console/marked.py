@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from firewall.approvals.text import is_hidden, spelled
+from firewall.approvals.text import counted, is_hidden, visible
 
 SHORT_LINES = 10
 """A text of more lines, or of more than SHORT_CHARS, shows its deciding lines first and the whole below."""
@@ -20,6 +20,7 @@ MOST_PINNED = 12
 _CLIP_PLAIN = 60
 _CLIP_MARKED = 600
 _ODD = re.compile(r"[^\n\t\x20-\x7e]")
+_KEPT = "\n\t"
 _PADDING = re.compile(r" {32,}|\t{8,}")
 
 Span = tuple[int, int, str]
@@ -76,7 +77,7 @@ def show(text: str, spans: Sequence[Span]) -> Shown:
         first=first,
         whole=() if is_short else whole,
         more=0 if is_short else max(1, len(whole) - len(first)),
-        hidden=sum(1 for char in _ODD.findall(text) if is_hidden(char)),
+        hidden=counted(text, keep=_KEPT)[1],
         look_alikes=_look_alikes(text),
         notes=tuple(dict.fromkeys(note for _, _, note in cleaned if note)),
     )
@@ -86,8 +87,7 @@ def spell_out(text: str) -> str:
     """Return text with hidden characters spelled out and long runs of blanks counted instead of shown."""
     if text.isascii() and text.isprintable() and "  " not in text:
         return text
-    plain = _ODD.sub(lambda found: spelled(found[0]) if is_hidden(found[0]) else found[0], text)
-    return _PADDING.sub(_counted, plain)
+    return _PADDING.sub(_counted, visible(text, keep=_KEPT))
 
 
 def _counted(found: re.Match[str]) -> str:
