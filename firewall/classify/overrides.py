@@ -23,6 +23,8 @@ _MILD = frozenset({"GET", "HEAD", "OPTIONS"})
 """No stricter than what the request is by itself."""
 MAX_ASKED = 1000
 """Places of one body that ask for a method; with more it cannot be told."""
+MAX_SEARCHED = 1 << 20
+"""Characters of a body in which places are looked for; in a longer one the word alone is: then nobody can tell."""
 _ESCAPE = re.compile(r"\\u00([0-7][0-9a-fA-F])")
 _WITH_FIELDS = re.compile(r"json|form-|multipart|url-?encoded|text/|xml|javascript|yaml")
 """Content types whose fields some framework reads; of others it hands the bytes on."""
@@ -80,10 +82,13 @@ def meant(method: str, *, query: str, headers: Mapping[str, str], body: str, hos
     value after 40 characters is not read. `body`: as text, bytes that are no UTF-8 as Latin-1.
     """
     patterns = _patterns(is_bare=host in _FACEBOOK)
-    places = (*_in_headers(headers), *_in_query(query, patterns), *_in_body(body, patterns))
+    is_long = len(body) > MAX_SEARCHED
+    found_in_body = () if is_long else _in_body(body, patterns)
+    places = (*_in_headers(headers), *_in_query(query, patterns), *found_in_body)
     asked = {one.strip().upper() for one in places}
     asked.discard(method)
     is_told = len(places) < MAX_ASKED and not (body and _is_closed(headers, body))
+    is_told = is_told and not (is_long and _says_method(body))
     if not asked:
         return method, is_told
     found = next((one for one in _METHODS if one in asked), method)
@@ -134,6 +139,15 @@ def _in_body(body: str, patterns: _Patterns) -> Iterator[str]:
     if is_plain or (("%" in lower or "\\" in lower) and _SPELLED.search(lower)):
         yield from _in_pairs(lower, patterns)
         yield from _in_parts(lower, patterns)
+
+
+def _says_method(body: str) -> bool:
+    """Tell whether a long body has the word at all, however it is escaped; patterns would take seconds for it."""
+    lower = body.lower().replace("\\u00", "%").replace("\\", "")
+    if "%" in lower:
+        for letter in sorted(set("method")):
+            lower = lower.replace(f"%{ord(letter):x}", letter).replace(f"%{ord(letter.upper()):x}", letter)
+    return "method" in lower
 
 
 def _in_parts(lower: str, patterns: _Patterns) -> Iterator[str]:

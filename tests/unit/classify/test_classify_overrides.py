@@ -274,3 +274,40 @@ def test_a_program_that_asks_for_none_stays_what_it_was(form: str, text: str) ->
     """A body that is not known before it runs is no override."""
     for action in actions_of_input(form, text, shipped_context()):
         assert RISKY.isdisjoint(action.effects)
+
+
+_FILL = "a" * overrides.MAX_SEARCHED
+LONG = {
+    "a form": f"a={_FILL}&_method=DELETE",
+    "before it": f"_method=DELETE&a={_FILL}",
+    "escaped": f"a={_FILL}&%5Fm%65T%48od=DELETE",
+    "JSON": f'{{"a": "{_FILL}", "_method": "DELETE"}}',
+    "JSON, far from its value": '{"_method"' + " " * overrides.MAX_SEARCHED + ': "DELETE"}',
+    "JSON, escaped": f'{{"a": "{_FILL}", "\\u005f\\u006D\\u0065thod": "DELETE"}}',
+    "quoted in a part": f'--x\r\nContent-Disposition: form-data; name="_m\\et\\hod"\r\n\r\nDELETE\r\n--x--{_FILL}',
+}
+
+
+@pytest.mark.parametrize("body", LONG.values(), ids=LONG)
+def test_a_long_body_that_says_method_cannot_be_told(body: str) -> None:
+    """Patterns took a second and a half for megabytes, with the server waiting: nobody knows what it asks for."""
+    assert meant("POST", query="", headers=FORM, body=body) == ("POST", False)
+    assert meant("POST", query="_method=DELETE", headers=FORM, body=body) == ("DELETE", False)
+
+
+def test_a_long_body_that_does_not_is_its_own_method() -> None:
+    """Neither escapes nor length make a body strange."""
+    body = f'{{"a": "{_FILL} 100% meth\\u00e9ode \\n"}}'
+    assert meant("POST", query="", headers=JSON, body=body) == ("POST", True)
+
+
+def test_no_pattern_runs_over_a_long_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is linear is not yet quick."""
+
+    def searched(*_: object, **__: object) -> None:
+        raise AssertionError("a long body was searched")
+
+    monkeypatch.setattr(overrides, "_in_body", searched)
+    assert meant("POST", query="", headers=FORM, body=LONG["a form"]) == ("POST", False)
+    with pytest.raises(AssertionError, match="was searched"):
+        meant("POST", query="", headers=FORM, body="a=b")
