@@ -3,7 +3,7 @@
 INVARIANT: each move names the state that it expects, and the sequencer commits it only from there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from firewall.approvals import records
@@ -117,8 +117,13 @@ class Book:
 
     def decider(self, approval: Approval) -> str:
         """Return who decided: the name of somebody who is still listed, else the log's pseudonym, else nothing."""
-        person = self.counter().called(approval.decided_by) if approval.decided_by else None
-        return person.name if person is not None else approval.decided_by
+        return self.called((approval.decided_by,)).get(approval.decided_by, approval.decided_by)
+
+    def called(self, voters: Iterable[str]) -> dict[str, str]:
+        """Return the names of those who are still listed, by their pseudonyms in the log."""
+        counter = self.counter()
+        found = {one: counter.called(one) for one in set(voters) if one}
+        return {one: person.name for one, person in found.items() if person is not None}
 
     def may_decide(self, approval: Approval, by: Approver) -> Refusal | None:
         """Return why somebody may not decide this approval, or None when he may: to deny it at least."""

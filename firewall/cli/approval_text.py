@@ -37,7 +37,7 @@ def as_text(row: Json, *, width: int = 0) -> list[str]:
 
 def _course(row: Json) -> Iterator[tuple[str, str]]:
     status, until = _plain(row, "status"), _plain(row, "expires_at")
-    decided = " ".join(part for part in (_plain(row, "decided_by"), _plain(row, "decided_at")) if part)
+    decided = " ".join(part for part in (_decider(row), _plain(row, "decided_at")) if part)
     yield (
         "status",
         f"waiting for an answer until {until}" if status == "pending" else f"{status} {decided}".strip(),
@@ -45,17 +45,31 @@ def _course(row: Json) -> Iterator[tuple[str, str]]:
     yield "votes", _plain(row, "standing")
     uses = row.get("uses")
     permitted = isinstance(uses, int) and uses > 1
+    for vote in _tables(row.get("given")):
+        yield "vote", _vote(vote)
     yield "permit", f"{row.get('used')} of {uses} uses, until {_plain(row, 'use_before')}" if permitted else ""
     yield "shown", "each who approves shows a passkey" if row.get("auth") == "passkey" else ""
     yield "reason", _plain(row, "reason")
     yield "environment", _plain(row, "environment")
     yield "effects", ", ".join(f"{one} ({EFFECT_WORDS.get(one, 'unknown')})" for one in _list(row.get("effects")))
     yield "asked by", " for ".join(part for part in (_plain(row, "agent"), _plain(row, "owner")) if part)
+    yield "session", _plain(row, "session")
+    yield "run", _plain(row, "token")
     yield "tool", _plain(row, "tool")
     yield "workspace", _plain(row, "workspace")
     yield "row", _plain(row, "row")
     yield "group", _plain(row, "group")
     yield "page", _plain(row, "address")
+
+
+def _decider(row: Json) -> str:
+    return _plain(row, "decided_by_name") or _plain(row, "decided_by")
+
+
+def _vote(vote: Json) -> str:
+    word = "agreed" if vote.get("decision") == "approve" else "denied"
+    said = (_plain(vote, "name") or _plain(vote, "voter"), word, _plain(vote, "at"))
+    return f"{' '.join(said)}, proven by {_plain(vote, 'auth')}"
 
 
 def _facts(action: Json) -> Iterator[tuple[str, str]]:

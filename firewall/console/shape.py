@@ -1,6 +1,7 @@
 """Approvals as JSON (DESIGN 6.1): stable field names, RFC 3339 times in UTC. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from firewall.approvals.people import Refusal
@@ -76,6 +77,8 @@ class Standing:
     """Why he, who may answer, cannot approve now."""
     no_permit: str = ""
     """Why he cannot permit repeats."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Who voted, by his pseudonym; empty for whoever may not read the log."""
 
 
 def detail(approval: Approval, *, now_us: int, address: str, standing: Standing) -> Json:
@@ -92,7 +95,9 @@ def detail(approval: Approval, *, now_us: int, address: str, standing: Standing)
     shown["permit_refusal_words"] = standing.no_permit
     shown["auth"] = approval.obligations.auth
     shown["typed"] = name_of(approval) if approval.obligations.typed else ""
-    shown["given"] = [_vote(vote) for vote in approval.votes]
+    shown["given"] = [_vote(vote, standing.names) for vote in approval.votes]
+    shown["decided_by_name"] = standing.names.get(approval.decided_by, "")
+    shown["token"] = approval.token
     shown["runs"] = [_run(run) for run in approval.runs]
     if subject is not None:
         shown |= {
@@ -120,9 +125,10 @@ def _votes(approval: Approval, tally: Tally | None) -> Json:
     return {"votes": tally.given, "asked": tally.asked, "next": list(tally.needed), "standing": standing}
 
 
-def _vote(vote: Vote) -> Json:
+def _vote(vote: Vote, names: Mapping[str, str]) -> Json:
     return {
         "voter": vote.voter,
+        "name": names.get(vote.voter, ""),
         "decision": vote.decision.value,
         "at": rfc3339(vote.at),
         "auth": vote.auth,

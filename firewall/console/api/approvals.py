@@ -12,6 +12,7 @@ from firewall.approvals.permits import refusal_of as no_permit_for
 from firewall.approvals.service import Approvals
 from firewall.console import shape
 from firewall.console.asking import Asker, Doorman, demand_still, read_json
+from firewall.console.auth import may_name
 from firewall.console.cookies import cookie_of
 from firewall.console.paging import paged
 from firewall.console.sessions import Cookies, Sessions, with_cookies
@@ -183,7 +184,8 @@ def standing_of(approvals: Approvals, approval: Approval, who: Approver) -> shap
     is_open = refusal is None and approval.status is ApprovalStatus.PENDING
     barred = counter.not_approving(approval, who) if is_open else None
     no_permit = no_permit_for(approval, who, approvals.rules.production)
-    return shape.Standing(counter.of(approval), refusal, barred, no_permit)
+    voters = (*(vote.voter for vote in approval.votes), approval.decided_by) if may_name(who) else ()
+    return shape.Standing(counter.of(approval), refusal, barred, no_permit, approvals.called(voters))
 
 
 def problem(error: FirewallError) -> Response:

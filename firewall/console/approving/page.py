@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from firewall.approvals.typed import equals_of, name_of, worst_first
 from firewall.console.approving.card import headline, short, time_left
-from firewall.console.approving.parts import Asker, Course, FormLine, Head, Item, Page, RunLine, Text, Votes
+from firewall.console.approving.parts import Asker, Course, FormLine, Given, Head, Item, Page, RunLine, Text, Votes
 from firewall.console.marked import Shown, show, spell_out
 from firewall.console.shape import Standing, rfc3339, status_of
 from firewall.console.words import (
@@ -72,7 +72,10 @@ def _votes(approval: Approval, standing: Standing) -> Votes:
     is_shown = bool(asked.demands) and approval.status is ApprovalStatus.PENDING
     return Votes(
         standing=standing.tally.words if is_shown else "",
-        given=tuple((rfc3339(vote.at), vote.auth) for vote in approval.votes),
+        given=tuple(
+            Given(standing.names.get(vote.voter, ""), vote.decision.value, rfc3339(vote.at), vote.auth)
+            for vote in approval.votes
+        ),
         not_approving=barred.public if barred else "",
         not_approving_code=barred.code if barred else "",
         typed=spell_out(name_of(approval)) if asked.typed else "",
@@ -140,6 +143,7 @@ def _asker(subject: Subject, approval: Approval) -> Asker:
         owner=spell_out(subject.owner),
         session=session,
         session_short=session if len(session) <= _SESSION_CHARS else f"{session[:_SESSION_CHARS]}…",
+        run=approval.token,
         workspace=spell_out(subject.workspace),
         row=spell_out(subject.row),
         group=approval.obligations.groups,

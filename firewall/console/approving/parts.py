@@ -86,6 +86,8 @@ class Asker:
     session: str
     session_short: str
     """Its beginning, where that is enough to tell sessions apart."""
+    run: str
+    """Id of its token: what the console shows as its session, whatever the agent calls it."""
     workspace: str
     row: str
     group: str
@@ -117,13 +119,25 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """One vote."""
+
+    name: str
+    """Whose; empty where he is listed no more, or whoever looks is not told."""
+    decision: str
+    at: str
+    auth: str
+    """What he showed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Votes:
     """How far people have come, and what whoever looks can do about it."""
 
     standing: str
     """`1 of 2, next: dba`; empty where one of anybody is asked."""
-    given: tuple[tuple[str, str], ...]
-    """When somebody agreed, and what he showed, oldest first."""
+    given: tuple["Given", ...]
+    """Oldest first."""
     not_approving: str
     """Why whoever looks cannot approve now, though he may answer."""
     not_approving_code: str

@@ -20,7 +20,7 @@ from firewall.console.approving.comparing import Compared, compared
 from firewall.console.approving.conversation import ABSENT, Talk, unopened
 from firewall.console.approving.page import page
 from firewall.console.asking import Asker
-from firewall.console.auth import Access
+from firewall.console.auth import Access, may_name
 from firewall.console.pages import PASSKEY_SCRIPT, Pages
 from firewall.console.proving.stepping import Ways
 from firewall.console.rows import Row
@@ -172,6 +172,7 @@ class ApprovalPages:
                 glass=around.glass,
                 glass_origin=self._passkey_origin,
                 link_code=code,
+                reads_log=session is not None and may_name(who),
             )
 
         return await asyncio.to_thread(render) if is_long else render()

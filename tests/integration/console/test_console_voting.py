@@ -54,8 +54,25 @@ async def test_two_people_type_the_name_and_click(side: Side) -> None:
     async with side.client() as client:
         browser = Browser(client, side.public)
         await browser.sign_in("root")
+        theirs = (await browser.open(f"/approve/{approval.id}")).text
+        assert "<dt>Vote 1</dt><dd>alice: agreed, " in theirs
+        assert f'<a href="/console/sessions/{approval.token}">' in theirs
         assert (await browser.answer(approval.id, "approve", typed=NAME)).status_code == 303
     assert side.log.rows[approval.id].status is ApprovalStatus.APPROVED
+
+
+async def test_who_agreed_is_told_to_whoever_reads_the_log(side: Side) -> None:
+    """Approvers see who agreed and what the run did; a viewer sees that somebody did, and no way there."""
+    side.doors.people["vic"] = Approver("vic", "viewer", auth="session")
+    approval = await side.approvals.open(replace(wanted(), obligations=TWO))
+    await side.approvals.decide(approval.id, Decision.APPROVE, by=ALICE, typed=NAME)
+    async with side.client() as client:
+        browser = Browser(client, side.public)
+        await browser.sign_in("vic")
+        seen = (await browser.open(f"/approve/{approval.id}")).text
+    assert "<dt>Vote 1</dt><dd>agreed, <time" in seen
+    assert "alice" not in seen
+    assert "/console/sessions/" not in seen
 
 
 async def test_the_page_says_of_how_many_the_name_is_one(side: Side) -> None:
@@ -95,7 +112,7 @@ async def test_a_passkey_is_asked_for_by_name(side: Side) -> None:
 
 
 async def test_the_api_tells_how_far_people_have_come(side: Side) -> None:
-    """How many, of how many, who is next; after a vote, who gave it, under a pseudonym."""
+    """How many, of how many, who is next; after a vote, who gave it, by name and pseudonym; and who decided."""
     plain = await side.approvals.open(wanted())
     approval = await side.approvals.open(replace(wanted(), digest="e" * 64, obligations=TWO))
     async with side.client(headers=BEARER) as client:
@@ -110,6 +127,11 @@ async def test_the_api_tells_how_far_people_have_come(side: Side) -> None:
     assert (voted.json()["status"], voted.json()["standing"]) == ("pending", "1 of 2, next: oncall")
     (given,) = shown["given"]
     assert (given["voter"], given["decision"]) == (side.log.pseudonym("alice"), "approve")
+    assert (given["name"], shown["token"]) == ("alice", approval.token)
+    await side.approvals.decide(approval.id, Decision.DENY, by=BOB)
+    async with side.client(headers=BEARER) as client:
+        ended = (await client.get(f"/api/approvals/{approval.id}")).json()
+    assert (ended["decided_by"], ended["decided_by_name"]) == (side.log.pseudonym("bob"), "bob")
     assert (shown["typed"], shown["approve_refusal"]) == (NAME, "vote_counted")
 
 

@@ -79,3 +79,16 @@ def test_every_word_of_ours_has_words_for_people() -> None:
     assert set(CONFIDENCE_WORDS) == set(Confidence) - {Confidence.CERTAIN}
     assert undo_words("restore it", "lost") == ("restore it", True)
     assert undo_words("", "")[1] is False
+
+
+def test_who_voted_and_decided_is_named_and_whose_call_it_is() -> None:
+    """By name where the server tells it, by pseudonym elsewhere; the session, and the run of the console."""
+    vote = {"voter": "per_1", "decision": "approve", "at": "2026-11-22T18:00:00Z", "auth": "passkey"}
+    row = {**_row(view(), status=ApprovalStatus.DENIED), "decided_by": "per_2", "session": "s_1"}
+    said = "\n".join(as_text({**row, "given": [vote]}))
+    assert "vote        per_1 agreed 2026-11-22T18:00:00Z, proven by passkey" in said
+    assert "denied per_2" in said
+    assert "session     s_1\n   run         tok_1" in said
+    named = {**row, "given": [{**vote, "name": "alice"}], "decided_by_name": "bob"}
+    assert "vote        alice agreed" in "\n".join(as_text(named))
+    assert "denied bob" in "\n".join(as_text(named))
