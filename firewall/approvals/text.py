@@ -98,8 +98,3 @@ def plain(text: str, *, limit: int = REASON_CHARS) -> str:
     """Return one line of at most `limit` characters, hidden characters removed, white space collapsed."""
     spaced = (" " if char.isspace() else char for char in text[: limit * 8])
     return " ".join("".join(char for char in spaced if not is_hidden(char)).split())[:limit].rstrip()
-
-
-def has_look_alikes(text: str) -> bool:
-    """Tell whether text holds letters beyond ASCII, which may look like ASCII ones and are not."""
-    return not text.isascii() and any(ord(char) > 127 and char.isalpha() for char in text)

@@ -2,12 +2,9 @@
 
 import base64
 import binascii
-import re
 import zlib
 
 MAX_DECODED_CHARS = 64 * 1024
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{8,}={0,2}")
-_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}\s*){4,})")
 
 
 def from_base64(text: str) -> bytes | None:
@@ -52,21 +49,3 @@ def as_text(data: bytes | None) -> str | None:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return None
-
-
-def hidden_text(text: str) -> str | None:
-    """Return what a whole literal hides when it is base64 or hex of printable text."""
-    stripped = text.strip()
-    if _HEX.fullmatch(stripped):
-        found = as_text(from_hex(stripped))
-        if found is not None and _is_plain(found):
-            return found
-    if _BASE64.fullmatch(stripped) and len(stripped) % 4 == 0:
-        found = as_text(from_base64(stripped))
-        if found is not None and _is_plain(found):
-            return found
-    return None
-
-
-def _is_plain(text: str) -> bool:
-    return bool(text) and all(char.isprintable() or char in "\t\r\n" for char in text)

@@ -31,30 +31,6 @@ class ApprovalStatus(StrEnum):
     CONSUMED = "consumed"
 
 
-FINAL = frozenset(
-    {ApprovalStatus.DENIED, ApprovalStatus.EXPIRED, ApprovalStatus.CANCELLED, ApprovalStatus.CONSUMED}
-)
-
-NEXT: dict[ApprovalStatus, frozenset[ApprovalStatus]] = {
-    ApprovalStatus.PENDING: frozenset(
-        {
-            ApprovalStatus.APPROVED,
-            ApprovalStatus.DENIED,
-            ApprovalStatus.EXPIRED,
-            ApprovalStatus.CANCELLED,
-        }
-    ),
-    ApprovalStatus.APPROVED: frozenset(
-        {ApprovalStatus.CONSUMED, ApprovalStatus.EXPIRED, ApprovalStatus.CANCELLED}
-    ),
-}
-
-
-def may_become(now: ApprovalStatus, then: ApprovalStatus) -> bool:
-    """Tell whether the state machine has this step."""
-    return then in NEXT.get(now, frozenset())
-
-
 class Decision(StrEnum):
     """What an approver can say."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from firewall.core.fast_init import fast_init, maker
+from firewall.core.fast_init import fast_init
 
 ID = "id"
 """The word of an argument that is an id by itself."""
@@ -23,7 +23,3 @@ class Lookup:
     """The list of environments.toml that names such places (`kube_namespaces`, `databases`, …)."""
     written: str = ""
     """How the place is written there, with words in braces; empty: as the argument is."""
-
-
-lookup_of = maker(Lookup)
-"""Makes a lookup."""

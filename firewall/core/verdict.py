@@ -105,14 +105,6 @@ def strictness(verdict: Verdict) -> int:
     return _STRICTNESS[type(verdict)]
 
 
-def strictest_verdict(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the strictest verdict, the first of equals; of none, a deny (nothing was judged)."""
-    found = list(verdicts)
-    if not found:
-        return Deny(Reason.CLASSIFY_FAILED, detail="nothing was judged")
-    return max(found, key=strictness)
-
-
 def word(verdict: Verdict) -> str:
     """Return `allow`, `ask` or `deny`."""
     match verdict:

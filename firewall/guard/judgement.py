@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from firewall.core.action import LOCAL, Action
 from firewall.core.approval import ActionView, Form, Subject
-from firewall.core.call import CallForm, ToolCall
+from firewall.core.call import ToolCall
 from firewall.core.effect import Effect, ordered
 from firewall.core.fast_init import fast_init, maker
-from firewall.core.verdict import Ask, Verdict, word
+from firewall.core.verdict import Verdict, word
 from firewall.core.work import Plain
 from firewall.core.world import Finding, Standing
 from firewall.guard.announced import NOT_ASKED, Declaration
@@ -135,11 +135,6 @@ class Judgement:
         return [self.deciding, *rest]
 
     @property
-    def is_ask(self) -> bool:
-        """People must agree first."""
-        return isinstance(self.verdict, Ask)
-
-    @property
     def is_too_large(self) -> bool:
         """A person could not be shown all of it, so nobody may be asked: what is cut could be what matters."""
         texts = [shown(self.call.arguments), *(action.text for action in self.actions)]
@@ -196,8 +191,3 @@ def told(one: Finding) -> tuple[tuple[str, str], ...]:
 def shown(arguments: bytes) -> str:
     """Return bytes as text; what is no UTF-8 is escaped visibly, never dropped."""
     return arguments.decode("utf-8", errors="backslashreplace")
-
-
-def is_hosted(call: ToolCall) -> bool:
-    """Tell whether the provider itself would run the call."""
-    return call.form is CallForm.HOSTED

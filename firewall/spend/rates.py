@@ -16,8 +16,6 @@ from firewall.core.work import Take
 from firewall.spend.charging import Ask, Payer
 from firewall.spend.prices import Sold
 
-SCOPES = frozenset({Scope.TOKEN, Scope.OWNER, Scope.TEAM, Scope.MODEL, Scope.PROVIDER})
-
 
 @dataclass(frozen=True, slots=True)
 class Limit:

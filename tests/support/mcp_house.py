@@ -25,7 +25,6 @@ from firewall.gates.mcp.servers import identity_of, line_maker
 from firewall.gates.mcp.showing.shown import Rules, Showing
 from firewall.gates.mcp.showing.tools import PinnedTools
 from firewall.gates.mcp.tasks import Tasks
-from firewall.gates.mcp.unjudged import NoTools
 from firewall.gates.mcp.upstream.cancelling import canceller
 from firewall.gates.mcp.upstream.lines import Lines
 from firewall.references import References
@@ -38,6 +37,7 @@ from firewall.tokens.service import Tokens
 from firewall.tokens.vault import key as vault_key
 from firewall.tokens.vault.store import Vault
 from tests.support.guarding import Kept, keeping
+from tests.support.mcp_unjudged import NoTools
 from tests.support.signing import RESOURCE
 
 

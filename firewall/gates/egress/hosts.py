@@ -64,12 +64,6 @@ class Hosts:
                 return Permit(plain=listed.plain)
         return None
 
-    def is_tunnel(self, place: Place) -> bool:
-        """Tell whether connections to a place are passed on unseen."""
-        return place.scheme == "https" and any(
-            name in (place.authority, f"{place.host}:{place.port}") for name in self._settings.tunnel
-        )
-
     def has_target(self, place: Place) -> bool:
         """Tell whether a target, of whatever environment, lies at a place."""
         return any(_at(target, place) for target in self._targets)

@@ -46,11 +46,6 @@ class Server:
     """Who it is, for digests and pins: its address, or `sha256:` of its command, variables' names and folder."""
     settings: McpServer
 
-    @property
-    def catalogue_name(self) -> str:
-        """The name by which the catalogue knows its tools."""
-        return self.settings.pack or self.name
-
     def lookups(self, tool: str) -> tuple[Lookup, ...]:
         """Return what arguments of a tool name, as configured."""
         rows = self.settings.argument

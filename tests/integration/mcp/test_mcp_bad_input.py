@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from firewall.gates.mcp.unjudged import NoCalls, NothingShown, NoTools
 from tests.support.mcp_house import House, Open, mcp_house
 from tests.support.mcp_posting import NOTES, Poster, posting, rough, until
+from tests.support.mcp_unjudged import NoCalls, NothingShown, NoTools
 
 CALL = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "echo", "_meta": NOTES}}
 MODERN = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "echo"}

@@ -1,7 +1,7 @@
 """Whatever is asked, and whoever votes, is renamed, removed or moved: never fewer people than asked."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import permutations, product
 
 from hypothesis import example, given, settings
@@ -31,14 +31,6 @@ held = st.frozensets(st.sampled_from(GROUPS))
 
 
 Rights = dict[str, frozenset[str]]
-
-
-@dataclass(frozen=True)
-class Human:
-    """Somebody, whatever he is called today."""
-
-    born: str
-    account: Approver
 
 
 votes = st.tuples(st.just("vote"), st.sampled_from(NAMES), st.sampled_from(["passkey", "passphrase"]))

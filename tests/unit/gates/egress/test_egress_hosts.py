@@ -123,6 +123,3 @@ def test_the_names_that_certificates_are_made_for(hosts: Hosts) -> None:
         "index.corp.example",
         "rail.example",
     ]
-    assert hosts.is_tunnel(Place("pinned.example", 443))
-    assert not hosts.is_tunnel(Place("pinned.example", 8443))
-    assert not hosts.is_tunnel(Place("docs.example", 443))

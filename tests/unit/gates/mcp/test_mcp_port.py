@@ -60,4 +60,3 @@ def test_only_a_declared_address_counts() -> None:
 def test_a_server_names_its_tools_as_clients_do() -> None:
     """The same name on every gate, so that one glob covers a tool wherever it is called."""
     assert SERVER.tool_name("create_issue") == "mcp__github__create_issue"
-    assert SERVER.catalogue_name == "github"

@@ -1,4 +1,4 @@
-"""The seams before anybody fills them: everything that would have to be judged or looked at is refused."""
+"""Seams of the MCP gate that nobody fills: whatever would have to be judged or looked at is refused by them."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from firewall.gates.mcp.port import Caller, Seen, Server, Upstream
 
 
 class NotJudgedError(FirewallError):
-    """Nobody judges this here yet."""
+    """Nobody judges this here."""
 
     code = "mcp_not_judged"
     status = 501
@@ -23,27 +23,6 @@ class NoCalls:
         """Refuse. Raises: NotJudgedError."""
         del caller, message, upstream, seen
         raise _refused(server, "a tool call")
-
-
-class NoReads:
-    """Reads nothing. FAIL-CLOSED: as `NoCalls`."""
-
-    async def read(
-        self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
-    ) -> Message:
-        """Refuse. Raises: NotJudgedError."""
-        del caller, message, upstream, seen
-        raise _refused(server, "what reads without a tool")
-
-    async def named(self, server: Server, caller: Caller, answer: Message) -> None:
-        """Refuse. Raises: NotJudgedError."""
-        del caller, answer
-        raise _refused(server, "what a client names")
-
-    async def subscribed(self, server: Server, caller: Caller, message: Message, address: str) -> None:
-        """Refuse. Raises: NotJudgedError."""
-        del caller, message, address
-        raise _refused(server, "what a client wants to hear of")
 
 
 class NothingShown:
