@@ -160,6 +160,8 @@ class Keystore:
         self._by_subject: dict[str, SubjectKey] = {}
         self._by_id: dict[str, SubjectKey] = {}
         self._conn = _connect(path, create=False)
+        self._version = -1
+        """Of the file, as others change it."""
         try:
             self._prove()
         except AuditError:
@@ -237,30 +239,51 @@ class Keystore:
     def erase(self, subject: str) -> str:
         """Delete a subject's key for good and return its id, or an empty text when there was none.
 
-        Other processes that hold the key must be told to `forget` it; backups of the keystore must expire.
+        Other processes that hold the key must `look_again`; backups of the keystore must expire.
 
         Raises: AuditError when the keystore cannot be written.
         """
+        return self._erase("DELETE FROM subject_keys WHERE lookup = ? RETURNING id", self._lookup(subject))
+
+    def erase_key(self, key_id: str) -> bool:
+        """Delete the key with this id for good and tell whether it was there.
+
+        Raises: AuditError when the keystore cannot be written.
+        """
+        return bool(self._erase("DELETE FROM subject_keys WHERE id = ? RETURNING id", key_id))
+
+    def look_again(self) -> None:
+        """Forget every key in memory where another process changed the file: one of them may have been erased.
+
+        INVARIANT: the one process that seals is the one that erases, so it alone need not ask.
+        Raises: AuditError when the keystore cannot be read.
+        """
         with self._lock:
-            self._by_subject.pop(subject, None)
             try:
-                row = self._conn.execute(
-                    "DELETE FROM subject_keys WHERE lookup = ? RETURNING id", (self._lookup(subject),)
-                ).fetchone()
-                self._conn.execute("VACUUM")
+                (version,) = self._conn.execute("PRAGMA data_version").fetchone()
+            except sqlite3.Error as error:
+                raise AuditError(f"cannot read the keystore: {error}") from error
+            if version != self._version:
+                self._version = version
+                self._by_subject.clear()
+                self._by_id.clear()
+
+    def _erase(self, statement: str, value: str | bytes) -> str:
+        with self._lock:
+            try:
+                row = self._conn.execute(statement, (value,)).fetchone()
+                if row is None:
+                    return ""
+                self._drop(str(row[0]))
+                self._conn.execute("VACUUM")  # no page that it ever lay in stays in the file
             except sqlite3.Error as error:
                 raise AuditError(f"cannot erase from the keystore: {error}") from error
-            if row is None:
-                return ""
-            self._by_id.pop(row[0], None)
             return str(row[0])
 
-    def forget(self, key_id: str) -> None:
-        """Drop a key from memory because another process erased it."""
-        with self._lock:
-            self._by_id.pop(key_id, None)
-            for subject in [name for name, key in self._by_subject.items() if key.id == key_id]:
-                del self._by_subject[subject]
+    def _drop(self, key_id: str) -> None:
+        self._by_id.pop(key_id, None)
+        for subject in [name for name, key in self._by_subject.items() if key.id == key_id]:
+            del self._by_subject[subject]
 
     def _lookup(self, subject: str) -> bytes:
         return hmac.digest(self._lookup_key, subject.encode(), "sha256")

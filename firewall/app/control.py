@@ -134,7 +134,7 @@ def _rooms(
     return (
         live_room(base, looking.feed),
         session_room(base, looking.follower),
-        log_room_of(base, entries, looking.behind, is_closed=lambda: looking.feed.is_closed),
+        log_room_of(base, entries, looking.behind, looking.feed),
         token_room(base, tokens),
         policy_room(base),
         ApproverRoom(_answering(base)),

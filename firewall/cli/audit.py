@@ -1,4 +1,4 @@
-"""`stayhand audit tail|search|show|export`: the log, from the server that keeps it.
+"""`stayhand audit tail|search|show|export|erase`: the log, from the server that keeps it.
 
 What is shown as proven was verified here, with a key that lies here. Every look is an entry of the log.
 """
@@ -16,6 +16,7 @@ from firewall.cli.audit_asking import (
     row_of_entry,
     table_of,
 )
+from firewall.cli.audit_erasing import erase
 from firewall.cli.audit_showing import show
 from firewall.cli.audit_taking import export
 from firewall.cli.client import (
@@ -39,7 +40,9 @@ _WIDTHS = (6, 24, 20, 7, 12, 12, 16, 0, 0)
 
 
 @click.group(
-    "audit", cls=Listed, help="The log: follow, search, show one entry with its proof, take entries away."
+    "audit",
+    cls=Listed,
+    help="The log: follow, search, show one entry with its proof, take entries away; erase a person.",
 )
 def audit() -> None:
     """Group the commands about the log."""
@@ -147,3 +150,4 @@ def search(
 
 audit.add_command(show)
 audit.add_command(export)
+audit.add_command(erase)

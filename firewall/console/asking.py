@@ -133,6 +133,10 @@ class Doorman:
         """Return somebody who may sign in."""
         return self._authenticator.person(name)
 
+    def sign_out(self, name: str) -> None:
+        """End somebody's sessions: whoever comes under the same name is another."""
+        self._sessions.end_of(name)
+
     def demand_csrf(self, session: Session, given: str) -> None:
         """Refuse a form or call that does not carry its session's token.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from firewall.core.approval import Approval, ApprovalStatus, FormState, Vote
 from firewall.core.bucket import Rate
+from firewall.core.erasure import EraseSubject
 from firewall.core.fast_init import fast_init, maker
 from firewall.core.glass import Glass
 from firewall.core.pins import Pin
@@ -375,6 +376,7 @@ Step = (
     | EndToken
     | PutPerson
     | EndPerson
+    | EraseSubject
     | PutAbsence
     | EndAbsence
     | PutIssued
@@ -424,7 +426,7 @@ class Unmet:
     """Index of the step."""
     why: str
     """A short word: `full`, `spent`, `told`, `open_exists`, `denied_before`, `too_many_pending`,
-    `too_many_of_session`, `moved_on`, `unknown`, `exists`."""
+    `too_many_of_session`, `moved_on`, `unknown`, `exists`, `living`, `review_open`."""
     retry_after_us: int = 0
     found: str = ""
     """An id that the caller may want instead (the open approval)."""

@@ -9,6 +9,7 @@ import orjson
 from audit import Draft, Kind
 from audit.seal import identity
 from audit.sqlite import Log
+from firewall.core.erasure import EraseSubject
 from firewall.core.glass import BreakGlass, Glass, ReviewGlass
 from firewall.core.spending import Extend, Part, Pay, Reclaim, Reserve, Settle, Spending, Spent, Tell
 from firewall.core.work import (
@@ -51,6 +52,7 @@ from firewall.storage.sqlite import (
     absences,
     approvals,
     conversations,
+    erasures,
     forms,
     glass,
     ledger,
@@ -88,6 +90,8 @@ class Applier:
         """Accounts that the unit in hand settled."""
         self._careful = True
         """Each unit has a savepoint of its own."""
+        self.has_erased = False
+        """A step that erases was applied; whoever commits it destroys what `erasures` names, and clears this."""
 
     def apply(self, unit: Unit, now_us: int) -> Outcome:
         """Apply a unit; when a step's condition is unmet, undo it and record `otherwise`.
@@ -177,7 +181,7 @@ class Applier:
                 return self._approval(step, index)
             case CastVote() | SeeApproval() | BeginForm() | EndForm():
                 return self._answer(step, index)
-            case EndToken() | EndPerson() | EndAbsence() | BreakGlass() | ReviewGlass():
+            case EndToken() | EndPerson() | EndAbsence() | BreakGlass() | ReviewGlass() | EraseSubject():
                 return self._end(step, index)
             case PutToken() | PutPerson() | PutAbsence() | PutIssued() | NoteUses() | Sweep():
                 self._put(step, now_us)
@@ -244,8 +248,11 @@ class Applier:
             case _:
                 return proofs.prove(self._connection, step, index)
 
-    def _end(self, step: EndToken | EndPerson | EndAbsence | Glass, index: int) -> Unmet | None:
+    def _end(self, step: EndToken | EndPerson | EndAbsence | Glass | EraseSubject, index: int) -> Unmet | None:
         match step:
+            case EraseSubject():
+                self.has_erased = True
+                return erasures.erase(self._connection, step, index)
             case BreakGlass() | ReviewGlass():
                 return self._glass(step, index)
             case EndToken():

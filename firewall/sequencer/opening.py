@@ -5,6 +5,7 @@ second writer: nothing is opened.
 """
 
 import fcntl
+import logging
 import os
 import secrets
 import shlex
@@ -29,7 +30,10 @@ from firewall.sequencer.reading import Approving, PeopleLookup, PinLookup, Proof
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.witnessing import Witnessing
 from firewall.sequencer.writer import Writer
+from firewall.storage.sqlite import erasures
 from firewall.storage.sqlite.schema import create_tables, open_reader, open_writer
+
+_log = logging.getLogger("stayhand.sequencer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> 
         undo.callback(connection.close)
         log = _taken_up(connection, key, places.witness)
         sealing = Sealing(keystore)
+        _erased_again(connection, sealing)
         reader = open_reader(places.database)
         undo.pop_all()
     writer = Writer(connection, log, sealing, clock)
@@ -189,6 +194,16 @@ def _taken_up(connection: sqlite3.Connection, key: SigningKey, witness: Sequence
     except (AuditError, sqlite3.Error) as error:
         raise StoreError(f"the log must not be extended: {error}") from error
     return log
+
+
+def _erased_again(connection: sqlite3.Connection, sealing: Sealing) -> None:
+    """Destroy the keys that were erased: one that a crash left, or that came back with an older keystore."""
+    try:
+        destroyed = sealing.destroy(erasures.keys(connection))
+    except (AuditError, sqlite3.Error) as error:
+        raise StoreError(f"an erasure that was recorded could not be carried out: {error}") from error
+    if destroyed:
+        _log.warning("%d erased keys were still in the keystore: destroyed now", destroyed)
 
 
 def _heads(source: str, key: SigningKey, size: int) -> Sequence[Checkpoint]:

@@ -4,6 +4,7 @@ Keys belong to people (`[audit] subject = "owner"`): a record about an owner's a
 key, and pseudonyms are made with it, so erasing the key erases the person while the log still verifies.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import orjson
@@ -24,6 +25,8 @@ class Sealing:
     def __init__(self, keystore: Keystore) -> None:
         self._keystore = keystore
         self._pseudonyms: dict[str, str] = {}
+        self.erasures = 0
+        """How often somebody was erased since the start: what was opened before may not be shown any more."""
 
     def key_for(self, person: str) -> SubjectKey:
         """Return the key of a person, made now if there is none; of nobody, the system's."""
@@ -37,6 +40,18 @@ class Sealing:
             found = self.key_for(name.partition("/")[0]).pseudonym(prefix, name)
             self._pseudonyms[name] = found
         return found
+
+    def destroy(self, key_ids: Iterable[str]) -> int:
+        """Erase keys for good and return how many were still there.
+
+        Raises: AuditError when the keystore cannot be written: then one of them may still open what it sealed.
+        """
+        return sum(self._keystore.erase_key(key_id) for key_id in key_ids)
+
+    def forget(self) -> None:
+        """Forget the names in memory: one of them has another pseudonym from now on."""
+        self.erasures += 1
+        self._pseudonyms.clear()
 
     def seal(self, person: str, plaintext: bytes, what: str) -> tuple[str, bytes]:
         """Seal bytes under a person's key, bound to `what`; returns the key's id and the ciphertext."""

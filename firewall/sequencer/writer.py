@@ -20,12 +20,15 @@ from functools import partial
 
 from audit import AuditError
 from audit.sqlite import Log
+from firewall.core.erasure import EraseSubject
 from firewall.core.errors import FirewallError, StoreError
 from firewall.core.ports import Clock
 from firewall.core.work import Committed, Outcome, Unit
 from firewall.sequencer.apply import Applier, TakenBackError
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.thread import Thread
+from firewall.storage.sqlite import erasures
+from firewall.storage.sqlite.schema import BUSY_MS
 
 log = logging.getLogger("stayhand.sequencer")
 MAX_BATCH = 512
@@ -90,6 +93,8 @@ class Writer:
         """Somebody waits for one of those that wait."""
         self._lingering = False
         """A timer runs for what nobody waits for."""
+        self._erasing = False
+        """One of those that wait erases somebody."""
         self._careful_until_us = 0
         self._open = True
         self._stopped = False
@@ -129,6 +134,8 @@ class Writer:
         """
         future: asyncio.Future[Outcome] = self._living_loop().create_future()
         self._take(unit, future)
+        if _erases(unit):
+            self._erasing = True
         self._urgent = True
         self._schedule()
         return future
@@ -165,6 +172,7 @@ class Writer:
             # As much as readers in the middle allow; closing does the rest with the last of them.
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         except sqlite3.Error as error:
             log.warning("the write-ahead log stays beside the log: %s", error)
             return
@@ -204,6 +212,8 @@ class Writer:
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._scheduled = False
         batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        if self._erasing:
+            batch = self._upto_erasure(batch)
         self._urgent = self._urgent and bool(self._waiting)
         if not batch:
             self._idle.set()
@@ -215,11 +225,22 @@ class Writer:
             now_us = self._clock.now_us()
             self._apply(batch, now_us, applied)
             self._log.checkpoint()
-            self._thread.run(partial(self._commit, loop, batch, applied))
+            work = self._commit_erasure if self._applier.has_erased else self._commit
+            self._thread.run(partial(work, loop, batch, applied))
         except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: nobody in the batch may wait for ever
             log.error("a batch could not be applied: %s", type(error).__name__)  # noqa: TRY400 - may quote a unit
             self._undo(batch, error)
             self._next()
+
+    def _upto_erasure(self, batch: list[tuple[Unit, Hearer]]) -> list[tuple[Unit, Hearer]]:
+        """End a batch with the first unit that erases somebody; the rest waits for the next.
+
+        INVARIANT: whatever stands behind `audit.erased` in the log was sealed when the key was gone.
+        """
+        end = next((at + 1 for at, (unit, _) in enumerate(batch) if _erases(unit)), len(batch))
+        self._waiting.extendleft(reversed(batch[end:]))
+        self._erasing = any(_erases(unit) for unit, _ in self._waiting)
+        return batch[:end]
 
     def _apply(
         self,
@@ -286,6 +307,44 @@ class Writer:
         with suppress(RuntimeError):  # the loop was closed: nobody is left who waits
             loop.call_soon_threadsafe(self._end, failed, batch, applied)
 
+    def _commit_erasure(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[tuple[Unit, Hearer]],
+        applied: list[tuple[Hearer, Outcome]],
+    ) -> None:
+        """Make a batch durable that ends in an erasure, in the thread, and carry that out before anything else."""
+        failed: BaseException | None = None
+        unfinished: BaseException | None = None
+        try:
+            self._connection.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 - FAIL-CLOSED: whatever it was, nobody may wait for ever
+            failed = error
+        else:
+            try:
+                self._sealing.destroy(erasures.keys(self._connection))
+                self._gather()
+            except (AuditError, sqlite3.Error) as error:
+                unfinished = error
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._end_erasure, failed, unfinished, batch, applied)
+
+    def _end_erasure(
+        self,
+        failed: BaseException | None,
+        unfinished: BaseException | None,
+        batch: list[tuple[Unit, Hearer]],
+        applied: list[tuple[Hearer, Outcome]],
+    ) -> None:
+        """FAIL-CLOSED: where the key is not destroyed nothing more is written; the next start destroys it."""
+        self._applier.has_erased = False
+        self._sealing.forget()
+        if unfinished is not None:
+            log.critical("an erasure is recorded and could not be carried out: restart the server")
+            self._stopped = True
+            _fail(batch[-1][1], unfinished)
+        self._end(failed, batch, applied)
+
     def _end(
         self,
         failed: BaseException | None,
@@ -305,6 +364,7 @@ class Writer:
     def _undo(self, batch: list[tuple[Unit, Hearer]], error: BaseException) -> None:
         """FAIL-CLOSED: nothing of the batch was kept, everybody in it hears so."""
         self._open = False
+        self._applier.has_erased = False
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -326,6 +386,10 @@ class Writer:
             self._schedule()
         else:
             self._linger()
+
+
+def _erases(unit: Unit) -> bool:
+    return bool(unit.steps) and type(unit.steps[0]) is EraseSubject
 
 
 def _fail(hearer: Hearer, error: BaseException) -> None:

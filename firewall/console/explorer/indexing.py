@@ -56,6 +56,7 @@ def index(log: Log, keystore: Keystore, path: Path, *, is_wanted: Callable[[], b
     try:
         mark = marker(keystore)
         while is_wanted() and log.size - kept.size >= WIDTH:
+            keystore.look_again()  # the server erases, and this process may run for an hour
             number = kept.size // WIDTH
             seen: list[Seen] = []
             marks, rows = packed(_noted(log.between(number * WIDTH, (number + 1) * WIDTH), seen), mark, key.id)

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from firewall.console.api.admin import EntryDesk, entry_number, unknown_entry
 from firewall.console.auth import Access
+from firewall.console.erasing.pages import ErasingPages
 from firewall.console.explorer.api import EntryApi, asked
 from firewall.console.explorer.desk import Explorer, moment
 from firewall.console.explorer.exporting import MOST, Proofs, bundle
@@ -29,8 +30,16 @@ class LogRoom:
     tab = Tab(PATH, "Log", Access.LOG)
 
     def __init__(
-        self, explorer: Explorer, entries: EntryDesk, verifying: Verifying, *, proofs: Proofs, tails: Tails
+        self,
+        explorer: Explorer,
+        entries: EntryDesk,
+        verifying: Verifying,
+        *,
+        proofs: Proofs,
+        tails: Tails,
+        erasing: ErasingPages | None = None,
     ) -> None:
+        self._erasing = erasing
         self._explorer = explorer
         self._entries = entries
         self._verifying = verifying
@@ -55,6 +64,7 @@ class LogRoom:
             frame.page(f"{PATH}/verify", verified, needs),
             frame.form(f"{PATH}/verify", self._verify, needs),
             frame.form(f"{PATH}/export", self._export, needs),
+            *(self._erasing.rows(frame, self.tab) if self._erasing is not None else ()),
             frame.page(f"{PATH}/{{seq}}", one, needs),
             frame.page(f"{PATH}/{{seq}}/proof", self._proof, needs),
             *self._api.rows(frame.doorman),

@@ -168,11 +168,13 @@ class Searcher:
         if principals - self._names.keys() and self._ticks() >= self._names_until:
             self._names = Names(self._log, self._keystore).known()
             self._names_until = self._ticks() + NAMES_S
-        # asked of the keystore again, because the key of somebody who was known may be gone
+        # asked of the keystore again: the key of somebody who was known may be gone, or be another since
         return {one: self._names[one] for one in principals if one in self._names and self._is_still(one)}
 
     def _is_still(self, principal: str) -> bool:
-        return self._keystore.known(self._names[principal].partition("/")[0]) is not None
+        name = self._names[principal]
+        key = self._keystore.known(name.partition("/")[0])
+        return key is not None and key.pseudonym("prn_" if "/" in name else "per_", name) == principal
 
     def who(self, actor: str) -> Who | None:
         """Return what an actor's name stands for; None: it names nobody in particular.

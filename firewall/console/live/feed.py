@@ -181,6 +181,14 @@ class Feed:
         if stream in self._streams:
             self._streams.remove(stream)
 
+    def forget(self, owner: str) -> None:
+        """Drop the calls of somebody's agents: he was erased."""
+        theirs = f" for {owner}"
+        for calls in (self._last, *(stream.queue for stream in self._streams)):
+            kept = [one for one in calls if not one.who.endswith(theirs)]
+            calls.clear()
+            calls.extend(kept)
+
     def close(self) -> None:
         """The server stops: every stream ends."""
         self.is_closed = True

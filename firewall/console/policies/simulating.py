@@ -161,15 +161,17 @@ class Simulating:
     clock: Clock
     ticks: Callable[[], float] = time.monotonic
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _last: OrderedDict[str, Simulation] = field(default_factory=OrderedDict)
+    _last: OrderedDict[str, tuple[int, Simulation]] = field(default_factory=OrderedDict)
+    """With how many people were erased before it began."""
 
     def on_disk(self) -> str:
         """Return the rows as they lie on disk."""
         return self.rules.on_disk()
 
     def last(self, name: str) -> Simulation | None:
-        """Return somebody's last simulation."""
-        return self._last.get(name)
+        """Return somebody's last simulation; none, where somebody was erased since."""
+        erasures, found = self._last.get(name, (-1, None))
+        return found if erasures == self.sealing.erasures else None
 
     async def simulate(self, rows: str, days: int, by: Approver) -> Simulation:
         """Judge the calls of the last days under other rows.
@@ -186,8 +188,9 @@ class Simulating:
                 other = await asyncio.to_thread(self.rules.tried, rows.encode("utf-8", errors="surrogatepass"))
             except ConfigError as error:
                 raise FirewallError(error.public, code="policy_refused", status=422, detail=error.hint) from error
+            erasures = self.sealing.erasures
             found = await self._simulated(other, days, by)
-        self._last[by.name] = found
+        self._last[by.name] = (erasures, found)
         self._last.move_to_end(by.name)
         while len(self._last) > MOST_KEPT:
             self._last.popitem(last=False)

@@ -12,6 +12,7 @@ from sqlite_utils.db import Table
 
 from firewall.core.errors import StoreError
 from firewall.storage.sqlite import spend_days
+from firewall.storage.sqlite.erasures import ERASURES
 
 BUSY_MS = 2_000
 
@@ -28,6 +29,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA recursive_triggers=ON")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten: people are erased here
         connection.execute("PRAGMA cache_size=-32000")
     except sqlite3.Error as error:
         raise StoreError("the log cannot be opened", detail=f"{path}: {error}") from error
@@ -71,7 +73,19 @@ def _create(database: sqlite_utils.Database) -> None:
     _added(database, "issued", "provider")
     database.execute(VOTES)
     _added(database, "approval_votes", "together", "INTEGER NOT NULL DEFAULT 1")
-    for statement in (FORMS, CONVERSATIONS, *VIEWS, *GLASS, ABSENCES, *ROSTER, PINS, *PROOFS, *PUSHES, *LEDGER):
+    for statement in (
+        FORMS,
+        CONVERSATIONS,
+        *VIEWS,
+        *GLASS,
+        ABSENCES,
+        *ROSTER,
+        PINS,
+        *PROOFS,
+        *PUSHES,
+        *LEDGER,
+        ERASURES,
+    ):
         database.execute(statement)
     spend_days.create(database.conn)
 

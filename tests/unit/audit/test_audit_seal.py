@@ -119,16 +119,28 @@ def test_erasure_leaves_no_trace_in_the_file(tmp_path: Path, keystore: Keystore)
     assert key_id.encode() not in left
 
 
-def test_another_process_forgets_on_demand(tmp_path: Path, keystore: Keystore) -> None:
-    """A cached key lives until `forget`, and is gone after it."""
+def test_another_process_forgets_what_was_erased(tmp_path: Path, keystore: Keystore) -> None:
+    """A key that another process holds is gone with its next look at the file; one that stays is found."""
     second = Keystore(tmp_path / "keystore.db", KEK)
-    key = second.key_for("alice")
+    key, other = second.key_for("alice"), second.key_for("bob")
+    second.look_again()
     assert keystore.erase("alice") == key.id
-    assert second.find(key.id) is not None
-    second.forget(key.id)
+    second.look_again()
     assert second.find(key.id) is None
     assert second.key_for("alice").id != key.id
+    assert second.key_for("bob").id == other.id
     second.close()
+    keystore.close()
+
+
+def test_a_key_is_erased_by_its_id(keystore: Keystore) -> None:
+    """Whoever knows the id alone erases as well; a second time there is nothing, and others stay."""
+    key, other = keystore.key_for("alice"), keystore.key_for("bob")
+    assert keystore.erase_key(key.id)
+    assert not keystore.erase_key(key.id)
+    assert keystore.find(key.id) is None
+    assert keystore.key_for("alice").id != key.id
+    assert keystore.find(other.id) is not None
     keystore.close()
 
 
@@ -211,6 +223,13 @@ def test_a_keystore_whose_tables_vanish_is_an_error(tmp_path: Path, keystore: Ke
     with pytest.raises(AuditError, match="cannot erase"):
         keystore.erase("alice")
     keystore.close()
+
+
+def test_a_keystore_that_is_closed_is_not_looked_at(keystore: Keystore) -> None:
+    """Whether others erased cannot be told then: an AuditError."""
+    keystore.close()
+    with pytest.raises(AuditError, match="cannot read"):
+        keystore.look_again()
 
 
 def test_a_keystore_that_cannot_be_written_is_an_error(tmp_path: Path, keystore: Keystore) -> None:

@@ -1,0 +1,46 @@
+"""`stayhand audit erase`: destroying the key of a person, so that nobody reads what the log sealed under it."""
+
+import sys
+
+import click
+
+from firewall.cli.client import CommandError, control_client, row_of, show_json, talk
+from firewall.cli.options import json_option
+
+
+@click.command("erase")
+@click.argument("subject")
+@click.option("--reason", required=True, help="Why; it stays in the log, so leave the name out.")
+@click.option(
+    "--revoke", is_flag=True, help="End tokens, waiting approvals, links and the right to sign in first."
+)
+@click.option("--yes", is_flag=True, help="Do not ask to type the name.")
+@json_option
+@click.pass_context
+def erase(ctx: click.Context, subject: str, *, reason: str, revoke: bool, yes: bool, as_json: bool) -> None:
+    """Erase a person: by name, or by the id that the log has (per_…, sub_…). It cannot be undone.
+
+    Whatever was sealed under this person's key can never be read again, and the log still verifies.
+
+    Example: stayhand audit erase olga --reason "asked for it, case 17" --revoke
+    """
+    if not yes:
+        _confirm(subject)
+    with control_client(ctx) as control:
+        row = row_of(control.post("/api/audit/erase", {"subject": subject, "reason": reason, "revoke": revoke}))
+    if as_json:
+        show_json(row)
+        return
+    talk(f"erased: entry {row.get('entry')} says so, under {row.get('subject') or row.get('key')}")
+    talk(f"ended with it: {row.get('tokens')} tokens, {row.get('approvals')} approvals, {row.get('links')} links")
+    if row.get("configured"):
+        talk("the configuration still names this person: take the [[approver]] out of it")
+    talk("an older copy of the keystore brings the key back: let such copies expire, and destroy them")
+
+
+def _confirm(subject: str) -> None:
+    """Let the name be typed again. Raises: CommandError where nobody can, or typed something else."""
+    if not sys.stdin.isatty():
+        raise CommandError("this cannot be undone", hint="run it at a terminal and type the name, or give --yes")
+    if click.prompt("this cannot be undone; type the name again", err=True) != subject:
+        raise CommandError("that is another name: nothing was erased")

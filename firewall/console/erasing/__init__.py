@@ -1,0 +1,1 @@
+"""Erasing a person: what must end before, the entry, and who may."""

@@ -1,0 +1,233 @@
+"""Erasing a person: who may, what must end before, and the entry that comes before the act (DESIGN 6.6).
+
+INVARIANT: `audit.erased` is durable before the key is destroyed, and nothing is written between the two; a crash
+there is finished at the next start.
+INVARIANT: nobody erases himself, but where `solo` says that there is nobody else; the last one who can administer
+or answer is not erased, nor anybody whose break-glass nobody reviewed.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from firewall.approvals.people import Approver
+from firewall.approvals.service import Approvals
+from firewall.approvals.text import plain
+from firewall.core.erasure import Erasable, EraseSubject, Living
+from firewall.core.errors import FirewallError, StoreError
+from firewall.core.folding import normal
+from firewall.core.ports import Clock, Sequencer
+from firewall.core.work import Committed, Record, Unit, Unmet
+from firewall.tokens.links import Links, UnknownLinkError
+from firewall.tokens.people import People
+from firewall.tokens.service import Tokens, UnknownTokenError
+
+RESERVED = frozenset({"stayhand", "sources", "budgets"})
+"""Subjects that are nobody: the server itself, addresses that failed to sign in, holders of budgets."""
+_DECIDES = ("approver", "admin")
+
+
+class ErasureError(FirewallError):
+    """An erasure that is refused: nothing was erased."""
+
+    code = "erasure_refused"
+    status = 409
+
+
+class ErasureRows(Protocol):
+    """Looking up whom it is about."""
+
+    def subject(self, said: str, *, more: Iterable[str] = ()) -> Erasable | None:
+        """Return whom a name, a pseudonymous id or a key's id means, or None. Raises: StoreError."""
+        ...
+
+    def living(self, who: Erasable, at: int) -> Living:
+        """Return what there still is of somebody. Raises: StoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What ends before somebody is erased."""
+
+    tokens: Tokens
+    people: People
+    links: Links
+    approvals: Approvals
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was done."""
+
+    who: Erasable
+    entry: int
+    """The number of `audit.erased`."""
+    tokens: int
+    approvals: int
+    links: int
+    """How many of each ended with it."""
+    is_configured: bool
+    """The configuration still names him: no command of ours writes that file."""
+
+
+class Erasing:
+    """Erases people for admins."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        sequencer: Sequencer,
+        rows: ErasureRows,
+        clock: Clock,
+        configured: Collection[str] = (),
+        forget: Sequence[Callable[[str], None]] = (),
+    ) -> None:
+        """`configured`: names in the configuration; `forget`: what has somebody's name or words in memory."""
+        self._parts = parts
+        self._sequencer = sequencer
+        self._rows = rows
+        self._clock = clock
+        self._configured = frozenset(configured)
+        self._forget = tuple(forget)
+
+    def subject(self, said: str, by: Approver) -> tuple[Erasable, Living]:
+        """Return whom somebody may erase, and what there still is of him; nothing is changed.
+
+        Raises: ErasureError `subject_unknown` (404), `subject_reserved`, `erase_self` (403), `last_admin`,
+        `last_approver`, `review_open` (409); StoreError.
+        """
+        who = self._rows.subject(said, more=self._configured)
+        if said in RESERVED:
+            raise _reserved()
+        if who is None:
+            words = "no key is kept for that: give a person's name, a `per_` or a `sub_` id"
+            raise ErasureError(words, code="subject_unknown", status=404)
+        # a key without a name may be one of these: whoever has only its id is not believed
+        own = {found.key for found in map(self._rows.subject, RESERVED) if found is not None}
+        if who.name in RESERVED or who.key in own:
+            raise _reserved()
+        if by.is_called(who.name) and not self._parts.approvals.rules.solo:
+            words = "somebody else erases you: another admin"
+            raise ErasureError(words, code="erase_self", status=403)
+        self._demand_another(who.name)
+        living = self._rows.living(who, self._clock.now_us())
+        if living.unreviewed:
+            words = f"{living.unreviewed} uses of break-glass wait for a review: erasing would hide why"
+            raise ErasureError(words, code="review_open")
+        return who, living
+
+    async def erase(self, said: str, *, reason: str, revoke: bool, by: Approver) -> Erased:
+        """Erase somebody's key; with `revoke`, what lives of him ends before, each with its own entry.
+
+        Raises: as `subject`; ErasureError `reason_missing`, `reason_names_subject` (400), `subject_live` (409).
+        """
+        who, living = self.subject(said, by)
+        reason = _reason(reason, who.name)
+        links = self._links_of(who.name)
+        signs_in = self._parts.people.get(who.name) is not None
+        if not revoke and (living.tokens or living.approvals or links or signs_in):
+            raise _alive(living, len(links), signs_in=signs_in)
+        if revoke:
+            await self._end(who, living, by)
+        entry = await self._commit(who, living, reason, by)
+        for forget in self._forget:
+            forget(who.name)
+        return Erased(
+            who,
+            entry,
+            len(living.tokens),
+            len(living.approvals),
+            len(links),
+            is_configured=who.name in self._configured,
+        )
+
+    def _demand_another(self, name: str) -> None:
+        """Refuse to erase the last who can administer, or answer. Raises: ErasureError."""
+        person = self._parts.people.get(name)
+        if person is None or person.role not in _DECIDES:
+            return
+        others = {one.role for one in self._parts.people.listing() if one.name != name}
+        if person.role == "admin" and "admin" not in others:
+            raise ErasureError("nobody else could administer: add another admin first", code="last_admin")
+        if others.isdisjoint(_DECIDES):
+            raise ErasureError("nobody else could answer: add another approver first", code="last_approver")
+
+    def _links_of(self, name: str) -> list[str]:
+        return [one.id for one in self._parts.links.listing() if one.person == name]
+
+    async def _end(self, who: Erasable, living: Living, by: Approver) -> None:
+        """End what lives of somebody; what ended meanwhile is passed over."""
+        parts = self._parts
+        for token in living.tokens:
+            try:
+                await parts.tokens.revoke(token, by=by.name)
+            except UnknownTokenError:
+                continue
+        for approval in self._rows.living(who, self._clock.now_us()).approvals:
+            await parts.approvals.cancel(approval, why="subject_erased")
+        for link in self._links_of(who.name):
+            try:
+                await parts.links.revoke(link, by=by.name)
+            except UnknownLinkError:
+                continue
+        if parts.people.get(who.name) is not None:
+            await parts.people.remove(who.name, by=by.name)
+            parts.tokens.forget(who.name)
+
+    async def _commit(self, who: Erasable, living: Living, reason: str, by: Approver) -> int:
+        """Write the entry and have the key destroyed. Raises: ErasureError; StoreError."""
+        step = EraseSubject(who.key, who.name, who.pseudonym, self._clock.now_us())
+        is_own = by.is_called(who.name)  # then it is sealed by the server: nothing about him outlives his key
+        record = Record(
+            kind="audit.erased",
+            data={
+                "subject": who.pseudonym,
+                "key": who.key,
+                "tokens": len(living.tokens),
+                "approvals": len(living.approvals),
+            },
+            person="" if is_own else by.name,
+            principal="" if is_own else by.name,
+            private={"reason": reason} if is_own else {"by": by.name, "reason": reason},
+        )
+        outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+        match outcome:
+            case Committed():
+                return outcome.seqs[0]
+            case Unmet(why="living"):
+                raise ErasureError("something of it came meanwhile: try again", code="subject_live")
+            case Unmet(why="review_open"):
+                raise ErasureError("break-glass was used meanwhile: review it first", code="review_open")
+            case Unmet():
+                raise StoreError("the erasure was recorded already", detail=who.key)
+
+
+def _reserved() -> ErasureError:
+    return ErasureError("this key is the server's own", code="subject_reserved", status=403)
+
+
+def _reason(text: str, name: str) -> str:
+    """Return a reason that may stay. Raises: ErasureError where there is none, or it names whom it is about."""
+    reason = plain(text)
+    if not reason:
+        raise ErasureError("say why: `reason` stays in the log", code="reason_missing", status=400)
+    folded = _folded(reason)
+    for one in {_folded(name), _folded(name.partition("@")[0])} - {""}:
+        if re.search(rf"(?<!\w){re.escape(one)}(?!\w)", folded):
+            words = "the reason stays readable: say it without the name"
+            raise ErasureError(words, code="reason_names_subject", status=400)
+    return reason
+
+
+def _folded(text: str) -> str:
+    return normal(text, "NFKC").casefold()
+
+
+def _alive(living: Living, links: int, *, signs_in: bool) -> ErasureError:
+    counts = {"tokens": len(living.tokens), "approvals": len(living.approvals), "links": links}
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    parts += ["the right to sign in"] if signs_in else []
+    return ErasureError(f"still there: {', '.join(parts)}; end them first, or with `revoke`", code="subject_live")

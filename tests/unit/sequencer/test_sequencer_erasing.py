@@ -1,0 +1,181 @@
+"""Erasing a key: the entry first, nothing behind it under the old key, and a crash in between finished."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import orjson
+import pytest
+
+from audit import AuditError
+from firewall.core.erasure import Erasable, EraseSubject
+from firewall.core.errors import StoreError
+from firewall.core.work import Committed, EndPerson, PutPerson, PutToken, Record, Unit, Unmet
+from firewall.sequencer.erasing import ErasureLookup
+from firewall.sequencer.opening import Installation, create, open_installation
+from firewall.storage.sqlite import erasures
+from tests.support.approving import START_US, StillClock
+from tests.support.guarding import places_in
+
+ABOUT = Record(kind="tool.judged", person="olga", principal="olga/coder", private={"what": "a secret"})
+
+
+def _opened(folder: Path) -> Installation:
+    return open_installation(places_in(folder), StillClock())
+
+
+def _step(installation: Installation, name: str = "olga") -> EraseSubject:
+    key = installation.sealing.key_for(name)
+    return EraseSubject(key.id, name, key.pseudonym("per_", name), START_US)
+
+
+def _erasing(step: EraseSubject) -> Unit:
+    record = Record(kind="audit.erased", data={"key": step.key}, person="root", private={"reason": "asked"})
+    return Unit(records=(record,), steps=(step,))
+
+
+def _bodies(installation: Installation) -> list[dict[str, object]]:
+    rows = installation.reader.execute("SELECT body FROM audit_entries ORDER BY seq")
+    return [orjson.loads(row[0]) for row in rows]
+
+
+def _keys(bodies: list[dict[str, object]]) -> list[object]:
+    return [sealed["key"] for one in bodies if isinstance(sealed := one.get("sealed"), dict)]
+
+
+async def test_nothing_behind_the_entry_is_sealed_under_the_old_key(tmp_path: Path) -> None:
+    """80: Units of the same turn before it have the old key, those behind it a new one and a new pseudonym."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    writer = installation.writer
+    old = installation.sealing.pseudonym("olga/coder")
+    step = _step(installation)
+    units = [Unit(records=(ABOUT,)), _erasing(step), *[Unit(records=(ABOUT,))] * 3]
+    outcomes = await asyncio.gather(*(writer.submit(unit) for unit in units))
+    assert all(isinstance(one, Committed) for one in outcomes)
+    bodies = _bodies(installation)
+    assert [one["kind"] for one in bodies] == ["tool.judged", "audit.erased", *["tool.judged"] * 3]
+    first, _, *behind = _keys(bodies)
+    assert first == step.key
+    assert step.key not in behind
+    assert len(set(behind)) == 1
+    assert bodies[0]["principal"] == old
+    assert old not in [one["principal"] for one in bodies[1:]]
+    assert installation.keystore.find(step.key) is None
+    await installation.close()
+
+
+async def test_two_erasures_of_one_turn_are_both_carried_out(tmp_path: Path) -> None:
+    """Each ends a commit of its own."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    steps = [_step(installation, name) for name in ("olga", "otto")]
+    await asyncio.gather(*(installation.writer.submit(_erasing(step)) for step in steps))
+    assert [installation.keystore.find(step.key) for step in steps] == [None, None]
+    again = await installation.writer.submit(_erasing(steps[0]))
+    assert isinstance(again, Unmet)
+    assert again.why == "unknown"
+    await installation.close()
+
+
+async def test_what_a_crash_left_is_finished_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that could not be destroyed closes the log, and is destroyed before anything is written again."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    step = _step(installation)
+
+    def full(_ids: object) -> int:
+        raise AuditError("cannot erase from the keystore: disk full")
+
+    monkeypatch.setattr(installation.sealing, "destroy", full)
+    with pytest.raises(StoreError):
+        await installation.writer.submit(_erasing(step))
+    assert not installation.writer.is_open
+    with pytest.raises(StoreError):
+        await installation.writer.submit(Unit(records=(ABOUT,)))
+    assert [one["kind"] for one in _bodies(installation)] == ["audit.erased"]
+    assert installation.keystore.find(step.key) is not None
+    await installation.close()
+    again = _opened(tmp_path)
+    assert again.keystore.find(step.key) is None
+    await again.writer.submit(Unit(records=(ABOUT,)))
+    assert step.key not in _keys(_bodies(again))
+    await again.close()
+
+
+async def test_a_start_that_cannot_destroy_a_key_opens_nothing(tmp_path: Path) -> None:
+    """FAIL-CLOSED: a keystore that takes no change leaves the installation closed."""
+    places = places_in(tmp_path)
+    create(places)
+    installation = _opened(tmp_path)
+    step = _step(installation)
+    copy = places.keystore.read_bytes()
+    await installation.writer.submit(_erasing(step))
+    await installation.close()
+    places.keystore.write_bytes(copy)
+    raw = sqlite3.connect(places.keystore)
+    raw.execute("CREATE TRIGGER no BEFORE DELETE ON subject_keys BEGIN SELECT RAISE(ABORT, 'full'); END")
+    raw.commit()
+    raw.close()
+    with pytest.raises(StoreError, match="could not be carried out"):
+        _opened(tmp_path)
+
+
+async def test_whoever_lives_is_not_erased(tmp_path: Path) -> None:
+    """A token that could be used, and the right to sign in, are looked at in the commit itself."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    writer = installation.writer
+    step = _step(installation)
+    hour = START_US + 3_600_000_000
+    grant = '{"owner": "olga"}'
+    token = PutToken("tok_1", b"f", "agent", "", "", grant, START_US, hour)
+    person = PutPerson("olga", "approver", (), "hash", START_US)
+    await writer.submit(Unit(steps=(token, person)))
+    lookup = ErasureLookup(installation.reader, installation.keystore)
+    who = Erasable(step.key, "olga", step.pseudonym)
+    assert lookup.living(who, START_US).tokens == ("tok_1",)
+    assert lookup.living(who, hour).tokens == ()
+    for instant in (START_US, hour):
+        late = EraseSubject(step.key, "olga", step.pseudonym, instant)
+        outcome = await writer.submit(_erasing(late))
+        assert isinstance(outcome, Unmet)
+        assert outcome.why == "living"
+    await writer.submit(Unit(steps=(EndPerson("olga", START_US),)))
+    outcome = await writer.submit(_erasing(EraseSubject(step.key, "olga", step.pseudonym, hour)))
+    assert isinstance(outcome, Committed)
+    for table in ("tokens", "people"):
+        assert installation.reader.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - constant
+    assert erasures.keys(installation.reader) == [step.key]
+    await installation.close()
+
+
+async def test_a_key_whose_name_nobody_knows_is_found_by_its_id(tmp_path: Path) -> None:
+    """Then nothing but the key is erased; a name that is nobody's makes no key."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    key = installation.sealing.key_for("olga")
+    lookup = ErasureLookup(installation.reader, installation.keystore)
+    assert lookup.subject(key.id) == Erasable(key.id, "", "")
+    assert lookup.subject(key.id, more=("olga",)) == Erasable(key.id, "olga", key.pseudonym("per_", "olga"))
+    assert lookup.subject("nobody") is None
+    assert lookup.subject("per_unknown") is None
+    assert installation.keystore.known("nobody") is None
+    outcome = await installation.writer.submit(_erasing(EraseSubject(key.id, "", "", START_US)))
+    assert isinstance(outcome, Committed)
+    assert installation.sealing.key_for("olga").id != key.id
+    await installation.close()
+
+
+async def test_a_store_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    """Neither table nor keystore is guessed at."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    lookup = ErasureLookup(sqlite3.connect(":memory:"), installation.keystore)
+    with pytest.raises(StoreError):
+        lookup.subject("per_x")
+    with pytest.raises(StoreError):
+        lookup.living(Erasable("sub_x", "olga", "per_x"), START_US)
+    await installation.close()
