@@ -48,7 +48,7 @@ class Figures:
         return self.answered >= _WAVES_ANSWERS and nearly_all and self.hasty * 100 >= self.approved * _WAVES_HASTY
 
 
-def figures_of(answers: Iterable[Answer], names: dict[str, str], *, days: int) -> list[Figures]:
+def figures_of(answers: Iterable[Answer], names: dict[str, str], *, days: float) -> list[Figures]:
     """Return everybody's figures, who answered most first; `names` by pseudonym."""
     by: dict[str, list[Answer]] = {}
     for one in answers:
@@ -57,7 +57,7 @@ def figures_of(answers: Iterable[Answer], names: dict[str, str], *, days: int) -
     return sorted(found, key=lambda one: (-one.answered, one.name))
 
 
-def _figures(name: str, answers: Sequence[Answer], days: int) -> Figures:
+def _figures(name: str, answers: Sequence[Answer], days: float) -> Figures:
     approved = [one for one in answers if one.decision is Decision.APPROVE]
     dwells = [_dwell(one) for one in answers if 0 < one.seen_at <= one.at]
     hasty = [one for one in approved if not one.seen_at or _dwell(one) < HASTY_US]

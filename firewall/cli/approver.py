@@ -70,6 +70,8 @@ def _stats(ctx: click.Context, *, as_json: bool) -> None:
         return
     columns = ("name", "answered", "approved", "denied", "per_day", "median_dwell_s", "hasty_percent")
     show_table(rows, columns)
+    if rows:
+        talk(f"answers since {rows[0].get('since')}")
     for one in rows:
         if one.get("waves_through"):
             talk(

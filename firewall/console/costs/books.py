@@ -60,6 +60,11 @@ class Part:
         """What the groups are."""
         return TITLES[self.kind]
 
+    @property
+    def by(self) -> str:
+        """How a report is asked for the same groups."""
+        return ",".join(GROUPS[self.kind])
+
 
 @dataclass(frozen=True, slots=True)
 class Cap:
@@ -118,6 +123,8 @@ class Overview:
     caps: tuple[Cap, ...]
     more_caps: int
     """Caps beyond those shown, less full than they are."""
+    unseen_of: int = 0
+    """Accounts of one window that were looked at where it has others, which moved earlier; 0: it has none."""
 
     @property
     def nameless(self) -> "Overview":
@@ -189,19 +196,28 @@ class Costs:
         span = (today - days + 1, today)
         with self._reading() as connection:
             found_days = self.sums.of(connection, span)
-            caps = self._caps(connection, now_us)
+            caps, is_cut = self._caps(connection, now_us)
         by_day = {day: together(kinds["feature"].values()) for day, kinds in found_days.items()}
         total = together(by_day.values())
         parts = tuple(_part(found_days, kind, span, total) for kind in GROUPS)
         costs = {day: Day(one.cost_micros, one.guessed_micros, one.calls) for day, one in by_day.items()}
         plot = plot_of(costs, *span)
-        return Overview(days, moment(now_us), total, plot, parts, caps[:MOST_CAPS], max(0, len(caps) - MOST_CAPS))
+        more, unseen = max(0, len(caps) - MOST_CAPS), MOST_ACCOUNTS if is_cut else 0
+        return Overview(days, moment(now_us), total, plot, parts, caps[:MOST_CAPS], more, unseen)
 
-    def _caps(self, connection: sqlite3.Connection, now_us: int) -> tuple[Cap, ...]:
-        windows = [f"{window.value}:{period(window, now_us)}" for window in Window]
-        found = spend_days.present(connection, windows, MOST_ACCOUNTS)
+    def _caps(self, connection: sqlite3.Connection, now_us: int) -> tuple[tuple[Cap, ...], bool]:
+        """Return what has a cap, the fullest first, and whether a window has accounts that were not looked at."""
+        found: list[Account] = []
+        is_cut = False
+        for window in Window:
+            accounts = spend_days.present(
+                connection, [f"{window.value}:{period(window, now_us)}"], MOST_ACCOUNTS + 1
+            )
+            is_cut |= len(accounts) > MOST_ACCOUNTS
+            found += accounts[:MOST_ACCOUNTS]
         caps = [self._cap(one) for one in found]
-        return tuple(sorted((cap for cap in caps if cap.limit_micros), key=lambda cap: (-cap.full, cap.holder)))
+        full = sorted((cap for cap in caps if cap.limit_micros), key=lambda cap: (-cap.full, cap.holder))
+        return tuple(full), is_cut
 
     def _cap(self, account: Account) -> Cap:
         scope, _, rest = account.key.partition(":")

@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
+import pytest
+
+from firewall.approvals.figures import DAY_US
+from firewall.console.shape import rfc3339
 from tests.support.approving import wanted
 from tests.support.control_side import ADMIN_TOKEN, APPROVER_TOKEN, Side, control_side
 
 ADMIN = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 
 
-async def _answered(side: Side, count: int, *, after_s: float) -> None:
+async def _answered(side: Side, count: int, *, after_s: float, first: int = 0) -> None:
     alice = await side.signed_in()
-    for number in range(count):
+    for number in range(first, first + count):
         digest = f"{number:02d}" * 32
         approval = await side.approvals.open(replace(wanted(), digest=digest, principal=f"olga/agent{number}"))
         await alice.open(f"/approve/{approval.id}")
@@ -36,8 +40,25 @@ async def test_a_second_look_does_not_make_it_shorter() -> None:
             "hasty": 0,
             "hasty_percent": 0,
             "waves_through": False,
+            "since": rfc3339(side.clock.now_us() - DAY_US),
         }
     ]
+
+
+async def test_what_is_not_counted_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest answers alone, over the time in which they were given; the page says since when, as JSON does."""
+    monkeypatch.setattr("firewall.console.approving.approvers.MOST_ANSWERS", 2)
+    side = control_side()
+    await _answered(side, 2, after_s=600)
+    root = await side.signed_in("root")
+    assert "More was answered" not in (await root.open("/console/approvers")).text
+    await _answered(side, 1, after_s=600, first=2)
+    page = (await root.open("/console/approvers")).text
+    oldest = rfc3339(side.clock.now_us() - 600_000_000)
+    assert f'the newest 2 answers, since <time datetime="{oldest}">' in page
+    async with side.client(headers=ADMIN) as client:
+        (row,) = (await client.get("/api/approvers/figures")).json()
+    assert (row["answered"], row["per_day"], row["since"]) == (2, 288.0, oldest)
 
 
 async def test_an_admin_is_warned_of_who_waves_everything_through() -> None:
