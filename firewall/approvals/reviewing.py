@@ -43,8 +43,11 @@ class GlassStore(Protocol):
         """Return the use that approved an approval, or None."""
         ...
 
-    def glass_uses(self, limit: int, *, is_open: bool) -> Sequence[GlassUse]:
-        """Return uses that wait for a review, oldest first; or those reviewed, newest review first."""
+    def glass_uses(self, limit: int, *, is_open: bool, skip: int = 0) -> Sequence[GlassUse]:
+        """Return uses that wait for a review, oldest first; or those reviewed, newest review first.
+
+        `skip`: without so many of the first.
+        """
         ...
 
     def glass_open(self) -> int:
@@ -84,17 +87,17 @@ class Reviews:
         self._fresh: set[str] = set()
         self._news = asyncio.Event()
 
-    def open(self, limit: int = MOST_OPEN) -> Sequence[GlassUse]:
-        """Return uses that nobody reviewed, oldest first."""
-        return self._store.glass_uses(limit, is_open=True)
+    def open(self, limit: int = MOST_OPEN, skip: int = 0) -> Sequence[GlassUse]:
+        """Return uses that nobody reviewed, oldest first, without the first `skip`."""
+        return self._store.glass_uses(limit, is_open=True, skip=skip)
 
     def count(self) -> int:
         """Return how many uses nobody reviewed. Raises: StoreError."""
         return self._store.glass_open()
 
-    def closed(self, limit: int) -> Sequence[GlassUse]:
-        """Return uses that were reviewed, newest review first."""
-        return self._store.glass_uses(limit, is_open=False)
+    def closed(self, limit: int, skip: int = 0) -> Sequence[GlassUse]:
+        """Return uses that were reviewed, newest review first, without the first `skip`."""
+        return self._store.glass_uses(limit, is_open=False, skip=skip)
 
     def of(self, approval_id: str) -> GlassUse | None:
         """Return the use that approved an approval."""

@@ -14,7 +14,6 @@ from firewall.cli.client import (
     Json,
     control_client,
     row_of,
-    rows_of,
     segment,
     show_json,
     show_table,
@@ -183,22 +182,27 @@ def wait(ctx: click.Context, approval_id: str, timeout_s: int, *, as_json: bool)
 
 @approvals.command("reviews")
 @click.option("--reviewed", is_flag=True, help="Those that were reviewed, newest first.")
+@click.option("--skip", type=click.IntRange(0, 10**9), default=0, help="Without so many of the first.")
 @json_option
 @click.pass_context
-def reviews(ctx: click.Context, *, reviewed: bool, as_json: bool) -> None:
+def reviews(ctx: click.Context, skip: int, *, reviewed: bool, as_json: bool) -> None:
     """List uses of break-glass that nobody reviewed, oldest first; that you read them is recorded.
 
     Example: stayhand approvals reviews
     """
     with control_client(ctx) as control:
-        params = {"status": "reviewed"} if reviewed else None
-        rows = rows_of(control.get("/api/reviews", params=params))
+        asked = ({"status": "reviewed"} if reviewed else {}) | ({"skip": str(skip)} if skip else {})
+        rows, behind = control.page("/api/reviews", asked)
     if as_json:
         show_json(rows)
-        return
-    if rows:
-        show_table(rows, _USES)
-    talk(f"{len(rows) or 'nothing'} {'was reviewed' if reviewed else 'open'}")
+    else:
+        if rows:
+            show_table(rows, _USES)
+        of = " of these" if behind or skip else ""
+        talk(f"{len(rows) or 'nothing'}{of} {'was reviewed' if reviewed else 'open'}")
+    if behind:
+        said = " --reviewed" if reviewed else ""
+        talk(f"there are more: stayhand approvals reviews{said} --skip {behind.get('skip', '')}")
 
 
 @approvals.command("review")

@@ -126,9 +126,10 @@ class Approving:
         stored = _guarded(lambda: glass.use(self._connection, approval_id))
         return None if stored is None else self._use(stored)
 
-    def glass_uses(self, limit: int, *, is_open: bool) -> list[GlassUse]:
+    def glass_uses(self, limit: int, *, is_open: bool, skip: int = 0) -> list[GlassUse]:
         """Return uses that wait for a review, oldest first; or those reviewed, newest review first."""
-        return [self._use(one) for one in _guarded(lambda: glass.uses(self._connection, limit, is_open=is_open))]
+        found = _guarded(lambda: glass.uses(self._connection, limit, is_open=is_open, skip=skip))
+        return [self._use(one) for one in found]
 
     def glass_open(self) -> int:
         """Return how many uses of break-glass wait for a review; nothing is opened."""

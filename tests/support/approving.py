@@ -208,12 +208,12 @@ class MemoryLog:
         """As the port says."""
         return self.glass.get(approval_id)
 
-    def glass_uses(self, limit: int, *, is_open: bool) -> list[GlassUse]:
+    def glass_uses(self, limit: int, *, is_open: bool, skip: int = 0) -> list[GlassUse]:
         """As the port says."""
         if self.is_failing:
             raise StoreError("the store cannot be read, so nothing may pass")
         found = [one for one in self.glass.values() if one.is_open is is_open]
-        return sorted(found, key=lambda one: one.at if is_open else -one.reviewed_at)[:limit]
+        return sorted(found, key=lambda one: one.at if is_open else -one.reviewed_at)[skip : skip + limit]
 
     def glass_open(self) -> int:
         """As the port says."""

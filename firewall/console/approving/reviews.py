@@ -15,6 +15,7 @@ from firewall.approvals.service import Approvals
 from firewall.console.asking import Asker, read_json
 from firewall.console.auth import Access
 from firewall.console.marked import spell_out
+from firewall.console.paging import paged, skip_of
 from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
 from firewall.console.shape import rfc3339, summary_of
@@ -69,8 +70,8 @@ class ReviewRoom:
     def rows(self, frame: Frame) -> tuple[Row, ...]:
         """Return its routes."""
 
-        async def show(_request: Request, visitor: Visitor) -> Response:
-            return await self._page(frame, visitor)
+        async def show(request: Request, visitor: Visitor) -> Response:
+            return await self._page(frame, visitor, skip=skip_of(request))
 
         async def change(request: Request, visitor: Visitor, fields: Fields) -> Response:
             try:
@@ -86,8 +87,12 @@ class ReviewRoom:
             Row("POST", f"{API}/{{id}}", Access.LOG, self._answer),
         )
 
-    async def _page(self, frame: Frame, visitor: Visitor, error: FirewallError | None = None) -> Response:
+    async def _page(
+        self, frame: Frame, visitor: Visitor, error: FirewallError | None = None, *, skip: int = 0
+    ) -> Response:
+        """Return the page; `skip`: how many of the newest reviews are left out."""
         await self._read(visitor.who)
+        closed = self._reviews.closed(CLOSED + 1, skip)
         return frame.html(
             "reviews.html",
             visitor,
@@ -95,19 +100,28 @@ class ReviewRoom:
             status=error.status if error else 200,
             said=error.public if error else "",
             open=[self._card(one, visitor.who) for one in self._reviews.open(OPEN)],
-            closed=[self._card(one, visitor.who) for one in self._reviews.closed(CLOSED)],
+            count=self._reviews.count(),
+            closed=[self._card(one, visitor.who) for one in closed[:CLOSED]],
+            earlier=skip + CLOSED if len(closed) > CLOSED else 0,
+            is_newest=not skip,
             findings=[one.value for one in Finding],
             min_note=MIN_NOTE,
         )
 
     async def _listing(self, request: Request, asker: Asker) -> Response:
-        """List uses: those that wait, oldest first; with `?status=reviewed` the others, newest first."""
+        """List uses: those that wait, oldest first; with `?status=reviewed` the others, newest first.
+
+        OPEN at a time; where there are others a `Link` leads on, with `?skip=N`.
+        """
         who, status = _known(asker), request.query_params.get("status", "open")
         if status not in ("open", "reviewed"):
             raise ProtocolError("`status` is `open` or `reviewed`", code="status_invalid")
+        skip = skip_of(request)
         await self._read(who)
-        found = self._reviews.open(OPEN) if status == "open" else self._reviews.closed(OPEN)
-        return JSONResponse([self._row(one, who) for one in found])
+        read = self._reviews.open if status == "open" else self._reviews.closed
+        found = read(OPEN + 1, skip)
+        rows = [self._row(one, who) for one in found[:OPEN]]
+        return paged(request, rows, {"skip": str(skip + OPEN)} if len(found) > OPEN else {})
 
     async def _answer(self, request: Request, asker: Asker) -> Response:
         """Review a use: `{"finding": "justified"|"unjustified", "note"}`."""

@@ -69,8 +69,8 @@ _USE = (
     " (SELECT group_concat(n.person, ' ') FROM glass_people n WHERE n.approval = g.approval)"
     " FROM glass g JOIN approvals a ON a.id = g.approval"
 )
-OPEN = f"{_USE} WHERE g.reviewed_at = 0 ORDER BY g.at LIMIT ?"
-NEWEST = f"{_USE} WHERE g.reviewed_at > 0 ORDER BY g.reviewed_at DESC LIMIT ?"
+OPEN = f"{_USE} WHERE g.reviewed_at = 0 ORDER BY g.at LIMIT ? OFFSET ?"
+NEWEST = f"{_USE} WHERE g.reviewed_at > 0 ORDER BY g.reviewed_at DESC LIMIT ? OFFSET ?"
 
 
 COUNT_OPEN = "SELECT count(*) FROM glass WHERE reviewed_at = 0"
@@ -88,9 +88,9 @@ def use(connection: sqlite3.Connection, approval_id: str) -> StoredUse | None:
     return None if row is None else _read(row)
 
 
-def uses(connection: sqlite3.Connection, limit: int, *, is_open: bool) -> list[StoredUse]:
-    """Return uses that wait for a review, oldest first; or those reviewed, newest review first."""
-    return [_read(row) for row in connection.execute(OPEN if is_open else NEWEST, (limit,)).fetchall()]
+def uses(connection: sqlite3.Connection, limit: int, *, is_open: bool, skip: int = 0) -> list[StoredUse]:
+    """Return uses that wait for a review, oldest first; or those reviewed, newest review first; without `skip`."""
+    return [_read(row) for row in connection.execute(OPEN if is_open else NEWEST, (limit, skip)).fetchall()]
 
 
 def _read(row: tuple[str, str, int, int, str, str, str, bytes, bytes, str | None]) -> StoredUse:

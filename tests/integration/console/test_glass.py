@@ -8,7 +8,9 @@ import pytest
 
 from firewall.approvals.glass import GlassRules
 from firewall.approvals.people import Approver
+from firewall.console.approving import reviews
 from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.glass import Finding, GlassUse
 from tests.support.approving import START_US, subject
 from tests.support.breaking import TYPED, WHY, asked
 from tests.support.control_side import ADMIN_TOKEN, AGENT_TOKEN, APPROVER_TOKEN, Browser, Side, control_side
@@ -242,3 +244,40 @@ async def test_reviews_are_for_whoever_reads_the_log(side: Side) -> None:
         ]
         assert said(await client.get("/api/reviews?status=x", headers=TOKEN)) == "status_invalid"
     assert side.log.glass[approval.id].reviewed_at >= START_US
+
+
+async def test_reviews_that_are_not_shown_are_counted_and_led_to(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest that wait and the newest that were reviewed stand on the page; the API goes on to its end."""
+    monkeypatch.setattr(reviews, "OPEN", 2)
+    monkeypatch.setattr(reviews, "CLOSED", 2)
+    alice = await side.signed_in()
+    made = []
+    for number in range(6):
+        one = await side.approvals.open(asked(digest=f"{number:064x}"))
+        finding, at = (Finding.JUSTIFIED, START_US + number) if number % 2 else (None, 0)
+        side.log.glass[one.id] = GlassUse(
+            approval=one.id, by="per_bob", at=START_US + number, reviewed_at=at, reviewer="per_x", finding=finding
+        )
+        made.append(one.id)
+    text = (await alice.open("/console/reviews")).text
+    assert "3 uses wait for a review" in text
+    assert "The oldest 2 stand here" in text
+    shown = [one for one in made if f"/approve/{one}" in text]
+    assert shown == [made[0], made[2], made[3], made[5]]
+    assert '<a href="/console/reviews?skip=2">Earlier reviews</a>' in text
+    text = (await alice.open("/console/reviews?skip=2")).text
+    assert f"/approve/{made[1]}" in text
+    assert f"/approve/{made[5]}" not in text
+    assert "Earlier reviews" not in text
+    assert '<a href="/console/reviews">The newest reviews</a>' in text
+    async with side.client(headers=TOKEN) as client:
+        for path, wanted in (("/api/reviews", made[::2]), ("/api/reviews?status=reviewed", made[::-2])):
+            found, following = [], path
+            while following:
+                answer = await client.get(following)
+                found += [one["id"] for one in answer.json()]
+                following = answer.links.get("next", {}).get("url", "")
+            assert found == wanted
+        assert said(await client.get("/api/reviews?skip=x")) == "skip_invalid"

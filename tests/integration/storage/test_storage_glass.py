@@ -24,7 +24,7 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 )
 def test_reviews_are_found_by_an_index(connection: sqlite3.Connection, query: str, index: str) -> None:
     """Neither a scan nor a sort, however many there were."""
-    plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", (5,)))
+    plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", (5, 0)))
     assert f"INDEX {index}" in plan
     assert "TEMP B-TREE" not in plan
 
