@@ -137,6 +137,7 @@ def glass_of(
         rules=rules,
         broken=reviews.broken,
         unreviewed=reviews.count,
+        use_of=installation.approving.glass_use,
     )
     return glass, reviews
 

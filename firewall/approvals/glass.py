@@ -21,7 +21,7 @@ from firewall.approvals.text import plain
 from firewall.approvals.typed import demand_typed
 from firewall.core.approval import Approval, ApprovalStatus, Decision, Vote
 from firewall.core.errors import ApprovalError
-from firewall.core.glass import BreakGlass
+from firewall.core.glass import BreakGlass, GlassUse
 from firewall.core.ids import sha256_hex
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.work import CastVote, Committed, MoveApproval, Record, Unit
@@ -71,6 +71,7 @@ class Glass:
         rules: GlassRules | None,
         broken: Callable[[str], None] = lambda _id: None,
         unreviewed: Callable[[], int] = lambda: 0,
+        use_of: Callable[[str], GlassUse | None] = lambda _id: None,
     ) -> None:
         """`rules`: None: nobody may. `broken` is told the id of an approval after each use."""
         self._approvals = approvals
@@ -80,6 +81,8 @@ class Glass:
         self.rules = rules
         self.unreviewed = unreviewed
         """How many uses wait for a review."""
+        self.use_of = use_of
+        """The use that approved an approval, or None."""
 
     def refusal(self, approval: Approval, by: Approver) -> Refusal | None:
         """Return why somebody may not break the glass for an approval that waits; None: he may."""

@@ -50,6 +50,10 @@ class ApprovalRules:
         """Return the address of an approval's page."""
         return f"{self.public_url.rstrip('/')}/approve/{approval_id}"
 
+    def batch_address(self, approval_id: str) -> str:
+        """Return the address where what waits of an approval's kind is answered at once."""
+        return f"{self.public_url.rstrip('/')}/console/batch/{approval_id}"
+
     @property
     def reviews_address(self) -> str:
         """The address where uses of break-glass are reviewed."""

@@ -10,6 +10,7 @@ from firewall.approvals.text import visible
 from firewall.cli.underlined import underlined
 from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, undo_words
 from firewall.core.action import Evidence
+from firewall.core.approval import PERMITTED
 from firewall.core.effect import Effect, severity
 
 Json = Mapping[str, object]
@@ -19,7 +20,8 @@ _SEVERITY = {effect.value: severity(effect) for effect in Effect}
 def as_text(row: Json, *, width: int = 0) -> list[str]:
     """Return the lines of `approvals show` for the server's answer; `width` as in `underlined`."""
     actions = sorted(_tables(row.get("actions")), key=_rank, reverse=True)
-    lines = [_words(row, "summary"), "", *_fields(_course(row))]
+    lines = [_words(row, "summary"), *_written(row), "", *_fields(_course(row))]
+    lines += [line for one in _tables(row.get("moved")) for line in ("", _moved(one))]
     for text, spans in _texts(actions).items():
         lines += ["", *underlined(text, spans, width=width)]
     if not actions and row.get("arguments"):
@@ -32,7 +34,75 @@ def as_text(row: Json, *, width: int = 0) -> list[str]:
         lines += ["", f"what was to be done ({_plain(run, 'form')}): {visible(said)}"]
     if row.get("said"):
         lines += ["", f"the agent says (not verified): {_words(row, 'said')}"]
-    return [*lines, *_answers(row)]
+    return [*lines, *_beside(row), *_answers(row)]
+
+
+def conversation_text(row: Json) -> list[str]:
+    """Return the lines of `approvals conversation` for the server's answer."""
+    turns = _tables(row.get("turns"))
+    if row.get("state") != "shown":
+        return ["what led to this can no longer be opened: its key was erased"]
+    lines = ["Untrusted: written by an agent, and by what it read.", _words(row, "source")]
+    if row.get("earlier"):
+        lines.append(f"{row['earlier']} earlier messages are not kept.")
+    for turn in turns:
+        lines += ["", f"--- message {_plain(turn, 'number')}, from {_words(turn, 'role')}"]
+        if turn.get("left_out"):
+            lines.append(f"({_plain(turn, 'left_out')} parts before these are not kept)")
+        for piece in _tables(turn.get("pieces")):
+            cut = f"({_words(piece, 'left_out')})" if piece.get("left_out") else ""
+            said = [visible(_plain(piece, "head")), cut, visible(_plain(piece, "tail"))]
+            body = "\n".join(one for one in said if one)
+            lines += [f"  [{_words(piece, 'label')}]", *(f"  | {line}" for line in body.split("\n"))]
+    if row.get("hidden"):
+        lines += ["", f"{row['hidden']} hidden characters were spelled out."]
+    if row.get("look_alikes"):
+        lines += [
+            "",
+            f"letters that may look like others: {visible(', '.join(_list(row['look_alikes'])), keep='')}",
+        ]
+    return lines
+
+
+def _written(row: Json) -> Iterator[str]:
+    """Say whose words a form is, and what would be in a denied call's place."""
+    if row.get("edited"):
+        yield f"an approver wrote this in place of {_words(row, 'edited')}; nobody has approved it by that"
+    if instead := _plain(row, "instead"):
+        yield "another form is wanted in its place" + (
+            ", which the policy permits" if instead == PERMITTED else f": {visible(instead, keep='')}"
+        )
+
+
+def _moved(one: Json) -> str:
+    was, now = _words(one, "before"), _words(one, "now")
+    return f"since this was asked before, {_words(one, 'what')} has changed: {was} then, {now} now"
+
+
+def _beside(row: Json) -> Iterator[str]:
+    """Say how it differs from the last of its kind, and what else stands beside it."""
+    other = row.get("compared")
+    if isinstance(other, Mapping):
+        told = f"{_words(other, 'id')}, {_words(other, 'status')}, asked at {_words(other, 'opened_at')}"
+        yield ""
+        yield f"beside the last request of this kind ({told}):"
+        changes = _tables(other.get("changes"))
+        yield from (
+            f"   {_words(one, 'what')}: {_words(one, 'before')} -> {_words(one, 'now')}" for one in changes
+        )
+        yield from (f"   + {visible(one, keep='')}" for one in _list(other.get("only_now")))
+        yield from (f"   - {visible(one, keep='')}" for one in _list(other.get("only_then")))
+        if other.get("more_lines"):
+            yield f"   {other['more_lines']} more lines differ"
+        elif not (changes or _list(other.get("only_now")) or _list(other.get("only_then"))):
+            yield "   nothing that is shown differs"
+    alike = row.get("alike")
+    if isinstance(alike, Mapping):
+        yield ""
+        yield f"{alike['waiting']} of this kind wait, and can be answered at once: {_words(alike, 'address')}"
+    if row.get("conversation") == "offered":
+        yield ""
+        yield f"what led to it: stayhand approvals conversation {_words(row, 'id')}"
 
 
 def _course(row: Json) -> Iterator[tuple[str, str]]:
@@ -40,8 +110,13 @@ def _course(row: Json) -> Iterator[tuple[str, str]]:
     decided = " ".join(part for part in (_decider(row), _plain(row, "decided_at")) if part)
     yield (
         "status",
-        f"waiting for an answer until {until}" if status == "pending" else f"{status} {decided}".strip(),
+        f"waiting for an answer until {until}{_left(row)}"
+        if status == "pending"
+        else f"{status} {decided}".strip(),
     )
+    reviewed = _plain(row, "review")
+    glass = "approved by one person alone" + (f"; review: {reviewed}" if reviewed else "")
+    yield "break-glass", glass if row.get("glass") else ""
     yield "votes", _plain(row, "standing")
     uses = row.get("uses")
     permitted = isinstance(uses, int) and uses > 1
@@ -72,6 +147,13 @@ def _vote(vote: Json) -> str:
     return f"{' '.join(said)}, proven by {_plain(vote, 'auth')}"
 
 
+def _left(row: Json) -> str:
+    left_s = row.get("left_s")
+    if not isinstance(left_s, int):
+        return ""
+    return f" ({left_s // 60} min left)" if left_s >= 120 else f" ({left_s} s left)"
+
+
 def _facts(action: Json) -> Iterator[tuple[str, str]]:
     yield "resource", _plain(action, "resource")
     where = SCOPE_WORDS.get(_plain(action, "scope"), "")
@@ -94,16 +176,18 @@ def _answers(row: Json) -> list[str]:
         return []
     if not row.get("may_decide", True):
         return ["", f"you cannot answer this: {_words(row, 'refusal')}"]
-    name, deny = _words(row, "id"), f"stayhand approvals deny {_words(row, 'id')} --reason '…'"
+    name, deny = _words(row, "id"), [f"stayhand approvals deny {_words(row, 'id')} --reason '…'"]
+    if row.get("edit"):
+        deny.append(f"stayhand approvals edit {name} --text '…'")
     if not row.get("may_approve", True):
-        return ["", f"you cannot approve this now: {_words(row, 'approve_refusal_words')}", "", deny]
+        return ["", f"you cannot approve this now: {_words(row, 'approve_refusal_words')}", "", *deny]
     typed = f" --typed {shlex.quote(_words(row, 'typed'))}" if row.get("typed") else ""
     runnable = [number for number, one in enumerate(_tables(row.get("forms")), 1) if one.get("can_run")]
     firsts = [
         f"stayhand approvals approve {name}{typed} --first{'' if one == 1 else f' --form {one}'}"
         for one in runnable
     ]
-    return ["", f"stayhand approvals approve {name}{typed}", *firsts, deny]
+    return ["", f"stayhand approvals approve {name}{typed}", *firsts, *deny]
 
 
 def _texts(actions: Sequence[Json]) -> dict[str, list[Evidence]]:

@@ -1,4 +1,4 @@
-"""`stayhand approvals list|show|approve|deny|wait`."""
+"""`stayhand approvals`: listing, showing and answering; `conversation` and `edit` are in `approval_beside`."""
 
 import shutil
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from firewall.cli.approval_beside import conversation, edit
 from firewall.cli.approval_text import as_text
 from firewall.cli.client import (
     TIMEOUT_S,
@@ -33,6 +34,10 @@ _id = click.argument("approval_id", metavar="ID")
 @click.group("approvals", cls=Listed, help="Answer what waits for people.")
 def approvals() -> None:
     """Group the commands about approvals."""
+
+
+approvals.add_command(conversation)
+approvals.add_command(edit)
 
 
 @approvals.command("list")

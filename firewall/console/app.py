@@ -128,12 +128,14 @@ class Console:
         ways = ways_of(desks.proving, challenges)
         tabs = [room.tab for room in desks.rooms]
         self._pages = Pages(doorman=self._doorman, sessions=self.sessions, ways=ways, tabs=tabs)
+        approving = Approving(approvals, clock, desks.runner, channels, ways, desks.glass)
         api = Api(
             approvals=approvals,
             doorman=self._doorman,
             sessions=self.sessions,
             clock=clock,
             runner=desks.runner,
+            around=approving.around,
         )
         admin = Admin(
             tokens=desks.tokens,
@@ -145,7 +147,6 @@ class Console:
             sign_out=self.sessions.end_of,
         )
         frame = Frame(self._pages, self._doorman)
-        approving = Approving(approvals, clock, desks.runner, channels, ways, desks.glass)
         self.rows = (
             *endpoints.always(api, admin, CredentialRoutes(desks.credentials)),
             *_optional(desks),

@@ -85,6 +85,8 @@ def detail(approval: Approval, *, now_us: int, address: str, standing: Standing)
     """Return everything about one approval, for somebody who was recorded as having seen it."""
     subject, refusal = approval.subject, standing.refusal
     shown = row(approval, now_us=now_us, address=address, tally=standing.tally)
+    is_pending = shown["status"] == ApprovalStatus.PENDING.value
+    shown["left_s"] = max(0, approval.expires_at - now_us) // 1_000_000 if is_pending else 0
     shown["may_decide"] = refusal is None
     shown["refusal"] = refusal.code if refusal else ""
     barred = refusal or standing.not_approving
@@ -99,6 +101,8 @@ def detail(approval: Approval, *, now_us: int, address: str, standing: Standing)
     shown["decided_by_name"] = standing.names.get(approval.decided_by, "")
     shown["token"] = approval.token
     shown["runs"] = [_run(run) for run in approval.runs]
+    shown["instead"] = approval.instead
+    shown["edited"] = subject.edited if subject is not None else ""
     if subject is not None:
         shown |= {
             "tool": subject.tool,

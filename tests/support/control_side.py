@@ -377,6 +377,7 @@ def control_side(
                 rules=glass,
                 broken=reviews.broken,
                 unreviewed=reviews.count,
+                use_of=log.glass_use,
             ),
             pins=desk.pins,
             proving=proving,

@@ -60,6 +60,17 @@ class Editor(Protocol):
         ...
 
 
+class Around(Protocol):
+    """Knows what stands around an approval on its page."""
+
+    async def beside(self, approval: Approval, who: Approver) -> shape.Json:
+        """Return it: `compared` (with the `id` of the earlier one, or null), `conversation`, `edit`, and more.
+
+        Raises: StoreError.
+        """
+        ...
+
+
 class NoRunner:
     """Where nothing can be run."""
 
@@ -75,10 +86,18 @@ class Api:
     """The handlers of `/api/session` and `/api/approvals…`."""
 
     def __init__(
-        self, *, approvals: Approvals, doorman: Doorman, sessions: Sessions, clock: Clock, runner: Runner
+        self,
+        *,
+        approvals: Approvals,
+        doorman: Doorman,
+        sessions: Sessions,
+        clock: Clock,
+        runner: Runner,
+        around: Around,
     ) -> None:
         self._approvals = approvals
         self._runner = runner
+        self._around = around
         self._doorman = doorman
         self._sessions = sessions
         self._clock = clock
@@ -126,8 +145,11 @@ class Api:
             approval = await self._approvals.wait(approval.id, until_us=until_us)
             demand_still(request)
         may_decide = self._approvals.may_decide(approval, who) is None
-        await self._approvals.viewed(approval.id, by=who.name, may_decide=may_decide)
-        return JSONResponse(self._detail(approval, who))
+        beside = await self._around.beside(approval, who)  # before the entry, which says what is shown
+        other = beside["compared"]
+        compared = str(other["id"]) if isinstance(other, dict) else ""
+        await self._approvals.viewed(approval.id, by=who.name, may_decide=may_decide, beside=compared)
+        return JSONResponse(self._detail(approval, who) | beside)
 
     async def decide(self, request: Request, asker: Asker) -> Response:
         """Record a decision: `{"decision": "approve"|"deny", "reason"?, "typed"?, "uses"? with "minutes"}`."""

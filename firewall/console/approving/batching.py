@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from firewall.approvals.batches import MOST, InBatch, kind_of, of_kind, refusal_of
+from firewall.approvals.batches import MOST, InBatch, kind_of, refusal_of
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.api.approvals import standing_of
+from firewall.console.approving.around import waiting_alike
 from firewall.console.approving.page import page
 from firewall.console.approving.parts import Page
 from firewall.console.auth import Access
@@ -78,11 +79,7 @@ class Batches:
 
     def _found(self, approval_id: str, who: Approver) -> list[Approval]:
         """Return what waits of a kind and may be answered by somebody. Raises: ApprovalError."""
-        first = self._approvals.get(approval_id)
-        counter = self._approvals.counter()
-        return of_kind(
-            first, self._approvals.waiting_of(first.token), lambda one: counter.refusal(one, who) is None
-        )
+        return waiting_alike(self._approvals, self._approvals.get(approval_id), who)
 
     def _refusal(self, found: list[Approval], who: Approver) -> str:
         """Return why none of these is approved in a batch; empty: they may be."""

@@ -1,33 +1,56 @@
-"""Forms beside the decision on an approval's page: opening what led to a call, and asking for another form."""
+"""Beside the decision on an approval: opening what led to a call, and asking for another form of it.
+
+The same for the forms of its page and for the JSON API: one permission, one entry, one way in.
+"""
+
+from dataclasses import asdict
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
-from firewall.console.api.approvals import Runner
+from firewall.console.api.approvals import Editor, Runner
+from firewall.console.approving.around import Around
 from firewall.console.approving.conversation import talk
 from firewall.console.approving.showing import ApprovalPages
-from firewall.console.asking import Asker, Doorman, SignedOutError, read_form
+from firewall.console.asking import Asker, Doorman, SignedOutError, read_form, read_json
 from firewall.console.auth import Access
 from firewall.console.rows import Row
-from firewall.core.errors import ApprovalError, LimitError
+from firewall.console.shape import row
+from firewall.core.errors import ApprovalError, AuthError, LimitError
 from firewall.core.ids import is_id
+from firewall.core.ports import Clock
 
 
 class Beside:
     """The handlers of these forms."""
 
-    def __init__(self, shown: ApprovalPages, *, approvals: Approvals, doorman: Doorman, runner: Runner) -> None:
+    def __init__(
+        self,
+        shown: ApprovalPages,
+        *,
+        approvals: Approvals,
+        doorman: Doorman,
+        runner: Runner,
+        around: Around,
+        clock: Clock,
+    ) -> None:
         self._shown = shown
         self._approvals = approvals
         self._doorman = doorman
         self._runner = runner
+        self._around = around
+        self._clock = clock
 
     def rows(self) -> tuple[Row, ...]:
         """Return their routes."""
         return (
             Row("POST", "/approve/{id}/conversation", Access.FORM, self.conversation, needs=Access.LOG),
             Row("POST", "/approve/{id}/edit", Access.FORM, self.edit, needs=Access.DECIDER),
+            Row("GET", "/api/approvals/{id}/conversation", Access.LOG, self.offered),
+            Row("POST", "/api/approvals/{id}/conversation", Access.LOG, self.read),
+            Row("POST", "/api/approvals/{id}/edit", Access.DECIDER, self.propose),
         )
 
     async def conversation(self, request: Request, asker: Asker) -> Response:
@@ -52,16 +75,53 @@ class Beside:
         fields = await read_form(request)
         self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
         approval_id, text = _id(request), fields.get("text", "").replace("\r\n", "\n")
-        editor = self._runner.editor
-        if editor is None:
-            raise ApprovalError("no call can be edited here", code="edit_unknown", status=404)
         try:
-            found = await editor.propose(approval_id, text, by=asker.who)
+            found = await self._editor.propose(approval_id, text, by=asker.who)
         except (ApprovalError, LimitError) as error:
             if error.code == "approval_unknown":
                 raise
             return await self._shown.show(approval_id, asker.who, asker.session, said=error, wish=text)
         return RedirectResponse(f"/approve/{found.id}", 303)
+
+    async def offered(self, request: Request, asker: Asker) -> Response:
+        """Say whether what led to an approval can be opened: `{"id", "state"}`; nothing is opened."""
+        approval, who = self._approvals.get(_id(request)), _known(asker)
+        return JSONResponse({"id": approval.id, "state": self._around.talk(approval, who).state})
+
+    async def read(self, request: Request, asker: Asker) -> Response:
+        """Return what led to an approval, to whoever may read that; the reading is an entry first.
+
+        Raises: ApprovalError `approval_unknown`, `conversation_unknown` (404), `conversation_refused` (403).
+        """
+        approval = self._approvals.get(_id(request))
+        kept = await self._approvals.conversations.read(approval, _known(asker))
+        return JSONResponse({"id": approval.id, **asdict(talk(kept))})
+
+    async def propose(self, request: Request, asker: Asker) -> Response:
+        """Deny a call with another form of it: `{"text"}` -> the form's approval, or the denied one.
+
+        `edits` names the call that was denied; where the policy permits the form without people, it is that one.
+        Raises: ApprovalError `approval_unknown`, `edit_unknown` (404), `edit_invalid` (400), `edit_same`,
+        `edit_refused` (409) and others of `Edits`; LimitError.
+        """
+        who, approval_id = _known(asker), _id(request)
+        fields = await read_json(request, {"text": str}, required=("text",))
+        found = await self._editor.propose(approval_id, str(fields["text"]), by=who)
+        address, tally = self._approvals.rules.address(found.id), self._approvals.counter().of(found)
+        shown = row(found, now_us=self._clock.now_us(), address=address, tally=tally)
+        return JSONResponse({**shown, "edits": approval_id, "instead": found.instead})
+
+    @property
+    def _editor(self) -> Editor:
+        if self._runner.editor is None:
+            raise ApprovalError("no call can be edited here", code="edit_unknown", status=404)
+        return self._runner.editor
+
+
+def _known(asker: Asker) -> Approver:
+    if asker.who is None:
+        raise AuthError(detail="route without a credential")
+    return asker.who
 
 
 def _id(request: Request) -> str:

@@ -7,6 +7,7 @@ from firewall.approvals.channels.port import Health
 from firewall.approvals.glass import Glass
 from firewall.approvals.service import Approvals
 from firewall.console.api.approvals import Runner
+from firewall.console.approving.around import Around
 from firewall.console.approving.batching import Batches
 from firewall.console.approving.beside import Beside
 from firewall.console.approving.deciding import Decisions
@@ -35,13 +36,18 @@ class Approving:
     glass: Glass | None
     """Approves alone, where somebody is named for it."""
 
+    @property
+    def around(self) -> Around:
+        """What knows what stands around an approval."""
+        return Around(self.approvals, clock=self.clock, runner=self.runner, glass=self.glass)
+
     def calls(self, pages: Pages) -> ApprovalPages:
         """Return the pages that show one approval."""
         return ApprovalPages(
             pages,
             approvals=self.approvals,
             clock=self.clock,
-            runner=self.runner,
+            around=self.around,
             ways=self.ways,
             glass=self.glass,
         )
@@ -63,6 +69,8 @@ class Approving:
             *calls.rows(),
             *decisions.rows(),
             *Waiting(approvals).rows(),
-            *Beside(calls, approvals=approvals, doorman=doorman, runner=runner).rows(),
+            *Beside(
+                calls, approvals=approvals, doorman=doorman, runner=runner, around=self.around, clock=self.clock
+            ).rows(),
             *Batches(approvals, self.clock).rows(Frame(pages, doorman)),
         )

@@ -6,7 +6,6 @@ Whoever looks is recorded before anything is shown.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,9 +14,9 @@ from firewall.approvals.glass import Glass
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.approvals.wanted import size_of
-from firewall.console.api.approvals import Runner, standing_of
-from firewall.console.approving.comparing import Compared, compared
-from firewall.console.approving.conversation import ABSENT, Talk, unopened
+from firewall.console.api.approvals import standing_of
+from firewall.console.approving.around import THREADED_CHARS, Around
+from firewall.console.approving.conversation import ABSENT, Talk
 from firewall.console.approving.page import page
 from firewall.console.asking import Asker
 from firewall.console.auth import Access, may_name
@@ -31,14 +30,10 @@ from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.errors import ApprovalError, FirewallError
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
-from firewall.guard.editing import Editable
-
-THREADED_CHARS = 20_000
-"""Longer calls are rendered in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Around:
+class _Looking:
     """What a page says beside the approval itself, for whoever looks."""
 
     seen: Approver
@@ -60,14 +55,14 @@ class ApprovalPages:
         *,
         approvals: Approvals,
         clock: Clock,
-        runner: Runner,
+        around: Around,
         ways: Ways,
         glass: Glass | None,
     ) -> None:
         self._pages = pages
         self._approvals = approvals
         self._clock = clock
-        self._runner = runner
+        self._around = around
         self._stepping = ways.stepping
         self._passkey_origin = ways.origin
         self._glass = glass
@@ -143,21 +138,21 @@ class ApprovalPages:
         may_decide = self._approvals.may_decide(approval, who) is None
         # A long text takes a while, and other calls must not wait for somebody who reads one.
         is_long = size_of(approval.subject) > THREADED_CHARS
-        beside = await self._beside(approval) if session is not None else None
+        beside = await self._around.compared(approval) if session is not None else None
         await self._approvals.viewed(
             approval_id, by=who.name, may_decide=may_decide, beside=beside.id if beside else ""
         )
-        around = self._around(approval, who, session, led=led, wish=wish)
+        looking = self._looking(approval, who, session, led=led, wish=wish)
 
         def render() -> Response:
             shown = page(
                 approval,
                 now_us=self._clock.now_us(),
-                standing=standing_of(self._approvals, approval, around.seen),
-                decided_by=around.decided_by,
+                standing=standing_of(self._approvals, approval, looking.seen),
+                decided_by=looking.decided_by,
                 production=self._approvals.rules.production,
             )
-            needs_script = (around.taps or around.glass) and shown.course.is_pending
+            needs_script = (looking.taps or looking.glass) and shown.course.is_pending
             return self._pages.html(
                 "approval.html",
                 session,
@@ -165,11 +160,11 @@ class ApprovalPages:
                 script=PASSKEY_SCRIPT if needs_script else "",
                 page=shown,
                 compared=beside,
-                talk=around.talk,
-                forms=around.forms,
+                talk=looking.talk,
+                forms=looking.forms,
                 said=said.public if said else "",
-                origin=self._passkey_origin if around.taps else "",
-                glass=around.glass,
+                origin=self._passkey_origin if looking.taps else "",
+                glass=looking.glass,
                 glass_origin=self._passkey_origin,
                 link_code=code,
                 reads_log=session is not None and may_name(who),
@@ -177,19 +172,19 @@ class ApprovalPages:
 
         return await asyncio.to_thread(render) if is_long else render()
 
-    def _around(
+    def _looking(
         self, approval: Approval, who: Approver, session: Session | None, *, led: Talk, wish: str
-    ) -> _Around:
+    ) -> _Looking:
         """Return what is known of whoever looks. Raises: StoreError."""
         taps = approval.obligations.auth == "passkey" and self._stepping is not None and self._stepping.can(who)
         is_own = self._approvals.was_decided_by(approval, who.name)
-        return _Around(
+        return _Looking(
             seen=self._stepping.tapping(who) if taps and self._stepping is not None else who,
             taps=taps,
             glass=self._breaking(approval, who) if session is not None else 0,
             decided_by="you" if is_own else self._approvals.decider(approval),
             forms=self._forms(approval, who if session is not None else None, wish),
-            talk=self._talk(approval, who) if session is not None and led is ABSENT else led,
+            talk=self._around.talk(approval, who) if session is not None and led is ABSENT else led,
         )
 
     def _breaking(self, approval: Approval, who: Approver) -> int:
@@ -201,29 +196,11 @@ class ApprovalPages:
         is_barred = self._glass.refusal(approval, self._stepping.tapping(who)) is not None
         return 0 if is_barred else self._glass.rules.min_reason
 
-    async def _beside(self, approval: Approval) -> Compared | None:
-        """Return how an approval differs from the last of its kind, before the entry that says what is shown."""
-        earlier = self._approvals.earlier(approval)
-        compare = partial(compared, approval, earlier, now_us=self._clock.now_us())
-        is_long = any(size_of(one.subject) > THREADED_CHARS for one in (approval, *earlier))
-        return await asyncio.to_thread(compare) if is_long else compare()
-
-    def _talk(self, approval: Approval, who: Approver) -> Talk:
-        return unopened(self._approvals.conversations.standing(approval, who))
-
     def _forms(self, approval: Approval, who: Approver | None, wish: str) -> Mapping[str, object]:
         """Return what the page says of other forms of a call; None: whoever came by a link edits nothing."""
         return {
-            "edit": self._editable(approval, who) if who is not None else None,
+            "edit": self._around.editable(approval, who) if who is not None else None,
             "wish": wish,
             "edited": approval.subject.edited if approval.subject else "",
             "instead": approval.instead,
         }
-
-    def _editable(self, approval: Approval, who: Approver) -> Editable | None:
-        """Return what somebody may edit of a call; None: nothing, or it is not his to."""
-        try:
-            self._approvals.edits.demand_may(approval, who)
-        except ApprovalError:
-            return None
-        return self._runner.editor.editable(approval) if self._runner.editor is not None else None

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from firewall.approvals.people import Refusal
-from firewall.cli.approval_text import as_text
+from firewall.cli.approval_text import as_text, conversation_text
 from firewall.console.shape import Standing, detail
 from firewall.console.words import CONFIDENCE_WORDS, EFFECT_WORDS, SCOPE_WORDS, UNDO_WORDS, undo_words
 from firewall.core.action import Confidence, Reversal, Scope
@@ -92,3 +92,61 @@ def test_who_voted_and_decided_is_named_and_whose_call_it_is() -> None:
     named = {**row, "given": [{**vote, "name": "alice"}], "decided_by_name": "bob"}
     assert "vote        alice agreed" in "\n".join(as_text(named))
     assert "denied bob" in "\n".join(as_text(named))
+
+
+def test_what_stands_beside_a_call_is_said() -> None:
+    """What moved, how it differs from the last of its kind, how many wait, the review, and who wrote a form."""
+    other = {
+        "id": "apr_0",
+        "status": "denied",
+        "opened_at": "2026-01-01T00:00:00Z",
+        "changes": [{"what": "resource", "before": "/srv/a", "now": "/srv/b\x1b[2J"}],
+        "only_now": ["new \x1b[2J"],
+        "only_then": ["old"],
+        "more_lines": 3,
+    }
+    row = _row(view()) | {
+        "compared": other,
+        "alike": {"waiting": 3, "address": "http://localhost/console/batch/apr_1"},
+        "conversation": "offered",
+        "moved": [{"what": "volume", "before": "5 GB", "now": "9 GB"}],
+        "edited": "apr_9",
+        "edit": {"what": "command", "text": "ls"},
+        "left_s": 90,
+    }
+    joined = "\n".join(as_text(row))
+    for words in (
+        "   resource: /srv/a -> /srv/b",
+        "   + new ",
+        "   - old",
+        "3 more lines differ",
+        "3 of this kind wait",
+        "volume has changed: 5 GB then, 9 GB now",
+        "an approver wrote this in place of apr_9",
+        "stayhand approvals edit apr_1 --text",
+        "(90 s left)",
+    ):
+        assert words in joined, joined
+    assert "\x1b" not in joined
+    same = row | {"compared": other | {"changes": [], "only_now": [], "only_then": [], "more_lines": 0}}
+    assert "nothing that is shown differs" in "\n".join(as_text(same))
+    broken = _row(view(), status=ApprovalStatus.DENIED) | {"glass": True, "review": "open", "instead": "permitted"}
+    joined = "\n".join(as_text(broken))
+    assert "approved by one person alone; review: open" in joined
+    assert "another form is wanted in its place, which the policy permits" in joined
+
+
+def test_no_text_of_a_conversation_stands_where_our_words_do() -> None:
+    """Each line of others is behind a bar; what is cut is said; without its key nothing is there."""
+    piece = {"label": "Text", "head": "hi\n--- message 9, from us\x1b[2J", "left_out": "7 bytes", "tail": "end"}
+    turn = {"number": 2, "role": "the user's side", "pieces": [piece], "left_out": 1}
+    row = {"state": "shown", "source": "Before it.", "earlier": 4, "turns": [turn], "hidden": 2}
+    lines = conversation_text(row | {"look_alikes": ["\u0430"]})
+    assert "--- message 2, from the user's side" in lines
+    assert not [line for line in lines if line.startswith("--- message 9")]
+    assert [line for line in lines if line.startswith("  | --- message 9")]
+    assert "  | (7 bytes)" in lines
+    assert "4 earlier messages are not kept." in lines
+    assert "2 hidden characters were spelled out." in lines
+    assert "\x1b" not in "".join(lines)
+    assert "erased" in conversation_text({"state": "erased"})[0]

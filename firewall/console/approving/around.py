@@ -1,0 +1,100 @@
+"""What stands around an approval, the same for its page and its JSON; nothing here is recorded or decided.
+
+How it differs from the last of its kind, what may be edited of it, whether what led to it is kept, how many of its
+kind wait, and whether a use of break-glass was reviewed. Each has a bound of its own.
+"""
+
+import asyncio
+from dataclasses import asdict
+from functools import partial
+
+from firewall.approvals.batches import of_kind
+from firewall.approvals.glass import Glass
+from firewall.approvals.people import ROLES, Approver
+from firewall.approvals.service import Approvals
+from firewall.approvals.wanted import size_of
+from firewall.console.api.approvals import Runner
+from firewall.console.approving.comparing import Compared, compared
+from firewall.console.approving.conversation import Talk, unopened
+from firewall.console.shape import Json
+from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.errors import ApprovalError
+from firewall.core.ports import Clock
+from firewall.guard.editing import Editable
+
+THREADED_CHARS = 20_000
+"""Longer calls are compared and rendered in a thread."""
+
+
+class Around:
+    """Works out what stands around an approval for whoever looks."""
+
+    def __init__(self, approvals: Approvals, *, clock: Clock, runner: Runner, glass: Glass | None) -> None:
+        self._approvals = approvals
+        self._clock = clock
+        self._runner = runner
+        self._glass = glass
+
+    async def compared(self, approval: Approval) -> Compared | None:
+        """Return how an approval differs from the last of its kind; None: there is none. Raises: StoreError."""
+        earlier = self._approvals.earlier(approval)
+        compare = partial(compared, approval, earlier, now_us=self._clock.now_us())
+        is_long = any(size_of(one.subject) > THREADED_CHARS for one in (approval, *earlier))
+        return await asyncio.to_thread(compare) if is_long else compare()
+
+    def talk(self, approval: Approval, who: Approver) -> Talk:
+        """Return what is said of the conversation before somebody opened it. Raises: StoreError."""
+        return unopened(self._approvals.conversations.standing(approval, who))
+
+    def editable(self, approval: Approval, who: Approver) -> Editable | None:
+        """Return what somebody may edit of a call; None: nothing, or it is not his to."""
+        try:
+            self._approvals.edits.demand_may(approval, who)
+        except ApprovalError:
+            return None
+        return self._runner.editor.editable(approval) if self._runner.editor is not None else None
+
+    def alike(self, approval: Approval, who: Approver) -> int:
+        """Return how many of a kind somebody could answer on one page, this one among them; 0: he answers none."""
+        if who.role not in ROLES or approval.status is not ApprovalStatus.PENDING:
+            return 0
+        return len(waiting_alike(self._approvals, approval, who))
+
+    def reviewed(self, approval: Approval) -> str:
+        """Return `open`, or what a review found of the break-glass that approved it; empty: there was none."""
+        use = self._glass.use_of(approval.id) if approval.glass and self._glass is not None else None
+        if use is None:
+            return ""
+        return use.finding.value if use.finding is not None else "open"
+
+    async def beside(self, approval: Approval, who: Approver) -> Json:
+        """Return all of it as JSON. Raises: StoreError."""
+        other, editable = await self.compared(approval), self.editable(approval, who)
+        count, address = self.alike(approval, who), self._approvals.rules.batch_address(approval.id)
+        return {
+            "compared": _compared(other) if other is not None else None,
+            "conversation": self.talk(approval, who).state,
+            "edit": asdict(editable) if editable is not None else None,
+            "alike": {"waiting": count, "address": address} if count > 1 else None,
+            "review": self.reviewed(approval),
+        }
+
+
+def waiting_alike(approvals: Approvals, first: Approval, who: Approver) -> list[Approval]:
+    """Return what waits of the kind of an approval and may be answered by somebody, as much as one page shows."""
+    counter = approvals.counter()
+    return of_kind(first, approvals.waiting_of(first.token), lambda one: counter.refusal(one, who) is None)
+
+
+def _compared(other: Compared) -> Json:
+    return {
+        "id": other.id,
+        "status": other.status,
+        "opened_at": other.at,
+        "of_kind": other.count,
+        "looked_at": other.looked,
+        "changes": [{"what": what, "before": before, "now": now} for what, before, now in other.changes],
+        "only_now": list(other.new_lines),
+        "only_then": list(other.gone_lines),
+        "more_lines": other.more,
+    }
