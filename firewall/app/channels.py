@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firewall.app.push import Pushing
@@ -121,7 +123,7 @@ def _sender(one: Notify, settings: Settings, references: References, roster: Ros
             secret = read(one.secret) if one.secret else None
             return Webhook(url=read(one.url), clock=clock, secret=secret, poster=Poster())
         case "slack":
-            return slack_of(one, references)
+            return slack_of(one, references, settings.data_dir)
         case "teams":
             from firewall.approvals.channels.teams import teams
 
@@ -135,14 +137,14 @@ def _sender(one: Notify, settings: Settings, references: References, roster: Ros
             raise ConfigError("a push channel needs an installation")
 
 
-def slack_of(one: Notify, references: References) -> Sender:
-    """Return a bot where there is a token, otherwise an incoming webhook."""
+def slack_of(one: Notify, references: References, folder: Path) -> Sender:
+    """Return a bot where there is a token, otherwise an incoming webhook. A bot keeps in `folder` where it posted."""
     from firewall.approvals.channels.http import Poster
     from firewall.approvals.channels.slack import slack_webhook
 
     if one.token is None:
         return slack_webhook(url=_read(references, one.url), poster=Poster())
-    return _bot(one, references, one.token)
+    return _bot(one, references, one.token, folder)
 
 
 def slack_desk_of(settings: Settings, references: References) -> SlackDesk | None:
@@ -159,8 +161,9 @@ def slack_desk_of(settings: Settings, references: References) -> SlackDesk | Non
     return SlackDesk(apps, members) if apps else None
 
 
-def _bot(one: Notify, references: References, token: SecretRef) -> "SlackBot":
+def _bot(one: Notify, references: References, token: SecretRef, folder: Path | None = None) -> "SlackBot":
     from firewall.approvals.channels.http import Poster
+    from firewall.approvals.channels.posted import Posted
     from firewall.approvals.channels.slack import API, SlackBot
 
     return SlackBot(
@@ -169,6 +172,7 @@ def _bot(one: Notify, references: References, token: SecretRef) -> "SlackBot":
         poster=Poster(),
         api=_address(one, references, API),
         has_buttons=one.signing_secret is not None,
+        posted=Posted(folder / f"slack-{sha256(one.channel.encode()).hexdigest()[:12]}.json") if folder else None,
     )
 
 

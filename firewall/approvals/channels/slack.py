@@ -5,8 +5,11 @@ address. Links are not unfurled, so that Slack's robot does not open the page.
 Docs: docs.slack.dev/reference/methods/chat.postMessage, chat.update, docs.slack.dev/reference/block-kit.
 """
 
+import asyncio
+
 from firewall.approvals.channels.http import Hook, Poster, json_bytes
 from firewall.approvals.channels.port import NotDeliveredError, Read
+from firewall.approvals.channels.posted import Posted
 from firewall.approvals.channels.wording import headline, sentence, until
 from firewall.core.errors import FirewallError
 from firewall.core.notice import Alert, Message, Notice, Opened, Reminded, Seen, Settled
@@ -15,8 +18,6 @@ from firewall.core.strict_json import loads_object
 API = "https://slack.com/api"
 APPROVE, DENY = "stayhand_approve", "stayhand_deny"
 """What a button calls itself."""
-MAX_POSTED = 2_000
-"""Messages that are kept in mind to be updated."""
 Json = dict[str, object]
 
 
@@ -29,16 +30,22 @@ class SlackBot:
     """A bot: one message for an approval, replaced when it is decided; reminders are answers in its thread."""
 
     def __init__(
-        self, *, token: Read, channel: str, poster: Poster, api: str = API, has_buttons: bool = False
+        self,
+        *,
+        token: Read,
+        channel: str,
+        poster: Poster,
+        api: str = API,
+        has_buttons: bool = False,
+        posted: Posted | None = None,
     ) -> None:
-        """`has_buttons`: clicks come back to us, signed."""
+        """`has_buttons`: clicks come back to us, signed. `posted`: where its messages stand."""
         self._token = token
         self._channel = channel
         self._poster = poster
         self._api = api.rstrip("/")
         self._has_buttons = has_buttons
-        self._posted: dict[str, tuple[str, str]] = {}
-        """Of an approval: Slack's ids of the channel and the message."""
+        self._posted = posted or Posted()
 
     async def send(self, message: Message) -> None:
         """Post, answer or replace once. Raises: NotDeliveredError, FirewallError."""
@@ -66,13 +73,11 @@ class SlackBot:
         answer = await self._call("chat.postMessage", {"channel": self._channel, **body})
         where, at = answer.get("channel"), answer.get("ts")
         if isinstance(where, str) and isinstance(at, str):
-            if len(self._posted) >= MAX_POSTED:
-                self._posted.pop(next(iter(self._posted)))
-            self._posted[notice.id] = (where, at)
+            await asyncio.to_thread(self._posted.put, notice.id, (where, at))
 
     async def _remind(self, notice: Notice, message: Reminded) -> None:
         place = self._posted.get(notice.id)
-        if place is None:  # another process posted it
+        if place is None:  # nobody knows where it stands
             await self._post(notice, said(message, buttons=self._has_buttons))
             return
         body = {"channel": place[0], "thread_ts": place[1], "reply_broadcast": True}
@@ -85,7 +90,7 @@ class SlackBot:
             await self._call("chat.postMessage", {"channel": self._channel, **body})
             return
         await self._call("chat.update", {"channel": place[0], "ts": place[1], **body})
-        self._posted.pop(notice.id, None)
+        await asyncio.to_thread(self._posted.drop, notice.id)
 
     async def _call(self, method: str, body: Json) -> Json:
         headers = {

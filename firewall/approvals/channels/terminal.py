@@ -2,7 +2,8 @@
 
 from typing import TextIO
 
-from firewall.core.notice import Alert, Message, Opened, Reminded
+from firewall.approvals.channels.wording import ending
+from firewall.core.notice import Alert, Message, Opened, Reminded, Settled
 
 
 class Terminal:
@@ -18,6 +19,8 @@ class Terminal:
                 line = f"approval {notice.id} waits at {notice.address}"
             case Reminded(notice):
                 line = f"approval {notice.id} still waits at {notice.address}"
+            case Settled(notice):
+                line = f"approval {notice.id} waits no more: {ending(message)}"
             case Alert(text=line):
                 pass
             case _:

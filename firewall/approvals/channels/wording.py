@@ -58,6 +58,11 @@ def until(notice: Notice) -> str:
     return f"{datetime.fromtimestamp(notice.expires_at / 1e6, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def ending(message: Settled) -> str:
+    """Return how it ended: `was denied`."""
+    return _ENDINGS.get(message.status, "waits no more")
+
+
 def headline(message: Message) -> str:
     """Return what a message says first, in a few words."""
     match message:
@@ -65,7 +70,7 @@ def headline(message: Message) -> str:
             return "Somebody has to decide"
         case Reminded():
             return "Still nobody has decided"
-        case Settled(status=status):
-            return f"This {_ENDINGS.get(status, 'waits no more')}"
+        case Settled():
+            return f"This {ending(message)}"
         case _:
             return "Stayhand"

@@ -6,6 +6,7 @@ unsealed; whoever removes it removes nothing, it is made again. Nothing is prove
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,10 @@ class RunIndex:
         self._connection.execute("INSERT OR IGNORE INTO entries (seq, run) VALUES (?, ?)", (one.seq, run))
 
     def _open(self, path: Path, *, is_writer: bool) -> None:
+        if is_writer:
+            with suppress(OSError):  # SQLite says what is wrong
+                path.touch(0o600)
+                path.chmod(0o600)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA busy_timeout=2000")
         if is_writer:

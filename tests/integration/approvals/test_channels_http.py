@@ -1,8 +1,10 @@
 """Slack, Teams, PagerDuty and webhooks over real sockets; receivers refuse what the real ones refuse."""
 
 import json
+import stat
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -13,6 +15,7 @@ from starlette.routing import Route
 from firewall.approvals.channels.http import Poster
 from firewall.approvals.channels.pagerduty import PagerDuty
 from firewall.approvals.channels.port import NotDeliveredError, Read, Sender
+from firewall.approvals.channels.posted import Posted
 from firewall.approvals.channels.slack import SlackBot, slack_webhook
 from firewall.approvals.channels.teams import teams
 from firewall.approvals.channels.webhook import Webhook, signature
@@ -38,8 +41,17 @@ def _is(text: str) -> Read:
     return lambda: Secret(text)
 
 
-def _bot(house: Receivers, *, token: str = BOT_TOKEN, channel: str = CHANNEL) -> SlackBot:
-    return SlackBot(token=_is(token), channel=channel, poster=Poster(), api=f"{house.base}/api", has_buttons=True)
+def _bot(
+    house: Receivers, *, token: str = BOT_TOKEN, channel: str = CHANNEL, kept: Path | None = None
+) -> SlackBot:
+    return SlackBot(
+        token=_is(token),
+        channel=channel,
+        poster=Poster(),
+        api=f"{house.base}/api",
+        has_buttons=True,
+        posted=Posted(kept),
+    )
 
 
 async def _told(sender: Sender, *messages: Message) -> None:
@@ -59,8 +71,22 @@ async def test_slacks_message_is_replaced_when_it_is_decided(house: Receivers) -
     assert not house.slack.unfurls
 
 
-async def test_another_process_cannot_replace_a_message_and_says_it_anew(house: Receivers) -> None:
-    """After a restart nobody knows which message it was: the reminder has the buttons, the ending replaces it."""
+async def test_a_message_is_replaced_after_a_restart_as_well(house: Receivers, tmp_path: Path) -> None:
+    """Where it stands is kept, for its owner's eyes alone: no button is left that waits for nothing."""
+    kept = tmp_path / "slack.json"
+    await _told(_bot(house, kept=kept), Opened(notice()))
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    await _told(_bot(house, kept=kept), Reminded(notice()))
+    await _told(_bot(house, kept=kept), ENDED)
+    first, reminder = house.slack.messages.values()
+    assert buttons(first) == []
+    assert "was denied" in json.dumps(first)
+    assert reminder["thread_ts"] == first["ts"]
+    assert Posted(kept).get(notice().id) is None
+
+
+async def test_where_nothing_is_kept_a_message_is_said_anew(house: Receivers) -> None:
+    """Nobody knows which message it was: the reminder has the buttons, the ending replaces it."""
     await _told(_bot(house), Opened(notice()))
     await _told(_bot(house), Reminded(notice()), ENDED)
     old, new = house.slack.messages.values()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -238,6 +239,7 @@ async def test_the_index_is_made_again_from_the_log(house: House) -> None:
         follower = Follower(house.database, path, lambda: 0)
         while follower.step():
             pass
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert follower.reader.run(token) == replace(once, no=follower.reader.run(token).no)  # type: ignore[union-attr]  # found
         follower.close()
 

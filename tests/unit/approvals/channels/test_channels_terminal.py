@@ -9,7 +9,7 @@ from tests.support.telling import ADDRESS, notice
 
 
 async def test_a_shared_screen_learns_nothing_of_the_call() -> None:
-    """A line for what waits and for alerts; endings and readers are no news there."""
+    """A line for what waits, for how it ended and for alerts; that somebody reads it is no news there."""
     stream = io.StringIO()
     terminal = Terminal(stream)
     for one in (Opened(notice()), Reminded(notice()), Seen(notice()), Alert("budget", "a budget is spent", {})):
@@ -20,4 +20,5 @@ async def test_a_shared_screen_learns_nothing_of_the_call() -> None:
         f"stayhand: approval apr_x waits at {ADDRESS}",
         f"stayhand: approval apr_x still waits at {ADDRESS}",
         "stayhand: a budget is spent",
+        "stayhand: approval apr_x waits no more: was denied",
     ]
