@@ -138,7 +138,7 @@ def _sender(one: Notify, settings: Settings, references: References, roster: Ros
 
 
 def slack_of(one: Notify, references: References, folder: Path) -> Sender:
-    """Return a bot where there is a token, otherwise an incoming webhook. A bot keeps in `folder` where it posted."""
+    """Return a bot where there is a token, else an incoming webhook. A bot keeps in `folder` where it posted."""
     from firewall.approvals.channels.http import Poster
     from firewall.approvals.channels.slack import slack_webhook
 
