@@ -28,8 +28,9 @@ from firewall.core.work import (
     Unmet,
     UseApproval,
 )
-from firewall.sequencer.opening import Places, create, open_installation
+from firewall.sequencer.opening import create, open_installation
 from tests.support.approving import ALICE, START_US, MemoryLog, StillClock, Told, new_id, subject, wanted
+from tests.support.guarding import places_in
 
 
 @dataclass(slots=True)
@@ -49,14 +50,7 @@ async def ports(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         log = MemoryLog()
         yield Ports(log, log, clock)
         return
-    data = tmp_path / "data"
-    places = Places(
-        database=data / "stayhand.db",
-        signing_key=data / "log.key",
-        keystore=data / "keystore.db",
-        keystore_key=tmp_path / "conf" / "keystore.key",
-        verify_key=tmp_path / "conf" / "verify.key",
-    )
+    places = places_in(tmp_path)
     create(places)
     installation = open_installation(places, clock)
     yield Ports(installation.writer, installation.approving, clock)

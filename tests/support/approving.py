@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -39,6 +40,14 @@ from firewall.core.work import (
 )
 
 START_US = 1_790_000_000_000_000
+
+
+class WallClock:
+    """The clock of the machine."""
+
+    def now_us(self) -> int:
+        """Return unix time in microseconds."""
+        return time.time_ns() // 1000
 
 
 class StillClock:

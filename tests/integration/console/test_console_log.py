@@ -6,7 +6,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,20 +39,13 @@ from firewall.settings.settings import Settings
 from firewall.tokens.absences import Absences
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
-from tests.support.approving import Told, new_id
+from tests.support.approving import Told, WallClock, new_id
 from tests.support.control_side import Browser, CredentialDouble, Desk, free_socket, served
+from tests.support.guarding import places_in
 from tests.support.logs_to_search import judged
 
 PASSPHRASE = "amber-canary-of-the-log-4711"
 HIDDEN = "volume\u202edelete <script>alert(1)</script>"
-
-
-class WallClock:
-    """The clock of the machine."""
-
-    def now_us(self) -> int:
-        """Return unix time in microseconds."""
-        return time.time_ns() // 1000
 
 
 @dataclass(slots=True)
@@ -90,14 +82,7 @@ class Room:
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
     """A fresh installation with an auditor and a viewer, served on loopback."""
-    data = tmp_path / "data"
-    places = Places(
-        database=data / "stayhand.db",
-        signing_key=data / "log.key",
-        keystore=data / "keystore.db",
-        keystore_key=tmp_path / "conf" / "keystore.key",
-        verify_key=tmp_path / "conf" / "verify.key",
-    )
+    places = places_in(tmp_path)
     create(places)
     clock = WallClock()
     installation = open_installation(places, clock)

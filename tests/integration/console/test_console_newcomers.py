@@ -16,7 +16,7 @@ from firewall.core.demand import demand_of
 from firewall.core.errors import ApprovalError
 from firewall.core.token import TokenKind
 from firewall.core.verdict import Obligations
-from firewall.sequencer.opening import Installation, Places, create, open_installation
+from firewall.sequencer.opening import Installation, create, open_installation
 from firewall.settings.settings import Settings
 from firewall.tokens.absences import Absences
 from firewall.tokens.people import People
@@ -24,6 +24,7 @@ from firewall.tokens.service import Tokens
 from tests.support.approving import START_US, StillClock, Told, new_id, wanted
 from tests.support.control_side import Side, control_side
 from tests.support.enrolling import add_passkey, by_code, code_for, enrolled, said, soft_key
+from tests.support.guarding import places_in
 
 WORDS = "amber-anchor-apple-arrow-autumn-badge-123"
 TWO = Obligations(demands=(demand_of("oncall", quorum=2),))
@@ -85,14 +86,7 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """An installation with three people, before anything is asked."""
-    data = tmp_path / "data"
-    places = Places(
-        database=data / "stayhand.db",
-        signing_key=data / "log.key",
-        keystore=data / "keystore.db",
-        keystore_key=tmp_path / "conf" / "keystore.key",
-        verify_key=tmp_path / "conf" / "verify.key",
-    )
+    places = places_in(tmp_path)
     create(places)
     clock = StillClock()
     installation = open_installation(places, clock)

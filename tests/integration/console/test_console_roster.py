@@ -15,13 +15,14 @@ from firewall.console.api.absences import AbsenceHandlers
 from firewall.console.asking import Asker, ForbiddenError
 from firewall.console.roster import Listed
 from firewall.core.errors import ProtocolError
-from firewall.sequencer.opening import Installation, Places, create, open_installation
+from firewall.sequencer.opening import Installation, create, open_installation
 from firewall.settings.sections import ApproverSettings
 from firewall.storage.sqlite import approvals as approval_rows
 from firewall.storage.sqlite.schema import create_tables, open_writer
 from firewall.tokens.absences import LONGEST_US, Absences
 from firewall.tokens.people import People, PersonError
 from tests.support.approving import START_US, StillClock
+from tests.support.guarding import places_in
 
 DAY_US = 24 * 3600 * 1_000_000
 UNTIL = datetime.fromtimestamp((START_US + DAY_US) / 1e6, UTC)
@@ -46,13 +47,7 @@ class House:
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """Alice and bob of a group each, and root."""
     clock = StillClock()
-    places = Places(
-        database=tmp_path / "data" / "stayhand.db",
-        signing_key=tmp_path / "data" / "log.key",
-        keystore=tmp_path / "data" / "keystore.db",
-        keystore_key=tmp_path / "conf" / "keystore.key",
-        verify_key=tmp_path / "conf" / "verify.key",
-    )
+    places = places_in(tmp_path)
     create(places)
     installation = open_installation(places, clock)
     people = People(sequencer=installation.writer, rows=installation.people, clock=clock)

@@ -1,7 +1,6 @@
 """The control side over the real writer, SQLite, argon2 and sockets: decided by a click, proven in the log."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,23 +22,16 @@ from firewall.core.errors import ApprovalError
 from firewall.core.token import TokenKind
 from firewall.core.verdict import Obligations
 from firewall.core.work import Unit
-from firewall.sequencer.opening import Installation, Places, create, open_installation
+from firewall.sequencer.opening import Installation, create, open_installation
 from firewall.settings.settings import Settings
 from firewall.tokens.absences import Absences
 from firewall.tokens.people import People
 from firewall.tokens.service import Tokens
-from tests.support.approving import ALICE, COMMAND, ROOT, Told, new_id, wanted
+from tests.support.approving import ALICE, COMMAND, ROOT, Told, WallClock, new_id, wanted
 from tests.support.control_side import Browser, CredentialDouble, Desk, free_socket, served
+from tests.support.guarding import places_in
 
 PASSPHRASE = "amber-canary-of-the-console-4711"
-
-
-class WallClock:
-    """The clock of the machine."""
-
-    def now_us(self) -> int:
-        """Return unix time in microseconds."""
-        return time.time_ns() // 1000
 
 
 @dataclass(slots=True)
@@ -56,14 +48,7 @@ class Real:
 @pytest.fixture
 async def real(tmp_path: Path) -> AsyncIterator[Real]:
     """A fresh installation with alice as approver, served on loopback."""
-    data = tmp_path / "data"
-    places = Places(
-        database=data / "stayhand.db",
-        signing_key=data / "log.key",
-        keystore=data / "keystore.db",
-        keystore_key=tmp_path / "conf" / "keystore.key",
-        verify_key=tmp_path / "conf" / "verify.key",
-    )
+    places = places_in(tmp_path)
     create(places)
     clock = WallClock()
     installation = open_installation(places, clock)

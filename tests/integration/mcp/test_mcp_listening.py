@@ -17,7 +17,7 @@ from tests.support.mcp_house import House
 from tests.support.mcp_judged import judging
 from tests.support.mcp_posting import NOTES, Poster, Said, in_halves, posting, until
 from tests.support.mcp_streams import Stream, hearing, listening
-from tests.support.mcp_teller import over_http, program, settings
+from tests.support.mcp_teller import Teller, over_http, program, settings
 
 TOOLS, UPDATED = "notifications/tools/list_changed", "notifications/resources/updated"
 STOCK = "shop://stock"
@@ -316,15 +316,22 @@ async def test_a_session_whose_stream_ends_while_it_subscribes_is_over(tmp_path:
         assert (await poster.legacy("ping", session=session)).status == 404
 
 
+@asynccontextmanager
+async def before_a_teller(folder: Path, era: str) -> AsyncIterator[tuple[Teller, House, Poster, str]]:
+    """Give a server that answers when it is let, the gate before it, and a client with a session there."""
+    with over_http(is_modern=era == "modern") as teller:
+        named = McpServer.model_validate(settings(teller))
+        async with (
+            judging(folder, named, is_pinned=True) as (house, _),
+            posting(house.at("github"), await house.token()) as poster,
+        ):
+            yield teller, house, poster, await poster.begin("2025-11-25")
+
+
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_a_newer_stream_takes_over_what_is_being_subscribed(tmp_path: Path, era: str) -> None:
     """The server answers after the older stream has ended: its client hears that it is subscribed, and is told."""
-    async with AsyncExitStack() as stack:
-        teller = stack.enter_context(over_http(is_modern=era == "modern"))
-        named = McpServer.model_validate(settings(teller))
-        house, _ = await stack.enter_async_context(judging(tmp_path, named, is_pinned=True))
-        poster = await stack.enter_async_context(posting(house.at("github"), await house.token()))
-        session = await poster.begin("2025-11-25")
+    async with before_a_teller(tmp_path, era) as (teller, house, poster, session), AsyncExitStack() as stack:
         older = await stack.enter_async_context(hearing(poster, session))
         await until(lambda: bool(teller.listeners))
         asked, teller.holds = len(teller.heard), threading.Event()
@@ -346,12 +353,7 @@ async def test_a_newer_stream_takes_over_what_is_being_subscribed(tmp_path: Path
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_nothing_is_subscribed_on_a_stream_that_ended_meanwhile(tmp_path: Path, era: str) -> None:
     """Its client hears so, and the session goes on without."""
-    async with AsyncExitStack() as stack:
-        teller = stack.enter_context(over_http(is_modern=era == "modern"))
-        named = McpServer.model_validate(settings(teller))
-        house, _ = await stack.enter_async_context(judging(tmp_path, named, is_pinned=True))
-        poster = await stack.enter_async_context(posting(house.at("github"), await house.token()))
-        session = await poster.begin("2025-11-25")
+    async with before_a_teller(tmp_path, era) as (teller, house, poster, session):
         async with hearing(poster, session):
             await until(lambda: bool(teller.listeners))
             asked, teller.holds = len(teller.heard), threading.Event()

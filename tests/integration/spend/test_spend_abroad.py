@@ -1,23 +1,17 @@
 """Answers of providers of another dialect are paid by what those say they used, not by what its client is told."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from sqlite3 import connect
 
 import httpx
 import pytest
 
-from firewall.demo.serving import served
-from tests.support.billing import Billing
-from tests.support.installation import Served, install, serving
+from tests.support.billed import BUDGET, billed, eventually
+from tests.support.installation import Served
 
-SETTINGS = """
-[[budget]]
-scope = "team"
-window = "day"
-hard_micros = 1000000000
-
+SETTINGS = (
+    BUDGET
+    + """
 [[provider]]
 name = "chat"
 dialect = "openai-chat"
@@ -42,6 +36,7 @@ chain = ["messages/hourly-endless"]
 name = "silent"
 chain = ["chat/hourly-silent"]
 """
+)
 PRICES = """
 [[model]]
 name = "hourly-*"
@@ -71,29 +66,17 @@ class House:
 
     def settled(self, feature: str) -> tuple[str, int, int, int, int]:
         """Return state, cost, input, input kept for an hour and output of the one call of a feature."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with connect(f"file:{self.firewall.installed.database}?mode=ro", uri=True) as connection:
-                found = connection.execute(
-                    "SELECT state, cost, input, cache_write_1h, output FROM spend_calls WHERE feature = ?",
-                    (feature,),
-                ).fetchall()
-            if found:
-                (line,) = found
-                return line  # type: ignore[no-any-return]  # a row of the ledger
-            time.sleep(0.05)
-        raise AssertionError(f"nothing of {feature} was settled")
+        columns = "state, cost, input, cache_write_1h, output"
+        query = f"SELECT {columns} FROM spend_calls WHERE feature = ? AND state <> 'open'"  # noqa: S608 - ours
+        (line,) = eventually(self.firewall, query, feature)
+        return line  # type: ignore[return-value]  # a row of the ledger
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server whose providers speak another dialect than its clients."""
-    with served(Billing().app) as url:
-        installed = install(tmp_path_factory.mktemp("abroad"), settings=SETTINGS.format(url=url))
-        models = installed.config.parent / "policies" / "models.toml"
-        models.write_text((models.read_text() if models.exists() else "") + PRICES)
-        with serving(installed) as running:
-            yield House(running)
+    with billed(tmp_path_factory.mktemp("abroad"), SETTINGS, PRICES) as running:
+        yield House(running)
 
 
 @pytest.mark.parametrize("stream", [False, True])

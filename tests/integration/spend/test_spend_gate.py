@@ -1,6 +1,5 @@
 """Money through the real server: what an answer cost, who paid, who is refused, and who hangs up."""
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import orjson
 import pytest
 
 from firewall.demo.serving import served
+from tests.support.billed import eventually, rows
 from tests.support.billing import PRICES, USAGE, USED_MICROS, Billing
 from tests.support.installation import Served, cli, install, serving
 
@@ -124,32 +124,19 @@ class House:
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Read the database as an auditor would."""
-        with sqlite3.connect(f"file:{self.firewall.installed.database}?mode=ro", uri=True) as connection:
-            return connection.execute(query, values).fetchall()
+        return rows(self.firewall, query, *values)
 
     def settled(self, entry: str) -> tuple[object, ...]:
         """Return the ledger's line of a call once it is settled."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            found = self.rows("SELECT * FROM spend_calls WHERE entry = ? AND state <> 'open'", int(entry))
-            if found:
-                return self.rows(
-                    "SELECT state, cost, input, output, provider, model, team, feature, tags, attempts "
-                    "FROM spend_calls WHERE entry = ?",
-                    int(entry),
-                )[0]
-            time.sleep(0.02)
-        raise AssertionError(f"entry {entry} was never settled")
+        query = (
+            "SELECT state, cost, input, output, provider, model, team, feature, tags, attempts "
+            "FROM spend_calls WHERE entry = ? AND state <> 'open'"
+        )
+        return eventually(self.firewall, query, int(entry))[0]
 
     def eventually(self, query: str) -> list[tuple[object, ...]]:
         """Return the rows of a query once there are some."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            found = self.rows(query)
-            if found:
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"nothing ever came of {query}")
+        return eventually(self.firewall, query)
 
     def held(self) -> int:
         """Return what all accounts hold."""

@@ -1,23 +1,18 @@
 """Clients that leave while several are asked for them: whatever was asked by then is booked, all of it."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from sqlite3 import connect
 
 import httpx
 import pytest
 
-from firewall.demo.serving import served
-from tests.support.billing import PRICES, USED_MICROS, Billing
-from tests.support.installation import Served, install, serving
+from tests.support.billed import BUDGET, billed, eventually, rows
+from tests.support.billing import USED_MICROS
+from tests.support.installation import Served
 
-SETTINGS = """
-[[budget]]
-scope = "team"
-window = "day"
-hard_micros = 1000000000
-
+SETTINGS = (
+    BUDGET
+    + """
 [[provider]]
 name = "chat"
 dialect = "openai-chat"
@@ -49,6 +44,7 @@ hedge_after_ms = 1
 name = "broken"
 chain = ["chat/priced-cut", "other/priced-slow"]
 """
+)
 SLOW_MICROS = 2 * 40
 """What an answer of the slow model that nobody counted costs at most."""
 
@@ -73,31 +69,17 @@ class House:
 
     def line(self, feature: str) -> tuple[str, int, int, int]:
         """Return state, cost, input and number of attempts of the one call of a feature."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with connect(f"file:{self.firewall.installed.database}?mode=ro", uri=True) as connection:
-                found = connection.execute(
-                    "SELECT state, cost, input, attempts FROM spend_calls WHERE feature = ? AND state <> 'open'",
-                    (feature,),
-                ).fetchall()
-                held = connection.execute("SELECT total(held) FROM spend_accounts").fetchone()[0]
-            if found:
-                assert held == 0
-                (line,) = found
-                return line  # type: ignore[no-any-return]  # a row of the ledger
-            time.sleep(0.05)
-        raise AssertionError(f"nothing of {feature} was settled")
+        query = "SELECT state, cost, input, attempts FROM spend_calls WHERE feature = ? AND state <> 'open'"
+        (line,) = eventually(self.firewall, query, feature)
+        assert rows(self.firewall, "SELECT total(held) FROM spend_accounts") == [(0,)]
+        return line  # type: ignore[return-value]  # a row of the ledger
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server whose routes ask several for one answer."""
-    with served(Billing().app) as url:
-        installed = install(tmp_path_factory.mktemp("leaving"), settings=SETTINGS.format(url=url))
-        models = installed.config.parent / "policies" / "models.toml"
-        models.write_text((models.read_text() if models.exists() else "") + PRICES)
-        with serving(installed) as running:
-            yield House(running)
+    with billed(tmp_path_factory.mktemp("leaving"), SETTINGS) as running:
+        yield House(running)
 
 
 @pytest.mark.parametrize(
