@@ -240,8 +240,9 @@ def _show(options: argparse.Namespace) -> int:
     for name, value in (("principal", said.principal), ("approval", said.approval), ("leaf", leaf.hex())):
         if value:
             _say(f"{name:<10} {_visible(value)}")
+    width = max([10, *map(len, said.data)])
     for name, value in said.data.items():
-        _say(f"{name:<10} {json.dumps(value)}")
+        _say(f"{_visible(name):<{width}} {json.dumps(value)}")
     if sealed is not None:
         matches = sha256(sealed).hexdigest() == said.sealed_sha256
         state = "as hashed" if matches else "CHANGED: it is not what was hashed"

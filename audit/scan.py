@@ -154,7 +154,8 @@ class Scan:
 
     def _hole(self, found: int) -> None:
         if found > self.size:
-            self.findings.add(Fault.MISSING, f"missing, and all up to entry {found - 1}", self.size)
+            further = f", and all up to entry {found - 1}" if found > self.size + 1 else ""
+            self.findings.add(Fault.MISSING, f"missing{further}", self.size)
         else:
             self.findings.add(Fault.MISSING, f"stored out of order after entry {self.size - 1}", found)
         self._lose()

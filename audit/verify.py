@@ -88,22 +88,25 @@ def _report(scan: Scan, findings: Findings, witnesses: Sequence[Heads], *, stric
     )
 
 
-def prove(log: Path, seq: int) -> str:
+def prove(log: Path, seq: int, *, under: int = 0) -> str:
     """Return a C2SP tlog-proof that entry `seq` is in the log, with the entry itself as its extra data.
+
+    `under`: the size of the checkpoint that it leads to; 0: the newest.
 
     Raises: AuditError when there is no such entry, or no checkpoint covers it.
     """
-    return next(prove_all(log, [seq]))
+    return next(prove_all(log, [seq], under=under))
 
 
-def prove_all(log: Path, seqs: Iterable[int]) -> Iterator[str]:
-    """Yield the proofs of several entries, in their order, all under one checkpoint.
+def prove_all(log: Path, seqs: Iterable[int], *, under: int = 0) -> Iterator[str]:
+    """Yield the proofs of several entries, in their order, all under one checkpoint; `under` as in `prove`.
 
     Raises: AuditError when there is no such entry, or no checkpoint covers it.
     """
     conn = open_readonly(log)
     try:
-        head = conn.execute("SELECT size, note FROM audit_checkpoints ORDER BY size DESC LIMIT 1").fetchone()
+        chosen, values = ("WHERE size = ?", (under,)) if under else ("ORDER BY size DESC LIMIT 1", ())
+        head = conn.execute(f"SELECT size, note FROM audit_checkpoints {chosen}", values).fetchone()  # noqa: S608 - ours
         tiles = Tiles(conn)
         for seq in seqs:
             row = conn.execute("SELECT body FROM audit_entries WHERE seq = ?", (seq,)).fetchone()

@@ -26,7 +26,7 @@ def log_room_of(base: Base, entries: EntryDesk, behind: Behind, feed: Feed) -> L
     explorer = Explorer(searcher, installation.writer, base.clock, behind.looked)
     key, witness = installation.verify_key, settings.witness
     verifying = Verifying(settings.database, key, base.clock, witness=witness)
-    proofs = Proofs(settings.database, key)
+    proofs = Proofs(settings.database, key, witnessed=installation.witness.give)
     tails = Tails(explorer, size=lambda: installation.writer.size, is_closed=lambda: feed.is_closed)
     return LogRoom(explorer, entries, verifying, proofs=proofs, tails=tails, erasing=erasing_of(base, feed))
 

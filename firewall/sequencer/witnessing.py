@@ -3,10 +3,12 @@
 INVARIANT: a file that had heads and is gone is not made anew: whoever removes it could hide that the log was cut.
 """
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from audit import AuditError
+from audit.checkpoint import parse_note
 from audit.witness import append_head
 from firewall.core.errors import StoreError
 
@@ -21,19 +23,24 @@ class Witnessing:
         self._head = head
         self._given: set[Path] = set()
         self._fault = ""
+        self._turn = threading.Lock()
 
-    def give(self) -> None:
-        """Give the newest head to every file; one that fails keeps no other from it.
+    def give(self) -> int:
+        """Give the newest head to every file, and return its size; one that fails keeps no other from it.
+
+        Several threads may ask. 0: there is no file, or nothing to give.
 
         Raises: StoreError when one cannot be written, contradicts us, or is gone.
         """
-        head = self._head()
-        if head is None:
-            return
-        faults = [said for path in self.files if (said := self._give(path, head))]
-        self._fault = faults[0] if faults else ""
+        with self._turn:
+            head = self._head()
+            if head is None or not self.files:
+                return 0
+            faults = [said for path in self.files if (said := self._give(path, head))]
+            self._fault = faults[0] if faults else ""
         if faults:
             raise StoreError("a witness does not take the log's head", detail="; ".join(faults))
+        return parse_note(head).checkpoint.size
 
     def words(self) -> str:
         """Say how the files fare; for admins' eyes only: it names them."""

@@ -80,7 +80,7 @@ class EntryApi:
         params = QueryParams({name: str(value) for name, value in said.items()})
         wish, before = asked(params, self._explorer.now_us(), more=_FIRST)
         most = replace(FILE, entries=min(number(params, "limit") or FILE.entries, FILE.entries))
-        write = partial(bundle, log=self._proofs.log, is_open=is_open)
+        write = partial(bundle, proofs=self._proofs, is_open=is_open)
         _, body = await self._explorer.collect(
             wish,
             _known(asker),

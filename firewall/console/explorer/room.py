@@ -122,7 +122,7 @@ class LogRoom:
         said = {name: value for name, value in fields.items() if value and name not in ("csrf", "opened")}
         wish, before = asked(QueryParams(said), self._explorer.now_us())
         opened_too = fields.get("opened") == "yes"
-        write = partial(bundle, log=self._proofs.log, is_open=opened_too)
+        write = partial(bundle, proofs=self._proofs, is_open=opened_too)
         page, body = await self._explorer.collect(
             wish, visitor.who, before=before, most=MOST, opened=opened_too, written=write
         )

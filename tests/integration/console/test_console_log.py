@@ -82,7 +82,7 @@ class Room:
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
     """A fresh installation with an auditor and a viewer, served on loopback."""
-    places = places_in(tmp_path)
+    places = places_in(tmp_path, witness=(str(tmp_path / "heads"),))
     create(places)
     clock = WallClock()
     installation = open_installation(places, clock)
@@ -108,7 +108,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         Searcher(places.database, places.database.with_name("search.db"), installation.keystore), writer, clock
     )
     verifying = Verifying(places.database, installation.verify_key, clock)
-    proofs = Proofs(places.database, installation.verify_key)
+    proofs = Proofs(places.database, installation.verify_key, witnessed=installation.witness.give)
     tails = Tails(explorer, size=lambda: writer.size, is_closed=lambda: False)
     entries = Entries(installation.reader, installation.sealing, writer)
     console = Console(
@@ -333,6 +333,10 @@ async def test_what_is_found_is_taken_away_as_a_bundle_that_the_auditors_program
             said = await asyncio.to_thread(_run, words, tmp_path)
             assert f"\nok: {3 + at} entries are in the log" in said
             assert ("unproven: 4 lines say more" in said) is bool(at)
+            await room.installation.writer.submit(Unit(records=(judged(word="later"),)))
+            await asyncio.to_thread(room.installation.witness.give)
+            known = await asyncio.to_thread(_run, [*words, "--witness", "heads", "--strict"], tmp_path)
+            assert f"\nok: {3 + at} entries are in the log" in known
         wrong = await client.post(path, data={**fields, "effect": "everything"}, headers=browser.headers)
         assert wrong.status_code == 400
 

@@ -27,6 +27,14 @@ class TestProof:
         entry, head = verify_proof(prove(path, seq), [KEY.verifier])
         assert (entry.seq, entry.data["n"], head.size) == (seq, seq, 311)
 
+    def test_a_proof_leads_to_the_head_that_is_named(self, path: Path) -> None:
+        """An earlier head proves what it covers; one that was never signed, or is too small, proves nothing."""
+        entry, head = verify_proof(prove(path, 3, under=309), [KEY.verifier])
+        assert (entry.seq, head.size) == (3, 309)
+        for under, seq in ((308, 3), (309, 309)):
+            with pytest.raises(AuditError, match="there is no signed entry"):
+                prove(path, seq, under=under)
+
     def test_there_is_no_proof_of_nothing(self, path: Path) -> None:
         """An entry that is not there, or not signed, has no proof."""
         with pytest.raises(AuditError, match="there is no signed entry 311"):

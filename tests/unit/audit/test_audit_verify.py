@@ -160,6 +160,12 @@ def test_a_deleted_entry_is_found(path: Path) -> None:
     assert str(report.findings[0]) == "entry 5: missing, and all up to entry 6"
 
 
+def test_one_entry_that_is_gone_is_said_to_be(path: Path) -> None:
+    """No range where there is none."""
+    tamper(path, "DELETE FROM audit_entries WHERE seq = 5")
+    assert str(check(path).findings[0]) == "entry 5: missing"
+
+
 def test_an_inserted_entry_is_found(path: Path) -> None:
     """An entry before the first or after the signed end does not belong."""
     tamper(
