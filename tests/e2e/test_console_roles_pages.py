@@ -40,6 +40,16 @@ AT = """() => {
 }"""
 """What has the focus, and whether that can be seen."""
 
+THUMB = 44
+SMALL = f"""() => [...document.querySelectorAll(
+    "button, select, textarea, summary, input:not([type=hidden]), nav a, .card, .choices a, .pager a")]
+  .filter((one) => one.checkVisibility())
+  .map((one) => [one, one.matches("[type=checkbox], [type=radio]") ? one.labels[0] : one])
+  .map(([one, hit]) => [one, hit.getBoundingClientRect()])
+  .filter(([, box]) => box.height < {THUMB} || box.width < 24)
+  .map(([one, box]) => `${{one.innerText || one.name}} ${{Math.round(box.height)}}`)"""
+"""What a thumb would miss; links within a sentence are as high as their line."""
+
 
 @dataclass(slots=True)
 class House:
@@ -50,7 +60,7 @@ class House:
 
     async def signed_in(self, role: str) -> tuple[BrowserContext, Page]:
         """Return a phone on which somebody with that role has signed in."""
-        context = await self.browser.new_context(viewport=PHONE)
+        context = await self.browser.new_context(viewport=PHONE, has_touch=True)
         page = await context.new_page()
         name = "root" if role == "admin" else role
         await page.goto(f"{self.whole.public}/console/")
@@ -95,6 +105,19 @@ async def test_what_a_role_sees_has_no_grave_finding_and_fits_a_phone(house: Hou
         named = re.sub(r"[^a-z]+", "-", re.sub(r"apr_\w+", "one", address))
         await shots(page, f"{role}{named}")
     assert "\n".join(wrong) == ""
+    await context.close()
+
+
+@pytest.mark.parametrize("role", ["approver", "admin"])
+async def test_a_thumb_hits_what_it_has_to_hit(house: House, role: str) -> None:
+    """On a touch screen buttons, fields, tabs, cards and what unfolds are 44 pixels high, also what is folded in."""
+    context, page = await house.signed_in(role)
+    missed: list[str] = []
+    for address in house.addresses():
+        await page.goto(f"{house.whole.public}{address}")
+        await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        missed += [f"{address}: {one}" for one in await page.evaluate(SMALL)]
+    assert "\n".join(missed) == ""
     await context.close()
 
 

@@ -8,21 +8,28 @@ import pytest
 from playwright.async_api import Locator
 
 from firewall.approvals.wanted import Wanted
+from firewall.core.approval import Form
 from firewall.core.demand import demand_of
 from firewall.core.verdict import Obligations
 from tests.support.approving import subject, view, wanted
 from tests.support.browser import chromium
 from tests.support.control_side import Side, control_side, free_socket, served
-from tests.support.paging import SHOTS, authenticator, enrol, shots
+from tests.support.paging import SHOTS, authenticator, enrol, shots, sign_in
 
 SMALL = {"width": 360, "height": 640}
 CALL = (
     "POST https://backboard.railway.app/graphql/v2\n"
+    "accept: */*\nuser-agent: curl/8.5.0\ncontent-type: application/json\n\n"
     '{"query": "mutation { volumeDelete(volumeId: \\"vol_8f2c41\\") }"}'
 )
 ROW = (
     "policies/policy.csv:31  p, coding-agent, production, *, *, destructive, , ask,"
     " quorum=2;group=oncall;auth=passkey;typed=resource;ttl=10m"
+)
+
+INSTEAD = (
+    "detach it from its service instead, which keeps the data: POST /graphql/v2"
+    ' {"query": "mutation { volumeInstanceUpdate(volumeId: \\"vol_8f2c41\\", input: {serviceId: null}) }"}'
 )
 
 pytestmark = pytest.mark.browser
@@ -62,6 +69,7 @@ def volume_delete() -> Wanted:
         session="3f9a2c61d0e84b7f9a2c61d0e84b7f11",
         row=ROW,
         said="The staging volume is unused, I remove it to get past the quota.",
+        forms=(Form(INSTEAD, before=False),),
     )
     asked = Obligations(demands=(demand_of("oncall", quorum=2),), auth="passkey", typed=True)
     changes = {"environment": "production", "session": about.session, "subject": about, "obligations": asked}
@@ -115,3 +123,21 @@ async def test_everything_that_decides_is_on_the_first_screen_of_a_phone(side: S
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert "policy.csv:31" in await parts["row"].inner_text()
         assert await page.locator(".table").get_by_text(ROW).count() == 1
+
+
+async def test_what_nobody_looked_up_is_said_on_the_first_screen(side: Side, tmp_path: Path) -> None:
+    """A place that no row names may be production, and a restore point that nobody looked for is not known."""
+    asked = volume_delete()
+    actions = tuple(replace(one, environment="unresolved", found=()) for one in asked.subject.actions)
+    asked = replace(asked, environment="unresolved", subject=replace(asked.subject, actions=actions))
+    approval = await side.approvals.open(asked)
+    async with chromium(tmp_path, SMALL) as context:  # type: ignore[arg-type]  # a size
+        page = await context.new_page()
+        await sign_in(page, side.approvals.rules.address(approval.id))
+        facts = page.locator(".facts")
+        for part in (facts.locator(".chip.unresolved"), facts.get_by_text("may be production")):
+            assert await _is_seen(part)
+        point = facts.get_by_text("not known")
+        assert await _is_seen(point)
+        assert await point.locator("xpath=preceding-sibling::dt").inner_text() == "Restore point"
+        assert await _is_seen(page.locator("mark").first)
