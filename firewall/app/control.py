@@ -139,10 +139,16 @@ def _rooms(
         policy_room(base),
         ApproverRoom(_answering(base)),
         ReviewRoom(base.reviews, base.approvals, sequencer=base.installation.writer, clock=base.clock),
-        SpendPage(looking.costs),
+        SpendPage(looking.costs, lambda: _names(base)),
         ProviderPage(faring),
         route_room(base, routes, looking.follower),
     )
+
+
+def _names(base: Base) -> Mapping[str, str]:
+    """Return the names of everybody who may sign in, by pseudonymous ids."""
+    pseudonym = base.installation.writer.pseudonym
+    return {pseudonym(one.name): one.name for one in base.people.listing()}
 
 
 def _answering(base: Base) -> Answering:

@@ -18,7 +18,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    found.filters.update(moment=_moment, prose=_prose, coded=_coded, called=_called)
+    found.filters.update(moment=_moment, lasting=_lasting, prose=_prose, coded=_coded, called=_called)
     return found
 
 
@@ -46,6 +46,18 @@ def _coded(text: str) -> Markup:
 def _called(status: str) -> str:
     """Return what a status is called on the approval's own page."""
     return "waiting" if status == ApprovalStatus.PENDING else STATUS_WORDS[ApprovalStatus(status)][0].lower()
+
+
+def _lasting(seconds: float) -> str:
+    """Return how long something took, in the two units that people would say it in."""
+    whole = int(seconds)
+    if whole < 120:
+        return f"{seconds:g} s"
+    for unit, size, smaller, step in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // step
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
 
 
 def _moment(text: str) -> str:

@@ -110,7 +110,7 @@ async def test_what_a_role_sees_has_no_grave_finding_and_fits_a_phone(house: Hou
 
 @pytest.mark.parametrize("role", ["approver", "admin"])
 async def test_a_thumb_hits_what_it_has_to_hit(house: House, role: str) -> None:
-    """On a touch screen buttons, fields, tabs, cards and what unfolds are 44 pixels high, also what is folded in."""
+    """On a touch screen buttons, fields, tabs, cards and what unfolds are 44 pixels high, folded or not."""
     context, page = await house.signed_in(role)
     missed: list[str] = []
     for address in house.addresses():

@@ -131,6 +131,12 @@ class Overview:
         """The same for those who may not read the log: sums, and caps of people without their holders."""
         return replace(self, caps=tuple(replace(cap, holder="") if cap.is_of_people else cap for cap in self.caps))
 
+    def named(self, names: Mapping[str, str]) -> "Overview":
+        """The same with people's names in place of the pseudonymous ids that the books have."""
+        return replace(
+            self, caps=tuple(replace(cap, holder=names.get(cap.holder, cap.holder)) for cap in self.caps)
+        )
+
     @property
     def money(self) -> str:
         """What everything cost, in words."""

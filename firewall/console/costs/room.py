@@ -1,5 +1,7 @@
 """What model calls cost, on one page: by day, feature, user tier, team and model; and how full caps are."""
 
+from collections.abc import Callable, Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,15 +21,17 @@ class SpendPage:
 
     tab = Tab(PATH, "Spend", Access.READER)
 
-    def __init__(self, desk: CostDesk) -> None:
+    def __init__(self, desk: CostDesk, names: Callable[[], Mapping[str, str]] = dict) -> None:
+        """`names`: of people, by their pseudonymous ids."""
         self._desk = desk
+        self._names = names
 
     def rows(self, frame: Frame) -> tuple[Row, ...]:
         """Return its route."""
 
         async def show(request: Request, visitor: Visitor) -> Response:
             page = await self._desk.look(days_of(request.query_params.get("days", "30")))
-            shown = page if may_name(visitor.who) else page.nameless
+            shown = page.named(self._names()) if may_name(visitor.who) else page.nameless
             return frame.html("spend.html", visitor, self.tab, page=shown, choices=CHOICES)
 
         return (frame.page(PATH, show, self.tab.needs),)

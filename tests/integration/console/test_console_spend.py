@@ -110,6 +110,15 @@ async def test_many_groups_and_caps_stay_a_page(found: Purse, monkeypatch: pytes
     assert seen.more_caps == 1
 
 
+async def test_a_person_is_called_by_name_to_whoever_may_read_the_log(found: Purse) -> None:
+    """The books have pseudonymous ids; who nobody knows keeps his."""
+    room = SpendPage(desk(found), lambda: {"a": "olga", "per_other": "marc"})
+    page = await (await control_side(rooms=(room,)).signed_in("bob")).open("/console/spend")
+    assert '<span class="mono">olga</span>' in page.text
+    assert '<span class="mono">a</span>' not in page.text
+    assert "marc" not in page.text
+
+
 async def test_an_empty_ledger_is_said_to_be_empty(tmp_path: Path) -> None:
     """No division by nothing, no empty table."""
     async with purse(tmp_path) as made:
