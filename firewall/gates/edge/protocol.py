@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _KEPT_BYTES = 96
 _NEVER = float("inf")
+_TOLD = 32
+"""Connections that are told that there are too many; more at once are dropped, for each takes a descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,10 @@ class EdgeProtocol(HttpToolsProtocol):
         self._line = Line(transport, self.flow, self.loop, self.on_response_complete)
         super().on_message_begin()
         self._scope = self.scope
+        if len(self.connections) > self._limits.connections + _TOLD:
+            self._lingering = True
+            transport.abort()
+            return
         if len(self.connections) > self._limits.connections:
             self._refuse(FirewallError("too many connections", code="overloaded", status=503))
             return

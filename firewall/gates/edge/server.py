@@ -19,6 +19,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from firewall.core.errors import ConfigError
+from firewall.gates.edge.descriptors import fitting
 from firewall.gates.edge.protocol import Certificate, EdgeConfig, Limits
 from firewall.gates.edge.refusal import Render, render_json
 
@@ -163,6 +164,7 @@ async def serve_listeners(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends without waiting.
 
+    No listener is given so many connections that none is left for the others and for what judges calls.
     `started` gets the bound ports, in order. Raises: ConfigError when an address cannot be bound.
     """
     loop = asyncio.get_running_loop()
@@ -177,7 +179,8 @@ async def serve_listeners(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
     try:
-        async with serving(listeners, limits=limits, render=render, drain_s=drain_s, on_drain=on_drain) as running:
+        room = fitting(limits or Limits(), len(listeners))
+        async with serving(listeners, limits=room, render=render, drain_s=drain_s, on_drain=on_drain) as running:
             if started is not None:
                 started(running.ports)
             gc.collect()
