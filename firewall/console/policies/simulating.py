@@ -100,6 +100,8 @@ class Simulation:
     """Requests to approvers under the policy in force; what repeats within an hour is one."""
     asked_then: int = 0
     span_us: int = DAY_US
+    read: tuple[int, int] = (0, -1)
+    """The numbers of the first and the last entry that may have been opened."""
 
     @property
     def flipped(self) -> int:
@@ -173,6 +175,13 @@ class Simulating:
         erasures, found = self._last.get(name, (-1, None))
         return found if erasures == self.sealing.erasures else None
 
+    async def again(self, by: Approver) -> Simulation | None:
+        """Return somebody's last simulation once it is recorded that he looks at it again. Raises: StoreError."""
+        found = self.last(by.name)
+        if found is not None:
+            await self._recorded(*found.read, by)
+        return found
+
     async def simulate(self, rows: str, days: int, by: Approver) -> Simulation:
         """Judge the calls of the last days under other rows.
 
@@ -222,6 +231,7 @@ class Simulating:
             asked_now=len(found.now),
             asked_then=len(found.then),
             span_us=now_us - found.oldest_us,
+            read=(first, last),
         )
 
     async def _recorded(self, first: int, last: int, by: Approver) -> None:

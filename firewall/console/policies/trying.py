@@ -32,8 +32,8 @@ class Simulator(Protocol):
         """Judge the calls of the last days under other rows. Raises: FirewallError."""
         ...
 
-    def last(self, name: str) -> Simulation | None:
-        """Return somebody's last simulation."""
+    async def again(self, by: Approver) -> Simulation | None:
+        """Return somebody's last simulation, once it is recorded that he looks at it. Raises: FirewallError."""
         ...
 
     def on_disk(self) -> str:
@@ -53,7 +53,7 @@ class SimulatePage:
 
         async def show(request: Request, visitor: Visitor) -> Response:
             page = _page(request.query_params.get("page", "1"))
-            found = self._simulator.last(visitor.who.name)
+            found = await self._simulator.again(visitor.who)
             return self._html(frame, visitor, found, page=page, rows=self._simulator.on_disk())
 
         async def simulate(_request: Request, visitor: Visitor, fields: Fields) -> Response:
