@@ -3,30 +3,17 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import orjson
 
 from audit import AuditError
+from audit.rows import Row
 from audit.seal import Keystore, identity
 from firewall.console.explorer.seen import Seen
 from firewall.core.errors import StoreError
 from firewall.storage.sqlite.schema import open_reader
 
 _ROW = "SELECT seq, at, kind, principal, approval, leaf, body, sealed FROM audit_entries"
-
-
-class Stored(NamedTuple):
-    """A row as it lies there."""
-
-    seq: int
-    at: int
-    kind: str
-    principal: str
-    approval: str
-    leaf: bytes
-    body: bytes
-    sealed: bytes | None
 
 
 class Log:
@@ -57,14 +44,14 @@ class Log:
         order = "DESC" if newest_first else "ASC"
         query = f"{_ROW} WHERE seq >= ? AND seq < ? ORDER BY seq {order}"
         for row in self._connection.execute(query, (first, end)):
-            yield self._seen(Stored(*row))
+            yield self._seen(Row(*row))
 
     def one(self, seq: int) -> Seen | None:
         """Return one entry. Raises: StoreError for one that cannot be read; sqlite3.Error."""
         row = self._connection.execute(f"{_ROW} WHERE seq = ?", (seq,)).fetchone()
-        return self._seen(Stored(*row)) if row else None
+        return self._seen(Row(*row)) if row else None
 
-    def _seen(self, row: Stored) -> Seen:
+    def _seen(self, row: Row) -> Seen:
         try:
             body = orjson.loads(row.body)
             subject = str(body["sealed"]["key"]) if "sealed" in body else ""
@@ -86,7 +73,7 @@ class Log:
             weight=len(row.body) + len(row.sealed or b""),
         )
 
-    def _opened(self, row: Stored, subject: str) -> Mapping[str, object] | None:
+    def _opened(self, row: Row, subject: str) -> Mapping[str, object] | None:
         key = self._keystore.find(subject)
         if key is None or row.sealed is None:
             return None
