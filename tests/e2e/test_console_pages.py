@@ -37,6 +37,8 @@ WIDE = """() => {
   return named.join(" / ").slice(0, 600);
 }"""
 """Says what makes a page wider than its window; empty: nothing does."""
+UNFOLDED = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+"""Opens every part of a page that is folded at first."""
 MOST_OF_ONE = 3
 """Addresses looked at of a page with parameters."""
 UNLINKED = {"/status/{id}": "the waiting agent tells its own user"}
@@ -144,6 +146,7 @@ async def test_axe_finds_nothing_grave_by_day_and_by_night(house: House) -> None
         page = await who.new_page()
         for address in addresses:
             await page.goto(f"{house.whole.public}{address}")
+            await page.evaluate(UNFOLDED)
             for scheme in ("light", "dark"):
                 await page.emulate_media(color_scheme=scheme)
                 grave += [f"{address} ({scheme}): {one}" for one in await findings(page)]
@@ -174,9 +177,17 @@ async def test_a_page_is_small_ours_alone_and_fits_a_phone(house: House) -> None
         foreign = [one.url for one in loaded.responses if not one.url.startswith(house.whole.public)]
         size = await loaded.bytes()
         wide = await page.evaluate(WIDE)
+        await page.evaluate(UNFOLDED)
+        unfolded = await page.evaluate(WIDE)
         heads = await page.get_by_role("heading", level=1).count()
         complaints = [text for text in loaded.problems if "favicon" not in text]
-        said = {"foreign": foreign, "wide": wide, "complaints": complaints, "headings": heads - 1}
+        said = {
+            "foreign": foreign,
+            "wide": wide,
+            "unfolded": unfolded,
+            "complaints": complaints,
+            "headings": heads - 1,
+        }
         said["bytes"] = size if size > FIRST_LOAD_BYTES else 0
         wrong += [f"{address}: {what} {value}" for what, value in said.items() if value]
         await context.close()
