@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import click
 
@@ -43,8 +44,26 @@ def test_every_command_explains_itself() -> None:
 
 def test_decision_records_have_numbers_of_their_own() -> None:
     """Each record's file and title begin with a number that no other has."""
-    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    records = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
     numbers = [path.name[:4] for path in records]
     assert len(set(numbers)) == len(numbers) > 0
     titles = [path.read_text(encoding="utf-8").partition("\n")[0][2:6] for path in records]
     assert titles == numbers
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    """Whoever follows links from README.md comes by every page and decision record, and no link leads nowhere."""
+    waiting, reached, broken = [ROOT / "README.md"], set[Path](), list[str]()
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        for link in re.findall(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            found = (page.parent / link).resolve()
+            if not found.exists():
+                broken.append(f"{page.name}: {link}")
+            elif found.suffix == ".md":
+                waiting.append(found)
+    unreached = set((ROOT / "docs").rglob("*.md")) - reached
+    assert (sorted(map(str, unreached)), broken) == ([], [])
