@@ -151,7 +151,8 @@ def _wire(
     forms = _forms(base)
     looking = looking_of(base, stack)
     mcp, pinning = _mcp_of(base, upstream, guard)
-    _end_with_tokens(base, gate.revoked, infra.revoked, *([egress.gate.revoked] if egress is not None else []))
+    ended = (gate.revoked, infra.revoked, guard.leading.ended)
+    _end_with_tokens(base, *ended, *([egress.gate.revoked] if egress is not None else []))
     return Application(
         settings=base.settings,
         installation=base.installation,

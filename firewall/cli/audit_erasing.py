@@ -25,22 +25,26 @@ def erase(ctx: click.Context, subject: str, *, reason: str, revoke: bool, yes: b
     Example: stayhand audit erase olga --reason "asked for it, case 17" --revoke
     """
     if not yes:
-        _confirm(subject)
+        confirm(subject)
     with control_client(ctx) as control:
         row = row_of(control.post("/api/audit/erase", {"subject": subject, "reason": reason, "revoke": revoke}))
     if as_json:
         show_json(row)
         return
     talk(f"erased: entry {row.get('entry')} says so, under {row.get('subject') or row.get('key')}")
-    talk(f"ended with it: {row.get('tokens')} tokens, {row.get('approvals')} approvals, {row.get('links')} links")
+    talk("ended with it: " + ", ".join(f"{name} {row.get(name)}" for name in ("tokens", "approvals", "links")))
     if row.get("configured"):
         talk("the configuration still names this person: take the [[approver]] out of it")
     talk("an older copy of the keystore brings the key back: let such copies expire, and destroy them")
 
 
-def _confirm(subject: str) -> None:
+def confirm(subject: str) -> None:
     """Let the name be typed again. Raises: CommandError where nobody can, or typed something else."""
-    if not sys.stdin.isatty():
+    if not _at_terminal():
         raise CommandError("this cannot be undone", hint="run it at a terminal and type the name, or give --yes")
     if click.prompt("this cannot be undone; type the name again", err=True) != subject:
         raise CommandError("that is another name: nothing was erased")
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()

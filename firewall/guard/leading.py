@@ -102,11 +102,20 @@ class Leading:
             self._held -= len(old.body)
         if len(body) > MOST_BODY:
             return
-        self._bodies[key] = _heard(dialect, body, self._clock.now_us())
+        now = self._clock.now_us()
+        self._bodies[key] = _heard(dialect, body, now)
         self._held += len(body)
-        while self._held > MOST_HELD or len(self._bodies) > MOST_RUNS:
+        while self._held > MOST_HELD or len(self._bodies) > MOST_RUNS or self._oldest() <= now - WINDOW_US:
             _, gone = self._bodies.popitem(last=False)
             self._held -= len(gone.body)
+
+    def ended(self, token_id: str) -> None:
+        """Forget the requests of a run whose token was revoked."""
+        for key in [one for one in self._bodies if one[0] == token_id]:
+            self._held -= len(self._bodies.pop(key).body)
+
+    def _oldest(self) -> int:
+        return next(iter(self._bodies.values())).at_us
 
     async def of(self, call: ToolCall, requester: Requester) -> Conversation | None:
         """Return the end of the conversation that led to a call; None: none is known.

@@ -42,12 +42,17 @@ UNKNOWN_POINT = "not known"
 """Said of what is lost where no resolver looked for a restore point."""
 
 
+ERASED = "[erased]"
+"""Stands where something was sealed under a key that is gone."""
+_GONE = Subject(ERASED, "", (), ERASED, ERASED, "", "", "", "")
+
+
 def page(
     approval: Approval, *, now_us: int, standing: Standing, decided_by: str, production: frozenset[str]
 ) -> Page:
     """Work out the page of one approval."""
     refusal = standing.refusal
-    subject = approval.subject or Subject("", "", (), "", "", "", "", "", "")
+    subject = approval.subject or _GONE
     actions = worst_first(subject.actions)
     return Page(
         id=approval.id,
@@ -91,7 +96,7 @@ def _head(actions: Sequence[ActionView], subject: Subject) -> Head:
     return Head(
         headline=headline(first),
         others=max(0, len(actions) - 1),
-        resource=_resource(first, _RESOURCE_CHARS) if first else "",
+        resource=_resource(first, _RESOURCE_CHARS) if first else ERASED,
         scope=SCOPE_WORDS.get(first.scope, "") if first else "",
         undo=undo,
         can_undo=can_undo,

@@ -7,7 +7,7 @@ or answer is not erased, nor anybody whose break-glass nobody reviewed.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +71,11 @@ class Erased:
     is_configured: bool
     """The configuration still names him: no command of ours writes that file."""
 
+    @property
+    def ended(self) -> str:
+        """What ended with it, in words; empty: nothing."""
+        return counted({"token": self.tokens, "approval": self.approvals, "link": self.links})
+
 
 class Erasing:
     """Erases people for admins."""
@@ -115,7 +120,8 @@ class Erasing:
         self._demand_another(who.name)
         living = self._rows.living(who, self._clock.now_us())
         if living.unreviewed:
-            words = f"{living.unreviewed} uses of break-glass wait for a review: erasing would hide why"
+            uses = counted({"use": living.unreviewed})
+            words = f"{uses} of break-glass without a review: erasing would hide why"
             raise ErasureError(words, code="review_open")
         return who, living
 
@@ -191,7 +197,7 @@ class Erasing:
             },
             person="" if is_own else by.name,
             principal="" if is_own else by.name,
-            private={"reason": reason} if is_own else {"by": by.name, "reason": reason},
+            private={"note": reason} if is_own else {"by": by.name, "note": reason},
         )
         outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
         match outcome:
@@ -227,7 +233,11 @@ def _folded(text: str) -> str:
 
 
 def _alive(living: Living, links: int, *, signs_in: bool) -> ErasureError:
-    counts = {"tokens": len(living.tokens), "approvals": len(living.approvals), "links": links}
-    parts = [f"{count} {what}" for what, count in counts.items() if count]
-    parts += ["the right to sign in"] if signs_in else []
-    return ErasureError(f"still there: {', '.join(parts)}; end them first, or with `revoke`", code="subject_live")
+    counts = counted({"token": len(living.tokens), "approval": len(living.approvals), "link": links})
+    parts = [*([counts] if counts else []), *(["the right to sign in"] if signs_in else [])]
+    return ErasureError(f"still there: {', '.join(parts)}; end this first, or with `revoke`", code="subject_live")
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return what there is any of, in words."""
+    return ", ".join(f"{count} {what if count == 1 else f'{what}s'}" for what, count in counts.items() if count)

@@ -1,5 +1,6 @@
 """The feed of live calls: what is kept of a judged call, and what is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_the_feed_is_bounded() -> None:
     with pytest.raises(LimitError):
         feed.open("one more")
     feed.close()
+
+
+def test_calls_of_whoever_was_erased_are_dropped() -> None:
+    """From what is kept and from what waits for those who look; others' stay, and numbers go on."""
+    feed = Feed(StillClock())
+    stream = feed.open("auditor")
+    for number, owner in enumerate(("b", "olga", "otto"), 1):
+        feed.add(replace(_call(number), who=f"a for {owner}"))
+    feed.forget("olga")
+    assert [one.number for one in feed.last()] == [3, 1]
+    assert [one.number for one in stream.take()[0]] == [1, 3]
+    feed.add(_call(4))
+    assert [one.number for one in feed.last()] == [4, 3, 1]
 
 
 @pytest.mark.parametrize("last_id", ["x", "-", "1-x", "1-" + "9" * 20, "²-1"])

@@ -135,6 +135,31 @@ async def test_nothing_is_joined_to_another_session_or_run() -> None:
     assert await found.of(call(DESTROY), child) is not None
 
 
+async def test_a_run_whose_token_was_revoked_led_to_nothing() -> None:
+    """What it sent to models is forgotten, in every session of it; another run's is not."""
+    found = finder()
+    runs = [agent(token_id=f"tok_{one}", lineage=(f"tok_{one}",)) for one in range(2)]
+    other = replace(runs[0], session="ses_2")
+    for one in (*runs, other):
+        found.heard(one, Dialect.ANTHROPIC, BODY)
+    found.ended("tok_0")
+    assert [await found.of(call(DESTROY), one) is not None for one in (*runs, other)] == [False, True, False]
+    found.ended("tok_unknown")
+    assert await found.of(call(DESTROY), runs[1]) is not None
+
+
+async def test_what_is_too_old_to_be_joined_is_not_held() -> None:
+    """A request lets those go whose time is over, so that nothing said lies in memory for longer."""
+    clock = StillClock()
+    found = finder(clock)
+    found.heard(agent(), Dialect.ANTHROPIC, BODY)
+    clock.forward(leading.WINDOW_US / 1e6)
+    found.heard(agent(session="ses_2"), Dialect.ANTHROPIC, BODY)
+    clock.now -= leading.WINDOW_US // 2
+    assert await found.of(call(DESTROY), agent()) is None
+    assert await found.of(call(DESTROY), agent(session="ses_2")) is not None
+
+
 async def test_what_waits_to_be_joined_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many requests the newest are held; of one that is too long nothing is, nor of what came before it."""
     monkeypatch.setattr(leading, "MOST_HELD", 3 * len(BODY))

@@ -221,6 +221,8 @@ def test_a_principal_has_a_name_while_its_person_has_a_key(log: Written) -> None
     assert list(searcher.search(Wish()).names.values()) == ["mallory/claude"]
     log.keystore.erase("mallory")
     assert searcher.search(Wish()).names == {}
+    log.keystore.key_for("mallory")  # somebody else under the same name
+    assert searcher.search(Wish()).names == {}
 
 
 def test_asking_for_somebody_makes_no_key(log: Written) -> None:
