@@ -89,6 +89,7 @@ def console_of(
         absences=base.absences,
         holding=Listed(base.people, base.absences, base.settings.approver, base.clock).holding,
         proving=proving_of(base, upstream),
+        push=base.pushing.desk(base.settings) if base.pushing is not None else None,
     )
     if egress is not None:
         desks = replace(desks, egress=egress.handout)

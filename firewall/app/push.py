@@ -12,6 +12,7 @@ from firewall.approvals.service import Approvals
 from firewall.codecs.push.places import Place
 from firewall.codecs.push.vapid import application_key, signing_key
 from firewall.console.pushing.audience import Readers
+from firewall.console.pushing.room import PushDesk
 from firewall.core.errors import ConfigError, ProtocolError, UpstreamError
 from firewall.core.ids import spell_id
 from firewall.core.ports import Clock
@@ -79,6 +80,12 @@ class Pushing:
     def application_key(self) -> str:
         """Return the public key that pages give their browser."""
         return application_key(signing_key(bytes.fromhex(self.seed.reveal())))
+
+    def desk(self, settings: Settings) -> PushDesk:
+        """Return what the console needs of it."""
+        named = (host for one in settings.notify if one.kind == "push" for host in one.hosts)
+        hosts = tuple(dict.fromkeys(named))
+        return PushDesk(self.pushes, hosts=hosts, application_key=self.application_key)
 
     def sender(self, one: Notify, settings: Settings, clock: Clock) -> Push:
         """Return a channel. Raises: ConfigError for authorities that cannot be read."""

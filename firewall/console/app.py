@@ -35,6 +35,7 @@ from firewall.console.pages import Pages
 from firewall.console.proving.challenges import Challenges
 from firewall.console.proving.deciding import PATH as DECIDE
 from firewall.console.proving.mounting import Proving, deciding, mounted, ways_of
+from firewall.console.pushing.room import PushDesk, PushRoom
 from firewall.console.rooms import Frame, Room
 from firewall.console.rows import POLICY, Row
 from firewall.console.sessions import Sessions
@@ -95,6 +96,8 @@ class Desks:
     """Approves alone, where somebody is named for it."""
     slack: SlackDesk | None = None
     """Bots whose buttons come back to us."""
+    push: PushDesk | None = None
+    """Browsers may be told while their page is closed."""
 
 
 class Console:
@@ -126,9 +129,10 @@ class Console:
         )
         challenges = Challenges(clock)
         ways = ways_of(desks.proving, challenges)
-        tabs = [room.tab for room in desks.rooms]
+        rooms: Sequence[Room] = (*desks.rooms, *((PushRoom(desks.push),) if desks.push is not None else ()))
+        tabs = [room.tab for room in rooms]
         self._pages = Pages(doorman=self._doorman, sessions=self.sessions, ways=ways, tabs=tabs)
-        approving = Approving(approvals, clock, desks.runner, channels, ways, desks.glass)
+        approving = Approving(approvals, clock, desks.runner, channels, ways, desks.glass, desks.push)
         api = Api(
             approvals=approvals,
             doorman=self._doorman,
@@ -153,7 +157,7 @@ class Console:
             *self._pages.rows(),
             *self._browsers(approving, desks.proving, challenges),
             *self._slack(desks.slack, approvals, authenticator, clock),
-            *(row for room in desks.rooms for row in room.rows(frame)),
+            *(row for room in rooms for row in room.rows(frame)),
         )
         self.app: ASGIApp = Guarded(self._application(), self._places)
 

@@ -40,8 +40,8 @@ class Pushed:
 class PushService:
     """What it knows of browsers, and what it took for them."""
 
-    clock: StillClock
-    application_key: str
+    clock: StillClock = field(default_factory=StillClock)
+    application_key: str = ""
     """Under which the browsers subscribed: a token of another key is refused."""
     origin: str = ""
     authority: Path = Path()
@@ -121,10 +121,10 @@ class PushService:
 
 
 @asynccontextmanager
-async def push_service(folder: Path, clock: StillClock, application_key: str) -> AsyncIterator[PushService]:
-    """Serve a push service with a certificate of its own."""
+async def push_service(folder: Path) -> AsyncIterator[PushService]:
+    """Serve a push service with a certificate of its own; a test says whose clock and key it goes by."""
     pem = certificate(folder, "localhost")
-    service = PushService(clock, application_key, authority=pem)
+    service = PushService(authority=pem)
     app = Starlette(routes=[Route("/push/{token}", service.push, methods=["POST"])])
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))

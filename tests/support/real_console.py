@@ -13,6 +13,7 @@ from firewall.approvals.people import Approver
 from firewall.approvals.service import ApprovalRules, Approvals
 from firewall.console.api.desks import AwsHandout, Peopling, Tokening
 from firewall.console.app import Console, Desks
+from firewall.console.pushing.room import PushDesk
 from firewall.console.rooms import Room
 from firewall.console.roster import Listed
 from firewall.core.grant import Grant
@@ -42,10 +43,14 @@ class RealConsole:
     doors: Doors
     public: str
 
+    def console_client(self) -> httpx.AsyncClient:
+        """Return a client of the console, in process."""
+        transport = httpx.ASGITransport(self.console.app, client=("198.51.100.7", 50000))
+        return httpx.AsyncClient(transport=transport, base_url=self.public)
+
     async def signed_in(self, name: str) -> Browser:
         """Return a browser with a session of somebody; each role has a person of its name."""
-        transport = httpx.ASGITransport(self.console.app, client=("198.51.100.7", 50000))
-        browser = Browser(httpx.AsyncClient(transport=transport, base_url=self.public), self.public)
+        browser = Browser(self.console_client(), self.public)
         assert (await browser.sign_in(name)).status_code == 303
         return browser
 
@@ -75,7 +80,11 @@ class RealConsole:
 
 @asynccontextmanager
 async def real_console(
-    folder: Path, rooms: Callable[[RealConsole], Sequence[Room]], public: str = PUBLIC
+    folder: Path,
+    rooms: Callable[[RealConsole], Sequence[Room]],
+    public: str = PUBLIC,
+    *,
+    push: Callable[[RealConsole], PushDesk] | None = None,
 ) -> AsyncIterator[RealConsole]:
     """Open an installation in a folder and build a console with rooms over it."""
     places = places_in(folder)
@@ -112,6 +121,7 @@ async def real_console(
             credentials=CredentialDouble(desk.asked),
             status=desk,
             rooms=rooms(made),
+            push=push(made) if push is not None else None,
         ),
         control_listen=public.removeprefix("http://").replace("localhost", "127.0.0.1"),
     )

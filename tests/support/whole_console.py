@@ -22,6 +22,8 @@ from tests.support.control_side import free_socket
 from tests.support.installation import PROVIDER_KEY, Installed, install
 
 LIMIT_S = 60
+PUSH = '\n[[notify]]\nkind = "push"\nsubject = "mailto:ops@example.com"\nhosts = ["push.example.com"]\n'
+"""Browsers may be told, and none is."""
 LONG_AGO_US = 45 * 60 * 1_000_000
 """Before which an approval was opened whose time is over."""
 TOOLS = [
@@ -73,7 +75,7 @@ async def whole_console(folder: Path) -> AsyncIterator[Whole]:
     """Install, serve on free ports, and let an agent work so that pages have something to show."""
     turn = Turn(text="I look first.", calls=(Shell("ls -la"),))
     with served(app(turns(turn, turn, Turn(text="Fin.")), key=PROVIDER_KEY)) as provider:
-        installed = install(folder, provider=provider, models="hold_s = 1")
+        installed = install(folder, provider=provider, models="hold_s = 1", settings=PUSH)
         (folder / "key").write_text(PROVIDER_KEY)
         config = installed.config.read_text("utf-8")
         installed.config.write_text(config.replace('env = "SCRIPTED_KEY"', f'file = "{folder / "key"}"'), "utf-8")

@@ -15,6 +15,7 @@ from firewall.console.approving.waiting import SCRIPT, TOLD, UNDER_WAY_US
 from firewall.console.asking import Asker
 from firewall.console.auth import Access, may_name
 from firewall.console.pages import Pages
+from firewall.console.pushing.room import PUSHING, PushDesk
 from firewall.console.rows import Row
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock
@@ -35,13 +36,18 @@ class Queue:
         clock: Clock,
         channels: Callable[[], Sequence[Health]],
         glass: Glass | None,
+        push: PushDesk | None = None,
     ) -> None:
-        """`channels` tells how notification channels fare; `glass`: whose uses wait for a review."""
+        """`channels` tells how notification channels fare; `glass`: whose uses wait for a review.
+
+        `push`: browsers may be told while their page is closed.
+        """
         self._pages = pages
         self._approvals = approvals
         self._clock = clock
         self._channels = channels
         self._glass = glass
+        self._push = push
 
     def rows(self) -> tuple[Row, ...]:
         """Return its routes."""
@@ -76,9 +82,12 @@ class Queue:
         failing = [one for one in self._channels() if one.last_failure]
         shown = {one.id: one for one in cards}
         batches = [(shown[one.id], count) for one, count in batches_in(waiting)] if asker.who.role in ROLES else []
+        offer = self._push.offer(asker.who) if self._push is not None else None
         return self._pages.html(
             "queue.html",
             asker.session,
+            headers={"content-security-policy": PUSHING} if offer else {},
+            push=offer,
             script=SCRIPT,
             here="/console/",
             cards=cards,

@@ -17,6 +17,7 @@ from firewall.console.approving.waiting import Waiting
 from firewall.console.asking import Doorman
 from firewall.console.pages import Pages
 from firewall.console.proving.stepping import Ways
+from firewall.console.pushing.room import PushDesk
 from firewall.console.rooms import Frame
 from firewall.console.rows import Row
 from firewall.core.ports import Clock
@@ -35,6 +36,8 @@ class Approving:
     ways: Ways
     glass: Glass | None
     """Approves alone, where somebody is named for it."""
+    push: PushDesk | None = None
+    """Browsers may be told while their page is closed."""
 
     @property
     def around(self) -> Around:
@@ -63,7 +66,9 @@ class Approving:
             stepping=self.ways.stepping,
             glass=glass,
         )
-        queue = Queue(pages, approvals=approvals, clock=self.clock, channels=self.channels, glass=glass)
+        queue = Queue(
+            pages, approvals=approvals, clock=self.clock, channels=self.channels, glass=glass, push=self.push
+        )
         return (
             *queue.rows(),
             *calls.rows(),

@@ -3,6 +3,8 @@
 (() => {
   const button = document.querySelector("[data-waiting]");
   if (!button || !("Notification" in window)) return;
+  // Where this browser can be told while the page is closed, it is told in that one way.
+  if ("unlessPush" in button.dataset && "serviceWorker" in navigator && "PushManager" in window) return;
   const idle = 3600 * 1000; // a page that nobody touches stops asking, so that its session ends as others do
   const known = new Set(button.dataset.waiting.split(" ").filter(Boolean));
   let touched = Date.now();

@@ -2,118 +2,29 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.responses import RedirectResponse, Response
 
-from firewall.app.push import HttpCourier, Pushing
+from firewall.app.push import HttpCourier
 from firewall.approvals.channels.port import NotDeliveredError
-from firewall.approvals.channels.push import Push
-from firewall.approvals.notices import notice_of
-from firewall.codecs.push.keys import keys_of
 from firewall.console.pushing.audience import Readers
-from firewall.console.roster import Listed
-from firewall.core.approval import Approval, ApprovalStatus
+from firewall.core.approval import ApprovalStatus
 from firewall.core.demand import Demand
-from firewall.core.ids import spell_id
 from firewall.core.notice import Alert, Opened, Reminded, Seen, Settled
-from firewall.core.push import PushBrowser as Stored
 from firewall.core.secret import Secret
 from firewall.core.verdict import Obligations
-from firewall.settings.notify import Notify
-from firewall.settings.settings import Settings
-from firewall.tokens.absences import Absences
-from firewall.tokens.people import People
-from firewall.tokens.pushes import MOST, Ended, PushError, Pushes, Wanted
-from tests.support.approving import wanted
+from firewall.tokens.pushes import MOST, Ended, PushError
 from tests.support.push_browser import PushBrowser
-from tests.support.push_service import PushService, push_service
-from tests.support.real_console import RealConsole, real_console
-
-PHRASE = "six-words-long"
-CONTACT = "mailto:ops@example.com"
-
-
-@dataclass
-class House:
-    """A real installation whose approvers have browsers at a real push service."""
-
-    real: RealConsole
-    people: People
-    absences: Absences
-    pushing: Pushing
-    service: PushService
-    open_channels: list[Push] = field(default_factory=list)
-
-    @property
-    def pushes(self) -> Pushes:
-        """Return what keeps the browsers."""
-        return self.pushing.pushes
-
-    def channel(self, **changes: object) -> Push:
-        """Return a channel as the composition root builds it."""
-        fields: dict[str, object] = {
-            "subject": CONTACT,
-            "hosts": (self.service.host,),
-            "ca": str(self.service.authority),
-        }
-        one = Notify(kind="push", **(fields | changes))  # type: ignore[arg-type]  # tests name the fields
-        made = self.pushing.sender(one, Settings(notify=(one,)), self.real.clock)
-        self.pushing.begin(self.real.approvals)
-        self.open_channels.append(made)
-        return made
-
-    async def add(self, name: str, **changes: object) -> PushBrowser:
-        """Return a new browser of somebody that is told."""
-        browser = self.service.subscribed()
-        await self.keep(name, browser, **changes)
-        return browser
-
-    async def keep(self, name: str, browser: PushBrowser, **changes: object) -> Stored:
-        """Add a browser for somebody."""
-        fields = browser.fields(self.service.origin)
-        keys = keys_of(fields["p256dh"], fields["auth"])
-        one = Wanted(Secret(fields["endpoint"]), keys.receiver, keys.auth, "phone", via="passphrase")
-        return await self.pushes.add(name, replace(one, **changes))  # type: ignore[arg-type]  # tests name the fields
-
-    async def opened(self, **changes: object) -> Approval:
-        """Open an approval of olga's agent."""
-        return await self.real.approvals.open(replace(wanted(), **changes))  # type: ignore[arg-type]  # tests name the fields
-
-    def message(self, approval: Approval) -> Opened:
-        """Return what channels are told."""
-        return Opened(notice_of(approval, self.real.approvals.rules.address(approval.id)))
-
-    def texts(self, browser: PushBrowser) -> list[str]:
-        """Return what a browser was told, by word."""
-        return [json.loads(one.text)["about"] for one in self.service.of(browser)]
+from tests.support.push_house import CONTACT, House, push_house
 
 
 @pytest.fixture(name="house")
 async def _house(tmp_path: Path) -> AsyncIterator[House]:
-    async with real_console(tmp_path, lambda _: ()) as real:
-        writer, rows = real.installation.writer, real.installation.people
-        people = People(sequencer=writer, rows=rows, clock=real.clock)
-        absences = Absences(sequencer=writer, rows=rows, people=people, clock=real.clock)
-        for name, groups in (("alice", ("oncall",)), ("bob", ("leads",)), ("olga", ("oncall",))):
-            await people.add(name, role="approver", groups=groups, passphrase=PHRASE, by="root")
-        numbers = iter(range(1, 1000))
-        pushes = Pushes(
-            sequencer=writer,
-            rows=real.installation.pushes,
-            clock=real.clock,
-            new_id=lambda: spell_id("psh", next(numbers).to_bytes(17, "big")),
-        )
-        roster = Listed(people, absences, (), real.clock)
-        pushing = Pushing(pushes, real.installation.push_seed, roster)
-        real.clock.forward(1)
-        async with push_service(tmp_path, real.clock, pushing.application_key) as service:
-            house = House(real, people, absences, pushing, service)
-            yield house
-            for one in house.open_channels:
-                await one.aclose()
+    async with push_house(tmp_path) as house:
+        yield house
 
 
 async def test_whoever_may_answer_is_told_on_each_browser(house: House) -> None:
