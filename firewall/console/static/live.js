@@ -34,7 +34,7 @@
     const at = made("time", call.at.slice(11, 19));
     at.dateTime = call.at;
     head.append(at, " ", made("span", call.verdict, `chip is-${call.verdict}`), " ", made("strong", call.who));
-    head.append(" ", made("span", call.environment, `chip env${call.environment === "production" ? " production" : ""}`));
+    head.append(" ", made("span", call.environment, `chip env${["production", "unresolved"].includes(call.environment) ? ` ${call.environment}` : ""}`));
     for (const effect of call.effects) head.append(" ", made("span", effect, `chip effect ${effect}`));
     const about = made("p", "", "small");
     about.append(`${call.gate} · ${call.reason} · `);

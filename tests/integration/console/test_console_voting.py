@@ -45,7 +45,7 @@ async def test_two_people_type_the_name_and_click(side: Side) -> None:
         assert side.log.rows[approval.id].votes == ()
         assert (await browser.answer(approval.id, "approve", typed=NAME)).status_code == 303
         mine = (await browser.open(f"/approve/{approval.id}")).text
-        assert "your vote is in: 1 of 2, next: oncall" in mine
+        assert "Your vote is in: 1 of 2, next: oncall" in mine
         assert 'value="approve"' not in mine
         assert 'value="deny"' in mine
         assert "1 of 2, next: oncall" in (await browser.open("/console/")).text

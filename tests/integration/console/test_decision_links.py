@@ -275,7 +275,7 @@ async def test_a_second_link_of_the_same_person_is_no_second_vote(side: Side) ->
     said = await _post(side, first, decision="approve")
     assert "others have to agree: 1 of 2" in re.sub(r"\s+", " ", said.text)
     again = await _post(side, second, decision="approve")
-    assert (again.status_code, "your vote is in" in again.text) == (409, True)
+    assert (again.status_code, "Your vote is in" in again.text) == (409, True)
     assert _status(side, approval) is ApprovalStatus.PENDING
     assert (await _post(side, other, decision="approve")).status_code == 200
     assert _status(side, approval) is ApprovalStatus.APPROVED
