@@ -124,7 +124,7 @@ class Admin:
         egress: Callable[[], Json],
         sign_out: Callable[[str], None],
     ) -> None:
-        """`sign_out(name)` ends the sessions of somebody who is removed."""
+        """`sign_out(name)` ends the sessions of somebody who is removed, or given a new passphrase."""
         self._tokens = tokens
         self._people = people
         self._policy = policy
@@ -158,9 +158,11 @@ class Admin:
         return JSONResponse(dict(await self._tokens.revoke(request.path_params["id"], _known(asker))))
 
     async def add_person(self, request: Request, asker: Asker) -> Response:
-        """Add a person."""
+        """Add a person, or give a new passphrase: whoever learned the old one is signed out."""
         wish = _lists_of_text(await read_json(request, PERSON, required=("name",)))
-        return JSONResponse(dict(await self._people.add(wish, _known(asker))), 201)
+        added = dict(await self._people.add(wish, _known(asker)))
+        self._sign_out(str(wish["name"]))
+        return JSONResponse(added, 201)
 
     async def people(self, _request: Request, _asker: Asker) -> Response:
         """List people."""

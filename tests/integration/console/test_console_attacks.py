@@ -419,6 +419,15 @@ async def test_who_is_added_again_finds_no_session_of_before(side: Side) -> None
         assert "Passphrase" in (await client.get("/console/")).text
 
 
+async def test_a_new_passphrase_ends_what_the_old_one_began(side: Side) -> None:
+    """24: whoever learned a passphrase keeps no session once its owner has another one; others keep theirs."""
+    bob, alice = await side.signed_in("bob"), await side.signed_in("alice")
+    async with side.client(headers={"authorization": f"Bearer {ADMIN_TOKEN}"}) as client:
+        assert (await client.post("/api/approvers", json={"name": "bob"})).status_code == 201
+    assert "Passphrase" in (await bob.open("/console/")).text
+    assert "Passphrase" not in (await alice.open("/console/")).text
+
+
 async def test_the_cookie_that_shows_decides_nothing(side: Side) -> None:
     """51: a browser that another site sent here brings the Lax cookie alone, and that only reads."""
     approval = await side.approvals.open(wanted())
