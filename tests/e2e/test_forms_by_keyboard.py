@@ -78,7 +78,7 @@ async def phone(browser: Browser) -> Page:
 async def looked_at(page: Page, name: str) -> None:
     """Look at a page as it stands: nothing grave by day and by night, nothing beyond its edge."""
     for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
+        await page.emulate_media(color_scheme=scheme)
         assert await findings(page) == [], f"{name} ({scheme})"
     await page.emulate_media(color_scheme="light")
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
