@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from firewall.core.errors import UpstreamFault
 from firewall.routing.addresses import literal
+from firewall.routing.reply import BrokenError, late, unreachable
 from firewall.routing.resolver import AddressRefusedError
-from firewall.routing.wire import BrokenError, Connection, late, unreachable
+from firewall.routing.wire import Connection
 
 KEEP_ALIVE_S = 55.0
 """Between an agent's turns; shorter than what stands before providers closes connections after (60 s and more), so

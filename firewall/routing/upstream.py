@@ -21,9 +21,10 @@ from firewall.routing.body import MASK, Decoder, Scrubber, scrub
 from firewall.routing.fields import inbound, outbound, passed
 from firewall.routing.pool import Origin, Pool
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest
+from firewall.routing.reply import BrokenError, Reply
 from firewall.routing.resolver import Lookup, PinningResolver
 from firewall.routing.switching import Handshake, Switched, chosen
-from firewall.routing.wire import BrokenError, Reply, limits_of
+from firewall.routing.wire import limits_of
 
 _DECODED_BYTES = 64 << 20
 _KEPT_CHARS = 160

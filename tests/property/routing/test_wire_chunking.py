@@ -9,7 +9,8 @@ from unittest.mock import Mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firewall.routing.wire import BrokenError, Connection, Limits
+from firewall.routing.reply import BrokenError
+from firewall.routing.wire import Connection, Limits
 
 _NEVER = float("inf")
 _ANSWERS = (

@@ -148,3 +148,26 @@ def _named(info: Mapping[str, object]) -> dict[str, object]:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return cast("dict[str, object]", value) if isinstance(value, dict) else _NOTHING
+
+
+class Greeted:
+    """A line whose server says about itself what it is, when the line is opened."""
+
+    _hello: Hello | None = None
+
+    @property
+    def hello(self) -> Hello:
+        """What the server said about itself, once the line is open."""
+        if self._hello is None:
+            raise RuntimeError("used before it was opened")
+        return self._hello
+
+    @property
+    def version(self) -> str:
+        """The revision that is spoken."""
+        return self.hello.version
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        """What the server declared."""
+        return self.hello.capabilities

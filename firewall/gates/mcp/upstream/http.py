@@ -9,7 +9,7 @@ may be another server with other tools, and nobody has listed them.
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import cast
@@ -24,7 +24,7 @@ from firewall.core.errors import ConfigError, ProtocolError, UpstreamError, Upst
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import NotRunError, NotSentError, Seen, left_open
 from firewall.gates.mcp.upstream.ears import Ears, until
-from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
+from firewall.gates.mcp.upstream.greeting import Greeted, Wanted, greet, notes
 from firewall.gates.mcp.upstream.refusing import Login, is_unread, not_run, with_login
 from firewall.gates.mcp.upstream.resuming import Place
 from firewall.routing.port import Credential, Endpoint, UpstreamRequest, UpstreamResponse
@@ -60,14 +60,13 @@ class _SessionLostError(Exception):
     """The server does not know the session any more: it has not done what was asked."""
 
 
-class HttpLine:
+class HttpLine(Greeted):
     """One line to one server: in earlier revisions a session of its own."""
 
     def __init__(self, address: Address, carrier: Carrier, wanted: Wanted) -> None:
         self._address = address
         self._carrier = carrier
         self._wanted = wanted
-        self._hello: Hello | None = None
         self.listed = Listed()
         self._session = ""
         self._is_lost = False
@@ -78,23 +77,6 @@ class HttpLine:
         """The session has ended, or the line."""
         self._telling: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
-
-    @property
-    def hello(self) -> Hello:
-        """What the server said about itself, once the line is open."""
-        if self._hello is None:
-            raise RuntimeError("used before it was opened")
-        return self._hello
-
-    @property
-    def version(self) -> str:
-        """The revision that is spoken."""
-        return self.hello.version
-
-    @property
-    def capabilities(self) -> Mapping[str, object]:
-        """What the server declared."""
-        return self.hello.capabilities
 
     @property
     def is_alive(self) -> bool:

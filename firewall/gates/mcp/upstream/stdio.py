@@ -8,7 +8,7 @@ whether it has acted. The next request starts it anew.
 import asyncio
 import itertools
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
@@ -22,7 +22,7 @@ from firewall.core.errors import UpstreamError, UpstreamFault
 from firewall.gates.mcp.listed import Listed
 from firewall.gates.mcp.port import Seen
 from firewall.gates.mcp.upstream.ears import Ears
-from firewall.gates.mcp.upstream.greeting import Hello, Wanted, greet, notes
+from firewall.gates.mcp.upstream.greeting import Greeted, Wanted, greet, notes
 from firewall.gates.mcp.upstream.process import Process, Program
 
 log = logging.getLogger("stayhand.mcp")
@@ -63,7 +63,7 @@ class _Asked:
         return message
 
 
-class StdioLine:
+class StdioLine(Greeted):
     """One line to one program, which runs for this line alone."""
 
     def __init__(self, program: Program, wanted: Wanted, *, idle_s: float, total_s: float) -> None:
@@ -74,28 +74,10 @@ class StdioLine:
         self._process = Process(program, heard=self._heard, ended=self._ended)
         self._numbers = itertools.count(1)
         self._asked: dict[int, _Asked] = {}
-        self._hello: Hello | None = None
         self.listed = Listed()
         self.ears = Ears()
         self._over = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
-
-    @property
-    def hello(self) -> Hello:
-        """What the server said about itself, once the line is open."""
-        if self._hello is None:
-            raise RuntimeError("used before it was opened")
-        return self._hello
-
-    @property
-    def version(self) -> str:
-        """The revision that is spoken."""
-        return self.hello.version
-
-    @property
-    def capabilities(self) -> Mapping[str, object]:
-        """What the server declared."""
-        return self.hello.capabilities
 
     @property
     def is_alive(self) -> bool:
