@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from firewall.gates.edge.server import run
 from firewall.settings.folders import default_config_dir
 from firewall.settings.load import load_settings
 from firewall.telemetry import set_up_logging
+from firewall.tokens.people import Person
 
 ENVIRONMENT = "staging"
 _running: set["asyncio.Task[None]"] = set()
@@ -57,8 +59,7 @@ def _first_time(shown: dict[str, str]) -> None:
 
 
 async def _welcome(application: Application, where: Addresses) -> None:
-    people = application.people.listing()
-    owner = next((person.name for person in people if person.role == "approver"), login_name())
+    owner = owner_of(application.people.listing(), login_name())
     grant = grant_of({"env": ENVIRONMENT, "owner": owner}, now=datetime.now(UTC), default_owner=owner)
     minted = await application.tokens.mint_agent(grant, by="quickstart")
     say()
@@ -77,6 +78,12 @@ async def _welcome(application: Application, where: Addresses) -> None:
     say("    -H 'content-type: application/json' -d '" + _FIRST_CALL + "'")
     say(f"It waits for you at {application.settings.server.public_url}/ (sign in as {owner}).")
     say("Ctrl-C stops the server.")
+
+
+def owner_of(people: Iterable[Person], me: str) -> str:
+    """Return whose agent a first token is for: whoever starts the server where he approves, else an approver."""
+    approvers = [person.name for person in people if person.role == "approver"]
+    return me if me in approvers or not approvers else approvers[0]
 
 
 def _launcher() -> str:
