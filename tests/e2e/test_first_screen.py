@@ -121,6 +121,8 @@ async def test_everything_that_decides_is_on_the_first_screen_of_a_phone(side: S
         assert unseen == []
         assert await page.evaluate("window.scrollY") == 0
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert await parts["session"].inner_text() == "session 3f9a2c61…"
+        assert "left" in await parts["time left"].inner_text()
         assert "policy.csv:31" in await parts["row"].inner_text()
         assert await page.locator(".table").get_by_text(ROW).count() == 1
 

@@ -141,7 +141,7 @@ def _resource(view: ActionView, most: int) -> str:
 
 
 def _asker(subject: Subject, approval: Approval) -> Asker:
-    session = spell_out(approval.session or subject.session)
+    session = spell_out(subject.session or approval.session)  # as its client calls it, not our mark of it
     return Asker(
         tool=spell_out(subject.tool),
         agent=spell_out(subject.agent),

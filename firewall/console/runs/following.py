@@ -155,6 +155,7 @@ class Follower:
             principal=principal if kind in ("model.requested", "tool.judged") else "",
             is_model=kind == "model.requested",
             verdict=str(data.get("verdict", "")) if kind == "tool.judged" else "",
+            is_again=bool(approval),
             cost_micros=cost if isinstance(cost, int) else 0,
         )
 

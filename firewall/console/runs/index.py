@@ -16,7 +16,7 @@ from firewall.console.runs.fares import Event
 from firewall.core.errors import StoreError
 from firewall.routing.reporting import Seen, Tried
 
-VERSION = 2
+VERSION = 3
 _TABLES = (
     "CREATE TABLE about (one INTEGER PRIMARY KEY, upto INTEGER NOT NULL, leaf BLOB NOT NULL) STRICT",
     """CREATE TABLE runs (
@@ -64,6 +64,8 @@ class Noted:
     is_model: bool = False
     verdict: str = ""
     """Of a judged tool call; empty for all others."""
+    is_again: bool = False
+    """It is about an approval: the call was judged, and counted, when people were asked."""
     cost_micros: int = 0
 
 
@@ -174,8 +176,8 @@ class RunIndex:
             " tools = tools + excluded.tools, asked = asked + excluded.asked, denied = denied + excluded.denied,"
             " cost_micros = cost_micros + excluded.cost_micros RETURNING no",
             (
-                one.token, one.principal, one.at, one.at, one.is_model, bool(one.verdict), one.verdict == "ask",
-                one.verdict == "deny", one.cost_micros,
+                one.token, one.principal, one.at, one.at, one.is_model, bool(one.verdict) and not one.is_again,
+                one.verdict == "ask" and not one.is_again, one.verdict == "deny", one.cost_micros,
             ),
         ).fetchone()  # fmt: skip
         self._connection.execute("INSERT OR IGNORE INTO entries (seq, run) VALUES (?, ?)", (one.seq, run))

@@ -41,11 +41,13 @@ class Log:
     clock: StillClock
     path: Path
 
-    async def judged(self, row: str, count: int = 1, *, policy: str = SHIPPED.digest, days_ago: int = 0) -> None:
-        """Write verdicts."""
+    async def judged(
+        self, row: str, count: int = 1, *, policy: str = SHIPPED.digest, days_ago: int = 0, approval: str = ""
+    ) -> None:
+        """Write verdicts; `approval`: of calls that people had been asked about before."""
         self.clock.now = START_US - days_ago * DAY_US
         data = {"verdict": "ask", "row": row, "policy": policy}
-        records = tuple(Record(kind="tool.judged", data=data) for _ in range(count))
+        records = tuple(Record(kind="tool.judged", data=data, approval=approval) for _ in range(count))
         await self.installation.writer.submit(Unit(records=(*records, Record(kind="tool.released"))))
         self.clock.now = START_US
 
@@ -81,11 +83,13 @@ async def ask(browser: Browser, text: str, kind: str = "shell", **more: str) -> 
 
 
 async def test_rows_stand_in_order_with_how_often_each_decided(log: Log) -> None:
-    """Of the policy in force and the days asked for; what other policies judged is counted apart."""
+    """Of the policy in force and the days asked for, each call once; what other policies judged is apart."""
     first, second = SHIPPED.rows[0], SHIPPED.rows[1]
     await log.judged(first.ref, 2, days_ago=40)
     await log.judged(first.ref, 3)
     await log.judged("", 1)
+    await log.judged(first.ref, 1, approval="apr_1")  # its release: the call was counted when it was asked about
+    await log.judged("", 1, approval="apr_2")  # people said no, no limit did
     await log.judged(first.ref, 5, policy="f" * 64)
     side = log.side()
     browser = await side.signed_in("bob")

@@ -113,10 +113,11 @@ async def test_who_may_read_the_log_sees_sessions_and_is_recorded(house: House, 
 
 
 async def test_a_session_is_a_timeline(house: House) -> None:
-    """What was asked, judged, approved and spent, in the log's order; what others did is not in it."""
+    """What was asked, judged, approved and spent, in the log's order; what is judged again is one call."""
     (token,) = house.tokens
     other = (await house.side.minted(agent="other")).id
     await house.asked(token, session="conversation-7")
+    await house.judged(token, "ask")
     approval = await house.side.approvals.open(replace(wanted(), token=token))
     await house.judged(token, "ask", approval=approval.id)
     await house.judged(other, summary="Somebody else's")

@@ -29,7 +29,8 @@ def side() -> Side:
 
 async def test_two_people_type_the_name_and_click(side: Side) -> None:
     """The first vote is shown to the second; a wrong name loses nothing; the last lets the call pass."""
-    approval = await side.approvals.open(replace(wanted(), obligations=TWO))
+    asked = replace(wanted(), obligations=TWO, session="conv-7 /8", subject=subject(session="conv-7 /8"))
+    approval = await side.approvals.open(asked)
     async with side.client() as client:
         browser = Browser(client, side.public)
         await browser.sign_in("alice")
@@ -57,6 +58,7 @@ async def test_two_people_type_the_name_and_click(side: Side) -> None:
         theirs = (await browser.open(f"/approve/{approval.id}")).text
         assert "<dt>Vote 1</dt><dd>alice: agreed, " in theirs
         assert f'<a href="/console/sessions/{approval.token}">' in theirs
+        assert '<a href="/console/log?session=conv-7+%2F8">conv-7 /8</a>' in theirs
         assert (await browser.answer(approval.id, "approve", typed=NAME)).status_code == 303
     assert side.log.rows[approval.id].status is ApprovalStatus.APPROVED
 
