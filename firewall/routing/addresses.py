@@ -19,7 +19,16 @@ _METADATA = frozenset(
         "fd20:ce::254",  # Google Cloud over IPv6
     )
 )
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), _LOCAL_NAT64)
+_NOT_GLOBAL = (
+    _LOCAL_NAT64,  # RFC 8215
+    ipaddress.IPv6Network("fec0::/10"),  # site-local, RFC 3879
+    ipaddress.IPv6Network("5f00::/16"),  # segment routing, RFC 9602
+    ipaddress.IPv6Network("3fff::/20"),  # documentation, RFC 9637
+    ipaddress.IPv4Network("192.0.0.0/24"),  # RFC 6890
+)
+"""In the registries, but called global by `ipaddress` as it was before CVE-2024-4032 was mended."""
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
 
@@ -39,13 +48,17 @@ def refusal(address: Address, *, private_ok: bool) -> str | None:
             return "a cloud metadata address"
         if one.is_link_local or one.is_multicast or one.is_unspecified or _is_nowhere(one):
             return "no address of a server"
-        if not one.is_global and not (private_ok and _is_private(one)):
+        if not _is_global(one) and not (private_ok and _is_private(one)):
             return "a private address"
     return None
 
 
+def _is_global(address: Address) -> bool:
+    return address.is_global and not any(address in network for network in _NOT_GLOBAL)
+
+
 def _is_private(address: Address) -> bool:
-    return address.is_private or address.is_loopback or address in _CGNAT
+    return address.is_private or address.is_loopback or address in _CGNAT or not _is_global(address)
 
 
 _CGNAT = ipaddress.IPv4Network("100.64.0.0/10")
@@ -66,6 +79,8 @@ def _embedded(address: Address) -> tuple[Address, ...]:
         found += address.teredo
     if any(address in network for network in _NAT64):
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address in _LOCAL_NAT64 and int(address) >> 64 & 0xFFFF:  # behind a prefix of 48 bits: RFC 6052, 2.2
+            found.append(ipaddress.IPv4Address(int(address) >> 48 & 0xFFFF0000 | int(address) >> 40 & 0xFFFF))
     elif address in _COMPATIBLE and int(address) > 1:
         found.append(ipaddress.IPv4Address(int(address)))
     return tuple(found)
