@@ -31,8 +31,9 @@ _MOST_BYTES = 64 * 1024
 class HttpCourier:
     """Posts over our own client: names are resolved once and checked, no redirect is followed."""
 
-    def __init__(self, ca_file: Path | None = None) -> None:
+    def __init__(self, ca_file: Path | None = None, *, times: Timeouts = _TIMES) -> None:
         """`ca_file`: the authorities to believe in place of the usual ones."""
+        self._times = times
         self._upstream = HttpUpstream(ca_file=ca_file)
 
     async def post(self, place: Place, body: bytes, fields: Sequence[tuple[str, str]]) -> Posted:
@@ -48,7 +49,7 @@ class HttpCourier:
             redirects=True,
         )
         try:
-            endpoint = Endpoint("push service", place.origin, private=place.is_private, timeouts=_TIMES)
+            endpoint = Endpoint("push service", place.origin, private=place.is_private, timeouts=self._times)
             async with await self._upstream.open(endpoint, request) as answer:
                 await answer.read(_MOST_BYTES)
                 return Posted(answer.status, _seconds(answer.raw_fields))

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from firewall.core.ports import Clock
 from tests.support.approving import StillClock
 from tests.support.certificates import certificate
 from tests.support.push_browser import PushBrowser, b64, unb64
@@ -40,7 +41,7 @@ class Pushed:
 class PushService:
     """What it knows of browsers, and what it took for them."""
 
-    clock: StillClock = field(default_factory=StillClock)
+    clock: Clock = field(default_factory=StillClock)
     application_key: str = ""
     """Under which the browsers subscribed: a token of another key is refused."""
     origin: str = ""
@@ -51,6 +52,8 @@ class PushService:
     broken: dict[str, int] = field(default_factory=dict)
     """Statuses that browsers of these tokens get."""
     taken: dict[str, list[Pushed]] = field(default_factory=dict)
+    answers: asyncio.Event | None = None
+    """It answers nobody before this is set."""
     tries: int = 0
     complaints: list[str] = field(default_factory=list)
 
@@ -72,6 +75,8 @@ class PushService:
     async def push(self, request: Request) -> Response:
         """Take a message, or refuse it."""
         self.tries += 1
+        if self.answers is not None:
+            await self.answers.wait()
         if self.first:
             return self.first.pop(0)
         token = request.path_params["token"]

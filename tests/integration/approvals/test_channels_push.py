@@ -1,5 +1,6 @@
-"""Web Push over real TLS to a push service that checks who sends, and browsers that read what they are sent."""
+"""Web Push over real TLS: a push service that checks who sends, and browsers that read what they are sent."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,12 +11,14 @@ from starlette.responses import RedirectResponse, Response
 
 from firewall.app.push import HttpCourier
 from firewall.approvals.channels.port import NotDeliveredError
+from firewall.codecs.push.places import Place, place_of
 from firewall.console.pushing.audience import Readers
 from firewall.core.approval import ApprovalStatus
 from firewall.core.demand import Demand
 from firewall.core.notice import Alert, Opened, Reminded, Seen, Settled
 from firewall.core.secret import Secret
 from firewall.core.verdict import Obligations
+from firewall.routing.port import Timeouts
 from firewall.tokens.pushes import MOST, Ended, PushError
 from tests.support.push_browser import PushBrowser
 from tests.support.push_house import CONTACT, House, push_house
@@ -166,8 +169,6 @@ async def test_a_service_that_is_away_or_not_who_it_says_is_a_failed_try(house: 
 
 async def test_a_name_that_leads_into_a_private_network_is_refused(house: House) -> None:
     """A listed name whose address is one of ours is no push service: only what is written as an address may be."""
-    from firewall.codecs.push.places import Place
-
     courier = HttpCourier(house.service.authority)
     port = house.service.host.rpartition(":")[2]
     place = Place("localhost", f"https://localhost:{port}", "/push/x", "", is_private=False)
@@ -175,6 +176,19 @@ async def test_a_name_that_leads_into_a_private_network_is_refused(house: House)
         await courier.post(place, b"", [])
     await courier.aclose()
     assert house.service.tries == 0
+
+
+async def test_a_service_that_never_answers_is_given_up(house: House) -> None:
+    """A try has an end; nothing is known of it then, and the browser is kept."""
+    phone = await house.add("alice")
+    house.service.answers = asyncio.Event()
+    courier = HttpCourier(house.service.authority, times=Timeouts(first_byte_s=0.2, total_s=0.2))
+    place = place_of(f"{house.service.origin}/push/{phone.token}", (house.service.host,))
+    with pytest.raises(NotDeliveredError, match="upstream_timeout"):
+        await courier.post(place, b"x", [])
+    house.service.answers.set()
+    await courier.aclose()
+    assert len(house.pushes.of("alice")) == 1
 
 
 async def test_a_right_that_ends_ends_the_browser(house: House) -> None:
