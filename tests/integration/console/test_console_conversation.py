@@ -134,7 +134,7 @@ async def test_none_and_erased_are_said(real: RealConsole) -> None:
     real.installation.keystore.erase("olga")
     erased = await read(real, browser, full)
     assert erased.status_code == 200
-    assert "It was erased" in erased.text
+    assert "led here was erased" in erased.text
     assert ASKED not in erased.text
 
 
