@@ -209,7 +209,12 @@ def test_what_is_found_is_bounded() -> None:
 def test_only_pairs_of_a_method_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other pairs are not unquoted, however many stand in a body with escapes."""
     decoded: list[str] = []
-    monkeypatch.setattr(overrides, "unquote", lambda text: decoded.append(text) or text)
+
+    def unquote(text: str) -> str:
+        decoded.append(text)
+        return text
+
+    monkeypatch.setattr(overrides, "unquote", unquote)
     meant("POST", query="", headers={}, body="%6d" + "a%20=&" * 10_000 + "&_m%65thod=put&" + "a=%20&" * 10_000)
     assert decoded == ["put"]
 
