@@ -28,6 +28,8 @@ BATCH = 500
 LOOKS = 15
 CALLS_A_SECOND = 100
 LIVE_S = 5
+LOOKERS = 20
+"""At four streams a person."""
 
 
 def main(entries: int = ENTRIES) -> None:
@@ -73,7 +75,8 @@ async def _measured(folder: Path, entries: int) -> list[str]:
             return [
                 *pages,
                 f"sessions: following the log, an entry: {follow_us:.1f} us of processor",
-                await _live(side, feeds[0]),
+                await _live(side, feeds[0], 1),
+                await _live(side, feeds[0], LOOKERS),
             ]
 
 
@@ -127,23 +130,23 @@ async def _page(side: RealConsole, path: str, entries: int) -> str:
     return f"{shown}{more} at {entries:,} entries: {took_ms}, {kilobytes:.0f} kB"
 
 
-async def _live(side: RealConsole, feed: Feed) -> str:
-    """Feed calls at the rate of a busy house to one who looks, and count the processor's time."""
-    stream = feed.open("admin")
+async def _live(side: RealConsole, feed: Feed, lookers: int) -> str:
+    """Feed calls at the rate of a busy house to some who look, and count the processor's time."""
+    streams = [feed.open(f"person-{number // 4}") for number in range(lookers)]
     sent = 0
     began_wall, began = time.perf_counter(), time.process_time()
     for number in range(1, CALLS_A_SECOND * LIVE_S + 1):
         feed.add(_call(number, side.clock.now_us()))
         if number % (CALLS_A_SECOND // 2) == 0:
-            calls, skipped = stream.take()
-            sent += len(feed.batch(calls, skipped))
+            for stream in streams:
+                sent += len(feed.batch(*stream.take()))
         await asyncio.sleep(max(0.0, began_wall + number / CALLS_A_SECOND - time.perf_counter()))
     share = (time.process_time() - began) / (time.perf_counter() - began_wall) * 100
-    feed.end(stream)
+    for stream in streams:
+        feed.end(stream)
     given = f"{sent / LIVE_S / 1000:.0f} kB/s"
-    return (
-        f"live: {CALLS_A_SECOND} calls a second to one who looks: {share:.1f} % of one core (target 10 %), {given}"
-    )
+    whom = f"{lookers} who look{'s' if lookers == 1 else ''}"
+    return f"live: {CALLS_A_SECOND} calls a second to {whom}: {share:.1f} % of one core (target 10 %), {given}"
 
 
 def _call(number: int, at_us: int) -> Call:
