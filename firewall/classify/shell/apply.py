@@ -451,7 +451,10 @@ def _inside(use: Use) -> str:
 
 
 def _fill(template: str, use: Use, group: Group) -> str:
-    """Fill `{path}`, `{args}`, `{in}`, `{sub}`, `{0}`, `{1}`, `{last}` of a template; other braces stay."""
+    """Fill `{path}`, `{args}`, `{in}`, `{sub}`, `{0}`, `{1}`, `{last}` of a template; other braces stay.
+
+    `{raw0}` and `{names}` are for resources: as they were written, without the marks of `{0}` and `{args}`.
+    """
     if "{" not in template:
         return template
     words = [word.text for word in use.positional]
@@ -463,6 +466,7 @@ def _fill(template: str, use: Use, group: Group) -> str:
         "{sub}": use.sub,
         "{0}": first if template.startswith(("{", "volume:", "branch:")) else shown(first),
         "{raw0}": first,
+        "{names}": " ".join(words) or _line(use.command),
         "{1}": shown(words[1]) if len(words) > 1 else "it",
         "{from}": shown(" ".join(words[:-1])) if len(words) > 1 else "it",
         "{last}": shown(words[-1]) if words else "it",

@@ -205,6 +205,20 @@ def test_kubernetes_contexts_have_environments() -> None:
     assert inside[0].environment == "production"
 
 
+@pytest.mark.parametrize(
+    ("text", "resource"),
+    [
+        ("kubectl delete namespace payments", "kubernetes:namespace payments"),
+        ("kubectl -n prod delete deploy/web", "kubernetes:deploy/web"),
+        ("kubectl delete secret/api-key", "kubernetes:secret/api-key"),
+        ("kubectl delete -f all.yaml", "kubernetes:kubectl delete -f all.yaml"),
+    ],
+)
+def test_what_a_cluster_loses_has_the_name_that_is_typed(text: str, resource: str) -> None:
+    """Whoever must type the resource types what goes, as it was written, not the program's name."""
+    assert worst(text).resource == resource
+
+
 def test_reach_names_what_is_touched() -> None:
     """Paths, programs, addresses and signals that the guard compares with its own are filled in."""
     assert "/etc/stayhand/keys" in worst("cat /etc/stayhand/keys").reach.paths
