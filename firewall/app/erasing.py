@@ -16,7 +16,7 @@ def erasing_of(base: Base, feed: Feed) -> ErasingPages:
             sequencer=installation.writer,
             rows=ErasureLookup(installation.reader, installation.keystore),
             clock=base.clock,
-            configured=[one.name for one in base.settings.approver],
+            configured={one.name: one.email for one in base.settings.approver},
             forget=(feed.forget,),
         )
     )

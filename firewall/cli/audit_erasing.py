@@ -21,6 +21,7 @@ def erase(ctx: click.Context, subject: str, *, reason: str, revoke: bool, yes: b
     """Erase a person: by name, or by the id that the log has (per_…, sub_…). It cannot be undone.
 
     Whatever was sealed under this person's key can never be read again, and the log still verifies.
+    Your account, your role and your token must be a day old.
 
     Example: stayhand audit erase olga --reason "asked for it, case 17" --revoke
     """
@@ -35,6 +36,8 @@ def erase(ctx: click.Context, subject: str, *, reason: str, revoke: bool, yes: b
     talk("ended with it: " + ", ".join(f"{name} {row.get(name)}" for name in ("tokens", "approvals", "links")))
     if row.get("configured"):
         talk("the configuration still names this person: take the [[approver]] out of it")
+    if row.get("new_entries"):
+        talk("something about this person was written after it, under a new key: run it again")
     talk("an older copy of the keystore brings the key back: let such copies expire, and destroy them")
 
 

@@ -17,6 +17,8 @@ class EraseSubject:
     pseudonym: str
     """His pseudonymous id under that key; empty without a name."""
     at: int
+    roster: int = -1
+    """Number of changes among people that whoever asked for it was weighed by; -1: nobody was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -426,7 +426,8 @@ class Unmet:
     """Index of the step."""
     why: str
     """A short word: `full`, `spent`, `told`, `open_exists`, `denied_before`, `too_many_pending`,
-    `too_many_of_session`, `moved_on`, `unknown`, `exists`, `living`, `review_open`."""
+    `too_many_of_session`, `moved_on`, `unknown`, `exists`, `living`, `review_open`,
+    `roster`."""
     retry_after_us: int = 0
     found: str = ""
     """An id that the caller may want instead (the open approval)."""

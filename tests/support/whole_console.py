@@ -18,6 +18,7 @@ from firewall.demo.script import Shell, Turn, turns
 from firewall.demo.serving import served
 from firewall.gates.edge.server import serving
 from firewall.settings.load import load_settings
+from tests.support.aging import aged
 from tests.support.control_side import free_socket
 from tests.support.installation import PROVIDER_KEY, Installed, install
 
@@ -76,6 +77,7 @@ async def whole_console(folder: Path) -> AsyncIterator[Whole]:
     turn = Turn(text="I look first.", calls=(Shell("ls -la"),))
     with served(app(turns(turn, turn, Turn(text="Fin.")), key=PROVIDER_KEY)) as provider:
         installed = install(folder, provider=provider, models="hold_s = 1", settings=PUSH)
+        aged(installed.database)
         (folder / "key").write_text(PROVIDER_KEY)
         config = installed.config.read_text("utf-8")
         installed.config.write_text(config.replace('env = "SCRIPTED_KEY"', f'file = "{folder / "key"}"'), "utf-8")

@@ -4,15 +4,17 @@ The page asks for the name twice: what happens cannot be undone. The name travel
 address that some log keeps, and no answer repeats it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from firewall.approvals.people import Approver
-from firewall.console.asking import Asker, Doorman, read_json
+from firewall.console.asking import Asker, Doorman, demand_still, read_json
 from firewall.console.auth import Access
-from firewall.console.erasing.service import Erased, Erasing, ErasureError
+from firewall.console.erasing.errors import ErasureError
+from firewall.console.erasing.service import Erased, Erasing
 from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
 from firewall.core.errors import AuthError, FirewallError
@@ -34,9 +36,10 @@ class ErasingPages:
         async def show(_request: Request, visitor: Visitor) -> Response:
             return frame.html("erase.html", visitor, tab, fields={}, said="", done=None)
 
-        async def change(_request: Request, visitor: Visitor, fields: Fields) -> Response:
+        async def change(request: Request, visitor: Visitor, fields: Fields) -> Response:
             try:
-                done = await self._typed(fields, visitor.who, frame.doorman)
+                still = partial(demand_still, request)
+                done = await self._typed(fields, visitor.who, frame.doorman, still)
             except FirewallError as error:
                 return frame.html(
                     "erase.html", visitor, tab, status=error.status, fields=fields, said=error.public, done=None
@@ -58,18 +61,24 @@ class ErasingPages:
             raise AuthError(detail="route without a credential")
         wish = await read_json(request, _FIELDS, required=("subject", "reason"))
         is_forced = wish.get("revoke") is True
-        done = await self._erased(str(wish["subject"]), str(wish["reason"]), asker.who, doorman, revoke=is_forced)
+        done = await self._erasing.erase(
+            str(wish["subject"]),
+            reason=str(wish["reason"]),
+            revoke=is_forced,
+            by=asker.who,
+            still=partial(demand_still, request),
+        )
+        doorman.sign_out(done.who.name)
         return JSONResponse(dict(shown(done)))
 
-    async def _typed(self, fields: Fields, who: Approver, doorman: Doorman) -> Erased:
+    async def _typed(self, fields: Fields, who: Approver, doorman: Doorman, still: Callable[[], None]) -> Erased:
         said = fields.get("subject", "").strip()
         if fields.get("typed", "").strip() != said:
             raise ErasureError("type it twice, the same", code="typed_mismatch")
         is_forced = fields.get("revoke") == "yes"
-        return await self._erased(said, fields.get("reason", ""), who, doorman, revoke=is_forced)
-
-    async def _erased(self, said: str, reason: str, who: Approver, doorman: Doorman, *, revoke: bool) -> Erased:
-        done = await self._erasing.erase(said, reason=reason, revoke=revoke, by=who)
+        done = await self._erasing.erase(
+            said, reason=fields.get("reason", ""), revoke=is_forced, by=who, still=still
+        )
         doorman.sign_out(done.who.name)
         return done
 
@@ -84,4 +93,5 @@ def shown(done: Erased) -> Mapping[str, object]:
         "approvals": done.approvals,
         "links": done.links,
         "configured": done.is_configured,
+        "new_entries": done.is_back,
     }

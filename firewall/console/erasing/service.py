@@ -2,21 +2,25 @@
 
 INVARIANT: `audit.erased` is durable before the key is destroyed, and nothing is written between the two; a crash
 there is finished at the next start.
-INVARIANT: nobody erases himself, but where `solo` says that there is nobody else; the last one who can administer
-or answer is not erased, nor anybody whose break-glass nobody reviewed.
+INVARIANT: nobody erases himself under any of his names, but where `solo` says that there is nobody else; the last
+one who can administer or answer is not erased, nor anybody whose break-glass nobody reviewed.
+INVARIANT: one erasure runs at a time, and each is committed only while whoever asked for it still may.
 """
 
+import asyncio
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from firewall.approvals.people import Approver
+from firewall.approvals.people import Approver, folded
 from firewall.approvals.service import Approvals
 from firewall.approvals.text import plain
+from firewall.console.erasing.errors import ErasureError
+from firewall.console.erasing.standing import Standing
 from firewall.core.erasure import Erasable, EraseSubject, Living
-from firewall.core.errors import FirewallError, StoreError
-from firewall.core.folding import normal
+from firewall.core.errors import StoreError
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.work import Committed, Record, Unit, Unmet
 from firewall.tokens.links import Links, UnknownLinkError
@@ -25,14 +29,6 @@ from firewall.tokens.service import Tokens, UnknownTokenError
 
 RESERVED = frozenset({"stayhand", "sources", "budgets"})
 """Subjects that are nobody: the server itself, addresses that failed to sign in, holders of budgets."""
-_DECIDES = ("approver", "admin")
-
-
-class ErasureError(FirewallError):
-    """An erasure that is refused: nothing was erased."""
-
-    code = "erasure_refused"
-    status = 409
 
 
 class ErasureRows(Protocol):
@@ -58,6 +54,26 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """One erasure on its way."""
+
+    who: Erasable
+    living: Living
+    by: Approver
+    """Who asked for it, under all his names."""
+    role: str
+    """Of the account that goes; empty: none."""
+    is_own: bool
+    still: Callable[[], None]
+    """Raises where whoever asked may no longer."""
+
+    def demand_still(self) -> None:
+        """Refuse where whoever asked may no longer; what ends of himself ends that too."""
+        if not self.is_own:
+            self.still()
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """What was done."""
 
@@ -70,6 +86,8 @@ class Erased:
     """How many of each ended with it."""
     is_configured: bool
     """The configuration still names him: no command of ours writes that file."""
+    is_back: bool = False
+    """Something about the name was written after it, as the end of a call that ran: under a new key."""
 
     @property
     def ended(self) -> str:
@@ -87,23 +105,31 @@ class Erasing:
         sequencer: Sequencer,
         rows: ErasureRows,
         clock: Clock,
-        configured: Collection[str] = (),
+        configured: Mapping[str, str] | None = None,
         forget: Sequence[Callable[[str], None]] = (),
     ) -> None:
-        """`configured`: names in the configuration; `forget`: what has somebody's name or words in memory."""
+        """Wire it.
+
+        `configured`: names in the configuration, each with its e-mail address or nothing; `forget`: what has
+        somebody's name or words in memory.
+        """
         self._parts = parts
         self._sequencer = sequencer
         self._rows = rows
         self._clock = clock
-        self._configured = frozenset(configured)
+        written = configured or {}
+        self._configured = frozenset({*written, *written.values()} - {""})
+        self._standing = Standing(parts.approvals, clock, written)
         self._forget = tuple(forget)
+        self._lock = asyncio.Lock()
 
     def subject(self, said: str, by: Approver) -> tuple[Erasable, Living]:
         """Return whom somebody may erase, and what there still is of him; nothing is changed.
 
-        Raises: ErasureError `subject_unknown` (404), `subject_reserved`, `erase_self` (403), `last_admin`,
-        `last_approver`, `review_open` (409); StoreError.
+        Raises: AuthError; ErasureError `subject_unknown` (404), `subject_reserved`, `erase_self`, `eraser_too_new`
+        (403), `last_admin`, `last_approver`, `review_open` (409); StoreError.
         """
+        eraser = self._standing.eraser(by)
         who = self._rows.subject(said, more=self._configured)
         if said in RESERVED:
             raise _reserved()
@@ -114,10 +140,10 @@ class Erasing:
         own = {found.key for found in map(self._rows.subject, RESERVED) if found is not None}
         if who.name in RESERVED or who.key in own:
             raise _reserved()
-        if by.is_called(who.name) and not self._parts.approvals.rules.solo:
+        if eraser.is_called(who.name) and not self._parts.approvals.rules.solo:
             words = "somebody else erases you: another admin"
             raise ErasureError(words, code="erase_self", status=403)
-        self._demand_another(who.name)
+        self._standing.demand_another(who.name, self._standing.role(who.name))
         living = self._rows.living(who, self._clock.now_us())
         if living.unreviewed:
             uses = counted({"use": living.unreviewed})
@@ -125,68 +151,87 @@ class Erasing:
             raise ErasureError(words, code="review_open")
         return who, living
 
-    async def erase(self, said: str, *, reason: str, revoke: bool, by: Approver) -> Erased:
+    async def erase(
+        self, said: str, *, reason: str, revoke: bool, by: Approver, still: Callable[[], None] = lambda: None
+    ) -> Erased:
         """Erase somebody's key; with `revoke`, what lives of him ends before, each with its own entry.
 
-        Raises: as `subject`; ErasureError `reason_missing`, `reason_names_subject` (400), `subject_live` (409).
+        `still` raises where what `by` came with has ended meanwhile.
+        Raises: as `subject` and `still`; ErasureError `reason_missing`, `reason_names_subject` (400),
+        `subject_live`, `roster_changed` (409).
         """
-        who, living = self.subject(said, by)
-        reason = _reason(reason, who.name)
-        links = self._links_of(who.name)
-        signs_in = self._parts.people.get(who.name) is not None
-        if not revoke and (living.tokens or living.approvals or links or signs_in):
-            raise _alive(living, len(links), signs_in=signs_in)
-        if revoke:
-            await self._end(who, living, by)
-        entry = await self._commit(who, living, reason, by)
-        for forget in self._forget:
-            forget(who.name)
-        return Erased(
-            who,
-            entry,
-            len(living.tokens),
-            len(living.approvals),
-            len(links),
-            is_configured=who.name in self._configured,
-        )
+        async with self._lock:
+            still()
+            who, living = self.subject(said, by)
+            reason = _reason(reason, {who.name, *self._standing.names(who.name)})
+            links = self._links_of(who.name)
+            signs_in = self._parts.people.get(who.name) is not None
+            if not revoke and (living.tokens or living.approvals or links or signs_in):
+                raise _alive(living, len(links), signs_in=signs_in)
+            eraser, role = self._standing.eraser(by), self._standing.role(who.name)
+            asked = _Asked(who, living, eraser, role, eraser.is_called(who.name), still)
+            if revoke:
+                await self._end(asked)
+            entry = await self._commit(asked, reason)
+            for forget in self._forget:
+                forget(who.name)
+            return Erased(
+                who,
+                entry,
+                len(living.tokens),
+                len(living.approvals),
+                len(links),
+                is_configured=who.name in self._configured,
+                is_back=await self._is_back(who),
+            )
 
-    def _demand_another(self, name: str) -> None:
-        """Refuse to erase the last who can administer, or answer. Raises: ErasureError."""
-        person = self._parts.people.get(name)
-        if person is None or person.role not in _DECIDES:
-            return
-        others = {one.role for one in self._parts.people.listing() if one.name != name}
-        if person.role == "admin" and "admin" not in others:
-            raise ErasureError("nobody else could administer: add another admin first", code="last_admin")
-        if others.isdisjoint(_DECIDES):
-            raise ErasureError("nobody else could answer: add another approver first", code="last_approver")
+    async def _is_back(self, who: Erasable) -> bool:
+        """Tell whether something about an erased name was written after it; true where nobody can tell."""
+        if not who.name:
+            return False
+        try:
+            await self._sequencer.submit(Unit())  # behind whatever was handed in until now
+            return self._rows.subject(who.name) is not None
+        except StoreError:
+            return True
 
     def _links_of(self, name: str) -> list[str]:
         return [one.id for one in self._parts.links.listing() if one.person == name]
 
-    async def _end(self, who: Erasable, living: Living, by: Approver) -> None:
+    async def _end(self, asked: _Asked) -> None:
         """End what lives of somebody; what ended meanwhile is passed over."""
-        parts = self._parts
-        for token in living.tokens:
-            try:
-                await parts.tokens.revoke(token, by=by.name)
-            except UnknownTokenError:
-                continue
+        parts, who, by = self._parts, asked.who, asked.by.name
+        for token in asked.living.tokens:
+            asked.demand_still()
+            with suppress(UnknownTokenError):
+                await parts.tokens.revoke(token, by=by)
         for approval in self._rows.living(who, self._clock.now_us()).approvals:
+            asked.demand_still()
             await parts.approvals.cancel(approval, why="subject_erased")
         for link in self._links_of(who.name):
-            try:
-                await parts.links.revoke(link, by=by.name)
-            except UnknownLinkError:
-                continue
+            asked.demand_still()
+            with suppress(UnknownLinkError):
+                await parts.links.revoke(link, by=by)
+        asked.demand_still()
         if parts.people.get(who.name) is not None:
-            await parts.people.remove(who.name, by=by.name)
+            await parts.people.remove(who.name, by=by)
             parts.tokens.forget(who.name)
 
-    async def _commit(self, who: Erasable, living: Living, reason: str, by: Approver) -> int:
-        """Write the entry and have the key destroyed. Raises: ErasureError; StoreError."""
-        step = EraseSubject(who.key, who.name, who.pseudonym, self._clock.now_us())
-        is_own = by.is_called(who.name)  # then it is sealed by the server: nothing about him outlives his key
+    def _still(self, asked: _Asked) -> int:
+        """Return up to which change among people whoever asked still may. Raises: as `subject` and `still`."""
+        changes = self._parts.approvals.changes()
+        asked.demand_still()
+        if not asked.is_own:
+            self._standing.eraser(asked.by)
+        self._standing.demand_another(asked.who.name, asked.role)
+        return changes
+
+    async def _commit(self, asked: _Asked, reason: str) -> int:
+        """Write the entry and have the key destroyed. Raises: as `erase`."""
+        who, living, by = asked.who, asked.living, asked.by
+        seen = self._still(asked)
+        step = EraseSubject(who.key, who.name, who.pseudonym, self._clock.now_us(), roster=seen)
+        is_own = asked.is_own  # then it is sealed by the server: nothing about him outlives his key
         record = Record(
             kind="audit.erased",
             data={
@@ -203,6 +248,8 @@ class Erasing:
         match outcome:
             case Committed():
                 return outcome.seqs[0]
+            case Unmet(why="roster"):
+                raise ErasureError("who may administer changed meanwhile: try again", code="roster_changed")
             case Unmet(why="living"):
                 raise ErasureError("something of it came meanwhile: try again", code="subject_live")
             case Unmet(why="review_open"):
@@ -215,21 +262,17 @@ def _reserved() -> ErasureError:
     return ErasureError("this key is the server's own", code="subject_reserved", status=403)
 
 
-def _reason(text: str, name: str) -> str:
+def _reason(text: str, names: Iterable[str]) -> str:
     """Return a reason that may stay. Raises: ErasureError where there is none, or it names whom it is about."""
     reason = plain(text)
     if not reason:
         raise ErasureError("say why: `reason` stays in the log", code="reason_missing", status=400)
-    folded = _folded(reason)
-    for one in {_folded(name), _folded(name.partition("@")[0])} - {""}:
-        if re.search(rf"(?<!\w){re.escape(one)}(?!\w)", folded):
+    said = folded(reason)
+    for one in {folded(part) for name in names for part in (name, name.partition("@")[0])} - {""}:
+        if re.search(rf"(?<!\w){re.escape(one)}(?!\w)", said):
             words = "the reason stays readable: say it without the name"
             raise ErasureError(words, code="reason_names_subject", status=400)
     return reason
-
-
-def _folded(text: str) -> str:
-    return normal(text, "NFKC").casefold()
 
 
 def _alive(living: Living, links: int, *, signs_in: bool) -> ErasureError:

@@ -7,6 +7,7 @@ import sqlite3
 
 from firewall.core.erasure import EraseSubject
 from firewall.core.work import Unmet
+from firewall.storage.sqlite import votes
 
 ERASURES = "CREATE TABLE IF NOT EXISTS erasures (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID"
 _OWNED = "(holder = :name OR CASE grant_json WHEN '' THEN '' ELSE json_extract(grant_json, '$.owner') END = :name)"
@@ -63,7 +64,9 @@ def names(connection: sqlite3.Connection) -> list[str]:
 
 
 def erase(connection: sqlite3.Connection, step: EraseSubject, index: int) -> Unmet | None:
-    """Forget a person and note the key as erased, unless something of him lives or waits."""
+    """Forget a person and note the key as erased, unless something of him lives or waits, or people changed."""
+    if step.roster not in (-1, votes.roster(connection)):
+        return Unmet(index, "roster")
     if unreviewed(connection, step.key, step.pseudonym):
         return Unmet(index, "review_open")
     if waiting(connection, step.key) or live_tokens(connection, step.name, step.at) or _signs_in(connection, step):

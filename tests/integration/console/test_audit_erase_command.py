@@ -8,16 +8,26 @@ import pytest
 
 from firewall.cli import audit_erasing
 from firewall.cli.client import CommandError
+from tests.support.aging import aged
 from tests.support.installation import cli, install, serving
 
 TOKEN = "STAYHAND_TOKEN"
 
 
 def test_a_person_is_erased_from_the_command_line(tmp_path: Path) -> None:
-    """Without `--revoke` or `--yes` nobody is; then entries say so, and the name finds nothing any more."""
+    """Not on the first day, nor without `--revoke` or `--yes`; then entries say so, and the name finds nothing."""
     installed = install(tmp_path)
+    new = {TOKEN: installed.shown["admin_token"]}
     with serving(installed) as served:
         served.mint(role="coding-agent", owner="olga", agent="claude")
+        early = cli(
+            *("--config", str(served.at_its_ports()), "audit", "erase", "olga", "--reason", "asked", "--yes"),
+            env=new,
+        )
+        assert (early.returncode, early.stdout) == (1, "")
+        assert "less than a day old" in early.stderr
+    aged(installed.database)
+    with serving(installed) as served:
         config = str(served.at_its_ports())
         admin = {TOKEN: installed.shown["admin_token"]}
         erase = ("--config", config, "audit", "erase", "olga", "--reason", "asked for it, case 17")

@@ -16,6 +16,7 @@ from audit.seal import Keystore, read_kek
 from audit.witness import append_head
 from firewall.app.running import running
 from firewall.console.erasing.pages import API, PATH
+from tests.support.aging import aged
 from tests.support.control_side import Browser
 from tests.support.whole_console import Whole, whole_console
 
@@ -26,6 +27,7 @@ REASON = "asked for it, case 17"
 async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
     """The whole server, with something on each page."""
     async with whole_console(tmp_path) as built:
+        aged(built.installed.database)
         yield built
 
 
