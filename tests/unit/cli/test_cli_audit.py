@@ -34,8 +34,8 @@ def test_a_row_says_what_an_entry_is_about() -> None:
 
 
 def test_the_group_has_what_the_console_has() -> None:
-    """Follow, search, show, export; each says by an example how it is used."""
-    assert sorted(audit.commands) == ["export", "search", "show", "tail"]
+    """Follow, search, show, export, erase; each says by an example how it is used."""
+    assert sorted(audit.commands) == ["erase", "export", "search", "show", "tail"]
     assert (audit.commands["show"], audit.commands["export"]) == (show, export)
     assert all(f"Example: stayhand audit {name} " in str(one.help) for name, one in audit.commands.items())
 
