@@ -25,6 +25,8 @@ MAX_ASKED = 1000
 """Places of one body that ask for a method; with more it cannot be told."""
 MAX_SEARCHED = 1 << 20
 """Characters of a body in which places are looked for; in a longer one the word alone is: then nobody can tell."""
+_WORD = "dehmot"
+"""The letters of `method`."""
 _ESCAPE = re.compile(r"\\u00([0-7][0-9a-fA-F])")
 _WITH_FIELDS = re.compile(r"json|form-|multipart|url-?encoded|text/|xml|javascript|yaml")
 """Content types whose fields some framework reads; of others it hands the bytes on."""
@@ -143,11 +145,21 @@ def _in_body(body: str, patterns: _Patterns) -> Iterator[str]:
 
 def _says_method(body: str) -> bool:
     """Tell whether a long body has the word at all, however it is escaped; patterns would take seconds for it."""
-    lower = body.lower().replace("\\u00", "%").replace("\\", "")
+    lower = body.lower()
+    if "\\u00" in lower:  # JSON's escapes come first, as in short bodies: they may spell those of addresses
+        lower = _spelled(lower, "\\u00", "%0123456789f" + _WORD)
+    lower = lower.replace("\\", "")
     if "%" in lower:
-        for letter in sorted(set("method")):
-            lower = lower.replace(f"%{ord(letter):x}", letter).replace(f"%{ord(letter.upper()):x}", letter)
+        lower = _spelled(lower, "%", _WORD)
     return "method" in lower
+
+
+def _spelled(lower: str, mark: str, letters: str) -> str:
+    """Undo escapes of some letters, which are a mark and two digits."""
+    for letter in letters:
+        for code in {ord(letter), ord(letter.upper())}:
+            lower = lower.replace(f"{mark}{code:02x}", letter)
+    return lower
 
 
 def _in_parts(lower: str, patterns: _Patterns) -> Iterator[str]:

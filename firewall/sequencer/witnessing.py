@@ -1,6 +1,7 @@
 """Giving heads of the log to its witness files, and knowing how that went.
 
-INVARIANT: a file that had heads and is gone is not made anew: whoever removes it could hide that the log was cut.
+INVARIANT: a file that had heads, at the start or since, and is gone or empty is not made anew: whoever removes it
+could hide that the log was cut.
 """
 
 import threading
@@ -21,7 +22,8 @@ class Witnessing:
         self.places = places
         self.files = tuple(Path(one).expanduser() for one in places if "://" not in one)
         self._head = head
-        self._given: set[Path] = set()
+        self._given = {path for path in self.files if _has_heads(path)}
+        """Files that had heads, be it before the start."""
         self._fault = ""
         self._turn = threading.Lock()
 
@@ -49,11 +51,18 @@ class Witnessing:
         return "watched" if self.places else "unwitnessed"
 
     def _give(self, path: Path, head: bytes) -> str:
-        if path in self._given and not path.exists():
-            return f"the witness `{path}` is gone"
+        if path in self._given and not _has_heads(path):
+            return f"the witness `{path}` is {'empty' if path.exists() else 'gone'}"
         try:
             append_head(path, head)
         except AuditError as error:
             return str(error)
         self._given.add(path)
         return ""
+
+
+def _has_heads(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:  # FAIL-CLOSED: one that cannot be seen is not there
+        return False

@@ -1,7 +1,8 @@
 """What calls cost by day: sums that the ledger's own table keeps, so that nobody adds up a million lines to look.
 
 INVARIANT: a row is the sum of the lines of `spend_calls` that it stands for, those of calls that asked a
-provider. Triggers keep it so within the commit that writes a line, whoever writes it.
+provider. Triggers keep it so within the commit that writes a line, whoever writes it; what they
+cannot follow, an update of a line in place, they refuse.
 """
 
 import sqlite3
@@ -23,6 +24,8 @@ _SUMS = {
 }
 """What one line adds to each sum; `of`: `new.`, `old.` or nothing."""
 _COUNTED = "state NOT IN ('open', 'unasked')"
+_READ = ", ".join(("at", "state", "cost", "input", "cache_read", "output", *_WORDS))
+"""Columns of a line that its sums are made of."""
 _TABLE = f"""CREATE TABLE IF NOT EXISTS spend_days (
   day INTEGER NOT NULL, {", ".join(f"{word} TEXT NOT NULL" for word in _WORDS)},
   {", ".join(f"{name} INTEGER NOT NULL" for name in _SUMS)},
@@ -70,6 +73,10 @@ _ON = "CREATE TRIGGER IF NOT EXISTS spend_days_{name} AFTER {verb} ON spend_call
 _TRIGGERS = (
     _ON.format(name="more", verb="INSERT", of="new", when=_COUNTED, do=_more()),
     _ON.format(name="less", verb="DELETE", of="old", when=_COUNTED, do=_less()),
+    (
+        f"CREATE TRIGGER IF NOT EXISTS spend_days_same BEFORE UPDATE OF {_READ} ON spend_calls"
+        " BEGIN SELECT RAISE(ABORT, 'a line is replaced, never updated: spend_days counts it'); END"
+    ),
 )
 _MARKS = """CREATE TABLE IF NOT EXISTS spend_day_changes (
   day INTEGER PRIMARY KEY, changes INTEGER NOT NULL

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,3 +171,17 @@ def test_accounts_of_the_windows_that_are_asked_for() -> None:
             "EXPLAIN QUERY PLAN SELECT key FROM spend_accounts a WHERE substr(a.key, -10) = ?", ("2026-11-21",)
         ).fetchall()
         assert "spend_accounts_window" in str(plan)
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["at", "state", "cost", "input", "cache_read", "output", "feature", "user_tier", "team", "provider", "model"],
+)
+def test_no_line_is_updated_in_place(column: str) -> None:
+    """Lines are replaced, which the sums follow; an update would leave them as they were."""
+    with opened() as connection:
+        ledger.settle(connection, Settle(line("1", 4, day=1)), 1)
+        with pytest.raises(sqlite3.IntegrityError, match="replaced, never updated"):
+            connection.execute(f"UPDATE spend_calls SET {column} = {column}")  # noqa: S608 - a name from above
+        ledger.settle(connection, Settle(line("1", 9, day=1)), 2)
+        assert kept(connection) == reckoned(connection)

@@ -289,6 +289,8 @@ LONG = {
     "JSON": f'{{"a": "{_FILL}", "_method": "DELETE"}}',
     "JSON, far from its value": '{"_method"' + " " * overrides.MAX_SEARCHED + ': "DELETE"}',
     "JSON, escaped": f'{{"a": "{_FILL}", "\\u005f\\u006D\\u0065thod": "DELETE"}}',
+    "percent signs escaped": f'{{"a": "{_FILL}"}}&_\\u0025\\u0036dethod=DELETE',
+    "digits escaped": f'{{"a": "{_FILL}"}}&_meth%\\u0036\\u0046d=DELETE',
     "quoted in a part": f'--x\r\nContent-Disposition: form-data; name="_m\\et\\hod"\r\n\r\nDELETE\r\n--x--{_FILL}',
 }
 
@@ -298,6 +300,12 @@ def test_a_long_body_that_says_method_cannot_be_told(body: str) -> None:
     """Patterns took a second and a half for megabytes, with the server waiting: nobody knows what it asks for."""
     assert meant("POST", query="", headers=FORM, body=body) == ("POST", False)
     assert meant("POST", query="_method=DELETE", headers=FORM, body=body) == ("DELETE", False)
+
+
+@pytest.mark.parametrize("escaped", [r"_\u0025\u0036dethod", r"_meth%\u0036\u0046d"])
+def test_a_short_body_with_escapes_in_escapes_is_read(escaped: str) -> None:
+    """What the long ones above cannot be told of."""
+    assert meant("POST", query="", headers=FORM, body=f'{{"a": ""}}&{escaped}=DELETE') == ("DELETE", True)
 
 
 def test_a_long_body_that_does_not_is_its_own_method() -> None:

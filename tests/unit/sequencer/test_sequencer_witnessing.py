@@ -57,6 +57,35 @@ def test_a_file_that_goes_is_said_and_not_made_anew(tmp_path: Path) -> None:
     assert watched.words() == "watched"
 
 
+def test_a_file_that_had_heads_before_the_start_is_not_made_anew(tmp_path: Path) -> None:
+    """Also where it goes before the first head is given."""
+    path, head = tmp_path / "heads", Head()
+    path.write_bytes(KEY.sign(Checkpoint(ORIGIN, 3, bytes([3] * 32))))
+    watched = Witnessing((str(path),), head)
+    path.unlink()
+    head.size = 4
+    with pytest.raises(StoreError):
+        watched.give()
+    assert not path.exists()
+    assert watched.words() == f"failing: the witness `{path}` is gone"
+
+
+def test_a_file_that_was_emptied_is_not_begun_anew(tmp_path: Path) -> None:
+    """One that is empty at the start is a new witness; later it is one whose heads were taken away."""
+    path, head = tmp_path / "heads", Head()
+    path.touch()
+    watched = Witnessing((str(path),), head)
+    head.size = 3
+    watched.give()
+    assert sizes(path) == [3]
+    path.write_bytes(b"")
+    head.size = 4
+    with pytest.raises(StoreError):
+        watched.give()
+    assert path.read_bytes() == b""
+    assert watched.words() == f"failing: the witness `{path}` is empty"
+
+
 def test_a_witness_that_contradicts_us_is_said(tmp_path: Path) -> None:
     """Longer, or another log of our name."""
     head, path = Head(), tmp_path / "heads"
