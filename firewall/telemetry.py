@@ -226,6 +226,8 @@ class Condition:
     """Who of the approvers waves everything through, in words; empty: nobody."""
     reviews: Callable[[], str] = str
     """Which uses of break-glass nobody reviewed, in words; empty: none."""
+    erasing: Callable[[], str] = str
+    """What an erasure has not reached yet, in words; empty: nothing."""
 
     def is_ready(self) -> bool:
         """Calls can be judged and recorded."""
@@ -242,6 +244,7 @@ class Condition:
             "channels": channel_words(self.telemetry.channels()),
             **({"approvers": waving} if (waving := self.waving()) else {}),
             **({"reviews": reviews} if (reviews := self.reviews()) else {}),
+            **({"erasing": erasing} if (erasing := self.erasing()) else {}),
             **({"mcp_scopes": lacks} if (lacks := self.telemetry.lacks()) else {}),
             **({"shared": shared} if (shared := self.telemetry.circuitry.shared()) else {}),
         }

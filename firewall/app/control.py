@@ -50,6 +50,8 @@ from firewall.routing.trying.circuits import Circuits
 from firewall.telemetry import Condition
 from firewall.tokens.passkeys import Passkeys
 
+LEFTOVER = "what was erased lies in the write-ahead log until a reader of the log ends"
+
 
 def console_of(
     base: Base,
@@ -114,6 +116,7 @@ def _condition(base: Base) -> Condition:
         base.telemetry,
         _answering(base).words,
         base.reviews.words,
+        lambda: "" if installation.writer.is_emptied else LEFTOVER,
     )
 
 

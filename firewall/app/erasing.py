@@ -16,6 +16,7 @@ def erasing_of(base: Base, feed: Feed) -> ErasingPages:
             sequencer=installation.writer,
             rows=ErasureLookup(installation.reader, installation.keystore),
             clock=base.clock,
+            is_emptied=lambda: installation.writer.is_emptied,
             configured={one.name: one.email for one in base.settings.approver},
             forget=(feed.forget,),
         )

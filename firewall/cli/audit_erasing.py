@@ -36,6 +36,8 @@ def erase(ctx: click.Context, subject: str, *, reason: str, revoke: bool, yes: b
     talk("ended with it: " + ", ".join(f"{name} {row.get(name)}" for name in ("tokens", "approvals", "links")))
     if row.get("configured"):
         talk("the configuration still names this person: take the [[approver]] out of it")
+    if row.get("wal") == "pending":
+        talk("somebody reads the log's file: the name leaves its write-ahead log when that ends (see doctor)")
     if row.get("new_entries"):
         talk("something about this person was written after it, under a new key: run it again")
     talk("an older copy of the keystore brings the key back: let such copies expire, and destroy them")

@@ -309,6 +309,31 @@ def _pinned(settings: Settings, address: str) -> Iterator[Finding]:
         yield from (Finding(*said) for said in others_than_pinned(settings, answer.content))
 
 
+_TOLD = (
+    (
+        "approvers",
+        "approvers who wave everything through",
+        "stayhand approver list --stats; ask fewer questions, or somebody else as well",
+    ),
+    (
+        "reviews",
+        "uses of break-glass that nobody reviewed",
+        "`stayhand approvals reviews`, or /console/reviews: somebody else says whether it was justified",
+    ),
+    (
+        "erasing",
+        "an erasure",
+        "end what reads the log's file for long, as a backup or a `sqlite3` that somebody left open",
+    ),
+    (
+        "mcp_scopes",
+        "MCP servers want scopes that our login lacks",
+        "stayhand mcp login NAME --scope …, with those that are configured; a machine: `oauth.scopes`",
+    ),
+)
+"""Parts of the status that stand there only where something is to be done: what it is, and what to do."""
+
+
 def _circuits(address: str) -> Iterator[Finding]:
     """Say whether providers are left alone because they failed too often; only an admin is told."""
     token = os.environ.get("STAYHAND_TOKEN", "").strip()
@@ -333,15 +358,9 @@ def _circuits(address: str) -> Iterator[Finding]:
     if isinstance(parts, dict) and str(parts.get("witness", "")).startswith("failing"):
         hint = "mend it before the server stops: it does not start without its witness"
         yield Finding("error", f"the log's witness: {parts['witness']}", hint)
-    if isinstance(parts, dict) and isinstance(waving := parts.get("approvers"), str):
-        hint = "stayhand approver list --stats; ask fewer questions, or somebody else as well"
-        yield Finding("warn", f"approvers who wave everything through: {waving}", hint)
-    if isinstance(parts, dict) and isinstance(reviews := parts.get("reviews"), str):
-        hint = "`stayhand approvals reviews`, or /console/reviews: somebody else says whether it was justified"
-        yield Finding("warn", f"uses of break-glass that nobody reviewed: {reviews}", hint)
-    if isinstance(parts, dict) and isinstance(lacks := parts.get("mcp_scopes"), str):
-        hint = "stayhand mcp login NAME --scope …, with those that are configured; a machine: `oauth.scopes`"
-        yield Finding("warn", f"MCP servers want scopes that our login lacks: {lacks}", hint)
+    for part, words, hint in _TOLD:
+        if isinstance(parts, dict) and isinstance(told := parts.get(part), str):
+            yield Finding("warn", f"{words}: {told}", hint)
     said = parts.get("circuits") if isinstance(parts, dict) else None
     if isinstance(said, str):
         is_well = said.startswith("0 ")

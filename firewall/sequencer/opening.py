@@ -160,6 +160,8 @@ def _open_locked(places: Places, clock: Clock, kek: bytes | None, lock: int) -> 
         reader = open_reader(places.database)
         undo.pop_all()
     writer = Writer(connection, log, sealing, clock)
+    if erasures.keys(connection):
+        writer.empty()  # somebody may have read the log when the last writer ended
     return Installation(
         writer=writer,
         approving=Approving(reader, sealing),

@@ -25,10 +25,10 @@ from firewall.core.errors import FirewallError, StoreError
 from firewall.core.ports import Clock
 from firewall.core.work import Committed, Outcome, Unit
 from firewall.sequencer.apply import Applier, TakenBackError
+from firewall.sequencer.emptying import EVERY_S, Emptying
 from firewall.sequencer.sealing import Sealing
 from firewall.sequencer.thread import Thread
 from firewall.storage.sqlite import erasures
-from firewall.storage.sqlite.schema import BUSY_MS
 
 log = logging.getLogger("stayhand.sequencer")
 MAX_BATCH = 512
@@ -95,6 +95,9 @@ class Writer:
         """A timer runs for what nobody waits for."""
         self._erasing = False
         """One of those that wait erases somebody."""
+        self._emptying = Emptying(connection)
+        self._reminding = False
+        """A timer runs for what was erased and still lies in the write-ahead log."""
         self._careful_until_us = 0
         self._open = True
         self._stopped = False
@@ -105,6 +108,15 @@ class Writer:
     def is_open(self) -> bool:
         """The last commit succeeded."""
         return self._open and not self._stopped
+
+    @property
+    def is_emptied(self) -> bool:
+        """Nothing of what was erased lies in the write-ahead log any more; where it does, it is tried again."""
+        return not self._emptying.is_pending
+
+    def empty(self) -> None:
+        """Empty the write-ahead log of what was erased, before anything is submitted."""
+        self._emptying.of_erased(0)
 
     @property
     def head(self) -> bytes | None:
@@ -162,28 +174,15 @@ class Writer:
             await self._idle.wait()
         self._stopped = True
         self._thread.stop()
-        self._gather()
-        self._connection.close()
-
-    def _gather(self) -> None:
-        """Bring what the write-ahead log holds into the file, so that a copy of the file alone has every entry."""
-        try:
-            self._connection.execute(f"PRAGMA busy_timeout={LAST_WAIT_MS}")
-            # As much as readers in the middle allow; closing does the rest with the last of them.
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        except sqlite3.Error as error:
-            log.warning("the write-ahead log stays beside the log: %s", error)
-            return
-        if busy:
+        if not self._emptying.gather(LAST_WAIT_MS):
             log.warning("somebody reads the log: its write-ahead log stays beside it, copy both")
+        self._connection.close()
 
     def _living_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop
         if loop is None or loop.is_closed():
             loop = self._loop = asyncio.get_running_loop()
-            self._lingering = False  # the timer was the other loop's
+            self._lingering = self._reminding = False  # the timers were the other loop's
         return loop
 
     def _take(self, unit: Unit, hearer: Hearer) -> None:
@@ -323,7 +322,7 @@ class Writer:
         else:
             try:
                 self._sealing.destroy(erasures.keys(self._connection))
-                self._gather()
+                self._emptying.of_erased(LAST_WAIT_MS)
             except (AuditError, sqlite3.Error) as error:
                 unfinished = error
         with suppress(RuntimeError):
@@ -339,6 +338,7 @@ class Writer:
         """FAIL-CLOSED: where the key is not destroyed nothing more is written; the next start destroys it."""
         self._applier.has_erased = False
         self._sealing.forget()
+        self._emptying.tried(self._living_loop().time())
         if unfinished is not None:
             log.critical("an erasure is recorded and could not be carried out: restart the server")
             self._stopped = True
@@ -375,8 +375,47 @@ class Writer:
         for _, hearer in batch:
             _fail(hearer, error)
 
+    def _empty(self) -> None:
+        """Try again to empty the write-ahead log, in the thread, between two commits."""
+        self._busy = True
+        self._idle.clear()
+        loop = self._living_loop()
+        try:
+            self._thread.run(partial(self._empty_again, loop))
+        except RuntimeError:  # no thread could be started: later, and commits go on
+            loop.call_soon(self._tried)
+
+    def _empty_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._emptying.of_erased(0)
+        with suppress(RuntimeError):  # the loop was closed: stopping tries once more
+            loop.call_soon_threadsafe(self._tried)
+
+    def _tried(self) -> None:
+        self._emptying.tried(self._living_loop().time())
+        self._next()
+
+    def _reminded(self) -> None:
+        """Try again where nothing is under way; the end of a commit does else."""
+        self._reminding = False
+        if self._stopped or not self._emptying.is_pending:
+            return
+        if self._busy or self._scheduled:
+            self._remind()
+        else:
+            self._empty()
+
+    def _remind(self) -> None:
+        if not self._reminding:
+            self._reminding = True
+            self._living_loop().call_later(EVERY_S, self._reminded)
+
     def _next(self) -> None:
         self._busy = False
+        if self._emptying.is_pending and not self._stopped:
+            if self._emptying.is_due(self._living_loop().time()):
+                self._empty()
+                return
+            self._remind()
         if self._stopped:
             while self._waiting:
                 _fail(self._waiting.popleft()[1], StoreError(_CLOSED))

@@ -114,6 +114,8 @@ def test_condition_says_when_it_is_closed() -> None:
         "circuits": "0 of 0 open",
         "channels": "0 well",
     }
+    left = replace(condition, erasing=lambda: "something lies there")
+    assert left.parts()["erasing"] == "something lies there"
     log.is_open = False
     assert not condition.is_ready()
     assert condition.parts()["log"] == "closed"

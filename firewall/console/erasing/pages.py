@@ -93,5 +93,6 @@ def shown(done: Erased) -> Mapping[str, object]:
         "approvals": done.approvals,
         "links": done.links,
         "configured": done.is_configured,
+        "wal": "emptied" if done.is_emptied else "pending",
         "new_entries": done.is_back,
     }

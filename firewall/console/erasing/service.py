@@ -86,7 +86,9 @@ class Erased:
     """How many of each ended with it."""
     is_configured: bool
     """The configuration still names him: no command of ours writes that file."""
-    is_back: bool = False
+    is_emptied: bool
+    """Nothing of him lies in the write-ahead log; else it goes from there when somebody who reads the log ends."""
+    is_back: bool
     """Something about the name was written after it, as the end of a call that ran: under a new key."""
 
     @property
@@ -105,11 +107,13 @@ class Erasing:
         sequencer: Sequencer,
         rows: ErasureRows,
         clock: Clock,
+        is_emptied: Callable[[], bool],
         configured: Mapping[str, str] | None = None,
         forget: Sequence[Callable[[str], None]] = (),
     ) -> None:
         """Wire it.
 
+        `is_emptied`: whether nothing of what was erased lies in the write-ahead log.
         `configured`: names in the configuration, each with its e-mail address or nothing; `forget`: what has
         somebody's name or words in memory.
         """
@@ -117,6 +121,7 @@ class Erasing:
         self._sequencer = sequencer
         self._rows = rows
         self._clock = clock
+        self._is_emptied = is_emptied
         written = configured or {}
         self._configured = frozenset({*written, *written.values()} - {""})
         self._standing = Standing(parts.approvals, clock, written)
@@ -182,6 +187,7 @@ class Erasing:
                 len(living.approvals),
                 len(links),
                 is_configured=who.name in self._configured,
+                is_emptied=self._is_emptied(),
                 is_back=await self._is_back(who),
             )
 

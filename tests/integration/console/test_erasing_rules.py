@@ -1,6 +1,7 @@
 """Who may be erased by whom, and what must end before: over a real log."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,6 +97,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
             sequencer=writer,
             rows=ErasureLookup(installation.reader, installation.keystore),
             clock=clock,
+            is_emptied=lambda: writer.is_emptied,
             configured={
                 "anna": "anna@example.com",
                 "ann": "ann@example.com",
@@ -211,6 +213,20 @@ async def test_what_a_call_leaves_behind_the_erasure_is_said(house: House) -> No
     assert shown(second)["new_entries"] is False
     assert house.key("olga") is None
     assert writer.is_open
+
+
+async def test_a_name_that_a_reader_keeps_is_said_until_it_is_gone(house: House) -> None:
+    """80: The answer says that the write-ahead log still has it; without a reader that it has not."""
+    path = house.real.installation.reader.execute("PRAGMA database_list").fetchone()[2]
+    reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM audit_entries").fetchone()
+    kept = await house.erasing.erase("anna", reason=WHY, revoke=True, by=ADA)
+    assert shown(kept)["wal"] == "pending"
+    reader.execute("COMMIT")
+    reader.close()
+    gone = await house.erasing.erase("olga", reason=WHY, revoke=True, by=ADA)
+    assert shown(gone)["wal"] == "emptied"
 
 
 async def test_an_approver_goes_and_what_has_his_name_is_told(house: House) -> None:

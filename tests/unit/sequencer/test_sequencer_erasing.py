@@ -123,6 +123,66 @@ async def test_a_start_that_cannot_destroy_a_key_opens_nothing(tmp_path: Path) -
         _opened(tmp_path)
 
 
+def _files_with(folder: Path, name: bytes) -> list[str]:
+    return [one.name for one in folder.rglob("*") if one.is_file() and name in one.read_bytes()]
+
+
+async def _removed(installation: Installation, name: str) -> EraseSubject:
+    await installation.writer.submit(Unit(steps=(PutPerson(name, "approver", (), "hash", START_US),)))
+    await installation.writer.submit(Unit(steps=(EndPerson(name, START_US),)))
+    return _step(installation, name)
+
+
+@pytest.mark.parametrize("is_calm", [True, False])
+async def test_a_name_leaves_the_write_ahead_log_when_the_last_reader_ends(
+    tmp_path: Path, *, is_calm: bool
+) -> None:
+    """80: While somebody reads, the writer says that the name lies there; then it goes, without a restart."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    writer = installation.writer
+    step = await _removed(installation, "olga-zz")
+    reader = sqlite3.connect(f"file:{places_in(tmp_path).database}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM audit_entries").fetchone()
+    assert isinstance(await writer.submit(_erasing(step)), Committed)
+    assert not writer.is_emptied
+    assert _files_with(tmp_path, b"olga-zz") != []
+    reader.execute("COMMIT")
+    reader.close()
+    async with asyncio.timeout(60):
+        while not writer.is_emptied:
+            await asyncio.sleep(0.01)
+            if not is_calm:
+                await writer.submit(Unit(records=(ABOUT,)))
+    assert _files_with(tmp_path, b"olga-zz") == []
+    assert isinstance(await writer.submit(Unit(records=(ABOUT,))), Committed)
+    await installation.close()
+
+
+async def test_a_start_empties_what_a_reader_kept(tmp_path: Path) -> None:
+    """80: A writer that ended beside a reader leaves the name there; the next one empties it after that reader."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    step = await _removed(installation, "olga-zz")
+    reader = sqlite3.connect(f"file:{places_in(tmp_path).database}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM audit_entries").fetchone()
+    await installation.writer.submit(_erasing(step))
+    await installation.close()
+    assert _files_with(tmp_path, b"olga-zz") != []
+    again = _opened(tmp_path)
+    assert not again.writer.is_emptied
+    reader.execute("COMMIT")
+    reader.close()
+    async with asyncio.timeout(60):
+        while not again.writer.is_emptied:
+            await again.writer.submit(Unit(records=(ABOUT,)))
+            await asyncio.sleep(0.01)
+    assert _files_with(tmp_path, b"olga-zz") == []
+    await again.close()
+
+
 async def test_whoever_lives_is_not_erased(tmp_path: Path) -> None:
     """A token that could be used, and the right to sign in, are looked at in the commit itself."""
     create(places_in(tmp_path))
