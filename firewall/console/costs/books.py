@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from firewall.console.costs.days import DaySums, Kinds, course, dearest, together
-from firewall.console.costs.plot import Day, Plot, Spark, moment, money, percent, plot_of, spark_of
+from firewall.console.costs.plot import Day, Plot, Spark, moment, money, percent, plot_of, portion, spark_of
 from firewall.core.budget import OF_PEOPLE, Budget, Scope, Window, period
 from firewall.core.errors import StoreError
 from firewall.core.grant import matches
@@ -252,7 +252,7 @@ def _part(days: Mapping[int, Kinds], kind: str, span: Days, total: Sum) -> Part:
         Line(
             "/".join(words) or "-",
             cost,
-            percent(cost.cost_micros, total.cost_micros),
+            portion(cost.cost_micros, total.cost_micros),
             spark_of(course(days, kind, words), *span),
         )
         for words, cost in groups[:MOST_GROUPS]

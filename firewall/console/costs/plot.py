@@ -167,3 +167,8 @@ def money(micros: int) -> str:
 def percent(part: int, whole: int) -> int:
     """Return a share in percent, rounded up: one in a thousand is not none. Of nothing, it is 0."""
     return -(-100 * part // whole) if whole > 0 else 0
+
+
+def portion(part: int, whole: int) -> int:
+    """Return a part in percent, rounded to the nearest, so that parts add up; what is not none is at least 1."""
+    return max((200 * part + whole) // (2 * whole), 1 if part > 0 else 0) if whole > 0 else 0

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewall.console.costs.plot import HEIGHT, WIDTH, Day, day_name, moment, money, percent, plot_of, spark_of
+from firewall.console.costs.plot import (
+    HEIGHT,
+    WIDTH,
+    Day,
+    day_name,
+    moment,
+    money,
+    percent,
+    plot_of,
+    portion,
+    spark_of,
+)
 
 COSTS = st.dictionaries(
     st.integers(100, 140),
@@ -65,3 +76,10 @@ def test_small_bars_are_one_path() -> None:
     assert small.path == "M3.8 24v-1.0h22.5V24zM93.8 24v-24.0h22.5V24z"
     assert small.words == plot_of({1: Day(4), 4: Day(1_000_000)}, 1, 4).words
     assert spark_of({}, 1, 4).path == ""
+
+
+def test_portions_add_up() -> None:
+    """Thirds are 33 each, not 34; what cost something is never nothing; of nothing there is no part."""
+    assert [portion(1, 3), portion(2, 3), portion(1, 1000), portion(0, 5), portion(5, 5), portion(0, 0)] == [
+        33, 67, 1, 0, 100, 0,
+    ]  # fmt: skip
