@@ -14,6 +14,7 @@ from firewall.console.auth import Access
 from firewall.console.erasing.errors import ErasureError
 from firewall.console.erasing.pages import API, PATH, ErasingPages, shown
 from firewall.console.erasing.service import Erased, Erasing, Parts
+from firewall.console.erasing.standing import Standing
 from firewall.console.rooms import Frame, Room
 from firewall.console.rows import Row, Tab
 from firewall.core.erasure import EraseSubject
@@ -213,6 +214,20 @@ async def test_what_a_call_leaves_behind_the_erasure_is_said(house: House) -> No
     assert shown(second)["new_entries"] is False
     assert house.key("olga") is None
     assert writer.is_open
+
+
+async def test_another_account_of_the_same_person_is_nobody_else(house: House) -> None:
+    """The last who could administer, or answer, stays, though he has a second account."""
+    standing = Standing(house.real.approvals, house.real.clock, {"ada": "a@example.com", "anna": "a@example.com"})
+    standing.demand_another("anna", "approver")
+    await house.people.remove("admin", by="ada")
+    for role, code in (("admin", "last_admin"), ("approver", "last_approver")):
+        with pytest.raises(ErasureError) as refused:
+            standing.demand_another("anna", role)
+        assert refused.value.code == code
+    await house.add("bob", "approver")
+    standing.demand_another("anna", "approver")
+    standing.demand_another("anna", "viewer")
 
 
 async def test_a_name_that_a_reader_keeps_is_said_until_it_is_gone(house: House) -> None:
