@@ -49,7 +49,7 @@ def channels_of(
         elif pushing is not None and one.kind == "push":
             sender = pushing.sender(one, settings, clock)
         else:
-            sender = _sender(one, settings, references, roster, clock=clock)
+            sender = _sender(one, settings, references, roster, clock=clock, name=name)
         lines.append(Line(Delivery(sender, name=name, clock=clock), _schedule(one)))
     return Channels(lines, clock)
 
@@ -108,7 +108,9 @@ def _schedule(one: Notify) -> Schedule:
     )
 
 
-def _sender(one: Notify, settings: Settings, references: References, roster: Roster, *, clock: Clock) -> Sender:
+def _sender(
+    one: Notify, settings: Settings, references: References, roster: Roster, *, clock: Clock, name: str
+) -> Sender:
     if one.kind == "terminal":
         return Terminal(sys.stderr)
     if one.kind == "email":
@@ -123,7 +125,8 @@ def _sender(one: Notify, settings: Settings, references: References, roster: Ros
             secret = read(one.secret) if one.secret else None
             return Webhook(url=read(one.url), clock=clock, secret=secret, poster=Poster())
         case "slack":
-            return slack_of(one, references, settings.data_dir)
+            own = sha256(f"{name}\n{one.channel}".encode()).hexdigest()[:12]  # two rows may name one channel
+            return slack_of(one, references, settings.data_dir / f"slack-{own}.json")
         case "teams":
             from firewall.approvals.channels.teams import teams
 
@@ -137,14 +140,14 @@ def _sender(one: Notify, settings: Settings, references: References, roster: Ros
             raise ConfigError("a push channel needs an installation")
 
 
-def slack_of(one: Notify, references: References, folder: Path) -> Sender:
-    """Return a bot where there is a token, else an incoming webhook. A bot keeps in `folder` where it posted."""
+def slack_of(one: Notify, references: References, kept: Path) -> Sender:
+    """Return a bot where there is a token, else an incoming webhook. A bot keeps in `kept` where it posted."""
     from firewall.approvals.channels.http import Poster
     from firewall.approvals.channels.slack import slack_webhook
 
     if one.token is None:
         return slack_webhook(url=_read(references, one.url), poster=Poster())
-    return _bot(one, references, one.token, folder)
+    return _bot(one, references, one.token, kept)
 
 
 def slack_desk_of(settings: Settings, references: References) -> SlackDesk | None:
@@ -161,7 +164,7 @@ def slack_desk_of(settings: Settings, references: References) -> SlackDesk | Non
     return SlackDesk(apps, members) if apps else None
 
 
-def _bot(one: Notify, references: References, token: SecretRef, folder: Path | None = None) -> "SlackBot":
+def _bot(one: Notify, references: References, token: SecretRef, kept: Path | None = None) -> "SlackBot":
     from firewall.approvals.channels.http import Poster
     from firewall.approvals.channels.posted import Posted
     from firewall.approvals.channels.slack import API, SlackBot
@@ -172,7 +175,7 @@ def _bot(one: Notify, references: References, token: SecretRef, folder: Path | N
         poster=Poster(),
         api=_address(one, references, API),
         has_buttons=one.signing_secret is not None,
-        posted=Posted(folder / f"slack-{sha256(one.channel.encode()).hexdigest()[:12]}.json") if folder else None,
+        posted=Posted(kept),
     )
 
 

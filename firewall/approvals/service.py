@@ -14,6 +14,8 @@ is over leave the call held or refused.
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from firewall.approvals import records
 from firewall.approvals.batches import InBatch
@@ -38,6 +40,9 @@ _US = 1_000_000
 _LISTED = 10_000
 _TIMER_SLACK_S = 0.002  # a timer may fire a little before the clock says so
 _CANCEL_TRIES = 3  # it can be decided, and once more be on its way, while we ask
+RESUME_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+"""How long a store that fails while people are told again is left alone before each next try."""
+_Read = TypeVar("_Read")
 _log = logging.getLogger("stayhand.approvals")
 
 
@@ -235,17 +240,16 @@ class Approvals(Book):
 
     async def _resume(self) -> None:
         """Tell again of what waits, the newest first; each is opened when a channel has room for it."""
-        try:
-            _, waiting = self.waits(_LISTED)
-            for approval_id in waiting:
-                if not await self._notifier.room():
-                    return
-                approval = self.get(approval_id)
-                if approval.status is ApprovalStatus.PENDING and approval.expires_at > self._clock.now_us():
-                    self.tell(approval, is_resumed=True)
-                await asyncio.sleep(0)
-        except (StoreError, ApprovalError) as error:
-            _log.warning("what waits could not be announced again: %s", error.public)
+        found = await _tried(lambda: self.waits(_LISTED))
+        for approval_id in found[1] if found is not None else ():
+            if not await self._notifier.room():
+                return
+            approval = await _tried(partial(self.get, approval_id))
+            if approval is None:
+                continue
+            if approval.status is ApprovalStatus.PENDING and approval.expires_at > self._clock.now_us():
+                self.tell(approval, is_resumed=True)
+            await asyncio.sleep(0)
 
     async def sweep(self) -> int:
         """Move what is overdue to expired; return how many. A store that fails is tried again later."""
@@ -261,6 +265,20 @@ class Approvals(Book):
     def drain(self) -> None:
         """The server stops: every wait ends now, and one that begins later at once; approvals stay."""
         self._waiters.drain()
+
+
+async def _tried(read: Callable[[], _Read]) -> _Read | None:
+    """Return what is read, where a store may fail for a moment; None: there is none, or it goes on failing."""
+    for pause_s in (*RESUME_PAUSES_S, None):
+        try:
+            return read()
+        except ApprovalError:
+            return None
+        except StoreError as error:
+            _log.warning("what waits could not be announced again: %s", error.public)
+        if pause_s is not None:
+            await asyncio.sleep(pause_s)
+    return None
 
 
 __all__ = ["ApprovalRules", "Approvals", "Approver", "Refusal", "Wanted"]

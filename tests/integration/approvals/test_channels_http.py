@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from firewall.app.channels import channels_of
 from firewall.approvals.channels.http import Poster
 from firewall.approvals.channels.pagerduty import PagerDuty
 from firewall.approvals.channels.port import NotDeliveredError, Read, Sender
@@ -23,10 +24,13 @@ from firewall.core.approval import ApprovalStatus
 from firewall.core.notice import Alert, Message, Opened, Reminded, Seen, Settled
 from firewall.core.secret import Secret
 from firewall.gates.edge.server import bind
+from firewall.references import references_of
+from firewall.settings.load import settings_of
 from tests.support.approving import START_US, StillClock
 from tests.support.control_side import served
 from tests.support.receivers import BOT_TOKEN, CHANNEL, ROUTING_KEY, Receivers, buttons, receivers
 from tests.support.telling import HOSTILE, notice
+from tests.unit.app.test_channels_configured import Everybody, Nobody
 
 ENDED = Settled(notice(), ApprovalStatus.DENIED)
 
@@ -83,6 +87,32 @@ async def test_a_message_is_replaced_after_a_restart_as_well(house: Receivers, t
     assert "was denied" in json.dumps(first)
     assert reminder["thread_ts"] == first["ts"]
     assert Posted(kept).get(notice().id) is None
+
+
+async def test_two_rows_of_one_channel_keep_their_messages_apart(
+    house: Receivers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each replaces its own after a restart."""
+    monkeypatch.setenv("M3_TOKEN", BOT_TOKEN)
+    monkeypatch.setenv("M3_URL", f"{house.base}/api")
+    row = f"""
+[[notify]]
+kind = "slack"
+token = {{ env = "M3_TOKEN" }}
+url = {{ env = "M3_URL" }}
+channel = "{CHANNEL}"
+"""
+    settings = settings_of(f'[server]\ndata_dir = "{tmp_path}"\n{row}{row}', tmp_path / "stayhand.toml", {})
+
+    async def told(message: Message) -> None:
+        channels = channels_of(settings, references_of(settings), Everybody(), StillClock(), inviter=Nobody())
+        for line in channels._lines:
+            assert await line.delivery.deliver(message)
+        await channels.aclose()
+
+    await told(Opened(notice()))
+    await told(ENDED)
+    assert ["was denied" in json.dumps(one) for one in house.slack.messages.values()] == [True, True]
 
 
 async def test_where_nothing_is_kept_a_message_is_said_anew(house: Receivers) -> None:

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from firewall.approvals import service as module
 from firewall.approvals.service import Approvals
 from firewall.core.approval import Approval, Decision
+from firewall.core.errors import StoreError
 from tests.support.approving import ALICE, MemoryLog, StillClock, Told, approvals, until, wanted
 
 
@@ -66,3 +68,26 @@ async def test_nothing_is_opened_where_nobody_is_told(monkeypatch: pytest.Monkey
         await asked.wait()
         await asyncio.sleep(0)
     assert (looked, told.resumed) == ([], [])
+
+
+@pytest.mark.parametrize("failures", [1, 9])
+async def test_a_store_that_fails_for_one_keeps_nobody_from_being_told_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """It is tried again; what can never be read is left out in the end."""
+    log, clock, told = MemoryLog(), StillClock(), Told()
+    oldest, second, newest = await three(log, clock)
+    monkeypatch.setattr(module, "RESUME_PAUSES_S", (0.0, 0.0))
+    usual, left = log.get, [failures]
+
+    def get(approval_id: str) -> Approval | None:
+        if approval_id == second.id and left[0] > 0:
+            left[0] -= 1
+            raise StoreError("the store is busy")
+        return usual(approval_id)
+
+    monkeypatch.setattr(log, "get", get)
+    async with begun(approvals(log, clock, told)):
+        await until(lambda: oldest.id in [one.id for one in told.resumed])
+    read = [second.id] if failures == 1 else []
+    assert [one.id for one in told.resumed] == [newest.id, *read, oldest.id]
