@@ -50,7 +50,8 @@ def channels_of(
             sender = pushing.sender(one, settings, clock)
         else:
             sender = _sender(one, settings, references, roster, clock=clock, name=name)
-        lines.append(Line(Delivery(sender, name=name, clock=clock), _schedule(one)))
+        standing = getattr(sender, "standing", tuple)  # a kind that can replace what it said
+        lines.append(Line(Delivery(sender, name=name, clock=clock), _schedule(one), standing))
     return Channels(lines, clock)
 
 

@@ -24,6 +24,7 @@ from firewall.approvals.casting import Cast
 from firewall.approvals.conversing import Conversations
 from firewall.approvals.deciding import NOTHING, Deciding
 from firewall.approvals.edits import Edits
+from firewall.approvals.notices import notice_of
 from firewall.approvals.opening import Opening
 from firewall.approvals.people import Approver, Refusal, Roster, Unlisted
 from firewall.approvals.waiters import woken
@@ -234,6 +235,7 @@ class Approvals(Book):
         await self.sweep()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._resume())
+            group.create_task(self._end_left())
             while True:
                 await asyncio.sleep(SWEEP_S)
                 await self.sweep()
@@ -250,6 +252,14 @@ class Approvals(Book):
             if approval.status is ApprovalStatus.PENDING and approval.expires_at > self._clock.now_us():
                 self.tell(approval, is_resumed=True)
             await asyncio.sleep(0)
+
+    async def _end_left(self) -> None:
+        """Have messages replaced whose approvals were settled while no server told of it."""
+        for approval_id in self._notifier.standing():
+            approval = await _tried(partial(self.get, approval_id))
+            if approval is not None and approval.status is not ApprovalStatus.PENDING:
+                notice = notice_of(approval, self._rules.address(approval_id))
+                await self._notifier.ended(notice, approval.status)
 
     async def sweep(self) -> int:
         """Move what is overdue to expired; return how many. A store that fails is tried again later."""

@@ -1,5 +1,6 @@
 """Ports: what the inside asks of the outside, as Protocols. Adapters live in storage, sequencer and app."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from firewall.core.approval import Approval, ApprovalStatus, Subject
@@ -128,6 +129,14 @@ class Notifier(Protocol):
 
     def settled(self, approval_id: str, status: ApprovalStatus) -> None:
         """Tell that it waits no more."""
+        ...
+
+    def standing(self) -> Sequence[str]:
+        """Return the ids of approvals of which messages of an earlier process stand."""
+        ...
+
+    async def ended(self, notice: Notice, status: ApprovalStatus) -> None:
+        """Replace the messages of an approval that was settled before this process began; it may take long."""
         ...
 
 

@@ -23,6 +23,7 @@ from firewall.core.errors import StoreError
 from firewall.core.glass import BreakGlass, GlassUse, ReviewGlass
 from firewall.core.ids import sha256_hex, spell_id
 from firewall.core.notice import Notice
+from firewall.core.ports import Notifier
 from firewall.core.work import (
     BeginForm,
     CastVote,
@@ -422,6 +423,8 @@ class Told:
         self.seen_ones: list[str] = []
         self.endings: list[tuple[str, ApprovalStatus]] = []
         self.places: asyncio.Semaphore | None = None
+        self.left: list[str] = []
+        self.replaced: list[tuple[str, ApprovalStatus]] = []
 
     async def room(self) -> bool:
         """As the port says; with `places` each one takes one."""
@@ -438,6 +441,14 @@ class Told:
     def settled(self, approval_id: str, status: ApprovalStatus) -> None:
         """As the port says."""
         self.endings.append((approval_id, status))
+
+    def standing(self) -> list[str]:
+        """As the port says."""
+        return self.left
+
+    async def ended(self, notice: Notice, status: ApprovalStatus) -> None:
+        """As the port says."""
+        self.replaced.append((notice.id, status))
 
 
 _numbers = itertools.count(1)
@@ -503,7 +514,7 @@ def wanted(**changes: object) -> Wanted:
 def approvals(
     log: MemoryLog,
     clock: StillClock,
-    told: Told | None = None,
+    told: Notifier | None = None,
     *,
     may_be_production: Callable[[Approval], bool] | None = None,
     **rules: object,

@@ -6,7 +6,7 @@ INVARIANT: nothing here decides or releases; what is full, fails or is stopped l
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -55,6 +55,8 @@ class Line:
 
     delivery: Delivery
     schedule: Schedule = field(default_factory=Schedule)
+    standing: Callable[[], Sequence[str]] = tuple
+    """The ids of approvals whose messages stand there and can still be ended."""
 
 
 @dataclass(slots=True)
@@ -135,6 +137,21 @@ class Channels:
         if case is not None and not case.over.is_set():
             case.status = status
             case.over.set()
+
+    def standing(self) -> Sequence[str]:
+        """Return the ids of approvals of which messages of an earlier process stand, and nobody follows them."""
+        found = {one for line in self._lines for one in line.standing()}
+        return sorted(found - self._cases.keys())
+
+    async def ended(self, notice: Notice, status: ApprovalStatus) -> None:
+        """Replace the messages of an approval that was settled before this process began."""
+        until_us = self._clock.now_us() + ENDING_US
+        for line in self._lines:
+            if notice.id not in self._cases and notice.id in line.standing():
+                try:
+                    await line.delivery.deliver(Settled(notice, status), until_us=until_us)
+                except Exception as error:  # noqa: BLE001 - as below
+                    _log.error("approval=%s could not be ended: %s", notice.id, type(error).__name__)
 
     async def run(self) -> None:
         """Tell, until cancelled."""

@@ -35,6 +35,11 @@ class Posted:
         """Return where an approval's message stands."""
         return self._places.get(approval_id)
 
+    def names(self) -> tuple[str, ...]:
+        """Return the ids of all approvals whose messages stand."""
+        with self._lock:
+            return tuple(self._places)
+
     def put(self, approval_id: str, place: Place) -> None:
         """Remember where it stands. Writes a file: call it in a thread."""
         with self._lock:

@@ -61,6 +61,10 @@ class SlackBot:
             case Settled(notice):
                 await self._replace(notice, message)
 
+    def standing(self) -> tuple[str, ...]:
+        """Return the ids of approvals whose messages were not ended yet."""
+        return self._posted.names()
+
     async def whisper(self, channel: str, user: str, text: str) -> None:
         """Say something to one person in a channel; `text` is ours. Raises: NotDeliveredError, FirewallError."""
         await self._call("chat.postEphemeral", {"channel": channel, "user": user, "text": escaped(text)})

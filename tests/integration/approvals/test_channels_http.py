@@ -1,5 +1,6 @@
 """Slack, Teams, PagerDuty and webhooks over real sockets; receivers refuse what the real ones refuse."""
 
+import asyncio
 import json
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from firewall.app.channels import channels_of
+from firewall.approvals.channels.board import Channels, Line
+from firewall.approvals.channels.delivery import Delivery
 from firewall.approvals.channels.http import Poster
 from firewall.approvals.channels.pagerduty import PagerDuty
 from firewall.approvals.channels.port import NotDeliveredError, Read, Sender
@@ -26,7 +29,7 @@ from firewall.core.secret import Secret
 from firewall.gates.edge.server import bind
 from firewall.references import references_of
 from firewall.settings.load import settings_of
-from tests.support.approving import START_US, StillClock
+from tests.support.approving import START_US, MemoryLog, StillClock, approvals, until, wanted
 from tests.support.control_side import served
 from tests.support.receivers import BOT_TOKEN, CHANNEL, ROUTING_KEY, Receivers, buttons, receivers
 from tests.support.telling import HOSTILE, notice
@@ -113,6 +116,26 @@ channel = "{CHANNEL}"
     await told(Opened(notice()))
     await told(ENDED)
     assert ["was denied" in json.dumps(one) for one in house.slack.messages.values()] == [True, True]
+
+
+async def test_a_message_is_replaced_that_was_over_before_the_start(house: Receivers, tmp_path: Path) -> None:
+    """It expired while no server ran: the first thing at the start is that its buttons go, and it is forgotten."""
+    log, clock, kept = MemoryLog(), StillClock(), tmp_path / "slack.json"
+    approval = await approvals(log, clock).open(wanted())
+    await _told(_bot(house, kept=kept), Opened(notice(id=approval.id)))
+    clock.now = approval.expires_at + 1
+    bot = _bot(house, kept=kept)
+    channels = Channels([Line(Delivery(bot, name="slack", clock=clock), standing=bot.standing)], clock)
+    running = asyncio.create_task(approvals(log, clock, channels).run())
+    try:
+        await until(lambda: not bot.standing())
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await channels.aclose()
+    (message,) = house.slack.messages.values()
+    assert (buttons(message), "expired" in json.dumps(message)) == ([], True)
+    assert json.loads(kept.read_text()) == {}
 
 
 async def test_where_nothing_is_kept_a_message_is_said_anew(house: Receivers) -> None:
