@@ -69,7 +69,7 @@ class Approved:
         step, consumed = self._approvals.consume_step(approval)
         unit = Unit(
             records=(
-                *handed.judged(judgement, requester, approval=approval.id),
+                *handed.judged(judgement, requester, approval=approval.id, is_own=approval.used > 0),
                 consumed,
                 handed.released(judgement, requester, approval=approval.id),
             ),

@@ -3,6 +3,8 @@
 Nothing here decides: the verdict has been found, and the guard submits what is made here.
 """
 
+from dataclasses import replace
+
 from firewall.approvals.wanted import Wanted
 from firewall.core.bucket import per_hour
 from firewall.core.errors import ApprovalError
@@ -14,9 +16,16 @@ from firewall.guard.judgement import Judgement
 from firewall.guard.requester import Requester
 
 
-def judged(judgement: Judgement, requester: Requester, *, approval: str = "") -> tuple[Record, ...]:
-    """Return the entry of a verdict and, once for each request that nothing announced, one of its own."""
+def judged(
+    judgement: Judgement, requester: Requester, *, approval: str = "", is_own: bool = False
+) -> tuple[Record, ...]:
+    """Return the entry of a verdict and, once for each request that nothing announced, one of its own.
+
+    `is_own`: it is about a later call under a permit, and not about the one that people were asked about.
+    """
     verdict = _record("tool.judged", judgement, requester, approval=approval)
+    if is_own:
+        verdict = replace(verdict, data={**verdict.data, "own": True})
     if approval or not judgement.declaration.is_undeclared:
         return (verdict,)
     return verdict, _record("tool.undeclared", judgement, requester)

@@ -20,8 +20,9 @@ AT_ONCE = 2
 DAY_US = 86_400_000_000
 _COUNT = """SELECT at / 86400000000, json_extract(d, '$.policy'), json_extract(d, '$.row'),
   json_extract(d, '$.verdict'), count(*)
-FROM (SELECT at, json_extract(CAST(body AS TEXT), '$.data') AS d FROM audit_entries
-  WHERE seq BETWEEN ? AND ? AND kind = 'tool.judged' AND approval = '')
+FROM (SELECT at, approval, json_extract(CAST(body AS TEXT), '$.data') AS d FROM audit_entries
+  WHERE seq BETWEEN ? AND ? AND kind = 'tool.judged')
+WHERE approval = '' OR json_extract(d, '$.own')
 GROUP BY 1, 2, 3, 4"""
 
 

@@ -155,7 +155,8 @@ class Follower:
             principal=principal if kind in ("model.requested", "tool.judged") else "",
             is_model=kind == "model.requested",
             verdict=str(data.get("verdict", "")) if kind == "tool.judged" else "",
-            is_again=bool(approval),
+            is_asked=bool(approval),
+            is_again=bool(approval) and not data.get("own"),
             cost_micros=cost if isinstance(cost, int) else 0,
         )
 

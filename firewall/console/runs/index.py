@@ -16,7 +16,7 @@ from firewall.console.runs.fares import Event
 from firewall.core.errors import StoreError
 from firewall.routing.reporting import Seen, Tried
 
-VERSION = 3
+VERSION = 4
 _TABLES = (
     "CREATE TABLE about (one INTEGER PRIMARY KEY, upto INTEGER NOT NULL, leaf BLOB NOT NULL) STRICT",
     """CREATE TABLE runs (
@@ -64,8 +64,10 @@ class Noted:
     is_model: bool = False
     verdict: str = ""
     """Of a judged tool call; empty for all others."""
+    is_asked: bool = False
+    """It is about an approval: people had been asked before it."""
     is_again: bool = False
-    """It is about an approval: the call was judged, and counted, when people were asked."""
+    """The call was judged, and counted, when people were asked about it."""
     cost_micros: int = 0
 
 
@@ -177,7 +179,7 @@ class RunIndex:
             " cost_micros = cost_micros + excluded.cost_micros RETURNING no",
             (
                 one.token, one.principal, one.at, one.at, one.is_model, bool(one.verdict) and not one.is_again,
-                one.verdict == "ask" and not one.is_again, one.verdict == "deny", one.cost_micros,
+                one.verdict == "ask" and not one.is_asked, one.verdict == "deny", one.cost_micros,
             ),
         ).fetchone()  # fmt: skip
         self._connection.execute("INSERT OR IGNORE INTO entries (seq, run) VALUES (?, ?)", (one.seq, run))

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from firewall.approvals.people import Approver
-from firewall.core.approval import ApprovalStatus, Decision, Permit
+from firewall.console.policies.tally import DAY_US, RowTally
+from firewall.console.runs.following import Follower
+from firewall.core.approval import ONCE, ApprovalStatus, Decision, Permit
 from firewall.guard.answer import Go, Wait
 from tests.support.approving import BOB, START_US, MemoryLog
-from tests.support.guarding import ALICE, call, keeping
+from tests.support.guarding import ALICE, call, keeping, places_in
 
 
 class Listed(MemoryLog):
@@ -66,3 +68,29 @@ async def test_a_held_call_uses_no_permit_that_stands_no_more(tmp_path: Path) ->
         again = await kept.guard.release(held, kept.requester())
         assert isinstance(again, Wait)
         assert again.approval.id != held.approval.id
+
+
+@pytest.mark.parametrize("uses", [1, 3], ids=["approved once", "a permit"])
+async def test_each_use_of_a_permit_is_a_call(tmp_path: Path, uses: int) -> None:
+    """A session and the row count as many calls as passed; people were asked about one."""
+    people = Listed()
+    people.permit(ALICE, BOB)
+    async with keeping(tmp_path, roster=people) as kept:
+        asker = kept.requester()
+        held = await kept.held(call(WRITES), asker)
+        permit = Permit(uses, 600) if uses > 1 else ONCE
+        await kept.approvals.decide(held.approval.id, Decision.APPROVE, by=ALICE, permit=permit)
+        assert isinstance(await kept.guard.release(held, asker), Go)
+        for _ in range(uses - 1):
+            assert isinstance(await kept.guard.judge(call(WRITES), asker), Go)
+        assert kept.kinds().count("tool.released") == uses
+        log = places_in(tmp_path).database
+        follower = Follower(log, tmp_path / "sessions.db", lambda: kept.installation.writer.size)
+        while follower.step():
+            pass
+        (run,) = follower.reader.latest(9)
+        follower.close()
+        assert (run.tools, run.asked, run.denied) == (uses, 1, 0)
+        judged = held.judgement
+        counted = RowTally(log).look(judged.policy, START_US // DAY_US - 1, START_US)
+        assert counted.by_row == {judged.verdict.row: uses}
