@@ -182,6 +182,8 @@ class PutToken:
     """The grant as JSON; empty for other kinds."""
     created_at: int
     expires_at: int
+    owner: str = ""
+    """Whom a subject of an issuer acts for; of other tokens the grant says it."""
 
 
 @dataclass(frozen=True, slots=True)

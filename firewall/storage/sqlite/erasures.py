@@ -11,11 +11,25 @@ from firewall.storage.sqlite import votes
 
 ERASURES = "CREATE TABLE IF NOT EXISTS erasures (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID"
 _OWNED = "(holder = :name OR CASE grant_json WHEN '' THEN '' ELSE json_extract(grant_json, '$.owner') END = :name)"
-LIVE = (
-    f"SELECT id FROM tokens WHERE :name <> '' AND revoked_at = 0 AND expires_at > :at AND {_OWNED}"  # noqa: S608 - constants
-    " ORDER BY created_at, id"
+_SUBJECTS = (
+    "WITH RECURSIVE above(id, parent) AS (SELECT id, parent FROM tokens WHERE kind = 'oauth'"
+    " AND :name <> '' AND (owner = :name OR holder = :name)"
+    " UNION SELECT t.id, t.parent FROM tokens t JOIN above ON t.id = above.parent),"
+    " subjects(id) AS (SELECT id FROM above WHERE parent = '')"
 )
-"""Tokens that a person owns or holds and that could be used, unless one above is revoked; parents first."""
+"""Subjects of issuers that act for a person, or are called so; for whomever else they act."""
+_BELOW = (
+    ", theirs(id) AS (SELECT id FROM subjects"
+    " UNION SELECT t.id FROM tokens t JOIN theirs ON t.parent = theirs.id AND t.parent <> '')"
+)
+LIVE = (
+    f"{_SUBJECTS} SELECT id FROM tokens WHERE :name <> '' AND revoked_at = 0 AND expires_at > :at"  # noqa: S608 - constants
+    f" AND CASE kind WHEN 'oauth' THEN id IN subjects ELSE {_OWNED} END ORDER BY created_at, id"
+)
+"""Tokens that a person owns or holds and that could be used, unless one above is revoked; parents first.
+
+Of a subject of an issuer its own id alone: what is below it ends with it.
+"""
 WAITING = "SELECT id FROM approvals WHERE status IN ('pending', 'approved') AND subject_key = :key ORDER BY id"
 """What is asked about calls of a person's agents, or was approved and not used up."""
 UNREVIEWED = (
@@ -27,11 +41,15 @@ UNREVIEWED = (
 NAMES = (
     "SELECT name FROM people UNION SELECT holder FROM tokens WHERE holder <> ''"
     " UNION SELECT json_extract(grant_json, '$.owner') FROM tokens WHERE grant_json <> ''"
+    " UNION SELECT owner FROM tokens WHERE owner <> ''"
 )
 """Everybody whom the tables name."""
 _FORGOTTEN = (
-    f"DELETE FROM token_uses WHERE id IN (SELECT id FROM tokens WHERE {_OWNED})",  # noqa: S608 - constants
-    f"DELETE FROM tokens WHERE {_OWNED}",  # noqa: S608 - constants
+    f"DELETE FROM token_uses WHERE id IN (SELECT id FROM tokens WHERE kind <> 'oauth' AND {_OWNED})",  # noqa: S608 - constants
+    f"DELETE FROM tokens WHERE kind <> 'oauth' AND {_OWNED}",  # noqa: S608 - constants
+    # The id of a subject comes again with its next access token: only the row knows that it was revoked.
+    f"{_SUBJECTS}{_BELOW} UPDATE tokens SET holder = '' WHERE id IN theirs",  # noqa: S608 - constants
+    "UPDATE tokens SET owner = '' WHERE owner = :name",
     "DELETE FROM passkeys WHERE person = :name",
     "DELETE FROM links WHERE person = :name",
     "DELETE FROM pushes WHERE person = :name",

@@ -127,6 +127,9 @@ def _create_tokens(database: sqlite_utils.Database) -> None:
         pk="id",
     )  # fmt: skip
     tokens.create_index(["fingerprint"], unique=True, if_not_exists=True)
+    if _added(database, "tokens", "owner"):
+        for statement in OWNERS:
+            database.execute(statement)
     for statement in TOKEN_TREES:
         database.execute(statement)
 
@@ -160,6 +163,17 @@ TOKEN_TREES = (
     """CREATE TABLE IF NOT EXISTS token_uses (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
 )
 """Who was narrowed from whom, newest first, and when each was used last, to the minute."""
+
+
+OWNERS = (
+    """UPDATE tokens SET owner = substr(holder, 1, instr(holder, '/') - 1)
+  WHERE kind = 'oauth' AND instr(holder, '/') > 0
+  AND parent IN (SELECT id FROM tokens WHERE kind = 'oauth' AND parent = '')""",
+    """UPDATE tokens SET owner = (SELECT above.owner FROM tokens above WHERE above.id = tokens.parent)
+  WHERE kind = 'oauth' AND owner = ''
+  AND parent IN (SELECT id FROM tokens WHERE kind = 'oauth' AND owner <> '')""",
+)
+"""Whom subjects of issuers act for, of an earlier version: `owner/agent in environment: subject of issuer`."""
 
 
 FORMS = """CREATE TABLE IF NOT EXISTS approval_forms (
@@ -290,10 +304,12 @@ LEDGER = (
 
 def _added(
     database: sqlite_utils.Database, table: str, column: str, kind: str = "TEXT NOT NULL DEFAULT ''"
-) -> None:
-    """Add a column, of texts unless said otherwise, to a table that an earlier version made without it."""
-    if column not in {row[1] for row in database.execute(f"PRAGMA table_info({table})")}:
-        database.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+) -> bool:
+    """Add a column, of texts unless said otherwise, to a table that was made without it; tell whether it was."""
+    if column in {row[1] for row in database.execute(f"PRAGMA table_info({table})")}:
+        return False
+    database.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+    return True
 
 
 def _table(database: sqlite_utils.Database, name: str, columns: dict[str, type], *, pk: str) -> Table:

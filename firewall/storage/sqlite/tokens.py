@@ -32,10 +32,10 @@ NEWEST = (
 def put_token(connection: sqlite3.Connection, step: PutToken) -> None:
     """Insert a minted token."""
     connection.execute(
-        f"INSERT INTO tokens ({_COLUMNS}, fingerprint) VALUES (?,?,?,?,?,?,?,0,?)",  # noqa: S608 - constant
+        f"INSERT INTO tokens ({_COLUMNS}, fingerprint, owner) VALUES (?,?,?,?,?,?,?,0,?,?)",  # noqa: S608 - constant
         (
             step.id, step.kind, step.holder, step.parent, step.grant, step.created_at, step.expires_at,
-            step.fingerprint,
+            step.fingerprint, step.owner,
         ),
     )  # fmt: skip
 

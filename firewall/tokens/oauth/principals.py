@@ -2,7 +2,8 @@
 
 A subject of an issuer has one id, below it one for each agent and environment that it is mapped to, and below
 that one for each row that maps it: two rows share a bucket, and no session, task or line. INVARIANT: an id is
-revoked for good: no other access token opens what is below it again. No text is its token: the fingerprint that is
+revoked for good, also after its person was erased: no other access token opens what is below it again, and nothing
+new is written of it. No text is its token: the fingerprint that is
 stored is of no text that could be presented.
 """
 
@@ -62,23 +63,29 @@ class Principals:
         )
 
     async def _meet(self, lineage: tuple[str, ...], said: Claims, grant: Grant, *, row: str) -> None:
-        """Keep the ids that are new. Raises: StoreError."""
+        """Keep the ids that are new, unless one above them was revoked. Raises: AuthError; StoreError."""
         own = lineage[0]
         if own in self._known:
             return
         parents = dict(zip(lineage, (*lineage[1:], ""), strict=True))
         missing = [one for one in reversed(lineage) if not self._tokens.learn(one)]
         if missing:
+            if not self._tokens.is_live(lineage, grant.expires_at):
+                raise AuthError(detail="revoked, or expired")  # and nobody's name is written down anew
             who = f"{said.subject} of {said.issuer}"
             held = f"{grant.owner}/{grant.agent} in {grant.environment}: {who}"
             names = dict(zip(lineage, (f"row {row[:_ROW_CHARS]} of {held}", held, who), strict=True))
-            steps = tuple(self._row(one, parents[one], names[one]) for one in missing)
+            # the subject may act for others as well: whose it is stands below it
+            steps = tuple(
+                self._row(one, parents[one], names[one], owner=grant.owner if parents[one] else "")
+                for one in missing
+            )
             await self._sequencer.submit(Unit(records=(_record(own, parents[own], said, grant),), steps=steps))
         self._known[own] = None
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
-    def _row(self, one: str, parent: str, holder: str) -> PutToken:
+    def _row(self, one: str, parent: str, holder: str, *, owner: str) -> PutToken:
         return PutToken(
             id=one,
             fingerprint=hashlib.sha256(b"stayhand oauth principal 1\x00" + one.encode("ascii")).digest(),
@@ -88,6 +95,7 @@ class Principals:
             grant="",
             created_at=self._clock.now_us(),
             expires_at=_NEVER_US,
+            owner=owner,
         )
 
 

@@ -11,7 +11,7 @@ from firewall.core.approval import Approval, ApprovalStatus
 from firewall.core.demand import demand_of
 from firewall.core.verdict import Obligations
 from firewall.core.work import EndPerson, EndToken, MoveApproval, OpenApproval, PutIssued, PutPerson, PutToken
-from firewall.storage.sqlite import approvals, people, tokens
+from firewall.storage.sqlite import approvals, erasures, people, tokens
 from firewall.storage.sqlite.schema import create_tables, open_reader, open_writer
 
 TOKEN = PutToken("tok_1", b"f" * 32, "agent", "", "", "{}", 1, 100)
@@ -88,6 +88,26 @@ def test_issued_ids_of_an_earlier_version_are_nobodys(tmp_path: Path) -> None:
     assert tokens.issuer_of(connection, "prn_1", "resp_1") == ""
     tokens.put_issued(connection, PutIssued("prn_1", ("resp_2",), 1, "openai"))
     assert tokens.issuer_of(connection, "prn_1", "resp_2") == "openai"
+    connection.close()
+
+
+def test_subjects_of_an_earlier_version_are_their_owners(tmp_path: Path) -> None:
+    """Whom they act for is read once from what they were called; an erasure finds them."""
+    connection = open_writer(tmp_path / "old.db")
+    create_tables(connection)
+    connection.execute("ALTER TABLE tokens DROP COLUMN owner")
+    who, held = "u1 of https://idp.example/a", "olga/coder in staging: u1 of https://idp.example/a"
+    named = (("tok_1", who, ""), ("tok_2", held, "tok_1"), ("tok_3", f"row 0a1b2c3d of {held}", "tok_2"))
+    for one, holder, parent in named:
+        connection.execute(
+            "INSERT INTO tokens VALUES (?, ?, 'oauth', ?, ?, '', 1, 100, 0)", (one, one.encode(), holder, parent)
+        )
+    for _ in range(2):
+        create_tables(connection)
+    owners = connection.execute("SELECT id, owner FROM tokens ORDER BY id").fetchall()
+    assert owners == [("tok_1", ""), ("tok_2", "olga"), ("tok_3", "olga")]
+    assert erasures.live_tokens(connection, "olga", 5) == erasures.live_tokens(connection, who, 5) == ["tok_1"]
+    assert erasures.live_tokens(connection, "", 5) == []
     connection.close()
 
 
