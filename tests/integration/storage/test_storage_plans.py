@@ -29,8 +29,8 @@ def store(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     [
         (approvals.LATELY, (9,), "idx_approvals_opened_at"),
         (approvals.OF_STATUS, ("pending", 9), "idx_approvals_status_opened_at"),
-        (approvals.LATELY_IDS, (9,), "idx_approvals_opened_at"),
-        (approvals.IDS_OF_STATUS, ("pending", 9), "idx_approvals_status_opened_at"),
+        (approvals.LATELY_IDS, (9, 9, 9, 9), "idx_approvals_opened_at"),
+        (approvals.IDS_OF_STATUS, ("pending", 9, 9, 9, 9), "idx_approvals_status_opened_at"),
         (approvals.WAITING, (1, 1, "", 9), "approvals_waiting"),
         (approvals.COUNTED, (1,), "approvals_waiting"),
         (approvals.SETTLED, (9,), "approvals_settled"),
