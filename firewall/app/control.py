@@ -138,7 +138,7 @@ def _rooms(
     return (
         live_room(base, looking.feed),
         session_room(base, looking.follower),
-        log_room_of(base, entries, looking.behind, looking.feed),
+        log_room_of(base, entries, looking.behind, lambda: looking.feed.is_closed, looking.forget),
         token_room(base, tokens),
         policy_room(base),
         ApproverRoom(_answering(base)),

@@ -1,15 +1,16 @@
 """What erases people, wired."""
 
+from collections.abc import Callable, Sequence
+
 from firewall.app.base import Base
 from firewall.console.erasing.pages import ErasingPages
 from firewall.console.erasing.service import Erasing, Parts
-from firewall.console.live.feed import Feed
 from firewall.sequencer.erasing import ErasureLookup
 from firewall.settings.settings import Settings
 
 
-def erasing_of(base: Base, feed: Feed) -> ErasingPages:
-    """Return what erases people; `feed` has calls in memory."""
+def erasing_of(base: Base, forget: Sequence[Callable[[str], None]]) -> ErasingPages:
+    """Return what erases people; `forget`: what has them in memory."""
     installation = base.installation
     return ErasingPages(
         Erasing(
@@ -19,7 +20,7 @@ def erasing_of(base: Base, feed: Feed) -> ErasingPages:
             clock=base.clock,
             is_emptied=lambda: installation.writer.is_emptied,
             configured=configured_in(base.settings),
-            forget=(feed.forget,),
+            forget=forget,
         )
     )
 

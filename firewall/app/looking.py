@@ -1,5 +1,6 @@
 """What pages look at while calls are judged: a feed of them, the books, and what follows the log for pages."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -22,11 +23,17 @@ class Looking:
     follower: Follower
     behind: Behind
     costs: Costs
+    forget: tuple[Callable[[str], None], ...]
+    """What has people in memory who may be erased."""
 
 
-def looking_of(base: Base, stack: AsyncExitStack) -> Looking:
-    """Return all of it; `stack` closes what must be. Raises: StoreError, ConfigError."""
+def looking_of(base: Base, forget: Callable[[str], None], stack: AsyncExitStack) -> Looking:
+    """Return all of it; `stack` closes what must be. Raises: StoreError, ConfigError.
+
+    `forget`: what else has people in memory.
+    """
     follower = follower_of(base)
     stack.callback(follower.close)
     costs = Costs(base.settings.database, base.clock, budgets_of(base.settings))
-    return Looking(feed_of(base), follower, behind_of(base), costs)
+    feed = feed_of(base)
+    return Looking(feed, follower, behind_of(base), costs, (feed.forget, forget))

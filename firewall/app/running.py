@@ -149,7 +149,7 @@ def _wire(
     infra = infra_gate(base, guard, upstream, aws)
     egress = egress_of(base, guard, infra)
     forms = _forms(base)
-    looking = looking_of(base, stack)
+    looking = looking_of(base, guard.forget, stack)
     mcp, pinning = _mcp_of(base, upstream, guard)
     ended = (gate.revoked, infra.revoked, guard.leading.ended)
     _end_with_tokens(base, *ended, *([egress.gate.revoked] if egress is not None else []))

@@ -261,6 +261,10 @@ class Guard:
         """Remember where a credential that we did not issue was met; `words` say it."""
         self._lineage.note(requester, value, words, self._rules().catalogue.credentials)
 
+    def forget(self, owner: str) -> None:
+        """Drop where an owner's agents met credentials: he was erased."""
+        self._lineage.forget(owner)
+
     def read(self, requester: Requester, told: Told) -> Awaitable[None]:
         """Search what an agent tells its model for such credentials: recorded and remembered, never refused.
 

@@ -40,6 +40,7 @@ class Seen:
     gate: str
     words: str
     """E.g. `result of Bash: cat deploy/.env, message 17`; holds no credential."""
+    owner: str
 
 
 @fast_init
@@ -69,7 +70,7 @@ class Lineage:
         is_new = key not in self._seen
         if is_new:
             shown = masked(words.encode("utf-8", "replace"), detector).decode("utf-8", "replace")
-            self._seen[key] = Seen(requester.gate, shown.replace(value, "[redacted]"))
+            self._seen[key] = Seen(requester.gate, shown.replace(value, "[redacted]"), requester.grant.owner)
         self._seen.move_to_end(key)
         while len(self._seen) > MOST_SEEN:
             self._seen.popitem(last=False)
@@ -82,6 +83,12 @@ class Lineage:
         if seen is None:
             return ""
         return seen.words if seen.gate == requester.gate else f"{seen.words} (at the {seen.gate} gate)"
+
+    def forget(self, owner: str) -> None:
+        """Drop what an owner's agents were told: he was erased. What comes again is found again."""
+        for key in [key for key, seen in self._seen.items() if seen.owner == owner]:
+            del self._seen[key]
+        self._searched.forget(owner)
 
     async def read(self, requester: Requester, told: Told, detector: Detector) -> None:
         """Search what an agent sends to its model; what was searched before is skipped.

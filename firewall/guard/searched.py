@@ -69,6 +69,13 @@ class Searched:
             self._prefixes[owner] = found
         return found
 
+    def forget(self, owner: str) -> None:
+        """Drop what was searched for an owner."""
+        prefix = self._prefix(owner)
+        for mark in [mark for mark in self._kept if mark.startswith((prefix, b"<" + prefix))]:
+            del self._kept[mark]
+        del self._prefixes[owner]
+
     def keep(self, part: Unsearched) -> None:
         """Remember that a part was searched, and what stands around it."""
         for mark in part.marks:

@@ -205,3 +205,21 @@ async def test_another_owner_is_searched_for_himself(kept: Kept) -> None:
         grant = replace(kept.requester().grant, owner=owner)
         await found.read(replace(kept.requester(), grant=grant), said(PAT.encode(), owner), detector)
         assert found.first(replace(kept.requester(), grant=grant), PAT) == owner
+
+
+async def test_what_an_erased_owner_was_told_is_forgotten(kept: Kept) -> None:
+    """Whoever comes later under his name is not told his words, and is searched anew; others stay as they are."""
+    found, detector = _lineage(kept), kept.snapshot.catalogue.credentials
+    body = json.dumps(history(f"RAILWAY_TOKEN={UUID}\n")).encode()
+    anna, bert = kept.requester(), kept.requester(grant_owner="bert")
+    for one in (anna, bert):
+        await found.read(one, said(body, f"words of {one.grant.owner}"), detector)
+    found.forget(anna.grant.owner)
+    assert found.first(anna, UUID) == ""
+    assert found.first(bert, UUID) == "words of bert"
+    before = len(kept.kinds())
+    for one in (anna, bert):
+        await found.read(one, said(body, "later words"), detector)
+    assert found.first(anna, UUID) == "later words"
+    assert found.first(bert, UUID) == "words of bert"
+    assert kept.kinds()[before:] == ["credential.foreign"]
