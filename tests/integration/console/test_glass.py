@@ -64,7 +64,7 @@ async def test_one_person_breaks_it_and_another_reviews(side: Side) -> None:
         kinds.index(one) for one in ("approver.proved", "glass.broken", "approval.voted")
     )
     after = (await bob.open(f"/approve/{approval.id}")).text
-    assert "by breaking the glass" in after
+    assert "alone, by breaking the glass, not reviewed yet" in after
     assert OFFER not in after
     assert "You cannot review this" in (await bob.open("/console/reviews")).text
     side.log.rows[approval.id] = replace(side.log.rows[approval.id], status=ApprovalStatus.CONSUMED)
@@ -79,6 +79,8 @@ async def test_one_person_breaks_it_and_another_reviews(side: Side) -> None:
     path = f"/console/reviews/{approval.id}"
     fields = {"csrf": await alice.csrf(), "finding": "justified", "note": NOTE}
     assert (await alice.client.post(path, data=fields, headers=alice.headers)).status_code == 303
+    reviewed = (await bob.open(f"/approve/{approval.id}")).text
+    assert "alone, by breaking the glass, found justified" in reviewed
     page = await bob.open("/console/reviews")
     assert "Nothing waits for a review" in page.text
     assert "Somebody broke the glass" not in page.text
