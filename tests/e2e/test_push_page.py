@@ -37,8 +37,15 @@ SUBSCRIBING = """
     getKey: (name) => bytes(given[name]),
     unsubscribe: async () => { made = null; return true; },
   });
+  let registration = null;
+  const register = ServiceWorkerContainer.prototype.register;
+  ServiceWorkerContainer.prototype.register = async function (...all) {
+    return registration = await register.apply(this, all);
+  };
   PushManager.prototype.subscribe = async (options) => {
     if (!options.userVisibleOnly) throw new Error("nothing silent");
+    if (registration.active?.state !== "activated") // as the browser's own
+      throw new DOMException("Subscription failed - no active Service Worker", "AbortError");
     localStorage.setItem("subscribed", "yes");
     return made = subscription(options);
   };

@@ -35,8 +35,20 @@
     return isOurs(made) && known.includes(own);
   };
 
+  // `ready` waits for a worker above this page, which ours is not: nothing is subscribed before it is activated.
+  const activated = (registration) => new Promise((done, failed) => {
+    const worker = registration.installing || registration.waiting || registration.active;
+    const look = () => {
+      if (worker.state === "activated") done();
+      if (worker.state === "redundant") failed(new Error("This browser could not start what would tell you."));
+    };
+    worker.addEventListener("statechange", look);
+    look();
+  });
+
   const subscribed = async () => {
     const registration = await navigator.serviceWorker.register("/console/push/worker.js", { scope });
+    await activated(registration);
     const before = await registration.pushManager.getSubscription();
     if (before && isOurs(before)) return before;
     if (before) await before.unsubscribe(); // under a key that we do not have any more
