@@ -34,7 +34,7 @@ def _action(operation: str, resource: str, summary: str, *effects: Effect) -> Ac
     [
         ("curl -X DELETE https://api.digitalocean.com/v2/snapshots/1", "backup:digitalocean/v2/snapshots/1"),
         ("aws rds delete-db-snapshot --db-snapshot-identifier s", "backup:aws/rds/s"),
-        ("kubectl delete volumesnapshot db", "backup:kubectl"),
+        ("kubectl delete volumesnapshot db", "backup:kubernetes/volumesnapshot db"),
         ("restic forget --keep-last 1 --prune", "backup:restic"),
         ("aws rds delete-db-instance --db-instance-identifier s --skip-final-snapshot", "aws:rds/s"),
         ("aws rds describe-db-snapshots", "aws:rds/?"),
