@@ -157,10 +157,8 @@ def test_accounts_of_the_windows_that_are_asked_for() -> None:
         for number, key in enumerate(keys):
             step = Reserve(line(f"c{number}", None), (Part(key, number + 1),), DAY_US)
             assert ledger.reserve(connection, step, 0) is None
-        connection.execute(
-            "INSERT INTO tokens VALUES ('tok_1', x'00', 'agent', 'h', '', '{\"money_cap_micros\": 50}', 1, 2, 0)"
-        )
-        connection.execute("INSERT INTO tokens VALUES ('tok_2', x'01', 'agent', 'h', '', '', 1, 2, 0)")
+        row = "INSERT INTO tokens VALUES (?, ?, 'agent', 'h', '', ?, 1, 2, 0, '')"
+        connection.executemany(row, [("tok_1", b"0", '{"money_cap_micros": 50}'), ("tok_2", b"1", "")])
         windows = ("day:2026-11-21", "month:2026-11", "life:life")
         found = spend_days.present(connection, windows, 9)
         assert {(one.key, one.held_micros, one.cap_micros) for one in found} == {
