@@ -44,8 +44,6 @@ class _Looking:
     decided_by: str
     forms: Mapping[str, object]
     talk: Talk
-    alike: int
-    """How many of the kind he could answer on one page."""
     review: str
     """Of the break-glass that approved it: `open`, or what was found; empty: none."""
 
@@ -166,7 +164,6 @@ class ApprovalPages:
                 compared=beside,
                 talk=looking.talk,
                 forms=looking.forms,
-                alike=looking.alike,
                 review=looking.review,
                 said=said.public if said else "",
                 origin=self._passkey_origin if looking.taps else "",
@@ -191,7 +188,6 @@ class ApprovalPages:
             decided_by="you" if is_own else self._approvals.decider(approval),
             forms=self._forms(approval, who if session is not None else None, wish),
             talk=self._around.talk(approval, who) if session is not None and led is ABSENT else led,
-            alike=self._around.alike(approval, who) if session is not None else 0,
             review=self._around.reviewed(approval),
         )
 
