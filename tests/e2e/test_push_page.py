@@ -55,6 +55,18 @@ SUBSCRIBING = """
 })(%s);
 """
 """In place of the browser's own push service; all else of the page is as it is."""
+SHOWING = """() => {
+  const type = ServiceWorkerRegistration.prototype;
+  self.reallyShow ??= type.showNotification;
+  self.hasShown = new Promise((done, failed) => {
+    type.showNotification = function (...all) {
+      const shown = self.reallyShow.apply(this, all);
+      shown.then(() => done(), failed);
+      return shown;
+    };
+  });
+}"""
+"""Makes `hasShown` of a worker a promise that the next notification fulfils."""
 
 
 @dataclass
@@ -81,12 +93,19 @@ class Phone:
         return found
 
     async def deliver(self, text: bytes) -> None:
-        """Deliver what the push service took for this browser."""
+        """Deliver what the push service took for this browser, and wait until the worker has shown something.
+
+        Nobody may list the notifications meanwhile: Chromium takes one that is stored and not yet displayed for
+        one that was closed, and forgets it.
+        """
         (registration,) = self.registrations.values()
+        await self.worker.evaluate(SHOWING)
         await self.debugger.send(
             "ServiceWorker.deliverPushMessage",
             {"origin": self.house.real.public, "registrationId": registration, "data": text.decode()},
         )
+        async with asyncio.timeout(30):
+            await self.worker.evaluate("self.hasShown")
 
     async def until(self, wanted: list[tuple[str, str]]) -> None:
         """Wait until the notifications are these, by title and tag; the test's own limit ends it."""
