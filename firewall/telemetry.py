@@ -57,63 +57,71 @@ class _Tally:
         """Micro-USD, by how sure that is."""
 
 
+class _Families:
+    """The counters and gauges that Prometheus knows by name; what is put together when read has none here."""
+
+    __slots__ = ("answers", "attempts", "entries", "open", "spent", "tokens", "unpriced", "verdicts")
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.verdicts = Counter(
+            "stayhand_verdicts_total",
+            "Tool calls judged, by gate, verdict, strictest effect and reason.",
+            ["gate", "verdict", "effect", "reason"],
+            registry=registry,
+        )
+        self.entries = Gauge("stayhand_log_entries", "Entries in the log.", registry=registry)
+        self.open = Gauge(
+            "stayhand_log_open", "1 while the log takes entries, so the gates are open.", registry=registry
+        )
+        self.answers = Counter(
+            "stayhand_model_answers_total",
+            "Model calls answered, by dialect and outcome.",
+            ["dialect", "outcome"],
+            registry=registry,
+        )
+        self.spent = Counter(
+            "stayhand_spend_micros_total",
+            "What model calls cost in micro-USD, by provider, model and how sure that is.",
+            ["provider", "model", "state"],
+            registry=registry,
+        )
+        self.tokens = Counter(
+            "stayhand_model_tokens_total",
+            "Tokens of model calls, by provider, model and kind; cached input is a part of the input.",
+            ["provider", "model", "kind"],
+            registry=registry,
+        )
+        self.unpriced = Counter(
+            "stayhand_spend_unpriced_calls_total", "Model calls whose price nobody knows.", registry=registry
+        )
+        self.attempts = Counter(
+            "stayhand_model_attempts_total",
+            "Requests to providers for calls that took more than one, by provider and outcome.",
+            ["provider", "outcome"],
+            registry=registry,
+        )
+
+
 class Telemetry:
     """Counts and lines; one instance per process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(self)  # before all others: what was tallied is in them when they are read
-        self._verdicts = Counter(
-            "stayhand_verdicts_total",
-            "Tool calls judged, by gate, verdict, strictest effect and reason.",
-            ["gate", "verdict", "effect", "reason"],
-            registry=self.registry,
-        )
+        self._families = _Families(self.registry)
+        self._clocks = Clocks(self.registry)
+        self.circuitry = Circuitry(self.registry)
+        """How circuits stand, and whether other processes are heard."""
         self._verdicted: dict[tuple[str, str, str, str], int] = {}
         """Since somebody looked last; all of the words are enums, so they are few."""
+        self._answered: dict[tuple[str, str], int] = {}
+        """Since somebody looked last."""
+        self._tallies: dict[tuple[str, str], _Tally] = {}
         self._judging = Clock(_JUDGING_S)
-        self._entries = Gauge("stayhand_log_entries", "Entries in the log.", registry=self.registry)
-        self._open = Gauge(
-            "stayhand_log_open", "1 while the log takes entries, so the gates are open.", registry=self.registry
-        )
-        self._answers = Counter(
-            "stayhand_model_answers_total",
-            "Model calls answered, by dialect and outcome.",
-            ["dialect", "outcome"],
-            registry=self.registry,
-        )
-
-        self._spent = Counter(
-            "stayhand_spend_micros_total",
-            "What model calls cost in micro-USD, by provider, model and how sure that is.",
-            ["provider", "model", "state"],
-            registry=self.registry,
-        )
-        self._tokens = Counter(
-            "stayhand_model_tokens_total",
-            "Tokens of model calls, by provider, model and kind; cached input is a part of the input.",
-            ["provider", "model", "kind"],
-            registry=self.registry,
-        )
-        self._unpriced = Counter(
-            "stayhand_spend_unpriced_calls_total", "Model calls whose price nobody knows.", registry=self.registry
-        )
-        self._clocks = Clocks(self.registry)
         self.watch: Callable[[Judgement, Requester, Answer], None] | None = None
         """Who else is told of every answer of the guard."""
         self.forward: Callable[[CallSeen], None] | None = None
         """Who else is told of model calls; None: nobody, so nothing is put together for them."""
-        self._tallies: dict[tuple[str, str], _Tally] = {}
-        self._attempts = Counter(
-            "stayhand_model_attempts_total",
-            "Requests to providers for calls that took more than one, by provider and outcome.",
-            ["provider", "outcome"],
-            registry=self.registry,
-        )
-        self.circuitry = Circuitry(self.registry)
-        """How circuits stand, and whether other processes are heard."""
-        self._answered: dict[tuple[str, str], int] = {}
-        """Since somebody looked last."""
         self.lacks: Callable[[], str] = str
         """Which MCP servers asked for scopes that our logins there lack, in words; empty: none."""
         self.channels: Callable[[], Sequence[Health]] = tuple
@@ -163,7 +171,7 @@ class Telemetry:
         tally.cached += used.cache_read
         tally.output += used.output
         if line.cost_micros is None:
-            self._unpriced.inc()
+            self._families.unpriced.inc()
         elif line.cost_micros:
             state = line.state.value
             tally.spent[state] = tally.spent.get(state, 0) + line.cost_micros
@@ -171,17 +179,17 @@ class Telemetry:
     def collect(self) -> tuple[Metric, ...]:
         """Count what was tallied, for who reads the counters after this; returns how long judging took."""
         for facts, count in self._verdicted.items():
-            self._verdicts.labels(*facts).inc(count)
+            self._families.verdicts.labels(*facts).inc(count)
         self._verdicted.clear()
         for words, count in self._answered.items():
-            self._answers.labels(*words).inc(count)
+            self._families.answers.labels(*words).inc(count)
         self._answered.clear()
         for model, tally in self._tallies.items():
             for kind, count in (("input", tally.input), ("cached", tally.cached), ("output", tally.output)):
                 if count:
-                    self._tokens.labels(*model, kind).inc(count)
+                    self._families.tokens.labels(*model, kind).inc(count)
             for state, micros in tally.spent.items():
-                self._spent.labels(*model, state).inc(micros)
+                self._families.spent.labels(*model, state).inc(micros)
             tally.input = tally.cached = tally.output = 0
             tally.spent.clear()
         judging = HistogramMetricFamily(
@@ -203,12 +211,12 @@ class Telemetry:
 
     def attempted(self, provider: str, outcome: str) -> None:
         """Count a request to a provider; both words are few: configured names and faults."""
-        self._attempts.labels(provider, outcome).inc()
+        self._families.attempts.labels(provider, outcome).inc()
 
     def metrics(self, gauged: Gauged) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        self._entries.set(gauged.size)
-        self._open.set(int(gauged.is_open))
+        self._families.entries.set(gauged.size)
+        self._families.open.set(int(gauged.is_open))
         return generate_latest(self.registry)
 
 
