@@ -81,16 +81,8 @@ def base_of(
     channels = channels_of(settings, references, roster, clock, inviter=inviting, pushing=pushing)
     telemetry = Telemetry()
     telemetry.channels = lambda: channels.health
-    approvals = Approvals(
-        sequencer=writer,
-        store=installation.approving,
-        clock=clock,
-        rules=approval_rules(settings),
-        notifier=channels,
-        new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
-        roster=roster,
-        may_be_production=Unplaced(settings, rules, tokens),
-    )
+    unplaced = Unplaced(settings, rules, tokens)
+    approvals = _approvals_of(settings, installation, clock, roster, notifier=channels, unplaced=unplaced)
     inviting.begin(approvals)
     if pushing is not None:
         pushing.begin(approvals)
@@ -114,6 +106,28 @@ def base_of(
         targets=targets_of(settings, references),
         access_keys=AccessKeys(installation.access_root),
         references=references,
+    )
+
+
+def _approvals_of(
+    settings: Settings,
+    installation: Installation,
+    clock: SystemClock,
+    roster: Listed,
+    *,
+    notifier: Channels,
+    unplaced: Unplaced,
+) -> Approvals:
+    """Return what asks the people of `roster`; `unplaced` tells which calls may be production's."""
+    return Approvals(
+        sequencer=installation.writer,
+        store=installation.approving,
+        clock=clock,
+        rules=approval_rules(settings),
+        notifier=notifier,
+        new_id=lambda: spell_id("apr", secrets.token_bytes(17)),
+        roster=roster,
+        may_be_production=unplaced,
     )
 
 

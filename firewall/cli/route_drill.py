@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -187,6 +188,48 @@ def _armed(control: "ControlClient", **wish: str | int) -> Iterator[dict[str, ob
         row.update(row_of(control.delete(f"/api/drills/{row['id']}")))
 
 
+class _Playing:
+    """Scenarios of one drill: what a client saw of each, and who of the route's chain has answered."""
+
+    def __init__(self, control: "ControlClient", name: str, *, environment: str, token_id: str) -> None:
+        self._control = control
+        self._name = name
+        self._wish: dict[str, str | int] = {"environment": environment, "token": token_id, "seconds": 600}
+        self._scores: list[Score] = []
+        self._exercised: dict[str, bool] = {}
+
+    def play(self, scenario: "Scenario", ask: "Callable[[], Score]", *, fails: int) -> Sequence[str]:
+        """Arm a scenario for the first `fails` of the chain, ask and score; returns the chain.
+
+        Raises: CommandError where the route asks nobody.
+        """
+        from firewall.cli.client import CommandError
+
+        with _armed(self._control, scenario=scenario.value, fails=fails, **self._wish) as row:
+            self._scores.append(ask())
+        chain = row["chain"] if isinstance(row["chain"], list) else []
+        answered = row["answered"] if isinstance(row["answered"], dict) else {}
+        for one in chain:
+            self._exercised[one] = self._exercised.get(one, False) or one in answered
+        if not self._exercised:  # so will it be in every scenario
+            raise CommandError(f"nobody is asked for `{self._name}`: {self._scores[-1].seen}", hint=_HINT)
+        return chain
+
+    def result(self) -> dict[str, object]:
+        """Return the drill's score; whoever stands behind the first and never answered is a hope."""
+        passed = sum(one.is_passed for one in self._scores)
+        hopes = [one for one, was in list(self._exercised.items())[1:] if not was]
+        return {
+            "route": self._name,
+            "passed": passed,
+            "of": len(self._scores),
+            "is_passed": passed == len(self._scores) and not hopes and len(self._exercised) > 1,
+            "chain": list(self._exercised),
+            "hopes": hopes,
+            "rows": [one.row() for one in self._scores],
+        }
+
+
 def _drilled(
     ctx: click.Context,
     control: "ControlClient",
@@ -199,50 +242,24 @@ def _drilled(
     """Play every scenario streamed and whole, then let each member of the chain answer once."""
     import httpx
 
-    from firewall.cli.client import CommandError, agents_address
+    from firewall.cli.client import agents_address
     from firewall.routing.drills.scenarios import Scenario
 
-    scores: list[Score] = []
-    exercised: dict[str, bool] = {}
+    chain: Sequence[str] = ()
     with (
         httpx.Client(base_url=agents_address(ctx), trust_env=False, timeout=_ANSWER_S) as client,
         _token(control, environment, owner) as (token_id, token),
     ):
-
-        def play(scenario: Scenario, *, fails: int, is_streamed: bool) -> dict[str, object]:
-            wish: dict[str, str | int] = {
-                "environment": environment,
-                "token": token_id,
-                "seconds": 600,
-                "fails": fails,
-            }
-            with _armed(control, scenario=scenario.value, **wish) as row:
-                scores.append(_ask(client, token, name, dialect, scenario, is_streamed=is_streamed))
-            chain = row["chain"] if isinstance(row["chain"], list) else []
-            answered = row["answered"] if isinstance(row["answered"], dict) else {}
-            for one in chain:
-                exercised[one] = exercised.get(one, False) or one in answered
-            if not exercised:  # so will it be in every scenario
-                raise CommandError(f"nobody is asked for `{name}`: {scores[-1].seen}", hint=_HINT)
-            return row
-
+        playing = _Playing(control, name, environment=environment, token_id=token_id)
         for scenario in scenarios:
             for is_streamed in (True, False):
-                row = play(scenario, fails=1, is_streamed=is_streamed)
-        chain = row["chain"] if isinstance(row["chain"], list) else []
+                asking = partial(_ask, client, token, name, dialect, scenario, is_streamed=is_streamed)
+                chain = playing.play(scenario, asking, fails=1)
         for fails in range(2, len(chain)):
-            play(Scenario.UNAVAILABLE, fails=fails, is_streamed=False)
-    passed = sum(one.is_passed for one in scores)
-    hopes = [one for one, was in list(exercised.items())[1:] if not was]
-    return {
-        "route": name,
-        "passed": passed,
-        "of": len(scores),
-        "is_passed": passed == len(scores) and not hopes and len(exercised) > 1,
-        "chain": list(exercised),
-        "hopes": hopes,
-        "rows": [one.row() for one in scores],
-    }
+            last = Scenario.UNAVAILABLE
+            asking = partial(_ask, client, token, name, dialect, last, is_streamed=False)
+            playing.play(last, asking, fails=fails)
+    return playing.result()
 
 
 def _ask(

@@ -63,22 +63,16 @@ def run(
         fail(f"`{command[0]}` is not installed", hint="name a program on your PATH")
     settings = load_settings(config_of(ctx))
     name = Path(command[0]).name
-    wish: dict[str, object] = {
+    wish = {
         "env": environment,
         "ttl": ttl,
         "agent": name,
         "owner": owner or login_name(),
         "workspace": str((workspace or Path.cwd()).absolute()),
+        **({"aws": aws} if aws else {}),
     }
-    if aws:
-        wish["aws"] = aws
     bubblewrap = checked_bubblewrap() if isolate else ""
-    with control_client(ctx) as client:
-        minted = row_of(client.post("/api/tokens", wish))
-        handout = row_of(client.get("/api/egress")) if settings.egress is not None else {}
-    until = datetime.fromisoformat(str(minted["expires_at"])).astimezone()
-    say(f"stayhand: {name} runs in `{environment}` as {minted['id']} until {until:%Y-%m-%d %H:%M %Z}")
-    say(f"stayhand: held calls wait at {settings.server.public_url}")
+    minted, handout = _minted(ctx, settings, wish)
     base_url = f"http://{settings.server.listen}"
     pointed = point(name, base_url, str(minted["token"]), own_login=own_login)
     inherited = _inherited(settings, minted, own_login=own_login)
@@ -88,9 +82,22 @@ def run(
     argv = [command[0], *pointed.arguments, *command[1:]]
     if isolate:
         variables = without_ways_out(variables)
-        argv = isolated(bubblewrap, room_of(settings, str(wish["workspace"]), variables), argv)
+        argv = isolated(bubblewrap, room_of(settings, wish["workspace"], variables), argv)
     # In place of this process, so that no parent is left whose environment holds the credential that minted.
     os.execvpe(argv[0], argv, variables)  # noqa: S606 - the user's own program
+
+
+def _minted(
+    ctx: click.Context, settings: Settings, wish: Mapping[str, str]
+) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """Mint the agent's token and say so; returns its row, and what the forward proxy hands out (empty: none)."""
+    with control_client(ctx) as client:
+        minted = row_of(client.post("/api/tokens", wish))
+        handout = row_of(client.get("/api/egress")) if settings.egress is not None else {}
+    until = datetime.fromisoformat(str(minted["expires_at"])).astimezone()
+    say(f"stayhand: {wish['agent']} runs in `{wish['env']}` as {minted['id']} until {until:%Y-%m-%d %H:%M %Z}")
+    say(f"stayhand: held calls wait at {settings.server.public_url}")
+    return minted, handout
 
 
 def _inherited(settings: Settings, minted: Mapping[str, object], *, own_login: bool) -> dict[str, str]:

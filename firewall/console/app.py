@@ -133,8 +133,21 @@ class Console:
         tabs = [room.tab for room in rooms]
         self._pages = Pages(doorman=self._doorman, sessions=self.sessions, ways=ways, tabs=tabs)
         approving = Approving(approvals, clock, desks.runner, channels, ways, desks.glass, desks.push)
+        frame = Frame(self._pages, self._doorman)
+        self.rows = (
+            *self._always(desks, approving, clock),
+            *_optional(desks),
+            *self._pages.rows(),
+            *self._browsers(approving, desks.proving, challenges),
+            *self._slack(desks.slack, approvals, authenticator, clock),
+            *(row for room in rooms for row in room.rows(frame)),
+        )
+        self.app: ASGIApp = Guarded(self._application(), self._places)
+
+    def _always(self, desks: Desks, approving: Approving, clock: Clock) -> tuple[Row, ...]:
+        """Return the routes of the JSON API that every installation has."""
         api = Api(
-            approvals=approvals,
+            approvals=approving.approvals,
             doorman=self._doorman,
             sessions=self.sessions,
             clock=clock,
@@ -150,16 +163,7 @@ class Console:
             egress=desks.egress,
             sign_out=self.sessions.end_of,
         )
-        frame = Frame(self._pages, self._doorman)
-        self.rows = (
-            *endpoints.always(api, admin, CredentialRoutes(desks.credentials)),
-            *_optional(desks),
-            *self._pages.rows(),
-            *self._browsers(approving, desks.proving, challenges),
-            *self._slack(desks.slack, approvals, authenticator, clock),
-            *(row for room in rooms for row in room.rows(frame)),
-        )
-        self.app: ASGIApp = Guarded(self._application(), self._places)
+        return endpoints.always(api, admin, CredentialRoutes(desks.credentials))
 
     def _browsers(self, approving: Approving, proving: Proving | None, challenges: Challenges) -> tuple[Row, ...]:
         """Return the routes of people who answer, and of how they prove themselves."""

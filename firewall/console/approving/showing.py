@@ -6,6 +6,7 @@ Whoever looks is recorded before anything is shown.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from firewall.approvals.service import Approvals
 from firewall.approvals.wanted import size_of
 from firewall.console.api.approvals import standing_of
 from firewall.console.approving.around import THREADED_CHARS, Around
+from firewall.console.approving.comparing import Compared
 from firewall.console.approving.conversation import ABSENT, Talk
 from firewall.console.approving.page import page
 from firewall.console.asking import Asker
@@ -46,6 +48,8 @@ class _Looking:
     talk: Talk
     review: str
     """Of the break-glass that approved it: `open`, or what was found; empty: none."""
+    reads_log: bool
+    """The page may lead to what the log has of it."""
 
 
 class ApprovalPages:
@@ -145,35 +149,45 @@ class ApprovalPages:
             approval_id, by=who.name, may_decide=may_decide, beside=beside.id if beside else ""
         )
         looking = self._looking(approval, who, session, led=led, wish=wish)
-
-        def render() -> Response:
-            shown = page(
-                approval,
-                now_us=self._clock.now_us(),
-                standing=standing_of(self._approvals, approval, looking.seen),
-                decided_by=looking.decided_by,
-                production=self._approvals.rules.production,
-            )
-            needs_script = (looking.taps or looking.glass) and shown.course.is_pending
-            return self._pages.html(
-                "approval.html",
-                session,
-                status=said.status if said else 200,
-                script=PASSKEY_SCRIPT if needs_script else "",
-                page=shown,
-                compared=beside,
-                talk=looking.talk,
-                forms=looking.forms,
-                review=looking.review,
-                said=said.public if said else "",
-                origin=self._passkey_origin if looking.taps else "",
-                glass=looking.glass,
-                glass_origin=self._passkey_origin,
-                link_code=code,
-                reads_log=session is not None and may_name(who),
-            )
-
+        render = partial(self._rendered, approval, looking, session, said=said, compared=beside, code=code)
         return await asyncio.to_thread(render) if is_long else render()
+
+    def _rendered(
+        self,
+        approval: Approval,
+        looking: _Looking,
+        session: Session | None,
+        *,
+        said: FirewallError | None,
+        compared: Compared | None,
+        code: str,
+    ) -> Response:
+        """Return the page; a thread may do it."""
+        shown = page(
+            approval,
+            now_us=self._clock.now_us(),
+            standing=standing_of(self._approvals, approval, looking.seen),
+            decided_by=looking.decided_by,
+            production=self._approvals.rules.production,
+        )
+        needs_script = (looking.taps or looking.glass) and shown.course.is_pending
+        return self._pages.html(
+            "approval.html",
+            session,
+            status=said.status if said else 200,
+            script=PASSKEY_SCRIPT if needs_script else "",
+            page=shown,
+            compared=compared,
+            talk=looking.talk,
+            forms=looking.forms,
+            review=looking.review,
+            said=said.public if said else "",
+            origin=self._passkey_origin if looking.taps else "",
+            glass=looking.glass,
+            glass_origin=self._passkey_origin,
+            link_code=code,
+            reads_log=looking.reads_log,
+        )
 
     def _looking(
         self, approval: Approval, who: Approver, session: Session | None, *, led: Talk, wish: str
@@ -189,6 +203,7 @@ class ApprovalPages:
             forms=self._forms(approval, who if session is not None else None, wish),
             talk=self._around.talk(approval, who) if session is not None and led is ABSENT else led,
             review=self._around.reviewed(approval),
+            reads_log=session is not None and may_name(who),
         )
 
     def _breaking(self, approval: Approval, who: Approver) -> int:
