@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from firewall.app.addresses import places_of
@@ -15,7 +16,7 @@ from firewall.app.application import Application
 from firewall.app.base import Base, base_of, kek_of
 from firewall.app.clock import SystemClock
 from firewall.app.control import console_of, faring_of
-from firewall.app.egress import egress_of
+from firewall.app.egress import EgressSide, egress_of
 from firewall.app.gates import (
     aws_door,
     circuits_of,
@@ -41,6 +42,10 @@ from firewall.core.dialect import Dialect
 from firewall.core.secret import Secret
 from firewall.core.work import Plain, Record, Unit
 from firewall.gates.edge.server import Listener, serving, settle
+from firewall.gates.hooks.gate import HooksGate
+from firewall.gates.infra.aws.door import AwsDoor
+from firewall.gates.infra.gate import InfraGate
+from firewall.gates.models.gate import ModelsGate
 from firewall.gates.models.held import Holds
 from firewall.guard.guard import Guard
 from firewall.policy.in_force import Rules, open_rules
@@ -135,6 +140,17 @@ def _ended(task: "asyncio.Task[None]") -> None:
         log.critical("background work has ended: restart the server", exc_info=task.exception())
 
 
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """Where agents' traffic is stopped beside the models' gate, all before the one guard."""
+
+    infra: InfraGate
+    hooks: HooksGate
+    mcp: "McpGate | None"
+    pinning: Pinning
+    egress: EgressSide | None
+
+
 def _wire(
     base: Base, routes: Routes, upstream: HttpUpstream, *, is_demo: bool, stack: AsyncExitStack
 ) -> Application:
@@ -146,13 +162,20 @@ def _wire(
     circuits = circuits_of(base, routes)
     chooser = chooser_of(base, routes)
     gate = models_gate(base, guard, holds, chooser, upstream, till=till, drills=drills, circuits=circuits)
-    infra = infra_gate(base, guard, upstream, aws)
-    egress = egress_of(base, guard, infra)
+    doors = _doors_of(base, guard, upstream, aws, models=gate)
     forms = _forms(base)
     looking = looking_of(base, guard.forget, stack)
-    mcp, pinning = _mcp_of(base, upstream, guard)
-    ended = (gate.revoked, infra.revoked, guard.leading.ended)
-    _end_with_tokens(base, *ended, *([egress.gate.revoked] if egress is not None else []))
+    console = console_of(
+        base,
+        upstream,
+        doors.egress,
+        routes=routes,
+        runner=form_runner(base, forms, guard, doors.infra),
+        drills=drills,
+        pins=doors.pinning,
+        looking=looking,
+        faring=faring_of(base, routes, chooser.measures, circuits=circuits),
+    )
     return Application(
         settings=base.settings,
         installation=base.installation,
@@ -164,23 +187,13 @@ def _wire(
         reviews=base.reviews,
         guard=guard,
         gate=gate,
-        infra=infra,
-        hooks=hooks_gate(base, guard),
-        mcp=mcp,
-        egress=egress,
+        infra=doors.infra,
+        hooks=doors.hooks,
+        mcp=doors.mcp,
+        egress=doors.egress,
         targets=base.targets,
         holds=holds,
-        console=console_of(
-            base,
-            upstream,
-            egress,
-            routes=routes,
-            runner=form_runner(base, forms, guard, infra),
-            drills=drills,
-            pins=pinning,
-            looking=looking,
-            faring=faring_of(base, routes, chooser.measures, circuits=circuits),
-        ),
+        console=console,
         drills=drills,
         looking=looking,
         prober=prober_of(base, upstream, routes, circuits=circuits),
@@ -191,6 +204,16 @@ def _wire(
         routes=routes,
         is_demo=is_demo,
     )
+
+
+def _doors_of(base: Base, guard: Guard, upstream: HttpUpstream, aws: AwsDoor, *, models: ModelsGate) -> _Doors:
+    """Return the gates beside that of models; what any of them has open ends with its token."""
+    infra = infra_gate(base, guard, upstream, aws)
+    egress = egress_of(base, guard, infra)
+    mcp, pinning = _mcp_of(base, upstream, guard)
+    ended = (models.revoked, infra.revoked, guard.leading.ended)
+    _end_with_tokens(base, *ended, *([egress.gate.revoked] if egress is not None else []))
+    return _Doors(infra, hooks_gate(base, guard), mcp, pinning, egress)
 
 
 def _end_with_tokens(base: Base, *ended: Callable[[str], None]) -> None:
