@@ -47,6 +47,11 @@ class Session:
     proof_at: int = 0
     """When what began it was made: `Approver.proof_at`."""
 
+    @property
+    def stands_since(self) -> int:
+        """An account that was added, or given a passphrase, later than this has ended the session."""
+        return self.proof_at if self.begun == "passphrase" else self.signed_in_at
+
     def accepts(self, csrf: str) -> bool:
         """Tell whether a CSRF token is this session's."""
         return hmac.compare_digest(self.csrf.encode(), csrf.encode("utf-8", "replace"))

@@ -330,11 +330,17 @@ Proving = PutPasskey | UsePasskey | EndPasskey | PutLink | UseLink | EndLink
 
 @dataclass(frozen=True, slots=True)
 class PutPush:
-    """Store a browser that wants to be told, unless its endpoint is stored or the person has too many."""
+    """Store a browser that wants to be told, unless its endpoint is stored or the person has too many.
+
+    INVARIANT: it is stored only where what its session stands on is still there, whatever was queued before it:
+    the person, added and given a passphrase no later than `since`, and the passkey that began it, if one did.
+    """
 
     browser: PushBrowser
     most: int
     """Browsers that one person may have, this one included."""
+    since: int
+    """`Session.stands_since` of the session in which it was added, Unix microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,7 +435,7 @@ class Unmet:
     why: str
     """A short word: `full`, `spent`, `told`, `open_exists`, `denied_before`, `too_many_pending`,
     `too_many_of_session`, `moved_on`, `unknown`, `exists`, `living`, `review_open`,
-    `roster`."""
+    `roster`, `ended`."""
     retry_after_us: int = 0
     found: str = ""
     """An id that the caller may want instead (the open approval)."""

@@ -239,6 +239,9 @@ class Applier:
     def _keep(self, step: Pinning | Proving | Pushing, index: int) -> Unmet | None:
         match step:
             case PutPush(browser):
+                refused = pushes.refused(self._connection, step, index)
+                if refused is not None:
+                    return refused
                 sealed = self._sealing.seal(browser.person, push_json(browser), push_name(browser.id))
                 return pushes.put_push(self._connection, step, index, sealed)
             case EndPush():

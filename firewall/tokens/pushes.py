@@ -55,6 +55,8 @@ class Wanted:
     receiver: bytes
     auth: bytes
     label: str
+    since: int
+    """`Session.stands_since` of the session, Unix microseconds."""
     passkey: str = ""
     """The passkey that began the session; empty: something else did."""
     via: str = ""
@@ -81,7 +83,8 @@ class Pushes:
     async def add(self, person: str, wanted: Wanted) -> PushBrowser:
         """Add a browser; one that the person has already stays as it is.
 
-        Raises: PushError `push_full`; StoreError.
+        Raises: PushError `push_full`, `push_changed`, `signed_out` (what the session stands on ended meanwhile);
+        StoreError.
         """
         new = PushBrowser(
             id=self._new_id(),
@@ -103,11 +106,12 @@ class Pushes:
             principal=person,
             private={"name": person, "label": new.label},
         )
-        unit = Unit(records=(record,), steps=(PutPush(new, MOST),))
+        put = PutPush(new, MOST, wanted.since)
+        unit = Unit(records=(record,), steps=(put,))
         if known is not None:
             why = Ended.BY_PERSON if known.person == person else Ended.TAKEN_OVER
             ended = _ended(known, why, by=person)
-            unit = Unit(records=(ended, record), steps=(EndPush(known.id), PutPush(new, MOST)))
+            unit = Unit(records=(ended, record), steps=(EndPush(known.id), put))
         outcome = await self._sequencer.submit(unit)
         if isinstance(outcome, Unmet):
             raise _refused(outcome)
@@ -135,6 +139,9 @@ def _ended(browser: PushBrowser, why: Ended, *, by: str) -> Record:
 
 
 def _refused(unmet: Unmet) -> PushError:
+    if unmet.why == "ended":
+        words = "you were signed out, so nothing was changed; sign in and do it again"
+        return PushError(words, code="signed_out", status=401)
     if unmet.why == "full":
         words = f"you have {MOST} browsers already: take one away first"
         return PushError(words, code="push_full", status=409)

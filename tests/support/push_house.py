@@ -16,11 +16,14 @@ from firewall.console.roster import Listed
 from firewall.core.approval import Approval
 from firewall.core.ids import spell_id
 from firewall.core.notice import Opened
+from firewall.core.proofs import Passkey
 from firewall.core.push import PushBrowser as Stored
 from firewall.core.secret import Secret
+from firewall.core.work import PutPasskey, Unit
 from firewall.settings.notify import Notify
 from firewall.settings.settings import Settings
 from firewall.tokens.absences import Absences
+from firewall.tokens.passkeys import MOST
 from firewall.tokens.people import People
 from firewall.tokens.pushes import Pushes, Wanted
 from tests.support.approving import wanted
@@ -72,8 +75,15 @@ class House:
         """Add a browser for somebody."""
         fields = browser.fields(self.service.origin)
         keys = keys_of(fields["p256dh"], fields["auth"])
-        one = Wanted(Secret(fields["endpoint"]), keys.receiver, keys.auth, "phone", via="passphrase")
+        now = self.real.clock.now_us()
+        one = Wanted(Secret(fields["endpoint"]), keys.receiver, keys.auth, "phone", now, via="passphrase")
         return await self.pushes.add(name, replace(one, **changes))  # type: ignore[arg-type]  # tests name the fields
+
+    async def passkey(self, name: str, passkey_id: str) -> None:
+        """Store a passkey of somebody that signs nothing."""
+        raw = passkey_id.encode()
+        one = Passkey(passkey_id, name, raw, b"key", 0, "key", backed_up=False, created_at=1, used_at=0)
+        await self.real.installation.writer.submit(Unit(steps=(PutPasskey(one, MOST),)))
 
     async def opened(self, **changes: object) -> Approval:
         """Open an approval of olga's agent."""
@@ -104,6 +114,7 @@ async def push_house(folder: Path, public: str = PUBLIC) -> AsyncIterator[House]
             (house,) = found
             for name, groups in (("alice", ("oncall",)), ("bob", ("leads",)), ("olga", ("oncall",))):
                 await house.people.add(name, role="approver", groups=groups, passphrase=PHRASE, by="root")
+                real.doors.people[name] = replace(real.doors.people[name], proof_at=real.clock.now_us())
             real.clock.forward(1)
             yield house
             for one in house.open_channels:

@@ -116,6 +116,7 @@ class PushRoom:
             receiver=keys.receiver,
             auth=keys.auth,
             label=fields.get("label", ""),
+            since=visitor.session.stands_since,
             passkey=visitor.session.passkey,
             via=visitor.session.begun,
         )

@@ -20,12 +20,27 @@ class StoredPush:
     created_at: int
 
 
-def put_push(connection: sqlite3.Connection, step: PutPush, index: int, sealed: tuple[str, bytes]) -> Unmet | None:
-    """Store a browser; `sealed`: the id of the key, and what it sealed."""
+_STANDS = (
+    "SELECT 1 FROM people WHERE name = :person AND removed_at = 0 AND max(created_at, passphrase_at) <= :since"
+    " AND (:passkey = ''"
+    " OR EXISTS (SELECT 1 FROM passkeys WHERE id = :passkey AND person = :person AND revoked_at = 0))"
+)
+"""Whether what a session stands on is still there: a new passphrase ends every session of a person."""
+
+
+def refused(connection: sqlite3.Connection, step: PutPush, index: int) -> Unmet | None:
+    """Tell why a browser cannot be stored, before anything is sealed for its person; None: it can."""
     new = step.browser
+    found = {"person": new.person, "since": step.since, "passkey": new.passkey}
+    if connection.execute(_STANDS, found).fetchone() is None:
+        return Unmet(index, "ended", found=new.person)
     (count,) = connection.execute("SELECT count(*) FROM pushes WHERE person = ?", (new.person,)).fetchone()
-    if count >= step.most:
-        return Unmet(index, "full", found=new.person)
+    return Unmet(index, "full", found=new.person) if count >= step.most else None
+
+
+def put_push(connection: sqlite3.Connection, step: PutPush, index: int, sealed: tuple[str, bytes]) -> Unmet | None:
+    """Store a browser that is not `refused`; `sealed`: the id of the key, and what it sealed."""
+    new = step.browser
     changed = connection.execute(
         "INSERT INTO pushes (id, person, fingerprint, passkey, subject_key, sealed, created_at)"
         " VALUES (?,?,?,?,?,?,?) ON CONFLICT (fingerprint) DO NOTHING",

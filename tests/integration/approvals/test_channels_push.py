@@ -195,6 +195,7 @@ async def test_a_right_that_ends_ends_the_browser(house: House) -> None:
     """Removed, made a viewer, a new passphrase, a passkey revoked: each takes what came of it."""
     for name in ("alice", "bob", "olga"):
         await house.add(name)
+    await house.passkey("alice", "pky_1")
     held = await house.add("alice", passkey="pky_1", via="passkey")
     await house.people.add("alice", role="approver", groups=("oncall",), passphrase="another", by="root")
     assert [one.passkey for one in house.pushes.of("alice")] == ["pky_1"]
@@ -205,6 +206,22 @@ async def test_a_right_that_ends_ends_the_browser(house: House) -> None:
     assert house.texts(held) == []
     assert [one.person for one in house.pushes.listing()] == ["olga"]
     assert [entry["data"]["why"] for entry in house.real.entries("approver.push_ended")] == ["right_lost"]  # type: ignore[index]  # JSON of an entry
+
+
+async def test_what_ends_a_session_is_first_and_its_browser_is_not_kept(house: House) -> None:
+    """Added in the same moment, behind the end: refused, no entry, and what another had stays his."""
+    theirs = await house.add("bob")
+    house.real.clock.forward(1)
+    for name, end in (
+        ("alice", house.people.add("alice", role="approver", groups=(), passphrase="another", by="root")),
+        ("olga", house.people.remove("olga", by="root")),
+    ):
+        _, refused = await asyncio.gather(end, house.keep(name, theirs, since=1), return_exceptions=True)
+        assert isinstance(refused, PushError)
+        assert (refused.code, refused.status) == ("signed_out", 401)
+    assert [one.person for one in house.pushes.listing()] == ["bob"]
+    assert len(house.real.entries("approver.push_added")) == 1
+    assert house.real.entries("approver.push_ended") == []
 
 
 async def test_a_browser_is_one_persons_and_nobody_has_too_many(house: House) -> None:

@@ -57,6 +57,19 @@ async def test_everybody_has_his_own(house: House) -> None:
     assert len(house.pushes.of("alice")) == 1
 
 
+async def test_a_session_that_ended_adds_nothing(house: House) -> None:
+    """Its passphrase was replaced while the form was under way, also when the session began a moment later."""
+    alice, bob = await house.real.signed_in("alice"), await house.real.signed_in("bob")
+    house.real.clock.forward(-0.5)
+    await house.people.add("alice", role="approver", groups=("oncall",), passphrase="another", by="root")
+    await house.people.remove("bob", by="root")
+    house.real.clock.forward(1)
+    for browser in (alice, bob):
+        refused = await _added(house, browser, house.service.subscribed())
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "signed_out")
+    assert house.pushes.listing() == []
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from firewall.console.sessions import MAX_PER_PERSON, Sessions
+from firewall.console.sessions import MAX_PER_PERSON, Begun, Sessions
 from firewall.console.throttle import Refusals, Throttle
 from firewall.core.errors import StoreError
 from tests.support.approving import MemoryLog, StillClock
@@ -68,6 +68,13 @@ def test_all_sessions_of_a_person_end_together() -> None:
     sessions.end_of("alice")
     assert [sessions.find(cookie) for cookie in cookies] == [None] * 3
     assert sessions.find(other) is not None
+
+
+@pytest.mark.parametrize(("begun", "since"), [("passphrase", 5), ("passkey", 9), ("oidc", 9), ("link", 9)])
+def test_a_session_stands_since_its_passphrase_or_else_its_beginning(begun: Begun, since: int) -> None:
+    """What was checked was checked a while ago: a passphrase that was set meanwhile is another one."""
+    session, _ = Sessions(clock=StillClock(9), is_https=True).start("alice", begun=begun, proof_at=5)
+    assert session.stands_since == since
 
 
 def test_success_forgives_and_time_refills() -> None:
