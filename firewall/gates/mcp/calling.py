@@ -116,7 +116,7 @@ class JudgedCalls:
         self._progress_us = int(progress_s * _US)
         self._fitting = Fitting()
         self._seal = Seal()
-        self._legs = Legs(clock, self._seal)
+        self._legs = Legs(clock, self._seal, sequencer)
         self._tasks = tasks
         self._newest: dict[tuple[str, str], _Waiter] = {}
         """The newest of the requests that wait for one call."""
@@ -135,6 +135,7 @@ class JudgedCalls:
     ) -> Message:
         """Take one leg of a call. Raises: FirewallError."""
         message, leg = asked
+        await self._legs.fit(server, caller, message, leg)
         may_go_on = session_tasks.is_follower(caller) and session_tasks.serves(
             upstream.version, upstream.capabilities
         )

@@ -84,7 +84,7 @@ class Fitting:
 
 def _declared(definition: Mapping[str, object], digest: str, size: int) -> Declared:
     schema = definition.get("inputSchema")
-    validator = _compiled(schema) if isinstance(schema, dict) and size <= MAX_SCHEMA_BYTES else None
+    validator = compiled(schema) if isinstance(schema, dict) and size <= MAX_SCHEMA_BYTES else None
     named = schema.get("properties") if isinstance(schema, Mapping) else None
     names = frozenset(named) if isinstance(named, Mapping) else None
     words, notes = definition.get("description"), definition.get("annotations")
@@ -99,12 +99,22 @@ def _declared(definition: Mapping[str, object], digest: str, size: int) -> Decla
     )
 
 
-def _compiled(schema: dict[str, object]) -> "Validator | None":
+def compiled(schema: dict[str, object], *, is_form: bool = False) -> "Validator | None":
+    """Return what holds values against a schema; None: it cannot be read.
+
+    `is_form`: formats count, and what it says of a value that does not fit holds nothing of the value.
+    """
     from jsonschema_rs import FancyRegexOptions, ReferencingError, RegexOptions, validator_for
 
     for options in (RegexOptions(), FancyRegexOptions(backtrack_limit=_BACKTRACK)):
         try:
-            return validator_for(schema, pattern_options=options, offline=True)
+            return validator_for(
+                schema,
+                pattern_options=options,
+                offline=True,
+                validate_formats=is_form or None,
+                mask="the answer" if is_form else None,
+            )
         except (ValueError, ReferencingError):
             continue
     return None

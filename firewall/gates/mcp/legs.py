@@ -17,9 +17,11 @@ from firewall.codecs.mcp import messages
 from firewall.codecs.mcp.errors import McpError
 from firewall.codecs.mcp.messages import Kind, Message
 from firewall.core.errors import UpstreamError, UpstreamFault
-from firewall.core.ports import Clock
+from firewall.core.ports import Clock, Sequencer
+from firewall.gates.mcp import forms
 from firewall.gates.mcp.beside import own_notes_of
 from firewall.gates.mcp.port import Caller, Seen, Server
+from firewall.gates.mcp.showing.flags import Flags
 from firewall.gates.mcp.state import Leg, Seal, is_of_leg, is_ours, refused
 
 ASKING = frozenset({"tools/call", "resources/read", "prompts/get"})
@@ -30,6 +32,8 @@ LEG_S = 3600
 """How long a client may take to come back: a person may be behind it."""
 MAX_QUESTIONS = 16
 MAX_STATE_CHARS = 64 << 10
+MAX_FORMS_BYTES = 64 << 10
+"""Of all forms that a server has a user fill in at once."""
 _MAX_KEY = 128
 QUESTIONS = "mcp:inputRequests"
 """The name under which what answers answer is judged: no argument has it, nor `ANSWERS`."""
@@ -40,9 +44,10 @@ _US = 1_000_000
 class Legs:
     """Seals what servers give, and opens what clients bring back; one instance per process."""
 
-    def __init__(self, clock: Clock, seal: Seal) -> None:
+    def __init__(self, clock: Clock, seal: Seal, sequencer: Sequencer) -> None:
         self._clock = clock
         self._seal = seal
+        self._flags = Flags(sequencer, clock)
 
     def opened(self, server: Server, caller: Caller, message: Message) -> Leg | None:
         """Return the leg that a client comes back from; None: it makes the request for the first time.
@@ -66,6 +71,19 @@ class Legs:
             raise refused()
         return leg
 
+    async def fit(self, server: Server, caller: Caller, message: Message, leg: Leg | None) -> None:
+        """Refuse a request whose answers are not what a user was asked for.
+
+        Raises: McpError -32602 `answer_misfit`; StoreError.
+        """
+        answers = message.params.get("inputResponses")
+        if leg is None or not isinstance(answers, dict):
+            return
+        error = forms.misfit_of(leg.forms, answers)
+        if error is not None:
+            await self._flags.refused(server, caller, messages.notification(message.method), forms.MISFIT)
+            raise error
+
     def next(
         self, server: Server, caller: Caller, message: Message, answer: Message, *, before: Leg | None
     ) -> Leg:
@@ -73,7 +91,9 @@ class Legs:
         questions, theirs = answer.result.get("inputRequests"), answer.result.get("requestState")
         is_read = isinstance(questions, dict | None) and isinstance(theirs, str | None)
         asked = cast("Mapping[str, object]", questions) if isinstance(questions, dict) else {}
+        wanted = forms.asked_of(asked)
         is_fit = len(asked) <= MAX_QUESTIONS and all(0 < len(key) <= _MAX_KEY for key in asked)
+        is_fit = is_fit and len(orjson.dumps(wanted)) <= MAX_FORMS_BYTES
         if not is_read or not is_fit or len(str(theirs or "")) > MAX_STATE_CHARS or not (asked or theirs):
             raise _malformed(server, "asks what nobody can answer")
         round_ = before.round + 1 if before is not None else 0
@@ -90,6 +110,7 @@ class Legs:
             else "",
             until_us=self._clock.now_us() + LEG_S * _US,
             round=round_,
+            forms=wanted,
         )
 
     def given(self, leg: Leg, answer: Message) -> Message:

@@ -42,7 +42,7 @@ class JudgedReads:
     def __init__(self, guard: Guard, sequencer: Sequencer, clock: Clock) -> None:
         self._guard = guard
         self._sequencer = sequencer
-        self._legs = Legs(clock, Seal())
+        self._legs = Legs(clock, Seal(), sequencer)
 
     async def read(
         self, server: Server, caller: Caller, message: Message, *, upstream: Upstream, seen: Seen
@@ -90,6 +90,7 @@ class JudgedReads:
     ) -> Message:
         """Take one leg of a request. Raises: FirewallError."""
         message, leg = asked
+        await self._legs.fit(server, caller, message, leg)
         answer = await self._allowed(server, caller, message, leg, seen)
         sent = forwarded(unnoted(message), leg)
         said = await self._sent(caller, sent, answer, upstream=upstream, seen=seen)

@@ -9,8 +9,8 @@ The key is made anew with each process; a state of an earlier one is refused lik
 import base64
 import binascii
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ from firewall.codecs.mcp.errors import INVALID_PARAMS, McpError
 PREFIX = "stayhand.1."
 LEG_PREFIX = "stayhand.leg.1."
 MAX_CHARS = 2048
-MAX_LEG_CHARS = 128 << 10
+MAX_LEG_CHARS = 256 << 10
 _NONCE = 12
 _BOUND = b"stayhand mcp requestState 1"
 _LEG_BOUND = b"stayhand mcp leg 1"
@@ -61,6 +61,8 @@ class Leg:
     until_us: int
     round: int = 0
     """How often it had asked before."""
+    forms: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """By key: what answers of its user are held against (`forms.asked_of`)."""
 
 
 class Seal:
@@ -92,6 +94,7 @@ class Seal:
             leg.questions,
             leg.until_us,
             leg.round,
+            leg.forms,
         ]
         return LEG_PREFIX + self._written(said, _LEG_BOUND)
 
@@ -100,8 +103,8 @@ class Seal:
         said = self._said(state, LEG_PREFIX, _LEG_BOUND, MAX_LEG_CHARS)
         if said is None:
             return None
-        principal, server, digest, theirs, asked, questions, until_us, round_ = said
-        leg = Leg(principal, server, digest, theirs, frozenset(asked), questions, until_us, round_)
+        principal, server, digest, theirs, asked, questions, until_us, round_, forms = said
+        leg = Leg(principal, server, digest, theirs, frozenset(asked), questions, until_us, round_, forms)
         return leg if leg.until_us > now_us else None
 
     def opened(self, state: str, *, principal: str, server: str, now_us: int) -> Ticket:

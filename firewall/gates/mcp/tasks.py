@@ -24,13 +24,14 @@ from firewall.core.call import ToolCall
 from firewall.core.errors import FirewallError, UpstreamError, UpstreamFault
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.work import Plain, Record, Unit
-from firewall.gates.mcp import session_tasks
+from firewall.gates.mcp import forms, session_tasks
 from firewall.gates.mcp.beside import noted_of
 from firewall.gates.mcp.legs import MAX_QUESTIONS
 from firewall.gates.mcp.methods import unserved
 from firewall.gates.mcp.port import Caller, NotRunError, Seen, Server, Upstream
 from firewall.gates.mcp.prefixing import prefixed
 from firewall.gates.mcp.saying import refusal_of
+from firewall.gates.mcp.showing.flags import Flags
 from firewall.guard.answer import Stop, Wait
 from firewall.guard.guard import Guard
 from firewall.sequencer.posting import post
@@ -67,6 +68,8 @@ class Task:
     """The keys of what its server asks now."""
     questions: str = ""
     """SHA-256 hex of what it asks."""
+    forms: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """By key: what answers of its user are held against."""
     state: dict[str, object] = field(default_factory=dict)
     """How it stood when it was last seen; of sessions."""
     is_over: bool = False
@@ -84,6 +87,7 @@ class Tasks:
         self._guard = guard
         self._sequencer = sequencer
         self._clock = clock
+        self._flags = Flags(sequencer, clock)
         self._cancel = cancel
         self._all: dict[str, Task] = {}
         self._cancelling: set[asyncio.Task[None]] = set()
@@ -179,6 +183,10 @@ class Tasks:
         answers = message.params.get("inputResponses")
         if not isinstance(answers, dict) or not task.asked.issuperset(answers):
             raise McpError("the task did not ask for this", number=INVALID_PARAMS, code="task_not_asked")
+        misfit = forms.misfit_of(task.forms, answers)
+        if misfit is not None:
+            await self._flags.refused(task.server, caller, messages.notification(message.method), forms.MISFIT)
+            raise misfit
         given = orjson.loads(task.judged.arguments)
         beside = {"mcp:inputResponses": answers, "mcp:inputRequests": task.questions}
         call = ToolCall(
@@ -252,6 +260,7 @@ class Tasks:
             raise _malformed(task.server, "says something else than how its task stands")
         task.state = session_tasks.told(said)
         task.asked = frozenset(cast("dict[str, object]", asked))
+        task.forms = forms.asked_of(cast("dict[str, object]", asked))
         task.questions = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
         if state in _ENDED:
             failed = state != "completed" or at(said, ["result", "isError"]) is True

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from firewall.classify.content.inert import inert
 from firewall.classify.content.instructions import aimed
 from firewall.codecs.mcp.messages import at
+from firewall.gates.mcp import forms
 from firewall.gates.mcp.pinning.suspicion import texts_of
 
 KINDS: Mapping[str, str] = {
@@ -80,6 +81,8 @@ def _elicitation(params: Mapping[str, object]) -> str:
         return "" if _is_harmless(params.get("url")) else "elicitation-address"
     if params.get("mode", "form") != "form":
         return "elicitation-mode"
+    if not forms.is_readable(params):
+        return "elicitation-schema"
     wanted = at(params, ["requestedSchema", "properties"])
     texts = [_WORDS.sub(" ", text) for text in (*texts_of(wanted), *texts_of(params.get("message")))]
     return "elicitation-secret" if any(_SECRET.search(text) for text in texts) else ""

@@ -19,7 +19,7 @@ from firewall.core.errors import FirewallError
 from firewall.core.pins import ABOUT
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.secret import Secret
-from firewall.gates.mcp import opaque
+from firewall.gates.mcp import forms, opaque
 from firewall.gates.mcp.pinning.pins import Page, Pins
 from firewall.gates.mcp.plainly import unjudged_of
 from firewall.gates.mcp.port import Caller, Server
@@ -163,7 +163,8 @@ class Showing:
     async def answered_back(self, server: Server, caller: Caller, asked: Message, answer: Message) -> Message:
         """Return what a server may hear of a client's answer to a request of its own: nothing hides in its texts.
 
-        Raises: AskRefusedError where a credential stands in it, or more than can be looked at; StoreError.
+        Raises: AskRefusedError where a credential stands in it, or more than can be looked at; AnswerMisfitError
+        for a user's answer that is not what was asked for; StoreError.
         """
         cleaner = self._cleaner(answer.raw)
         clean = answers.cleaned(answer, cleaner)
@@ -172,8 +173,18 @@ class Showing:
             await self._refuse(server, caller, asked, "answer-with-credential")
         if found.cut:  # FAIL-CLOSED: half an answer could say something else than the whole
             await self._refuse(server, caller, asked, "answer-too-large")
+        await self._fit(server, caller, asked, clean)
         await self._flags.found(server, caller, (asked.method, "answer"), found)
         return clean
+
+    async def _fit(self, server: Server, caller: Caller, asked: Message, answer: Message) -> None:
+        """Hold a user's answer against the form. Raises: AnswerMisfitError; StoreError."""
+        if asked.method != forms.METHOD or answer.kind is not Kind.RESULT:
+            return
+        why = forms.misfit(asked.params, answer.result)
+        if why:
+            await self._flags.refused(server, caller, asked, forms.MISFIT)
+            raise forms.AnswerMisfitError(f"the answer does not fit what was asked: {why}")
 
     async def _approved(
         self, server: Server, items: Sequence[Mapping[str, object]], page: Page

@@ -23,7 +23,13 @@ from tests.support.mcp_calls import Ear, Line, asking, caller, calls_of, modern,
 GITHUB = server("github")
 NOTES = server()
 READ = {"tool": "get_file_contents", "arguments": {"path": "README.md"}}
-FORM = {"method": "elicitation/create", "params": {"message": "Which branch?", "requestedSchema": {}}}
+FORM = {
+    "method": "elicitation/create",
+    "params": {
+        "message": "Which branch?",
+        "requestedSchema": {"type": "object", "properties": {"branch": {"type": "string"}}},
+    },
+}
 ANSWER = {"which": {"action": "accept", "content": {"branch": "main"}}}
 
 
@@ -116,6 +122,49 @@ async def test_a_state_serves_its_own_request_alone(kept: Kept) -> None:
     with pytest.raises(McpError):
         await calls.call(GITHUB, asker, asking(**READ, requestState=state), upstream=line, seen=Ear())
     assert len(line.heard) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"action": "accept", "content": {"branch": 7}},
+        {"action": "accept", "content": {"branch": "main", "more": "x"}},
+        {"action": "decline", "content": {"branch": "main"}},
+        {"content": {"branch": "main"}},
+        "main",
+    ],
+)
+@pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
+async def test_an_answer_that_was_not_asked_for_is_not_sent(kept: Kept, method: str, said: object) -> None:
+    """The client hears why, the log tells of it, and the server hears nothing; what fits goes on afterwards."""
+    line = Asking()
+
+    async def told(**brought: object) -> Message:
+        if method == "tools/call":
+            return await calls.call(GITHUB, asker, asking(**READ, **brought), upstream=line, seen=Ear())
+        message = messages.request(7, method, {"name": "p", **brought})
+        return await reads.read(GITHUB, asker, message, upstream=line, seen=Ear())
+
+    calls, reads = calls_of(kept, GITHUB), JudgedReads(kept.guard, kept.installation.writer, kept.clock)
+    asker = modern(kept.requester(gate="mcp"))
+    state = state_of(await told())
+    with pytest.raises(McpError) as raised:
+        await told(requestState=state, inputResponses={"which": said})
+    assert (raised.value.code, raised.value.number) == ("answer_misfit", -32602)
+    assert len(line.heard) == 1
+    (flagged,) = [seq for seq, kind in enumerate(kept.kinds()) if kind == "content.flagged"]
+    assert '"answer-misfit"' in str(json.dumps(kept.body(flagged)))
+    await told(requestState=state, inputResponses=ANSWER)
+    assert len(line.heard) == 2
+
+
+async def test_a_form_that_is_too_large_is_asked_of_nobody(kept: Kept) -> None:
+    """It goes along in the state that the client brings back."""
+    schema = {"type": "object", "properties": {f"f{number}" * 30: {"type": "string"} for number in range(1000)}}
+    form = {"method": "elicitation/create", "params": {"message": "?", "requestedSchema": schema}}
+    calls, line = calls_of(kept, GITHUB), Asking(question={"a": form})
+    with pytest.raises(UpstreamError, match="asks what nobody can answer"):
+        await calls.call(GITHUB, modern(kept.requester(gate="mcp")), asking(**READ), upstream=line, seen=Ear())
 
 
 async def test_answers_are_judged_with_the_call(kept: Kept) -> None:

@@ -22,7 +22,13 @@ from tests.support.mcp_calls import Ear, Line, asking, calls_of, modern, refusal
 
 GITHUB, NOTES = server("github"), server()
 READ = {"tool": "get_file_contents", "arguments": {"path": "README.md"}}
-FORM = {"method": "elicitation/create", "params": {"message": "Which branch?", "requestedSchema": {}}}
+FORM = {
+    "method": "elicitation/create",
+    "params": {
+        "message": "Which branch?",
+        "requestedSchema": {"type": "object", "properties": {"branch": {"type": "string"}}},
+    },
+}
 ANSWER = {"which": {"action": "accept", "content": {"branch": "main"}}}
 
 
@@ -256,6 +262,21 @@ async def test_answers_to_a_tasks_questions_are_judged(place: Place) -> None:
     await place.follow(asker, "update", id_, inputResponses=ANSWER)
     assert [one.method for one in place.line.heard[1:]] == ["tasks/get", "tasks/update"]
     assert place.line.heard[-1].params["inputResponses"] == ANSWER
+
+
+async def test_an_answer_that_a_task_did_not_ask_for_is_not_sent(place: Place) -> None:
+    """It is held against the form that the task showed last; the log tells of it, the server hears nothing."""
+    asker = place.asker()
+    id_ = await place.begin(asker)
+    place.line.task |= {"status": "input_required", "inputRequests": {"which": FORM}}
+    await place.follow(asker, "get", id_)
+    with pytest.raises(McpError) as raised:
+        await place.follow(
+            asker, "update", id_, inputResponses={"which": {"action": "accept", "content": {"branch": 7}}}
+        )
+    assert raised.value.code == "answer_misfit"
+    assert [one.method for one in place.line.heard[1:]] == ["tasks/get"]
+    assert place.kept.kinds().count("content.flagged") == 1
 
 
 async def test_answers_are_judged_with_the_grant_of_who_gives_them(place: Place) -> None:

@@ -52,6 +52,10 @@ def test_what_nobody_knows_is_refused() -> None:
         ("elicitation/create", {"mode": "url", "url": "https://[bad"}, "elicitation-address"),
         ("elicitation/create", {"mode": "url"}, "elicitation-address"),
         ("elicitation/create", {"mode": "voice"}, "elicitation-mode"),
+        ("elicitation/create", {"message": "Which branch?"}, "elicitation-schema"),
+        ("elicitation/create", {"message": "?", "requestedSchema": {"type": "object"}}, "elicitation-schema"),
+        ("elicitation/create", {"message": "?", "requestedSchema": ["branch"]}, "elicitation-schema"),
+        ("elicitation/create", _form("?", "x" * (65 << 10)), "elicitation-schema"),
     ],
 )
 def test_what_is_allowed_is_still_judged(method: str, params: dict[str, object], why: str) -> None:
