@@ -57,6 +57,7 @@ _LEAST_LEFT = 256
 _LEAST_SECRET = 8
 _OURS = re.compile(rb"sh[dl]_[0-9A-Za-z_.-]{16,128}")
 """Tokens and codes of ours: no business of whoever reads a conversation."""
+_ARMOUR = b"PRIVATE KEY"
 _Span = tuple[int, int, str]
 
 
@@ -175,19 +176,22 @@ def _kept(led: Led | Heard, find: Callable[[bytes], Sequence[_Span]]) -> tuple[M
 def shortened(part: SpokenPart, most: int, find: Callable[[bytes], Sequence[_Span]]) -> Part:
     """Return a part with `most` bytes of its text at most, its beginning and its end; what `find` finds is hidden.
 
-    Credentials are looked for in what was written, before anything is cut, so that none is cut in two and missed.
+    Credentials are looked for in what was written, before anything is cut, so that none is cut in two and missed;
+    private keys, which have no longest, in all of it.
     """
     data = part.text.encode("utf-8", "replace")
+    keys = _keys(data)
     name = _hidden(part.name.encode("utf-8", "replace"), find(part.name.encode("utf-8", "replace")), 0, None)
     if len(data) <= most:
-        return Part(part.kind, name, _hidden(data, find(data), 0, None))
+        return Part(part.kind, name, _hidden(data, [*find(data), *keys], 0, None))
     tail = min(_TAIL, most // 3)
     head = most - tail
     first = data[: head + _AROUND]
     begin = max(0, len(data) - tail - _AROUND)
     last = data[begin:]
-    kept_head = _hidden(first, find(first), 0, head)
-    kept_tail = _hidden(last, find(last), len(data) - tail - begin, None)
+    kept_head = _hidden(first, [*find(first), *keys], 0, head)
+    behind = [(start - begin, end - begin, rule) for start, end, rule in keys]
+    kept_tail = _hidden(last, [*find(last), *behind], len(data) - tail - begin, None)
     return Part(part.kind, name, kept_head, len(data) - most, kept_tail)
 
 
@@ -208,13 +212,19 @@ def _hidden(data: bytes, spans: Sequence[_Span], start: int, end: int | None) ->
 def _spans(data: bytes, detector: Detector, secrets: Sequence[bytes]) -> list[_Span]:
     spans = [(one.start, one.end, one.rule) for one in detector.find(data, in_answer=True)]
     spans += [(one.start(), one.end(), "stayhand-token") for one in _OURS.finditer(data)]
-    spans += [(one.start, one.end, one.rule) for one in half_armoured(data)]
     for value in secrets:
         at = data.find(value)
         while at >= 0:
             spans.append((at, at + len(value), TARGETS_OWN))
             at = data.find(value, at + len(value))
     return spans
+
+
+def _keys(data: bytes) -> list[_Span]:
+    """Return private keys in armour, of any length and also those that were cut; all of a part is looked at."""
+    if data.find(_ARMOUR) < 0:
+        return []
+    return [(one.start, one.end, one.rule) for one in half_armoured(data)]
 
 
 def _spellings(known: Known) -> list[bytes]:

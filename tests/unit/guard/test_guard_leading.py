@@ -282,7 +282,7 @@ BODY_LINE = "MIIJKQIBAAKCAgEAz1" + "aB3d" * 11 + "Zz"
 
 
 @pytest.mark.parametrize("name", ["RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
-@pytest.mark.parametrize("lines", [100, 200, 250])
+@pytest.mark.parametrize("lines", [100, 250, 400, 2000])
 @pytest.mark.parametrize(
     ("before", "after"),
     [(0, 0), (0, 9_000), (3_000, 9_000), (9_000, 9_000), (9_000, 1_000), (9_000, 0), (3_000, 0)],
