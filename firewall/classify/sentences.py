@@ -55,6 +55,7 @@ _BESIDE: Mapping[Effect, tuple[re.Pattern[str], str]] = {
     ),
 }
 """A lesser-known effect that the sentence does not speak of is named."""
+_ON_MACHINE = re.compile(r"on `[^`]+`: ")
 
 
 def sentence(told: str, *, effects: set[Effect], environment: str, undo: str, is_elevated: bool) -> str:
@@ -68,13 +69,21 @@ def sentence(told: str, *, effects: set[Effect], environment: str, undo: str, is
 
 def _sentence(told: str, effects: AbstractSet[Effect], environment: str, undo: str, is_elevated: bool) -> str:  # noqa: FBT001 - a cache calls it
     if is_elevated and "more rights" not in told:
-        told = f"with more rights than the agent has: {told}"
+        told = _with_rights(told)
     clear = _QUOTED.sub("``", told)
     told = _somewhere(told, clear, environment)
     missing = [words for effect, (said, words) in _BESIDE.items() if effect in effects and not said.search(clear)]
     ends = missing + [end for end in (_ending(clear, effects, undo),) if end]
     tail = "".join(f"; {end}" for end in ends)
     return _bounded(told, MAX_SUMMARY_CHARS - len(tail)) + tail
+
+
+def _with_rights(told: str) -> str:
+    """Say more rights first; the machine that a sentence begins with stands before them."""
+    machine = _ON_MACHINE.match(told)
+    at = machine.end() if machine else 0
+    place = f"{told[: at - 2]}, " if at else ""
+    return f"{place}with more rights than the agent has: {told[at:]}"
 
 
 def _bounded(text: str, most: int) -> str:

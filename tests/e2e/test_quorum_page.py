@@ -136,6 +136,7 @@ async def first_votes(ann: Page, firewall: Served, address: str) -> None:
     await expect(ann.get_by_text("your vote is in")).to_be_visible()
     await shots(ann, "quorum-voted")
     assert await vote.count() == 0, "one person has two votes"
+    assert await ann.get_by_text("takes your passkey").count() == 0, "nothing is left that he could tap for"
 
 
 async def second_votes(bob: Page, address: str) -> None:

@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime
 
 from firewall.approvals.text import spelled
+from firewall.core.action import UNRESOLVED
 from firewall.core.approval import ApprovalStatus
 from firewall.core.notice import Message, Notice, Opened, Reminded, Settled
 
@@ -16,6 +17,8 @@ NAME_CHARS = 60
 """How much of a name is shown."""
 SHOWN = 3
 """How many operations are named."""
+UNKNOWN_PLACE = "a place that nobody can name, so it may be production"
+"""Said where it is unresolved what a call reaches."""
 _STRANGE = re.compile(r"[^A-Za-z0-9:_/ -]")
 _ENDINGS = {
     ApprovalStatus.APPROVED: "was approved",
@@ -50,7 +53,8 @@ def operations(notice: Notice) -> str:
 def sentence(notice: Notice) -> str:
     """Return in one sentence what will happen, without an argument."""
     effects = ", ".join(map(named, notice.effects)) or "unknown"
-    return f"An agent asks for {operations(notice)} in {quoted(notice.environment)}: {effects}."
+    place = UNKNOWN_PLACE if notice.environment == UNRESOLVED else quoted(notice.environment)
+    return f"An agent asks for {operations(notice)} in {place}: {effects}."
 
 
 def until(notice: Notice) -> str:

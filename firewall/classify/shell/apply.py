@@ -462,6 +462,7 @@ def _fill(template: str, use: Use, group: Group) -> str:
     values = {
         "{path}": group.shown or shown(" ".join(words)),
         "{args}": shown(" ".join(words) or _line(use.command)),
+        "the cluster{in}": _inside(use).removeprefix(" in ").removeprefix(" of ") or "the cluster",
         "{in}": _inside(use),
         "{sub}": use.sub,
         "{0}": first if template.startswith(("{", "volume:", "branch:")) else shown(first),

@@ -97,6 +97,7 @@ def _head(actions: Sequence[ActionView], subject: Subject) -> Head:
         headline=headline(first),
         others=max(0, len(actions) - 1),
         resource=_resource(first, _RESOURCE_CHARS) if first else ERASED,
+        operation=short(spell_out(first.operation), _RESOURCE_CHARS) if first else "",
         scope=SCOPE_WORDS.get(first.scope, "") if first else "",
         undo=undo,
         can_undo=can_undo,

@@ -61,6 +61,8 @@ class Head:
     headline: str
     others: int
     resource: str
+    operation: str
+    """Named where no resource is."""
     scope: str
     undo: str
     can_undo: bool

@@ -182,6 +182,7 @@ class ApprovalPages:
             forms=looking.forms,
             review=looking.review,
             said=said.public if said else "",
+            is_mistyped=said is not None and said.code.startswith("typed_"),
             origin=self._passkey_origin if looking.taps else "",
             glass=looking.glass,
             glass_origin=self._passkey_origin,

@@ -43,6 +43,9 @@ async def test_two_people_type_the_name_and_click(side: Side) -> None:
             refused = await browser.answer(approval.id, "approve", typed=typed)
             assert refused.status_code == 409
             assert "type the name" in refused.text.lower() or "no vote was given" in refused.text
+            assert (
+                ' autofocus aria-invalid="true" aria-describedby="said"' in refused.text
+            )  # above the buttons' bar
         assert side.log.rows[approval.id].votes == ()
         assert (await browser.answer(approval.id, "approve", typed=NAME)).status_code == 303
         mine = (await browser.open(f"/approve/{approval.id}")).text

@@ -24,6 +24,8 @@ def test_the_sentence_says_what_where_and_what_it_does() -> None:
     assert wording.sentence(many) == (
         'An agent asks for "shell:rm", "a:1", "b:2" and 1 more in "production": destructive, exec.'
     )
+    nowhere = wording.sentence(notice(environment="unresolved"))
+    assert nowhere.endswith(" in a place that nobody can name, so it may be production: destructive.")
 
 
 @pytest.mark.parametrize(
