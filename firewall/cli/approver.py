@@ -1,4 +1,4 @@
-"""`stayhand approver add|list|remove|away|delegate|back|link|links|passkeys|revoke`."""
+"""`stayhand approver add|list|remove|away|delegate|back|link|links|passkeys|browsers|revoke`."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,9 @@ import click
 from firewall.cli.client import CommandError, control_client, row_of, rows_of, segment, show_json, show_table, talk
 from firewall.cli.options import Listed, json_option
 from firewall.core.ids import is_id
+
+_REVOCABLE = {"pky": "passkeys", "lnk": "links", "psh": "push"}
+"""Where what is revoked lies in the API, by the kind of its id."""
 
 
 @click.group("approver", cls=Listed, help="The people who answer.")
@@ -160,24 +163,45 @@ def passkeys(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
         show_table(kept, ("id", "name", "label", "backed_up", "created_at", "used_at"))
 
 
+@approver.command("browsers")
+@click.argument("name", required=False)
+@json_option
+@click.pass_context
+def browsers(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
+    """List browsers that are told by push: your own; as an admin everybody's, or one person's.
+
+    Example: stayhand approver browsers alice
+    """
+    with control_client(ctx) as control:
+        rows = rows_of(control.get("/api/push"))
+    kept = [one for one in rows if name is None or one.get("name") == name]
+    if as_json:
+        show_json(kept)
+    else:
+        show_table(kept, ("id", "name", "label", "service", "created_at"))
+
+
 @approver.command("revoke")
 @click.argument("id_", metavar="ID")
 @json_option
 @click.pass_context
 def revoke(ctx: click.Context, id_: str, *, as_json: bool) -> None:
-    """Revoke a passkey (pky_…) or a personal link (lnk_…); sessions that the passkey began end at once.
+    """Revoke a passkey (pky_…) or a personal link (lnk_…), or have a browser (psh_…) told no more.
+
+    Sessions that the passkey began end at once.
 
     Example: stayhand approver revoke pky_0123456789abcdefghijkl
     """
-    if not is_id(id_, "pky") and not is_id(id_, "lnk"):
-        raise CommandError(f"`{id_}` is no passkey and no link", hint="stayhand approver passkeys")
-    place = "passkeys" if is_id(id_, "pky") else "links"
+    place = next((place for kind, place in _REVOCABLE.items() if is_id(id_, kind)), None)
+    if place is None:
+        words = f"`{id_}` is no passkey, no link and no browser"
+        raise CommandError(words, hint="stayhand approver passkeys")
     with control_client(ctx) as control:
         row = row_of(control.delete(f"/api/{place}/{id_}"))
     if as_json:
         show_json(row)
     else:
-        talk(f"{id_} of {row.get('name')} is revoked")
+        talk(f"{id_} of {row.get('name')} is {row.get('status')}")
 
 
 _until = click.option(

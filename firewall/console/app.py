@@ -267,4 +267,5 @@ def _optional(desks: Desks) -> tuple[Row, ...]:
         *endpoints.of_pins(desks.pins),
         *endpoints.of_logins(desks.logins),
         *endpoints.of_absences(desks.absences, desks.holding),
+        *endpoints.of_push(desks.push.pushes if desks.push is not None else None),
     )

@@ -29,3 +29,8 @@ class PushBrowser:
     def fingerprint(self) -> str:
         """The SHA-256 of its endpoint: tells browsers apart, and leads to none."""
         return sha256_hex(self.endpoint.reveal().encode("utf-8"))
+
+    @property
+    def host(self) -> str:
+        """The host of its push service: all that anybody is shown of its endpoint."""
+        return self.endpoint.reveal().removeprefix("https://").partition("/")[0]

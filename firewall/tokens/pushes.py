@@ -24,6 +24,8 @@ class Ended(StrEnum):
     """Why a browser is told no more; never reworded."""
 
     BY_PERSON = "by_person"
+    BY_ADMIN = "by_admin"
+    """An admin ended somebody else's."""
     GONE = "gone"
     """Its push service knows it no more."""
     TAKEN_OVER = "taken_over"
@@ -117,11 +119,31 @@ class Pushes:
             raise _refused(outcome)
         return new
 
-    async def end(self, push_id: str, why: Ended, *, by: str, own: str = "") -> PushBrowser:
-        """Forget a browser; `own`: only if it is this person's. Raises: PushError; StoreError."""
+    def seen_by(self, person: str, *, is_admin: bool) -> Sequence[PushBrowser]:
+        """Return what somebody may see: his own, or everybody's where he is an admin; by person, oldest first."""
+        return sorted(self._rows.browsers("" if is_admin else person), key=lambda one: one.person)
+
+    async def ended_by(self, person: str, push_id: str, *, is_admin: bool) -> PushBrowser:
+        """Forget a browser that somebody may see; the entry says whether it was his own.
+
+        Raises: PushError; StoreError.
+        """
+        found = self._found(push_id, "" if is_admin else person)
+        why = Ended.BY_PERSON if found.person == person else Ended.BY_ADMIN
+        return await self._end(found, why, by=person)
+
+    async def end(self, push_id: str, why: Ended, *, by: str) -> PushBrowser:
+        """Forget a browser. Raises: PushError; StoreError."""
+        return await self._end(self._found(push_id, ""), why, by=by)
+
+    def _found(self, push_id: str, own: str) -> PushBrowser:
+        """Return a browser; `own`: only if it is this person's. Raises: PushError."""
         found = next((one for one in self._rows.browsers(own) if one.id == push_id), None)
         if found is None:
             raise PushError("there is no such browser")
+        return found
+
+    async def _end(self, found: PushBrowser, why: Ended, *, by: str) -> PushBrowser:
         unit = Unit(records=(_ended(found, why, by=by),), steps=(EndPush(found.id),))
         if isinstance(await self._sequencer.submit(unit), Unmet):
             raise PushError("there is no such browser")

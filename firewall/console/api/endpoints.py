@@ -9,12 +9,14 @@ from firewall.console.api.credentials import CredentialRoutes
 from firewall.console.api.drills import DrillDesk, DrillHandlers
 from firewall.console.api.logins import LoginDesk, LoginHandlers
 from firewall.console.api.pins import PinDesk, PinHandlers
+from firewall.console.api.push import PushHandlers
 from firewall.console.api.routes import RouteDesk, RouteHandlers
 from firewall.console.api.spend import SpendDesk, SpendHandlers
 from firewall.console.auth import Access
 from firewall.console.rows import Row
 from firewall.core.absence import Absence
 from firewall.tokens.absences import Absences
+from firewall.tokens.pushes import Pushes
 
 
 def always(api: Api, admin: Admin, credentials: CredentialRoutes) -> tuple[Row, ...]:
@@ -104,6 +106,17 @@ def of_absences(absences: Absences | None, holding: Callable[[], Sequence[Absenc
         Row("GET", "/api/absences", Access.DECIDER, handlers.listing),
         Row("POST", "/api/absences/{name}", Access.DECIDER, handlers.note),
         Row("DELETE", "/api/absences/{name}", Access.DECIDER, handlers.end),
+    )
+
+
+def of_push(pushes: Pushes | None) -> tuple[Row, ...]:
+    """Return the routes of browsers that are told by push."""
+    if pushes is None:
+        return ()
+    handlers = PushHandlers(pushes)
+    return (
+        Row("GET", "/api/push", Access.READER, handlers.listing),
+        Row("DELETE", "/api/push/{id}", Access.READER, handlers.end),
     )
 
 

@@ -1,7 +1,7 @@
 """`/console/push`: the browsers of whoever looks that are told while their page is closed, and adding this one.
 
-INVARIANT: everybody sees, adds and ends his own alone. The service worker is ours, its policy lets it load and ask
-nothing, and it lies above no page.
+INVARIANT: everybody sees, adds and ends his own alone; an admin sees and ends others' as well. The service worker
+is ours, its policy lets it load and ask nothing, and it lies above no page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,16 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from firewall.approvals.people import ROLES, Approver
 from firewall.codecs.push.keys import keys_of
 from firewall.codecs.push.places import place_of
+from firewall.console.api.push import is_admin
 from firewall.console.asking import Asker
 from firewall.console.auth import Access
 from firewall.console.pages import SCRIPTED
+from firewall.console.paging import skip_of
 from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
+from firewall.core.push import PushBrowser
 from firewall.core.secret import Secret
-from firewall.tokens.pushes import MOST, Ended, Pushes, Wanted
+from firewall.tokens.pushes import MOST, Pushes, Wanted
 
 PATH, API = "/console/push", "/api/push"
 SCRIPT = "push.js"
@@ -30,6 +33,8 @@ MANIFEST = f"{PATH}/manifest.json"
 PUSHING = f"{SCRIPTED}; worker-src 'self'; manifest-src 'self'"
 """The policy of pages that may have this browser told."""
 _MARK_CHARS = 32
+_OTHERS = 50
+"""Browsers of other people on one page."""
 _STATIC = files("firewall.console").joinpath("static")
 _SCRIPTS = {name: _STATIC.joinpath(name).read_bytes() for name in (SCRIPT, "push-worker.js")}
 
@@ -70,8 +75,8 @@ class PushRoom:
     def rows(self, frame: Frame) -> tuple[Row, ...]:
         """Return its routes."""
 
-        async def show(_request: Request, visitor: Visitor) -> Response:
-            return self._page(frame, visitor)
+        async def show(request: Request, visitor: Visitor) -> Response:
+            return self._page(frame, request, visitor)
 
         needs = self.tab.needs
         return (
@@ -83,25 +88,22 @@ class PushRoom:
             Row("GET", MANIFEST, Access.PUBLIC, self._manifest),
         )
 
-    def _page(self, frame: Frame, visitor: Visitor) -> Response:
-        browsers = self._desk.pushes.of(visitor.who.name)
-        rows = [
-            {
-                "id": one.id,
-                "label": one.label,
-                "added": datetime.fromtimestamp(one.created_at / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC"),
-                "service": place_host(one.endpoint),
-                "mark": one.fingerprint[:_MARK_CHARS],
-            }
-            for one in browsers
-        ]
+    def _page(self, frame: Frame, request: Request, visitor: Visitor) -> Response:
+        name = visitor.who.name
+        seen = self._desk.pushes.seen_by(name, is_admin=is_admin(visitor.who))
+        others = [_row(one) for one in seen if one.person != name]
+        skip = skip_of(request)
         return frame.html(
             "push.html",
             visitor,
             self.tab,
             headers={"content-security-policy": PUSHING},
             script=SCRIPT,
-            rows=rows,
+            rows=[_row(one) for one in seen if one.person == name],
+            others=others[skip : skip + _OTHERS],
+            others_count=len(others),
+            skip=skip,
+            behind=skip + _OTHERS if len(others) > skip + _OTHERS else 0,
             most=MOST,
             push=self._desk.offer(visitor.who),
         )
@@ -124,9 +126,9 @@ class PushRoom:
         return JSONResponse({"id": added.id}, 201)
 
     async def _end(self, request: Request, visitor: Visitor, _fields: Fields) -> Response:
-        """Have a browser of one's own told no more."""
-        name = visitor.who.name
-        await self._desk.pushes.end(request.path_params["id"], Ended.BY_PERSON, by=name, own=name)
+        """Have a browser told no more: one's own, or an admin anybody's."""
+        who = visitor.who
+        await self._desk.pushes.ended_by(who.name, request.path_params["id"], is_admin=is_admin(who))
         return RedirectResponse(PATH, 303)
 
     async def _script(self, _request: Request, _asker: Asker) -> Response:
@@ -142,9 +144,15 @@ class PushRoom:
         return JSONResponse(kept, media_type="application/manifest+json")
 
 
-def place_host(endpoint: Secret) -> str:
-    """Return the host of a push service: all that a page shows of an endpoint."""
-    return endpoint.reveal().removeprefix("https://").partition("/")[0]
+def _row(one: PushBrowser) -> Mapping[str, str]:
+    return {
+        "id": one.id,
+        "person": one.person,
+        "label": one.label,
+        "added": datetime.fromtimestamp(one.created_at / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "service": one.host,
+        "mark": one.fingerprint[:_MARK_CHARS],
+    }
 
 
 def _javascript(name: str, headers: Mapping[str, str]) -> Response:

@@ -255,7 +255,7 @@ async def test_nobody_is_told_of_a_call_before_it_is_known_who_may_answer(house:
 async def test_what_is_stored_leads_nowhere_without_the_key(house: House) -> None:
     """Neither the database nor the log holds an endpoint, a key or the name of a browser in the clear."""
     browser = await house.add("alice", label="Alice's phone")
-    await house.pushes.end(house.pushes.of("alice")[0].id, Ended.BY_PERSON, by="alice", own="alice")
+    await house.pushes.end(house.pushes.of("alice")[0].id, Ended.BY_PERSON, by="alice")
     await house.keep("alice", browser, label="Alice's phone")
     (path,) = {Path(row[2]) for row in house.real.installation.reader.execute("PRAGMA database_list")}
     data = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
