@@ -16,7 +16,7 @@ from firewall.demo.serving import served
 from tests.support.agent_process import Finished, run_agent, started
 from tests.support.agents import AGENTS, Command, opencode_gemini, opencode_messages, opencode_responses, program
 from tests.support.cutting_proxy import cutting_proxy
-from tests.support.installation import PROVIDER_KEY, Served, install, serving, verify
+from tests.support.installation import ANSWER_LIMIT_S, PROVIDER_KEY, Served, install, serving, verify
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(400)]
 
@@ -52,7 +52,9 @@ class Scene:
 
     def asked(self) -> list[dict[str, object]]:
         """Return what the provider was asked."""
-        found: list[dict[str, object]] = httpx.get(f"{self.provider}/_seen", trust_env=False).json()
+        found: list[dict[str, object]] = httpx.get(
+            f"{self.provider}/_seen", trust_env=False, timeout=ANSWER_LIMIT_S
+        ).json()
         return found
 
 

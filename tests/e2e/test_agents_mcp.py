@@ -16,7 +16,7 @@ from firewall.demo.serving import served
 from tests.support.agent_process import Finished, run_agent
 from tests.support.agents import AGENTS, program
 from tests.support.agents_mcp import pointed, tool_call
-from tests.support.installation import PROVIDER_KEY, Served, install, serving, verify
+from tests.support.installation import ANSWER_LIMIT_S, PROVIDER_KEY, Served, install, serving, verify
 from tests.support.mcp_programs import MEMORY
 from tests.support.story import story
 
@@ -58,7 +58,9 @@ class Desk:
 
     def asked(self) -> list[dict[str, object]]:
         """Return what the provider was asked."""
-        found: list[dict[str, object]] = httpx.get(f"{self.provider}/_seen", trust_env=False).json()
+        found: list[dict[str, object]] = httpx.get(
+            f"{self.provider}/_seen", trust_env=False, timeout=ANSWER_LIMIT_S
+        ).json()
         return found
 
 

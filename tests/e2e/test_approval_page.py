@@ -13,7 +13,8 @@ from firewall.approvals.forms import Ended
 from firewall.core.approval import ApprovalStatus, Form, FormState
 from tests.support.approving import COMMAND, subject, view, wanted
 from tests.support.browser import chromium
-from tests.support.control_side import SECRET, Side, control_side, free_socket, served
+from tests.support.control_side import Side, control_side, free_socket, served
+from tests.support.paging import arrived, sign_in, sign_out
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
@@ -45,14 +46,6 @@ async def _shot(page: Page, name: str, *, full: bool = False) -> None:
         await page.screenshot(path=f"{SHOTS}/{name}-{width}.png", full_page=full)
 
 
-async def _sign_in(page: Page, address: str, name: str = "alice") -> None:
-    await page.goto(address)
-    await page.get_by_label("Name").fill(name)
-    await page.get_by_label("Passphrase").fill(SECRET)
-    await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.wait_for_url(address)
-
-
 async def test_an_approver_signs_in_reads_and_approves_with_one_click(side: Side, context: BrowserContext) -> None:
     """A link shows nothing until sign-in, then everything on the first screen; one click decides."""
     approval = await side.approvals.open(wanted())
@@ -64,7 +57,7 @@ async def test_an_approver_signs_in_reads_and_approves_with_one_click(side: Side
     await page.goto(address)
     assert COMMAND not in await page.content()
     await _shot(page, "signin")
-    await _sign_in(page, address)
+    await sign_in(page, address)
     await _shot(page, "pending")
     await _shot(page, "pending-full", full=True)
     height = page.viewport_size["height"] if page.viewport_size else 0
@@ -82,8 +75,7 @@ async def test_an_approver_signs_in_reads_and_approves_with_one_click(side: Side
     assert await page.locator("mark").first.inner_text() == "rm -rf /srv/data"
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     await page.get_by_role("button", name="Approve once").click()
-    await page.wait_for_load_state()
-    await page.get_by_text("Approved").first.wait_for()
+    await arrived(page, page.get_by_text("Approved").first)
     await _shot(page, "approved")
     assert (await asyncio.wait_for(waiting, 30)).status is ApprovalStatus.APPROVED
     assert [text for text in problems if "favicon" not in text and "401" not in text] == []
@@ -96,7 +88,7 @@ async def test_a_denial_carries_its_reason_and_a_second_click_is_friendly(
     approval = await side.approvals.open(wanted())
     address = side.approvals.rules.address(approval.id)
     first = await context.new_page()
-    await _sign_in(first, address)
+    await sign_in(first, address)
     second = await context.new_page()
     await second.goto(address)
     await first.get_by_label("Reason").fill("ask me before touching /srv")
@@ -121,18 +113,18 @@ async def test_a_form_is_run_with_one_click_and_its_outcome_is_shown(side: Side,
     approval = await side.approvals.open(wanted(subject=subject(forms=forms)))
     address = side.approvals.rules.address(approval.id)
     page = await context.new_page()
-    await _sign_in(page, address)
+    await sign_in(page, address)
     await _shot(page, "forms-full", full=True)
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert await page.locator("button.form[name='form']").count() == 2
     side.runner.ended = Ended(FormState.FAILED, 500)
     await page.get_by_role("button", name="Do this first, then let the call run").click()
-    await page.get_by_text("failed: the call is still held").wait_for()
+    await arrived(page, page.get_by_text("failed: the call is still held"))
     await _shot(page, "form-failed-full", full=True)
     assert side.approvals.get(approval.id).status is ApprovalStatus.PENDING
     side.runner.ended = Ended(FormState.DONE, 201)
     await page.get_by_role("button", name="Do this first, then let the call run").click()
-    await page.get_by_text("Approved").first.wait_for()
+    await arrived(page, page.get_by_text("Approved").first)
     await _shot(page, "form-done-full", full=True)
     assert await page.locator(".run.done").count() == 1
     assert await page.locator("button.form[name='form']").count() == 0
@@ -163,7 +155,7 @@ async def test_hostile_text_is_shown_and_never_interpreted(side: Side, context: 
     )
     page = await context.new_page()
     page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
-    await _sign_in(page, side.approvals.rules.address(approval.id))
+    await sign_in(page, side.approvals.rules.address(approval.id))
     await _shot(page, "hostile")
     await _shot(page, "hostile-full", full=True)
     height = page.viewport_size["height"] if page.viewport_size else 0
@@ -193,16 +185,15 @@ async def test_the_queue_shows_what_waits(side: Side, context: BrowserContext) -
         )
     )
     page = await context.new_page()
-    await _sign_in(page, f"{side.public}/console/")
+    await sign_in(page, f"{side.public}/console/")
     await page.emulate_media(color_scheme="dark")
     await _shot(page, "queue-dark")
     assert await page.locator(".card").count() == 2
     await page.locator(".card").first.click()
-    await page.get_by_role("button", name="Deny").wait_for()
+    await arrived(page, page.get_by_role("button", name="Deny"))
     await _shot(page, "pending-dark", full=True)
     await page.goto(f"{side.public}/console/")
-    await page.get_by_role("button", name="Sign out").click()
-    await page.get_by_role("heading", name="Sign in").wait_for()
+    await sign_out(page)
 
 
 async def test_another_sites_link_shows_and_its_form_decides_nothing(side: Side, context: BrowserContext) -> None:
@@ -210,7 +201,7 @@ async def test_another_sites_link_shows_and_its_form_decides_nothing(side: Side,
     approval = await side.approvals.open(wanted())
     address = side.approvals.rules.address(approval.id)
     page = await context.new_page()
-    await _sign_in(page, address)
+    await sign_in(page, address)
     csrf = await page.locator('.decide input[name="csrf"]').input_value()
     evil = (
         f'<a href="{address}">look</a><iframe src="{address}"></iframe><form method="post" action="{address}">'

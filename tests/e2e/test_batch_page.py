@@ -52,6 +52,7 @@ async def test_a_batch_is_read_and_answered(*, scripts: bool) -> None:
             await shots(page, "batch-queue")
         await page.get_by_role("link", name="3 of one kind").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("3 calls of one kind")
+        await page.wait_for_load_state()
         for one in many:
             assert one.subject is not None
             assert one.subject.arguments in await page.inner_text("main")

@@ -18,7 +18,7 @@ from tests.e2e.test_quorum_page import SETTINGS, address_of, is_pending, phone_o
 from tests.support.approving import until
 from tests.support.axe.looking import findings
 from tests.support.browser import needs_chromium, one_chromium
-from tests.support.installation import Served, install, serving, verify
+from tests.support.installation import ANSWER_LIMIT_S, Served, install, serving, verify
 from tests.support.paging import shots
 from tests.support.railway_state import PRODUCTION, VOLUME, Instance, Volume
 from tests.support.story import story
@@ -84,12 +84,16 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 def _told(firewall: Served, path: str, **wish: object) -> None:
-    answer = httpx.post(f"{firewall.control}{path}", json=wish, headers=firewall.admin, trust_env=False)
+    answer = httpx.post(
+        f"{firewall.control}{path}", json=wish, headers=firewall.admin, trust_env=False, timeout=ANSWER_LIMIT_S
+    )
     assert answer.status_code in (200, 201), answer.text
 
 
 def _condition(firewall: Served) -> dict[str, str]:
-    answer = httpx.get(f"{firewall.control}/api/status", headers=firewall.admin, trust_env=False)
+    answer = httpx.get(
+        f"{firewall.control}/api/status", headers=firewall.admin, trust_env=False, timeout=ANSWER_LIMIT_S
+    )
     parts: dict[str, str] = answer.json()["parts"]
     return parts
 

@@ -14,7 +14,8 @@ from firewall.console.routes.providers import Overview
 from firewall.console.rows import Row, Tab
 from tests.support.approving import wanted
 from tests.support.browser import chromium
-from tests.support.control_side import SECRET, Side, control_side, free_socket, served
+from tests.support.control_side import Side, control_side, free_socket, served
+from tests.support.paging import sign_in
 
 PHONE = ViewportSize(width=360, height=740)
 DESKTOP = ViewportSize(width=1280, height=800)
@@ -62,11 +63,8 @@ async def test_many_tabs_fit_and_the_keyboard_reaches_the_page(
     approval = await side.approvals.open(wanted())
     async with chromium(tmp_path, size, scripts=scripts) as context:
         page = await context.new_page()
-        await page.goto(f"{side.public}/console/livecalls")
-        await page.get_by_label("Name").fill("alice")
-        await page.get_by_label("Passphrase").fill(SECRET)
-        await page.get_by_role("button", name="Sign in", exact=True).click()
-        await page.wait_for_url("**/console/livecalls")
+        await sign_in(page, f"{side.public}/console/livecalls")
+        assert page.url.endswith("/console/livecalls")
         tabs = page.get_by_role("navigation", name="Console").get_by_role("link")
         assert await tabs.all_inner_texts() == ["Queue", "Providers", "Reviews", *TITLES, "Passkeys"]
         boxes = [await one.bounding_box() for one in await tabs.all()]
@@ -76,7 +74,7 @@ async def test_many_tabs_fit_and_the_keyboard_reaches_the_page(
         await page.keyboard.press("Tab")
         assert await page.locator(":focus").inner_text() == "Skip to the page"
         await page.keyboard.press("Enter")
-        assert page.url.endswith("#main")
+        await page.wait_for_url("**/console/livecalls#main")
         await page.keyboard.press("Tab")
         assert await page.locator("main :focus").count() == 1
         await page.goto(f"{side.public}/approve/{approval.id}")

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, ViewportSize
+from playwright.async_api import ViewportSize
 
 from firewall.console.live.feed import KEPT, Call, Feed
 from firewall.console.live.room import LiveRoom
 from tests.support.browser import chromium
-from tests.support.control_side import SECRET, free_socket, served
+from tests.support.control_side import free_socket, served
+from tests.support.paging import arrived, sign_in
 from tests.support.real_console import RealConsole, real_console
 
 PHONE = ViewportSize(width=360, height=740)
@@ -55,14 +56,6 @@ def _tell(feed: Feed, first: int, last: int) -> None:
         )
 
 
-async def _open(page: Page, address: str) -> None:
-    await page.goto(address)
-    await page.get_by_label("Name").fill("auditor")
-    await page.get_by_label("Passphrase").fill(SECRET)
-    await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.wait_for_url(address)
-
-
 async def test_calls_appear_while_somebody_looks(feed: tuple[Feed, str], tmp_path: Path) -> None:
     """Newest on top, no more than there is room for; what an agent wrote is text; a pause is one."""
     live, address = feed
@@ -71,7 +64,7 @@ async def test_calls_appear_while_somebody_looks(feed: tuple[Feed, str], tmp_pat
         page = await context.new_page()
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        await _open(page, address)
+        await sign_in(page, address, "auditor")
         rows = page.locator("#calls > li")
         assert await rows.count() == 2
         await page.get_by_text("Calls appear as they are judged").wait_for()
@@ -99,9 +92,10 @@ async def test_without_a_script_the_last_calls_stand_there(feed: tuple[Feed, str
     live, address = feed
     async with chromium(tmp_path, PHONE, scripts=False) as context:
         page = await context.new_page()
-        await _open(page, address)
+        await sign_in(page, address, "auditor")
         assert "None yet" in await page.locator("main").inner_text()
         _tell(live, 1, 3)
         await page.get_by_role("link", name="Look again").click()
+        await arrived(page, page.get_by_text("agent-3 for olga"))
         assert await page.locator("#calls > li").count() == 3
         assert await page.get_by_role("button", name="Pause").count() == 0

@@ -17,7 +17,8 @@ from starlette.routing import compile_path
 
 from tests.support.axe.looking import findings
 from tests.support.browser import one_chromium
-from tests.support.paging import PHONE, shots
+from tests.support.installation import ANSWER_LIMIT_S
+from tests.support.paging import PHONE, arrived, shots, sign_in
 from tests.support.whole_console import Whole, whole_console
 
 pytestmark = [
@@ -94,11 +95,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     async with one_chromium() as browser, whole_console(tmp_path_factory.mktemp("pages")) as whole:
         context = await browser.new_context()
         page = await context.new_page()
-        await page.goto(f"{whole.public}/console/")
-        await page.get_by_label("Name").fill(whole.admin)
-        await page.get_by_label("Passphrase").fill(whole.passphrase)
-        await page.get_by_role("button", name="Sign in", exact=True).click()
-        await page.get_by_role("button", name="Sign out").wait_for()
+        await sign_in(page, f"{whole.public}/console/", whole.admin, whole.passphrase)
         built = House(whole, browser, [dict(one) for one in await context.cookies()])
         built.found, built.reached = await _addresses(whole, page)
         await context.close()
@@ -112,7 +109,7 @@ async def _addresses(whole: Whole, page: Page) -> tuple[dict[str, str], set[str]
     waiting += [f"/approve/{one}" for one in list(whole.approvals.values())[1:]]
     found: dict[str, str] = {}
     reached: set[str] = set()
-    async with httpx.AsyncClient(base_url=whole.public, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=whole.public, trust_env=False, timeout=ANSWER_LIMIT_S) as client:
         for one in await page.context.cookies():
             client.cookies.set(str(one["name"]), str(one["value"]))
         while waiting:
@@ -222,7 +219,7 @@ async def test_a_decision_takes_a_keyboard_alone(house: House) -> None:
     await page.keyboard.press("Tab")
     await page.keyboard.type(house.whole.passphrase)
     await page.keyboard.press("Enter")
-    await page.get_by_role("button", name="Sign out").wait_for()
+    await arrived(page, page.get_by_role("button", name="Sign out"))
     await page.keyboard.press("Tab")
     assert "Skip" in await page.evaluate("document.activeElement.innerText")
     await _tab_to(page, "Deny")

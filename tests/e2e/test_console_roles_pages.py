@@ -16,7 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from firewall.console.auth import Access
 from tests.support.axe.looking import findings
 from tests.support.browser import one_chromium
-from tests.support.paging import PHONE, shots
+from tests.support.paging import PHONE, shots, sign_in
 from tests.support.whole_console import Whole, whole_console
 
 pytestmark = [
@@ -63,11 +63,7 @@ class House:
         context = await self.browser.new_context(viewport=PHONE, has_touch=True)
         page = await context.new_page()
         name = "root" if role == "admin" else role
-        await page.goto(f"{self.whole.public}/console/")
-        await page.get_by_label("Name").fill(name)
-        await page.get_by_label("Passphrase").fill(self.whole.people[name])
-        await page.get_by_role("button", name="Sign in", exact=True).click()
-        await page.get_by_role("button", name="Sign out").wait_for()
+        await sign_in(page, f"{self.whole.public}/console/", name, self.whole.people[name])
         return context, page
 
     def addresses(self) -> list[str]:

@@ -9,7 +9,7 @@ from playwright.async_api import Page, ViewportSize
 
 from tests.support.axe.looking import findings
 from tests.support.browser import chromium
-from tests.support.paging import PHONE, shots
+from tests.support.paging import PHONE, arrived, shots, sign_in
 from tests.support.whole_console import LIMIT_S, TOOLS, Whole, whole_console
 
 pytestmark = [pytest.mark.agents, pytest.mark.browser, pytest.mark.timeout(300)]
@@ -47,15 +47,6 @@ async def held(whole: Whole, command: str) -> str:
         return str(answer.json()["approval"]["id"])
 
 
-async def sign_in(whole: Whole, page: Page, address: str) -> None:
-    """Open an address as the admin."""
-    await page.goto(address)
-    await page.get_by_label("Name").fill(whole.admin)
-    await page.get_by_label("Passphrase").fill(whole.passphrase)
-    await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.get_by_role("button", name="Sign out").wait_for()
-
-
 async def is_wide(page: Page) -> bool:
     """Tell whether anything of a page must be scrolled aside."""
     return bool(await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
@@ -68,14 +59,14 @@ async def test_the_conversation_is_opened_by_hand_and_is_text(whole: Whole, tmp_
         page = await context.new_page()
         problems: list[str] = []
         page.on("console", lambda one: problems.append(one.text) if one.type == "error" else None)
-        await sign_in(whole, page, f"{whole.public}/approve/{approval}")
+        await sign_in(page, f"{whole.public}/approve/{approval}", whole.admin, whole.passphrase)
         assert "canary" not in await page.content()
         section = page.locator("#conversation")
         assert not await section.get_by_role("button").is_visible()
         await section.locator("summary").click()
         await shots(page, "conversation-offered")
         await section.get_by_role("button", name="Open the last messages").click()
-        await page.get_by_text("canary").wait_for()
+        await arrived(page, page.get_by_text("canary"))
         assert TOKEN not in await page.content()
         assert await section.locator("h3").all_inner_texts() == ["Message 1, from the user's side"]
         assert "⟦U+202E⟧" in await section.inner_text()
@@ -94,23 +85,24 @@ async def test_another_form_is_a_request_of_its_own(whole: Whole, tmp_path: Path
     ) as context:
         page = await context.new_page()
         address = f"{whole.public}/approve/{approval}"
-        await sign_in(whole, page, address)
+        await sign_in(page, address, whole.admin, whole.passphrase)
         await page.get_by_text("Or deny it and ask for another form").click()
         field = page.get_by_label("The command that would do")
         assert await field.input_value() == "rm -rf /srv/talked"
         await shots(page, "edit")
         assert not await is_wide(page)
         await page.get_by_role("button", name="Deny, and ask for this form").click()
+        await arrived(page, page.get_by_role("alert"))
         assert await field.input_value() == "rm -rf /srv/talked"
         assert "same call" in await page.get_by_role("alert").inner_text()
         await field.fill("rm -rf /srv/talked/cache")
         await page.get_by_role("button", name="Deny, and ask for this form").click()
-        await page.get_by_text("An approver wrote this form").wait_for()
+        await arrived(page, page.get_by_text("An approver wrote this form"))
         assert page.url != address
         assert "/srv/talked/cache" in await page.locator("section.text").first.inner_text()
         await shots(page, "edited")
         await page.get_by_role("button", name="Approve once").click()
-        await page.get_by_text("may pass once").wait_for()
+        await arrived(page, page.get_by_text("may pass once"))
         await page.goto(address)
         assert "rm -rf /srv/talked/cache" in await page.locator(".verdict").inner_text()
         assert not await is_wide(page)

@@ -21,7 +21,7 @@ from firewall.demo.incident.play import Worker
 from firewall.demo.incident.proof import tamper, verify
 from firewall.demo.incident.stage import Firewall, Stage, fenced, staged
 from tests.support.browser import CHROMIUM, FLAGS, needs_chromium
-from tests.support.installation import REPOSITORY
+from tests.support.installation import ANSWER_LIMIT_S, REPOSITORY
 
 LIMIT_S = 60
 """What the demo promises, once everything is installed."""
@@ -169,7 +169,8 @@ def clicked(said: str, page: Page) -> None:
     page.get_by_label("Name").fill(shown[1])
     page.get_by_label("Passphrase").fill(shown[2])
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(link[0])
+    page.get_by_role("button", name="Sign out").wait_for()  # the form stood at the same address
+    page.wait_for_load_state()
     assert "volumeDelete" in page.content()
     page.get_by_role("button", name="Deny").click()
     page.get_by_text("Denied").first.wait_for()
@@ -190,7 +191,7 @@ def test_ending_it_leaves_nothing_behind(number: int, code: int, tmp_path: Path)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert len(ports) == 1
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{ports[0]}/healthz", trust_env=False)
+        httpx.get(f"http://127.0.0.1:{ports[0]}/healthz", trust_env=False, timeout=ANSWER_LIMIT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,7 @@ def test_what_the_demo_shows_is_so(tmp_path: Path) -> None:
         volume = stage.volumes / "vol_production"
         assert (volume / "data.db").is_file()
         assert [deed.command for deed in deeds if isinstance(deed, Ran)] == ["ls -la"]
-        page = httpx.get(f"{firewall.control}/approve/{approval}", trust_env=False)
+        page = httpx.get(f"{firewall.control}/approve/{approval}", trust_env=False, timeout=ANSWER_LIMIT_S)
         assert "volumeDelete" not in page.text
         firewall.decide(approval, "deny")
         worker.finish(30)
@@ -280,11 +281,11 @@ def test_what_the_demo_shows_is_so(tmp_path: Path) -> None:
         assert verify(firewall.database, firewall.verify_key).ok
         seq, kind = tamper(firewall.database, copy)
         assert kind == "approval.voted"
-        before = httpx.get(f"{firewall.control}/healthz", trust_env=False)
+        before = httpx.get(f"{firewall.control}/healthz", trust_env=False, timeout=ANSWER_LIMIT_S)
     assert before.status_code == 200
     said = verify(copy, firewall.verify_key)
     assert not said.ok
     assert said.lines[0].startswith(f"entry {seq}:")
     assert not stage.folder.exists()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{firewall.control}/healthz", trust_env=False)
+        httpx.get(f"{firewall.control}/healthz", trust_env=False, timeout=ANSWER_LIMIT_S)

@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 
 from firewall.cli import doctor, quickstart
 from firewall.console.explorer import entries
-from tests.support.installation import REPOSITORY, install, serving
+from tests.support.installation import ANSWER_LIMIT_S, REPOSITORY, install, serving
 
 COMMANDS = (doctor.doctor.name, quickstart.quickstart.name)
 TOKEN = re.compile(r"^shd_staging_agent_\w{36}$", re.MULTILINE)
@@ -72,38 +74,55 @@ def end(started: Started) -> str:
     return rest
 
 
+def _checked_and_asked(first: Started, home: Path, pool: ThreadPoolExecutor) -> "Future[httpx.Response]":
+    """Check what was printed and made, and send the printed call from another thread."""
+    config = Path(first.find(r"configuration\s+(\S+)"))
+    data = Path(first.find(r"log and keys\s+(\S+)"))
+    assert config == home / ".config/stayhand/stayhand.toml"
+    assert data == home / ".local/state/stayhand"
+    assert oct(data.stat().st_mode & 0o777) == "0o700"
+    assert "solo = true" in config.read_text()
+    assert "UNSAFE" in first.said or os.geteuid() != 0
+    for agent in ("claude", "codex", "gemini", "opencode"):
+        assert agent in first.said
+    token = TOKEN.search(first.said)
+    assert token is not None
+    agents = first.find(r"agents at (http://\S+),")
+    body, headers = json.loads(first.find(r"-d '(\{.*\})'")), {"x-api-key": token[0]}
+    url = f"{agents}/v1/messages"
+    return pool.submit(httpx.post, url, json=body, headers=headers, timeout=ANSWER_LIMIT_S, trust_env=False)
+
+
+def _first_waiting(control: str, approver: str, held: "Future[httpx.Response]") -> list[dict[str, object]]:
+    """Return what waits for people as soon as anything does, unless the call that should be held is answered."""
+    with httpx.Client(
+        base_url=control,
+        headers={"authorization": f"Bearer {approver}"},
+        timeout=ANSWER_LIMIT_S,
+        trust_env=False,
+    ) as client:
+        while not held.done():
+            waiting: list[dict[str, object]] = client.get("/api/approvals", params={"status": "pending"}).json()
+            if waiting:
+                return waiting
+            threading.Event().wait(0.05)
+    raise AssertionError(f"the call was not held: {held.result().text}")
+
+
 def test_everything_for_a_first_held_call_is_printed(home: Path) -> None:
     """Keys, people and a token are made once; the printed curl is held; a second start only mints a new token."""
-    first = quick(home)
-    try:
-        config = Path(first.find(r"configuration\s+(\S+)"))
-        data = Path(first.find(r"log and keys\s+(\S+)"))
-        assert config == home / ".config/stayhand/stayhand.toml"
-        assert data == home / ".local/state/stayhand"
-        assert oct(data.stat().st_mode & 0o777) == "0o700"
-        assert "solo = true" in config.read_text()
-        assert "UNSAFE" in first.said or os.geteuid() != 0
-        for agent in ("claude", "codex", "gemini", "opencode"):
-            assert agent in first.said
-        token = TOKEN.search(first.said)
-        assert token is not None
-        agents = first.find(r"agents at (http://\S+),")
-        control = first.find(r"administration at (http://\S+)")
-        body = json.loads(first.find(r"-d '(\{.*\})'"))
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(
-                f"{agents}/v1/messages", json=body, headers={"x-api-key": token[0]}, timeout=3, trust_env=False
-            )
-        approver = first.find(r"approver's token\s+(\S+)")
-        waiting = httpx.get(
-            f"{control}/api/approvals",
-            params={"status": "pending"},
-            headers={"authorization": f"Bearer {approver}"},
-            trust_env=False,
-        ).json()
-        assert [one["effects"] for one in waiting] == [["destructive"]]
-    finally:
-        end(first)
+    with ThreadPoolExecutor(1) as pool:
+        first = quick(home)
+        try:
+            held = _checked_and_asked(first, home, pool)
+            control = first.find(r"administration at (http://\S+)")
+            waiting = _first_waiting(control, first.find(r"approver's token\s+(\S+)"), held)
+            assert [one["effects"] for one in waiting] == [["destructive"]]
+            assert not held.done()
+        finally:
+            end(first)  # the held call is answered with an explanation, so its thread ends as well
+    token = TOKEN.search(first.said)
+    assert token is not None
     second = quick(home)
     end(second)
     again = TOKEN.search(second.said)
@@ -151,14 +170,18 @@ def test_entry_is_read_with_its_sealed_part_and_the_reading_is_logged(tmp_path: 
     with serving(install(tmp_path / "firewall")) as running:
         running.mint(agent="reader")
         size = int(
-            httpx.get(f"{running.control}/api/status", headers=running.admin, trust_env=False).json()["parts"][
-                "entries"
-            ]
+            httpx.get(
+                f"{running.control}/api/status", headers=running.admin, trust_env=False, timeout=ANSWER_LIMIT_S
+            ).json()["parts"]["entries"]
         )
         address = f"{running.control}/api/entries"
-        read = httpx.get(f"{address}/{size - 1}", headers=running.approver, trust_env=False).json()
-        logged = httpx.get(f"{address}/{size}", headers=running.approver, trust_env=False).json()
-        missing = httpx.get(f"{address}/999999", headers=running.approver, trust_env=False)
+        read = httpx.get(
+            f"{address}/{size - 1}", headers=running.approver, trust_env=False, timeout=ANSWER_LIMIT_S
+        ).json()
+        logged = httpx.get(
+            f"{address}/{size}", headers=running.approver, trust_env=False, timeout=ANSWER_LIMIT_S
+        ).json()
+        missing = httpx.get(f"{address}/999999", headers=running.approver, trust_env=False, timeout=ANSWER_LIMIT_S)
     assert read["kind"] == "token.minted"
     assert json.loads(read["private"]["grant"])["agent"] == "reader"
     assert (logged["kind"], logged["data"]["read"]) == ("audit.read", size - 1)

@@ -192,6 +192,7 @@ async def test_a_batch_is_answered_by_keyboard(side: Side, browser: Browser) -> 
     await tab_to(page, page.get_by_role("link", name="3 of one kind"))
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_have_text("3 calls of one kind")
+    await page.wait_for_load_state()
     await tab_to(page, page.get_by_label("Answer this one as well").nth(1))
     await page.keyboard.press("Space")
     await tab_to(page, page.get_by_label("Reason, told to the agent"))

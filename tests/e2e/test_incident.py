@@ -231,7 +231,7 @@ def test_through_the_model_gate_a_hidden_token_waits_for_a_person(tmp_path: Path
 
 def first_waiting(firewall: Served, worker: Worker) -> dict[str, object]:
     """Return the approval that comes to wait while an agent works."""
-    for _ in range(200):
+    for _ in range(LIMIT_S * 10):
         if waiting := firewall.pending():
             return waiting[0]
         assert not worker.is_done, "the agent ended without being asked about"

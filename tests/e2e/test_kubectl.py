@@ -14,7 +14,7 @@ import pytest
 from firewall.demo.serving import served
 from tests.support.certificates import certificate
 from tests.support.cluster import Cluster
-from tests.support.installation import Served, install, serving, verify
+from tests.support.installation import ANSWER_LIMIT_S, Served, install, serving, verify
 
 KUBECTL = shutil.which("kubectl")
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="there is no kubectl")
@@ -91,7 +91,7 @@ def _tls_address(running: Served) -> str:
         for line in running.lines:
             if mark in line:
                 return line.partition(mark)[2].strip()
-        httpx.get(f"{running.agents}/nothing", trust_env=False)
+        httpx.get(f"{running.agents}/nothing", trust_env=False, timeout=ANSWER_LIMIT_S)
     raise AssertionError(running.lines)
 
 

@@ -15,7 +15,7 @@ from tests.support.approving import COMMAND, StillClock, wanted
 from tests.support.browser import one_chromium
 from tests.support.control_side import Side, control_side, free_socket, served
 from tests.support.openid import Provided, provided
-from tests.support.paging import PHONE, shots
+from tests.support.paging import PHONE, arrived, shots
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 KNOWN = Known({}, {"alice@example.com": "alice"})
@@ -56,7 +56,8 @@ async def test_a_person_of_the_company_signs_in_and_decides(house: House) -> Non
     assert COMMAND not in await page.content()
     await shots(page, "oidc-signin")
     await page.get_by_role("link", name="Sign in with Acme").click()
-    await page.wait_for_url(address)
+    await arrived(page, page.get_by_role("button", name="Sign out"))
+    assert page.url == address
     await expect(page.get_by_text("rm -rf /srv/data").first).to_be_visible()
     assert house.side.log.kinds.count("approver.signed_in") == 1
     await page.get_by_role("button", name="Approve once").click()
@@ -75,7 +76,7 @@ async def test_the_companys_session_is_no_passkey(house: House) -> None:
     await page.goto(house.side.approvals.rules.address(approval.id))
     if await page.get_by_role("link", name="Sign in with Acme").count():
         await page.get_by_role("link", name="Sign in with Acme").click()
-    await expect(page.get_by_role("button", name="Deny")).to_be_visible()
+    await arrived(page, page.get_by_role("button", name="Deny"))
     assert await page.get_by_role("button", name="Approve once").is_visible() is False
     await expect(page.get_by_text("passkey").first).to_be_visible()
 

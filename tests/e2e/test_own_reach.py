@@ -16,7 +16,7 @@ import pytest
 from firewall.demo.provider import app
 from firewall.demo.script import Scene, Script, Shell, Turn
 from firewall.demo.serving import served
-from tests.support.installation import PROVIDER_KEY, REPOSITORY, Served, install, serving, verify
+from tests.support.installation import ANSWER_LIMIT_S, PROVIDER_KEY, REPOSITORY, Served, install, serving, verify
 from tests.support.speaking import Agent, agent_of
 
 CASES = REPOSITORY / "tests/cases/reach/ways.toml"
@@ -109,12 +109,19 @@ def test_agent_may_ask_how_its_own_approval_stands_and_nothing_more(field: Field
     agent.ask(f"way {number:04}")
     mine = str(agent.approvals()[0]["id"])
     headers = {"x-api-key": agent.token}
-    status = httpx.get(f"{firewall.agents}/v1/approvals/{mine}", headers=headers, trust_env=False)
+    status = httpx.get(
+        f"{firewall.agents}/v1/approvals/{mine}", headers=headers, trust_env=False, timeout=ANSWER_LIMIT_S
+    )
     assert status.status_code == 200
     assert status.json()["status"] == "pending"
     assert set(status.json()) == {"id", "status", "expires_at"}
     other = {"x-api-key": agent_of(firewall, "anthropic").token}
-    assert httpx.get(f"{firewall.agents}/v1/approvals/{mine}", headers=other, trust_env=False).status_code == 404
+    assert (
+        httpx.get(
+            f"{firewall.agents}/v1/approvals/{mine}", headers=other, trust_env=False, timeout=ANSWER_LIMIT_S
+        ).status_code
+        == 404
+    )
     for method, path in (
         ("POST", f"/v1/approvals/{mine}"),
         ("POST", f"/api/approvals/{mine}/decision"),
@@ -124,10 +131,14 @@ def test_agent_may_ask_how_its_own_approval_stands_and_nothing_more(field: Field
         ("GET", "/metrics"),
     ):
         body = {"decision": "approve"} if method == "POST" else None
-        answer = httpx.request(method, f"{firewall.agents}{path}", headers=headers, json=body, trust_env=False)
+        answer = httpx.request(
+            method, f"{firewall.agents}{path}", headers=headers, json=body, trust_env=False, timeout=ANSWER_LIMIT_S
+        )
         assert answer.status_code == 404, (path, answer.text)
     assert (
-        httpx.get(f"{firewall.agents}/v1/approvals/{mine}", headers=headers, trust_env=False).json()["status"]
+        httpx.get(
+            f"{firewall.agents}/v1/approvals/{mine}", headers=headers, trust_env=False, timeout=ANSWER_LIMIT_S
+        ).json()["status"]
         == "pending"
     )
 
@@ -147,7 +158,12 @@ def test_agents_token_is_worth_nothing_on_the_control_side(field: Field) -> None
             ("POST", "/api/policy/load", {}),
         ):
             answer = httpx.request(
-                method, f"{firewall.control}{path}", headers=headers, json=body, trust_env=False
+                method,
+                f"{firewall.control}{path}",
+                headers=headers,
+                json=body,
+                trust_env=False,
+                timeout=ANSWER_LIMIT_S,
             )
             assert answer.status_code in (401, 403), (path, answer.status_code)
 

@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, Route
 from tests.support.browser import chromium
 from tests.support.control_side import Side, control_side, free_socket, served
 from tests.support.enrolling import code_for
-from tests.support.paging import PHONE, authenticator, enrol, shots
+from tests.support.paging import PHONE, arrived, authenticator, enrol, shots, sign_out
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +45,7 @@ async def test_a_one_time_address_a_passkey_a_sign_in_and_its_end(side: Side, co
     assert device
     code = await code_for(side, "alice")
     await page.goto(f"{side.public}/console/link#{code}")
-    assert page.url == f"{side.public}/console/link"
+    await page.wait_for_url(f"{side.public}/console/link")
     assert await page.get_by_label("Code").input_value() == code
     await shots(page, "link")
     await page.get_by_role("button", name="Sign in", exact=True).click()
@@ -53,10 +53,10 @@ async def test_a_one_time_address_a_passkey_a_sign_in_and_its_end(side: Side, co
     await shots(page, "passkeys-none")
     await page.get_by_label("What to call it").fill("phone")
     await page.get_by_role("button", name="Add a passkey").click()
-    await page.get_by_role("button", name="Revoke phone").wait_for()
+    await arrived(page, page.get_by_role("button", name="Revoke phone"))
     await shots(page, "passkeys-one")
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    await page.get_by_role("button", name="Sign out").click()
+    await sign_out(page)
     await page.get_by_role("button", name="Sign in with a passkey").wait_for()
     await shots(page, "signin-passkey")
     await page.goto(f"{side.public}/console/passkeys")
@@ -82,7 +82,7 @@ async def test_wrong_devices_and_wrong_addresses_get_nothing(side: Side, context
     assert "approver.passkey_added" not in side.log.kinds
     await devtools.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})
     await enrol(side, page)
-    await page.get_by_role("button", name="Sign out").click()
+    await sign_out(page)
     await page.goto(f"{side.public.replace('localhost', '127.0.0.1')}/console/")
     await page.get_by_text(f"Passkeys work at {side.public} alone").wait_for()
     assert not await page.get_by_role("button", name="Sign in with a passkey").is_visible()
@@ -108,5 +108,5 @@ async def test_without_a_script_everything_but_passkeys_works(side: Side, tmp_pa
         await page.goto(f"{side.public}/console/link#ignored")
         await page.get_by_label("Code").fill(await code_for(side, "alice"))
         await page.get_by_role("button", name="Sign in", exact=True).click()
-        await page.get_by_text("Passkeys need JavaScript").wait_for()
+        await arrived(page, page.get_by_text("Passkeys need JavaScript"))
         assert not await page.get_by_role("button", name="Add a passkey").is_visible()

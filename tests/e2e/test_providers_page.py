@@ -11,7 +11,8 @@ from firewall.console.routes.providers import ModelSeen, Overview, ProviderSeen
 from firewall.core.breaker import State
 from firewall.routing.choosing.tally import Fared
 from tests.support.browser import chromium
-from tests.support.control_side import SECRET, Side, control_side, free_socket, served
+from tests.support.control_side import Side, control_side, free_socket, served
+from tests.support.paging import sign_in
 
 PHONE = ViewportSize(width=390, height=844)
 DESKTOP = ViewportSize(width=1280, height=900)
@@ -68,10 +69,7 @@ async def test_who_signs_in_sees_how_providers_fare(side: Side, context: Browser
     address = f"{side.public}/console/providers"
     await page.goto(address)
     assert "anthropic" not in await page.content()
-    await page.get_by_label("Name").fill("alice")
-    await page.get_by_label("Passphrase").fill(SECRET)
-    await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.wait_for_url(address)
+    await sign_in(page, address)
     assert await page.get_by_role("heading", level=1).inner_text() == "1 of 3 providers is not well"
     if SHOTS and page.viewport_size:
         await page.screenshot(path=f"{SHOTS}/providers-{page.viewport_size['width']}.png", full_page=True)

@@ -17,6 +17,7 @@ from playwright.async_api import BrowserContext, CDPSession, Page, Worker
 
 from firewall.core.approval import ApprovalStatus
 from firewall.core.notice import Settled
+from tests.support.approving import until
 from tests.support.browser import chromium
 from tests.support.control_side import free_socket, served
 from tests.support.paging import PHONE, shots, sign_in
@@ -98,14 +99,16 @@ class Phone:
         Nobody may list the notifications meanwhile: Chromium takes one that is stored and not yet displayed for
         one that was closed, and forgets it.
         """
+        await until(lambda: bool(self.registrations))
         (registration,) = self.registrations.values()
-        await self.worker.evaluate(SHOWING)
+        worker = await self.worker()
+        await worker.evaluate(SHOWING)
         await self.debugger.send(
             "ServiceWorker.deliverPushMessage",
             {"origin": self.house.real.public, "registrationId": registration, "data": text.decode()},
         )
         async with asyncio.timeout(30):
-            await self.worker.evaluate("self.hasShown")
+            await worker.evaluate("self.hasShown")
 
     async def until(self, wanted: list[tuple[str, str]]) -> None:
         """Wait until the notifications are these, by title and tag; the test's own limit ends it."""
@@ -113,9 +116,10 @@ class Phone:
             while [(one["title"], one["tag"]) for one in await self.shown()] != wanted:  # noqa: ASYNC110 - in another process
                 await asyncio.sleep(0.05)
 
-    @property
-    def worker(self) -> Worker:
-        """Return the service worker."""
+    async def worker(self) -> Worker:
+        """Return the service worker, once Playwright knows of it."""
+        if not self.context.service_workers:
+            await self.context.wait_for_event("serviceworker")
         (found,) = self.context.service_workers
         return found
 
@@ -157,6 +161,7 @@ async def test_a_phone_is_told_while_its_page_is_closed(tmp_path: Path) -> None:
         assert not await page.locator("[data-waiting]").is_visible(), "one browser tells in one way"
         (kept,) = house.pushes.of("alice")
         assert kept.label == "Chrome on Linux"
+        await until(lambda: bool(phone.registrations))
         assert list(phone.registrations) == [f"{house.real.public}{SCOPE}"]
         await shots(page, "queue-told")
         await page.goto(f"{house.real.public}/console/push")  # the queue is closed
@@ -168,7 +173,7 @@ async def test_a_phone_is_told_while_its_page_is_closed(tmp_path: Path) -> None:
         await phone.until([("A call waits for an answer", approval.id)])
         assert (await phone.shown())[0]["body"] == "Open Stayhand to read it."
         await _pressed(phone)
-        assert await phone.worker.evaluate("self.opened") == f"{house.real.public}/approve/{approval.id}"
+        assert await (await phone.worker()).evaluate("self.opened") == f"{house.real.public}/approve/{approval.id}"
         await channel.send(message.__class__(message.notice))
         await phone.deliver(house.service.of(phone.subscription)[-1].text)
         await phone.until([("A call waits for an answer", approval.id)])
@@ -180,7 +185,8 @@ async def test_a_phone_is_told_while_its_page_is_closed(tmp_path: Path) -> None:
 
 async def _pressed(phone: Phone) -> None:
     """Press the one notification: the debugger has no finger, so the event is made and the window only noted."""
-    await phone.worker.evaluate(
+    worker = await phone.worker()
+    await worker.evaluate(
         """async () => {
           self.clients.openWindow = async (address) => { self.opened = address; };
           WindowClient.prototype.focus = async function () { self.opened = this.url; };
@@ -217,8 +223,8 @@ async def test_whatever_is_pushed_leads_to_our_own_page_alone(tmp_path: Path) ->
             await phone.deliver(text)
             await phone.until([("Stayhand has something to say", "notice")])
             await _pressed(phone)
-            assert await phone.worker.evaluate("self.opened") == f"{phone.house.real.public}/console/"
-            await phone.worker.evaluate("delete self.opened")
+            assert await (await phone.worker()).evaluate("self.opened") == f"{phone.house.real.public}/console/"
+            await (await phone.worker()).evaluate("delete self.opened")
             await phone.until([])
 
 

@@ -35,6 +35,7 @@ async def test_a_new_call_is_told_once_while_the_queue_is_open(tmp_path: Path) -
         await page.add_init_script(RECORDED)
         await sign_in(page, f"{side.public}/console/")
         button = page.get_by_role("button", name="Tell me in this browser")
+        await button.wait_for()  # it is hidden until the page's script runs
         await page.evaluate("document.querySelector('[data-waiting]').dataset.every = 50")
         await button.click()
         await page.get_by_text("You are told while this page is open").wait_for()

@@ -16,8 +16,8 @@ from playwright.async_api import Browser, Page, expect
 from firewall.policy.held import MARK
 from tests.e2e.test_incident import MUTATION, OURS, Curled, World, curled, world
 from tests.support.browser import needs_chromium, one_chromium
-from tests.support.installation import Served, install, serving, verify
-from tests.support.paging import PHONE, authenticator, enrol_with, shots
+from tests.support.installation import ANSWER_LIMIT_S, Served, install, serving, verify
+from tests.support.paging import PHONE, arrived, authenticator, enrol_with, shots, sign_in, sign_out
 from tests.support.railway_state import PRODUCTION, VOLUME, Instance, Volume
 from tests.support.story import story
 
@@ -59,7 +59,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         here.railway.volumes[ORDERS] = Volume(ORDERS, "orders", [Instance("vi-orders", PRODUCTION, 4_096.0)])
         installed = install(folder, settings=SETTINGS.format(base=here.vendor))
         with serving(installed, env={"RAILWAY_TOKEN_PRODUCTION": OURS}) as firewall:
-            with httpx.Client(base_url=firewall.control, headers=firewall.admin, trust_env=False) as admin:
+            with httpx.Client(
+                base_url=firewall.control, headers=firewall.admin, trust_env=False, timeout=ANSWER_LIMIT_S
+            ) as admin:
                 for name in ("ann", "bob", "zoe"):
                     wish = {"name": name, "role": "approver", "groups": ["oncall"]}
                     added = admin.post("/api/approvers", json=wish)
@@ -99,7 +101,9 @@ async def phone_of(browser: Browser, firewall: Served, name: str) -> Page:
     context = await browser.new_context(viewport=PHONE)
     page = await context.new_page()
     await authenticator(context, page)
-    async with httpx.AsyncClient(base_url=firewall.control, headers=firewall.admin, trust_env=False) as admin:
+    async with httpx.AsyncClient(
+        base_url=firewall.control, headers=firewall.admin, trust_env=False, timeout=ANSWER_LIMIT_S
+    ) as admin:
         made = await admin.post(f"/api/approvers/{name}/link", json={})
     assert made.status_code == 201, made.text
     assert made.json()["address"].startswith(address_of(firewall))
@@ -130,10 +134,11 @@ async def first_votes(ann: Page, firewall: Served, address: str) -> None:
     await typed.fill(NAME.replace("3f", "3e"))
     await vote.click()
     await expect(ann.get_by_role("alert")).to_contain_text("not the resource of this call")
+    await ann.wait_for_load_state()
     assert await ann.get_by_text("0 of 2").count() == 1
     await typed.fill(NAME)
     await vote.click()
-    await expect(ann.get_by_text("your vote is in")).to_be_visible()
+    await arrived(ann, ann.get_by_text("your vote is in"))
     await shots(ann, "quorum-voted")
     assert await vote.count() == 0, "one person has two votes"
     assert await ann.get_by_text("takes your passkey").count() == 0, "nothing is left that he could tap for"
@@ -141,7 +146,7 @@ async def first_votes(ann: Page, firewall: Served, address: str) -> None:
 
 async def second_votes(bob: Page, address: str) -> None:
     """Have somebody sign in with his passkey from the link, read, and vote."""
-    await bob.get_by_role("button", name="Sign out").click()
+    await sign_out(bob)
     await bob.goto(address)
     assert ORDERS not in await bob.content()
     await bob.get_by_role("button", name="Sign in with a passkey").click()
@@ -195,10 +200,7 @@ async def test_a_passphrase_votes_for_nothing_in_production(guarded: House, brow
     approval = str(json.loads((await asked(firewall, token)).body)["approval_id"])
     page = await (await browser.new_context(viewport=PHONE)).new_page()
     address = f"{address_of(firewall)}/approve/{approval}"
-    await page.goto(address)
-    await page.get_by_label("Name").fill("zoe")
-    await page.get_by_label("Passphrase").fill(guarded.passphrases["zoe"])
-    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await sign_in(page, address, "zoe", guarded.passphrases["zoe"])
     await expect(page.get_by_role("button", name="Deny")).to_be_visible()
     assert await page.get_by_role("button", name="approve").count() == 0
     await shots(page, "quorum-passphrase")

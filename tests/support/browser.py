@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, ViewportSize, async_playwright, expect
 
 CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = [
@@ -20,6 +20,12 @@ FLAGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+PATIENCE_MS: Final = 30_000
+"""How long a page may take to become what is expected of it: as for any other wait of Playwright's."""
+
+expect.set_options(timeout=PATIENCE_MS)  # its own 5 s are too short where others use the processors as well
 
 
 def needs_chromium() -> None:

@@ -18,6 +18,8 @@ import httpx
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 90
 STOP_LIMIT_S = 40
+ANSWER_LIMIT_S = 60
+"""For one answer of a server: httpx's own 5 s are too short where others use the processors as well."""
 PROVIDER_KEY = "sk-provider-key-canary-0123456789"
 _ADDRESSES = re.compile(r"agents at (http://\S+), approvals and administration at (http://\S+)")
 
@@ -62,6 +64,7 @@ class Served:
             json={"env": "staging", "owner": self.installed.shown["approver"], **wish},
             headers=self.admin,
             trust_env=False,
+            timeout=ANSWER_LIMIT_S,
         )
         assert answer.status_code == 201, answer.text
         found = answer.json()
@@ -83,7 +86,13 @@ class Served:
 
     def approvals(self, params: dict[str, str] | None = None) -> list[dict[str, object]]:
         """Return approvals, newest first."""
-        answer = httpx.get(f"{self.control}/api/approvals", params=params, headers=self.approver, trust_env=False)
+        answer = httpx.get(
+            f"{self.control}/api/approvals",
+            params=params,
+            headers=self.approver,
+            trust_env=False,
+            timeout=ANSWER_LIMIT_S,
+        )
         assert answer.status_code == 200, answer.text
         found: list[dict[str, object]] = answer.json()
         return found
@@ -96,6 +105,7 @@ class Served:
             json=body,
             headers=self.approver,
             trust_env=False,
+            timeout=ANSWER_LIMIT_S,
         )
 
     def at_its_ports(self) -> Path:

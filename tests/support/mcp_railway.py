@@ -11,6 +11,7 @@ from tests.support.railway_state import Json
 
 _DELETE = "mutation($id: String!) { volumeDelete(volumeId: $id) }"
 _SHOW = "query($id: String!) { environment(id: $id) { id name } }"
+_LIMIT_S = 60
 _TEXT = {"type": "string"}
 
 
@@ -72,6 +73,6 @@ def _document(tool: str, arguments: Json) -> Json:
 
 
 async def _asked(railway: str, login: str, document: Json) -> str:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=_LIMIT_S) as http:
         answer = await http.post(f"{railway}/graphql/v2", json=document, headers={"authorization": login})
     return answer.text

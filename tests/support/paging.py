@@ -3,7 +3,7 @@
 import os
 from typing import Any, Final
 
-from playwright.async_api import BrowserContext, CDPSession, Page, ViewportSize
+from playwright.async_api import BrowserContext, CDPSession, Locator, Page, ViewportSize
 
 from tests.support.control_side import SECRET, Side
 from tests.support.enrolling import code_for
@@ -14,13 +14,29 @@ SHOTS: Final = os.environ.get("STAYHAND_SHOTS", "")
 """A folder for pictures; empty: none are made."""
 
 
-async def sign_in(page: Page, address: str, name: str = "alice") -> None:
+async def arrived(page: Page, sign: Locator) -> None:
+    """Wait for a page by what it alone shows, and until all of it is there, its scripts run.
+
+    A click returns before the next page comes, and the address tells nothing where a form stood at the same one.
+    What is read at once, without a wait of its own, is read after this.
+    """
+    await sign.wait_for()
+    await page.wait_for_load_state()
+
+
+async def sign_in(page: Page, address: str, name: str = "alice", passphrase: str = SECRET) -> None:
     """Open an address of ours, sign in with a passphrase, and wait until the address is shown."""
     await page.goto(address)
     await page.get_by_label("Name").fill(name)
-    await page.get_by_label("Passphrase").fill(SECRET)
+    await page.get_by_label("Passphrase").fill(passphrase)
     await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.get_by_role("button", name="Sign out").wait_for()  # the form stood at the same address
+    await arrived(page, page.get_by_role("button", name="Sign out"))
+
+
+async def sign_out(page: Page) -> None:
+    """End a session, and wait until the server has said so: going elsewhere sooner would take the request back."""
+    await page.get_by_role("button", name="Sign out").click()
+    await arrived(page, page.get_by_role("heading", name="Sign in"))
 
 
 async def authenticator(context: BrowserContext, page: Page, **changes: object) -> tuple[CDPSession, str]:
@@ -50,7 +66,7 @@ async def enrol_with(page: Page, address: str) -> None:
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.get_by_label("What to call it").fill("phone")
     await page.get_by_role("button", name="Add a passkey").click()
-    await page.get_by_role("button", name="Revoke phone").wait_for()
+    await arrived(page, page.get_by_role("button", name="Revoke phone"))
 
 
 async def shots(page: Page, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.installation import Served
+from tests.support.installation import ANSWER_LIMIT_S, Served
 
 DIALECTS = ("anthropic", "chat", "responses", "gemini")
 _SCHEMA = {"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]}
@@ -138,7 +138,10 @@ class Agent:
     def revoke(self) -> None:
         """End this agent's token."""
         answer = httpx.delete(
-            f"{self.firewall.control}/api/tokens/{self.token_id}", headers=self.firewall.admin, trust_env=False
+            f"{self.firewall.control}/api/tokens/{self.token_id}",
+            headers=self.firewall.admin,
+            trust_env=False,
+            timeout=ANSWER_LIMIT_S,
         )
         assert answer.status_code == 200, answer.text
 
@@ -198,7 +201,9 @@ class Asking:
 
 def counted(firewall: Served, outcome: str) -> int:
     """Return how many model calls ended with an outcome (`client_gone`, `token_revoked`, …)."""
-    answer = httpx.get(f"{firewall.control}/metrics", headers=firewall.admin, trust_env=False)
+    answer = httpx.get(
+        f"{firewall.control}/metrics", headers=firewall.admin, trust_env=False, timeout=ANSWER_LIMIT_S
+    )
     assert answer.status_code == 200, answer.text
     lines = [line for line in answer.text.splitlines() if f'outcome="{outcome}"' in line and "_total{" in line]
     return sum(int(float(line.rpartition(" ")[2])) for line in lines)
@@ -218,7 +223,9 @@ def agent_of(firewall: Served, dialect: str, **wish: object) -> Agent:
     name = f"agent-{uuid.uuid4().hex[:12]}"
     plain: Json = {"destructive_per_hour": 10_000, "max_requests_per_minute": 10_000}
     token = firewall.mint(**{**plain, "agent": name, **wish})
-    listed = httpx.get(f"{firewall.control}/api/tokens", headers=firewall.admin, trust_env=False).json()
+    listed = httpx.get(
+        f"{firewall.control}/api/tokens", headers=firewall.admin, trust_env=False, timeout=ANSWER_LIMIT_S
+    ).json()
     ident = next(str(row["id"]) for row in listed if row.get("agent") == name)
     return Agent(firewall, dialect, name, token, ident)
 

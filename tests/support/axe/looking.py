@@ -22,7 +22,8 @@ def source() -> str:
 
 
 async def findings(page: Page) -> list[str]:
-    """Return what axe finds grave in an open page: the rule, how grave, and the first elements."""
+    """Return what axe finds grave in an open page, once all of it is there: the rule, how grave, the elements."""
+    await page.wait_for_load_state()
     if not await page.evaluate("Boolean(window.axe)"):
         await page.evaluate(source())
     found: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations', 'passes']})")

@@ -56,14 +56,16 @@ class Playing:
 
     def _logged_in(self) -> bool:
         """Log in as an admin does with `stayhand mcp login`, without a browser: the suite's issuer asks nobody."""
-        with httpx.Client(base_url=self.served.control, headers=self.served.admin, trust_env=False) as admin:
+        with httpx.Client(
+            base_url=self.served.control, headers=self.served.admin, timeout=LIMIT_S, trust_env=False
+        ) as admin:
             begun = admin.post(
                 f"/api/mcp/{self.server}/login", json={"redirect": CALLBACK, "scopes": []}, timeout=LIMIT_S
             )
             if begun.is_error:
                 self.words.append(begun.text)
                 return False
-            went = httpx.get(begun.json()["address"], follow_redirects=False, trust_env=False)
+            went = httpx.get(begun.json()["address"], follow_redirects=False, timeout=LIMIT_S, trust_env=False)
             answer = urlsplit(went.headers.get("location", "")).query
             done = admin.post(
                 f"/api/mcp/{self.server}/login/finish",
