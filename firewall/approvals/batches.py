@@ -19,6 +19,8 @@ MOST = 20
 """Approvals in a batch."""
 MOST_CHARS = 100_000
 """What they show together; who has more to read reads one by one."""
+MOST_BYTES = MOST_CHARS
+"""Of one, as it is stored; a larger call is opened on its own page alone."""
 Kind = tuple[object, ...]
 
 
@@ -68,8 +70,10 @@ def _spelled(view: ActionView) -> tuple[str, ...]:
     )
 
 
-def of_kind(first: Approval, waiting: Sequence[Approval], may: Callable[[Approval], bool]) -> list[Approval]:
-    """Return what waits of the kind of `first`, oldest first, as much as one page shows."""
+def of_kind(
+    first: Approval, waiting: Sequence[Approval], may: Callable[[Approval], bool]
+) -> tuple[list[Approval], int]:
+    """Return what waits of the kind of `first`, oldest first, as much as a page shows, and how many more do."""
     kind = kind_of(first)
     same = [one for one in waiting if kind is not None and kind_of(one) == kind and may(one)]
     found: list[Approval] = []
@@ -79,15 +83,15 @@ def of_kind(first: Approval, waiting: Sequence[Approval], may: Callable[[Approva
         if len(found) == MOST or size > MOST_CHARS:
             break
         found.append(one)
-    return found
+    return found, len(same) - len(found)
 
 
 def batches_in(waiting: Sequence[Approval]) -> list[tuple[Approval, int]]:
-    """Return the kinds of which several wait: one of each, and how many."""
+    """Return the kinds of which several wait that a page can show: one of each, and how many."""
     kinds: dict[Kind, list[Approval]] = {}
     for one in waiting:
         kind = kind_of(one)
-        if kind is not None:
+        if kind is not None and size_of(one.subject) <= MOST_CHARS:
             kinds.setdefault(kind, []).append(one)
     return [(found[0], len(found)) for found in kinds.values() if len(found) > 1]
 

@@ -19,7 +19,6 @@ from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
 from firewall.core.work import Committed, MoveApproval, Unit
 
 _EARLIER = 20
-_OF_ONE = 200
 
 
 class Book:
@@ -85,11 +84,16 @@ class Book:
         """
         return self._store.waiting(self._clock.now_us(), limit, after)
 
-    def waiting_of(self, token: str) -> list[Approval]:
-        """Return what waits of a requester's token, at most two hundred, in no order."""
-        found = [self.get(one) for one in self._store.open_of(token)[:_OF_ONE]]
-        now = self._clock.now_us()
-        return [one for one in found if one.status is ApprovalStatus.PENDING and one.expires_at > now]
+    def alike(self, approval: Approval, most_bytes: int) -> tuple[list[Approval], int]:
+        """Return what waits of an approval's run, in its place, with its effects, oldest first.
+
+        And how many of these were not opened: of more than `most_bytes` each, as stored, or too many together.
+        """
+        return self._store.alike(approval, self._clock.now_us(), most_bytes)
+
+    def glance(self, approval_id: str) -> tuple[ApprovalStatus, int] | None:
+        """Return where an approval stands and how many bytes its call is, as stored; nothing is opened."""
+        return self._store.glance(approval_id)
 
     def settled(self, limit: int) -> list[Approval]:
         """Return what waits no more, opened last first."""
@@ -193,8 +197,8 @@ class Book:
 
     def wake(self, approval_id: str) -> None:
         """Let whoever waits for an approval look again."""
-        with suppress(StoreError, ApprovalError):
-            status = self.get(approval_id).status
-            if status is not ApprovalStatus.PENDING:
-                self._notifier.settled(approval_id, status)
+        with suppress(StoreError):
+            found = self._store.glance(approval_id)
+            if found is not None and found[0] is not ApprovalStatus.PENDING:
+                self._notifier.settled(approval_id, found[0])
         self._waiters.wake(approval_id)

@@ -39,6 +39,7 @@ SWEEP_S = 1.0
 """How often what is overdue is looked for; whoever waits learns of the end of time at once."""
 _US = 1_000_000
 _LISTED = 10_000
+_OPEN = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
 _TIMER_SLACK_S = 0.002  # a timer may fire a little before the clock says so
 _CANCEL_TRIES = 3  # it can be decided, and once more be on its way, while we ask
 RESUME_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
@@ -213,7 +214,7 @@ class Approvals(Book):
         """
         approval = self.get(approval_id)
         for _ in range(_CANCEL_TRIES):
-            if approval.status not in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
+            if approval.status not in _OPEN:
                 break
             await self.move(approval, ApprovalStatus.CANCELLED, kind="approval.cancelled", why=why)
             approval = self.get(approval_id)
@@ -256,8 +257,11 @@ class Approvals(Book):
     async def _end_left(self) -> None:
         """Have messages replaced whose approvals were settled while no server told of it."""
         for approval_id in self._notifier.standing():
+            stands = await _tried(partial(self.glance, approval_id))
+            if stands is None or stands[0] is ApprovalStatus.PENDING:
+                continue
             approval = await _tried(partial(self.get, approval_id))
-            if approval is not None and approval.status is not ApprovalStatus.PENDING:
+            if approval is not None:
                 notice = notice_of(approval, self._rules.address(approval_id))
                 await self._notifier.ended(notice, approval.status)
 
@@ -265,8 +269,13 @@ class Approvals(Book):
         """Move what is overdue to expired; return how many. A store that fails is tried again later."""
         count = 0
         try:
-            for approval in self._store.due(self._clock.now_us()):
-                await self.expire(approval)
+            for approval_id in self._store.due(self._clock.now_us()):
+                approval = self._store.get(approval_id)  # one at a time: each can be megabytes
+                if approval is None or approval.status not in _OPEN:  # it moved on while others were expired
+                    continue
+                await self.move(
+                    approval, ApprovalStatus.EXPIRED, kind="approval.expired", why=approval.status.value
+                )
                 count += 1
         except StoreError as error:
             _log.warning("overdue approvals could not be expired: %s", error.public)

@@ -85,6 +85,17 @@ class ApprovalStore(Protocol):
         """Return how many wait, and the ids of those that were opened last, none before `since_us`."""
         ...
 
+    def glance(self, approval_id: str) -> tuple[ApprovalStatus, int] | None:
+        """Return where an approval stands and how many bytes its subject is, as stored; nothing is opened."""
+        ...
+
+    def alike(self, approval: Approval, now_us: int, most_bytes: int) -> tuple[list[Approval], int]:
+        """Return what waits of an approval's token with its environment and effects, oldest first.
+
+        Subjects are opened, but of more than `most_bytes` each, or too many together: how many these are is said.
+        """
+        ...
+
     def open_of(self, token: str) -> list[str]:
         """Return the ids of what a token has pending or approved and unused."""
         ...
@@ -93,8 +104,8 @@ class ApprovalStore(Protocol):
         """Return what the same requester asked before, newest first, subjects opened; very large ones left out."""
         ...
 
-    def due(self, now_us: int) -> list[Approval]:
-        """Return those whose time is over but whose status does not say so yet."""
+    def due(self, now_us: int) -> list[str]:
+        """Return the ids of those whose time is over but whose status does not say so yet; nothing is opened."""
         ...
 
     def has_conversation(self, approval_id: str) -> bool:

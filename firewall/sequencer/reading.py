@@ -8,7 +8,7 @@ from typing import TypeVar
 from audit import AuditError
 from firewall.core import conversation
 from firewall.core.absence import Absence
-from firewall.core.approval import Answer, Approval, Decision
+from firewall.core.approval import Answer, Approval, ApprovalStatus, Decision
 from firewall.core.errors import StoreError
 from firewall.core.glass import GlassUse
 from firewall.core.ids import sha256_hex
@@ -38,6 +38,8 @@ from firewall.storage.sqlite.tokens import StoredToken
 _T = TypeVar("_T")
 _EARLIER_BYTES = 64 * 1024
 """Larger subjects are not opened to be compared with."""
+_ALIKE = 200
+"""Approvals of one token that are held against each other."""
 _PAGE_BYTES = 1 << 20
 """Sealed subjects that one page of a list opens; one that is larger by itself is a page of its own."""
 
@@ -104,6 +106,16 @@ class Approving:
         """Return how many wait, and the ids of the last since an instant; nothing is opened."""
         return _guarded(lambda: approvals.waits(self._connection, now_us, limit, since_us))
 
+    def glance(self, approval_id: str) -> tuple[ApprovalStatus, int] | None:
+        """Return where an approval stands and how many bytes its subject is; nothing is opened."""
+        return _guarded(lambda: approvals.glance(self._connection, approval_id))
+
+    def alike(self, approval: Approval, now_us: int, most_bytes: int) -> tuple[list[Approval], int]:
+        """Return what waits beside an approval, oldest first, and how many of it are not opened."""
+        most = approvals.Most(_ALIKE, _PAGE_BYTES)
+        found, left = _guarded(lambda: approvals.alike(self._connection, approval, now_us, most, most_bytes))
+        return self._all(found), left
+
     def open_of(self, token: str) -> list[str]:
         """Return the ids of what a token has pending or approved and unused."""
         return _guarded(lambda: approvals.open_of(self._connection, token))
@@ -117,9 +129,9 @@ class Approving:
         found = _guarded(lambda: votes.answers(self._connection, since_us, limit))
         return [Answer(voter, Decision(said), at, seen, together) for voter, said, at, seen, together in found]
 
-    def due(self, now_us: int) -> list[Approval]:
-        """Return those whose time is over but whose status does not say so yet."""
-        return self._all(_guarded(lambda: approvals.due(self._connection, now_us)))
+    def due(self, now_us: int) -> list[str]:
+        """Return the ids of those whose time is over but whose status does not say so yet."""
+        return _guarded(lambda: approvals.due(self._connection, now_us))
 
     def glass_use(self, approval_id: str) -> GlassUse | None:
         """Return the use of break-glass that approved an approval, or None."""

@@ -285,12 +285,35 @@ async def test_a_move_needs_the_expected_state_digest_and_time(ports: Ports) -> 
     assert ports.store.usable("prn_olga", "a" * 64, START_US) == decided
     assert ports.store.usable("prn_olga", "a" * 64, use_before) is None
     assert ports.store.due(use_before - 1) == []
-    assert [one.id for one in ports.store.due(use_before)] == [approval.id]
+    assert ports.store.due(use_before) == [approval.id]
     late_use = _move(approval, approved, consumed, use_before, digest="a" * 64)
     assert isinstance(await ports.sequencer.submit(late_use), Unmet)
     use = _move(approval, approved, consumed, START_US + 1, digest="a" * 64)
     assert isinstance(await ports.sequencer.submit(use), Committed)
     assert isinstance(await ports.sequencer.submit(use), Unmet)
+
+
+async def test_what_waits_beside_an_approval_is_opened_only_where_it_is_short(ports: Ports) -> None:
+    """Of its token, in its place, with its effects, oldest first; the others are counted, or are not its like."""
+    others: list[dict[str, object]] = [
+        {"subject": subject(arguments="y" * 9_000)},
+        {"token": "tok_2"},
+        {"environment": "dev"},
+        {"effects": ("exec",)},
+        {"expires_at": START_US},
+        {},
+    ]
+    found = [
+        _pending(ports, digest=f"{at:064}", opened_at=START_US - at, **one) for at, one in enumerate([{}, *others])
+    ]
+    for one in found:
+        assert isinstance(await ports.sequencer.submit(Unit(steps=(OpenApproval(one, 9),))), Committed)
+    shorts, left = ports.store.alike(found[0], START_US, 8_000)
+    assert (shorts, left) == ([found[-1], found[0]], 1)
+    large = ports.store.glance(found[1].id)
+    assert large is not None
+    assert (large[0], large[1] > 9_000) == (ApprovalStatus.PENDING, True)
+    assert ports.store.glance("apr_nothing") is None
 
 
 async def test_the_service_works_over_both(ports: Ports) -> None:

@@ -39,6 +39,7 @@ from firewall.core.work import (
     Unmet,
     UseApproval,
 )
+from firewall.sequencer.sealing import subject_json
 
 START_US = 1_790_000_000_000_000
 
@@ -177,6 +178,22 @@ class MemoryLog:
         late = sorted((one for one in found if one.opened_at >= since_us), key=lambda one: -one.opened_at)
         return len(found), [one.id for one in late[:limit]]
 
+    def glance(self, approval_id: str) -> tuple[ApprovalStatus, int] | None:
+        """As the port says."""
+        found = self.get(approval_id)
+        return None if found is None else (found.status, len(subject_json(found.subject)))
+
+    def alike(self, approval: Approval, now_us: int, most_bytes: int) -> tuple[list[Approval], int]:
+        """As the port says."""
+        same = (approval.token, approval.environment, approval.effects)
+        found = [
+            one
+            for one in self.waiting(now_us, len(self.rows))[0]
+            if (one.token, one.environment, one.effects) == same
+        ]
+        small = [one for one in found if len(subject_json(one.subject)) <= most_bytes]
+        return sorted(small, key=lambda one: (one.opened_at, one.id)), len(found) - len(small)
+
     def open_of(self, token: str) -> list[str]:
         """As the port says."""
         is_open = (ApprovalStatus.PENDING, ApprovalStatus.APPROVED)
@@ -207,11 +224,11 @@ class MemoryLog:
         data = self.talks.get(approval_id)
         return None if data is None else Kept(read(data), sha256_hex(data))
 
-    def due(self, now_us: int) -> list[Approval]:
+    def due(self, now_us: int) -> list[str]:
         """As the port says."""
         ends = {ApprovalStatus.PENDING: "expires_at", ApprovalStatus.APPROVED: "use_before"}
         return [
-            one for one in self.rows.values() if one.status in ends and getattr(one, ends[one.status]) <= now_us
+            one.id for one in self.rows.values() if one.status in ends and getattr(one, ends[one.status]) <= now_us
         ]
 
     def glass_use(self, approval_id: str) -> GlassUse | None:

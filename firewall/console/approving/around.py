@@ -5,10 +5,10 @@ kind wait, and whether a use of break-glass was reviewed. Each has a bound of it
 """
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 
-from firewall.approvals.batches import of_kind
+from firewall.approvals.batches import MOST_BYTES, of_kind
 from firewall.approvals.glass import Glass
 from firewall.approvals.people import ROLES, Approver
 from firewall.approvals.service import Approvals
@@ -24,6 +24,18 @@ from firewall.guard.editing import Editable
 
 THREADED_CHARS = 20_000
 """Longer calls are compared and rendered in a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What waits of the kind of an approval and may be answered by somebody on one page."""
+
+    found: tuple[Approval, ...] = ()
+    """Oldest first."""
+    more: int = 0
+    """Others of the kind, for which the page has no room."""
+    unopened: int = 0
+    """Others of the same run, place and effects that are too long for the page, of the kind or not."""
 
 
 class Around:
@@ -54,11 +66,11 @@ class Around:
             return None
         return self._runner.editor.editable(approval) if self._runner.editor is not None else None
 
-    def alike(self, approval: Approval, who: Approver) -> int:
-        """Return how many of a kind somebody could answer on one page, this one among them; 0: he answers none."""
+    def alike(self, approval: Approval, who: Approver) -> Alike:
+        """Return what of a kind somebody could answer on one page, this one among them, if he answers any."""
         if who.role not in ROLES or approval.status is not ApprovalStatus.PENDING:
-            return 0
-        return len(waiting_alike(self._approvals, approval, who))
+            return Alike()
+        return waiting_alike(self._approvals, approval, who)
 
     def reviewed(self, approval: Approval) -> str:
         """Return `open`, or what a review found of the break-glass that approved it; empty: there was none."""
@@ -70,20 +82,33 @@ class Around:
     async def beside(self, approval: Approval, who: Approver) -> Json:
         """Return all of it as JSON. Raises: StoreError."""
         other, editable = await self.compared(approval), self.editable(approval, who)
-        count, address = self.alike(approval, who), self._approvals.rules.batch_address(approval.id)
+        alike = self.alike(approval, who)
         return {
             "compared": _compared(other) if other is not None else None,
             "conversation": self.talk(approval, who).state,
             "edit": asdict(editable) if editable is not None else None,
-            "alike": {"waiting": count, "address": address} if count > 1 else None,
+            "alike": self._offered(alike, approval.id) if len(alike.found) > 1 else None,
             "review": self.reviewed(approval),
         }
 
+    def _offered(self, alike: Alike, approval_id: str) -> Json:
+        return {
+            "waiting": len(alike.found),
+            "address": self._approvals.rules.batch_address(approval_id),
+            "more": alike.more,
+            "unopened": alike.unopened,
+        }
 
-def waiting_alike(approvals: Approvals, first: Approval, who: Approver) -> list[Approval]:
-    """Return what waits of the kind of an approval and may be answered by somebody, as much as one page shows."""
+
+def waiting_alike(approvals: Approvals, first: Approval, who: Approver) -> Alike:
+    """Return what waits of the kind of an approval and may be answered by somebody, as much as one page shows.
+
+    What is long is not opened for it. Raises: StoreError.
+    """
     counter = approvals.counter()
-    return of_kind(first, approvals.waiting_of(first.token), lambda one: counter.refusal(one, who) is None)
+    waiting, unopened = approvals.alike(first, MOST_BYTES)
+    found, more = of_kind(first, waiting, lambda one: counter.refusal(one, who) is None)
+    return Alike(tuple(found), more, unopened)
 
 
 def _compared(other: Compared) -> Json:

@@ -5,17 +5,17 @@ INVARIANT: each has its own vote, digest and entry; one that cannot be answered 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from firewall.approvals.batches import MOST, InBatch, kind_of, refusal_of
+from firewall.approvals.batches import MOST, MOST_BYTES, InBatch, kind_of, refusal_of
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
 from firewall.console.api.approvals import standing_of
-from firewall.console.approving.around import waiting_alike
+from firewall.console.approving.around import Alike, waiting_alike
 from firewall.console.approving.page import page
 from firewall.console.approving.parts import Page
 from firewall.console.auth import Access
@@ -54,7 +54,8 @@ class Batches:
         """Return their routes."""
 
         async def show(request: Request, visitor: Visitor) -> Response:
-            found = self._found(_id(request), visitor.who)
+            alike = self._found(_id(request), visitor.who)
+            found = alike.found
             for one in found:
                 await self._approvals.viewed(one.id, by=visitor.who.name, may_decide=True)
             pages = await asyncio.to_thread(lambda: [self._page(one, visitor.who) for one in found])
@@ -66,6 +67,8 @@ class Batches:
                 items=pages,
                 refusal=self._refusal(found, visitor.who),
                 most=MOST,
+                more=alike.more,
+                unopened=alike.unopened,
             )
 
         async def answer(request: Request, visitor: Visitor, fields: Fields) -> Response:
@@ -77,11 +80,11 @@ class Batches:
 
         return frame.page(PATH, show, Access.DECIDER), frame.form(PATH, answer, Access.DECIDER)
 
-    def _found(self, approval_id: str, who: Approver) -> list[Approval]:
+    def _found(self, approval_id: str, who: Approver) -> Alike:
         """Return what waits of a kind and may be answered by somebody. Raises: ApprovalError."""
         return waiting_alike(self._approvals, self._approvals.get(approval_id), who)
 
-    def _refusal(self, found: list[Approval], who: Approver) -> str:
+    def _refusal(self, found: Sequence[Approval], who: Approver) -> str:
         """Return why none of these is approved in a batch; empty: they may be."""
         production = self._approvals.rules.production
         return next((words for one in found if (words := refusal_of(one, who, production))), "")
@@ -112,6 +115,11 @@ class Batches:
     async def _answer(
         self, first: Approval, approval_id: str, decision: Decision, who: Approver, *, batch: InBatch, reason: str
     ) -> Said:
+        stands = self._approvals.glance(approval_id)
+        if stands is not None and stands[1] > MOST_BYTES:  # no page of a batch showed it
+            return Said(
+                approval_id, "", stands[0].value, "this is too long for a batch: answer it on its own page"
+            )
         try:
             _demand_kind(first, self._approvals.get(approval_id))
             approval = await self._approvals.decide(approval_id, decision, by=who, reason=reason, batch=batch)

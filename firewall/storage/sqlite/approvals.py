@@ -334,19 +334,47 @@ def waits(connection: sqlite3.Connection, now_us: int, limit: int, since_us: int
     return int(count), [str(one) for (one,) in connection.execute(NEWEST, (since_us, now_us, limit))]
 
 
+def glance(connection: sqlite3.Connection, approval_id: str) -> tuple[ApprovalStatus, int] | None:
+    """Return where an approval stands and how many bytes its subject is, as it is stored; None: there is none."""
+    row = connection.execute(
+        "SELECT status, length(subject) FROM approvals WHERE id = ?", (approval_id,)
+    ).fetchone()
+    return None if row is None else (ApprovalStatus(row[0]), int(row[1] or 0))
+
+
+ALIKE = (
+    "SELECT opened_at, id, length(subject) FROM approvals INDEXED BY approvals_open WHERE token = ?"
+    " AND status IN ('pending', 'approved') AND status = 'pending' AND expires_at > ? AND environment = ?"
+    " AND effects = ?"
+)
+
+
+def alike(
+    connection: sqlite3.Connection, first: Approval, now_us: int, most: Most, most_of_one: int
+) -> tuple[list[StoredApproval], int]:
+    """Return what waits of the token, the place and the effects of an approval, oldest first.
+
+    And how many of it are left out: of more than `most_of_one` bytes, or behind as many as `most` says.
+    """
+    found = sorted(connection.execute(ALIKE, (first.token, now_us, first.environment, " ".join(first.effects))))
+    small = [(one, size) for _, one, size in found if (size or 0) <= most_of_one]
+    ids = _within(small[: most.rows], most.sealed_bytes)
+    return _those(connection, ids), len(found) - len(ids)
+
+
 def open_of(connection: sqlite3.Connection, token: str) -> list[str]:
     """Return the ids of what a token has pending or approved and unused."""
     return [str(one) for (one,) in connection.execute(OPEN_OF, (token,))]
 
 
-def due(connection: sqlite3.Connection, now_us: int) -> list[StoredApproval]:
-    """Return those whose time is over but whose status does not say so yet."""
+def due(connection: sqlite3.Connection, now_us: int) -> list[str]:
+    """Return the ids of those whose time is over but whose status does not say so yet."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals WHERE (status = 'pending' AND expires_at <= :now)"  # noqa: S608 - constant
+        "SELECT id FROM approvals WHERE (status = 'pending' AND expires_at <= :now)"
         " OR (status = 'approved' AND use_before <= :now) LIMIT 500",
         {"now": now_us},
-    ).fetchall()
-    return [_read(row) for row in rows]
+    )
+    return [str(one) for (one,) in rows]
 
 
 def _read(row: tuple[object, ...]) -> StoredApproval:

@@ -36,6 +36,7 @@ def store(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         (approvals.SETTLED, (9,), "approvals_settled"),
         (approvals.NEWEST, (0, 1, 9), "idx_approvals_status_opened_at"),
         (approvals.OPEN_OF, ("tok",), "approvals_open"),
+        (approvals.ALIKE, ("tok", 1, "staging", "write"), "approvals_open"),
         (tokens.NEWEST, (9, 9, "", 9), "tokens_newest"),
     ],
 )

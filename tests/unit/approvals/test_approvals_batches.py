@@ -90,21 +90,25 @@ async def test_what_cannot_be_read_or_has_moved_is_of_no_kind() -> None:
     assert kind_of(replace(found, subject=None)) is None
     assert kind_of(replace(found, subject=subject(actions=()))) is None
     assert kind_of(replace(found, subject=subject(moved=(("replicas", "1", "3"),)))) is None
-    assert of_kind(replace(found, subject=None), [replace(found, subject=None)], lambda _: True) == []
+    assert of_kind(replace(found, subject=None), [replace(found, subject=None)], lambda _: True) == ([], 0)
 
 
 async def test_a_page_is_bounded_by_number_and_by_what_is_to_be_read() -> None:
     """The oldest come first; who may not answer one does not see it there."""
     many = [replace(await _opened(number), opened_at=100 - number) for number in range(MOST + 5)]
-    found = of_kind(many[0], many, lambda one: one != many[-1])
-    assert len(found) == MOST
+    found, more = of_kind(many[0], many, lambda one: one != many[-1])
+    assert (len(found), more) == (MOST, 4)
     assert found[0] == many[-2]
     assert [one.opened_at for one in found] == sorted(one.opened_at for one in found)
     long = subject(actions=(view(text="x" * (MOST_CHARS // 2)),), arguments="")
     large = [await _opened(number, subject=long) for number in range(3)]
-    assert len(of_kind(large[0], large, lambda _: True)) == 1
+    found, more = of_kind(large[0], large, lambda _: True)
+    assert (len(found), more) == (1, 2)
     assert [count for _, count in batches_in([*many, *large])] == [MOST + 5, 3]
     assert batches_in([many[0], large[0]]) == []
+    longer = subject(actions=(view(text="x" * MOST_CHARS),), arguments="")
+    alone = [await _opened(number, subject=longer) for number in range(3)]
+    assert batches_in(alone) == [], "each is shown on its own page alone"
 
 
 GRAVE = {
