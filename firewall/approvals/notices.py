@@ -5,7 +5,7 @@ resource, so that no channel can leak one; and no person's name but that of whoe
 somebody in whose name it was done learns of it.
 """
 
-from firewall.approvals.channels.wording import named, operations, quoted
+from firewall.approvals.channels.wording import named, operations, place, quoted
 from firewall.approvals.people import groups_of
 from firewall.core.approval import Approval
 from firewall.core.demand import ANYBODY
@@ -42,7 +42,7 @@ def glass_alert(approval: Approval, name: str, *, address: str, is_new: bool) ->
     notice = notice_of(approval, address)
     who = quoted(name) if name else "somebody who has left"
     effects = ", ".join(map(named, notice.effects)) or "unknown"
-    what = f"{operations(notice)} in {quoted(notice.environment)} ({effects})"
+    what = f"{operations(notice)} in {place(notice)} ({effects})"
     said = (
         f"{who} broke the glass for {what}"
         if is_new

@@ -53,8 +53,12 @@ def operations(notice: Notice) -> str:
 def sentence(notice: Notice) -> str:
     """Return in one sentence what will happen, without an argument."""
     effects = ", ".join(map(named, notice.effects)) or "unknown"
-    place = UNKNOWN_PLACE if notice.environment == UNRESOLVED else quoted(notice.environment)
-    return f"An agent asks for {operations(notice)} in {place}: {effects}."
+    return f"An agent asks for {operations(notice)} in {place(notice)}: {effects}."
+
+
+def place(notice: Notice) -> str:
+    """Return where it would happen; what is unresolved is said in words."""
+    return UNKNOWN_PLACE if notice.environment == UNRESOLVED else quoted(notice.environment)
 
 
 def until(notice: Notice) -> str:

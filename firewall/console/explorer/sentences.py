@@ -6,8 +6,13 @@ from firewall.console.explorer.seen import Seen
 from firewall.console.happened import happened
 
 CHARS = 200
-_TOLD = ("summary", "reason", "why", "line", "detail", "model", "provider", "route", "host", "tools")
-"""Fields of a sealed part that say best what an entry is about, the best first; who it was stands beside."""
+_DOES = "summary"
+"""Says by itself what a call does."""
+_TOLD = ("reason", "why", "line", "detail", "model", "provider", "route", "host", "tools")
+"""Fields of a sealed part that say best what an entry is about, the best first; who it was stands beside.
+
+They stand behind what happened: a person's reason alone would read as what the entry says.
+"""
 
 
 def sentence(seen: Seen) -> str:
@@ -15,11 +20,11 @@ def sentence(seen: Seen) -> str:
     private = seen.private or {}
     actions = private.get("actions")
     first = actions[0] if isinstance(actions, Sequence) and actions and isinstance(actions[0], Mapping) else {}
-    for name in _TOLD:
+    for name in (_DOES, *_TOLD):
         for place in (first, private):
             said = _text(place, name)
             if said:
-                return said[:CHARS]
+                return (said if name == _DOES else f"{happened(seen.kind, seen.data)}: {said}")[:CHARS]
     by = _text(private, "by")
     about = _text(private, "holder") or (_text(private, "name") if by else "")
     by = by if seen.principal else ""  # it stands beside where no agent does

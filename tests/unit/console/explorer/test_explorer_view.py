@@ -15,6 +15,9 @@ def test_a_sentence_is_the_headline_and_a_name_alone_is_none() -> None:
     assert (told.headline, told.who) == ("deletes /srv/data", "root")
     read = _line("audit.read", {"name": "root"})
     assert (read.headline, read.who) == ("Somebody read the log", "root")
+    reason = {"name": "alice", "reason": "the disk is full"}
+    assert _line("glass.broken", reason).headline == "The glass was broken: the disk is full"
+    assert _line("approval.voted", reason).headline == "Somebody voted: the disk is full"
     minted = _line("token.minted", {"by": "admin"}, principal="")
     assert (minted.headline, minted.who) == ("Token minted", "admin")
 
