@@ -326,6 +326,11 @@ class Keystore:
         return row
 
 
+def passing_key() -> SubjectKey:
+    """Return a new key that lies in no keystore: once it is forgotten, nobody opens what it sealed."""
+    return _subject_key("sub_" + os.urandom(16).hex(), AESGCM.generate_key(256))
+
+
 def _subject_key(key_id: str, raw: bytes) -> SubjectKey:
     names, words = (sha256(label + raw).digest() for label in (b"stayhand pseudonyms", b"stayhand words"))
     return SubjectKey(key_id, AESGCM(raw), names, words)

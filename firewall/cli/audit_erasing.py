@@ -39,7 +39,7 @@ def erase(ctx: click.Context, subject: str, *, reason: str, revoke: bool, yes: b
     if row.get("wal") == "pending":
         talk("somebody reads the log's file: the name leaves its write-ahead log when that ends (see doctor)")
     if row.get("new_entries"):
-        talk("something about this person was written after it, under a new key: run it again")
+        talk("somebody came under this name since and has a key: where that is the same person, run it again")
     talk("an older copy of the keystore brings the key back: let such copies expire, and destroy them")
 
 

@@ -170,7 +170,7 @@ class EndForm:
 
 @dataclass(frozen=True, slots=True)
 class PutToken:
-    """Store a minted token."""
+    """Store a minted token, unless one above it is gone or revoked, or its owner was erased meanwhile."""
 
     id: str
     fingerprint: bytes
@@ -184,6 +184,8 @@ class PutToken:
     expires_at: int
     owner: str = ""
     """Whom a subject of an issuer acts for; of other tokens the grant says it."""
+    erasures: int = -1
+    """How often somebody had been erased when it was made out; -1: it does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +437,7 @@ class Unmet:
     why: str
     """A short word: `full`, `spent`, `told`, `open_exists`, `denied_before`, `too_many_pending`,
     `too_many_of_session`, `moved_on`, `unknown`, `exists`, `living`, `review_open`,
-    `roster`, `ended`."""
+    `roster`, `ended`, `erased`."""
     retry_after_us: int = 0
     found: str = ""
     """An id that the caller may want instead (the open approval)."""

@@ -148,7 +148,8 @@ class Applier:
             self._run(steps, now_us)
             return Committed(spent=tuple(self._spent)) if self._spent else _DONE
         first = steps[0]
-        if len(steps) == 1 and isinstance(first, Take):  # one statement, which takes or does not
+        if len(steps) == 1 and isinstance(first, Take) and not self._sealing.late:
+            # one statement, which takes or does not
             return limits.take(self._connection, first, 0, now_us) or _DONE
         if not self._careful:
             if self._run(steps, now_us) is not None:
@@ -163,6 +164,12 @@ class Applier:
 
     def _run(self, steps: Sequence[Step], now_us: int) -> Unmet | None:
         self._spent.clear()
+        late = self._sealing.late
+        if late:
+            refused = (late.refusal(step, index) for index, step in enumerate(steps))
+            unmet = next((one for one in refused if one is not None), None)
+            if unmet is not None:
+                return unmet
         takes = _leading(steps) if isinstance(steps[0], Take) else ()
         if takes and not limits.take_all(self._connection, takes, now_us):
             self._take_back()  # what the others gave
@@ -184,8 +191,7 @@ class Applier:
             case EndToken() | EndPerson() | EndAbsence() | BreakGlass() | ReviewGlass() | EraseSubject():
                 return self._end(step, index)
             case PutToken() | PutPerson() | PutAbsence() | PutIssued() | NoteUses() | Sweep():
-                self._put(step, now_us)
-                return None
+                return self._put(step, index, now_us)
             case _:
                 return self._keep(step, index)
 
@@ -204,7 +210,8 @@ class Applier:
             case Reclaim():
                 ledger.reclaim(self._connection, step)
             case Pay():
-                limits.pay(self._connection, step, now_us)
+                if not self._sealing.late.is_debt(step.key):
+                    limits.pay(self._connection, step, now_us)
         return None
 
     def _named(self, parts: Sequence[Part], unmet: Unmet | None) -> Unmet | None:
@@ -220,21 +227,36 @@ class Applier:
             raise TakenBackError
         self._connection.execute("ROLLBACK TO unit")
 
-    def _put(self, step: PutToken | PutPerson | PutAbsence | PutIssued | NoteUses | Sweep, now_us: int) -> None:
+    def _put_token(self, step: PutToken, index: int) -> Unmet | None:
+        late = self._sealing.late
+        if late and late.is_behind(step, erasures.count(self._connection)):
+            return Unmet(index, "erased", found=step.id)
+        unmet = tokens.put_token(self._connection, step, index)
+        if unmet is None and late:
+            granted = orjson.loads(step.grant).get("owner", "") if step.grant else ""
+            for name in (step.holder, step.owner, granted):
+                late.comes(name)
+        return unmet
+
+    def _put(
+        self, step: PutToken | PutPerson | PutAbsence | PutIssued | NoteUses | Sweep, index: int, now_us: int
+    ) -> Unmet | None:
         match step:
             case Sweep():
                 limits.sweep(self._connection, now_us)
                 tokens.sweep_issued(self._connection, step)
             case PutToken():
-                tokens.put_token(self._connection, step)
+                return self._put_token(step, index)
             case PutPerson():
                 people.put_person(self._connection, step)
+                self._sealing.late.comes(step.name)
             case PutAbsence():
                 absences.put_absence(self._connection, step)
             case PutIssued():
                 tokens.put_issued(self._connection, step)
             case NoteUses():
                 tokens.note_uses(self._connection, step)
+        return None
 
     def _keep(self, step: Pinning | Proving | Pushing, index: int) -> Unmet | None:
         match step:

@@ -21,6 +21,7 @@ from firewall.storage.sqlite import (
     absences,
     approvals,
     conversations,
+    erasures,
     forms,
     glass,
     people,
@@ -190,6 +191,10 @@ class TokenLookup:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+
+    def erasures(self) -> int:
+        """As the port says."""
+        return _guarded(lambda: erasures.count(self._connection))
 
     def by_fingerprint(self, fingerprint: bytes) -> StoredToken | None:
         """Return the token whose SHA-256 this is."""

@@ -14,6 +14,7 @@ from firewall.core.approval import ActionView, Form, Subject
 from firewall.core.errors import StoreError
 from firewall.core.push import PushBrowser
 from firewall.core.secret import Secret
+from firewall.sequencer.late import Late
 
 SYSTEM = "stayhand"
 """The subject of records that concern nobody in particular."""
@@ -25,19 +26,27 @@ class Sealing:
     def __init__(self, keystore: Keystore) -> None:
         self._keystore = keystore
         self._pseudonyms: dict[str, str] = {}
+        self.late = Late()
+        """Who was erased, and how what still comes about him is sealed."""
         self.erasures = 0
         """How often somebody was erased since the start: what was opened before may not be shown any more."""
 
     def key_for(self, person: str) -> SubjectKey:
-        """Return the key of a person, made now if there is none; of nobody, the system's."""
-        return self._keystore.key_for(person or SYSTEM)
+        """Return the key of a person, made now if there is none; of nobody, the system's.
+
+        Of somebody who was erased, one that is kept nowhere.
+        """
+        return self.late.key(person) or self._keystore.key_for(person or SYSTEM)
 
     def pseudonym(self, name: str) -> str:
         """Return the stable pseudonymous id of a person (`alice`) or a principal (`alice/claude`)."""
         found = self._pseudonyms.get(name)
         if found is None:
-            prefix = "prn_" if "/" in name else "per_"
-            found = self.key_for(name.partition("/")[0]).pseudonym(prefix, name)
+            prefix, owner = "prn_" if "/" in name else "per_", name.partition("/")[0]
+            late = self.late.key(owner)
+            if late is not None:
+                return late.pseudonym(prefix, name)  # a name that was erased is not kept in memory either
+            found = self._keystore.key_for(owner or SYSTEM).pseudonym(prefix, name)
             self._pseudonyms[name] = found
         return found
 

@@ -224,12 +224,23 @@ class Writer:
             now_us = self._clock.now_us()
             self._apply(batch, now_us, applied)
             self._log.checkpoint()
+            if self._applier.has_erased:
+                self._leave(batch[-1], applied)
             work = self._commit_erasure if self._applier.has_erased else self._commit
             self._thread.run(partial(work, loop, batch, applied))
         except Exception as error:  # noqa: BLE001 - FAIL-CLOSED: nobody in the batch may wait for ever
             log.error("a batch could not be applied: %s", type(error).__name__)  # noqa: TRY400 - may quote a unit
             self._undo(batch, error)
             self._next()
+
+    def _leave(self, last: tuple[Unit, Hearer], applied: list[tuple[Hearer, Outcome]]) -> None:
+        """Take the name as erased before its key is: whoever asks for its pseudonym meanwhile makes no new one."""
+        unit, waits = last
+        outcome = next((said for hearer, said in applied if hearer is waits), None)
+        if isinstance(outcome, Committed):
+            for step in unit.steps:
+                if type(step) is EraseSubject:
+                    self._sealing.late.leaves(step.name)
 
     def _upto_erasure(self, batch: list[tuple[Unit, Hearer]]) -> list[tuple[Unit, Hearer]]:
         """End a batch with the first unit that erases somebody; the rest waits for the next.
@@ -274,6 +285,7 @@ class Writer:
         """Take back all of the batch that was applied, and begin it again."""
         self._connection.execute("ROLLBACK")
         self._log.rolled_back()
+        self._sealing.late.undone()
         self._connection.execute("BEGIN IMMEDIATE")
 
     def _apply_one(
@@ -355,6 +367,7 @@ class Writer:
             self._undo(batch, failed)
         else:
             self._log.committed()
+            self._sealing.late.committed()
             self._open = True
             for hearer, outcome in applied:
                 if not hearer.done():
@@ -365,6 +378,7 @@ class Writer:
         """FAIL-CLOSED: nothing of the batch was kept, everybody in it hears so."""
         self._open = False
         self._applier.has_erased = False
+        self._sealing.late.undone()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

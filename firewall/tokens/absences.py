@@ -65,7 +65,9 @@ class Absences:
             person=person,
             private={"name": person, "delegate": delegate, "by": by},
         )
-        await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+        outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+        if not isinstance(outcome, Committed):
+            raise PersonError("one of them was erased meanwhile")
         return Absence(person, delegate, is_away, now, until_us)
 
     async def end(self, person: str, *, by: str) -> None:

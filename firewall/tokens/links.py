@@ -70,13 +70,14 @@ class Links:
         self._new_id = new_id
 
     async def for_sign_in(self, person: str, *, by: str) -> Made:
-        """Make a link that signs somebody in once. Raises: StoreError."""
+        """Make a link that signs somebody in once. Raises: LinkError where he was erased meanwhile; StoreError."""
         return await self._make(LinkUse.SIGN_IN, person, by=by, life_s=SIGN_IN_S)
 
     async def for_decision(self, person: str, *, approval: str, digest: str, until_us: int) -> Made:
         """Make a link by which this person may decide this approval, as it is bound now, at most until then.
 
-        It goes to that person's own channel and nowhere else; whoever holds it can decide. Raises: StoreError.
+        It goes to that person's own channel and nowhere else; whoever holds it can decide.
+        Raises: as `for_sign_in`.
         """
         left_s = max(0, until_us - self._clock.now_us()) // 1_000_000
         return await self._make(
@@ -154,7 +155,9 @@ class Links:
             approval=approval,
             private={"name": person, "by": by},
         )
-        await self._sequencer.submit(Unit(records=(record,), steps=(PutLink(link),)))
+        unit = Unit(records=(record,), steps=(PutLink(link),))
+        if not isinstance(await self._sequencer.submit(unit), Committed):
+            raise LinkError  # whom it is for was erased meanwhile
         return Made(link, Secret(secret))
 
 

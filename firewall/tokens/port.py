@@ -83,6 +83,10 @@ class TokenRows(Protocol):
         """Return the ids of a token and of everything below it, itself first."""
         ...
 
+    def erasures(self) -> int:
+        """Return how many people were erased."""
+        ...
+
 
 class PersonRow(Protocol):
     """A stored approver or admin."""

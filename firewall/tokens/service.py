@@ -17,7 +17,7 @@ from firewall.core.grant import Grant, GrantError, Wish, narrow
 from firewall.core.ids import is_id, principal_of, spell_id
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.token import ParsedToken, TokenKind, fingerprint, parse, spell
-from firewall.core.work import Committed, EndToken, PutToken, Record, Unit
+from firewall.core.work import Committed, EndToken, PutToken, Record, Unit, Unmet
 from firewall.tokens import grant_json
 from firewall.tokens.port import TokenRow, TokenRows
 from firewall.tokens.uses import Uses
@@ -147,6 +147,10 @@ class Tokens:
             self._revoked.add(token_id)
         return row is not None
 
+    def erasures(self) -> int:
+        """Return how many people were erased. Raises: StoreError."""
+        return self._rows.erasures()
+
     def on_revoked(self, watcher: Callable[[str], None]) -> None:
         """Call `watcher(token_id)` as soon as a revocation is durable."""
         self._watchers.append(watcher)
@@ -183,7 +187,7 @@ class Tokens:
     async def narrow(self, parent: Bearer, wish: Wish, *, by: str = "") -> Minted:
         """Narrow an agent's token into a child; `by`: who did, where it was not the agent itself.
 
-        Raises: GrantError when the wish is wider than the parent.
+        Raises: GrantError when the wish is wider than the parent; AuthError where the parent ended meanwhile.
         """
         if parent.grant is None:
             raise GrantError("only an agent token can be narrowed")
@@ -213,6 +217,11 @@ class Tokens:
         """Feel at once that the control tokens of somebody who was removed are revoked. Raises: StoreError."""
         for token_id in self._rows.revoked_of(holder):
             self._feel(token_id)
+
+    def forget_erased(self, name: str) -> None:
+        """Keep nothing in memory that names somebody who was erased; his tokens' ids stay as revoked."""
+        self._good = {key: one for key, one in self._good.items() if not _names(one, name)}
+        self._by_id = {key: one for key, one in self._by_id.items() if not _names(one, name)}
 
     def _feel(self, token_id: str) -> None:
         self._revoked.add(token_id)
@@ -277,7 +286,9 @@ class Tokens:
             principal=record.principal,
             private=record.private,
         )
-        await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+        outcome = await self._sequencer.submit(Unit(records=(record,), steps=(step,)))
+        if isinstance(outcome, Unmet):
+            raise AuthError(detail="revoked meanwhile")
         return Minted(token_id, text, expires_at)
 
     def _look_up(self, parsed: ParsedToken) -> Bearer:
@@ -316,6 +327,12 @@ class Tokens:
 def _instant_us(at: datetime) -> int:
     """Return an instant in Unix microseconds; a grant has the same one for every call."""
     return int(at.timestamp() * 1e6)
+
+
+def _names(bearer: Bearer, name: str) -> bool:
+    """Tell whether a bearer is somebody's: he holds the token, or owns it."""
+    owner = bearer.grant.owner if bearer.grant is not None else ""
+    return name in (bearer.holder, owner) or any(draw.key == f"owner:{name}" for draw in bearer.draws)
 
 
 def _keep(known: dict[_Key, Bearer], key: _Key, bearer: Bearer) -> None:

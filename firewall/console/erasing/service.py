@@ -89,7 +89,7 @@ class Erased:
     is_emptied: bool
     """Nothing of him lies in the write-ahead log; else it goes from there when somebody who reads the log ends."""
     is_back: bool
-    """Something about the name was written after it, as the end of a call that ran: under a new key."""
+    """Somebody came under the name since, and has a key."""
 
     @property
     def ended(self) -> str:
@@ -178,7 +178,7 @@ class Erasing:
             if revoke:
                 await self._end(asked)
             entry = await self._commit(asked, reason)
-            for forget in self._forget:
+            for forget in (self._parts.tokens.forget_erased, *self._forget):
                 forget(who.name)
             return Erased(
                 who,
@@ -192,7 +192,7 @@ class Erasing:
             )
 
     async def _is_back(self, who: Erasable) -> bool:
-        """Tell whether something about an erased name was written after it; true where nobody can tell."""
+        """Tell whether an erased name has a key again; true where nobody can tell."""
         if not who.name:
             return False
         try:

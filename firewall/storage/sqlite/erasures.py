@@ -105,6 +105,12 @@ def keys(connection: sqlite3.Connection) -> list[str]:
     return [str(row[0]) for row in connection.execute("SELECT key FROM erasures")]
 
 
+def count(connection: sqlite3.Connection) -> int:
+    """Return how many keys were erased."""
+    (found,) = connection.execute("SELECT count(*) FROM erasures").fetchone()
+    return int(found)
+
+
 def _signs_in(connection: sqlite3.Connection, step: EraseSubject) -> bool:
     found = connection.execute("SELECT 1 FROM people WHERE name = ? AND removed_at = 0", (step.name,)).fetchone()
     return found is not None

@@ -28,9 +28,18 @@ NEWEST = (
     " ORDER BY created_at DESC, id LIMIT ?"
 )
 
+_STANDS = (
+    "WITH RECURSIVE above(id, parent, revoked_at) AS (SELECT id, parent, revoked_at FROM tokens WHERE id = ?"
+    " UNION SELECT t.id, t.parent, t.revoked_at FROM tokens t JOIN above ON t.id = above.parent)"
+    " SELECT total(parent = ''), total(revoked_at > 0) FROM above"
+)
+"""How many ends a line of tokens has, and how many of it were revoked."""
 
-def put_token(connection: sqlite3.Connection, step: PutToken) -> None:
-    """Insert a minted token."""
+
+def put_token(connection: sqlite3.Connection, step: PutToken, index: int = 0) -> Unmet | None:
+    """Insert a minted token, unless one above it is gone or revoked."""
+    if step.parent and connection.execute(_STANDS, (step.parent,)).fetchone() != (1, 0):
+        return Unmet(index, "unknown", found=step.parent)
     connection.execute(
         f"INSERT INTO tokens ({_COLUMNS}, fingerprint, owner) VALUES (?,?,?,?,?,?,?,0,?,?)",  # noqa: S608 - constant
         (
@@ -38,6 +47,7 @@ def put_token(connection: sqlite3.Connection, step: PutToken) -> None:
             step.fingerprint, step.owner,
         ),
     )  # fmt: skip
+    return None
 
 
 def end_token(connection: sqlite3.Connection, step: EndToken, index: int) -> Unmet | None:

@@ -10,6 +10,7 @@ stored is of no text that could be presented.
 import asyncio
 import hashlib
 from collections import OrderedDict
+from dataclasses import replace
 
 from firewall.codecs.oauth.claims import Claims
 from firewall.core.errors import AuthError
@@ -17,7 +18,7 @@ from firewall.core.grant import Grant
 from firewall.core.ids import principal_of, spell_id
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.token import TokenKind
-from firewall.core.work import PutToken, Record, Unit
+from firewall.core.work import PutToken, Record, Unit, Unmet
 from firewall.tokens.service import Bearer, Tokens, draws_of
 
 KIND = "oauth"
@@ -75,12 +76,18 @@ class Principals:
             who = f"{said.subject} of {said.issuer}"
             held = f"{grant.owner}/{grant.agent} in {grant.environment}: {who}"
             names = dict(zip(lineage, (f"row {row[:_ROW_CHARS]} of {held}", held, who), strict=True))
+            erasures = self._tokens.erasures()
             # the subject may act for others as well: whose it is stands below it
             steps = tuple(
-                self._row(one, parents[one], names[one], owner=grant.owner if parents[one] else "")
+                replace(
+                    self._row(one, parents[one], names[one], owner=grant.owner if parents[one] else ""),
+                    erasures=erasures,
+                )
                 for one in missing
             )
-            await self._sequencer.submit(Unit(records=(_record(own, parents[own], said, grant),), steps=steps))
+            unit = Unit(records=(_record(own, parents[own], said, grant),), steps=steps)
+            if isinstance(await self._sequencer.submit(unit), Unmet):
+                raise AuthError(detail="revoked, or its owner erased, meanwhile")
         self._known[own] = None
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)

@@ -1,5 +1,6 @@
 """Erasing whoever agents with access tokens of other issuers act for: found, revoked, and never live again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -109,6 +110,29 @@ async def test_no_file_names_the_person_or_the_subject(house: House) -> None:
     assert rows == [("", "")] * 5
     for path in (one for one in house.folder.rglob("*") if one.is_file()):
         assert not [word for word in (OWNER, SUBJECT) if word.encode() in path.read_bytes()], path.name
+
+
+async def test_a_subject_met_while_its_owner_is_erased_names_nobody(house: House) -> None:
+    """80: What was made out before the erasure and waits behind it is refused; who comes later is somebody new."""
+    real = house.real
+    about = Record(kind="tool.judged", person=OWNER, private={"what": "a call"})
+    await real.installation.writer.submit(Unit(records=(about,)))
+    coming: list[asyncio.Task[str]] = []
+    asked = iter(range(10))
+
+    def still() -> None:
+        if next(asked) == 1:  # the next thing that happens is that the erasure is handed in
+            coming.append(asyncio.create_task(house.comes()))
+
+    await house.erasing.erase(OWNER, reason="asked for it", revoke=False, by=ADA, still=still)
+    with pytest.raises(AuthError):
+        await coming[0]
+    assert real.entries("token.minted") == []
+    assert real.installation.keystore.known(OWNER) is None
+    for path in (one for one in house.folder.rglob("*") if one.is_file()):
+        assert not [word for word in (OWNER, SUBJECT) if word.encode() in path.read_bytes()], path.name
+    assert await house.comes() == f"{OWNER}/coder"
+    assert len(real.entries("token.minted")) == 1
 
 
 async def test_erasing_what_a_subject_is_called_undoes_no_revocation(house: House) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from firewall.console.erasing.standing import Standing
 from firewall.console.rooms import Frame, Room
 from firewall.console.rows import Row, Tab
 from firewall.core.erasure import EraseSubject
-from firewall.core.errors import FirewallError
+from firewall.core.errors import AuthError, FirewallError
 from firewall.core.glass import BreakGlass, Finding, ReviewGlass
-from firewall.core.work import Committed, Record, Unit, Unmet
+from firewall.core.token import TokenKind
+from firewall.core.work import Committed, PutPerson, Record, Unit, Unmet
 from firewall.sequencer.erasing import ErasureLookup
 from firewall.tokens.links import Links
 from firewall.tokens.people import People
@@ -202,18 +204,53 @@ async def test_whoever_may_no_longer_is_stopped_before_the_next_step(house: Hous
     assert house.key("anna") is not None
 
 
-async def test_what_a_call_leaves_behind_the_erasure_is_said(house: House) -> None:
-    """80: The end of a call that ran is sealed under a new key, and the answer says to erase that, too."""
-    writer = house.real.installation.writer
-    late = Unit(records=(Record(kind="tool.finished", person="olga", private={"what": "ended"}),))
-    house.late.append(late)
-    first = await house.erasing.erase("olga", reason=WHY, revoke=True, by=ADA)
-    assert shown(first)["new_entries"] is True
-    house.late.clear()
-    second = await house.erasing.erase("olga", reason=WHY, revoke=True, by=ADA)
-    assert shown(second)["new_entries"] is False
+async def test_what_a_call_leaves_behind_the_erasure_is_about_nobody(house: House) -> None:
+    """80: The end of a call that ran is written, under a key that is kept nowhere; no key has the name again."""
+    installation = house.real.installation
+    ended = Record(kind="tool.finished", person="olga", principal="olga/coder", private={"what": "ended"})
+    house.late.append(Unit(records=(ended,)))
+    done = await house.erasing.erase("olga", reason=WHY, revoke=True, by=ADA)
+    assert shown(done)["new_entries"] is False
+    await installation.writer.submit(Unit(records=(ended,)))
     assert house.key("olga") is None
-    assert writer.is_open
+    late = house.real.entries("tool.finished")
+    assert len(late) == 2
+    for one in late:
+        sealed = one["sealed"]
+        assert isinstance(sealed, dict)
+        assert installation.keystore.find(sealed["key"]) is None
+        assert sealed["key"] != done.who.key
+    await house.real.minted()
+    assert house.key("olga") is not None
+
+
+async def test_whoever_comes_under_the_name_at_once_is_said(house: House) -> None:
+    """80: Somebody new has a key of his own, and the answer says that the name has entries again."""
+    house.late.append(Unit(steps=(PutPerson("olga", "approver", (), "hash", 1),)))
+    house.late.append(Unit(records=(Record(kind="approver.added", person="olga", private={"name": "olga"}),)))
+    done = await house.erasing.erase("olga", reason=WHY, revoke=True, by=ADA)
+    assert shown(done)["new_entries"] is True
+    assert house.key("olga") is not None
+
+
+async def test_no_memory_of_tokens_names_whoever_was_erased(house: House) -> None:
+    """80: Whose tokens were seen is forgotten with him; those of others are not, and his stay refused."""
+    real = house.real
+    his, other = await real.minted(), await real.minted(owner="otto")
+    held = await real.tokens.mint_control(
+        TokenKind.SERVICE, "olga", datetime.fromtimestamp(real.clock.now_us() / 1e6 + 3600, UTC), by="root"
+    )
+    for minted in (his, other, held):
+        real.tokens.check(minted.text)
+    real.tokens.holder_of(his.id)
+    assert "olga" in repr(vars(real.tokens))
+    await house.erasing.erase("olga", reason=WHY, revoke=True, by=ADA)
+    assert "olga" not in repr(vars(real.tokens))
+    for minted in (his, held):
+        with pytest.raises(AuthError):
+            real.tokens.check(minted.text)
+    assert "olga" not in repr(vars(real.tokens))
+    assert real.tokens.check(other.text).principal == "otto/coder"
 
 
 async def test_another_account_of_the_same_person_is_nobody_else(house: House) -> None:

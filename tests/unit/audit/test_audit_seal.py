@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit import AuditError, Draft, Kind, decode, encode
-from audit.seal import Keystore, identity, identity_of, parse_kek, read_kek, write_kek
+from audit.seal import Keystore, identity, identity_of, parse_kek, passing_key, read_kek, write_kek
 
 KEK = bytes(range(32))
 
@@ -263,3 +263,15 @@ def test_bad_key_files_are_refused_without_showing_them(tmp_path: Path) -> None:
     with pytest.raises(AuditError) as caught:
         parse_kek("c2VjcmV0")
     assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_a_passing_key_opens_what_it_sealed_and_lies_in_no_keystore(keystore: Keystore) -> None:
+    """Each has an id and pseudonyms of its own; nothing that is kept opens what it sealed."""
+    one, other = passing_key(), passing_key()
+    sealed = one.seal(b"what", b"said")
+    assert one.open(b"what", sealed) == b"said"
+    with pytest.raises(AuditError):
+        other.open(b"what", sealed)
+    assert one.id != other.id
+    assert one.pseudonym("per_", "olga") != other.pseudonym("per_", "olga")
+    assert keystore.find(one.id) is None

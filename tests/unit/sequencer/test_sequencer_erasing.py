@@ -8,11 +8,28 @@ import orjson
 import pytest
 
 from audit import AuditError
+from firewall.core.bucket import Rate
 from firewall.core.erasure import Erasable, EraseSubject
 from firewall.core.errors import StoreError
-from firewall.core.work import Committed, EndPerson, PutPerson, PutToken, Record, Unit, Unmet
+from firewall.core.proofs import Link, LinkUse, Passkey
+from firewall.core.spending import Pay
+from firewall.core.work import (
+    Committed,
+    EndPerson,
+    PutAbsence,
+    PutLink,
+    PutPasskey,
+    PutPerson,
+    PutToken,
+    Record,
+    Step,
+    Take,
+    Unit,
+    Unmet,
+)
 from firewall.sequencer.erasing import ErasureLookup
 from firewall.sequencer.opening import Installation, create, open_installation
+from firewall.sequencer.thread import Thread
 from firewall.storage.sqlite import erasures
 from tests.support.approving import START_US, StillClock
 from tests.support.guarding import places_in
@@ -62,6 +79,108 @@ async def test_nothing_behind_the_entry_is_sealed_under_the_old_key(tmp_path: Pa
     assert bodies[0]["principal"] == old
     assert old not in [one["principal"] for one in bodies[1:]]
     assert installation.keystore.find(step.key) is None
+    await installation.close()
+
+
+async def test_what_comes_late_makes_no_key_under_the_name(tmp_path: Path) -> None:
+    """80: Neither an entry nor a question for the pseudonym, before, while and after the key goes."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    writer, sealing = installation.writer, installation.sealing
+    step = _step(installation)
+    erasing = writer.queue(_erasing(step))
+    while not erasing.done():
+        sealing.pseudonym("olga/other")
+        await asyncio.sleep(0)
+    late = sealing.pseudonym("olga/coder")
+    assert late == sealing.pseudonym("olga/coder")
+    assert late not in (step.pseudonym, sealing.pseudonym("olga"))
+    await writer.submit(Unit(records=(ABOUT,)))
+    assert installation.keystore.known("olga") is None
+    assert "olga" not in repr(vars(sealing))
+    last = _bodies(installation)[-1]
+    assert last["principal"] == late
+    assert installation.keystore.find(str(_keys([last])[0])) is None
+    await installation.close()
+
+
+async def test_whoever_comes_under_the_name_is_somebody_new(tmp_path: Path) -> None:
+    """A token made out to the name, or the right to sign in: from that entry on there is a key again."""
+    grant = '{"owner": "olga"}'
+    ways: tuple[Step, ...] = (
+        PutToken("tok_1", b"f", "agent", "", "", grant, START_US, START_US + 1),
+        PutToken("tok_1", b"f", "service", "olga", "", "", START_US, START_US + 1),
+        PutToken("tok_1", b"f", "oauth", "row", "", "", START_US, START_US + 1, owner="olga", erasures=1),
+        PutPerson("olga", "approver", (), "hash", START_US),
+    )
+    for number, came in enumerate(ways):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        create(places_in(folder))
+        installation = _opened(folder)
+        await installation.writer.submit(_erasing(_step(installation)))
+        assert isinstance(await installation.writer.submit(Unit(records=(ABOUT,), steps=(came,))), Committed)
+        key = installation.keystore.known("olga")
+        assert key is not None
+        assert _keys(_bodies(installation))[-1] == key.id
+        await installation.close()
+
+
+ERASED = "olga"
+WRITING = (
+    PutLink(Link("lnk_1", b"f", LinkUse.SIGN_IN, ERASED, "", "", START_US, START_US + 1)),
+    PutPasskey(Passkey("pky_1", ERASED, b"c", b"k", 0, "phone", backed_up=False, created_at=1, used_at=0), 5),
+    PutAbsence(ERASED, "", True, START_US, START_US + 1),  # noqa: FBT003 - a field
+    PutAbsence("otto", ERASED, False, START_US, START_US + 1),  # noqa: FBT003 - a field
+    PutToken("tok_9", b"g", "oauth", "row", "", "", START_US, START_US + 1, owner=ERASED, erasures=0),
+    PutToken("tok_9", b"g", "agent", "", "tok_gone", '{"owner": "olga"}', START_US, START_US + 1),
+    Take(f"requests:owner:{ERASED}", Rate(limit=5, window_us=1_000_000, burst=5)),
+    Pay(f"tokens:owner:{ERASED}", Rate(limit=5, window_us=1_000_000, burst=5), 3),
+)
+"""What was made out to somebody before he was erased, and comes to be written behind it."""
+
+
+@pytest.mark.parametrize("step", WRITING, ids=lambda one: type(one).__name__)
+async def test_no_row_names_whoever_was_erased(tmp_path: Path, step: Step) -> None:
+    """80: What was asked for before, in the same turn, is refused behind the erasure; no file has the name."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    writer = installation.writer
+    erasing = writer.queue(_erasing(_step(installation)))
+    behind = writer.queue(Unit(records=(ABOUT,), steps=(step,)))
+    with_others = writer.queue(Unit(records=(ABOUT,), steps=(PutPerson("otto", "approver", (), "h", 1), step)))
+    assert isinstance(await erasing, Committed)
+    is_debt = isinstance(step, Pay)
+    for outcome in (await behind, await with_others):
+        assert isinstance(outcome, Committed if is_debt else Unmet)
+    assert installation.keystore.known(ERASED) is None
+    assert [one["kind"] for one in _bodies(installation)] == ["audit.erased", *["tool.judged"] * (2 * is_debt)]
+    await installation.close()
+    assert _files_with(tmp_path, ERASED.encode()) == []
+
+
+async def test_an_erasure_that_is_not_committed_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever could not be erased has his key and his pseudonym, also in what is written next."""
+    create(places_in(tmp_path))
+    installation = _opened(tmp_path)
+    step = _step(installation)
+
+    def no_thread(_job: object) -> None:
+        raise RuntimeError("no thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "run", no_thread)
+        with pytest.raises(StoreError):
+            await installation.writer.submit(_erasing(step))
+    await installation.writer.submit(Unit(records=(ABOUT,)))
+    assert _keys(_bodies(installation)) == [step.key]
+    await installation.writer.submit(Unit(steps=(PutPerson("olga", "approver", (), "hash", START_US),)))
+    unmet = await installation.writer.submit(_erasing(step))
+    assert isinstance(unmet, Unmet)
+    await installation.writer.submit(Unit(records=(ABOUT,)))
+    assert _keys(_bodies(installation)) == [step.key] * 2
     await installation.close()
 
 
