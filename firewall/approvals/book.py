@@ -19,6 +19,8 @@ from firewall.core.ports import ApprovalStore, Clock, Notifier, Sequencer
 from firewall.core.work import Committed, MoveApproval, Unit
 
 _EARLIER = 20
+_EACH_BYTES = 1 << 20
+"""Subjects that one list of approvals opens, as they are stored."""
 
 
 class Book:
@@ -57,6 +59,21 @@ class Book:
         found = self._store.get(approval_id)
         if found is None:
             raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+        return found
+
+    def each(self, ids: Iterable[str]) -> dict[str, tuple[Approval, bool]]:
+        """Return approvals, their subjects opened as far as 1 MiB of them reaches; False: this one's is not.
+
+        Raises: ApprovalError `approval_unknown` (404); StoreError.
+        """
+        found: dict[str, tuple[Approval, bool]] = {}
+        left = _EACH_BYTES
+        for one in ids:
+            stands = self._store.glance(one)
+            size = stands[1] if stands is not None else 0
+            bare = self._store.bare(one) if size > left else None
+            found[one] = (bare, False) if bare is not None else (self.get(one), True)
+            left -= 0 if bare is not None else size
         return found
 
     def listing(self, status: str | None, limit: int = 200) -> list[Approval]:

@@ -111,9 +111,9 @@ class Reviews:
         hours = (self._clock.now_us() - oldest[0].at) // (3600 * _US)
         return f"{self.count()} open, the oldest for {hours} h"
 
-    def refusal(self, use: GlassUse, by: Approver) -> Refusal | None:
-        """Return why somebody may not review a use; None: he may."""
-        return _refusal(self._approvals.counter(), self._approvals.get(use.approval), use, by)
+    def refusal(self, use: GlassUse, approval: Approval, by: Approver) -> Refusal | None:
+        """Return why somebody may not review a use of this approval; None: he may, as far as it was opened."""
+        return _refusal(self._approvals.counter(), approval, use, by)
 
     async def review(self, approval_id: str, finding: Finding, *, by: Approver, note: str) -> GlassUse:
         """Note what somebody found.
@@ -156,6 +156,7 @@ class Reviews:
                 try:
                     for use in self._due():
                         self._tell(use, group)
+                        await asyncio.sleep(0)  # each opens its call: others go on in between
                 except FirewallError as error:
                     _log.warning("open reviews could not be read: %s", error.public)
                 try:

@@ -44,6 +44,10 @@ class ApprovalStore(Protocol):
         """Return one approval with its opened subject and what was run for it, or None."""
         ...
 
+    def bare(self, approval_id: str) -> Approval | None:
+        """Return one approval without its subject, which is not opened, or None."""
+        ...
+
     def begun(self) -> list[str]:
         """Return the ids of approvals whose form is under way."""
         ...

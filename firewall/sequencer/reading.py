@@ -69,6 +69,11 @@ class Approving:
         (opened,) = self._all([stored])
         return replace(opened, runs=runs)
 
+    def bare(self, approval_id: str) -> Approval | None:
+        """Return one approval without its subject, which is not opened, or None."""
+        stored = _guarded(lambda: approvals.bare(self._connection, approval_id))
+        return None if stored is None else self._all([stored])[0]
+
     def begun(self) -> list[str]:
         """Return the approvals whose form is under way."""
         return _guarded(lambda: forms.begun(self._connection))

@@ -137,6 +137,11 @@ class MemoryLog:
         ]
         return min(found, key=lambda one: one.decided_at, default=None)
 
+    def bare(self, approval_id: str) -> Approval | None:
+        """As the port says."""
+        found = self.get(approval_id)
+        return None if found is None else replace(found, subject=None, runs=())
+
     def begun(self) -> list[str]:
         """As the port says."""
         return [one.id for one in self.rows.values() if any(run.state is FormState.BEGUN for run in one.runs)]

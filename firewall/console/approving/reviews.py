@@ -20,6 +20,7 @@ from firewall.console.rooms import Fields, Frame, Visitor
 from firewall.console.rows import Row, Tab
 from firewall.console.shape import rfc3339, summary_of
 from firewall.console.tokens.words import ago
+from firewall.core.approval import Approval
 from firewall.core.errors import ApprovalError, AuthError, FirewallError, ProtocolError
 from firewall.core.glass import Finding, GlassUse
 from firewall.core.ids import is_id
@@ -29,6 +30,7 @@ from firewall.core.work import Record, Unit
 PATH, API = "/console/reviews", "/api/reviews"
 OPEN, CLOSED = 50, 20
 """Shown on the page."""
+TOO_LONG = "This call is too long to be opened in a list: its own page shows it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,17 @@ class ReviewRoom:
     ) -> Response:
         """Return the page; `skip`: how many of the newest reviews are left out."""
         await self._read(visitor.who)
-        closed = self._reviews.closed(CLOSED + 1, skip)
+        waiting, closed = self._reviews.open(OPEN), self._reviews.closed(CLOSED + 1, skip)
+        calls = self._approvals.each(one.approval for one in (*waiting, *closed[:CLOSED]))
         return frame.html(
             "reviews.html",
             visitor,
             self.tab,
             status=error.status if error else 200,
             said=error.public if error else "",
-            open=[self._card(one, visitor.who) for one in self._reviews.open(OPEN)],
+            open=[self._card(one, visitor.who, calls[one.approval]) for one in waiting],
             count=self._reviews.count(),
-            closed=[self._card(one, visitor.who) for one in closed[:CLOSED]],
+            closed=[self._card(one, visitor.who, calls[one.approval]) for one in closed[:CLOSED]],
             earlier=skip + CLOSED if len(closed) > CLOSED else 0,
             is_newest=not skip,
             findings=[one.value for one in Finding],
@@ -120,7 +123,8 @@ class ReviewRoom:
         await self._read(who)
         read = self._reviews.open if status == "open" else self._reviews.closed
         found = read(OPEN + 1, skip)
-        rows = [self._row(one, who) for one in found[:OPEN]]
+        calls = self._approvals.each(one.approval for one in found[:OPEN])
+        rows = [self._row(one, who, calls[one.approval]) for one in found[:OPEN]]
         return paged(request, rows, {"skip": str(skip + OPEN)} if len(found) > OPEN else {})
 
     async def _answer(self, request: Request, asker: Asker) -> Response:
@@ -128,7 +132,8 @@ class ReviewRoom:
         who = _known(asker)
         wish = await read_json(request, {"finding": str, "note": str}, required=("finding", "note"))
         use = await self._review(request, {name: str(value) for name, value in wish.items()}, who)
-        return JSONResponse(self._row(use, who))
+        calls = self._approvals.each((use.approval,))
+        return JSONResponse(self._row(use, who, calls[use.approval]))
 
     async def _review(self, request: Request, fields: Mapping[str, str], who: Approver) -> GlassUse:
         approval_id = str(request.path_params["id"])
@@ -151,12 +156,12 @@ class ReviewRoom:
         )
         await self._sequencer.submit(Unit(records=(record,)))
 
-    def _card(self, use: GlassUse, who: Approver) -> Card:
-        approval = self._approvals.get(use.approval)
-        subject, refusal = approval.subject, self._reviews.refusal(use, who)
+    def _card(self, use: GlassUse, who: Approver, call: tuple[Approval, bool]) -> Card:
+        approval, is_opened = call
+        subject, refusal = approval.subject, self._reviews.refusal(use, approval, who)
         return Card(
             id=approval.id,
-            headline=spell_out(summary_of(approval)),
+            headline=spell_out(summary_of(approval)) if is_opened else TOO_LONG,
             environment=spell_out(approval.environment),
             effects=approval.effects,
             requester=spell_out(f"{subject.agent} for {subject.owner}") if subject else "",
@@ -173,15 +178,16 @@ class ReviewRoom:
             reviewed_at=rfc3339(use.reviewed_at),
         )
 
-    def _row(self, use: GlassUse, who: Approver) -> dict[str, object]:
-        shown = self._card(use, who)
+    def _row(self, use: GlassUse, who: Approver, call: tuple[Approval, bool]) -> dict[str, object]:
+        approval, is_opened = call
+        shown = self._card(use, who, call)
         return {
             "id": shown.id,
             "status": "open" if use.is_open else "reviewed",
             "by": shown.by,
             "at": shown.at,
             "reason": use.reason,
-            "summary": summary_of(self._approvals.get(use.approval)),
+            "summary": summary_of(approval) if is_opened else TOO_LONG,
             "environment": shown.environment,
             "effects": list(shown.effects),
             "approval": shown.status,

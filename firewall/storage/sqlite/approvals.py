@@ -214,6 +214,15 @@ def get(connection: sqlite3.Connection, approval_id: str) -> StoredApproval | No
     return None if row is None else _read(row)
 
 
+def bare(connection: sqlite3.Connection, approval_id: str) -> StoredApproval | None:
+    """Return one approval without what it is about, or None."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS.replace(' subject,', ' NULL,')} FROM approvals WHERE id = ?",  # noqa: S608 - constant
+        (approval_id,),
+    ).fetchone()
+    return None if row is None else _read(row)
+
+
 USABLE = (
     f"SELECT {_COLUMNS} FROM approvals WHERE principal = ? AND digest = ? AND status = 'approved'"  # noqa: S608 - constants
     f" AND use_before > ?{_UNREVOKED} ORDER BY decided_at LIMIT 1"

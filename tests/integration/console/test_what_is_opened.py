@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from firewall.approvals.batches import MOST_BYTES
+from firewall.approvals.reviewing import Reviews
+from firewall.console.approving.reviews import TOO_LONG, ReviewRoom
+from firewall.console.rooms import Room
 from firewall.core.approval import Approval, ApprovalStatus, Subject
+from firewall.core.glass import BreakGlass
+from firewall.core.work import Committed, Unit
 from tests.support.approving import subject, view, wanted
+from tests.support.control_side import Silent
 from tests.support.real_console import RealConsole, real_console
 
 LONG = MOST_BYTES + 1
@@ -22,7 +28,20 @@ LONG = MOST_BYTES + 1
 @pytest.fixture
 async def side(tmp_path: Path) -> AsyncIterator[RealConsole]:
     """A console over a real installation."""
-    async with real_console(tmp_path, lambda _: ()) as found:
+
+    def rooms(made: RealConsole) -> tuple[Room, ...]:
+        log = made.installation
+        reviews = Reviews(
+            approvals=made.approvals,
+            sequencer=log.writer,
+            store=log.approving,
+            clock=made.clock,
+            teller=Silent(),
+            remind_s=14_400,
+        )
+        return (ReviewRoom(reviews, made.approvals, sequencer=log.writer, clock=made.clock),)
+
+    async with real_console(tmp_path, rooms) as found:
         yield found
 
 
@@ -98,3 +117,26 @@ async def test_what_is_overdue_is_read_once_each_and_never_together(side: RealCo
         assert await side.approvals.sweep() == 5
     assert counts == Counter({"lists": 0} | {one.id: 1 for one in long})
     assert {side.approvals.get(one.id).status for one in long} == {ApprovalStatus.EXPIRED}
+
+
+async def test_reviews_open_a_bounded_part_of_what_they_list(side: RealConsole) -> None:
+    """Uses of long calls are all listed; of their calls 1 MiB is opened, and those that are not say so."""
+    long = [await _asked(side, number, "x" * 400_000) for number in range(4)]
+    for one in long:
+        now = side.clock.now_us()
+        step = BreakGlass(one.id, "per_bob", ("per_bob",), now, 9, day_from=0, quiet_from=now, reason="a page")
+        outcome = await side.installation.writer.submit(Unit(steps=(step,)))
+        assert isinstance(outcome, Committed)
+        side.clock.forward(1)
+    alice = await side.signed_in("auditor")
+    with _read(side, long) as counts:
+        page = (await alice.open("/console/reviews")).text
+    assert counts == Counter({"lists": 0, long[0].id: 1, long[1].id: 1})
+    assert [page.count(f'id="of-{one.id}"') for one in long] == [1] * 4
+    assert page.count(TOO_LONG) == 2
+    with _read(side, long) as counts:
+        listed = (await alice.open("/api/reviews")).json()
+    assert counts == Counter({"lists": 0, long[0].id: 1, long[1].id: 1})
+    assert [(one["id"], one["summary"] == TOO_LONG, one["environment"]) for one in listed] == [
+        (one.id, at > 1, "staging") for at, one in enumerate(long)
+    ]
