@@ -47,7 +47,7 @@ def aimed(text: str) -> Aimed | None:
     for signal in SIGNALS if _ANY.stands_in(plain) else ():
         if not signal.words.stands_in(plain):
             continue
-        match = signal.pattern.search(plain)
+        match = signal.search(plain)
         if match is None:
             continue
         found.append(signal.name)

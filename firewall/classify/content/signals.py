@@ -23,11 +23,19 @@ class Signal:
     """Two are enough."""
     words: Sought
     """One of them stands in every text that it is found in: looked for first, since most texts hold none."""
-    pattern: re.Pattern[str]
+    patterns: tuple[re.Pattern[str], ...]
+    """Several where one alone would hold the interpreter for long: other threads run between them."""
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Return where it stands first in a text, None where it does not."""
+        found = [match for match in (pattern.search(text) for pattern in self.patterns) if match is not None]
+        return min(found, key=re.Match.start, default=None)
 
 
-def _signal(name: str, weight: int, words: str, *patterns: str) -> Signal:
-    return Signal(name, weight, Sought(words.split("|")), re.compile("|".join(patterns)))
+def _signal(name: str, weight: int, words: str, *patterns: str, is_slow: bool = False) -> Signal:
+    """`is_slow`: the patterns are faster one by one than as one; most are not."""
+    parts = patterns if is_slow else ("|".join(patterns),)
+    return Signal(name, weight, Sought(words.split("|")), tuple(map(re.compile, parts)))
 
 
 _TELLS = r"(?:tell|inform|mention|notify|alert|warn|reveal|disclose|say|report)(?:ing)?"
@@ -105,6 +113,7 @@ SIGNALS = (
         r"(?:^|[\n(])[ <!-]{0,12}(?:assistants?|ai agents?|claude|copilot|llm)(?:,|:| instructions)",
         r"\bas a language model you\b|\bthe (?:assistant|ai) must\b|\ball assistants must\b",
         r"\bthe ai processing this\b",
+        is_slow=True,
     ),
     _signal(
         "persona", 1, "you are now|developer mode|do anything now|unrestricted|without restrictions|no ethical|no restrictions|maintenance mode|you are an agent|you are a shell",
@@ -186,6 +195,7 @@ SIGNALS = (
         rf"\b(?:игнорируй\w*|забудь\w*)\b{_END}{{0,25}}(?:инструкци|указани)",
         r"(?:忽略|无视|忘记|忘掉)[^。\n]{0,12}(?:指令|指示|提示)|(?:指示|命令|プロンプト)[^。\n]{0,10}(?:無視し|忘れ)",
         r"(?:지시|명령|지침|프롬프트)[^.\n]{0,10}(?:무시하|잊)",
+        is_slow=True,
     ),
 )  # fmt: skip
 """What is looked for."""

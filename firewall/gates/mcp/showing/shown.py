@@ -24,8 +24,9 @@ from firewall.gates.mcp.pinning.pins import Page, Pins
 from firewall.gates.mcp.plainly import unjudged_of
 from firewall.gates.mcp.port import Caller, Server
 from firewall.gates.mcp.showing import answers, permitted
+from firewall.gates.mcp.showing.aside import Aside
 from firewall.gates.mcp.showing.asking import ASKED, KINDS, NOTICES, is_declared, objection
-from firewall.gates.mcp.showing.cleaning import Cleaner
+from firewall.gates.mcp.showing.cleaning import Cleaner, Found
 from firewall.gates.mcp.showing.flags import Flags
 from firewall.guard.foreign import Known
 from firewall.guard.requester import Requester
@@ -65,6 +66,7 @@ class Showing:
         self._pins = pins
         self._rules = rules
         self._flags = Flags(sequencer, clock)
+        self._aside = Aside()
         self._clean: set[bytes] = set()
         """What clients said about themselves, and no credential stood in it."""
         self._searched_for: tuple[Detector, tuple[tuple[str, Secret], ...]] | None = None
@@ -166,9 +168,13 @@ class Showing:
         Raises: AskRefusedError where a credential stands in it, or more than can be looked at; AnswerMisfitError
         for a user's answer that is not what was asked for; StoreError.
         """
-        cleaner = self._cleaner(answer.raw)
-        clean = answers.cleaned(answer, cleaner)
-        found = cleaner.found
+        rules = self._held_against()
+
+        def look() -> tuple[Message, Found]:
+            cleaner = Cleaner(answer.raw, *rules)
+            return answers.cleaned(answer, cleaner), cleaner.found
+
+        clean, found = await self._aside.do(look, len(answer.raw))
         if found.rules:
             await self._refuse(server, caller, asked, "answer-with-credential")
         if found.cut:  # FAIL-CLOSED: half an answer could say something else than the whole
@@ -249,20 +255,27 @@ class Showing:
         what = KINDS.get(message.method, "input")
         raise AskRefusedError(f"`{server.name}` may not ask a client for this ({what}: {why})")
 
-    def _cleaner(self, raw: bytes, seal: Callable[[str], str] | None = None) -> Cleaner:
-        secrets: list[Secret] = [secret for _, secret in self._rules.known()]
-        return Cleaner(raw, self._rules.detector(), secrets, seal=seal)
+    def _cleaner(self, raw: bytes) -> Cleaner:
+        return Cleaner(raw, *self._held_against())
+
+    def _held_against(self) -> tuple[Detector, list[Secret]]:
+        return self._rules.detector(), [secret for _, secret in self._rules.known()]
 
     async def _cleaned(self, server: Server, caller: Caller, about: tuple[str, str], message: Message) -> Message:
         seal = partial(opaque.sealed, principal=caller.requester.principal, server=server.identity)
-        cleaner = self._cleaner(message.raw, seal if message.kind is Kind.RESULT else None)
-        clean = answers.cleaned(message, cleaner)
-        found = cleaner.found
+        rules = self._held_against()
+
+        def look() -> tuple[Message, Found]:
+            cleaner = Cleaner(message.raw, *rules, seal=seal if message.kind is Kind.RESULT else None)
+            clean, found = answers.cleaned(message, cleaner), cleaner.found
+            if found.signals:
+                clean = answers.marked(clean, found.signals, server.name, is_call=about[0] in _CALLS)
+            return clean, found
+
+        clean, found = await self._aside.do(look, len(message.raw))
         for value in found.values:
             self._rules.note(caller.requester, value, f"answer of {server.name}: {about[0]} {about[1]}".strip())
         await self._flags.found(server, caller, about, found)
-        if found.signals:
-            return answers.marked(clean, found.signals, server.name, is_call=about[0] in _CALLS)
         return clean
 
 

@@ -1,5 +1,6 @@
 """Text that is aimed at models is told from everyday text: a labelled list, measured."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from firewall.classify.content import instructions
 from firewall.classify.content.instructions import MOST_CHARS, SHOWN_CHARS, aimed
-from firewall.classify.content.signals import SIGNALS
+from firewall.classify.content.signals import SIGNALS, Signal
 
 _CASES = Path(__file__).parents[3] / "cases" / "content"
 
@@ -79,6 +80,15 @@ def test_every_signal_has_its_words() -> None:
     for signal in SIGNALS:
         assert all(word and word == word.lower() for word in signal.words.words)
         assert signal.weight in (1, 2)
+
+
+@pytest.mark.parametrize("signal", [one for one in SIGNALS if len(one.patterns) > 1], ids=lambda one: one.name)
+def test_patterns_apart_find_what_they_find_together(signal: Signal) -> None:
+    """The first place is the same, whichever of them stands there and whatever stands behind."""
+    together = re.compile("|".join(pattern.pattern for pattern in signal.patterns))
+    for text in map(instructions._plain, _texts("aimed") + _texts("unaimed")):
+        one, other = signal.search(text), together.search(text)
+        assert (one and one.start()) == (other and other.start()), text
 
 
 @given(st.text(st.sampled_from("\x00\x08\t\n\x0b\x0d\x0e\x1b[0m]\x7f\x9b\u2407\u241b\u27e7 aZ;"), max_size=40))
