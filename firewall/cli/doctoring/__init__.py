@@ -1,0 +1,1 @@
+"""What `stayhand doctor` looks at, by subject."""
