@@ -33,7 +33,7 @@ quadratic one five seconds and more."""
 LIMITED = {
     "firewall.classify.mcp.words._WEAKENS": 4_000,
     "firewall.classify.mcp.words._WRAPPED": 4_000,
-    "firewall.classify.shell.apply._URL": 4_096,
+    "firewall.classify.shell.addressed._URL": 4_096,
     "firewall.classify.shell.assigning._COMPUTED": 4_096,
     "firewall.classify.shell.files._OPEN_MODE": 64,
     "firewall.classify.shell.sed._SED_RUNS": 4_096,

@@ -13,8 +13,9 @@ from firewall.classify.api.known import HostRow, asked_of
 from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Program, Rule
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import Use, add_rule, finish, places_of, read_use
+from firewall.classify.shell.apply import add_rule, finish
 from firewall.classify.shell.options import read_options
+from firewall.classify.shell.uses import Use, places_of, read_use
 from firewall.classify.shell.words import Word
 from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect

@@ -9,12 +9,13 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.paths import is_under
 from firewall.classify.rows import Code, Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import Use, apply_program, finish, places_of, read_use
+from firewall.classify.shell.apply import apply_program, finish
 from firewall.classify.shell.contents import Read, add_contents, as_script, language_of, left_out, read_all
 from firewall.classify.shell.databases import add_outputs
 from firewall.classify.shell.help import shows_only
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.touches import Touched, does, spot_of, touch_drafts, word_of
+from firewall.classify.shell.uses import Use, places_of, read_use
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL
 from firewall.core.effect import Effect

@@ -7,10 +7,11 @@ from urllib.parse import unquote
 from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import Use, add, finish, places_of, read_use
+from firewall.classify.shell.apply import add, finish
 from firewall.classify.shell.contents import Read, add_contents
 from firewall.classify.shell.options import Options
 from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.classify.shell.uses import Use, places_of, read_use
 from firewall.classify.shell.words import Word
 from firewall.classify.sql.judge import judge_sql
 from firewall.core.effect import Effect

@@ -8,10 +8,11 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.environments import PlaceKind
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import Use, apply_program, finish, read_use
+from firewall.classify.shell.apply import apply_program, finish
 from firewall.classify.shell.options import read_options
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.touches import Touched, spot_of, touch_drafts
+from firewall.classify.shell.uses import Use, read_use
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 

@@ -7,10 +7,11 @@ from firewall.classify.draft import Draft, Source
 from firewall.classify.patches import Patch, read_patch, strange_drafts, touched
 from firewall.classify.rows import Program, Verb
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import apply_program, finish, read_use
+from firewall.classify.shell.apply import apply_program, finish
 from firewall.classify.shell.contents import add_contents, left_out
 from firewall.classify.shell.gits import folder_of, git
 from firewall.classify.shell.touches import spot_of
+from firewall.classify.shell.uses import read_use
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 

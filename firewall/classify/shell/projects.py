@@ -11,12 +11,12 @@ from dataclasses import replace
 from firewall.classify.draft import Draft, Source
 from firewall.classify.rows import Program
 from firewall.classify.shell.analysis import Analysis, Command
-from firewall.classify.shell.apply import Use, read_use
 from firewall.classify.shell.contents import MAX_CHARS, Read, add_contents, add_text, beginning
 from firewall.classify.shell.declared import compose, runs_programs, terraform
 from firewall.classify.shell.monorepo import folders_of, patterns_of
 from firewall.classify.shell.recipes import Piece, Recipes, justfile, makefile, package_scripts
 from firewall.classify.shell.touches import spot_of
+from firewall.classify.shell.uses import Use, read_use
 from firewall.classify.shell.words import Word
 from firewall.core.effect import Effect
 

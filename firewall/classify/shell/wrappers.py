@@ -10,10 +10,11 @@ from firewall.classify.draft import Draft, Source, shown
 from firewall.classify.rows import Program, Verb, Wrap
 from firewall.classify.shell.analysis import Analysis, Command
 from firewall.classify.shell.appended import fed, from_files
-from firewall.classify.shell.apply import finish, places_of, read_use
+from firewall.classify.shell.apply import finish
 from firewall.classify.shell.options import Options, read_options
 from firewall.classify.shell.scope import Scope
 from firewall.classify.shell.touches import Touched, touch_drafts
+from firewall.classify.shell.uses import places_of, read_use
 from firewall.classify.shell.words import Word
 from firewall.core.action import LOCAL, UNRESOLVED
 from firewall.core.effect import Effect

@@ -6,8 +6,8 @@ import pytest
 
 from firewall.classify.catalogue import Catalogue
 from firewall.classify.rows import Rule
-from firewall.classify.shell import apply
-from firewall.classify.shell.apply import Use
+from firewall.classify.shell import uses
+from firewall.classify.shell.uses import Use
 from firewall.classify.text import actions_of_input
 from tests.support.understanding import cases, shipped_context
 from tests.unit.classify.test_classify_programs import FILES, lines_of
@@ -36,14 +36,14 @@ def _rules(catalogue: Catalogue) -> Iterator[tuple[str, Rule]]:
 def test_every_rule_is_reached_by_a_case(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each rule of each program and subcommand decides at least one recorded command line."""
     reached: set[int] = set()
-    choose = apply.choose
+    choose = uses.choose
 
     def traced(use: Use) -> tuple[Rule | None, bool]:
         found = choose(use)
         reached.add(id(found[0]))
         return found
 
-    monkeypatch.setattr(apply, "choose", traced)
+    monkeypatch.setattr(uses, "choose", traced)
     context = shipped_context()
     for line in _lines():
         actions_of_input("shell", line, context)
