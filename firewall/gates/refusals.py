@@ -75,7 +75,7 @@ def _refusal(tool: str, stop: Stop) -> str:
 
 
 def _whom(standing: str) -> str:
-    return f"several people's approval: {standing}" if standing else "a person's approval"
+    return f"people's approval: {standing}" if standing else "a person's approval"
 
 
 def _detail(verdict: Verdict) -> str:

@@ -21,7 +21,7 @@ from firewall.console.words import (
     STATUS_WORDS,
     undo_words,
 )
-from firewall.core.action import Reversal
+from firewall.core.action import LOCAL, UNRESOLVED, Reversal
 from firewall.core.approval import (
     LOST,
     NONE,
@@ -86,6 +86,7 @@ def _votes(approval: Approval, standing: Standing) -> Votes:
         typed=spell_out(name_of(approval)) if asked.typed else "",
         typed_of=equals_of(approval) if asked.typed else 0,
         can_permit=not standing.no_permit and barred is None,
+        is_of_one=standing.tally.asked == 1,
     )
 
 
@@ -98,7 +99,7 @@ def _head(actions: Sequence[ActionView], subject: Subject) -> Head:
         others=max(0, len(actions) - 1),
         resource=_resource(first, _RESOURCE_CHARS) if first else ERASED,
         operation=short(spell_out(first.operation), _RESOURCE_CHARS) if first else "",
-        scope=SCOPE_WORDS.get(first.scope, "") if first else "",
+        scope=_scope(first) if first else "",
         undo=undo,
         can_undo=can_undo,
         found=_found(first),
@@ -139,6 +140,12 @@ def _resource(view: ActionView, most: int) -> str:
         if view.resource.startswith(("program:", "unknown:", "none:"))
         else short(spell_out(view.resource), most)
     )
+
+
+def _scope(view: ActionView) -> str:
+    """Say where it lies; of a program that acts on a named environment its own place says nothing."""
+    acts_there = view.resource.startswith("program:") and view.environment not in (LOCAL, UNRESOLVED)
+    return "" if acts_there else SCOPE_WORDS.get(view.scope, "")
 
 
 def _asker(subject: Subject, approval: Approval) -> Asker:
@@ -230,7 +237,7 @@ def _item(view: ActionView) -> Item:
         effects=view.effects,
         undo=spell_out(view.undo),
         unseen=tuple(spell_out(one) for one in view.unseen),
-        scope=SCOPE_WORDS.get(view.scope, ""),
+        scope=_scope(view),
         confidence=CONFIDENCE_WORDS.get(view.confidence, ""),
     )
 

@@ -147,6 +147,8 @@ class Votes:
     """What whoever approves types; empty: nothing."""
     can_permit: bool = False
     """He may permit repeats."""
+    is_of_one: bool = True
+    """One vote approves it."""
     typed_of: int = 0
     """How many resources are as bad as the one whose name is typed, itself among them."""
 

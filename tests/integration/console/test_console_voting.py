@@ -104,6 +104,17 @@ async def test_whose_turn_has_not_come_may_deny(side: Side) -> None:
     assert side.log.rows[approval.id].status is ApprovalStatus.DENIED
 
 
+async def test_one_of_a_group_approves_and_does_not_only_vote(side: Side) -> None:
+    """The button says what it does: one person's yes lets the call pass, wherever he has to come from."""
+    one = await side.approvals.open(replace(wanted(), obligations=Obligations(demands=(demand_of("oncall"),))))
+    two = await side.approvals.open(replace(wanted(), digest="e" * 64, obligations=TWO))
+    async with side.client() as client:
+        browser = Browser(client, side.public)
+        await browser.sign_in("alice")
+        assert ">Approve once</button>" in (await browser.open(f"/approve/{one.id}")).text
+        assert ">Vote to approve</button>" in (await browser.open(f"/approve/{two.id}")).text
+
+
 async def test_a_passkey_is_asked_for_by_name(side: Side) -> None:
     """A token is told what is missing, with a code of its own, and a denial needs none."""
     approval = await side.approvals.open(replace(wanted(), obligations=replace(TWO, auth="passkey")))

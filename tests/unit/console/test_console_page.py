@@ -82,6 +82,9 @@ def test_scope_and_confidence() -> None:
         False,
         "",
     )
+    there = view(scope="machine", resource="program:kubectl", environment="staging")
+    assert _page(there)[0] == "", "kubectl runs here and acts there"
+    assert _page(view(scope="machine", resource="program:make", environment="unresolved"))[0] != ""
     assert _page(view(confidence="guess"))[3].startswith("a guess")
     assert _page(view(confidence="likely"))[3].startswith("likely")
 
