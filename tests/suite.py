@@ -43,6 +43,7 @@ def _tests(name: str, *folders: str, bound_s: int, workers: int = 2) -> Part:
 
 _CODE = ("firewall", "audit", "tests")
 PARTS = (
+    Part("collect", "check", (sys.executable, "-m", "tests.collecting"), 480),
     Part("format", "check", _tool("ruff", "format", "--check", "-q", *_CODE), 30),
     Part("lint", "check", _tool("ruff", "check", "-q", *_CODE), 120),
     Part("types", "check", _tool("mypy"), 300),

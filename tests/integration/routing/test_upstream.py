@@ -253,7 +253,9 @@ async def test_bombs_are_bounded(upstream: HttpUpstream) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(b"") * 1000 + gzip.compress(b"{}"), gzip.compress(b"a" * (80 << 20))]
+    "body",
+    [gzip.compress(b"") * 1000 + gzip.compress(b"{}"), gzip.compress(b"a" * (80 << 20))],
+    ids=["many members", "one large"],
 )
 async def test_what_costs_more_to_unpack_than_to_send_is_refused(upstream: HttpUpstream, body: bytes) -> None:
     """Thousands of empty members, or more than any answer may have, keep the loop from everybody else."""

@@ -65,7 +65,7 @@ def test_one_failure_fails_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_parts_fit_into_the_promised_time() -> None:
     """Part bounds are guards against a hang on a busy machine; together they end within an hour and a half."""
     assert max(part.bound_s for part in suite.PARTS) <= 1400
-    assert sum(part.bound_s for part in suite.PARTS) <= 80 * 60
+    assert sum(part.bound_s for part in suite.PARTS) <= 90 * 60
     assert {"check", "unit", "fuzz", "integration", "e2e"} == {part.group for part in suite.PARTS}
 
 
