@@ -1,8 +1,11 @@
 """How answers end when something else ends first: a token, a client, a provider. Nothing of a call leaves then."""
 
+import json
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 
 import httpx
 import pytest
@@ -15,7 +18,7 @@ from firewall.demo.provider import app
 from firewall.demo.script import Fault, FaultKind, FaultPlace, Scene, Script, Shell, Turn
 from firewall.demo.serving import served
 from tests.support.installation import PROVIDER_KEY, Served, install, serving, verify
-from tests.support.speaking import DIALECTS, LIMIT_S, Agent, agent_of, counted, until_counted
+from tests.support.speaking import DIALECTS, LIMIT_S, Agent, agent_of, counted, credentials, request, until_counted
 
 DEADLY = "rm -rf /srv/data"
 CALL = (Shell(DEADLY),)
@@ -74,6 +77,9 @@ class House:
                 return
             threading.Event().wait(0.05)
         raise AssertionError(f"{prompt}: {self.seen(prompt)}")
+
+
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +174,10 @@ def test_client_that_leaves_takes_the_provider_along(house: House, dialect: str,
             house.until_seen(prompt)
         house.until_seen(prompt, ended="left")
     else:
-        with pytest.raises(httpx.ReadTimeout):
-            agent.ask(prompt, stream=False, timeout=1)
+        path, body = request(dialect, prompt, stream=False)
+        with closing(HTTPConnection(house.firewall.agents.removeprefix("http://"))) as leaving:
+            leaving.request("POST", path, json.dumps(body), {**JSON, **credentials(dialect, agent.token)})
+            house.until_seen(prompt)
     until_counted(house.firewall, "client_gone", gone + 1)
     assert agent.approvals() == []
 
