@@ -4,15 +4,36 @@ A newcomer without node or Chromium sees those tests skipped with the reason; th
 ended at its bound prints no summary: the names of what had failed by then stand between the dots.
 """
 
+import inspect
 import os
 from collections.abc import Generator
 
+import httpx
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("stayhand", deadline=None)  # no test asserts a time, not by default either
-hypothesis.settings.load_profile("stayhand")
 _REQUIRED = frozenset(filter(None, os.environ.get("STAYHAND_REQUIRE", "").split(",")))
+HTTP_PATIENCE_S = 60.0
+"""How long a test's own request waits for an answer where it does not say: httpx's five seconds assert a time."""
+
+# No test asserts a time, not by default either. The full run judges the code by the same examples each time; at a
+# desk new ones are looked for.
+hypothesis.settings.register_profile(
+    "stayhand", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "stayhand-full", hypothesis.settings.get_profile("stayhand"), derandomize=True, database=None, print_blob=True
+)
+hypothesis.settings.load_profile("stayhand-full" if _REQUIRED else "stayhand")
+
+
+def _be_patient() -> None:
+    """Change the one object that all of httpx's functions and clients have as their default."""
+    default = inspect.signature(httpx.Client).parameters["timeout"].default
+    default.connect = default.read = default.write = default.pool = HTTP_PATIENCE_S
+
+
+_be_patient()
 
 
 @pytest.hookimpl(trylast=True)

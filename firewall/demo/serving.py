@@ -12,8 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 HOST: Final = "127.0.0.1"
-START_LIMIT_S: Final = 20
-STOP_LIMIT_S: Final = 20
+START_LIMIT_S: Final = 60
+STOP_LIMIT_S: Final = 60
 
 
 class ServingError(Exception):

@@ -82,7 +82,7 @@ def test_one_call_at_two_gates_is_approved_once(name: str, tmp_path: Path) -> No
         asking = when_asked(world.firewall, lambda one: str(world.firewall.decide(one, "approve")))
         launch = COMMANDS[name](world.firewall.agents, world.token, "please tidy up", world.workspace, world.home)
         finished = hooked(name, launch, world.firewall.agents, world.token)
-        asking.join(5)
+        asking.join(30)
         assert finished.returncode == 0, finished.output
         assert CLOSING in finished.output
         assert (world.workspace / "first.txt").read_text() == "first\n"

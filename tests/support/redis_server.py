@@ -1,10 +1,8 @@
 """A real redis-server on loopback, at a port of its own; ended by its process id."""
 
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.support.sockets import unused_port
 
 _START_LIMIT_S = 30
 _TRIES = 5
@@ -42,7 +42,7 @@ class RedisServer:
     def start(self) -> None:
         """Start it; a second time at the same port, with nothing in it."""
         for _ in range(_TRIES):
-            port = self.port or _free_port()
+            port = self.port or unused_port()
             self.process = subprocess.Popen(
                 self._command(port), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
@@ -114,15 +114,3 @@ def redis_server(folder: Path, *, password: str = "", certificate: Path | None =
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    """Return a port below those that connections get, so that nobody takes it while the server is down."""
-    while True:
-        port = secrets.choice(range(20_000, 32_000))
-        with socket.socket() as one:
-            try:
-                one.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

@@ -1,9 +1,13 @@
-"""WebSockets byte for byte: a target that does what the pod's name in a path says, and a client that sees all."""
+"""WebSockets byte for byte: a target that does what the pod's name in a path says, and a client that sees all.
+
+Beside them, a port that nobody has.
+"""
 
 import base64
 import contextlib
 import hashlib
 import os
+import secrets
 import socket
 import socketserver
 import threading
@@ -185,3 +189,15 @@ def dialled(port: int) -> Iterator[socket.socket]:
     """Connect for as long as the block lasts."""
     with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as sock:
         yield sock
+
+
+def unused_port() -> int:
+    """Return a port below those that connections get, so that nobody takes it before it is listened at."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

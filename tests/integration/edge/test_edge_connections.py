@@ -340,13 +340,14 @@ async def test_who_reads_slowly_is_waited_for() -> None:
 
 async def test_work_ends_when_its_client_leaves() -> None:
     """A client that goes away cancels what is done for it, and the block learns why."""
-    left = asyncio.Event()
+    begun, left = asyncio.Event(), asyncio.Event()
 
     async def long(scope: Scope, receive: Receive, send: Send) -> None:
         del scope, send
         await read_body(receive, 10)
         try:
             async with while_connected(receive):
+                begun.set()
                 await asyncio.Event().wait()
         except ClientGoneError:
             left.set()
@@ -356,9 +357,9 @@ async def test_work_ends_when_its_client_leaves() -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", running.ports[0])
         writer.write(get("/v1/models"))
         await writer.drain()
-        await asyncio.sleep(0.05)
-        writer.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
+            await begun.wait()
+            writer.close()
             await left.wait()
 
 

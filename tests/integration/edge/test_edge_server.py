@@ -12,6 +12,7 @@ from firewall.core.errors import ConfigError
 from firewall.gates.edge.body import read_body
 from firewall.gates.edge.server import Listener, serve_listeners, serving
 from tests.cases.edge.rows import get
+from tests.support.sockets import unused_port
 from tests.support.wire import Witness, answer, status_of, talk
 
 
@@ -45,9 +46,7 @@ async def test_two_listeners_serve_two_applications() -> None:
 async def test_a_taken_port_fails_before_anything_serves() -> None:
     """A port that another program holds is a configuration error with a hint, and frees what was bound before."""
     taken = socket.create_server(("127.0.0.1", 0))
-    free = socket.create_server(("127.0.0.1", 0))
-    port, first = taken.getsockname()[1], free.getsockname()[1]
-    free.close()
+    port, first = taken.getsockname()[1], unused_port()
     with pytest.raises(ConfigError, match="cannot listen") as caught:
         async with serving([Listener(Witness(), "127.0.0.1", first), Listener(Witness(), "127.0.0.1", port)]):
             pass
@@ -74,7 +73,7 @@ async def test_draining_finishes_what_runs_and_takes_nothing_new() -> None:
 async def test_a_drain_ends() -> None:
     """A request that never ends is cut off when the drain time is over."""
     gate = Gate()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async with serving([Listener(gate, "127.0.0.1", 0)], drain_s=1) as running:
             stuck = asyncio.ensure_future(talk(running.ports[0], get("/slow")))
             await gate.entered.wait()
@@ -94,7 +93,7 @@ async def test_signals_drain_both_listeners(number: signal.Signals) -> None:
 
     listeners = [Listener(Witness(), "127.0.0.1", 0), Listener(Witness(), "127.0.0.1", 0)]
     served = asyncio.ensure_future(serve_listeners(listeners, started=started))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await up.wait()
         assert status_of(await talk(ports[0], get("/a"))) == 200
         os.kill(os.getpid(), number)
@@ -113,7 +112,7 @@ async def test_a_second_signal_does_not_wait() -> None:
         up.set()
 
     served = asyncio.ensure_future(serve_listeners([Listener(gate, "127.0.0.1", 0)], started=started))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await up.wait()
         stuck = asyncio.ensure_future(talk(ports[0], get("/slow")))
         await gate.entered.wait()

@@ -93,7 +93,7 @@ def test_tools_that_the_provider_runs_are_judged_before_the_request_is_sent(
         f"{house.firewall.agents}{path}",
         json={**body, **option},
         headers=credentials(dialect, agent.token),
-        timeout=20,
+        timeout=60,
         trust_env=False,
     )
     assert "[stayhand]" in answer.text or answer.status_code in (400, 403), answer.text
@@ -143,7 +143,7 @@ def test_secrets_stay_on_their_side(house: House, dialect: str) -> None:
             f"{house.firewall.agents}{path}{joint}key={agent.token}",
             json=body,
             headers=credentials(dialect, agent.token),
-            timeout=20,
+            timeout=60,
             trust_env=False,
         ).text,
     ]

@@ -31,7 +31,7 @@ credential = {{ env = "BAD_INPUT_TOKEN" }}
 hosting = "self"
 scoped = true
 hold_s = 0
-timeout_s = 2
+timeout_s = 5
 max_body_mib = 1
 """
 _KINDS = {"shop": "rest", "railway": "graphql", "cluster": "kubernetes"}

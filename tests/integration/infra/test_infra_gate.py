@@ -31,7 +31,7 @@ base_url = "{base}/base"
 credential = {{ env = "SHOP_TOKEN" }}
 hosting = "self"
 hold_s = 1
-timeout_s = 2
+timeout_s = 5
 scoped = true
 
 [[target]]
@@ -500,7 +500,7 @@ def _waiting(firewall: Served) -> str:
 def test_stopping_tells_who_waits_and_the_approval_stays(tmp_path: Path) -> None:
     """SIGTERM while a deletion is held: 403 with the approval that waits, nothing is sent, the repeat finds it."""
     seen = Seen()
-    settings = _SETTINGS.replace("hold_s = 1\ntimeout_s = 2", "hold_s = 300")
+    settings = _SETTINGS.replace("hold_s = 1\ntimeout_s = 5", "hold_s = 300")
     with served(_app(seen)) as base, ThreadPoolExecutor(1) as pool:
         installed = install(tmp_path, settings=settings.format(base=base))
         env = {"SHOP_TOKEN": TARGET_KEY}

@@ -49,7 +49,7 @@ hold_s = 0
 
 [target.resolver]
 credential = {{ env = "RAILWAY_READING" }}
-timeout_s = 2
+timeout_s = 5
 per_minute = 6000
 most_ids = 5
 """

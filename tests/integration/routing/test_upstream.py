@@ -323,12 +323,13 @@ async def test_faults_are_named_and_hold_no_key(
 
 async def test_a_reset_in_the_middle_is_unavailable(upstream: HttpUpstream) -> None:
     """RST behind the first event: what came is delivered, then the error."""
+    arrived = asyncio.Event()
 
     async def reset(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         del reader
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
         await writer.drain()
-        await asyncio.sleep(0.05)
+        await arrived.wait()  # a reset throws away what was not read yet
         raw = writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         writer.transport.abort()
@@ -337,6 +338,7 @@ async def test_a_reset_in_the_middle_is_unavailable(upstream: HttpUpstream) -> N
     async with provider(reset) as found, await upstream.open(_endpoint(found.base_url), _post()) as answer:
         chunks = answer.chunks()
         got.append(await anext(chunks))
+        arrived.set()
         with pytest.raises(UpstreamError) as caught:
             await anext(chunks)
     assert (got, caught.value.fault) == ([b"hello"], UpstreamFault.UNAVAILABLE)
@@ -376,11 +378,10 @@ async def test_whole_answers_may_take_their_time(upstream: HttpUpstream) -> None
 
 async def test_nobody_listening_is_unavailable(upstream: HttpUpstream) -> None:
     """A refused connection is named as such."""
-    taken = socket.create_server(("127.0.0.1", 0))
-    port = taken.getsockname()[1]
-    taken.close()
-    with pytest.raises(UpstreamError) as caught:
-        await upstream.open(_endpoint(f"http://127.0.0.1:{port}"), _post())
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and never listens
+        with pytest.raises(UpstreamError) as caught:
+            await upstream.open(_endpoint(f"http://127.0.0.1:{deaf.getsockname()[1]}"), _post())
     assert caught.value.fault is UpstreamFault.UNAVAILABLE
 
 

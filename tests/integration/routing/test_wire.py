@@ -235,7 +235,7 @@ async def test_an_answer_before_the_request_was_read_ends_the_connection(upstrea
         async with await upstream.open(endpoint, large) as got:
             assert (got.status, await got.read(10)) == (413, b"no")
     server.close()
-    await asyncio.wait_for(asyncio.gather(*(task for task in ends if task)), 10)
+    await asyncio.wait_for(asyncio.gather(*(task for task in ends if task)), 60)
     assert len(ends) == 2
 
 
@@ -425,9 +425,9 @@ async def test_places_are_bounded_and_handed_on() -> None:
     async with kept(always(whole(b"{}"))) as found:
         places = Pool(resolve=_local, tls=HttpUpstream()._tls, most=2)
         here = Origin("127.0.0.1", found.port, is_tls=False)
-        first, second = [await places.connect(here, 5) for _ in range(2)]
-        gives_up = asyncio.ensure_future(places.connect(here, 5))
-        waits = asyncio.ensure_future(places.connect(here, 5))
+        first, second = [await places.connect(here, 30) for _ in range(2)]
+        gives_up = asyncio.ensure_future(places.connect(here, 30))
+        waits = asyncio.ensure_future(places.connect(here, 30))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         gives_up.cancel()
@@ -449,12 +449,12 @@ async def test_an_idle_connection_makes_room_for_another_provider() -> None:
     async with kept(always(whole(b"{}"))) as one, kept(always(whole(b"{}"))) as other:
         places = Pool(resolve=_local, tls=HttpUpstream()._tls, most=1)
         origins = [Origin("127.0.0.1", found.port, is_tls=False) for found in (one, other)]
-        connection = await places.connect(origins[0], 5)
+        connection = await places.connect(origins[0], 30)
         reply = connection.send(
             b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", b"", wire.Limits(float("inf"), 5, float("inf"))
         )
         await reply.head()
-        assert await places.connect(origins[1], 5) is not connection
+        assert await places.connect(origins[1], 30) is not connection
         assert not connection.is_open
         places.close()
         await asyncio.sleep(0)

@@ -245,7 +245,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_every_one_bit_change_of_any_stored_cell_is_found(good: Path, data: st.DataObject) -> None:
     """Flip one bit of any column of any row of any of the log's tables: the verifier fails."""
@@ -298,7 +302,11 @@ def rows(path: Path) -> object:
         return None
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_every_one_bit_change_of_the_file_is_found_or_changes_nothing(good: Path, data: st.DataObject) -> None:
     """Flip one bit anywhere in the file: either the verifier fails, or every row reads exactly as before.

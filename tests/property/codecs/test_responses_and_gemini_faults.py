@@ -12,7 +12,11 @@ from firewall.core.errors import ProtocolError
 from tests.support.stream_play import DIALECTS, Case, cases, events, play
 
 each = pytest.mark.parametrize("case", cases(), ids=str)
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 SCALARS = st.sampled_from([None, True, False, 0, -1, 7, 1.5, "", "x", [], {}, ["x"], {"type": "x"}, [{}], [None]])
 
 

@@ -14,7 +14,11 @@ WHOLE = [one for one in EVERY if one.ends == "complete"]
 CUT = [one for one in EVERY if one.ends == "truncated"]
 each = pytest.mark.parametrize("case", EVERY, ids=str)
 whole = pytest.mark.parametrize("case", WHOLE, ids=str)
-quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 cuts = st.lists(st.integers(min_value=0, max_value=9000), max_size=12)
 
 

@@ -1,5 +1,6 @@
 """Runs of combining marks that parsers would sort for long: unknown, and they cost no more than their length."""
 
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -7,8 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from firewall.classify.content.instructions import aimed
+from firewall.classify.context import Context
 from firewall.classify.sql import statements
 from firewall.classify.text import actions_of_input
+from firewall.core.action import Action
 from firewall.core.effect import Effect
 from tests.support.understanding import shipped_context
 
@@ -23,6 +26,18 @@ def _request(count: int) -> str:
     return json.dumps({"method": "GET", "url": f"https://a{RUN * count}.example/x", "headers": {}, "body": ""})
 
 
+def _timed(kind: str, text: str, context: Context) -> tuple[float, tuple[Action, ...]]:
+    """Read a text; returns the processor's seconds, without those that go to other tests' garbage."""
+    gc.collect()
+    gc.disable()
+    try:
+        started = time.process_time()
+        actions = actions_of_input(kind, text, context)
+        return time.process_time() - started, actions
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize(("kind", "made", "most"), [("python", _python, 7_000), ("http", _request, 4_000)])
 def test_what_a_parser_would_sort_is_unknown(kind: str, made: Callable[[int], str], most: int) -> None:
     """Names of Python and hosts of URLs are normalized by the library: such ones are not handed to it."""
@@ -33,9 +48,8 @@ def test_what_a_parser_would_sort_is_unknown(kind: str, made: Callable[[int], st
     costs = []
     for count in (most // 10, most):
         text = made(count)
-        started = time.process_time()
-        actions = actions_of_input(kind, text, context)
-        costs.append(time.process_time() - started)
+        cost, actions = min((_timed(kind, text, context) for _ in range(3)), key=lambda one: one[0])
+        costs.append(cost)
         assert Effect.UNKNOWN in {effect for action in actions for effect in action.effects}
     assert costs[1] < 40 * costs[0] + 0.05
 

@@ -66,7 +66,7 @@ async def test_a_claimed_folder_is_read_for_what_the_call_runs(kept: Kept) -> No
     assert any("destructive" in one.effects for one in more)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(
     command=st.sampled_from(COMMANDS),
     cwd=st.sampled_from(["", "/", "/srv", "/etc", "/proc/self", "relative", "/work/../.."]),

@@ -1,12 +1,15 @@
 """The runner of all parts: bounded, talkative, and never green by accident."""
 
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import suite
 from tests.suite import Part
@@ -108,3 +111,35 @@ def test_a_skip_is_a_failure_where_everything_is_required(
     )
     assert done.returncode in ({0} if code == 0 else {1, 2}), done.stdout
     assert "no node" in done.stdout
+
+
+def test_no_property_asserts_a_time() -> None:
+    """Neither an example's time nor that of drawing it is judged; the full run takes the same each time."""
+    for name in ("stayhand", "stayhand-full"):
+        profile = settings.get_profile(name)
+        assert profile.deadline is None
+        assert HealthCheck.too_slow in profile.suppress_health_check
+    assert settings.get_profile("stayhand-full").derandomize
+    assert settings.get_profile("stayhand-full").database is None
+    full = bool(os.environ.get("STAYHAND_REQUIRE"))
+    assert settings.get_current_profile_name() == ("stayhand-full" if full else "stayhand")
+
+
+def test_no_property_takes_its_own_time() -> None:
+    """What a property says of deadlines and health checks replaces the profile's: it repeats what matters here."""
+    own = re.compile(r"(?<!\w)(deadline|suppress_health_check)=((?:\[[^]]*\]|[^,)\n])+)")
+    tests = Path(suite.__file__).parent
+    odd = [
+        f"{path.relative_to(tests)}: {hit[0]}"
+        for path in tests.rglob("test_*.py")
+        if "from hypothesis import" in (text := path.read_text("utf-8")) and path != Path(__file__)
+        for settled in re.finditer(r"(?<!\w)settings\(((?:[^()]|\([^()]*\))*)\)", text)
+        for hit in own.finditer(settled[1])
+        if not (hit[2].strip() == "None" or "too_slow" in hit[2] or hit[2].strip().startswith("list(HealthCheck"))
+    ]
+    assert odd == []
+
+
+def test_a_tests_own_request_waits_for_its_answer() -> None:
+    """Httpx gives up after five seconds where nobody says otherwise: on a busy machine that is soon."""
+    assert httpx.Client().timeout == httpx.AsyncClient().timeout == httpx.Timeout(60.0)

@@ -386,7 +386,7 @@ async def test_a_reader_in_the_middle_hinders_no_stop(bench: Bench) -> None:
     bench.reader.execute("BEGIN")
     assert bench.count() == 0
     await bench.writer.submit(Unit(records=(ENTRY,)))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         await bench.writer.stop()
     bench.reader.execute("COMMIT")
     assert bench.count() == 1
