@@ -24,60 +24,82 @@ _SUMS = {
 }
 """What one line adds to each sum; `of`: `new.`, `old.` or nothing."""
 _COUNTED = "state NOT IN ('open', 'unasked')"
-_READ = ", ".join(("at", "state", "cost", "input", "cache_read", "output", *_WORDS))
+DAYS, RUNS = "spend_days", "spend_runs"
+_TABLES = {DAYS: _WORDS, RUNS: ("owner", "principal", "token", "session", "provider", "model")}
+"""Sums by what calls were for, and by whose they were."""
+_READ = ", ".join(
+    ("at", "state", "cost", "input", "cache_read", "output", *dict.fromkeys(sum(_TABLES.values(), ())))
+)
 """Columns of a line that its sums are made of."""
-_TABLE = f"""CREATE TABLE IF NOT EXISTS spend_days (
-  day INTEGER NOT NULL, {", ".join(f"{word} TEXT NOT NULL" for word in _WORDS)},
+
+
+def words_of(table: str) -> tuple[str, ...]:
+    """Return the words by which a table of sums keeps them, besides the day."""
+    return _TABLES[table]
+
+
+def _table(table: str) -> str:
+    """A row for each day (since 1970, UTC) and combination of words; amounts in micro-USD."""
+    words = _TABLES[table]
+    return f"""CREATE TABLE IF NOT EXISTS {table} (
+  day INTEGER NOT NULL, {", ".join(f"{word} TEXT NOT NULL" for word in words)},
   {", ".join(f"{name} INTEGER NOT NULL" for name in _SUMS)},
-  PRIMARY KEY (day, {", ".join(_WORDS)})
+  PRIMARY KEY (day, {", ".join(words)})
 ) STRICT, WITHOUT ROWID"""
-"""A row for each day (since 1970, UTC) and combination of words; amounts in micro-USD."""
 
 
-def _more() -> str:
-    words = ", ".join(f"new.{word}" for word in _WORDS)
+def _more(table: str) -> str:
+    words = ", ".join(f"new.{word}" for word in _TABLES[table])
     adds = ", ".join(add.format(of="new.") for add in _SUMS.values())
     sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
     return (
-        f"INSERT INTO spend_days VALUES (new.at / {DAY_US}, {words}, {adds}) "  # noqa: S608 - constants
+        f"INSERT INTO {table} VALUES (new.at / {DAY_US}, {words}, {adds}) "  # noqa: S608 - constants
         f"ON CONFLICT DO UPDATE SET {sums};"
     )
 
 
-def _less() -> str:
-    where = " AND ".join([f"day = old.at / {DAY_US}", *(f"{word} = old.{word}" for word in _WORDS)])
+def _less(table: str) -> str:
+    where = " AND ".join([f"day = old.at / {DAY_US}", *(f"{word} = old.{word}" for word in _TABLES[table])])
     sums = ", ".join(f"{name} = {name} - {add.format(of='old.')}" for name, add in _SUMS.items())
     return (
-        f"UPDATE spend_days SET {sums} WHERE {where}; "  # noqa: S608 - constants
-        f"DELETE FROM spend_days WHERE {where} AND calls = 0;"
+        f"UPDATE {table} SET {sums} WHERE {where}; "  # noqa: S608 - constants
+        f"DELETE FROM {table} WHERE {where} AND calls = 0;"
     )
 
 
-def _fill() -> str:
+def _fill(table: str) -> str:
     sums = ", ".join(f"sum({add.format(of='')})" for add in _SUMS.values())
-    keys = ", ".join((f"at / {DAY_US}", *_WORDS))
-    return f"INSERT INTO spend_days SELECT {keys}, {sums} FROM spend_calls WHERE {_COUNTED} GROUP BY {keys}"  # noqa: S608 - constants
+    keys = ", ".join((f"at / {DAY_US}", *_TABLES[table]))
+    return f"INSERT INTO {table} SELECT {keys}, {sums} FROM spend_calls WHERE {_COUNTED} GROUP BY {keys}"  # noqa: S608 - constants
 
 
-def lines_as_sums(more: str) -> str:
-    """Return the query that makes a row of the table of each line, in the order of its columns; to be narrowed.
+def lines_as_sums(table: str, more: str) -> str:
+    """Return the query that makes a row of a table of each line, in the order of its columns; to be narrowed.
 
     `more`: columns of a line that stand behind those, separated by commas.
     """
     adds = ", ".join(f"{add.format(of='')} AS {name}" for name, add in _SUMS.items())
-    keys = ", ".join((f"at / {DAY_US} AS day", *_WORDS))
+    keys = ", ".join((f"at / {DAY_US} AS day", *_TABLES[table]))
     return f"SELECT {keys}, {adds}{f', {more}' if more else ''} FROM spend_calls WHERE {_COUNTED}"  # noqa: S608 - constants
 
 
-_ON = "CREATE TRIGGER IF NOT EXISTS spend_days_{name} AFTER {verb} ON spend_calls WHEN {of}.{when} BEGIN {do} END"
-_TRIGGERS = (
-    _ON.format(name="more", verb="INSERT", of="new", when=_COUNTED, do=_more()),
-    _ON.format(name="less", verb="DELETE", of="old", when=_COUNTED, do=_less()),
-    (
-        f"CREATE TRIGGER IF NOT EXISTS spend_days_same BEFORE UPDATE OF {_READ} ON spend_calls"
-        " BEGIN SELECT RAISE(ABORT, 'a line is replaced, never updated: spend_days counts it'); END"
-    ),
+_ON = "CREATE TRIGGER IF NOT EXISTS {name} AFTER {verb} ON spend_calls WHEN {of}.{when} BEGIN {do} END"
+_SAME = (
+    f"CREATE TRIGGER IF NOT EXISTS spend_days_same BEFORE UPDATE OF {_READ} ON spend_calls"
+    " BEGIN SELECT RAISE(ABORT, 'a line is replaced, never updated: spend_days counts it'); END"
 )
+_NOT_SAME = "DROP TRIGGER IF EXISTS spend_days_same"
+"""Before sums of a new table are kept: the trigger of an earlier version knows fewer columns."""
+
+
+def _following(table: str) -> tuple[str, str]:
+    """Return what makes the triggers that keep a table."""
+    return (
+        _ON.format(name=f"{table}_more", verb="INSERT", of="new", when=_COUNTED, do=_more(table)),
+        _ON.format(name=f"{table}_less", verb="DELETE", of="old", when=_COUNTED, do=_less(table)),
+    )
+
+
 _MARKS = """CREATE TABLE IF NOT EXISTS spend_day_changes (
   day INTEGER PRIMARY KEY, changes INTEGER NOT NULL
 ) STRICT"""
@@ -103,11 +125,15 @@ _WINDOWED = "CREATE INDEX IF NOT EXISTS spend_accounts_window ON spend_accounts 
 
 def create(connection: sqlite3.Connection) -> None:
     """Create what is missing, within the caller's transaction; sums of an older ledger are made from its lines."""
-    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'spend_days'").fetchone()
-    for statement in (_TABLE, *_TRIGGERS, _MARKS, *_MARKING, _WINDOWED):
+    for table in _TABLES:
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        for statement in (_table(table), *_following(table)):
+            connection.execute(statement)
+        if known is None:
+            connection.execute(_NOT_SAME)
+            connection.execute(_fill(table))
+    for statement in (_SAME, _MARKS, *_MARKING, _WINDOWED):
         connection.execute(statement)
-    if known is None:
-        connection.execute(_fill())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from firewall.storage.sqlite.spend_days import DAY_US, lines_as_sums
+from firewall.storage.sqlite.spend_days import DAY_US, DAYS, RUNS, lines_as_sums, words_of
 
 WORDS = {
     "feature": "feature",
@@ -23,10 +23,10 @@ WORDS = {
 }
 """What a report may group by; `tag:NAME` besides."""
 TAG = "tag:"
-_OF_DAYS = frozenset({"feature", "user_tier", "team", "provider", "model", "day", "month"})
-"""Words that the sums of days know."""
+_KNOWN = {table: frozenset({*words_of(table), "day", "month"}) for table in (DAYS, RUNS)}
+"""Words that the sums of days know, those of few rows first."""
 _LINES = ("route", "owner", "principal", "token", "session", "state", "tags")
-"""Columns that lines have besides."""
+"""Columns that lines have besides those of DAYS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ def report(
             columns.append("coalesce(json_extract(tags, ?), '')")
         else:
             columns.append(WORDS[word])
-    is_of_days = set(by) <= _OF_DAYS
-    whole = _whole_days(connection, since_us, until_us) if is_of_days else range(0)
-    source, bounds = _source(whole, since_us, until_us, "" if is_of_days else ", ".join(_LINES))
+    table = next((table for table, words in _KNOWN.items() if words.issuperset(by)), "")
+    whole = _whole_days(connection, since_us, until_us) if table else range(0)
+    source, bounds = _source(table, whole, since_us, until_us)
     keys = "".join(f"{column}, " for column in columns)
     numbers = "".join(f", {place}" for place in range(1, len(by) + 1))
     grouped, order = f" GROUP BY {numbers[2:]}" if by else "", f"{len(by) + 2} DESC, {len(by) + 1} DESC{numbers}"
@@ -94,14 +94,17 @@ def _has_line(connection: sqlite3.Connection, since_us: int, until_us: int) -> b
     return connection.execute(query, (since_us, until_us)).fetchone() is not None
 
 
-def _source(whole: range, since_us: int, until_us: int, more: str) -> tuple[str, list[int]]:
-    """Return what yields the sums of whole days and the lines of the rest, and what it is asked with."""
-    lines = lines_as_sums(more)
+def _source(table: str, whole: range, since_us: int, until_us: int) -> tuple[str, list[int]]:
+    """Return what yields the sums of whole days and the lines of the rest, and what it is asked with.
+
+    `table`: of the sums; empty: none knows each word, so that lines are read with all that they have.
+    """
+    lines = lines_as_sums(table, "") if table else lines_as_sums(DAYS, ", ".join(_LINES))
     if not whole:
         return f"{lines} AND at >= ? AND at < ?", [since_us, until_us]
     first, end = whole.start * DAY_US, whole.stop * DAY_US
     edge = f"UNION ALL {lines} AND at >= ? AND at < ?"
-    days = f"SELECT * FROM spend_days WHERE day >= ? AND day < ? {edge} {edge}"  # noqa: S608 - constants
+    days = f"SELECT * FROM {table} WHERE day >= ? AND day < ? {edge} {edge}"  # noqa: S608 - constants
     return days, [whole.start, whole.stop, since_us, first, end, until_us]
 
 

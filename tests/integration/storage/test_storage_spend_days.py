@@ -26,6 +26,10 @@ LINES = st.builds(
     state=st.sampled_from(list(State)),
     cost_micros=st.one_of(st.none(), st.integers(0, 2**40)),
     about=st.builds(Attribution, feature=WORDS, user_tier=WORDS, team=WORDS),
+    owner=WORDS,
+    principal=WORDS,
+    token=WORDS,
+    session=WORDS,
     provider=WORDS,
     model=WORDS,
     used=st.builds(Tokens, input=st.integers(0, 9), cache_read=st.integers(0, 9), output=st.integers(0, 9)),
@@ -46,19 +50,33 @@ def opened() -> Iterator[sqlite3.Connection]:
             connection.close()
 
 
-def reckoned(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
-    """Add up the lines themselves."""
+TABLES = {
+    "spend_days": "feature, user_tier, team, provider, model",
+    "spend_runs": "owner, principal, token, session, provider, model",
+}
+
+
+def reckoned(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Add up the lines themselves, for each table of sums."""
+    return {table: _reckoned(connection, words) for table, words in TABLES.items()}
+
+
+def _reckoned(connection: sqlite3.Connection, words: str) -> list[tuple[object, ...]]:
+    keys = ", ".join(map(str, range(1, words.count(",") + 3)))
     return connection.execute(
-        f"SELECT at / {DAY_US}, feature, user_tier, team, provider, model, count(*), coalesce(sum(cost), 0), "  # noqa: S608 - constants
+        f"SELECT at / {DAY_US}, {words}, count(*), coalesce(sum(cost), 0), "  # noqa: S608 - constants
         "coalesce(sum(CASE WHEN state IN ('estimated', 'leaked') THEN cost END), 0), sum(state = 'unknown'), "
         "sum(input), sum(cache_read), sum(output) FROM spend_calls WHERE state NOT IN ('open', 'unasked') "
-        "GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6"
+        f"GROUP BY {keys} ORDER BY {keys}"
     ).fetchall()
 
 
-def kept(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
+def kept(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
     """Return the sums as they are kept."""
-    return connection.execute("SELECT * FROM spend_days ORDER BY 1, 2, 3, 4, 5, 6").fetchall()
+    return {
+        "spend_days": connection.execute("SELECT * FROM spend_days ORDER BY 1, 2, 3, 4, 5, 6").fetchall(),
+        "spend_runs": connection.execute("SELECT * FROM spend_runs ORDER BY 1, 2, 3, 4, 5, 6, 7").fetchall(),
+    }
 
 
 @settings(max_examples=80)
@@ -72,12 +90,14 @@ def test_sums_are_what_the_lines_add_up_to(steps: list[Line | int]) -> None:
             else:
                 ledger.reclaim(connection, Reclaim(before_us=0, forget_us=step))
             assert kept(connection) == reckoned(connection)
-        connection.execute("DROP TRIGGER spend_days_more")
-        connection.execute("DROP TRIGGER spend_days_less")
-        connection.execute("DROP TABLE spend_days")
-        for _ in range(2):
-            create_tables(connection)
-            assert kept(connection) == reckoned(connection)
+        for earlier in (("spend_runs",), ("spend_days", "spend_runs")):  # before runs had sums; before days had
+            for table in earlier:
+                connection.execute(f"DROP TRIGGER {table}_more")
+                connection.execute(f"DROP TRIGGER {table}_less")
+                connection.execute(f"DROP TABLE {table}")
+            for _ in range(2):
+                create_tables(connection)
+                assert kept(connection) == reckoned(connection)
 
 
 def line(call: str, cost: int | None, *, day: int = 1, state: State = State.EXACT, **about: str) -> Line:
@@ -173,8 +193,11 @@ def test_accounts_of_the_windows_that_are_asked_for() -> None:
 
 @pytest.mark.parametrize(
     "column",
-    ["at", "state", "cost", "input", "cache_read", "output", "feature", "user_tier", "team", "provider", "model"],
-)
+    [
+        "at", "state", "cost", "input", "cache_read", "output", "feature", "user_tier", "team", "provider",
+        "model", "owner", "principal", "token", "session",
+    ],
+)  # fmt: skip
 def test_no_line_is_updated_in_place(column: str) -> None:
     """Lines are replaced, which the sums follow; an update would leave them as they were."""
     with opened() as connection:
@@ -183,3 +206,21 @@ def test_no_line_is_updated_in_place(column: str) -> None:
             connection.execute(f"UPDATE spend_calls SET {column} = {column}")  # noqa: S608 - a name from above
         ledger.settle(connection, Settle(line("1", 9, day=1)), 2)
         assert kept(connection) == reckoned(connection)
+
+
+def test_an_earlier_ledger_learns_which_columns_its_sums_are_made_of() -> None:
+    """Before runs had sums, whose a line was could be changed in place: from the next start on it cannot."""
+    with opened() as connection:
+        ledger.settle(connection, Settle(line("1", 4, day=1)), 1)
+        connection.execute("DROP TRIGGER spend_days_same")
+        connection.execute(
+            "CREATE TRIGGER spend_days_same BEFORE UPDATE OF cost ON spend_calls BEGIN SELECT RAISE(ABORT, 'no'); "
+            "END"
+        )
+        for name in ("TRIGGER spend_runs_more", "TRIGGER spend_runs_less", "TABLE spend_runs"):
+            connection.execute(f"DROP {name}")
+        connection.execute("UPDATE spend_calls SET owner = 'olga'")
+        create_tables(connection)
+        assert kept(connection) == reckoned(connection)
+        with pytest.raises(sqlite3.IntegrityError, match="replaced, never updated"):
+            connection.execute("UPDATE spend_calls SET owner = 'other'")

@@ -26,6 +26,9 @@ LINES = st.builds(
     at_us=TIMES,
     state=st.sampled_from(list(State)),
     owner=SAID,
+    principal=SAID,
+    token=SAID,
+    session=SAID,
     cost_micros=st.one_of(st.none(), st.integers(0, 2**40)),
     about=st.builds(Attribution, feature=SAID, user_tier=SAID, team=SAID),
     provider=SAID,
@@ -33,7 +36,9 @@ LINES = st.builds(
     used=st.builds(Tokens, input=st.integers(0, 9), cache_read=st.integers(0, 9), output=st.integers(0, 9)),
 )
 OF_DAYS = ("feature", "user_tier", "team", "provider", "model", "day", "month")
+OF_RUNS = ("owner", "principal", "token", "session", "provider", "model", "day", "month")
 WAYS = [by for size in range(3) for by in combinations(OF_DAYS, size)]
+RUN_WAYS = [by for size in range(1, 3) for by in combinations(OF_RUNS, size) if not set(by) <= set(OF_DAYS)]
 MOST = 1_000
 
 
@@ -56,8 +61,10 @@ def by_hand(lines: list[Line], by: tuple[str, ...], since_us: int, until_us: int
 def word_of(line: Line, word: str) -> str:
     """Return what a line says for a word of a report."""
     day = f"1970-01-{1 + line.at_us // DAY_US:02}"
-    said = {"day": day, "month": "1970-01", "provider": line.provider, "model": line.model, "owner": line.owner}
-    return (said[word] if word in said else str(getattr(line.about, word))) or "-"
+    said = {"day": day, "month": "1970-01", "provider": line.provider, "model": line.model}
+    if word in said:
+        return said[word] or "-"
+    return str(getattr(line if word in OF_RUNS else line.about, word)) or "-"
 
 
 def together(words: tuple[str, ...], calls: list[Line]) -> Group:
@@ -77,11 +84,16 @@ def together(words: tuple[str, ...], calls: list[Line]) -> Group:
 
 
 @settings(max_examples=150)
-@given(st.lists(LINES, max_size=12), st.sampled_from([*WAYS, ("owner",), ("day", "owner")]), TIMES, TIMES)
+@given(
+    st.lists(LINES, max_size=12),
+    st.sampled_from([*WAYS, *RUN_WAYS, ("team", "owner"), ("feature", "session")]),
+    TIMES,
+    TIMES,
+)
 def test_a_report_is_what_its_lines_add_up_to(
     lines: list[Line], by: tuple[str, ...], since_us: int, until_us: int
 ) -> None:
-    """From any instant to any other, by words that sums of days know and by one that they do not."""
+    """From any instant to any other, by words that sums of days know and by ones that no sums know together."""
     with TemporaryDirectory() as folder:
         connection = opened(Path(folder))
         for one in lines:
@@ -93,7 +105,7 @@ def test_a_report_is_what_its_lines_add_up_to(
         connection.close()
 
 
-@pytest.mark.parametrize("by", WAYS, ids="+".join)
+@pytest.mark.parametrize("by", [*WAYS, *RUN_WAYS], ids="+".join)
 def test_whole_days_come_from_their_sums(tmp_path: Path, by: tuple[str, ...]) -> None:
     """Lines are read only where a call of the first or last day lies outside of what is asked for."""
     connection = opened(tmp_path)
@@ -101,6 +113,7 @@ def test_whole_days_come_from_their_sums(tmp_path: Path, by: tuple[str, ...]) ->
         line = Line(call=str(number), at_us=number * DAY_US // 2, state=State.EXACT, cost_micros=1)
         ledger.settle(connection, Settle(line), 1)
     connection.execute("UPDATE spend_days SET cost = cost * 100")
+    connection.execute("UPDATE spend_runs SET cost = cost * 100")
     assert sum(one.cost_micros for one in report(connection, by, since_us=0, until_us=9 * DAY_US, limit=9)) == 800
     found = report(connection, by, since_us=DAY_US // 2, until_us=3 * DAY_US + 1, limit=9)
     assert sum(one.cost_micros for one in found) == 1 + 2 * 200 + 1
@@ -109,5 +122,5 @@ def test_whole_days_come_from_their_sums(tmp_path: Path, by: tuple[str, ...]) ->
 
 def test_words_that_sums_of_days_know_are_words_of_reports() -> None:
     """Each of them can be asked for, and each is tried above."""
-    assert frozenset(OF_DAYS) == spending._OF_DAYS
-    assert set(OF_DAYS) < set(WORDS)
+    assert {"spend_days": frozenset(OF_DAYS), "spend_runs": frozenset(OF_RUNS)} == spending._KNOWN
+    assert set(OF_DAYS) | set(OF_RUNS) < set(WORDS)
