@@ -5,6 +5,7 @@ Not sealed are digests, codes and pseudonymous ids alone.
 """
 
 from firewall.approvals.people import Approver
+from firewall.approvals.records import by_person
 from firewall.core.approval import Approval
 from firewall.core.ids import sha256_hex
 from firewall.core.work import Record
@@ -12,18 +13,17 @@ from firewall.core.work import Record
 
 def begun(approval: Approval, by: Approver, *, form: str) -> Record:
     """Record that somebody is about to have a form judged; `form`: as the agent would be told."""
-    return Record(
-        kind="edit.begun",
-        data={
+    return by_person(
+        "edit.begun",
+        approval,
+        by,
+        {
             "digest": approval.digest,
             "form": sha256_hex(form.encode()),
             "requester": approval.principal,
             "via": by.via,
         },
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role, "form": form},
+        form=form,
     )
 
 
@@ -34,9 +34,11 @@ def refused(
 
     `entry`: the number of `edit.begun`; `edited`: the form's digest, `reason`: its verdict's; empty: none.
     """
-    return Record(
-        kind="edit.refused",
-        data={
+    return by_person(
+        "edit.refused",
+        approval,
+        by,
+        {
             "begun": entry,
             "why": code,
             "digest": approval.digest,
@@ -45,10 +47,6 @@ def refused(
             "requester": approval.principal,
             "via": by.via,
         },
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role},
     )
 
 
@@ -57,9 +55,11 @@ def edited(approval: Approval, by: Approver, *, digest: str, instead: str, form:
 
     `entry`: the number of `edit.begun`; -1: there is none.
     """
-    return Record(
-        kind="approval.edited",
-        data={
+    return by_person(
+        "approval.edited",
+        approval,
+        by,
+        {
             "digest": approval.digest,
             "edited": digest,
             "instead": instead,
@@ -67,20 +67,10 @@ def edited(approval: Approval, by: Approver, *, digest: str, instead: str, form:
             "via": by.via,
             **({"begun": entry} if entry >= 0 else {}),
         },
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role, "form": form},
+        form=form,
     )
 
 
 def too_many(approval: Approval, by: Approver, *, most: int) -> Record:
     """Record that somebody had too many forms judged within an hour."""
-    return Record(
-        kind="limit.hit",
-        data={"limit": "edits", "most": most},
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role},
-    )
+    return by_person("limit.hit", approval, by, {"limit": "edits", "most": most})

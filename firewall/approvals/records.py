@@ -3,13 +3,15 @@
 Unsealed are enums, numbers, digests and pseudonymous ids; whatever names a person or a thing is in `private`.
 """
 
+from collections.abc import Mapping
+
 from firewall.approvals.people import Approver
 from firewall.core.approval import Approval, ApprovalStatus, Form, FormState, Subject, Vote
 from firewall.core.demand import Tally
 from firewall.core.errors import ApprovalError
 from firewall.core.glass import Finding, GlassUse
 from firewall.core.ids import sha256_hex
-from firewall.core.work import MoveApproval, Record
+from firewall.core.work import MoveApproval, Plain, Record
 
 _SETTLED = {
     ApprovalStatus.EXPIRED: ("approval_expired", "this approval has expired"),
@@ -34,11 +36,21 @@ def running() -> ApprovalError:
     return ApprovalError("what was to be done first is under way: look again in a moment", code="form_running")
 
 
+def by_person(kind: str, approval: Approval, by: Approver, data: Mapping[str, Plain], **private: object) -> Record:
+    """Record what somebody did about an approval; his name and role are sealed with `private`."""
+    who = {"name": by.name, "role": by.role}
+    return Record(
+        kind=kind, data=data, person=by.name, principal=by.name, approval=approval.id, private=who | private
+    )
+
+
 def begun(approval: Approval, form: Form, by: Approver, *, number: int) -> Record:
     """Record that an approver has a form run: both digests are bound by his word."""
-    return Record(
-        kind="form.begun",
-        data={
+    return by_person(
+        "form.begun",
+        approval,
+        by,
+        {
             "digest": approval.digest,
             "form": sha256_hex(form.request.encode()),
             "number": number,
@@ -46,10 +58,8 @@ def begun(approval: Approval, form: Form, by: Approver, *, number: int) -> Recor
             "requester": approval.principal,
             "via": by.via,
         },
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role, "line": form.line, "request": form.request},
+        line=form.line,
+        request=form.request,
     )
 
 
@@ -118,9 +128,11 @@ def voted(
     authored: bool = False,
 ) -> Record:
     """Record somebody's vote, and what it made of the approval; `authored`: he wrote it as a form."""
-    return Record(
-        kind="approval.voted",
-        data={
+    return by_person(
+        "approval.voted",
+        approval,
+        by,
+        {
             "decision": move.become.value,
             "digest": approval.digest,
             "requester": approval.principal,
@@ -135,18 +147,18 @@ def voted(
             **({"after_form": move.rebind} if move.rebind else {}),
             **({"uses": move.uses, "use_before": move.use_before} if is_last and move.uses > 1 else {}),
         },
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role, "reason": move.reason, "groups": vote.groups},
+        reason=move.reason,
+        groups=vote.groups,
     )
 
 
 def broken(approval: Approval, by: Approver, before: Tally, reason: str) -> Record:
     """Record that somebody approves alone what would need more, why, and what is passed over."""
-    return Record(
-        kind="glass.broken",
-        data={
+    return by_person(
+        "glass.broken",
+        approval,
+        by,
+        {
             "digest": approval.digest,
             "requester": approval.principal,
             "environment": approval.environment,
@@ -156,41 +168,26 @@ def broken(approval: Approval, by: Approver, before: Tally, reason: str) -> Reco
             "votes": before.given,
             "asked": before.asked,
         },
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={
-            "name": by.name,
-            "role": by.role,
-            "reason": reason,
-            "obligations": approval.obligations.text(),
-            "missing": before.needed,
-        },
+        reason=reason,
+        obligations=approval.obligations.text(),
+        missing=before.needed,
     )
 
 
 def reviewed(approval: Approval, use: GlassUse, by: Approver, *, finding: Finding, note: str) -> Record:
     """Record what another person found of a use of break-glass."""
-    return Record(
-        kind="glass.reviewed",
-        data={"finding": finding.value, "digest": approval.digest, "broken_by": use.by, "via": by.via},
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role, "note": note},
+    return by_person(
+        "glass.reviewed",
+        approval,
+        by,
+        {"finding": finding.value, "digest": approval.digest, "broken_by": use.by, "via": by.via},
+        note=note,
     )
 
 
 def conversation_read(approval: Approval, by: Approver, *, sha256: str) -> Record:
     """Record that somebody is about to be shown the conversation behind an approval; its hash says which."""
-    return Record(
-        kind="audit.read",
-        data={"what": "conversation", "conversation": sha256},
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role},
-    )
+    return by_person("audit.read", approval, by, {"what": "conversation", "conversation": sha256})
 
 
 def moved(kind: str, approval: Approval, *, why: str) -> Record:
@@ -226,9 +223,11 @@ def used(approval: Approval) -> Record:
 
 def withdrawn(approval: Approval, by: Approver) -> Record:
     """Record that somebody who may decide took an approval back."""
-    return Record(
-        kind="approval.cancelled",
-        data={
+    return by_person(
+        "approval.cancelled",
+        approval,
+        by,
+        {
             "why": "withdrawn",
             "digest": approval.digest,
             "requester": approval.principal,
@@ -236,10 +235,6 @@ def withdrawn(approval: Approval, by: Approver) -> Record:
             "used": approval.used,
             "via": by.via,
         },
-        person=by.name,
-        principal=by.name,
-        approval=approval.id,
-        private={"name": by.name, "role": by.role},
     )
 
 

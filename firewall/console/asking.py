@@ -54,6 +54,13 @@ class Asker:
     session: Session | None
     source: str
 
+    @property
+    def known(self) -> Approver:
+        """Who asks, on a route that wants somebody. Raises: AuthError: the route's row forgot to."""
+        if self.who is None:
+            raise AuthError(detail="route without a credential")
+        return self.who
+
 
 class Doorman:
     """Turns a request into somebody, or refuses it."""

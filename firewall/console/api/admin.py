@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from firewall.approvals.people import Approver
 from firewall.console.asking import Asker, read_json
 from firewall.console.paging import paged
-from firewall.core.errors import AuthError, ProtocolError
+from firewall.core.errors import ProtocolError
 from firewall.tokens.service import PAGE
 
 Json = Mapping[str, object]
@@ -136,7 +136,7 @@ class Admin:
     async def mint(self, request: Request, asker: Asker) -> Response:
         """Mint a token."""
         wish = _lists_of_text(await read_json(request, WISH))
-        return JSONResponse(dict(await self._tokens.mint(wish, _known(asker))), 201)
+        return JSONResponse(dict(await self._tokens.mint(wish, asker.known)), 201)
 
     async def tokens(self, request: Request, _asker: Asker) -> Response:
         """List tokens; `?after=ID`: the page behind one of them, to which a `Link` leads."""
@@ -151,16 +151,16 @@ class Admin:
     async def narrow(self, request: Request, asker: Asker) -> Response:
         """Mint a child of a token."""
         wish = _lists_of_text(await read_json(request, NARROWING))
-        return JSONResponse(dict(await self._tokens.narrow(request.path_params["id"], wish, _known(asker))), 201)
+        return JSONResponse(dict(await self._tokens.narrow(request.path_params["id"], wish, asker.known)), 201)
 
     async def revoke(self, request: Request, asker: Asker) -> Response:
         """Revoke a token."""
-        return JSONResponse(dict(await self._tokens.revoke(request.path_params["id"], _known(asker))))
+        return JSONResponse(dict(await self._tokens.revoke(request.path_params["id"], asker.known)))
 
     async def add_person(self, request: Request, asker: Asker) -> Response:
         """Add a person, or give a new passphrase: whoever learned the old one is signed out."""
         wish = _lists_of_text(await read_json(request, PERSON, required=("name",)))
-        added = dict(await self._people.add(wish, _known(asker)))
+        added = dict(await self._people.add(wish, asker.known))
         self._sign_out(str(wish["name"]))
         return JSONResponse(added, 201)
 
@@ -171,7 +171,7 @@ class Admin:
     async def remove_person(self, request: Request, asker: Asker) -> Response:
         """Remove a person."""
         name = request.path_params["name"]
-        removed = dict(await self._people.remove(name, _known(asker)))
+        removed = dict(await self._people.remove(name, asker.known))
         self._sign_out(name)
         return JSONResponse(removed)
 
@@ -181,12 +181,12 @@ class Admin:
 
     async def load_policy(self, _request: Request, asker: Asker) -> Response:
         """Make the files on disk the policy in force."""
-        return JSONResponse(dict(await self._policy.load(_known(asker))))
+        return JSONResponse(dict(await self._policy.load(asker.known)))
 
     async def entry(self, request: Request, asker: Asker) -> Response:
         """Show one entry of the log."""
         seq = entry_number(request)
-        found = await self._entries.get(seq, _known(asker))
+        found = await self._entries.get(seq, asker.known)
         if found is None:
             raise unknown_entry(seq)
         return JSONResponse(dict(found))
@@ -220,12 +220,6 @@ def entry_number(request: Request) -> int:
 def unknown_entry(seq: int) -> ProtocolError:
     """Return the error about an entry that is not there."""
     return ProtocolError(f"there is no entry {seq}", code="entry_unknown", status=404)
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who
 
 
 def _lists_of_text(wish: dict[str, object]) -> dict[str, object]:

@@ -137,8 +137,8 @@ class Api:
 
     async def one(self, request: Request, asker: Asker) -> Response:
         """Show one approval; `?wait=s` answers as soon as it is decided, at most after LONGEST_WAIT_S."""
-        who = _known(asker)
-        approval = await self._approvals.current(_id(request))
+        who = asker.known
+        approval = await self._approvals.current(id_of(request))
         wait_s = _wait_s(request)
         if wait_s:
             until_us = self._clock.now_us() + wait_s * 1_000_000
@@ -153,8 +153,8 @@ class Api:
 
     async def decide(self, request: Request, asker: Asker) -> Response:
         """Record a decision: `{"decision": "approve"|"deny", "reason"?, "typed"?, "uses"? with "minutes"}`."""
-        who = _known(asker)
-        approval_id = _id(request)
+        who = asker.known
+        approval_id = id_of(request)
         fields = await read_json(request, {**_DECISION, **_PERMIT}, required=("decision",))
         try:
             decision = Decision(str(fields["decision"]))
@@ -173,7 +173,7 @@ class Api:
 
     async def withdraw(self, request: Request, asker: Asker) -> Response:
         """Take back what waits or was approved, and what is left of a permit."""
-        gone = await self._approvals.withdraw(_id(request), by=_known(asker))
+        gone = await self._approvals.withdraw(id_of(request), by=asker.known)
         return JSONResponse(self._row(gone, self._clock.now_us(), self._approvals.counter()))
 
     async def _run_first(
@@ -210,6 +210,14 @@ def standing_of(approvals: Approvals, approval: Approval, who: Approver) -> shap
     return shape.Standing(counter.of(approval), refusal, barred, no_permit, approvals.called(voters))
 
 
+def id_of(request: Request) -> str:
+    """Return the approval's id of an address. Raises: ApprovalError `approval_unknown` (404)."""
+    approval_id = str(request.path_params["id"])
+    if not is_id(approval_id, "apr"):
+        raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
+    return approval_id
+
+
 def problem(error: FirewallError) -> Response:
     """Return an error as `{"error": {"code", "message"}}`."""
     headers: Mapping[str, str] = {}
@@ -231,19 +239,6 @@ def _permit(fields: Mapping[str, object], decision: Decision) -> Permit:
         words = "`uses`, at least 2, and `minutes` go together, and with `approve`"
         raise ProtocolError(words, code="permit_invalid")
     return Permit(uses, minutes * 60)
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who
-
-
-def _id(request: Request) -> str:
-    approval_id = str(request.path_params["id"])
-    if not is_id(approval_id, "apr"):
-        raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
-    return approval_id
 
 
 def _wait_s(request: Request) -> int:

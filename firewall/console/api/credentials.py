@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from firewall.approvals.people import Approver
 from firewall.console.asking import Asker, read_json
 from firewall.console.shape import rfc3339
-from firewall.core.errors import AuthError
 from firewall.core.ports import Clock, Sequencer
 from firewall.core.secret import Secret
 from firewall.core.work import Plain, Record, Unit
@@ -156,27 +155,21 @@ class CredentialRoutes:
         fields = await read_json(request, {"name": str, "purpose": str, "value": str}, required=("name", "value"))
         value = Secret(str(fields.pop("value")))
         name, purpose = str(fields["name"]), str(fields.get("purpose") or Purpose.TARGET.value)
-        return JSONResponse(dict(await self._desk.keep(name, purpose, value, _known(asker))), 201)
+        return JSONResponse(dict(await self._desk.keep(name, purpose, value, asker.known)), 201)
 
     async def rotate(self, request: Request, asker: Asker) -> Response:
         """Replace a credential's value: `{"value"}`."""
         fields = await read_json(request, {"value": str}, required=("value",))
         value = Secret(str(fields.pop("value")))
-        return JSONResponse(dict(await self._desk.rotate(request.path_params["name"], value, _known(asker))))
+        return JSONResponse(dict(await self._desk.rotate(request.path_params["name"], value, asker.known)))
 
     async def remove(self, request: Request, asker: Asker) -> Response:
         """Remove a credential."""
-        return JSONResponse(dict(await self._desk.forget(request.path_params["name"], _known(asker))))
+        return JSONResponse(dict(await self._desk.forget(request.path_params["name"], asker.known)))
 
     async def try_out(self, request: Request, asker: Asker) -> Response:
         """Try a credential."""
-        return JSONResponse(dict(await self._desk.try_out(request.path_params["name"], _known(asker))))
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who
+        return JSONResponse(dict(await self._desk.try_out(request.path_params["name"], asker.known)))
 
 
 def _purpose(text: str) -> Purpose:

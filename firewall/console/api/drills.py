@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from firewall.approvals.people import Approver
 from firewall.console.asking import Asker, read_json
-from firewall.core.errors import AuthError, ProtocolError
+from firewall.core.errors import ProtocolError
 from firewall.core.ports import Sequencer
 from firewall.core.work import Record, Unit
 from firewall.routing.drills.room import DrillError, DrillRoom
@@ -132,7 +132,7 @@ class DrillHandlers:
             percent=_int(said.get("percent", 100)),
             fails=_int(said.get("fails", 1)),
         )
-        return JSONResponse(dict(await self._desk.arm(wish, _known(asker))), status_code=201)
+        return JSONResponse(dict(await self._desk.arm(wish, asker.known)), status_code=201)
 
     async def look(self, request: Request, _asker: Asker) -> Response:
         """Return what came of a drill so far."""
@@ -140,7 +140,7 @@ class DrillHandlers:
 
     async def disarm(self, request: Request, asker: Asker) -> Response:
         """End a drill and return what came of it."""
-        return JSONResponse(dict(await self._desk.disarm(request.path_params["id"], _known(asker))))
+        return JSONResponse(dict(await self._desk.disarm(request.path_params["id"], asker.known)))
 
     async def report(self, request: Request, _asker: Asker) -> Response:
         """Return how providers fared: `?since=30d`."""
@@ -155,9 +155,3 @@ class DrillHandlers:
 
 def _int(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who

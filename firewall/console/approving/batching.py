@@ -14,7 +14,7 @@ from starlette.responses import Response
 from firewall.approvals.batches import MOST, MOST_BYTES, InBatch, kind_of, refusal_of
 from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
-from firewall.console.api.approvals import standing_of
+from firewall.console.api.approvals import id_of, standing_of
 from firewall.console.approving.around import Alike, waiting_alike
 from firewall.console.approving.page import page
 from firewall.console.approving.parts import Page
@@ -54,7 +54,7 @@ class Batches:
         """Return their routes."""
 
         async def show(request: Request, visitor: Visitor) -> Response:
-            alike = self._found(_id(request), visitor.who)
+            alike = self._found(id_of(request), visitor.who)
             found = alike.found
             for one in found:
                 await self._approvals.viewed(one.id, by=visitor.who.name, may_decide=True)
@@ -63,7 +63,7 @@ class Batches:
                 "batch.html",
                 visitor,
                 _TAB,
-                id=_id(request),
+                id=id_of(request),
                 items=pages,
                 refusal=self._refusal(found, visitor.who),
                 most=MOST,
@@ -72,7 +72,7 @@ class Batches:
             )
 
         async def answer(request: Request, visitor: Visitor, fields: Fields) -> Response:
-            said = await self._answered(_id(request), fields, visitor.who)
+            said = await self._answered(id_of(request), fields, visitor.who)
             failed = sum(bool(one.words) for one in said)
             return frame.html(
                 "batched.html", visitor, _TAB, status=409 if failed else 200, said=said, failed=failed
@@ -145,10 +145,3 @@ def _decision(fields: Mapping[str, str]) -> Decision:
         return Decision(fields.get("decision", ""))
     except ValueError as error:
         raise ProtocolError("say approve or deny", code="decision_invalid") from error
-
-
-def _id(request: Request) -> str:
-    approval_id = str(request.path_params["id"])
-    if not is_id(approval_id, "apr"):
-        raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
-    return approval_id

@@ -8,9 +8,8 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from firewall.approvals.people import Approver
 from firewall.approvals.service import Approvals
-from firewall.console.api.approvals import Editor, Runner
+from firewall.console.api.approvals import Editor, Runner, id_of
 from firewall.console.approving.around import Around
 from firewall.console.approving.conversation import talk
 from firewall.console.approving.showing import ApprovalPages
@@ -18,8 +17,7 @@ from firewall.console.asking import Asker, Doorman, SignedOutError, read_form, r
 from firewall.console.auth import Access
 from firewall.console.rows import Row
 from firewall.console.shape import row
-from firewall.core.errors import ApprovalError, AuthError, LimitError
-from firewall.core.ids import is_id
+from firewall.core.errors import ApprovalError, LimitError
 from firewall.core.ports import Clock
 
 
@@ -61,7 +59,7 @@ class Beside:
         if asker.who is None or asker.session is None:
             raise SignedOutError("sign in first")
         self._doorman.demand_csrf(asker.session, (await read_form(request)).get("csrf", ""))
-        approval_id = _id(request)
+        approval_id = id_of(request)
         kept = await self._approvals.conversations.read(self._approvals.get(approval_id), asker.who)
         return await self._shown.show(approval_id, asker.who, asker.session, led=talk(kept))
 
@@ -74,7 +72,7 @@ class Beside:
             raise SignedOutError("sign in first")
         fields = await read_form(request)
         self._doorman.demand_csrf(asker.session, fields.get("csrf", ""))
-        approval_id, text = _id(request), fields.get("text", "").replace("\r\n", "\n")
+        approval_id, text = id_of(request), fields.get("text", "").replace("\r\n", "\n")
         try:
             found = await self._editor.propose(approval_id, text, by=asker.who)
         except (ApprovalError, LimitError) as error:
@@ -85,7 +83,7 @@ class Beside:
 
     async def offered(self, request: Request, asker: Asker) -> Response:
         """Say whether what led to an approval can be opened: `{"id", "state"}`; nothing is opened."""
-        approval, who = self._approvals.get(_id(request)), _known(asker)
+        approval, who = self._approvals.get(id_of(request)), asker.known
         return JSONResponse({"id": approval.id, "state": self._around.talk(approval, who).state})
 
     async def read(self, request: Request, asker: Asker) -> Response:
@@ -93,8 +91,8 @@ class Beside:
 
         Raises: ApprovalError `approval_unknown`, `conversation_unknown` (404), `conversation_refused` (403).
         """
-        approval = self._approvals.get(_id(request))
-        kept = await self._approvals.conversations.read(approval, _known(asker))
+        approval = self._approvals.get(id_of(request))
+        kept = await self._approvals.conversations.read(approval, asker.known)
         return JSONResponse({"id": approval.id, **asdict(talk(kept))})
 
     async def propose(self, request: Request, asker: Asker) -> Response:
@@ -104,7 +102,7 @@ class Beside:
         Raises: ApprovalError `approval_unknown`, `edit_unknown` (404), `edit_invalid` (400), `edit_same`,
         `edit_refused` (409) and others of `Edits`; LimitError.
         """
-        who, approval_id = _known(asker), _id(request)
+        who, approval_id = asker.known, id_of(request)
         fields = await read_json(request, {"text": str}, required=("text",))
         found = await self._editor.propose(approval_id, str(fields["text"]), by=who)
         address, tally = self._approvals.rules.address(found.id), self._approvals.counter().of(found)
@@ -116,16 +114,3 @@ class Beside:
         if self._runner.editor is None:
             raise ApprovalError("no call can be edited here", code="edit_unknown", status=404)
         return self._runner.editor
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who
-
-
-def _id(request: Request) -> str:
-    approval_id = str(request.path_params["id"])
-    if not is_id(approval_id, "apr"):
-        raise ApprovalError("there is no such approval", code="approval_unknown", status=404)
-    return approval_id

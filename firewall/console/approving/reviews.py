@@ -21,7 +21,7 @@ from firewall.console.rows import Row, Tab
 from firewall.console.shape import rfc3339, summary_of
 from firewall.console.tokens.words import ago
 from firewall.core.approval import Approval
-from firewall.core.errors import ApprovalError, AuthError, FirewallError, ProtocolError
+from firewall.core.errors import ApprovalError, FirewallError, ProtocolError
 from firewall.core.glass import Finding, GlassUse
 from firewall.core.ids import is_id
 from firewall.core.ports import Clock, Sequencer
@@ -116,7 +116,7 @@ class ReviewRoom:
 
         OPEN at a time; where there are others a `Link` leads on, with `?skip=N`.
         """
-        who, status = _known(asker), request.query_params.get("status", "open")
+        who, status = asker.known, request.query_params.get("status", "open")
         if status not in ("open", "reviewed"):
             raise ProtocolError("`status` is `open` or `reviewed`", code="status_invalid")
         skip = skip_of(request)
@@ -129,7 +129,7 @@ class ReviewRoom:
 
     async def _answer(self, request: Request, asker: Asker) -> Response:
         """Review a use: `{"finding": "justified"|"unjustified", "note"}`."""
-        who = _known(asker)
+        who = asker.known
         wish = await read_json(request, {"finding": str, "note": str}, required=("finding", "note"))
         use = await self._review(request, {name: str(value) for name, value in wish.items()}, who)
         calls = self._approvals.each((use.approval,))
@@ -202,9 +202,3 @@ class ReviewRoom:
         """Return the name of an account that is still listed, else the log's pseudonym."""
         person = self._approvals.counter().called(pseudonym)
         return person.name if person is not None else pseudonym
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who

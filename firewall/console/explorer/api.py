@@ -12,7 +12,6 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from firewall.approvals.people import Approver
 from firewall.console.api.admin import EntryDesk, entry_number, unknown_entry
 from firewall.console.asking import Asker, Doorman, read_json
 from firewall.console.auth import Access
@@ -24,7 +23,7 @@ from firewall.console.explorer.tails import Tails
 from firewall.console.explorer.wish import KNOWN, Wish, read_wish
 from firewall.console.held import HeldResponse
 from firewall.console.rows import Row
-from firewall.core.errors import AuthError, ProtocolError
+from firewall.core.errors import ProtocolError
 
 MOST = 200
 """Entries of one page; of many bytes it holds fewer, see `search.PAGE_BYTES`."""
@@ -61,13 +60,13 @@ class EntryApi:
         params = request.query_params
         wish, before = asked(params, self._explorer.now_us(), more=_FIRST)
         first, most = number(params, "first"), min(number(params, "limit") or PAGE, MOST)
-        page = await self._explorer.search(wish, _known(asker), first=first, before=before, most=most)
+        page = await self._explorer.search(wish, asker.known, first=first, before=before, most=most)
         return Response(await asyncio.to_thread(page.rendered), media_type="application/json")
 
     async def proof(self, request: Request, asker: Asker) -> Response:
         """Return one entry, opened, with a proof that it is in the log and the log's size under the proof."""
         seq = entry_number(request)
-        found = await self._entries.get(seq, _known(asker))
+        found = await self._entries.get(seq, asker.known)
         if found is None:
             raise unknown_entry(seq)
         proof, size = await asyncio.to_thread(self._proofs.of, seq)
@@ -83,7 +82,7 @@ class EntryApi:
         write = partial(bundle, proofs=self._proofs, is_open=is_open)
         _, body = await self._explorer.collect(
             wish,
-            _known(asker),
+            asker.known,
             first=number(params, "first"),
             before=before,
             most=most,
@@ -100,14 +99,8 @@ class EntryApi:
             raise ProtocolError("who looks on says `last`, not `before` or `limit`", code="search_invalid")
         lasts = partial(doorman.lasts, request, asker, Access.LOG)
         last = min(number(params, "last"), MOST)
-        body, release = await self._tails.lines(wish, _known(asker), last=last, lasts=lasts)
+        body, release = await self._tails.lines(wish, asker.known, last=last, lasts=lasts)
         return HeldResponse(body, media_type="application/jsonl", release=release)
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who
 
 
 def asked(params: QueryParams, now_us: int, *, more: frozenset[str] = frozenset()) -> tuple[Wish, int]:

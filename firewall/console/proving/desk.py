@@ -5,12 +5,11 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from firewall.approvals.people import Approver
 from firewall.console.asking import Asker, Doorman
 from firewall.console.proving.links import PATH
 from firewall.console.sessions import Sessions
 from firewall.console.shape import rfc3339
-from firewall.core.errors import AuthError, FirewallError
+from firewall.core.errors import FirewallError
 from firewall.core.proofs import Link, Passkey
 from firewall.tokens.links import Links
 from firewall.tokens.passkeys import Passkeys, UnknownPasskeyError
@@ -40,7 +39,7 @@ class Proofs:
         name = request.path_params["name"]
         if self._doorman.person(name) is None:
             raise FirewallError(f"there is no approver `{name[:64]}`", code="person_unknown", status=404)
-        made = await self._links.for_sign_in(name, by=_known(asker).name)
+        made = await self._links.for_sign_in(name, by=asker.known.name)
         shown = {
             "id": made.link.id,
             "name": name,
@@ -55,7 +54,7 @@ class Proofs:
 
     async def revoke_link(self, request: Request, asker: Asker) -> Response:
         """Revoke a link."""
-        gone = await self._links.revoke(request.path_params["id"], by=_known(asker).name)
+        gone = await self._links.revoke(request.path_params["id"], by=asker.known.name)
         return JSONResponse({"id": gone.id, "name": gone.person, "status": "revoked"})
 
     async def passkeys(self, _request: Request, _asker: Asker) -> Response:
@@ -66,15 +65,9 @@ class Proofs:
         """Revoke a passkey; sessions that it began end."""
         if self._passkeys is None:
             raise UnknownPasskeyError("there is no such passkey")
-        gone = await self._passkeys.revoke(request.path_params["id"], by=_known(asker).name)
+        gone = await self._passkeys.revoke(request.path_params["id"], by=asker.known.name)
         self._sessions.end_of_passkey(gone.id)
         return JSONResponse({"id": gone.id, "name": gone.person, "status": "revoked"})
-
-
-def _known(asker: Asker) -> Approver:
-    if asker.who is None:
-        raise AuthError(detail="route without a credential")
-    return asker.who
 
 
 def _link(one: Link) -> dict[str, str]:
